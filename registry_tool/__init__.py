@@ -1,0 +1,1 @@
+"""A model registry that is a Git repository of YAML manifests."""

@@ -1,0 +1,1 @@
+"""What a registry holds: models, versions, tags, aliases, and the questions asked of them."""

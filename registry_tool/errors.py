@@ -1,0 +1,150 @@
+"""Every exception this package raises on purpose.
+
+A broken manifest is not an exception: it is a document with problems, or a finding of a check. What is raised
+here is misuse, a broken environment, or a question that has no answer::
+
+    RegistryError
+    ├── UsageError            the caller asked for something that cannot be      (exit code 2)
+    │   ├── InvalidName           a name or reference that is not well formed
+    │   ├── NotARegistry          no registry.yaml where one was expected
+    │   └── NotFound              no such model, version, alias, artifact
+    ├── Refused               the engine says no                                 (exit code 1)
+    │   ├── InvalidManifest       a manifest that was asked for does not pass its schema
+    │   ├── CheckFailed           an edit whose result would not pass the check
+    │   └── Withdrawn             the version was withdrawn or erased
+    ├── Conflict              somebody else was there first                      (exit code 1)
+    │   ├── DirtyFiles            uncommitted work is in the way
+    │   └── StaleBase             the branch moved while the change was made
+    └── EnvironmentTrouble    the machine, Git or a remote                       (exit code 4)
+        ├── GitTrouble            git failed or is missing
+        ├── OfflineError          nothing cached and no way to fetch
+        └── RemoteTrouble         the artifact remote
+            ├── NoRemote              none is configured
+            ├── MissingObject         the remote does not have the bytes
+            └── CorruptObject         the bytes are not what the manifest says
+
+Each carries an optional ``remedy``: the next step in one sentence, or the command that mends it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CheckFailed",
+    "Conflict",
+    "CorruptObject",
+    "DirtyFiles",
+    "EnvironmentTrouble",
+    "GitTrouble",
+    "InvalidManifest",
+    "InvalidName",
+    "MissingObject",
+    "NoRemote",
+    "NotARegistry",
+    "NotFound",
+    "OfflineError",
+    "Refused",
+    "RegistryError",
+    "RemoteTrouble",
+    "StaleBase",
+    "UsageError",
+    "Withdrawn",
+]
+
+
+class RegistryError(Exception):
+    """The root: anything this package raises on purpose.
+
+    Args:
+        message: What happened, in one sentence, naming the thing it happened to.
+        remedy: What the reader can do now; empty when there is nothing sensible to say.
+    """
+
+    exit_code = 4
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.remedy}" if self.remedy else self.message
+
+
+class UsageError(RegistryError):
+    """The caller asked for something that cannot be."""
+
+    exit_code = 2
+
+
+class InvalidName(UsageError):
+    """A name or a reference is not well formed."""
+
+
+class NotARegistry(UsageError):
+    """There is no ``registry.yaml`` where one was expected."""
+
+
+class NotFound(UsageError):
+    """No such model, version, alias, tag, artifact or revision."""
+
+
+class Refused(RegistryError):
+    """The engine says no."""
+
+    exit_code = 1
+
+
+class InvalidManifest(Refused):
+    """A manifest that was asked for does not pass its schema."""
+
+
+class CheckFailed(Refused):
+    """The result of an edit would not pass the check; nothing was written."""
+
+
+class Withdrawn(Refused):
+    """The version was withdrawn or erased and is not served."""
+
+
+class Conflict(RegistryError):
+    """Somebody else was there first."""
+
+    exit_code = 1
+
+
+class DirtyFiles(Conflict):
+    """Uncommitted work is in the way of an edit; nothing was written."""
+
+
+class StaleBase(Conflict):
+    """The branch moved while the change was made; make it again on the new tip."""
+
+
+class EnvironmentTrouble(RegistryError):
+    """The machine, Git or a remote."""
+
+    exit_code = 4
+
+
+class GitTrouble(EnvironmentTrouble):
+    """Git failed or is missing."""
+
+
+class OfflineError(EnvironmentTrouble):
+    """Nothing is cached and there is no way to fetch."""
+
+
+class RemoteTrouble(EnvironmentTrouble):
+    """The artifact remote could not be used."""
+
+
+class NoRemote(RemoteTrouble):
+    """No artifact remote is configured."""
+
+
+class MissingObject(RemoteTrouble):
+    """The remote does not have the bytes a manifest names."""
+
+
+class CorruptObject(RemoteTrouble):
+    """The bytes are not what the manifest says; they were not kept."""

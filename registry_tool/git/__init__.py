@@ -1,0 +1,1 @@
+"""Bytes in Git: trees to read from, objects to write, clones to keep."""

@@ -1,0 +1,171 @@
+"""Trees: what everything else reads from, wherever the files are.
+
+A tree is folders of entries, each with a mode and, where Git knows one, an object id. A commit, the index, a folder
+on disk, an edit laid over another tree and a dict in a test are all trees, so one engine serves them all.
+Paths are ``/``-separated, relative, without ``.`` or ``..``; the root is the empty string.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+__all__ = [
+    "EXECUTABLE",
+    "FILE",
+    "FOLDER",
+    "SUBMODULE",
+    "SYMLINK",
+    "Change",
+    "DictTree",
+    "Entry",
+    "Folders",
+    "Tree",
+    "blob_id",
+    "differences",
+    "scan",
+    "split",
+    "walk",
+]
+
+FOLDER = 0o040000
+FILE = 0o100644
+EXECUTABLE = 0o100755
+SYMLINK = 0o120000
+SUBMODULE = 0o160000
+
+
+class Entry(NamedTuple):
+    """One name in a folder. ``oid`` is the object id, or empty when nobody has computed it."""
+
+    mode: int
+    oid: str
+
+    @property
+    def is_folder(self) -> bool:
+        """True for a folder; a submodule is not one."""
+        return self.mode == FOLDER
+
+
+class Tree(Protocol):
+    """Folders of entries, and the bytes of files."""
+
+    def folder(self, path: str) -> Mapping[str, Entry]:
+        """The entries of one folder by name; empty when there is no such folder."""
+        ...
+
+    def entry(self, path: str) -> Entry | None:
+        """The entry at a path, or None."""
+        ...
+
+    def read(self, path: str, *, limit: int | None = None) -> bytes | None:
+        """A file's bytes, or None when there is no such file; at most ``limit`` + 1 bytes with a limit."""
+        ...
+
+    def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
+        """Paths of files that contain one of the strings, in no particular order."""
+        ...
+
+
+class Change(NamedTuple):
+    """One path that differs between two trees; ``base`` or ``head`` is None where it is absent."""
+
+    path: str
+    base: Entry | None
+    head: Entry | None
+
+
+def split(path: str) -> tuple[str, str]:
+    """A path's folder and name."""
+    folder, _, name = path.rpartition("/")
+    return folder, name
+
+
+def blob_id(data: bytes) -> str:
+    """The id Git (SHA-1 object format) gives a file's bytes."""
+    header = b"blob %d\0" % len(data)
+    return hashlib.sha1(header + data, usedforsecurity=False).hexdigest()
+
+
+def walk(tree: Tree, under: str = "") -> Iterator[tuple[str, Entry]]:
+    """Every file (not folder) at or under a path, with its entry, in path order."""
+    for name, entry in sorted(tree.folder(under).items()):
+        path = f"{under}/{name}" if under else name
+        if entry.is_folder:
+            yield from walk(tree, path)
+        else:
+            yield path, entry
+
+
+def differences(base: Tree, head: Tree, under: str = "") -> Iterator[Change]:
+    """The files that differ, in path order; folders with one object id are not opened.
+
+    Where a tree does not know object ids, every file counts as different: a caller that checks too much is right.
+    """
+    old, new = base.folder(under), head.folder(under)
+    for name in sorted(old.keys() | new.keys()):
+        before, after = old.get(name), new.get(name)
+        if before == after and before is not None and before.oid:
+            continue
+        path = f"{under}/{name}" if under else name
+        if (before and before.is_folder) or (after and after.is_folder):
+            yield from differences(base, head, path)
+        before = None if before is None or before.is_folder else before
+        after = None if after is None or after.is_folder else after
+        if before is not None or after is not None:
+            yield Change(path, before, after)
+
+
+def scan(tree: Tree, needles: Iterable[str], under: str) -> Iterator[str]:
+    """``Tree.grep`` for trees that have nothing better than reading every file."""
+    wanted = [needle.encode() for needle in needles]
+    for path, entry in walk(tree, under):
+        data = tree.read(path) if entry.mode in (FILE, EXECUTABLE) else None
+        if data is not None and any(needle in data for needle in wanted):
+            yield path
+
+
+class Folders:
+    """Folder listings made from a flat list of files."""
+
+    def __init__(self, files: Mapping[str, Entry]) -> None:
+        self._folders: dict[str, dict[str, Entry]] = {"": {}}
+        for path, entry in files.items():
+            self._add(path, entry)
+
+    def _add(self, path: str, entry: Entry) -> None:
+        folder, name = split(path)
+        if folder not in self._folders:
+            self._folders[folder] = {}
+            self._add(folder, Entry(FOLDER, ""))
+        self._folders[folder][name] = entry
+
+    def folder(self, path: str) -> Mapping[str, Entry]:
+        """See ``Tree.folder``."""
+        return self._folders.get(path, {})
+
+    def entry(self, path: str) -> Entry | None:
+        """See ``Tree.entry``."""
+        folder, name = split(path)
+        return self._folders.get(folder, {}).get(name)
+
+
+class DictTree(Folders):
+    """A tree in memory: what tests read, and the upper layer of an edit."""
+
+    def __init__(
+        self, files: Mapping[str, bytes | str], *, modes: Mapping[str, int] | None = None
+    ) -> None:
+        self._files = {p: d.encode() if isinstance(d, str) else d for p, d in files.items()}
+        known = modes or {}
+        super().__init__({p: Entry(known.get(p, FILE), blob_id(d)) for p, d in self._files.items()})
+
+    def read(self, path: str, *, limit: int | None = None) -> bytes | None:
+        """See ``Tree.read``."""
+        data = self._files.get(path)
+        return data if data is None or limit is None else data[: limit + 1]
+
+    def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
+        """See ``Tree.grep``."""
+        return scan(self, needles, under)

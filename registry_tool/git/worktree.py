@@ -1,0 +1,206 @@
+"""Trees of a checkout: what is staged, what lies in the work tree, and a plain folder without Git.
+
+The index and the work tree are read as HEAD plus what differs from it, so their cost follows the change and not the
+size of the registry.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from registry_tool.errors import Conflict, EnvironmentTrouble
+from registry_tool.git.overlay import OverlayTree
+from registry_tool.git.plumbing import BlobReader, Git
+from registry_tool.git.stored import CommitTree, PickedTree
+from registry_tool.git.tree import (
+    EXECUTABLE,
+    FILE,
+    FOLDER,
+    SUBMODULE,
+    SYMLINK,
+    DictTree,
+    Entry,
+    Tree,
+    scan,
+)
+
+__all__ = ["FolderTree", "head_tree", "staged_tree", "work_tree"]
+
+_SKIPPED = frozenset({".git", ".venv", "__pycache__"})
+_DVC_PRIVATE = frozenset({"cache", "tmp", "config.local"})
+
+
+def head_tree(git: Git, reader: BlobReader) -> Tree:
+    """The files of HEAD; an empty tree before the first commit."""
+    head = git.head()
+    return DictTree({}) if head is None else CommitTree(git, head, reader)
+
+
+def _index_environment() -> dict[str, str]:
+    """Inside a hook of a partial commit Git names the index of that commit; elsewhere there is none."""
+    index = os.environ.get("GIT_INDEX_FILE")
+    return {} if index is None else {"GIT_INDEX_FILE": str(Path(index).absolute())}
+
+
+def _raw_changes(out: bytes) -> Iterator[tuple[str, str, int, str]]:
+    """Status letter, path, new mode and new id out of ``git diff-index --raw -z``."""
+    fields = iter(out.split(b"\0"))
+    for meta in fields:
+        if not meta:
+            return
+        parts = meta.decode().removeprefix(":").split(" ")
+        yield parts[4][0], next(fields).decode(errors="surrogateescape"), int(parts[1], 8), parts[3]
+
+
+def staged_tree(git: Git, reader: BlobReader) -> Tree:
+    """The files as they are staged; honours ``GIT_INDEX_FILE``.
+
+    Raises:
+        Conflict: The index holds an unresolved merge.
+    """
+    base = git.head() or git.line("hash-object", "-t", "tree", os.devnull)  # the empty tree
+    arguments = ["diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev"]
+    out = git.run(*arguments, "--end-of-options", base, env=_index_environment())
+    puts: dict[str, Entry] = {}
+    deletes: list[str] = []
+    for status, path, mode, oid in _raw_changes(out):
+        if status == "U":
+            raise Conflict(
+                f"{path} has an unresolved merge conflict",
+                remedy="resolve it, `git add` the file, and try again",
+            )
+        if status == "D":
+            deletes.append(path)
+        else:
+            puts[path] = Entry(mode, oid)
+
+    def read_blob(oid: str, limit: int | None) -> bytes | None:
+        found = reader.read(oid, limit=limit)
+        return None if found is None else found[2]
+
+    return OverlayTree(head_tree(git, reader), PickedTree(puts, read_blob), deletes=deletes)
+
+
+def work_tree(git: Git, reader: BlobReader) -> Tree:
+    """The files as they lie in the work tree, untracked ones included, ignored ones not.
+
+    Raises:
+        EnvironmentTrouble: The repository is bare.
+    """
+    if git.work_tree is None:
+        raise EnvironmentTrouble(
+            f"{git.place} is a bare repository and has no work tree",
+            remedy="name a revision with --ref, or --base and --head",
+        )
+    out = git.run("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
+    folder = FolderTree(git.work_tree)
+    puts: dict[str, Entry] = {}
+    deletes: list[str] = []
+    for line in out.split(b"\0"):
+        path = line[3:].decode(errors="surrogateescape")
+        if not path:
+            continue
+        entry = folder.entry(path)
+        if entry is None:
+            deletes.append(path)
+        elif not path.endswith("/"):  # an untracked repository inside is listed as a folder
+            puts[path] = entry
+        else:
+            puts[path.rstrip("/")] = Entry(SUBMODULE, "")
+    upper = PickedTree(puts, lambda _oid, _limit: None)
+    return OverlayTree(head_tree(git, reader), _OnDisk(upper, folder), deletes=deletes)
+
+
+class _OnDisk:
+    """Listings from Git's answer, bytes from the disk."""
+
+    def __init__(self, listing: PickedTree, folder: FolderTree) -> None:
+        self.folder = listing.folder
+        self.entry = listing.entry
+        self.read = folder.read
+
+    def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
+        """See ``Tree.grep``."""
+        return scan(self, needles, under)
+
+
+def _mode(info: os.stat_result) -> int:
+    if stat.S_ISDIR(info.st_mode):
+        return FOLDER
+    if stat.S_ISLNK(info.st_mode):
+        return SYMLINK
+    return EXECUTABLE if info.st_mode & stat.S_IXUSR else FILE
+
+
+class FolderTree:
+    """A folder on disk, without Git.
+
+    Bytes that a ``.dvc`` pointer stands for are left out, as Git would ignore them; symbolic links are entries and
+    are never followed.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.folder = cache(self._list)
+
+    def _list(self, path: str) -> Mapping[str, Entry]:
+        if self._leads_out(path):
+            return {}
+        try:
+            with os.scandir(self.root / path) as found:
+                entries = {e.name: Entry(_mode(e.stat(follow_symlinks=False)), "") for e in found}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except OSError as exc:
+            raise EnvironmentTrouble(f"{self.root / path} cannot be read: {exc.strerror}") from exc
+        private = _DVC_PRIVATE if path == ".dvc" else _SKIPPED
+        return {
+            name: entry
+            for name, entry in entries.items()
+            if name not in private and f"{name}.dvc" not in entries
+        }
+
+    def _leads_out(self, path: str) -> bool:
+        """True when a component of the path is a symbolic link, or ``..``."""
+        here = self.root
+        for part in path.split("/") if path else ():
+            here = here / part
+            if part == ".." or here.is_symlink():
+                return True
+        return False
+
+    def entry(self, path: str) -> Entry | None:
+        """See ``Tree.entry``."""
+        folder = path.rpartition("/")[0]
+        if self._leads_out(folder):
+            return None
+        try:
+            return Entry(_mode((self.root / path).lstat()), "")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as exc:
+            raise EnvironmentTrouble(f"{self.root / path} cannot be read: {exc.strerror}") from exc
+
+    def read(self, path: str, *, limit: int | None = None) -> bytes | None:
+        """See ``Tree.read``; a symbolic link reads as its target's name, as in Git."""
+        entry = self.entry(path)
+        if entry is None or entry.is_folder:
+            return None
+        place = self.root / path
+        try:
+            if entry.mode == SYMLINK:
+                return os.fsencode(place.readlink())
+            if not place.is_file():
+                return b""  # a pipe or device: never opened
+            with place.open("rb") as stream:
+                return stream.read(-1 if limit is None else limit + 1)
+        except OSError as exc:
+            raise EnvironmentTrouble(f"{place} cannot be read: {exc.strerror}") from exc
+
+    def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
+        """See ``Tree.grep``."""
+        return scan(self, needles, under)

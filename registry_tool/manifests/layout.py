@@ -1,0 +1,140 @@
+"""Where files may lie: the only module that knows paths.
+
+The path carries everything that must be unique (namespace, model, version, tag, alias), so uniqueness costs one
+listing and no parsing, and two claims to one name collide in Git.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, NamedTuple
+
+from registry_tool.names import ModelName
+
+__all__ = [
+    "MANIFEST_KINDS",
+    "MODELS",
+    "REGISTRY",
+    "WAIVERS",
+    "Layout",
+    "Place",
+    "pointer_path",
+]
+
+MODELS: Final = "models"
+WAIVERS: Final = "waivers"
+REGISTRY: Final = "registry.yaml"
+
+# What a place may hold, by the word that stands before "/v1" in its `schema:` line; cards are plain Markdown.
+MANIFEST_KINDS: Final = frozenset(
+    {
+        "registry", "namespace", "model", "version", "metadata", "status",
+        "tag", "alias", "evidence", "waiver", "dvc",
+    }
+)  # fmt: skip
+_IN_MODEL = {"model.yaml": "model", "CARD.md": "card"}
+_IN_VERSION = {
+    "version.yaml": "version",
+    "metadata.yaml": "metadata",
+    "status.yaml": "status",
+    "CARD.md": "card",
+}
+
+
+class Place(NamedTuple):
+    """What one path is about.
+
+    Attributes:
+        kind: A manifest kind, or ``card``.
+        model: The model, where the path lies in one.
+        version: The version, where the path lies in one.
+        name: The namespace, tag, alias, evidence or waiver the file is named for; an artifact's path for ``dvc``.
+    """
+
+    kind: str
+    model: ModelName | None = None
+    version: str | None = None
+    name: str = ""
+
+
+def pointer_path(folder: str, artifact: str) -> str:
+    """The ``.dvc`` pointer of an artifact's path in a model or version folder."""
+    return f"{folder}/{artifact}.dvc"
+
+
+class Layout(NamedTuple):
+    """Paths of one registry; ``shard`` hex digits of the model's sha256 stand before it, none by default."""
+
+    shard: int = 0
+
+    def namespace(self, namespace: str) -> str:
+        """A namespace's folder."""
+        return f"{MODELS}/{namespace}"
+
+    def shard_of(self, model: str) -> str:
+        """The shard folder of a model; empty without shards."""
+        return hashlib.sha256(model.encode()).hexdigest()[: self.shard]
+
+    def model(self, model: ModelName) -> str:
+        """A model's folder."""
+        shard = f"{self.shard_of(model.name)}/" if self.shard else ""
+        return f"{MODELS}/{model.namespace}/{shard}{model.name}"
+
+    def version(self, model: ModelName, version: str) -> str:
+        """A version's folder."""
+        return f"{self.model(model)}/versions/{version}"
+
+    def tag(self, model: ModelName, tag: str) -> str:
+        """A tag's file."""
+        return f"{self.model(model)}/tags/{tag}.yaml"
+
+    def alias(self, model: ModelName, alias: str) -> str:
+        """An alias's file."""
+        return f"{self.model(model)}/aliases/{alias}.yaml"
+
+    def locate(self, path: str) -> Place | None:
+        """What a path is about, or None where the layout has no place for it.
+
+        Names are taken as they are; whether they are good names is a rule's question.
+        """
+        parts = path.split("/")
+        if path == REGISTRY:
+            return Place("registry")
+        if parts[0] == WAIVERS and len(parts) == 2 and parts[1].endswith(".yaml"):  # noqa: PLR2004
+            return Place("waiver", name=parts[1].removesuffix(".yaml"))
+        if parts[0] != MODELS or len(parts) < 3:  # noqa: PLR2004
+            return None
+        namespace, rest = parts[1], parts[2:]
+        if rest == ["namespace.yaml"]:
+            return Place("namespace", name=namespace)
+        if self.shard:
+            if len(rest) < 2 or rest[0] != self.shard_of(rest[1]):  # noqa: PLR2004
+                return None
+            rest = rest[1:]
+        return _in_model(ModelName(namespace, rest[0]), rest[1:])
+
+
+def _in_model(model: ModelName, rest: list[str]) -> Place | None:
+    match rest:
+        case [name] if name in _IN_MODEL:
+            return Place(_IN_MODEL[name], model)
+        case [name] if name.endswith(".dvc"):
+            return Place("dvc", model, None, name.removesuffix(".dvc"))
+        case ["tags", name] if name.endswith(".yaml"):
+            return Place("tag", model, None, name.removesuffix(".yaml"))
+        case ["aliases", name] if name.endswith(".yaml"):
+            return Place("alias", model, None, name.removesuffix(".yaml"))
+        case ["versions", version, *inner]:
+            return _in_version(model, version, inner)
+    return None
+
+
+def _in_version(model: ModelName, version: str, rest: list[str]) -> Place | None:
+    match rest:
+        case [name] if name in _IN_VERSION:
+            return Place(_IN_VERSION[name], model, version)
+        case [name] if name.endswith(".dvc"):
+            return Place("dvc", model, version, name.removesuffix(".dvc"))
+        case ["evidence", name] if name.endswith(".yaml"):
+            return Place("evidence", model, version, name.removesuffix(".yaml"))
+    return None

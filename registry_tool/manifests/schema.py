@@ -1,0 +1,178 @@
+"""The contract: one JSON Schema per kind and version, asked fast (yes or no) or asked for words.
+
+The schemas under ``schemas/`` are hand-written and never edited after a release. A fast validator
+(jsonschema-rs) gives the verdict; only a file that fails is given to ``jsonschema`` for places and words.
+Patterns mean what ECMA-262 says: Python's ``$`` would also match before a final line feed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+
+from registry_tool.manifests.problems import JSON, JSONPath
+from registry_tool.resources import resource
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+__all__ = [
+    "BrokenSchema",
+    "Mismatch",
+    "Verdict",
+    "fast_validator",
+    "mismatches",
+    "schema_data",
+    "schema_ids",
+    "team_mismatches",
+]
+
+
+class BrokenSchema(ValueError):
+    """A team's own schema is not a usable JSON Schema."""
+
+
+class Verdict(Protocol):
+    """A prepared validator."""
+
+    def is_valid(self, instance: JSON) -> bool:
+        """True when the data passes."""
+        ...
+
+
+class Mismatch(NamedTuple):
+    """One place where data and schema differ.
+
+    Attributes:
+        path: Where in the data.
+        keyword: The schema keyword that failed.
+        value: What stands there.
+        rule: The sub-schema that was not met.
+        names: Members that are unknown or missing.
+    """
+
+    path: JSONPath
+    keyword: str
+    value: JSON
+    rule: Mapping[str, JSON]
+    names: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1)
+def schema_ids() -> frozenset[str]:
+    """Every schema this installation knows, such as ``version/v1``."""
+    found = resource("schemas").glob("*/v*.schema.json")
+    return frozenset(f"{p.parent.name}/{p.name.removesuffix('.schema.json')}" for p in found)
+
+
+@lru_cache(maxsize=64)
+def schema_data(schema_id: str) -> dict[str, JSON]:
+    """The schema itself, as data."""
+    text = resource(f"schemas/{schema_id}.schema.json").read_text(encoding="utf-8")
+    data: dict[str, JSON] = json.loads(text)
+    return data
+
+
+@lru_cache(maxsize=64)
+def fast_validator(schema_id: str) -> Verdict:
+    """A prepared validator that only says yes or no."""
+    import jsonschema_rs
+
+    validator: Verdict = jsonschema_rs.Draft202012Validator(schema_data(schema_id))
+    return validator
+
+
+@lru_cache(maxsize=512)
+def _ecma_pattern(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern)
+
+
+def _pattern(
+    _validator: Validator, pattern: str, instance: JSON, _schema: object
+) -> Iterator[Exception]:
+    from jsonschema import ValidationError
+
+    if isinstance(instance, str) and not _ecma_pattern(pattern).search(instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+@lru_cache(maxsize=64)
+def _explaining_validator(schema_id: str) -> Validator:
+    return _prepare(schema_data(schema_id))
+
+
+def _prepare(schema: dict[str, JSON]) -> Validator:
+    from jsonschema import Draft202012Validator, validators
+    from referencing import Registry
+
+    extend: Callable[..., type[Validator]] = validators.extend
+    extended = extend(Draft202012Validator, {"pattern": _pattern})
+    # An empty registry: a reference to another document fails instead of being fetched.
+    return extended(schema, registry=Registry())
+
+
+def _names(keyword: str, instance: JSON, rule: Mapping[str, JSON]) -> tuple[str, ...]:
+    if not isinstance(instance, dict):
+        return ()
+    properties, required = rule.get("properties"), rule.get("required")
+    if keyword == "additionalProperties" and isinstance(properties, dict):
+        return tuple(k for k in instance if k not in properties)
+    if keyword == "required" and isinstance(required, list):
+        return tuple(str(k) for k in required if k not in instance)
+    return ()
+
+
+def _mismatches(validator: Validator, data: JSON) -> list[Mismatch]:
+    found: list[Mismatch] = []
+    for error in validator.iter_errors(data):
+        rule = error.schema if isinstance(error.schema, dict) else {}
+        keyword = str(error.validator)
+        instance = cast("JSON", error.instance)
+        names = _names(keyword, instance, rule)
+        if keyword == "dependentRequired":
+            names = (str(error.message),)
+        path: JSONPath = tuple(error.absolute_path)
+        mismatch = Mismatch(path, keyword, instance, rule, names)
+        if mismatch not in found:
+            found.append(mismatch)
+    return sorted(found, key=lambda m: [str(step).zfill(6) for step in m.path])
+
+
+def mismatches(schema_id: str, data: JSON) -> list[Mismatch]:
+    """Every place where the data does not meet the schema, in the order of the data's paths."""
+    return _mismatches(_explaining_validator(schema_id), data)
+
+
+@lru_cache(maxsize=64)
+def _team_validator(source: bytes) -> Validator:
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        schema = json.loads(source)
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as exc:
+        raise BrokenSchema(f"it is not a JSON Schema: {exc.message}") from exc
+    except (ValueError, RecursionError) as exc:
+        raise BrokenSchema(f"it is not JSON: {exc}") from exc
+    if not isinstance(schema, dict):
+        raise BrokenSchema("it is not a JSON Schema: a mapping is expected")
+    return _prepare(schema)
+
+
+def team_mismatches(source: bytes, data: JSON) -> list[Mismatch]:
+    """As ``mismatches``, against a team's own schema from the registry; it cannot refer to other documents.
+
+    Raises:
+        BrokenSchema: The source is not a usable JSON Schema.
+    """
+    from referencing.exceptions import Unresolvable
+
+    try:
+        return _mismatches(_team_validator(source), data)
+    except Unresolvable as exc:
+        raise BrokenSchema(f"it refers to another document: {exc.ref}") from exc
+    except (re.error, RecursionError) as exc:
+        raise BrokenSchema(f"it cannot be used: {exc}") from exc

@@ -1,0 +1,126 @@
+"""Words for a mismatch between data and schema: what was found, what was expected, what mends it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+
+from registry_tool.manifests.explain import Text
+from registry_tool.manifests.problems import JSON, Problem
+from registry_tool.manifests.schema import Mismatch
+
+__all__ = ["problem_of", "shown"]
+
+_LENGTH = 80
+_TYPES = {
+    "string": "text",
+    "object": "a mapping",
+    "array": "a list",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
+_LIMITS = {
+    "maxLength": "at most {} characters",
+    "minLength": "at least {} characters",
+    "maxItems": "at most {} items",
+    "minItems": "at least {} items",
+    "maxProperties": "at most {} fields",
+    "minProperties": "at least {} fields",
+    "maximum": "at most {}",
+    "minimum": "at least {}",
+    "exclusiveMinimum": "more than {}",
+    "exclusiveMaximum": "less than {}",
+    "uniqueItems": "each item once",
+    "contains": "at least one matching item",
+}
+
+
+def shown(value: JSON) -> str:
+    """A value for a message: one line, short, harmless on a terminal."""
+    text = json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= _LENGTH else text[: _LENGTH - 1] + "…"
+
+
+def _field(mismatch: Mismatch) -> str:
+    text = ""
+    for step in mismatch.path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text or "the file"
+
+
+def _type_words(wanted: JSON) -> str:
+    kinds = wanted if isinstance(wanted, list) else [wanted]
+    return " or ".join(_TYPES.get(str(kind), str(kind)) for kind in kinds)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean `{close[0]}`?" if close else ""
+
+
+def _choices(rule: Mapping[str, JSON]) -> list[JSON]:
+    enum = rule.get("enum")
+    return enum if isinstance(enum, list) else [rule.get("const")]
+
+
+def _unknown(mismatch: Mismatch, text: Text) -> Problem:
+    properties = mismatch.rule.get("properties")
+    known = sorted(properties) if isinstance(properties, dict) else []
+    name = mismatch.names[0] if mismatch.names else ""
+    at = text.key_places.get((*mismatch.path, name), text.place(mismatch.path))
+    return Problem(
+        "schema",
+        f"unknown field {shown(name)} in {_field(mismatch)}",
+        *at,
+        found=", ".join(shown(n) for n in mismatch.names[:5]),
+        expected="one of " + ", ".join(known) if known else "no further fields",
+        remedy=_nearest(name, known) or "delete it, or put it under `metadata`, which is free",
+    )
+
+
+def _missing(mismatch: Mismatch, text: Text) -> Problem:
+    names = ", ".join(f"`{name}`" for name in mismatch.names)
+    return Problem(
+        "schema", f"{_field(mismatch)} has no {names}", *text.place(mismatch.path),
+        expected=names, remedy=f"add {names}",
+    )  # fmt: skip
+
+
+def _expected(mismatch: Mismatch) -> str:
+    keyword, rule = mismatch.keyword, mismatch.rule
+    limit = rule.get(keyword)
+    if keyword == "type":
+        return _type_words(limit)
+    if keyword in {"enum", "const"}:
+        return (
+            "one of " + ", ".join(shown(c) for c in _choices(rule))
+            if keyword == "enum"
+            else shown(limit)
+        )
+    if keyword in _LIMITS:
+        return _LIMITS[keyword].format(limit)
+    described = rule.get("description") or rule.get("title")
+    if isinstance(described, str):
+        return described
+    return f"text like {limit}" if keyword == "pattern" else f"what `{keyword}` in the schema says"
+
+
+def problem_of(mismatch: Mismatch, text: Text) -> Problem:
+    """The problem a mismatch is, with its place in the file."""
+    if mismatch.keyword == "additionalProperties" and mismatch.names:
+        return _unknown(mismatch, text)
+    if mismatch.keyword == "required" and mismatch.names:
+        return _missing(mismatch, text)
+    value = mismatch.value
+    remedy = ""
+    if mismatch.keyword == "enum" and isinstance(value, str):
+        remedy = _nearest(value, [str(c) for c in _choices(mismatch.rule)])
+    if mismatch.keyword == "dependentRequired":
+        return Problem("schema", mismatch.names[0], *text.place(mismatch.path), found=shown(value))
+    return Problem(
+        "schema", f"{_field(mismatch)} is not as the schema says", *text.place(mismatch.path),
+        found=shown(value), expected=_expected(mismatch), remedy=remedy,
+    )  # fmt: skip

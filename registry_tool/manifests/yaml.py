@@ -1,0 +1,69 @@
+"""YAML 1.2 bytes to plain data, fast.
+
+The fast reader (ryaml, in Rust) answers only where it can vouch for its answer: a file that holds anything the
+explaining reader refuses, or whose values readers of YAML differ about, is handed to that reader
+(``manifests/explain.py``), which decides. So there is one truth, and the common file costs 0.1 ms.
+
+Values are those of the YAML 1.2 core schema, with three differences, all towards text: a whole number with leading
+zeros (``010``), a number too large for 64 bits or for a float (``12345678e90123456789012345678901``), and ``.inf``
+or ``.nan`` stay strings.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from registry_tool.manifests.problems import JSON
+
+__all__ = ["DEPTH_LIMIT", "SIZE_LIMIT", "UNSURE", "Unsure", "load_fast"]
+
+SIZE_LIMIT: Final = 256 * 1024
+DEPTH_LIMIT: Final = 64
+
+
+class Unsure:
+    """The fast reader does not vouch for this file."""
+
+
+UNSURE: Final = Unsure()
+
+# Where a value can begin: after "key: ", "- ", an opening bracket, a comma, or at the start of a line.
+_START = rb"(?:^[ \t]*|: +|- +|[\[{,] *)"
+_SUSPECT = re.compile(
+    rb"(?m)"
+    rb"[\x00-\x09\x0b-\x1f\x7f]"  # control characters, TAB (readers differ), CR (we want LF)
+    rb"|\xc2[\x80-\x9f]"  # C1 controls, NEL among them
+    rb"|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]"  # line and paragraph separators, bidirectional controls
+    rb"|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]"  # byte order mark, non-characters
+    rb"|^%|^\.\.\.|^---"  # directives, document marks
+    rb"|"
+    + _START
+    + rb"(?:[&*!?@`]|[|>][^\n]*#)"  # anchors, aliases, tags, explicit keys, reserved marks
+    rb"|" + _START + rb"(?:[-+]?0b|[-+]0[xo]|[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)|[-+]?[0-9]{17})"
+)  # the last line: numbers that readers differ about
+
+
+def _is_plain(data: JSON, depth: int) -> bool:
+    """True when every key is text and nothing is nested deeper than ``depth``."""
+    if isinstance(data, dict):
+        return depth > 0 and all(
+            type(key) is str and (type(value) is str or _is_plain(value, depth - 1))
+            for key, value in data.items()
+        )
+    if isinstance(data, list):
+        return depth > 0 and all(type(v) is str or _is_plain(v, depth - 1) for v in data)
+    return True
+
+
+def load_fast(data: bytes) -> JSON | Unsure:
+    """The file's data, or UNSURE where the explaining reader must decide."""
+    if len(data) > SIZE_LIMIT or _SUSPECT.search(data):
+        return UNSURE
+    import ryaml
+
+    try:
+        loaded: JSON = ryaml.loads(data.decode())
+    except (ryaml.InvalidYamlError, UnicodeDecodeError, TypeError, ValueError, RecursionError):
+        return UNSURE
+    return loaded if isinstance(loaded, dict) and _is_plain(loaded, DEPTH_LIMIT) else UNSURE

@@ -1,0 +1,83 @@
+"""Version schemes: which versions a scheme admits, and in which order they stand.
+
+``integer`` counts 1, 2, 3; ``semver`` is Semantic Versioning 2.0.0; ``calver`` is numbers parted by dots, dashes
+or underscores that begin with a year; ``free`` is any name, and has no order of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+__all__ = ["SCHEMES", "Scheme", "admits", "is_prerelease", "next_version", "order_key"]
+
+Scheme = Literal["integer", "semver", "calver", "free"]
+SCHEMES: tuple[Scheme, ...] = ("integer", "semver", "calver", "free")
+
+_INTEGER = re.compile(r"[1-9][0-9]{0,17}")
+_CALVER = re.compile(r"[0-9]{4}(?:[._-]?[0-9]{1,6}){0,4}(?:-?(?:a|b|rc|dev|alpha|beta)[0-9]*)?")
+_NUMBERS = re.compile(r"[0-9]+")
+_PRE_WORD = re.compile(r"-?(?:alpha|beta|a|b|rc|dev)[0-9]*$")
+# https://semver.org/#is-there-a-suggested-regular-expression-regex-to-check-a-semver-string
+_SEMVER = re.compile(
+    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+    r"(?:-((?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?"
+    r"(?:\+([0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*))?",
+    re.ASCII,
+)
+_ADMITTED = {"integer": _INTEGER, "semver": _SEMVER, "calver": _CALVER}
+
+
+def admits(scheme: str, version: str) -> bool:
+    """True when ``version`` is well formed under ``scheme``."""
+    pattern = _ADMITTED.get(scheme)
+    return pattern is None or pattern.fullmatch(version) is not None
+
+
+def is_prerelease(scheme: str, version: str) -> bool:
+    """True when ``latest`` should pass ``version`` over."""
+    if scheme == "semver":
+        match = _SEMVER.fullmatch(version)
+        return bool(match and match[4])
+    if scheme == "calver":
+        return _PRE_WORD.search(version) is not None
+    return False
+
+
+def _semver_key(version: str) -> tuple[object, ...]:
+    """Precedence of SemVer 2.0.0, section 11."""
+    match = _SEMVER.fullmatch(version)
+    if match is None:
+        return ((-1, -1, -1), 0, (), version)
+    core = (int(match[1]), int(match[2]), int(match[3]))
+    if match[4] is None:
+        return (core, 1, (), version)
+    parts = tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in match[4].split("."))
+    return (core, 0, parts, version)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(n) for n in _NUMBERS.findall(text))
+
+
+def order_key(scheme: str, version: str, created_at: str = "") -> tuple[object, ...]:
+    """A key that sorts versions of one scheme, lowest first.
+
+    ``free`` versions sort by ``created_at`` (RFC 3339, UTC, so text order is time order).
+    """
+    if scheme == "semver":
+        return _semver_key(version)
+    if scheme == "free":
+        return (created_at, version)
+    word = _PRE_WORD.search(version)
+    release, suffix = (version[: word.start()], word[0]) if word else (version, "")
+    return (_numbers(release), not suffix, suffix.strip("-0123456789"), _numbers(suffix), version)
+
+
+def next_version(scheme: str, versions: Iterable[str]) -> str | None:
+    """The version that follows, for a scheme that counts; None where a person must choose."""
+    if scheme != "integer":
+        return None
+    taken = [int(v) for v in versions if _INTEGER.fullmatch(v)]
+    return str(max(taken, default=0) + 1)
