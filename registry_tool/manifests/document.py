@@ -108,10 +108,10 @@ def _keep_text(data: JSON, path: JSONPath, written: str) -> None:
     for step in path[:-1]:
         holder = _child(holder, step)
     last = path[-1]
-    if (isinstance(holder, dict) and isinstance(last, str)) or (
-        isinstance(holder, list) and isinstance(last, int)
-    ):
-        holder[last] = written
+    if isinstance(holder, dict):
+        holder[str(last)] = written
+    elif isinstance(holder, list):
+        holder[int(last)] = written
 
 
 def _wants_text(mismatch: Mismatch) -> bool:

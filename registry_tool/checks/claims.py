@@ -1,0 +1,96 @@
+"""Values that may be claimed once in a registry: external ids, and the identity of a version.
+
+A full check collects every claim as it reads. A check of a change collects the claims of the changed files and asks
+the tree which other files hold one of those values, so its cost follows the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from registry_tool.catalog.index import Catalog
+from registry_tool.manifests.data import records, text
+from registry_tool.manifests.document import Document
+from registry_tool.manifests.layout import MODELS
+from registry_tool.manifests.problems import JSONPath
+
+__all__ = ["Claim", "Claims", "claims_of"]
+
+
+class Claim(NamedTuple):
+    """One value in one place.
+
+    Attributes:
+        pool: ``subject`` (models and versions), ``artifact`` or ``identity``: values are unique within a pool.
+        value: The value.
+        path: The file.
+        at: Where in the file.
+    """
+
+    pool: str
+    value: str
+    path: str
+    at: JSONPath
+
+
+def claims_of(document: Document) -> Iterator[Claim]:
+    """The claims of one manifest."""
+    data = document.data
+    if data is None or document.place.kind not in {"model", "version"}:
+        return
+    if external := text(data, "external_id"):
+        yield Claim("subject", external, document.path, ("external_id",))
+    if identity := text(data, "identity"):
+        yield Claim("identity", identity, document.path, ("identity",))
+    for number, artifact in enumerate(records(data, "artifacts")):
+        if external := text(artifact, "external_id"):
+            at = ("artifacts", number, "external_id")
+            yield Claim("artifact", external, document.path, at)
+
+
+@dataclass
+class Claims:
+    """The claims of a check."""
+
+    found: dict[tuple[str, str], list[Claim]] = field(default_factory=dict)
+
+    def add(self, document: Document) -> None:
+        """Take in the claims of one manifest."""
+        for claim in claims_of(document):
+            holders = self.found.setdefault((claim.pool, claim.value), [])
+            if claim not in holders:
+                holders.append(claim)
+
+    def complete(self, catalog: Catalog) -> None:
+        """Find every other claim to the values at hand."""
+        values = sorted({value for _, value in self.found})
+        known = {claim.path for holders in self.found.values() for claim in holders}
+        for path in sorted(set(catalog.tree.grep(values, under=MODELS)) - known) if values else ():
+            place = catalog.layout.locate(path)
+            if place is not None and place.kind in {"model", "version"}:
+                document = catalog.document(path, place)
+                if document is not None:
+                    self.add_known(document)
+
+    def add_known(self, document: Document) -> None:
+        """Take in claims of a manifest to values that are already claimed."""
+        for claim in claims_of(document):
+            holders = self.found.get((claim.pool, claim.value))
+            if holders is not None and claim not in holders:
+                holders.append(claim)
+
+    def shared(self, pool: str) -> Iterator[list[Claim]]:
+        """The claims to one value of a pool, where there are several; in the order of paths."""
+        for (name, _), holders in sorted(self.found.items()):
+            if name == pool and len(holders) > 1:
+                yield sorted(holders)
+
+    @classmethod
+    def of(cls, documents: Iterable[Document]) -> Claims:
+        """The claims of some manifests."""
+        claims = cls()
+        for document in documents:
+            claims.add(document)
+        return claims

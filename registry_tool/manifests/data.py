@@ -1,0 +1,52 @@
+"""Reading plain manifest data with types: what a schema has promised, without building an object for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from registry_tool.manifests.problems import JSON
+
+__all__ = ["Data", "get", "member", "records", "text", "texts", "whole"]
+
+Data = Mapping[str, JSON]
+_NOTHING: Data = {}
+
+
+def get(data: JSON | Data, *path: str) -> JSON:
+    """The value at a path of member names, or None."""
+    value: JSON | Data = data
+    for step in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(step)
+    return value if not isinstance(value, Mapping) or isinstance(value, dict) else dict(value)
+
+
+def text(data: JSON | Data, *path: str) -> str:
+    """The text at a path, or the empty string."""
+    value = get(data, *path)
+    return value if isinstance(value, str) else ""
+
+
+def member(data: JSON | Data, *path: str) -> Data:
+    """The mapping at a path, or an empty one."""
+    value = get(data, *path)
+    return value if isinstance(value, dict) else _NOTHING
+
+
+def records(data: JSON | Data, *path: str) -> list[Data]:
+    """The mappings of the list at a path; empty when there is no list."""
+    value = get(data, *path)
+    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+
+
+def texts(data: JSON | Data, *path: str) -> list[str]:
+    """The strings of the list at a path; empty when there is no list."""
+    value = get(data, *path)
+    return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
+
+
+def whole(data: JSON | Data, *path: str) -> int:
+    """The whole number at a path, or 0."""
+    value = get(data, *path)
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
