@@ -1,1 +1,66 @@
-"""A model registry that is a Git repository of YAML manifests."""
+"""A model registry that is a Git repository of YAML manifests.
+
+::
+
+    import registry_tool as registry
+
+    reg = registry.open("git@host:acme/models.git", ref="main")
+    version = reg.version("nlp/lang-id@production")
+    path = version.artifact("model").fetch()
+
+Only the names in ``__all__`` are public; they are imported when they are first used, so that importing the package
+costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from registry_tool import errors
+    from registry_tool.names import ModelName, Reference
+    from registry_tool.registry import WORK_TREE, Registry, StaleRegistryWarning
+    from registry_tool.registry import open_registry as open  # noqa: A004 (registry.open reads well)
+    from registry_tool.version import VERSION as __version__  # noqa: N811 (the name Python uses)
+    from registry_tool.views import Artifact, ModelVersion, RegisteredModel
+
+__all__ = [
+    "WORK_TREE",
+    "Artifact",
+    "ModelName",
+    "ModelVersion",
+    "Reference",
+    "RegisteredModel",
+    "Registry",
+    "StaleRegistryWarning",
+    "__version__",
+    "errors",
+    "open",
+]
+
+_HOMES = {
+    "WORK_TREE": ("registry", "WORK_TREE"),
+    "Artifact": ("views", "Artifact"),
+    "ModelName": ("names", "ModelName"),
+    "ModelVersion": ("views", "ModelVersion"),
+    "Reference": ("names", "Reference"),
+    "RegisteredModel": ("views", "RegisteredModel"),
+    "Registry": ("registry", "Registry"),
+    "StaleRegistryWarning": ("registry", "StaleRegistryWarning"),
+    "__version__": ("version", "VERSION"),
+    "errors": ("errors", ""),
+    "open": ("registry", "open_registry"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home, attribute = _HOMES[name]
+    module = import_module(f"{__name__}.{home}")
+    return getattr(module, attribute) if attribute else module
+
+
+def __dir__() -> list[str]:
+    return __all__

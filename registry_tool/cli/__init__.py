@@ -1,1 +1,1 @@
-
+"""The command line: one small module per command; parse, call the library, draw, return a documented exit code."""

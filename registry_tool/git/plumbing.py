@@ -18,7 +18,7 @@ from typing import IO
 
 from registry_tool.errors import GitTrouble, NotFound
 
-__all__ = ["BlobReader", "Git", "GitFailed", "clean_environment", "find_repository"]
+__all__ = ["BlobReader", "Git", "GitFailed", "clean_environment", "clone_bare", "find_repository"]
 
 # `git rev-parse --local-env-vars` (2.39): set by Git around hooks, and wrong for any other repository.
 _LOCAL_VARIABLES = frozenset(
@@ -73,6 +73,35 @@ def _git_program() -> str:
     return program
 
 
+def _execute(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    allowed: Sequence[int] = (0,),
+) -> bytes:
+    done = subprocess.run(
+        command, input=stdin, capture_output=True, env=clean_environment(env), cwd=cwd, check=False
+    )
+    if done.returncode not in allowed:
+        words = done.stderr.decode(errors="replace").strip()
+        last = words.splitlines()[-1] if words else f"exit code {done.returncode}"
+        name = next((c for c in command[1:] if not c.startswith("-") and "=" not in c), "")
+        raise GitFailed(f"git {name} failed: {last}", status=done.returncode, words=words)
+    return done.stdout
+
+
+def clone_bare(url: str, destination: Path) -> None:
+    """Clone a repository bare, leaving blobs on the remote where it allows that.
+
+    Raises:
+        GitFailed: It cannot be reached, or refuses.
+    """
+    arguments = ["clone", "--quiet", "--bare", "--filter=blob:none", "--", url, str(destination)]
+    _execute([_git_program(), *arguments], cwd=destination.parent)
+
+
 class Git:
     """The git program, bound to one repository.
 
@@ -104,21 +133,8 @@ class Git:
         Raises:
             GitFailed: Its exit code is not among ``allowed``.
         """
-        done = subprocess.run(
-            self._command(arguments),
-            input=stdin,
-            capture_output=True,
-            env=clean_environment(env),
-            cwd=self.work_tree or self.git_dir,
-            check=False,
-        )
-        if done.returncode not in allowed:
-            words = done.stderr.decode(errors="replace").strip()
-            last = words.splitlines()[-1] if words else f"exit code {done.returncode}"
-            raise GitFailed(
-                f"git {arguments[0]} failed: {last}", status=done.returncode, words=words
-            )
-        return done.stdout
+        command = self._command(arguments)
+        return _execute(command, stdin=stdin, env=env, allowed=allowed, cwd=self.place)
 
     def line(self, *arguments: str) -> str:
         """The first line of one git command's output."""
@@ -171,7 +187,7 @@ class Git:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=clean_environment(env),
-            cwd=self.work_tree or self.git_dir,
+            cwd=self.place,
         )
 
 

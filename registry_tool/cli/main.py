@@ -1,0 +1,164 @@
+"""The program ``registry``: a table of commands, and the one place where errors become words and exit codes.
+
+Exit codes: 0 done, 1 refused, 2 usage, 3 needs review, 4 environment, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from registry_tool.errors import RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["COMMANDS", "cli", "main"]
+
+_PACKAGE = "registry_tool.cli"
+# name -> (module, what it does): the words stand here so that `registry --help` imports no command.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "alias": ("alias", "Set or remove a movable name of a version."),
+    "annotate": ("annotate", "Add metadata, labels or a description to a version."),
+    "archive": ("lifecycle", "Archive a model: no new versions."),
+    "check": ("check", "Check the registry, a change, or what is staged."),
+    "compare": ("compare", "Compare two versions."),
+    "demo": ("demo", "Do the main job once, on a real small model."),
+    "deprecate": ("lifecycle", "Mark a version as not to be used for new work."),
+    "evidence": ("evidence", "Add an evaluation, approval, scan or note to a version."),
+    "fetch": ("fetch", "Bring a version's verified bytes here."),
+    "hooks": ("hooks", "Install the Git hooks."),
+    "init": ("init", "Make a new registry."),
+    "list": ("list", "List models, or the versions of one."),
+    "model": ("model", "Add a model."),
+    "resolve": ("resolve", "Say which version a reference means."),
+    "rules": ("rules", "List the rules, or explain one."),
+    "search": ("search", "Search models and versions."),
+    "show": ("show", "Show a model or a version."),
+    "tag": ("tag", "Give a version a fixed second name."),
+    "version": ("version", "Add a version."),
+    "withdraw": ("lifecycle", "Take a version out of service."),
+}
+
+
+class _Table(click.Group):
+    """Commands by name, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """See ``click.Group``."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """See ``click.Group``."""
+        if cmd_name not in COMMANDS:
+            return None
+        from importlib import import_module
+
+        module = import_module(f"{_PACKAGE}.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, cmd_name.replace("-", "_"))
+        assert isinstance(command, click.Command)  # noqa: S101 (a broken table is a bug of ours)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See ``click.Group``; a mistyped command is answered with near ones."""
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in COMMANDS:
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, n=2)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"there is no command {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """See ``click.Group``; written from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in sorted(COMMANDS.items())])
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 (click's signature)
+    if wanted and not ctx.resilient_parsing:
+        from registry_tool.version import VERSION
+
+        click.echo(f"registry-tool {VERSION}")
+        ctx.exit()
+
+
+@click.command(
+    cls=_Table,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog='Shell completion: eval "$(_REGISTRY_COMPLETE=bash_source registry)"  (or zsh_source, fish_source)',
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
+    help="Print the version and exit.",
+)  # fmt: skip
+def cli() -> None:
+    """A model registry that is a Git repository of YAML manifests.
+
+    \b
+    registry demo                                  the main job, once, on a real small model
+    registry init models --name acme               a new registry
+    registry resolve nlp/lang-id@production        which version is that?
+    registry fetch nlp/lang-id@production -o out   its verified bytes
+    registry check                                 is what I changed right?
+    """
+
+
+def _complain(error: RegistryError) -> int:
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message}", err=True)
+    if error.remedy:
+        click.echo(f"{click.style('try:', fg='cyan')}   {error.remedy}", err=True)
+    return error.exit_code
+
+
+def _unexpected(error: BaseException) -> int:
+    """No traceback reaches a user: it goes to a file that a bug report can carry."""
+    import traceback
+
+    from registry_tool.places import cache_folder
+
+    log = cache_folder() / "last-error.txt"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        where = f"the details are in {log}"
+    except OSError:
+        where = "the details could not be written down"
+    click.echo(f"error: this is a bug in registry-tool: {type(error).__name__}: {error}", err=True)
+    click.echo(f"try:   report it; {where}", err=True)
+    return 4
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    try:
+        result = cli.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="registry",
+            standalone_mode=False,
+        )
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except RegistryError as error:
+        return _complain(error)
+    except BrokenPipeError:
+        # `registry list | head` is fine; keep Python from complaining at exit.
+        sys.stderr.close()
+        return 0
+    except Exception as error:  # noqa: BLE001 (the outermost ring)
+        return _unexpected(error)
+    return result if isinstance(result, int) else 0
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run())

@@ -1,0 +1,131 @@
+"""Clones of remote registries: bare, without blobs until they are asked for, kept and fetched instead of re-cloned.
+
+A clone is a cache: whoever needs it takes its lock, and a half-made one is never seen, because it is built beside its
+place and renamed. Without a network the clone answers from what it has, and says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from registry_tool.errors import OfflineError, UsageError
+from registry_tool.git.plumbing import Git, GitFailed, clone_bare
+
+__all__ = ["Clone", "is_url", "open_clone", "shown_url"]
+
+_SCHEMES = ("file", "git", "http", "https", "ssh", "git+ssh")
+_WITH_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.+")
+_SCP_LIKE = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9._-]*:(?!//).+")
+_REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+_LOCK_SECONDS = 600
+
+
+class Clone(NamedTuple):
+    """A cached clone.
+
+    Attributes:
+        git: The bare repository.
+        note: Why it may be out of date; empty when it was just fetched.
+    """
+
+    git: Git
+    note: str = ""
+
+
+def is_url(source: str) -> bool:
+    """True for what Git takes for a remote: ``scheme://…`` or ``[user@]host:path``."""
+    return bool(_WITH_SCHEME.fullmatch(source)) or (
+        bool(_SCP_LIKE.fullmatch(source)) and not Path(source).exists()
+    )
+
+
+def shown_url(url: str) -> str:
+    """A URL for messages, without the password."""
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
+
+
+def _check_url(url: str) -> None:
+    match = _WITH_SCHEME.fullmatch(url)
+    if url.startswith("-") or "::" in url.split("/", 1)[0] or (match and match[1] not in _SCHEMES):
+        raise UsageError(
+            f"{shown_url(url)!a} is not a Git address this program opens",
+            remedy="use a path, file://, https://, ssh:// or user@host:path",
+        )
+
+
+def _clone(url: str, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
+    try:
+        clone_bare(url, building / "clone")
+        (building / "clone").rename(place)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _words(exc: GitFailed) -> str:
+    lines = [
+        line for line in exc.words.splitlines() if line.startswith(("fatal:", "ERROR:", "error:"))
+    ]
+    return (lines or exc.words.splitlines() or [exc.message])[0]
+
+
+def open_clone(url: str, cache: Path, *, offline: bool = False) -> Clone:
+    """The cached clone of a URL, made or fetched now.
+
+    Args:
+        url: What ``git clone`` takes.
+        cache: The folder that holds clones.
+        offline: Do not try to fetch.
+
+    Raises:
+        UsageError: The URL names a transport that can run commands, or none.
+        OfflineError: There is no clone yet and none can be made.
+    """
+    from filelock import FileLock
+
+    _check_url(url)
+    place = cache / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{place}.lock", timeout=_LOCK_SECONDS):
+        if not place.exists():
+            if offline:
+                raise OfflineError(
+                    f"there is no cached clone of {shown_url(url)}",
+                    remedy="open it once with a network",
+                )
+            try:
+                _clone(url, place)
+            except GitFailed as exc:
+                raise OfflineError(
+                    f"{shown_url(url)} cannot be cloned: {_words(exc)}",
+                    remedy="check the address, the network and your credentials",
+                ) from exc
+            return Clone(Git(place))
+        return Clone(
+            Git(place), "" if offline is False and not _fetch(place) else _stale(url, place)
+        )
+
+
+def _fetch(place: Path) -> str:
+    """Fetch; what went wrong, or nothing."""
+    try:
+        Git(place).run("fetch", "--quiet", "--prune", "--no-auto-maintenance", "origin", *_REFSPECS)
+    except GitFailed as exc:
+        return _words(exc)
+    (place / "fetched").touch()
+    return ""
+
+
+def _stale(url: str, place: Path) -> str:
+    import datetime as dt
+
+    stamp = place / "fetched"
+    when = (stamp if stamp.exists() else place / "HEAD").stat().st_mtime
+    since = dt.datetime.fromtimestamp(when, tz=dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{shown_url(url)} was not reached; answering from the clone fetched {since}"

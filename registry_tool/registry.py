@@ -1,0 +1,223 @@
+"""The façade that programs import: open a registry, ask it, change it.
+
+A registry answers from one commit (or one state of the work tree), so a program sees one truth however long it runs;
+``refresh`` moves on. Reading is safe from several threads.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.resolve import Resolved, find_model, resolve
+from registry_tool.errors import NotARegistry, RegistryError
+from registry_tool.git.repository import Repository
+from registry_tool.manifests.layout import REGISTRY
+from registry_tool.names import ModelName, Reference
+from registry_tool.store import Store
+from registry_tool.views import ModelVersion, RegisteredModel
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from registry_tool.checks.findings import Report
+    from registry_tool.git.tree import Tree
+
+__all__ = ["WORK_TREE", "Registry", "StaleRegistryWarning", "open_registry"]
+
+# As a ref: the files as they lie on disk, committed or not.
+WORK_TREE: Final = ":work-tree:"
+
+
+class StaleRegistryWarning(UserWarning):
+    """The registry's remote was not reached; answers come from what was fetched before."""
+
+
+class Registry:
+    """One registry at one commit.
+
+    Use ``registry_tool.open`` to make one.
+
+    Attributes:
+        source: What it was opened from.
+        ref: The branch, tag or commit that was asked for.
+        commit: The commit that answers; None for a work tree.
+        note: Why the answers may be out of date; empty when they are not.
+    """
+
+    def __init__(self, repository: Repository, *, ref: str, tree: Tree, commit: str | None) -> None:
+        self.repository = repository
+        self.source = repository.source
+        self.ref = ref
+        self.commit = commit
+        self.note = repository.note
+        self.catalog = Catalog(tree)
+
+    def __repr__(self) -> str:
+        return f"Registry({self.source!r}, ref={self.ref!r}, commit={self.commit!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process that reads Git; the next question starts it again."""
+        self.repository.close()
+
+    @property
+    def name(self) -> str:
+        """The registry's name."""
+        return str(self.catalog.settings.get("name", ""))
+
+    @cached_property
+    def store(self) -> Store:
+        """The registry's bytes: its remote and the shared cache."""
+        git = self.repository.git
+        root = git.work_tree
+        if root is None and self.source.startswith("file://"):
+            root = Path(self.source.removeprefix("file://"))
+        elif root is None and Path(self.source).exists():
+            root = git.git_dir
+        return Store(self.catalog, root)
+
+    def resolve(self, reference: str | Reference, *, allow_withdrawn: bool = False) -> Resolved:
+        """What a reference means; see ``catalog.resolve``."""
+        return resolve(self.catalog, reference, allow_withdrawn=allow_withdrawn)
+
+    def version(self, reference: str | Reference, *, allow_withdrawn: bool = False) -> ModelVersion:
+        """The version that ``[namespace/]model[@version|tag|alias|latest]`` means.
+
+        Raises:
+            InvalidName: The text is not a reference.
+            NotFound: There is no such model or version.
+            Withdrawn: The version is not served any more; ``allow_withdrawn`` gives it all the same.
+            InvalidManifest: A file on the way does not pass its schema.
+        """
+        found = self.resolve(reference, allow_withdrawn=allow_withdrawn)
+        return ModelVersion(found.version, fetcher=self.store.fetch, notes=found.notes)
+
+    def model(self, name: str | ModelName) -> RegisteredModel:
+        """The registered model of a name, ``[namespace/]model``.
+
+        Raises:
+            InvalidName: The text is not a name.
+            NotFound: There is no such model.
+            InvalidManifest: Its ``model.yaml`` does not pass the schema.
+        """
+        asked = ModelName.parse(name) if isinstance(name, str) else name
+        return RegisteredModel(find_model(self.catalog, asked), fetcher=self.store.fetch)
+
+    def models(
+        self,
+        *,
+        namespace: str | None = None,
+        task: str | None = None,
+        owner: str | None = None,
+        labels: Iterable[str] = (),
+    ) -> Iterator[RegisteredModel]:
+        """The registered models that match everything given, by name; unreadable ones are left out."""
+        wanted = set(labels)
+        for view in self.catalog.models(namespace):
+            if view.document is None or view.document.data is None:
+                continue
+            model = RegisteredModel(view, fetcher=self.store.fetch)
+            if task is not None and model.task != task:
+                continue
+            if owner is not None and model.owner != owner:
+                continue
+            if wanted <= set(model.labels):
+                yield model
+
+    def versions(self, name: str | ModelName) -> Iterator[ModelVersion]:
+        """The versions of a model, lowest first.
+
+        Raises:
+            NotFound: There is no such model.
+        """
+        asked = ModelName.parse(name) if isinstance(name, str) else name
+        model = find_model(self.catalog, asked)
+        for version in self.model(asked).versions:
+            view = model.version(version)
+            if view is not None:
+                yield ModelVersion(view, fetcher=self.store.fetch)
+
+    def at(self, moment: str) -> Registry:
+        """The registry as it was: at a day or RFC 3339 time on the first-parent line, or at a commit or tag.
+
+        Raises:
+            NotFound: The history does not reach back so far, or there is no such revision.
+        """
+        line = "HEAD" if self.ref == WORK_TREE else self.ref
+        commit = self.repository.commit_at(moment, ref=line)
+        tree = self.repository.tree(commit)
+        return _checked(Registry(self.repository, ref=moment, tree=tree, commit=commit))
+
+    def refresh(self, *, offline: bool = False) -> Registry:
+        """The registry as it is now: fetched, at the newest commit of its ref."""
+        return open_registry(self.source, ref=self.ref, offline=offline)
+
+    def check(self) -> Report:
+        """Check everything, as ``registry check --all`` does."""
+        from registry_tool.checks.engine import check
+
+        return check(self.catalog.tree)
+
+
+def _checked(registry: Registry) -> Registry:
+    if registry.catalog.tree.entry(REGISTRY) is None:
+        where = f"{registry.source} at {registry.ref}" if registry.commit else registry.source
+        raise NotARegistry(
+            f"{where} is a Git repository but not a registry: it has no {REGISTRY}",
+            remedy="make one: registry init DIR --name NAME",
+        )
+    return registry
+
+
+def open_registry(source: str | Path, *, ref: str = "HEAD", offline: bool = False) -> Registry:
+    """Open a registry for reading.
+
+    Args:
+        source: A path in a checkout or a bare repository, or a Git URL (file, SSH, HTTPS). A URL is cloned once,
+            bare and without blobs, into the user's cache, and fetched at each opening.
+        ref: A branch, tag or commit; ``WORK_TREE`` for the files as they lie on disk.
+        offline: Do not fetch; answer from the cached clone.
+
+    Returns:
+        The registry, pinned to one commit.
+
+    Raises:
+        NotARegistry: There is no Git repository, or no ``registry.yaml`` in it.
+        NotFound: There is no such ref.
+        OfflineError: The URL cannot be reached and was never cloned.
+
+    Warns:
+        StaleRegistryWarning: The URL cannot be reached; answers come from what was fetched before.
+    """
+    repository = Repository.open(source, offline=offline)
+    try:
+        opened = _opened(repository, ref)
+    except RegistryError:
+        repository.close()
+        raise
+    if opened.note and not offline:
+        warnings.warn(opened.note, StaleRegistryWarning, stacklevel=2)
+    return opened
+
+
+def _opened(repository: Repository, ref: str) -> Registry:
+    on_disk = repository.on_disk() if ref == WORK_TREE else None
+    if on_disk is not None:
+        return Registry(repository, ref=ref, tree=on_disk, commit=None)
+    commit = repository.commit("HEAD" if ref == WORK_TREE else ref)
+    return _checked(Registry(repository, ref=ref, tree=repository.tree(commit), commit=commit))

@@ -1,0 +1,271 @@
+"""What programs hold in their hands: registered models, model versions and artifacts, typed and frozen.
+
+They are views of one commit. Asking for bytes is the only thing here that leaves the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry_tool.catalog.index import ModelView, VersionView, require
+from registry_tool.catalog.resolve import in_order
+from registry_tool.errors import NotFound
+from registry_tool.manifests.data import Data, member, records, text, texts
+from registry_tool.manifests.problems import JSON
+
+if TYPE_CHECKING:
+    from registry_tool.artifacts.progress import Progress
+    from registry_tool.manifests.models import ModelManifest
+    from registry_tool.manifests.version import Environment, Framework, Lineage, VersionManifest
+
+__all__ = ["Artifact", "Fetcher", "ModelVersion", "RegisteredModel"]
+
+# Brings an artifact's bytes to a local path; the registry knows the remote and the cache.
+Fetcher = Callable[[Data, "Progress | None"], Path]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One artifact of a version or a model.
+
+    Attributes:
+        name: Unique in its version.
+        role: ``model``, ``tokenizer``, ``document`` and so on.
+        path: The file or folder name, for bytes in the registry's remote; empty for an artifact tracked elsewhere.
+        uri: Where an artifact tracked elsewhere lies; empty for bytes in the registry's remote.
+        size: In bytes; None when it is not known.
+        sha256: Hex digest, of a folder over its listing; None when it is not known.
+        entry: The artifact's entry in its manifest.
+    """
+
+    name: str
+    role: str
+    path: str
+    uri: str
+    size: int | None
+    sha256: str | None
+    entry: Data
+    _fetcher: Fetcher
+
+    def fetch(self, *, progress: Progress | None = None) -> Path:
+        """The verified bytes as a local path in the shared cache; treat it as read-only.
+
+        Raises:
+            RemoteTrouble: The remote cannot be used, lacks the bytes, or holds others.
+            NotFound: The artifact is tracked elsewhere, so the registry has no bytes of it.
+        """
+        if self.uri:
+            raise NotFound(
+                f"artifact {self.name} is tracked elsewhere, the registry holds no bytes of it",
+                remedy=f"read it at {self.uri}",
+            )
+        return self._fetcher(self.entry, progress)
+
+    @classmethod
+    def of(cls, entry: Data, fetcher: Fetcher) -> Artifact:
+        """The artifact of a manifest's entry."""
+        size = entry.get("size")
+        return cls(
+            name=text(entry, "name"),
+            role=text(entry, "role"),
+            path=text(entry, "path"),
+            uri=text(entry, "uri"),
+            size=size if isinstance(size, int) else None,
+            sha256=text(entry, "sha256") or None,
+            entry=entry,
+            _fetcher=fetcher,
+        )
+
+
+def _pick(artifacts: tuple[Artifact, ...], name: str | None, owner: str) -> Artifact:
+    if name is None:
+        models = [a for a in artifacts if a.role == "model"] or list(artifacts)
+        if len(models) == 1:
+            return models[0]
+    for artifact in artifacts:
+        if artifact.name == name:
+            return artifact
+    names = ", ".join(a.name for a in artifacts) or "none"
+    what = "one artifact to pick" if name is None else f"artifact {name}"
+    raise NotFound(f"{owner} has no {what}", remedy=f"its artifacts: {names}")
+
+
+class ModelVersion:
+    """One version of a registered model."""
+
+    def __init__(self, view: VersionView, *, fetcher: Fetcher, notes: tuple[str, ...] = ()) -> None:
+        self._view = view
+        self._fetcher = fetcher
+        self.notes = notes
+        self.model = str(view.model.name)
+        self.version = view.version
+        self.data: Data = view.data
+
+    def __repr__(self) -> str:
+        return f"ModelVersion({self.model}@{self.version})"
+
+    @cached_property
+    def manifest(self) -> VersionManifest:
+        """The frozen record, ``version.yaml``, typed."""
+        from registry_tool.manifests.version import VersionManifest
+
+        return VersionManifest.model_validate(self.data)
+
+    @property
+    def state(self) -> str:
+        """``active``, ``deprecated``, ``withdrawn`` or ``erased``."""
+        return self._view.state
+
+    @property
+    def framework(self) -> Framework | None:
+        """The framework, with its type and version."""
+        return self.manifest.framework
+
+    @property
+    def environment(self) -> Environment | None:
+        """The environment the version runs in."""
+        return self.manifest.environment
+
+    @property
+    def lineage(self) -> Lineage | None:
+        """What the version was made from."""
+        return self.manifest.lineage
+
+    @property
+    def parameters(self) -> Mapping[str, JSON]:
+        """The inference parameters."""
+        return member(self.data, "parameters")
+
+    @cached_property
+    def _added(self) -> Data:
+        document = self._view.metadata
+        return {} if document is None else require(document, str(self._view))
+
+    @property
+    def description(self) -> str:
+        """What was said last: ``metadata.yaml`` over the record."""
+        return text(self._added, "description") or text(self.data, "description")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, sorted."""
+        return tuple(sorted(texts(self._added, "labels")))
+
+    @property
+    def metadata(self) -> Mapping[str, JSON]:
+        """Free metadata: ``metadata.yaml`` laid over the record, key by key."""
+        return {**member(self.data, "metadata"), **member(self._added, "metadata")}
+
+    @cached_property
+    def metrics(self) -> Mapping[str, JSON]:
+        """The last value of each metric: by step, without steps by timestamp, then by order in the file."""
+        last: dict[str, JSON] = {}
+        for metric in sorted(records(self.data, "metrics"), key=_metric_order):
+            last[text(metric, "key")] = metric.get("value")
+        return last
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that name this version."""
+        return self._named_by(self._view.model.tags, self._view.model.tag)
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The aliases that name this version."""
+        return self._named_by(self._view.model.aliases, self._view.model.alias)
+
+    def _named_by(self, names: list[str], read: Callable[[str], object]) -> tuple[str, ...]:
+        documents = ((name, read(name)) for name in names)
+        return tuple(
+            n for n, d in documents if text(getattr(d, "data", None), "version") == self.version
+        )
+
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """The artifacts, in the order of the manifest."""
+        return tuple(Artifact.of(e, self._fetcher) for e in records(self.data, "artifacts"))
+
+    def artifact(self, name: str | None = None) -> Artifact:
+        """One artifact by name; without a name the one of role ``model``, or the only one.
+
+        Raises:
+            NotFound: There is none, or several could be meant.
+        """
+        return _pick(self.artifacts(), name, f"{self.model}@{self.version}")
+
+    def evidence(self) -> Iterator[Data]:
+        """The evidence records, by file name."""
+        return (d.data for d in self._view.evidence() if d.data is not None)
+
+
+def _metric_order(metric: Data) -> tuple[float, float]:
+    step, timestamp = metric.get("step"), metric.get("timestamp")
+    return (
+        step if isinstance(step, int) else -1,
+        timestamp if isinstance(timestamp, int) else -1,
+    )
+
+
+class RegisteredModel:
+    """One registered model."""
+
+    def __init__(self, view: ModelView, *, fetcher: Fetcher) -> None:
+        self._view = view
+        self._fetcher = fetcher
+        self.name = str(view.name)
+        self.data: Data = view.data
+
+    def __repr__(self) -> str:
+        return f"RegisteredModel({self.name})"
+
+    @cached_property
+    def manifest(self) -> ModelManifest:
+        """The record, ``model.yaml``, typed."""
+        from registry_tool.manifests.models import ModelManifest
+
+        return ModelManifest.model_validate(self.data)
+
+    @property
+    def owner(self) -> str:
+        """Who answers for the model."""
+        return text(self.data, "owner")
+
+    @property
+    def task(self) -> str:
+        """What the model does."""
+        return text(self.data, "task")
+
+    @property
+    def description(self) -> str:
+        """What the model is."""
+        return text(self.data, "description")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, sorted."""
+        return tuple(sorted(texts(self.data, "labels")))
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions, lowest first."""
+        return tuple(in_order(self._view))
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """The version each alias names."""
+        return self._targets(self._view.aliases, self._view.alias)
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The version each tag names."""
+        return self._targets(self._view.tags, self._view.tag)
+
+    def _targets(self, names: list[str], read: Callable[[str], object]) -> Mapping[str, str]:
+        return {name: text(getattr(read(name), "data", None), "version") for name in names}
+
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """The artifacts that belong to all versions."""
+        return tuple(Artifact.of(e, self._fetcher) for e in records(self.data, "artifacts"))
