@@ -15,6 +15,7 @@ from registry_tool.catalog.index import ModelView, VersionView, require
 from registry_tool.catalog.resolve import in_order
 from registry_tool.errors import NotFound
 from registry_tool.manifests.data import Data, member, records, text, texts
+from registry_tool.manifests.metrics import last_values
 from registry_tool.manifests.problems import JSON
 
 if TYPE_CHECKING:
@@ -162,11 +163,11 @@ class ModelVersion:
 
     @cached_property
     def metrics(self) -> Mapping[str, JSON]:
-        """The last value of each metric: by step, without steps by timestamp, then by order in the file."""
-        last: dict[str, JSON] = {}
-        for metric in sorted(records(self.data, "metrics"), key=_metric_order):
-            last[text(metric, "key")] = metric.get("value")
-        return last
+        """The last value of each metric, of the record and of later evidence: by step, without steps by time."""
+        later = (e for e in self.evidence() if e.get("kind") == "metrics")
+        measured = [*records(self.data, "metrics")]
+        measured += [metric for evidence in later for metric in records(evidence, "metrics")]
+        return last_values(measured)
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -199,14 +200,6 @@ class ModelVersion:
     def evidence(self) -> Iterator[Data]:
         """The evidence records, by file name."""
         return (d.data for d in self._view.evidence() if d.data is not None)
-
-
-def _metric_order(metric: Data) -> tuple[float, float]:
-    step, timestamp = metric.get("step"), metric.get("timestamp")
-    return (
-        step if isinstance(step, int) else -1,
-        timestamp if isinstance(timestamp, int) else -1,
-    )
 
 
 class RegisteredModel:

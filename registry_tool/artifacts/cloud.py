@@ -113,6 +113,11 @@ def open_cloud(chosen: RemoteSettings, url: str) -> CloudRemote:
                 f"the DVC remote {chosen.name} ({url}) needs a package that is not installed",
                 remedy=f"run: {_install(scheme)}",
             ) from exc
+    if fs.protocol == "local":  # DVC would make a folder named after the scheme
+        raise RemoteTrouble(
+            f"the DVC remote {chosen.name} ({url}) has a URL that DVC cannot serve",
+            remedy=f"a local folder is written as a plain path: dvc remote modify {chosen.name} url /PATH",
+        )
     return CloudRemote(name=chosen.name, url=url, fs=fs, folder=path)
 
 

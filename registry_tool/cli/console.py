@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -104,7 +105,7 @@ def progress_bar() -> Iterator[Progress]:
     """A bar on standard error when that is a terminal; silence otherwise."""
     from registry_tool.artifacts.progress import SILENT
 
-    if not click.get_text_stream("stderr").isatty():
+    if not sys.stderr.isatty():
         yield SILENT
         return
     bar = _Bar()

@@ -108,12 +108,34 @@ def _expected(mismatch: Mismatch) -> str:
     return f"text like {limit}" if keyword == "pattern" else f"what `{keyword}` in the schema says"
 
 
+def _excluded(mismatch: Mismatch, text: Text) -> Problem | None:
+    """Words for ``not: {required: …}``: fields that have no place here, or not together."""
+    refused = mismatch.rule.get("not")
+    named = refused.get("required") if isinstance(refused, dict) else None
+    if not isinstance(named, list) or not named:
+        return None
+    names = [str(name) for name in named]
+    at = text.key_places.get((*mismatch.path, names[-1]), text.place(mismatch.path))
+    listed = " and ".join(f"`{name}`" for name in names)
+    where = _field(mismatch)
+    if len(names) == 1:
+        message, expected = f"{listed} has no place in {where} as it stands", f"no {listed}"
+    else:
+        message, expected = f"{listed} exclude each other in {where}", f"one of {listed}"
+    return Problem(
+        "schema", message, *at, found=listed, expected=expected, remedy=f"delete `{names[-1]}`"
+    )
+
+
 def problem_of(mismatch: Mismatch, text: Text) -> Problem:
     """The problem a mismatch is, with its place in the file."""
     if mismatch.keyword == "additionalProperties" and mismatch.names:
         return _unknown(mismatch, text)
     if mismatch.keyword == "required" and mismatch.names:
         return _missing(mismatch, text)
+    excluded = _excluded(mismatch, text) if mismatch.keyword == "not" else None
+    if excluded is not None:
+        return excluded
     value = mismatch.value
     remedy = ""
     if mismatch.keyword == "enum" and isinstance(value, str):

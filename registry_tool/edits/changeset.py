@@ -1,0 +1,62 @@
+"""What an act wants written, before anybody has checked it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from registry_tool.catalog.index import Catalog
+from registry_tool.git.overlay import OverlayTree
+from registry_tool.git.tree import DictTree, Tree
+
+__all__ = ["Act", "ChangeSet", "combined", "overlaid"]
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """Files to write and delete.
+
+    Attributes:
+        message: What it does, as the first line of a commit message.
+        puts: Bytes by path.
+        deletes: Paths that go.
+        notes: What the person should be told.
+    """
+
+    message: str
+    puts: Mapping[str, bytes] = field(default_factory=dict)
+    deletes: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+
+
+# Acts are made again on a newer base when somebody else was first.
+Act = Callable[[Catalog], ChangeSet]
+
+
+def overlaid(base: Tree, change: ChangeSet) -> Tree:
+    """The tree as it would be."""
+    return OverlayTree(base, DictTree(change.puts), deletes=change.deletes)
+
+
+def combined(acts: list[Act], message: str) -> Act:
+    """Several acts as one, each seeing what those before it did."""
+
+    def act(catalog: Catalog) -> ChangeSet:
+        puts: dict[str, bytes] = {}
+        deletes: set[str] = set()
+        notes: list[str] = []
+        current = catalog
+        for one in acts:
+            change = one(current)
+            for path in change.deletes:
+                puts.pop(path, None)
+                deletes.add(path)
+            for path, data in change.puts.items():
+                puts[path] = data
+                deletes.discard(path)
+            notes.extend(change.notes)
+            so_far = ChangeSet(message, dict(puts), frozenset(deletes))
+            current = Catalog(overlaid(catalog.tree, so_far))
+        return ChangeSet(message, puts, frozenset(deletes), tuple(notes))
+
+    return act

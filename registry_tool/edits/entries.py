@@ -1,0 +1,128 @@
+"""Entries of artifacts and metrics, as they stand in a manifest."""
+
+from __future__ import annotations
+
+import base64
+import math
+from pathlib import PurePosixPath
+from typing import Final
+
+from registry_tool.errors import UsageError
+from registry_tool.manifests.problems import JSON
+from registry_tool.names import check_artifact_name
+
+__all__ = ["MetricValue", "artifact_words", "metric_entry", "tracked_entry"]
+
+MetricValue = float | int | str | bytes
+
+# By suffix: role, file type, name of the format. What is not here is said by the user, or left open.
+_KNOWN: Final[dict[str, tuple[str, str, str]]] = {
+    ".onnx": ("model", "model", "ONNX"),
+    ".safetensors": ("model", "model", "safetensors"),
+    ".gguf": ("model", "model", "GGUF"),
+    ".pt": ("model", "model", "PyTorch"),
+    ".pth": ("model", "model", "PyTorch"),
+    ".jit": ("model", "model", "TorchScript"),
+    ".h5": ("model", "model", "HDF5"),
+    ".keras": ("model", "model", "Keras"),
+    ".tflite": ("model", "model", "TensorFlow Lite"),
+    ".ftz": ("model", "model", "fastText"),
+    ".skops": ("model", "model", "skops"),
+    ".joblib": ("model", "model", "joblib"),
+    ".pkl": ("model", "model", "pickle"),
+    ".ubj": ("model", "model", "UBJSON"),
+    ".cbm": ("model", "model", "CatBoost"),
+    ".ckpt": ("checkpoint", "checkpoint", ""),
+    ".md": ("document", "text", "Markdown"),
+    ".pdf": ("document", "undefined", "PDF"),
+    ".png": ("document", "image", "PNG"),
+    ".svg": ("document", "image", "SVG"),
+    ".jpg": ("document", "image", "JPEG"),
+    ".wav": ("dataset", "audio", "WAV"),
+    ".parquet": ("dataset", "undefined", "Parquet"),
+    ".csv": ("dataset", "text", "CSV"),
+    ".jsonl": ("dataset", "text", "JSON Lines"),
+}
+_NAMES: Final = {
+    "tokenizer.json": "tokenizer",
+    "tokenizer.model": "tokenizer",
+    "vocab.txt": "tokenizer",
+    "requirements.txt": "code",
+}
+
+
+def artifact_words(path: str, *, role: str = "") -> dict[str, JSON]:
+    """What a file's name says about it: role, file type, media type, format; a given role wins."""
+    import mimetypes
+
+    name = PurePosixPath(path).name
+    known = _KNOWN.get(PurePosixPath(path).suffix.lower())
+    words: dict[str, JSON] = {"role": role or _NAMES.get(name) or (known[0] if known else "model")}
+    if known and known[1] != "undefined":
+        words["file_type"] = known[1]
+    media = mimetypes.guess_type(name)[0]
+    if media:
+        words["media_type"] = media
+    if known and known[2]:
+        words["format"] = {"name": known[2]}
+    return words
+
+
+def tracked_entry(
+    uri: str,
+    *,
+    name: str = "",
+    role: str = "",
+    size: int | None = None,
+    sha256: str = "",
+    etag: str = "",
+) -> dict[str, JSON]:
+    """The entry of an artifact that lies elsewhere.
+
+    Raises:
+        InvalidName: No name was given and the address ends in none that would do.
+    """
+    called = name or uri.split("?", maxsplit=1)[0].rstrip("/").rsplit("/", 1)[-1]
+    words = artifact_words(called, role=role)
+    entry: dict[str, JSON] = {"name": check_artifact_name(called), "role": role or words["role"]}
+    entry["uri"] = uri
+    if size is not None:
+        entry["size"] = size
+    if sha256:
+        entry["sha256"] = sha256
+    if etag:
+        entry["etag"] = etag
+    return entry
+
+
+def _metric_value(value: MetricValue) -> JSON:
+    if isinstance(value, bytes):
+        return {"bytes": base64.b64encode(value).decode()}
+    if isinstance(value, bool):
+        raise UsageError("a metric's value is a number, a text or bytes, not true or false")
+    if isinstance(value, float) and not math.isfinite(value):
+        # JSON has no such numbers; the text is what other tools write for them.
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    return value
+
+
+def metric_entry(
+    key: str, value: MetricValue, *, step: int | None = None, wallclock: float | None = None
+) -> dict[str, JSON]:
+    """The entry of one measured value.
+
+    Args:
+        key: What was measured.
+        value: A number, a text, or bytes.
+        step: The training step, from 0.
+        wallclock: When, in seconds since 1970 (UTC), as ``time.time()`` gives; kept to the millisecond.
+
+    Raises:
+        UsageError: The value is none of these.
+    """
+    entry: dict[str, JSON] = {"key": key, "value": _metric_value(value)}
+    if step is not None:
+        entry["step"] = step
+    if wallclock is not None:
+        entry["timestamp"] = round(wallclock * 1000)
+    return entry

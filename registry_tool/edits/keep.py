@@ -1,0 +1,136 @@
+"""Changing a manifest that a person wrote: comments, order, quotes and blank lines stay as they are.
+
+A value on one line is replaced on that line and nothing else moves; other changes go through ruamel.yaml's
+round-trip loader. Either way the result is read back, and must hold exactly the change.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Final
+
+from registry_tool.errors import InvalidManifest
+from registry_tool.manifests.explain import Text, explain
+from registry_tool.manifests.problems import JSON
+from registry_tool.manifests.writer import render
+
+__all__ = ["GONE", "changed"]
+
+
+class _Gone:
+    """A field that goes."""
+
+
+GONE: Final = _Gone()
+_WIDE: Final = 1 << 20
+
+
+def _updated(data: Mapping[str, JSON], fields: Mapping[str, JSON | _Gone]) -> dict[str, JSON]:
+    result = {k: v for k, v in data.items() if not isinstance(fields.get(k), _Gone)}
+    result.update({k: v for k, v in fields.items() if not isinstance(v, _Gone)})
+    return result
+
+
+def _on_its_line(source: str, text: Text, key: str, value: JSON) -> str | None:
+    """The text with a plain or quoted one-line value of a top-level field replaced; None where it is not so simple."""
+    old = text.data.get(key) if isinstance(text.data, dict) else None
+    place = text.places.get((key,))
+    if place is None or isinstance(old, dict | list) or isinstance(value, dict | list):
+        return None
+    lines = source.split("\n")
+    line, start = lines[place[0] - 1], place[1] - 1
+    new = render({"x": value}).decode().removeprefix("x: ").rstrip("\n")
+    if "\n" in new or text.key_places.get((key,), (0, 0))[0] != place[0]:
+        return None
+    for end in range(len(line), start, -1):
+        # The longest stretch that reads as the old value; what follows is a comment or nothing.
+        if line[end - 1] == " " or not _is_rest(line[end:]):
+            continue
+        if explain(f"x: {line[start:end]}\n".encode()).data == {"x": old}:
+            lines[place[0] - 1] = line[:start] + new + line[end:]
+            return "\n".join(lines)
+    return None
+
+
+def _is_rest(rest: str) -> bool:
+    stripped = rest.lstrip(" ")
+    return not stripped or (stripped.startswith("#") and rest.startswith(" "))
+
+
+def _appended(source: str, text: Text, key: str, value: JSON) -> str | None:
+    """The text with a new top-level field at its end."""
+    if not isinstance(text.data, dict) or key in text.data or source.lstrip().startswith("{"):
+        return None
+    return source.rstrip("\n") + "\n" + render({key: value}).decode()
+
+
+def _round_trip(source: str, fields: Mapping[str, JSON | _Gone]) -> str:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+    def quoted(value: JSON) -> object:
+        if isinstance(value, dict):
+            return {k: quoted(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [quoted(v) for v in value]
+        if isinstance(value, str) and render({"x": value}).startswith(b'x: "'):
+            return DoubleQuotedScalarString(value)
+        return value
+
+    yaml = YAML(typ="rt", pure=True)
+    yaml.preserve_quotes = True
+    yaml.width = _WIDE
+    loaded = yaml.load(source)
+    for key, value in fields.items():
+        if isinstance(value, _Gone):
+            loaded.pop(key, None)
+        else:
+            loaded[key] = quoted(value)
+    stream = io.StringIO()
+    yaml.dump(loaded, stream)
+    return stream.getvalue()
+
+
+def _one_by_one(source: str, fields: Mapping[str, JSON | _Gone]) -> str | None:
+    for key, value in fields.items():
+        text = explain(source.encode())
+        if isinstance(value, _Gone):
+            return None
+        if isinstance(text.data, dict) and text.data.get(key) == value and key in text.data:
+            continue
+        edited = _on_its_line(source, text, key, value)
+        if edited is None:
+            edited = _appended(source, text, key, value)
+        if edited is None:
+            return None
+        source = edited
+    return source
+
+
+def changed(
+    source: bytes, data: Mapping[str, JSON], fields: Mapping[str, JSON | _Gone], path: str
+) -> bytes:
+    """The file with some top-level fields set or gone.
+
+    Args:
+        source: The file as it is.
+        data: What it holds, as its document says.
+        fields: New values; ``GONE`` removes a field.
+        path: The file's path, for messages.
+
+    Raises:
+        InvalidManifest: The file cannot be changed without losing something.
+    """
+    wanted = _updated(data, fields)
+    if source == render(data):
+        return render(wanted)
+    text = source.decode()
+    if explain(source).data == data:
+        for edited in (_one_by_one(text, fields), _round_trip(text, fields)):
+            if edited is not None and explain(edited.encode()).data == wanted:
+                return edited.encode()
+    raise InvalidManifest(
+        f"{path} cannot be changed without losing how it was written",
+        remedy="put its unquoted numbers and dates in quotes, or change it by hand",
+    )

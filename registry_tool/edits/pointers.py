@@ -1,0 +1,111 @@
+"""Aliases and tags: names that point at a version."""
+
+from __future__ import annotations
+
+from registry_tool.catalog.index import USABLE, Catalog, ModelView
+from registry_tool.catalog.resolve import find_model, resolve
+from registry_tool.edits.changeset import Act, ChangeSet
+from registry_tool.edits.keep import GONE, changed
+from registry_tool.errors import NotFound, Refused, UsageError
+from registry_tool.manifests.data import text
+from registry_tool.manifests.problems import JSON
+from registry_tool.manifests.writer import render
+from registry_tool.names import ModelName, Reference, check_pointer
+
+__all__ = ["add_tag", "remove_alias", "set_alias"]
+
+
+def _check_free(model: ModelView, name: str, kind: str) -> None:
+    """A tag, an alias and a version of one model share one name space."""
+    taken = ""
+    if name.casefold() in {v.casefold() for v in model.versions}:
+        taken = "a version"
+    elif kind == "tag" and name in model.aliases:
+        taken = "an alias"
+    elif kind == "alias" and name in model.tags:
+        taken = "a tag"
+    if taken:
+        raise Refused(
+            f"{model.name} has {taken} named {name} already",
+            remedy=f"choose another {kind}: a name means one thing in a model",
+        )
+
+
+def set_alias(reference: Reference, alias: str, *, reason: str = "") -> Act:
+    """Create or move an alias to the version a reference means.
+
+    The act raises NotFound, Refused (the name is taken, the version is not usable) or InvalidName.
+    """
+    check_pointer(alias, "alias")
+
+    def act(catalog: Catalog) -> ChangeSet:
+        found = resolve(catalog, reference, allow_withdrawn=True)
+        version, model = found.version.version, found.version.model
+        if found.state not in USABLE:
+            raise Refused(f"{found.version} is {found.state}; an alias may not point at it")
+        _check_free(model, alias, "alias")
+        path = catalog.layout.alias(model.name, alias)
+        before = model.alias(alias)
+        named = f"{model.name}@{alias}"
+        if before is None or before.data is None:
+            fields: dict[str, JSON] = {
+                "schema": "alias/v1",
+                "model": str(model.name),
+                "version": version,
+            }
+            if reason:
+                fields["reason"] = reason
+            return ChangeSet(f"Set {named} to {version}", {path: render(fields)})
+        old = text(before.data, "version")
+        if old == version and (not reason or text(before.data, "reason") == reason):
+            return ChangeSet(f"{named} is {version} already")
+        new: dict[str, JSON] = {"version": version}
+        edit = {**new, "reason": reason} if reason else {**new, "reason": GONE}
+        source = changed(before.source, before.data, edit, path)
+        return ChangeSet(f"Move {named} from {old} to {version}", {path: source})
+
+    return act
+
+
+def remove_alias(model: ModelName, alias: str) -> Act:
+    """Remove an alias; the version stays. The act raises NotFound."""
+
+    def act(catalog: Catalog) -> ChangeSet:
+        view = find_model(catalog, model)
+        if alias not in view.aliases:
+            names = ", ".join(view.aliases) or "none"
+            raise NotFound(f"{model} has no alias {alias!a}", remedy=f"its aliases: {names}")
+        path = catalog.layout.alias(model, alias)
+        return ChangeSet(f"Remove {model}@{alias}", deletes=frozenset({path}))
+
+    return act
+
+
+def add_tag(reference: Reference, tag: str) -> Act:
+    """Give a version a fixed second name. The act raises NotFound, Refused (the name is taken) or InvalidName."""
+    check_pointer(tag, "tag")
+
+    def act(catalog: Catalog) -> ChangeSet:
+        found = resolve(catalog, reference, allow_withdrawn=True)
+        model = found.version.model
+        _check_free(model, tag, "tag")
+        before = model.tag(tag)
+        if before is not None:
+            old = text(before.data, "version")
+            if old == found.version.version:
+                return ChangeSet(f"{model.name}@{tag} is {old} already")
+            raise Refused(
+                f"{model.name} has a tag {tag} already: it names version {old}",
+                remedy="a tag never moves; choose another, or use an alias",
+            )
+        if found.state == "erased":
+            raise UsageError(f"{found.version} is erased; a tag may not name it")
+        fields: dict[str, JSON] = {
+            "schema": "tag/v1",
+            "model": str(model.name),
+            "version": found.version.version,
+        }
+        path = catalog.layout.tag(model.name, tag)
+        return ChangeSet(f"Tag {found.version} as {tag}", {path: render(fields)})
+
+    return act

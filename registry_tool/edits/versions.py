@@ -1,0 +1,159 @@
+"""New versions: the frozen record, its pointers, its first tags."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from registry_tool.catalog.index import Catalog, ModelView
+from registry_tool.catalog.resolve import find_model
+from registry_tool.edits.changeset import Act, ChangeSet, combined
+from registry_tool.edits.pointers import add_tag
+from registry_tool.errors import Refused, UsageError
+from registry_tool.manifests.data import Data, text
+from registry_tool.manifests.identity import identity
+from registry_tool.manifests.metrics import in_order
+from registry_tool.manifests.problems import JSON
+from registry_tool.manifests.writer import render
+from registry_tool.names import ModelName, Reference, check_version, fold
+from registry_tool.schemes import admits, next_version
+
+__all__ = ["VersionRecord", "add_version", "timestamp"]
+
+_EXAMPLES = {
+    "integer": "7",
+    "semver": "1.4.0 or 2.0.0-rc.1",
+    "calver": "2026.11 or 2026.11.3",
+}
+
+
+@dataclass(frozen=True)
+class VersionRecord:
+    """What the author of a version gives.
+
+    Attributes:
+        fields: Fields of ``version.yaml`` beside those that are derived: framework, environment, source, lineage,
+            parameters, signature, description, metadata, external_id, same_as, name, author, created_at.
+        artifacts: Entries of its artifacts.
+        pointers: The bytes of ``.dvc`` pointers by artifact path.
+        metrics: Entries of its metrics.
+        labels: Labels; they can be changed later, so they go into ``metadata.yaml``.
+        tags: Fixed second names.
+    """
+
+    fields: Mapping[str, JSON] = field(default_factory=dict)
+    artifacts: Sequence[Data] = ()
+    pointers: Mapping[str, bytes] = field(default_factory=dict)
+    metrics: Sequence[Data] = ()
+    labels: Sequence[str] = ()
+    tags: Sequence[str] = ()
+
+
+_BEFORE = (
+    "name",
+    "created_at",
+    "author",
+    "description",
+    "external_id",
+    "framework",
+    "environment",
+    "source",
+    "lineage",
+)
+_AFTER = ("parameters", "signature")
+_LAST = ("same_as", "metadata")
+
+
+def timestamp(moment: dt.datetime | None = None) -> str:
+    """A moment as manifests write it: RFC 3339, UTC, milliseconds. Now by default."""
+    utc = (moment or dt.datetime.now(dt.UTC)).astimezone(dt.UTC)
+    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
+
+
+def _chosen(model: ModelView, version: str | None) -> str:
+    """The version's name: as given, or the next one where the scheme counts."""
+    scheme = model.scheme
+    if version is None:
+        chosen = next_version(scheme, model.versions)
+        if chosen is None:
+            raise UsageError(
+                f"{model.name} has the version scheme {scheme}, which does not count by itself",
+                remedy=f"name the version: registry version add {model.name} VERSION",
+            )
+        return chosen
+    check_version(version)
+    if not admits(scheme, version):
+        raise Refused(
+            f"{version} is not a version of the scheme {scheme}, which {model.name} has",
+            remedy=f"such a version looks like {_EXAMPLES[scheme]}",
+        )
+    twins = [v for v in model.versions if fold(v) == fold(version)]
+    if twins:
+        raise Refused(
+            f"{model.name} has a version {twins[0]} already",
+            remedy="a version never changes; choose the next one",
+        )
+    return version
+
+
+def _check_open(model: ModelView) -> None:
+    data = model.data
+    if text(data, "state") == "archived":
+        raise Refused(f"{model.name} is archived; it takes no new versions")
+    if moved := text(data, "moved_to"):
+        raise Refused(
+            f"{model.name} moved to {moved}; it takes no new versions",
+            remedy=f"registry version add {moved}",
+        )
+
+
+def _manifest(model: ModelView, version: str, record: VersionRecord) -> dict[str, JSON]:
+    fields = {"created_at": timestamp(), **record.fields}
+    data: dict[str, JSON] = {"schema": "version/v1", "model": str(model.name), "version": version}
+    data.update({key: fields[key] for key in _BEFORE if key in fields})
+    data["artifacts"] = [dict(entry) for entry in record.artifacts]
+    if record.metrics:
+        data["metrics"] = [dict(metric) for metric in in_order(record.metrics)]
+    data.update({key: fields[key] for key in _AFTER if key in fields})
+    data["identity"] = identity(data)
+    data.update({key: fields[key] for key in _LAST if key in fields})
+    data.update({key: value for key, value in fields.items() if key not in data})
+    return data
+
+
+def _new_version(name: ModelName, version: str | None, record: VersionRecord) -> Act:
+    def act(catalog: Catalog) -> ChangeSet:
+        model = find_model(catalog, name)
+        _check_open(model)
+        chosen = _chosen(model, version)
+        folder = catalog.layout.version(name, chosen)
+        puts = {f"{folder}/version.yaml": render(_manifest(model, chosen, record))}
+        puts.update({f"{folder}/{path}.dvc": source for path, source in record.pointers.items()})
+        if record.labels:
+            labels: dict[str, JSON] = {"schema": "metadata/v1", "labels": list(record.labels)}
+            puts[f"{folder}/metadata.yaml"] = render(labels)
+        return ChangeSet(f"Add {name}@{chosen}", puts)
+
+    return act
+
+
+def add_version(name: ModelName, version: str | None, record: VersionRecord) -> Act:
+    """Add a version to a model.
+
+    Args:
+        name: The model.
+        version: Its name; None takes the next integer.
+        record: What the author gives.
+
+    The act raises NotFound (no such model), Refused (taken, not of the scheme, model archived or moved), UsageError.
+    """
+    first = _new_version(name, version, record)
+
+    def act(catalog: Catalog) -> ChangeSet:
+        change = first(catalog)
+        chosen = change.message.rpartition("@")[2]
+        tagging = [add_tag(Reference(name, chosen), tag) for tag in record.tags]
+        return combined([lambda _: change, *tagging], change.message)(catalog)
+
+    return act

@@ -1,0 +1,28 @@
+"""The order of measured values, which says what "the last value" of a metric is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from registry_tool.manifests.data import Data, text
+from registry_tool.manifests.problems import JSON
+
+__all__ = ["in_order", "last_values"]
+
+
+def _key(metric: Data) -> tuple[float, float]:
+    step, timestamp = metric.get("step"), metric.get("timestamp")
+    return (
+        step if isinstance(step, int) else -1,
+        timestamp if isinstance(timestamp, int) else -1,
+    )
+
+
+def in_order(metrics: Iterable[Data]) -> list[Data]:
+    """Metrics by step; those without a step first, by timestamp. Equal ones keep their order."""
+    return sorted(metrics, key=_key)
+
+
+def last_values(metrics: Iterable[Data]) -> dict[str, JSON]:
+    """The last value of each metric."""
+    return {text(metric, "key"): metric.get("value") for metric in in_order(metrics)}

@@ -1,0 +1,182 @@
+"""Plain DVC and this package read what the other wrote."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from registry_tool.artifacts.cache import Cache
+from registry_tool.artifacts.pointers import Pointer, pointer_from_data, render_pointer
+from registry_tool.artifacts.remote import DvcSettings, Remote, object_path, open_remote
+from registry_tool.artifacts.transfer import FILES_LIMIT, Ingested, fetch, ingest, upload
+
+DVC = Path(sys.executable).with_name("dvc")
+FOLDER = {
+    "config.json": b"{}",
+    "weights/a.bin": b"a" * 5000,
+    "weights/empty": b"",
+    "ünï cöde": b"x",
+}
+VERSION = "models/nlp/lang-id/versions/1"
+
+pytestmark = pytest.mark.skipif(not DVC.exists(), reason="dvc's program is not installed")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., str]:
+    (tmp_path / "home").mkdir()
+    environment = {
+        "PATH": f"{DVC.parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path / "home"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "DVC_NO_ANALYTICS": "true",
+        "DVC_SITE_CACHE_DIR": str(tmp_path / "site"),
+        "DVC_SYSTEM_CONFIG_DIR": str(tmp_path / "system"),
+        "PYTHONWARNINGS": "ignore",
+    } | {
+        f"GIT_{who}_{what}": value
+        for who in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", "Test"), ("EMAIL", "test@example.org"))
+    }
+
+    def run(*command: str, cwd: Path) -> str:
+        done = subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def registry(tmp_path: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DVC_SYSTEM_CONFIG_DIR", str(tmp_path / "system"))
+    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path / "global"))
+    root = tmp_path / "registry"
+    (root / VERSION).mkdir(parents=True)
+    run("git", "init", "-q", ".", cwd=root)
+    run("dvc", "init", "-q", cwd=root)
+    run("dvc", "remote", "add", "-q", "-d", "storage", "../store", cwd=root)
+    return root
+
+
+def remote_of(root: Path) -> Remote:
+    settings = DvcSettings(
+        config=(root / ".dvc/config").read_bytes(),
+        local_config=root / ".dvc/config.local",
+        root=root,
+    )
+    return open_remote(settings)
+
+
+def make(root: Path, files: dict[str, bytes]) -> Path:
+    for path, data in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(data)
+    return root
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def pointer_of(path: Path) -> Pointer:
+    data: dict[str, object] = YAML(typ="safe").load(path.read_bytes())
+    return pointer_from_data(data)
+
+
+def publish(root: Path, source: Path, cache: Cache) -> Ingested:
+    ingested = ingest(source, cache=cache)
+    upload(ingested, remote_of(root))
+    pointer = Pointer(source.name, ingested.md5, ingested.size, nfiles=ingested.nfiles)
+    (root / VERSION / f"{source.name}.dvc").write_bytes(render_pointer(pointer))
+    return ingested
+
+
+def test_plain_dvc_pull_restores_what_we_published(
+    tmp_path: Path, registry: Path, run: Callable[..., str]
+) -> None:
+    cache = Cache(tmp_path / "cache")
+    model, folder = tmp_path / "model.bin", make(tmp_path / "a folder", FOLDER)
+    model.write_bytes(b"weights" * 1000)
+    many = make(tmp_path / "many", {f"{n:04}": b"%d" % n for n in range(FILES_LIMIT + 1)})
+    for source in (model, folder, many):
+        publish(registry, source, cache)
+    run("git", "add", "-A", cwd=registry)
+    run("git", "commit", "-qm", "Publish", cwd=registry)
+    run("git", "clone", "-q", str(registry), "clone", cwd=tmp_path)
+    clone = tmp_path / "clone"
+    for name in ("model.bin", "a folder", "many"):
+        run("dvc", "pull", "-q", f"{VERSION}/{name}.dvc", cwd=clone)
+    assert (clone / VERSION / "model.bin").read_bytes() == model.read_bytes()
+    assert contents(clone / VERSION / "a folder") == FOLDER
+    assert contents(clone / VERSION / "many") == contents(many)
+
+
+@pytest.mark.parametrize("name", ["model.bin", "folder"])
+def test_we_fetch_what_dvc_added_and_pushed(
+    tmp_path: Path, registry: Path, run: Callable[..., str], name: str
+) -> None:
+    source = registry / VERSION / name
+    if name == "folder":
+        make(source, FOLDER)
+    else:
+        source.write_bytes(b"weights" * 1000)
+    run("dvc", "add", "-q", f"{VERSION}/{name}", cwd=registry)
+    run("dvc", "push", "-q", f"{VERSION}/{name}.dvc", cwd=registry)
+
+    theirs = (registry / VERSION / f"{name}.dvc").read_bytes()
+    pointer = pointer_of(registry / VERSION / f"{name}.dvc")
+    ours = ingest(source, cache=Cache(tmp_path / "author"))
+    assert (pointer.path, pointer.md5, pointer.size, pointer.nfiles) == (
+        name,
+        ours.md5,
+        ours.size,
+        ours.nfiles,
+    )
+    assert render_pointer(pointer) == theirs
+    own_object = ours.blobs[-1][1].read_bytes()
+    assert (tmp_path / "store" / object_path(ours.md5)).read_bytes() == own_object
+
+    entry = {"path": name, **ours.described()}
+    reader = Cache(tmp_path / "reader")
+    path = fetch(entry, lambda: remote_of(registry), reader)
+    assert (
+        (contents(path) == FOLDER)
+        if name == "folder"
+        else (path.read_bytes() == source.read_bytes())
+    )
+
+
+def test_dvc_sees_our_objects_on_the_remote(
+    tmp_path: Path, registry: Path, run: Callable[..., str]
+) -> None:
+    source = make(registry / VERSION / "folder", FOLDER)
+    publish(registry, source, Cache(tmp_path / "cache"))
+    run("dvc", "commit", "-q", "-f", f"{VERSION}/folder.dvc", cwd=registry)
+    before = contents(tmp_path / "store")
+    assert "up to date" in run("dvc", "push", f"{VERSION}/folder.dvc", cwd=registry)
+    assert contents(tmp_path / "store") == before
+
+
+def test_we_read_the_old_layout_of_dvc_2(tmp_path: Path, registry: Path) -> None:
+    source = tmp_path / "model.bin"
+    source.write_bytes(b"weights")
+    ours = ingest(source, cache=Cache(tmp_path / "author"))
+    old = tmp_path / "store" / ours.md5[:2] / ours.md5[2:]
+    old.parent.mkdir(parents=True)
+    old.write_bytes(source.read_bytes())
+    path = fetch(
+        {"path": "model.bin", **ours.described()},
+        lambda: remote_of(registry),
+        Cache(tmp_path / "reader"),
+    )
+    assert path.read_bytes() == b"weights"

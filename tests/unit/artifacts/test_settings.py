@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from dvc.config import Config
+
+from registry_tool.artifacts.settings import DvcSettings, chosen_remote, merged_levels
+from registry_tool.errors import NoRemote, RemoteTrouble
+
+COMMITTED = b"""\
+[core]
+    remote = Storage
+['remote "Storage"']
+    url = s3://bucket/models
+    endpointurl = https://s3.example.org
+['remote "near"']
+    url = ../../near
+['remote "sub"']
+    url = remote://near/deep/er
+"""
+LOCAL = """\
+['remote "storage"']
+    secret_access_key = local%%secret
+['remote "near"']
+    url = elsewhere
+"""
+GLOBAL = """\
+['remote "storage"']
+    secret_access_key = global-secret
+    access_key_id = me
+['remote "mine"']
+    url = relative/to/this
+"""
+
+
+def put(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> DvcSettings:
+    root = tmp_path / "registry"
+    put(root / ".dvc/config", COMMITTED.decode())
+    put(tmp_path / "global/config", GLOBAL)
+    put(tmp_path / "system/config", "[core]\n    analytics = false\n    remote = mine\n")
+    return DvcSettings(COMMITTED, put(root / ".dvc/config.local", LOCAL), root)
+
+
+def test_levels_are_merged_as_dvc_merges_them(settings: DvcSettings) -> None:
+    assert settings.root is not None
+    theirs = Config(str(settings.root / ".dvc"), validate=False)
+    ours = merged_levels(settings)
+    assert {k: v for k, v in theirs["core"].items() if k in ours["core"]} == ours["core"]
+    names = sorted(s.removeprefix("remote ") for s in ours if s.startswith("remote "))
+    assert sorted(theirs["remote"]) == names == ["mine", "near", "storage", "sub"]
+    for name in names:
+        assert theirs["remote"][name] == ours[f"remote {name}"]
+
+
+def test_credentials_come_from_the_users_own_levels(settings: DvcSettings) -> None:
+    chosen = chosen_remote(settings, None)
+    assert (chosen.name, chosen.url) == ("storage", "s3://bucket/models")
+    assert chosen.options["access_key_id"] == "me"
+    assert "secret" not in repr(chosen)
+
+
+def test_a_remote_may_refer_to_another(settings: DvcSettings) -> None:
+    assert settings.root is not None
+    url = chosen_remote(settings, "sub").url
+    assert url == f"{settings.root}/.dvc/elsewhere/deep/er"
+
+
+def test_a_relative_url_starts_at_the_dvc_folder(tmp_path: Path) -> None:
+    settings = DvcSettings(b"['remote \"r\"']\nurl = ../../near\n", root=tmp_path / "registry")
+    assert chosen_remote(settings, "r").url == str(tmp_path / "near")
+
+
+def test_without_any_remote_the_remedy_is_the_command() -> None:
+    with pytest.raises(NoRemote) as caught:
+        chosen_remote(DvcSettings(), None)
+    assert "dvc remote add -d storage URL" in caught.value.remedy
+
+
+def test_without_a_default_the_known_one_is_proposed() -> None:
+    with pytest.raises(NoRemote) as caught:
+        chosen_remote(DvcSettings(b"['remote \"near\"']\nurl = /x\n"), None)
+    assert "dvc remote default near" in caught.value.remedy
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(settings: DvcSettings) -> None:
+    with pytest.raises(NoRemote, match="'nowhere'; there are: mine, near, storage, sub"):
+        chosen_remote(settings, "nowhere")
+
+
+BROKEN = {
+    "not UTF-8": b"\xff\xfe\xff",
+    "not a configuration": b"[core\n",
+    "no url": b"['remote \"r\"']\nread_timeout = 3\n",
+    "a list for a url": b"['remote \"r\"']\nurl = a, b\n",
+    "a circle": b"['remote \"r\"']\nurl = remote://s/x\n['remote \"s\"']\nurl = remote://r/y\n",
+    "a secret": b"['remote \"r\"']\nurl = s3://b\nsecret_access_key = x\n",
+    "a command": b"['remote \"r\"']\nurl = webdavs://h\nbearer_token_command = touch /tmp/owned\n",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_committed_configuration_that_cannot_be_trusted_is_refused(name: str) -> None:
+    with pytest.raises(RemoteTrouble):
+        chosen_remote(DvcSettings(BROKEN[name]), "r")
+
+
+def test_a_refused_secret_is_not_repeated() -> None:
+    with pytest.raises(RemoteTrouble) as caught:
+        chosen_remote(DvcSettings(b"['remote \"r\"']\nurl = s3://b\npassword = hunter2\n"), "r")
+    assert "hunter2" not in str(caught.value)
+    assert "dvc remote modify --local r password" in caught.value.remedy
