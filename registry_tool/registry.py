@@ -24,6 +24,8 @@ from registry_tool.views import ModelVersion, RegisteredModel
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from registry_tool.artifacts.progress import Progress
+    from registry_tool.change import Change
     from registry_tool.checks.findings import Report
     from registry_tool.git.tree import Tree
 
@@ -166,6 +168,38 @@ class Registry:
     def refresh(self, *, offline: bool = False) -> Registry:
         """The registry as it is now: fetched, at the newest commit of its ref."""
         return open_registry(self.source, ref=self.ref, offline=offline)
+
+    def change(
+        self,
+        message: str,
+        *,
+        commit: bool = False,
+        branch: str | None = None,
+        push: bool = False,
+        progress: Progress | None = None,
+    ) -> Change:
+        """Collect changes in a ``with`` block; they are checked and written as one when it ends.
+
+        In a checkout they go to the work tree, unless ``commit``, ``branch`` or ``push`` ask for a commit. A registry
+        that was opened by URL, or a bare one, has no work tree: there a commit is made, and for a URL pushed.
+
+        Args:
+            message: What is done, for the commit.
+            commit: Make one commit on the checked-out branch.
+            branch: Make the commit on this branch, which is started at HEAD when it is not there.
+            push: Push the branch afterwards.
+            progress: Told of the bytes that are read and uploaded.
+        """
+        from registry_tool.change import Change
+        from registry_tool.git.clones import is_url
+        from registry_tool.publish import Destination
+
+        bare = self.repository.git.work_tree is None
+        push = push or is_url(self.source)
+        destination = Destination(commit=commit or bare, branch=branch, push=push)
+        return Change(
+            self.repository, self.store, message, destination=destination, progress=progress
+        )
 
     def check(self) -> Report:
         """Check everything, as ``registry check --all`` does."""

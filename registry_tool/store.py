@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from registry_tool.artifacts.progress import SILENT
 from registry_tool.manifests.data import text
+from registry_tool.manifests.problems import JSON
+from registry_tool.names import check_artifact_name
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.cache import Cache
     from registry_tool.artifacts.progress import Progress
     from registry_tool.artifacts.remote import Remote
+    from registry_tool.artifacts.sending import Ingested
     from registry_tool.catalog.index import Catalog
     from registry_tool.manifests.data import Data
 
-__all__ = ["Store"]
+__all__ = ["Store", "Taken"]
 
 _CONFIG = ".dvc/config"
 _CONFIG_LIMIT = 64 * 1024
+
+
+class Taken(NamedTuple):
+    """An artifact that was read and digested, and is not uploaded yet.
+
+    Attributes:
+        entry: Its entry in a manifest.
+        pointer: The bytes of its ``.dvc`` pointer.
+        ingested: Its bytes in the cache.
+    """
+
+    entry: dict[str, JSON]
+    pointer: bytes
+    ingested: Ingested
 
 
 class Store:
@@ -67,3 +85,49 @@ class Store:
         from registry_tool.artifacts.transfer import fetch
 
         return fetch(entry, lambda: self.remote, self.cache, progress=progress or SILENT)
+
+    def take_in(
+        self,
+        source: Path,
+        *,
+        name: str = "",
+        role: str = "",
+        path: str = "",
+        progress: Progress | None = None,
+    ) -> Taken:
+        """Read and digest a file or folder into the cache; nothing is uploaded.
+
+        Args:
+            source: The file or folder.
+            name: The artifact's name; the file's own by default.
+            role: Its role; guessed from the file's name by default.
+            path: What it is called beside the manifest; the file's own name by default.
+            progress: Told of the bytes.
+
+        Raises:
+            UsageError: There is no such file, it is no file or folder, or it changed while it was read.
+        """
+        from registry_tool.artifacts.pointers import Pointer, render_pointer
+        from registry_tool.artifacts.transfer import ingest
+        from registry_tool.edits.entries import artifact_words
+
+        called = path or source.resolve().name
+        ingested = ingest(source, cache=self.cache, progress=progress or SILENT)
+        fields = cast("dict[str, JSON]", ingested.described())
+        entry: dict[str, JSON] = {"name": check_artifact_name(name or called), "role": role}
+        entry.update(artifact_words(called, role=role))
+        entry.update({"path": called, **fields})
+        pointer = Pointer(called, ingested.md5, ingested.size, ingested.nfiles)
+        return Taken(entry, render_pointer(pointer), ingested)
+
+    def upload(self, taken: Iterable[Taken], *, progress: Progress | None = None) -> None:
+        """Upload what was taken in, and see that the remote has it.
+
+        Raises:
+            NoRemote: None is configured.
+            RemoteTrouble: The remote cannot be used, or does not have the bytes afterwards.
+        """
+        from registry_tool.artifacts.transfer import upload
+
+        for one in taken:
+            upload(one.ingested, self.remote, progress=progress or SILENT)

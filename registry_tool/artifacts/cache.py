@@ -179,7 +179,8 @@ class Cache:
             try:
                 _link(self._object(sha256), temporary)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                self._clear(path)
+                if path.is_dir() and not path.is_symlink():
+                    self._clear(path)
                 temporary.replace(path)
             finally:
                 remove(temporary)
@@ -187,11 +188,10 @@ class Cache:
 
     def _clear(self, path: Path) -> None:
         """Move a broken artifact out of the way; whoever holds it open keeps it."""
-        if os.path.lexists(path):
-            aside = self._temporary()
-            with suppress(FileNotFoundError):
-                path.rename(aside)
-            remove(aside)
+        aside = self._temporary()
+        with suppress(FileNotFoundError):
+            path.rename(aside)
+        remove(aside)
 
     def find_folder(self, sha256: str, members: Sequence[Member], name: str) -> Path | None:
         """The stable path of a folder artifact, if it is there with all its files."""
@@ -221,15 +221,13 @@ class Cache:
         return path
 
     def _move_in(self, temporary: Path, path: Path, sha256: str, members: Sequence[Member]) -> None:
-        if self.find_folder(sha256, members, path.name):
-            return
-        self._clear(path)
         try:
             temporary.rename(path)
         except OSError:
-            # Another process placed the same folder in between: that is as good.
+            # Another process placed the same folder in between, which is as good, or it is broken.
             if not self.find_folder(sha256, members, path.name):
-                raise
+                self._clear(path)
+                temporary.rename(path)
 
     def _listing(self, sha256: str) -> Path:
         check_sha256(sha256)

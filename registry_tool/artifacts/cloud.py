@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
-from registry_tool.artifacts.disk import fresh_name
+from registry_tool.artifacts.disk import fresh_name, on_disk
 from registry_tool.artifacts.hashing import Readable, ignore
 from registry_tool.artifacts.remote import legacy_path, object_path
 from registry_tool.artifacts.settings import RemoteSettings
@@ -175,7 +175,8 @@ class CloudRemote:
 
     def upload(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> bool:
         """See ``Remote.upload``."""
-        size = source.stat().st_size
+        with on_disk(f"{source} cannot be read"):
+            size = source.stat().st_size
         if self.size(md5) == size:
             return False
         with _Driver(f"{self._label} refused an upload"):
@@ -206,18 +207,18 @@ class CloudRemote:
     def download(self, md5: str) -> Iterator[Readable]:
         """See ``Remote.download``."""
         try:
-            stream = self._opened(object_path(md5))
+            stream = self._opened(object_path(md5), md5)
         except MissingObject:
-            stream = self._opened(legacy_path(md5))
+            stream = self._opened(legacy_path(md5), md5)
         try:
             yield stream
         finally:
             stream.close()
 
-    def _opened(self, path: str) -> _Stream:
+    def _opened(self, path: str, md5: str) -> _Stream:
         # One request from start to end instead of one for each block.
         options = {"block_size": 0} if self.fs.protocol in {"http", "https"} else {}
-        missing = f"{self._label} does not have the object {path}"
+        missing = f"{self._label} does not have the object {md5}"
         with _Driver(f"{self._label} cannot be read", missing=missing):
             return _Stream(self.fs.open(self._place(path), "rb", **options), self._label)
 

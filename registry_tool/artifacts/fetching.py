@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache as once
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
 
 from registry_tool.artifacts.cache import Cache
 from registry_tool.artifacts.folders import (
@@ -19,19 +17,18 @@ from registry_tool.artifacts.folders import (
     Listed,
     Member,
     check_paths,
+    dir_md5,
+    dir_object,
     folder_sha256,
     read_dir_object,
 )
 from registry_tool.artifacts.hashing import Digest
 from registry_tool.artifacts.progress import SILENT, Progress, shown
 from registry_tool.artifacts.remote import Remote
+from registry_tool.artifacts.threads import in_parallel
 from registry_tool.errors import CorruptObject, InvalidManifest, MissingObject, UsageError
 
 __all__ = ["fetch"]
-
-_WORKERS = 8
-_T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
@@ -184,7 +181,6 @@ def _check_folder(entry: _Entry, members: Sequence[Member]) -> None:
 def _fetch_members(job: _Job, members: Sequence[Member]) -> Path:
     """The files of a folder that are not here yet, then the folder."""
     entry = job.entry
-    _check_folder(entry, members)
     if ready := job.cache.find_folder(entry.sha256, members, entry.name):
         return ready
     wanted = {m.sha256: m for m in members if job.cache.find(m.sha256, m.size) is None}
@@ -197,18 +193,17 @@ def _fetch_members(job: _Job, members: Sequence[Member]) -> Path:
         job.remote()  # opened here, so that the threads share one
         total = sum(m.size for m in wanted.values())
         with shown(job.progress, total, f"Fetching {entry.name}"):
-            _in_parallel(one, list(wanted.values()))
+            in_parallel(one, list(wanted.values()))
     return job.cache.place_folder(entry.sha256, members, entry.name)
 
 
-def _in_parallel(work: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
-    """Run in several threads; the first error ends the work instead of waiting for all the rest."""
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        try:
-            return list(pool.map(work, items))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def _fetch_listed(job: _Job) -> Path:
+    """A folder whose files the manifest lists; what plain ``dvc pull`` would restore must be the same."""
+    entry = job.entry
+    _check_folder(entry, entry.members)
+    if (found := dir_md5(dir_object(entry.members))) != entry.md5:
+        raise _corrupt(entry.label, "md5", entry.md5, found)
+    return _fetch_members(job, entry.members)
 
 
 def _listed_files(job: _Job) -> list[Listed]:
@@ -236,6 +231,7 @@ def _fetch_unlisted(job: _Job) -> Path:
     entry = job.entry
     known = job.cache.find_members(entry.sha256)
     if known is not None:
+        _check_folder(entry, known)
         return _fetch_members(job, known)
     listed = _listed_files(job)
 
@@ -244,7 +240,7 @@ def _fetch_unlisted(job: _Job) -> Path:
 
     unique = {item.md5: item.path for item in listed}
     with shown(job.progress, entry.size, f"Fetching {entry.name}"):
-        digests = dict(zip(unique, _in_parallel(one, list(unique.items())), strict=True))
+        digests = dict(zip(unique, in_parallel(one, list(unique.items())), strict=True))
     members = [Member(path, digests[md5].size, digests[md5].sha256, md5) for path, md5 in listed]
     _check_folder(entry, members)
     job.cache.keep_members(entry.sha256, members)
@@ -277,7 +273,13 @@ def fetch(
         InvalidManifest: The entry is not well formed.
         EnvironmentTrouble: The cache cannot be written.
     """
-    job = _Job(_entry(entry), once(remote_factory), cache, progress)
+
+    @once
+    def remote() -> Remote:
+        cache.sweep()
+        return remote_factory()
+
+    job = _Job(_entry(entry), remote, cache, progress)
     if not job.entry.is_folder:
         return _fetch_file(job)
-    return _fetch_members(job, job.entry.members) if job.entry.members else _fetch_unlisted(job)
+    return _fetch_listed(job) if job.entry.members else _fetch_unlisted(job)

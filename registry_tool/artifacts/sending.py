@@ -10,7 +10,6 @@ import io
 import os
 import stat
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +21,12 @@ from registry_tool.artifacts.folders import Member, dir_md5, dir_object, folder_
 from registry_tool.artifacts.hashing import Digest, Readable
 from registry_tool.artifacts.progress import SILENT, Progress, shown
 from registry_tool.artifacts.remote import Remote
+from registry_tool.artifacts.threads import in_parallel
 from registry_tool.errors import Conflict, NotFound, RemoteTrouble, UsageError
 
 __all__ = ["FILES_LIMIT", "Ingested", "ingest", "upload"]
 
 FILES_LIMIT: Final = 1000
-_WORKERS = 8
 
 
 @dataclass(frozen=True)
@@ -119,11 +118,8 @@ def _ingest_folder(folder: Path, cache: Cache, progress: Progress) -> Ingested:
     def one(path: str) -> Stored:
         return _ingest_one(folder / path, cache, progress, flags=no_links)
 
-    with (
-        shown(progress, sum(info.st_size for _, info in found), f"Reading {folder.name}"),
-        ThreadPoolExecutor(_WORKERS) as pool,
-    ):
-        stored = list(pool.map(one, [path for path, _ in found]))
+    with shown(progress, sum(info.st_size for _, info in found), f"Reading {folder.name}"):
+        stored = in_parallel(one, [path for path, _ in found])
     if [path for path, _ in walk(folder)] != [path for path, _ in found]:
         raise _changed(folder)
     members = tuple(
@@ -175,20 +171,22 @@ def upload(ingested: Ingested, remote: Remote, *, progress: Progress = SILENT) -
     Raises:
         RemoteTrouble: The remote refused, or does not show an object afterwards.
     """
+    with on_disk("the artifact vanished from the cache"):
+        sizes = {md5: path.stat().st_size for md5, path in ingested.blobs}
 
     def send(blob: tuple[str, Path]) -> bool:
-        return remote.upload(blob[0], blob[1], progress=progress.advance)
+        md5, path = blob
+        if remote.upload(md5, path, progress=progress.advance):
+            return True
+        progress.advance(sizes[md5])
+        return False
 
     *first, last = ingested.blobs
-    with (
-        shown(progress, ingested.size, f"Uploading to {remote.name}"),
-        ThreadPoolExecutor(_WORKERS) as pool,
-    ):
-        sent = sum(pool.map(send, first)) + send(last)
-    wanted = {md5 for md5, _ in ingested.blobs}
-    if missing := wanted - remote.exists(wanted):
+    with shown(progress, sum(sizes.values()), f"Uploading to {remote.name}"):
+        sent = sum(in_parallel(send, first)) + send(last)
+    if missing := sizes.keys() - remote.exists(sizes):
         raise RemoteTrouble(
-            f"the remote {remote.name} ({remote.url}) does not show {len(missing)} of {len(wanted)} objects "
+            f"the remote {remote.name} ({remote.url}) does not show {len(missing)} of {len(sizes)} objects "
             f"after the upload, {min(missing)} among them",
             remedy="try again",
         )

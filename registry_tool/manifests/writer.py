@@ -15,10 +15,13 @@ from registry_tool.manifests.problems import JSON
 
 __all__ = ["render"]
 
-# A letter first, then nothing that could end or begin a token; the words below mean something to some reader.
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./@+~() -]*(?:://[A-Za-z0-9_./@+~-]+)?", re.ASCII)
+# A letter first, no colon but in an address, no "#": nothing that any reader takes for anything but this text.
+_PLAIN = re.compile(
+    r"[A-Za-z/][A-Za-z0-9_./@+~(),;?!'=% -]*(?:://[A-Za-z0-9_./@+~?=%-]+)?", re.ASCII
+)
+# Words that mean something to some reader; and digests, so that all of them look alike.
 _MEANINGFUL = re.compile(
-    r"(?i:y|yes|n|no|on|off|true|false|null|nan|inf|infinity)|[0-9a-fA-F]+(?:\.dir)?", re.ASCII
+    r"(?i:y|yes|n|no|on|off|true|false|null|nan|inf|infinity)|[0-9a-f]{7,}(?:\.dir)?", re.ASCII
 )
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"

@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from registry_tool.checks.rule import FileRule, ModelRule, RegistryRule, Rule
-from registry_tool.checks.rules import file, model, registry
+from registry_tool.checks.rules import (
+    artifacts,
+    claims,
+    file,
+    folders,
+    lineage,
+    names,
+    payloads,
+    places,
+    pointers,
+    records,
+    secrets,
+    stages,
+    targets,
+    team_schemas,
+    versions,
+)
 
 __all__ = ["FILE_RULES", "MODEL_RULES", "REGISTRY_RULES", "RULES"]
 
-FILE_RULES: tuple[FileRule, ...] = file.RULES
-MODEL_RULES: tuple[ModelRule, ...] = model.RULES
-REGISTRY_RULES: tuple[RegistryRule, ...] = registry.RULES
-_ALL: tuple[Rule, ...] = (*FILE_RULES, *MODEL_RULES, *REGISTRY_RULES)
+_NOUNS = (
+    file, places, names, pointers, secrets, payloads,
+    artifacts, versions, targets, lineage, records, team_schemas,
+    folders, claims, stages,
+)  # fmt: skip
+_ALL: tuple[Rule, ...] = tuple(
+    sorted((rule for noun in _NOUNS for rule in noun.RULES), key=lambda rule: rule.id)
+)
+FILE_RULES: tuple[FileRule, ...] = tuple(r for r in _ALL if isinstance(r, FileRule))
+MODEL_RULES: tuple[ModelRule, ...] = tuple(r for r in _ALL if isinstance(r, ModelRule))
+REGISTRY_RULES: tuple[RegistryRule, ...] = tuple(r for r in _ALL if isinstance(r, RegistryRule))
 RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}

@@ -1,12 +1,31 @@
-"""Rules that look at one file."""
+"""Rules about one manifest as text: it can be read, has the form, and meets its schema.
+
+The reader of manifests has found these problems already; each rule hands on those of its kind.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from registry_tool.checks.rule import FileRule, FileView, Hit
+from registry_tool.checks.rule import FileRule, FileView, Hit, Rule
 
 __all__ = ["RULES"]
+
+
+def _problems(file: FileView, code: str) -> Iterator[Hit]:
+    """The reader's problems of one kind."""
+    document = file.document
+    if document is None:
+        return
+    for problem in document.problems:
+        if problem.code == code:
+            yield Hit(
+                problem.message,
+                place=(problem.line, problem.column),
+                found=problem.found,
+                expected=problem.expected,
+                remedy=problem.remedy,
+            )
 
 
 def readable(file: FileView) -> Iterator[Hit]:
@@ -19,15 +38,68 @@ def readable(file: FileView) -> Iterator[Hit]:
     Example:
         ``description: "unfinished`` has no closing quote.
     """
-    for problem in file.document.problems if file.document is not None else ():
-        if problem.code == "parse":
-            yield Hit(
-                problem.message,
-                place=(problem.line, problem.column),
-                found=problem.found,
-                expected=problem.expected,
-                remedy=problem.remedy,
-            )
+    return _problems(file, "parse")
 
 
-RULES: tuple[FileRule, ...] = (FileRule("F101", "the file can be read", "refuse", readable),)
+def form(file: FileView) -> Iterator[Hit]:
+    """A manifest must be one plain document: each key once, LF line ends, at most 256 kB and 64 levels.
+
+    Readers of YAML differ about the rest of the language: of two equal keys one keeps the first and another the last,
+    and an anchor can make a small file huge. Anchors, aliases, tags and directives are therefore refused.
+
+    Mend it: write the value out where it stands; delete the second key; save the file with LF line ends.
+
+    Example:
+        ``owner: speech`` on line 4 and ``owner: vision`` on line 9 of one ``model.yaml``.
+    """
+    return _problems(file, "form")
+
+
+def schema(file: FileView) -> Iterator[Hit]:
+    """A manifest must meet the JSON Schema of its kind.
+
+    Programs read manifests without looking twice. An unknown field is most often a misspelt one, and would otherwise
+    be lost in silence.
+
+    Mend it: the finding names the field, what stands there and what the schema wants.
+
+    Example:
+        ``descripton: Tells languages apart`` in a ``model.yaml``: the field is called ``description``.
+    """
+    return _problems(file, "schema")
+
+
+def schema_version(file: FileView) -> Iterator[Hit]:
+    """The ``schema:`` line must name a version that this registry-tool knows.
+
+    A newer file may mean something that this installation would misread.
+
+    Mend it: upgrade with ``pip install -U registry-tool``, or write the version of the schema that the finding names.
+
+    Example:
+        ``schema: version/v7`` where the newest known one is ``version/v1``.
+    """
+    return _problems(file, "schema-version")
+
+
+def unambiguous(file: FileView) -> Iterator[Hit]:
+    """A value that readers of YAML differ about should stand in quotes.
+
+    ``010`` is 8 to some readers, 10 to others and text to this one; ``no`` is false to some. Here the schema decides,
+    but other programs read these files too.
+
+    Mend it: put the value in quotes.
+
+    Example:
+        ``version: 1.10`` is the number 1.1 to most readers; ``version: "1.10"`` is not.
+    """
+    return _problems(file, "ambiguous")
+
+
+RULES: tuple[Rule, ...] = (
+    FileRule("F101", "the file can be read", "refuse", readable),
+    FileRule("F102", "the file has the plain form", "refuse", form),
+    FileRule("F103", "the file meets its schema", "refuse", schema),
+    FileRule("F104", "the version of the schema is known", "refuse", schema_version),
+    FileRule("F106", "values that readers differ about are quoted", "warn", unambiguous),
+)

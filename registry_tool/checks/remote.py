@@ -1,0 +1,172 @@
+"""The check that leaves the machine: are the bytes that manifests name on the artifact remote?
+
+It runs only when it is asked for. It asks for presence, in one question for all objects, and downloads nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from registry_tool.catalog.index import Catalog
+from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
+from registry_tool.checks.rule import Hit
+from registry_tool.git.tree import Tree, differences, walk
+from registry_tool.manifests.data import Data, member, records, text
+from registry_tool.manifests.document import Document
+from registry_tool.manifests.layout import MODELS, Place
+
+if TYPE_CHECKING:
+    from registry_tool.artifacts.remote import Remote
+
+__all__ = ["AVAILABLE", "ArtifactRule", "Stored", "check_remote"]
+
+_RECORDS: Final = frozenset({"version", "model"})
+_SEVERITIES: Final[dict[str, Severity]] = {"refuse": "refuse", "review": "review", "warn": "warn"}
+
+
+class Stored(NamedTuple):
+    """One stored artifact of a manifest, and the objects of it that the remote lacks."""
+
+    document: Document
+    number: int
+    entry: Data
+    missing: tuple[str, ...]
+    remote: str
+
+
+@dataclass(frozen=True)
+class ArtifactRule:
+    """A rule that looks at stored bytes."""
+
+    id: str
+    title: str
+    severity: Severity
+    check: Callable[[Stored], Iterator[Hit]]
+
+
+def available(stored: Stored) -> Iterator[Hit]:
+    """The bytes of every stored artifact must be on the artifact remote.
+
+    A version whose bytes are gone cannot be fetched by anyone. Only ``registry check --remote`` asks; versions that
+    were erased are passed over.
+
+    Mend it: upload the bytes again from a machine that has them, with ``dvc push <pointer>``.
+
+    Example:
+        ``model.bin`` was added with ``dvc add``, and ``dvc push`` was forgotten.
+    """
+    if stored.missing:
+        entry = stored.entry
+        objects = "" if len(stored.missing) == 1 else f" ({len(stored.missing)} objects)"
+        folder = stored.document.path.rpartition("/")[0]
+        path = text(entry, "path")
+        yield Hit(
+            f"the bytes of artifact {text(entry, 'name')}, {entry.get('size')} bytes, are not on the remote"
+            f" {stored.remote}",
+            path=stored.document.path,
+            at=("artifacts", stored.number),
+            found=f"nothing under md5 {stored.missing[0]}{objects}",
+            expected=f"the object of {path}",
+            remedy=f'dvc push "{folder}/{path}.dvc"',
+        )
+
+
+AVAILABLE = ArtifactRule("A501", "the bytes are on the remote", "refuse", available)
+
+
+def _objects(entry: Data) -> list[str]:
+    """The names of an artifact's objects: its own, and those of a folder's files."""
+    return [text(entry, "md5"), *(text(file, "md5") for file in records(entry, "files"))]
+
+
+def _places(catalog: Catalog, base: Tree | None, paths: Sequence[str]) -> Iterator[Place]:
+    """The records to look at: all, or those of versions and models that a change touches."""
+    if base is None:
+        found = (path for path, _ in walk(catalog.tree, MODELS))
+    else:
+        found = (c.path for c in differences(base, catalog.tree) if c.path.startswith(f"{MODELS}/"))
+    seen: set[Place] = set()
+    for path in found:
+        place = catalog.layout.locate(path)
+        if place is None or place.model is None or place.kind not in {*_RECORDS, "dvc"}:
+            continue
+        if paths and not any(p in {"", path} or path.startswith(f"{p}/") for p in paths):
+            continue
+        record = Place("model" if place.version is None else "version", place.model, place.version)
+        if record not in seen:
+            seen.add(record)
+            yield record
+
+
+def _document(catalog: Catalog, place: Place) -> Document | None:
+    model = None if place.model is None else catalog.model(place.model)
+    if model is None or place.version is None:
+        return None if model is None else model.document
+    version = model.version(place.version)
+    if version is None:
+        return None
+    status = version.status
+    erased = status is not None and text(status.data, "state") == "erased"
+    return None if erased else version.document
+
+
+def _stored(documents: Sequence[Document], remote: Remote) -> Iterator[Stored]:
+    entries = [
+        (document, number, entry)
+        for document in documents
+        for number, entry in enumerate(records(document.data, "artifacts"))
+        if "md5" in entry
+    ]
+    wanted = {md5 for _, _, entry in entries for md5 in _objects(entry)}
+    there = remote.exists(sorted(wanted), legacy=True) if wanted else set()
+    where = f"{remote.name} ({remote.url})"
+    for document, number, entry in entries:
+        missing = tuple(md5 for md5 in _objects(entry) if md5 not in there)
+        yield Stored(document, number, entry, missing, where)
+
+
+def check_remote(
+    report: Report,
+    head: Tree,
+    remote: Callable[[], Remote],
+    *,
+    base: Tree | None = None,
+    paths: Sequence[str] = (),
+) -> Report:
+    """A report with what the remote lacks added to it.
+
+    Args:
+        report: What the engine found.
+        head: The tree that was judged.
+        remote: Opens the remote; called only when there is something to ask.
+        base: What ``head`` is a change to; None looks at every version.
+        paths: Files and folders to which the check is narrowed.
+
+    Raises:
+        RemoteTrouble: The remote cannot be asked.
+    """
+    catalog = Catalog(head)
+    policy = member(
+        (Catalog(base).settings if base is not None else {}) or catalog.settings, "rules"
+    )
+    said = text(policy, AVAILABLE.id)
+    places = [] if said == "off" else list(_places(catalog, base, paths))
+    documents = [d for d in (_document(catalog, place) for place in places) if d is not None]
+    severity = _SEVERITIES.get(said, AVAILABLE.severity)
+    found = [
+        _finding(hit, severity, stored.document)
+        for stored in (_stored(documents, remote()) if documents else ())
+        for hit in AVAILABLE.check(stored)
+    ]
+    findings = in_order([*report.findings, *found])
+    return report._replace(findings=findings, verdict=verdict_of(findings))
+
+
+def _finding(hit: Hit, severity: Severity, document: Document) -> Finding:
+    line, column = document.where(hit.at)
+    return Finding(
+        AVAILABLE.id, severity, hit.path, line, column,
+        hit.message, hit.found, hit.expected, hit.remedy,
+    )  # fmt: skip

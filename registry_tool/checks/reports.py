@@ -1,0 +1,158 @@
+"""Reports: the findings of a check, written down for people and for programs.
+
+``FORMATS`` picks a writer by name. A finding may hold anything a hostile file holds, so every format escapes what could
+end a line, begin a command or draw on a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from registry_tool.checks.findings import Finding, Report
+
+__all__ = ["FORMATS", "Line", "as_json", "one_line", "render", "summary", "text_lines"]
+
+# Controls, line and paragraph separators, bidirectional controls, halves of surrogate pairs (names that are not UTF-8).
+_UNSAFE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_WORDS: Final = (("refuse", "refused"), ("review", "for review"), ("warn", "warning"))
+
+
+class Line(NamedTuple):
+    """One line for a terminal, and what it is about: a severity, ``detail``, ``pass`` or nothing."""
+
+    text: str
+    tone: str = ""
+
+
+def one_line(text: str) -> str:
+    """Text that stays on its line and cannot draw: everything that could is escaped."""
+    return _UNSAFE.sub(lambda c: " " if c[0] in "\n\t" else f"\\u{ord(c[0]):04x}", text)
+
+
+def as_json(data: object) -> str:
+    """JSON that every reader takes, names that are not UTF-8 included."""
+    text = json.dumps(data, ensure_ascii=False, indent=2)
+    return _SURROGATE.sub(lambda c: f"\\u{ord(c[0]):04x}", text) + "\n"
+
+
+def summary(report: Report) -> str:
+    """The report in one line: ``2 refused, 1 warning in 14 files checked``."""
+    counted = {
+        words: sum(f.severity == severity for f in report.findings) for severity, words in _WORDS
+    }
+    counts = [
+        f"{n} {words}{'s' if words == 'warning' and n > 1 else ''}"
+        for words, n in counted.items()
+        if n
+    ]
+    files = "1 file" if report.checked == 1 else f"{report.checked} files"
+    return f"{', '.join(counts) or 'nothing found'} in {files} checked"
+
+
+def _details(finding: Finding) -> Iterator[tuple[str, str]]:
+    fields = (
+        ("found", finding.found),
+        ("expected", finding.expected),
+        ("try", finding.remedy),
+    )
+    return ((name, one_line(text)) for name, text in fields if text)
+
+
+def text_lines(report: Report) -> Iterator[Line]:
+    """The report for a terminal, by file; the last line is the summary."""
+    path = None
+    for finding in report.findings:
+        if path not in {None, finding.path}:
+            yield Line("")
+        path = finding.path
+        place = f"{one_line(finding.path)}:{finding.line}:{finding.column}"
+        message = one_line(finding.message)
+        yield Line(f"{place}: {finding.severity} {finding.rule} {message}", finding.severity)
+        for name, text in _details(finding):
+            yield Line(f"    {name + ':':<10}{text}", "detail")
+    if report.findings:
+        yield Line("")
+    for note in report.notes:
+        yield Line(f"note: {one_line(note)}", "detail")
+    yield Line(summary(report), report.verdict)
+
+
+def _as_text(report: Report) -> str:
+    return "".join(f"{line.text}\n" for line in text_lines(report))
+
+
+def _as_json(report: Report) -> str:
+    findings = [
+        {
+            "rule": f.rule,
+            "severity": f.severity,
+            "path": f.path,
+            "line": f.line,
+            "column": f.column,
+            "message": f.message,
+            "found": f.found,
+            "expected": f.expected,
+            "remedy": f.remedy,
+        }
+        for f in report.findings
+    ]
+    return as_json({"verdict": report.verdict, "findings": findings, "checked": report.checked})
+
+
+def _as_sarif(report: Report) -> str:
+    from registry_tool.checks.sarif import sarif
+
+    return as_json(sarif(report))
+
+
+def _escaped(text: str, *, attribute: bool = False) -> str:
+    """Text in a workflow command: https://github.com/actions/toolkit, ``command.ts``."""
+    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    if attribute:
+        text = text.replace(":", "%3A").replace(",", "%2C")
+    return _UNSAFE.sub(lambda c: f"\\u{ord(c[0]):04x}", text)
+
+
+def _as_github(report: Report) -> str:
+    """Annotations: commands that GitHub's runner reads from a job's output."""
+    lines = []
+    for finding in report.findings:
+        level = "error" if finding.severity == "refuse" else "warning"
+        attributes = ",".join(
+            f"{name}={_escaped(str(value), attribute=True)}"
+            for name, value in (
+                ("file", finding.path),
+                ("line", finding.line),
+                ("col", finding.column),
+                ("title", f"{finding.rule} {finding.severity}"),
+            )
+        )
+        details = (f"\n{name}: {text}" for name, text in _details(finding))
+        lines.append(f"::{level} {attributes}::{_escaped(finding.message + ''.join(details))}\n")
+    return "".join([*lines, f"{summary(report)}\n"])
+
+
+def _as_markdown(report: Report) -> str:
+    from registry_tool.checks.markdown import markdown
+
+    return markdown(report, summary(report))
+
+
+FORMATS: Final[dict[str, Callable[[Report], str]]] = {
+    "text": _as_text,
+    "json": _as_json,
+    "sarif": _as_sarif,
+    "github": _as_github,
+    "markdown": _as_markdown,
+}
+
+
+def render(report: Report, form: str) -> str:
+    """A report as text in one of ``FORMATS``; it ends in a line feed."""
+    return FORMATS[form](report)

@@ -1,0 +1,150 @@
+"""Rules about where a file lies and what kind of file it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from registry_tool.checks.rule import FileRule, FileView, Hit, Rule
+from registry_tool.checks.rules.payloads import is_payload
+from registry_tool.checks.rules.wording import command, named
+from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK
+from registry_tool.manifests.data import Data, text
+from registry_tool.manifests.layout import MODELS, REGISTRY, WAIVERS, Place
+from registry_tool.names import ModelName
+
+__all__ = ["RULES"]
+
+_IN_NAMESPACE = "namespace.yaml and a folder for each model"
+_IN_MODEL = "model.yaml, CARD.md, <artifact>.dvc, versions/, tags/<tag>.yaml, aliases/<alias>.yaml"
+_IN_VERSION = (
+    "version.yaml, metadata.yaml, status.yaml, CARD.md, <artifact>.dvc, evidence/<id>.yaml"
+)
+_FIELDS = {"tag": ("model",), "alias": ("model",), "version": ("model", "version")}
+_OURS = (f"{MODELS}/", f"{WAIVERS}/", "schemas/", ".dvc/")
+_TOPS = frozenset({MODELS, WAIVERS, "schemas", ".dvc", REGISTRY})
+_MODES = {
+    EXECUTABLE: "an executable file",
+    SYMLINK: "a symbolic link",
+    SUBMODULE: "a submodule",
+}
+
+
+def _wanted(place: Place) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The fields that repeat what the path says, with the value the path gives them."""
+    model = place.model or ModelName("", "")
+    if place.kind == "model":
+        yield ("namespace",), model.namespace
+        yield ("name",), model.name
+    for field in _FIELDS.get(place.kind, ()):
+        yield (field,), str(model) if field == "model" else place.version or ""
+    if place.kind == "evidence":
+        yield ("subject", "version"), place.version or ""
+
+
+def _moved(field: tuple[str, ...], said: str, wanted: str) -> Hit:
+    name = ".".join(field)
+    return Hit(
+        f"`{name}` is {said}, but the path says {named(wanted)}",
+        at=field,
+        found=said,
+        expected=named(wanted),
+        remedy=f"write `{field[-1]}: {named(wanted)}`, or put the file where {said} belongs",
+    )
+
+
+def _differing(place: Place, data: Data) -> Iterator[Hit]:
+    for field, wanted in _wanted(place):
+        said = text(data, *field)
+        if said != wanted:
+            yield _moved(field, said, wanted)
+
+
+def path_agrees(file: FileView) -> Iterator[Hit]:
+    """The names in a file must be those of its path.
+
+    The path decides what a file is about. A name that says otherwise is most often left over from a copy.
+
+    Mend it: write the name of the path into the file, or move the file to where its names belong.
+
+    Example:
+        ``models/nlp/lang-id/versions/4/version.yaml`` with ``version: "3"``.
+    """
+    document, place = file.document, file.location
+    if document is not None and document.data is not None and place is not None:
+        yield from _differing(place, document.data)
+
+
+def _allowed(file: FileView) -> str:
+    """What may lie where a misplaced file lies."""
+    parts = file.path.split("/")
+    if parts[0] == WAIVERS:
+        return f"{WAIVERS}/<date>-<rule>-<slug>.yaml"
+    if len(parts) <= 3:  # noqa: PLR2004 (models, namespace, file)
+        return _IN_NAMESPACE
+    inner = parts[4 if file.catalog.layout.shard else 3 :]
+    return _IN_VERSION if inner[:1] == ["versions"] and len(inner) > 2 else _IN_MODEL  # noqa: PLR2004 (versions, version, file)
+
+
+def _misplaced_model(file: FileView) -> str:
+    """Where a model that lies in a wrong shard belongs; empty for anything else."""
+    layout, parts = file.catalog.layout, file.path.split("/")
+    if not layout.shard or len(parts) <= 4 or "\udc80" <= max(parts[3]) <= "\udcff":  # noqa: PLR2004
+        return ""
+    folder = layout.model(ModelName(parts[1], parts[3]))
+    return "" if file.path.startswith(f"{folder}/") else folder
+
+
+def has_place(file: FileView) -> Iterator[Hit]:
+    """A file under ``models/`` or ``waivers/`` must be one that the layout knows.
+
+    Nobody reads a file that lies elsewhere: an alias in the wrong folder is no alias. A short list of what may be
+    there also keeps caches, notes and notebooks out. Read the bytes of artifacts through their ``.dvc`` pointer.
+
+    Mend it: move the file to its place, or delete it with ``git rm``.
+
+    Example:
+        ``models/nlp/lang-id/alias/production.yaml``: the folder is called ``aliases``.
+    """
+    path = file.path
+    inside = path.startswith((f"{MODELS}/", f"{WAIVERS}/")) or path in {MODELS, WAIVERS}
+    if not inside or file.location is not None or not file.is_regular or is_payload(file):
+        return
+    shard = _misplaced_model(file)
+    if path.endswith("/.gitignore"):
+        remedy = "ignore artifacts in the .gitignore at the root; " + command("git rm", path)
+    else:
+        remedy = command("move it to its place, or `git rm", path) + "`"
+    yield Hit(
+        f"{named(path)} has no place in a registry",
+        expected=f"the model's files under {named(shard)}/" if shard else _allowed(file),
+        remedy=remedy,
+    )
+
+
+def plain_mode(file: FileView) -> Iterator[Hit]:
+    """The registry's own files must be plain files: no symbolic link, no submodule, no executable bit.
+
+    A link can lead a reader out of the repository, a submodule brings in content that nobody reviewed here, and
+    neither survives on every system. Nothing in a registry is a program.
+
+    Mend it: ``git update-index --chmod=-x FILE`` takes the executable bit away; put a file in place of a link.
+
+    Example:
+        ``models/nlp/lang-id/aliases/production.yaml`` as a symbolic link to ``staging.yaml``.
+    """
+    path, mode = file.path, file.entry.mode
+    if mode == FILE or not (path.startswith(_OURS) or path in _TOPS):
+        return
+    what = _MODES.get(mode, f"a file of mode {mode:o}")
+    if mode == EXECUTABLE:
+        remedy = command("git update-index --chmod=-x", path)
+    else:
+        remedy = command("git rm --cached", path) + ", then add a plain file in its place"
+    yield Hit(f"{named(path)} is {what}", found=what, expected="a plain file", remedy=remedy)
+
+
+RULES: tuple[Rule, ...] = (
+    FileRule("F105", "the names in the file are those of its path", "refuse", path_agrees),
+    FileRule("F108", "the file has a place in the layout", "refuse", has_place),
+    FileRule("F109", "the file is a plain file", "refuse", plain_mode),
+)

@@ -1,0 +1,27 @@
+"""Words that several rules share: how a name, a command and an unreadable value are shown.
+
+What stands in a registry may be hostile: whatever is printed is one line of ASCII without control characters.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from registry_tool.manifests.words import shown
+
+__all__ = ["command", "named"]
+
+_LONG = 160
+
+
+def named(text: str) -> str:
+    """A path or name for a message: as it is where that is harmless, else escaped in quotes."""
+    if text.isascii() and text.isprintable() and text and len(text) <= _LONG:
+        return text
+    return shown(text)
+
+
+def command(words: str, path: str) -> str:
+    """A command line that ends in a path, to be copied into a shell."""
+    plain = path.isascii() and path.isprintable()
+    return f"{words} -- {shlex.quote(path) if plain else shown(path)}"

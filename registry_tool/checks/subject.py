@@ -1,0 +1,178 @@
+"""What a check is about: two trees of a repository, chosen from what the caller asked for.
+
+By default the work tree is judged as a change to HEAD; where nothing differs, or there is nothing to compare with,
+everything is judged. A folder that is no Git repository is judged whole.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from registry_tool.errors import NotARegistry, NotFound, RegistryError, UsageError
+from registry_tool.git.clones import is_url, shown_url
+from registry_tool.git.plumbing import find_repository
+from registry_tool.git.repository import Repository
+from registry_tool.git.tree import Tree, differences
+from registry_tool.git.worktree import FolderTree, head_tree
+from registry_tool.manifests.layout import REGISTRY
+
+__all__ = ["Subject", "choose"]
+
+
+class Subject(NamedTuple):
+    """What is judged.
+
+    Attributes:
+        head: The tree to judge.
+        base: What it is a change to; None judges everything.
+        words: Which it is, for people.
+        root: The folder that paths are relative to; None without a work tree.
+        repository: The repository; None for a plain folder.
+    """
+
+    head: Tree
+    base: Tree | None
+    words: str
+    root: Path | None
+    repository: Repository | None
+
+
+def _registry_folder(start: Path, top: Path | None) -> Path | None:
+    """The nearest folder with a ``registry.yaml``, at or above a path and below the repository's top."""
+    here = start.absolute()
+    for folder in (here, *here.parents):
+        if folder == top:
+            return None
+        if (folder / REGISTRY).is_file():
+            return folder
+    return None
+
+
+def _plain_folder(source: str | Path) -> Subject | None:
+    """A folder outside Git, or one below a Git repository that is itself no registry."""
+    if is_url(str(source)):
+        return None
+    git = find_repository(Path(source))
+    if git is not None and (git.work_tree is None or (git.work_tree / REGISTRY).exists()):
+        return None
+    found = _registry_folder(Path(source), None if git is None else git.work_tree)
+    if found is None:
+        return None
+    return Subject(FolderTree(found), None, "everything in this folder", found, None)
+
+
+def _shallow(repository: Repository) -> bool:
+    return (repository.git.git_dir / "shallow").exists()
+
+
+def _commit(repository: Repository, revision: str) -> str:
+    try:
+        return repository.commit(revision)
+    except NotFound as exc:
+        if not _shallow(repository):
+            raise
+        raise NotFound(
+            f"{exc.message}; the clone is shallow",
+            remedy="bring more history: git fetch --deepen=100, or git fetch --unshallow",
+        ) from exc
+
+
+def _merge_base(repository: Repository, base: str, head: str) -> str:
+    """Where two commits parted; the base itself when their histories share nothing."""
+    out = repository.git.run("merge-base", base, head, allowed=(0, 1)).decode().strip()
+    if out:
+        return out.splitlines()[0]
+    if _shallow(repository):
+        raise NotFound(
+            f"the clone is shallow and does not reach back to where {head[:12]} left {base[:12]}",
+            remedy="bring more history: git fetch --deepen=100, or git fetch --unshallow",
+        )
+    return base
+
+
+def _of_revisions(repository: Repository, base: str | None, head: str | None) -> Subject:
+    root = repository.git.work_tree
+    tip = _commit(repository, head or "HEAD")
+    on_disk = head is None and root is not None
+    tree: Tree = repository.work() if on_disk else repository.tree(tip)
+    shown = "the work tree" if on_disk else (head or "HEAD")
+    if base is None:
+        return Subject(tree, None, f"everything at {shown}", root, repository)
+    parted = _merge_base(repository, _commit(repository, base), tip)
+    words = f"what {shown} changes since {base} ({parted[:12]})"
+    return Subject(tree, repository.tree(parted), words, root, repository)
+
+
+def _of_checkout(repository: Repository, *, staged: bool) -> Subject:
+    """What is staged, or lies in the work tree, against HEAD."""
+    git = repository.git
+    head = repository.staged() if staged else repository.work()
+    base = head_tree(git, repository.reader)
+    shown = "what is staged" if staged else "the work tree"
+    words = f"what differs between HEAD and {shown}"
+    if git.head() is None:
+        return Subject(
+            head, None, f"everything, in {shown}: no commit yet", git.work_tree, repository
+        )
+    if next(differences(base, head), None) is None:
+        words = f"everything: {shown} does not differ from HEAD"
+        return Subject(head, None, words, git.work_tree, repository)
+    return Subject(head, base, words, git.work_tree, repository)
+
+
+def _checked(subject: Subject, source: str | Path) -> Subject:
+    """The subject itself, when it is a registry or was one: a deleted ``registry.yaml`` is for a rule to find."""
+    head, base = subject.head, subject.base
+    if head.entry(REGISTRY) is None and (base is None or base.entry(REGISTRY) is None):
+        raise NotARegistry(
+            f"{shown_url(str(source))} is a Git repository but not a registry: it has no {REGISTRY}",
+            remedy="make one: registry init DIR --name NAME",
+        )
+    return subject
+
+
+def choose(
+    source: str | Path,
+    *,
+    everything: bool = False,
+    staged: bool = False,
+    base: str | None = None,
+    head: str | None = None,
+) -> Subject:
+    """What to check.
+
+    Args:
+        source: A path in a checkout, a bare repository or a folder; or a Git URL.
+        everything: Judge all files, not only what differs.
+        staged: Judge what is staged instead of the work tree.
+        base: A revision; what changed since ``head`` left it is judged.
+        head: A revision to judge; without ``base`` the whole of it.
+
+    Raises:
+        NotARegistry: There is no ``registry.yaml``.
+        NotFound: There is no such revision, or a shallow clone does not reach it.
+        UsageError: The arguments contradict each other, or need Git where there is none.
+    """
+    if staged and (base or head):
+        raise UsageError("--staged does not go with --base or --head", remedy="choose one of them")
+    folder = _plain_folder(source)
+    if folder is not None:
+        if staged or base or head:
+            raise UsageError(
+                f"{source} is no Git repository with a registry, so there is nothing to compare with",
+                remedy="leave out --staged, --base and --head, or run: git init",
+            )
+        return folder
+    repository = Repository.open(source)
+    try:
+        bare = repository.git.work_tree is None
+        if base or head or (bare and not staged):
+            subject = _of_revisions(repository, base, head)
+        else:
+            subject = _of_checkout(repository, staged=staged)
+        subject = _checked(subject, source)
+    except RegistryError:
+        repository.close()
+        raise
+    return subject._replace(base=None, words="everything, as asked") if everything else subject
