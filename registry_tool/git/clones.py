@@ -6,10 +6,7 @@ place and renamed. Without a network the clone answers from what it has, and say
 
 from __future__ import annotations
 
-import hashlib
 import re
-import shutil
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,6 +56,9 @@ def _check_url(url: str) -> None:
 
 
 def _clone(url: str, place: Path) -> None:
+    import shutil
+    import tempfile
+
     place.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
     try:
@@ -87,6 +87,8 @@ def open_clone(url: str, cache: Path, *, offline: bool = False) -> Clone:
         UsageError: The URL names a transport that can run commands, or none.
         OfflineError: There is no clone yet and none can be made.
     """
+    import hashlib
+
     from filelock import FileLock
 
     _check_url(url)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from registry_tool.errors import GitTrouble, NotFound
+from registry_tool.errors import GitTrouble
 
 __all__ = ["BlobReader", "Git", "GitFailed", "clean_environment", "clone_bare", "find_repository"]
 
@@ -144,23 +144,6 @@ class Git:
         """One configuration value, or None."""
         out = self.run("config", "--get", key, allowed=(0, 1))
         return out.decode(errors="replace").rstrip("\n") or None
-
-    def commit_id(self, revision: str) -> str:
-        """The commit a revision names.
-
-        Raises:
-            NotFound: There is no such revision, or it is not a commit.
-        """
-        out = self.run(
-            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}",
-            allowed=(0, 1, 128),
-        ).decode().strip()  # fmt: skip
-        if not out:
-            raise NotFound(
-                f"{revision!a} is not a commit, branch or tag of {self.place}",
-                remedy="`git log --oneline --all` shows what there is",
-            )
-        return out
 
     def head(self) -> str | None:
         """The commit HEAD is at, or None before the first commit."""

@@ -66,11 +66,18 @@ class Repository:
         Raises:
             NotFound: There is none; an empty repository has no HEAD.
         """
-        if ref == "HEAD" and self.git.head() is None:
+        # Asked of the process that will read the files, so that a cold start runs git once.
+        found = self.reader.read(f"{ref}^{{commit}}")
+        if found is not None:
+            return found[0]
+        if ref == "HEAD":
             raise NotFound(
                 f"{self.source} has no commit yet", remedy="commit what is there: git commit"
             )
-        return self.git.commit_id(ref)
+        raise NotFound(
+            f"{ref!a} is not a commit, branch or tag of {self.source}",
+            remedy="`git log --oneline --all` shows what there is",
+        )
 
     def commit_at(self, moment: str, *, ref: str) -> str:
         """The commit a branch was at, at some time, on its first-parent line; or what a revision names.

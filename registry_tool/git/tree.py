@@ -7,7 +7,6 @@ Paths are ``/``-separated, relative, without ``.`` or ``..``; the root is the em
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
@@ -84,6 +83,8 @@ def split(path: str) -> tuple[str, str]:
 
 def blob_id(data: bytes) -> str:
     """The id Git (SHA-1 object format) gives a file's bytes."""
+    import hashlib  # 3 ms that a command reading a commit does not need
+
     header = b"blob %d\0" % len(data)
     return hashlib.sha1(header + data, usedforsecurity=False).hexdigest()
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from registry_tool.manifests.explain import Text, explain
 from registry_tool.manifests.layout import MANIFEST_KINDS, Place
 from registry_tool.manifests.problems import JSON, JSONPath, Problem
 from registry_tool.manifests.schema import Mismatch, fast_validator, mismatches, schema_ids
-from registry_tool.manifests.words import problem_of
 from registry_tool.manifests.yaml import SIZE_LIMIT, Unsure, load_fast
+
+if TYPE_CHECKING:
+    from registry_tool.manifests.explain import Text
 
 __all__ = ["READ_LIMIT", "Document", "parse_document"]
 
@@ -45,6 +47,8 @@ class Document:
 
     def where(self, at: JSONPath) -> tuple[int, int]:
         """Line and column (from 1) of a value; parses again, so only for messages."""
+        from registry_tool.manifests.explain import explain
+
         return explain(self.source).place(at)
 
 
@@ -138,6 +142,10 @@ def _settle(schema_id: str, text: Text) -> list[Mismatch]:
 
 
 def _explain(path: str, place: Place, source: bytes) -> Document:
+    # Not needed for a good file, and a cold `registry resolve` counts milliseconds.
+    from registry_tool.manifests.explain import explain
+    from registry_tool.manifests.words import problem_of
+
     text = explain(source)
     problems = list(text.problems)
     fatal = any(p.code != "ambiguous" for p in problems)

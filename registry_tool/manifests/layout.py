@@ -6,7 +6,6 @@ listing and no parsing, and two claims to one name collide in Git.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final, NamedTuple
 
 from registry_tool.names import ModelName
@@ -73,6 +72,10 @@ class Layout(NamedTuple):
 
     def shard_of(self, model: str) -> str:
         """The shard folder of a model; empty without shards."""
+        if not self.shard:
+            return ""
+        import hashlib
+
         return hashlib.sha256(model.encode()).hexdigest()[: self.shard]
 
     def model(self, model: ModelName) -> str:
