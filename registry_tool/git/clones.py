@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from registry_tool.errors import OfflineError, UsageError
+from registry_tool.errors import EnvironmentTrouble, OfflineError, UsageError
 from registry_tool.git.plumbing import Git, GitFailed, clone_bare
 
 __all__ = ["Clone", "is_url", "open_clone", "shown_url"]
@@ -42,8 +42,9 @@ def is_url(source: str) -> bool:
 
 
 def shown_url(url: str) -> str:
-    """A URL for messages, without the password."""
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
+    """A URL for messages, without the password; over HTTP the name alone may be a token."""
+    shown = re.sub(r"^(https?://)[^/]*@", r"\1***@", url)
+    return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", shown)
 
 
 def _check_url(url: str) -> None:
@@ -55,6 +56,20 @@ def _check_url(url: str) -> None:
         )
 
 
+def _gives_blobs(clone: Git) -> bool:
+    """True when a blob that the clone left out can be had.
+
+    A server may filter and then not give single objects: over SSH without ``AcceptEnv GIT_PROTOCOL`` Git falls back to
+    protocol 0, where only the tips of branches can be asked for.
+    """
+    arguments = ["rev-parse", "--verify", "--quiet", "HEAD:registry.yaml"]
+    blob = clone.run(*arguments, allowed=(0, 1, 128)).decode().strip()
+    try:
+        return not blob or bool(clone.run("cat-file", "blob", blob))
+    except GitFailed:
+        return False
+
+
 def _clone(url: str, place: Path) -> None:
     import shutil
     import tempfile
@@ -62,17 +77,21 @@ def _clone(url: str, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
     try:
-        clone_bare(url, building / "clone")
+        clone_bare(url, building / "clone", filters=["blob:none"])
+        if not _gives_blobs(Git(building / "clone")):
+            clone_bare(url, building / "whole")
+            (building / "whole").rename(place)
+            return
         (building / "clone").rename(place)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _words(exc: GitFailed) -> str:
+def _words(exc: GitFailed, url: str) -> str:
     lines = [
         line for line in exc.words.splitlines() if line.startswith(("fatal:", "ERROR:", "error:"))
     ]
-    return (lines or exc.words.splitlines() or [exc.message])[0]
+    return (lines or exc.words.splitlines() or [exc.message])[0].replace(url, shown_url(url))
 
 
 def open_clone(url: str, cache: Path, *, offline: bool = False) -> Clone:
@@ -86,42 +105,50 @@ def open_clone(url: str, cache: Path, *, offline: bool = False) -> Clone:
     Raises:
         UsageError: The URL names a transport that can run commands, or none.
         OfflineError: There is no clone yet and none can be made.
+        EnvironmentTrouble: Another process has been cloning it for ten minutes.
     """
     import hashlib
 
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     _check_url(url)
     place = cache / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
     cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{place}.lock", timeout=_LOCK_SECONDS):
-        if not place.exists():
-            if offline:
-                raise OfflineError(
-                    f"there is no cached clone of {shown_url(url)}",
-                    remedy="open it once with a network",
-                )
-            try:
-                _clone(url, place)
-            except GitFailed as exc:
-                raise OfflineError(
-                    f"{shown_url(url)} cannot be cloned: {_words(exc)}",
-                    remedy="check the address, the network and your credentials",
-                ) from exc
-            return Clone(Git(place))
-        return Clone(
-            Git(place), "" if offline is False and not _fetch(place) else _stale(url, place)
+    try:
+        with FileLock(f"{place}.lock", timeout=_LOCK_SECONDS):
+            return _cached(url, place, offline=offline)
+    except Timeout as exc:
+        raise EnvironmentTrouble(
+            f"another process has been fetching {shown_url(url)} for {_LOCK_SECONDS} seconds",
+            remedy="wait for it to end and try again",
+        ) from exc
+
+
+def _cached(url: str, place: Path, *, offline: bool) -> Clone:
+    if place.exists():
+        current = not offline and _fetched(place)
+        return Clone(Git(place), "" if current else _stale(url, place))
+    if offline:
+        raise OfflineError(
+            f"there is no cached clone of {shown_url(url)}", remedy="open it once with a network"
         )
+    try:
+        _clone(url, place)
+    except GitFailed as exc:
+        raise OfflineError(
+            f"{shown_url(url)} cannot be cloned: {_words(exc, url)}",
+            remedy="check the address, the network and your credentials",
+        ) from exc
+    return Clone(Git(place))
 
 
-def _fetch(place: Path) -> str:
-    """Fetch; what went wrong, or nothing."""
+def _fetched(place: Path) -> bool:
     try:
         Git(place).run("fetch", "--quiet", "--prune", "--no-auto-maintenance", "origin", *_REFSPECS)
-    except GitFailed as exc:
-        return _words(exc)
+    except GitFailed:
+        return False
     (place / "fetched").touch()
-    return ""
+    return True
 
 
 def _stale(url: str, place: Path) -> str:

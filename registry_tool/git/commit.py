@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from registry_tool.errors import DirtyFiles, GitTrouble, StaleBase
+from registry_tool.errors import DirtyFiles, EnvironmentTrouble, GitTrouble, Refused, StaleBase
 from registry_tool.git.objects import ObjectWriter, tree_with
 from registry_tool.git.plumbing import Git, GitFailed
 from registry_tool.git.tree import Tree
@@ -17,7 +17,6 @@ from registry_tool.git.working_files import write_files
 
 __all__ = ["Target", "author_of", "check_clean", "commit_change"]
 
-_UNBORN = "0" * 40
 _NO_IDENTITY = ("ident name", "tell me who you are", "auto-detect email", "no email was given")
 
 
@@ -77,14 +76,14 @@ def check_clean(git: Git, paths: list[str]) -> None:
 
 
 def _commit_object(git: Git, tree: str, parent: str | None, message: str) -> str:
-    signing = ["-S"] if git.config("commit.gpgsign") == "true" else []
+    signing = ["-S"] if git.flag("commit.gpgsign") else []
     parents = [] if parent is None else ["-p", parent]
     out = git.run("commit-tree", *signing, *parents, "-F", "-", tree, stdin=message.encode())
     return out.decode().strip()
 
 
 def _move(git: Git, target: Target, commit: str, message: str) -> None:
-    before = target.tip or _UNBORN
+    before = target.tip or ""  # empty: the branch must not be there
     try:
         git.run(
             "update-ref",
@@ -106,7 +105,8 @@ def _move(git: Git, target: Target, commit: str, message: str) -> None:
 
 def _follow(git: Git, puts: Mapping[str, bytes], deletes: frozenset[str], commit: str) -> None:
     """Bring the changed paths of index and work tree to the commit."""
-    lines = [b"0 %s\t%s" % (b"0" * 40, path.encode()) for path in sorted(deletes)]
+    no_object = b"0" * len(commit)  # 40 digits, or 64 where ids are SHA-256
+    lines = [b"0 %s\t%s" % (no_object, path.encode()) for path in sorted(deletes)]
     listed = git.run("ls-tree", "-r", "-z", commit, "--", *sorted(puts)) if puts else b""
     for line in listed.split(b"\0"):
         if line:
@@ -114,8 +114,15 @@ def _follow(git: Git, puts: Mapping[str, bytes], deletes: frozenset[str], commit
             mode, _, oid = meta.split(b" ")
             lines.append(b"%s %s\t%s" % (mode, oid, path))
     git.run("update-index", "-z", "--index-info", stdin=b"\0".join(lines) + b"\0")
-    if git.work_tree is not None:
+    if git.work_tree is None:
+        return
+    try:
         write_files(git.work_tree, puts, deletes)
+    except (EnvironmentTrouble, Refused) as exc:
+        raise EnvironmentTrouble(
+            f"commit {commit[:12]} was made, but the work tree does not follow: {exc.message}",
+            remedy="move what is in the way, then: git restore .",
+        ) from exc
 
 
 def commit_change(
@@ -133,7 +140,7 @@ def commit_change(
         StaleBase: The branch is not at ``target.tip`` any more; nothing was written.
         DirtyFiles: Uncommitted work lies at the changed paths; nothing was written.
         GitTrouble: Git does not know who commits, or fails.
-        EnvironmentTrouble: The disk is full.
+        EnvironmentTrouble: The disk is full; or the commit was made and a file could not follow it.
     """
     author_of(git)
     if target.checked_out:

@@ -118,9 +118,7 @@ def tree_with(
         deletes: Paths that go; a folder left empty goes too.
     """
     folders = _by_folder(puts, deletes)
-    written: dict[
-        str, dict[str, str]
-    ] = {}  # by folder, the ids of folders in it; empty for one that goes
+    written: dict[str, dict[str, str]] = {}  # by folder, the ids of folders in it; empty: it goes
     root = ""
     for folder in sorted(folders, key=lambda f: -f.count("/") - bool(f)):
         entries = dict(base(folder))
@@ -129,9 +127,10 @@ def tree_with(
             if data is not None:
                 entries[name] = Entry(FILE, writer.write("blob", data))
         for name, oid in written.get(folder, {}).items():
-            entries.pop(name, None)
             if oid:
                 entries[name] = Entry(FOLDER, oid)
+            elif folders[folder].get(name) is None:  # a file may have taken the folder's name
+                entries.pop(name, None)
         root = writer.write("tree", _packed(entries)) if entries or not folder else ""
         if folder:
             parent, name = split(folder)

@@ -12,13 +12,22 @@ import re
 import shutil
 import subprocess
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from registry_tool.errors import GitTrouble
 
-__all__ = ["BlobReader", "Git", "GitFailed", "clean_environment", "clone_bare", "find_repository"]
+__all__ = [
+    "TRANSPORTS",
+    "BlobReader",
+    "Git",
+    "GitFailed",
+    "clean_environment",
+    "clone_bare",
+    "find_repository",
+]
 
 # `git rev-parse --local-env-vars` (2.39): set by Git around hooks, and wrong for any other repository.
 _LOCAL_VARIABLES = frozenset(
@@ -42,7 +51,7 @@ _LOCAL_VARIABLES = frozenset(
     }
 )
 # `ext::` and `fd::` run commands; Git's default refuses them too, but a user's configuration may not.
-_TRANSPORTS = "file:git:http:https:ssh"
+TRANSPORTS = "file:git:http:https:ssh"
 _REVISION = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) (\w+) (\d+)\n?")
 
 
@@ -59,7 +68,7 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for git: ours, without what points at another repository."""
     env = {k: v for k, v in os.environ.items() if k not in _LOCAL_VARIABLES}
     env["LC_ALL"] = "C"  # messages are matched in a few places
-    env["GIT_ALLOW_PROTOCOL"] = _TRANSPORTS
+    env["GIT_ALLOW_PROTOCOL"] = TRANSPORTS
     env["GIT_OPTIONAL_LOCKS"] = "0"  # reading must not rewrite the user's index
     env.setdefault("GIT_TERMINAL_PROMPT", "0")  # a library must not wait for a password
     env.update(extra or {})
@@ -92,13 +101,14 @@ def _execute(
     return done.stdout
 
 
-def clone_bare(url: str, destination: Path) -> None:
-    """Clone a repository bare, leaving blobs on the remote where it allows that.
+def clone_bare(url: str, destination: Path, *, filters: Sequence[str] = ()) -> None:
+    """Clone a repository bare, without the objects that filters leave on the remote.
 
     Raises:
         GitFailed: It cannot be reached, or refuses.
     """
-    arguments = ["clone", "--quiet", "--bare", "--filter=blob:none", "--", url, str(destination)]
+    chosen = [f"--filter={word}" for word in filters]
+    arguments = ["clone", "--quiet", "--bare", *chosen, "--", url, str(destination)]
     _execute([_git_program(), *arguments], cwd=destination.parent)
 
 
@@ -145,6 +155,11 @@ class Git:
         out = self.run("config", "--get", key, allowed=(0, 1))
         return out.decode(errors="replace").rstrip("\n") or None
 
+    def flag(self, key: str) -> bool:
+        """One configuration value as Git reads it: ``true``, ``yes``, ``on`` and ``1`` are true."""
+        out = self.run("config", "--type=bool", "--get", key, allowed=(0, 1, 128))
+        return out.strip() == b"true"
+
     def head(self) -> str | None:
         """The commit HEAD is at, or None before the first commit."""
         out = self.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", allowed=(0, 1, 128))
@@ -174,6 +189,17 @@ class Git:
         )
 
 
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Close the pipes of a process, which ends it, and wait for it."""
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue
+    process.wait()
+
+
 class BlobReader:
     """One long-lived ``git cat-file --batch``: objects by id or by ``revision:path``; safe for threads."""
 
@@ -182,11 +208,15 @@ class BlobReader:
         self._env = env
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._finalizer: weakref.finalize[..., BlobReader] | None = None
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         process = self._process
         if process is None or process.poll() is not None:
+            self._stop()
             process = self._process = self._git.popen("cat-file", "--batch", env=self._env)
+            # A registry that nobody closes takes its process along when it is collected.
+            self._finalizer = weakref.finalize(self, _end, process)
         if process.stdin is None or process.stdout is None:
             raise GitTrouble("git cat-file has no pipes")
         return process.stdin, process.stdout
@@ -199,17 +229,30 @@ class BlobReader:
         Raises:
             GitTrouble: The git program went away, or could not fetch a blob of a partial clone.
         """
-        if "\n" in name:
+        if "\n" in name or name.endswith("\r"):  # a name ends with its line
             return None
         with self._lock:
             try:
                 return self._ask(name, limit)
             except (BrokenPipeError, ValueError) as exc:
                 self._stop()
-                raise GitTrouble(
-                    f"git could not read {name!a} in {self._git.place}",
-                    remedy="in a partial clone the blob must be fetched: is the remote reachable?",
-                ) from exc
+                raise self._trouble(name) from exc
+
+    def _trouble(self, name: str) -> GitTrouble:
+        """What git says when it is asked for that one object."""
+        try:
+            self._git.run("cat-file", "-e", name, env=self._env)
+        except GitFailed as failed:
+            said = [
+                w for w in failed.words.splitlines() if w.startswith(("fatal:", "error:", "ssh:"))
+            ]
+            words = said[0] if said else failed.message
+        else:
+            words = "git went away"
+        return GitTrouble(
+            f"{name!a} cannot be read in {self._git.place}: {words}",
+            remedy="in a partial clone it must be fetched: is the remote reachable?",
+        )
 
     def _ask(self, name: str, limit: int | None) -> tuple[str, str, bytes] | None:
         stdin, stdout = self._pipes()
@@ -218,7 +261,7 @@ class BlobReader:
         header = stdout.readline()
         match = _REVISION.fullmatch(header)
         if match is None:
-            if header.endswith((b" missing\n", b" ambiguous\n")):
+            if header.endswith((b" missing\n", b" ambiguous\n", b" submodule\n")):
                 return None
             raise ValueError(header)
         size = int(match[3])
@@ -233,16 +276,9 @@ class BlobReader:
         return match[1].decode(), match[2].decode(), data
 
     def _stop(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    continue
-        process.wait()
+        self._process = None
+        if self._finalizer is not None:
+            self._finalizer()
 
     def close(self) -> None:
         """End the git process; a later read starts another."""

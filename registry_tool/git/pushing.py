@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from registry_tool.errors import Conflict, GitTrouble
-from registry_tool.git.plumbing import Git
+from registry_tool.git.plumbing import TRANSPORTS, Git
 
 __all__ = ["push_branch"]
 
@@ -23,7 +23,8 @@ def push_branch(git: Git, branch: str, *, remote: str = "origin") -> None:
             f"there is no Git remote {remote}", remedy=f"add one: git remote add {remote} URL"
         )
     try:
-        answers = repo.remote(remote).push(f"refs/heads/{branch}:refs/heads/{branch}")
+        with repo.git.custom_environment(GIT_ALLOW_PROTOCOL=TRANSPORTS, LC_ALL="C"):
+            answers = repo.remote(remote).push(f"refs/heads/{branch}:refs/heads/{branch}")
     except GitCommandError as exc:
         raise GitTrouble(f"git push failed: {_words(exc)}") from exc
     refused = [a for a in answers if a.flags & (PushInfo.REJECTED | PushInfo.REMOTE_REJECTED)]

@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 from pathlib import Path
 
-from registry_tool.errors import NotARegistry, NotFound
+from registry_tool.errors import NotARegistry, NotFound, UsageError
 from registry_tool.git.clones import is_url, open_clone
 from registry_tool.git.plumbing import BlobReader, Git, find_repository
 from registry_tool.git.stored import CommitTree
@@ -19,6 +19,21 @@ __all__ = ["Repository"]
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
+
+
+def _in_utc(moment: str) -> str:
+    """A time for Git, which takes what it cannot read for the present and says nothing."""
+    import datetime as dt
+
+    bound = f"{moment}T23:59:59Z" if len(moment) == len("2026-08-01") else moment
+    try:
+        read = dt.datetime.fromisoformat(bound)
+        zoned = read if read.tzinfo is not None else read.replace(tzinfo=dt.UTC)
+        return zoned.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError) as exc:
+        raise UsageError(
+            f"{moment} is not a time", remedy="a time looks like 2026-08-01 or 2026-08-01T12:00:00Z"
+        ) from exc
 
 
 class Repository:
@@ -86,19 +101,13 @@ class Repository:
 
         Raises:
             NotFound: The branch began later, or there is no such revision.
+            UsageError: There is no such day or time.
         """
         if not _TIME.fullmatch(moment):
             return self.commit(moment)
-        bound = f"{moment}T23:59:59Z" if len(moment) == len("2026-08-01") else moment
-        zoned = bound if re.search(r"(?:Z|[+-][0-9]{2}:?[0-9]{2})$", bound[10:]) else f"{bound}Z"
-        found = self.git.line(
-            "rev-list",
-            "-1",
-            "--first-parent",
-            f"--before={zoned}",
-            "--end-of-options",
-            self.commit(ref),
-        )
+        before = f"--before={_in_utc(moment)}"
+        tip = self.commit(ref)
+        found = self.git.line("rev-list", "-1", "--first-parent", before, "--end-of-options", tip)
         if found:
             return found
         shallow = (self.git.git_dir / "shallow").exists()

@@ -59,6 +59,9 @@ class CommitTree:
     def _object_name(self, path: str) -> str:
         folder, _, name = path.rpartition("/")
         parent = self._folders.get(folder) if path else None
+        if parent is None and not path.isprintable():
+            # `git cat-file --batch` reads names by line and drops a final CR: only an id is safe.
+            parent = self.folder(folder)
         if parent is not None:
             entry = parent.get(name)
             return entry.oid if entry is not None else "0" * len(self.commit)

@@ -53,8 +53,8 @@ def _remove(root: Path, place: Path) -> None:
             break  # not empty
 
 
-def _undo(root: Path, before: Mapping[Path, bytes | None]) -> None:
-    for place, data in before.items():
+def _undo(root: Path, before: dict[Path, bytes | None]) -> None:
+    for place, data in reversed(before.items()):
         with contextlib.suppress(OSError):
             if data is None:
                 _remove(root, place)
@@ -74,12 +74,12 @@ def write_files(root: Path, puts: Mapping[str, bytes], deletes: frozenset[str]) 
     before: dict[Path, bytes | None] = {}
     place = root
     try:
+        for place in gone:  # first: a folder may take the name of a file that goes
+            before[place] = place.read_bytes() if place.is_file() else None
+            _remove(root, place)
         for place, data in places.items():
             before[place] = place.read_bytes() if place.is_file() else None
             _replace(place, data)
-        for place in gone:
-            before[place] = place.read_bytes() if place.is_file() else None
-            _remove(root, place)
     except OSError as exc:
         _undo(root, before)
         raise EnvironmentTrouble(

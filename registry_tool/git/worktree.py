@@ -104,13 +104,16 @@ def work_tree(git: Git, reader: BlobReader) -> Tree:
         path = line[3:].decode(errors="surrogateescape")
         if not path:
             continue
-        entry = folder.entry(path)
+        name = path.rstrip("/")  # an untracked repository inside is listed as a folder
+        entry = folder.entry(name)
         if entry is None:
             deletes.append(path)
-        elif not path.endswith("/"):  # an untracked repository inside is listed as a folder
+        elif not entry.is_folder:
             puts[path] = entry
+        elif folder.entry(f"{name}/.git") is not None:
+            puts[name] = Entry(SUBMODULE, "")
         else:
-            puts[path.rstrip("/")] = Entry(SUBMODULE, "")
+            deletes.append(path)  # a folder took the file's name; what it holds is listed itself
     upper = PickedTree(puts, lambda _oid, _limit: None)
     return OverlayTree(head_tree(git, reader), _OnDisk(upper, folder), deletes=deletes)
 
@@ -176,7 +179,7 @@ class FolderTree:
     def entry(self, path: str) -> Entry | None:
         """See ``Tree.entry``."""
         folder = path.rpartition("/")[0]
-        if self._leads_out(folder):
+        if not path or self._leads_out(folder):
             return None
         try:
             return Entry(_mode((self.root / path).lstat()), "")
