@@ -84,7 +84,7 @@ class Change:
                 self._repository,
                 combined(self._acts, self._message),
                 self._destination,
-                before=self._upload,
+                before=self._upload if self._uploads else None,
             )
 
     def _upload(self) -> None:

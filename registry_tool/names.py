@@ -84,7 +84,9 @@ def check_pointer(text: str, what: str) -> str:
             f"{_quoted(text)} is reserved: it always means the highest version",
             remedy=f"choose another {what}",
         )
-    return _checked(text, _POINTER, what, f"a {what} has 1 to 64 of a-z 0-9 with - . _ inside")
+    article = "an" if what[0] in "aeiou" else "a"
+    rule = f"{article} {what} has 1 to 64 of a-z 0-9 with - . _ inside"
+    return _checked(text, _POINTER, what, rule)
 
 
 def check_artifact_name(text: str) -> str:

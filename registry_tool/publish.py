@@ -7,27 +7,44 @@ again on the new tip.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from registry_tool.catalog.index import Catalog
 from registry_tool.checks.engine import check
-from registry_tool.checks.findings import Report
+from registry_tool.checks.findings import Finding, Report
 from registry_tool.edits.changeset import Act, ChangeSet, overlaid
-from registry_tool.errors import CheckFailed, EnvironmentTrouble, GitTrouble, StaleBase, UsageError
-from registry_tool.git.commit import Target, author_of, commit_change
+from registry_tool.errors import (
+    CheckFailed,
+    Conflict,
+    EnvironmentTrouble,
+    GitTrouble,
+    NotARegistry,
+    StaleBase,
+    UsageError,
+)
+from registry_tool.git.commit import Target, author_of, check_clean, commit_change
 from registry_tool.git.plumbing import GitFailed
+from registry_tool.git.pushing import check_remote, push_branch
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree, Tree
-from registry_tool.git.working_files import write_files
+from registry_tool.git.working_files import check_places, write_files
 from registry_tool.manifests.layout import REGISTRY
 
 __all__ = ["Destination", "Publication", "RefusedByCheck", "base_catalog", "publish"]
 
 _TRIES = 10
 _LOCK_SECONDS = 60
+_BRANCH_LENGTH = 200  # a branch is a file, and its lock file has a longer name
+
+
+def _seen(finding: Finding) -> str:
+    words = [("found", finding.found), ("expected", finding.expected)]
+    said = [f"{what} {text}" for what, text in words if text]
+    return f" ({'; '.join(said)})" if said else ""
 
 
 class RefusedByCheck(CheckFailed):
@@ -36,7 +53,7 @@ class RefusedByCheck(CheckFailed):
     def __init__(self, message: str, report: Report) -> None:
         first = report.findings[0]
         remedy = "\n       ".join(
-            f"{f.path}:{f.line}: {f.rule} {f.message}"
+            f"{f.path}:{f.line}: {f.rule} {f.message}{_seen(f)}"
             for f in report.findings
             if f.severity == "refuse"
         )
@@ -95,14 +112,37 @@ def _target(repository: Repository, destination: Destination) -> Target:
                 remedy="name one with --branch NAME, or go to one: git switch NAME",
             )
         return Target(current, head, head, checked_out=git.work_tree is not None)
-    ref = f"refs/heads/{destination.branch}"
-    try:
-        git.run("check-ref-format", ref)
-    except GitFailed as exc:
-        raise UsageError(f"{destination.branch!a} is not a name for a branch") from exc
+    ref = _branch_ref(repository, destination.branch)
     tip = _tip(repository, ref)
-    checked_out = ref == current and git.work_tree is not None
-    return Target(ref, tip, tip or head, checked_out=checked_out)
+    if ref == current and git.work_tree is not None:
+        return Target(ref, tip, tip, checked_out=True)
+    _check_not_elsewhere(repository, ref)
+    return Target(ref, tip, tip or head, checked_out=False)
+
+
+def _branch_ref(repository: Repository, branch: str) -> str:
+    ref = f"refs/heads/{branch}"
+    try:
+        # What `git branch` refuses too, and `git check-ref-format` alone does not.
+        if branch.startswith("-") or branch == "HEAD" or len(ref.encode()) > _BRANCH_LENGTH:
+            raise UsageError(f"{branch[:60]!a} is not a name for a branch")
+        repository.git.run("check-ref-format", ref)
+    except (GitFailed, UnicodeEncodeError) as exc:
+        raise UsageError(f"{branch[:60]!a} is not a name for a branch") from exc
+    return ref
+
+
+def _check_not_elsewhere(repository: Repository, ref: str) -> None:
+    """A branch that moves under a checkout makes its files look like deletions."""
+    place = ""
+    for field in repository.git.run("worktree", "list", "--porcelain", "-z").split(b"\0"):
+        word, _, rest = field.decode(errors="replace").partition(" ")
+        place = rest if word == "worktree" else place
+        if word == "branch" and rest == ref:
+            raise Conflict(
+                f"{ref.removeprefix('refs/heads/')} is checked out in {place}",
+                remedy="make the change there, or name another branch",
+            )
 
 
 def _base_tree(repository: Repository, target: Target) -> Tree:
@@ -116,8 +156,14 @@ def base_catalog(repository: Repository, destination: Destination) -> Catalog:
     return Catalog(repository.work())
 
 
-def _checked(base: Tree, change: ChangeSet) -> Report:
-    report = check(overlaid(base, change), base=base if base.entry(REGISTRY) else None)
+def _checked(base: Tree, change: ChangeSet, target: Target | None) -> Report:
+    head = overlaid(base, change)
+    if head.entry(REGISTRY) is None:
+        where = "the work tree" if target is None else f"the branch {target.branch}"
+        raise NotARegistry(
+            f"{where} has no {REGISTRY}", remedy="commit it first, or name another branch"
+        )
+    report = check(head, base=base if base.entry(REGISTRY) else None)
     if report.verdict == "refuse":
         raise RefusedByCheck(
             f"{change.message}: the result would not pass the check, nothing was written", report
@@ -125,19 +171,15 @@ def _checked(base: Tree, change: ChangeSet) -> Report:
     return report
 
 
-def _commit(
-    repository: Repository, act: Act, destination: Destination, before: Callable[[], None]
-) -> Publication:
+def _commit(repository: Repository, act: Act, destination: Destination) -> Publication:
     git = repository.git
-    author_of(git)
     for attempt in range(_TRIES):
         target = _target(repository, destination)
         base = _base_tree(repository, target)
         change = act(Catalog(base))
         if not change.puts and not change.deletes:
             return Publication(change, None, target.branch, Report("pass", (), 0))
-        report = _checked(base, change)
-        before()
+        report = _checked(base, change, target)
         try:
             commit = commit_change(
                 git, target, base,
@@ -151,21 +193,65 @@ def _commit(
     raise StaleBase("the branch kept moving")
 
 
-def _write(repository: Repository, act: Act, before: Callable[[], None]) -> Publication:
+def _work_tree(repository: Repository) -> Path:
     root = repository.git.work_tree
     if root is None:
         raise EnvironmentTrouble(
             f"{repository.source} is a bare repository and has no work tree",
             remedy="commit to a branch instead: --branch NAME",
         )
+    return root
+
+
+def _write(repository: Repository, act: Act) -> Publication:
+    root = _work_tree(repository)
     base = repository.work()
     change = act(Catalog(base))
     if not change.puts and not change.deletes:
         return Publication(change, None, None, Report("pass", (), 0))
-    report = _checked(base, change)
-    before()
+    report = _checked(base, change, None)
     write_files(root, change.puts, change.deletes)
     return Publication(change, None, None, report)
+
+
+def _rehearse(repository: Repository, act: Act, destination: Destination) -> bool:
+    """Everything that can be refused, before bytes are uploaded; False when there is nothing to do."""
+    target = _target(repository, destination) if destination.commits else None
+    base = repository.work() if target is None else _base_tree(repository, target)
+    change = act(Catalog(base))
+    if not change.puts and not change.deletes:
+        return False
+    _checked(base, change, target)
+    paths = sorted({*change.puts, *change.deletes})
+    if target is None:
+        check_places(_work_tree(repository), paths)
+    elif target.checked_out:
+        check_clean(repository.git, paths)
+        check_places(_work_tree(repository), paths)
+    return True
+
+
+@contextmanager
+def _alone(repository: Repository) -> Iterator[None]:
+    """No other registry command writes in this clone; bytes never travel meanwhile, so nobody waits for long."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(Path(repository.git.git_dir) / "registry-tool.lock", timeout=_LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout as exc:
+        raise EnvironmentTrouble(
+            f"another registry command has been at work in {repository.source} for {_LOCK_SECONDS} seconds",
+            remedy="wait for it to end and try again",
+        ) from exc
+    except OSError as exc:
+        raise EnvironmentTrouble(
+            f"{repository.git.git_dir} cannot be written: {exc.strerror}"
+        ) from exc
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def publish(
@@ -173,7 +259,7 @@ def publish(
     act: Act,
     destination: Destination,
     *,
-    before: Callable[[], None] = lambda: None,
+    before: Callable[[], None] | None = None,
 ) -> Publication:
     """Make an act, check its result, and write it.
 
@@ -181,29 +267,26 @@ def publish(
         repository: The registry.
         act: What to do; made again when somebody else was first.
         destination: Work tree or commit.
-        before: Called after the check and before anything is written: bytes are uploaded here.
+        before: Called once after a first check and before anything is written: bytes are uploaded here.
 
     Raises:
         RefusedByCheck: The result would not pass; nothing was written.
         DirtyFiles: Uncommitted work is in the way; nothing was written.
         StaleBase: The branch kept moving.
+        Conflict: The branch is checked out in another work tree; or the server refused the push, and the commit
+            stays on its branch here.
         RegistryError: What the act or the upload raises; nothing was written.
     """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(Path(repository.git.git_dir) / "registry-tool.lock", timeout=_LOCK_SECONDS)
-    try:
-        with lock:
-            if not destination.commits:
-                return _write(repository, act, before)
-            done = _commit(repository, act, destination, before)
-    except Timeout as exc:
-        raise EnvironmentTrouble(
-            f"another registry command has been at work in {repository.source} for {_LOCK_SECONDS} seconds",
-            remedy="wait for it to end and try again",
-        ) from exc
-    if destination.push and done.branch is not None:
-        from registry_tool.git.pushing import push_branch
-
-        push_branch(repository.git, done.branch)
+    if destination.commits:
+        author_of(repository.git)
+    if destination.push:
+        check_remote(repository.git)
+    if before is not None and _rehearse(repository, act, destination):
+        before()
+    with _alone(repository):
+        if not destination.commits:
+            return _write(repository, act)
+        done = _commit(repository, act, destination)
+    if destination.push and _tip(repository, f"refs/heads/{done.branch}") is not None:
+        push_branch(repository.git, str(done.branch))
     return done

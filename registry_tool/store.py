@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -111,10 +112,12 @@ class Store:
         from registry_tool.artifacts.transfer import ingest
         from registry_tool.edits.entries import artifact_words
 
-        called = path or source.resolve().name
+        # A link is taken in under its own name: in caches of models the target's is often a digest.
+        called = path or Path(os.path.abspath(source)).name  # noqa: PTH100 (resolve follows links)
+        check_artifact_name(name or called)
         ingested = ingest(source, cache=self.cache, progress=progress or SILENT)
         fields = cast("dict[str, JSON]", ingested.described())
-        entry: dict[str, JSON] = {"name": check_artifact_name(name or called), "role": role}
+        entry: dict[str, JSON] = {"name": name or called, "role": role}
         entry.update(artifact_words(called, role=role))
         entry.update({"path": called, **fields})
         pointer = Pointer(called, ingested.md5, ingested.size, ingested.nfiles)

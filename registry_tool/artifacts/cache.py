@@ -113,13 +113,10 @@ class Cache:
                         remove(Path(entry.path))
 
     def find(self, sha256: str, size: int) -> Path | None:
-        """The object, if it is there whole; one of the wrong size is dropped."""
+        """The object, if it is there whole; one of the wrong size counts as absent, and adding it replaces it."""
         path = self._object(sha256)
         with on_disk(self._trouble()):
-            if _is_whole(path, size):
-                return path
-            path.unlink(missing_ok=True)
-        return None
+            return path if _is_whole(path, size) else None
 
     def add_stream(
         self,
@@ -153,9 +150,15 @@ class Cache:
 
     def _keep(self, temporary: Path, digest: Digest) -> Path:
         path = self._object(digest.sha256)
+        if _is_whole(path, digest.size):
+            return path
+        temporary.chmod(READ_ONLY)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A link, not a rename, over what another process may have just placed: link(2) from an object fails while
+        # that object is being replaced.
+        with suppress(OSError):
+            os.link(temporary, path)
         if not _is_whole(path, digest.size):
-            temporary.chmod(READ_ONLY)
-            path.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(path)
         return path
 

@@ -7,6 +7,7 @@ edge every exception of a driver becomes RemoteTrouble, the cause in words and k
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ _EXTRAS = {
     "webdav": "webdav",
     "webdavs": "webdav",
 }
+_WEB = frozenset({"http", "https"})
 _GONE = frozenset({404, 410})
 _SECRET = re.compile(r"(?<=://)[^/@\s]+@|(?<=\?)[^\s'\"]+")
 _SHOWN = 300
@@ -108,6 +110,7 @@ def open_cloud(chosen: RemoteSettings, url: str) -> CloudRemote:
             config = {"core": dict(chosen.core)}
             kind, options, path = get_cloud_fs(config, url=chosen.url, **chosen.options)
             fs = kind(**options)
+            fs.fs  # noqa: B018 - made once here: threads would each make one, with its own connections
         except (ImportError, RemoteMissingDepsError) as exc:
             raise RemoteTrouble(
                 f"the DVC remote {chosen.name} ({url}) needs a package that is not installed",
@@ -118,7 +121,22 @@ def open_cloud(chosen: RemoteSettings, url: str) -> CloudRemote:
             f"the DVC remote {chosen.name} ({url}) has a URL that DVC cannot serve",
             remedy=f"a local folder is written as a plain path: dvc remote modify {chosen.name} url /PATH",
         )
-    return CloudRemote(name=chosen.name, url=url, fs=fs, folder=path)
+    remote = CloudRemote(name=chosen.name, url=url, fs=fs, folder=path)
+    if fs.protocol in _WEB:
+        weakref.finalize(remote, _close_session, fs.fs)
+    return remote
+
+
+def _close_session(driver: object) -> None:
+    """Close a web session for sure: fsspec gives up after 0.1 s, and on a busy machine leaves it open.
+
+    Nothing is waited for, because this may run in any thread, that of the event loop included.
+    """
+    import asyncio
+
+    session, loop = getattr(driver, "_session", None), getattr(driver, "loop", None)
+    if session is not None and loop is not None and loop.is_running():
+        asyncio.run_coroutine_threadsafe(session.close(), loop)
 
 
 @dataclass(frozen=True)
@@ -217,7 +235,7 @@ class CloudRemote:
 
     def _opened(self, path: str, md5: str) -> _Stream:
         # One request from start to end instead of one for each block.
-        options = {"block_size": 0} if self.fs.protocol in {"http", "https"} else {}
+        options = {"block_size": 0} if self.fs.protocol in _WEB else {}
         missing = f"{self._label} does not have the object {md5}"
         with _Driver(f"{self._label} cannot be read", missing=missing):
             return _Stream(self.fs.open(self._place(path), "rb", **options), self._label)

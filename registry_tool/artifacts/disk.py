@@ -97,7 +97,7 @@ def _kernel_copy(source: BinaryIO, target: BinaryIO, progress: Callable[[int], N
 def copy_file(
     source: Path, target: Path, *, progress: Callable[[int], None], sync: bool = False
 ) -> None:
-    """Copy bytes to a path that does not exist yet; on failure nothing is left there.
+    """Copy bytes to a path that does not exist yet: a temporary one, which the caller removes whatever happens.
 
     Args:
         source: The file to read.
@@ -108,15 +108,11 @@ def copy_file(
     Raises:
         OSError: As the system reports it.
     """
-    try:
-        with source.open("rb") as reading, target.open("xb") as writing:
-            if not _kernel_copy(reading, writing, progress):
-                while piece := reading.read(1 << 20):
-                    writing.write(piece)
-                    progress(len(piece))
-            writing.flush()
-            if sync:
-                os.fsync(writing.fileno())
-    except BaseException:
-        remove(target)
-        raise
+    with source.open("rb") as reading, target.open("xb") as writing:
+        if not _kernel_copy(reading, writing, progress):
+            while piece := reading.read(1 << 20):
+                writing.write(piece)
+                progress(len(piece))
+        writing.flush()
+        if sync:
+            os.fsync(writing.fileno())

@@ -14,16 +14,22 @@ from registry_tool.catalog.index import Catalog, ModelView
 from registry_tool.checks.claims import Claims
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
 from registry_tool.checks.rule import FileView, Hit, RegistryView, Rule
-from registry_tool.checks.rules import FILE_RULES, MODEL_RULES, REGISTRY_RULES
+from registry_tool.checks.rules import FILE_RULES, MODEL_RULES, REGISTRY_RULES, RULES
 from registry_tool.git.tree import Change, Entry, Tree, differences, walk
 from registry_tool.manifests.data import member, text
-from registry_tool.manifests.layout import MODELS, REGISTRY
-from registry_tool.names import ModelName
+from registry_tool.manifests.layout import MODELS, REGISTRY, Place
+from registry_tool.names import DEFAULT_NAMESPACE, ModelName
 
 __all__ = ["check"]
 
 _SEVERITIES: dict[str, Severity] = {"refuse": "refuse", "review": "review", "warn": "warn"}
-_POLICY = (REGISTRY, "schemas/")
+# What the verdict on unchanged files depends on.
+_POLICY = (REGISTRY, "schemas/", ".dvc/config")
+
+
+def _harmless(words: str) -> str:
+    """Words that may quote a file, without anything that could draw on a terminal or break a log line."""
+    return words if words.isprintable() else words.encode("unicode_escape").decode()
 
 
 class _Scope(NamedTuple):
@@ -40,22 +46,28 @@ class _Desk:
 
     def __init__(self, catalog: Catalog, policy: Catalog) -> None:
         self._catalog = catalog
-        self._severities = member(policy.settings, "rules")
+        said = member(policy.settings, "rules")
+        # Once for the check, not once for each file and rule; a rule that is not in here is off.
+        self._severities = {
+            name: _SEVERITIES.get(text(said, name), rule.severity)
+            for name, rule in RULES.items()
+            if text(said, name) != "off"
+        }
         self.findings: list[Finding] = []
 
     def take(self, rule: Rule, hits: Iterable[Hit], path: str) -> None:
         """Record one rule's hits on one subject; a rule that the policy switches off is not run."""
-        said = text(self._severities, rule.id)
-        if said == "off":
+        severity = self._severities.get(rule.id)
+        if severity is None:
             return
-        severity = _SEVERITIES.get(said, rule.severity)
         for hit in hits:
             where = hit.path or path
             line, column = hit.place or self._place(where, hit)
             self.findings.append(
                 Finding(
                     rule.id, severity, where, line, column,
-                    hit.message, hit.found, hit.expected, hit.remedy,
+                    _harmless(hit.message), _harmless(hit.found),
+                    _harmless(hit.expected), _harmless(hit.remedy),
                 )
             )  # fmt: skip
 
@@ -72,17 +84,34 @@ def _whole(catalog: Catalog) -> _Scope:
     return _Scope(tuple(walk(catalog.tree)), models, tuple(catalog.namespaces()), complete=True)
 
 
+def _is_named(place: Place, change: Change) -> bool:
+    """True where another model's reference may depend on what happened to this file."""
+    if place.kind in {"tag", "alias"}:
+        return change.head is None or place.kind == "tag"
+    return place.kind in {"version", "status", "model"}
+
+
+def _needles(models: Iterable[ModelName]) -> list[str]:
+    """How other files may name these models; a reference may leave the default namespace out."""
+    found = {m.name if m.namespace == DEFAULT_NAMESPACE else str(m) for m in models}
+    # No reference holds a name that is not ASCII, and not every such name can be encoded.
+    return sorted(name for name in found if name.isascii())
+
+
 def _touching(catalog: Catalog, changes: list[Change]) -> _Scope:
     """The scope of a change: its files, their models, and the models that name what went away."""
     files = tuple((c.path, c.head) for c in changes if c.head is not None)
     places = [catalog.layout.locate(c.path) for c in changes]
     models = {p.model for p in places if p is not None and p.model is not None}
-    gone = {str(m) for m in models if catalog.model(m) is None} | {
-        str(p.model)
-        for p, c in zip(places, changes, strict=True)
-        if p is not None and p.kind in {"version", "status", "model"} and c.base is not None
-    }
-    for path in catalog.tree.grep(sorted(gone), under=MODELS) if gone else ():
+    gone = _needles(
+        {m for m in models if catalog.model(m) is None}
+        | {
+            p.model
+            for p, c in zip(places, changes, strict=True)
+            if p is not None and p.model is not None and c.base is not None and _is_named(p, c)
+        }
+    )
+    for path in catalog.tree.grep(gone, under=MODELS) if gone else ():
         place = catalog.layout.locate(path)
         if place is not None and place.model is not None:
             models.add(place.model)

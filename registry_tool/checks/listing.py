@@ -65,4 +65,4 @@ def explain(rule_id: str) -> Explained:
 
     near = difflib.get_close_matches(rule_id.upper(), rules, n=_SUGGESTIONS, cutoff=0.5)
     hint = "did you mean " + ", ".join(near) + "?" if near else "`registry rules` lists them"
-    raise NotFound(f"there is no rule {ascii(rule_id[:60])}", remedy=hint)
+    raise NotFound(f"there is no rule {rule_id[:60]!a}", remedy=hint)

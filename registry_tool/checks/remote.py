@@ -112,7 +112,7 @@ def _document(catalog: Catalog, place: Place) -> Document | None:
     return None if erased else version.document
 
 
-def _stored(documents: Sequence[Document], remote: Remote) -> Iterator[Stored]:
+def _stored(documents: Sequence[Document], open_remote: Callable[[], Remote]) -> Iterator[Stored]:
     entries = [
         (document, number, entry)
         for document in documents
@@ -120,7 +120,10 @@ def _stored(documents: Sequence[Document], remote: Remote) -> Iterator[Stored]:
         if "md5" in entry
     ]
     wanted = {md5 for _, _, entry in entries for md5 in _objects(entry)}
-    there = remote.exists(sorted(wanted), legacy=True) if wanted else set()
+    if not wanted:
+        return
+    remote = open_remote()
+    there = remote.exists(sorted(wanted), legacy=True)
     where = f"{remote.name} ({remote.url})"
     for document, number, entry in entries:
         missing = tuple(md5 for md5 in _objects(entry) if md5 not in there)
@@ -157,7 +160,7 @@ def check_remote(
     severity = _SEVERITIES.get(said, AVAILABLE.severity)
     found = [
         _finding(hit, severity, stored.document)
-        for stored in (_stored(documents, remote()) if documents else ())
+        for stored in _stored(documents, remote)
         for hit in AVAILABLE.check(stored)
     ]
     findings = in_order([*report.findings, *found])

@@ -62,6 +62,8 @@ class FileView:
     @cached_property
     def source(self) -> bytes:
         """The bytes, at most one more than a manifest may have."""
+        if self.document is not None:
+            return self.document.source
         return self.catalog.tree.read(self.path, limit=READ_LIMIT) or b""
 
     @cached_property

@@ -39,7 +39,7 @@ def _rules(report: Report) -> list[JSON]:
 
 def _fingerprint(finding: Finding) -> str:
     """The same finding on another line is the same one."""
-    subject = "\0".join((finding.rule, finding.path, finding.message, finding.found))
+    subject = f"{finding.rule}\0{finding.path}\0{finding.message}\0{finding.found}"
     return hashlib.sha256(subject.encode(errors="surrogateescape")).hexdigest()
 
 
@@ -48,7 +48,8 @@ def _message(finding: Finding) -> str:
     parts += [f"Found: {finding.found}"] if finding.found else []
     parts += [f"Expected: {finding.expected}"] if finding.expected else []
     parts += [f"Try: {finding.remedy}"] if finding.remedy else []
-    return "\n".join(parts)
+    # `[words](address)` is a link in a SARIF message (3.11.6), and the words may be anybody's.
+    return "\n".join(parts).replace("](", "] (")
 
 
 def _result(finding: Finding, index: int) -> JSON:
@@ -61,7 +62,7 @@ def _result(finding: Finding, index: int) -> JSON:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": uri, "uriBaseId": "ROOT"},
+                    "artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"},
                     "region": {"startLine": finding.line, "startColumn": finding.column},
                 }
             }

@@ -37,6 +37,11 @@ class Subject(NamedTuple):
     root: Path | None
     repository: Repository | None
 
+    def close(self) -> None:
+        """End the process that reads Git."""
+        if self.repository is not None:
+            self.repository.close()
+
 
 def _registry_folder(start: Path, top: Path | None) -> Path | None:
     """The nearest folder with a ``registry.yaml``, at or above a path and below the repository's top."""

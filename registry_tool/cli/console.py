@@ -14,9 +14,10 @@ import click
 if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
 
-__all__ = ["columns", "harmless", "print_json", "progress_bar", "say", "size_words"]
+__all__ = ["columns", "harmless", "nobody_reads", "print_json", "progress_bar", "say", "size_words"]
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _KILO = 1000
 
 
@@ -34,9 +35,18 @@ def say(text: str = "", *, err: bool = False, **style: object) -> None:
     click.echo(shown, err=err)
 
 
+def nobody_reads() -> None:
+    """The reader of standard output went away: what is still to be written goes nowhere, without complaint."""
+    import os
+
+    # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def print_json(data: object) -> None:
-    """Data for programs, on standard output."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+    """Data for programs, on standard output; names that are not UTF-8 are escaped, so that it can be written."""
+    text = json.dumps(data, ensure_ascii=False, indent=2)
+    click.echo(_SURROGATE.sub(lambda c: f"\\u{ord(c[0]):04x}", text))
 
 
 def columns(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> Iterator[str]:

@@ -5,12 +5,15 @@ Exit codes: 0 done, 1 refused, 2 usage, 3 needs review, 4 environment, 130 inter
 
 from __future__ import annotations
 
+import errno
+import io
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.errors import RegistryError
+from registry_tool.cli.console import harmless
+from registry_tool.errors import EnvironmentTrouble, RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,9 +60,21 @@ class _Table(click.Group):
         from importlib import import_module
 
         module = import_module(f"{_PACKAGE}.{COMMANDS[cmd_name][0]}")
-        command = getattr(module, cmd_name.replace("-", "_"))
+        attribute = cmd_name.replace("-", "_")
+        # `list_`: a trailing underscore where the name is one of Python's own.
+        command = getattr(module, attribute, None) or getattr(module, f"{attribute}_")
         assert isinstance(command, click.Command)  # noqa: S101 (a broken table is a bug of ours)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """See ``click.Group``; `registry list | head` is fine, where click would make exit code 1 of it."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            from registry_tool.cli.console import nobody_reads
+
+            nobody_reads()
+            return 0
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -110,9 +125,9 @@ def cli() -> None:
 
 
 def _complain(error: RegistryError) -> int:
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message}", err=True)
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {harmless(error.message)}", err=True)
     if error.remedy:
-        click.echo(f"{click.style('try:', fg='cyan')}   {error.remedy}", err=True)
+        click.echo(f"{click.style('try:', fg='cyan')}   {harmless(error.remedy)}", err=True)
     return error.exit_code
 
 
@@ -129,7 +144,8 @@ def _unexpected(error: BaseException) -> int:
         where = f"the details are in {log}"
     except OSError:
         where = "the details could not be written down"
-    click.echo(f"error: this is a bug in registry-tool: {type(error).__name__}: {error}", err=True)
+    words = harmless(f"{type(error).__name__}: {error}")
+    click.echo(f"error: this is a bug in registry-tool: {words}", err=True)
     click.echo(f"try:   report it; {where}", err=True)
     return 4
 
@@ -146,14 +162,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
         click.echo("interrupted", err=True)
         return 130
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        click.echo(harmless(shown.getvalue()), err=True, nl=False)
         return error.exit_code
     except RegistryError as error:
         return _complain(error)
-    except BrokenPipeError:
-        # `registry list | head` is fine; keep Python from complaining at exit.
-        sys.stderr.close()
-        return 0
+    except OSError as error:
+        full = EnvironmentTrouble("no space is left to write the output")
+        return _complain(full) if error.errno == errno.ENOSPC else _unexpected(error)
     except Exception as error:  # noqa: BLE001 (the outermost ring)
         return _unexpected(error)
     return result if isinstance(result, int) else 0

@@ -21,7 +21,9 @@ Every command takes `--help`; those that print data take `--format json`.
 
 
 def _help(command: click.Command, name: str) -> str:
-    context = click.Context(command, info_name=name, max_content_width=_WIDTH, terminal_width=_WIDTH)
+    context = click.Context(
+        command, info_name=name, max_content_width=_WIDTH, terminal_width=_WIDTH
+    )
     text = command.get_help(context)
     return "\n".join(line.rstrip() for line in text.splitlines())
 

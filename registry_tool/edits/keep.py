@@ -7,7 +7,8 @@ round-trip loader. Either way the result is read back, and must hold exactly the
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from difflib import SequenceMatcher
 from typing import Final
 
 from registry_tool.errors import InvalidManifest
@@ -58,6 +59,15 @@ def _is_rest(rest: str) -> bool:
     return not stripped or (stripped.startswith("#") and rest.startswith(" "))
 
 
+def _without_its_line(source: str, text: Text, key: str) -> str | None:
+    """The text without the line of a top-level field; None where its value goes on below."""
+    place, end = text.key_places.get((key,)), text.places.get((key,))
+    if place is None or end is None or place[0] != end[0] or source.lstrip().startswith("{"):
+        return None
+    lines = source.split("\n")
+    return "\n".join(lines[: place[0] - 1] + lines[place[0] :])
+
+
 def _appended(source: str, text: Text, key: str, value: JSON) -> str | None:
     """The text with a new top-level field at its end."""
     if not isinstance(text.data, dict) or key in text.data or source.lstrip().startswith("{"):
@@ -65,38 +75,81 @@ def _appended(source: str, text: Text, key: str, value: JSON) -> str | None:
     return source.rstrip("\n") + "\n" + render({key: value}).decode()
 
 
-def _round_trip(source: str, fields: Mapping[str, JSON | _Gone]) -> str:
-    from ruamel.yaml import YAML
+def _quoted(value: JSON) -> object:
+    """A value for ruamel.yaml, its texts in quotes where a reader could take them for something else."""
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-    def quoted(value: JSON) -> object:
-        if isinstance(value, dict):
-            return {k: quoted(v) for k, v in value.items()}
-        if isinstance(value, list):
-            return [quoted(v) for v in value]
-        if isinstance(value, str) and render({"x": value}).startswith(b'x: "'):
-            return DoubleQuotedScalarString(value)
-        return value
+    if isinstance(value, dict):
+        return {k: _quoted(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_quoted(v) for v in value]
+    if isinstance(value, str) and render({"x": value}).startswith(b'x: "'):
+        return DoubleQuotedScalarString(value)
+    return value
 
+
+def _same(one: object, other: object) -> bool:
+    """Equal and of one type: in Python ``1`` and ``True`` are equal."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _merge(holder: MutableMapping[str, object], fields: Mapping[str, JSON | _Gone]) -> None:
+    """Change a loaded mapping in place, going down, so that what stays keeps its comments and style."""
+    for key, value in fields.items():
+        old = holder.get(key)
+        if isinstance(value, _Gone):
+            holder.pop(key, None)
+        elif isinstance(old, MutableMapping) and isinstance(value, dict) and old and value:
+            gone: dict[str, JSON | _Gone] = dict.fromkeys((k for k in old if k not in value), GONE)
+            _merge(old, {**gone, **value})
+        elif isinstance(old, list) and isinstance(value, list) and value[: len(old)] == old:
+            old.extend(_quoted(item) for item in value[len(old) :])
+        elif key not in holder or not _same(old, value):
+            holder[key] = _quoted(value)
+
+
+def _round_trip(source: str, fields: Mapping[str, JSON | _Gone]) -> str:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.util import load_yaml_guess_indent
+
+    _, _, offset = load_yaml_guess_indent(source)
     yaml = YAML(typ="rt", pure=True)
     yaml.preserve_quotes = True
     yaml.width = _WIDE
+    if offset:
+        yaml.indent(sequence=offset + 2, offset=offset)
     loaded = yaml.load(source)
-    for key, value in fields.items():
-        if isinstance(value, _Gone):
-            loaded.pop(key, None)
-        else:
-            loaded[key] = quoted(value)
+    _merge(loaded, fields)
     stream = io.StringIO()
     yaml.dump(loaded, stream)
     return stream.getvalue()
+
+
+def _bare(lines: list[str]) -> list[str]:
+    return ["".join(line.split()) for line in lines]
+
+
+def _with_old_lines(source: str, edited: str) -> str:
+    """The edited text, with the lines that differ from the old ones only by blanks as they were."""
+    old, new = source.split("\n"), edited.split("\n")
+    matcher = SequenceMatcher(None, _bare(old), _bare(new), autojunk=False)
+    result = list(new)
+    for start, to, length in matcher.get_matching_blocks():
+        result[to : to + length] = old[start : start + length]
+    return "\n".join(result)
 
 
 def _one_by_one(source: str, fields: Mapping[str, JSON | _Gone]) -> str | None:
     for key, value in fields.items():
         text = explain(source.encode())
         if isinstance(value, _Gone):
-            return None
+            if isinstance(text.data, dict) and key not in text.data:
+                continue
+            without = _without_its_line(source, text, key)
+            if without is None:
+                return None
+            source = without
+            continue
         if isinstance(text.data, dict) and text.data.get(key) == value and key in text.data:
             continue
         edited = _on_its_line(source, text, key, value)
@@ -106,6 +159,14 @@ def _one_by_one(source: str, fields: Mapping[str, JSON | _Gone]) -> str | None:
             return None
         source = edited
     return source
+
+
+def _attempts(source: str, fields: Mapping[str, JSON | _Gone]) -> Iterator[str | None]:
+    """Ways to make the change, the most faithful first."""
+    yield _one_by_one(source, fields)
+    edited = _round_trip(source, fields)
+    yield _with_old_lines(source, edited)
+    yield edited
 
 
 def changed(
@@ -127,7 +188,7 @@ def changed(
         return render(wanted)
     text = source.decode()
     if explain(source).data == data:
-        for edited in (_one_by_one(text, fields), _round_trip(text, fields)):
+        for edited in _attempts(text, fields):
             if edited is not None and explain(edited.encode()).data == wanted:
                 return edited.encode()
     raise InvalidManifest(

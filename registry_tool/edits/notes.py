@@ -11,7 +11,7 @@ from registry_tool.catalog.resolve import resolve
 from registry_tool.edits.changeset import Act, ChangeSet
 from registry_tool.edits.keep import changed
 from registry_tool.edits.versions import timestamp
-from registry_tool.errors import InvalidManifest, Refused
+from registry_tool.errors import InvalidManifest, NotFound, Refused
 from registry_tool.manifests.data import member, texts
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
@@ -39,7 +39,7 @@ def annotate(
         labels: Labels that are added.
         description: A description that stands in for the record's.
 
-    The act raises NotFound.
+    The act raises NotFound (the version, or a key that is to go) or InvalidManifest (the file cannot be read).
     """
 
     def act(catalog: Catalog) -> ChangeSet:
@@ -52,10 +52,16 @@ def annotate(
         old = {"schema": "metadata/v1"} if before is None or before.data is None else before.data
         free = {k: v for k, v in member(old, "metadata").items() if k not in remove}
         fields: dict[str, JSON] = {}
+        for key in remove:
+            if key not in member(old, "metadata"):
+                raise NotFound(
+                    f"the metadata.yaml of {version} has no key {key!a}",
+                    remedy="what stands in the record itself never changes",
+                )
         if metadata or remove:
             fields["metadata"] = {**free, **(metadata or {})}
         if labels:
-            fields["labels"] = [*sorted({*texts(old, "labels"), *labels})]
+            fields["labels"] = [*dict.fromkeys([*texts(old, "labels"), *labels])]
         if description is not None:
             fields["description"] = description
         if before is None:

@@ -13,7 +13,7 @@ from registry_tool.errors import DirtyFiles, EnvironmentTrouble, GitTrouble, Ref
 from registry_tool.git.objects import ObjectWriter, tree_with
 from registry_tool.git.plumbing import Git, GitFailed
 from registry_tool.git.tree import Tree
-from registry_tool.git.working_files import write_files
+from registry_tool.git.working_files import check_places, write_files
 
 __all__ = ["Target", "author_of", "check_clean", "commit_change"]
 
@@ -66,7 +66,9 @@ def check_clean(git: Git, paths: list[str]) -> None:
         DirtyFiles: Something does.
     """
     literal = [f":(literal){path}" for path in paths]
-    out = git.run("status", "--porcelain=v1", "-z", "--untracked-files=all", "--", *literal)
+    out = git.run(
+        "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", *literal
+    )
     dirty = [line[3:].decode(errors="surrogateescape") for line in out.split(b"\0") if line]
     if dirty:
         raise DirtyFiles(
@@ -145,6 +147,8 @@ def commit_change(
     author_of(git)
     if target.checked_out:
         check_clean(git, sorted({*puts, *deletes}))
+        if git.work_tree is not None:
+            check_places(git.work_tree, [*puts, *deletes])
     writer = ObjectWriter(git)
     tree = tree_with(writer, base.folder, puts, deletes)
     writer.sync()

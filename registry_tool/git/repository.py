@@ -29,7 +29,8 @@ def _in_utc(moment: str) -> str:
     try:
         read = dt.datetime.fromisoformat(bound)
         zoned = read if read.tzinfo is not None else read.replace(tzinfo=dt.UTC)
-        return zoned.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        last = dt.datetime(2099, 12, 31, tzinfo=dt.UTC)  # Git reads no later date
+        return min(zoned.astimezone(dt.UTC), last).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError) as exc:
         raise UsageError(
             f"{moment} is not a time", remedy="a time looks like 2026-08-01 or 2026-08-01T12:00:00Z"

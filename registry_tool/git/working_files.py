@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from registry_tool.errors import EnvironmentTrouble, Refused
 
-__all__ = ["write_files"]
+__all__ = ["check_places", "write_files"]
 
 
 def _guarded(root: Path, path: str) -> Path:
@@ -23,6 +23,16 @@ def _guarded(root: Path, path: str) -> Path:
         if folder.is_symlink() or (folder.exists() and inside not in folder.resolve().parents):
             raise Refused(f"{folder} leads out of the registry through a symbolic link")
     return place
+
+
+def check_places(root: Path, paths: Iterable[str]) -> None:
+    """See that files may be written at some paths.
+
+    Raises:
+        Refused: A path leads out through a symbolic link.
+    """
+    for path in paths:
+        _guarded(root, path)
 
 
 def _replace(place: Path, data: bytes) -> None:
@@ -45,10 +55,12 @@ def _replace(place: Path, data: bytes) -> None:
 def _remove(root: Path, place: Path) -> None:
     place.unlink(missing_ok=True)
     for folder in place.parents:
-        if folder == root or not folder.is_dir():
+        if folder == root:
             break
         try:
             folder.rmdir()
+        except FileNotFoundError:
+            continue  # it was never made
         except OSError:
             break  # not empty
 
@@ -85,3 +97,6 @@ def write_files(root: Path, puts: Mapping[str, bytes], deletes: frozenset[str]) 
         raise EnvironmentTrouble(
             f"{place} cannot be written: {exc.strerror}", remedy="nothing was changed"
         ) from exc
+    except BaseException:
+        _undo(root, before)  # interrupted
+        raise

@@ -64,7 +64,12 @@ def staged_tree(git: Git, reader: BlobReader) -> Tree:
     """
     base = git.head() or git.line("hash-object", "-t", "tree", os.devnull)  # the empty tree
     arguments = ["diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev"]
-    out = git.run(*arguments, "--end-of-options", base, env=_index_environment())
+    arguments += [
+        "--ita-invisible-in-index",
+        "--end-of-options",
+        base,
+    ]  # `git add -N` is no content
+    out = git.run(*arguments, env=_index_environment())
     puts: dict[str, Entry] = {}
     deletes: list[str] = []
     for status, path, mode, oid in _raw_changes(out):
@@ -172,8 +177,11 @@ class FolderTree:
         here = self.root
         for part in path.split("/") if path else ():
             here = here / part
-            if part == ".." or here.is_symlink():
-                return True
+            try:
+                if part == ".." or here.is_symlink():
+                    return True
+            except OSError as exc:
+                raise EnvironmentTrouble(f"{here} cannot be read: {exc.strerror}") from exc
         return False
 
     def entry(self, path: str) -> Entry | None:

@@ -76,7 +76,7 @@ class Layout(NamedTuple):
             return ""
         import hashlib
 
-        return hashlib.sha256(model.encode()).hexdigest()[: self.shard]
+        return hashlib.sha256(model.encode(errors="surrogateescape")).hexdigest()[: self.shard]
 
     def model(self, model: ModelName) -> str:
         """A model's folder."""

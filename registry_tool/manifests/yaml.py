@@ -30,6 +30,7 @@ UNSURE: Final = Unsure()
 
 # Where a value can begin: after "key: ", "- ", an opening bracket, a comma, or at the start of a line.
 _START = rb"(?:^[ \t]*|: +|- +|[\[{,] *)"
+_END = rb"(?= *(?:[,\]}#\n]|$))"
 _SUSPECT = re.compile(
     rb"(?m)"
     rb"[\x00-\x09\x0b-\x1f\x7f]"  # control characters, TAB (readers differ), CR (we want LF)
@@ -40,8 +41,19 @@ _SUSPECT = re.compile(
     rb"|"
     + _START
     + rb"(?:[&*!?@`]|[|>][^\n]*#)"  # anchors, aliases, tags, explicit keys, reserved marks
-    rb"|" + _START + rb"(?:[-+]?0b|[-+]0[xo]|[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)|[-+]?[0-9]{17})"
-)  # the last line: numbers that readers differ about
+    # Words and numbers that readers differ about; plain whole numbers and decimals are what they seem.
+    rb"|"
+    + _START
+    + rb"(?:[yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)"
+    + _END
+    + rb"|"
+    + _START
+    + rb"(?!-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,20})?"
+    + _END
+    + rb")"
+    rb"(?:[-+]?[0-9.][0-9_.:eExob+-]*|[-+]?0x[0-9a-fA-F_]+|[-+]?\.[a-zA-Z]{3}|[0-9]{4}-[0-9]{1,2}-.*)"
+    + _END
+)
 
 
 def _is_plain(data: JSON, depth: int) -> bool:

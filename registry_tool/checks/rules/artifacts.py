@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 
 from registry_tool.catalog.index import ModelView
 from registry_tool.checks.rule import Hit, ModelRule, Rule
+from registry_tool.checks.rules.names import check_artifact_file
 from registry_tool.checks.rules.wording import command, named
+from registry_tool.errors import InvalidName
 from registry_tool.git.tree import Tree
-from registry_tool.manifests.data import Data, records, text, texts, whole
+from registry_tool.manifests.data import Data, records, text, whole
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.problems import JSON, JSONPath
 from registry_tool.names import fold
@@ -58,15 +60,17 @@ def _twins(entries: list[Data], field: str) -> Iterator[Hit]:
     seen: dict[str, str] = {}
     for number, entry in enumerate(entries):
         value = text(entry, field)
-        first = seen.setdefault(fold(value), value) if value else ""
-        if value and number and fold(value) in {fold(text(e, field)) for e in entries[:number]}:
-            yield Hit(
-                f"two artifacts have the {field} {value}",
-                at=("artifacts", number, field),
-                found=value if value == first else f"{first} and {value}",
-                expected=f"a {field} of its own for each, in upper or lower case",
-                remedy=f"give one of them another {field}",
-            )
+        first = seen.get(fold(value))
+        if not value or first is None:
+            seen[fold(value)] = value
+            continue
+        yield Hit(
+            f"two artifacts have the {field} {value}",
+            at=("artifacts", number, field),
+            found=value if value == first else f"{first} and {value}",
+            expected=f"a {field} of its own for each; case does not tell two apart",
+            remedy=f"give one of them another {field}",
+        )
 
 
 def _lock(data: Data) -> Iterator[Hit]:
@@ -104,16 +108,31 @@ def _stored(
         yield from _inside(entry, at)
 
 
+def _is_artifact_file(name: str) -> bool:
+    """False for a name that no entry can have; that is another rule's finding."""
+    try:
+        check_artifact_file(name)
+    except InvalidName:
+        return False
+    return True
+
+
 def _orphans(tree: Tree, folder: str, entries: list[Data]) -> Iterator[Hit]:
     paths = frozenset(text(entry, "path") for entry in entries)
     for name, entry in sorted(tree.folder(folder).items()):
-        if not name.endswith(_POINTER) or entry.is_folder or name.removesuffix(_POINTER) in paths:
+        artifact = name.removesuffix(_POINTER)
+        if (
+            entry.is_folder
+            or artifact == name
+            or artifact in paths
+            or not _is_artifact_file(artifact)
+        ):
             continue
         path = f"{folder}/{name}"
         yield Hit(
             f"the manifest has no artifact for the pointer {named(name)}",
             path=path,
-            expected=f"an entry with `path: {named(name.removesuffix(_POINTER))}` under `artifacts`",
+            expected=f"an entry with `path: {named(artifact)}` under `artifacts`",
             remedy=command("git rm", path) + ", or add the artifact in a new version",
         )
 

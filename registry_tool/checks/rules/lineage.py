@@ -32,14 +32,14 @@ def _reference(value: str) -> Reference | None:
         return None
 
 
-def _hit(path: str, at: JSONPath, value: str, reason: str) -> Hit:
+def _hit(path: str, at: JSONPath, value: str, reason: str, *, expected: str = "") -> Hit:
     field = ".".join(str(step) for step in at)
     return Hit(
         f"`{field}` names {named(value)}, {reason}",
         path=path,
         at=at,
         found=named(value),
-        expected="a model or version of this registry",
+        expected=expected or "a model or version of this registry",
         remedy="`registry list` and `registry show` say what there is; delete the line if it is gone",
     )
 
@@ -64,10 +64,13 @@ def _lost(catalog: Catalog, reference: Reference, *, fixed: bool) -> str:
     return "" if known else f"but {reference.model} has no version, tag or alias {selector}"
 
 
-def _checked(catalog: Catalog, path: str, at: JSONPath, value: str, *, fixed: bool) -> Iterator[Hit]:
+def _checked(
+    catalog: Catalog, path: str, at: JSONPath, value: str, *, fixed: bool
+) -> Iterator[Hit]:
     reference = _reference(value)
     if reference is None:
-        yield _hit(path, at, value, "which is neither a reference nor a URI")
+        reason = "which is neither a reference nor a URI"
+        yield _hit(path, at, value, reason, expected="a reference, or a URI such as https://…")
     elif reason := _lost(catalog, reference, fixed=fixed):
         yield _hit(path, at, value, reason)
 
@@ -98,7 +101,8 @@ def _same(version: VersionView, data: Data, same_as: str, path: str) -> Iterator
     other = model.version(reference.selector) if model is not None else None
     record = other.document.data if other is not None and other.document is not None else None
     if record is not None and text(record, "identity") != text(data, "identity"):
-        yield _hit(path, at, same_as, "whose identity is another one")
+        reason = "whose identity is another one"
+        yield _hit(path, at, same_as, reason, expected="a version with the same identity")
 
 
 def _version_links(version: VersionView) -> Iterator[Hit]:
@@ -117,7 +121,7 @@ def _version_links(version: VersionView) -> Iterator[Hit]:
     if "@" in successor or "/" in successor:
         yield from _checked(catalog, status.path, at_successor, successor, fixed=False)
     elif version.model.version(successor) is None:
-        reason = f"but {version.model.name} has no version {successor}"
+        reason = f"but {named(str(version.model.name))} has no version {successor}"
         yield _hit(status.path, at_successor, successor, reason)
 
 
@@ -137,20 +141,20 @@ def resolves(model: ModelView) -> Iterator[Hit]:
         yield from _version_links(version)
 
 
-def _next_model(catalog: Catalog, name: str, field: str) -> str:
-    model = catalog.model(ModelName.parse(name))
-    document = None if model is None else model.document
-    return "" if document is None else text(document.data, field)
+def _next_model(model: ModelView, field: str) -> ModelView | None:
+    """The model that a field of ``model.yaml`` names; its schema has seen to it that the name is one."""
+    value = "" if model.document is None else text(model.document.data, field)
+    return model.catalog.model(ModelName.parse(value)) if value else None
 
 
 def _chain_loops(model: ModelView, field: str) -> bool:
-    start, seen = str(model.name), set[str]()
-    current = _next_model(model.catalog, start, field)
-    while current and current not in seen and len(seen) < _STEPS:
-        if current == start:
+    seen: set[ModelName] = set()
+    current = _next_model(model, field)
+    while current is not None and current.name not in seen and len(seen) < _STEPS:
+        if current.name == model.name:
             return True
-        seen.add(current)
-        current = _next_model(model.catalog, current, field)
+        seen.add(current.name)
+        current = _next_model(current, field)
     return False
 
 
@@ -178,8 +182,10 @@ def _lineage_loops(version: VersionView, settled: set[str]) -> bool:
         name = str(current)
         if name == start:
             return True
-        if name in seen or name in settled:
+        if name in settled:
             break
+        if name in seen:
+            return False  # a loop further on, which is reported where it lies
         seen.add(name)
         current = _parent(current)
     settled.update(seen)
@@ -199,7 +205,7 @@ def ends(model: ModelView) -> Iterator[Hit]:
     for field in ("moved_to", "continues"):
         if model.document is not None and _chain_loops(model, field):
             yield Hit(
-                f"following `{field}` from {model.name} leads back to it",
+                f"following `{field}` from {named(str(model.name))} leads back to it",
                 at=(field,),
                 found=text(model.document.data, field),
                 expected="a chain that ends",
@@ -209,7 +215,7 @@ def ends(model: ModelView) -> Iterator[Hit]:
     for version in _versions(model):
         if version.document is not None and _lineage_loops(version, settled):
             yield Hit(
-                f"following `lineage.base_model` from {version} leads back to it",
+                f"following `lineage.base_model` from {named(str(version))} leads back to it",
                 path=version.document.path,
                 at=("lineage", "base_model"),
                 found=text(version.document.data, "lineage", "base_model"),

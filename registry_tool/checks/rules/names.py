@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from registry_tool.catalog.index import ModelView
 from registry_tool.checks.rule import FileRule, FileView, Hit, ModelRule, Rule
@@ -19,7 +20,7 @@ from registry_tool.names import (
     fold,
 )
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "check_artifact_file", "is_well_named"]
 
 _ARTIFACT_PATH = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._+ -]{0,198}[A-Za-z0-9_])?")
 # Names an artifact's bytes may not take: they are those of manifests, or of folders that hold manifests.
@@ -31,9 +32,15 @@ _TAKEN = frozenset(
     )
 )  # fmt: skip
 
+_ARTICLES = {"tag": "a tag", "alias": "an alias", "evidence": "evidence", "waiver": "a waiver"}
 
-def _artifact(name: str) -> str:
-    """The file name of an artifact itself, or InvalidName."""
+
+def check_artifact_file(name: str) -> str:
+    """The file name of an artifact's bytes itself.
+
+    Raises:
+        InvalidName: No artifact can be called so.
+    """
     if fold(name) in _TAKEN or fold(name).endswith(".dvc"):
         raise InvalidName(
             f"{named(name)} is a name of the registry's own files",
@@ -47,6 +54,19 @@ def _artifact(name: str) -> str:
     return name
 
 
+def _pointer(name: str, what: str) -> str:
+    """The name of a tag, alias, evidence or waiver itself, or InvalidName in the words of this rule."""
+    try:
+        return check_pointer(name, what)
+    except InvalidName as exc:
+        if name in RESERVED:
+            raise
+        raise InvalidName(
+            f"{named(name)} is not a name for {_ARTICLES[what]}",
+            remedy="it has 1 to 64 of a-z 0-9 with - . _ inside",
+        ) from exc
+
+
 def _trouble(check: Callable[[str], str], name: str) -> InvalidName | None:
     try:
         check(name)
@@ -58,16 +78,13 @@ def _trouble(check: Callable[[str], str], name: str) -> InvalidName | None:
 def _last(place: Place) -> Callable[[str], str] | None:
     """How the name of the file itself is checked."""
     if place.kind == "dvc":
-        return _artifact
-    if place.kind in {"tag", "alias", "evidence", "waiver"}:
-        kind = place.kind
-        return lambda name: check_pointer(name, kind)
+        return check_artifact_file
+    if place.kind in _ARTICLES:
+        return partial(_pointer, what=place.kind)
     return None
 
 
-def _parts(
-    place: Place, layout: Layout
-) -> Iterator[tuple[Callable[[str], str], str, str]]:
+def _parts(place: Place, layout: Layout) -> Iterator[tuple[Callable[[str], str], str, str]]:
     """Each name in a path: its check, the name, and the file that answers for it."""
     if place.kind == "namespace":
         yield check_namespace, place.name, ""
@@ -81,6 +98,11 @@ def _parts(
     last = _last(place)
     if last is not None:
         yield last, place.name, ""
+
+
+def is_well_named(place: Place, layout: Layout) -> bool:
+    """True when every name in a path is well formed."""
+    return not any(_trouble(check, name) for check, name, _ in _parts(place, layout))
 
 
 def well_formed(file: FileView) -> Iterator[Hit]:
@@ -128,19 +150,21 @@ def one_meaning(model: ModelView) -> Iterator[Hit]:
     ):
         for pointer in pointers:
             twin = versions.get(fold(pointer))
-            if twin is not None and fold(pointer) not in RESERVED:
+            if fold(pointer) in RESERVED:
+                continue
+            if twin is not None:
                 yield Hit(
-                    f"{kind} {named(pointer)} of {model.name} is also version {named(twin)}",
+                    f"{kind} {named(pointer)} of {named(str(model.name))} is also version {named(twin)}",
                     path=path_of(model.name, pointer),
                     expected="a name that no version has",
                     remedy=f"give the {kind} another name",
                 )
             if kind == "alias" and fold(pointer) in tags:
                 yield Hit(
-                    f"{named(pointer)} is both a tag and an alias of {model.name}",
+                    f"{named(pointer)} is both a tag and an alias of {named(str(model.name))}",
                     path=path_of(model.name, pointer),
                     expected="one of the two",
-                    remedy=f"registry alias rm {model.name} {named(pointer)}",
+                    remedy=f"registry alias rm {named(str(model.name))} {named(pointer)}",
                 )
 
 

@@ -61,7 +61,9 @@ def no_payload(file: FileView) -> Iterator[Hit]:
         )
     elif is_payload(file):
         what = "the bytes of an artifact" if _has_pointer(file) else "a large file"
-        yield Hit(f"{named(path)} is {what} in Git", expected="a .dvc pointer", remedy=remedy + _ADD)
+        yield Hit(
+            f"{named(path)} is {what} in Git", expected="a .dvc pointer", remedy=remedy + _ADD
+        )
     elif place is None and not path.startswith(f"{MODELS}/") and _is_large(file):
         yield Hit(
             f"{named(path)} is larger than 1 MiB",

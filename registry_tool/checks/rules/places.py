@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from registry_tool.checks.rule import FileRule, FileView, Hit, Rule
+from registry_tool.checks.rules.names import is_well_named
 from registry_tool.checks.rules.payloads import is_payload
 from registry_tool.checks.rules.wording import command, named
 from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK
@@ -71,7 +72,10 @@ def path_agrees(file: FileView) -> Iterator[Hit]:
     """
     document, place = file.document, file.location
     if document is not None and document.data is not None and place is not None:
-        yield from _differing(place, document.data)
+        hits = list(_differing(place, document.data))
+        # A path whose own names are wrong is no measure; that is another rule's finding.
+        if hits and is_well_named(place, file.catalog.layout):
+            yield from hits
 
 
 def _allowed(file: FileView) -> str:
@@ -88,7 +92,7 @@ def _allowed(file: FileView) -> str:
 def _misplaced_model(file: FileView) -> str:
     """Where a model that lies in a wrong shard belongs; empty for anything else."""
     layout, parts = file.catalog.layout, file.path.split("/")
-    if not layout.shard or len(parts) <= 4 or "\udc80" <= max(parts[3]) <= "\udcff":  # noqa: PLR2004
+    if not layout.shard or len(parts) <= 4 or not parts[3].isascii():  # noqa: PLR2004
         return ""
     folder = layout.model(ModelName(parts[1], parts[3]))
     return "" if file.path.startswith(f"{folder}/") else folder
@@ -111,7 +115,7 @@ def has_place(file: FileView) -> Iterator[Hit]:
         return
     shard = _misplaced_model(file)
     if path.endswith("/.gitignore"):
-        remedy = "ignore artifacts in the .gitignore at the root; " + command("git rm", path)
+        remedy = command("ignore artifacts in the .gitignore at the root; `git rm", path) + "`"
     else:
         remedy = command("move it to its place, or `git rm", path) + "`"
     yield Hit(

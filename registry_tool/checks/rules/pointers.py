@@ -74,6 +74,7 @@ def pointer_stays(file: FileView) -> Iterator[Hit]:
             yield Hit(
                 f"`{field}` says that {meaning}",
                 at=("outs", 0, field),
+                found=field,
                 expected="bytes in the remote, by their digest",
                 remedy=f"delete `{field}` and push the bytes with `dvc push {named(file.path)}`",
             )

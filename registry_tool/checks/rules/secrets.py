@@ -43,9 +43,10 @@ _SHAPES = re.compile(
     rb"|AccountKey=(?P<azure>[A-Za-z0-9+/]{40,100}={0,2})"
     rb"|(?i:password|secret|token)[A-Za-z0-9_-]{0,40}[\"']?[ \t]*[:=][ \t]*[\"']?"
     rb"(?P<jwt>eyJ[A-Za-z0-9_-]{10,2000}\.[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,2000})"
-    rb"|\b[a-z][a-z0-9+.-]{1,30}://[^\s/:@\"'<>{}$]{1,100}:(?P<url>[^\s/@\"'<>{}$]{1,200})@"
 )
-# What every text with a secret holds; a search for a literal is far cheaper than the expression.
+# Apart from the others: nearly every manifest has a URL, and this expression begins with a literal.
+_URL = re.compile(rb"://[^\s/:@\"'<>{}$]{1,100}:(?P<url>[^\s/@\"'<>{}$]{1,200})@")
+# What every text with one of the shapes holds; a search for a literal is far cheaper than the expression.
 _SIGNS = (
     b"PRIVATE KEY", b"AGE-SECRET-KEY-1", b"AKIA", b"ASIA", b"ghp_", b"gho_", b"ghs_", b"ghu_",
     b"ghr_", b"github_pat_", b"glpat-", b"hf_", b"xox", b"AIza", b"AccountKey=", b"eyJ",
@@ -66,6 +67,10 @@ _LONG_ENOUGH = 16
 _MOST = 20
 _REVOKE = "revoke it where it was issued (Git keeps it in the history), then delete it here"
 
+_OUT_OF_URL = (
+    "take the password out of the URL: into a credential helper or the environment; change it"
+)
+
 
 class _Secret(NamedTuple):
     what: str
@@ -85,23 +90,16 @@ def _text(file: FileView) -> bytes:
 
 
 def _is_suspect(source: bytes) -> bool:
-    if any(sign in source for sign in _SIGNS):
-        return True
-    if b"://" in source and b"@" in source:
-        return True
-    return b"ccess" in source.lower() and b"secret" in source.lower()
+    return any(sign in source for sign in _SIGNS) or b"secret" in source.lower()
 
 
 def _shapes(source: bytes) -> Iterator[_Secret]:
-    for match in _SHAPES.finditer(source):
+    for match in _SHAPES.finditer(source) if _is_suspect(source) else ():
         group = match.lastgroup or ""
-        value = match[group]
-        if group == "url" and _PLACEHOLDER.fullmatch(value):
-            continue
-        remedy = _REVOKE
-        if group == "url":
-            remedy = "take the password out of the URL and keep it in a credential helper or the environment"
-        yield _Secret(_WHAT[group], match.start(group), value, remedy)
+        yield _Secret(_WHAT[group], match.start(group), match[group], _REVOKE)
+    for match in _URL.finditer(source):
+        if not _PLACEHOLDER.fullmatch(match["url"]):
+            yield _Secret(_WHAT["url"], match.start("url"), match["url"], _OUT_OF_URL)
 
 
 def _options(source: bytes) -> Iterator[_Secret]:
@@ -146,9 +144,8 @@ def no_secret(file: FileView) -> Iterator[Hit]:
     found: list[_Secret] = []
     if file.path in _CONFIGS:
         found.extend(_options(source))
-    if _is_suspect(source):
-        told = {secret.start for secret in found}
-        found.extend(secret for secret in _shapes(source) if secret.start not in told)
+    told = [range(secret.start, secret.start + len(secret.value) + 1) for secret in found]
+    found.extend(s for s in _shapes(source) if not any(s.start in span for span in told))
     for secret in found[:_MOST]:
         yield Hit(
             f"the file holds {secret.what}",

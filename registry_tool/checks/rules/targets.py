@@ -46,12 +46,12 @@ def _pointers(model: ModelView, kind: str) -> Iterator[_Pointer]:
 def _missing(model: ModelView, kind: str, pointer: _Pointer) -> Hit:
     known = model.versions[-_SHOWN:]
     return Hit(
-        f"{kind} {named(pointer.name)} of {model.name} names version {pointer.wanted}, which is not there",
+        f"{kind} {named(pointer.name)} of {named(str(model.name))} names version {pointer.wanted}, which is not there",
         path=pointer.path,
         at=("version",),
         found=pointer.wanted,
         expected="one of " + ", ".join(named(v) for v in known) if known else "a version",
-        remedy=f"registry {'alias set' if kind == 'alias' else 'tag add'} {model.name}@VERSION {named(pointer.name)}",
+        remedy=f"registry {'alias set' if kind == 'alias' else 'tag add'} {named(str(model.name))}@VERSION {named(pointer.name)}",
     )
 
 
@@ -71,13 +71,13 @@ def alias_is_usable(model: ModelView) -> Iterator[Hit]:
             yield _missing(model, "alias", pointer)
         elif pointer.state and pointer.state not in USABLE:
             yield Hit(
-                f"alias {named(pointer.name)} of {model.name} points at version {pointer.wanted}, "
+                f"alias {named(pointer.name)} of {named(str(model.name))} points at version {pointer.wanted}, "
                 f"which is {pointer.state}",
                 path=pointer.path,
                 at=("version",),
                 found=pointer.state,
                 expected="a version that is active or deprecated",
-                remedy=f"registry alias set {model.name}@VERSION {named(pointer.name)}",
+                remedy=f"registry alias set {named(str(model.name))}@VERSION {named(pointer.name)}",
             )
 
 
@@ -97,13 +97,21 @@ def tag_has_target(model: ModelView) -> Iterator[Hit]:
             yield _missing(model, "tag", pointer)
         elif pointer.state == "erased":
             yield Hit(
-                f"tag {named(pointer.name)} of {model.name} points at version {pointer.wanted}, which is erased",
+                f"tag {named(pointer.name)} of {named(str(model.name))} points at version {pointer.wanted}, which is erased",
                 path=pointer.path,
                 at=("version",),
                 found="erased",
                 expected="a version whose bytes are there",
                 remedy="delete the tag in the change that erases the version",
             )
+
+
+def _way_on(model: ModelView, pointer: _Pointer, instead: str) -> str:
+    """The next step for an alias of a deprecated version; an alias cannot lead into another model."""
+    name, alias = named(str(model.name)), named(pointer.name)
+    if "/" in instead or "@" in instead:
+        return f"move its users to {instead}, then registry alias rm {name} {alias}"
+    return f"registry alias set {name}@{instead or 'VERSION'} {alias}"
 
 
 def alias_is_current(model: ModelView) -> Iterator[Hit]:
@@ -120,15 +128,14 @@ def alias_is_current(model: ModelView) -> Iterator[Hit]:
         if pointer.state == "deprecated" and pointer.version is not None:
             status = pointer.version.status
             instead = text(status.data, "replaced_by") if status is not None else ""
-            target = instead if "@" in instead else f"{model.name}@{instead or 'VERSION'}"
             yield Hit(
-                f"alias {named(pointer.name)} of {model.name} points at version {pointer.wanted}, "
-                "which is deprecated",
+                f"alias {named(pointer.name)} of {named(str(model.name))} "
+                f"points at version {pointer.wanted}, which is deprecated",
                 path=pointer.path,
                 at=("version",),
                 found="deprecated",
                 expected=instead or "an active version",
-                remedy=f"registry alias set {target} {named(pointer.name)}",
+                remedy=_way_on(model, pointer, instead),
             )
 
 

@@ -54,7 +54,7 @@ def fits_scheme(model: ModelView) -> Iterator[Hit]:
         first = seen.setdefault(_folded(scheme, version), version)
         if not admits(scheme, version):
             yield Hit(
-                f"version {version} of {model.name} does not fit the scheme {scheme}",
+                f"version {version} of {named(str(model.name))} does not fit the scheme {scheme}",
                 path=path,
                 at=("version",),
                 found=version,
@@ -63,7 +63,7 @@ def fits_scheme(model: ModelView) -> Iterator[Hit]:
             )
         elif first != version:
             yield Hit(
-                f"versions {first} and {version} of {model.name} are one and the same",
+                f"versions {first} and {version} of {named(str(model.name))} are one and the same",
                 path=path,
                 at=("version",),
                 found=version,

@@ -37,12 +37,13 @@ def test_bytes_are_kept_once_and_read_only(cache: Cache) -> None:
     assert list((cache.root / "tmp").iterdir()) == []
 
 
-def test_an_object_of_the_wrong_size_is_dropped(cache: Cache) -> None:
+def test_an_object_of_the_wrong_size_is_replaced(cache: Cache) -> None:
     kept = keep(cache, b"weights")
     kept.path.unlink()
     kept.path.write_bytes(b"half")
     assert cache.find(kept.digest.sha256, 7) is None
-    assert not kept.path.exists()
+    assert keep(cache, b"weights") == kept
+    assert kept.path.read_bytes() == b"weights"
 
 
 def test_refused_bytes_leave_nothing(cache: Cache) -> None:

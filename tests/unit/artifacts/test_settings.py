@@ -18,6 +18,8 @@ COMMITTED = b"""\
     url = ../../near
 ['remote "sub"']
     url = remote://near/deep/er
+['remote "home"']
+    url = ~/models
 """
 LOCAL = """\
 ['remote "storage"']
@@ -45,7 +47,10 @@ def settings(tmp_path: Path) -> DvcSettings:
     root = tmp_path / "registry"
     put(root / ".dvc/config", COMMITTED.decode())
     put(tmp_path / "global/config", GLOBAL)
-    put(tmp_path / "system/config", "[core]\n    analytics = false\n    remote = mine\n")
+    put(
+        tmp_path / "system/config",
+        "[core]\n    remote = mine\n['remote \"mine\"']\n    url = shadowed\n",
+    )
     return DvcSettings(COMMITTED, put(root / ".dvc/config.local", LOCAL), root)
 
 
@@ -55,7 +60,7 @@ def test_levels_are_merged_as_dvc_merges_them(settings: DvcSettings) -> None:
     ours = merged_levels(settings)
     assert {k: v for k, v in theirs["core"].items() if k in ours["core"]} == ours["core"]
     names = sorted(s.removeprefix("remote ") for s in ours if s.startswith("remote "))
-    assert sorted(theirs["remote"]) == names == ["mine", "near", "storage", "sub"]
+    assert sorted(theirs["remote"]) == names == ["home", "mine", "near", "storage", "sub"]
     for name in names:
         assert theirs["remote"][name] == ours[f"remote {name}"]
 
@@ -91,7 +96,7 @@ def test_without_a_default_the_known_one_is_proposed() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(settings: DvcSettings) -> None:
-    with pytest.raises(NoRemote, match="'nowhere'; there are: mine, near, storage, sub"):
+    with pytest.raises(NoRemote, match="'nowhere'; there are: home, mine, near, storage, sub"):
         chosen_remote(settings, "nowhere")
 
 

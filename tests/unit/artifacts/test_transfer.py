@@ -217,6 +217,34 @@ def test_a_cached_object_of_the_wrong_size_is_fetched_again(
     assert path.read_bytes() == b"weights"
 
 
+def test_right_bytes_at_a_wrong_address_are_refused(
+    tmp_path: Path, cache: Cache, other: Cache, remote: LocalRemote
+) -> None:
+    source = tmp_path / "model.bin"
+    source.write_bytes(b"weights")
+    entry = publish(source, cache, remote)
+    wrong = stored(remote, "0" * 32)
+    wrong.parent.mkdir()
+    wrong.write_bytes(b"weights")
+    with pytest.raises(CorruptObject, match="md5"):
+        fetch({**entry, "md5": "0" * 32}, lambda: remote, other)
+    with pytest.raises(CorruptObject, match="size 8, found 7"):
+        fetch({**entry, "size": 8}, lambda: remote, other)
+
+
+def test_a_folders_own_object_must_be_the_one_the_manifest_names(
+    tmp_path: Path, cache: Cache, other: Cache, remote: LocalRemote
+) -> None:
+    entry = publish(make(tmp_path / "model", FILES), cache, remote)
+    del entry["files"]
+    own = stored(remote, entry["md5"])
+    same_files = own.read_bytes().replace(b"[", b"[ ")
+    own.unlink()
+    own.write_bytes(same_files)
+    with pytest.raises(CorruptObject, match="its list of files"):
+        fetch(entry, lambda: remote, other)
+
+
 BAD_ENTRIES: dict[str, dict[str, object]] = {
     "no path": {"path": None},
     "size is text": {"size": "7"},

@@ -1,0 +1,152 @@
+"""Two versions side by side: what is the same, what changed, what came and went."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple
+
+from registry_tool.catalog.facts import labels_of, last_metrics
+from registry_tool.catalog.index import VersionView
+from registry_tool.manifests.data import Data, member, records, text, texts
+from registry_tool.manifests.problems import JSON
+
+__all__ = ["GROUPS", "Change", "Comparison", "Row", "compare"]
+
+Change = Literal["same", "changed", "added", "removed"]
+GROUPS: Final = (
+    "metrics", "artifacts", "framework", "environment", "packages", "parameters", "lineage", "labels",
+)  # fmt: skip
+_REQUIREMENT: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)(.*)", re.DOTALL)
+
+
+class Row(NamedTuple):
+    """One thing that either version has.
+
+    Attributes:
+        name: What it is called.
+        change: ``same``, ``changed``, ``added`` (only the right one has it) or ``removed``.
+        left: Its value on the left; None where it is absent.
+        right: Likewise on the right.
+        difference: Right minus left, for numbers.
+    """
+
+    name: str
+    change: Change
+    left: JSON
+    right: JSON
+    difference: float | None = None
+
+
+class Comparison(NamedTuple):
+    """Two versions.
+
+    Attributes:
+        left: The first, as ``namespace/model@version``.
+        right: The second.
+        same_identity: True when nothing that can change outputs differs.
+        groups: Rows by group, in the order of ``GROUPS``.
+    """
+
+    left: str
+    right: str
+    same_identity: bool
+    groups: Mapping[str, tuple[Row, ...]]
+
+
+def _is_number(value: JSON) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _row(name: str, left: Mapping[str, JSON], right: Mapping[str, JSON]) -> Row:
+    if name not in left:
+        return Row(name, "added", None, right[name])
+    if name not in right:
+        return Row(name, "removed", left[name], None)
+    a, b = left[name], right[name]
+    difference = None
+    if (
+        isinstance(a, int | float)
+        and isinstance(b, int | float)
+        and _is_number(a)
+        and _is_number(b)
+    ):
+        difference = b - a
+    return Row(name, "same" if a == b else "changed", a, b, difference)
+
+
+def _rows(left: Mapping[str, JSON], right: Mapping[str, JSON]) -> tuple[Row, ...]:
+    """In the order of the left one, then what only the right one has."""
+    return tuple(_row(name, left, right) for name in dict.fromkeys([*left, *right]))
+
+
+def _flat(data: Data, prefix: str = "") -> dict[str, JSON]:
+    """Nested mappings as one, with dotted names."""
+    found: dict[str, JSON] = {}
+    for key, value in data.items():
+        if isinstance(value, dict) and value:
+            found |= _flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def _artifacts(record: Data) -> dict[str, JSON]:
+    kept = ("path", "uri", "size", "sha256", "etag")
+    return {
+        text(entry, "name"): {key: entry[key] for key in kept if key in entry}
+        for entry in records(record, "artifacts")
+    }
+
+
+def _packages(record: Data) -> dict[str, JSON]:
+    """Requirements by the name that index servers use (PEP 503)."""
+    found: dict[str, JSON] = {}
+    for line in texts(record, "environment", "pip_packages"):
+        match = _REQUIREMENT.fullmatch(line)
+        name = re.sub(r"[-_.]+", "-", match[1]).lower() if match else line
+        found[name] = match[2].strip() if match else ""
+    return found
+
+
+def _environment(record: Data) -> dict[str, JSON]:
+    environment = member(record, "environment")
+    return {key: value for key, value in environment.items() if key != "pip_packages"}
+
+
+def _lineage(record: Data) -> dict[str, JSON]:
+    lineage = member(record, "lineage")
+    found = _flat({key: value for key, value in lineage.items() if key != "datasets"})
+    for dataset in records(lineage, "datasets"):
+        known = [text(dataset, "revision"), text(dataset, "digest")]
+        found[f"dataset {text(dataset, 'uri')}"] = " ".join(k for k in known if k) or "used"
+    return found
+
+
+def _sides(view: VersionView) -> dict[str, dict[str, JSON]]:
+    record = view.data
+    return {
+        "metrics": last_metrics(record),
+        "artifacts": _artifacts(record),
+        "framework": _flat(member(record, "framework")),
+        "environment": _environment(record),
+        "packages": _packages(record),
+        "parameters": _flat(member(record, "parameters")),
+        "lineage": _lineage(record),
+        "labels": dict.fromkeys(labels_of(view), True),
+    }
+
+
+def compare(left: VersionView, right: VersionView) -> Comparison:
+    """Two versions side by side; of one model or of two.
+
+    Raises:
+        InvalidManifest: The record of one of them cannot be read.
+    """
+    a, b = _sides(left), _sides(right)
+    return Comparison(
+        left=str(left),
+        right=str(right),
+        same_identity=text(left.data, "identity") == text(right.data, "identity"),
+        groups={group: _rows(a[group], b[group]) for group in GROUPS},
+    )

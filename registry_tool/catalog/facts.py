@@ -1,0 +1,58 @@
+"""What the files of one version say together: last metrics, metadata laid over the record, names that point at it."""
+
+from __future__ import annotations
+
+from registry_tool.catalog.index import ModelView, VersionView
+from registry_tool.manifests.data import Data, member, records, text, texts
+from registry_tool.manifests.problems import JSON
+
+__all__ = ["aliases_of", "description_of", "labels_of", "last_metrics", "metadata_of", "tags_of"]
+
+
+def _order(metric: Data) -> tuple[float, float]:
+    step, timestamp = metric.get("step"), metric.get("timestamp")
+    return (
+        step if isinstance(step, int) else -1,
+        timestamp if isinstance(timestamp, int) else -1,
+    )
+
+
+def last_metrics(record: Data) -> dict[str, JSON]:
+    """The last value of each metric: by step, without steps by timestamp, then by order in the file.
+
+    The metrics stand in the order in which the file names them first.
+    """
+    found = records(record, "metrics")
+    last = {text(metric, "key"): metric.get("value") for metric in sorted(found, key=_order)}
+    return {key: last[key] for key in dict.fromkeys(text(metric, "key") for metric in found)}
+
+
+def _added(view: VersionView) -> Data | None:
+    return None if view.metadata is None else view.metadata.data
+
+
+def description_of(view: VersionView) -> str:
+    """What was said last: ``metadata.yaml`` over the record."""
+    return text(_added(view), "description") or text(view.data, "description")
+
+
+def labels_of(view: VersionView) -> tuple[str, ...]:
+    """The labels of the version, sorted."""
+    return tuple(sorted(texts(_added(view), "labels")))
+
+
+def metadata_of(view: VersionView) -> dict[str, JSON]:
+    """Free metadata: ``metadata.yaml`` laid over the record, key by key."""
+    return {**member(view.data, "metadata"), **member(_added(view), "metadata")}
+
+
+def aliases_of(model: ModelView) -> dict[str, str]:
+    """The version each alias names; those that cannot be read are left out."""
+    found = {name: model.alias(name) for name in model.aliases}
+    return {name: text(d.data, "version") for name, d in found.items() if d and d.data is not None}
+
+
+def tags_of(model: ModelView) -> dict[str, str]:
+    """The version each tag names; those that cannot be read are left out."""
+    found = {name: model.tag(name) for name in model.tags}
+    return {name: text(d.data, "version") for name, d in found.items() if d and d.data is not None}

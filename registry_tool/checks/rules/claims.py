@@ -1,0 +1,131 @@
+"""Rules about values that one subject of the registry may claim: external ids, and the identity of a version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from registry_tool.checks.claims import Claim
+from registry_tool.checks.rule import Hit, RegistryRule, RegistryView, Rule
+from registry_tool.errors import InvalidName
+from registry_tool.manifests.data import Data, records, text
+from registry_tool.names import Reference
+
+__all__ = ["RULES"]
+
+
+class _Equal(NamedTuple):
+    """A version among those with one identity, sortable: the earliest first."""
+
+    created_at: str
+    path: str
+    name: str
+    same_as: str
+
+
+def _late(view: RegistryView, claims: list[Claim]) -> tuple[Claim, list[Claim]]:
+    """The claim that stands, and the others: what a change touches comes after what was there."""
+    touched = frozenset(view.models)
+
+    def order(claim: Claim) -> tuple[bool, Claim]:
+        place = view.catalog.layout.locate(claim.path)
+        return place is not None and place.model in touched, claim
+
+    first, *others = sorted(claims, key=order)
+    return first, others
+
+
+def _claimed_once(view: RegistryView, pool: str, what: str) -> Iterator[Hit]:
+    for claims in view.claims.shared(pool):
+        first, others = _late(view, claims)
+        for claim in others:
+            yield Hit(
+                f"the external id {claim.value} is already that of another {what}",
+                path=claim.path,
+                at=claim.at,
+                found=f"also in {first.path}",
+                expected="an id that is claimed once",
+                remedy=f"take the id of this {what}, or delete the line",
+            )
+
+
+def subject_id_is_unique(view: RegistryView) -> Iterator[Hit]:
+    """An ``external_id`` of a model or version must be claimed once in the registry.
+
+    Another system finds its model here by that id, and must find one.
+
+    Mend it: write the id of this very model or version, or leave the field out.
+
+    Example:
+        Version 4, copied from version 3 with ``external_id: run-7f3a``.
+    """
+    yield from _claimed_once(view, "subject", "model or version")
+
+
+def artifact_id_is_unique(view: RegistryView) -> Iterator[Hit]:
+    """An ``external_id`` of an artifact must be claimed once in the registry.
+
+    Another system finds its artifact here by that id, and must find one. Ids of artifacts are apart from those of
+    models and versions.
+
+    Mend it: write the id of this very artifact, or leave the field out.
+
+    Example:
+        Two artifacts of one version with ``external_id: blob-12``.
+    """
+    yield from _claimed_once(view, "artifact", "artifact")
+
+
+def _equal(view: RegistryView, claim: Claim) -> _Equal | None:
+    """The version behind a claim; None for one without artifacts, whose identity is over no bytes."""
+    place = view.catalog.layout.locate(claim.path)
+    document = None if place is None else view.catalog.document(claim.path, place)
+    data: Data | None = None if document is None else document.data
+    if place is None or data is None or not records(data, "artifacts"):
+        return None
+    name = f"{place.model}@{place.version}"
+    return _Equal(text(data, "created_at"), claim.path, name, text(data, "same_as"))
+
+
+def _canonical(reference: str) -> str:
+    try:
+        return str(Reference.parse(reference))
+    except InvalidName:
+        return ""
+
+
+def equals_are_declared(view: RegistryView) -> Iterator[Hit]:
+    """A version with the identity of an earlier one must name it in ``same_as``.
+
+    Two versions with one identity answer alike. That may be meant, as when a model moves, or it may be the same file
+    registered twice; the second says which. A version without artifacts is passed over.
+
+    Mend it: add ``same_as: NAMESPACE/MODEL@VERSION`` to the later version, or leave it out of the registry.
+
+    Example:
+        Version 5 holds the bytes, framework and environment of version 4.
+    """
+    for claims in view.claims.shared("identity"):
+        equals = sorted(e for e in (_equal(view, claim) for claim in claims) if e is not None)
+        names = [equal.name for equal in equals]
+        for equal in equals[1:]:
+            others = [name for name in names if name != equal.name]
+            if equal.same_as and _canonical(equal.same_as) in others:
+                continue
+            yield Hit(
+                f"{equal.name} is the same as {others[0]}, and does not say so",
+                path=equal.path,
+                at=("same_as",) if equal.same_as else ("identity",),
+                found=equal.same_as or "no `same_as`",
+                expected=f"same_as: {others[0]}",
+                remedy=f'write `same_as: "{others[0]}"` if that is meant',
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    RegistryRule("R306", "an external id is claimed once", "refuse", subject_id_is_unique),
+    RegistryRule(
+        "R307", "an artifact's external id is claimed once", "refuse", artifact_id_is_unique
+    ),
+    RegistryRule("R308", "equal versions say so", "refuse", equals_are_declared),
+)

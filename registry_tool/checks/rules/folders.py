@@ -1,0 +1,184 @@
+"""Rules about the registry as folders: what must be there, how wide they are, and names that differ by case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from registry_tool.checks.rule import Hit, RegistryRule, RegistryView, Rule
+from registry_tool.checks.rules.wording import named
+from registry_tool.manifests.layout import MODELS, REGISTRY, WAIVERS
+from registry_tool.names import fold, fold_model
+
+__all__ = ["RULES"]
+
+_WIDE = 1000
+_TOO_WIDE = 3000
+_SPLIT = "spread it: more namespaces or models, or `shard` in a new registry.yaml"
+
+
+def has_registry(view: RegistryView) -> Iterator[Hit]:
+    """A registry must have ``registry.yaml`` at its root.
+
+    It names the registry and holds its policy; without it this is some repository.
+
+    Mend it: ``registry init`` makes a new registry; in an old one, bring the file back from Git's history.
+
+    Example:
+        ``registry.yaml`` was renamed to ``registry.yml``.
+    """
+    if view.catalog.registry is None:
+        yield Hit(
+            "there is no registry.yaml",
+            path=REGISTRY,
+            expected="registry.yaml at the root of the repository",
+            remedy="registry init DIR --name NAME, or restore the file with `git checkout`",
+        )
+
+
+def _twins(names: Iterable[str], folded: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    """Pairs of names that fold to one: the first in order, lower case before upper case, and each later one."""
+    seen: dict[str, str] = {}
+    for name in sorted(names, key=str.swapcase):
+        first = seen.setdefault(folded(name), name)
+        if first != name:
+            yield first, name
+
+
+def _twin(first: str, second: str, path: str, what: str, differ: str) -> Hit:
+    return Hit(
+        f"{what} {named(first)} and {named(second)} differ only by {differ}",
+        path=path,
+        found=f"{named(first)} and {named(second)}",
+        expected=f"names that differ by more than {differ}",
+        remedy="rename the newer one with `git mv`, or delete it",
+    )
+
+
+def _twin_models(view: RegistryView) -> Iterator[Hit]:
+    wanted = frozenset(view.models)
+    for namespace in view.namespaces:
+        models = {name.name: name for name in view.catalog.model_names(namespace)}
+        for first, second in _twins(models, fold_model):
+            if view.complete or wanted & {models[first], models[second]}:
+                path = f"{view.catalog.layout.model(models[second])}/model.yaml"
+                yield _twin(first, second, path, "the models", "case or by - _ .")
+
+
+def _twin_files(view: RegistryView, folder: str) -> Iterator[Hit]:
+    for first, second in _twins(view.catalog.tree.folder(folder), fold):
+        path = f"{folder}/{second}" if folder else second
+        yield _twin(first, second, path, "the files or folders", "case")
+
+
+def differs_by_more_than_case(view: RegistryView) -> Iterator[Hit]:
+    """No two namespaces, models or files of a model may differ only by case; models also not by ``-``, ``_``, ``.``.
+
+    A checkout on Windows or macOS can hold only one of two such files and silently loses the other, and people
+    mistake one such model for the other.
+
+    Mend it: rename the newer one, before it is on the main branch.
+
+    Example:
+        ``models/nlp/lang-id`` and ``models/nlp/Lang_ID``.
+    """
+    layout = view.catalog.layout
+    yield from _twin_files(view, "")
+    for first, second in _twins(view.catalog.namespaces(), fold):
+        if view.complete or {first, second} & set(view.namespaces):
+            path = f"{layout.namespace(second)}/namespace.yaml"
+            yield _twin(first, second, path, "the namespaces", "case")
+    yield from _twin_models(view)
+    for model in view.models:
+        folder = layout.model(model)
+        for inner in ("", "/tags", "/aliases"):
+            yield from _twin_files(view, folder + inner)
+        for name, entry in view.catalog.tree.folder(f"{folder}/versions").items():
+            if entry.is_folder:
+                yield from _twin_files(view, f"{folder}/versions/{name}")
+
+
+def _widths(view: RegistryView) -> Iterator[tuple[str, int]]:
+    """The folders that may grow, with their number of entries."""
+    layout, tree = view.catalog.layout, view.catalog.tree
+    folders = [MODELS, WAIVERS]
+    for namespace in view.namespaces:
+        home = layout.namespace(namespace)
+        folders.append(home)
+        if layout.shard:
+            folders.extend(f"{home}/{n}" for n, e in tree.folder(home).items() if e.is_folder)
+    for model in view.models:
+        folder = layout.model(model)
+        folders.extend(f"{folder}/{inner}" for inner in ("versions", "tags", "aliases"))
+    for folder in folders:
+        yield folder, len(tree.folder(folder))
+
+
+def _wide(folder: str, width: int, limit: int) -> Hit:
+    return Hit(
+        f"{named(folder)} has {width:,} entries",
+        path=folder,
+        found=f"{width:,} entries",
+        expected=f"at most {limit:,}",
+        remedy=_SPLIT,
+    )
+
+
+def not_too_wide(view: RegistryView) -> Iterator[Hit]:
+    """No folder of the registry may have more than 3,000 entries.
+
+    Git writes a whole folder anew for each change in it, and hosts stop showing folders of that size.
+
+    Mend it: use more namespaces or models; a registry that expects one huge namespace sets ``shard`` when it is made.
+
+    Example:
+        A namespace with 3,001 models.
+    """
+    for folder, width in _widths(view):
+        if width > _TOO_WIDE:
+            yield _wide(folder, width, _TOO_WIDE)
+
+
+def not_wide(view: RegistryView) -> Iterator[Hit]:
+    """A folder of the registry should not have more than 1,000 entries.
+
+    It still works, and it is time to think of where the next thousand go: at 3,000 the registry refuses more.
+
+    Mend it: use more namespaces or models.
+
+    Example:
+        A model with 1,001 versions.
+    """
+    for folder, width in _widths(view):
+        if _WIDE < width <= _TOO_WIDE:
+            yield _wide(folder, width, _WIDE)
+
+
+def has_owners(view: RegistryView) -> Iterator[Hit]:
+    """Each namespace must have a ``namespace.yaml`` that names its owners.
+
+    Somebody must answer for what is in it and review its changes.
+
+    Mend it: add ``models/NAMESPACE/namespace.yaml`` with ``schema: namespace/v1`` and ``owners``.
+
+    Example:
+        ``models/nlp/lang-id/model.yaml`` was added, and there is no ``models/nlp/namespace.yaml``.
+    """
+    present = frozenset(view.catalog.namespaces())
+    for namespace in view.namespaces:
+        if namespace in present and view.catalog.namespace(namespace) is None:
+            path = f"{view.catalog.layout.namespace(namespace)}/namespace.yaml"
+            yield Hit(
+                f"namespace {named(namespace)} has no namespace.yaml",
+                path=path,
+                expected=f"{named(path)} with `owners`",
+                remedy="write it with the lines `schema: namespace/v1` and `owners: ['@org/team']`",
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    RegistryRule("R301", "registry.yaml is there", "refuse", has_registry),
+    RegistryRule("R302", "names differ by more than case", "refuse", differs_by_more_than_case),
+    RegistryRule("R303", "no folder is too wide", "refuse", not_too_wide),
+    RegistryRule("R304", "no folder is growing too wide", "warn", not_wide),
+    RegistryRule("R305", "each namespace has owners", "refuse", has_owners),
+)

@@ -1,0 +1,161 @@
+"""Rules about what single fields of models, versions and evidence must be, beyond what a schema can say."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import lru_cache
+
+from registry_tool.catalog.index import ModelView, VersionView
+from registry_tool.checks.rule import Hit, ModelRule, Rule
+from registry_tool.checks.rules.wording import named
+from registry_tool.errors import InvalidManifest
+from registry_tool.manifests.data import Data, text, texts
+from registry_tool.manifests.identity import identity
+from registry_tool.manifests.words import shown
+
+__all__ = ["RULES"]
+
+
+def _records(model: ModelView) -> Iterator[tuple[VersionView, str, Data, bytes]]:
+    """The versions whose record can be read: view, path, data and bytes."""
+    for name in model.versions:
+        version = model.version(name)
+        document = None if version is None else version.document
+        if version is not None and document is not None and document.data is not None:
+            yield version, document.path, document.data, document.source
+
+
+def identity_holds(model: ModelView) -> Iterator[Hit]:
+    """The ``identity`` of a version must be the digest of what its record says.
+
+    Equal versions are found by it, so one that was copied or typed would hide an equal version or claim one.
+
+    Mend it: write the value that the finding gives as expected, or let ``registry version add`` compute it.
+
+    Example:
+        A ``version.yaml`` copied from version 3, with another sha256 and the old ``identity``.
+    """
+    for version, path, data, _ in _records(model):
+        said = text(data, "identity")
+        try:
+            wanted = identity(data)
+        except InvalidManifest as exc:
+            yield Hit(exc.message, path=path, at=("identity",), remedy=exc.remedy)
+            continue
+        if said != wanted:
+            yield Hit(
+                f"the identity of {named(str(version))} is not that of its content",
+                path=path,
+                at=("identity",),
+                found=said,
+                expected=wanted,
+                remedy=f'write `identity: "{wanted}"`',
+            )
+
+
+def evidence_is_about_it(model: ModelView) -> Iterator[Hit]:
+    """Evidence must name the sha256 of the ``version.yaml`` it is about.
+
+    A score or an approval holds for what was measured or read, and for nothing else. The digest ties it to exactly
+    that record.
+
+    Mend it: add the evidence with ``registry evidence add``, which writes the digest.
+
+    Example:
+        ``evidence/holdout.yaml`` of version 4, copied from version 3 with its ``subject.sha256``.
+    """
+    for version, _, _, source in _records(model):
+        if "evidence" not in model.catalog.tree.folder(version.folder):
+            continue
+        digest = hashlib.sha256(source).hexdigest()
+        for evidence in version.evidence():
+            said = text(evidence.data, "subject", "sha256")
+            if evidence.data is not None and said != digest:
+                yield Hit(
+                    f"the evidence is not about this record of {named(str(version))}",
+                    path=evidence.path,
+                    at=("subject", "sha256"),
+                    found=said,
+                    expected=digest,
+                    remedy=f"registry evidence add {named(str(version))}, with evidence that was made for it",
+                )
+
+
+@lru_cache(maxsize=1024)
+def _licence_trouble(expression: str) -> str:
+    from packaging.licenses import (
+        InvalidLicenseExpression,
+        canonicalize_license_expression,
+    )
+
+    try:
+        canonicalize_license_expression(expression)
+    except InvalidLicenseExpression as exc:
+        return str(exc) or "it cannot be read"
+    return ""
+
+
+def licence_is_known(model: ModelView) -> Iterator[Hit]:
+    """A model's ``license`` must be an SPDX licence expression.
+
+    People and programs choose models by what they are allowed to do with them, and can only compare known words. A
+    licence of your own is ``LicenseRef-`` and a name.
+
+    Mend it: take the identifier from https://spdx.org/licenses, or write ``LicenseRef-NAME``.
+
+    Example:
+        ``license: Apache 2`` is ``Apache-2.0``.
+    """
+    document = model.document
+    said = "" if document is None else text(document.data, "license")
+    if said and (trouble := _licence_trouble(said)):
+        yield Hit(
+            f"{said} is not an SPDX licence expression: {trouble}",
+            at=("license",),
+            found=said,
+            expected="an SPDX expression, such as Apache-2.0 or LicenseRef-acme",
+            remedy="https://spdx.org/licenses lists them; write your own as LicenseRef-NAME",
+        )
+
+
+@lru_cache(maxsize=8192)
+def _requirement_trouble(requirement: str) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(requirement)
+    except InvalidRequirement as exc:
+        return str(exc).partition("\n")[0]
+    return ""
+
+
+def packages_are_requirements(model: ModelView) -> Iterator[Hit]:
+    """Each entry of ``pip_packages`` must be a requirement that pip understands.
+
+    Serving environments are built from it. Options, comments and paths of a requirements file are not requirements.
+
+    Mend it: write ``name==version``, as ``pip freeze`` prints it.
+
+    Example:
+        ``scikit-learn=1.5`` has one ``=`` too few.
+    """
+    for version, path, data, _ in _records(model):
+        for number, package in enumerate(texts(data, "environment", "pip_packages")):
+            if trouble := _requirement_trouble(package):
+                yield Hit(
+                    f"{shown(package)} in {named(str(version))} is not a requirement: {trouble}",
+                    path=path,
+                    at=("environment", "pip_packages", number),
+                    found=named(package),
+                    expected="a requirement, such as numpy==2.1.0",
+                    remedy="write name==version, as `pip freeze` prints it",
+                )
+
+
+RULES: tuple[Rule, ...] = (
+    ModelRule("M209", "the identity is that of the content", "refuse", identity_holds),
+    ModelRule("M211", "evidence is about the record beside it", "refuse", evidence_is_about_it),
+    ModelRule("M212", "the licence is an SPDX expression", "refuse", licence_is_known),
+    ModelRule("M213", "pip packages are requirements", "refuse", packages_are_requirements),
+)

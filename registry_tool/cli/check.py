@@ -1,0 +1,173 @@
+"""``registry check``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from registry_tool.cli.console import nobody_reads, say
+from registry_tool.cli.options import repo_option
+from registry_tool.errors import EnvironmentTrouble, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from registry_tool.checks.findings import Report
+    from registry_tool.checks.subject import Subject
+
+__all__ = ["check"]
+
+_FORMS = ("text", "json", "sarif", "github", "markdown")
+_COLOURS = {"refuse": "red", "review": "yellow", "warn": "yellow", "pass": "green"}
+_MANY = 500
+
+
+@contextmanager
+def _counter() -> Iterator[Callable[[], None]]:
+    """Counts on standard error, on a terminal, once there is a lot to count."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+
+    done = 0
+    status = Console(stderr=True).status("checking", spinner="line")
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        if done == _MANY:
+            status.start()
+        if done >= _MANY and done % 100 == 0:
+            status.update(f"checked {done:,} files and models")
+
+    try:
+        yield count
+    finally:
+        status.stop()
+
+
+def _below(place: Path, root: Path) -> str | None:
+    """A path from the root of the registry; None when it lies outside."""
+    for one, other in ((place, root), (place.parent.resolve() / place.name, root.resolve())):
+        shown = os.path.relpath(os.path.normpath(one), other)
+        if shown != ".." and not shown.startswith(f"..{os.sep}"):
+            return "" if shown == "." else Path(shown).as_posix()
+    return None
+
+
+def _narrowed(subject: Subject, paths: tuple[str, ...]) -> list[str]:
+    """Paths as they stand in the tree, from paths in the current folder or in the registry."""
+
+    def known(path: str | None) -> bool:
+        trees = [subject.head] if subject.base is None else [subject.head, subject.base]
+        return path is not None and any(
+            tree.entry(path) is not None or tree.folder(path) for tree in trees
+        )
+
+    found: list[str] = []
+    for path in paths:
+        here = _below(Path.cwd() / path, subject.root) if subject.root is not None else None
+        plain = path.rstrip("/").removeprefix("./")
+        inner = plain if ".." not in plain.split("/") and not path.startswith("/") else None
+        pick = next((p for p in (here, inner) if known(p)), None)
+        if pick is None and here is None and inner is None:
+            raise UsageError(f"{path!a} lies outside the registry", remedy="name paths inside it")
+        if pick is None:
+            raise NotFound(f"there is no {path!a} in the registry", remedy="is it spelled right?")
+        found.append(pick)
+    return found
+
+
+def _checked(subject: Subject, paths: list[str], *, remote: bool) -> Report:
+    from registry_tool.checks.engine import check as check_tree
+
+    with _counter() as count:
+        report = check_tree(subject.head, base=subject.base, paths=paths, progress=count)
+    if remote:
+        from registry_tool.catalog.index import Catalog
+        from registry_tool.checks.remote import check_remote
+        from registry_tool.store import Store
+
+        store = Store(Catalog(subject.head), subject.root)
+        report = check_remote(
+            report, subject.head, lambda: store.remote, base=subject.base, paths=paths
+        )
+    narrowed = f", in {', '.join(path or 'all of it' for path in paths)}" if paths else ""
+    return report._replace(notes=(f"checked {subject.words}{narrowed}", *report.notes))
+
+
+def _show(report: Report, form: str, output: str | None) -> None:
+    from registry_tool.checks.reports import render, summary, text_lines
+
+    if output is not None:
+        try:
+            Path(output).write_text(render(report, form), encoding="utf-8")
+        except OSError as exc:
+            raise EnvironmentTrouble(f"{output} cannot be written: {exc.strerror}") from exc
+        say(summary(report), err=True, fg=_COLOURS[report.verdict])
+    elif form != "text":
+        click.echo(render(report, form), nl=False)
+    else:
+        for line in text_lines(report):
+            say(line.text, fg=_COLOURS.get(line.tone), dim=line.tone == "detail")
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Check everything, not only what differs.")
+@click.option("--staged", is_flag=True, help="Check what is staged, against HEAD.")
+@click.option("--base", metavar="REV", help="Check what changed since --head left this revision.")
+@click.option("--head", metavar="REV", help="Check this revision. Default: the work tree.")
+@click.option(
+    "--remote", is_flag=True, help="Also ask the artifact remote whether it has the bytes."
+)
+@click.option(
+    "--format", "form", type=click.Choice(_FORMS), default="text", show_default=True,
+    help="How to write the report.",
+)  # fmt: skip
+@click.option("--output", metavar="FILE", help="Write the report to a file.")
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@repo_option
+def check(
+    *,
+    everything: bool,
+    staged: bool,
+    base: str | None,
+    head: str | None,
+    remote: bool,
+    form: str,
+    output: str | None,
+    paths: tuple[str, ...],
+    repo: str,
+) -> int:
+    """Check the registry, a change, or what is staged.
+
+    Without options, what differs between the work tree and HEAD is checked; when nothing does, everything. Exit
+    codes: 0 passes, 1 refused, 2 usage, 3 needs review, 4 environment.
+
+    \b
+    Examples:
+      registry check                             what I changed
+      registry check --all                       everything
+      registry check --base origin/main          what my branch changes
+      registry check --base A --head B --format github
+      registry check models/nlp                  only what lies there
+    """
+    from registry_tool.checks.findings import EXIT_CODES
+    from registry_tool.checks.subject import choose
+
+    source: str | Path = repo if repo != "." else Path.cwd()
+    subject = choose(source, everything=everything, staged=staged, base=base, head=head)
+    try:
+        report = _checked(subject, _narrowed(subject, paths), remote=remote)
+    finally:
+        subject.close()
+    try:
+        _show(report, form, output)
+    except BrokenPipeError:
+        nobody_reads()  # and the verdict stands
+    return EXIT_CODES[report.verdict]

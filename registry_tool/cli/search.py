@@ -1,0 +1,95 @@
+"""``registry search``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from registry_tool.cli.console import columns, print_json, say
+from registry_tool.cli.drawing import note_unreadable, value_words
+from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
+from registry_tool.manifests.problems import JSON
+
+if TYPE_CHECKING:
+    from registry_tool.catalog.queries import Found
+
+__all__ = ["search"]
+
+
+def _row(found: Found) -> dict[str, JSON]:
+    from registry_tool.catalog.facts import description_of, last_metrics
+    from registry_tool.manifests.data import text
+
+    model, version = found
+    row: dict[str, JSON] = {
+        "model": str(model.name),
+        "task": text(model.data, "task"),
+        "description": text(model.data, "description"),
+    }
+    if version is not None:
+        row |= {
+            "version": version.version,
+            "state": version.state,
+            "description": description_of(version) or row["description"],
+            "framework": text(version.data, "framework", "type"),
+            "metrics": dict(last_metrics(version.data)),
+        }
+    return row
+
+
+def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
+    first = (str(row["description"]).strip().split("\n") or [""])[0]
+    if "version" not in row:
+        return (str(row["model"]), str(row["task"]), first)
+    known = row["metrics"] if isinstance(row["metrics"], dict) else {}
+    bounds = "  ".join(f"{key}={value_words(known.get(key))}" for key in metrics)
+    return (f"{row['model']}@{row['version']}", str(row["state"]), bounds, first)
+
+
+@click.command()
+@click.argument("query", nargs=-1, required=True)
+@click.option("--versions", is_flag=True, help="Find versions, also where no filter asks for them.")
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(min=1), default=50, show_default=True,
+    help="Stop after so many.",
+)  # fmt: skip
+@format_option
+@repo_option
+@ref_option
+def search(
+    *, query: tuple[str, ...], versions: bool, limit: int, form: str, repo: str, ref: str | None
+) -> None:
+    """Search models and versions.
+
+    Words are looked for in name, description, task, labels and metadata. Filters: namespace: task: owner: label:
+    license: state: framework: alias: tag:, and bounds on metrics. All must hold. A filter about versions (framework:,
+    alias:, tag:, a metric, a version's state:) finds versions.
+
+    \b
+    Examples:
+      registry search language
+      registry search label:edge owner:@acme/speech
+      registry search "accuracy>=0.9" framework:fasttext
+      registry search alias:production --limit 10
+    """
+    from itertools import islice
+
+    from registry_tool.catalog import queries
+
+    asked = queries.parse_query(query, versions=versions)
+    unreadable: list[str] = []
+    with open_for_reading(repo, ref) as registry:
+        hits = queries.search(registry.catalog, asked, unreadable=unreadable.append)
+        rows = [_row(hit) for hit in islice(hits, limit)]
+        more = next(hits, None) is not None
+    if form == "json":
+        print_json(rows)
+    metrics = tuple(dict.fromkeys(bound.metric for bound in asked.bounds))
+    for line in columns(_cells(row, metrics) for row in rows) if form != "json" else ():
+        say(line)
+    note_unreadable(unreadable)
+    if more:
+        say(f"note:  there are more than {limit}; ask for more with --limit", err=True)
+    if not rows:
+        say("note:  nothing found", err=True)

@@ -1,0 +1,262 @@
+"""Values as they are typed on a command line: ``key=value``, ``key=json``, ``[name=]path``.
+
+Everything here takes text and gives plain data, or a UsageError that names the option and what it wants. Whether the
+data makes a good manifest is the check's question.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, NoReturn
+
+from registry_tool.errors import UsageError
+from registry_tool.manifests.problems import JSON
+from registry_tool.names import check_artifact_name
+
+__all__ = [
+    "Metric",
+    "Named",
+    "check_typed",
+    "code",
+    "framework",
+    "json_pairs",
+    "json_value",
+    "link",
+    "metric",
+    "named",
+    "one_of",
+    "parse_json",
+    "source",
+]
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_WHOLE = re.compile(r"[-+]?[0-9]{1,16}")
+_STEP = re.compile(r"(.+)@([0-9]{1,15})", re.DOTALL)
+_LINK = re.compile(r"(.+?)=([A-Za-z][A-Za-z0-9+.-]*:.+)", re.DOTALL)
+_EXACT = 2**53
+_TOO_LARGE = 2**63
+_LONGEST = 20
+_DEEPEST = 60
+
+
+class Metric(NamedTuple):
+    """``key[@step]=value``."""
+
+    key: str
+    value: float | str
+    step: int | None
+
+
+class Named(NamedTuple):
+    """``[name=]text``; the name is empty where none was given."""
+
+    name: str
+    text: str
+
+
+def check_typed(option: str, value: object) -> None:
+    """See that what was typed is text that can be shown and stored.
+
+    Raises:
+        UsageError: It holds a control character, or bytes that are not UTF-8.
+    """
+    for text in value if isinstance(value, tuple) else (value,):
+        if isinstance(text, str) and _CONTROL.search(text):
+            raise UsageError(
+                f"{option} holds a control character, or is not UTF-8: {text[:80]!a}",
+                remedy="write it without",
+            )
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError(f"{option} wants KEY=VALUE, not {text!a}")
+    return key, value
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:20]} is too large; write it as text")
+    return number
+
+
+def _exact(digits: str) -> int:
+    # Longer ones are text for readers of YAML (manifests/yaml.py); the length first: int() of very many is slow.
+    if len(digits) > _LONGEST or abs(int(digits)) >= _TOO_LARGE:
+        raise ValueError(f"{digits[:20]} is too large; write it as text")
+    return int(digits)
+
+
+def _once(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def parse_json(text: str) -> JSON:
+    """JSON that a manifest can hold.
+
+    Raises:
+        ValueError: It is no JSON, a key stands twice, a number is too large, or it is nested too deep.
+    """
+    try:
+        value: JSON = json.loads(
+            text,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_exact,
+            object_pairs_hook=_once,
+        )
+    except RecursionError as exc:
+        raise ValueError("it is nested too deep") from exc
+    level: list[JSON] = [value]
+    for _ in range(_DEEPEST):
+        level = [v for one in level for v in _inside(one)]
+    if level:
+        raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
+    return value
+
+
+def _inside(value: JSON) -> Iterable[JSON]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def json_value(text: str, option: str) -> JSON:
+    """A value as JSON; what is not JSON is the text itself, so that words need no quotes.
+
+    Raises:
+        UsageError: It begins like a mapping, list or quoted text, and is not one.
+    """
+    begun = text.lstrip()[:1]
+    try:
+        value = parse_json(text)
+    except ValueError as exc:
+        if begun in {"{", "[", '"'}:
+            raise UsageError(
+                f"{option}: {text[:60]!a} is not JSON: {exc}",
+                remedy='write it as JSON, such as {"priority": 1}, and quote it for the shell',
+            ) from exc
+        return text
+    if begun in {"{", "[", '"'}:
+        # Escapes may bring in what could not be typed.
+        check_typed(option, json.dumps(value, ensure_ascii=False))
+    return value
+
+
+def json_pairs(texts: Iterable[str], option: str) -> dict[str, JSON]:
+    """``key=json`` options as one mapping.
+
+    Raises:
+        UsageError: One has no key, is no JSON though it begins so, or a key is given twice.
+    """
+    found: dict[str, JSON] = {}
+    for text in texts:
+        key, value = _pair(text, option)
+        if key in found:
+            raise UsageError(f"{option} gives {key!a} twice")
+        found[key] = json_value(value, f"{option} {key}")
+    return found
+
+
+def metric(text: str, option: str = "--metric") -> Metric:
+    """``key=value`` or ``key@STEP=value``: a number where the value is one, else text.
+
+    Raises:
+        UsageError: It has no key or no value.
+    """
+    key, value = _pair(text, option)
+    if not value:
+        raise UsageError(f"{option} {key!a} has no value")
+    stepped = _STEP.fullmatch(key)
+    step = int(stepped[2]) if stepped else None
+    return Metric(stepped[1] if stepped else key, _number(value), step)
+
+
+def _number(text: str) -> float | str:
+    if _WHOLE.fullmatch(text):
+        return int(text) if abs(int(text)) <= _EXACT else text
+    if _NUMBER.fullmatch(text) and math.isfinite(float(text)):
+        return float(text)
+    return text
+
+
+def named(text: str, option: str) -> Named:
+    """``[NAME=]PATH`` or ``[NAME=]URI``. Where the part before ``=`` holds ``/`` or ``:``, it is no name.
+
+    Raises:
+        UsageError: The name is not an artifact's, or nothing follows it.
+    """
+    name, equals, rest = text.partition("=")
+    if not equals or "/" in name or ":" in name:
+        name, rest = "", text
+    if not rest:
+        raise UsageError(f"{option} {text!a} names no file")
+    return Named(check_artifact_name(name) if name else "", rest)
+
+
+def link(text: str) -> dict[str, JSON]:
+    """``TITLE=URL`` as an entry of ``links``.
+
+    Raises:
+        UsageError: It is not of that form.
+    """
+    match = _LINK.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"--link wants TITLE=URL, not {text!a}", remedy='--link "Paper=https://example.org/p"'
+        )
+    return {"title": match[1], "url": match[2]}
+
+
+def one_of(text: str, known: Sequence[str], what: str) -> str:
+    """The text, which must be one of the known words.
+
+    Raises:
+        UsageError: It is not; the remedy names near ones.
+    """
+    if text in known:
+        return text
+    near = difflib.get_close_matches(text, known, n=2)
+    remedy = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(known)}"
+    raise UsageError(f"{text[:60]!a} is not a {what}", remedy=remedy)
+
+
+def framework(text: str) -> dict[str, JSON]:
+    """``TYPE[==VERSION]``."""
+    kind, equals, release = text.partition("==")
+    return {"type": kind, "version": release} if equals else {"type": kind}
+
+
+def source(text: str) -> dict[str, JSON]:
+    """``TYPE[:URI]``, such as ``git:https://example.org/acme/training``."""
+    kind, colon, uri = text.partition(":")
+    return {"type": kind, "uri": uri} if colon else {"type": kind}
+
+
+def code(text: str) -> dict[str, JSON]:
+    """``REPOSITORY@COMMIT``; the repository itself may hold ``@``.
+
+    Raises:
+        UsageError: There is no commit.
+    """
+    repository, at, commit = text.rpartition("@")
+    if not at or not repository or not commit:
+        raise UsageError(
+            f"--code wants REPOSITORY@COMMIT, not {text!a}",
+            remedy="--code https://example.org/acme/training@$(git rev-parse HEAD)",
+        )
+    return {"repository": repository, "commit": commit}

@@ -1,0 +1,282 @@
+"""What all commands that write share: where the change goes, uploading, and saying what was done.
+
+A change goes to the work tree by default; ``--commit``, ``--branch`` and ``--push`` make one commit of it. Either way
+it is checked first, and bytes are uploaded between the check and the writing.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from registry_tool.cli.console import print_json, progress_bar, say, size_words
+from registry_tool.cli.options import format_option, open_for_reading, repo_option
+from registry_tool.cli.values import check_typed, named
+from registry_tool.errors import GitTrouble, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from registry_tool.artifacts.progress import Progress
+    from registry_tool.catalog.index import Catalog
+    from registry_tool.edits.changeset import Act, ChangeSet
+    from registry_tool.manifests.problems import JSON
+    from registry_tool.publish import Destination, Publication
+    from registry_tool.registry import Registry
+    from registry_tool.store import Store, Taken
+
+__all__ = ["Desk", "How", "artifact_place", "carry_out", "writing", "writing_options"]
+
+
+class How(NamedTuple):
+    """The options that every command which writes has."""
+
+    repo: str
+    commit: bool
+    branch: str | None
+    push: bool
+    message: str | None
+    form: str
+
+
+_OPTIONS = (
+    click.option("--commit", is_flag=True, help="Make one commit on the checked-out branch."),
+    click.option(
+        "--branch", metavar="NAME",
+        help="Make the commit on this branch; a new one starts at HEAD. The work tree stays as it is.",
+    ),
+    click.option("--push", is_flag=True, help="Make a commit and push its branch to origin."),
+    click.option("--message", "-m", metavar="TEXT", help="The commit's message. Default: what was done."),
+    format_option,
+    repo_option,
+)  # fmt: skip
+
+
+def writing_options(function: Callable[..., int]) -> Callable[..., int]:
+    """The options of a command that writes, given to it as one value ``how``; all text it gets is looked at first."""
+
+    @functools.wraps(function)
+    def wrapped(**given: object) -> int:
+        for name, value in given.items():
+            check_typed(name.replace("_", "-"), value)
+        how = How(**{field: given.pop(field) for field in How._fields})  # type: ignore[arg-type]  # click made them
+        if how.message is not None and not how.message.strip():
+            raise UsageError("--message is empty")
+        return function(how=how, **given)
+
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+class Desk:
+    """A registry opened for writing.
+
+    Attributes:
+        catalog: What the change will be made on: the work tree, or the branch's tip.
+    """
+
+    def __init__(self, registry: Registry, how: How, progress: Progress) -> None:
+        from registry_tool.git.clones import is_url
+        from registry_tool.publish import Destination, base_catalog
+
+        self._repository = registry.repository
+        self._how = how
+        self._progress = progress
+        bare = self._repository.git.work_tree is None
+        self.destination: Destination = Destination(
+            commit=how.commit or bare, branch=how.branch, push=how.push or is_url(registry.source)
+        )
+        self.catalog: Catalog = base_catalog(self._repository, self.destination)
+        # The remote is the one that the change's own base names: others will look for the bytes there.
+        base = type(registry)(
+            self._repository, ref=registry.ref, tree=self.catalog.tree, commit=None
+        )
+        self.store: Store = base.store
+        self._taken: list[Taken] = []
+        self._sent: list[tuple[int, int]] = []
+
+    def author(self) -> str:
+        """Who makes the change; empty where Git does not know and no commit is made.
+
+        Raises:
+            GitTrouble: A commit is wanted, and Git does not know who commits.
+        """
+        from registry_tool.git.commit import author_of
+
+        try:
+            return author_of(self._repository.git)
+        except GitTrouble:
+            if self.destination.commits:
+                raise
+            return ""
+
+    def take_in(
+        self, artifacts: Sequence[str], roles: Mapping[str, str] | None = None
+    ) -> tuple[list[dict[str, JSON]], dict[str, bytes]]:
+        """Read and digest ``[NAME=]PATH`` files and folders; they are uploaded once the change has passed its check.
+
+        Returns:
+            Their entries for the manifest, and their pointers by path.
+
+        Raises:
+            UsageError: Two have one name or path, there is no such file, or none can be stored: no remote.
+        """
+        asked = [artifact_place(text) for text in artifacts]
+        for what in ("name", "path"):
+            values = [one[0] if what == "name" else Path(one[1]).name for one in asked]
+            twice = next((value for value in values if values.count(value) > 1), None)
+            if twice is not None:
+                raise UsageError(
+                    f"two artifacts have the {what} {twice!a}",
+                    remedy="name them apart: --artifact NAME=PATH"
+                    if what == "name"
+                    else "an artifact is stored under its file's own name; rename one",
+                )
+        if asked:
+            _ = self.store.remote  # without one, say so before reading large files
+        entries: list[dict[str, JSON]] = []
+        pointers: dict[str, bytes] = {}
+        for name, path in asked:
+            taken = self.store.take_in(
+                Path(path), name=name, role=(roles or {}).get(name, ""), progress=self._progress
+            )
+            self._taken.append(taken)
+            entries.append(taken.entry)
+            pointers[str(taken.entry["path"])] = taken.pointer
+        return entries, pointers
+
+    def _upload(self) -> None:
+        from registry_tool.artifacts.transfer import upload
+
+        taken, self._taken = self._taken, []
+        for one in taken:
+            sent = upload(one.ingested, self.store.remote, progress=self._progress)
+            self._sent.append((sent, len(one.ingested.blobs)))
+
+    def _worded(self, act: Act) -> Act:
+        """The act, with the user's own words for the commit."""
+        from dataclasses import replace
+
+        message = self._how.message
+
+        def worded(catalog: Catalog) -> ChangeSet:
+            change = act(catalog)
+            return change if message is None else replace(change, message=message.strip())
+
+        return worded
+
+    def finish(self, act: Act) -> int:
+        """Check, upload, write, and say what was done; the exit code."""
+        from registry_tool.publish import publish
+
+        size = sum(one.ingested.size for one in self._taken)
+        before = self._upload if self._taken else None
+        done = publish(self._repository, self._worded(act), self.destination, before=before)
+        if self._how.form == "json":
+            _print_data(done)
+        else:
+            _print_words(done)
+            self._print_uploads(size)
+            if done.commit is not None:
+                say(f"  committed  {done.commit[:12]} to {done.branch}")
+            elif _files(done):
+                _print_next(self._repository.git.work_tree or Path(), done)
+            if self.destination.push:
+                say(f"  pushed     {done.branch} to origin")
+        _print_asides(done)
+        return 0
+
+    def _print_uploads(self, size: int) -> None:
+        if not self._sent:
+            return
+        sent, all_of_them = (sum(column) for column in zip(*self._sent, strict=True))
+        name = self.store.remote.name
+        if not sent:
+            say(f"  uploaded   nothing: {name} has these {size_words(size)} already")
+        elif sent == all_of_them:
+            say(f"  uploaded   {size_words(size)} to {name}")
+        else:
+            say(
+                f"  uploaded   {sent} of {all_of_them} objects to {name}, which had the others"
+                f" ({size_words(size)} in all)"
+            )
+
+
+def artifact_place(text: str) -> tuple[str, str]:
+    """An artifact's name and absolute path, out of ``[NAME=]PATH``; a link keeps its own name.
+
+    Raises:
+        NotFound: There is no such file or folder.
+        InvalidName: The name, given or the file's own, is not an artifact's.
+    """
+    import os
+
+    from registry_tool.names import check_artifact_name
+
+    name, path = named(text, "--artifact")
+    place = os.path.abspath(path)  # noqa: PTH100 (Path.resolve would follow a link to another name)
+    if not os.path.exists(place):  # noqa: PTH110 (Path.exists raises for a name that is too long)
+        raise NotFound(f"there is no file or folder {path!a}")
+    return name or check_artifact_name(os.path.basename(place)), place  # noqa: PTH119 (as above)
+
+
+@contextmanager
+def writing(how: How) -> Iterator[Desk]:
+    """The registry, opened for one change; a progress bar is shown on a terminal."""
+    with open_for_reading(how.repo, None) as registry, progress_bar() as progress:
+        yield Desk(registry, how, progress)
+
+
+def carry_out(how: How, act: Act) -> int:
+    """Make a change that needs no files; the exit code."""
+    with writing(how) as desk:
+        return desk.finish(act)
+
+
+def _files(done: Publication) -> list[str]:
+    return sorted({*done.change.puts, *done.change.deletes})
+
+
+def _print_data(done: Publication) -> None:
+    print_json(
+        {
+            "message": done.change.message,
+            "commit": done.commit,
+            "branch": done.branch if done.commit is not None else None,
+            "files": _files(done),
+        }
+    )
+
+
+def _print_words(done: Publication) -> None:
+    say(done.change.message)
+    for path in _files(done):
+        say(f"  {'wrote' if path in done.change.puts else 'removed':<10} {path}")
+
+
+def _print_next(root: Path, done: Publication) -> None:
+    """The commands that commit it, as they work from the current folder."""
+    import os
+    import shlex
+
+    here, top = Path.cwd().resolve(), root.resolve()
+    inside = here.is_relative_to(top)
+    place = "" if inside else f" -C {shlex.quote(os.path.relpath(top, here))}"
+    paths = [os.path.relpath(top / path, here) if inside else path for path in _files(done)]
+    say("next:")
+    say(f"  git{place} add -- {shlex.join(paths)}")
+    say(f"  git{place} commit -m {shlex.quote(done.change.message)}")
+
+
+def _print_asides(done: Publication) -> None:
+    for note in done.change.notes:
+        say(f"note:  {note}", err=True)
+    for finding in done.report.findings:
+        words = f"{finding.path}:{finding.line}: {finding.rule} {finding.message}"
+        say(f"{finding.severity}:  {words}", err=True, fg="yellow")
+        if finding.remedy:
+            say(f"  try: {finding.remedy}", err=True)

@@ -1,0 +1,208 @@
+"""New registries: built aside, checked, committed, then put in place at once.
+
+Until the last step the target is not touched; when a step fails, nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from registry_tool.errors import (
+    Conflict,
+    EnvironmentTrouble,
+    GitTrouble,
+    RegistryError,
+    UsageError,
+)
+from registry_tool.git.commit import Target, author_of, commit_change
+from registry_tool.git.plumbing import Git, find_repository
+from registry_tool.git.tree import DictTree
+from registry_tool.hooks import Installed, install_hooks
+from registry_tool.starter import registry_files, stored_url
+
+__all__ = ["NewRegistry", "new_registry"]
+
+_BRANCH: Final = "refs/heads/main"
+
+
+class NewRegistry(NamedTuple):
+    """What was made.
+
+    Attributes:
+        folder: Where it lies.
+        branch: The branch it begins, without ``refs/heads/``.
+        commit: Its first commit.
+        hooks: The Git hooks that were installed.
+        notes: What the person should be told.
+    """
+
+    folder: Path
+    branch: str
+    commit: str
+    hooks: tuple[Installed, ...]
+    notes: tuple[str, ...]
+
+
+def _is_empty_repository(folder: Path) -> bool:
+    """True for ``git init`` and nothing else, or a clone of an empty repository."""
+    if [p.name for p in folder.iterdir()] != [".git"]:
+        return False
+    git = find_repository(folder)
+    if git is None or git.work_tree != folder:
+        return False
+    return git.head() is None and not git.run("for-each-ref", "--count=1")
+
+
+def _check_target(folder: Path) -> bool:
+    """See that a registry can be made there; True when there is an empty Git repository already."""
+    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise UsageError(f"{there} is not a folder", remedy="choose another place")
+    if there != folder:
+        return False
+    if not any(folder.iterdir()):
+        return False
+    if _is_empty_repository(folder):
+        return True
+    raise Conflict(
+        f"{folder} is not empty, nothing was written",
+        remedy="choose a new folder, an empty one, or an empty Git repository",
+    )
+
+
+def _existing(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that is there."""
+    return next(place for place in (folder, *folder.parents) if place.is_dir())
+
+
+@contextmanager
+def _building_place(folder: Path) -> Iterator[Path]:
+    """A folder on the same disk that goes away again."""
+    # Not tempfile: its folders are closed to the group, and this one becomes the registry.
+    place = _existing(folder) / f".new-registry-{secrets.token_hex(4)}"
+    place.mkdir()
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _move_in(built: Path, folder: Path) -> None:
+    """Put the finished registry in its place."""
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        built.rename(folder)
+        return
+    # Into an empty folder piece by piece: replacing it would pull it from under a shell that stands in it.
+    moved: list[Path] = []
+    try:
+        for piece in sorted(built.iterdir()):
+            moved += [piece.rename(folder / piece.name)]
+    except OSError:
+        for piece in moved:
+            piece.rename(built / piece.name)
+        raise
+
+
+def _first_commit(git: Git, files: Mapping[str, bytes], name: str) -> tuple[str, str]:
+    author_of(git)
+    branch = git.branch() or _BRANCH
+    target = Target(branch, None, None, checked_out=True)
+    message = f"Start registry {name}"
+    commit = commit_change(
+        git, target, DictTree({}), puts=files, deletes=frozenset(), message=message
+    )
+    return target.branch, commit
+
+
+def _hooks(git: Git, notes: list[str]) -> tuple[Installed, ...]:
+    """The installed hooks; a registry without them is whole, so a trouble is only told."""
+    try:
+        return install_hooks(git)
+    except RegistryError as exc:
+        notes.append(f"no hooks were installed: {exc.message}")
+        notes.append(f"later: registry hooks install ({exc.remedy})" if exc.remedy else "")
+        return ()
+
+
+def _init(place: Path) -> Git:
+    from git import Repo
+    from git.exc import GitCommandError
+
+    git = Git(place / ".git", place)
+    # Inside a hook Git names another repository by these.
+    env = {"GIT_DIR": str(git.git_dir), "GIT_WORK_TREE": str(place)}
+    try:
+        Repo.init(place, initial_branch=_BRANCH.removeprefix("refs/heads/"), env=env).close()
+    except GitCommandError as exc:
+        raise GitTrouble(f"git init failed: {str(exc.stderr).strip()}") from exc
+    return git
+
+
+def _made(
+    folder: Path, files: Mapping[str, bytes], name: str, *, hooks: bool, into_repository: bool
+) -> NewRegistry:
+    notes: list[str] = []
+    if into_repository:
+        git = Git(folder / ".git", folder)
+        branch, commit = _first_commit(git, files, name)
+        done = _hooks(git, notes) if hooks else ()
+    else:
+        with _building_place(folder) as place:
+            git = _init(place)
+            branch, commit = _first_commit(git, files, name)
+            done = _hooks(git, notes) if hooks else ()
+            _move_in(place, folder)
+        done = tuple(h._replace(path=folder / h.path.relative_to(place.resolve())) for h in done)
+    return NewRegistry(folder, branch, commit, done, tuple(n for n in notes if n))
+
+
+def new_registry(
+    folder: Path,
+    *,
+    name: str,
+    remote_url: str | None = None,
+    description: str = "",
+    shard: int = 0,
+    hooks: bool = True,
+) -> NewRegistry:
+    """Make a registry with one commit: all of it, or nothing.
+
+    Args:
+        folder: Where; a new folder, an empty one, or an empty Git repository.
+        name: The registry's name.
+        remote_url: The DVC remote that keeps the bytes; a relative path starts at the current folder. None writes
+            no remote; one is added later with ``dvc remote add -d storage URL``.
+        description: What the registry is for.
+        shard: Hexadecimal digits that stand as a folder before each model, for a hundred thousand models in one
+            namespace; it cannot be changed later.
+        hooks: Install the Git hooks.
+
+    Raises:
+        InvalidName: The name is not one.
+        UsageError: The folder is a file, or the address of the remote cannot be used.
+        Conflict: The folder is not empty.
+        GitTrouble: Git is missing, fails, or does not know who commits.
+        EnvironmentTrouble: The folder cannot be written.
+    """
+    target = folder.absolute()
+    stored = None if remote_url is None else stored_url(remote_url, target)
+    files = registry_files(name=name, description=description, remote=stored, shard=shard)
+    try:
+        into_repository = _check_target(target)
+        outer = None if into_repository else find_repository(_existing(target))
+        made = _made(target, files, name, hooks=hooks, into_repository=into_repository)
+    except OSError as exc:
+        raise EnvironmentTrouble(
+            f"{folder} cannot be written: {exc.strerror}", remedy="nothing was written"
+        ) from exc
+    if outer is None:
+        return made
+    note = f"it lies inside another Git repository, {outer.place}: keep it out of that one"
+    return made._replace(notes=(*made.notes, note))

@@ -1,0 +1,131 @@
+"""The files of a new registry, from ``templates/registry/``.
+
+``$word`` is replaced and nothing else happens; ``dot-`` at the start of a name stands for the dot, so that no tool
+takes the templates for settings of the checkout they lie in.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from registry_tool.checks.engine import check
+from registry_tool.errors import InvalidName, UsageError
+from registry_tool.git.tree import DictTree
+from registry_tool.manifests.writer import render
+from registry_tool.names import MODEL_PATTERN
+from registry_tool.publish import RefusedByCheck
+from registry_tool.resources import resource
+
+__all__ = ["REMOTE", "registry_files", "stored_url"]
+
+REMOTE: Final = "storage"
+_MOST_SHARD: Final = 4
+_WITH_SCHEME: Final = re.compile(r"\w+://.+")
+_PASSWORD: Final = re.compile(r"://[^/@]*:[^/@]*@")
+_HIDDEN: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def _check_name(name: str) -> str:
+    if re.fullmatch(MODEL_PATTERN, name):
+        return name
+    raise InvalidName(
+        f"{name[:60]!a} is not a name for a registry",
+        remedy="a registry's name has 1 to 128 of A-Z a-z 0-9 with - . _ inside, such as acme-models",
+    )
+
+
+def stored_url(url: str, folder: Path) -> str:
+    """A remote's address as DVC writes it: a relative path starts at ``.dvc``, not at the current folder.
+
+    Args:
+        url: As a person gives it: an address, or a folder from the current one.
+        folder: Where the registry will lie.
+
+    Raises:
+        UsageError: It cannot be an address, or holds a password.
+    """
+    if not url or _HIDDEN.search(url) or url.startswith("-"):
+        raise UsageError(
+            f"{url[:60]!a} is not an address of a DVC remote",
+            remedy="give a folder, or an address such as s3://bucket/models",
+        )
+    if _PASSWORD.search(url):
+        raise UsageError(
+            "the address of the remote holds a password, and it would be committed",
+            remedy=f"give it without, then run: dvc remote modify --local {REMOTE} password PASSWORD",
+        )
+    if _WITH_SCHEME.fullmatch(url) or Path(url).is_absolute():
+        return url
+    place = Path(url).expanduser()
+    if place.is_absolute():
+        return str(place)
+    if folder in (inside := Path(os.path.abspath(place)), *inside.parents):  # noqa: PTH100 (links stay)
+        raise UsageError(
+            f"the remote {url} would lie in the registry, and Git would take in its bytes",
+            remedy="choose a folder beside it",
+        )
+    return Path(os.path.relpath(place, folder / ".dvc")).as_posix()
+
+
+def _dvc_config(url: str | None) -> str:
+    if url is None:
+        return ""
+    from configobj import ConfigObj
+
+    # The parser DVC has, so that a blank, a comma or a # in a path is quoted as DVC reads it.
+    config = ConfigObj({"core": {"remote": REMOTE}, f'remote "{REMOTE}"': {"url": url}})
+    config.indent_type = "    "
+    lines: list[str] = config.write()
+    return "\n".join(lines) + "\n"
+
+
+def _yaml(**fields: str | int) -> str:
+    return render(dict(fields)).decode()
+
+
+def _templates(folder: Path) -> Iterator[tuple[str, str]]:
+    """Path in the registry and text of each template."""
+    for place in sorted(folder.rglob("*")):
+        if place.is_file():
+            parts = place.relative_to(folder).parts
+            path = "/".join(re.sub("^dot-", ".", part) for part in parts)
+            yield path, place.read_text(encoding="utf-8")
+
+
+def registry_files(
+    *, name: str, description: str = "", remote: str | None = None, shard: int = 0
+) -> Mapping[str, bytes]:
+    """The files of a new registry, by path.
+
+    Args:
+        name: Its name.
+        description: What it is for.
+        remote: The DVC remote's address as it stands in ``.dvc/config``; None for none yet.
+        shard: Hexadecimal digits that stand as a folder before each model.
+
+    Raises:
+        InvalidName: The name is not one.
+        UsageError: There are no such shards.
+        RefusedByCheck: The description does not pass.
+    """
+    if not 0 <= shard <= _MOST_SHARD:
+        raise UsageError(f"a shard of {shard} digits cannot be", remedy="choose 0 to 4")
+    words = {
+        "name": _yaml(x=_check_name(name)).removeprefix("x: ").rstrip("\n"),
+        "description": _yaml(description=description) if description else "",
+        "shard": _yaml(shard=shard) if shard else "",
+        "about": f"{description.strip()}\n\n" if description.strip() else "",
+        "model": "*/*/*" if shard else "*/*",
+        "dvc_config": _dvc_config(remote),
+    }
+    templates = _templates(resource("templates/registry"))
+    files = {path: Template(text).substitute(words).encode() for path, text in templates}
+    report = check(DictTree(files))
+    if report.verdict == "refuse":
+        raise RefusedByCheck("the new registry would not pass its own check", report)
+    return files

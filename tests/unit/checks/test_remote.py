@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import (
+    MODEL_BYTES,
+    put_object,
+    registry_yaml,
+    small_registry,
+    status_yaml,
+    stored_artifact,
+    tracked_artifact,
+    version_files,
+)
+
+from registry_tool.artifacts.local import LocalRemote
+from registry_tool.artifacts.remote import Remote
+from registry_tool.checks.engine import check
+from registry_tool.checks.findings import Report
+from registry_tool.checks.remote import check_remote
+from registry_tool.errors import NoRemote
+from registry_tool.git.tree import DictTree
+
+SECOND = b"nlp/lang-id@2"
+RECORD = "models/nlp/lang-id/versions/2/version.yaml"
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Remote:
+    put_object(tmp_path, MODEL_BYTES)
+    return LocalRemote(name="storage", folder=tmp_path / "storage")
+
+
+def asked(remote: Remote, files: dict[str, str], *, base: dict[str, str] | None = None) -> Report:
+    head = DictTree(files)
+    before = None if base is None else DictTree(base)
+    return check_remote(check(head, base=before), head, lambda: remote, base=before)
+
+
+def test_missing_object_is_a_finding_with_name_size_and_remote(remote: Remote) -> None:
+    report = asked(remote, small_registry())
+    (found,) = report.findings
+    assert (found.rule, found.severity, found.path) == ("A501", "refuse", RECORD)
+    assert small_registry()[RECORD].splitlines()[found.line - 1].strip() == "- name: model"
+    assert "artifact model, 13 bytes" in found.message
+    assert "storage" in found.message
+    assert report.verdict == "refuse"
+    assert report.checked == check(DictTree(small_registry())).checked
+
+
+def test_nothing_is_missing(remote: Remote, tmp_path: Path) -> None:
+    put_object(tmp_path, SECOND)
+    assert asked(remote, small_registry()).findings == ()
+
+
+def test_only_changed_versions_are_asked_for(remote: Remote) -> None:
+    files = small_registry()
+    assert asked(remote, files, base=files).findings == ()
+    new = files | version_files("3", artifacts=[stored_artifact(b"third")])
+    assert [f.path for f in asked(remote, new, base=files).findings if f.rule == "A501"] == [
+        "models/nlp/lang-id/versions/3/version.yaml"
+    ]
+
+
+def test_paths_narrow(remote: Remote) -> None:
+    head = DictTree(small_registry())
+    start = Report("pass", (), 0)
+    first, second = (
+        check_remote(start, head, lambda: remote, paths=[f"models/nlp/lang-id/versions/{v}"])
+        for v in "12"
+    )
+    assert (first.verdict, second.verdict) == ("pass", "refuse")
+
+
+def test_erased_versions_are_passed_over(remote: Remote) -> None:
+    folder = "models/nlp/lang-id/versions/2"
+    files = small_registry() | {f"{folder}/status.yaml": status_yaml("erased")}
+    assert [f for f in asked(remote, files).findings if f.rule == "A501"] == []
+
+
+def test_every_file_of_a_folder_is_asked_for(remote: Remote) -> None:
+    names = [stored_artifact(MODEL_BYTES), stored_artifact(b"gone")]
+    files = [
+        {k: a[k] for k in ("size", "sha256", "md5")} | {"path": f"f{n}"}
+        for n, a in enumerate(names)
+    ]
+    listing = stored_artifact(b"listing", path="folder", nfiles=2, files=list(files))
+    listing["md5"] = f"{listing['md5']}.dir"
+    tree = small_registry() | version_files("2", artifacts=[listing])
+    (found,) = [f for f in asked(remote, tree).findings if f.rule == "A501"]
+    assert "(2 objects)" in found.found  # the listing and one file
+
+
+def test_severity_comes_from_the_base(remote: Remote) -> None:
+    warned = small_registry() | {"registry.yaml": registry_yaml(rules={"A501": "warn"})}
+    assert asked(remote, warned).verdict == "pass"
+    softened = asked(remote, warned, base={"registry.yaml": registry_yaml()})
+    assert softened.verdict == "refuse"
+    off = small_registry() | {"registry.yaml": registry_yaml(rules={"A501": "off"})}
+    assert asked(remote, off).findings == ()
+
+
+def test_a_registry_without_stored_bytes_needs_no_remote() -> None:
+    def none() -> Remote:
+        raise NoRemote("no remote is configured")
+
+    files = {
+        path: text
+        for path, text in small_registry().items()
+        if "/versions/" not in path and "/aliases/" not in path and "/tags/" not in path
+    }
+    head = DictTree(files)
+    assert check_remote(check(head), head, none).verdict == "pass"
+    tracked = DictTree(files | version_files(artifacts=[tracked_artifact()]))
+    with pytest.raises(NoRemote):
+        check_remote(check(tracked), DictTree(small_registry()), none)

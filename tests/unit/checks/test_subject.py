@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import alias_yaml, commit, git, small_registry, write_files
+
+from registry_tool.checks import subject
+from registry_tool.checks.subject import Subject
+from registry_tool.errors import NotARegistry, NotFound, UsageError
+from registry_tool.git.tree import differences
+
+Make = Callable[..., Path]
+Choose = Callable[..., Subject]
+ALIAS = "models/nlp/lang-id/aliases/production.yaml"
+MOVED = {ALIAS: alias_yaml("2")}
+
+
+@pytest.fixture
+def choose() -> Iterator[Choose]:
+    with ExitStack() as opened:
+
+        def chosen(source: Path, **options: Any) -> Subject:
+            return opened.enter_context(closing(subject.choose(source, **options)))
+
+        yield chosen
+
+
+def changed(found: Subject) -> list[str]:
+    assert found.base is not None
+    return [change.path for change in differences(found.base, found.head)]
+
+
+def test_clean_work_tree_means_everything(choose: Choose, make_registry: Make) -> None:
+    found = choose(make_registry(small_registry()))
+    assert found.base is None
+    assert found.words == "everything: the work tree does not differ from HEAD"
+
+
+def test_changed_work_tree_is_a_change_to_head(choose: Choose, make_registry: Make) -> None:
+    root = make_registry(small_registry())
+    write_files(root, {**MOVED, "models/nlp/new/model.yaml": "x"})
+    assert changed(choose(root)) == [ALIAS, "models/nlp/new/model.yaml"]
+    assert choose(root, everything=True).base is None
+
+
+def test_staged_is_what_the_index_holds(choose: Choose, make_registry: Make) -> None:
+    root = make_registry(small_registry())
+    write_files(root, MOVED)
+    assert choose(root, staged=True).base is None
+    git(root, "add", ALIAS)
+    write_files(root, {ALIAS: "work in progress"})
+    found = choose(root, staged=True)
+    assert changed(found) == [ALIAS]
+    assert found.head.read(ALIAS) == MOVED[ALIAS].encode()
+
+
+def test_base_is_where_the_branch_left_it(choose: Choose, make_registry: Make) -> None:
+    root = make_registry(small_registry())
+    git(root, "switch", "--quiet", "-c", "topic")
+    write_files(root, MOVED)
+    commit(root)
+    git(root, "switch", "--quiet", "main")
+    write_files(root, {"README.md": "on main"})
+    commit(root)
+    assert changed(choose(root, base="main", head="topic")) == [ALIAS]
+    git(root, "switch", "--quiet", "topic")
+    write_files(root, {"note.txt": "not committed"})
+    assert changed(choose(root, base="main")) == [ALIAS, "note.txt"]
+
+
+def test_unrelated_histories_are_compared_as_they_are(choose: Choose, make_registry: Make) -> None:
+    root = make_registry(small_registry())
+    git(root, "switch", "--quiet", "--orphan", "other")
+    write_files(root, {**small_registry(), **MOVED})
+    commit(root)
+    assert changed(choose(root, base="main", head="other")) == [ALIAS]
+
+
+def test_head_alone_is_the_whole_revision(choose: Choose, make_registry: Make) -> None:
+    root = make_registry(small_registry())
+    first = git(root, "rev-parse", "HEAD")
+    write_files(root, MOVED)
+    commit(root)
+    found = choose(root, head=first)
+    assert found.base is None
+    assert found.head.read(ALIAS) == small_registry()[ALIAS].encode()
+
+
+def test_bare_repository_is_judged_at_head(
+    choose: Choose, make_registry: Make, tmp_path: Path
+) -> None:
+    root = make_registry(small_registry())
+    git(tmp_path, "clone", "--quiet", "--bare", str(root), "bare.git")
+    found = choose(tmp_path / "bare.git")
+    assert (found.base, found.root) == (None, None)
+    assert found.words == "everything at HEAD"
+
+
+def test_unborn_head_means_everything(choose: Choose, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    write_files(tmp_path, small_registry())
+    found = choose(tmp_path)
+    assert found.base is None
+    assert "no commit yet" in found.words
+
+
+def test_detached_head(choose: Choose, make_registry: Make) -> None:
+    root = make_registry(small_registry())
+    git(root, "switch", "--quiet", "--detach")
+    write_files(root, MOVED)
+    assert changed(choose(root)) == [ALIAS]
+
+
+def test_folder_without_git(choose: Choose, tmp_path: Path) -> None:
+    write_files(tmp_path / "plain", small_registry())
+    found = choose(tmp_path / "plain" / "models" / "nlp")
+    assert (found.root, found.repository) == (tmp_path / "plain", None)
+    with pytest.raises(UsageError, match="nothing to compare with"):
+        choose(tmp_path / "plain", staged=True)
+
+
+def test_folder_below_a_repository_that_is_no_registry(choose: Choose, make_registry: Make) -> None:
+    root = make_registry({"README.md": "a project"})
+    write_files(root / "examples" / "one", small_registry())
+    assert choose(root / "examples" / "one").root == root / "examples" / "one"
+
+
+def test_no_registry_at_all(choose: Choose, make_registry: Make, tmp_path: Path) -> None:
+    with pytest.raises(NotARegistry, match=r"it has no registry\.yaml"):
+        choose(make_registry({"README.md": "a project"}))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NotARegistry, match="not in a Git repository"):
+        choose(tmp_path / "empty")
+
+
+def test_deleted_registry_file_is_left_to_the_rules(choose: Choose, make_registry: Make) -> None:
+    root = make_registry(small_registry())
+    (root / "registry.yaml").unlink()
+    assert changed(choose(root)) == ["registry.yaml"]
+
+
+def test_unknown_base(choose: Choose, make_registry: Make) -> None:
+    with pytest.raises(NotFound, match="'nope' is not a commit"):
+        choose(make_registry(small_registry()), base="nope")
+
+
+def test_shallow_clone_says_so(choose: Choose, make_registry: Make, tmp_path: Path) -> None:
+    root = make_registry(small_registry())
+    first = git(root, "rev-parse", "HEAD")
+    git(root, "branch", "old")
+    write_files(root, MOVED)
+    commit(root)
+    git(
+        tmp_path, "clone", "--quiet", "--depth=1", "--no-single-branch", f"file://{root}", "shallow"
+    )
+    shallow = tmp_path / "shallow"
+    with pytest.raises(NotFound) as unknown:
+        choose(shallow, base=f"{first}^")
+    assert "git fetch --deepen" in unknown.value.remedy
+    with pytest.raises(NotFound, match="does not reach back") as parted:
+        choose(shallow, base="origin/old")
+    assert "git fetch --deepen" in parted.value.remedy
+
+
+def test_contradicting_options(choose: Choose, make_registry: Make) -> None:
+    with pytest.raises(UsageError, match="--staged"):
+        choose(make_registry(small_registry()), staged=True, base="HEAD")

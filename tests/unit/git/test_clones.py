@@ -1,0 +1,184 @@
+"""Clones of remote registries: kept, fetched, and honest about being out of date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import commit, git, new_repository, write_files
+
+from registry_tool.errors import OfflineError, UsageError
+from registry_tool.git.clones import is_url, open_clone, shown_url
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Path:
+    folder = new_repository(tmp_path / "origin", {"registry.yaml": "1\n", "big": "x" * 1000})
+    git(folder, "config", "uploadpack.allowFilter", "true")
+    return folder
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def _clones(cache: Path) -> list[Path]:
+    return [p for p in cache.iterdir() if p.is_dir()]
+
+
+def test_a_clone_is_bare_and_without_blobs(origin: Path, cache: Path) -> None:
+    clone = open_clone(origin.as_uri(), cache)
+    assert clone.note == ""
+    assert clone.git.work_tree is None
+    assert clone.git.head() == git(origin, "rev-parse", "HEAD")
+    missing = git(clone.git.git_dir, "rev-list", "--objects", "--all", "--missing=print")
+    assert f"?{git(origin, 'rev-parse', 'HEAD:big')}" in missing
+
+
+def test_a_server_that_filters_but_gives_no_single_blob_is_cloned_whole(
+    origin: Path, cache: Path, home: Path
+) -> None:
+    # Protocol 0 knows only the tips of branches; servers over SSH fall back to it.
+    git(origin, "config", "--file", str(home / ".gitconfig"), "protocol.version", "0")
+    clone = open_clone(origin.as_uri(), cache)
+    assert git(clone.git.git_dir, "cat-file", "-p", "HEAD:big") == "x" * 1000
+    missing = git(clone.git.git_dir, "rev-list", "--objects", "--all", "--missing=print")
+    assert "?" not in missing
+
+
+def test_a_clone_is_fetched_and_not_made_again(origin: Path, cache: Path) -> None:
+    first = open_clone(origin.as_uri(), cache)
+    (first.git.git_dir / "mark").touch()
+    write_files(origin, {"registry.yaml": "2\n"})
+    moved = commit(origin)
+    git(origin, "tag", "v2")
+    git(origin, "branch", "side")
+    again = open_clone(origin.as_uri(), cache)
+    assert again.git.git_dir == first.git.git_dir
+    assert (again.git.git_dir / "mark").exists()
+    refs = git(again.git.git_dir, "for-each-ref", "--format=%(refname) %(objectname)")
+    assert set(refs.split("\n")) == {
+        f"refs/{name} {moved}" for name in ("heads/main", "heads/side", "tags/v2")
+    }
+    git(origin, "branch", "-D", "side")
+    open_clone(origin.as_uri(), cache)
+    assert "side" not in git(again.git.git_dir, "for-each-ref")
+    assert len(_clones(cache)) == 1
+
+
+def test_history_that_was_rewritten_is_followed(origin: Path, cache: Path) -> None:
+    open_clone(origin.as_uri(), cache)
+    git(origin, "commit", "--quiet", "--amend", "-m", "Other words")
+    again = open_clone(origin.as_uri(), cache)
+    assert again.git.head() == git(origin, "rev-parse", "HEAD")
+
+
+def test_each_url_has_a_clone_of_its_own(origin: Path, cache: Path, tmp_path: Path) -> None:
+    other = new_repository(tmp_path / "other", {"x": "1"})
+    assert (
+        open_clone(origin.as_uri(), cache).git.git_dir
+        != open_clone(other.as_uri(), cache).git.git_dir
+    )
+
+
+def test_offline_answers_from_the_clone_and_says_so(origin: Path, cache: Path) -> None:
+    old = open_clone(origin.as_uri(), cache).git.head()
+    write_files(origin, {"registry.yaml": "2\n"})
+    commit(origin)
+    clone = open_clone(origin.as_uri(), cache, offline=True)
+    assert clone.git.head() == old
+    assert "was not reached; answering from the clone fetched 20" in clone.note
+
+
+def test_a_remote_that_went_away_is_a_note(origin: Path, cache: Path, tmp_path: Path) -> None:
+    url = origin.as_uri()
+    open_clone(url, cache)
+    origin.rename(tmp_path / "moved")
+    clone = open_clone(url, cache)
+    assert "was not reached" in clone.note
+    (tmp_path / "moved").rename(origin)
+    assert open_clone(url, cache).note == ""
+
+
+def test_offline_without_a_clone_is_an_error(origin: Path, cache: Path) -> None:
+    with pytest.raises(OfflineError, match="there is no cached clone of file://") as caught:
+        open_clone(origin.as_uri(), cache, offline=True)
+    assert caught.value.remedy == "open it once with a network"
+
+
+def test_a_clone_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path, cache: Path) -> None:
+    url = (tmp_path / "nothing").as_uri()
+    with pytest.raises(OfflineError, match="nothing cannot be cloned: fatal: "):
+        open_clone(url, cache)
+    assert _clones(cache) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ext::sh -c 'touch RAN'", "ext::touch RAN", "fd::17", "-oProxyCommand=touch@host:RAN",
+        "--upload-pack=touch RAN@x:y", "odd://host/path", "ftp://host/path", "-x@host:path",
+    ],
+)  # fmt: skip
+def test_addresses_that_can_run_programs_are_refused(
+    url: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="is not a Git address this program opens"):
+        open_clone(url, cache)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["ssh://-oProxyCommand=touch%20RAN/path", "ssh://-oProxyCommand=x/p"]
+)
+def test_a_host_that_looks_like_an_option_is_no_option(
+    url: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OfflineError, match="strange hostname"):
+        open_clone(url, cache)
+    assert not (tmp_path / "RAN").exists()
+
+
+def test_what_is_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    urls = (
+        "https://host/x.git", "ssh://git@host/x", "file:///x", "git@host:acme/x.git", "host:x", "ext::sh -c x",
+    )  # fmt: skip
+    assert [url for url in urls if not is_url(url)] == []
+    paths = (".", "/a/b", "a/b", "-oProxyCommand=x", "", "a b", "./host:x")
+    assert [path for path in paths if is_url(path)] == []
+    (tmp_path / "host:x").mkdir()
+    assert not is_url("host:x")  # a folder that is there is a folder
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:secret@host/x", "https://***@host/x"),
+        ("https://secret@host/x", "https://***@host/x"),
+        ("https://user:s@cr:et@host/x", "https://***@host/x"),
+        ("https://host/x@1", "https://host/x@1"),
+        ("ssh://git:secret@host/x", "ssh://git:***@host/x"),
+        ("ssh://git:s@cret@host/x", "ssh://git:***@host/x"),
+        ("ssh://git@host:22/x", "ssh://git@host:22/x"),
+        ("git@host:acme/x.git", "git@host:acme/x.git"),
+        ("file:///a/b", "file:///a/b"),
+    ],
+)
+def test_passwords_and_tokens_are_not_shown(url: str, shown: str) -> None:
+    assert shown_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    "url", ["http://user:secret@127.0.0.1:9/x.git", "http://secret@127.0.0.1:9/x.git"]
+)
+def test_no_message_holds_the_password(url: str, cache: Path) -> None:
+    with pytest.raises(OfflineError) as caught:
+        open_clone(url, cache)
+    assert "secret" not in str(caught.value)
+    with pytest.raises(OfflineError) as caught:
+        open_clone(url, cache, offline=True)
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,74 @@
+"""The fast reader answers only where it can vouch for its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from registry_tool.manifests.explain import explain
+from registry_tool.manifests.yaml import DEPTH_LIMIT, SIZE_LIMIT, UNSURE, load_fast
+
+BOMB = b"a: &a [x, x, x, x]\n" + b"".join(
+    f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}, *{chr(97 + n)}]\n".encode()
+    for n in range(20)
+)
+
+
+def _nested(levels: int) -> bytes:
+    """A file with so many mappings inside each other."""
+    lines = ["  " * level + "a:" for level in range(levels - 1)]
+    return "\n".join([*lines, "  " * (levels - 1) + "a: 1\n"]).encode()
+
+
+def _sized(size: int) -> bytes:
+    return b"a: " + b"x" * (size - 4) + b"\n"
+
+
+def test_an_ordinary_manifest_is_read_fast() -> None:
+    source = b"schema: model/v1\nlabels:\n  - edge\nmetadata: {a: 1, b: [true, null, 1.5]}\n"
+    assert load_fast(source) == {
+        "schema": "model/v1",
+        "labels": ["edge"],
+        "metadata": {"a": 1, "b": [True, None, 1.5]},
+    }
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"", b"# nothing\n", b"- a\n", b"text\n", b"a: 1\na: 2\n", b"a: &x 1\n", b"a: &x 1\nb: *x\n",
+        b"a: !!str 1\n", b"a: !x {}\n", b"a: {<<: {b: 1}}\n", b"---\na: 1\n", b"a: 1\n---\nb: 2\n",
+        b"a: 1\n...\n", b"%YAML 1.1\n---\na: 1\n", b"\xef\xbb\xbfa: 1\n", b"a: 1\r\n", b"a:\t1\n", b"a: \x00\n",
+        b"a: \xff\n", b"a: [\n", b"a: b: c\n", b"? a\n: 1\n", b"1: a\n", b"true: a\n", b"? [a]\n: 1\n",
+        "a: \u202e\n".encode(), "a: \u2066x\n".encode(), "a: \x85b\n".encode(), b"a: 12345678901234567890\n",
+        b"a: .inf\n", b"a: 0b1\n", BOMB,
+    ],
+)  # fmt: skip
+def test_what_readers_differ_about_is_left_to_the_explaining_reader(source: bytes) -> None:
+    loaded = load_fast(source)
+    if loaded is not UNSURE:
+        read = explain(source)
+        assert (loaded, read.problems) == (read.data, [])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"a: 1\na: 2\n", b"a: &x 1\n", b"a: !!str 1\n", b"---\na: 1\n", b"a: 1\n---\nb: 2\n", b"a: 1\r\n",
+        b"\xef\xbb\xbfa: 1\n", b"a: \xff\n", b"1: a\n", b"- a\n", b"", BOMB,
+    ],
+)  # fmt: skip
+def test_what_this_format_refuses_is_never_read_fast(source: bytes) -> None:
+    assert load_fast(source) is UNSURE
+
+
+@pytest.mark.parametrize(
+    ("make", "limit"), [(_nested, DEPTH_LIMIT), (_sized, SIZE_LIMIT)], ids=["depth", "size"]
+)
+def test_limits(make: Callable[[int], bytes], limit: int) -> None:
+    assert load_fast(make(limit)) == explain(make(limit)).data != None  # noqa: E711
+    assert explain(make(limit)).problems == []
+    assert load_fast(make(limit + 1)) is UNSURE
+    assert explain(make(limit + 1)).data is None
+    assert len(explain(make(limit + 1)).problems) == 1
