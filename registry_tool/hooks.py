@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
+from registry_tool.derived import print_or_compare
 from registry_tool.errors import Conflict, EnvironmentTrouble, NotARegistry, UsageError
 from registry_tool.git.plumbing import Git
 from registry_tool.resources import resource_text
@@ -224,16 +225,8 @@ def install_hooks(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """``python -m registry_tool.hooks [--check]``: write the generated file, or compare it."""
-    text = framework_yaml()
-    if list(arguments) != ["--check"]:
-        sys.stdout.write(text)
-        return 0
-    place = Path(FRAMEWORK_FILE)
-    if place.is_file() and place.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write(f"{FRAMEWORK_FILE} is out of date; run: {_COMMAND}\n")
-    return 1
+    """``python -m registry_tool.hooks [--check]``: print the generated file, or compare it."""
+    return print_or_compare(framework_yaml, FRAMEWORK_FILE, "registry_tool.hooks", arguments)
 
 
 if __name__ == "__main__":

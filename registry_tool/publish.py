@@ -281,8 +281,11 @@ def publish(
         author_of(repository.git)
     if destination.push:
         check_remote(repository.git)
-    if before is not None and _rehearse(repository, act, destination):
-        before()
+    if before is not None:
+        with _alone(repository):
+            wanted = _rehearse(repository, act, destination)
+        if wanted:
+            before()
     with _alone(repository):
         if not destination.commits:
             return _write(repository, act)

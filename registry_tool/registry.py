@@ -85,10 +85,12 @@ class Registry:
     @cached_property
     def store(self) -> Store:
         """The registry's bytes: its remote and the shared cache."""
+        from urllib.parse import unquote  # as Git reads a file:// address
+
         git = self.repository.git
         root = git.work_tree
         if root is None and self.source.startswith("file://"):
-            root = Path(self.source.removeprefix("file://"))
+            root = Path(unquote(self.source.removeprefix("file://")))
         elif root is None and Path(self.source).exists():
             root = git.git_dir
         return Store(self.catalog, root)

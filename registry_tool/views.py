@@ -11,11 +11,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry_tool.catalog.index import ModelView, VersionView, require
+from registry_tool.catalog.facts import (
+    aliases_of,
+    description_of,
+    labels_of,
+    last_metrics,
+    metadata_of,
+    tags_of,
+)
+from registry_tool.catalog.index import ModelView, VersionView
 from registry_tool.catalog.resolve import in_order
 from registry_tool.errors import NotFound
 from registry_tool.manifests.data import Data, member, records, text, texts
-from registry_tool.manifests.metrics import last_values
 from registry_tool.manifests.problems import JSON
 
 if TYPE_CHECKING:
@@ -141,49 +148,38 @@ class ModelVersion:
         """The inference parameters."""
         return member(self.data, "parameters")
 
-    @cached_property
-    def _added(self) -> Data:
-        document = self._view.metadata
-        return {} if document is None else require(document, str(self._view))
-
     @property
     def description(self) -> str:
         """What was said last: ``metadata.yaml`` over the record."""
-        return text(self._added, "description") or text(self.data, "description")
+        return description_of(self._view)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels, sorted."""
-        return tuple(sorted(texts(self._added, "labels")))
+        return labels_of(self._view)
 
     @property
     def metadata(self) -> Mapping[str, JSON]:
         """Free metadata: ``metadata.yaml`` laid over the record, key by key."""
-        return {**member(self.data, "metadata"), **member(self._added, "metadata")}
+        return metadata_of(self._view)
 
     @cached_property
     def metrics(self) -> Mapping[str, JSON]:
         """The last value of each metric, of the record and of later evidence: by step, without steps by time."""
-        later = (e for e in self.evidence() if e.get("kind") == "metrics")
-        measured = [*records(self.data, "metrics")]
-        measured += [metric for evidence in later for metric in records(evidence, "metrics")]
-        return last_values(measured)
+        return last_metrics(self._view)
 
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags that name this version."""
-        return self._named_by(self._view.model.tags, self._view.model.tag)
+        return tuple(
+            t for t, version in tags_of(self._view.model).items() if version == self.version
+        )
 
     @property
     def aliases(self) -> tuple[str, ...]:
         """The aliases that name this version."""
-        return self._named_by(self._view.model.aliases, self._view.model.alias)
-
-    def _named_by(self, names: list[str], read: Callable[[str], object]) -> tuple[str, ...]:
-        documents = ((name, read(name)) for name in names)
-        return tuple(
-            n for n, d in documents if text(getattr(d, "data", None), "version") == self.version
-        )
+        held = aliases_of(self._view.model)
+        return tuple(a for a, version in held.items() if version == self.version)
 
     def artifacts(self) -> tuple[Artifact, ...]:
         """The artifacts, in the order of the manifest."""
@@ -249,15 +245,12 @@ class RegisteredModel:
     @property
     def aliases(self) -> Mapping[str, str]:
         """The version each alias names."""
-        return self._targets(self._view.aliases, self._view.alias)
+        return aliases_of(self._view)
 
     @property
     def tags(self) -> Mapping[str, str]:
         """The version each tag names."""
-        return self._targets(self._view.tags, self._view.tag)
-
-    def _targets(self, names: list[str], read: Callable[[str], object]) -> Mapping[str, str]:
-        return {name: text(getattr(read(name), "data", None), "version") for name in names}
+        return tags_of(self._view)
 
     def artifacts(self) -> tuple[Artifact, ...]:
         """The artifacts that belong to all versions."""

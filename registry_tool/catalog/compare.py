@@ -126,7 +126,7 @@ def _lineage(record: Data) -> dict[str, JSON]:
 def _sides(view: VersionView) -> dict[str, dict[str, JSON]]:
     record = view.data
     return {
-        "metrics": last_metrics(record),
+        "metrics": last_metrics(view),
         "artifacts": _artifacts(record),
         "framework": _flat(member(record, "framework")),
         "environment": _environment(record),

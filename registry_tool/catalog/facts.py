@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from registry_tool.catalog.index import ModelView, VersionView
 from registry_tool.manifests.data import Data, member, records, text, texts
+from registry_tool.manifests.metrics import last_values
 from registry_tool.manifests.problems import JSON
 
 __all__ = ["aliases_of", "description_of", "labels_of", "last_metrics", "metadata_of", "tags_of"]
 
 
-def _order(metric: Data) -> tuple[float, float]:
-    step, timestamp = metric.get("step"), metric.get("timestamp")
-    return (
-        step if isinstance(step, int) else -1,
-        timestamp if isinstance(timestamp, int) else -1,
-    )
-
-
-def last_metrics(record: Data) -> dict[str, JSON]:
-    """The last value of each metric: by step, without steps by timestamp, then by order in the file.
-
-    The metrics stand in the order in which the file names them first.
-    """
-    found = records(record, "metrics")
-    last = {text(metric, "key"): metric.get("value") for metric in sorted(found, key=_order)}
-    return {key: last[key] for key in dict.fromkeys(text(metric, "key") for metric in found)}
+def last_metrics(view: VersionView) -> dict[str, JSON]:
+    """The last value of each metric, of the record and of what evidence added later."""
+    measured = [*records(view.data, "metrics")]
+    for evidence in view.evidence():
+        if text(evidence.data, "kind") == "metrics":
+            measured += records(evidence.data, "metrics")
+    return last_values(measured)
 
 
 def _added(view: VersionView) -> Data | None:

@@ -236,7 +236,7 @@ def _version_matches(version: VersionView, query: Query, model_text: str) -> boo
         elif not _model_holds(version.model, asked):
             return False
     if query.bounds:
-        metrics = last_metrics(version.data)
+        metrics = last_metrics(version)
         if not all(_bound_holds(metrics, bound) for bound in query.bounds):
             return False
     if all(word in model_text for word in query.words):

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from registry_tool.checks.listing import SCOPES, Explained, explained
+from registry_tool.derived import print_or_compare
 
 __all__ = ["page"]
 
@@ -75,4 +76,4 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.exit(print_or_compare(page, "docs/rules.md", "registry_tool.checks.pages", sys.argv[1:]))

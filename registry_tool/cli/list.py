@@ -61,7 +61,7 @@ def _version_rows(model: ModelView, unreadable: list[str]) -> Iterator[_Row]:
                 "aliases": [alias for alias, version in aliases.items() if version == name],
                 "tags": [tag for tag, version in tags.items() if version == name],
                 "framework": text(view.data, "framework", "type"),
-                "metrics": dict(last_metrics(view.data)),
+                "metrics": last_metrics(view),
             }
         except RegistryError:
             unreadable.append(f"{model.name}@{name}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import click
 
 from registry_tool.cli.main import COMMANDS, cli
+from registry_tool.derived import print_or_compare
 
 __all__ = ["render_pages"]
 
@@ -50,4 +52,6 @@ def render_pages() -> str:
 
 
 if __name__ == "__main__":
-    click.echo(render_pages(), nl=False)
+    sys.exit(
+        print_or_compare(render_pages, "docs/commands.md", "registry_tool.cli.pages", sys.argv[1:])
+    )

@@ -33,7 +33,7 @@ def _row(found: Found) -> dict[str, JSON]:
             "state": version.state,
             "description": description_of(version) or row["description"],
             "framework": text(version.data, "framework", "type"),
-            "metrics": dict(last_metrics(version.data)),
+            "metrics": last_metrics(version),
         }
     return row
 

@@ -111,7 +111,7 @@ def _version_data(view: VersionView) -> dict[str, object]:
         "tags": tags,
         "description": description_of(view),
         "labels": list(labels_of(view)),
-        "metrics": last_metrics(view.data),
+        "metrics": last_metrics(view),
         "metadata": metadata_of(view),
         "record": dict(view.data),
         "evidence": [{"id": d.place.name, **d.data} for d in view.evidence() if d.data is not None],
@@ -158,7 +158,7 @@ def _draw_version(view: VersionView, notes: Iterable[str]) -> None:
         ("identity", data.get("identity")),
     ]
     fields(plain)
-    table("metrics", [(k, value_words(v)) for k, v in last_metrics(data).items()])
+    table("metrics", [(k, value_words(v)) for k, v in last_metrics(view).items()])
     _artifacts(data)
     for group in ("framework", "environment", "parameters", "source", "lineage"):
         _group(group, member(data, group))

@@ -44,8 +44,8 @@ def _on_its_line(source: str, text: Text, key: str, value: JSON) -> str | None:
     new = render({"x": value}).decode().removeprefix("x: ").rstrip("\n")
     if "\n" in new or text.key_places.get((key,), (0, 0))[0] != place[0]:
         return None
-    for end in range(len(line), start, -1):
-        # The longest stretch that reads as the old value; what follows is a comment or nothing.
+    for end in range(start + 1, len(line) + 1):
+        # The shortest stretch that reads as the old value: the rest, a comment or nothing, stays.
         if line[end - 1] == " " or not _is_rest(line[end:]):
             continue
         if explain(f"x: {line[start:end]}\n".encode()).data == {"x": old}:
@@ -108,16 +108,30 @@ def _merge(holder: MutableMapping[str, object], fields: Mapping[str, JSON | _Gon
             holder[key] = _quoted(value)
 
 
+def _indents(source: str) -> dict[str, int]:
+    """How deep the file's own mappings and lists are indented, as the first of each are."""
+    text, lines = explain(source.encode()), source.split("\n")
+    found: dict[str, int] = {}
+    for path, (line, column) in text.places.items():
+        above = text.key_places.get(path[:-1])
+        if above is None or above[0] == line:
+            continue
+        before = lines[line - 1][: column - 1].rstrip()
+        if isinstance(path[-1], int) and before.strip() == "-" and "sequence" not in found:
+            found["offset"] = len(before) - above[1]
+            found["sequence"] = column - above[1]
+        elif isinstance(path[-1], str) and path in text.key_places:
+            found.setdefault("mapping", text.key_places[path][1] - above[1])
+    return {key: value for key, value in found.items() if value > 0 or key == "offset"}
+
+
 def _round_trip(source: str, fields: Mapping[str, JSON | _Gone]) -> str:
     from ruamel.yaml import YAML
-    from ruamel.yaml.util import load_yaml_guess_indent
 
-    _, _, offset = load_yaml_guess_indent(source)
     yaml = YAML(typ="rt", pure=True)
     yaml.preserve_quotes = True
     yaml.width = _WIDE
-    if offset:
-        yaml.indent(sequence=offset + 2, offset=offset)
+    yaml.indent(**_indents(source))
     loaded = yaml.load(source)
     _merge(loaded, fields)
     stream = io.StringIO()

@@ -35,9 +35,12 @@ def check_places(root: Path, paths: Iterable[str]) -> None:
         _guarded(root, path)
 
 
-def _replace(place: Path, data: bytes) -> None:
+def _replace(root: Path, place: Path, data: bytes) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{place.name[:40]}.", suffix=".tmp", dir=place.parent)
+    # In Git's own folder: there a check sees nothing of it, even if this process is killed.
+    inside = root / ".git"
+    folder = inside if inside.is_dir() else place.parent
+    handle, name = tempfile.mkstemp(prefix=f".{place.name[:40]}.", suffix=".tmp", dir=folder)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
@@ -71,7 +74,7 @@ def _undo(root: Path, before: dict[Path, bytes | None]) -> None:
             if data is None:
                 _remove(root, place)
             else:
-                _replace(place, data)
+                _replace(root, place, data)
 
 
 def write_files(root: Path, puts: Mapping[str, bytes], deletes: frozenset[str]) -> None:
@@ -91,7 +94,7 @@ def write_files(root: Path, puts: Mapping[str, bytes], deletes: frozenset[str]) 
             _remove(root, place)
         for place, data in places.items():
             before[place] = place.read_bytes() if place.is_file() else None
-            _replace(place, data)
+            _replace(root, place, data)
     except OSError as exc:
         _undo(root, before)
         raise EnvironmentTrouble(

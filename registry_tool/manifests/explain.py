@@ -11,59 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from registry_tool.manifests.problems import JSON, JSONPath, Problem
+from registry_tool.manifests.scalars import is_ambiguous, plain_value
 from registry_tool.manifests.yaml import DEPTH_LIMIT, SIZE_LIMIT
 
 if TYPE_CHECKING:
     from ruamel.yaml.events import CollectionStartEvent, Event, ScalarEvent
 
-__all__ = ["Text", "explain", "plain_value"]
+__all__ = ["Text", "explain"]
 
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})")
-_HEX = re.compile(r"0x[0-9a-fA-F]{1,15}")
-_OCTAL = re.compile(r"0o[0-7]{1,20}")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_DIGITS = re.compile(r"[-+]?[0-9]+")
-# Whatever some reader of YAML 1.1 or 1.2 takes for a number, a time or a date.
-_NUMBER_LIKE = re.compile(
-    r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9_]+(?:[eE][-+]?[0-9]+)?"
-    r"|[-+]?0x[0-9a-fA-F_]+|[-+]?0o[0-7_]+|[-+]?0b[01_]+"
-    r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
-    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?"
-    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-)
-_CLEAR_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,20}(?:[eE][-+][0-9]{1,3})?)?")
-# Booleans and null of YAML 1.1, which other readers still take for one.
-_WORDS_1_1 = frozenset(
-    w for word in ("yes", "no", "on", "off", "y", "n") for w in (word, word.title(), word.upper())
-)
-_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
-_TRUE: Final = frozenset({"true", "True", "TRUE"})
-_FALSE: Final = frozenset({"false", "False", "FALSE"})
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
 )
-_TOO_LARGE = 2**63
-
-
-def plain_value(text: str) -> JSON:  # noqa: PLR0911 (one line for each kind of scalar)
-    """The value of a plain (unquoted) scalar; see ``manifests/yaml.py`` for the rules."""
-    if text in _NULLS:
-        return None
-    if text in _TRUE or text in _FALSE:
-        return text in _TRUE
-    if _INT.fullmatch(text):
-        return int(text) if abs(int(text)) < _TOO_LARGE else text
-    if _HEX.fullmatch(text):
-        return int(text, 16)
-    if _OCTAL.fullmatch(text):
-        return int(text, 8) if int(text, 8) < _TOO_LARGE else text
-    if _FLOAT.fullmatch(text) and not _DIGITS.fullmatch(text):
-        number = float(text)
-        return number if abs(number) != float("inf") else text
-    return text
 
 
 @dataclass
@@ -234,12 +195,11 @@ class _Builder:
             self._key(written, at)
             return
         value = plain_value(written) if plain else written
-        if not written.isascii() and not _encodes(written):
-            self.text.trouble("parse", "half of a surrogate pair", at, remedy="write the character")
+        self._check_characters(written, at)
         path = self._next_path()
         if plain and value != written:
             self.text.written[path] = written
-        if plain and _is_ambiguous(written):
+        if plain and is_ambiguous(written):
             self._warn_ambiguous(written, at)
         self._put(value, at)
 
@@ -249,8 +209,13 @@ class _Builder:
             found=written, expected=f'"{written}"', remedy="put it in quotes",
         )  # fmt: skip
 
+    def _check_characters(self, written: str, at: tuple[int, int]) -> None:
+        if not written.isascii() and not _encodes(written):
+            self.text.trouble("parse", "half of a surrogate pair", at, remedy="write the character")
+
     def _key(self, written: str, at: tuple[int, int]) -> None:
         holder = self.stack[-1]
+        self._check_characters(written, at)
         if isinstance(holder, dict) and written in holder:
             first = self.text.key_places[(*self.path, written)]
             self.text.trouble(
@@ -320,10 +285,3 @@ def _encodes(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _is_ambiguous(written: str) -> bool:
-    """True for a plain scalar that some reader takes for a number, date or boolean, and some for text."""
-    if written in _WORDS_1_1:
-        return True
-    return bool(_NUMBER_LIKE.fullmatch(written)) and not _CLEAR_NUMBER.fullmatch(written)

@@ -24,5 +24,7 @@ def in_order(metrics: Iterable[Data]) -> list[Data]:
 
 
 def last_values(metrics: Iterable[Data]) -> dict[str, JSON]:
-    """The last value of each metric."""
-    return {text(metric, "key"): metric.get("value") for metric in in_order(metrics)}
+    """The last value of each metric, in the order in which they are named first."""
+    found = list(metrics)
+    last = {text(metric, "key"): metric.get("value") for metric in in_order(found)}
+    return {key: last[key] for key in dict.fromkeys(text(metric, "key") for metric in found)}

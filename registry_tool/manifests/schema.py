@@ -125,6 +125,17 @@ def _names(keyword: str, instance: JSON, rule: Mapping[str, JSON]) -> tuple[str,
     return ()
 
 
+def _dependent(instance: JSON, rule: Mapping[str, JSON], message: str) -> tuple[str, ...]:
+    """The member that is missing, and the one that needs it; jsonschema names both only in its message."""
+    needs = rule.get("dependentRequired")
+    if isinstance(needs, dict) and isinstance(instance, dict):
+        for name, needed in needs.items():
+            for one in needed if isinstance(needed, list) and name in instance else ():
+                if f"{one!r} is a dependency of {name!r}" == message:
+                    return str(one), name
+    return (message,)
+
+
 def _mismatches(validator: Validator, data: JSON) -> list[Mismatch]:
     found: list[Mismatch] = []
     for error in validator.iter_errors(data):
@@ -133,7 +144,7 @@ def _mismatches(validator: Validator, data: JSON) -> list[Mismatch]:
         instance = cast("JSON", error.instance)
         names = _names(keyword, instance, rule)
         if keyword == "dependentRequired":
-            names = (str(error.message),)
+            names = _dependent(instance, rule, str(error.message))
         path: JSONPath = tuple(error.absolute_path)
         mismatch = Mismatch(path, keyword, instance, rule, names)
         if mismatch not in found:

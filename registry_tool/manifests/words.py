@@ -89,6 +89,27 @@ def _missing(mismatch: Mismatch, text: Text) -> Problem:
     )  # fmt: skip
 
 
+def _dependent(mismatch: Mismatch, text: Text) -> Problem:
+    needed, *by = mismatch.names
+    if not by:
+        return Problem("schema", needed, *text.place(mismatch.path), found=shown(mismatch.value))
+    at = text.key_places.get((*mismatch.path, by[0]), text.place(mismatch.path))
+    return Problem(
+        "schema", f"{_field(mismatch)} has `{by[0]}` without `{needed}`", *at,
+        found=f"`{by[0]}` alone", expected=f"`{needed}` beside `{by[0]}`",
+        remedy=f"add `{needed}`, or delete `{by[0]}`",
+    )  # fmt: skip
+
+
+def _refused(rule: JSON) -> str:
+    """Words for what a value may not be."""
+    if not isinstance(rule, dict):
+        return ""
+    if "enum" in rule or "const" in rule:
+        return "anything but " + ", ".join(shown(choice) for choice in _choices(rule))
+    return f"no text like {rule['pattern']}" if "pattern" in rule else ""
+
+
 def _expected(mismatch: Mismatch) -> str:
     keyword, rule = mismatch.keyword, mismatch.rule
     limit = rule.get(keyword)
@@ -102,6 +123,8 @@ def _expected(mismatch: Mismatch) -> str:
         )
     if keyword in _LIMITS:
         return _LIMITS[keyword].format(limit)
+    if keyword == "not" and (words := _refused(rule.get("not"))):
+        return words
     described = rule.get("description") or rule.get("title")
     if isinstance(described, str):
         return described
@@ -133,6 +156,8 @@ def problem_of(mismatch: Mismatch, text: Text) -> Problem:
         return _unknown(mismatch, text)
     if mismatch.keyword == "required" and mismatch.names:
         return _missing(mismatch, text)
+    if mismatch.keyword == "dependentRequired":
+        return _dependent(mismatch, text)
     excluded = _excluded(mismatch, text) if mismatch.keyword == "not" else None
     if excluded is not None:
         return excluded
@@ -140,8 +165,6 @@ def problem_of(mismatch: Mismatch, text: Text) -> Problem:
     remedy = ""
     if mismatch.keyword == "enum" and isinstance(value, str):
         remedy = _nearest(value, [str(c) for c in _choices(mismatch.rule)])
-    if mismatch.keyword == "dependentRequired":
-        return Problem("schema", mismatch.names[0], *text.place(mismatch.path), found=shown(value))
     return Problem(
         "schema", f"{_field(mismatch)} is not as the schema says", *text.place(mismatch.path),
         found=shown(value), expected=_expected(mismatch), remedy=remedy,

@@ -110,4 +110,5 @@ def render(data: Mapping[str, JSON]) -> bytes:
     Raises:
         ValueError: A number is infinite or not a number.
     """
-    return ("\n".join(_mapping(data, "")) + "\n").encode()
+    lines = list(_mapping(data, "")) or ["{}"]
+    return ("\n".join(lines) + "\n").encode()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from support import alias_yaml, metadata_yaml, small_registry, version_yaml
+from support import alias_yaml, evidence_yaml, metadata_yaml, small_registry, version_yaml
 
 from registry_tool.catalog.facts import (
     aliases_of,
@@ -42,7 +42,18 @@ def first_of(files: dict[str, str]) -> VersionView:
 )
 def test_last_metrics(metrics: list[dict[str, JSON]], last: int) -> None:
     named: list[JSON] = [{"key": "loss", **metric} for metric in metrics]
-    assert last_metrics({"metrics": named}) == {"loss": last}
+    record = version_yaml(metrics=named)
+    assert last_metrics(first_of({f"{FOLDER}/versions/1/version.yaml": record})) == {"loss": last}
+
+
+def test_last_metrics_count_what_evidence_added() -> None:
+    record = version_yaml(metrics=[{"key": "loss", "value": 2, "step": 1}])
+    later = evidence_yaml(kind="metrics", metrics=[{"key": "loss", "value": 1, "step": 2}])
+    files = {
+        f"{FOLDER}/versions/1/version.yaml": record,
+        f"{FOLDER}/versions/1/evidence/later.yaml": later,
+    }
+    assert last_metrics(first_of(files)) == {"loss": 1}
 
 
 def test_metadata_lies_over_the_record() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from registry_tool.manifests.explain import explain, plain_value
+from registry_tool.manifests.explain import explain
 from registry_tool.manifests.problems import JSON
+from registry_tool.manifests.scalars import plain_value
 from registry_tool.manifests.yaml import SIZE_LIMIT
 
 
@@ -130,7 +131,7 @@ def test_the_value_of_a_plain_scalar(text: str) -> None:
 @pytest.mark.parametrize(
     "written",
     ["010", "1:30", "no", "Yes", "ON", "y", "0x1F", "0o17", "1_000", "1e3", "+1", ".5", "1.", "0b1", ".inf",
-     "2024-01-02", "1.2.3", "12345678901234567890"],
+     "2024-01-02", "12345678901234567890"],
 )  # fmt: skip
 def test_what_readers_differ_about_is_pointed_out(written: str) -> None:
     (problem,) = explain(f"a: {written}\n".encode()).problems
@@ -139,6 +140,6 @@ def test_what_readers_differ_about_is_pointed_out(written: str) -> None:
     assert explain(f'a: "{written}"\n'.encode()).problems == []
 
 
-@pytest.mark.parametrize("written", ["1", "-1", "0", "1.5", "1.5e+3", "true", "null", "~", "text", "1a", "v1.2"])
+@pytest.mark.parametrize("written", ["1", "-1", "0", "1.5", "1.5e+3", "true", "null", "~", "text", "1a", "v1.2", "1.2.3"])
 def test_what_every_reader_agrees_about_is_not(written: str) -> None:
     assert explain(f"a: {written}\n".encode()).problems == []

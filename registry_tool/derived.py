@@ -1,0 +1,32 @@
+"""Files that are derived from the code: printed, or compared with what is committed. For whoever works on the project."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+__all__ = ["print_or_compare"]
+
+
+def print_or_compare(
+    render: Callable[[], str], path: str, module: str, arguments: Sequence[str]
+) -> int:
+    """Print what a file should hold; with ``--check`` compare, and say how to mend a difference.
+
+    Args:
+        render: Makes the text.
+        path: The file, from the top of the project.
+        module: The module that is run for it.
+        arguments: Of the command line.
+
+    Returns:
+        The exit code: 1 when the file differs.
+    """
+    if "--check" not in arguments:
+        sys.stdout.write(render())
+        return 0
+    if Path(path).read_text(encoding="utf-8") == render():
+        return 0
+    sys.stderr.write(f"{path} is out of date: python -m {module} > {path}\n")
+    return 1

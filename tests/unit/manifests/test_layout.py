@@ -1,0 +1,73 @@
+"""Where files may lie, and what a path is about."""
+
+from __future__ import annotations
+
+import pytest
+
+from registry_tool.manifests.layout import MANIFEST_KINDS, Layout, Place, pointer_path
+from registry_tool.names import ModelName
+
+MODEL = ModelName("nlp", "lang-id")
+TOP = "models/nlp/lang-id"
+PLACES = {
+    "registry.yaml": Place("registry"),
+    "waivers/2026-11-21-A501-x.yaml": Place("waiver", name="2026-11-21-A501-x"),
+    "models/nlp/namespace.yaml": Place("namespace", name="nlp"),
+    f"{TOP}/model.yaml": Place("model", MODEL),
+    f"{TOP}/CARD.md": Place("card", MODEL),
+    f"{TOP}/testset.dvc": Place("dvc", MODEL, None, "testset"),
+    f"{TOP}/tags/first.yaml": Place("tag", MODEL, None, "first"),
+    f"{TOP}/aliases/production.yaml": Place("alias", MODEL, None, "production"),
+    f"{TOP}/versions/1/version.yaml": Place("version", MODEL, "1"),
+    f"{TOP}/versions/1.2+x/metadata.yaml": Place("metadata", MODEL, "1.2+x"),
+    f"{TOP}/versions/1/status.yaml": Place("status", MODEL, "1"),
+    f"{TOP}/versions/1/CARD.md": Place("card", MODEL, "1"),
+    f"{TOP}/versions/1/model.bin.dvc": Place("dvc", MODEL, "1", "model.bin"),
+    f"{TOP}/versions/1/evidence/e.yaml": Place("evidence", MODEL, "1", "e"),
+}
+NOWHERE = (
+    "", "README.md", "registry.yml", "Registry.yaml", "sub/registry.yaml", "waivers/x.yml", "waivers/a/b.yaml", "models",
+    "models/nlp", "models/namespace.yaml", "models/nlp/lang-id", f"{TOP}/namespace.yaml", f"{TOP}/version.yaml",
+    f"{TOP}/model.yml", f"{TOP}/tags/x.yml", f"{TOP}/tags/a/b.yaml", f"{TOP}/aliases/x", f"{TOP}/versions/1",
+    f"{TOP}/versions/version.yaml", f"{TOP}/versions/1/model.yaml", f"{TOP}/versions/1/model.bin",
+    f"{TOP}/versions/1/deep/version.yaml", f"{TOP}/versions/1/deep/model.bin.dvc", f"{TOP}/versions/1/evidence/a/b.yaml",
+    f"{TOP}/versions/1/evidence/e.json", f"{TOP}/other/x.yaml", "models//x/model.yaml/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_what_a_path_is_about(path: str) -> None:
+    assert Layout().locate(path) == PLACES[path]
+    assert PLACES[path].kind in MANIFEST_KINDS | {"card"}
+
+
+@pytest.mark.parametrize("path", NOWHERE)
+def test_paths_without_a_meaning(path: str) -> None:
+    assert Layout().locate(path) is None
+
+
+@pytest.mark.parametrize("shard", [0, 1, 2])
+def test_paths_that_are_made_are_found_again(shard: int) -> None:
+    layout = Layout(shard)
+    made = {
+        f"{layout.model(MODEL)}/model.yaml": Place("model", MODEL),
+        f"{layout.version(MODEL, '1')}/version.yaml": Place("version", MODEL, "1"),
+        layout.tag(MODEL, "first"): Place("tag", MODEL, None, "first"),
+        layout.alias(MODEL, "production"): Place("alias", MODEL, None, "production"),
+        f"{layout.namespace('nlp')}/namespace.yaml": Place("namespace", name="nlp"),
+        pointer_path(layout.version(MODEL, "1"), "m.bin"): Place("dvc", MODEL, "1", "m.bin"),
+    }
+    assert {path: layout.locate(path) for path in made} == made
+
+
+def test_shards_are_the_first_digits_of_the_name_s_digest() -> None:
+    # sha256("lang-id") begins with these; it must never change, or models would be lost.
+    assert Layout(2).model(MODEL) == f"models/nlp/{Layout(2).shard_of('lang-id')}/lang-id"
+    assert Layout(2).shard_of("lang-id") == "74"
+    assert Layout(0).shard_of("lang-id") == ""
+
+
+def test_a_model_in_a_wrong_shard_has_no_place() -> None:
+    assert Layout(2).locate("models/nlp/zz/lang-id/model.yaml") is None
+    assert Layout(2).locate("models/nlp/lang-id/model.yaml") is None
+    assert Layout(2).locate("models/nlp/74") is None
