@@ -26,7 +26,8 @@ def print_or_compare(
     if "--check" not in arguments:
         sys.stdout.write(render())
         return 0
-    if Path(path).read_text(encoding="utf-8") == render():
+    place = Path(path)
+    if place.is_file() and place.read_text(encoding="utf-8") == render():
         return 0
-    sys.stderr.write(f"{path} is out of date: python -m {module} > {path}\n")
+    sys.stderr.write(f"{path} is out of date; run: python -m {module} > {path}\n")
     return 1

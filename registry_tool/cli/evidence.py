@@ -50,13 +50,17 @@ def _metrics(given: tuple[str, ...]) -> list[JSON]:
 def _from_file(path: str | None, kind: str) -> dict[str, JSON]:
     if path is None:
         return {}
-    fields = read_fields(path)
+    fields = read_fields(path, "evidence/v1")
     if "subject" in fields:
-        raise UsageError(f"--file: {path!a} holds `subject`, which is computed", remedy="delete it")
+        raise UsageError(
+            f"--file: {values.shown(path)} holds `subject`, which is computed", remedy="delete it"
+        )
     for key, expected in {"schema": "evidence/v1", "kind": kind}.items():
         found = fields.pop(key, expected)
         if found != expected:
-            raise UsageError(f"--file: {path!a}: `{key}` is {found!a}, not {expected!a}")
+            raise UsageError(
+                f"--file: {values.shown(path)}: `{key}` is {values.shown(str(found))}, not {values.shown(str(expected))}"
+            )
     return fields
 
 

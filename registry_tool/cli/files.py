@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
-from registry_tool.cli.values import check_typed, parse_json
+from registry_tool.cli.values import check_typed, parse_json, shown
 from registry_tool.errors import UsageError
-from registry_tool.manifests.problems import JSON
+from registry_tool.manifests.problems import JSON, JSONPath
 
 __all__ = ["read_fields", "read_text", "requirements"]
 
@@ -27,17 +28,17 @@ def read_text(path: str, option: str) -> str:
     """
     try:
         if not Path(path).is_file():
-            raise UsageError(f"{option}: there is no file {path!a}")
+            raise UsageError(f"{option}: there is no file {shown(path)}")
         with Path(path).open("rb") as stream:
             data = stream.read(_LIMIT + 1)
     except OSError as exc:
-        raise UsageError(f"{option}: {path!a} cannot be read: {exc.strerror}") from exc
+        raise UsageError(f"{option}: {shown(path)} cannot be read: {exc.strerror}") from exc
     if len(data) > _LIMIT:
-        raise UsageError(f"{option}: {path!a} is larger than {_LIMIT // 1024} kB")
+        raise UsageError(f"{option}: {shown(path)} is larger than {_LIMIT // 1024} kB")
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as exc:
-        raise UsageError(f"{option}: {path!a} is not UTF-8 text") from exc
+        raise UsageError(f"{option}: {shown(path)} is not UTF-8 text") from exc
 
 
 def requirements(path: str) -> list[str]:
@@ -53,7 +54,7 @@ def requirements(path: str) -> list[str]:
         plain = re.sub(r"\s--hash[= ]\S+", "", f" {plain}").strip()
         if plain.startswith("-"):
             raise UsageError(
-                f"--requirements: {path!a} line {number}: {plain[:60]!a} is an option of pip",
+                f"--requirements: {shown(path)} line {number}: {plain[:60]!a} is an option of pip",
                 remedy="list the packages themselves: pip freeze > requirements.txt",
             )
         if plain:
@@ -61,40 +62,57 @@ def requirements(path: str) -> list[str]:
     return found
 
 
-def read_fields(path: str, option: str = "--file") -> dict[str, JSON]:
+def read_fields(path: str, schema: str, option: str = "--file") -> dict[str, JSON]:
     """The fields of a YAML or JSON file, under the rules manifests have: no anchors, tags or double keys.
+
+    Args:
+        path: The file; one that ends in ``.json`` is JSON.
+        schema: The manifest the fields are for; where it wants text, ``3.10`` without quotes is that text.
+        option: What to call it in messages.
 
     Raises:
         UsageError: It cannot be read, or is not such a file; the message has the line.
     """
-    from registry_tool.manifests.explain import explain
-    from registry_tool.manifests.yaml import UNSURE, load_fast
+    from registry_tool.manifests.explain import Text, explain
 
-    source_text = read_text(path, option)
-    if path.endswith(".json"):
-        data = _json_file(path, source_text, option)
-    else:
-        fast = load_fast(source_text.encode())
-        if fast is not UNSURE:
-            data = fast  # type: ignore[assignment]  # UNSURE is the only other value
-        else:
-            text = explain(source_text.encode())
-            for problem in (p for p in text.problems if p.code != "ambiguous"):
-                raise UsageError(
-                    f"{option}: {path!a} line {problem.line}: {problem.message}",
-                    remedy=problem.remedy,
-                )
-            data = text.data
-    if not isinstance(data, dict):
-        raise UsageError(f"{option}: {path!a} is not a mapping of fields")
-    return data
+    source = read_text(path, option)
+    text = Text(_json(path, source, option)) if path.endswith(".json") else explain(source.encode())
+    for problem in (p for p in text.problems if p.code != "ambiguous"):
+        raise UsageError(
+            f"{option}: {shown(path)} line {problem.line}: {problem.message}", remedy=problem.remedy
+        )
+    if not isinstance(text.data, dict):
+        raise UsageError(f"{option}: {shown(path)} is not a mapping of fields")
+    _keep_texts(text.data, text.written, schema, f"{option}: {shown(path)}")
+    return text.data
 
 
-def _json_file(path: str, text: str, option: str) -> JSON:
+def _keep_texts(
+    data: dict[str, JSON], written: Mapping[JSONPath, str], schema: str, where: str
+) -> None:
+    """Put back what was written where the schema wants text and a number or boolean was read."""
+    from registry_tool.manifests.schema import mismatches
+
+    for found in mismatches(schema, data):
+        if found.keyword != "type" or found.rule.get("type") != "string" or not found.path:
+            continue
+        if not isinstance(found.value, int | float):
+            continue
+        if found.path not in written:
+            dotted = ".".join(map(str, found.path))
+            raise UsageError(f"{where}: `{dotted}` is not text", remedy="put it in quotes")
+        holder: JSON = data
+        *above, last = found.path
+        for step in above:
+            holder = holder[step]  # type: ignore[index]  # a path of this very data
+        holder[last] = written[found.path]  # type: ignore[index]  # as above
+
+
+def _json(path: str, text: str, option: str) -> JSON:
     try:
         data = parse_json(text)
     except ValueError as exc:
-        raise UsageError(f"{option}: {path!a} is not JSON: {exc}") from exc
+        raise UsageError(f"{option}: {shown(path)} is not JSON: {exc}") from exc
     if not text.isascii() or "\\u" in text:
-        check_typed(f"{option}: {path!a}", json.dumps(data, ensure_ascii=False))
+        check_typed(f"{option}: {shown(path)}", json.dumps(data, ensure_ascii=False))
     return data

@@ -145,11 +145,11 @@ def from_file(path: str, model: ModelName, name: str | None) -> tuple[dict[str, 
     Raises:
         UsageError: The file cannot be read, or says what is computed or what another argument says otherwise.
     """
-    fields = read_fields(path)
+    fields = read_fields(path, "version/v1")
     for key in _DERIVED:
         if key in fields:
             raise UsageError(
-                f"--file: {path!a} holds `{key}`, which is computed", remedy="delete it"
+                f"--file: {values.shown(path)} holds `{key}`, which is computed", remedy="delete it"
             )
     own = {"schema": "version/v1", "model": str(model), "version": name}
     for key, expected in own.items():
@@ -157,14 +157,17 @@ def from_file(path: str, model: ModelName, name: str | None) -> tuple[dict[str, 
         if key == "version" and expected is None:
             if found is not None and not isinstance(found, str):
                 raise UsageError(
-                    f"--file: {path!a}: `version` is not text", remedy="put it in quotes"
+                    f"--file: {values.shown(path)}: `version` is not text",
+                    remedy="put it in quotes",
                 )
             name = found
         elif found != expected:
-            raise UsageError(f"--file: {path!a}: `{key}` is {found!a}, not {expected!a}")
+            raise UsageError(
+                f"--file: {values.shown(path)}: `{key}` is {values.shown(str(found))}, not {values.shown(str(expected))}"
+            )
     if any("path" in entry for entry in records(fields, "artifacts")):
         raise UsageError(
-            f"--file: {path!a} names a stored artifact, whose bytes are not there",
+            f"--file: {values.shown(path)} names a stored artifact, whose bytes are not there",
             remedy="give the file itself: --artifact [NAME=]PATH",
         )
     return fields, name
@@ -187,7 +190,7 @@ def _roles(options: Options) -> dict[str, str]:
     for given in options["role"]:
         name, equals, role = given.partition("=")
         if not equals:
-            raise UsageError(f"--role wants NAME=ROLE, not {given!a}")
+            raise UsageError(f"--role wants NAME=ROLE, not {values.shown(given)}")
         found[name] = values.one_of(role, _words("artifact", "properties", "role"), "role")
     return found
 
@@ -206,13 +209,13 @@ def _check_names(names: Sequence[str], roles: Mapping[str, str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise UsageError(
-                f"two artifacts have the name {name!a}",
+                f"two artifacts have the name {values.shown(name)}",
                 remedy="name them apart: NAME=PATH, NAME=URI",
             )
     for name in roles:
         if name not in names:
             raise UsageError(
-                f"--role: there is no artifact {name!a}",
+                f"--role: there is no artifact {values.shown(name)}",
                 remedy=f"there is {', '.join(names) or 'none'}",
             )
 

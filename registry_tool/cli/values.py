@@ -30,6 +30,7 @@ __all__ = [
     "named",
     "one_of",
     "parse_json",
+    "shown",
     "source",
 ]
 
@@ -42,6 +43,12 @@ _EXACT = 2**53
 _TOO_LARGE = 2**63
 _LONGEST = 20
 _DEEPEST = 60
+_SHOWN = 80
+
+
+def shown(text: str) -> str:
+    """A text as it may stand in a message: quoted, escaped, not endless."""
+    return ascii(text if len(text) <= _SHOWN else f"…{text[-_SHOWN:]}")
 
 
 class Metric(NamedTuple):
@@ -68,7 +75,7 @@ def check_typed(option: str, value: object) -> None:
     for text in value if isinstance(value, tuple) else (value,):
         if isinstance(text, str) and _CONTROL.search(text):
             raise UsageError(
-                f"{option} holds a control character, or is not UTF-8: {text[:80]!a}",
+                f"{option} holds a control character, or is not UTF-8: {shown(text)}",
                 remedy="write it without",
             )
 
@@ -76,7 +83,7 @@ def check_typed(option: str, value: object) -> None:
 def _pair(text: str, option: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise UsageError(f"{option} wants KEY=VALUE, not {text!a}")
+        raise UsageError(f"{option} wants KEY=VALUE, not {shown(text)}")
     return key, value
 
 
@@ -147,7 +154,7 @@ def json_value(text: str, option: str) -> JSON:
     except ValueError as exc:
         if begun in {"{", "[", '"'}:
             raise UsageError(
-                f"{option}: {text[:60]!a} is not JSON: {exc}",
+                f"{option}: {shown(text)} is not JSON: {exc}",
                 remedy='write it as JSON, such as {"priority": 1}, and quote it for the shell',
             ) from exc
         return text
@@ -167,7 +174,7 @@ def json_pairs(texts: Iterable[str], option: str) -> dict[str, JSON]:
     for text in texts:
         key, value = _pair(text, option)
         if key in found:
-            raise UsageError(f"{option} gives {key!a} twice")
+            raise UsageError(f"{option} gives {shown(key)} twice")
         found[key] = json_value(value, f"{option} {key}")
     return found
 
@@ -180,7 +187,7 @@ def metric(text: str, option: str = "--metric") -> Metric:
     """
     key, value = _pair(text, option)
     if not value:
-        raise UsageError(f"{option} {key!a} has no value")
+        raise UsageError(f"{option} {shown(key)} has no value")
     stepped = _STEP.fullmatch(key)
     step = int(stepped[2]) if stepped else None
     return Metric(stepped[1] if stepped else key, _number(value), step)
@@ -204,7 +211,7 @@ def named(text: str, option: str) -> Named:
     if not equals or "/" in name or ":" in name:
         name, rest = "", text
     if not rest:
-        raise UsageError(f"{option} {text!a} names no file")
+        raise UsageError(f"{option} {shown(text)} names no file")
     return Named(check_artifact_name(name) if name else "", rest)
 
 
@@ -217,7 +224,8 @@ def link(text: str) -> dict[str, JSON]:
     match = _LINK.fullmatch(text)
     if match is None:
         raise UsageError(
-            f"--link wants TITLE=URL, not {text!a}", remedy='--link "Paper=https://example.org/p"'
+            f"--link wants TITLE=URL, not {shown(text)}",
+            remedy='--link "Paper=https://example.org/p"',
         )
     return {"title": match[1], "url": match[2]}
 
@@ -232,7 +240,7 @@ def one_of(text: str, known: Sequence[str], what: str) -> str:
         return text
     near = difflib.get_close_matches(text, known, n=2)
     remedy = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(known)}"
-    raise UsageError(f"{text[:60]!a} is not a {what}", remedy=remedy)
+    raise UsageError(f"{shown(text)} is not a {what}", remedy=remedy)
 
 
 def framework(text: str) -> dict[str, JSON]:
@@ -256,7 +264,7 @@ def code(text: str) -> dict[str, JSON]:
     repository, at, commit = text.rpartition("@")
     if not at or not repository or not commit:
         raise UsageError(
-            f"--code wants REPOSITORY@COMMIT, not {text!a}",
+            f"--code wants REPOSITORY@COMMIT, not {shown(text)}",
             remedy="--code https://example.org/acme/training@$(git rev-parse HEAD)",
         )
     return {"repository": repository, "commit": commit}

@@ -16,7 +16,7 @@ import click
 
 from registry_tool.cli.console import print_json, progress_bar, say, size_words
 from registry_tool.cli.options import format_option, open_for_reading, repo_option
-from registry_tool.cli.values import check_typed, named
+from registry_tool.cli.values import check_typed, named, shown
 from registry_tool.errors import GitTrouble, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -131,11 +131,15 @@ class Desk:
             twice = next((value for value in values if values.count(value) > 1), None)
             if twice is not None:
                 raise UsageError(
-                    f"two artifacts have the {what} {twice!a}",
+                    f"two artifacts have the {what} {shown(twice)}",
                     remedy="name them apart: --artifact NAME=PATH"
                     if what == "name"
                     else "an artifact is stored under its file's own name; rename one",
                 )
+        root = self._repository.git.work_tree
+        for _, path in asked:
+            if root is not None and root.resolve().is_relative_to(Path(path).resolve()):
+                raise UsageError(f"{shown(path)} holds the registry itself, not an artifact")
         if asked:
             _ = self.store.remote  # without one, say so before reading large files
         entries: list[dict[str, JSON]] = []
@@ -219,8 +223,8 @@ def artifact_place(text: str) -> tuple[str, str]:
 
     name, path = named(text, "--artifact")
     place = os.path.abspath(path)  # noqa: PTH100 (Path.resolve would follow a link to another name)
-    if not os.path.exists(place):  # noqa: PTH110 (Path.exists raises for a name that is too long)
-        raise NotFound(f"there is no file or folder {path!a}")
+    if not os.path.exists(path):  # noqa: PTH110 (Path.exists raises for a name that is too long)
+        raise NotFound(f"there is no file or folder {shown(path)}")
     return name or check_artifact_name(os.path.basename(place)), place  # noqa: PTH119 (as above)
 
 

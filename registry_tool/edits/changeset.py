@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from registry_tool.catalog.index import Catalog
+from registry_tool.errors import Refused
 from registry_tool.git.overlay import OverlayTree
 from registry_tool.git.tree import DictTree, Tree
 
@@ -33,8 +34,25 @@ class ChangeSet:
 Act = Callable[[Catalog], ChangeSet]
 
 
+def _check_folders(base: Tree, change: ChangeSet) -> None:
+    above = {path.rsplit("/", depth)[0] for path in change.puts for depth in _depths(path)}
+    for folder in sorted(above - change.deletes):
+        entry = base.entry(folder)
+        if entry is not None and not entry.is_folder:
+            raise Refused(f"{folder} is a file or a link, where a folder is needed")
+
+
+def _depths(path: str) -> range:
+    return range(1, path.count("/") + 1)
+
+
 def overlaid(base: Tree, change: ChangeSet) -> Tree:
-    """The tree as it would be."""
+    """The tree as it would be.
+
+    Raises:
+        Refused: A file or a link lies where a folder is needed; it would vanish unseen.
+    """
+    _check_folders(base, change)
     return OverlayTree(base, DictTree(change.puts), deletes=change.deletes)
 
 

@@ -68,7 +68,8 @@ def set_alias(reference: Reference, alias: str, *, reason: str = "") -> Act:
 
 
 def remove_alias(model: ModelName, alias: str) -> Act:
-    """Remove an alias; the version stays. The act raises NotFound."""
+    """Remove an alias; the version stays. The act raises NotFound; InvalidName when it can be no alias."""
+    check_pointer(alias, "alias")
 
     def act(catalog: Catalog) -> ChangeSet:
         view = find_model(catalog, model)

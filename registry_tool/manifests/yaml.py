@@ -40,7 +40,8 @@ _SUSPECT = re.compile(
     rb"|^%|^\.\.\.|^---"  # directives, document marks
     rb"|"
     + _START
-    + rb"(?:[&*!?@`]|[|>][^\n]*#)"  # anchors, aliases, tags, explicit keys, reserved marks
+    # Anchors, aliases, tags, explicit keys, reserved marks; blocks with a comment, or that begin empty.
+    + rb"(?:[&*!?@`]|[|>][^\n]*(?:#|\n *(?:\n|\Z)))"
     # Words and numbers that readers differ about; plain whole numbers and decimals are what they seem.
     rb"|"
     + _START

@@ -77,7 +77,7 @@ HOSTILE = {
     "very long": "x" * 100_000,
     "git": ".git",
     "quote": "a'b\"c",
-    "shell": "$(touch x)",
+    "shell": "$(touch${IFS}x)",
     "percent": "%s%n",
     "not UTF-8": "a\udcff",
     "slashes": "a/b/c",
@@ -114,7 +114,8 @@ CASES = [
     for position in POSITIONS
     for name in HOSTILE
     if not (position == "branch" and name in FINE_FOR_A_BRANCH)
-    # `a@b@c` and `.git` are labels, evidence and so on where these are allowed: nothing hostile about them.
+    and (position, name) != ("label", "slashes")  # a good label
+    and (position, name) != ("command", "very long")  # repeated as a whole, to whoever typed it
 ]
 
 
@@ -184,7 +185,7 @@ def test_a_reason_of_several_lines_is_one_subject_line(cli: Cli, root: Path) -> 
         ("metadata: {a: 1, a: 2}", "twice"),
         ("identity: x", "computed"),
         ("model: nlp/other", "model"),
-        ("version: 3", "quotes"),
+        ("version: [3]", "quotes"),
         ("schema: model/v1", "schema"),
         ("artifacts: [{name: m, role: model, path: m.bin}]", "--artifact"),
         ("artifacts: [x]", "artifacts"),
@@ -196,8 +197,8 @@ def test_a_reason_of_several_lines_is_one_subject_line(cli: Cli, root: Path) -> 
         ("\x00", "invisible"),
     ],
 )  # fmt: skip
-def test_a_bad_file_of_fields(  # noqa: PLR0917 (pytest gives them by name)
-    cli: Cli, root: Path, storage: Path, weights: Path, content: str, words: str
+def test_a_bad_file_of_fields(
+    *, cli: Cli, root: Path, storage: Path, weights: Path, content: str, words: str
 ) -> None:
     before = state(root, storage)
     fields = weights.with_name("fields.yaml")
@@ -211,8 +212,8 @@ def test_a_bad_file_of_fields(  # noqa: PLR0917 (pytest gives them by name)
 
 @pytest.mark.parametrize(
     "content",
-    ["framework: x", "description: 3", "nonsense: 1", "metrics: [{key: a}]", "lineage: []", "created_at: now",
-     "parameters: {a: 12345678901234567}", "environment: {python_version: 3.10}",
+    ["framework: x", "nonsense: 1", "metrics: [{key: a}]", "lineage: []", "created_at: now",
+     "parameters: {a: 12345678901234567}", "environment: {python_version: 3.x}",
      "artifacts: [{name: m, role: model}]"],
 )  # fmt: skip
 def test_fields_that_no_version_has_are_refused_by_the_check(
@@ -229,8 +230,8 @@ def test_fields_that_no_version_has_are_refused_by_the_check(
 
 @pytest.mark.parametrize("option", ["--file", "--card", "--requirements", "--artifact"])
 @pytest.mark.parametrize("kind", ["missing", "folder", "pipe", "binary", "loop", "too long"])
-def test_paths_that_are_no_good(  # noqa: PLR0917 (pytest gives them by name)
-    cli: Cli, root: Path, storage: Path, tmp_path: Path, option: str, kind: str
+def test_paths_that_are_no_good(
+    *, cli: Cli, root: Path, storage: Path, tmp_path: Path, option: str, kind: str
 ) -> None:
     place = tmp_path / kind
     if kind == "folder":
@@ -281,31 +282,21 @@ def test_a_link_inside_a_folder_is_refused(cli: Cli, root: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("how", [(), ("--commit",)], ids=["files", "commit"])
 @pytest.mark.parametrize("link", ["models/other", f"{FOLDER}/versions", f"{FOLDER}/tags"])
-def test_a_link_in_the_registry_that_leads_out_is_not_followed(  # noqa: PLR0917 (pytest gives them by name)
-    cli: Cli,
-    root: Path,
-    storage: Path,
-    tmp_path: Path,
-    weights: Path,
-    link: str,
-    how: Sequence[str],
+def test_a_link_in_the_registry_that_leads_out_is_not_followed(
+    *, cli: Cli, root: Path, storage: Path, weights: Path, link: str, how: Sequence[str]
 ) -> None:
-    outside = tmp_path / "outside"
+    outside = weights.with_name("outside")
     outside.mkdir()
     if (root / link).is_dir():
         git(root, "rm", "-rq", link)
     (root / link).symlink_to(outside)
     before = state(root, storage)
-    for arguments in (
-        ("model", "add", "other/m", *MODEL_ADD),
-        (*ADD, "--artifact", str(weights), "--tag", "new"),
-    ):
-        ran = cli(*arguments, *how, cwd=root)
-        touched = "other" in arguments[2] if "other" in link else "other" not in arguments[2]
-        if touched:
-            assert ran.code in {1, 2}, ran
-            assert_clear(ran)
-            assert state(root, storage) == before
+    add_version = (*ADD, "--artifact", str(weights), "--tag", "new")
+    arguments = ("model", "add", "other/m", *MODEL_ADD) if "other" in link else add_version
+    ran = cli(*arguments, *how, cwd=root)
+    assert ran.code in {1, 2}, ran
+    assert_clear(ran)
+    assert state(root, storage) == before
     assert list(outside.iterdir()) == []
 
 

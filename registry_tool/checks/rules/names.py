@@ -164,7 +164,9 @@ def one_meaning(model: ModelView) -> Iterator[Hit]:
                     f"{named(pointer)} is both a tag and an alias of {named(str(model.name))}",
                     path=path_of(model.name, pointer),
                     expected="one of the two",
-                    remedy=f"registry alias rm {named(str(model.name))} {named(pointer)}",
+                    # Which of the two is new is not said here, and moving production away is no light advice.
+                    remedy=f"take back the newer one: delete {named(layout.tag(model.name, pointer))}, "
+                    f"or: registry alias rm {named(str(model.name))} {named(pointer)}",
                 )
 
 

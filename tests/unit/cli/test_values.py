@@ -161,8 +161,26 @@ def test_lines_and_tabs_are_text() -> None:
 )
 def test_fields_come_from_yaml_and_json(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_bytes(text.encode())
-    fields = read_fields(str(tmp_path / name))
+    fields = read_fields(str(tmp_path / name), "version/v1")
     assert fields == {"description": "x", "framework": {"type": "onnx"}}
+
+
+def test_text_without_quotes_is_kept_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "f.yaml"
+    path.write_text(
+        "environment: {python_version: 3.10}\nexternal_id: 010\nmetadata: {n: 1.10}\n"
+        "lineage:\n  datasets:\n    - {uri: 's3://b/x', revision: 1e3}\n"
+    )
+    assert read_fields(str(path), "version/v1") == {
+        "environment": {"python_version": "3.10"},
+        "external_id": "010",
+        "metadata": {"n": 1.1},
+        "lineage": {"datasets": [{"uri": "s3://b/x", "revision": "1e3"}]},
+    }
+    json_file = tmp_path / "f.json"
+    json_file.write_text('{"environment": {"python_version": 3.10}}')
+    with pytest.raises(UsageError, match=r"environment\.python_version"):
+        read_fields(str(json_file), "version/v1")
 
 
 BOMB = "a: &a [x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in ("ab", "bc", "cd", "de"))
@@ -190,7 +208,7 @@ def test_a_bad_file_of_fields_is_said_in_words(
 ) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=words):
-        read_fields(str(tmp_path / name))
+        read_fields(str(tmp_path / name), "version/v1")
 
 
 def test_a_file_that_cannot_be_read_as_text(tmp_path: Path) -> None:

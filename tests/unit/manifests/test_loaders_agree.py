@@ -71,6 +71,7 @@ _texts = st.lists(st.sampled_from(_PIECES + _ALPHABET), max_size=25).map("".join
 @example(text="a: |\n  b\n\n\nc: 1\n")
 @example(text="a: >\n  b\n    c\n  d\n")
 @example(text="a: 'b\n\n  c'\n")
+@example(text="|\n  \n    ")
 @example(text="a: {b: 1, c}\n")
 @example(text="a: [b: 1, c]\n")
 @example(text='a: {"b":1}\n')
