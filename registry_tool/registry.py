@@ -161,11 +161,11 @@ class Registry:
 
         Raises:
             NotFound: The history does not reach back so far, or there is no such revision.
+            UsageError: There is no such day or time.
         """
-        line = "HEAD" if self.ref == WORK_TREE else self.ref
-        commit = self.repository.commit_at(moment, ref=line)
+        commit = self.repository.commit_at(moment, ref=self.commit or "HEAD")
         tree = self.repository.tree(commit)
-        return _checked(Registry(self.repository, ref=moment, tree=tree, commit=commit))
+        return _checked(Registry(self.repository, ref=commit, tree=tree, commit=commit))
 
     def refresh(self, *, offline: bool = False) -> Registry:
         """The registry as it is now: fetched, at the newest commit of its ref."""

@@ -123,23 +123,12 @@ class Desk:
             Their entries for the manifest, and their pointers by path.
 
         Raises:
-            UsageError: Two have one name or path, there is no such file, or none can be stored: no remote.
+            UsageError: Two have one name or path, there is no such file, or it holds the registry.
+            NoRemote: There is nowhere to store them.
         """
         asked = [artifact_place(text) for text in artifacts]
-        for what in ("name", "path"):
-            values = [one[0] if what == "name" else Path(one[1]).name for one in asked]
-            twice = next((value for value in values if values.count(value) > 1), None)
-            if twice is not None:
-                raise UsageError(
-                    f"two artifacts have the {what} {shown(twice)}",
-                    remedy="name them apart: --artifact NAME=PATH"
-                    if what == "name"
-                    else "an artifact is stored under its file's own name; rename one",
-                )
-        root = self._repository.git.work_tree
-        for _, path in asked:
-            if root is not None and root.resolve().is_relative_to(Path(path).resolve()):
-                raise UsageError(f"{shown(path)} holds the registry itself, not an artifact")
+        _check_apart(asked)
+        _check_outside(asked, self._repository.git.work_tree)
         if asked:
             _ = self.store.remote  # without one, say so before reading large files
         entries: list[dict[str, JSON]] = []
@@ -226,6 +215,24 @@ def artifact_place(text: str) -> tuple[str, str]:
     if not os.path.exists(path):  # noqa: PTH110 (Path.exists raises for a name that is too long)
         raise NotFound(f"there is no file or folder {shown(path)}")
     return name or check_artifact_name(os.path.basename(place)), place  # noqa: PTH119 (as above)
+
+
+def _check_apart(asked: Sequence[tuple[str, str]]) -> None:
+    """Names and paths are each said once: a path is the name of a file in the version's folder."""
+    names, paths = [name for name, _ in asked], [Path(path).name for _, path in asked]
+    for what, said, remedy in (
+        ("name", names, "name them apart: --artifact NAME=PATH"),
+        ("path", paths, "an artifact is stored under its file's own name; rename one"),
+    ):
+        twice = next((one for one in said if said.count(one) > 1), None)
+        if twice is not None:
+            raise UsageError(f"two artifacts have the {what} {shown(twice)}", remedy=remedy)
+
+
+def _check_outside(asked: Sequence[tuple[str, str]], root: Path | None) -> None:
+    for _, path in asked:
+        if root is not None and root.resolve().is_relative_to(Path(path).resolve()):
+            raise UsageError(f"{shown(path)} holds the registry itself")
 
 
 @contextmanager

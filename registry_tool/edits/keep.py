@@ -1,12 +1,15 @@
 """Changing a manifest that a person wrote: comments, order, quotes and blank lines stay as they are.
 
 A value on one line is replaced on that line and nothing else moves; other changes go through ruamel.yaml's
-round-trip loader. Either way the result is read back, and must hold exactly the change.
+round-trip loader. Either way the result is read back: it must hold exactly the change, and every comment that is not
+on the lines of a field that goes.
 """
 
 from __future__ import annotations
 
 import io
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, MutableMapping
 from difflib import SequenceMatcher
 from typing import Final
@@ -25,6 +28,7 @@ class _Gone:
 
 GONE: Final = _Gone()
 _WIDE: Final = 1 << 20
+_COMMENT: Final = re.compile(r"(?m)(?:^|[ ])(#.*)$")
 
 
 def _updated(data: Mapping[str, JSON], fields: Mapping[str, JSON | _Gone]) -> dict[str, JSON]:
@@ -59,13 +63,40 @@ def _is_rest(rest: str) -> bool:
     return not stripped or (stripped.startswith("#") and rest.startswith(" "))
 
 
-def _without_its_line(source: str, text: Text, key: str) -> str | None:
-    """The text without the line of a top-level field; None where its value goes on below."""
-    place, end = text.key_places.get((key,)), text.places.get((key,))
-    if place is None or end is None or place[0] != end[0] or source.lstrip().startswith("{"):
+def _replaced(source: str, text: Text, key: str, new: list[str]) -> str | None:
+    """The text with other lines for a top-level field; comments and blank lines after it stay."""
+    place = text.key_places.get((key,))
+    if place is None or source.lstrip().startswith("{"):
         return None
     lines = source.split("\n")
-    return "\n".join(lines[: place[0] - 1] + lines[place[0] :])
+    start = place[0] - 1
+    following = [at[0] - 1 for path, at in text.key_places.items() if len(path) == 1]
+    end = min((line for line in following if line > start), default=len(lines))
+    while end > start + 1 and (not lines[end - 1].strip() or lines[end - 1].startswith("#")):
+        end -= 1
+    return "\n".join([*lines[:start], *new, *lines[end:]])
+
+
+def _comments(source: str) -> Counter[str]:
+    """The comments of a text; what stands in quotes and in blocks of text is none."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import ScalarEvent
+
+    bare = list(source)
+    for event in YAML(typ="safe", pure=True).parse(source):
+        if isinstance(event, ScalarEvent):
+            start, end = event.start_mark.index, event.end_mark.index
+            bare[start:end] = ["\n" if c == "\n" else "x" for c in bare[start:end]]
+    return Counter(match[1].rstrip() for match in _COMMENT.finditer("".join(bare)))
+
+
+def _own_comments(source: str, fields: Mapping[str, JSON | _Gone]) -> Counter[str]:
+    """The comments that go with the fields that go."""
+    rest = source
+    for key, value in fields.items():
+        if isinstance(value, _Gone):
+            rest = _replaced(rest, explain(rest.encode()), key, []) or rest
+    return _comments(source) - _comments(rest) if rest != source else Counter()
 
 
 def _appended(source: str, text: Text, key: str, value: JSON) -> str | None:
@@ -159,7 +190,7 @@ def _one_by_one(source: str, fields: Mapping[str, JSON | _Gone]) -> str | None:
         if isinstance(value, _Gone):
             if isinstance(text.data, dict) and key not in text.data:
                 continue
-            without = _without_its_line(source, text, key)
+            without = _replaced(source, text, key, [])
             if without is None:
                 return None
             source = without
@@ -175,12 +206,30 @@ def _one_by_one(source: str, fields: Mapping[str, JSON | _Gone]) -> str | None:
     return source
 
 
+def _field_by_field(source: str, fields: Mapping[str, JSON | _Gone]) -> str | None:
+    """The text with the lines of each field written anew: a comment inside them would be lost."""
+    for key, value in fields.items():
+        text = explain(source.encode())
+        if not isinstance(text.data, dict) or key not in text.data:
+            edited = source if isinstance(value, _Gone) else _appended(source, text, key, value)
+        elif isinstance(value, _Gone):
+            edited = _replaced(source, text, key, [])
+        else:
+            new = render({key: value}).decode().removesuffix("\n").split("\n")
+            edited = source if text.data[key] == value else _replaced(source, text, key, new)
+        if edited is None:
+            return None
+        source = edited
+    return source
+
+
 def _attempts(source: str, fields: Mapping[str, JSON | _Gone]) -> Iterator[str | None]:
     """Ways to make the change, the most faithful first."""
     yield _one_by_one(source, fields)
     edited = _round_trip(source, fields)
     yield _with_old_lines(source, edited)
     yield edited
+    yield _field_by_field(source, fields)
 
 
 def changed(
@@ -202,8 +251,11 @@ def changed(
         return render(wanted)
     text = source.decode()
     if explain(source).data == data:
+        kept = _comments(text) - _own_comments(text, fields)
         for edited in _attempts(text, fields):
-            if edited is not None and explain(edited.encode()).data == wanted:
+            if edited is None or explain(edited.encode()).data != wanted:
+                continue
+            if not kept - _comments(edited):
                 return edited.encode()
     raise InvalidManifest(
         f"{path} cannot be changed without losing how it was written",

@@ -10,12 +10,12 @@ from registry_tool.manifests.problems import JSON
 __all__ = ["in_order", "last_values"]
 
 
+def _number(value: JSON) -> float:
+    return value if isinstance(value, int | float) else -1  # `10.0` is a whole number in JSON
+
+
 def _key(metric: Data) -> tuple[float, float]:
-    step, timestamp = metric.get("step"), metric.get("timestamp")
-    return (
-        step if isinstance(step, int) else -1,
-        timestamp if isinstance(timestamp, int) else -1,
-    )
+    return _number(metric.get("step")), _number(metric.get("timestamp"))
 
 
 def in_order(metrics: Iterable[Data]) -> list[Data]:

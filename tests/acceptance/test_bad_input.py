@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from support import Ran, git, run_program, small_registry, write_files
+from support import Ran, git, small_registry, write_files
 from support import commit as commit_all
 
 Cli = Callable[..., Ran]
@@ -399,7 +402,31 @@ def test_where_there_is_no_registry(cli: Cli, root: Path, tmp_path: Path) -> Non
     assert in_files.code == 0, in_files.err
 
 
-def test_a_closed_pipe_does_not_undo_anything(root: Path) -> None:
-    ran = run_program("tag", "add", "nlp/lang-id@2", "v2", "--format", "json", "--commit", cwd=root)
-    assert ran.code == 0, ran.err
+def test_artifacts_that_get_in_each_others_way(
+    cli: Cli, root: Path, storage: Path, weights: Path
+) -> None:
+    other = weights.parent / "other"
+    other.mkdir()
+    (other / "weights.bin").write_bytes(b"others")
+    before = state(root, storage)
+    for given, words in (
+        ((f"m={weights}", f"m={other}"), "the name 'm'"),
+        ((f"a={weights}", f"b={other / 'weights.bin'}"), "the path 'weights.bin'"),
+        ((str(weights), str(weights)), "the name 'weights.bin'"),
+        ((str(root),), "holds the registry"),
+        ((str(root.parent),), "holds the registry"),
+    ):
+        ran = cli(*ADD, *(f"--artifact={text}" for text in given), cwd=root)
+        assert ran.code == 2
+        assert words in ran.err
+        assert_clear(ran)
+    assert state(root, storage) == before
+
+
+def test_a_reader_that_goes_away_does_not_undo_anything(root: Path) -> None:
+    program = shlex.join([sys.executable, "-m", "registry_tool"])
+    line = f"{program} tag add nlp/lang-id@2 v2 --commit | true"
+    done = subprocess.run(["sh", "-c", line], cwd=root, capture_output=True, check=False)
+    assert b"Traceback" not in done.stderr
+    assert git(root, "log", "-1", "--format=%s") == "Tag nlp/lang-id@2 as v2"
     assert git(root, "status", "--porcelain") == ""
