@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from registry_tool.catalog.index import Catalog
 from registry_tool.errors import Refused
@@ -11,6 +12,9 @@ from registry_tool.git.overlay import OverlayTree
 from registry_tool.git.tree import DictTree, Tree
 
 __all__ = ["Act", "ChangeSet", "combined", "overlaid"]
+
+
+_FORBIDDEN: Final = frozenset({"", ".", "..", ".git"})
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,12 @@ class ChangeSet:
 Act = Callable[[Catalog], ChangeSet]
 
 
+def _check_paths(change: ChangeSet) -> None:
+    for path in sorted({*change.puts, *change.deletes}):
+        if not _FORBIDDEN.isdisjoint(path.casefold().split("/")):
+            raise Refused(f"{path!a} is no path inside a registry")
+
+
 def _check_folders(base: Tree, change: ChangeSet) -> None:
     above = {path.rsplit("/", depth)[0] for path in change.puts for depth in _depths(path)}
     for folder in sorted(above - change.deletes):
@@ -50,8 +60,10 @@ def overlaid(base: Tree, change: ChangeSet) -> Tree:
     """The tree as it would be.
 
     Raises:
-        Refused: A file or a link lies where a folder is needed; it would vanish unseen.
+        Refused: A path leads out of the registry or into Git's own folder; or a file or a link lies where a folder is
+            needed, and would vanish unseen.
     """
+    _check_paths(change)
     _check_folders(base, change)
     return OverlayTree(base, DictTree(change.puts), deletes=change.deletes)
 

@@ -8,20 +8,15 @@ make Git look at another repository than the one named; only transports that can
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
-import threading
-import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 from registry_tool.errors import GitTrouble
 
 __all__ = [
     "TRANSPORTS",
-    "BlobReader",
     "Git",
     "GitFailed",
     "clean_environment",
@@ -52,7 +47,6 @@ _LOCAL_VARIABLES = frozenset(
 )
 # `ext::` and `fd::` run commands; Git's default refuses them too, but a user's configuration may not.
 TRANSPORTS = "file:git:http:https:ssh"
-_REVISION = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) (\w+) (\d+)\n?")
 
 
 class GitFailed(GitTrouble):
@@ -187,103 +181,6 @@ class Git:
             env=clean_environment(env),
             cwd=self.place,
         )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close the pipes of a process, which ends it, and wait for it."""
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            try:
-                pipe.close()
-            except BrokenPipeError:
-                continue
-    process.wait()
-
-
-class BlobReader:
-    """One long-lived ``git cat-file --batch``: objects by id or by ``revision:path``; safe for threads."""
-
-    def __init__(self, git: Git, env: Mapping[str, str] | None = None) -> None:
-        self._git = git
-        self._env = env
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._finalizer: weakref.finalize[..., BlobReader] | None = None
-
-    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
-        process = self._process
-        if process is None or process.poll() is not None:
-            self._stop()
-            process = self._process = self._git.popen("cat-file", "--batch", env=self._env)
-            # A registry that nobody closes takes its process along when it is collected.
-            self._finalizer = weakref.finalize(self, _end, process)
-        if process.stdin is None or process.stdout is None:
-            raise GitTrouble("git cat-file has no pipes")
-        return process.stdin, process.stdout
-
-    def read(self, name: str, *, limit: int | None = None) -> tuple[str, str, bytes] | None:
-        """The object's id, type and bytes; None when there is no such object.
-
-        With ``limit``, at most ``limit`` + 1 bytes come back, so that a caller sees that there were more.
-
-        Raises:
-            GitTrouble: The git program went away, or could not fetch a blob of a partial clone.
-        """
-        if "\n" in name or name.endswith("\r"):  # a name ends with its line
-            return None
-        with self._lock:
-            try:
-                return self._ask(name, limit)
-            except (BrokenPipeError, ValueError) as exc:
-                self._stop()
-                raise self._trouble(name) from exc
-
-    def _trouble(self, name: str) -> GitTrouble:
-        """What git says when it is asked for that one object."""
-        try:
-            self._git.run("cat-file", "-e", name, env=self._env)
-        except GitFailed as failed:
-            said = [
-                w for w in failed.words.splitlines() if w.startswith(("fatal:", "error:", "ssh:"))
-            ]
-            words = said[0] if said else failed.message
-        else:
-            words = "git went away"
-        return GitTrouble(
-            f"{name!a} cannot be read in {self._git.place}: {words}",
-            remedy="in a partial clone it must be fetched: is the remote reachable?",
-        )
-
-    def _ask(self, name: str, limit: int | None) -> tuple[str, str, bytes] | None:
-        stdin, stdout = self._pipes()
-        stdin.write(name.encode(errors="surrogateescape") + b"\n")
-        stdin.flush()
-        header = stdout.readline()
-        match = _REVISION.fullmatch(header)
-        if match is None:
-            if header.endswith((b" missing\n", b" ambiguous\n", b" submodule\n")):
-                return None
-            raise ValueError(header)
-        size = int(match[3])
-        wanted = size if limit is None else min(size, limit + 1)
-        data = stdout.read(wanted)
-        rest = size - wanted + 1
-        while rest > 0:
-            chunk = stdout.read(min(rest, 1 << 20))
-            if not chunk:
-                raise ValueError(header)
-            rest -= len(chunk)
-        return match[1].decode(), match[2].decode(), data
-
-    def _stop(self) -> None:
-        self._process = None
-        if self._finalizer is not None:
-            self._finalizer()
-
-    def close(self) -> None:
-        """End the git process; a later read starts another."""
-        with self._lock:
-            self._stop()
 
 
 def _git_dir_of(folder: Path) -> Path | None:

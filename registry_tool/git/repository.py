@@ -8,7 +8,8 @@ from pathlib import Path
 
 from registry_tool.errors import NotARegistry, NotFound, UsageError
 from registry_tool.git.clones import is_url, open_clone
-from registry_tool.git.plumbing import BlobReader, Git, find_repository
+from registry_tool.git.plumbing import Git, find_repository
+from registry_tool.git.reader import BlobReader
 from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import Tree
 from registry_tool.git.worktree import FolderTree, staged_tree, work_tree

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from registry_tool.git.plumbing import BlobReader, Git, GitFailed
+from registry_tool.git.plumbing import Git, GitFailed
+from registry_tool.git.reader import BlobReader
 from registry_tool.git.tree import EXECUTABLE, FILE, Entry, Folders, scan
 
 __all__ = ["CommitTree", "PickedTree", "parse_tree_object"]

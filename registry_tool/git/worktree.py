@@ -14,7 +14,8 @@ from pathlib import Path
 
 from registry_tool.errors import Conflict, EnvironmentTrouble
 from registry_tool.git.overlay import OverlayTree
-from registry_tool.git.plumbing import BlobReader, Git
+from registry_tool.git.plumbing import Git
+from registry_tool.git.reader import BlobReader
 from registry_tool.git.stored import CommitTree, PickedTree
 from registry_tool.git.tree import (
     EXECUTABLE,

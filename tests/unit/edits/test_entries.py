@@ -16,7 +16,15 @@ from registry_tool.manifests.problems import JSON
         ("lid.176.ftz", {"role": "model", "file_type": "model", "format": {"name": "fastText"}}),
         ("a/MODEL.ONNX", {"role": "model", "file_type": "model", "format": {"name": "ONNX"}}),
         ("tokenizer.json", {"role": "tokenizer", "media_type": "application/json"}),
-        ("eval.csv", {"role": "dataset", "file_type": "text", "media_type": "text/csv", "format": {"name": "CSV"}}),
+        (
+            "eval.csv",
+            {
+                "role": "dataset",
+                "file_type": "text",
+                "media_type": "text/csv",
+                "format": {"name": "CSV"},
+            },
+        ),
         ("weights", {"role": "model"}),
     ],
 )
@@ -32,7 +40,9 @@ def test_what_lies_elsewhere() -> None:
     assert tracked_entry("s3://bucket/data/eval.parquet?v=1") == {
         "name": "eval.parquet", "role": "dataset", "uri": "s3://bucket/data/eval.parquet?v=1",
     }  # fmt: skip
-    entry = tracked_entry("https://host/x/", name="eval", role="other", size=0, sha256="ab", etag="e")
+    entry = tracked_entry(
+        "https://host/x/", name="eval", role="other", size=0, sha256="ab", etag="e"
+    )
     assert entry == {
         "name": "eval", "role": "other", "uri": "https://host/x/", "size": 0, "sha256": "ab", "etag": "e",
     }  # fmt: skip
@@ -76,4 +86,7 @@ def test_the_order_of_metrics() -> None:
         "nothing known", "early", "late", "step 2", "step 2, later", "step 9, written as a float", "step 10",
     ]  # fmt: skip
     assert last_values(metrics) == {"a": "step 10"}
-    assert last_values([{"key": "b", "value": 1}, *metrics, {"key": "b", "value": 2}]) == {"b": 2, "a": "step 10"}
+    assert last_values([{"key": "b", "value": 1}, *metrics, {"key": "b", "value": 2}]) == {
+        "b": 2,
+        "a": "step 10",
+    }

@@ -9,7 +9,8 @@ import pytest
 from support import commit, git, new_repository, write_files
 
 from registry_tool.git.overlay import OverlayTree
-from registry_tool.git.plumbing import BlobReader, Git, find_repository
+from registry_tool.git.plumbing import Git, find_repository
+from registry_tool.git.reader import BlobReader
 from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import DictTree, Tree
 from registry_tool.git.worktree import FolderTree, staged_tree, work_tree

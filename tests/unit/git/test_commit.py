@@ -12,7 +12,8 @@ from support import commit, git, new_repository, write_files
 
 from registry_tool.errors import DirtyFiles, EnvironmentTrouble, GitTrouble, StaleBase
 from registry_tool.git.commit import Target, author_of, check_clean, commit_change
-from registry_tool.git.plumbing import BlobReader, Git
+from registry_tool.git.plumbing import Git
+from registry_tool.git.reader import BlobReader
 from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import DictTree, Tree
 

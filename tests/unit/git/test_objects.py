@@ -13,7 +13,8 @@ from support import git, new_repository, run_git
 
 from registry_tool.errors import EnvironmentTrouble
 from registry_tool.git.objects import ObjectWriter, tree_with
-from registry_tool.git.plumbing import BlobReader, Git, find_repository
+from registry_tool.git.plumbing import Git, find_repository
+from registry_tool.git.reader import BlobReader
 from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import DictTree
 

@@ -12,13 +12,8 @@ import pytest
 from support import git, new_repository, write_files
 
 from registry_tool.errors import GitTrouble
-from registry_tool.git.plumbing import (
-    BlobReader,
-    Git,
-    GitFailed,
-    clean_environment,
-    find_repository,
-)
+from registry_tool.git.plumbing import Git, GitFailed, clean_environment, find_repository
+from registry_tool.git.reader import BlobReader
 from registry_tool.git.stored import parse_tree_object
 
 Opened = Callable[[Path], Git]

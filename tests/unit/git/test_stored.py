@@ -9,7 +9,8 @@ import pytest
 from support import git, run_git
 
 from registry_tool.errors import GitTrouble
-from registry_tool.git.plumbing import BlobReader, Git
+from registry_tool.git.plumbing import Git
+from registry_tool.git.reader import BlobReader
 from registry_tool.git.stored import CommitTree, PickedTree, parse_tree_object
 from registry_tool.git.tree import FILE, SUBMODULE, Entry, walk
 

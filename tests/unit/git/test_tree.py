@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import commit, git, new_repository, run_git, write_files
 
-from registry_tool.git.plumbing import BlobReader, Git
+from registry_tool.git.plumbing import Git
+from registry_tool.git.reader import BlobReader
 from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import (
     EXECUTABLE,

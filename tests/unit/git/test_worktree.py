@@ -11,7 +11,8 @@ import pytest
 from support import commit, git, new_repository, run_git, write_files
 
 from registry_tool.errors import Conflict, EnvironmentTrouble
-from registry_tool.git.plumbing import BlobReader, Git
+from registry_tool.git.plumbing import Git
+from registry_tool.git.reader import BlobReader
 from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, Tree, walk
 from registry_tool.git.worktree import FolderTree, head_tree, staged_tree, work_tree
 

@@ -39,7 +39,9 @@ def test_text_that_looks_like_a_number_stays_text(text: str, quote: str) -> None
     assert quote == "" or document.problems == ()
 
 
-@pytest.mark.parametrize("text", ["1:30", "~", "1_000", "010", "no", "1.10", "2024-01-02", "-0", "+1", ".5"])
+@pytest.mark.parametrize(
+    "text", ["1:30", "~", "1_000", "010", "no", "1.10", "2024-01-02", "-0", "+1", ".5"]
+)
 @pytest.mark.parametrize("quote", ["", "'", '"'])
 def test_in_free_text_too(text: str, quote: str) -> None:
     document = _model(model_yaml(description=None) + f"description: {quote}{text}{quote}\n")
@@ -98,7 +100,9 @@ def test_another_kind_than_the_path_says() -> None:
     assert document.problems[0].expected == "schema: model/v1"
 
 
-@pytest.mark.parametrize("line", ["schema: nonsense/v1", "schema: model/v0", "schema: model", "schema: [1]", "schema:"])
+@pytest.mark.parametrize(
+    "line", ["schema: nonsense/v1", "schema: model/v0", "schema: model", "schema: [1]", "schema:"]
+)
 def test_a_schema_that_is_none(line: str) -> None:
     document = _model(f"{line}\nname: x\n")
     assert _only(document)[:2] == ("schema", "unknown schema")
@@ -126,7 +130,12 @@ def test_bad_form_and_bad_schema_are_told_together() -> None:
 
 
 def test_a_key_that_stands_twice_spoils_the_data() -> None:
-    assert _only(_model(model_yaml() + "name: other\n")) == ("form", "the key 'name' stands twice", 7, 1)
+    assert _only(_model(model_yaml() + "name: other\n")) == (
+        "form",
+        "the key 'name' stands twice",
+        7,
+        1,
+    )
 
 
 def test_a_pointer_needs_no_schema_line() -> None:

@@ -118,7 +118,7 @@ VALUES: dict[str, JSON] = {
     "0x1F": 31, "0X1F": "0X1F", "-0x1F": "-0x1F", "0o17": 15, "0b1": "0b1", "0x": "0x", "0o8": "0o8",
     "1.5": 1.5, "1.10": 1.1, "1.": 1.0, ".5": 0.5, "-.5": -0.5, "1e3": 1000.0, "1E+3": 1000.0, "1.e3": 1000.0,
     ".": ".", "+": "+", "-": "-", "e3": "e3", ".inf": ".inf", "-.INF": "-.INF", ".nan": ".nan", "1_000": "1_000",
-    "1:30": "1:30", "2024-01-02": "2024-01-02", "1.2.3": "1.2.3", "١": "١", "1 ": "1 ",
+    "1:30": "1:30", "2024-01-02": "2024-01-02", "1.2.3": "1.2.3", "\u0661": "\u0661", "1 ": "1 ",
 }  # fmt: skip
 
 
@@ -140,6 +140,8 @@ def test_what_readers_differ_about_is_pointed_out(written: str) -> None:
     assert explain(f'a: "{written}"\n'.encode()).problems == []
 
 
-@pytest.mark.parametrize("written", ["1", "-1", "0", "1.5", "1.5e+3", "true", "null", "~", "text", "1a", "v1.2", "1.2.3"])
+@pytest.mark.parametrize(
+    "written", ["1", "-1", "0", "1.5", "1.5e+3", "true", "null", "~", "text", "1a", "v1.2", "1.2.3"]
+)
 def test_what_every_reader_agrees_about_is_not(written: str) -> None:
     assert explain(f"a: {written}\n".encode()).problems == []

@@ -11,7 +11,7 @@ import io
 from pathlib import Path
 
 import ruamel.yaml
-import yaml  # noqa: TID251 (a second reader, to compare with)
+import yaml  # type: ignore[import-untyped] # noqa: TID251 (one more reader, to compare with)
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import alias_yaml, model_yaml, registry_yaml, version_yaml
@@ -108,8 +108,15 @@ def test_any_bytes_at_all(source: bytes) -> None:
     explain(source)  # never raises
 
 
+def _encodes(text: str) -> bool:
+    try:
+        return bool(text.encode()) or not text
+    except UnicodeEncodeError:
+        return False
+
+
 _strings = st.one_of(
-    st.text(max_size=20).filter(lambda text: _encodes(text)),
+    st.text(max_size=20).filter(_encodes),
     st.sampled_from(_PIECES),
     st.lists(st.sampled_from(_PIECES + _ALPHABET), max_size=6).map("".join),
 )
@@ -117,13 +124,6 @@ _numbers = st.one_of(
     st.integers(-(2**63) + 1, 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False)
 )
 _leaves = st.one_of(st.none(), st.booleans(), _numbers, _strings)
-
-
-def _encodes(text: str) -> bool:
-    try:
-        return bool(text.encode()) or not text
-    except UnicodeEncodeError:
-        return False
 
 
 _data = st.dictionaries(
@@ -154,7 +154,7 @@ def _differing(one: object, two: object) -> bool:
         return one.keys() != two.keys() or any(_differing(one[k], two[k]) for k in one)
     if isinstance(one, list) and isinstance(two, list):
         return len(one) != len(two) or any(map(_differing, one, two))
-    if isinstance(one, str) or isinstance(two, str) or isinstance(two, dt.date):
+    if isinstance(one, str) or isinstance(two, str | dt.date):
         return one != two
     return one != two or isinstance(one, bool) != isinstance(two, bool)
 

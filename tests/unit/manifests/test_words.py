@@ -82,7 +82,15 @@ def test_each_keyword_has_words(keyword: str) -> None:
 
 def test_every_keyword_of_the_schemas_has_words() -> None:
     used = {keyword for name in schema_ids() for keyword in _keywords(schema_data(name))}
-    spoken = {*SAID, "oneOf", "anyOf", "dependentRequired", "propertyNames", "unevaluatedProperties", "prefixItems"}
+    spoken = {
+        *SAID,
+        "oneOf",
+        "anyOf",
+        "dependentRequired",
+        "propertyNames",
+        "unevaluatedProperties",
+        "prefixItems",
+    }
     assert used - STRUCTURE - spoken == set()
 
 
@@ -98,7 +106,9 @@ def test_a_description_speaks_where_there_is_one() -> None:
     assert _problem(schema, "b").expected == "The letter a."
 
 
-@pytest.mark.parametrize("path", sorted(CORPUS.glob("*/bad/*.yaml")), ids=lambda p: f"{p.parts[-3]}/{p.stem}")
+@pytest.mark.parametrize(
+    "path", sorted(CORPUS.glob("*/bad/*.yaml")), ids=lambda p: f"{p.parts[-3]}/{p.stem}"
+)
 def test_every_bad_example_is_told_in_words_of_its_own(path: Path) -> None:
     place = Place(path.parts[-3], ModelName("nlp", "lang-id"), "1", "x")
     document = parse_document("x.yaml", place, path.read_bytes())
@@ -110,9 +120,11 @@ def test_every_bad_example_is_told_in_words_of_its_own(path: Path) -> None:
 
 
 def _of(source: str) -> Problem:
-    kind = source.split("/")[0].removeprefix("schema: ")
+    kind = source.partition("/")[0].removeprefix("schema: ")
     place = Place(kind, ModelName("nlp", "lang-id"), "1")
-    return next(p for p in parse_document("x", place, source.encode()).problems if p.code == "schema")
+    return next(
+        p for p in parse_document("x", place, source.encode()).problems if p.code == "schema"
+    )
 
 
 def test_an_unknown_field_names_the_near_one_and_stands_at_its_key() -> None:
@@ -123,7 +135,10 @@ def test_an_unknown_field_names_the_near_one_and_stands_at_its_key() -> None:
 
 
 def test_an_unknown_field_without_a_near_one_points_at_metadata() -> None:
-    assert _of(model_yaml() + "zzz: x\n").remedy == "delete it, or put it under `metadata`, which is free"
+    assert (
+        _of(model_yaml() + "zzz: x\n").remedy
+        == "delete it, or put it under `metadata`, which is free"
+    )
 
 
 def test_a_missing_field() -> None:

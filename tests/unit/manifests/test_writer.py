@@ -91,7 +91,9 @@ def test_layout() -> None:
     )
 
 
-@pytest.mark.parametrize("text", [" a\nb", "a\nb\n\n", "a \nb", "a\tb\nc", "a\x00\nb", "\na\nb", "a\n"])
+@pytest.mark.parametrize(
+    "text", [" a\nb", "a\nb\n\n", "a \nb", "a\tb\nc", "a\x00\nb", "\na\nb", "a\n"]
+)
 def test_text_that_a_block_would_change_is_quoted(text: str) -> None:
     assert _one(text).startswith('"')
 

@@ -1,0 +1,300 @@
+"""A change set to files or to a commit: checked first, all or nothing, and made again when somebody was faster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from support import commit, git, small_registry, write_files
+
+from registry_tool.catalog.index import Catalog
+from registry_tool.edits.changeset import Act, ChangeSet
+from registry_tool.edits.pointers import set_alias
+from registry_tool.errors import (
+    Conflict,
+    DirtyFiles,
+    EnvironmentTrouble,
+    GitTrouble,
+    NotARegistry,
+    NotFound,
+    Refused,
+    StaleBase,
+    UsageError,
+)
+from registry_tool.git.repository import Repository
+from registry_tool.names import Reference
+from registry_tool.publish import Destination, RefusedByCheck, base_catalog, publish
+
+MakeRegistry = Callable[..., Path]
+Open = Callable[[Path | str], Repository]
+ALIAS = "models/nlp/lang-id/aliases/production.yaml"
+MOVE = set_alias(Reference.parse("nlp/lang-id@2"), "production")
+COMMIT = Destination(commit=True)
+
+
+@pytest.fixture
+def registry(make_registry: MakeRegistry) -> Path:
+    return make_registry(small_registry())
+
+
+@pytest.fixture
+def opened() -> Iterator[Open]:
+    """Opens repositories that are closed with the test."""
+    found: list[Repository] = []
+
+    def start(source: Path | str) -> Repository:
+        found.append(Repository.open(source))
+        return found[-1]
+
+    yield start
+    for repository in found:
+        repository.close()
+
+
+def _put(path: str, text: str, message: str = "Put") -> Act:
+    return lambda _: ChangeSet(message, {path: text.encode()})
+
+
+def test_files_are_written_and_nothing_is_committed(registry: Path, opened: Open) -> None:
+    head = git(registry, "rev-parse", "HEAD")
+    done = publish(opened(registry), MOVE, Destination())
+    assert (done.commit, done.branch, done.report.verdict) == (None, None, "pass")
+    assert git(registry, "status", "--porcelain") == f" M {ALIAS}"
+    assert git(registry, "rev-parse", "HEAD") == head
+
+
+def test_a_commit_says_what_it_does(registry: Path, opened: Open) -> None:
+    done = publish(opened(registry), MOVE, COMMIT)
+    assert done.commit == git(registry, "rev-parse", "HEAD")
+    assert done.branch == "main"
+    assert git(registry, "log", "-1", "--format=%s") == "Move nlp/lang-id@production from 1 to 2"
+    assert git(registry, "status", "--porcelain") == ""
+
+
+def test_nothing_to_do_is_no_commit(registry: Path, opened: Open) -> None:
+    head = git(registry, "rev-parse", "HEAD")
+    act = set_alias(Reference.parse("nlp/lang-id@1"), "production")
+    for destination in (Destination(), COMMIT, Destination(branch="side")):
+        done = publish(opened(registry), act, destination)
+        assert (done.commit, done.change.puts) == (None, {})
+    assert git(registry, "rev-parse", "--all") == head
+
+
+@pytest.mark.parametrize("destination", [Destination(), COMMIT, Destination(branch="side")])
+def test_what_would_not_pass_is_not_written(
+    registry: Path, opened: Open, destination: Destination
+) -> None:
+    before = git(registry, "rev-parse", "--all")
+    act = _put(ALIAS, "schema: alias/v1\nmodel: nlp/lang-id\nversion: '9'\n", "Move to 9")
+    uploaded: list[int] = []
+    with pytest.raises(
+        RefusedByCheck, match="Move to 9: the result would not pass the check"
+    ) as caught:
+        publish(opened(registry), act, destination, before=lambda: uploaded.append(1))
+    assert caught.value.report.verdict == "refuse"
+    assert ALIAS in caught.value.remedy
+    assert uploaded == []
+    assert git(registry, "rev-parse", "--all") == before
+    assert git(registry, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    "path", ["models/nlp/lang-id/versions/1/../../../../../../evil.yaml", "../evil", ".git/config"]
+)
+def test_paths_that_lead_out_are_not_written(
+    registry: Path, opened: Open, path: str, tmp_path: Path
+) -> None:
+    config = (registry / ".git/config").read_bytes()
+    with pytest.raises((Refused, EnvironmentTrouble)):
+        publish(opened(registry), _put(path, "x"), Destination())
+    assert not list(tmp_path.rglob("evil*"))
+    assert (registry / ".git/config").read_bytes() == config
+
+
+def test_a_branch_is_started_at_head_and_then_followed(registry: Path, opened: Open) -> None:
+    head = git(registry, "rev-parse", "HEAD")
+    first = publish(opened(registry), MOVE, Destination(branch="promote/x"))
+    assert git(registry, "rev-parse", "promote/x^") == head
+    act = set_alias(Reference.parse("nlp/lang-id@production"), "champion")
+    second = publish(opened(registry), act, Destination(branch="promote/x"))
+    assert git(registry, "rev-parse", "promote/x", "promote/x^").split() == [
+        second.commit,
+        first.commit,
+    ]
+    assert 'version: "2"' in git(
+        registry, "show", "promote/x:models/nlp/lang-id/aliases/champion.yaml"
+    )
+    assert git(registry, "rev-parse", "main") == head
+    assert git(registry, "status", "--porcelain") == ""
+
+
+def test_a_bare_repository_takes_commits(registry: Path, opened: Open, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--bare", str(registry), "bare")
+    with pytest.raises(EnvironmentTrouble, match="has no work tree"):
+        publish(opened(tmp_path / "bare"), MOVE, Destination())
+    done = publish(opened(tmp_path / "bare"), MOVE, COMMIT)
+    assert git(tmp_path / "bare", "rev-parse", "main") == done.commit
+
+
+@pytest.mark.parametrize(
+    "branch", ["a b", "-x", "a..b", "HEAD", "", "a\n", "x" * 300, "a.lock", "\udc80"]
+)
+def test_what_is_no_name_for_a_branch(registry: Path, opened: Open, branch: str) -> None:
+    with pytest.raises(UsageError, match="is not a name for a branch"):
+        publish(opened(registry), MOVE, Destination(branch=branch))
+
+
+def test_a_detached_head_needs_a_branch(registry: Path, opened: Open) -> None:
+    git(registry, "switch", "--quiet", "--detach")
+    with pytest.raises(GitTrouble, match="HEAD is detached"):
+        publish(opened(registry), MOVE, COMMIT)
+    assert publish(opened(registry), MOVE, Destination(branch="side")).branch == "side"
+
+
+def test_a_branch_that_is_checked_out_elsewhere_does_not_move(
+    registry: Path, opened: Open, tmp_path: Path
+) -> None:
+    git(registry, "worktree", "add", "--quiet", "-b", "side", str(tmp_path / "linked"))
+    with pytest.raises(Conflict, match="side is checked out in"):
+        publish(opened(registry), MOVE, Destination(branch="side"))
+    publish(opened(tmp_path / "linked"), MOVE, COMMIT)
+    assert git(tmp_path / "linked", "status", "--porcelain") == ""
+
+
+def test_uncommitted_work_is_not_overwritten(registry: Path, opened: Open) -> None:
+    write_files(registry, {ALIAS: "mine\n"})
+    uploaded: list[int] = []
+    with pytest.raises(DirtyFiles):
+        publish(opened(registry), MOVE, COMMIT, before=lambda: uploaded.append(1))
+    assert (registry / ALIAS).read_bytes() == b"mine\n"
+    assert uploaded == []
+
+
+def test_uncommitted_work_is_built_on_when_files_are_written(registry: Path, opened: Open) -> None:
+    publish(opened(registry), MOVE, Destination())
+    act = set_alias(Reference.parse("nlp/lang-id@production"), "champion")
+    done = publish(opened(registry), act, Destination())
+    assert done.change.message == "Set nlp/lang-id@champion to 2"
+
+
+def test_when_somebody_was_first_the_act_is_made_again(registry: Path, opened: Open) -> None:
+    made: list[str] = []
+
+    def act(catalog: Catalog) -> ChangeSet:
+        made.append(str(catalog.tree.read("note") or b""))
+        if len(made) == 1:
+            write_files(registry, {"note": "theirs\n"})
+            commit(registry, "Theirs")
+        return MOVE(catalog)
+
+    done = publish(opened(registry), act, COMMIT)
+    assert len(made) == 2
+    assert "theirs" in made[1]
+    log = git(registry, "log", "-2", "--format=%s").split("\n")
+    assert log == ["Move nlp/lang-id@production from 1 to 2", "Theirs"]
+    assert done.commit == git(registry, "rev-parse", "HEAD")
+
+
+def test_a_branch_that_keeps_moving_is_given_up(registry: Path, opened: Open) -> None:
+    def act(catalog: Catalog) -> ChangeSet:
+        git(registry, "commit", "--quiet", "--allow-empty", "-m", "Theirs")
+        return MOVE(catalog)
+
+    with pytest.raises(StaleBase, match="main moved"):
+        publish(opened(registry), act, COMMIT)
+    assert git(registry, "log", "-1", "--format=%s") == "Theirs"
+
+
+def test_what_the_newer_base_does_not_allow_is_refused(registry: Path, opened: Open) -> None:
+    asked: list[int] = []
+
+    def act(catalog: Catalog) -> ChangeSet:
+        asked.append(1)
+        if len(asked) == 1:
+            git(registry, "rm", "-r", "--quiet", "models/nlp/lang-id/versions/2")
+            commit(registry, "Remove 2")
+        return MOVE(catalog)
+
+    with pytest.raises(NotFound):
+        publish(opened(registry), act, COMMIT)
+
+
+def test_bytes_travel_after_the_check_and_once(registry: Path, opened: Open) -> None:
+    order: list[str] = []
+
+    def act(catalog: Catalog) -> ChangeSet:
+        order.append("act")
+        return MOVE(catalog)
+
+    publish(opened(registry), act, COMMIT, before=lambda: order.append("upload"))
+    assert order.count("upload") == 1
+    assert order[0] == "act"
+    assert order[-1] == "act"
+
+
+def test_an_upload_that_fails_writes_nothing(registry: Path, opened: Open) -> None:
+    def fail() -> None:
+        raise EnvironmentTrouble("the remote is away")
+
+    for destination in (Destination(), COMMIT):
+        with pytest.raises(EnvironmentTrouble, match="the remote is away"):
+            publish(opened(registry), MOVE, destination, before=fail)
+    assert git(registry, "status", "--porcelain") == ""
+    assert git(registry, "rev-list", "--count", "HEAD") == "1"
+
+
+def test_a_file_that_cannot_be_written_puts_the_others_back(registry: Path, opened: Open) -> None:
+    (registry / "models/nlp/lang-id/tags/zz.yaml").mkdir()
+    text = "schema: tag/v1\nmodel: nlp/lang-id\nversion: '1'\n"
+
+    def act(_: Catalog) -> ChangeSet:
+        puts = {f"models/nlp/lang-id/tags/{name}.yaml": text.encode() for name in ("aa", "zz")}
+        return ChangeSet("Two tags", puts)
+
+    with pytest.raises((EnvironmentTrouble, Refused)):
+        publish(opened(registry), act, Destination())
+    assert git(registry, "status", "--porcelain") == ""
+
+
+def test_two_commands_do_not_write_at_once(registry: Path, opened: Open) -> None:
+    lock = registry / ".git/registry-tool.lock"
+    with FileLock(lock):
+        assert lock.exists()
+    publish(opened(registry), MOVE, COMMIT)
+
+
+def test_a_lock_that_cannot_be_made_is_trouble_of_the_environment(
+    registry: Path, opened: Open
+) -> None:
+    (registry / ".git/registry-tool.lock").mkdir()
+    with pytest.raises(EnvironmentTrouble, match="cannot be written"):
+        publish(opened(registry), MOVE, COMMIT)
+
+
+def test_no_registry_at_the_destination(make_registry: MakeRegistry, opened: Open) -> None:
+    folder = make_registry({"README.md": "x\n"})
+    write_files(folder, small_registry())
+    with pytest.raises(NotARegistry, match=r"the branch main has no registry\.yaml"):
+        publish(opened(folder), _put("note", "x"), COMMIT)
+    publish(opened(folder), MOVE, Destination())
+
+
+def test_pushing(registry: Path, opened: Open, tmp_path: Path) -> None:
+    with pytest.raises(GitTrouble, match="there is no Git remote origin"):
+        publish(opened(registry), MOVE, Destination(push=True))
+    assert git(registry, "rev-list", "--count", "HEAD") == "1"
+    git(tmp_path, "clone", "--quiet", "--bare", str(registry), "server")
+    git(registry, "remote", "add", "origin", str(tmp_path / "server"))
+    done = publish(opened(registry), MOVE, Destination(push=True))
+    assert git(tmp_path / "server", "rev-parse", "main") == done.commit
+
+
+def test_what_an_act_is_made_on(registry: Path, opened: Open) -> None:
+    write_files(registry, {"note": "dirty\n"})
+    repository = opened(registry)
+    assert base_catalog(repository, Destination()).tree.read("note") == b"dirty\n"
+    assert base_catalog(repository, COMMIT).tree.read("note") is None
+    assert Destination(branch="x").commits
+    assert Destination(push=True).commits
