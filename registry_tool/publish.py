@@ -17,17 +17,9 @@ from registry_tool.catalog.index import Catalog
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Finding, Report
 from registry_tool.edits.changeset import Act, ChangeSet, overlaid
-from registry_tool.errors import (
-    CheckFailed,
-    Conflict,
-    EnvironmentTrouble,
-    GitTrouble,
-    NotARegistry,
-    StaleBase,
-    UsageError,
-)
+from registry_tool.errors import CheckFailed, EnvironmentTrouble, NotARegistry, StaleBase
+from registry_tool.git.branches import target_of, tip_of
 from registry_tool.git.commit import Target, author_of, check_clean, commit_change
-from registry_tool.git.plumbing import GitFailed
 from registry_tool.git.pushing import check_remote, push_branch
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree, Tree
@@ -38,7 +30,6 @@ __all__ = ["Destination", "Publication", "RefusedByCheck", "base_catalog", "publ
 
 _TRIES = 10
 _LOCK_SECONDS = 60
-_BRANCH_LENGTH = 200  # a branch is a file, and its lock file has a longer name
 
 
 def _seen(finding: Finding) -> str:
@@ -97,54 +88,6 @@ class Publication(NamedTuple):
     report: Report
 
 
-def _tip(repository: Repository, ref: str) -> str | None:
-    arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]
-    return repository.git.run(*arguments, allowed=(0, 1, 128)).decode().strip() or None
-
-
-def _target(repository: Repository, destination: Destination) -> Target:
-    git = repository.git
-    current, head = git.branch(), git.head()
-    if destination.branch is None:
-        if current is None:
-            raise GitTrouble(
-                "HEAD is detached: a commit would belong to no branch",
-                remedy="name one with --branch NAME, or go to one: git switch NAME",
-            )
-        return Target(current, head, head, checked_out=git.work_tree is not None)
-    ref = _branch_ref(repository, destination.branch)
-    tip = _tip(repository, ref)
-    if ref == current and git.work_tree is not None:
-        return Target(ref, tip, tip, checked_out=True)
-    _check_not_elsewhere(repository, ref)
-    return Target(ref, tip, tip or head, checked_out=False)
-
-
-def _branch_ref(repository: Repository, branch: str) -> str:
-    ref = f"refs/heads/{branch}"
-    try:
-        # What `git branch` refuses too, and `git check-ref-format` alone does not.
-        if branch.startswith("-") or branch == "HEAD" or len(ref.encode()) > _BRANCH_LENGTH:
-            raise UsageError(f"{branch[:60]!a} is not a name for a branch")
-        repository.git.run("check-ref-format", ref)
-    except (GitFailed, UnicodeEncodeError) as exc:
-        raise UsageError(f"{branch[:60]!a} is not a name for a branch") from exc
-    return ref
-
-
-def _check_not_elsewhere(repository: Repository, ref: str) -> None:
-    """A branch that moves under a checkout makes its files look like deletions."""
-    place = ""
-    for field in repository.git.run("worktree", "list", "--porcelain", "-z").split(b"\0"):
-        word, _, rest = field.decode(errors="replace").partition(" ")
-        place = rest if word == "worktree" else place
-        if word == "branch" and rest == ref:
-            raise Conflict(
-                f"{ref.removeprefix('refs/heads/')} is checked out in {place}",
-                remedy="make the change there, or name another branch",
-            )
-
-
 def _base_tree(repository: Repository, target: Target) -> Tree:
     return DictTree({}) if target.parent is None else repository.tree(target.parent)
 
@@ -152,7 +95,7 @@ def _base_tree(repository: Repository, target: Target) -> Tree:
 def base_catalog(repository: Repository, destination: Destination) -> Catalog:
     """The registry an act will be made on."""
     if destination.commits:
-        return Catalog(_base_tree(repository, _target(repository, destination)))
+        return Catalog(_base_tree(repository, target_of(repository.git, destination.branch)))
     return Catalog(repository.work())
 
 
@@ -174,7 +117,7 @@ def _checked(base: Tree, change: ChangeSet, target: Target | None) -> Report:
 def _commit(repository: Repository, act: Act, destination: Destination) -> Publication:
     git = repository.git
     for attempt in range(_TRIES):
-        target = _target(repository, destination)
+        target = target_of(repository.git, destination.branch)
         base = _base_tree(repository, target)
         change = act(Catalog(base))
         if not change.puts and not change.deletes:
@@ -216,7 +159,7 @@ def _write(repository: Repository, act: Act) -> Publication:
 
 def _rehearse(repository: Repository, act: Act, destination: Destination) -> bool:
     """Everything that can be refused, before bytes are uploaded; False when there is nothing to do."""
-    target = _target(repository, destination) if destination.commits else None
+    target = target_of(repository.git, destination.branch) if destination.commits else None
     base = repository.work() if target is None else _base_tree(repository, target)
     change = act(Catalog(base))
     if not change.puts and not change.deletes:
@@ -290,6 +233,6 @@ def publish(
         if not destination.commits:
             return _write(repository, act)
         done = _commit(repository, act, destination)
-    if destination.push and _tip(repository, f"refs/heads/{done.branch}") is not None:
+    if destination.push and tip_of(repository.git, f"refs/heads/{done.branch}") is not None:
         push_branch(repository.git, str(done.branch))
     return done

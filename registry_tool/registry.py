@@ -151,6 +151,7 @@ class Registry:
         """
         asked = ModelName.parse(name) if isinstance(name, str) else name
         model = find_model(self.catalog, asked)
+        model.prefetch()
         for version in self.model(asked).versions:
             view = model.version(version)
             if view is not None:
@@ -168,7 +169,7 @@ class Registry:
         return _checked(Registry(self.repository, ref=commit, tree=tree, commit=commit))
 
     def refresh(self, *, offline: bool = False) -> Registry:
-        """The registry as it is now: fetched, at the newest commit of its ref."""
+        """The registry as it is now, as a new object: fetched, at the newest commit of its ref. This one stays as it is."""
         return open_registry(self.source, ref=self.ref, offline=offline)
 
     def change(

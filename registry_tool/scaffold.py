@@ -70,6 +70,11 @@ def _check_target(folder: Path) -> bool:
         return False
     if _is_empty_repository(folder):
         return True
+    if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
+        raise Conflict(
+            f"{folder} is a bare repository, nothing was written",
+            remedy="clone it, make the registry in the clone, and push",
+        )
     raise Conflict(
         f"{folder} is not empty, nothing was written",
         remedy="choose a new folder, an empty one, or an empty Git repository",

@@ -135,9 +135,10 @@ def _checker(
     return check
 
 
-def _missing(label: str, size: int, remote: Remote, exc: MissingObject) -> MissingObject:
+def _missing(label: str, size: int, remote: Remote, md5: str) -> MissingObject:
     return MissingObject(
-        f"the bytes of {label} ({size} bytes) are not on the remote {remote.name} ({remote.url}): {exc.message}",
+        f"the bytes of {label} ({size} bytes) are not on the remote {remote.name} ({remote.url}):"
+        f" there is no object {md5}",
         remedy="ask its author to upload them again (registry version add, or dvc push)",
     )
 
@@ -156,7 +157,7 @@ def _download(job: _Job, label: str, *, size: int | None, md5: str, sha256: str 
                 progress=job.progress.advance,
             ).digest
     except MissingObject as exc:
-        raise _missing(label, limit, remote, exc) from exc
+        raise _missing(label, limit, remote, md5) from exc
 
 
 def _fetch_file(job: _Job) -> Path:
@@ -216,7 +217,7 @@ def _listed_files(job: _Job) -> list[Listed]:
             while (piece := stream.read(1 << 20)) and len(data) <= DIR_OBJECT_LIMIT:
                 data += piece
     except MissingObject as exc:
-        raise _missing(label, entry.size, remote, exc) from exc
+        raise _missing(label, entry.size, remote, entry.md5) from exc
     found = hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir"
     if found != entry.md5:
         raise _corrupt(label, "md5", entry.md5, found)

@@ -107,6 +107,12 @@ class ModelView:
         self.folder = catalog.layout.model(name)
         self._versions: dict[str, VersionView] = {}
 
+    def prefetch(self) -> None:
+        """Say that much of this model will be read, so that a partial clone brings it in one request."""
+        from registry_tool.git.tree import walk
+
+        self.catalog.tree.prefetch(path for path, _ in walk(self.catalog.tree, self.folder))
+
     @cached_property
     def document(self) -> Document | None:
         """``model.yaml``."""
@@ -240,4 +246,6 @@ class Catalog:
 
     def models(self, namespace: str | None = None) -> Iterator[ModelView]:
         """The models of one namespace, or of all, in order."""
-        return (ModelView(self, name) for name in self.model_names(namespace))
+        views = [ModelView(self, name) for name in self.model_names(namespace)]
+        self.tree.prefetch(f"{view.folder}/model.yaml" for view in views)
+        return iter(views)

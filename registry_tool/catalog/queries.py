@@ -269,6 +269,7 @@ def _in_model(model: ModelView, query: Query, unreadable: Callable[[str], None])
         if all(word in words for word in query.words):
             yield Found(model, None)
         return
+    model.prefetch()
     for name in _versions_of(model, query):
         version = model.version(name)
         try:

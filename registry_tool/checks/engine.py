@@ -168,6 +168,7 @@ def check(
     policy = Catalog(base) if base is not None and base.entry(REGISTRY) is not None else catalog
     desk = _Desk(catalog, policy)
     scope = _scope(catalog, base, paths)
+    head.prefetch(path for path, _ in scope.files)
     claims = Claims()
     for path, entry in scope.files:
         file = FileView(catalog, path, entry)

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from registry_tool.checks.findings import Finding, Report
 
-__all__ = ["FORMATS", "Line", "as_json", "one_line", "render", "summary", "text_lines"]
+__all__ = [
+    "FORMATS",
+    "Line",
+    "as_json",
+    "finding_lines",
+    "one_line",
+    "render",
+    "summary",
+    "text_lines",
+]
 
 # Controls, line and paragraph separators, bidirectional controls, halves of surrogate pairs (names that are not UTF-8).
 _UNSAFE: Final = re.compile(
@@ -64,10 +73,10 @@ def _details(finding: Finding) -> Iterator[tuple[str, str]]:
     return ((name, one_line(text)) for name, text in fields if text)
 
 
-def text_lines(report: Report) -> Iterator[Line]:
-    """The report for a terminal, by file; the last line is the summary."""
+def finding_lines(findings: Iterable[Finding]) -> Iterator[Line]:
+    """Findings for a terminal, by file."""
     path = None
-    for finding in report.findings:
+    for finding in findings:
         if path not in {None, finding.path}:
             yield Line("")
         path = finding.path
@@ -76,6 +85,11 @@ def text_lines(report: Report) -> Iterator[Line]:
         yield Line(f"{place}: {finding.severity} {finding.rule} {message}", finding.severity)
         for name, text in _details(finding):
             yield Line(f"    {name + ':':<10}{text}", "detail")
+
+
+def text_lines(report: Report) -> Iterator[Line]:
+    """The report for a terminal; the last line is the summary."""
+    yield from finding_lines(report.findings)
     if report.findings:
         yield Line("")
     for note in report.notes:

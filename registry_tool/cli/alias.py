@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from registry_tool.cli.completion import complete_alias, complete_model, complete_reference
+from registry_tool.cli.parts import Part
 from registry_tool.cli.writing import How, carry_out, writing_options
 
 __all__ = ["alias"]
 
 
-@click.group()
+@click.group(cls=Part)
 def alias() -> None:
     """Set or remove a movable name of a version.
 

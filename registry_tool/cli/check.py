@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry_tool.cli.completion import complete_file
 from registry_tool.cli.console import nobody_reads, say
 from registry_tool.cli.options import repo_option
 from registry_tool.errors import EnvironmentTrouble, NotFound, UsageError
@@ -130,7 +131,7 @@ def _show(report: Report, form: str, output: str | None) -> None:
     help="How to write the report.",
 )  # fmt: skip
 @click.option("--output", metavar="FILE", help="Write the report to a file.")
-@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=complete_file)
 @repo_option
 def check(
     *,

@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_tool.errors import RegistryError
+from registry_tool.manifests.data import get
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from registry_tool.catalog.index import Catalog
 
-__all__ = ["complete_alias", "complete_model", "complete_reference", "complete_rule"]
+__all__ = [
+    "complete_alias",
+    "complete_file",
+    "complete_folder",
+    "complete_framework",
+    "complete_model",
+    "complete_reference",
+    "complete_rule",
+]
 
 _LIMIT = 200
 _Question = Callable[["Catalog", str], Iterator[str]]
@@ -93,6 +102,37 @@ def complete_alias(
         yield from sorted({*member(catalog.settings, "stages"), *known})
 
     return _asked(ctx, incomplete, aliases)
+
+
+def complete_file(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Files and folders, as the shell finds them."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def complete_folder(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Folders, as the shell finds them."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def complete_framework(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The frameworks that the schema of a version knows."""
+    from click.shell_completion import CompletionItem
+
+    from registry_tool.manifests.schema import schema_data
+
+    known = get(schema_data("version/v1"), "$defs", "framework_type", "enum")
+    words = known if isinstance(known, list) else []
+    return [CompletionItem(word) for word in words if str(word).startswith(incomplete)]
 
 
 def complete_rule(

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from registry_tool.cli.completion import complete_folder
 from registry_tool.cli.console import say
 
 __all__ = ["demo"]
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", default="registry-demo")
+@click.argument("folder", metavar="[DIR]", default="registry-demo", shell_complete=complete_folder)
 def demo(*, folder: str) -> int:
     """Do the main job once, in a new folder DIR (default: registry-demo).
 

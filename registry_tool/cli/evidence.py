@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 from registry_tool.cli import values
-from registry_tool.cli.completion import complete_reference
+from registry_tool.cli.completion import complete_file, complete_reference
 from registry_tool.cli.files import read_fields
+from registry_tool.cli.parts import Part
 from registry_tool.cli.writing import How, writing, writing_options
 from registry_tool.errors import UsageError
 
@@ -32,7 +33,7 @@ class _Options(TypedDict):
     text: str | None
 
 
-@click.group()
+@click.group(cls=Part)
 def evidence() -> None:
     """Add an evaluation, approval, scan or note to a version.
 
@@ -93,7 +94,10 @@ def _word(fields: dict[str, JSON], key: str) -> str:
 @evidence.command("add")
 @click.argument("reference", metavar="REF", shell_complete=complete_reference)
 @click.option("--kind", type=click.Choice(_KINDS), required=True, help="What kind of evidence.")
-@click.option("--file", metavar="FILE", help="Its fields, YAML or JSON; options win.")
+@click.option(
+    "--file", metavar="FILE", help="Its fields, YAML or JSON; options win.",
+    shell_complete=complete_file,
+)  # fmt: skip
 @click.option("--suite", metavar="S", help="evaluation: which tests.")
 @click.option(
     "--verdict", type=click.Choice(["pass", "fail"]), help="evaluation, scan: the outcome."

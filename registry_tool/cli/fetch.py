@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.cli.completion import complete_reference
+from registry_tool.cli.completion import complete_folder, complete_reference
 from registry_tool.cli.console import columns, print_json, progress_bar, say, size_words
 from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
 from registry_tool.errors import OfflineError, RegistryError
@@ -84,7 +84,11 @@ def _show(
 @click.command()
 @click.argument("reference", metavar="REF", shell_complete=complete_reference)
 @click.option(
-    "-o", "--output", metavar="DIR", help="Copy the artifacts there. Default: only the cache."
+    "-o",
+    "--output",
+    metavar="DIR",
+    help="Copy the artifacts there. Default: only the cache.",
+    shell_complete=complete_folder,
 )
 @click.option(
     "--artifact", "names", metavar="NAME", multiple=True, help="Only this one; may be repeated."

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from registry_tool.cli.console import say
+from registry_tool.cli.parts import Part
 
 __all__ = ["hooks"]
 
@@ -18,7 +19,7 @@ _WORDS = {
 }
 
 
-@click.group()
+@click.group(cls=Part)
 def hooks() -> None:
     """Git hooks that check what is committed and pushed.
 
@@ -26,7 +27,7 @@ def hooks() -> None:
     """
 
 
-@hooks.command()
+@hooks.command(short_help="Install the hooks in this clone.")
 @click.option(
     "--repo", metavar="DIR", default=".", envvar="REGISTRY_REPO",
     help="A folder in the registry. Default: the current one.",
@@ -47,7 +48,7 @@ def install(*, repo: str, force: bool) -> int:
     git = find_repository(Path(repo))
     if git is None:
         raise NotARegistry(
-            f"{repo} is not in a Git repository",
+            f"{Path(repo).absolute()} is not in a Git repository",
             remedy="go into a registry, or name one with --repo",
         )
     for hook in install_hooks(git, force=force):

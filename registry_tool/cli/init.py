@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry_tool.cli.completion import complete_folder
 from registry_tool.cli.console import say
+from registry_tool.errors import UsageError
 
 if TYPE_CHECKING:
     from registry_tool.scaffold import NewRegistry
@@ -30,7 +32,7 @@ def _next_steps(made: NewRegistry, folder: str, remote: str | None) -> list[tupl
 
 
 @click.command()
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", metavar="DIR", shell_complete=complete_folder)
 @click.option("--name", metavar="N", required=True, help="The registry's name.")
 @click.option(
     "--remote", metavar="URL",
@@ -56,6 +58,8 @@ def init(
     """
     from registry_tool.scaffold import new_registry
 
+    if not folder:
+        raise UsageError("DIR is empty", remedy="name a folder; `.` is the current one")
     made = new_registry(
         Path(folder),
         name=name,

@@ -70,7 +70,7 @@ def withdraw(*, reference: str, reason: str, replaced_by: str, how: How) -> int:
 def archive(*, model: str, how: How) -> int:
     """Archive a model: it keeps its versions and takes no new ones.
 
-    The reason belongs into the commit: --message.
+    The reason belongs in the commit: --message.
 
     \b
     Examples:

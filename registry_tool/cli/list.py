@@ -48,6 +48,7 @@ def _version_rows(model: ModelView, unreadable: list[str]) -> Iterator[_Row]:
     from registry_tool.catalog.resolve import in_order
     from registry_tool.manifests.data import text
 
+    model.prefetch()
     aliases, tags = aliases_of(model), tags_of(model)
     for name in reversed(in_order(model)):
         view = model.version(name)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from registry_tool.cli.console import harmless
-from registry_tool.errors import EnvironmentTrouble, RegistryError
+from registry_tool.errors import CheckFailed, EnvironmentTrouble, RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,8 +125,22 @@ def cli() -> None:
     """
 
 
+def _print_report(error: CheckFailed) -> bool:
+    """What the check refused, as `registry check` shows it; False where the error brings no report."""
+    from registry_tool.checks.reports import finding_lines
+    from registry_tool.publish import RefusedByCheck
+
+    if not isinstance(error, RefusedByCheck):
+        return False
+    for line in finding_lines([f for f in error.report.findings if f.severity == "refuse"]):
+        click.echo(harmless(line.text), err=True)
+    return True
+
+
 def _complain(error: RegistryError) -> int:
     click.echo(f"{click.style('error:', fg='red', bold=True)} {harmless(error.message)}", err=True)
+    if isinstance(error, CheckFailed) and _print_report(error):
+        return error.exit_code
     if error.remedy:
         click.echo(f"{click.style('try:', fg='cyan')}   {harmless(error.remedy)}", err=True)
     return error.exit_code
@@ -152,6 +167,10 @@ def _unexpected(error: BaseException) -> int:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
+    if "_REGISTRY_COMPLETE" in os.environ:
+        from registry_tool.cli.bash import install
+
+        install()
     try:
         result = cli.main(
             args=None if arguments is None else list(arguments),

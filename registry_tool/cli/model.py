@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from registry_tool.cli.completion import complete_model
+from registry_tool.cli.completion import complete_file, complete_model
+from registry_tool.cli.parts import Part
 from registry_tool.cli.writing import How, writing, writing_options
 from registry_tool.errors import UsageError
 
@@ -31,7 +32,7 @@ class _Options(TypedDict):
     link: tuple[str, ...]
 
 
-@click.group()
+@click.group(cls=Part)
 def model() -> None:
     """Add a model."""
 
@@ -84,12 +85,15 @@ def _fields(options: _Options, card: str) -> dict[str, JSON]:
     help="How its versions are named. Default: the registry's.",
 )
 @click.option("--continues", metavar="NS/MODEL", help="The model it is the new name of.")
-@click.option("--card", metavar="FILE", help="Its model card, in Markdown.")
+@click.option(
+    "--card", metavar="FILE", help="Its model card, in Markdown.", shell_complete=complete_file
+)
 @click.option(
     "--artifact",
     metavar="[NAME=]PATH",
     multiple=True,
     help="A file or folder that belongs to all versions, such as a test set.",
+    shell_complete=complete_file,
 )
 @click.option("--metadata", metavar="KEY=JSON", multiple=True, help="Anything else.")
 @click.option("--link", metavar="TITLE=URL", multiple=True, help="A page about it.")

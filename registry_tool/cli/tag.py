@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from registry_tool.cli.completion import complete_reference
+from registry_tool.cli.parts import Part
 from registry_tool.cli.writing import How, carry_out, writing_options
 
 __all__ = ["tag"]
 
 
-@click.group()
+@click.group(cls=Part)
 def tag() -> None:
     """Give a version a fixed second name.
 

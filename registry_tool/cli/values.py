@@ -36,7 +36,7 @@ __all__ = [
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
-_WHOLE = re.compile(r"[-+]?[0-9]{1,16}")
+_WHOLE = re.compile(r"[-+]?[0-9]+")
 _STEP = re.compile(r"(.+)@([0-9]{1,15})", re.DOTALL)
 _LINK = re.compile(r"(.+?)=([A-Za-z][A-Za-z0-9+.-]*:.+)", re.DOTALL)
 _EXACT = 2**53
@@ -195,7 +195,8 @@ def metric(text: str, option: str = "--metric") -> Metric:
 
 def _number(text: str) -> float | str:
     if _WHOLE.fullmatch(text):
-        return int(text) if abs(int(text)) <= _EXACT else text
+        # Text where no reader of numbers would keep every digit; the length first: int() of very many is slow.
+        return int(text) if len(text) <= _LONGEST and abs(int(text)) <= _EXACT else text
     if _NUMBER.fullmatch(text) and math.isfinite(float(text)):
         return float(text)
     return text

@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from registry_tool.cli.completion import complete_model, complete_reference
+from registry_tool.cli.completion import (
+    complete_file,
+    complete_framework,
+    complete_model,
+    complete_reference,
+)
+from registry_tool.cli.parts import Part
 from registry_tool.cli.record import Options, from_file, record
 from registry_tool.cli.writing import How, writing, writing_options
+from registry_tool.errors import NotFound
 
 if TYPE_CHECKING:
     from registry_tool.catalog.index import Catalog
@@ -20,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["version"]
 
 
-@click.group()
+@click.group(cls=Part)
 def version() -> None:
     """Add a version."""
 
@@ -41,21 +48,42 @@ def _with_aliases(model: ModelName, add: Act, aliases: tuple[str, ...]) -> Act:
     return act
 
 
-@version.command("add")
+def _check_model(model: ModelName, catalog: Catalog) -> None:
+    """See that the model is there: without it, `model add` comes first."""
+    from registry_tool.catalog.resolve import find_model
+
+    try:
+        find_model(catalog, model)
+    except NotFound as exc:
+        near = exc.remedy if exc.remedy.startswith("did you mean") else ""
+        first = f"add the model first: registry model add {model} --task TASK --owner TEAM --description TEXT"
+        raise NotFound(exc.message, remedy=f"{near} Or {first}" if near else first) from exc
+
+
+@version.command("add", short_help="Add a version to a model.")
 @click.argument("model", metavar="[NS/]MODEL", shell_complete=complete_model)
 @click.argument("name", metavar="[VERSION]", required=False)
-@click.option("--artifact", metavar="[NAME=]PATH", multiple=True, help="A file or folder to store.")
+@click.option(
+    "--artifact", metavar="[NAME=]PATH", multiple=True, help="A file or folder to store.",
+    shell_complete=complete_file,
+)  # fmt: skip
 @click.option("--role", metavar="NAME=ROLE", multiple=True, help="What an artifact is for.")
 @click.option(
     "--track", metavar="[NAME=]URI", multiple=True, help="An artifact that stays where it is."
 )
-@click.option("--framework", metavar="TYPE[==VERSION]", help="What it was made with: onnx==1.17.")
+@click.option(
+    "--framework", metavar="TYPE[==VERSION]", help="What it was made with: onnx==1.17.",
+    shell_complete=complete_framework,
+)  # fmt: skip
 @click.option(
     "--framework-field", metavar="KEY=JSON", multiple=True, help="A field of that framework."
 )
 @click.option("--python", metavar="V", help="The Python release it runs in: 3.11.")
 @click.option("--pip", metavar="REQ", multiple=True, help="A package it needs: numpy==2.1.0.")
-@click.option("--requirements", metavar="FILE", help="A requirements file with such packages.")
+@click.option(
+    "--requirements", metavar="FILE", help="A requirements file with such packages.",
+    shell_complete=complete_file,
+)  # fmt: skip
 @click.option("--lock", metavar="NAME", help="The artifact that is the lock file.")
 @click.option("--metric", metavar="KEY[@STEP]=VALUE", multiple=True, help="A measured value.")
 @click.option("--param", metavar="KEY=JSON", multiple=True, help="A parameter of inference.")
@@ -82,7 +110,10 @@ def _with_aliases(model: ModelName, add: Act, aliases: tuple[str, ...]) -> Act:
 )
 @click.option("--external-id", metavar="X", help="Its identifier in another system.")
 @click.option("--same-as", metavar="REF", help="The earlier version with the same outputs.")
-@click.option("--file", metavar="FILE", help="Fields of version.yaml, YAML or JSON; options win.")
+@click.option(
+    "--file", metavar="FILE", help="Fields of version.yaml, YAML or JSON; options win.",
+    shell_complete=complete_file,
+)  # fmt: skip
 @writing_options
 def add(*, model: str, name: str | None, how: How, **options: Unpack[Options]) -> int:
     """Add a version to a model; without VERSION the next one, where the scheme counts.
@@ -108,6 +139,7 @@ def add(*, model: str, name: str | None, how: How, **options: Unpack[Options]) -
         return _with_aliases(full, add_version(full, name, said), options["alias"])
 
     with writing(how) as desk:
+        _check_model(full, desk.catalog)
         # What can be refused without the files is refused before they are read.
         act_of(VersionRecord(tags=options["tag"]))(desk.catalog)
         return desk.finish(act_of(record(desk, options, before)))

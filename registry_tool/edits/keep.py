@@ -16,7 +16,7 @@ from typing import Final
 
 from registry_tool.errors import InvalidManifest
 from registry_tool.manifests.explain import Text, explain
-from registry_tool.manifests.problems import JSON
+from registry_tool.manifests.problems import JSON, JSONPath
 from registry_tool.manifests.writer import render
 
 __all__ = ["GONE", "changed"]
@@ -223,6 +223,32 @@ def _field_by_field(source: str, fields: Mapping[str, JSON | _Gone]) -> str | No
     return source
 
 
+def _value_at(data: JSON | Mapping[str, JSON], path: JSONPath) -> JSON | Mapping[str, JSON]:
+    value = data
+    for step in path:
+        if isinstance(value, Mapping) and isinstance(step, str):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int):
+            value = value[step]
+    return value
+
+
+def _quoted_where_text(source: str, data: Mapping[str, JSON]) -> str:
+    """The text with quotes around what looks like a number and stands for text, such as ``version: 3``."""
+    text = explain(source.encode())
+    lines = source.split("\n")
+    # From the right, so that the places to the left still hold.
+    for path, written in sorted(
+        text.written.items(), key=lambda item: text.place(item[0]), reverse=True
+    ):
+        row, column = text.place(path)
+        start = column - 1
+        if _value_at(data, path) == written and lines[row - 1].startswith(written, start):
+            line = lines[row - 1]
+            lines[row - 1] = f'{line[:start]}"{written}"{line[start + len(written) :]}'
+    return "\n".join(lines)
+
+
 def _attempts(source: str, fields: Mapping[str, JSON | _Gone]) -> Iterator[str | None]:
     """Ways to make the change, the most faithful first."""
     yield _one_by_one(source, fields)
@@ -249,8 +275,8 @@ def changed(
     wanted = _updated(data, fields)
     if source == render(data):
         return render(wanted)
-    text = source.decode()
-    if explain(source).data == data:
+    text = _quoted_where_text(source.decode(), data)
+    if explain(text.encode()).data == data:
         kept = _comments(text) - _own_comments(text, fields)
         for edited in _attempts(text, fields):
             if edited is None or explain(edited.encode()).data != wanted:
@@ -259,5 +285,5 @@ def changed(
                 return edited.encode()
     raise InvalidManifest(
         f"{path} cannot be changed without losing how it was written",
-        remedy="put its unquoted numbers and dates in quotes, or change it by hand",
+        remedy="change it by hand",
     )

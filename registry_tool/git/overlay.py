@@ -79,3 +79,7 @@ class OverlayTree:
         for path in self.base.grep(wanted, under=under):
             if path not in self._deletes and self.upper.entry(path) is None:
                 yield path
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """See ``Tree.prefetch``."""
+        self.base.prefetch(path for path in paths if self.upper.entry(path) is None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 
 from registry_tool.git.plumbing import Git, GitFailed
 from registry_tool.git.reader import BlobReader
@@ -43,6 +44,10 @@ class CommitTree:
         self.commit = commit
         self._reader = reader
         self._folders: dict[str, Mapping[str, Entry]] = {}
+
+    @cached_property
+    def _is_partial(self) -> bool:
+        return self.git.flag("remote.origin.promisor")
 
     def folder(self, path: str) -> Mapping[str, Entry]:
         """See ``Tree.folder``."""
@@ -93,8 +98,8 @@ class CommitTree:
                 yield line.decode(errors="surrogateescape").removeprefix(f"{self.commit}:")
 
     def prefetch(self, paths: Iterable[str]) -> None:
-        """In a partial clone, fetch the missing blobs of many paths in one request."""
-        if self.git.config("remote.origin.promisor") != "true":
+        """See ``Tree.prefetch``."""
+        if not self._is_partial:
             return
         entries = (self.entry(path) for path in paths)
         wanted = sorted({e.oid for e in entries if e is not None and e.mode in (FILE, EXECUTABLE)})

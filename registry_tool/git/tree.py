@@ -66,6 +66,10 @@ class Tree(Protocol):
         """Paths of files that contain one of the strings, in no particular order."""
         ...
 
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """Say which files will be read soon: a partial clone brings them in one request instead of one by one."""
+        ...
+
 
 class Change(NamedTuple):
     """One path that differs between two trees; ``base`` or ``head`` is None where it is absent."""
@@ -150,6 +154,9 @@ class Folders:
         """See ``Tree.entry``."""
         folder, name = split(path)
         return self._folders.get(folder, {}).get(name)
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """See ``Tree.prefetch``; these files are at hand."""
 
 
 class DictTree(Folders):

@@ -136,6 +136,9 @@ class _OnDisk:
         """See ``Tree.grep``."""
         return scan(self, needles, under)
 
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """See ``Tree.prefetch``; these files are at hand."""
+
 
 def _mode(info: os.stat_result) -> int:
     if stat.S_ISDIR(info.st_mode):
@@ -216,3 +219,6 @@ class FolderTree:
     def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
         """See ``Tree.grep``."""
         return scan(self, needles, under)
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """See ``Tree.prefetch``; these files are at hand."""

@@ -136,6 +136,26 @@ def test_transports_that_run_commands_are_refused(address: str, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_many_files_of_a_partial_clone_come_in_one_request(
+    tmp_path: Path, make_registry: Make
+) -> None:
+    names = [f"nlp/model-{number}" for number in range(12)]
+    own = {"registry.yaml": registry_yaml(), "models/nlp/namespace.yaml": namespace_yaml()}
+    for name in names:
+        own |= model_files(name)
+    work = make_registry(own)
+    place = tmp_path / "served" / "models.git"
+    place.parent.mkdir()
+    git(work, "clone", "-q", "--bare", str(work), str(place))
+    git(place, "config", "uploadpack.allowFilter", "true")
+    with smart_http(place.parent) as base, registry.open(f"{base}/models.git") as reg:
+        packs = reg.repository.git.git_dir / "objects" / "pack"
+        before = set(packs.glob("*.pack"))
+        assert sorted(model.name for model in reg.models()) == sorted(names)
+        # Each request for missing objects leaves one pack.
+        assert len(set(packs.glob("*.pack")) - before) == 1
+
+
 def test_many_threads_read_one_registry(url: str) -> None:
     found: list[str] = []
     with registry.open(url) as reg:

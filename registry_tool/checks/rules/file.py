@@ -14,6 +14,7 @@ __all__ = ["RULES"]
 
 _DIGEST = re.compile(r"[0-9a-f]{32}(?:\.dir)?|[0-9a-f]{40}|[0-9a-f]{64}")
 # The digests that some reader of YAML 1.1 or 1.2 takes for a number.
+_SIDE = re.compile(rb"^<{7} .*$", re.MULTILINE)
 _NUMBER = re.compile(r"[0-9]+(?:e[0-9]+)?|0b[01]+")
 
 
@@ -33,17 +34,34 @@ def _problems(file: FileView, code: str) -> Iterator[Hit]:
             )
 
 
+def _conflict(file: FileView) -> Hit | None:
+    """What Git leaves behind where two branches say different things: a reader sees only broken YAML."""
+    side = _SIDE.search(file.source)
+    if side is None:
+        return None
+    return Hit(
+        "the file holds both sides of a merge conflict",
+        place=(file.source.count(b"\n", 0, side.start()) + 1, 1),
+        found=side[0].decode(errors="replace").strip(),
+        expected="one of the two sides",
+        remedy="keep one side, delete the lines <<<<<<<, ======= and >>>>>>>, then `git add` the file",
+    )
+
+
 def readable(file: FileView) -> Iterator[Hit]:
     """A manifest must be YAML that can be read: UTF-8 text, well-formed.
 
     A file that cannot be read says nothing, so nothing else is checked about it.
 
-    Mend it: look at the line and column named; most often it is an indent, a bracket or a quote.
+    Mend it: look at the line and column named; most often it is an indent, a bracket or a quote. After a merge that
+    conflicted, keep one of the two sides.
 
     Example:
         ``description: "unfinished`` has no closing quote.
     """
-    return _problems(file, "parse")
+    problems = [*_problems(file, "parse")]
+    conflict = _conflict(file) if problems else None
+    yield from problems if conflict is None else [conflict]
 
 
 def form(file: FileView) -> Iterator[Hit]:

@@ -44,13 +44,14 @@ def _pointers(model: ModelView, kind: str) -> Iterator[_Pointer]:
 
 
 def _missing(model: ModelView, kind: str, pointer: _Pointer) -> Hit:
-    known = model.versions[-_SHOWN:]
+    known, more = model.versions[-_SHOWN:], len(model.versions) - _SHOWN
+    names = ", ".join(named(v) for v in known) + (f" and {more} more" if more > 0 else "")
     return Hit(
         f"{kind} {named(pointer.name)} of {named(str(model.name))} names version {pointer.wanted}, which is not there",
         path=pointer.path,
         at=("version",),
         found=pointer.wanted,
-        expected="one of " + ", ".join(named(v) for v in known) if known else "a version",
+        expected=f"one of {names}" if known else "a version",
         remedy=f"registry {'alias set' if kind == 'alias' else 'tag add'} {named(str(model.name))}@VERSION {named(pointer.name)}",
     )
 

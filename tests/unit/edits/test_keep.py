@@ -125,14 +125,18 @@ def test_unusual_forms(source: str) -> None:
     assert explain(edited.encode()).data == {**data, "a": 7, "new": "x"}
 
 
-def test_what_would_be_lost_is_refused() -> None:
+def test_text_that_looks_like_a_number_is_quoted_where_it_stands() -> None:
     # As the document says, "version" is text; as written, other readers take it for a number.
-    source = b"version: 010e1  # c\nowner: x\n"
-    with pytest.raises(
-        InvalidManifest, match=r"x\.yaml cannot be changed without losing"
-    ) as caught:
-        changed(source, {"version": "010e1", "owner": "x"}, {"owner": "y"}, "x.yaml")
-    assert "put its unquoted numbers" in caught.value.remedy
+    source = b"version: 010e1  # c\nlist: [3, x]  # d\nowner: x\n"
+    data: dict[str, JSON] = {"version": "010e1", "list": ["3", "x"], "owner": "x"}
+    edited = changed(source, data, {"owner": "zoe"}, "x.yaml").decode()
+    assert edited == 'version: "010e1"  # c\nlist: ["3", x]  # d\nowner: zoe\n'
+
+
+def test_what_would_be_lost_is_refused() -> None:
+    source = b"a: 1\nb: 2\n"
+    with pytest.raises(InvalidManifest, match=r"x\.yaml cannot be changed without losing"):
+        changed(source, {"a": 5, "b": 2}, {"b": 3}, "x.yaml")
 
 
 _KEYS = st.sampled_from(["a", "b", "key", "'q'", '"d"', "with space"])
