@@ -217,7 +217,7 @@ class _Builder:
         holder = self.stack[-1]
         self._check_characters(written, at)
         if isinstance(holder, dict) and written in holder:
-            first = self.text.key_places[(*self.path, written)]
+            first = self.text.key_places.get((*self.path, written), at)
             self.text.trouble(
                 "form", f"the key {written!r} stands twice", at, found=f"also on line {first[0]}",
                 expected="each key once", remedy="delete one of the two",
