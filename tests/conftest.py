@@ -11,7 +11,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support import Ran, new_repository
+
+# The machine may be busy: no test asserts a time. In CI the examples are the same in each run.
+settings.register_profile(
+    "house",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+settings.load_profile("house")
 
 # Set by Git around hooks and aliases; any of them would lead git to the repository the tests lie in.
 _GIT_VARIABLES = (

@@ -1,7 +1,7 @@
 """Completion in bash, whose words are not ours: it splits ``nlp/lang-id@production`` at the ``@``.
 
-The line is split here, as a shell splits it, and of each offer only what follows the last break is handed back,
-because that is what bash replaces.
+The line is split here, as a shell splits it, and of each offer only what bash replaces is handed back: what follows
+the last break.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ _SOURCE = """\
 
 complete -o nosort -F %(complete_func)s %(prog_name)s
 """
+_SPECIAL = ("$", "@")
 
 
 def _last_word(line: str) -> tuple[list[str], str]:
@@ -47,6 +48,16 @@ def _last_word(line: str) -> tuple[list[str], str]:
     if line[-1:].isspace() or not words:
         return words, ""
     return words[:-1], words[-1]
+
+
+def _kept(line: str, breaks: str) -> str:
+    """What of the last word bash leaves as it is: all up to the last break, nothing inside quotes."""
+    _, word = _last_word(line)
+    if line.removesuffix(word)[-1:] in {'"', "'"}:
+        return ""
+    end = max((word.rfind(mark) for mark in breaks if not mark.isspace()), default=-1)
+    # A break that is also one of bash's `rl_special_prefixes` belongs to what it replaces.
+    return word[: end if word[end : end + 1] in _SPECIAL else end + 1] if end >= 0 else ""
 
 
 class LineComplete(BashComplete):
@@ -65,12 +76,11 @@ class LineComplete(BashComplete):
 
     def format_completion(self, item: CompletionItem) -> str:
         """See ``click.shell_completion.ShellComplete``."""
-        _, incomplete = _last_word(os.environ.get("COMP_LINE", ""))
-        breaks = os.environ.get("COMP_WORDBREAKS", "")
-        end = max((incomplete.rfind(mark) for mark in breaks if not mark.isspace()), default=-1) + 1
         value = str(item.value)
-        kept = value[end:] if item.type == "plain" and value.startswith(incomplete[:end]) else value
-        return f"{item.type},{kept}"
+        kept = _kept(os.environ.get("COMP_LINE", ""), os.environ.get("COMP_WORDBREAKS", ""))
+        if item.type == "plain" and kept:
+            value = value.removeprefix(kept)
+        return f"{item.type},{value}"
 
 
 def install() -> None:

@@ -23,9 +23,11 @@ Every command takes `--help`; those that print data take `--format json`.
 
 
 def _help(command: click.Command, name: str) -> str:
+    # As below `registry`: a command keeps the help option of its first context, whoever asks next.
     context = click.Context(
-        command, info_name=name, max_content_width=_WIDTH, terminal_width=_WIDTH
-    )
+        command, info_name=name, max_content_width=_WIDTH, terminal_width=_WIDTH,
+        help_option_names=cli.context_settings["help_option_names"],
+    )  # fmt: skip
     text = command.get_help(context)
     return "\n".join(line.rstrip() for line in text.splitlines())
 

@@ -22,12 +22,8 @@ class Part(click.Group):
             import difflib
 
             near = difflib.get_close_matches(name, self.commands, n=2)
-            hint = (
-                f"Did you mean {' or '.join(near)}?"
-                if near
-                else f"There is {', '.join(sorted(self.commands))}."
-            )
-            if name in _ELSEWHERE:
-                hint = f"Did you mean registry {name}?"
+            meant = [f"registry {name}"] if name in _ELSEWHERE else near
+            known = ", ".join(sorted(self.commands))
+            hint = f"Did you mean {' or '.join(meant)}?" if meant else f"It has: {known}."
             ctx.fail(f"there is no command {name!r} here. {hint}")
         return super().resolve_command(ctx, args)

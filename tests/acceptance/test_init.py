@@ -139,3 +139,11 @@ def test_a_sharded_registry_takes_a_model(tmp_path: Path) -> None:
     refused = run_program("check", cwd=registry)
     assert refused.code == 1
     assert "F108" in refused.out
+
+
+def test_an_empty_name_of_a_folder_is_not_the_current_folder(
+    cli: Callable[..., Ran], tmp_path: Path
+) -> None:
+    ran = cli("init", "", "--name", "acme", cwd=tmp_path)
+    assert (ran.code, list(tmp_path.iterdir())) == (2, [])
+    assert ran.err.startswith("error: DIR is empty\n")

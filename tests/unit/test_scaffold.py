@@ -293,3 +293,10 @@ def test_manifests_are_checked_out_with_line_feeds(tmp_path: Path, home: Path) -
     git(tmp_path, "clone", "-q", "models", "clone")
     assert b"\r" not in (tmp_path / "clone/registry.yaml").read_bytes()
     assert b"\r" not in (tmp_path / "clone/.dvc/config").read_bytes()
+
+
+def test_a_bare_repository_is_told_what_to_do(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "server.git")
+    with pytest.raises(Conflict, match="is a bare repository") as caught:
+        new_registry(tmp_path / "server.git", name="acme")
+    assert caught.value.remedy.startswith("clone it")

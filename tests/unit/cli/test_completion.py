@@ -10,6 +10,9 @@ from support import registry_yaml, run_program, small_registry
 
 from registry_tool.cli.completion import (
     complete_alias,
+    complete_file,
+    complete_folder,
+    complete_framework,
     complete_model,
     complete_reference,
     complete_rule,
@@ -66,6 +69,19 @@ def test_aliases_are_the_stages_and_those_there_are(root: Path) -> None:
 
 def test_rules(root: Path) -> None:
     assert offered(complete_rule, "f10")[:2] == ["F101", "F102"]
+
+
+def test_frameworks() -> None:
+    assert offered(complete_framework, "x") == ["xgboost"]
+
+
+def test_the_shell_finds_files_and_folders() -> None:
+    context, parameter = click.Context(click.Command("x")), click.Argument(["x"])
+    found = [complete(context, parameter, "../m") for complete in (complete_file, complete_folder)]
+    assert [[(i.type, i.value) for i in items] for items in found] == [
+        [("file", "../m")],
+        [("dir", "../m")],
+    ]
 
 
 def test_of_a_revision(root: Path) -> None:

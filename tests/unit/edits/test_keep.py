@@ -181,7 +181,7 @@ def _written(draw: st.DrawFn) -> str:
 _VALUES = st.sampled_from(["new", "010", "a: b", 7, 1.5, True, None, "", "x y", "#", "ü"])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(source=_written(), value=_VALUES, which=st.integers(0, 5))
 def test_a_changed_scalar_touches_one_line(source: str, value: JSON, which: int) -> None:
     text = explain(source.encode())
@@ -201,7 +201,7 @@ def _comments(source: str) -> list[str]:
     return sorted(re.findall(r"(?m)(?:^| )(#(?: [a-z].*)?)$", source.replace('"double # no"', "")))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     source=_written(),
     which=st.integers(0, 5),

@@ -57,7 +57,7 @@ def _tree_by_git(repository: Git, files: Files) -> str:
     return git(place, "write-tree")
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(base=_trees, head=_trees)
 def test_a_changed_tree_is_the_one_git_makes(
     repository: Git, reader: BlobReader, base: Files, head: Files

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_tool.git.overlay import OverlayTree
@@ -76,7 +76,6 @@ _trees = st.dictionaries(_paths, st.sampled_from(["1", "2"]), max_size=7).filter
 )
 
 
-@settings(deadline=None)
 @given(base=_trees, head=_trees)
 def test_any_tree_over_any_other_is_that_tree(base: Files, head: Files) -> None:
     puts = {p: c for p, c in head.items() if base.get(p) != c}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import commit, git, new_repository, run_git, write_files
 
@@ -142,7 +142,6 @@ def _consistent(files: Files) -> bool:
 _trees = st.dictionaries(_paths, _contents, max_size=8).filter(_consistent)
 
 
-@settings(deadline=None)
 @given(base=_trees, head=_trees)
 def test_differences_are_exactly_what_differs(base: Files, head: Files) -> None:
     found = list(differences(DictTree(base), DictTree(head)))
@@ -153,7 +152,6 @@ def test_differences_are_exactly_what_differs(base: Files, head: Files) -> None:
     assert len({c.path for c in found}) == len(found)
 
 
-@settings(deadline=None)
 @given(files=_trees)
 def test_every_file_stands_in_the_folders_above_it(files: Files) -> None:
     tree = DictTree(files)

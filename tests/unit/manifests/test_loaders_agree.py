@@ -65,7 +65,7 @@ _PIECES = [
 _texts = st.lists(st.sampled_from(_PIECES + _ALPHABET), max_size=25).map("".join)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(text=_texts)
 @example(text='a: "\\ud83d\\ude00"\n')
 @example(text="a: |\n  b\n\n\nc: 1\n")
@@ -95,13 +95,13 @@ def _mutated(draw: st.DrawFn) -> bytes:
     return text.encode()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(source=_mutated())
 def test_mutated_manifests(source: bytes) -> None:
     _check(source)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(source=st.binary(max_size=60))
 def test_any_bytes_at_all(source: bytes) -> None:
     _check(source)
@@ -137,7 +137,7 @@ _data = st.dictionaries(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=_data)
 def test_what_is_written_reads_back_the_same(data: dict[str, JSON]) -> None:
     source = render(data)
@@ -159,7 +159,7 @@ def _differing(one: object, two: object) -> bool:
     return one != two or isinstance(one, bool) != isinstance(two, bool)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=_data)
 @example(data={"a": "010", "b": "1:30", "c": "no", "d": "2024-01-02", "e": "12e3", "~": "="})
 @example(data={"a": "line\nline\n", "b": "x\n\n  y", "c": " x", "d": "x ", "<<": "y", "": "z"})
