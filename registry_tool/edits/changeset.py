@@ -56,6 +56,13 @@ def _depths(path: str) -> range:
     return range(1, path.count("/") + 1)
 
 
+def _lay(below: Tree, change: ChangeSet) -> DictTree:
+    """The change's own files, once it is sure that they may lie over a tree."""
+    _check_paths(change)
+    _check_folders(below, change)
+    return DictTree(change.puts)
+
+
 def overlaid(base: Tree, change: ChangeSet) -> Tree:
     """The tree as it would be.
 
@@ -63,9 +70,7 @@ def overlaid(base: Tree, change: ChangeSet) -> Tree:
         Refused: A path leads out of the registry or into Git's own folder; or a file or a link lies where a folder is
             needed, and would vanish unseen.
     """
-    _check_paths(change)
-    _check_folders(base, change)
-    return OverlayTree(base, DictTree(change.puts), deletes=change.deletes)
+    return OverlayTree(base, _lay(base, change), deletes=change.deletes)
 
 
 def combined(acts: list[Act], message: str) -> Act:
@@ -75,18 +80,15 @@ def combined(acts: list[Act], message: str) -> Act:
         puts: dict[str, bytes] = {}
         deletes: set[str] = set()
         notes: list[str] = []
-        current = catalog
+        so_far = OverlayTree(catalog.tree, DictTree({}))
         for one in acts:
-            change = one(current)
+            change = one(Catalog(so_far))
+            so_far.lay(_lay(so_far, change), deletes=change.deletes)
             for path in change.deletes:
                 puts.pop(path, None)
-                deletes.add(path)
-            for path, data in change.puts.items():
-                puts[path] = data
-                deletes.discard(path)
+            deletes = (deletes | change.deletes).difference(change.puts)
+            puts.update(change.puts)
             notes.extend(change.notes)
-            so_far = ChangeSet(message, dict(puts), frozenset(deletes))
-            current = Catalog(overlaid(catalog.tree, so_far))
         return ChangeSet(message, puts, frozenset(deletes), tuple(notes))
 
     return act

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from registry_tool.git.tree import FOLDER, Entry, Tree, split, walk
 
 __all__ = ["OverlayTree"]
 
-
-def _folders_above(paths: Iterable[str]) -> frozenset[str]:
-    """Every folder on the way from the root to one of the paths."""
-    above = {""}
-    for path in paths:
-        folder = split(path)[0]
-        while folder not in above:
-            above.add(folder)
-            folder = split(folder)[0]
-    return frozenset(above)
+_CHANGED_FOLDER: Final = Entry(FOLDER, "")  # a folder with an edit inside has no id any more
 
 
 class OverlayTree:
     """A tree whose files come from ``upper`` where it has them, and from ``base`` elsewhere.
+
+    Listings of folders on the way to a change are copied and changed, all others are the base's; so laying a layer
+    costs what the layer holds.
 
     Args:
         base: The tree below.
@@ -31,35 +26,47 @@ class OverlayTree:
 
     def __init__(self, base: Tree, upper: Tree, *, deletes: Iterable[str] = ()) -> None:
         self.base = base
-        self.upper = upper
-        self._deletes = frozenset(deletes)
-        self._touched = _folders_above([*(p for p, _ in walk(upper)), *self._deletes])
-        self._memo: dict[str, Mapping[str, Entry]] = {}
+        self._folders: dict[str, dict[str, Entry]] = {}
+        self._holders: dict[str, Tree] = {}  # which layer has the bytes of a path
+        self._deletes: set[str] = set()
+        self.lay(upper, deletes=deletes)
 
-    def _merged(self, path: str) -> Mapping[str, Entry]:
-        prefix = f"{path}/" if path else ""
-        merged = {
-            n: e for n, e in self.base.folder(path).items() if prefix + n not in self._deletes
-        }
-        merged.update(self.upper.folder(path))
-        for name, entry in list(merged.items()):
-            inner = prefix + name
-            if not entry.is_folder or inner not in self._touched:
-                continue
-            # A folder with an edit inside has no id any more, and an emptied one is gone.
-            if self.folder(inner):
-                merged[name] = Entry(FOLDER, "")
-            else:
-                del merged[name]
-        return merged
+    def lay(self, upper: Tree, *, deletes: Iterable[str] = ()) -> None:
+        """Lay one more layer on top; for whoever builds the tree, not while somebody else reads it."""
+        for path in deletes:
+            self._holders.pop(path, None)
+            self._deletes.add(path)
+            self._remove(path)
+        for path, entry in walk(upper):
+            self._holders[path] = upper
+            self._put(path, entry)
+
+    def _own(self, folder: str) -> dict[str, Entry]:
+        """A folder's listing, ours to change."""
+        if folder not in self._folders:
+            self._folders[folder] = dict(self.base.folder(folder))
+        return self._folders[folder]
+
+    def _put(self, path: str, entry: Entry) -> None:
+        while path:
+            folder, name = split(path)
+            self._own(folder)[name] = entry
+            path, entry = folder, _CHANGED_FOLDER
+
+    def _remove(self, path: str) -> None:
+        folder, name = split(path)
+        listing = self._own(folder)
+        if listing.pop(name, None) is None:
+            return
+        if listing:
+            self._put(folder, _CHANGED_FOLDER)
+        elif folder:
+            self._remove(folder)
 
     def folder(self, path: str) -> Mapping[str, Entry]:
         """See ``Tree.folder``."""
-        if path not in self._touched:
-            return self.base.folder(path)
-        if path not in self._memo:
-            self._memo[path] = self._merged(path)
-        return self._memo[path]
+        own = self._folders.get(path)
+        return self.base.folder(path) if own is None else own
 
     def entry(self, path: str) -> Entry | None:
         """See ``Tree.entry``."""
@@ -68,18 +75,22 @@ class OverlayTree:
 
     def read(self, path: str, *, limit: int | None = None) -> bytes | None:
         """See ``Tree.read``."""
-        if self.upper.entry(path) is not None:
-            return self.upper.read(path, limit=limit)
+        holder = self._holders.get(path)
+        if holder is not None:
+            return holder.read(path, limit=limit)
         return None if path in self._deletes else self.base.read(path, limit=limit)
 
     def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
         """See ``Tree.grep``."""
         wanted = tuple(needles)
-        yield from self.upper.grep(wanted, under=under)
+        for upper in dict.fromkeys(self._holders.values()):
+            for path in upper.grep(wanted, under=under):
+                if self._holders.get(path) is upper:
+                    yield path
         for path in self.base.grep(wanted, under=under):
-            if path not in self._deletes and self.upper.entry(path) is None:
+            if path not in self._deletes and path not in self._holders:
                 yield path
 
     def prefetch(self, paths: Iterable[str]) -> None:
         """See ``Tree.prefetch``."""
-        self.base.prefetch(path for path in paths if self.upper.entry(path) is None)
+        self.base.prefetch(path for path in paths if path not in self._holders)
