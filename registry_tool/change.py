@@ -13,6 +13,7 @@ Nothing is written before the block ends; an exception in it leaves no trace.
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -95,6 +96,7 @@ class Change:
         """Add an act of ``registry_tool.edits``."""
         self._acts.append(act)
 
+    @cached_property
     def author(self) -> str:
         """Who makes the change, as ``Name <email>``; empty when Git does not know and no commit needs it."""
         from registry_tool.git.commit import author_of

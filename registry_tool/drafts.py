@@ -203,7 +203,7 @@ class VersionDraft(_Holder):
 
     def act(self, catalog: Catalog) -> ChangeSet:
         """The act that adds the version as it stands; it learns its name by it."""
-        author = self._change.author()
+        author = self._change.author
         fields: dict[str, JSON] = {"author": author} if author else {}
         record = VersionRecord(
             fields={**fields, **self._fields},
@@ -248,7 +248,7 @@ class PublishedVersion:
             by: Who says it; the Git identity by default.
             name: The file's name; made from date and content by default.
         """
-        who = by or self._change.author()
+        who = by or self._change.author
         self._change.add(add_evidence(self.reference, kind, fields, by=who, name=name))
 
     def update_metadata(self, key: str, value: JSON) -> None:

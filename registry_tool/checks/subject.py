@@ -6,6 +6,7 @@ everything is judged. A folder that is no Git repository is judged whole.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from registry_tool.git.worktree import FolderTree, head_tree
 from registry_tool.manifests.layout import REGISTRY
 
 __all__ = ["Subject", "choose"]
+
+_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Subject(NamedTuple):
@@ -96,16 +99,22 @@ def _merge_base(repository: Repository, base: str, head: str) -> str:
     return base
 
 
+def _shown(revision: str) -> str:
+    """A revision as a person can read it: of a whole commit id its beginning, as hooks and CI pass ids."""
+    return revision[:12] if _ID.fullmatch(revision) else revision
+
+
 def _of_revisions(repository: Repository, base: str | None, head: str | None) -> Subject:
     root = repository.git.work_tree
     tip = _commit(repository, head or "HEAD")
     on_disk = head is None and root is not None
     tree: Tree = repository.work() if on_disk else repository.tree(tip)
-    shown = "the work tree" if on_disk else (head or "HEAD")
+    shown = "the work tree" if on_disk else _shown(head or "HEAD")
     if base is None:
         return Subject(tree, None, f"everything at {shown}", root, repository)
     parted = _merge_base(repository, _commit(repository, base), tip)
-    words = f"what {shown} changes since {base} ({parted[:12]})"
+    since = _shown(base) if parted == base else f"{_shown(base)} ({parted[:12]})"
+    words = f"what {shown} changes since {since}"
     return Subject(tree, repository.tree(parted), words, root, repository)
 
 

@@ -169,3 +169,14 @@ def test_shallow_clone_says_so(choose: Choose, make_registry: Make, tmp_path: Pa
 def test_contradicting_options(choose: Choose, make_registry: Make) -> None:
     with pytest.raises(UsageError, match="--staged"):
         choose(make_registry(small_registry()), staged=True, base="HEAD")
+
+
+def test_commit_ids_are_said_once_and_short(choose: Choose, make_registry: Make) -> None:
+    root = make_registry(small_registry())
+    first = git(root, "rev-parse", "HEAD")
+    write_files(root, MOVED)
+    second = commit(root)
+    words = choose(root, base=first, head=second).words
+    assert words == f"what {second[:12]} changes since {first[:12]}"
+    assert choose(root, base="main~1", head=second).words.endswith(f"since main~1 ({first[:12]})")
+    assert choose(root, head=second).words == f"everything at {second[:12]}"
