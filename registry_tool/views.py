@@ -28,7 +28,13 @@ from registry_tool.manifests.problems import JSON
 if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
     from registry_tool.manifests.models import ModelManifest
-    from registry_tool.manifests.version import Environment, Framework, Lineage, VersionManifest
+    from registry_tool.manifests.version import (
+        Environment,
+        Framework,
+        Lineage,
+        Source,
+        VersionManifest,
+    )
 
 __all__ = ["Artifact", "Fetcher", "ModelVersion", "RegisteredModel"]
 
@@ -142,6 +148,21 @@ class ModelVersion:
     def lineage(self) -> Lineage | None:
         """What the version was made from."""
         return self.manifest.lineage
+
+    @property
+    def source(self) -> Source | None:
+        """Where the version comes from."""
+        return self.manifest.source
+
+    @property
+    def created_at(self) -> str:
+        """When it was made: RFC 3339, UTC, milliseconds."""
+        return text(self.data, "created_at")
+
+    @property
+    def author(self) -> str:
+        """Who made it; empty when it was not said."""
+        return text(self.data, "author")
 
     @property
     def parameters(self) -> Mapping[str, JSON]:

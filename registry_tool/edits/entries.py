@@ -82,9 +82,9 @@ def tracked_entry(
     Raises:
         InvalidName: No name was given and the address ends in none that would do.
     """
-    called = name or uri.split("?", maxsplit=1)[0].rstrip("/").rsplit("/", 1)[-1]
-    words = artifact_words(called, role=role)
-    entry: dict[str, JSON] = {"name": check_artifact_name(called), "role": role or words["role"]}
+    last = uri.split("?", maxsplit=1)[0].rstrip("/").rsplit("/", 1)[-1]
+    words = artifact_words(last, role=role)  # the address says what it is, whatever it is called
+    entry: dict[str, JSON] = {"name": check_artifact_name(name or last), "role": words["role"]}
     entry["uri"] = uri
     if size is not None:
         entry["size"] = size

@@ -10,7 +10,7 @@ from registry_tool.catalog.index import Catalog, ModelView
 from registry_tool.catalog.resolve import find_model
 from registry_tool.edits.changeset import Act, ChangeSet, combined
 from registry_tool.edits.pointers import add_tag
-from registry_tool.errors import Refused, UsageError
+from registry_tool.errors import InvalidName, Refused, UsageError
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.identity import identity
 from registry_tool.manifests.metrics import in_order
@@ -84,7 +84,7 @@ def _chosen(model: ModelView, version: str | None) -> str:
         return chosen
     check_version(version)
     if not admits(scheme, version):
-        raise Refused(
+        raise InvalidName(
             f"{version} is not a version of the scheme {scheme}, which {model.name} has",
             remedy=f"such a version looks like {_EXAMPLES[scheme]}",
         )
@@ -146,7 +146,8 @@ def add_version(name: ModelName, version: str | None, record: VersionRecord) -> 
         version: Its name; None takes the next integer.
         record: What the author gives.
 
-    The act raises NotFound (no such model), Refused (taken, not of the scheme, model archived or moved), UsageError.
+    The act raises NotFound (no such model), Refused (taken, model archived or moved), InvalidName (not of
+    the scheme), UsageError.
     """
     first = _new_version(name, version, record)
 

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING
 
-from registry_tool.errors import GitTrouble
+from registry_tool.errors import EnvironmentTrouble, GitTrouble, OfflineError
 from registry_tool.git.plumbing import Git, GitFailed
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ class BlobReader:
         With ``limit``, at most ``limit`` + 1 bytes come back, so that a caller sees that there were more.
 
         Raises:
-            GitTrouble: The git program went away, or could not fetch a blob of a partial clone.
+            GitTrouble: The git program went away.
+            OfflineError: A partial clone could not fetch the blob.
         """
         if "\n" in name or name.endswith("\r"):  # a name ends with its line
             return None
@@ -68,7 +69,7 @@ class BlobReader:
                 self._stop()
                 raise self._trouble(name) from exc
 
-    def _trouble(self, name: str) -> GitTrouble:
+    def _trouble(self, name: str) -> EnvironmentTrouble:
         """What git says when it is asked for that one object."""
         try:
             self._git.run("cat-file", "-e", name, env=self._env)
@@ -79,10 +80,13 @@ class BlobReader:
             words = said[0] if said else failed.message
         else:
             words = "git went away"
-        return GitTrouble(
-            f"{name!a} cannot be read in {self._git.place}: {words}",
-            remedy="in a partial clone it must be fetched: is the remote reachable?",
-        )
+        message = f"{name!a} cannot be read in {self._git.place}: {words}"
+        if self._git.flag("remote.origin.promisor"):
+            return OfflineError(
+                message,
+                remedy="the clone leaves files on its remote until they are read: is it reachable?",
+            )
+        return GitTrouble(message, remedy="git fsck shows what is broken")
 
     def _ask(self, name: str, limit: int | None) -> tuple[str, str, bytes] | None:
         stdin, stdout = self._pipes()

@@ -85,7 +85,7 @@ def _missing(mismatch: Mismatch, text: Text) -> Problem:
     names = ", ".join(f"`{name}`" for name in mismatch.names)
     return Problem(
         "schema", f"{_field(mismatch)} has no {names}", *text.place(mismatch.path),
-        expected=names, remedy=f"add {names}",
+        remedy=f"add {names}",
     )  # fmt: skip
 
 
@@ -127,7 +127,13 @@ def _expected(mismatch: Mismatch) -> str:
         return words
     described = rule.get("description") or rule.get("title")
     if isinstance(described, str):
-        return described
+        # It goes on after "expected:"; "SPDX" and the like keep their capitals.
+        lower = (
+            described[:1].lower()
+            if described[1:2].islower() or described[1:2] == " "
+            else described[:1]
+        )
+        return lower + described[1:].removesuffix(".")
     return f"text like {limit}" if keyword == "pattern" else f"what `{keyword}` in the schema says"
 
 

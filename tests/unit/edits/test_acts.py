@@ -120,7 +120,7 @@ NO: dict[str, tuple[Act, Mapping[str, str], type[RegistryError], str]] = {
         add_model(ModelName("nlp", "b"), {**FIELDS, "continues": "nlp/nothing"}), {}, NotFound, "no model nlp/nothing",
     ),
     "version twice": (add_version(MODEL, "1", RECORD), {}, Refused, "has a version 1 already"),
-    "not of the scheme": (add_version(MODEL, "1.0.0", RECORD), {}, Refused, "not a version of the scheme integer"),
+    "not of the scheme": (add_version(MODEL, "1.0.0", RECORD), {}, InvalidName, "not a version of the scheme integer"),
     "reserved": (add_version(MODEL, "Latest", RECORD), {}, InvalidName, "'Latest' is reserved"),
     "no name": (add_version(MODEL, "../x", RECORD), {}, InvalidName, "is not a version name"),
     "does not count": (

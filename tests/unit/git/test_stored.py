@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import git, run_git
 
-from registry_tool.errors import GitTrouble
+from registry_tool.errors import OfflineError
 from registry_tool.git.plumbing import Git
 from registry_tool.git.reader import BlobReader
 from registry_tool.git.stored import CommitTree, PickedTree, parse_tree_object
@@ -64,7 +64,7 @@ def test_a_remote_that_went_away_is_told_when_a_file_is_read(
 ) -> None:
     (tmp_path / "origin").rename(tmp_path / "moved")
     partial.prefetch(["registry.yaml"])
-    with pytest.raises(GitTrouble, match="cannot be read in") as caught:
+    with pytest.raises(OfflineError, match="cannot be read in") as caught:
         partial.read("registry.yaml")
     assert "remote" in caught.value.remedy
     (tmp_path / "moved").rename(tmp_path / "origin")

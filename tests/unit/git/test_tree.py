@@ -47,6 +47,9 @@ class Counted:
     def read(self, path: str, *, limit: int | None = None) -> bytes | None:
         return self.tree.read(path, limit=limit)
 
+    def prefetch(self, paths: Iterable[str]) -> None:
+        self.tree.prefetch(paths)
+
     def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
         return self.tree.grep(needles, under=under)
 
