@@ -14,7 +14,8 @@ from pathlib import Path
 
 __all__ = ["free_port", "smart_http", "ssh_server"]
 
-_TRIES = 100
+_TRIES = 200
+_PAUSE = 0.05
 
 
 def free_port() -> int:
@@ -128,6 +129,7 @@ def ssh_server(folder: Path, *, accept: str = "GIT_PROTOCOL") -> Iterator[tuple[
         for _ in range(_TRIES):
             if _listens(port) or server.poll() is not None:
                 break
+            threading.Event().wait(_PAUSE)
         command = (
             f"ssh -F none -i {folder}/key -o IdentitiesOnly=yes "
             f"-o UserKnownHostsFile={folder}/known -o StrictHostKeyChecking=accept-new"
