@@ -127,7 +127,7 @@ class ModelVersion:
         """The frozen record, ``version.yaml``, typed."""
         from registry_tool.manifests.version import VersionManifest
 
-        return VersionManifest.model_validate(self.data)
+        return VersionManifest.from_data(dict(self.data), path=f"{self._view.folder}/version.yaml")
 
     @property
     def state(self) -> str:
@@ -236,7 +236,7 @@ class RegisteredModel:
         """The record, ``model.yaml``, typed."""
         from registry_tool.manifests.models import ModelManifest
 
-        return ModelManifest.model_validate(self.data)
+        return ModelManifest.from_data(dict(self.data), path=f"{self._view.folder}/model.yaml")
 
     @property
     def owner(self) -> str:

@@ -29,7 +29,7 @@ from registry_tool.artifacts.folders import Member, check_paths, folder_sha256
 from registry_tool.artifacts.hashing import Digest, Readable, check_sha256, digest_stream, ignore
 from registry_tool.errors import CorruptObject
 
-__all__ = ["Cache", "Stored", "default_cache"]
+__all__ = ["Cache", "Stored"]
 
 _DAY: Final = 24 * 3600
 _NO_LINK = frozenset(
@@ -42,15 +42,6 @@ class Stored(NamedTuple):
 
     path: Path
     digest: Digest
-
-
-def default_cache() -> Cache:
-    """The user's cache: ``REGISTRY_CACHE``, else the place the system has for caches."""
-    if chosen := os.environ.get("REGISTRY_CACHE"):
-        return Cache(Path(chosen).expanduser().absolute())
-    import platformdirs
-
-    return Cache(platformdirs.user_cache_path("registry-tool"))
 
 
 def _is_whole(path: Path, size: int) -> bool:

@@ -39,7 +39,7 @@ def install(*, repo: str, force: bool) -> int:
     \b
     Examples:
       registry hooks install
-      registry hooks install --repo ~/work/models --force
+      registry hooks install --repo ~/models --force
     """
     from registry_tool.errors import NotARegistry
     from registry_tool.git.plumbing import find_repository

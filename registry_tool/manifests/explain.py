@@ -142,7 +142,6 @@ class _Builder:
         self.path: list[str | int] = []
         self.keys: list[str | None] = []
         self.documents = 0
-        self.skipping = 0
 
     def build(self, events: Iterator[Event]) -> None:
         from ruamel.yaml import events as ev

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.artifacts.cache import Cache, Stored, default_cache
+from registry_tool.artifacts.cache import Cache, Stored
 from registry_tool.artifacts.folders import Member, folder_sha256
 from registry_tool.artifacts.hashing import Digest
 from registry_tool.errors import CorruptObject, EnvironmentTrouble, UsageError
@@ -132,17 +132,6 @@ def test_a_cache_below_a_file_is_an_environment_trouble(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(EnvironmentTrouble, match="a file where a folder should be"):
         keep(Cache(tmp_path / "file" / "cache"), b"x")
-
-
-def test_the_cache_is_where_the_environment_says(
-    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert default_cache().root.is_relative_to(home)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    if sys.platform == "linux":
-        assert default_cache().root == tmp_path / "xdg" / "registry-tool"
-    monkeypatch.setenv("REGISTRY_CACHE", str(tmp_path / "own"))
-    assert default_cache().root == tmp_path / "own"
 
 
 FILL = """
