@@ -12,14 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.index import Catalog, ModelView, VersionView
 from registry_tool.catalog.resolve import Resolved, find_model, resolve
 from registry_tool.errors import NotARegistry, RegistryError
 from registry_tool.git.repository import Repository
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.names import ModelName, Reference
 from registry_tool.store import Store
-from registry_tool.views import ModelVersion, RegisteredModel
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from registry_tool.change import Change
     from registry_tool.checks.findings import Report
     from registry_tool.git.tree import Tree
+    from registry_tool.views import ModelVersion, RegisteredModel
 
 __all__ = ["WORK_TREE", "Registry", "StaleRegistryWarning", "open_registry"]
 
@@ -109,7 +109,17 @@ class Registry:
             InvalidManifest: A file on the way does not pass its schema.
         """
         found = self.resolve(reference, allow_withdrawn=allow_withdrawn)
-        return ModelVersion(found.version, fetcher=self.store.fetch, notes=found.notes)
+        return self._as_version(found.version, found.notes)
+
+    def _as_version(self, view: VersionView, notes: tuple[str, ...] = ()) -> ModelVersion:
+        from registry_tool.views import ModelVersion  # `registry resolve` does without
+
+        return ModelVersion(view, fetcher=self.store.fetch, notes=notes)
+
+    def _as_model(self, view: ModelView) -> RegisteredModel:
+        from registry_tool.views import RegisteredModel
+
+        return RegisteredModel(view, fetcher=self.store.fetch)
 
     def model(self, name: str | ModelName) -> RegisteredModel:
         """The registered model of a name, ``[namespace/]model``.
@@ -120,7 +130,7 @@ class Registry:
             InvalidManifest: Its ``model.yaml`` does not pass the schema.
         """
         asked = ModelName.parse(name) if isinstance(name, str) else name
-        return RegisteredModel(find_model(self.catalog, asked), fetcher=self.store.fetch)
+        return self._as_model(find_model(self.catalog, asked))
 
     def models(
         self,
@@ -135,7 +145,7 @@ class Registry:
         for view in self.catalog.models(namespace):
             if view.document is None or view.document.data is None:
                 continue
-            model = RegisteredModel(view, fetcher=self.store.fetch)
+            model = self._as_model(view)
             if task is not None and model.task != task:
                 continue
             if owner is not None and model.owner != owner:
@@ -155,7 +165,7 @@ class Registry:
         for version in self.model(asked).versions:
             view = model.version(version)
             if view is not None:
-                yield ModelVersion(view, fetcher=self.store.fetch)
+                yield self._as_version(view)
 
     def at(self, moment: str) -> Registry:
         """The registry as it was: at a day or RFC 3339 time on the first-parent line, or at a commit or tag.

@@ -75,7 +75,7 @@ def measure(rounds: int) -> list[tuple[str, float, float, float]]:
         os.environ.update(env)
         folder = home / "registry"
         make_registry(folder)
-        program = [sys.executable, "-m", "registry_tool"]
+        program = [str(Path(sys.executable).with_name("registry"))]  # what people run
         resolve = ["resolve", "bench/model-7@production"]
         commands = {
             "registry --version": [*program, "--version"],
