@@ -12,7 +12,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
+
+import pytest
 
 from registry_tool.artifacts.pointers import Pointer, render_pointer
 from registry_tool.manifests.identity import identity
@@ -223,6 +225,13 @@ def small_registry(*, versions: Sequence[str] = ("1", "2")) -> dict[str, str]:
         f"{folder}/aliases/production.yaml": alias_yaml(versions[0]),
         f"{folder}/tags/first.yaml": tag_yaml(versions[0]),
     }
+
+
+def without(what: str) -> NoReturn:
+    """Skip a test whose server or program is missing here, and say how to have it; in CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
 
 
 def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:

@@ -25,8 +25,6 @@ FOLDER = {
 }
 VERSION = "models/nlp/lang-id/versions/1"
 
-pytestmark = pytest.mark.skipif(not DVC.exists(), reason="dvc's program is not installed")
-
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., str]:

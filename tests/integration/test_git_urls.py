@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from git_servers import smart_http, ssh_server
-from support import git, model_files, namespace_yaml, registry_yaml
+from support import git, model_files, namespace_yaml, registry_yaml, without
 
 import registry_tool as registry
 
@@ -49,7 +49,7 @@ def url(
 
 def _need_sshd() -> None:
     if shutil.which("sshd") is None and not Path("/usr/sbin/sshd").exists():
-        pytest.skip("OpenSSH's server is not installed: apt-get install openssh-server")
+        without("OpenSSH's server is not installed: apt-get install openssh-server")
 
 
 def test_a_server_that_gives_no_single_blobs_is_cloned_whole(
