@@ -17,6 +17,7 @@ here is misuse, a broken environment, or a question that has no answer::
     │   └── StaleBase             the branch moved while the change was made
     └── EnvironmentTrouble    the machine, Git or a remote                       (exit code 4)
         ├── GitTrouble            git failed or is missing
+        ├── ShallowHistory        the answer lies beyond what a shallow clone has
         ├── OfflineError          nothing cached and no way to fetch
         └── RemoteTrouble         the artifact remote
             ├── NoRemote              none is configured
@@ -45,6 +46,7 @@ __all__ = [
     "Refused",
     "RegistryError",
     "RemoteTrouble",
+    "ShallowHistory",
     "StaleBase",
     "UsageError",
     "Withdrawn",
@@ -128,6 +130,10 @@ class EnvironmentTrouble(RegistryError):
 
 class GitTrouble(EnvironmentTrouble):
     """Git failed or is missing."""
+
+
+class ShallowHistory(EnvironmentTrouble):
+    """The answer needs history that a shallow clone does not have; nothing is guessed."""
 
 
 class OfflineError(EnvironmentTrouble):

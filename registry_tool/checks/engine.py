@@ -2,23 +2,37 @@
 
 With a base, what differs from it is checked with its neighbourhood: the changed files, the models they belong to,
 the models that name those, and values that must be unique across the registry. Without a base, everything is.
-Severities come from the base, so a change cannot soften the rules it is judged by.
+With a published state, the change to it is judged too. Severities and waivers come from there, so a change cannot
+soften the rules it is judged by.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.catalog.index import Catalog, ModelView
 from registry_tool.checks.claims import Claims
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
-from registry_tool.checks.rule import FileView, Hit, RegistryView, Rule
-from registry_tool.checks.rules import FILE_RULES, MODEL_RULES, REGISTRY_RULES, RULES
+from registry_tool.checks.kinds import kind_of
+from registry_tool.checks.rule import ChangeView, FileView, Hit, Located, RegistryView, Rule
+from registry_tool.checks.rules import (
+    CHANGE_RULES,
+    FILE_RULES,
+    MODEL_RULES,
+    REGISTRY_RULES,
+    RULES,
+)
+from registry_tool.checks.waivers import waived
+from registry_tool.errors import ShallowHistory
 from registry_tool.git.tree import Change, Entry, Tree, differences, walk
-from registry_tool.manifests.data import member, text
+from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.layout import MODELS, REGISTRY, Place
 from registry_tool.names import DEFAULT_NAMESPACE, ModelName
+
+if TYPE_CHECKING:
+    from registry_tool.git.line import Line
 
 __all__ = ["check"]
 
@@ -124,16 +138,13 @@ def _touching(catalog: Catalog, changes: list[Change]) -> _Scope:
 
 def _narrowed(catalog: Catalog, scope: _Scope, paths: Sequence[str]) -> _Scope:
     """The part of a scope that lies at or under some paths."""
-    prefixes = tuple(p.rstrip("/") for p in paths)
-
-    def inside(path: str) -> bool:
-        return any(not p or path == p or path.startswith(f"{p}/") for p in prefixes)
-
-    files = tuple((path, entry) for path, entry in scope.files if inside(path))
+    files = tuple((path, entry) for path, entry in scope.files if _is_inside(path, paths))
     places = (catalog.layout.locate(path) for path, _ in files)
     wanted = {place.model for place in places if place is not None}
     models = tuple(m for m in scope.models if m in wanted)
-    namespaces = tuple(n for n in scope.namespaces if inside(catalog.layout.namespace(n)))
+    namespaces = tuple(
+        n for n in scope.namespaces if _is_inside(catalog.layout.namespace(n), paths)
+    )
     return _Scope(files, models, namespaces, complete=False)
 
 
@@ -146,10 +157,62 @@ def _scope(catalog: Catalog, base: Tree | None, paths: Sequence[str]) -> _Scope:
     return _narrowed(catalog, scope, paths) if paths else scope
 
 
+def _compared(
+    published: Tree | None, head: Catalog, line: Line | None, now: dt.datetime
+) -> ChangeView:
+    """The change to what is published; without anything published the head is its own base, and nothing differs."""
+    if published is None or published.entry(REGISTRY) is None:
+        return ChangeView(head, head, (), line, now)
+    base = Catalog(published)
+    changes = []
+    for path, before, after in differences(published, head.tree):
+        layout = (base if after is None else head).layout
+        changes.append(Located(path, before, after, layout.locate(path)))
+    return ChangeView(base, head, tuple(changes), line, now)
+
+
+def _judged(view: ChangeView) -> tuple[list[Finding], tuple[str, ...]]:
+    """What the rules about changes find, and notes on those that need history which is not there."""
+    desk = _Desk(view.head, view.base)
+    notes: dict[str, list[str]] = {}
+    for rule in CHANGE_RULES if view.changes else ():
+        try:
+            desk.take(rule, rule.check(view), REGISTRY)
+        except ShallowHistory as exc:
+            notes.setdefault(f"{exc.message}; {exc.remedy}", []).append(rule.id)
+    said = tuple(f"{', '.join(rules)} not answered: {words}" for words, rules in notes.items())
+    return desk.findings, said
+
+
+def _look(head: Catalog, scope: _Scope, desk: _Desk, progress: Callable[[], None]) -> None:
+    """Run the rules about files, models and the registry."""
+    claims = Claims()
+    for path, entry in scope.files:
+        file = FileView(head, path, entry)
+        for file_rule in FILE_RULES:
+            desk.take(file_rule, file_rule.check(file), path)
+        if file.document is not None:
+            claims.add(file.document)
+        progress()
+    for name in scope.models:
+        model = ModelView(head, name)
+        for model_rule in MODEL_RULES:
+            desk.take(model_rule, model_rule.check(model), f"{model.folder}/model.yaml")
+        progress()
+    if not scope.complete:
+        claims.complete(head)
+    registry = RegistryView(head, scope.models, scope.namespaces, claims, scope.complete)
+    for registry_rule in REGISTRY_RULES:
+        desk.take(registry_rule, registry_rule.check(registry), REGISTRY)
+
+
 def check(
     head: Tree,
     *,
     base: Tree | None = None,
+    published: Tree | None = None,
+    line: Line | None = None,
+    now: dt.datetime | None = None,
     paths: Sequence[str] = (),
     progress: Callable[[], None] = lambda: None,
 ) -> Report:
@@ -157,35 +220,27 @@ def check(
 
     Args:
         head: The tree to judge.
-        base: What it is a change to; None checks everything.
+        base: What it differs from, for choosing what to look at; None looks at everything.
+        published: What is on the main branch already, and is therefore frozen; None is the base.
+        line: The history that ends at what is published; None where there is none.
+        now: The time, for waivers and gates; None is the clock's.
         paths: Files and folders to which the check is narrowed; none of them means no narrowing.
         progress: Called once for each file and model.
 
     Returns:
         The report; a bad file is a finding, never an exception.
     """
+    published = base if published is None else published
+    now = dt.datetime.now(dt.UTC) if now is None else now
     catalog = Catalog(head)
-    policy = Catalog(base) if base is not None and base.entry(REGISTRY) is not None else catalog
-    desk = _Desk(catalog, policy)
+    view = _compared(published, catalog, line, now)
+    desk = _Desk(catalog, view.base)
     scope = _scope(catalog, base, paths)
     head.prefetch(path for path, _ in scope.files)
-    claims = Claims()
-    for path, entry in scope.files:
-        file = FileView(catalog, path, entry)
-        for file_rule in FILE_RULES:
-            desk.take(file_rule, file_rule.check(file), path)
-        if file.document is not None:
-            claims.add(file.document)
-        progress()
-    for name in scope.models:
-        model = ModelView(catalog, name)
-        for model_rule in MODEL_RULES:
-            desk.take(model_rule, model_rule.check(model), f"{model.folder}/model.yaml")
-        progress()
-    if not scope.complete:
-        claims.complete(catalog)
-    registry = RegistryView(catalog, scope.models, scope.namespaces, claims, scope.complete)
-    for registry_rule in REGISTRY_RULES:
-        desk.take(registry_rule, registry_rule.check(registry), REGISTRY)
-    findings = in_order(desk.findings)
-    return Report(verdict_of(findings), findings, len(scope.files))
+    _look(catalog, scope, desk, progress)
+    judged, notes = _judged(view)
+    found = [*desk.findings, *(f for f in judged if not paths or _is_inside(f.path, paths))]
+    findings = in_order(waived(found, view.base, now.date()))
+    verdict, kind = verdict_of(findings), kind_of(view.changes) or ""
+    automerge = verdict == "pass" and kind in texts(view.base.settings, "automerge")
+    return Report(verdict, findings, len(scope.files), notes, kind, automerge)

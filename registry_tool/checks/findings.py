@@ -48,12 +48,18 @@ class Report(NamedTuple):
         findings: In the order of paths and lines, the grave ones of a line first.
         checked: How many files were looked at.
         notes: What the reader should know about the check itself, such as rules that were skipped.
+        kind: What kind of change it is, such as ``version`` or ``alias``; empty where nothing is published to compare
+            with, or nothing differs from it.
+        automerge: True when the policy of what is published lets a change of this kind merge without a person, and
+            the verdict is ``pass``.
     """
 
     verdict: Verdict
     findings: tuple[Finding, ...]
     checked: int
     notes: tuple[str, ...] = ()
+    kind: str = ""
+    automerge: bool = False
 
 
 def verdict_of(findings: Iterable[Finding]) -> Verdict:

@@ -13,7 +13,7 @@ from registry_tool.errors import NotFound
 __all__ = ["SCOPES", "Explained", "explain", "explained"]
 
 # By the first letter of an id: what a rule looks at.
-SCOPES = {"F": "file", "M": "model", "R": "registry", "A": "artifact"}
+SCOPES = {"F": "file", "M": "model", "R": "registry", "C": "change", "A": "artifact"}
 _SUGGESTIONS = 3
 
 
@@ -24,7 +24,7 @@ class Explained(NamedTuple):
         id: Permanent, such as ``M203``.
         title: What must hold, in a few words.
         severity: ``refuse``, ``review`` or ``warn``, where the registry says nothing else.
-        scope: ``file``, ``model``, ``registry`` or ``artifact``.
+        scope: ``file``, ``model``, ``registry``, ``change`` or ``artifact``.
         text: Its documentation.
     """
 

@@ -35,6 +35,7 @@ _HEADS = {
     "file": "Rules about one file",
     "model": "Rules about one model",
     "registry": "Rules about the registry",
+    "change": "Rules about a change to what is published",
     "artifact": "Rules about the bytes of artifacts",
 }
 # reStructuredText marks code with two backticks, Markdown with one.

@@ -116,7 +116,15 @@ def _as_json(report: Report) -> str:
         }
         for f in report.findings
     ]
-    return as_json({"verdict": report.verdict, "findings": findings, "checked": report.checked})
+    data = {
+        "verdict": report.verdict,
+        "kind": report.kind or None,
+        "automerge": report.automerge,
+        "findings": findings,
+        "checked": report.checked,
+        "notes": list(report.notes),
+    }
+    return as_json(data)
 
 
 def _as_sarif(report: Report) -> str:

@@ -1,15 +1,17 @@
 """What a rule is: an id, a title, a severity and a plain function whose docstring is its documentation.
 
-The letter of the id says what the function is given: ``F`` one file, ``M`` one model, ``R`` the registry. A rule
-yields hits; it never reads the disk, prints, or knows how a finding is shown. Ids are permanent and never reused.
+The letter of the id says what the function is given: ``F`` one file, ``M`` one model, ``R`` the registry, ``C`` a
+change to what is published. A rule yields hits; it never reads the disk, prints, or knows how a finding is shown. Ids are
+permanent and never reused.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.catalog.index import Catalog, ModelView
 from registry_tool.checks.claims import Claims
@@ -20,7 +22,21 @@ from registry_tool.manifests.layout import MANIFEST_KINDS, Place
 from registry_tool.manifests.problems import JSONPath
 from registry_tool.names import ModelName
 
-__all__ = ["FileRule", "FileView", "Hit", "ModelRule", "RegistryRule", "RegistryView", "Rule"]
+if TYPE_CHECKING:
+    from registry_tool.git.line import Line
+
+__all__ = [
+    "ChangeRule",
+    "ChangeView",
+    "FileRule",
+    "FileView",
+    "Hit",
+    "Located",
+    "ModelRule",
+    "RegistryRule",
+    "RegistryView",
+    "Rule",
+]
 
 
 class Hit(NamedTuple):
@@ -94,6 +110,56 @@ class RegistryView:
     complete: bool
 
 
+class Located(NamedTuple):
+    """One file that a change adds, edits or removes, and what it is about.
+
+    Attributes:
+        path: From the root of the registry.
+        base: Its entry in what is published; None where it is new.
+        head: Its entry in the change; None where it goes.
+        place: What the path is about; None outside the layout.
+    """
+
+    path: str
+    base: Entry | None
+    head: Entry | None
+    place: Place | None
+
+    @property
+    def added(self) -> bool:
+        """True for a file that is not published yet."""
+        return self.base is None
+
+    @property
+    def removed(self) -> bool:
+        """True for a published file that goes."""
+        return self.head is None
+
+    @property
+    def edited(self) -> bool:
+        """True for a published file whose content or mode changes."""
+        return self.base is not None and self.head is not None
+
+
+@dataclass(frozen=True)
+class ChangeView:
+    """A change to what is published, as a change rule sees it.
+
+    Attributes:
+        base: What is published.
+        head: What is judged.
+        changes: The files that differ, in the order of paths.
+        line: The history that ends at the base; None where there is none, such as for a dict or a plain folder.
+        now: The time of the check, in UTC.
+    """
+
+    base: Catalog
+    head: Catalog
+    changes: tuple[Located, ...]
+    line: Line | None
+    now: dt.datetime
+
+
 @dataclass(frozen=True)
 class FileRule:
     """A rule that looks at one file."""
@@ -124,4 +190,17 @@ class RegistryRule:
     check: Callable[[RegistryView], Iterator[Hit]]
 
 
-Rule = FileRule | ModelRule | RegistryRule
+@dataclass(frozen=True)
+class ChangeRule:
+    """A rule that compares a change with what is published.
+
+    It may raise ShallowHistory: then it is not run, and the report says so.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    check: Callable[[ChangeView], Iterator[Hit]]
+
+
+Rule = FileRule | ModelRule | RegistryRule | ChangeRule

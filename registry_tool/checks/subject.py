@@ -1,22 +1,33 @@
 """What a check is about: two trees of a repository, chosen from what the caller asked for.
 
 By default the work tree is judged as a change to HEAD; where nothing differs, or there is nothing to compare with,
-everything is judged. A folder that is no Git repository is judged whole.
+everything is judged. A folder that is no Git repository is judged whole. What is published is frozen, whichever part is
+looked at: that is the base a caller names, or else where the history left the main branch.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from registry_tool.errors import NotARegistry, NotFound, RegistryError, UsageError
+from registry_tool.errors import (
+    NotARegistry,
+    NotFound,
+    RegistryError,
+    ShallowHistory,
+    UsageError,
+)
 from registry_tool.git.clones import is_url, shown_url
 from registry_tool.git.plumbing import find_repository
+from registry_tool.git.published import is_shallow, parting, published
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import Tree, differences
 from registry_tool.git.worktree import FolderTree, head_tree
 from registry_tool.manifests.layout import REGISTRY
+
+if TYPE_CHECKING:
+    from registry_tool.git.line import Line
 
 __all__ = ["Subject", "choose"]
 
@@ -32,6 +43,7 @@ class Subject(NamedTuple):
         words: Which it is, for people.
         root: The folder that paths are relative to; None without a work tree.
         repository: The repository; None for a plain folder.
+        published: The commit that is frozen; None where nothing is published.
     """
 
     head: Tree
@@ -39,6 +51,23 @@ class Subject(NamedTuple):
     words: str
     root: Path | None
     repository: Repository | None
+    published: str | None = None
+
+    @property
+    def frozen(self) -> Tree | None:
+        """The files of what is published."""
+        if self.repository is None or self.published is None:
+            return None
+        return self.repository.tree(self.published)
+
+    @property
+    def line(self) -> Line | None:
+        """The history that ends at what is published."""
+        if self.repository is None or self.published is None:
+            return None
+        from registry_tool.git.line import Line
+
+        return Line(self.repository.git, self.published)
 
     def close(self) -> None:
         """End the process that reads Git."""
@@ -70,33 +99,16 @@ def _plain_folder(source: str | Path) -> Subject | None:
     return Subject(FolderTree(found), None, "everything in this folder", found, None)
 
 
-def _shallow(repository: Repository) -> bool:
-    return (repository.git.git_dir / "shallow").exists()
-
-
 def _commit(repository: Repository, revision: str) -> str:
     try:
         return repository.commit(revision)
     except NotFound as exc:
-        if not _shallow(repository):
+        if not is_shallow(repository.git):
             raise
-        raise NotFound(
+        raise ShallowHistory(
             f"{exc.message}; the clone is shallow",
             remedy="bring more history: git fetch --deepen=100, or git fetch --unshallow",
         ) from exc
-
-
-def _merge_base(repository: Repository, base: str, head: str) -> str:
-    """Where two commits parted; the base itself when their histories share nothing."""
-    out = repository.git.run("merge-base", base, head, allowed=(0, 1)).decode().strip()
-    if out:
-        return out.splitlines()[0]
-    if _shallow(repository):
-        raise NotFound(
-            f"the clone is shallow and does not reach back to where {head[:12]} left {base[:12]}",
-            remedy="bring more history: git fetch --deepen=100, or git fetch --unshallow",
-        )
-    return base
 
 
 def _shown(revision: str) -> str:
@@ -111,11 +123,18 @@ def _of_revisions(repository: Repository, base: str | None, head: str | None) ->
     tree: Tree = repository.work() if on_disk else repository.tree(tip)
     shown = "the work tree" if on_disk else _shown(head or "HEAD")
     if base is None:
-        return Subject(tree, None, f"everything at {shown}", root, repository)
-    parted = _merge_base(repository, _commit(repository, base), tip)
+        frozen = _frozen(repository, tip)
+        return Subject(tree, None, f"everything at {shown}", root, repository, frozen)
+    parted = parting(repository.git, _commit(repository, base), tip)
     since = _shown(base) if parted == base else f"{_shown(base)} ({parted[:12]})"
     words = f"what {shown} changes since {since}"
-    return Subject(tree, repository.tree(parted), words, root, repository)
+    return Subject(tree, repository.tree(parted), words, root, repository, parted)
+
+
+def _frozen(repository: Repository, tip: str) -> str | None:
+    """The published commit that a history builds on."""
+    main = published(repository.git)
+    return None if main is None else parting(repository.git, main.tip, tip)
 
 
 def _of_checkout(repository: Repository, *, staged: bool) -> Subject:
@@ -125,14 +144,16 @@ def _of_checkout(repository: Repository, *, staged: bool) -> Subject:
     base = head_tree(git, repository.reader)
     shown = "what is staged" if staged else "the work tree"
     words = f"what differs between HEAD and {shown}"
-    if git.head() is None:
+    tip = git.head()
+    if tip is None:
         return Subject(
             head, None, f"everything, in {shown}: no commit yet", git.work_tree, repository
         )
+    frozen = _frozen(repository, tip)
     if next(differences(base, head), None) is None:
         words = f"everything: {shown} does not differ from HEAD"
-        return Subject(head, None, words, git.work_tree, repository)
-    return Subject(head, base, words, git.work_tree, repository)
+        return Subject(head, None, words, git.work_tree, repository, frozen)
+    return Subject(head, base, words, git.work_tree, repository, frozen)
 
 
 def _checked(subject: Subject, source: str | Path) -> Subject:
@@ -165,7 +186,8 @@ def choose(
 
     Raises:
         NotARegistry: There is no ``registry.yaml``.
-        NotFound: There is no such revision, or a shallow clone does not reach it.
+        NotFound: There is no such revision.
+        ShallowHistory: A shallow clone does not reach it.
         UsageError: The arguments contradict each other, or need Git where there is none.
     """
     if staged and (base or head):

@@ -88,7 +88,10 @@ def _checked(subject: Subject, paths: list[str], *, remote: bool) -> Report:
     from registry_tool.checks.engine import check as check_tree
 
     with _counter() as count:
-        report = check_tree(subject.head, base=subject.base, paths=paths, progress=count)
+        report = check_tree(
+            subject.head, base=subject.base, published=subject.frozen, line=subject.line,
+            paths=paths, progress=count,
+        )  # fmt: skip
     if remote:
         from registry_tool.catalog.index import Catalog
         from registry_tool.checks.remote import check_remote

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from registry_tool.checks.rule import FileRule, ModelRule, RegistryRule, Rule
+from registry_tool.checks.rule import ChangeRule, FileRule, ModelRule, RegistryRule, Rule
 from registry_tool.checks.rules import (
     artifacts,
     claims,
     file,
     folders,
+    kinds,
     lineage,
     names,
     payloads,
@@ -21,12 +22,13 @@ from registry_tool.checks.rules import (
     versions,
 )
 
-__all__ = ["FILE_RULES", "MODEL_RULES", "REGISTRY_RULES", "RULES"]
+__all__ = ["CHANGE_RULES", "FILE_RULES", "MODEL_RULES", "REGISTRY_RULES", "RULES"]
 
 _NOUNS = (
     file, places, names, pointers, secrets, payloads,
     artifacts, versions, targets, lineage, records, team_schemas,
     folders, claims, stages,
+    kinds,
 )  # fmt: skip
 _ALL: tuple[Rule, ...] = tuple(
     sorted((rule for noun in _NOUNS for rule in noun.RULES), key=lambda rule: rule.id)
@@ -34,4 +36,5 @@ _ALL: tuple[Rule, ...] = tuple(
 FILE_RULES: tuple[FileRule, ...] = tuple(r for r in _ALL if isinstance(r, FileRule))
 MODEL_RULES: tuple[ModelRule, ...] = tuple(r for r in _ALL if isinstance(r, ModelRule))
 REGISTRY_RULES: tuple[RegistryRule, ...] = tuple(r for r in _ALL if isinstance(r, RegistryRule))
+CHANGE_RULES: tuple[ChangeRule, ...] = tuple(r for r in _ALL if isinstance(r, ChangeRule))
 RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}

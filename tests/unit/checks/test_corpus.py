@@ -1,6 +1,7 @@
 """Every rule against its corpus: ``tests/corpus/<rule>/{good,bad}/<case>/``, one small registry in each.
 
-``expected.txt`` of a bad case holds all findings of the check, one a line. ``tree.json`` adds what a folder in Git
+A case of a rule about changes has two, ``base/`` and ``head/``. ``expected.txt`` of a bad case holds all findings of the
+check, one a line. ``tree.json`` adds what a folder in Git
 cannot hold or would not survive: modes, hostile names, CR LF, bytes that are not text, very many or very large files::
 
     {"path": {"text": "…" or ["…", "…"], "repeat": ["…", times], "base64": "…", "mode": "100755",
@@ -12,6 +13,7 @@ Texts in pieces are put together; a secret is written in pieces, so that nobody'
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import inspect
 import json
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import Any
 import pytest
 
 from registry_tool.checks.engine import check
-from registry_tool.checks.findings import Finding
+from registry_tool.checks.findings import Finding, Report
 from registry_tool.checks.rules import RULES
 from registry_tool.git.tree import FILE, DictTree
 
@@ -28,6 +30,7 @@ CORPUS = Path(__file__).parents[2] / "corpus"
 GOOD = sorted(CORPUS.glob("[A-Z][0-9][0-9][0-9]/good/*"))
 BAD = sorted(CORPUS.glob("[A-Z][0-9][0-9][0-9]/bad/*"))
 OURS = frozenset({"expected.txt", "tree.json"})
+NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 
 
 def bytes_of(spec: dict[str, Any]) -> bytes:
@@ -60,6 +63,12 @@ def tree_of(case: Path) -> DictTree:
     return DictTree(files, modes=modes)
 
 
+def report_of(case: Path) -> Report:
+    if (case / "base").is_dir():
+        return check(tree_of(case / "head"), base=tree_of(case / "base"), now=NOW)
+    return check(tree_of(case), now=NOW)
+
+
 def line_of(finding: Finding) -> str:
     path = ascii(finding.path)[1:-1]
     return f"{path}:{finding.line}:{finding.column} {finding.rule} {finding.message}\n"
@@ -72,20 +81,20 @@ def name_of(case: Path) -> str:
 @pytest.mark.parametrize("case", GOOD, ids=name_of)
 def test_good_case_is_not_refused_and_its_rule_is_silent(case: Path) -> None:
     rule = case.parts[-3]
-    found = check(tree_of(case)).findings
+    found = report_of(case).findings
     assert [line_of(f) for f in found if f.rule == rule or f.severity == "refuse"] == []
 
 
 @pytest.mark.parametrize("case", BAD, ids=name_of)
 def test_bad_case_gives_exactly_the_findings_it_expects(case: Path) -> None:
-    found = check(tree_of(case)).findings
+    found = report_of(case).findings
     assert "".join(line_of(f) for f in found) == (case / "expected.txt").read_text()
     assert any(f.rule == case.parts[-3] for f in found)
 
 
 @pytest.mark.parametrize("case", BAD, ids=name_of)
 def test_findings_are_one_harmless_line_and_say_what_to_do(case: Path) -> None:
-    for finding in check(tree_of(case)).findings:
+    for finding in report_of(case).findings:
         for words in (finding.message, finding.found, finding.expected, finding.remedy):
             assert words.isprintable(), words
         assert finding.remedy or finding.expected
@@ -116,7 +125,7 @@ def test_every_rule_is_documented(rule_id: str) -> None:
 
 def test_no_secret_is_shown() -> None:
     for case in sorted(CORPUS.glob("F111/bad/*")):
-        for finding in check(tree_of(case)).findings:
+        for finding in report_of(case).findings:
             said = finding.message + finding.found + finding.expected + finding.remedy
             for secret in ("hunter2", "wJalrX", "0123456789abc", "ABCDEFGHIJKL", "eyJhbGci"):
                 assert secret not in said

@@ -1,0 +1,100 @@
+"""Rules about what a change is: one kind of act at a time, and policy in the open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from registry_tool.checks.kinds import act_of, kind_of
+from registry_tool.checks.rule import ChangeRule, ChangeView, Hit, Rule
+from registry_tool.manifests.data import get
+from registry_tool.manifests.layout import REGISTRY
+
+__all__ = ["RULES"]
+
+_FIXED = ("shard",)
+
+
+def one_kind(view: ChangeView) -> Iterator[Hit]:
+    """A change should be of one kind: a new model, a new version, a move of an alias, a tag, a status and so on.
+
+    A pull request that adds a version and moves ``production`` in one go hides the second behind the first, and
+    no policy for automatic merges fits it. So a person decides. A new version may bring its tags, its card and its
+    evidence, a new model its namespace and its first versions.
+
+    Mend it: make two pull requests; the second may start from the first.
+
+    Example:
+        ``versions/4/version.yaml`` is new and ``aliases/production.yaml`` changes.
+    """
+    if kind_of(view.changes) != "mixed":
+        return
+    first: dict[str, str] = {}
+    for change in view.changes:
+        first.setdefault(act_of(change), change.path)
+    path = max(first.values(), key=lambda p: p.count("/"))
+    yield Hit(
+        "the change mixes kinds",
+        path=path,
+        place=(1, 1),
+        found=", ".join(sorted(first)),
+        expected="one kind of change",
+        remedy="split it into one pull request for each",
+    )
+
+
+def policy_is_seen(view: ChangeView) -> Iterator[Hit]:
+    """A change to policy, to owners or to waivers needs the eyes of a person.
+
+    These files decide how every later change is judged: ``registry.yaml``, ``namespace.yaml``, ``waivers/``, ``schemas/``,
+    ``allowed_signers``, ``CODEOWNERS``, what runs in CI, and where bytes lie. The change itself is judged by what is
+    published, so a waiver cannot waive the change that brings it. This rule cannot be waived.
+
+    Mend it: nothing to mend; an owner of the registry reviews it.
+
+    Example:
+        a pull request lowers the severity of ``M208`` in ``registry.yaml``.
+    """
+    for change in view.changes:
+        act = act_of(change)
+        if act in {"policy", "waiver"}:
+            what = "a waiver" if act == "waiver" else "policy"
+            done = "added" if change.added else "removed" if change.removed else "changed"
+            yield Hit(
+                f"{what} is {done}",
+                path=change.path,
+                place=(1, 1),
+                remedy="an owner of the registry reviews it",
+            )
+
+
+def layout_is_fixed(view: ChangeView) -> Iterator[Hit]:
+    """Where files lie is decided when the registry is made.
+
+    ``shard`` says in which folder a model lies; another value would make every path wrong at once, for readers, for
+    open pull requests and for history. This rule cannot be waived.
+
+    Mend it: put the value back.
+
+    Example:
+        ``shard: 2`` is added to the ``registry.yaml`` of a registry without shards.
+    """
+    if view.head.registry is None or view.head.registry.data is None:
+        return
+    for field in _FIXED:
+        before, after = get(view.base.settings, field) or 0, get(view.head.settings, field) or 0
+        if before != after:
+            yield Hit(
+                f"`{field}` was fixed when the registry was made",
+                path=REGISTRY,
+                at=(field,) if field in view.head.settings else (),
+                found=str(after),
+                expected=str(before),
+                remedy=f"put back {field}: {before}" if before else f"delete `{field}`",
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    ChangeRule("C407", "a change is of one kind", "review", one_kind),
+    ChangeRule("C409", "policy changes in the open", "review", policy_is_seen),
+    ChangeRule("C410", "the layout is fixed", "refuse", layout_is_fixed),
+)

@@ -1,0 +1,96 @@
+"""Waivers: one rule, for one subject, until a day. They are read from what is published, never from the change.
+
+So a change cannot waive what it does itself: a waiver is merged first, in the open. What it covers is still said, as
+a warning that names it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from registry_tool.catalog.index import Catalog
+from registry_tool.checks.findings import Finding
+from registry_tool.errors import InvalidName
+from registry_tool.manifests.data import text
+from registry_tool.manifests.layout import WAIVERS, Layout, Place
+from registry_tool.names import Reference
+
+__all__ = ["NEVER", "Waiver", "covers", "waived", "waivers_of"]
+
+# What keeps policy in the open cannot be waived.
+NEVER: Final = frozenset({"C409", "C410", "R301"})
+
+
+class Waiver(NamedTuple):
+    """One waiver.
+
+    Attributes:
+        path: Its file.
+        rule: The rule's id.
+        subject: A path, or a reference to a model or a version.
+        expires: The last day it holds.
+        approved_by: Who allowed it.
+    """
+
+    path: str
+    rule: str
+    subject: str
+    expires: dt.date
+    approved_by: str
+
+
+def waivers_of(catalog: Catalog) -> Iterator[Waiver]:
+    """The waivers of a tree, expired ones included; those that cannot be read are left out."""
+    for name in sorted(catalog.tree.folder(WAIVERS)):
+        path = f"{WAIVERS}/{name}"
+        place = catalog.layout.locate(path)
+        document = None if place is None else catalog.document(path, place)
+        if document is None or document.data is None:
+            continue
+        data = document.data
+        try:
+            expires = dt.date.fromisoformat(text(data, "expires"))
+        except ValueError:
+            continue  # 2026-02-30: F103 says so
+        yield Waiver(
+            path, text(data, "rule"), text(data, "subject"), expires, text(data, "approved_by")
+        )
+
+
+def _is_about(place: Place, reference: Reference, *, whole: bool) -> bool:
+    """True for the files of a version; for those of a model, without its versions."""
+    if place.model != reference.model:
+        return False
+    return place.version is None if whole else place.version == reference.selector
+
+
+def covers(waiver: Waiver, finding: Finding, layout: Layout) -> bool:
+    """True when a waiver is about a finding: its rule, and its path or the version or model it lies in."""
+    if waiver.rule != finding.rule:
+        return False
+    if waiver.subject == finding.path:
+        return True
+    place = layout.locate(finding.path)
+    if place is None:
+        return False
+    try:
+        reference = Reference.parse(waiver.subject)
+    except InvalidName:
+        return False
+    return _is_about(place, reference, whole="@" not in waiver.subject)
+
+
+def waived(findings: Iterable[Finding], policy: Catalog, today: dt.date) -> Iterator[Finding]:
+    """The findings; those that a waiver covers become warnings that name it."""
+    waivers = [w for w in waivers_of(policy) if w.expires >= today and w.rule not in NEVER]
+    for finding in findings:
+        found = next((w for w in waivers if covers(w, finding, policy.layout)), None)
+        if found is None or finding.severity == "warn":
+            yield finding
+            continue
+        said = (
+            f"{finding.message} (waived until {found.expires} by {found.approved_by}: {found.path})"
+        )
+        yield finding._replace(severity="warn", message=said)
