@@ -1,7 +1,8 @@
 """Values that may be claimed once in a registry: external ids, and the identity of a version.
 
 A full check collects every claim as it reads. A check of a change collects the claims of the changed files and asks
-the tree which other files hold one of those values, so its cost follows the change.
+the tree which other files hold one of those values: for an external id the whole registry, for an identity the model,
+so that its cost follows the change.
 """
 
 from __future__ import annotations
@@ -50,6 +51,12 @@ def claims_of(document: Document) -> Iterator[Claim]:
             yield Claim("artifact", external, document.path, at)
 
 
+def _home(catalog: Catalog, pool: str, claim: Claim) -> str:
+    """The folder in which other claims to a value count."""
+    place = catalog.layout.locate(claim.path) if pool == "identity" else None
+    return MODELS if place is None or place.model is None else catalog.layout.model(place.model)
+
+
 @dataclass
 class Claims:
     """The claims of a check."""
@@ -64,15 +71,20 @@ class Claims:
                 holders.append(claim)
 
     def complete(self, catalog: Catalog) -> None:
-        """Find every other claim to the values at hand."""
-        values = sorted({value for _, value in self.found})
-        known = {claim.path for holders in self.found.values() for claim in holders}
-        for path in sorted(set(catalog.tree.grep(values, under=MODELS)) - known) if values else ():
-            place = catalog.layout.locate(path)
-            if place is not None and place.kind in {"model", "version"}:
-                document = catalog.document(path, place)
-                if document is not None:
-                    self.add_known(document)
+        """Find the other claims to the values at hand: external ids anywhere, identities in the same model."""
+        wanted: dict[str, set[str]] = {}
+        known: set[str] = set()
+        for (pool, value), holders in self.found.items():
+            known.update(claim.path for claim in holders)
+            for claim in holders:
+                wanted.setdefault(_home(catalog, pool, claim), set()).add(value)
+        for folder, values in sorted(wanted.items()):
+            for path in sorted(set(catalog.tree.grep(sorted(values), under=folder)) - known):
+                place = catalog.layout.locate(path)
+                if place is not None and place.kind in {"model", "version"}:
+                    document = catalog.document(path, place)
+                    if document is not None:
+                        self.add_known(document)
 
     def add_known(self, document: Document) -> None:
         """Take in claims of a manifest to values that are already claimed."""

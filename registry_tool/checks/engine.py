@@ -10,13 +10,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from registry_tool.catalog.index import Catalog, ModelView
+from registry_tool.catalog.index import Catalog
 from registry_tool.checks.claims import Claims
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
 from registry_tool.checks.kinds import kind_of
-from registry_tool.checks.rule import ChangeView, FileView, Hit, Located, RegistryView, Rule
+from registry_tool.checks.rule import (
+    ChangeView,
+    FileView,
+    Hit,
+    Located,
+    ModelUnderCheck,
+    RegistryView,
+    Rule,
+)
 from registry_tool.checks.rules import (
     CHANGE_RULES,
     FILE_RULES,
@@ -24,12 +32,12 @@ from registry_tool.checks.rules import (
     REGISTRY_RULES,
     RULES,
 )
+from registry_tool.checks.scope import Scope, is_inside, scope_of
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import ShallowHistory
-from registry_tool.git.tree import Change, Entry, Tree, differences, walk
+from registry_tool.git.tree import Tree, differences
 from registry_tool.manifests.data import member, text, texts
-from registry_tool.manifests.layout import MODELS, REGISTRY, Place
-from registry_tool.names import DEFAULT_NAMESPACE, ModelName
+from registry_tool.manifests.layout import REGISTRY
 
 if TYPE_CHECKING:
     from registry_tool.git.line import Line
@@ -37,22 +45,11 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 _SEVERITIES: dict[str, Severity] = {"refuse": "refuse", "review": "review", "warn": "warn"}
-# What the verdict on unchanged files depends on.
-_POLICY = (REGISTRY, "schemas/", ".dvc/config")
 
 
 def _harmless(words: str) -> str:
     """Words that may quote a file, without anything that could draw on a terminal or break a log line."""
     return words if words.isprintable() else words.encode("unicode_escape").decode()
-
-
-class _Scope(NamedTuple):
-    """What a check looks at."""
-
-    files: tuple[tuple[str, Entry], ...]
-    models: tuple[ModelName, ...]
-    namespaces: tuple[str, ...]
-    complete: bool
 
 
 class _Desk:
@@ -93,70 +90,6 @@ class _Desk:
         return (1, 1) if document is None else document.where(hit.at)
 
 
-def _whole(catalog: Catalog) -> _Scope:
-    models = tuple(catalog.model_names())
-    return _Scope(tuple(walk(catalog.tree)), models, tuple(catalog.namespaces()), complete=True)
-
-
-def _is_named(place: Place, change: Change) -> bool:
-    """True where another model's reference may depend on what happened to this file."""
-    if place.kind in {"tag", "alias"}:
-        return change.head is None or place.kind == "tag"
-    return place.kind in {"version", "status", "model"}
-
-
-def _needles(models: Iterable[ModelName]) -> list[str]:
-    """How other files may name these models; a reference may leave the default namespace out."""
-    found = {m.name if m.namespace == DEFAULT_NAMESPACE else str(m) for m in models}
-    # No reference holds a name that is not ASCII, and not every such name can be encoded.
-    return sorted(name for name in found if name.isascii())
-
-
-def _touching(catalog: Catalog, changes: list[Change]) -> _Scope:
-    """The scope of a change: its files, their models, and the models that name what went away."""
-    files = tuple((c.path, c.head) for c in changes if c.head is not None)
-    places = [catalog.layout.locate(c.path) for c in changes]
-    models = {p.model for p in places if p is not None and p.model is not None}
-    gone = _needles(
-        {m for m in models if catalog.model(m) is None}
-        | {
-            p.model
-            for p, c in zip(places, changes, strict=True)
-            if p is not None and p.model is not None and c.base is not None and _is_named(p, c)
-        }
-    )
-    for path in catalog.tree.grep(gone, under=MODELS) if gone else ():
-        place = catalog.layout.locate(path)
-        if place is not None and place.model is not None:
-            models.add(place.model)
-    namespaces = {m.namespace for m in models} | {
-        c.path.split("/")[1] for c in changes if c.path.startswith(f"{MODELS}/")
-    }
-    present = sorted(m for m in models if catalog.model(m) is not None)
-    return _Scope(files, tuple(present), tuple(sorted(namespaces)), complete=False)
-
-
-def _narrowed(catalog: Catalog, scope: _Scope, paths: Sequence[str]) -> _Scope:
-    """The part of a scope that lies at or under some paths."""
-    files = tuple((path, entry) for path, entry in scope.files if _is_inside(path, paths))
-    places = (catalog.layout.locate(path) for path, _ in files)
-    wanted = {place.model for place in places if place is not None}
-    models = tuple(m for m in scope.models if m in wanted)
-    namespaces = tuple(
-        n for n in scope.namespaces if _is_inside(catalog.layout.namespace(n), paths)
-    )
-    return _Scope(files, models, namespaces, complete=False)
-
-
-def _scope(catalog: Catalog, base: Tree | None, paths: Sequence[str]) -> _Scope:
-    changes = [] if base is None else list(differences(base, catalog.tree))
-    if base is None or any(c.path.startswith(_POLICY) for c in changes):
-        scope = _whole(catalog)
-    else:
-        scope = _touching(catalog, changes)
-    return _narrowed(catalog, scope, paths) if paths else scope
-
-
 def _compared(
     published: Tree | None, head: Catalog, line: Line | None, now: dt.datetime
 ) -> ChangeView:
@@ -184,7 +117,7 @@ def _judged(view: ChangeView) -> tuple[list[Finding], tuple[str, ...]]:
     return desk.findings, said
 
 
-def _look(head: Catalog, scope: _Scope, desk: _Desk, progress: Callable[[], None]) -> None:
+def _look(head: Catalog, scope: Scope, desk: _Desk, progress: Callable[[], None]) -> None:
     """Run the rules about files, models and the registry."""
     claims = Claims()
     for path, entry in scope.files:
@@ -195,7 +128,7 @@ def _look(head: Catalog, scope: _Scope, desk: _Desk, progress: Callable[[], None
             claims.add(file.document)
         progress()
     for name in scope.models:
-        model = ModelView(head, name)
+        model = ModelUnderCheck(head, name, touched=scope.touched.get(name))
         for model_rule in MODEL_RULES:
             desk.take(model_rule, model_rule.check(model), f"{model.folder}/model.yaml")
         progress()
@@ -235,11 +168,11 @@ def check(
     catalog = Catalog(head)
     view = _compared(published, catalog, line, now)
     desk = _Desk(catalog, view.base)
-    scope = _scope(catalog, base, paths)
+    scope = scope_of(catalog, base, paths)
     head.prefetch(path for path, _ in scope.files)
     _look(catalog, scope, desk, progress)
     judged, notes = _judged(view)
-    found = [*desk.findings, *(f for f in judged if not paths or _is_inside(f.path, paths))]
+    found = [*desk.findings, *(f for f in judged if not paths or is_inside(f.path, paths))]
     findings = in_order(waived(found, view.base, now.date()))
     verdict, kind = verdict_of(findings), kind_of(view.changes) or ""
     automerge = verdict == "pass" and kind in texts(view.base.settings, "automerge")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry_tool.catalog.index import Catalog, ModelView
+from registry_tool.catalog.index import Catalog, ModelView, VersionView
 from registry_tool.checks.claims import Claims
 from registry_tool.checks.findings import Severity
 from registry_tool.git.tree import EXECUTABLE, FILE, Entry
@@ -33,6 +33,7 @@ __all__ = [
     "Hit",
     "Located",
     "ModelRule",
+    "ModelUnderCheck",
     "RegistryRule",
     "RegistryView",
     "Rule",
@@ -89,6 +90,30 @@ class FileView:
         if place is None or place.kind not in MANIFEST_KINDS or not self.is_regular:
             return None
         return self.catalog.document(self.path, place)
+
+
+class ModelUnderCheck(ModelView):
+    """One model, as a model rule sees it.
+
+    Args:
+        catalog: The tree under check.
+        name: The model.
+        touched: The versions that a change only adds to, when nothing else of the model changes: no other version
+            can have become wrong by it. None looks at all of them.
+    """
+
+    def __init__(
+        self, catalog: Catalog, name: ModelName, *, touched: frozenset[str] | None = None
+    ) -> None:
+        super().__init__(catalog, name)
+        self._touched = touched
+
+    def looked_at(self) -> Iterator[VersionView]:
+        """The versions whose own files are to be judged, in text order."""
+        for name in self.versions if self._touched is None else sorted(self._touched):
+            version = self.version(name)
+            if version is not None:
+                yield version
 
 
 @dataclass(frozen=True)
@@ -177,7 +202,7 @@ class ModelRule:
     id: str
     title: str
     severity: Severity
-    check: Callable[[ModelView], Iterator[Hit]]
+    check: Callable[[ModelUnderCheck], Iterator[Hit]]
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from registry_tool.catalog.index import ModelView
-from registry_tool.checks.rule import Hit, ModelRule, Rule
+from registry_tool.checks.rule import Hit, ModelRule, ModelUnderCheck, Rule
 from registry_tool.checks.rules.names import check_artifact_file
 from registry_tool.checks.rules.wording import command, named
 from registry_tool.errors import InvalidName
@@ -158,7 +157,7 @@ def _compared(
     yield from _orphans(tree, folder, entries)
 
 
-def artifacts_agree(model: ModelView) -> Iterator[Hit]:
+def artifacts_agree(model: ModelUnderCheck) -> Iterator[Hit]:
     """Artifacts and pointers must say the same: one pointer for each stored artifact, one entry for each pointer.
 
     ``version.yaml`` holds the sha256 that readers verify, the ``.dvc`` pointer holds the address the bytes are
@@ -173,10 +172,8 @@ def artifacts_agree(model: ModelView) -> Iterator[Hit]:
     """
     tree = model.catalog.tree
     yield from _compared(model.document, model.folder, tree, model.pointer)
-    for name in model.versions:
-        version = model.version(name)
-        if version is not None:
-            yield from _compared(version.document, version.folder, tree, version.pointer)
+    for version in model.looked_at():
+        yield from _compared(version.document, version.folder, tree, version.pointer)
 
 
 RULES: tuple[Rule, ...] = (

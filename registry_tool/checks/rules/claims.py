@@ -20,6 +20,7 @@ class _Equal(NamedTuple):
     created_at: str
     path: str
     name: str
+    model: str
     same_as: str
 
 
@@ -84,7 +85,8 @@ def _equal(view: RegistryView, claim: Claim) -> _Equal | None:
     if place is None or data is None or not records(data, "artifacts"):
         return None
     name = f"{place.model}@{place.version}"
-    return _Equal(text(data, "created_at"), claim.path, name, text(data, "same_as"))
+    created, same_as = text(data, "created_at"), text(data, "same_as")
+    return _Equal(created, claim.path, name, str(place.model), same_as)
 
 
 def _canonical(reference: str) -> str:
@@ -94,32 +96,64 @@ def _canonical(reference: str) -> str:
         return ""
 
 
-def equals_are_declared(view: RegistryView) -> Iterator[Hit]:
-    """A version with the identity of an earlier one must name it in ``same_as``.
+def _equals(view: RegistryView) -> Iterator[list[_Equal]]:
+    """The versions that share an identity, the earliest first."""
+    for claims in view.claims.shared("identity"):
+        yield sorted(e for e in (_equal(view, claim) for claim in claims) if e is not None)
 
-    Two versions with one identity answer alike. That may be meant, as when a model moves, or it may be the same file
-    registered twice; the second says which. A version without artifacts is passed over.
+
+def _undeclared(equal: _Equal, equals: list[_Equal]) -> Iterator[Hit]:
+    others = [other.name for other in equals if other.name != equal.name]
+    if not others or (equal.same_as and _canonical(equal.same_as) in others):
+        return
+    yield Hit(
+        f"{equal.name} is the same as {others[0]}, and does not say so",
+        path=equal.path,
+        at=("same_as",) if equal.same_as else ("identity",),
+        found=equal.same_as or "no `same_as`",
+        expected=f"same_as: {others[0]}",
+        remedy=f'write `same_as: "{others[0]}"` if that is meant',
+    )
+
+
+def equals_are_declared(view: RegistryView) -> Iterator[Hit]:
+    """A version with the identity of an earlier one of its model must name it in ``same_as``.
+
+    Two versions with one identity answer alike. That may be meant, as when a model is measured again, or it may be the
+    same file registered twice; the second says which. A version without artifacts is passed over.
 
     Mend it: add ``same_as: NAMESPACE/MODEL@VERSION`` to the later version, or leave it out of the registry.
 
     Example:
         Version 5 holds the bytes, framework and environment of version 4.
     """
-    for claims in view.claims.shared("identity"):
-        equals = sorted(e for e in (_equal(view, claim) for claim in claims) if e is not None)
-        names = [equal.name for equal in equals]
+    for equals in _equals(view):
+        first: set[str] = set()
+        for equal in equals:
+            if equal.model in first:
+                sisters = [e for e in equals if e.model == equal.model]
+                declared = _canonical(equal.same_as) in {e.name for e in equals} - {equal.name}
+                yield from () if declared else _undeclared(equal, sisters)
+            first.add(equal.model)
+
+
+def twins_are_known(view: RegistryView) -> Iterator[Hit]:
+    """A version with the identity of an earlier one of another model should name it in ``same_as``.
+
+    Teams that register one download each under a name of their own pay for it twice, in evaluations and in mending.
+    Only a check of everything looks for it, so that the check of a change costs what changed.
+
+    Mend it: add ``same_as: NAMESPACE/MODEL@VERSION``, or use the other model.
+
+    Example:
+        ``vision/detector@1`` and ``edge/detector@1`` hold the same file.
+    """
+    for equals in _equals(view) if view.complete else ():
+        models = {equal.model for equal in equals[:1]}
         for equal in equals[1:]:
-            others = [name for name in names if name != equal.name]
-            if equal.same_as and _canonical(equal.same_as) in others:
-                continue
-            yield Hit(
-                f"{equal.name} is the same as {others[0]}, and does not say so",
-                path=equal.path,
-                at=("same_as",) if equal.same_as else ("identity",),
-                found=equal.same_as or "no `same_as`",
-                expected=f"same_as: {others[0]}",
-                remedy=f'write `same_as: "{others[0]}"` if that is meant',
-            )
+            if equal.model not in models:
+                models.add(equal.model)
+                yield from _undeclared(equal, [e for e in equals if e.model != equal.model])
 
 
 RULES: tuple[Rule, ...] = (
@@ -127,5 +161,6 @@ RULES: tuple[Rule, ...] = (
     RegistryRule(
         "R307", "an artifact's external id is claimed once", "refuse", artifact_id_is_unique
     ),
-    RegistryRule("R308", "equal versions say so", "refuse", equals_are_declared),
+    RegistryRule("R308", "equal versions of a model say so", "refuse", equals_are_declared),
+    RegistryRule("R312", "equal versions of two models are known", "warn", twins_are_known),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from registry_tool.catalog.index import Catalog, ModelView, VersionView
-from registry_tool.checks.rule import Hit, ModelRule, Rule
+from registry_tool.checks.rule import Hit, ModelRule, ModelUnderCheck, Rule
 from registry_tool.checks.rules.wording import named
 from registry_tool.errors import InvalidName
 from registry_tool.manifests.data import Data, text
@@ -16,13 +16,6 @@ __all__ = ["RULES"]
 
 # A walk that long has left what people write; the next check of another model goes on from there.
 _STEPS = 10_000
-
-
-def _versions(model: ModelView) -> Iterator[VersionView]:
-    for name in model.versions:
-        version = model.version(name)
-        if version is not None:
-            yield version
 
 
 def _reference(value: str) -> Reference | None:
@@ -125,7 +118,7 @@ def _version_links(version: VersionView) -> Iterator[Hit]:
         yield _hit(status.path, at_successor, successor, reason)
 
 
-def resolves(model: ModelView) -> Iterator[Hit]:
+def resolves(model: ModelUnderCheck) -> Iterator[Hit]:
     """What a model or version says it was made from, continues, equals or is replaced by must be in this registry.
 
     A reader follows these references. ``lineage.base_model`` may also be a URI; anything without a colon is taken for
@@ -137,7 +130,7 @@ def resolves(model: ModelView) -> Iterator[Hit]:
         ``moved_to: nlp/lang-id-2`` before that model was added.
     """
     yield from _model_links(model)
-    for version in _versions(model):
+    for version in model.looked_at():
         yield from _version_links(version)
 
 
@@ -192,7 +185,7 @@ def _lineage_loops(version: VersionView, settled: set[str]) -> bool:
     return False
 
 
-def ends(model: ModelView) -> Iterator[Hit]:
+def ends(model: ModelUnderCheck) -> Iterator[Hit]:
     """Following ``moved_to``, ``continues`` or ``lineage.base_model`` must come to an end.
 
     A reader that follows a loop never arrives, and nothing can be made from itself.
@@ -212,7 +205,7 @@ def ends(model: ModelView) -> Iterator[Hit]:
                 remedy=f"delete `{field}` in one of the models",
             )
     settled: set[str] = set()
-    for version in _versions(model):
+    for version in model.looked_at():
         if version.document is not None and _lineage_loops(version, settled):
             yield Hit(
                 f"following `lineage.base_model` from {named(str(version))} leads back to it",

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from functools import lru_cache
 
-from registry_tool.catalog.index import ModelView, VersionView
-from registry_tool.checks.rule import Hit, ModelRule, Rule
+from registry_tool.catalog.index import VersionView
+from registry_tool.checks.rule import Hit, ModelRule, ModelUnderCheck, Rule
 from registry_tool.checks.rules.wording import named
 from registry_tool.errors import InvalidManifest
 from registry_tool.manifests.data import Data, text, texts
@@ -17,16 +17,15 @@ from registry_tool.manifests.words import shown
 __all__ = ["RULES"]
 
 
-def _records(model: ModelView) -> Iterator[tuple[VersionView, str, Data, bytes]]:
+def _records(model: ModelUnderCheck) -> Iterator[tuple[VersionView, str, Data, bytes]]:
     """The versions whose record can be read: view, path, data and bytes."""
-    for name in model.versions:
-        version = model.version(name)
-        document = None if version is None else version.document
-        if version is not None and document is not None and document.data is not None:
+    for version in model.looked_at():
+        document = version.document
+        if document is not None and document.data is not None:
             yield version, document.path, document.data, document.source
 
 
-def identity_holds(model: ModelView) -> Iterator[Hit]:
+def identity_holds(model: ModelUnderCheck) -> Iterator[Hit]:
     """The ``identity`` of a version must be the digest of what its record says.
 
     Equal versions are found by it, so one that was copied or typed would hide an equal version or claim one.
@@ -54,7 +53,7 @@ def identity_holds(model: ModelView) -> Iterator[Hit]:
             )
 
 
-def evidence_is_about_it(model: ModelView) -> Iterator[Hit]:
+def evidence_is_about_it(model: ModelUnderCheck) -> Iterator[Hit]:
     """Evidence must name the sha256 of the ``version.yaml`` it is about.
 
     A score or an approval holds for what was measured or read, and for nothing else. The digest ties it to exactly
@@ -96,7 +95,7 @@ def _licence_trouble(expression: str) -> str:
     return ""
 
 
-def licence_is_known(model: ModelView) -> Iterator[Hit]:
+def licence_is_known(model: ModelUnderCheck) -> Iterator[Hit]:
     """A model's ``license`` must be an SPDX licence expression.
 
     People and programs choose models by what they are allowed to do with them, and can only compare known words. A
@@ -130,7 +129,7 @@ def _requirement_trouble(requirement: str) -> str:
     return ""
 
 
-def packages_are_requirements(model: ModelView) -> Iterator[Hit]:
+def packages_are_requirements(model: ModelUnderCheck) -> Iterator[Hit]:
     """Each entry of ``pip_packages`` must be a requirement that pip understands.
 
     Serving environments are built from it. Options, comments and paths of a requirements file are not requirements.

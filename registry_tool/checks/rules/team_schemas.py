@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from registry_tool.catalog.index import ModelView, VersionView
-from registry_tool.checks.rule import Hit, ModelRule, Rule
+from registry_tool.checks.rule import Hit, ModelRule, ModelUnderCheck, Rule
 from registry_tool.manifests.data import Data, get, member, records, text
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.explain import Text
@@ -112,7 +112,7 @@ def _in_version(version: VersionView, demand: _Demand) -> Iterator[Hit]:
     yield from _hits(demand, [m for m in later if m not in found], over.path)
 
 
-def meets_team_schemas(model: ModelView) -> Iterator[Hit]:
+def meets_team_schemas(model: ModelUnderCheck) -> Iterator[Hit]:
     """Free fields must meet the JSON Schemas that ``registry.yaml`` names for them.
 
     A team agrees on what its ``metadata`` and ``parameters`` mean, so that its own programs can rely on them. Of a
@@ -126,10 +126,8 @@ def meets_team_schemas(model: ModelView) -> Iterator[Hit]:
     """
     yield from _in_model(model)
     for demand in _demands(model, "versions"):
-        for name in model.versions:
-            version = model.version(name)
-            if version is not None:
-                yield from _in_version(version, demand)
+        for version in model.looked_at():
+            yield from _in_version(version, demand)
 
 
 RULES: tuple[Rule, ...] = (

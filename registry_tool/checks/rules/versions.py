@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from registry_tool.catalog.index import ModelView
-from registry_tool.checks.rule import Hit, ModelRule, Rule
+from registry_tool.checks.rule import Hit, ModelRule, ModelUnderCheck, Rule
 from registry_tool.checks.rules.wording import named
 from registry_tool.errors import InvalidName
 from registry_tool.names import check_version, fold
@@ -79,7 +79,7 @@ def _holds_a_model(model: ModelView) -> bool:
     return any(name in known or name.endswith(".dvc") for name in names)
 
 
-def complete(model: ModelView) -> Iterator[Hit]:
+def complete(model: ModelUnderCheck) -> Iterator[Hit]:
     """A model's folder must hold ``model.yaml``, and a version's folder ``version.yaml``.
 
     Without them nobody knows what the rest is about. A withdrawn or erased version keeps its record: its state is
@@ -96,11 +96,10 @@ def complete(model: ModelView) -> Iterator[Hit]:
             expected=f"{named(model.folder)}/model.yaml",
             remedy="registry model add, or `git rm -r` the folder",
         )
-    for name in model.versions:
-        version = model.version(name)
-        if version is not None and version.document is None:
+    for version in model.looked_at():
+        if version.document is None:
             yield Hit(
-                f"version {named(name)} of {named(str(model.name))} has no version.yaml",
+                f"version {named(version.version)} of {named(str(model.name))} has no version.yaml",
                 path=f"{version.folder}/version.yaml",
                 expected=f"{named(version.folder)}/version.yaml",
                 remedy="commit version.yaml too, or delete the folder",

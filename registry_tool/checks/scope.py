@@ -1,0 +1,139 @@
+"""What a check looks at: everything, or what a change touches with its neighbourhood.
+
+A change is judged with the models its files belong to, and with the models that name what went away. Of a model to
+which versions are only added, only these versions are looked at: the cost follows the change, not the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from registry_tool.catalog.index import Catalog
+from registry_tool.git.tree import Change, Entry, Tree, differences, walk
+from registry_tool.manifests.layout import MODELS, REGISTRY, Place
+from registry_tool.names import DEFAULT_NAMESPACE, ModelName
+
+__all__ = ["Scope", "is_inside", "scope_of"]
+
+# What the verdict on unchanged files depends on.
+_POLICY: Final = (REGISTRY, "schemas/", ".dvc/config")
+# Files that may come to a version, or change in it, without a word about its sisters.
+_ITS_OWN: Final = frozenset({"metadata", "evidence", "card"})
+_ITS_RECORD: Final = frozenset({"version", "dvc"})
+_NAMED: Final = frozenset({"model", "version", "tag", "alias"})
+
+
+class Scope(NamedTuple):
+    """What a check looks at.
+
+    Attributes:
+        files: Path and entry of each file to judge.
+        models: The models to judge, in order.
+        touched: By model, the versions to which the look at it is limited; a model that is not in here is looked at
+            whole.
+        namespaces: The namespaces to judge, in order.
+        complete: True when this is everything.
+    """
+
+    files: tuple[tuple[str, Entry], ...]
+    models: tuple[ModelName, ...]
+    touched: Mapping[ModelName, frozenset[str]]
+    namespaces: tuple[str, ...]
+    complete: bool
+
+
+def _whole(catalog: Catalog) -> Scope:
+    models = tuple(catalog.model_names())
+    return Scope(tuple(walk(catalog.tree)), models, {}, tuple(catalog.namespaces()), complete=True)
+
+
+def _needles(models: Iterable[ModelName]) -> list[str]:
+    """How other files may name these models; a reference may leave the default namespace out."""
+    found = {m.name if m.namespace == DEFAULT_NAMESPACE else str(m) for m in models}
+    # No reference holds a name that is not ASCII, and not every such name can be encoded.
+    return sorted(name for name in found if name.isascii())
+
+
+def _naming(catalog: Catalog, located: Sequence[tuple[Change, Place]]) -> Iterator[ModelName]:
+    """The models with a reference to something that went away."""
+    gone = {
+        place.model
+        for change, place in located
+        if place.model is not None and change.head is None and place.kind in _NAMED
+    }
+    needles = _needles(gone)
+    for path in catalog.tree.grep(needles, under=MODELS) if needles else ():
+        place = catalog.layout.locate(path)
+        if place is not None and place.model is not None:
+            yield place.model
+
+
+def _is_its_own(change: Change, place: Place) -> bool:
+    """True for a file that concerns nothing but the version it lies in."""
+    if place.version is None:
+        return False
+    return place.kind in _ITS_OWN or (place.kind in _ITS_RECORD and change.base is None)
+
+
+def _limited(
+    located: Sequence[tuple[Change, Place]], whole: frozenset[ModelName]
+) -> dict[ModelName, frozenset[str]]:
+    """The versions to look at, of models to which files of versions are only added."""
+    versions: dict[ModelName, set[str]] = {}
+    others = set(whole)
+    for change, place in located:
+        if place.model is None:
+            continue
+        if place.version is not None and _is_its_own(change, place):
+            versions.setdefault(place.model, set()).add(place.version)
+        else:
+            others.add(place.model)
+    return {model: frozenset(found) for model, found in versions.items() if model not in others}
+
+
+def _touching(catalog: Catalog, changes: Sequence[Change]) -> Scope:
+    """The scope of a change: its files, their models, and the models that name what went away."""
+    files = tuple((c.path, c.head) for c in changes if c.head is not None)
+    places = [(c, catalog.layout.locate(c.path)) for c in changes]
+    located = [(change, place) for change, place in places if place is not None]
+    naming = frozenset(_naming(catalog, located))
+    models = {place.model for _, place in located if place.model is not None} | naming
+    namespaces = {m.namespace for m in models} | {
+        c.path.split("/")[1] for c in changes if c.path.startswith(f"{MODELS}/")
+    }
+    present = sorted(m for m in models if catalog.model(m) is not None)
+    limited = _limited(located, naming)
+    return Scope(files, tuple(present), limited, tuple(sorted(namespaces)), complete=False)
+
+
+def is_inside(path: str, paths: Sequence[str]) -> bool:
+    """True for a path at or under one of some paths; the empty path is the root."""
+    plain = [p.rstrip("/") for p in paths]
+    return any(not p or path == p or path.startswith(f"{p}/") for p in plain)
+
+
+def _narrowed(catalog: Catalog, scope: Scope, paths: Sequence[str]) -> Scope:
+    """The part of a scope that lies at or under some paths."""
+    files = tuple((path, entry) for path, entry in scope.files if is_inside(path, paths))
+    places = (catalog.layout.locate(path) for path, _ in files)
+    wanted = {place.model for place in places if place is not None}
+    models = tuple(m for m in scope.models if m in wanted)
+    namespaces = tuple(n for n in scope.namespaces if is_inside(catalog.layout.namespace(n), paths))
+    return Scope(files, models, scope.touched, namespaces, complete=False)
+
+
+def scope_of(catalog: Catalog, base: Tree | None, paths: Sequence[str] = ()) -> Scope:
+    """What to look at.
+
+    Args:
+        catalog: The tree under check.
+        base: What it is a change to; None looks at everything, and so does a change of policy.
+        paths: Files and folders to which the look is narrowed; none of them means no narrowing.
+    """
+    changes = [] if base is None else list(differences(base, catalog.tree))
+    if base is None or any(c.path.startswith(_POLICY) for c in changes):
+        scope = _whole(catalog)
+    else:
+        scope = _touching(catalog, changes)
+    return _narrowed(catalog, scope, paths) if paths else scope
