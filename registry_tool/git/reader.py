@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING
 
 from registry_tool.errors import EnvironmentTrouble, GitTrouble, OfflineError
@@ -28,6 +28,26 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             except BrokenPipeError:
                 continue
     process.wait()
+
+
+def _answer(stdout: IO[bytes], limit: int | None) -> tuple[str, str, bytes] | None:
+    """One answer of ``git cat-file --batch``; ValueError when it is none."""
+    header = stdout.readline()
+    match = _REVISION.fullmatch(header)
+    if match is None:
+        if header.endswith((b" missing\n", b" ambiguous\n", b" submodule\n")):
+            return None
+        raise ValueError(header)
+    size = int(match[3])
+    wanted = size if limit is None else min(size, limit + 1)
+    data = stdout.read(wanted)
+    rest = size - wanted + 1
+    while rest > 0:
+        chunk = stdout.read(min(rest, 1 << 20))
+        if not chunk:
+            raise ValueError(header)
+        rest -= len(chunk)
+    return match[1].decode(), match[2].decode(), data
 
 
 class BlobReader:
@@ -69,6 +89,29 @@ class BlobReader:
                 self._stop()
                 raise self._trouble(name) from exc
 
+    def read_many(
+        self, names: Sequence[str], *, limit: int | None = None
+    ) -> list[tuple[str, str, bytes] | None]:
+        """As ``read`` for several objects, in their order: asked for at once, so that git works while we read.
+
+        Args:
+            names: Object ids or ``revision:path``, few enough to fit in a pipe (a thousand ids do).
+            limit: As for ``read``.
+
+        Raises:
+            GitTrouble: The git program went away.
+            OfflineError: A partial clone could not fetch a blob.
+        """
+        with self._lock:
+            try:
+                stdin, stdout = self._pipes()
+                stdin.write("".join(f"{name}\n" for name in names).encode())
+                stdin.flush()
+                return [_answer(stdout, limit) for _ in names]
+            except (BrokenPipeError, ValueError) as exc:
+                self._stop()
+                raise self._trouble(names[0]) from exc
+
     def _trouble(self, name: str) -> EnvironmentTrouble:
         """What git says when it is asked for that one object."""
         try:
@@ -92,22 +135,7 @@ class BlobReader:
         stdin, stdout = self._pipes()
         stdin.write(name.encode(errors="surrogateescape") + b"\n")
         stdin.flush()
-        header = stdout.readline()
-        match = _REVISION.fullmatch(header)
-        if match is None:
-            if header.endswith((b" missing\n", b" ambiguous\n", b" submodule\n")):
-                return None
-            raise ValueError(header)
-        size = int(match[3])
-        wanted = size if limit is None else min(size, limit + 1)
-        data = stdout.read(wanted)
-        rest = size - wanted + 1
-        while rest > 0:
-            chunk = stdout.read(min(rest, 1 << 20))
-            if not chunk:
-                raise ValueError(header)
-            rest -= len(chunk)
-        return match[1].decode(), match[2].decode(), data
+        return _answer(stdout, limit)
 
     def _stop(self) -> None:
         self._process = None

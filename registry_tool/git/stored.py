@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from typing import Final
 
-from registry_tool.git.plumbing import Git, GitFailed
+from registry_tool.git.plumbing import Git
+from registry_tool.git.promised import bring
 from registry_tool.git.reader import BlobReader
 from registry_tool.git.tree import EXECUTABLE, FILE, Entry, Folders, scan
 
 __all__ = ["CommitTree", "PickedTree", "parse_tree_object"]
 
+# A batch of the largest manifests is 64 MiB; most are a thousandth of that.
+_MOST_AHEAD: Final = 256 * 1024
 _NO_FOLDER: Mapping[str, Entry] = {}
 
 
@@ -44,6 +49,7 @@ class CommitTree:
         self.commit = commit
         self._reader = reader
         self._folders: dict[str, Mapping[str, Entry]] = {}
+        self._ahead: ReadAhead | None = None
 
     @cached_property
     def _is_partial(self) -> bool:
@@ -80,7 +86,10 @@ class CommitTree:
 
     def read(self, path: str, *, limit: int | None = None) -> bytes | None:
         """See ``Tree.read``."""
-        found = self._reader.read(self._object_name(path), limit=limit)
+        name = self._object_name(path)
+        if self._ahead is not None and name in self._ahead:
+            return self._ahead.take(name, limit)
+        found = self._reader.read(name, limit=limit)
         return found[2] if found is not None and found[1] == "blob" else None
 
     def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
@@ -102,23 +111,49 @@ class CommitTree:
         if not self._is_partial:
             return
         entries = (self.entry(path) for path in paths)
-        wanted = sorted({e.oid for e in entries if e is not None and e.mode in (FILE, EXECUTABLE)})
-        # The one way to ask that fetches nothing itself, before Git 2.45 too.
-        known = self.git.run(
-            "rev-list", "--objects", "--no-walk", "--no-object-names", "--ignore-missing",
-            "--missing=allow-any", "--stdin", stdin="\n".join(wanted).encode() + b"\n",
-        )  # fmt: skip
-        missing = sorted({oid.encode() for oid in wanted}.difference(known.split()))
-        if not missing:
-            return
-        try:
-            self.git.run(
-                "-c", "fetch.negotiationAlgorithm=noop", "fetch", "origin", "--no-tags",
-                "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none", "--stdin",
-                stdin=b"\n".join(missing) + b"\n",
-            )  # fmt: skip
-        except GitFailed:
-            return  # each blob is asked for again when it is read, and fails there with its name
+        wanted = {e.oid for e in entries if e is not None and e.mode in (FILE, EXECUTABLE)}
+        bring(self.git, wanted)
+
+
+class ReadAhead:
+    """Blobs that will be read in a known order, asked of git a batch at a time: no waiting for each.
+
+    Args:
+        reader: The process that reads objects.
+        names: Object ids in the order of reading; each is kept until it is taken once.
+    """
+
+    _BATCH: Final = 256
+
+    def __init__(self, reader: BlobReader, names: Iterable[str]) -> None:
+        self._reader = reader
+        self._order = list(dict.fromkeys(names))
+        self._position = {name: number for number, name in enumerate(self._order)}
+        self._held: dict[str, bytes | None] = {}
+        self._lock = threading.Lock()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._held or name in self._position
+
+    def take(self, name: str, limit: int | None) -> bytes | None:
+        """The bytes of a blob; None when there is none. At most ``limit`` + 1 bytes with a limit."""
+        with self._lock:
+            if name in self._position:
+                self._ask(self._position[name])
+            held = name in self._held
+            data = self._held.pop(name, None)
+        # Taken before by another thread, or too large to be held with others.
+        if not held or (data is not None and len(data) > _MOST_AHEAD):
+            found = self._reader.read(name, limit=limit)
+            return found[2] if found and found[1] == "blob" else None
+        return data if data is None or limit is None else data[: limit + 1]
+
+    def _ask(self, start: int) -> None:
+        batch = [n for n in self._order[start : start + self._BATCH] if n in self._position]
+        answers = self._reader.read_many(batch, limit=_MOST_AHEAD)
+        for name, found in zip(batch, answers, strict=True):
+            del self._position[name]
+            self._held[name] = found[2] if found and found[1] == "blob" else None
 
 
 class PickedTree(Folders):

@@ -8,6 +8,7 @@ under ``version/v1``.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -18,6 +19,8 @@ __all__ = ["identity"]
 
 # Documents, datasets, metrics and signatures describe a version; they do not take part in its answers.
 _ROLES: Final = frozenset({"model", "checkpoint", "tokenizer", "code", "other"})
+# Between them Python and JavaScript write a number alike.
+_LEAST, _MOST = 1e-4, 1e15
 
 
 def _mapping(value: JSON) -> Mapping[str, JSON]:
@@ -53,7 +56,27 @@ def _environment(version: Mapping[str, JSON]) -> dict[str, JSON]:
     }
 
 
+def _is_common(value: JSON) -> bool:
+    """True for data whose RFC 8785 form is what the standard library writes.
+
+    That is so for names of ASCII, which sort by code point as by UTF-16, and for numbers that JavaScript writes as
+    Python does: not those it would write without a point, or with another exponent.
+    """
+    if isinstance(value, str):
+        return value.isascii()
+    if isinstance(value, dict):
+        return all(key.isascii() and _is_common(inner) for key, inner in value.items())
+    if isinstance(value, list):
+        return all(map(_is_common, value))
+    if isinstance(value, float):
+        return _LEAST <= abs(value) < _MOST and not value.is_integer()
+    return value is None or isinstance(value, bool) or abs(value) < _MOST
+
+
 def _canonical(value: JSON) -> bytes:
+    if _is_common(value):
+        form = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return form.encode()
     import rfc8785
 
     try:

@@ -7,11 +7,12 @@ import hashlib
 import json
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry_tool.errors import InvalidManifest
-from registry_tool.manifests.identity import identity
+from registry_tool.manifests.identity import _canonical, _is_common, identity
 from registry_tool.manifests.models import VersionManifest
 from registry_tool.manifests.problems import JSON
 
@@ -176,3 +177,25 @@ def test_a_number_without_canonical_form_is_refused_with_a_remedy() -> None:
     with pytest.raises(InvalidManifest, match="no identity") as caught:
         identity({**VERSION, "parameters": {"seed": 2**60}})
     assert "as text" in caught.value.remedy
+
+
+_plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8) | st.sampled_from(["\x7f", "\x1f", "\u2028", "ü", '"\\', 1e-4, 9.9e-5, 1e15, 0.1, -0.0, 1e21]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=600)
+@given(value=_plain)
+def test_the_quick_canonical_form_is_that_of_rfc_8785(value: JSON) -> None:
+    assert _canonical(value) == rfc8785.dumps(value)
+
+
+def test_the_quick_form_is_taken_for_common_parameters() -> None:
+    assert _is_common(
+        {"seed": 7, "rate": 0.001, "name": "a", "layers": [1, 2], "on": True, "none": None}
+    )
+    assert not _is_common({"ü": 1})
+    assert not _is_common(1.0)

@@ -170,3 +170,27 @@ def test_what_is_written_is_the_same_to_other_readers(data: dict[str, JSON]) -> 
     by_ruamel = ruamel.yaml.YAML(typ="safe", pure=True).load(io.BytesIO(source))
     assert not _differing(data, by_pyyaml)
     assert not _differing(data, by_ruamel)
+
+
+_KEYS = ["a", "b_c", "Key-1", "y", "null", "x"]
+_SCALARS = [
+    "word", "two words", "a-b", "a - b", "a -b", "a: b", "a:b", "http://x.y/z?q=1", "a #b", "a#b", "yes", "No ", "on",
+    "e1", "true", "Null", "inf", "nan", "0", "-0", "1.50", "1.", "007", "1e3", "0x1f", "12ab", "1e2d", "00e1", "0b1",
+    "12345678e9012", "1d.dir", "0a", '"q"', '"a, 010"', '"# no"', '"\\u0041"', "''", "[]", "{}", "[ ]", "a]", "a}", "a,b",
+    "2024-01-02", "a\tb", "ü", "a ", "|", ">", "- x", "k: v", "~", "a'b", "a%b", "a@b", "a=b", "a(b)", "a<b", "-", "--- ",
+]  # fmt: skip
+_lines = st.builds(
+    "{}{}{}{}\n".format,
+    st.sampled_from(["", "  ", "    ", "   "]),
+    st.sampled_from(["", "- ", "- - "]),
+    st.sampled_from(["", *(f"{key}: " for key in _KEYS), *(f"{key}:" for key in _KEYS)]),
+    st.sampled_from(["", *_SCALARS]),
+)
+
+
+@settings(max_examples=1500)
+@given(lines=st.lists(_lines, min_size=1, max_size=5))
+@example(lines=["a: 1e2d\n"])
+@example(lines=["a: word\n", "  more\n"])
+def test_lines_of_ordinary_manifests_are_read_alike(lines: list[str]) -> None:
+    _check("".join(lines).encode())
