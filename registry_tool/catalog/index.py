@@ -189,6 +189,11 @@ class Catalog:
             self._documents[path] = self.read(path, place)
         return self._documents[path]
 
+    def forget_models(self) -> None:
+        """Let go of what was read of models: a sweep over all of them would keep every file of the registry."""
+        kept = {p: d for p, d in self._documents.items() if d is not None and d.place.model is None}
+        self._documents = kept
+
     def read(self, path: str, place: Place) -> Document | None:
         """One manifest, read and not kept: for sweeps over many."""
         from registry_tool.manifests.document import READ_LIMIT, parse_document

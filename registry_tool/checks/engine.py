@@ -32,7 +32,7 @@ from registry_tool.checks.rules import (
     REGISTRY_RULES,
     RULES,
 )
-from registry_tool.checks.scope import Scope, is_inside, scope_of
+from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import ShallowHistory
 from registry_tool.git.tree import Tree, differences
@@ -117,26 +117,36 @@ def _judged(view: ChangeView) -> tuple[list[Finding], tuple[str, ...]]:
     return desk.findings, said
 
 
-def _look(head: Catalog, scope: Scope, desk: _Desk, progress: Callable[[], None]) -> None:
-    """Run the rules about files, models and the registry."""
-    claims = Claims()
-    for path, entry in scope.files:
+def _look_at(part: Part, head: Catalog, claims: Claims, desk: _Desk) -> None:
+    """Run the rules about files and models on one part."""
+    head.tree.prefetch(path for path, _ in part.files)
+    for path, entry in part.files:
         file = FileView(head, path, entry)
         for file_rule in FILE_RULES:
             desk.take(file_rule, file_rule.check(file), path)
         if file.document is not None:
             claims.add(file.document)
-        progress()
-    for name in scope.models:
-        model = ModelUnderCheck(head, name, touched=scope.touched.get(name))
+    if part.model is not None:
+        model = ModelUnderCheck(head, part.model, touched=part.touched)
         for model_rule in MODEL_RULES:
             desk.take(model_rule, model_rule.check(model), f"{model.folder}/model.yaml")
-        progress()
+
+
+def _look(head: Catalog, scope: Scope, desk: _Desk, progress: Callable[[int], None]) -> int:
+    """Run the rules about files, models and the registry; how many files were looked at."""
+    claims, checked = Claims(), 0
+    for part in scope.parts:
+        _look_at(part, head, claims, desk)
+        checked += len(part.files)
+        progress(len(part.files))
+        if scope.complete:
+            head.forget_models()
     if not scope.complete:
         claims.complete(head)
     registry = RegistryView(head, scope.models, scope.namespaces, claims, scope.complete)
     for registry_rule in REGISTRY_RULES:
         desk.take(registry_rule, registry_rule.check(registry), REGISTRY)
+    return checked
 
 
 def check(
@@ -147,7 +157,7 @@ def check(
     line: Line | None = None,
     now: dt.datetime | None = None,
     paths: Sequence[str] = (),
-    progress: Callable[[], None] = lambda: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Check a tree, whole or as a change to a base.
 
@@ -158,7 +168,7 @@ def check(
         line: The history that ends at what is published; None where there is none.
         now: The time, for waivers and gates; None is the clock's.
         paths: Files and folders to which the check is narrowed; none of them means no narrowing.
-        progress: Called once for each file and model.
+        progress: Called with the number of files that were looked at since it was called last.
 
     Returns:
         The report; a bad file is a finding, never an exception.
@@ -169,11 +179,10 @@ def check(
     view = _compared(published, catalog, line, now)
     desk = _Desk(catalog, view.base)
     scope = scope_of(catalog, base, paths)
-    head.prefetch(path for path, _ in scope.files)
-    _look(catalog, scope, desk, progress)
+    checked = _look(catalog, scope, desk, progress)
     judged, notes = _judged(view)
     found = [*desk.findings, *(f for f in judged if not paths or is_inside(f.path, paths))]
     findings = in_order(waived(found, view.base, now.date()))
     verdict, kind = verdict_of(findings), kind_of(view.changes) or ""
     automerge = verdict == "pass" and kind in texts(view.base.settings, "automerge")
-    return Report(verdict, findings, len(scope.files), notes, kind, automerge)
+    return Report(verdict, findings, checked, notes, kind, automerge)

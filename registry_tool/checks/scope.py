@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 from registry_tool.catalog.index import Catalog
 from registry_tool.git.tree import Change, Entry, Tree, differences, walk
-from registry_tool.manifests.layout import MODELS, REGISTRY, Place
+from registry_tool.manifests.layout import MODELS, REGISTRY, Layout, Place
 from registry_tool.names import DEFAULT_NAMESPACE, ModelName
 
-__all__ = ["Scope", "is_inside", "scope_of"]
+__all__ = ["Part", "Scope", "is_inside", "scope_of"]
 
 # What the verdict on unchanged files depends on.
 _POLICY: Final = (REGISTRY, "schemas/", ".dvc/config")
@@ -24,28 +24,67 @@ _ITS_RECORD: Final = frozenset({"version", "dvc"})
 _NAMED: Final = frozenset({"model", "version", "tag", "alias"})
 
 
+class Part(NamedTuple):
+    """Files that are looked at together.
+
+    Attributes:
+        files: Path and entry of each file to judge.
+        model: The model they belong to, which is judged with them; None for files outside the models under check.
+        touched: The versions to which the look at the model is limited; None looks at all of it.
+    """
+
+    files: Sequence[tuple[str, Entry]]
+    model: ModelName | None = None
+    touched: frozenset[str] | None = None
+
+
 class Scope(NamedTuple):
     """What a check looks at.
 
     Attributes:
-        files: Path and entry of each file to judge.
-        models: The models to judge, in order.
-        touched: By model, the versions to which the look at it is limited; a model that is not in here is looked at
-            whole.
+        parts: What is judged, a model at a time, so that a registry need not fit in memory. To be gone through once.
+        models: The models among them, in order.
         namespaces: The namespaces to judge, in order.
         complete: True when this is everything.
     """
 
-    files: tuple[tuple[str, Entry], ...]
+    parts: Iterable[Part]
     models: tuple[ModelName, ...]
-    touched: Mapping[ModelName, frozenset[str]]
     namespaces: tuple[str, ...]
     complete: bool
 
 
+def _outside(tree: Tree, layout: Layout, namespaces: Iterable[str]) -> Iterator[tuple[str, Entry]]:
+    """The files that lie in no model's folder, in no particular order."""
+    for name, entry in tree.folder("").items():
+        if name != MODELS or not entry.is_folder:
+            yield from walk(tree, name) if entry.is_folder else [(name, entry)]
+    folders = [MODELS, *map(layout.namespace, namespaces)]
+    shards = [
+        f"{folder}/{name}"
+        for folder in (folders[1:] if layout.shard else ())
+        for name, entry in tree.folder(folder).items()
+        if entry.is_folder
+    ]
+    for folder in folders + shards:
+        for name, entry in tree.folder(folder).items():
+            if not entry.is_folder:
+                yield f"{folder}/{name}", entry
+            elif folder in shards and layout.shard_of(name) != folder.rpartition("/")[2]:
+                yield from walk(tree, f"{folder}/{name}")
+
+
+def _everything(catalog: Catalog, models: Sequence[ModelName]) -> Iterator[Part]:
+    tree, layout = catalog.tree, catalog.layout
+    yield Part(list(_outside(tree, layout, catalog.namespaces())))
+    for model in models:
+        yield Part(list(walk(tree, layout.model(model))), model)
+
+
 def _whole(catalog: Catalog) -> Scope:
     models = tuple(catalog.model_names())
-    return Scope(tuple(walk(catalog.tree)), models, {}, tuple(catalog.namespaces()), complete=True)
+    parts = _everything(catalog, models)
+    return Scope(parts, models, tuple(catalog.namespaces()), complete=True)
 
 
 def _needles(models: Iterable[ModelName]) -> list[str]:
@@ -94,7 +133,6 @@ def _limited(
 
 def _touching(catalog: Catalog, changes: Sequence[Change]) -> Scope:
     """The scope of a change: its files, their models, and the models that name what went away."""
-    files = tuple((c.path, c.head) for c in changes if c.head is not None)
     places = [(c, catalog.layout.locate(c.path)) for c in changes]
     located = [(change, place) for change, place in places if place is not None]
     naming = frozenset(_naming(catalog, located))
@@ -103,8 +141,22 @@ def _touching(catalog: Catalog, changes: Sequence[Change]) -> Scope:
         c.path.split("/")[1] for c in changes if c.path.startswith(f"{MODELS}/")
     }
     present = sorted(m for m in models if catalog.model(m) is not None)
-    limited = _limited(located, naming)
-    return Scope(files, tuple(present), limited, tuple(sorted(namespaces)), complete=False)
+    parts = _parts(places, present, _limited(located, naming))
+    return Scope(parts, tuple(present), tuple(sorted(namespaces)), complete=False)
+
+
+def _parts(
+    places: Sequence[tuple[Change, Place | None]],
+    models: Sequence[ModelName],
+    limited: Mapping[ModelName, frozenset[str]],
+) -> list[Part]:
+    """The files of a change by model; the first part is what belongs to none under check."""
+    files: dict[ModelName | None, list[tuple[str, Entry]]] = {None: [], **{m: [] for m in models}}
+    for change, place in places:
+        if change.head is not None:
+            model = None if place is None or place.model not in files else place.model
+            files[model].append((change.path, change.head))
+    return [Part(found, m, None if m is None else limited.get(m)) for m, found in files.items()]
 
 
 def is_inside(path: str, paths: Sequence[str]) -> bool:
@@ -115,12 +167,14 @@ def is_inside(path: str, paths: Sequence[str]) -> bool:
 
 def _narrowed(catalog: Catalog, scope: Scope, paths: Sequence[str]) -> Scope:
     """The part of a scope that lies at or under some paths."""
-    files = tuple((path, entry) for path, entry in scope.files if is_inside(path, paths))
-    places = (catalog.layout.locate(path) for path, _ in files)
-    wanted = {place.model for place in places if place is not None}
-    models = tuple(m for m in scope.models if m in wanted)
+    parts = []
+    for part in scope.parts:
+        files = [(path, entry) for path, entry in part.files if is_inside(path, paths)]
+        if files:
+            parts.append(part._replace(files=files))
+    models = tuple(part.model for part in parts if part.model is not None)
     namespaces = tuple(n for n in scope.namespaces if is_inside(catalog.layout.namespace(n), paths))
-    return Scope(files, models, scope.touched, namespaces, complete=False)
+    return Scope(parts, models, namespaces, complete=False)
 
 
 def scope_of(catalog: Catalog, base: Tree | None, paths: Sequence[str] = ()) -> Scope:

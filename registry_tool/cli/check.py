@@ -28,23 +28,23 @@ _MANY = 500
 
 
 @contextmanager
-def _counter() -> Iterator[Callable[[], None]]:
+def _counter() -> Iterator[Callable[[int], None]]:
     """Counts on standard error, on a terminal, once there is a lot to count."""
     if not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda _: None
         return
     from rich.console import Console
 
     done = 0
     status = Console(stderr=True).status("checking", spinner="line")
 
-    def count() -> None:
+    def count(files: int) -> None:
         nonlocal done
-        done += 1
-        if done == _MANY:
+        if done < _MANY <= done + files:
             status.start()
-        if done >= _MANY and done % 100 == 0:
-            status.update(f"checked {done:,} files and models")
+        done += files
+        if done >= _MANY:
+            status.update(f"checked {done:,} files")
 
     try:
         yield count

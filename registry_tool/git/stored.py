@@ -16,6 +16,7 @@ __all__ = ["CommitTree", "PickedTree", "parse_tree_object"]
 
 # A batch of the largest manifests is 64 MiB; most are a thousandth of that.
 _MOST_AHEAD: Final = 256 * 1024
+_MOST_FOLDERS: Final = 20_000
 _NO_FOLDER: Mapping[str, Entry] = {}
 
 
@@ -59,16 +60,25 @@ class CommitTree:
         """See ``Tree.folder``."""
         known = self._folders.get(path)
         if known is None:
-            known = self._folders[path] = self._list(path)
+            known = self._keep(path, self._list(path))
         return known
 
+    def _keep(self, path: str, listing: Mapping[str, Entry]) -> Mapping[str, Entry]:
+        # Listings of a hundred thousand versions are half a gigabyte; what is needed again is read again.
+        if len(self._folders) >= _MOST_FOLDERS:
+            self._folders.clear()
+        self._folders[path] = listing
+        return listing
+
     def _list(self, path: str) -> Mapping[str, Entry]:
-        found = self._reader.read(self._object_name(path))
+        name = self._object_name(path)
+        found = None if name is None else self._reader.read(name)
         if found is None or found[1] != "tree":
             return _NO_FOLDER
         return parse_tree_object(found[2], len(found[0]) // 2)
 
-    def _object_name(self, path: str) -> str:
+    def _object_name(self, path: str) -> str | None:
+        """How git is asked for what lies at a path; None where a listing at hand says that nothing does."""
         folder, _, name = path.rpartition("/")
         parent = self._folders.get(folder) if path else None
         if parent is None and not path.isprintable():
@@ -76,7 +86,7 @@ class CommitTree:
             parent = self.folder(folder)
         if parent is not None:
             entry = parent.get(name)
-            return entry.oid if entry is not None else "0" * len(self.commit)
+            return None if entry is None else entry.oid
         return f"{self.commit}:{path}"
 
     def entry(self, path: str) -> Entry | None:
@@ -87,6 +97,8 @@ class CommitTree:
     def read(self, path: str, *, limit: int | None = None) -> bytes | None:
         """See ``Tree.read``."""
         name = self._object_name(path)
+        if name is None:
+            return None
         if self._ahead is not None and name in self._ahead:
             return self._ahead.take(name, limit)
         found = self._reader.read(name, limit=limit)
@@ -107,12 +119,30 @@ class CommitTree:
                 yield line.decode(errors="surrogateescape").removeprefix(f"{self.commit}:")
 
     def prefetch(self, paths: Iterable[str]) -> None:
-        """See ``Tree.prefetch``."""
-        if not self._is_partial:
-            return
-        entries = (self.entry(path) for path in paths)
-        wanted = {e.oid for e in entries if e is not None and e.mode in (FILE, EXECUTABLE)}
-        bring(self.git, wanted)
+        """See ``Tree.prefetch``; what was said is asked of git in batches."""
+        files: list[str] = []
+        folders: dict[str, str] = {}
+        for path in paths:
+            entry = self.entry(path)
+            if entry is not None and entry.is_folder and path not in self._folders:
+                folders[path] = entry.oid
+            elif entry is not None and entry.mode in (FILE, EXECUTABLE):
+                files.append(entry.oid)
+        self._open(folders)
+        if files and self._is_partial:
+            bring(self.git, set(files))
+        if files:
+            self._ahead = ReadAhead(self._reader, files)
+
+    def _open(self, folders: Mapping[str, str]) -> None:
+        """List some folders, given by path and id, and keep the listings."""
+        paths = list(folders)
+        for start in range(0, len(paths), ReadAhead.BATCH):
+            batch = paths[start : start + ReadAhead.BATCH]
+            found = self._reader.read_many([folders[path] for path in batch])
+            for path, tree in zip(batch, found, strict=True):
+                if tree is not None and tree[1] == "tree":
+                    self._keep(path, parse_tree_object(tree[2], len(tree[0]) // 2))
 
 
 class ReadAhead:
@@ -123,7 +153,7 @@ class ReadAhead:
         names: Object ids in the order of reading; each is kept until it is taken once.
     """
 
-    _BATCH: Final = 256
+    BATCH: Final = 256
 
     def __init__(self, reader: BlobReader, names: Iterable[str]) -> None:
         self._reader = reader
@@ -149,7 +179,7 @@ class ReadAhead:
         return data if data is None or limit is None else data[: limit + 1]
 
     def _ask(self, start: int) -> None:
-        batch = [n for n in self._order[start : start + self._BATCH] if n in self._position]
+        batch = [n for n in self._order[start : start + self.BATCH] if n in self._position]
         answers = self._reader.read_many(batch, limit=_MOST_AHEAD)
         for name, found in zip(batch, answers, strict=True):
             del self._position[name]

@@ -67,7 +67,7 @@ class Tree(Protocol):
         ...
 
     def prefetch(self, paths: Iterable[str]) -> None:
-        """Say which files will be read soon: a partial clone brings them in one request instead of one by one."""
+        """Say which files will be read, or folders listed, soon: they are brought together instead of one by one."""
         ...
 
 
@@ -95,12 +95,16 @@ def blob_id(data: bytes) -> str:
 
 def walk(tree: Tree, under: str = "") -> Iterator[tuple[str, Entry]]:
     """Every file (not folder) at or under a path, with its entry, in path order."""
-    for name, entry in sorted(tree.folder(under).items()):
-        path = f"{under}/{name}" if under else name
+    listing = sorted(tree.folder(under).items())
+    prefix = f"{under}/" if under else ""
+    folders = [f"{prefix}{name}" for name, entry in listing if entry.is_folder]
+    if len(folders) > 1:
+        tree.prefetch(folders)
+    for name, entry in listing:
         if entry.is_folder:
-            yield from walk(tree, path)
+            yield from walk(tree, f"{prefix}{name}")
         else:
-            yield path, entry
+            yield f"{prefix}{name}", entry
 
 
 def differences(base: Tree, head: Tree, under: str = "") -> Iterator[Change]:

@@ -16,10 +16,13 @@ def get(data: JSON | Data, *path: str) -> JSON:
     """The value at a path of member names, or None."""
     value: JSON | Data = data
     for step in path:
-        if not isinstance(value, Mapping):
+        # `dict` first: asking an abstract class is ten times slower, and this is asked of every field.
+        if not isinstance(value, dict) and not isinstance(value, Mapping):
             return None
         value = value.get(step)
-    return value if not isinstance(value, Mapping) or isinstance(value, dict) else dict(value)
+    if value is None or isinstance(value, (str, dict, list)):
+        return value
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def text(data: JSON | Data, *path: str) -> str:

@@ -25,7 +25,14 @@ from registry_tool.manifests.strings import (
     matching,
 )
 
-__all__ = ["Gate", "MetadataSchema", "NamespaceManifest", "RegistryManifest", "Stage"]
+__all__ = [
+    "AutomergeKind",
+    "Gate",
+    "MetadataSchema",
+    "NamespaceManifest",
+    "RegistryManifest",
+    "Stage",
+]
 
 _LEADING: Final = ("metric", "evidence", "approvals", "artifacts", "signed")
 _LIMITS: Final = ("min", "max", "not_worse_than")
@@ -35,7 +42,7 @@ _SEGMENT: Final = "[A-Za-z0-9_-][A-Za-z0-9._-]*"
 class Gate(Part):
     """One condition of a stage; it begins with exactly one of metric, evidence, approvals, artifacts, signed.
 
-    ``tolerance`` is a share: 0.05 lets the metric be five per cent worse.
+    ``tolerance`` is a share: 0.05 lets the metric be five per cent worse; ``better`` says which way that is.
     """
 
     metric: Key | None = None
@@ -43,11 +50,13 @@ class Gate(Part):
     max: Number | None = None
     not_worse_than: Literal["current"] | None = None
     tolerance: Annotated[Number, Field(ge=0, le=1)] | None = None
+    better: Literal["higher", "lower"] | None = None
     evidence: Literal["evaluation", "metrics", "scan", "signature", "note"] | None = None
     suite: Line | None = None
     verdict: Verdict | None = None
     approvals: Annotated[Whole, Field(ge=1, le=16)] | None = None
     not_: Literal["author"] | None = Field(default=None, alias="not")
+    by: Literal["signers"] | None = None
     artifacts: Literal["available"] | None = None
     signed: Literal["commit"] | None = None
 
@@ -68,7 +77,7 @@ class Gate(Part):
         elif not self.model_fields_set.intersection(_LIMITS):
             raise ValueError("a metric's gate has min, max or not_worse_than")
         if self.not_worse_than is None:
-            refuses(self, "tolerance", why="only with not_worse_than")
+            refuses(self, "tolerance", "better", why="only with not_worse_than")
         return self
 
     @model_validator(mode="after")
@@ -78,7 +87,7 @@ class Gate(Part):
         if self.evidence not in {"evaluation", "scan"}:
             refuses(self, "verdict", why="only with evidence: evaluation or scan")
         if self.approvals is None:
-            refuses(self, "not_", why="only with approvals")
+            refuses(self, "not_", "by", why="only with approvals")
         return self
 
 
@@ -97,6 +106,8 @@ class Stage(Part):
         return self
 
 
+# Never policy, waivers and mixed changes: those decide how all others are judged.
+AutomergeKind = Literal["model", "version", "alias", "tag", "status", "evidence", "edit"]
 _Stages = Annotated[dict[PointerName, Stage], Field(max_length=64)]
 
 
@@ -127,12 +138,14 @@ class RegistryManifest(Manifest):
     schema_: Literal["registry/v1"] = Field(alias="schema")
     name: ModelName
     description: Text | None = None
+    owners: Annotated[tuple[Owner, ...], listed(most=64)] = ()
     version_scheme: VersionScheme = "integer"
     remote: RemoteName | None = None
     stages: _Stages = Field(default_factory=dict)
     rules: Annotated[
         dict[RuleId, Literal["refuse", "review", "warn", "off"]], Field(max_length=500)
     ] = Field(default_factory=dict)
+    automerge: Annotated[tuple[AutomergeKind, ...], listed(most=16)] = ()
     metadata_schemas: Annotated[tuple[MetadataSchema, ...], listed(most=200)] = ()
     shard: Annotated[Whole, Field(ge=0, le=4)] = 0
 

@@ -180,7 +180,7 @@ def test_a_number_without_canonical_form_is_refused_with_a_remedy() -> None:
 
 
 _plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=8) | st.sampled_from(["\x7f", "\x1f", "\u2028", "ü", '"\\', 1e-4, 9.9e-5, 1e15, 0.1, -0.0, 1e21]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
     max_leaves=12,
