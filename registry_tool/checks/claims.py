@@ -95,9 +95,13 @@ class Claims:
 
     def shared(self, pool: str) -> Iterator[list[Claim]]:
         """The claims to one value of a pool, where there are several; in the order of paths."""
-        for (name, _), holders in sorted(self.found.items()):
-            if name == pool and len(holders) > 1:
-                yield sorted(holders)
+        several = [
+            (value, holders)
+            for (name, value), holders in self.found.items()
+            if name == pool and len(holders) > 1
+        ]
+        for _, holders in sorted(several):
+            yield sorted(holders)
 
     @classmethod
     def of(cls, documents: Iterable[Document]) -> Claims:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from registry_tool.checks.rule import Hit, RegistryRule, RegistryView, Rule
+from registry_tool.catalog.index import Catalog
+from registry_tool.checks.rule import (
+    Hit,
+    ModelRule,
+    ModelUnderCheck,
+    RegistryRule,
+    RegistryView,
+    Rule,
+)
 from registry_tool.checks.rules.wording import named
 from registry_tool.manifests.layout import MODELS, REGISTRY, WAIVERS
 from registry_tool.names import fold, fold_model
@@ -64,14 +72,14 @@ def _twin_models(view: RegistryView) -> Iterator[Hit]:
                 yield _twin(first, second, path, "the models", "case or by - _ .")
 
 
-def _twin_files(view: RegistryView, folder: str) -> Iterator[Hit]:
-    for first, second in _twins(view.catalog.tree.folder(folder), fold):
+def _twin_files(catalog: Catalog, folder: str) -> Iterator[Hit]:
+    for first, second in _twins(catalog.tree.folder(folder), fold):
         path = f"{folder}/{second}" if folder else second
         yield _twin(first, second, path, "the files or folders", "case")
 
 
 def differs_by_more_than_case(view: RegistryView) -> Iterator[Hit]:
-    """No two namespaces, models or files of a model may differ only by case; models also not by ``-``, ``_``, ``.``.
+    """No two namespaces, models or top-level files may differ only by case; models also not by ``-``, ``_``, ``.``.
 
     A checkout on Windows or macOS can hold only one of two such files and silently loses the other, and people
     mistake one such model for the other.
@@ -82,19 +90,27 @@ def differs_by_more_than_case(view: RegistryView) -> Iterator[Hit]:
         ``models/nlp/lang-id`` and ``models/nlp/Lang_ID``.
     """
     layout = view.catalog.layout
-    yield from _twin_files(view, "")
+    yield from _twin_files(view.catalog, "")
     for first, second in _twins(view.catalog.namespaces(), fold):
         if view.complete or {first, second} & set(view.namespaces):
             path = f"{layout.namespace(second)}/namespace.yaml"
             yield _twin(first, second, path, "the namespaces", "case")
     yield from _twin_models(view)
-    for model in view.models:
-        folder = layout.model(model)
-        for inner in ("", "/tags", "/aliases"):
-            yield from _twin_files(view, folder + inner)
-        for name, entry in view.catalog.tree.folder(f"{folder}/versions").items():
-            if entry.is_folder:
-                yield from _twin_files(view, f"{folder}/versions/{name}")
+
+
+def files_differ_by_more_than_case(model: ModelUnderCheck) -> Iterator[Hit]:
+    """No two files of a model or of a version may differ only by case.
+
+    A checkout on Windows or macOS can hold only one of them and silently loses the other.
+
+    Mend it: rename the newer one, before it is on the main branch.
+
+    Example:
+        ``versions/4/CARD.md`` and ``versions/4/card.md``.
+    """
+    folders = [model.folder + inner for inner in ("", "/tags", "/aliases")]
+    for folder in [*folders, *(version.folder for version in model.looked_at())]:
+        yield from _twin_files(model.catalog, folder)
 
 
 def _widths(view: RegistryView) -> Iterator[tuple[str, int]]:
@@ -109,6 +125,7 @@ def _widths(view: RegistryView) -> Iterator[tuple[str, int]]:
     for model in view.models:
         folder = layout.model(model)
         folders.extend(f"{folder}/{inner}" for inner in ("versions", "tags", "aliases"))
+    tree.prefetch(folders)
     for folder in folders:
         yield folder, len(tree.folder(folder))
 
@@ -176,6 +193,7 @@ def has_owners(view: RegistryView) -> Iterator[Hit]:
 
 
 RULES: tuple[Rule, ...] = (
+    ModelRule("M215", "files differ by more than case", "refuse", files_differ_by_more_than_case),
     RegistryRule("R301", "registry.yaml is there", "refuse", has_registry),
     RegistryRule("R302", "names differ by more than case", "refuse", differs_by_more_than_case),
     RegistryRule("R303", "no folder is too wide", "refuse", not_too_wide),
