@@ -2,7 +2,8 @@
 
 Rules, in one place: arguments are a list, never a shell line; what comes from a user or from the repository stands
 behind ``--end-of-options`` or ``--``; output is NUL-separated; the environment is cleaned of everything that would
-make Git look at another repository than the one named; only transports that cannot run a command are allowed.
+make Git look at another repository than the one named; only transports that cannot run a command are allowed. The one
+exception is ``receiving_repository``: there, pushed objects are seen before they are accepted.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from registry_tool.errors import GitTrouble
+from registry_tool.errors import GitTrouble, UsageError
 
 __all__ = [
     "TRANSPORTS",
@@ -22,6 +23,7 @@ __all__ = [
     "clean_environment",
     "clone_bare",
     "find_repository",
+    "receiving_repository",
 ]
 
 # `git rev-parse --local-env-vars` (2.39): set by Git around hooks, and wrong for any other repository.
@@ -43,7 +45,15 @@ _LOCAL_VARIABLES = frozenset(
         "GIT_SHALLOW_FILE",
         "GIT_COMMON_DIR",
         "GIT_INTERNAL_SUPER_PREFIX",
+        # Not in that list; it forbids every change of a ref, and would do so in other repositories too.
+        "GIT_QUARANTINE_PATH",
     }
+)
+# `git help receive-pack`, "Quarantine environment": where pushed objects lie until the hook has accepted them.
+_QUARANTINE = (
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_QUARANTINE_PATH",
 )
 # `ext::` and `fd::` run commands; Git's default refuses them too, but a user's configuration may not.
 TRANSPORTS = "file:git:http:https:ssh"
@@ -64,6 +74,8 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     env["LC_ALL"] = "C"  # messages are matched in a few places
     env["GIT_ALLOW_PROTOCOL"] = TRANSPORTS
     env["GIT_OPTIONAL_LOCKS"] = "0"  # reading must not rewrite the user's index
+    # What `git replace` shows is one repository's view: a check of it would be no check of what others fetch.
+    env["GIT_NO_REPLACE_OBJECTS"] = "1"
     env.setdefault("GIT_TERMINAL_PROMPT", "0")  # a library must not wait for a password
     env.update(extra or {})
     return env
@@ -112,11 +124,15 @@ class Git:
     Args:
         git_dir: The repository's ``.git`` folder, or the bare repository itself.
         work_tree: The folder with the checked-out files; None for a bare repository.
+        own: Variables of the environment that count for this repository and for no other.
     """
 
-    def __init__(self, git_dir: Path, work_tree: Path | None = None) -> None:
+    def __init__(
+        self, git_dir: Path, work_tree: Path | None = None, *, own: Mapping[str, str] | None = None
+    ) -> None:
         self.git_dir = git_dir
         self.work_tree = work_tree
+        self._own = dict(own or {})
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         place = [f"--git-dir={self.git_dir}"]
@@ -138,7 +154,8 @@ class Git:
             GitFailed: Its exit code is not among ``allowed``.
         """
         command = self._command(arguments)
-        return _execute(command, stdin=stdin, env=env, allowed=allowed, cwd=self.place)
+        own = {**self._own, **(env or {})}
+        return _execute(command, stdin=stdin, env=own, allowed=allowed, cwd=self.place)
 
     def line(self, *arguments: str) -> str:
         """The first line of one git command's output."""
@@ -178,7 +195,7 @@ class Git:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=clean_environment(env),
+            env=clean_environment({**self._own, **(env or {})}),
             cwd=self.place,
         )
 
@@ -200,10 +217,32 @@ def _git_dir_of(folder: Path) -> Path | None:
 
 def find_repository(start: Path) -> Git | None:
     """The repository that holds ``start``, or None; a folder inside a bare repository counts."""
-    here = start.absolute()
+    # The parents of `clone/../other` hold `clone`; without `..` a path stays as people wrote it, links and all.
+    here = start.resolve() if ".." in start.parts else start.absolute()
     for folder in (here, *here.parents):
         git_dir = _git_dir_of(folder)
         if git_dir is not None:
             bare = git_dir == folder
             return Git(git_dir, None if bare else folder)
     return None
+
+
+def receiving_repository() -> Git:
+    """The repository that is being pushed to, for the hook pre-receive: it sees what is pushed.
+
+    This is the only place where Git's variables for the quarantine pass, and they pass for this repository alone.
+
+    Raises:
+        UsageError: Git did not start this process as a hook.
+    """
+    git_dir = os.environ.get("GIT_DIR")
+    if git_dir is None:
+        raise UsageError(
+            "this is for Git to call, in the hook pre-receive of a server",
+            remedy="registry hooks install --server BARE_DIR",
+        )
+    own = {name: os.environ[name] for name in _QUARANTINE if name in os.environ}
+    # A push that only deletes brings no objects and has no quarantine: without one, such variables are a stranger's.
+    if own.get("GIT_QUARANTINE_PATH", "") != own.get("GIT_OBJECT_DIRECTORY"):
+        own = {}
+    return Git(Path(git_dir).absolute(), own=own)
