@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,19 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry_tool.catalog.values import size_words
+from registry_tool.cli.plain import harmless, json_text
+
 if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
 
 __all__ = ["columns", "harmless", "nobody_reads", "print_json", "progress_bar", "say", "size_words"]
-
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_KILO = 1000
-
-
-def harmless(text: str) -> str:
-    """Text that cannot move the cursor or change colours: control characters are escaped."""
-    return _CONTROL.sub(lambda c: f"\\u{ord(c[0]):04x}", text)
 
 
 def say(text: str = "", *, err: bool = False, **style: object) -> None:
@@ -45,8 +37,7 @@ def nobody_reads() -> None:
 
 def print_json(data: object) -> None:
     """Data for programs, on standard output; names that are not UTF-8 are escaped, so that it can be written."""
-    text = json.dumps(data, ensure_ascii=False, indent=2)
-    click.echo(_SURROGATE.sub(lambda c: f"\\u{ord(c[0]):04x}", text))
+    click.echo(json_text(data))
 
 
 def columns(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> Iterator[str]:
@@ -61,20 +52,6 @@ def columns(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> Ite
     for row in table:
         padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
         yield "  ".join([*padded, row[-1]]).rstrip()
-
-
-def size_words(size: int | None) -> str:
-    """A size for people, in powers of 1000: ``938.0 kB``."""
-    if size is None:
-        return "?"
-    if size < _KILO:
-        return f"{size} B"
-    amount = float(size)
-    for unit in ("kB", "MB", "GB", "TB"):
-        amount /= _KILO
-        if amount < _KILO:
-            return f"{amount:.1f} {unit}"
-    return f"{amount:.1f} PB"
 
 
 class _Bar:

@@ -8,18 +8,17 @@ from __future__ import annotations
 import errno
 import io
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.cli.console import harmless
+from registry_tool.cli.plain import harmless
 from registry_tool.errors import CheckFailed, EnvironmentTrouble, RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["COMMANDS", "cli", "main"]
+__all__ = ["COMMANDS", "cli", "run"]
 
 _PACKAGE = "registry_tool.cli"
 # name -> (module, what it does): the words stand here so that `registry --help` imports no command.
@@ -201,8 +200,3 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 (the outermost ring)
         return _unexpected(error)
     return result if isinstance(result, int) else 0
-
-
-def main() -> None:
-    """The console script."""
-    sys.exit(run())
