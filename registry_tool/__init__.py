@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from registry_tool import errors
+    from registry_tool.catalog.past import HistoryEntry
     from registry_tool.names import ModelName, Reference
     from registry_tool.registry import WORK_TREE, Registry, StaleRegistryWarning
     from registry_tool.registry import open_registry as open  # noqa: A004 (registry.open reads well)
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "WORK_TREE",
     "Artifact",
+    "HistoryEntry",
     "ModelName",
     "ModelVersion",
     "Reference",
@@ -42,6 +44,7 @@ __all__ = [
 _HOMES = {
     "WORK_TREE": ("registry", "WORK_TREE"),
     "Artifact": ("views", "Artifact"),
+    "HistoryEntry": ("catalog.past", "HistoryEntry"),
     "ModelName": ("names", "ModelName"),
     "ModelVersion": ("views", "ModelVersion"),
     "Reference": ("names", "Reference"),

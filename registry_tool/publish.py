@@ -2,13 +2,13 @@
 
 The check is the engine's own, of the edit against what it was made from. Bytes are uploaded after the check and
 before anything names them. A commit is made by compare-and-swap; when somebody else was first, the act is made
-again on the new tip.
+again on the new tip, and so it is when somebody else pushed first. One command writes in a clone at a time, and each
+begins by finishing what a killed one left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -20,16 +20,18 @@ from registry_tool.edits.changeset import Act, ChangeSet, overlaid
 from registry_tool.errors import CheckFailed, EnvironmentTrouble, NotARegistry, StaleBase
 from registry_tool.git.branches import target_of, tip_of
 from registry_tool.git.commit import Target, author_of, check_clean, commit_change
-from registry_tool.git.pushing import check_remote, push_branch
+from registry_tool.git.exclusive import exclusive, finish
+from registry_tool.git.journal import steps_of, write_in_order
+from registry_tool.git.lock import say_nothing
+from registry_tool.git.pushing import LostRace, check_remote, give_way, push_branch
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree, Tree
-from registry_tool.git.working_files import check_places, write_files
+from registry_tool.git.working_files import check_places
 from registry_tool.manifests.layout import REGISTRY
 
 __all__ = ["Destination", "Publication", "RefusedByCheck", "base_catalog", "publish"]
 
 _TRIES = 10
-_LOCK_SECONDS = 60
 
 
 def _seen(finding: Finding) -> str:
@@ -92,8 +94,18 @@ def _base_tree(repository: Repository, target: Target) -> Tree:
     return DictTree({}) if target.parent is None else repository.tree(target.parent)
 
 
-def base_catalog(repository: Repository, destination: Destination) -> Catalog:
-    """The registry an act will be made on."""
+def base_catalog(
+    repository: Repository,
+    destination: Destination,
+    *,
+    tell: Callable[[str], None] = say_nothing,
+) -> Catalog:
+    """The registry an act will be made on, after what a killed command left there is finished.
+
+    Raises:
+        EnvironmentTrouble: That cannot be finished.
+    """
+    finish(repository.git, tell=tell)
     if destination.commits:
         return Catalog(_base_tree(repository, target_of(repository.git, destination.branch)))
     return Catalog(repository.work())
@@ -114,19 +126,25 @@ def _checked(base: Tree, change: ChangeSet, target: Target | None) -> Report:
     return report
 
 
-def _commit(repository: Repository, act: Act, destination: Destination) -> Publication:
+def _nothing(change: ChangeSet, target: Target | None) -> Publication:
+    return Publication(change, None, target and target.branch, Report("pass", (), 0))
+
+
+def _commit(
+    repository: Repository, act: Act, destination: Destination, tell: Callable[[str], None]
+) -> Publication:
     git = repository.git
     for attempt in range(_TRIES):
         target = target_of(repository.git, destination.branch)
         base = _base_tree(repository, target)
         change = act(Catalog(base))
         if not change.puts and not change.deletes:
-            return Publication(change, None, target.branch, Report("pass", (), 0))
+            return _nothing(change, target)
         report = _checked(base, change, target)
         try:
             commit = commit_change(
                 git, target, base,
-                puts=change.puts, deletes=change.deletes, message=change.message,
+                puts=change.puts, deletes=change.deletes, message=change.message, tell=tell,
             )  # fmt: skip
         except StaleBase:
             if attempt == _TRIES - 1:
@@ -151,19 +169,21 @@ def _write(repository: Repository, act: Act) -> Publication:
     base = repository.work()
     change = act(Catalog(base))
     if not change.puts and not change.deletes:
-        return Publication(change, None, None, Report("pass", (), 0))
+        return _nothing(change, None)
     report = _checked(base, change, None)
-    write_files(root, change.puts, change.deletes)
+    write_in_order(
+        repository.git, root, change.message, steps_of(root, change.puts, change.deletes)
+    )
     return Publication(change, None, None, report)
 
 
-def _rehearse(repository: Repository, act: Act, destination: Destination) -> bool:
-    """Everything that can be refused, before bytes are uploaded; False when there is nothing to do."""
+def _rehearse(repository: Repository, act: Act, destination: Destination) -> Publication | None:
+    """Everything that can be refused, before bytes are uploaded; what was done, when there is nothing to do."""
     target = target_of(repository.git, destination.branch) if destination.commits else None
     base = repository.work() if target is None else _base_tree(repository, target)
     change = act(Catalog(base))
     if not change.puts and not change.deletes:
-        return False
+        return _nothing(change, target)
     _checked(base, change, target)
     paths = sorted({*change.puts, *change.deletes})
     if target is None:
@@ -171,30 +191,32 @@ def _rehearse(repository: Repository, act: Act, destination: Destination) -> boo
     elif target.checked_out:
         check_clean(repository.git, paths)
         check_places(_work_tree(repository), paths)
-    return True
+    return None
 
 
-@contextmanager
-def _alone(repository: Repository) -> Iterator[None]:
-    """No other registry command writes in this clone; bytes never travel meanwhile, so nobody waits for long."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(Path(repository.git.git_dir) / "registry-tool.lock", timeout=_LOCK_SECONDS)
-    try:
-        lock.acquire()
-    except Timeout as exc:
-        raise EnvironmentTrouble(
-            f"another registry command has been at work in {repository.source} for {_LOCK_SECONDS} seconds",
-            remedy="wait for it to end and try again",
-        ) from exc
-    except OSError as exc:
-        raise EnvironmentTrouble(
-            f"{repository.git.git_dir} cannot be written: {exc.strerror}"
-        ) from exc
-    try:
-        yield
-    finally:
-        lock.release()
+def _push(
+    repository: Repository,
+    act: Act,
+    destination: Destination,
+    tell: Callable[[str], None],
+    done: Publication,
+) -> Publication:
+    """Push the branch; where somebody else was first, make the act again on what they pushed."""
+    git, branch = repository.git, str(done.branch)
+    for losses in range(1, _TRIES):
+        if tip_of(git, f"refs/heads/{branch}") is None:
+            return done
+        try:
+            push_branch(git, branch)
+        except LostRace:
+            with exclusive(git, tell=tell):
+                if done.commit is None or not give_way(git, branch, done.commit, losses=losses):
+                    raise
+                done = _commit(repository, act, destination, tell)
+        else:
+            return done
+    push_branch(git, branch)
+    return done
 
 
 def publish(
@@ -203,6 +225,7 @@ def publish(
     destination: Destination,
     *,
     before: Callable[[], None] | None = None,
+    tell: Callable[[str], None] = say_nothing,
 ) -> Publication:
     """Make an act, check its result, and write it.
 
@@ -210,29 +233,33 @@ def publish(
         repository: The registry.
         act: What to do; made again when somebody else was first.
         destination: Work tree or commit.
-        before: Called once after a first check and before anything is written: bytes are uploaded here.
+        before: Called once after a first check and before anything is written: bytes are uploaded here. No other
+            command has to wait meanwhile.
+        tell: Told, in words, which other command is waited for, and what a killed one had left to finish.
 
     Raises:
         RefusedByCheck: The result would not pass; nothing was written.
         DirtyFiles: Uncommitted work is in the way; nothing was written.
         StaleBase: The branch kept moving.
-        Conflict: The branch is checked out in another work tree; or the server refused the push, and the commit
-            stays on its branch here.
+        Conflict: The branch is checked out in another work tree; or the server refused the push, somebody else pushed
+            a change of the same files first, or others kept pushing first, and the commit stays on its branch here.
+        EnvironmentTrouble: Another command was at work for a minute; nothing was written.
         RegistryError: What the act or the upload raises; nothing was written.
     """
-    if destination.commits:
-        author_of(repository.git)
+    git = repository.git
+    if destination.commits and before is not None:
+        author_of(git)  # without one, say so before bytes travel
     if destination.push:
-        check_remote(repository.git)
+        check_remote(git)
+    done: Publication | None = None
     if before is not None:
-        with _alone(repository):
-            wanted = _rehearse(repository, act, destination)
-        if wanted:
+        with exclusive(git, tell=tell):
+            done = _rehearse(repository, act, destination)
+        if done is None:
             before()
-    with _alone(repository):
-        if not destination.commits:
-            return _write(repository, act)
-        done = _commit(repository, act, destination)
-    if destination.push and tip_of(repository.git, f"refs/heads/{done.branch}") is not None:
-        push_branch(repository.git, str(done.branch))
-    return done
+    if done is None:
+        with exclusive(git, tell=tell):
+            if not destination.commits:
+                return _write(repository, act)
+            done = _commit(repository, act, destination, tell)
+    return _push(repository, act, destination, tell, done) if destination.push else done

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from registry_tool.artifacts.progress import Progress
+    from registry_tool.catalog.past import HistoryEntry
     from registry_tool.change import Change
     from registry_tool.checks.findings import Report
     from registry_tool.git.tree import Tree
@@ -99,16 +100,32 @@ class Registry:
         """What a reference means; see ``catalog.resolve``."""
         return resolve(self.catalog, reference, allow_withdrawn=allow_withdrawn)
 
-    def version(self, reference: str | Reference, *, allow_withdrawn: bool = False) -> ModelVersion:
+    def version(
+        self,
+        reference: str | Reference,
+        *,
+        allow_withdrawn: bool = False,
+        require_signature: bool = False,
+    ) -> ModelVersion:
         """The version that ``[namespace/]model[@version|tag|alias|latest]`` means.
+
+        Args:
+            reference: The question.
+            allow_withdrawn: Answer for a withdrawn or erased version too.
+            require_signature: Answer only where a key of the registry's ``allowed_signers`` signed the record.
 
         Raises:
             InvalidName: The text is not a reference.
             NotFound: There is no such model or version.
             Withdrawn: The version is not served any more; ``allow_withdrawn`` gives it all the same.
             InvalidManifest: A file on the way does not pass its schema.
+            Refused: Nobody who is allowed to signed it.
         """
         found = self.resolve(reference, allow_withdrawn=allow_withdrawn)
+        if require_signature:
+            from registry_tool import trust
+
+            trust.require_signature(self.repository, found.version)
         return self._as_version(found.version, found.notes)
 
     def _as_version(self, view: VersionView, notes: tuple[str, ...] = ()) -> ModelVersion:
@@ -168,15 +185,37 @@ class Registry:
                 yield self._as_version(view)
 
     def at(self, moment: str) -> Registry:
-        """The registry as it was: at a day or RFC 3339 time on the first-parent line, or at a commit or tag.
+        """The registry as it was: at a day (its end, UTC) or an RFC 3339 time, or at a commit or tag.
+
+        That is the newest commit of the first-parent line, walking back from this registry's commit, whose committer
+        time is not after the moment: the order is the graph's, also within one second or with a clock that is slow.
 
         Raises:
-            NotFound: The history does not reach back so far, or there is no such revision.
+            NotFound: The registry is younger, or there is no such revision.
+            ShallowHistory: The clone does not reach back so far: ``git fetch --unshallow``.
             UsageError: There is no such day or time.
         """
         commit = self.repository.commit_at(moment, ref=self.commit or "HEAD")
         tree = self.repository.tree(commit)
         return _checked(Registry(self.repository, ref=commit, tree=tree, commit=commit))
+
+    def history(self, reference: str, *, limit: int | None = None) -> list[HistoryEntry]:
+        """What happened up to this registry's commit (of a work tree: HEAD), newest first: who, when and why.
+
+        Args:
+            reference: ``model@alias`` for its moves, ``model@version`` for its whole life, or a model for all of it;
+                what is gone has a history too.
+            limit: At most so many, the newest; None for all.
+
+        Raises:
+            InvalidName: The text is not a reference.
+            NotFound: There never was such a thing.
+            ShallowHistory: The clone does not reach back so far: ``git fetch --unshallow``.
+        """
+        from registry_tool.catalog.history import history
+
+        tip = self.commit or self.repository.commit("HEAD")
+        return history(self.repository, tip, reference, limit=limit)
 
     def refresh(self, *, offline: bool = False) -> Registry:
         """The registry as it is now, as a new object: fetched, at the newest commit of its ref. This one stays as it is."""

@@ -1,6 +1,7 @@
 """New registries: built aside, checked, committed, then put in place at once.
 
-Until the last step the target is not touched; when a step fails, nothing is left behind.
+Until the last step the target is not touched; when a step fails, nothing is left behind. To a registry that is there
+already, CI is added file by file, and no file of somebody's own is written over.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from registry_tool.edits.changeset import ChangeSet
+from registry_tool.edits.codeowners import Host
 from registry_tool.errors import (
     Conflict,
     EnvironmentTrouble,
@@ -22,11 +25,13 @@ from registry_tool.errors import (
 )
 from registry_tool.git.commit import Target, author_of, commit_change
 from registry_tool.git.plumbing import Git, find_repository
+from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree
-from registry_tool.hooks import Installed, install_hooks
-from registry_tool.starter import registry_files, stored_url
+from registry_tool.hooks.installing import Installed, install_hooks
+from registry_tool.publish import Destination, publish
+from registry_tool.starter import ci_files, registry_files, stored_url
 
-__all__ = ["NewRegistry", "new_registry"]
+__all__ = ["AddedCi", "NewRegistry", "add_ci", "new_registry"]
 
 _BRANCH: Final = "refs/heads/main"
 
@@ -47,6 +52,18 @@ class NewRegistry(NamedTuple):
     commit: str
     hooks: tuple[Installed, ...]
     notes: tuple[str, ...]
+
+
+class AddedCi(NamedTuple):
+    """What was done to a registry that was there.
+
+    Attributes:
+        written: Files that were written, by path in the registry.
+        kept: Files that were there and are not as the templates have them; they were left alone.
+    """
+
+    written: tuple[str, ...]
+    kept: tuple[str, ...]
 
 
 def _is_empty_repository(folder: Path) -> bool:
@@ -175,6 +192,7 @@ def new_registry(
     remote_url: str | None = None,
     description: str = "",
     shard: int = 0,
+    ci: Host | None = None,
     hooks: bool = True,
 ) -> NewRegistry:
     """Make a registry with one commit: all of it, or nothing.
@@ -187,6 +205,7 @@ def new_registry(
         description: What the registry is for.
         shard: Hexadecimal digits that stand as a folder before each model, for a hundred thousand models in one
             namespace; it cannot be changed later.
+        ci: The Git host whose CI is set up as well.
         hooks: Install the Git hooks.
 
     Raises:
@@ -198,7 +217,7 @@ def new_registry(
     """
     target = folder.absolute()
     stored = None if remote_url is None else stored_url(remote_url, target)
-    files = registry_files(name=name, description=description, remote=stored, shard=shard)
+    files = registry_files(name=name, description=description, remote=stored, shard=shard, ci=ci)
     try:
         into_repository = _check_target(target)
         outer = None if into_repository else find_repository(_existing(target))
@@ -211,3 +230,34 @@ def new_registry(
         return made
     note = f"it lies inside another Git repository, {outer.place}: keep it out of that one"
     return made._replace(notes=(*made.notes, note))
+
+
+def _differs(place: Path, source: bytes) -> bool:
+    """True where something else lies already."""
+    if not os.path.lexists(place):
+        return False
+    return place.is_symlink() or not place.is_file() or place.read_bytes() != source
+
+
+def add_ci(folder: Path, host: Host) -> AddedCi:
+    """Add the files of a Git host's CI to the work tree of a registry; nothing that is there is written over.
+
+    Args:
+        folder: The registry's folder, or one in it.
+        host: Whose CI runs them.
+
+    Raises:
+        NotARegistry: The folder lies in no registry.
+        EnvironmentTrouble: The registry is a bare repository, or cannot be written.
+        Refused: A folder in the way is a link that leads out of the registry.
+    """
+    wanted = ci_files(host)
+    repository = Repository.open(folder)
+    try:
+        root = repository.git.work_tree or folder  # without one, publishing says so
+        kept = [path for path, source in wanted.items() if _differs(root / path, source)]
+        puts = {p: source for p, source in wanted.items() if not os.path.lexists(root / p)}
+        publish(repository, lambda _: ChangeSet(f"Add CI for {host}", puts), Destination())
+    finally:
+        repository.close()
+    return AddedCi(tuple(sorted(puts)), tuple(sorted(kept)))

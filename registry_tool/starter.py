@@ -1,7 +1,7 @@
-"""The files of a new registry, from ``templates/registry/``.
+"""The files of a new registry, from ``templates/registry/``, and those of its CI, from ``templates/ci/``.
 
-``$word`` is replaced and nothing else happens; ``dot-`` at the start of a name stands for the dot, so that no tool
-takes the templates for settings of the checkout they lie in.
+``$word`` is replaced and nothing else happens, in the files of CI ``%%word``; ``dot-`` at the start of a name stands
+for the dot, so that no tool takes the templates for settings of the checkout they lie in.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
+from registry_tool.catalog.index import Catalog
 from registry_tool.checks.engine import check
+from registry_tool.edits.codeowners import Host, write_codeowners
 from registry_tool.errors import InvalidName, UsageError
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.writer import render
 from registry_tool.names import MODEL_PATTERN
 from registry_tool.publish import RefusedByCheck
 from registry_tool.resources import resource
+from registry_tool.version import VERSION
 
-__all__ = ["REMOTE", "registry_files", "stored_url"]
+__all__ = ["REMOTE", "ci_files", "registry_files", "stored_url"]
 
 REMOTE: Final = "storage"
 _MOST_SHARD: Final = 4
@@ -97,8 +100,31 @@ def _templates(folder: Path) -> Iterator[tuple[str, str]]:
             yield path, place.read_text(encoding="utf-8")
 
 
+class _CiTemplate(Template):
+    """``$`` belongs to the shell and to the hosts' own expressions."""
+
+    delimiter = "%%"
+
+
+def ci_files(host: Host) -> Mapping[str, bytes]:
+    """The files that make a Git host check, merge and promote, by path.
+
+    Args:
+        host: Whose CI runs them.
+    """
+    templates = _templates(resource(f"templates/ci/{host}"))
+    return {
+        path: _CiTemplate(text).substitute(version=VERSION).encode() for path, text in templates
+    }
+
+
 def registry_files(
-    *, name: str, description: str = "", remote: str | None = None, shard: int = 0
+    *,
+    name: str,
+    description: str = "",
+    remote: str | None = None,
+    shard: int = 0,
+    ci: Host | None = None,
 ) -> Mapping[str, bytes]:
     """The files of a new registry, by path.
 
@@ -107,6 +133,7 @@ def registry_files(
         description: What it is for.
         remote: The DVC remote's address as it stands in ``.dvc/config``; None for none yet.
         shard: Hexadecimal digits that stand as a folder before each model.
+        ci: Whose CI is set up as well.
 
     Raises:
         InvalidName: The name is not one.
@@ -125,7 +152,8 @@ def registry_files(
     }
     templates = _templates(resource("templates/registry"))
     files = {path: Template(text).substitute(words).encode() for path, text in templates}
+    files.update(ci_files(ci) if ci is not None else {})
     report = check(DictTree(files))
     if report.verdict == "refuse":
         raise RefusedByCheck("the new registry would not pass its own check", report)
-    return files
+    return {**files, **write_codeowners(ci)(Catalog(DictTree(files))).puts}

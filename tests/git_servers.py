@@ -1,18 +1,23 @@
-"""Real Git servers on 127.0.0.1 for tests: smart HTTP through Git's own backend, and OpenSSH."""
+"""Real Git servers on 127.0.0.1 for tests: smart HTTP through Git's own backend, nginx with passwords, and OpenSSH."""
 
 from __future__ import annotations
 
 import http.server
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-__all__ = ["free_port", "smart_http", "ssh_server"]
+__all__ = ["NGINX", "Nginx", "free_port", "missing", "nginx_server", "smart_http", "ssh_server"]
+
+# What each server needs, and how to have it.
+NGINX = {"nginx": "nginx-light", "fcgiwrap": "fcgiwrap"}
 
 _TRIES = 200
 _PAUSE = 0.05
@@ -139,3 +144,123 @@ def ssh_server(folder: Path, *, accept: str = "GIT_PROTOCOL") -> Iterator[tuple[
     finally:
         server.terminate()
         server.wait(timeout=10)
+
+
+def missing(programs: Mapping[str, str]) -> str:
+    """How to have the programs that are not here; empty when all are."""
+    packages = [p for name, p in programs.items() if _program(name) is None]
+    return f"not installed: apt-get install {' '.join(packages)}" if packages else ""
+
+
+def _program(name: str) -> str | None:
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin")
+
+
+# `user` is not set: one process, which runs as whoever runs the tests and may read their folders.
+_NGINX = """\
+daemon off;
+master_process off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+    access_log {folder}/access.log;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    client_max_body_size 0;
+    server {{
+        listen 127.0.0.1:{port};
+        auth_basic "registry";
+        auth_basic_user_file {folder}/users;
+        location ~ ^/git(/.*) {{
+            fastcgi_pass 127.0.0.1:{backend};
+            fastcgi_read_timeout 600;
+            fastcgi_param SCRIPT_FILENAME {http_backend};
+            fastcgi_param GIT_HTTP_EXPORT_ALL "";
+            fastcgi_param GIT_PROJECT_ROOT {root};
+            fastcgi_param PATH_INFO $1;
+            fastcgi_param REQUEST_METHOD $request_method;
+            fastcgi_param QUERY_STRING $query_string;
+            fastcgi_param CONTENT_TYPE $content_type;
+            fastcgi_param CONTENT_LENGTH $content_length;
+            fastcgi_param REMOTE_ADDR $remote_addr;
+            fastcgi_param REMOTE_USER $remote_user;
+{variables}
+        }}
+    }}
+}}
+"""
+# What a CGI program does not inherit, and a test must keep from the user's own home.
+_HANDED_ON = ("HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "REGISTRY_CACHE", "PATH")
+
+
+class Nginx(NamedTuple):
+    """A running server: ``url("models.git", "alice", "secret")``."""
+
+    port: int
+
+    def url(self, repository: str, user: str, password: str) -> str:
+        """The address of a repository, for one user."""
+        return f"http://{user}:{password}@127.0.0.1:{self.port}/git/{repository}"
+
+
+@contextmanager
+def _running(command: list[str], port: int) -> Iterator[None]:
+    """A server in a process group of its own, which ends with all its children."""
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        for _ in range(_TRIES):
+            if _listens(port) or server.poll() is not None:
+                break
+            threading.Event().wait(_PAUSE)
+        assert server.poll() is None, f"{command[0]} did not start"
+        yield
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=10)
+
+
+@contextmanager
+def nginx_server(
+    root: Path, folder: Path, users: Mapping[str, str], *, at_once: int = 4
+) -> Iterator[Nginx]:
+    """Serve the bare repositories below a folder by nginx, fcgiwrap and ``git http-backend``, with basic auth.
+
+    Args:
+        root: Where the repositories lie.
+        folder: For the servers' own files.
+        users: Passwords by name.
+        at_once: How many requests are worked on at a time.
+    """
+    folder.mkdir(parents=True)
+    passwords = "".join(f"{user}:{{PLAIN}}{password}\n" for user, password in users.items())
+    (folder / "users").write_text(passwords, encoding="utf-8")
+    own = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
+    variables = "".join(f'            fastcgi_param {k} "{v}";\n' for k, v in own.items())
+    port, backend = free_port(), free_port()
+    exec_path = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True)
+    config = folder / "nginx.conf"
+    config.write_text(
+        _NGINX.format(
+            folder=folder, root=root, port=port, backend=backend, variables=variables,
+            http_backend=f"{exec_path.stdout.strip()}/git-http-backend",
+        ),
+        encoding="utf-8",
+    )  # fmt: skip
+    wrap = [_program("fcgiwrap") or "", "-c", str(at_once), "-s", f"tcp:127.0.0.1:{backend}"]
+    serve = [
+        _program("nginx") or "",
+        "-c",
+        str(config),
+        "-p",
+        str(folder),
+        "-e",
+        f"{folder}/error.log",
+    ]
+    with ExitStack() as servers:
+        servers.enter_context(_running(wrap, backend))
+        servers.enter_context(_running(serve, port))
+        yield Nginx(port)

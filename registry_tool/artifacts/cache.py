@@ -16,22 +16,29 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import stat
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from registry_tool.artifacts.disk import READ_ONLY, copy_file, fresh_name, on_disk, remove
+from registry_tool.artifacts.disk import (
+    READ_ONLY,
+    copy_file,
+    fresh_name,
+    on_disk,
+    remove,
+    sweep,
+)
 from registry_tool.artifacts.folders import Member, check_paths, folder_sha256
 from registry_tool.artifacts.hashing import Digest, Readable, check_sha256, digest_stream, ignore
 from registry_tool.errors import CorruptObject
 
 __all__ = ["Cache", "Stored"]
 
-_DAY: Final = 24 * 3600
 _NO_LINK = frozenset(
     {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES}
 )
@@ -92,16 +99,8 @@ class Cache:
 
     def sweep(self) -> None:
         """Remove what crashed processes left behind more than a day ago."""
-        oldest = time.time() - _DAY
-        with suppress(FileNotFoundError), on_disk(self._trouble()):
-            try:
-                leftovers = list(os.scandir(self.root / "tmp"))
-            except FileNotFoundError:
-                return
-            for entry in leftovers:
-                with suppress(FileNotFoundError):
-                    if entry.stat(follow_symlinks=False).st_mtime < oldest:
-                        remove(Path(entry.path))
+        with on_disk(self._trouble()):
+            sweep(self.root / "tmp", now=time.time())
 
     def find(self, sha256: str, size: int) -> Path | None:
         """The object, if it is there whole; one of the wrong size counts as absent, and adding it replaces it."""
@@ -248,3 +247,16 @@ class Cache:
         except (OSError, ValueError, TypeError):
             return None
         return members if folder_sha256(members) == sha256 else None
+
+    def forget(self, sha256: str) -> bool:
+        """Remove an object, its stable paths and what is known of it as a folder; False when nothing was here."""
+        links = self._artifact(sha256, "x").parent
+        with on_disk(self._trouble()):
+            found = os.path.lexists(links)
+            if found:
+                shutil.rmtree(links)
+            for path in (self._object(sha256), self._listing(sha256)):
+                with suppress(FileNotFoundError):
+                    path.unlink()
+                    found = True
+        return found

@@ -40,6 +40,7 @@ _EXTRAS = {
 }
 _WEB = frozenset({"http", "https"})
 _GONE = frozenset({404, 410})
+_NO_DELETE = "see that your credentials may delete there, and that no object lock, retention or legal hold keeps the object"
 _SECRET = re.compile(r"(?<=://)[^/@\s]+@|(?<=\?)[^\s'\"]+")
 _SHOWN = 300
 
@@ -79,6 +80,7 @@ class _Driver:
 
     doing: str
     missing: str = ""
+    remedy: str = "check its URL, the network and your credentials (dvc remote modify --local)"
 
     def __enter__(self) -> None:
         return None
@@ -90,10 +92,7 @@ class _Driver:
             return False
         if self.missing and _is_absence(exc):
             raise MissingObject(self.missing) from exc
-        raise RemoteTrouble(
-            f"{self.doing}: {_in_words(exc)}",
-            remedy="check its URL, the network and your credentials (dvc remote modify --local)",
-        ) from exc
+        raise RemoteTrouble(f"{self.doing}: {_in_words(exc)}", remedy=self.remedy) from exc
 
 
 def open_cloud(chosen: RemoteSettings, url: str) -> CloudRemote:
@@ -232,6 +231,23 @@ class CloudRemote:
             yield stream
         finally:
             stream.close()
+
+    def delete(self, md5: str) -> bool:
+        """See ``Remote.delete``."""
+        places = [path for path in (object_path(md5), legacy_path(md5)) if self._has(path)]
+        for path in places:
+            if self.fs.protocol in _WEB:
+                raise RemoteTrouble(
+                    f"{self._label} is a plain web server: DVC has no way to delete there",
+                    remedy=f"delete it on the server itself: {path}",
+                )
+            with _Driver(f"{self._label} does not let {md5} be deleted", remedy=_NO_DELETE):
+                self.fs.rm_file(self._place(path))
+            if self._has(path):
+                raise RemoteTrouble(
+                    f"{self._label} still has {md5} after it was deleted", remedy=_NO_DELETE
+                )
+        return bool(places)
 
     def _opened(self, path: str, md5: str) -> _Stream:
         # One request from start to end instead of one for each block.

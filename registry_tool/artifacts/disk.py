@@ -13,9 +13,19 @@ from typing import BinaryIO, Final
 
 from registry_tool.errors import EnvironmentTrouble
 
-__all__ = ["READ_ONLY", "copy_file", "fresh_name", "in_words", "on_disk", "remove", "sync_folder"]
+__all__ = [
+    "READ_ONLY",
+    "copy_file",
+    "fresh_name",
+    "in_words",
+    "on_disk",
+    "remove",
+    "sweep",
+    "sync_folder",
+]
 
 READ_ONLY: Final = 0o444
+_DAY: Final = 24 * 3600
 _PIECE = 16 << 20
 _NO_KERNEL_COPY = frozenset(
     {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
@@ -65,6 +75,28 @@ def remove(path: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, *, now: float) -> None:
+    """Remove what killed processes left in a folder for files in the making: all that is older than a day.
+
+    Only the age tells: who made it may run on another machine, or in a container with process ids of its own.
+
+    Args:
+        folder: The folder; it need not be there.
+        now: The present by the clock of that disk, in seconds since 1970.
+
+    Raises:
+        OSError: As the system reports it.
+    """
+    try:
+        leftovers = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    for entry in leftovers:
+        with suppress(FileNotFoundError):
+            if entry.stat(follow_symlinks=False).st_mtime < now - _DAY:
+                remove(Path(entry.path))
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,7 +5,6 @@ Size, md5 and sha256 are checked while the bytes stream in; nothing gets a path 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache as once
@@ -13,18 +12,16 @@ from pathlib import Path, PurePosixPath
 
 from registry_tool.artifacts.cache import Cache
 from registry_tool.artifacts.folders import (
-    DIR_OBJECT_LIMIT,
     Listed,
     Member,
     check_paths,
     dir_md5,
     dir_object,
     folder_sha256,
-    read_dir_object,
 )
 from registry_tool.artifacts.hashing import Digest
 from registry_tool.artifacts.progress import SILENT, Progress, shown
-from registry_tool.artifacts.remote import Remote
+from registry_tool.artifacts.remote import Remote, read_listing
 from registry_tool.artifacts.threads import in_parallel
 from registry_tool.errors import CorruptObject, InvalidManifest, MissingObject, UsageError
 
@@ -211,17 +208,10 @@ def _listed_files(job: _Job) -> list[Listed]:
     """The files of a folder, as DVC's object of it lists them; its md5 must be the manifest's."""
     entry, remote = job.entry, job.remote()
     label = f"{entry.label}: its list of files"
-    data = bytearray()
     try:
-        with remote.download(entry.md5) as stream:
-            while (piece := stream.read(1 << 20)) and len(data) <= DIR_OBJECT_LIMIT:
-                data += piece
+        listed = read_listing(remote, entry.md5, label=label)
     except MissingObject as exc:
         raise _missing(label, entry.size, remote, entry.md5) from exc
-    found = hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir"
-    if found != entry.md5:
-        raise _corrupt(label, "md5", entry.md5, found)
-    listed = read_dir_object(bytes(data), label=label)
     if entry.nfiles not in {None, len(listed)}:
         raise _corrupt(entry.label, "number of files", entry.nfiles, len(listed))
     return listed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from registry_tool.artifacts.disk import (
     fresh_name,
     on_disk,
     remove,
+    sweep,
     sync_folder,
 )
 from registry_tool.artifacts.hashing import Readable, ignore
@@ -23,6 +24,8 @@ from registry_tool.errors import MissingObject, RemoteTrouble
 __all__ = ["LocalRemote"]
 
 _GROUP_FOLDER = 0o2775
+# Uploads in the making, in one place where DVC does not look and those of killed processes are found at once.
+_MAKING = "tmp"
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,12 @@ class LocalRemote:
             if self.size(md5) == size:
                 return False
             self._make_folder(target.parent)
-            temporary = fresh_name(target.parent, md5)
+            making = self.folder / _MAKING
+            self._make_folder(making)
+            temporary = fresh_name(making, md5)
             try:
                 copy_file(source, temporary, progress=progress, sync=True)
+                sweep(making, now=temporary.stat().st_mtime)
                 temporary.chmod(READ_ONLY)
                 temporary.replace(target)
             finally:
@@ -110,13 +116,28 @@ class LocalRemote:
                 return os.open(self.folder / path, os.O_RDONLY)
             except FileNotFoundError:
                 continue
+        self._check_there()
+        raise MissingObject(f"{self._label} does not have the object {md5}")
+
+    def _check_there(self) -> None:
         if not self.folder.is_dir():
             raise RemoteTrouble(
                 f"{self._label} is not there",
                 remedy="mount it, or set its place with: dvc remote modify --local "
                 f"{self.name} url PATH",
             )
-        raise MissingObject(f"{self._label} does not have the object {md5}")
+
+    def delete(self, md5: str) -> bool:
+        """See ``Remote.delete``."""
+        found = False
+        with on_disk(f"{self._label} does not let {md5} be deleted", kind=RemoteTrouble):
+            self._check_there()
+            for path in (object_path(md5), legacy_path(md5)):
+                with suppress(FileNotFoundError):
+                    (self.folder / path).unlink()
+                    found = True
+                    sync_folder((self.folder / path).parent)
+        return found
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""From the cache to where the user wants the bytes: copies, complete or not at all."""
+"""From the cache to where the user wants the bytes: copies, complete or not at all.
+
+A process that is killed while it copies leaves a hidden folder beside the place; the next copy to that place removes it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import filecmp
 import os
 from pathlib import Path
 
-from registry_tool.artifacts.disk import copy_file, fresh_name, on_disk, remove
+from registry_tool.artifacts.disk import copy_file, on_disk
 from registry_tool.artifacts.folders import walk
+from registry_tool.artifacts.leftovers import making, swap_in, sweep_beside
 from registry_tool.artifacts.progress import SILENT, Progress, shown
 from registry_tool.errors import Conflict, RegistryError
 
@@ -42,23 +46,6 @@ def _copy(source: Path, temporary: Path, progress: Progress) -> None:
         copy_file(source / path, target, progress=progress.advance)
 
 
-def _swap_in(temporary: Path, destination: Path) -> None:
-    """Put the finished copy in place; what was there is removed only afterwards."""
-    if not temporary.is_dir() and not (destination.is_dir() and not destination.is_symlink()):
-        temporary.replace(destination)
-        return
-    aside = fresh_name(destination.parent, destination.name)
-    if os.path.lexists(destination):
-        destination.rename(aside)
-    try:
-        temporary.rename(destination)
-    except OSError:
-        if os.path.lexists(aside):
-            aside.rename(destination)
-        raise
-    remove(aside)
-
-
 def _is_free(destination: Path) -> bool:
     if not os.path.lexists(destination):
         return True
@@ -84,6 +71,7 @@ def place(
         EnvironmentTrouble: The bytes cannot be read or written; nothing is left half done.
     """
     with on_disk(f"{destination} cannot be written"):
+        sweep_beside(destination)
         if not _is_free(destination):
             if _is_same(source, destination):
                 return False
@@ -93,12 +81,9 @@ def place(
                     remedy="choose another place, or allow it to be overwritten",
                 )
         destination.parent.mkdir(parents=True, exist_ok=True)
-        temporary = fresh_name(destination.parent, destination.name)
         total = sum(size for _, size in _files(source))
-        try:
+        with making(destination) as folder:
             with shown(progress, total, f"Copying {destination.name}"):
-                _copy(source, temporary, progress)
-            _swap_in(temporary, destination)
-        finally:
-            remove(temporary)
+                _copy(source, folder / "new", progress)
+            swap_in(folder, destination)
     return True

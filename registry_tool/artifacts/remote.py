@@ -7,17 +7,58 @@ one object at a time, never through an index of the repository.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
+from registry_tool.artifacts.folders import DIR_OBJECT_LIMIT, Listed, dir_md5, read_dir_object
 from registry_tool.artifacts.hashing import Readable, check_md5, ignore
 from registry_tool.artifacts.settings import DvcSettings, RemoteSettings, chosen_remote
-from registry_tool.errors import RemoteTrouble
+from registry_tool.errors import CorruptObject, RemoteTrouble
 
-__all__ = ["DvcSettings", "Remote", "legacy_path", "object_path", "open_remote", "shown_url"]
+__all__ = [
+    "DvcSettings",
+    "Held",
+    "Leftover",
+    "Remote",
+    "legacy_path",
+    "object_path",
+    "open_remote",
+    "read_listing",
+    "shown_url",
+]
+
+
+class Held(NamedTuple):
+    """An object on a remote, as a listing of it shows.
+
+    Attributes:
+        md5: Its address; that of a folder's list of files ends in ``.dir``.
+        size: In bytes; None where the server does not tell.
+        modified: When it was put there, in seconds since 1970 by the remote's clock; None where that is not told.
+    """
+
+    md5: str
+    size: int | None
+    modified: float | None
+
+
+class Leftover(NamedTuple):
+    """What a broken upload left on a remote.
+
+    Attributes:
+        path: Where it is.
+        size: In bytes; None where the server does not tell.
+        modified: When it was begun or last written, as of ``Held``.
+        upload: The server's name of an unfinished upload in parts; empty for a file.
+    """
+
+    path: str
+    size: int | None
+    modified: float | None
+    upload: str = ""
 
 
 class Remote(Protocol):
@@ -34,24 +75,42 @@ class Remote(Protocol):
     def url(self) -> str:
         """Where it is, for messages: without credentials."""
 
+    def sizes(self, md5s: Iterable[str], *, legacy: bool = False) -> dict[str, int]:
+        """Those of the objects that are there, with their sizes in bytes; asked for together.
+
+        ``legacy`` also looks where DVC 2 put them.
+        """
+
     def exists(self, md5s: Iterable[str], *, legacy: bool = False) -> set[str]:
-        """Those of the objects that are there; ``legacy`` also looks where DVC 2 put them."""
+        """Those of the objects that are there, as ``sizes``."""
 
     def size(self, md5: str) -> int | None:
         """The object's size in bytes; None when it is not there."""
 
-    def upload(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> bool:
-        """Put a file there and see that it arrived; False when it was there already.
+    def put(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> None:
+        """Put a file there, over one of another size; ``sending.send`` asks first and verifies afterwards.
 
-        A reader never sees half an object. One of the wrong size is replaced.
+        A reader never sees half an object.
         """
 
-    def download(self, md5: str) -> AbstractContextManager[Readable]:
-        """The object's bytes, unverified; also from where DVC 2 put them.
+    def download(self, md5: str, *, start: int = 0) -> AbstractContextManager[Readable]:
+        """The object's bytes from an offset on, unverified; also from where DVC 2 put them.
 
         Raises:
             MissingObject: It is not there.
         """
+
+    def delete(self, md5: str) -> bool:
+        """Remove an object, also from where DVC 2 put it, and see that it is gone; False when it was not there."""
+
+    def objects(self) -> Iterator[Held]:
+        """Everything that is stored there, in DVC's layouts; other files are passed over."""
+
+    def leftovers(self) -> list[Leftover]:
+        """What broken uploads left there."""
+
+    def discard(self, leftover: Leftover) -> None:
+        """Remove what a broken upload left."""
 
 
 def object_path(md5: str) -> str:
@@ -67,6 +126,30 @@ def legacy_path(md5: str) -> str:
     """
     check_md5(md5)
     return f"{md5[:2]}/{md5[2:]}"
+
+
+def read_listing(remote: Remote, md5: str, *, label: str) -> list[Listed]:
+    """The files of a folder, as DVC's object of it lists them; its bytes must be what its name says.
+
+    Args:
+        remote: Where it is.
+        md5: Its name, which ends in ``.dir``.
+        label: What messages call it.
+
+    Raises:
+        MissingObject: It is not there.
+        CorruptObject: It is not what its name says, or no list of files.
+    """
+    data = bytearray()
+    with remote.download(md5) as stream:
+        while (piece := stream.read(1 << 20)) and len(data) <= DIR_OBJECT_LIMIT:
+            data += piece
+    if (found := dir_md5(bytes(data))) != md5:
+        raise CorruptObject(
+            f"{label} is not what its manifest says: expected md5 {md5}, found {found}",
+            remedy="nothing was kept; ask the owner of the remote to restore the object",
+        )
+    return read_dir_object(bytes(data), label=label)
 
 
 def shown_url(url: str) -> str:

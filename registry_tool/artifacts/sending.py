@@ -129,6 +129,8 @@ def _ingest_folder(folder: Path, cache: Cache, progress: Progress) -> Ingested:
     listing = dir_object(members)
     own = cache.add_stream(io.BytesIO(listing), check=lambda _: None)
     blobs = {kept.digest.md5: kept.path for kept in stored} | {dir_md5(listing): own.path}
+    if len(members) > FILES_LIMIT:  # no manifest will list them, and a purge has to find them here
+        cache.keep_members(folder_sha256(members), members)
     return Ingested(
         size=sum(m.size for m in members),
         md5=dir_md5(listing),

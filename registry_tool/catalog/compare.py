@@ -11,7 +11,7 @@ from registry_tool.catalog.index import VersionView
 from registry_tool.manifests.data import Data, member, records, text, texts
 from registry_tool.manifests.problems import JSON
 
-__all__ = ["GROUPS", "Change", "Comparison", "Row", "compare"]
+__all__ = ["GROUPS", "Change", "Comparison", "Row", "compare", "compare_files"]
 
 Change = Literal["same", "changed", "added", "removed"]
 GROUPS: Final = (
@@ -99,6 +99,16 @@ def _artifacts(record: Data) -> dict[str, JSON]:
     }
 
 
+def _files(record: Data) -> dict[str, JSON]:
+    """The files inside of folders, as far as the record lists them."""
+    kept = ("size", "sha256")
+    return {
+        f"{text(entry, 'path')}/{text(file, 'path')}": {k: file[k] for k in kept if k in file}
+        for entry in records(record, "artifacts")
+        for file in records(entry, "files")
+    }
+
+
 def _packages(record: Data) -> dict[str, JSON]:
     """Requirements by the name that index servers use (PEP 503)."""
     found: dict[str, JSON] = {}
@@ -150,3 +160,12 @@ def compare(left: VersionView, right: VersionView) -> Comparison:
         same_identity=text(left.data, "identity") == text(right.data, "identity"),
         groups={group: _rows(a[group], b[group]) for group in GROUPS},
     )
+
+
+def compare_files(left: VersionView, right: VersionView) -> tuple[Row, ...]:
+    """The files inside of folders, as far as the records list them, with size and digest.
+
+    Raises:
+        InvalidManifest: The record of one of them cannot be read.
+    """
+    return _rows(_files(left.data), _files(right.data))

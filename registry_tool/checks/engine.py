@@ -35,8 +35,9 @@ from registry_tool.checks.rules import (
 from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import ShallowHistory
-from registry_tool.git.tree import Tree, differences
+from registry_tool.git.tree import Change, Tree, differences
 from registry_tool.manifests.data import member, text, texts
+from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import REGISTRY
 
 if TYPE_CHECKING:
@@ -90,6 +91,19 @@ class _Desk:
         return (1, 1) if document is None else document.where(hit.at)
 
 
+def _located(base: Catalog, head: Catalog, change: Change) -> Located | None:
+    """A difference and what it is about; None for a file without an id that turns out to be the published one."""
+    path, before, after = change
+    if before is not None and after is not None and len(before.oid) != len(after.oid):
+        published = base.tree.read(path, limit=READ_LIMIT)
+        if published is not None and published == head.tree.read(path, limit=READ_LIMIT):
+            after = after._replace(oid=before.oid)
+    if before == after:
+        return None
+    # Where files lie was fixed when the registry was made; a change that says otherwise is judged by that.
+    return Located(path, before, after, base.layout.locate(path))
+
+
 def _compared(
     published: Tree | None, head: Catalog, line: Line | None, now: dt.datetime
 ) -> ChangeView:
@@ -97,11 +111,8 @@ def _compared(
     if published is None or published.entry(REGISTRY) is None:
         return ChangeView(head, head, (), line, now)
     base = Catalog(published)
-    changes = []
-    for path, before, after in differences(published, head.tree):
-        layout = (base if after is None else head).layout
-        changes.append(Located(path, before, after, layout.locate(path)))
-    return ChangeView(base, head, tuple(changes), line, now)
+    found = (_located(base, head, change) for change in differences(published, head.tree))
+    return ChangeView(base, head, tuple(change for change in found if change), line, now)
 
 
 def _judged(view: ChangeView) -> tuple[list[Finding], tuple[str, ...]]:
@@ -132,7 +143,9 @@ def _look_at(part: Part, head: Catalog, claims: Claims, desk: _Desk) -> None:
             desk.take(model_rule, model_rule.check(model), f"{model.folder}/model.yaml")
 
 
-def _look(head: Catalog, scope: Scope, desk: _Desk, progress: Callable[[int], None]) -> int:
+def _look(
+    head: Catalog, scope: Scope, desk: _Desk, now: dt.datetime, progress: Callable[[int], None]
+) -> int:
     """Run the rules about files, models and the registry; how many files were looked at."""
     claims, checked = Claims(), 0
     for part in scope.parts:
@@ -143,7 +156,7 @@ def _look(head: Catalog, scope: Scope, desk: _Desk, progress: Callable[[int], No
             head.forget_models()
     if not scope.complete:
         claims.complete(head)
-    registry = RegistryView(head, scope.models, scope.namespaces, claims, scope.complete)
+    registry = RegistryView(head, scope.models, scope.namespaces, claims, now, scope.complete)
     for registry_rule in REGISTRY_RULES:
         desk.take(registry_rule, registry_rule.check(registry), REGISTRY)
     return checked
@@ -179,10 +192,12 @@ def check(
     view = _compared(published, catalog, line, now)
     desk = _Desk(catalog, view.base)
     scope = scope_of(catalog, base, paths)
-    checked = _look(catalog, scope, desk, progress)
+    checked = _look(catalog, scope, desk, now, progress)
     judged, notes = _judged(view)
     found = [*desk.findings, *(f for f in judged if not paths or is_inside(f.path, paths))]
-    findings = in_order(waived(found, view.base, now.date()))
+    findings = in_order(waived(found, view.base, catalog, now.date()))
     verdict, kind = verdict_of(findings), kind_of(view.changes) or ""
-    automerge = verdict == "pass" and kind in texts(view.base.settings, "automerge")
+    # What is narrowed, was not answered, or passes by a waiver only, is for a person to look at.
+    passes = not paths and not notes and verdict_of(found) == "pass"
+    automerge = passes and kind in texts(view.base.settings, "automerge")
     return Report(verdict, findings, checked, notes, kind, automerge)

@@ -1,78 +1,147 @@
 """The kinds of change: what a pull request is, told from the paths it touches.
 
-Each path is one act; each kind says which acts may stand together in it. What fits no kind is ``mixed``, and a person
-looks at it. A kind is also what policy speaks of: ``automerge`` in ``registry.yaml`` lists kinds.
+Each file is one act; each kind says which acts may stand together in it, and what they must be about. What fits no
+kind is ``mixed``, and a person looks at it. A kind is also what policy speaks of: ``automerge`` in ``registry.yaml``
+lists kinds. What is ``other``, ``policy``, ``waiver`` or ``mixed`` never merges by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, Literal
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal, NamedTuple
 
 from registry_tool.checks.rule import Located
-from registry_tool.manifests.layout import MODELS, REGISTRY
+from registry_tool.manifests.layout import MODELS, REGISTRY, WAIVERS
+from registry_tool.names import ModelName
 
-__all__ = ["POLICY", "ChangeKind", "act_of", "kind_of"]
+__all__ = ["ALONE", "ChangeKind", "act_of", "kind_of"]
 
 ChangeKind = Literal[
-    "model", "version", "alias", "tag", "status", "evidence", "edit", "policy", "waiver", "mixed"
-]
+    "model", "version", "alias", "tag", "status", "evidence", "edit", "other", "policy", "waiver", "mixed",
+]  # fmt: skip
 
-# Files that decide how changes are judged, or what runs when they are.
-POLICY: Final = (
-    REGISTRY, "schemas/", ".dvc/", ".github/", ".gitlab/", ".gitlab-ci.yml", "CODEOWNERS", "allowed_signers",
-    ".gitattributes", ".gitignore", ".pre-commit-config.yaml",
+# Files that decide how changes are judged, who is asked, where bytes lie, and what runs in CI.
+_POLICY_FILES: Final = frozenset(
+    {
+        REGISTRY, "CODEOWNERS", "docs/CODEOWNERS", "allowed_signers", ".gitignore", ".dvcignore", ".mailmap",
+        ".gitlab-ci.yml", ".pre-commit-config.yaml",
+    }
 )  # fmt: skip
-_ADDED: Final = {"model": "new model", "version": "new version", "namespace": "new namespace"}
+_POLICY_FOLDERS: Final = ("schemas/", ".dvc/", ".github/", ".gitlab/")
+_POLICY_NAMES: Final = frozenset({".gitattributes", ".gitmodules"})
+_PROSE: Final = (".md", ".rst", ".txt")
+_PROSE_FILES: Final = frozenset({"LICENSE", "NOTICE", "AUTHORS"})
+
+# By what a path is about: the act when the file is new, when it is edited, and when it goes.
 _ACTS: Final = {
-    "alias": "alias", "tag": "tag", "status": "status", "evidence": "evidence", "waiver": "waiver",
-    "metadata": "edit", "card": "edit",
-}  # fmt: skip
-# In order: the first kind whose acts are all there is, and whose leading act is among them.
-_KINDS: Final[tuple[tuple[ChangeKind, str, frozenset[str]], ...]] = (
-    ("waiver", "waiver", frozenset({"waiver"})),
-    ("policy", "policy", frozenset({"policy", "other"})),
-    (
-        "model",
-        "new model",
-        frozenset(
-            {"new model", "new namespace", "new version", "version file", "tag", "alias", "edit", "evidence"}
-        ),
-    ),
-    (
-        "version",
-        "new version",
-        frozenset({"new version", "version file", "tag", "edit", "evidence"}),
-    ),
-    ("status", "status", frozenset({"status", "version file", "tag"})),
-    ("alias", "alias", frozenset({"alias"})),
-    ("tag", "tag", frozenset({"tag"})),
-    ("evidence", "evidence", frozenset({"evidence"})),
-    ("edit", "edit", frozenset({"edit", "model edit", "other"})),
-    ("edit", "model edit", frozenset({"edit", "model edit", "other"})),
-    ("edit", "other", frozenset({"other"})),
+    "registry": ("policy", "policy", "policy"),
+    "namespace": ("new namespace", "policy", "frozen"),
+    "model": ("new model", "model edit", "frozen"),
+    "version": ("new version", "frozen", "frozen"),
+    "dvc": ("pointer", "frozen", "pointer removed"),
+    "tag": ("tag", "frozen", "tag removed"),
+    "alias": ("alias", "alias", "alias"),
+    "status": ("status", "status", "status"),
+    "evidence": ("evidence", "frozen", "frozen"),
+    "metadata": ("edit", "edit", "edit"),
+    "card": ("edit", "edit", "edit"),
+    "waiver": ("waiver", "waiver", "waiver"),
+}
+# Acts that a pull request can be made for; the others come along, or another rule refuses them.
+ALONE: Final = frozenset(
+    {
+        "new namespace", "new model", "new version", "alias", "tag", "status", "evidence", "edit", "model edit",
+        "document", "other file", "policy", "waiver",
+    }
 )  # fmt: skip
+
+
+class _Kind(NamedTuple):
+    """One kind: what makes a change one, and what may come along."""
+
+    name: ChangeKind
+    leading: frozenset[str]
+    along: frozenset[str]
+
+
+def _kind(name: ChangeKind, *leading: str, along: Sequence[str] = ()) -> _Kind:
+    return _Kind(name, frozenset(leading), frozenset((*leading, *along)))
+
+
+_WITH_VERSION: Final = ("pointer", "tag", "evidence", "edit", "status")
+# In order: the first that has a leading act and nothing that may not come along.
+_KINDS: Final = (
+    _kind("waiver", "waiver"),
+    _kind("policy", "policy", along=("new namespace", "document", "other file")),
+    _kind(
+        "model", "new model", "new namespace",
+        along=("new version", "alias", "model edit", *_WITH_VERSION),
+    ),
+    _kind("version", "new version", along=_WITH_VERSION),
+    _kind("status", "status", along=("pointer removed", "tag removed")),
+    _kind("alias", "alias"),
+    _kind("tag", "tag"),
+    _kind("evidence", "evidence"),
+    _kind("edit", "edit", "model edit", "document"),
+    _kind("other", "other file", along=("document",)),
+)  # fmt: skip
+
+
+def _outside(path: str) -> str:
+    """What a file outside the layout is an act of."""
+    name = path.rpartition("/")[2]
+    inside = path.startswith((f"{MODELS}/", f"{WAIVERS}/")) or path in {MODELS, WAIVERS}
+    if inside:
+        return "unknown"
+    if path in _POLICY_FILES or name in _POLICY_NAMES or path.startswith(_POLICY_FOLDERS):
+        return "policy"
+    return "document" if name.endswith(_PROSE) or name in _PROSE_FILES else "other file"
 
 
 def act_of(change: Located) -> str:
     """What one changed file is an act of, in words such as ``new version`` or ``alias``."""
     place = change.place
-    if change.path.startswith(POLICY):
-        return "policy"
     if place is None:
-        return "unknown" if change.path.startswith(f"{MODELS}/") else "other"
-    if place.kind in _ADDED:
-        if change.added:
-            return _ADDED[place.kind]
-        return {"model": "model edit", "namespace": "policy"}.get(place.kind, "version file")
-    if place.kind == "dvc":
-        return "model edit" if place.version is None else "version file"
-    return _ACTS.get(place.kind, "unknown")
+        # A stray file that goes is a file less that nobody reads.
+        outside = _outside(change.path)
+        return "edit" if outside == "unknown" and change.removed else outside
+    if place.kind == "dvc" and place.version is None:
+        return "model edit"
+    added, edited, removed = _ACTS[place.kind]
+    return added if change.added else removed if change.removed else edited
+
+
+# What a file is about: a model, and a version where it lies in one.
+_Subject = tuple[ModelName | None, str | None]
+
+
+def _subject(change: Located) -> _Subject:
+    return (None, None) if change.place is None else (change.place.model, change.place.version)
+
+
+def _comes_with(change: Located, subjects: frozenset[_Subject]) -> bool:
+    """True for a file of one of these models or versions, and for one that lies beside such a version."""
+    model, version = _subject(change)
+    if (model, version) in subjects or (model, None) in subjects:
+        return True
+    return version is None and model in {other for other, _ in subjects}
+
+
+def _holds_together(kind: _Kind, changes: Sequence[Located]) -> bool:
+    """True when what comes along is about what the change is made for."""
+    if kind.name not in {"model", "version", "status"}:
+        return True
+    leading = frozenset(_subject(change) for change in changes if act_of(change) in kind.leading)
+    return all(_comes_with(change, leading) for change in changes)
 
 
 def kind_of(changes: Iterable[Located]) -> ChangeKind | None:
     """The kind of a change; None where nothing differs."""
-    acts = frozenset(act_of(change) for change in changes)
+    found = tuple(changes)
+    acts = frozenset(act_of(change) for change in found)
     if not acts:
         return None
-    return next((kind for kind, leading, may in _KINDS if leading in acts <= may), "mixed")
+    for kind in _KINDS:
+        if kind.leading & acts and acts <= kind.along and _holds_together(kind, found):
+            return kind.name
+    return "mixed"

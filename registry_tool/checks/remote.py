@@ -5,6 +5,7 @@ It runs only when it is asked for. It asks for presence, in one question for all
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from registry_tool.catalog.index import Catalog
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
 from registry_tool.checks.rule import Hit
+from registry_tool.checks.waivers import waived
 from registry_tool.git.tree import Tree, differences, walk
-from registry_tool.manifests.data import Data, member, records, text
+from registry_tool.manifests.data import Data, records, text
 from registry_tool.manifests.document import Document
-from registry_tool.manifests.layout import MODELS, Place
+from registry_tool.manifests.layout import MODELS, REGISTRY, Place
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.remote import Remote
@@ -136,6 +138,8 @@ def check_remote(
     remote: Callable[[], Remote],
     *,
     base: Tree | None = None,
+    published: Tree | None = None,
+    now: dt.datetime | None = None,
     paths: Sequence[str] = (),
 ) -> Report:
     """A report with what the remote lacks added to it.
@@ -145,16 +149,17 @@ def check_remote(
         head: The tree that was judged.
         remote: Opens the remote; called only when there is something to ask.
         base: What ``head`` is a change to; None looks at every version.
+        published: What is on the main branch: its severities and waivers count; None is the base.
+        now: The time, for waivers; None is the clock's.
         paths: Files and folders to which the check is narrowed.
 
     Raises:
         RemoteTrouble: The remote cannot be asked.
     """
     catalog = Catalog(head)
-    policy = member(
-        (Catalog(base).settings if base is not None else {}) or catalog.settings, "rules"
-    )
-    said = text(policy, AVAILABLE.id)
+    published = base if published is None else published
+    policy = catalog if published is None or published.entry(REGISTRY) is None else Catalog(published)
+    said = text(policy.settings, "rules", AVAILABLE.id)
     places = [] if said == "off" else list(_places(catalog, base, paths))
     documents = [d for d in (_document(catalog, place) for place in places) if d is not None]
     severity = _SEVERITIES.get(said, AVAILABLE.severity)
@@ -163,8 +168,11 @@ def check_remote(
         for stored in _stored(documents, remote)
         for hit in AVAILABLE.check(stored)
     ]
-    findings = in_order([*report.findings, *found])
-    return report._replace(findings=findings, verdict=verdict_of(findings))
+    today = (dt.datetime.now(dt.UTC) if now is None else now).date()
+    findings = in_order([*report.findings, *waived(found, policy, catalog, today)])
+    verdict = verdict_of(findings)
+    automerge = report.automerge and verdict_of(found) == "pass"
+    return report._replace(findings=findings, verdict=verdict, automerge=automerge)
 
 
 def _finding(hit: Hit, severity: Severity, document: Document) -> Finding:

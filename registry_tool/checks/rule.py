@@ -125,6 +125,7 @@ class RegistryView:
         models: The models to look at: all of them, or those a change touches.
         namespaces: The namespaces to look at, likewise.
         claims: Values that must be unique across the registry.
+        now: The time of the check, in UTC.
         complete: True when everything is looked at.
     """
 
@@ -132,6 +133,7 @@ class RegistryView:
     models: tuple[ModelName, ...]
     namespaces: tuple[str, ...]
     claims: Claims
+    now: dt.datetime
     complete: bool
 
 

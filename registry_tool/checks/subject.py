@@ -20,8 +20,10 @@ from registry_tool.errors import (
 )
 from registry_tool.git.clones import is_url, shown_url
 from registry_tool.git.plumbing import find_repository
-from registry_tool.git.published import is_shallow, parting, published
+from registry_tool.git.published import are_related, merging, parting, published
 from registry_tool.git.repository import Repository
+from registry_tool.git.shallow import boundary
+from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import Tree, differences
 from registry_tool.git.worktree import FolderTree, head_tree
 from registry_tool.manifests.layout import REGISTRY
@@ -58,6 +60,8 @@ class Subject(NamedTuple):
         """The files of what is published."""
         if self.repository is None or self.published is None:
             return None
+        if isinstance(self.base, CommitTree) and self.base.commit == self.published:
+            return self.base  # which keeps the folders it has read
         return self.repository.tree(self.published)
 
     @property
@@ -103,7 +107,7 @@ def _commit(repository: Repository, revision: str) -> str:
     try:
         return repository.commit(revision)
     except NotFound as exc:
-        if not is_shallow(repository.git):
+        if not boundary(repository.git):
             raise
         raise ShallowHistory(
             f"{exc.message}; the clone is shallow",
@@ -125,16 +129,19 @@ def _of_revisions(repository: Repository, base: str | None, head: str | None) ->
     if base is None:
         frozen = _frozen(repository, tip)
         return Subject(tree, None, f"everything at {shown}", root, repository, frozen)
-    parted = parting(repository.git, _commit(repository, base), tip)
+    commit = _commit(repository, base)
+    parted = parting(repository.git, commit, tip)
     since = _shown(base) if parted == base else f"{_shown(base)} ({parted[:12]})"
     words = f"what {shown} changes since {since}"
+    if parted == commit and not are_related(repository.git, commit, tip):
+        words += ", with which it shares no history"
     return Subject(tree, repository.tree(parted), words, root, repository, parted)
 
 
-def _frozen(repository: Repository, tip: str) -> str | None:
-    """The published commit that a history builds on."""
+def _frozen(repository: Repository, *tips: str) -> str | None:
+    """The published commit that a history builds on, or the merge of several."""
     main = published(repository.git)
-    return None if main is None else parting(repository.git, main.tip, tip)
+    return None if main is None else parting(repository.git, main.tip, *tips)
 
 
 def _of_checkout(repository: Repository, *, staged: bool) -> Subject:
@@ -149,7 +156,8 @@ def _of_checkout(repository: Repository, *, staged: bool) -> Subject:
         return Subject(
             head, None, f"everything, in {shown}: no commit yet", git.work_tree, repository
         )
-    frozen = _frozen(repository, tip)
+    # While a merge is under way, what it brings in may be published already.
+    frozen = _frozen(repository, tip, *merging(git))
     if next(differences(base, head), None) is None:
         words = f"everything: {shown} does not differ from HEAD"
         return Subject(head, None, words, git.work_tree, repository, frozen)

@@ -1,7 +1,7 @@
 """Waivers: one rule, for one subject, until a day. They are read from what is published, never from the change.
 
 So a change cannot waive what it does itself: a waiver is merged first, in the open. What it covers is still said, as
-a warning that names it.
+a warning that names it; and where one does not count, the finding says why.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from registry_tool.catalog.index import Catalog
 from registry_tool.checks.findings import Finding
 from registry_tool.errors import InvalidName
 from registry_tool.manifests.data import text
-from registry_tool.manifests.layout import WAIVERS, Layout, Place
+from registry_tool.manifests.layout import REGISTRY, WAIVERS, Layout, Place
 from registry_tool.names import Reference
 
 __all__ = ["NEVER", "Waiver", "covers", "waived", "waivers_of"]
 
-# What keeps policy in the open cannot be waived.
-NEVER: Final = frozenset({"C409", "C410", "R301"})
+# What keeps policy in the open cannot be waived, and neither can anything about the policy's own files.
+NEVER: Final = frozenset({"C409", "C410", "C416", "R301"})
+_OWN: Final = (REGISTRY, f"{WAIVERS}/")
 
 
 class Waiver(NamedTuple):
@@ -68,7 +69,7 @@ def _is_about(place: Place, reference: Reference, *, whole: bool) -> bool:
 
 def covers(waiver: Waiver, finding: Finding, layout: Layout) -> bool:
     """True when a waiver is about a finding: its rule, and its path or the version or model it lies in."""
-    if waiver.rule != finding.rule:
+    if waiver.rule != finding.rule or waiver.rule in NEVER or finding.path.startswith(_OWN):
         return False
     if waiver.subject == finding.path:
         return True
@@ -82,15 +83,46 @@ def covers(waiver: Waiver, finding: Finding, layout: Layout) -> bool:
     return _is_about(place, reference, whole="@" not in waiver.subject)
 
 
-def waived(findings: Iterable[Finding], policy: Catalog, today: dt.date) -> Iterator[Finding]:
-    """The findings; those that a waiver covers become warnings that name it."""
-    waivers = [w for w in waivers_of(policy) if w.expires >= today and w.rule not in NEVER]
+def _said(finding: Finding, words: str) -> Finding:
+    return finding._replace(message=f"{finding.message} ({words})")
+
+
+def _without(
+    finding: Finding, published: list[Waiver], layout: Layout, new: list[Waiver]
+) -> Finding:
+    """A finding that stands, with the reason why a waiver that seems to cover it does not."""
+    for waiver in published:
+        if covers(waiver, finding, layout):
+            return _said(finding, f"the waiver {waiver.path} has expired on {waiver.expires}")
+    for waiver in new:
+        if covers(waiver, finding, layout):
+            return _said(finding, f"{waiver.path} does not count before it is merged by itself")
+    return finding
+
+
+def waived(
+    findings: Iterable[Finding], policy: Catalog, head: Catalog, today: dt.date
+) -> Iterator[Finding]:
+    """The findings; those that a waiver covers become warnings that name it.
+
+    Args:
+        findings: What the rules found.
+        policy: What is published: its waivers count.
+        head: What is judged: its waivers do not count, and findings say so.
+        today: The day in UTC; a waiver holds on the day it expires.
+    """
+    published: list[Waiver] | None = None
     for finding in findings:
-        found = next((w for w in waivers if covers(w, finding, policy.layout)), None)
-        if found is None or finding.severity == "warn":
+        if finding.severity == "warn":
             yield finding
             continue
-        said = (
-            f"{finding.message} (waived until {found.expires} by {found.approved_by}: {found.path})"
+        if published is None:
+            published, new = list(waivers_of(policy)), list(waivers_of(head))
+        found = next(
+            (w for w in published if w.expires >= today and covers(w, finding, policy.layout)), None
         )
-        yield finding._replace(severity="warn", message=said)
+        if found is None:
+            yield _without(finding, published, policy.layout, new)
+        else:
+            words = f"waived until {found.expires} by {found.approved_by}: {found.path}"
+            yield _said(finding._replace(severity="warn"), words)

@@ -84,6 +84,13 @@ def _narrowed(subject: Subject, paths: tuple[str, ...]) -> list[str]:
     return found
 
 
+def _kind_words(report: Report) -> Iterator[str]:
+    """What kind of change it is to what is published, and whether that needs a person."""
+    if report.kind:
+        alone = "; it may merge by itself" if report.automerge else ""
+        yield f"a change of kind {report.kind} to what is published{alone}"
+
+
 def _checked(subject: Subject, paths: list[str], *, remote: bool) -> Report:
     from registry_tool.checks.engine import check as check_tree
 
@@ -99,10 +106,12 @@ def _checked(subject: Subject, paths: list[str], *, remote: bool) -> Report:
 
         store = Store(Catalog(subject.head), subject.root)
         report = check_remote(
-            report, subject.head, lambda: store.remote, base=subject.base, paths=paths
-        )
+            report, subject.head, lambda: store.remote,
+            base=subject.base, published=subject.frozen, paths=paths,
+        )  # fmt: skip
     narrowed = f", in {', '.join(path or 'all of it' for path in paths)}" if paths else ""
-    return report._replace(notes=(f"checked {subject.words}{narrowed}", *report.notes))
+    notes = [f"checked {subject.words}{narrowed}", *_kind_words(report), *report.notes]
+    return report._replace(notes=tuple(notes))
 
 
 def _show(report: Report, form: str, output: str | None) -> None:

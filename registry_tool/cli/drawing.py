@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from registry_tool.catalog.values import value_words
 from registry_tool.cli.console import columns, say
 from registry_tool.manifests.problems import JSON
 
 __all__ = ["STATE_COLOURS", "fields", "names_words", "note_unreadable", "table", "value_words"]
 
 STATE_COLOURS = {"deprecated": "yellow", "withdrawn": "red", "erased": "red", "archived": "yellow"}
-_LONGEST = 200
-
-
-def value_words(value: JSON) -> str:
-    """A value in one cell: text as it is, numbers short, everything else as JSON."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, dict) and set(value) == {"bytes"}:
-        return "(bytes)"
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return ", ".join(map(str, value))
-    words = json.dumps(value, ensure_ascii=False)
-    return words if len(words) <= _LONGEST else words[:_LONGEST] + "…"
 
 
 def names_words(names: Mapping[str, str]) -> str:

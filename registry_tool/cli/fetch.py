@@ -10,7 +10,8 @@ import click
 from registry_tool.cli.completion import complete_folder, complete_reference
 from registry_tool.cli.console import columns, print_json, progress_bar, say, size_words
 from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
-from registry_tool.errors import OfflineError, RegistryError
+from registry_tool.cli.trusting import check_signed, signers_option
+from registry_tool.errors import OfflineError, RegistryError, Withdrawn
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
@@ -96,6 +97,11 @@ def _show(
 @click.option("--overwrite", is_flag=True, help="Replace what differs in DIR.")
 @click.option("--offline", is_flag=True, help="Use what is cached; ask no remote.")
 @click.option("--allow-withdrawn", is_flag=True, help="Fetch a withdrawn version too.")
+@click.option(
+    "--require-signature", is_flag=True,
+    help="Fetch nothing unless an allowed signer signed the version.",
+)  # fmt: skip
+@signers_option
 @format_option
 @repo_option
 @ref_option
@@ -107,6 +113,8 @@ def fetch(
     overwrite: bool,
     offline: bool,
     allow_withdrawn: bool,
+    require_signature: bool,
+    signers: str | None,
     form: str,
     repo: str,
     ref: str | None,
@@ -121,9 +129,15 @@ def fetch(
       registry fetch nlp/lang-id@production
       registry fetch nlp/lang-id@production -o out
       registry fetch nlp/lang-id@4 --artifact model --offline
+      registry fetch nlp/lang-id@4 --require-signature
     """
     with open_for_reading(repo, ref, offline=offline) as registry, progress_bar() as progress:
         version = registry.version(reference, allow_withdrawn=allow_withdrawn)
+        if require_signature or signers is not None:
+            check_signed(registry, reference, signers)
+        if version.state == "erased":
+            named = f"{version.model}@{version.version}"
+            raise Withdrawn(f"{named} is erased", remedy=f"registry show {named} shows its record")
         wanted, left = _wanted(version, names)
         done: list[tuple[Path, Artifact]] = []
         for artifact in wanted:

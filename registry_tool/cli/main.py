@@ -48,7 +48,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rules": ("rules", "List the rules, or explain one."),
     "search": ("search", "Search models and versions."),
     "show": ("show", "Show a model or a version."),
+    "sign": ("sign", "Sign the record of a version."),
     "tag": ("tag", "Give a version a fixed second name."),
+    "verify": ("verify", "Verify a version's signatures and bytes."),
     "version": ("version", "Add a version."),
     "withdraw": ("lifecycle", "Take a version out of service."),
 }

@@ -44,6 +44,8 @@ def open_for_reading(repo: str, ref: str | None, *, offline: bool = False) -> Re
     """The registry a read command works on; a stale clone is said on standard error."""
     import warnings
 
+    from registry_tool.cli.console import say
+    from registry_tool.git.unfinished import unfinished
     from registry_tool.registry import WORK_TREE, StaleRegistryWarning, open_registry
 
     source: str | Path = repo if repo != "." else Path.cwd()
@@ -52,4 +54,7 @@ def open_for_reading(repo: str, ref: str | None, *, offline: bool = False) -> Re
         opened = open_registry(source, ref=ref or WORK_TREE, offline=offline)
     if opened.note:
         click.echo(f"note:  {opened.note}", err=True)
+    if ref is None and (what := unfinished(opened.repository.git)):
+        say(f"note:  a registry command was interrupted here: {what}", err=True)
+        say("  try: registry recover", err=True)
     return opened

@@ -38,7 +38,7 @@ def _pages(command: click.Command, name: str) -> Iterator[str]:
         context = click.Context(command, info_name=name)
         for inner in command.list_commands(context):
             found = command.get_command(context, inner)
-            if found is not None:
+            if found is not None and not found.hidden:
                 yield from _pages(found, f"{name} {inner}")
 
 

@@ -21,9 +21,10 @@ class Part(click.Group):
         if name and not name.startswith("-") and name not in self.commands:
             import difflib
 
-            near = difflib.get_close_matches(name, self.commands, n=2)
+            shown = sorted(name for name, command in self.commands.items() if not command.hidden)
+            near = difflib.get_close_matches(name, shown, n=2)
             meant = [f"registry {name}"] if name in _ELSEWHERE else near
-            known = ", ".join(sorted(self.commands))
+            known = ", ".join(shown)
             hint = f"Did you mean {' or '.join(meant)}?" if meant else f"It has: {known}."
             ctx.fail(f"there is no command {name!r} here. {hint}")
         return super().resolve_command(ctx, args)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 from registry_tool.cli import values
 from registry_tool.cli.files import read_fields, requirements
-from registry_tool.cli.writing import Desk, artifact_place
+from registry_tool.cli.sources import artifact_place
+from registry_tool.cli.writing import Desk
 from registry_tool.errors import UsageError
 from registry_tool.manifests.data import Data, get, member, records, text
 from registry_tool.manifests.problems import JSON

@@ -16,8 +16,10 @@ import click
 
 from registry_tool.cli.console import print_json, progress_bar, say, size_words
 from registry_tool.cli.options import format_option, open_for_reading, repo_option
-from registry_tool.cli.values import check_typed, named, shown
-from registry_tool.errors import GitTrouble, NotFound, UsageError
+from registry_tool.cli.sources import artifact_place, check_apart, check_outside
+from registry_tool.cli.values import check_typed
+from registry_tool.cli.waiting import finish_interrupted, tell
+from registry_tool.errors import GitTrouble, UsageError
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from registry_tool.registry import Registry
     from registry_tool.store import Store, Taken
 
-__all__ = ["Desk", "How", "artifact_place", "carry_out", "writing", "writing_options"]
+    Fields = Mapping[str, object]
+
+__all__ = ["Desk", "How", "carry_out", "writing", "writing_options"]
 
 
 class How(NamedTuple):
@@ -76,6 +80,7 @@ class Desk:
     """A registry opened for writing.
 
     Attributes:
+        repository: The registry's repository.
         catalog: What the change will be made on: the work tree, or the branch's tip.
     """
 
@@ -83,17 +88,17 @@ class Desk:
         from registry_tool.git.clones import is_url
         from registry_tool.publish import Destination, base_catalog
 
-        self._repository = registry.repository
+        self.repository = registry.repository
         self._how = how
         self._progress = progress
-        bare = self._repository.git.work_tree is None
+        bare = self.repository.git.work_tree is None
         self.destination: Destination = Destination(
             commit=how.commit or bare, branch=how.branch, push=how.push or is_url(registry.source)
         )
-        self.catalog: Catalog = base_catalog(self._repository, self.destination)
+        self.catalog: Catalog = base_catalog(self.repository, self.destination, tell=tell)
         # The remote is the one that the change's own base names: others will look for the bytes there.
         base = type(registry)(
-            self._repository, ref=registry.ref, tree=self.catalog.tree, commit=None
+            self.repository, ref=registry.ref, tree=self.catalog.tree, commit=None
         )
         self.store: Store = base.store
         self._taken: list[Taken] = []
@@ -108,7 +113,7 @@ class Desk:
         from registry_tool.git.commit import author_of
 
         try:
-            return author_of(self._repository.git)
+            return author_of(self.repository.git)
         except GitTrouble:
             if self.destination.commits:
                 raise
@@ -127,8 +132,8 @@ class Desk:
             NoRemote: There is nowhere to store them.
         """
         asked = [artifact_place(text) for text in artifacts]
-        _check_apart(asked)
-        _check_outside(asked, self._repository.git.work_tree)
+        check_apart(asked)
+        check_outside(asked, self.repository.git.work_tree)
         if asked:
             _ = self.store.remote  # without one, say so before reading large files
         entries: list[dict[str, JSON]] = []
@@ -162,22 +167,29 @@ class Desk:
 
         return worded
 
-    def finish(self, act: Act) -> int:
-        """Check, upload, write, and say what was done; the exit code."""
+    def finish(
+        self, act: Act, *, before: Callable[[], None] | None = None, more: Fields | None = None
+    ) -> int:
+        """Check, upload, write, and say what was done; the exit code.
+
+        ``before`` is called between the check and the writing, in place of uploads; ``more`` stands in the JSON.
+        """
         from registry_tool.publish import publish
 
         size = sum(one.ingested.size for one in self._taken)
-        before = self._upload if self._taken else None
-        done = publish(self._repository, self._worded(act), self.destination, before=before)
+        before = self._upload if self._taken else before
+        done = publish(
+            self.repository, self._worded(act), self.destination, before=before, tell=tell
+        )
         if self._how.form == "json":
-            _print_data(done)
+            _print_data(done, more or {})
         else:
             _print_words(done)
             self._print_uploads(size)
             if done.commit is not None:
                 say(f"  committed  {done.commit[:12]} to {done.branch}")
             elif _files(done):
-                _print_next(self._repository.git.work_tree or Path(), done)
+                _print_next(self.repository.git.work_tree or Path(), done)
             if self.destination.push:
                 say(f"  pushed     {done.branch} to origin")
         _print_asides(done)
@@ -199,45 +211,10 @@ class Desk:
             )
 
 
-def artifact_place(text: str) -> tuple[str, str]:
-    """An artifact's name and absolute path, out of ``[NAME=]PATH``; a link keeps its own name.
-
-    Raises:
-        NotFound: There is no such file or folder.
-        InvalidName: The name, given or the file's own, is not an artifact's.
-    """
-    import os
-
-    from registry_tool.names import check_artifact_name
-
-    name, path = named(text, "--artifact")
-    place = os.path.abspath(path)  # noqa: PTH100 (Path.resolve would follow a link to another name)
-    if not os.path.exists(path):  # noqa: PTH110 (Path.exists raises for a name that is too long)
-        raise NotFound(f"there is no file or folder {shown(path)}")
-    return name or check_artifact_name(os.path.basename(place)), place  # noqa: PTH119 (as above)
-
-
-def _check_apart(asked: Sequence[tuple[str, str]]) -> None:
-    """Names and paths are each said once: a path is the name of a file in the version's folder."""
-    names, paths = [name for name, _ in asked], [Path(path).name for _, path in asked]
-    for what, said, remedy in (
-        ("name", names, "name them apart: --artifact NAME=PATH"),
-        ("path", paths, "an artifact is stored under its file's own name; rename one"),
-    ):
-        twice = next((one for one in said if said.count(one) > 1), None)
-        if twice is not None:
-            raise UsageError(f"two artifacts have the {what} {shown(twice)}", remedy=remedy)
-
-
-def _check_outside(asked: Sequence[tuple[str, str]], root: Path | None) -> None:
-    for _, path in asked:
-        if root is not None and root.resolve().is_relative_to(Path(path).resolve()):
-            raise UsageError(f"{shown(path)} holds the registry itself")
-
-
 @contextmanager
 def writing(how: How) -> Iterator[Desk]:
     """The registry, opened for one change; a progress bar is shown on a terminal."""
+    finish_interrupted(how.repo)
     with open_for_reading(how.repo, None) as registry, progress_bar() as progress:
         yield Desk(registry, how, progress)
 
@@ -252,9 +229,10 @@ def _files(done: Publication) -> list[str]:
     return sorted({*done.change.puts, *done.change.deletes})
 
 
-def _print_data(done: Publication) -> None:
+def _print_data(done: Publication, more: Fields) -> None:
     print_json(
         {
+            **more,
             "message": done.change.message,
             "commit": done.commit,
             "branch": done.branch if done.commit is not None else None,

@@ -7,6 +7,7 @@ from typing import Literal
 
 from registry_tool.catalog.index import Catalog, VersionView
 from registry_tool.catalog.resolve import find_model, resolve
+from registry_tool.catalog.states import may_follow
 from registry_tool.edits.changeset import Act, ChangeSet
 from registry_tool.edits.keep import GONE, changed
 from registry_tool.errors import Refused
@@ -17,12 +18,6 @@ from registry_tool.names import ModelName, Reference
 
 __all__ = ["archive", "set_state"]
 
-# From which states a state may be reached; erasing is an act of its own.
-_FROM = {
-    "active": {"deprecated"},
-    "deprecated": {"active"},
-    "withdrawn": {"active", "deprecated"},
-}
 _WORDS = {"active": "Activate", "deprecated": "Deprecate", "withdrawn": "Withdraw"}
 
 
@@ -55,7 +50,7 @@ def set_state(
         version = found.version
         if found.state == state:
             return ChangeSet(f"{version} is {state} already")
-        if found.state not in _FROM[state]:
+        if not may_follow(found.state, state):
             raise Refused(
                 f"{version} is {found.state}; it cannot become {state}",
                 remedy="add a new version instead",

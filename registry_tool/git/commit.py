@@ -1,15 +1,28 @@
 """One commit by compare-and-swap, and a checkout that follows it without touching anything else.
 
 The branch moves only if it still is where the change was made from. Of the index and the work tree only the changed
-paths are brought along: what else is staged or dirty stays exactly as it is.
+paths are brought along: what else is staged or dirty stays exactly as it is. The steps that can be seen stand in a
+journal before the first of them, and Git's own lock on the index is held until the last, so that no git command sees
+a state in between or builds on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
 
-from registry_tool.errors import DirtyFiles, EnvironmentTrouble, GitTrouble, Refused, StaleBase
+from registry_tool.errors import (
+    DirtyFiles,
+    EnvironmentTrouble,
+    GitTrouble,
+    Refused,
+    RegistryError,
+    StaleBase,
+)
+from registry_tool.git.index import Index, hold_index
+from registry_tool.git.journal import Journal, Step, forget, steps_of, workshop, write_down
+from registry_tool.git.lock import say_nothing
 from registry_tool.git.objects import ObjectWriter, tree_with
 from registry_tool.git.plumbing import Git, GitFailed
 from registry_tool.git.tree import Tree
@@ -17,6 +30,7 @@ from registry_tool.git.working_files import check_places, write_files
 
 __all__ = ["Target", "author_of", "check_clean", "commit_change"]
 
+_PATTERNS: Final = 100
 _NO_IDENTITY = ("ident name", "tell me who you are", "auto-detect email", "no email was given")
 
 
@@ -41,6 +55,16 @@ class Target(NamedTuple):
         return self.ref.removeprefix("refs/heads/")
 
 
+def _who(failed: GitFailed) -> GitTrouble:
+    """What git said, or, where it does not know who commits, how to tell it."""
+    if not any(words in failed.words for words in _NO_IDENTITY):
+        return failed
+    return GitTrouble(
+        "Git does not know who you are",
+        remedy='git config --global user.name "NAME"; git config --global user.email EMAIL',
+    )
+
+
 def author_of(git: Git) -> str:
     """Who commits here, as ``Name <email>``.
 
@@ -50,13 +74,24 @@ def author_of(git: Git) -> str:
     try:
         ident = git.line("var", "GIT_AUTHOR_IDENT")
     except GitFailed as exc:
-        if any(words in exc.words for words in _NO_IDENTITY):
-            raise GitTrouble(
-                "Git does not know who you are",
-                remedy='git config --global user.name "NAME"; git config --global user.email EMAIL',
-            ) from exc
-        raise
+        raise _who(exc) from exc
     return ident.rsplit(">", 1)[0] + ">"
+
+
+def _lies_at(path: str, places: set[str]) -> bool:
+    """True for a path that is one of the places, or lies in one."""
+    return path in places or ("/" in path and _lies_at(path.rpartition("/")[0], places))
+
+
+def _dirty(git: Git, paths: list[str]) -> list[str]:
+    """The paths among those given at which something is not committed."""
+    # Many patterns cost Git more than a whole status, and the system bounds a command line.
+    literal = [f":(literal){path}" for path in paths] if len(paths) <= _PATTERNS else []
+    out = git.run(
+        "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", *literal
+    )
+    found = [line[3:].decode(errors="surrogateescape") for line in out.split(b"\0") if line]
+    return found if literal else [path for path in found if _lies_at(path, set(paths))]
 
 
 def check_clean(git: Git, paths: list[str]) -> None:
@@ -65,12 +100,7 @@ def check_clean(git: Git, paths: list[str]) -> None:
     Raises:
         DirtyFiles: Something does.
     """
-    literal = [f":(literal){path}" for path in paths]
-    out = git.run(
-        "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", *literal
-    )
-    dirty = [line[3:].decode(errors="surrogateescape") for line in out.split(b"\0") if line]
-    if dirty:
+    if dirty := _dirty(git, paths):
         raise DirtyFiles(
             f"uncommitted work is in the way: {', '.join(dirty[:5])}",
             remedy="commit it, or put it aside: git stash",
@@ -80,51 +110,76 @@ def check_clean(git: Git, paths: list[str]) -> None:
 def _commit_object(git: Git, tree: str, parent: str | None, message: str) -> str:
     signing = ["-S"] if git.flag("commit.gpgsign") else []
     parents = [] if parent is None else ["-p", parent]
-    out = git.run("commit-tree", *signing, *parents, "-F", "-", tree, stdin=message.encode())
-    return out.decode().strip()
+    arguments = ["commit-tree", *signing, *parents, "-F", "-", tree]
+    try:
+        return git.run(*arguments, stdin=message.encode()).decode().strip()
+    except GitFailed as exc:
+        raise _who(exc) from exc
 
 
 def _move(git: Git, target: Target, commit: str, message: str) -> None:
     before = target.tip or ""  # empty: the branch must not be there
+    said = f"registry: {message}"
     try:
-        git.run(
-            "update-ref",
-            "--create-reflog",
-            "-m",
-            f"registry: {message}",
-            target.ref,
-            commit,
-            before,
-        )
+        git.run("update-ref", "--create-reflog", "-m", said, target.ref, commit, before)
     except GitFailed as exc:
         if "but expected" in exc.words or "already exists" in exc.words:
             raise StaleBase(
                 f"{target.branch} moved while the change was made",
                 remedy="make the change again",
             ) from exc
+        if "File exists" in exc.words:
+            raise GitTrouble(
+                f"a git command is moving {target.branch}, or one was killed at it: {exc.message}",
+                remedy="when no git command is running, remove the file that ends in .lock",
+            ) from exc
         raise
 
 
-def _follow(git: Git, puts: Mapping[str, bytes], deletes: frozenset[str], commit: str) -> None:
-    """Bring the changed paths of index and work tree to the commit."""
-    no_object = b"0" * len(commit)  # 40 digits, or 64 where ids are SHA-256
-    lines = [b"0 %s\t%s" % (no_object, path.encode()) for path in sorted(deletes)]
-    listed = git.run("ls-tree", "-r", "-z", commit, "--", *sorted(puts)) if puts else b""
-    for line in listed.split(b"\0"):
-        if line:
-            meta, _, path = line.partition(b"\t")
-            mode, _, oid = meta.split(b" ")
-            lines.append(b"%s %s\t%s" % (mode, oid, path))
-    git.run("update-index", "-z", "--index-info", stdin=b"\0".join(lines) + b"\0")
-    if git.work_tree is None:
-        return
+def _index_as_it_is(git: Git) -> tuple[int, ...]:
+    """Another one after each change of the index."""
     try:
-        write_files(git.work_tree, puts, deletes)
-    except (EnvironmentTrouble, Refused) as exc:
+        info = (git.git_dir / "index").stat()
+    except FileNotFoundError:
+        return ()
+    return info.st_ino, info.st_size, info.st_mtime_ns
+
+
+def _follow(git: Git, root: Path, index: Index, journal: Journal) -> None:
+    """Bring the changed paths of index and work tree to the commit."""
+    try:
+        index.switch()
+        write_files(root, journal.puts, journal.deletes, staging=workshop(git))
+    except (EnvironmentTrouble, Refused, OSError) as exc:
+        forget(git)
+        words = exc.message if isinstance(exc, RegistryError) else str(exc)
         raise EnvironmentTrouble(
-            f"commit {commit[:12]} was made, but the work tree does not follow: {exc.message}",
+            f"commit {journal.commit[:12]} was made, but the work tree does not follow: {words}",
             remedy="move what is in the way, then: git restore .",
         ) from exc
+
+
+def _move_checkout(git: Git, root: Path, target: Target, index: Index, journal: Journal) -> None:
+    index.prepare(journal.steps)
+    write_down(git, journal)
+    try:
+        _move(git, target, journal.commit, journal.what)
+    except RegistryError:
+        forget(git)
+        raise
+    _follow(git, root, index, journal)
+    forget(git)
+
+
+def _with_blobs(steps: tuple[Step, ...], base: Tree, writer: ObjectWriter) -> tuple[Step, ...]:
+    def filled(step: Step) -> Step:
+        old = base.entry(step.path)
+        return step._replace(
+            old_blob="" if old is None or old.is_folder else old.oid,
+            new_blob="" if step.data is None else writer.write("blob", step.data),
+        )
+
+    return tuple(map(filled, steps))
 
 
 def commit_change(
@@ -135,25 +190,43 @@ def commit_change(
     puts: Mapping[str, bytes],
     deletes: frozenset[str],
     message: str,
+    tell: Callable[[str], None] = say_nothing,
 ) -> str:
     """Make one commit of a change and move the branch to it; the commit's id.
+
+    Args:
+        git: The repository.
+        target: Where the commit goes.
+        base: The files of ``target.parent``.
+        puts: New bytes by path.
+        deletes: Paths that go.
+        message: The commit's message.
+        tell: Told when a git command has to be waited for.
 
     Raises:
         StaleBase: The branch is not at ``target.tip`` any more; nothing was written.
         DirtyFiles: Uncommitted work lies at the changed paths; nothing was written.
-        GitTrouble: Git does not know who commits, or fails.
+        GitTrouble: Git does not know who commits, or fails; or another git command holds the index.
         EnvironmentTrouble: The disk is full; or the commit was made and a file could not follow it.
     """
-    author_of(git)
-    if target.checked_out:
-        check_clean(git, sorted({*puts, *deletes}))
-        if git.work_tree is not None:
-            check_places(git.work_tree, [*puts, *deletes])
+    root = git.work_tree if target.checked_out else None
+    paths = sorted({*puts, *deletes})
+    seen = _index_as_it_is(git)
+    if root is not None:
+        check_clean(git, paths)
+        check_places(root, paths)
     writer = ObjectWriter(git)
     tree = tree_with(writer, base.folder, puts, deletes)
     writer.sync()
     commit = _commit_object(git, tree, target.parent, message)
-    _move(git, target, commit, message.split("\n", 1)[0])
-    if target.checked_out:
-        _follow(git, puts, deletes, commit)
+    what = message.split("\n", 1)[0]
+    if root is None:
+        _move(git, target, commit, what)
+        return commit
+    with hold_index(git, tell=tell) as index:
+        if _index_as_it_is(git) != seen:  # meanwhile
+            check_clean(git, paths)
+        steps = _with_blobs(steps_of(root, puts, deletes), base, writer)
+        journal = Journal(what, steps, commit, target.ref, target.tip or "")
+        _move_checkout(git, root, target, index, journal)
     return commit

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cached_property
 from pathlib import Path
 
-from registry_tool.errors import NotARegistry, NotFound, UsageError
+from registry_tool.errors import NotARegistry, NotFound, ShallowHistory, UsageError
 from registry_tool.git.clones import is_url, open_clone
 from registry_tool.git.plumbing import Git, find_repository
 from registry_tool.git.reader import BlobReader
+from registry_tool.git.shallow import boundary, too_shallow
 from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import Tree
+from registry_tool.git.unfinished import check_finished
 from registry_tool.git.worktree import FolderTree, staged_tree, work_tree
 from registry_tool.places import cache_folder
 
-__all__ = ["Repository"]
+__all__ = ["Repository", "is_time"]
 
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
+
+
+def is_time(text: str) -> bool:
+    """True for what is meant as a day or a time, and not as a revision."""
+    return _TIME.fullmatch(text) is not None
 
 
 def _in_utc(moment: str) -> str:
@@ -69,6 +77,8 @@ class Repository:
         if isinstance(source, str) and is_url(text):
             clone = open_clone(text, cache_folder() / "clones", offline=offline)
             return cls(clone.git, source=text, note=clone.note)
+        if not os.path.lexists(source):  # else the repository around a mistyped name would answer
+            raise NotARegistry(f"there is no {text}", remedy="is it spelled right?")
         git = find_repository(Path(source))
         if git is None:
             raise NotARegistry(
@@ -97,37 +107,75 @@ class Repository:
         )
 
     def commit_at(self, moment: str, *, ref: str) -> str:
-        """The commit a branch was at, at some time, on its first-parent line; or what a revision names.
+        """The commit a branch was at, at some time; or what a revision names.
 
-        A time is ``2026-08-01`` (its end, UTC) or RFC 3339; anything else is a branch, tag or commit.
+        A time is ``2026-08-01`` (its end, UTC) or RFC 3339; anything else is a branch, tag or commit. What the branch
+        was at is the newest commit of its first-parent line, walking back from the tip, whose committer time is not
+        after the moment. The walk follows the graph: of two commits of one second the later on the line counts, and a
+        commit by a machine whose clock is slow does not hide those below it.
 
         Raises:
             NotFound: The branch began later, or there is no such revision.
+            ShallowHistory: The clone does not reach back so far, or may have lost the revision with its history.
             UsageError: There is no such day or time.
         """
-        if not _TIME.fullmatch(moment):
-            return self.commit(moment)
+        if not is_time(moment):
+            return self.past_commit(moment)
+        found = self.newest_by(moment, self.commit(ref))
+        if found is None:
+            raise NotFound(f"{ref} has no commit as old as {moment}")
+        return found
+
+    def past_commit(self, revision: str) -> str:
+        """As ``commit``, for a revision that may lie far back.
+
+        Raises:
+            NotFound: There is none.
+            ShallowHistory: There is none here, and a shallow clone may have left it out.
+        """
+        try:
+            return self.commit(revision)
+        except NotFound as exc:
+            if not boundary(self.git):
+                raise
+            raise ShallowHistory(
+                f"{exc.message}; the clone is shallow", remedy="git fetch --unshallow"
+            ) from exc
+
+    def newest_by(self, moment: str, tip: str) -> str | None:
+        """The commit a line was at, at some time, as ``commit_at`` says; None where the line began later.
+
+        Raises:
+            ShallowHistory: The clone does not reach back so far.
+            UsageError: There is no such day or time.
+        """
         before = f"--before={_in_utc(moment)}"
-        tip = self.commit(ref)
         found = self.git.line("rev-list", "-1", "--first-parent", before, "--end-of-options", tip)
         if found:
             return found
-        shallow = (self.git.git_dir / "shallow").exists()
-        raise NotFound(
-            f"{ref} has no commit as old as {moment}",
-            remedy="the clone is shallow: git fetch --unshallow" if shallow else "",
-        )
+        cut = boundary(self.git)
+        root = ["--first-parent", "--max-parents=0", "--end-of-options", tip]
+        begins = self.git.line("rev-list", *root) if cut else ""
+        if begins in cut:
+            raise too_shallow(self.git, begins)
+        return None
 
     def tree(self, commit: str) -> CommitTree:
         """The files of a commit."""
         return CommitTree(self.git, commit, self.reader)
 
     def staged(self) -> Tree:
-        """The files as they are staged."""
+        """The files as they are staged; see ``work``."""
+        check_finished(self.git)
         return staged_tree(self.git, self.reader)
 
     def work(self) -> Tree:
-        """The files of the work tree that Git would take in."""
+        """The files of the work tree that Git would take in.
+
+        Raises:
+            EnvironmentTrouble: They are half of what a killed command began; or the repository is bare.
+        """
+        check_finished(self.git)
         return work_tree(self.git, self.reader)
 
     def on_disk(self) -> FolderTree | None:

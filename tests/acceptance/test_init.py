@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support import (
     Ran,
+    commit,
     git,
     model_files,
     namespace_yaml,
@@ -60,6 +61,9 @@ def test_without_a_remote_the_next_step_is_to_add_one(
         (["full", "--name", "acme"], 1, "is not empty, nothing was written"),
         (["full/file", "--name", "acme"], 2, "is not a folder"),
         (["models", "--name", "acme", "--shard", "9"], 2, "9"),
+        (["models", "--ci", "github"], 2, "--name"),
+        (["full", "--ci", "github"], 2, "--name"),
+        (["models", "--name", "acme", "--ci", "jenkins"], 2, "github"),
         (["models", "--name", "acme", "--remote", "https://u:pw@host/x"], 2, "password"),
     ],
 )
@@ -72,6 +76,33 @@ def test_bad_input_is_answered_in_words(
     assert words in ran.err
     assert "Traceback" not in ran.err
     assert [p.name for p in tmp_path.iterdir()] == ["full"]
+
+
+def test_ci_is_laid_down_with_a_new_registry(cli: Callable[..., Ran], tmp_path: Path) -> None:
+    made = cli("init", "models", "--name", "acme", "--ci", "gitlab", "--no-hooks", cwd=tmp_path)
+    assert made.code == 0, made.err
+    assert "less .gitlab/README.md" in made.out
+    assert ".gitlab-ci.yml" in git(tmp_path / "models", "ls-files").splitlines()
+    assert cli("codeowners", "--check", cwd=tmp_path / "models").code == 0
+
+
+def test_ci_is_added_to_a_registry_that_is_there(cli: Callable[..., Ran], tmp_path: Path) -> None:
+    cli("init", "models", "--name", "acme", "--no-hooks", cwd=tmp_path)
+    added = cli("init", "models", "--ci", "github", cwd=tmp_path)
+    assert added.code == 0, added.err
+    assert "wrote  .github/workflows/validate.yml\n" in added.out
+    assert "git -C models add -- .github " in added.out
+    root = tmp_path / "models"
+    assert (cli("check", cwd=root).code, git(root, "log", "--format=%s")) == (3, "Start registry acme")  # fmt: skip
+    commit(root, "Add CI")
+    (root / ".github/workflows/nightly.yml").write_text("name: mine\n")
+    again = cli("init", ".", "--ci", "github", cwd=root)
+    assert (again.code, again.out) == (0, "the CI for github is there already\n")
+    assert again.err == "note:  .github/workflows/nightly.yml was there and stays as it is\n"
+    wrong = cli("init", ".", "--ci", "github", "--shard", "2", cwd=root)
+    assert (wrong.code, "is a registry already" in wrong.err) == (2, True)
+    named = cli("init", ".", "--ci", "github", "--name", "acme", cwd=root)
+    assert (named.code, "not empty" in named.err) == (1, True)
 
 
 def test_inside_another_repository_it_says_so(cli: Callable[..., Ran], tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shlex
-import signal
 import socket
 import subprocess
 import sys
@@ -747,83 +746,3 @@ def test_files_larger_than_the_system_allows(root: Path, storage: Path) -> None:
     assert "larger than the system allows" in done.stderr
     assert "Traceback" not in done.stderr
     assert trace(root, storage) == before
-
-
-# --- killed -------------------------------------------------------------------------------------------------------
-
-# Kills its own process when Python is about to do something for the first time: an event of sys.audit whose
-# arguments hold some words.
-_KILLED = """
-import os, signal, sys
-event, words, *arguments = sys.argv[1:]
-def hook(name, values):
-    if name == event and words in " ".join(map(str, values)):
-        os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(hook)
-from registry_tool.cli.main import run
-sys.exit(run(arguments))
-"""
-
-
-def killed(event: str, words: str, *arguments: str, cwd: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _KILLED, event, words, *arguments],
-        cwd=cwd,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-
-
-MOMENTS = {
-    "reading the file": ("open", "lid.176.ftz"),
-    "the object is being written": ("open", "/storage/files/md5/"),
-    "the object is written and not in place": ("os.rename", "/storage/files/md5/"),
-    "the object is in place": ("open", "registry-tool.lock"),
-    "the first Git object": ("os.rename", "/.git/objects/"),
-    "the commit is made": ("subprocess.Popen", "commit-tree"),
-    "the branch moves": ("subprocess.Popen", "update-ref"),
-}
-
-
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_a_killed_run_leaves_the_old_state_and_the_next_one_works(
-    root: Path, storage: Path, moment: str
-) -> None:
-    event, words = MOMENTS[moment]
-    if "storage" in words:
-        words = words.replace("/storage/", f"{storage}/")
-    before = {k: v for k, v in trace(root, storage).items() if k != "storage"}
-    killed(event, words, *ADD, "--artifact", str(MODEL), "--commit", cwd=root)
-    assert {k: v for k, v in trace(root, storage).items() if k != "storage"} == before
-    ran = run_program(*ADD, "--artifact", str(MODEL), "--commit", cwd=root)
-    assert ran.code == 0, ran.err
-    assert "Add nlp/lang-id@3" in ran.out
-    assert run_program("check", "--all", cwd=root).code == 0
-    shown = run_program("fetch", "nlp/lang-id@3", cwd=root)
-    assert shown.code == 0, shown.err
-    assert git(root, "fsck", "--strict", "--no-dangling") == ""
-
-
-def test_killed_after_the_branch_moved_the_version_is_there_with_its_bytes(root: Path) -> None:
-    killed("subprocess.Popen", "update-index", *ADD, "--artifact", str(MODEL), "--commit", cwd=root)
-    assert git(root, "log", "-1", "--format=%s") == "Add nlp/lang-id@3"
-    assert run_program("fetch", "nlp/lang-id@3", "--ref", "HEAD", cwd=root).code == 0
-    ran = run_program(*ADD, "--artifact", str(MODEL), *FASTTEXT, "--commit", cwd=root)
-    assert ran.code == 0, ran.err
-    git(root, "restore", "--staged", "--worktree", ".")
-    assert git(root, "status", "--porcelain") == ""
-    assert run_program("check", "--all", cwd=root).code == 0
-
-
-@pytest.mark.parametrize("place", ["storage/files", "registry/models"])
-def test_killed_before_the_first_file_is_in_place_nothing_is_there(
-    root: Path, storage: Path, tmp_path: Path, place: str
-) -> None:
-    before = {k: v for k, v in trace(root, storage).items() if k != "storage"}
-    killed("os.rename", f"{tmp_path}/{place}", *ADD, "--artifact", str(MODEL), cwd=root)
-    for folder in sorted((root / FOLDER / "versions").glob("3*")):
-        folder.rmdir()  # empty, so Git and the check do not see it
-    assert {k: v for k, v in trace(root, storage).items() if k != "storage"} == before
-    assert run_program(*ADD, "--artifact", str(MODEL), cwd=root).code == 0
-    assert run_program("fetch", "nlp/lang-id@3", cwd=root).code == 0

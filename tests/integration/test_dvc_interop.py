@@ -178,3 +178,44 @@ def test_we_read_the_old_layout_of_dvc_2(tmp_path: Path, registry: Path) -> None
         Cache(tmp_path / "reader"),
     )
     assert path.read_bytes() == b"weights"
+
+
+def test_plain_dvc_pull_of_everything_succeeds_after_an_erasure(
+    tmp_path: Path, registry: Path, run: Callable[..., str]
+) -> None:
+    (registry / VERSION).rmdir()
+    (registry / VERSION).parent.rmdir()
+    manifests = {
+        "registry.yaml": b"schema: registry/v1\nname: acme\nremote: storage\n",
+        ".gitignore": b"/models/**/*.bin\n/models/**/folder\n",
+    }
+    make(registry, manifests)
+    run("git", "add", "-A", cwd=registry)
+    run("git", "commit", "-qm", "Start", cwd=registry)
+    run("git", "branch", "-m", "main", cwd=registry)
+    model, folder = tmp_path / "model.bin", make(tmp_path / "folder", FOLDER)
+    about = ("--task", "ocr", "--owner", "speech", "--description", "Reads.", "--commit")
+    run("registry", "model", "add", "nlp/lang-id", *about, cwd=registry)
+    for content in (b"first" * 100, b"second" * 100):
+        model.write_bytes(content)
+        artifacts = ("--artifact", str(model), "--artifact", str(folder))
+        run("registry", "version", "add", "nlp/lang-id", *artifacts, "--framework", "onnx", "--commit", cwd=registry)  # fmt: skip
+    before = contents(tmp_path / "store")
+
+    erase = ("registry", "erase", "nlp/lang-id@1")
+    run(*erase, "--reason", "By law.", "--yes", "--commit", cwd=registry)
+    for step in ("before the purge", "after it"):
+        clone = tmp_path / step
+        run("git", "clone", "-q", str(registry), str(clone), cwd=tmp_path)
+        (clone / ".dvc/config.local").write_text(
+            f"['remote \"storage\"']\n    url = {tmp_path / 'store'}\n"
+        )
+        run("dvc", "pull", "-q", cwd=clone)
+        second = clone / VERSION.replace("/1", "/2")
+        assert (second / "model.bin").read_bytes() == b"second" * 100
+        assert contents(second / "folder") == FOLDER
+        assert {p.name for p in (clone / VERSION).iterdir()} == {"version.yaml", "status.yaml"}
+        run(*erase, "--purge", "--yes", cwd=registry)
+    after = contents(tmp_path / "store")
+    assert set(before.values()) - set(after.values()) == {b"first" * 100}
+    assert len(before) - len(after) == 1

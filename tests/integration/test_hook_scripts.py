@@ -266,3 +266,43 @@ def test_a_push_over_what_was_not_fetched_is_judged_all_the_same(
     done = run(hosted, "push", "--force", "origin", "main")
     assert done.returncode != 0
     assert "aliases/staging.yaml" in done.stdout
+
+
+def test_a_branch_of_another_kind_is_committed_and_pushed(hosted: Path, tmp_path: Path) -> None:
+    git(hosted, "switch", "-q", "--orphan", "gh-pages")
+    stage(hosted, {"index.html": "hello\n"})
+    made = run(hosted, "commit", "-m", "Pages")
+    assert made.returncode == 0, made.stdout
+    assert "note: not checked, this branch holds no registry.yaml" in made.stdout
+    done = run(hosted, "push", "origin", "gh-pages")
+    assert done.returncode == 0, done.stdout
+    assert "registry: gh-pages: not checked, it holds no registry.yaml" in done.stdout
+    assert run(hosted, "push", "--force", "origin", "gh-pages:main").returncode != 0
+    git(hosted, "switch", "-q", "main")
+    git(hosted, "rm", "-q", "registry.yaml")
+    assert run(hosted, "commit", "-m", "No registry").returncode == 1
+
+
+def test_without_the_program_nothing_is_pushed(hosted: Path, tmp_path: Path) -> None:
+    script = hosted / ".git/hooks/pre-push"
+    lines = script.read_text().splitlines(keepends=True)
+    gone = ["python=''\n" if x.startswith("python=") else x for x in lines]
+    script.write_text("".join(gone).replace("command -v registry", "command -v registry-gone"))
+    git(hosted, "branch", "more")
+    done = run(hosted, "push", "origin", "more")
+    assert done.returncode != 0
+    assert "this push cannot be checked" in done.stdout
+    assert run(hosted, "push", "--no-verify", "origin", "more").returncode == 0
+
+
+def test_a_clones_hook_and_the_servers_say_the_same(hosted: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "host.git"
+    assert run_program("hooks", "install", "--server", str(bare), cwd=tmp_path).code == 0
+    stage(hosted, {**TO_NOWHERE, **SECOND_CLAIM})
+    git(hosted, "commit", "-q", "--no-verify", "-m", "Bad")
+    here = run(hosted, "push").stdout.splitlines()
+    there = run(hosted, "push", "--no-verify").stdout.splitlines()
+    mine = [line for line in here if line.startswith("registry: ")][:-1]
+    theirs = [line.removeprefix("remote: ").rstrip() for line in there if "registry: " in line]
+    assert mine == theirs[:-1]
+    assert len(mine) > 4

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from support import commit, git, small_registry, write_files
 
 from registry_tool.catalog.index import Catalog
 from registry_tool.edits.changeset import Act, ChangeSet
-from registry_tool.edits.pointers import set_alias
+from registry_tool.edits.lifecycle import set_state
+from registry_tool.edits.pointers import add_tag, set_alias
 from registry_tool.errors import (
     Conflict,
     DirtyFiles,
@@ -20,9 +21,12 @@ from registry_tool.errors import (
     NotARegistry,
     NotFound,
     Refused,
+    RegistryError,
     StaleBase,
     UsageError,
 )
+from registry_tool.git.journal import Journal, steps_of, write_down
+from registry_tool.git.pushing import LostRace
 from registry_tool.git.repository import Repository
 from registry_tool.names import Reference
 from registry_tool.publish import Destination, RefusedByCheck, base_catalog, publish
@@ -259,10 +263,68 @@ def test_a_file_that_cannot_be_written_puts_the_others_back(registry: Path, open
 
 
 def test_two_commands_do_not_write_at_once(registry: Path, opened: Open) -> None:
-    lock = registry / ".git/registry-tool.lock"
-    with FileLock(lock):
-        assert lock.exists()
-    publish(opened(registry), MOVE, COMMIT)
+    """The second waits for the first, says so, and builds on what it made."""
+    at_work, go_on = threading.Event(), threading.Event()
+    told: list[str] = []
+    made: list[str] = []
+
+    def slow(catalog: Catalog) -> ChangeSet:
+        at_work.set()
+        go_on.wait()
+        made.append("first")
+        return MOVE(catalog)
+
+    def quick(catalog: Catalog) -> ChangeSet:
+        made.append("second")
+        return set_alias(Reference.parse("nlp/lang-id@production"), "champion")(catalog)
+
+    def tell(words: str) -> None:
+        told.append(words)
+        go_on.set()
+
+    first = threading.Thread(target=publish, args=(opened(registry), slow, COMMIT))
+    first.start()
+    at_work.wait()
+    second = publish(opened(registry), quick, COMMIT, tell=tell)
+    first.join()
+    assert made == ["first", "second"]
+    assert second.change.message == "Set nlp/lang-id@champion to 2"
+    assert len(told) == 1
+    assert told[0].startswith("waiting for another registry command (pid ")
+    assert git(registry, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("destination", [Destination(), COMMIT])
+def test_what_a_killed_command_left_is_finished_first(
+    registry: Path, opened: Open, destination: Destination
+) -> None:
+    repository = opened(registry)
+    text = b"schema: tag/v1\nmodel: nlp/lang-id\nversion: '2'\n"
+    tags = {f"models/nlp/lang-id/tags/{name}.yaml": text for name in ("one", "two")}
+    steps = steps_of(registry, tags, frozenset())
+    write_down(repository.git, Journal("Tag 2 twice", steps))
+    write_files(registry, {"models/nlp/lang-id/tags/one.yaml": text})
+    told: list[str] = []
+    with pytest.raises(EnvironmentTrouble, match=r"was interrupted in .*: Tag 2 twice"):
+        repository.work()
+    catalog = base_catalog(repository, destination, tell=told.append)
+    assert told == ["finished what an interrupted command began: Tag 2 twice"]
+    assert (catalog.tree.entry("models/nlp/lang-id/tags/two.yaml") is None) == destination.commits
+    publish(repository, MOVE, destination, tell=told.append)
+    assert len(told) == 1
+    assert (registry / "models/nlp/lang-id/tags/two.yaml").read_bytes() == text
+
+
+def test_a_commit_waits_for_git_and_then_says_who_is_in_the_way(
+    registry: Path, opened: Open
+) -> None:
+    lock = registry / ".git/index.lock"
+    lock.write_bytes(b"")
+    threading.Timer(1.5, lock.unlink).start()
+    told: list[str] = []
+    done = publish(opened(registry), MOVE, COMMIT, tell=told.append)
+    assert told == ["waiting for a git command that holds the index …"]
+    assert done.commit == git(registry, "rev-parse", "HEAD")
 
 
 def test_a_lock_that_cannot_be_made_is_trouble_of_the_environment(
@@ -289,6 +351,65 @@ def test_pushing(registry: Path, opened: Open, tmp_path: Path) -> None:
     git(registry, "remote", "add", "origin", str(tmp_path / "server"))
     done = publish(opened(registry), MOVE, Destination(push=True))
     assert git(tmp_path / "server", "rev-parse", "main") == done.commit
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_who_pushes_second_makes_the_act_again(
+    registry: Path, opened: Open, tmp_path: Path, *, bare: bool
+) -> None:
+    git(tmp_path, "clone", "--quiet", "--bare", str(registry), "server")
+    for name in ("first", "second"):
+        options = ("--bare",) if bare and name == "second" else ()
+        git(tmp_path, "clone", "--quiet", *options, str(tmp_path / "server"), name)
+    second = opened(tmp_path / "second")
+    push = Destination(push=True)
+    publish(opened(tmp_path / "first"), MOVE, push)
+    act = set_alias(Reference.parse("nlp/lang-id@production"), "champion")
+    done = publish(second, act, push)
+    assert done.change.message == "Set nlp/lang-id@champion to 2"
+    assert git(tmp_path / "server", "rev-parse", "main") == done.commit
+    assert git(tmp_path / "server", "log", "--format=%s", "main").split("\n")[:2] == [
+        "Set nlp/lang-id@champion to 2", "Move nlp/lang-id@production from 1 to 2",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def clones(registry: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Two clones of one server."""
+    git(tmp_path, "clone", "--quiet", "--bare", str(registry), "server")
+    for name in ("first", "second"):
+        git(tmp_path, "clone", "--quiet", str(tmp_path / "server"), name)
+    return tmp_path / "first", tmp_path / "second"
+
+
+def test_what_is_refused_on_what_won_is_not_committed(
+    clones: tuple[Path, Path], opened: Open
+) -> None:
+    first, second = clones
+    withdrawn = set_state(Reference.parse("nlp/lang-id@2"), "withdrawn", reason="It is wrong.")
+    theirs = publish(opened(first), withdrawn, Destination(push=True))
+    with pytest.raises(RegistryError, match="withdrawn"):
+        publish(opened(second), MOVE, Destination(push=True))
+    assert git(second, "rev-parse", "main", "origin/main").split() == [theirs.commit] * 2
+    assert git(second, "status", "--porcelain") == ""
+
+
+def test_of_two_changes_of_one_file_the_later_stays_here(
+    clones: tuple[Path, Path], opened: Open
+) -> None:
+    first, second = clones
+    theirs = publish(
+        opened(first), add_tag(Reference.parse("nlp/lang-id@2"), "best"), Destination(push=True)
+    )
+    with pytest.raises(LostRace, match="refused main"):
+        publish(
+            opened(second),
+            add_tag(Reference.parse("nlp/lang-id@1"), "best"),
+            Destination(push=True),
+        )
+    assert git(second, "rev-parse", "origin/main") == theirs.commit
+    assert git(second, "log", "-1", "--format=%s") == "Tag nlp/lang-id@1 as best"
+    assert git(second, "status", "--porcelain") == ""
 
 
 def test_what_an_act_is_made_on(registry: Path, opened: Open) -> None:

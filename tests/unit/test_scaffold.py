@@ -11,6 +11,7 @@ import pytest
 from dvc.config import Config
 from support import git, new_repository
 
+from registry_tool.edits.codeowners import Host
 from registry_tool.errors import (
     Conflict,
     EnvironmentTrouble,
@@ -24,8 +25,8 @@ from registry_tool.names import MODEL_PATTERN
 from registry_tool.publish import RefusedByCheck
 from registry_tool.registry import WORK_TREE, open_registry
 from registry_tool.resources import resource
-from registry_tool.scaffold import new_registry
-from registry_tool.starter import registry_files
+from registry_tool.scaffold import AddedCi, add_ci, new_registry
+from registry_tool.starter import ci_files, registry_files
 
 FILES = [
     ".dvc/.gitignore",
@@ -293,6 +294,46 @@ def test_manifests_are_checked_out_with_line_feeds(tmp_path: Path, home: Path) -
     git(tmp_path, "clone", "-q", "models", "clone")
     assert b"\r" not in (tmp_path / "clone/registry.yaml").read_bytes()
     assert b"\r" not in (tmp_path / "clone/.dvc/config").read_bytes()
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+def test_a_new_registry_may_have_ci_and_passes_its_check(tmp_path: Path, ci: Host) -> None:
+    new_registry(tmp_path / "models", name="acme", ci=ci)
+    listed = git(tmp_path / "models", "ls-files").splitlines()
+    assert listed == sorted([*FILES, *ci_files(ci)])
+    with open_registry(tmp_path / "models", ref=WORK_TREE) as registry:
+        assert registry.check().findings == ()
+        assert registry.catalog.tree.read("CODEOWNERS") == registry_files(name="acme")["CODEOWNERS"]
+
+
+def test_ci_is_added_to_a_registry_and_writes_over_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    new_registry(folder, name="acme")
+    mine = folder / ".github/workflows/validate.yml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("name: mine\n")
+    wanted = ci_files("github")
+    same = ".github/PULL_REQUEST_TEMPLATE.md"
+    (folder / same).write_bytes(wanted[same])
+    written = sorted(set(wanted) - {same, ".github/workflows/validate.yml"})
+    added = add_ci(folder, "github")
+    assert added == AddedCi(tuple(written), (".github/workflows/validate.yml",))
+    assert mine.read_text() == "name: mine\n"
+    assert all((folder / path).read_bytes() == wanted[path] for path in written)
+    assert git(folder, "log", "--format=%s") == "Start registry acme"
+    assert add_ci(folder, "github").written == ()
+
+
+def test_ci_is_added_to_registries_only_and_not_through_links(tmp_path: Path) -> None:
+    new_repository(tmp_path / "app", {"a": "b"})
+    with pytest.raises(RegistryError):
+        add_ci(tmp_path / "app", "github")
+    new_registry(tmp_path / "models", name="acme")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "models/.github").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RegistryError):
+        add_ci(tmp_path / "models", "github")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_a_bare_repository_is_told_what_to_do(tmp_path: Path) -> None:

@@ -8,27 +8,35 @@ from registry_tool.checks.rules import (
     claims,
     file,
     folders,
+    frozen,
     kinds,
+    lifecycle,
     lineage,
     names,
+    numbering,
     payloads,
+    permanence,
     places,
     pointers,
+    promotion,
     records,
+    regress,
     secrets,
+    signatures,
     stages,
     targets,
     team_schemas,
     versions,
+    waivers,
 )
 
 __all__ = ["CHANGE_RULES", "FILE_RULES", "MODEL_RULES", "REGISTRY_RULES", "RULES"]
 
 _NOUNS = (
     file, places, names, pointers, secrets, payloads,
-    artifacts, versions, targets, lineage, records, team_schemas,
-    folders, claims, stages,
-    kinds,
+    artifacts, versions, targets, lineage, records, signatures, team_schemas,
+    folders, claims, stages, waivers,
+    kinds, frozen, lifecycle, permanence, numbering, regress, promotion,
 )  # fmt: skip
 _ALL: tuple[Rule, ...] = tuple(
     sorted((rule for noun in _NOUNS for rule in noun.RULES), key=lambda rule: rule.id)

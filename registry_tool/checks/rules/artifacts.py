@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from registry_tool.catalog.index import VersionView
 from registry_tool.checks.rule import Hit, ModelRule, ModelUnderCheck, Rule
 from registry_tool.checks.rules.names import check_artifact_file
 from registry_tool.checks.rules.wording import command, named
@@ -136,25 +137,55 @@ def _orphans(tree: Tree, folder: str, entries: list[Data]) -> Iterator[Hit]:
         )
 
 
-def _compared(
-    document: Document | None,
-    folder: str,
-    tree: Tree,
-    pointer_of: Callable[[str], Document | None],
-) -> Iterator[Hit]:
-    if document is None or document.data is None:
-        return
-    data, entries = document.data, records(document.data, "artifacts")
-    hits = (
-        _twins(entries, "name"),
-        _twins(entries, "path"),
-        _lock(data),
-        _stored(entries, folder, pointer_of),
-    )
-    for found in hits:
+def _record(document: Document) -> Iterator[Hit]:
+    """What a record says of itself, whether its bytes are there or not."""
+    data = document.data or {}
+    entries = records(data, "artifacts")
+    for found in (_twins(entries, "name"), _twins(entries, "path"), _lock(data)):
         for hit in found:
             yield hit._replace(path=document.path)
+
+
+def _compared(
+    document: Document, folder: str, tree: Tree, pointer_of: Callable[[str], Document | None]
+) -> Iterator[Hit]:
+    """A record and the pointers beside it."""
+    entries = records(document.data, "artifacts")
+    for hit in _stored(entries, folder, pointer_of):
+        yield hit._replace(path=document.path)
     yield from _orphans(tree, folder, entries)
+
+
+def _is_erased(version: VersionView) -> bool:
+    # Most versions have no status, and the folder's listing is at hand.
+    if "status.yaml" not in version.model.catalog.tree.folder(version.folder):
+        return False
+    return version.status is not None and text(version.status.data, "state") == "erased"
+
+
+def _left_over(version: VersionView) -> Iterator[Hit]:
+    """Pointers of an erased version: plain DVC would look for bytes that are gone."""
+    for name, entry in sorted(version.model.catalog.tree.folder(version.folder).items()):
+        if name.endswith(_POINTER) and not entry.is_folder:
+            path = f"{version.folder}/{name}"
+            yield Hit(
+                f"version {named(version.version)} of {named(str(version.model.name))} is erased "
+                f"and still has the pointer {named(name)}",
+                path=path,
+                expected="no pointers in the folder of an erased version",
+                remedy=command("git rm", path),
+            )
+
+
+def _of_version(version: VersionView) -> Iterator[Hit]:
+    document, erased = version.document, _is_erased(version)
+    if document is not None and document.data is not None:
+        yield from _record(document)
+        if not erased:
+            tree = version.model.catalog.tree
+            yield from _compared(document, version.folder, tree, version.pointer)
+    if erased:
+        yield from _left_over(version)
 
 
 def artifacts_agree(model: ModelUnderCheck) -> Iterator[Hit]:
@@ -162,18 +193,20 @@ def artifacts_agree(model: ModelUnderCheck) -> Iterator[Hit]:
 
     ``version.yaml`` holds the sha256 that readers verify, the ``.dvc`` pointer holds the address the bytes are
     fetched by. Where the two differ, a reader gets other bytes than the record promises. Names and paths of artifacts
-    are unique, also in upper and lower case, and ``environment.lock`` names one of them.
+    are unique, also in upper and lower case, and ``environment.lock`` names one of them. An erased version keeps its
+    record and has no pointers: plain ``dvc pull`` would ask for bytes that are gone.
 
     Mend it: add the artifact with ``registry version add``, which writes both; a published version stays as it is,
-    so mend it in a new version.
+    so mend it in a new version. ``registry erase`` deletes the pointers of what it erases.
 
     Example:
         ``size: 938013`` in ``version.yaml`` and ``size: 938012`` in ``lid.176.ftz.dvc``.
     """
-    tree = model.catalog.tree
-    yield from _compared(model.document, model.folder, tree, model.pointer)
+    if model.document is not None and model.document.data is not None:
+        yield from _record(model.document)
+        yield from _compared(model.document, model.folder, model.catalog.tree, model.pointer)
     for version in model.looked_at():
-        yield from _compared(version.document, version.folder, tree, version.pointer)
+        yield from _of_version(version)
 
 
 RULES: tuple[Rule, ...] = (

@@ -4,22 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from registry_tool.checks.kinds import act_of, kind_of
-from registry_tool.checks.rule import ChangeRule, ChangeView, Hit, Rule
+from registry_tool.checks.kinds import ALONE, act_of, kind_of
+from registry_tool.checks.rule import ChangeRule, ChangeView, Hit, Located, Rule
+from registry_tool.checks.rules.wording import named
 from registry_tool.manifests.data import get
 from registry_tool.manifests.layout import REGISTRY
 
 __all__ = ["RULES"]
 
 _FIXED = ("shard",)
+_SHOWN = 5
+
+
+def _subject(change: Located) -> str:
+    """What a file is about, in words; empty outside models and namespaces."""
+    place = change.place
+    if place is None or (place.model is None and place.kind != "namespace"):
+        return ""
+    return named(str(place.model)) if place.model else f"namespace {named(place.name)}"
+
+
+def _acts(changes: list[Located]) -> str:
+    """What some files are, in a word or two."""
+    kind = kind_of(changes)
+    alone = sorted({act_of(change) for change in changes} & ALONE)
+    return " and ".join(alone) if kind == "mixed" and alone else kind or ""
+
+
+def _parts(view: ChangeView) -> Iterator[str]:
+    """What a change is made of, by what it is about."""
+    groups: dict[str, list[Located]] = {}
+    for change in view.changes:
+        groups.setdefault(_subject(change), []).append(change)
+    for subject, changes in sorted(groups.items()):
+        yield f"{subject}: {_acts(changes)}" if subject else _acts(changes)
 
 
 def one_kind(view: ChangeView) -> Iterator[Hit]:
     """A change should be of one kind: a new model, a new version, a move of an alias, a tag, a status and so on.
 
-    A pull request that adds a version and moves ``production`` in one go hides the second behind the first, and
-    no policy for automatic merges fits it. So a person decides. A new version may bring its tags, its card and its
-    evidence, a new model its namespace and its first versions.
+    A pull request that adds a version and moves ``production`` in one go hides the second behind the first, and no
+    policy for automatic merges fits it. So a person decides. A new version may bring its tags, its evidence and the
+    card of its model, but nothing of another version; a new model its namespace, its first versions and aliases.
 
     Mend it: make two pull requests; the second may start from the first.
 
@@ -30,16 +56,20 @@ def one_kind(view: ChangeView) -> Iterator[Hit]:
         return
     first: dict[str, str] = {}
     for change in view.changes:
-        first.setdefault(act_of(change), change.path)
-    path = max(first.values(), key=lambda p: p.count("/"))
-    yield Hit(
-        "the change mixes kinds",
-        path=path,
-        place=(1, 1),
-        found=", ".join(sorted(first)),
-        expected="one kind of change",
-        remedy="split it into one pull request for each",
-    )
+        act = act_of(change)
+        if act in ALONE:  # what is never right is said by other rules
+            first.setdefault(act, change.path)
+    parts = list(_parts(view))
+    if len(first) > 1:
+        more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
+        yield Hit(
+            "the change mixes kinds",
+            path=max(first.values(), key=lambda path: path.count("/")),
+            place=(1, 1),
+            found="; ".join(parts[:_SHOWN]) + more,
+            expected="one kind of change",
+            remedy="split it into one pull request for each",
+        )
 
 
 def policy_is_seen(view: ChangeView) -> Iterator[Hit]:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from registry_tool.checks.rule import Hit, RegistryRule, RegistryView, Rule
 from registry_tool.manifests.data import Data, get, member, records, text
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.manifests.words import shown
+from registry_tool.promotion.stages import soak_of
 
 __all__ = ["RULES"]
-
-_SOAK = re.compile(r"([0-9]+)([mhdw])")
-_MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080}
-
-
-def _minutes(soak: str) -> int:
-    match = _SOAK.fullmatch(soak)
-    return int(match[1]) * _MINUTES[match[2]] if match else 0
 
 
 def _comes_back(stages: Data, start: str) -> bool:
@@ -61,7 +53,7 @@ def _looser(wanted: Data, own: Data) -> Iterator[tuple[str, str, str]]:
     """The fields in which a stage asks for less than the registry's: field, found, expected."""
     if text(own, "from") != text(wanted, "from"):
         yield "from", text(own, "from") or "nothing", text(wanted, "from") or "nothing"
-    if _minutes(text(own, "soak")) < _minutes(text(wanted, "soak")):
+    if soak_of(text(own, "soak")) < soak_of(text(wanted, "soak")):
         yield "soak", text(own, "soak") or "nothing", f"at least {text(wanted, 'soak')}"
     gates = records(own, "require")
     for gate in records(wanted, "require"):

@@ -1,8 +1,9 @@
 """Every rule against its corpus: ``tests/corpus/<rule>/{good,bad}/<case>/``, one small registry in each.
 
-A case of a rule about changes has two, ``base/`` and ``head/``. ``expected.txt`` of a bad case holds all findings of the
-check, one a line. ``tree.json`` adds what a folder in Git
-cannot hold or would not survive: modes, hostile names, CR LF, bytes that are not text, very many or very large files::
+A case of a rule about changes has two, ``base/`` and ``head/``; with ``past/`` too, what is published has a history of
+two commits. ``expected.txt`` of a bad case holds all findings of the check, one a line. ``tree.json`` adds what a folder
+in Git cannot hold or would not survive: modes, hostile names, CR LF, bytes that are not text, very many or very large
+files::
 
     {"path": {"text": "…" or ["…", "…"], "repeat": ["…", times], "base64": "…", "mode": "100755",
               "series": count, "suffix": ".yaml"}}
@@ -16,14 +17,19 @@ import base64
 import datetime as dt
 import inspect
 import json
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import commit, git
 
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Finding, Report
 from registry_tool.checks.rules import RULES
+from registry_tool.git.line import Line
+from registry_tool.git.plumbing import find_repository
 from registry_tool.git.tree import FILE, DictTree
 
 CORPUS = Path(__file__).parents[2] / "corpus"
@@ -63,10 +69,26 @@ def tree_of(case: Path) -> DictTree:
     return DictTree(files, modes=modes)
 
 
+def published_line(case: Path, folder: Path) -> Line:
+    """A repository in which ``base/`` follows on ``past/``."""
+    git(folder, "init", "--quiet")
+    for state in ("past", "base"):
+        git(folder, "rm", "-r", "-q", "--ignore-unmatch", ".")
+        shutil.copytree(case / state, folder, dirs_exist_ok=True)
+        commit(folder, state)
+    found = find_repository(folder)
+    assert found is not None
+    return Line(found, git(folder, "rev-parse", "HEAD"))
+
+
 def report_of(case: Path) -> Report:
-    if (case / "base").is_dir():
-        return check(tree_of(case / "head"), base=tree_of(case / "base"), now=NOW)
-    return check(tree_of(case), now=NOW)
+    if not (case / "base").is_dir():
+        return check(tree_of(case), now=NOW)
+    head, base = tree_of(case / "head"), tree_of(case / "base")
+    if not (case / "past").is_dir():
+        return check(head, base=base, now=NOW)
+    with tempfile.TemporaryDirectory() as folder:
+        return check(head, base=base, line=published_line(case, Path(folder)), now=NOW)
 
 
 def line_of(finding: Finding) -> str:

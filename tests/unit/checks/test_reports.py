@@ -179,9 +179,10 @@ def test_summary_counts(report: Report, words: str) -> None:
 
 def test_json_has_exactly_the_documented_keys() -> None:
     data = json.loads(render(REPORT, "json"))
-    assert list(data) == ["verdict", "findings", "checked"]
-    assert data["verdict"] == "refuse"
-    assert data["checked"] == 14
+    assert list(data) == ["verdict", "kind", "automerge", "findings", "checked", "notes"]
+    assert (data["verdict"], data["checked"]) == ("refuse", 14)
+    assert (data["kind"], data["automerge"]) == (None, False)
+    assert data["notes"] == ["checked everything, as asked"]
     assert data["findings"][0] == {
         "rule": "M203",
         "severity": "refuse",
@@ -193,6 +194,13 @@ def test_json_has_exactly_the_documented_keys() -> None:
         "expected": "one of 1, 2",
         "remedy": "registry alias set nlp/lang-id@2 production",
     }
+
+
+def test_json_tells_the_kind_of_a_change() -> None:
+    report = Report("pass", (), 2, ("checked something",), "version", automerge=True)
+    data = json.loads(render(report, "json"))
+    assert (data["kind"], data["automerge"]) == ("version", True)
+    assert data["notes"] == ["checked something"]
 
 
 @pytest.mark.parametrize("report", [REPORT, ATTACK, NOTHING])

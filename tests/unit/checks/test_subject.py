@@ -9,8 +9,9 @@ import pytest
 from support import alias_yaml, commit, git, small_registry, write_files
 
 from registry_tool.checks import subject
+from registry_tool.checks.engine import check
 from registry_tool.checks.subject import Subject
-from registry_tool.errors import NotARegistry, NotFound, UsageError
+from registry_tool.errors import NotARegistry, NotFound, ShallowHistory, UsageError
 from registry_tool.git.tree import differences
 
 Make = Callable[..., Path]
@@ -77,7 +78,9 @@ def test_unrelated_histories_are_compared_as_they_are(choose: Choose, make_regis
     git(root, "switch", "--quiet", "--orphan", "other")
     write_files(root, {**small_registry(), **MOVED})
     commit(root)
-    assert changed(choose(root, base="main", head="other")) == [ALIAS]
+    found = choose(root, base="main", head="other")
+    assert changed(found) == [ALIAS]
+    assert found.words.endswith("with which it shares no history")
 
 
 def test_head_alone_is_the_whole_revision(choose: Choose, make_registry: Make) -> None:
@@ -158,10 +161,10 @@ def test_shallow_clone_says_so(choose: Choose, make_registry: Make, tmp_path: Pa
         tmp_path, "clone", "--quiet", "--depth=1", "--no-single-branch", f"file://{root}", "shallow"
     )
     shallow = tmp_path / "shallow"
-    with pytest.raises(NotFound) as unknown:
+    with pytest.raises(ShallowHistory, match="is not a commit") as unknown:
         choose(shallow, base=f"{first}^")
     assert "git fetch --deepen" in unknown.value.remedy
-    with pytest.raises(NotFound, match="does not reach back") as parted:
+    with pytest.raises(ShallowHistory, match="does not reach back") as parted:
         choose(shallow, base="origin/old")
     assert "git fetch --deepen" in parted.value.remedy
 
@@ -180,3 +183,58 @@ def test_commit_ids_are_said_once_and_short(choose: Choose, make_registry: Make)
     assert words == f"what {second[:12]} changes since {first[:12]}"
     assert choose(root, base="main~1", head=second).words.endswith(f"since main~1 ({first[:12]})")
     assert choose(root, head=second).words == f"everything at {second[:12]}"
+
+
+@pytest.fixture
+def clone(make_registry: Make, tmp_path: Path) -> Path:
+    """A clone, one commit ahead of its origin on a branch."""
+    make_registry(small_registry())
+    git(tmp_path, "clone", "--quiet", str(tmp_path / "registry"), "clone")
+    git(tmp_path / "clone", "switch", "--quiet", "-c", "topic")
+    write_files(tmp_path / "clone", MOVED)
+    commit(tmp_path / "clone")
+    return tmp_path / "clone"
+
+
+def test_what_the_remote_has_is_frozen_whatever_is_looked_at(choose: Choose, clone: Path) -> None:
+    there = git(clone, "rev-parse", "origin/main")
+    write_files(clone, {"note.txt": "not committed"})
+    git(clone, "add", "note.txt")
+    for options in ({}, {"staged": True}, {"everything": True}, {"head": "HEAD"}):
+        found = choose(clone, **options)
+        assert found.published == there
+        assert found.line is not None
+        assert found.line.tip == there
+        assert found.frozen is not None
+        assert found.frozen.read(ALIAS) == small_registry()[ALIAS].encode()
+
+
+def test_a_named_base_is_frozen_and_read_once(choose: Choose, clone: Path) -> None:
+    found = choose(clone, base="HEAD")
+    assert found.published == git(clone, "rev-parse", "HEAD")
+    assert found.frozen is found.base
+
+
+def test_nothing_is_frozen_before_the_first_commit_and_in_a_plain_folder(
+    choose: Choose, tmp_path: Path
+) -> None:
+    write_files(tmp_path / "plain", small_registry())
+    write_files(tmp_path / "new", small_registry())
+    git(tmp_path / "new", "init", "--quiet")
+    for folder in ("plain", "new"):
+        found = choose(tmp_path / folder)
+        assert (found.published, found.frozen, found.line) == (None, None, None)
+
+
+def test_a_merge_of_the_main_branch_brings_in_what_is_published(
+    choose: Choose, clone: Path, tmp_path: Path
+) -> None:
+    write_files(tmp_path / "registry", {"README.md": "on main"})
+    later = commit(tmp_path / "registry")
+    git(clone, "fetch", "--quiet")
+    git(clone, "merge", "--quiet", "--no-commit", "origin/main")
+    for options in ({}, {"staged": True}):
+        found = choose(clone, **options)
+        assert found.published == later
+        report = check(found.head, base=found.base, published=found.frozen, line=found.line)
+        assert (report.kind, report.findings) == ("alias", ())

@@ -9,10 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support import git, new_repository, write_files
+from support import git, new_repository, run_git, write_files
 
-from registry_tool.errors import GitTrouble
-from registry_tool.git.plumbing import Git, GitFailed, clean_environment, find_repository
+from registry_tool.errors import GitTrouble, UsageError
+from registry_tool.git.plumbing import (
+    Git,
+    GitFailed,
+    clean_environment,
+    find_repository,
+    receiving_repository,
+)
 from registry_tool.git.reader import BlobReader
 from registry_tool.git.stored import parse_tree_object
 
@@ -78,7 +84,9 @@ def test_every_variable_git_calls_local_is_cleaned(
     names = git(checkout, "rev-parse", "--local-env-vars").split()
     for name in names:
         monkeypatch.setenv(name, "x")
-    assert [name for name in names if name in clean_environment()] == []
+    env = clean_environment()
+    assert env.pop("GIT_NO_REPLACE_OBJECTS") == "1"  # ours, whatever it was
+    assert [name for name in names if name in env] == []
 
 
 def test_transports_that_run_commands_are_off(
@@ -216,3 +224,73 @@ def test_closing_is_no_end(checkout: Path, opened: Opened, reader_of: ReaderOf) 
     reader.close()
     reader.close()
     assert reader.read("HEAD:a") is not None
+
+
+@pytest.fixture
+def quarantine(tmp_path: Path, other: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
+    """A bare repository as its hook sees it, and the id of an object that is pushed and not yet accepted."""
+    bare = tmp_path / "server.git"
+    git(tmp_path, "init", "-q", "--bare", str(bare))
+    incoming = bare / "objects/tmp_objdir-incoming"
+    incoming.mkdir()
+    variables = {
+        "GIT_DIR": str(bare),
+        "GIT_OBJECT_DIRECTORY": str(incoming),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(bare / "objects"),
+        "GIT_QUARANTINE_PATH": str(incoming),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    # The tests' own git runs in that environment too, as a program that a hook starts does.
+    return bare, run_git(bare, "hash-object", "-w", "--stdin", stdin=b"pushed\n").decode().strip()
+
+
+def test_the_repository_that_is_pushed_to_sees_what_is_pushed(
+    quarantine: tuple[Path, str], reader_of: ReaderOf
+) -> None:
+    bare, oid = quarantine
+    receiving = receiving_repository()
+    assert receiving.git_dir == bare
+    assert receiving.run("cat-file", "blob", oid) == b"pushed\n"
+    found = reader_of(receiving).read(oid)
+    assert found is not None
+    assert found[2] == b"pushed\n"
+
+
+def test_every_other_repository_sees_nothing_of_it(
+    quarantine: tuple[Path, str], opened: Opened, other: Path
+) -> None:
+    bare, oid = quarantine
+    receiving_repository()
+    for repository in (Git(bare), opened(other)):
+        with pytest.raises(GitFailed):
+            repository.run("cat-file", "-e", oid)
+    assert [name for name in clean_environment() if "OBJECT_DIR" in name] == []
+    # Git moves no ref, in whatever repository, while this one is set.
+    assert "GIT_QUARANTINE_PATH" not in clean_environment()
+    opened(other).run("update-ref", "refs/heads/moved", "HEAD")
+    with pytest.raises(GitFailed, match="quarantine"):
+        receiving_repository().run("update-ref", "refs/heads/moved", oid)
+
+
+def test_object_folders_of_a_stranger_are_no_quarantine(
+    quarantine: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, oid = quarantine
+    monkeypatch.delenv("GIT_QUARANTINE_PATH")
+    with pytest.raises(GitFailed):
+        receiving_repository().run("cat-file", "-e", oid)
+    monkeypatch.delenv("GIT_DIR")
+    with pytest.raises(UsageError, match="for Git to call"):
+        receiving_repository()
+
+
+def test_replacements_are_not_seen(checkout: Path, opened: Opened, reader_of: ReaderOf) -> None:
+    blob = git(checkout, "rev-parse", "HEAD:a")
+    fake = run_git(checkout, "hash-object", "-w", "--stdin", stdin=b"fake\n").decode().strip()
+    git(checkout, "replace", blob, fake)
+    assert git(checkout, "cat-file", "blob", blob) == "fake"
+    assert opened(checkout).run("cat-file", "blob", blob) == b"1\n"
+    found = reader_of(opened(checkout)).read("HEAD:a")
+    assert found is not None
+    assert found[2] == b"1\n"

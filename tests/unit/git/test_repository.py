@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import commit, git, new_repository, write_files
 
-from registry_tool.errors import NotARegistry, NotFound, UsageError
+from registry_tool.errors import NotARegistry, NotFound, ShallowHistory, UsageError
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import walk
 
@@ -135,10 +135,47 @@ def test_before_the_line_began(tmp_path: Path, open_repository: Open) -> None:
 def test_a_shallow_clone_says_that_its_history_is_cut(
     history: tuple[Path, list[str]], tmp_path: Path, open_repository: Open
 ) -> None:
-    git(tmp_path, "clone", "--quiet", "--depth=1", history[0].as_uri(), "shallow")
-    with pytest.raises(NotFound) as caught:
-        open_repository(tmp_path / "shallow").commit_at("2026-08-01", ref="main")
-    assert "git fetch --unshallow" in caught.value.remedy
+    folder, commits = history
+    git(tmp_path, "clone", "--quiet", "--depth=1", folder.as_uri(), "shallow")
+    repository = open_repository(tmp_path / "shallow")
+    for moment in ("2026-08-01", "HEAD~1", commits[0]):
+        with pytest.raises(ShallowHistory, match=r"is (a )?shallow") as caught:
+            repository.commit_at(moment, ref="main")
+        assert "git fetch --unshallow" in caught.value.remedy
+    assert repository.commit_at("2026-08-03", ref="main") == commits[2]
+
+
+def test_a_whole_clone_is_not_called_shallow(
+    history: tuple[Path, list[str]], tmp_path: Path, open_repository: Open
+) -> None:
+    git(tmp_path, "clone", "--quiet", "--depth=1", history[0].as_uri(), "once")
+    git(tmp_path / "once", "fetch", "--quiet", "--unshallow")
+    repository = open_repository(tmp_path / "once")
+    assert repository.commit_at("2026-08-01", ref="main") == history[1][0]
+    with pytest.raises(NotFound, match="main has no commit as old as 2000-01-01"):
+        repository.commit_at("2000-01-01", ref="main")
+
+
+def test_the_line_decides_and_not_the_clock(tmp_path: Path, open_repository: Open) -> None:
+    folder = new_repository(tmp_path / "r", {"registry.yaml": "0\n"})
+    git(folder, "checkout", "--quiet", "--orphan", "line")
+    commits = {}
+    for name, at in {
+        "first": "2026-08-01T12:00:00Z", "second": "2026-08-01T12:00:00Z",  # of one second
+        "future": "2027-01-01T00:00:00Z", "slow": "2026-08-01T11:30:00Z",
+        "last": "2026-08-01T12:30:00Z",
+    }.items():  # fmt: skip
+        write_files(folder, {"registry.yaml": f"{name}\n"})
+        commits[name] = commit(folder, name, at=at)
+    repository = open_repository(folder)
+    for moment, name in {
+        "2026-08-01T12:30:00Z": "last", "2026-08-01T12:00:00Z": "slow", "2026-08-01T11:30:00Z": "slow",
+        "2026-12-31": "last", "2027-01-01": "last",
+    }.items():  # fmt: skip
+        assert repository.commit_at(moment, ref="line") == commits[name]
+    assert repository.commit_at("2026-08-01T12:00:00Z", ref=commits["future"]) == commits["second"]
+    with pytest.raises(NotFound):
+        repository.commit_at("2026-08-01T11:29:59Z", ref="line")
 
 
 def test_files_on_disk_only_where_the_disk_holds_them_all(

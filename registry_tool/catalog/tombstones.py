@@ -1,0 +1,71 @@
+"""Versions that the main branch calls erased: what is left of them is their record, with every digest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from registry_tool.catalog.index import Catalog, VersionView
+from registry_tool.catalog.resolve import Resolved, resolve
+from registry_tool.errors import NotFound, Refused, UsageError
+from registry_tool.git.published import published
+
+if TYPE_CHECKING:
+    from registry_tool.git.repository import Repository
+    from registry_tool.names import Reference
+
+__all__ = ["Tombstone", "check_fixed", "tombstone"]
+
+
+class Tombstone(NamedTuple):
+    """An erased version.
+
+    Attributes:
+        version: It, as the main branch has it.
+        branch: The main branch, such as ``origin/main``.
+        commit: Where that branch is.
+    """
+
+    version: VersionView
+    branch: str
+    commit: str
+
+
+def check_fixed(found: Resolved) -> None:
+    """See that a reference names its version by something that cannot move.
+
+    Raises:
+        UsageError: It is an alias or ``latest``: both may mean another version by the time something is erased.
+    """
+    if found.via in {"alias", "latest"}:
+        raise UsageError(
+            f"{found.reference} may mean another version tomorrow",
+            remedy=f"name the version itself: {found.version}",
+        )
+
+
+def tombstone(repository: Repository, reference: Reference) -> Tombstone:
+    """The erased version of a reference.
+
+    Raises:
+        NotFound: The main branch has no such version.
+        UsageError: The reference is an alias or ``latest``.
+        Refused: The main branch does not call the version erased; or there is no main branch.
+    """
+    main = published(repository.git)
+    if main is None:
+        raise Refused(
+            f"{repository.source} has no main branch, so nothing is published as erased",
+            remedy="name it: git config registry.published BRANCH",
+        )
+    try:
+        found = resolve(Catalog(repository.tree(main.tip)), reference, allow_withdrawn=True)
+    except NotFound as exc:
+        raise NotFound(f"{exc.message} in {main.name}", remedy=exc.remedy) from exc
+    check_fixed(found)
+    if found.state != "erased":
+        raise Refused(
+            f"{found.version} is {found.state} in {main.name}: bytes are purged once the main branch calls "
+            "their version erased",
+            remedy=f"registry erase {found.version} --reason TEXT; merge that, and: git fetch",
+        )
+    return Tombstone(found.version, main.name, main.tip)

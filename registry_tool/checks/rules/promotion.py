@@ -1,0 +1,223 @@
+"""The rule that asks the gates again: a stage cannot be moved by editing its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from registry_tool.catalog.index import USABLE, VersionView
+from registry_tool.checks.rule import ChangeRule, ChangeView, Hit, Located, Rule
+from registry_tool.checks.rules.wording import named
+from registry_tool.errors import InvalidManifest, ShallowHistory
+from registry_tool.manifests.data import text
+from registry_tool.manifests.document import Document
+from registry_tool.names import ModelName
+from registry_tool.promotion.stages import Stage, stages_of
+
+if TYPE_CHECKING:
+    from registry_tool.promotion.outcome import Outcome
+
+__all__ = ["RULES"]
+
+_REMOTE = "artifacts"
+
+
+class _Move(NamedTuple):
+    """A stage that a change creates, moves or removes.
+
+    Attributes:
+        path: The alias's file.
+        model: Its model.
+        stage: The stage, as what is published defines it.
+        before: The file as it is published, and as the change has it; None where there is none.
+        after: As above.
+    """
+
+    path: str
+    model: ModelName
+    stage: Stage
+    before: Document | None
+    after: Document | None
+
+    @property
+    def old(self) -> str:
+        """The version that holds the stage in what is published; empty for none."""
+        return "" if self.before is None else text(self.before.data, "version")
+
+    @property
+    def new(self) -> str:
+        """The version that the change gives it; empty for none."""
+        return "" if self.after is None else text(self.after.data, "version")
+
+    @property
+    def named(self) -> str:
+        """The alias, for messages."""
+        return named(f"{self.model}@{self.stage.name}")
+
+
+def _is_pinned(document: Document | None) -> bool:
+    return document is not None and (document.data or {}).get("pinned") is True
+
+
+def _moved(view: ChangeView, change: Located) -> _Move | None:
+    """The move that one changed file makes; None where the version stays, or it is no stage."""
+    place = change.place
+    if place is None or place.kind != "alias" or place.model is None:
+        return None
+    stage = stages_of(view.base, place.model.namespace).get(place.name)
+    if stage is None:
+        return None
+    before = None if change.added else view.base.document(change.path, place)
+    after = None if change.removed else view.head.document(change.path, place)
+    move = _Move(change.path, place.model, stage, before, after)
+    if after is not None and after.data is None:
+        return None  # it does not pass its schema: F103
+    return None if move.old == move.new else move
+
+
+def _version(view: ChangeView, move: _Move, version: str) -> VersionView | None:
+    model = view.head.model(move.model)
+    return None if model is None else model.version(version)
+
+
+def _state(version: VersionView | None) -> str:
+    """The state of a version in the change; empty where nobody can tell."""
+    try:
+        return "" if version is None else version.state
+    except InvalidManifest:
+        return ""
+
+
+def _removed(view: ChangeView, move: _Move) -> Iterator[Hit]:
+    """A guarded stage may be empty only because its version is taken out of service in the same change."""
+    state = _state(_version(view, move, move.old))
+    if not move.stage.is_guarded or state not in USABLE:
+        return
+    yield Hit(
+        f"{move.named} has gates and may not be removed while version {move.old} is {state}: the next version would be"
+        " compared with nothing",
+        path=move.path,
+        found="no file",
+        expected="the alias, or its version withdrawn in the same change",
+        remedy=f"registry rollback {move.model} {move.stage.name} --reason TEXT; or withdraw the version in the same change:"
+        f" registry withdraw {move.model}@{move.old} --reason TEXT",
+    )
+
+
+def _goes_back(view: ChangeView, move: _Move) -> bool | None:
+    """True when the version held the stage before and was not rolled back itself; None where nobody can tell."""
+    from registry_tool.promotion.moves import earlier, moves  # most changes move no stage
+
+    if view.line is None:
+        return None
+    try:
+        return move.new in earlier(moves(view.line, move.path))
+    except ShallowHistory:
+        return None
+
+
+def _pinned(move: _Move, *, back: bool | None) -> Iterator[Hit]:
+    """What is wrong with a move that has a pin on it and is no rollback."""
+    if back is None and (move.stage.is_guarded or _is_pinned(move.before)):
+        yield Hit(
+            f"{move.named} moves to version {move.new} and is pinned: without the whole history nobody can tell whether"
+            " that is a rollback",
+            path=move.path,
+            at=("pinned",),
+            found="pinned: true",
+            expected="history that shows who held the stage before",
+            remedy="in a shallow clone: git fetch --unshallow; elsewhere: check it in its Git repository",
+        )
+    elif _is_pinned(move.before):
+        yield Hit(
+            f"{move.named} is pinned to version {move.old}, and moves on to {move.new} with the pin on it",
+            path=move.path,
+            at=("pinned",),
+            found="pinned: true",
+            expected="no pin, or a version to go back to",
+            remedy=f"registry promote {move.model}@{move.new} --to {move.stage.name}",
+        )
+
+
+def _remedy(move: _Move, outcome: Outcome, *, back: bool) -> str:
+    if back:
+        return f"registry rollback {move.model} {move.stage.name} --to {move.new} --reason TEXT"
+    explained = f"registry promote {move.model}@{move.new} --to {move.stage.name} --dry-run"
+    return f"{outcome.remedy}; {explained} explains every gate" if outcome.remedy else explained
+
+
+def _gates(view: ChangeView, move: _Move) -> Iterator[Hit]:
+    """The gates that do not hold. Whether bytes are there is asked by ``registry check --remote``."""
+    from registry_tool.promotion.gates import outcomes
+    from registry_tool.promotion.question import Question
+
+    version = _version(view, move, move.new)
+    if not move.stage.is_guarded:
+        return
+    if version is None or version.document is None or version.document.data is None:
+        yield Hit(
+            f"{move.named} has gates, and version {move.new} has no record they could be asked about",
+            path=move.path,
+            at=("version",),
+            expected="a version with a record",
+        )
+        return
+    found = outcomes(Question(view.base, version, move.stage, view.line, view.now))
+    wrong = [
+        o
+        for o in found
+        if o.state == "failed" or (o.state == "unknown" and not o.gate.startswith(_REMOTE))
+    ]
+    back = bool(wrong) and _goes_back(view, move) is True  # as after `git revert`
+    told = (
+        f"; it held {move.stage.name} before, and going back is a rollback with a pin"
+        if back
+        else ""
+    )
+    for outcome in wrong:
+        doubt = "" if outcome.state == "failed" else "nobody can tell here: "
+        yield Hit(
+            f"version {move.new} may not hold {move.named}: {doubt}{outcome.explanation}{told}",
+            path=move.path,
+            at=("version",),
+            expected=outcome.gate,
+            remedy=_remedy(move, outcome, back=back),
+        )
+
+
+def gates_hold(view: ChangeView) -> Iterator[Hit]:
+    """A stage must only move to a version for which its gates hold, or back to one that held it, with a pin.
+
+    The gates are those that are published, and they are asked again for every change, so a stage cannot be moved by
+    editing its file. Going back needs no gates: to a version that held the stage before, still may be used and was not
+    rolled back itself, when the change pins the alias (``pinned: true``), so that an automatic promotion leaves it.
+    Reverting the commit of a promotion does not pin, and is asked for gates like any move. A pin goes in the change that
+    moves on. A stage with gates is not removed, except with its version.
+
+    Mend it: ``registry promote NAMESPACE/MODEL@VERSION --to STAGE --dry-run`` explains every gate; ``registry rollback``
+    goes back.
+
+    Example:
+        ``aliases/production.yaml`` edited from version 3 to 4, whose accuracy is below the stage's ``min``.
+    """
+    for change in view.changes:
+        move = _moved(view, change)
+        if move is None:
+            continue
+        if not move.new:
+            yield from _removed(view, move)
+            continue
+        if _is_pinned(move.after):
+            usable = _state(_version(view, move, move.new)) in USABLE
+            back = usable and _goes_back(view, move)
+            if back:
+                continue
+            yield from _pinned(move, back=back)
+            if back is None:
+                continue
+        yield from _gates(view, move)
+
+
+RULES: tuple[Rule, ...] = (
+    ChangeRule("C406", "a stage moves when its gates hold", "refuse", gates_hold),
+)

@@ -1,0 +1,82 @@
+"""``registry diff``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from registry_tool.cli.console import print_json, say
+from registry_tool.cli.options import repo_option
+
+if TYPE_CHECKING:
+    from registry_tool.catalog.events import Event
+    from registry_tool.manifests.problems import JSON
+
+__all__ = ["diff"]
+
+_MARKS: Final = {"added": ("+", "green"), "removed": ("-", "red")}
+_OTHER: Final = ("~", "yellow")
+
+
+def _data(event: Event) -> dict[str, JSON]:
+    return {
+        "kind": event.kind, "act": event.act, "reference": event.reference, "path": event.path,
+        **event.data(),
+    }  # fmt: skip
+
+
+def _draw(events: tuple[Event, ...], words: str) -> None:
+    from registry_tool.catalog.wording import sentence
+
+    say(words, dim=True)
+    for event in events:
+        mark, colour = _MARKS.get(event.act, _OTHER)
+        say(f"{mark} {sentence(event)}", fg=colour)
+    if not events:
+        say("nothing differs")
+
+
+@click.command()
+@click.argument("base", metavar="BASE")
+@click.argument("head", metavar="[HEAD]", required=False)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text",
+    show_default=True, help="Text for people, JSON for programs, or a report for the reviewer.",
+)  # fmt: skip
+@repo_option
+def diff(*, base: str, head: str | None, form: str, repo: str) -> None:
+    """Say in words what changed between two revisions.
+
+    As for a pull request, what HEAD changed since it left BASE is told, not what BASE changed in the meantime. HEAD is
+    the work tree when it is not given. The Markdown report also holds each new version against the one it follows and
+    against what is in production: metrics, artifacts, framework, environment.
+
+    \b
+    Examples:
+      registry diff main                        what I change
+      registry diff main my-branch
+      registry diff origin/main HEAD --format markdown > report.md
+    """
+    from registry_tool.catalog.index import Catalog
+    from registry_tool.catalog.report import markdown
+    from registry_tool.catalog.review import review
+    from registry_tool.checks.subject import choose
+
+    source: str | Path = repo if repo != "." else Path.cwd()
+    subject = choose(source, base=base, head=head)
+    try:
+        found = review(Catalog(subject.base or subject.head), Catalog(subject.head))
+        commit = None
+        if subject.repository is not None and head is not None:
+            commit = subject.repository.commit(head)
+    finally:
+        subject.close()
+    if form == "markdown":
+        click.echo(markdown(found), nl=False)
+    elif form == "json":
+        changes = [_data(event) for event in found.events]
+        print_json({"base": subject.published, "head": commit, "changes": changes})
+    else:
+        _draw(found.events, subject.words)

@@ -1,0 +1,186 @@
+"""``registry verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from registry_tool.cli.completion import complete_reference
+from registry_tool.cli.console import print_json, progress_bar, say
+from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
+from registry_tool.cli.trusting import read_signers, signers_option
+from registry_tool.errors import EnvironmentTrouble, InvalidName, NotFound, Refused, UsageError
+
+if TYPE_CHECKING:
+    from registry_tool.artifacts.progress import Progress
+    from registry_tool.promotion.endorsements import Endorsement
+    from registry_tool.views import Artifact, ModelVersion
+
+__all__ = ["verify"]
+
+_COLOURS = {"good": "green", "unchecked": "yellow", "other": "yellow"}
+
+
+class _Held(NamedTuple):
+    """One artifact's bytes, and what differs in them."""
+
+    artifact: Artifact
+    path: Path
+    differences: list[str]
+
+
+class _Verified(NamedTuple):
+    """All that was looked at."""
+
+    version: ModelVersion
+    signatures: list[Endorsement]
+    signers_known: bool
+    held: list[_Held]
+
+    @property
+    def signed(self) -> bool:
+        """True where an allowed signer signed the record."""
+        return any(one.signature.state == "good" for one in self.signatures)
+
+
+def _asked(subject: str, reference: str | None) -> tuple[str, Path | None]:
+    """The reference, and the folder whose bytes are looked at."""
+    from registry_tool.names import Reference
+
+    if reference is not None:
+        if not Path(subject).is_dir():
+            raise NotFound(f"there is no folder {subject}")
+        return reference, Path(subject)
+    try:
+        Reference.parse(subject)
+    except InvalidName as exc:
+        if Path(subject).is_dir():
+            raise UsageError(
+                f"{subject} is a folder: which version should it hold?",
+                remedy=f"registry verify {subject} --as REF",
+            ) from exc
+        raise
+    return subject, None
+
+
+def _compared(version: ModelVersion, folder: Path | None, progress: Progress) -> list[_Held]:
+    """The stored artifacts against bytes in a folder; without one, in the shared cache."""
+    from registry_tool.artifacts.verifying import differences
+
+    held = []
+    for artifact in version.artifacts():
+        if artifact.uri:
+            continue
+        place = artifact.fetch(progress=progress) if folder is None else folder / artifact.path
+        found = differences(artifact.entry, place, progress=progress)
+        held.append(_Held(artifact, place, found))
+    return held
+
+
+def _data(verified: _Verified, *, good: bool) -> dict[str, object]:
+    version = verified.version
+    return {
+        "model": version.model,
+        "version": version.version,
+        "verified": good,
+        "signatures": [
+            {
+                "path": one.path,
+                "state": one.signature.state,
+                "signer": one.signature.signer or None,
+                "key": one.signature.key or None,
+                "why": one.why or None,
+            }
+            for one in verified.signatures
+        ],
+        "artifacts": [
+            {"name": one.artifact.name, "path": str(one.path), "differences": one.differences}
+            for one in verified.held
+        ],
+    }
+
+
+def _print_words(verified: _Verified) -> None:
+    for one in verified.signatures:
+        found = one.signature
+        words = f"by {found.signer}, {found.key}" if found.state == "good" else one.why
+        state = "signed" if found.state == "good" else found.state
+        say(f"{state:<10} {words}", fg=_COLOURS.get(found.state, "red"))
+    if not verified.signatures:
+        say(f"unsigned   {verified.version.model}@{verified.version.version}", fg="yellow")
+    for held in verified.held:
+        for words in held.differences:
+            say(f"{'differs':<10} {held.path}: {words}", fg="red")
+        if not held.differences:
+            say(f"{'same':<10} {held.path}", fg="green")
+
+
+def _trouble(verified: _Verified, *, bytes_asked: bool) -> Refused | EnvironmentTrouble | None:
+    """What speaks against the version; None where nothing does.
+
+    A registry without ``allowed_signers`` expects no signatures; then the bytes alone decide, if they were asked for.
+    """
+    name = f"{verified.version.model}@{verified.version.version}"
+    wrong = [one.artifact.name for one in verified.held if one.differences]
+    if wrong:
+        return Refused(f"the bytes of {name} are not what its record says: {', '.join(wrong)}")
+    if verified.signed or (bytes_asked and not verified.signers_known):
+        return None
+    if any(one.signature.state == "unchecked" for one in verified.signatures):
+        remedy = "install the OpenSSH client, 8.2 or newer"
+        return EnvironmentTrouble(f"the signatures of {name} cannot be checked here", remedy=remedy)
+    return Refused(f"{name} has no signature by an allowed signer", remedy=f"registry sign {name}")
+
+
+@click.command()
+@click.argument("subject", metavar="REF|DIR", shell_complete=complete_reference)
+@click.option("--as", "reference", metavar="REF", help="The version that DIR should hold.")
+@click.option(
+    "--bytes",
+    "read_bytes",
+    is_flag=True,
+    help="Hash the bytes in the shared cache too; what is missing there is fetched.",
+)
+@signers_option
+@format_option
+@repo_option
+@ref_option
+def verify(
+    *, subject: str, reference: str | None, read_bytes: bool, signers: str | None,
+    form: str, repo: str, ref: str | None,
+) -> None:  # fmt: skip
+    """Say whether a version is signed by an allowed signer, and whether bytes are what its record says.
+
+    With a folder every byte of each stored artifact in it is read and hashed. A signature is demanded where the
+    registry has a file allowed_signers, or where no bytes are looked at. Exit code 1: something does not hold.
+
+    \b
+    Examples:
+      registry verify nlp/lang-id@production
+      registry verify nlp/lang-id@4 --bytes --signers ~/.ssh/allowed_signers
+      registry verify out --as nlp/lang-id@4
+    """
+    from registry_tool.promotion.signatures import allowed_signers
+    from registry_tool.trust import signatures
+
+    asked, folder = _asked(subject, reference)
+    own = read_signers(signers)
+    bytes_asked = read_bytes or folder is not None
+    with open_for_reading(repo, ref) as registry, progress_bar() as progress:
+        view = registry.resolve(asked, allow_withdrawn=True).version
+        version = registry.version(asked, allow_withdrawn=True)
+        verified = _Verified(
+            version,
+            signatures(registry.repository, view, signers=own),
+            bool(own if own is not None else allowed_signers(registry.catalog)),
+            _compared(version, folder, progress) if bytes_asked else [],
+        )
+    trouble = _trouble(verified, bytes_asked=bytes_asked)
+    if form == "json":
+        print_json(_data(verified, good=trouble is None))
+    else:
+        _print_words(verified)
+    if trouble is not None:
+        raise trouble

@@ -1,0 +1,140 @@
+"""Moving a stage: forward to a version, or back to the last good one.
+
+The acts only write the alias's file. Whether the gates hold is the check's question (rule C406), of this change as of
+every other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from registry_tool.catalog.index import USABLE, Catalog, ModelView
+from registry_tool.catalog.resolve import find_model, resolve
+from registry_tool.edits.changeset import Act, ChangeSet
+from registry_tool.edits.keep import GONE, changed
+from registry_tool.edits.pointers import set_alias
+from registry_tool.errors import InvalidManifest, NotFound, Refused
+from registry_tool.git.line import Line
+from registry_tool.manifests.data import Data, text
+from registry_tool.manifests.problems import JSON
+from registry_tool.names import ModelName, Reference, check_pointer, check_version
+from registry_tool.promotion.moves import earlier, moves
+
+__all__ = ["promote", "rollback"]
+
+
+def promote(reference: Reference, stage: str, *, reason: str = "") -> Act:
+    """Move a stage to the version a reference means, and take off its pin.
+
+    The act raises NotFound, Refused (the name is taken, the version is not usable) or InvalidName.
+    """
+    check_pointer(stage, "stage")
+
+    def act(catalog: Catalog) -> ChangeSet:
+        found = resolve(catalog, reference, allow_withdrawn=True).version
+        before = found.model.alias(stage)
+        data: Data = {} if before is None or before.data is None else before.data
+        old = text(data, "version")
+        if old == found.version:
+            return ChangeSet(f"{found.model.name}@{stage} is {old} already")
+        message = f"Promote {found} to {stage}"
+        plain = set_alias(reference, stage, reason=reason)(catalog)
+        if before is None or data.get("pinned") is not True:
+            return replace(plain, message=message)
+        fields: dict[str, JSON] = {"version": found.version}
+        edit = {**fields, "reason": reason or GONE, "pinned": GONE}
+        why = text(data, "reason")
+        note = f"the pin on version {old} is taken off" + (f"; it said: {why}" if why else "")
+        puts = {before.path: changed(before.source, data, edit, before.path)}
+        return ChangeSet(message, puts, notes=(note,))
+
+    return act
+
+
+def _alias(model: ModelView, stage: str) -> tuple[Data, bytes, str]:
+    document = model.alias(stage)
+    if document is None:
+        names = ", ".join(model.aliases) or "none"
+        raise NotFound(f"{model.name} has no alias {stage}", remedy=f"its aliases: {names}")
+    if document.data is None:
+        raise InvalidManifest(
+            f"{document.path} cannot be read, so nobody knows what it held",
+            remedy="registry check --all",
+        )
+    return document.data, document.source, document.path
+
+
+def _past(line: Line | None, path: str) -> Iterator[str]:
+    """The versions that the alias held, the newest good one first."""
+    if line is None:
+        return
+    newest = next(moves(line, path), None)
+    if newest is not None and newest.version:
+        yield newest.version
+    yield from earlier(moves(line, path))
+
+
+def _usable(model: ModelView, version: str) -> bool:
+    view = model.version(version)
+    return view is not None and view.state in USABLE
+
+
+def _last_good(model: ModelView, stage: str, held: str, past: Iterator[str]) -> str:
+    found = next((v for v in past if v != held and _usable(model, v)), None)
+    if found is None:
+        raise Refused(
+            f"no version that may still be used held {stage} of {model.name} before {held}",
+            remedy=f"registry promote {model.name}@VERSION --to {stage} asks the gates of another one",
+        )
+    return found
+
+
+def _asked(model: ModelView, stage: str, to: str, past: Iterator[str]) -> str:
+    if to not in past:
+        raise Refused(
+            f"version {to} of {model.name} did not hold {stage} before, or was rolled back itself",
+            remedy=f"registry promote {model.name}@{to} --to {stage} asks its gates",
+        )
+    if not _usable(model, to):
+        raise Refused(f"version {to} of {model.name} is out of service; no alias may point at it")
+    return to
+
+
+def rollback(
+    model: ModelName,
+    stage: str,
+    *,
+    reason: str,
+    history: Callable[[], Line | None],
+    to: str = "",
+) -> Act:
+    """Move a stage back to the last version that held it well, and pin it there.
+
+    Args:
+        model: The model.
+        stage: The stage, or any other alias.
+        reason: Why; readers are told.
+        history: Gives the history that ends where the change will be made.
+        to: One of the versions that held the stage; by default the last that still may be used. What was rolled back
+            is passed over.
+
+    The act raises NotFound (the model or alias), Refused (nothing to go back to), InvalidName, or ShallowHistory.
+    """
+    check_pointer(stage, "stage")
+    if to:
+        check_version(to)
+
+    def act(catalog: Catalog) -> ChangeSet:
+        view = find_model(catalog, model)
+        data, source, path = _alias(view, stage)
+        held, past = text(data, "version"), _past(history(), path)
+        version = _asked(view, stage, to, past) if to else _last_good(view, stage, held, past)
+        fields: dict[str, JSON] = {"version": version, "reason": reason, "pinned": True}
+        summary = reason.partition("\n")[0]
+        message = f"Roll {model}@{stage} back from {held} to {version}: {summary}"
+        if version == held:
+            message = f"Pin {model}@{stage} to {held}: {summary}"
+        return ChangeSet(message, {path: changed(source, data, fields, path)})
+
+    return act

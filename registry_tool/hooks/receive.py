@@ -1,0 +1,198 @@
+"""What the hook pre-receive of a Git server says to a push, before any ref moves.
+
+What the main branch would become is checked as a change to what it is, and refused like in a pull request. Other branches
+are checked as what they would change in it; what is found there is told, and refused where the server's settings say so.
+Tags and the rest are left alone, but for replacements of objects, which would show readers of the server other files than
+those that were checked.
+
+Settings, in the Git configuration of the bare repository: ``registry.receive.review`` (``accept``, ``refuse``) for a change
+of the main branch that asks for a review, and ``registry.receive.branches`` (``report``, ``refuse``, ``off``).
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from registry_tool.errors import UsageError
+from registry_tool.git.plumbing import Git
+from registry_tool.git.repository import Repository
+from registry_tool.git.shallow import boundary
+from registry_tool.git.updates import BRANCHES, REPLACEMENTS, Update
+from registry_tool.hooks.guard import Main, guarded, main_of, objection
+from registry_tool.hooks.pushes import LOOKED_AT, Answer, Judge, Reply, told
+
+__all__ = ["Policy", "policy_of", "pusher", "receive"]
+
+# The first word of each is what holds where nothing is set.
+_SETTINGS: Final = {"review": ("accept", "refuse"), "branches": ("report", "refuse", "off")}
+
+
+class Policy(NamedTuple):
+    """What a server does with what is not plainly right or wrong.
+
+    Attributes:
+        review: A change of the main branch that asks for a review: ``accept`` or ``refuse`` it.
+        branches: What is wrong on another branch: ``report`` or ``refuse`` it; or ``off``, do not look.
+    """
+
+    review: str = "accept"
+    branches: str = "report"
+
+
+def _setting(git: Git, name: str) -> str:
+    key, words = f"registry.receive.{name}", _SETTINGS[name]
+    value = git.config(key) or words[0]
+    if value not in words:
+        raise UsageError(
+            f"the server's setting {key} is {value[:40]!a}, and must be one of {', '.join(words)}",
+            remedy=f"on the server: git config {key} {words[0]}",
+        )
+    return value
+
+
+def policy_of(git: Git) -> Policy:
+    """The policy of a server, from its Git configuration.
+
+    Raises:
+        UsageError: A setting is not one of the words it may be.
+    """
+    return Policy(_setting(git, "review"), _setting(git, "branches"))
+
+
+def pusher() -> str:
+    """Who pushes, for people to read; nothing is decided by it.
+
+    Over HTTP it is whom the web server let in, over SSH the account.
+    """
+    name = os.environ.get("REMOTE_USER")
+    if name:
+        return name
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no such account: https://docs.python.org/3/library/getpass.html
+        return "somebody"
+
+
+class _Desk:
+    """One push at the server."""
+
+    def __init__(self, repository: Repository, policy: Policy) -> None:
+        self._repository = repository
+        self._policy = policy
+        self.reply = Reply()
+
+    def guard(self, main: Main, update: Update) -> None:
+        """Judge a guarded branch."""
+        why = objection(self._repository, main, update)
+        if why is not None:
+            self.reply.refuse(*why)
+            return
+        judge = Judge(self._repository, None if update.creates else update.old)
+        (judged,) = judge.look([update])
+        self.reply.say(*told(judged))
+        verdict = "refuse" if judged.report is None else judged.report.verdict
+        if verdict == "refuse":
+            self.reply.refused = True
+        elif verdict == "review":
+            self._want_review(update)
+        if judged.report is not None and judged.report.notes and boundary(self._repository.git):
+            self.reply.refuse(
+                f"{update.shown}: the server lacks older history, so this cannot be judged",
+                "on the server: git fetch --unshallow",
+            )
+
+    def _want_review(self, update: Update) -> None:
+        if self._policy.review == "accept":
+            self.reply.say(f"{update.shown}: asks for a review; this server takes it without one")
+            return
+        self.reply.refuse(
+            f"{update.shown}: asks for a review, and a push is none",
+            "push to a branch and open a pull request: git push origin HEAD:refs/heads/NAME",
+        )
+
+    def look(self, published: str | None, updates: Sequence[Update]) -> None:
+        """Judge branches that may hold what is wrong, as many as are looked at."""
+        strict = self._policy.branches == "refuse"
+        looked = list(Judge(self._repository, published).look(updates))
+        self.leave_out(len(updates) - len(looked), strict=strict)
+        for judged in looked:
+            self.reply.say(*told(judged))
+            if judged.report is None or judged.report.verdict != "refuse":
+                continue
+            if strict:
+                self.reply.refused = True
+            else:
+                self.reply.say(f"{judged.update.shown}: taken, but main does not take it like this")
+
+    def leave_out(self, rest: int, *, strict: bool) -> None:
+        """Tell how many branches were not looked at; where nothing unseen goes in, that refuses them."""
+        words = f"{rest} more branches were not looked at"
+        if rest and strict:
+            self.reply.refuse(words, f"push {LOOKED_AT} at once")
+        elif rest:
+            self.reply.say(f"{words}: {LOOKED_AT} of a push are")
+
+
+def _wrong_head(main: Main) -> str:
+    name = main.ref.removeprefix(BRANCHES)
+    names = f"names {name}, which is not there" if name else "names no branch"
+    return (
+        f"note: HEAD of the server {names}, so every branch is guarded as the main one; "
+        "on the server: git symbolic-ref HEAD refs/heads/NAME"
+    )
+
+
+def _published(main: Main, updates: Sequence[Update]) -> str | None:
+    """The commit other branches are compared with: what the main branch becomes by this push, or is."""
+    new = next((u.new for u in updates if u.ref in main.names and not u.deletes), None)
+    return new or main.tip
+
+
+def receive(repository: Repository, updates: Sequence[Update]) -> Answer:
+    """Judge a push.
+
+    Args:
+        repository: The server's, opened so that what is pushed can be read.
+        updates: What the push wants to change.
+
+    Returns:
+        The answer; without lines when nothing of the push is a matter of the registry.
+
+    Raises:
+        UsageError: A setting of the server is wrong.
+        ShallowHistory: The server does not reach back to where a branch left the main one.
+        GitTrouble: What is pushed cannot be read.
+    """
+    git = repository.git
+    policy, main = policy_of(git), main_of(git)
+    desk = _Desk(repository, policy)
+    names = guarded(main, updates)
+    first = [u for u in updates if u.ref in names]
+    others = [
+        u
+        for u in updates
+        if u.is_branch and u.ref not in names and not u.deletes and policy.branches != "off"
+    ]
+    replacing = [u for u in updates if u.ref.startswith(REPLACEMENTS)]
+    if not (first or others or replacing):
+        return Answer((), refused=False)
+    if replacing:
+        desk.reply.refuse(
+            f"{replacing[0].ref}: objects of a registry are not replaced", "git replace -d OBJECT"
+        )
+    if first and main.tip is None and not names & main.names:
+        desk.reply.say(_wrong_head(main))
+    for update in first[:LOOKED_AT]:
+        desk.guard(main, update)
+    if len(first) > LOOKED_AT:
+        desk.reply.refuse(
+            f"{len(first) - LOOKED_AT} more branches were not looked at",
+            f"push {LOOKED_AT} at once",
+        )
+    if policy.branches != "off" and not desk.reply.refused:
+        desk.look(_published(main, updates), others)
+    said = "refused, nothing was changed" if desk.reply.refused else "passed"
+    return desk.reply.answer(f"{said} (pushed by {pusher()[:60]})")

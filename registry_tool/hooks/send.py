@@ -1,0 +1,72 @@
+"""What the hook pre-push of a clone says to a push, before anything leaves: what the server would find, as far as is known.
+
+Branches are judged as what they change in the remote's main branch, as it was fetched last. What is wrong does not leave;
+what asks for a review does, since the pull request is where it is reviewed. Whether a branch may be deleted or rewound is
+the server's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from registry_tool.git.plumbing import Git
+from registry_tool.git.published import Published, published
+from registry_tool.git.repository import Repository
+from registry_tool.git.updates import BRANCHES, Update
+from registry_tool.hooks.pushes import LOOKED_AT, Answer, Judge, Reply, told
+from registry_tool.manifests.layout import REGISTRY
+
+__all__ = ["send"]
+
+_USUAL = frozenset({"refs/heads/main", "refs/heads/master"})
+
+
+def _published(git: Git, remote: str) -> Published | None:
+    """The main branch, where anything was ever fetched from a remote; one that nobody knows is taken for empty."""
+    known = git.run("for-each-ref", "--count=1", "--format=%(refname)", f"refs/remotes/{remote}/")
+    return published(git) if known else None
+
+
+def _main_names(git: Git, remote: str) -> frozenset[str]:
+    """How the main branch may be called on the server."""
+    prefix = f"refs/remotes/{remote}/"
+    out = git.run("symbolic-ref", "--quiet", f"{prefix}HEAD", allowed=(0, 1, 128))
+    name = out.decode(errors="surrogateescape").strip().removeprefix(prefix)
+    return frozenset({f"{BRANCHES}{name}"}) if name else _USUAL
+
+
+def send(repository: Repository, remote: str, updates: Sequence[Update]) -> Answer:
+    """Judge a push before it leaves.
+
+    Args:
+        repository: The clone.
+        remote: The name of the remote; its address where it has none.
+        updates: What the push wants to change there.
+
+    Returns:
+        The answer; without lines when no branch is pushed.
+
+    Raises:
+        NotFound: Git's setting ``registry.published`` names what is not there.
+        ShallowHistory: The clone does not reach back to where a branch left the main one.
+        GitTrouble: What is pushed cannot be read.
+    """
+    git = repository.git
+    branches = [update for update in updates if update.is_branch and not update.deletes]
+    if not branches:
+        return Answer((), refused=False)
+    main, names, reply = _published(git, remote), _main_names(git, remote), Reply()
+    looked = list(Judge(repository, None if main is None else main.tip).look(branches))
+    for judged in looked:
+        reply.say(*told(judged))
+        if judged.report is None and judged.update.ref in names:
+            reply.refuse(
+                f"{judged.update.shown}: it must hold {REGISTRY}",
+                "push to a branch of another name: git push REMOTE HEAD:refs/heads/NAME",
+            )
+        elif judged.report is not None and judged.report.verdict == "refuse":
+            reply.refused = True
+    if rest := len(branches) - len(looked):
+        reply.say(f"{rest} more branches were not looked at: {LOOKED_AT} of a push are")
+    stopped = "stopped, nothing was pushed; git push --no-verify leaves the judgement to the server"
+    return reply.answer(stopped if reply.refused else "passed")

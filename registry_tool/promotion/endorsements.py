@@ -1,0 +1,136 @@
+"""Signatures of a record, from the files of evidence beside it: over which bytes, and whose.
+
+What is signed are the bytes of ``version.yaml``, which carry every digest. A signature counts by the keys of
+``allowed_signers`` alone; what the file of evidence says of itself (``by``, ``at``) is not signed and counts for nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from registry_tool.catalog.index import VersionView
+from registry_tool.git.line import Line
+from registry_tool.git.tree import Tree
+from registry_tool.manifests.data import Data, text
+from registry_tool.manifests.document import Document
+from registry_tool.promotion.evidence import Piece, pieces
+from registry_tool.promotion.provenance import written
+from registry_tool.promotion.signatures import Signature
+from registry_tool.signing import keygen
+from registry_tool.signing.keys import holds
+from registry_tool.signing.sshsig import NAMESPACE, NotASignature, parse
+
+__all__ = ["SSH", "Endorsement", "Moment", "endorsements", "known_since", "trouble", "verified"]
+
+SSH: Final = "ssh"
+# When a file of evidence was published; None for now.
+Moment = Callable[[Document], dt.datetime | None]
+
+
+class Endorsement(NamedTuple):
+    """One signature of a record.
+
+    Attributes:
+        path: The file of evidence.
+        signature: What it is worth; ``other`` is one that only another tool can check.
+        why: Why it does not count, in words; empty for a good one.
+    """
+
+    path: str
+    signature: Signature
+    why: str = ""
+
+
+def trouble(data: Data, record: bytes) -> str:
+    """Why a signature of format ``ssh`` cannot be one of a record; empty where it can, whoever made it.
+
+    Args:
+        data: The evidence.
+        record: The bytes of ``version.yaml``.
+    """
+    try:
+        signature = parse(text(data, "value"))
+    except NotASignature as exc:
+        return f"it is no SSH signature: {exc}"
+    if signature.namespace != NAMESPACE:
+        return f"it was made for {signature.namespace[:64]!a}, not for {NAMESPACE!a}"
+    if holds(signature, record) is False:
+        return "it was not made of these bytes by the key that it names"
+    return ""
+
+
+def _judged(piece: Piece, record: bytes, signers: bytes, moment: Moment) -> tuple[Signature, str]:
+    data = piece.data
+    if not piece.fits:
+        return Signature("bad"), "it is about other bytes"
+    if text(data, "format") != SSH or "value" not in data:
+        return Signature("other"), f"of format {text(data, 'format')}, which its own tool checks"
+    if why := trouble(data, record):
+        return Signature("bad"), why
+    armour = text(data, "value")
+    key = parse(armour).fingerprint
+    if not keygen.is_there():
+        return Signature("unchecked", key=key), "ssh-keygen, which checks whose it is, is missing"
+    published = moment(piece.document) if keygen.is_timed(signers) else None
+    names = keygen.principals(armour, record, signers, moment=published)
+    if names:
+        return Signature("good", names[0], key), ""
+    # What ssh-keygen knows and `holds` does not, such as a certificate, is said to be unknown even where it is bad.
+    return Signature("unknown key", key=key), f"by a key that allowed_signers does not have: {key}"
+
+
+def _now(_: Document) -> None:
+    return None
+
+
+def endorsements(
+    version: VersionView, signers: bytes, *, moment: Moment = _now
+) -> Iterator[Endorsement]:
+    """The signatures of a record, by file name.
+
+    Args:
+        version: The version.
+        signers: The content of ``allowed_signers``.
+        moment: When each file was published, for keys that are valid for some time only.
+
+    Raises:
+        ShallowHistory: ``moment`` would need more history than is here.
+    """
+    record = version.document
+    if record is None:
+        return
+    for piece in pieces(version, "signature"):
+        found, why = _judged(piece, record.source, signers, moment)
+        yield Endorsement(piece.document.path, found, why)
+
+
+def verified(version: VersionView, signers: bytes, *, moment: Moment = _now) -> list[str]:
+    """Who signed the record with a key of ``allowed_signers``, as it names them; each once.
+
+    Args:
+        version: The version.
+        signers: The content of ``allowed_signers``.
+        moment: As in ``endorsements``.
+    """
+    found = endorsements(version, signers, moment=moment)
+    return [*dict.fromkeys(e.signature.signer for e in found if e.signature.state == "good")]
+
+
+def known_since(line: Line, base: Tree, head: Tree) -> Moment:
+    """The time at which what is published got a file of evidence; None for one that the change under check brings.
+
+    The claim in the file is not asked: who holds an expired key could write any time there.
+
+    Args:
+        line: What was published.
+        base: The tree at its end.
+        head: What is judged.
+    """
+
+    def moment(document: Document) -> dt.datetime | None:
+        found = written(line, base, head, [document.path]).get(document.path)
+        return None if found is None else dt.datetime.fromtimestamp(found.step.when, dt.UTC)
+
+    return moment

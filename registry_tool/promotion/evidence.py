@@ -1,0 +1,124 @@
+"""The evidence about exactly one record, and the gate that asks for it.
+
+Evidence counts when it names the SHA-256 of the ``version.yaml`` beside it: what was measured or read, and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from registry_tool.catalog.index import VersionView
+from registry_tool.manifests.data import Data, records, text
+from registry_tool.manifests.document import Document
+from registry_tool.manifests.metrics import last_values
+from registry_tool.manifests.problems import JSON
+from registry_tool.promotion.outcome import Answer, failed, held
+from registry_tool.promotion.provenance import written
+
+if TYPE_CHECKING:
+    from registry_tool.promotion.question import Question
+
+__all__ = ["Piece", "evidence_gate", "measured", "pieces"]
+
+# What tells apart series of evidence of one kind: in each the newest decides.
+_SERIES = {"evaluation": "suite", "scan": "tool"}
+# `registry-tool 0.3.0` and `registry-tool 0.4.0` are one tool: what an older release said, a newer one may take back.
+_RELEASE = re.compile(r"\s+v?[0-9]\S*\Z")
+
+
+class Piece(NamedTuple):
+    """One readable file of evidence.
+
+    Attributes:
+        document: The file.
+        data: What it says.
+        fits: True when it is about the record as it is.
+    """
+
+    document: Document
+    data: Data
+    fits: bool
+
+
+def pieces(version: VersionView, kind: str) -> list[Piece]:
+    """The evidence of one kind that lies beside a record, by file name."""
+    record = version.document
+    digest = "" if record is None else hashlib.sha256(record.source).hexdigest()
+    return [
+        Piece(document, document.data, text(document.data, "subject", "sha256") == digest)
+        for document in version.evidence()
+        if document.data is not None and text(document.data, "kind") == kind
+    ]
+
+
+def measured(version: VersionView) -> dict[str, JSON]:
+    """The last value of each metric: of the record, and of evidence of kind metrics about it."""
+    found = [*records(version.data, "metrics")]
+    for piece in pieces(version, "metrics"):
+        if piece.fits:
+            found += records(piece.data, "metrics")
+    return last_values(found)
+
+
+def _newest(question: Question, series: Sequence[Piece]) -> list[Piece]:
+    """Those of a series that were published last; what the change itself adds is newer than all.
+
+    Without history the time decides that each file gives itself. More than one is left where they came together.
+    """
+    line = question.line
+    if line is None:
+        last = max(text(piece.data, "at") for piece in series)
+        return [piece for piece in series if text(piece.data, "at") == last]
+    paths = [piece.document.path for piece in series]
+    known = written(line, question.base.tree, question.version.model.catalog.tree, paths)
+    ages = {path: known[path].age if path in known else -1 for path in paths}
+    first = min(ages.values())
+    return [piece for piece in series if ages[piece.document.path] == first]
+
+
+def _series(found: Sequence[Piece], kind: str) -> Iterator[tuple[str, list[Piece]]]:
+    series: dict[str, list[Piece]] = {}
+    for piece in found:
+        name = text(piece.data, _SERIES[kind])
+        series.setdefault(_RELEASE.sub("", name) if kind == "scan" else name, []).append(piece)
+    yield from series.items()
+
+
+def _against(question: Question, series: Sequence[Piece], verdict: str) -> Piece | None:
+    """The evidence that decides a series otherwise than is wanted; history is asked only where verdicts differ."""
+    wrong = [piece for piece in series if text(piece.data, "verdict") != verdict]
+    if not wrong or len(wrong) == len(series):
+        return next(iter(wrong), None)
+    newest = _newest(question, series)
+    return next((piece for piece in wrong if piece in newest), None)
+
+
+def _name(piece: Piece) -> str:
+    return piece.document.path.rpartition("/")[2]
+
+
+def evidence_gate(question: Question, gate: Data) -> Answer:
+    """Evidence of a kind must be there; with a verdict, the newest of each suite or tool must have it."""
+    kind, suite = text(gate, "evidence"), text(gate, "suite")
+    version, verdict = question.version, text(gate, "verdict")
+    there = [p for p in pieces(version, kind) if not suite or text(p.data, "suite") == suite]
+    found = [piece for piece in there if piece.fits]
+    more = f" --suite {shlex.quote(suite)}" if suite else ""
+    more += f" --verdict {verdict}" if verdict else ""
+    remedy = f"registry evidence add {version} --kind {kind}{more}"
+    if not found:
+        others = "".join(f"; {_name(p)} is about other bytes" for p in there)
+        what = f"{kind} of {suite}" if suite else kind
+        return failed(f"{version} has no {what}{others}", remedy)
+    if not verdict:
+        return held(f"{len(found)}, such as {_name(found[0])}")
+    for name, series in _series(found, kind):
+        wrong = _against(question, series, verdict)
+        if wrong is not None:
+            said = text(wrong.data, "verdict")
+            return failed(f"the newest of {name} says {said}: {_name(wrong)}", remedy)
+    return held(f"{verdict} in {', '.join(_name(piece) for piece in found[:3])}")

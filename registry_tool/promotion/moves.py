@@ -1,0 +1,97 @@
+"""Who held an alias: its moves along the line of what was published.
+
+A move is a change of the version. Edits of the reason or the pin are none, so they neither restart a soak nor count as
+a promotion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice, tee
+from typing import NamedTuple
+
+from registry_tool.git.line import Line, Step, Touch
+from registry_tool.git.reader import BlobReader
+from registry_tool.git.tree import Entry
+from registry_tool.manifests.data import text
+from registry_tool.manifests.document import READ_LIMIT, parse_document
+from registry_tool.manifests.layout import Place
+
+__all__ = ["Move", "earlier", "moves"]
+
+
+class Move(NamedTuple):
+    """One move of an alias.
+
+    Attributes:
+        step: The commit that made it.
+        version: The version it came to; empty where the alias was removed, or its file could not be read.
+        pinned: True when the move pinned it, as a rollback does.
+    """
+
+    step: Step
+    version: str
+    pinned: bool
+
+
+def _move(reader: BlobReader, touch: Touch) -> Move:
+    entry: Entry | None = touch.after
+    found = None if entry is None else reader.read(entry.oid, limit=READ_LIMIT)
+    if found is None:
+        return Move(touch.step, "", pinned=False)
+    data = parse_document(touch.path, Place("alias"), found[2]).data or {}
+    return Move(touch.step, text(data, "version"), pinned=data.get("pinned") is True)
+
+
+def moves(line: Line, path: str) -> Iterator[Move]:
+    """The moves of an alias, newest first.
+
+    Args:
+        line: What was published.
+        path: The alias's file.
+
+    Raises:
+        ShallowHistory: The walk reaches the boundary of a shallow clone. What came before it is right.
+        GitTrouble: Git cannot read the history.
+    """
+    reader = BlobReader(line.git)
+    try:
+        newer: Move | None = None
+        for touch in line.touches(path):
+            if touch.path != path:  # a folder of that name, once
+                continue
+            older = _move(reader, touch)
+            if newer is not None and newer.version != older.version:
+                yield newer
+            newer = older
+        if newer is not None:
+            yield newer
+    finally:
+        reader.close()
+
+
+def _forward(current: Move, older: Iterator[Move]) -> Iterator[Move]:
+    """What came before the move that first brought the version; a rollback only went back to it."""
+    here, ahead = tee(older)
+    if current.pinned:
+        for number, move in enumerate(ahead):
+            if move.version == current.version:
+                return _forward(move, islice(here, number + 1, None))
+    return here
+
+
+def earlier(found: Iterator[Move]) -> Iterator[str]:
+    """The versions an alias held before, the last good one first; what was rolled back is passed over.
+
+    Args:
+        found: Its moves, newest first.
+
+    Raises:
+        ShallowHistory: As ``moves``.
+    """
+    current = next(found, None)
+    while current is not None:
+        found = _forward(current, found)
+        current = next(found, None)
+        if current is not None and current.version:
+            yield current.version

@@ -1,0 +1,287 @@
+"""Kills commands and looks whether anything is broken: ``python tests/benchmarks/kills.py --kills 300 --seed 1``.
+
+Each command is started as a process of its own and killed, with all its children, at a moment drawn evenly from the
+time it takes when it is left alone. Then the next command runs, and what must hold is looked at: the registry is as
+before or as after, Git finds its objects and its status in order, the check passes, no manifest lacks its bytes,
+fetched bytes are right, and nothing is left behind.
+
+With ``--every-step`` nothing is left to chance: a command is killed before its first change to the disk, then before
+its second, and so on until it ends; each start of a git program counts as one. ``--every-step 5`` takes each fifth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from killing import NEXT, Operation, Scene, Template, available, registry, state, troubles
+
+_IDENTITY = {"NAME": "Kill Harness", "EMAIL": "kills@example.org"}
+_CHANGES = ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
+_MANY = 100
+_LONGEST = 60.0
+
+Counts = Counter[str]
+
+
+def _own_home(home: Path) -> None:
+    """Nothing of the user's is read or written."""
+    home.mkdir()
+    (home / ".gitconfig").write_text("[gc]\n\tauto = 0\n", encoding="utf-8")
+    for role in ("AUTHOR", "COMMITTER"):
+        os.environ.update({f"GIT_{role}_{key}": value for key, value in _IDENTITY.items()})
+    os.environ.update(
+        {
+            "HOME": str(home),
+            "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }
+    )
+    os.environ.update({"DVC_GLOBAL_CONFIG_DIR": str(home), "DVC_SYSTEM_CONFIG_DIR": str(home)})
+
+
+class Bench:
+    """One operation: how it leaves a registry, and what was seen after kills.
+
+    Attributes:
+        counts: How many ended in the old state, the new, or a broken one; and how many were killed at all.
+        broken: What was broken, in words.
+    """
+
+    def __init__(self, template: Template, name: str, operation: Operation) -> None:
+        self._template, self._name, self._operation = template, name, operation
+        self.counts: Counts = Counter()
+        self.broken: list[str] = []
+        with self._scene() as scene:
+            self._old = state(scene, operation)
+            ran = registry(scene, *scene.arguments(operation))
+            if ran.code:
+                raise RuntimeError(f"{name}: {ran.err}")
+            self._new = state(scene, operation)
+
+    @contextlib.contextmanager
+    def _scene(self) -> Iterator[Scene]:
+        scene = self._template.scene(self._operation)
+        yield scene
+        shutil.rmtree(scene.home)
+
+    def seconds(self, runs: int) -> float:
+        """How long the command takes, as a process of its own."""
+        taken = []
+        for _ in range(runs):
+            with self._scene() as scene:
+                start = time.monotonic()
+                scene.start(self._operation).wait(_LONGEST)
+                taken.append(time.monotonic() - start)
+        return statistics.median(taken)
+
+    def kill_after(self, seconds: float, following: str) -> None:
+        """Start the command, kill it after some seconds, and look."""
+        with self._scene() as scene:
+            process = scene.start(self._operation)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            killed = process.wait() == -signal.SIGKILL
+            self._look(scene, following, f"after {seconds * 1000:.0f} ms", killed=killed)
+
+    def kill_at(self, step: int, following: str) -> bool:
+        """Run the command until its n-th change, and look; False when it ended before."""
+        with self._scene() as scene:
+            words = scene.home / "step"
+            child = os.fork()
+            if child == 0:
+                _die_at(step, scene, self._operation, words)
+            _, ended = os.waitpid(child, 0)
+            killed = os.WIFSIGNALED(ended)
+            where = words.read_text(encoding="utf-8", errors="replace") if killed else "the end"
+            words.unlink(missing_ok=True)
+            self._look(scene, following, f"before change {step}: {where}", killed=killed)
+        return killed
+
+    def _look(self, scene: Scene, following: str, moment: str, *, killed: bool) -> None:
+        self.counts["killed"] += killed
+        wrong = self._after(scene, following)
+        now = state(scene, self._operation)
+        which = "new" if now == self._new else "old" if now == self._old else self._between(now)
+        if which == "between":
+            wrong.append(f"neither old nor new: {_difference(now, self._old, self._new)}")
+        wrong += troubles(scene)
+        if self._operation.again and not wrong:
+            wrong = self._after_again(scene)
+        self.counts["broken" if wrong else which] += 1
+        self.broken += [
+            f"{self._name}, killed {moment}, then {following}: {words}" for words in wrong
+        ]
+
+    def _after(self, scene: Scene, following: str) -> list[str]:
+        ran = registry(scene, *NEXT[following])
+        return [f"the next command fails: {ran.err}"] if ran.code else []
+
+    def _after_again(self, scene: Scene) -> list[str]:
+        ran = registry(scene, *scene.arguments(self._operation))
+        if ran.code:
+            return [f"the same command again fails: {ran.err}"]
+        left = [path for path in scene.home.rglob(".*.tmp") if scene.out in path.parents]
+        wrong = [f"left behind: {path.relative_to(scene.home)}" for path in left]
+        done = state(scene, self._operation) == self._new
+        return wrong if done else [*wrong, "the same command again does not finish it"]
+
+    def _between(self, now: dict[str, object]) -> str:
+        """Some of several artifacts, each of them whole, is as the old state: the command is run again."""
+        if not self._operation.again:
+            return "between"
+        parts = [_by_artifact(one) for one in (now, self._old, self._new)]
+        names = set().union(*parts)
+        here, old, new = parts
+        absent = (
+            self._operation.changes == "out"
+        )  # for the moment of an exchange; the next run mends it
+        whole = all(
+            here.get(n) in (old.get(n), new.get(n)) or (absent and n not in here) for n in names
+        )
+        return "old" if whole else "between"
+
+
+def _by_artifact(stood: dict[str, object]) -> dict[str, dict[str, bytes]]:
+    """The files of an output folder by artifact; those of a remote each for itself."""
+    ((kind, files),) = stood.items()
+    assert isinstance(files, dict)
+    found: dict[str, dict[str, bytes]] = {}
+    for path, data in files.items():
+        name = path.split("/")[0] if kind == "out" else path
+        found.setdefault(name, {})[path] = data
+    return found
+
+
+def _difference(now: object, old: object, new: object) -> str:
+    if not (isinstance(now, dict) and isinstance(old, dict) and isinstance(new, dict)):
+        return f"{now!r:.200} (old {old!r:.200}, new {new!r:.200})"
+    keys = {k for k in {*now, *old, *new} if not (now.get(k) == old.get(k) == new.get(k))}
+    return "; ".join(
+        f"{k}: {_difference(now.get(k), old.get(k), new.get(k))}" for k in sorted(keys)
+    )
+
+
+def _die_at(step: int, scene: Scene, operation: Operation, words: Path) -> None:
+    """Run the command in this process, which dies before its n-th change to the disk."""
+    os.setpgid(0, 0)
+    seen = 0
+    here = str(scene.home)
+
+    def watch(event: str, values: tuple[object, ...]) -> None:
+        nonlocal seen
+        if not _changes_something(event, values, here):
+            return
+        seen += 1
+        if seen == step:
+            note = os.open(words.with_suffix(".now"), os.O_WRONLY | os.O_CREAT, 0o600)
+            os.write(note, f"{event} {values!r:.160}".replace(here, "").encode())
+            words.with_suffix(".now").rename(words)
+            os.killpg(0, signal.SIGKILL)
+
+    sys.addaudithook(watch)
+    ran = registry(scene, *scene.arguments(operation))
+    os._exit(ran.code)
+
+
+def _changes_something(event: str, values: tuple[object, ...], here: str) -> bool:
+    if event == "subprocess.Popen":
+        return True
+    if not any(
+        isinstance(value, (str, os.PathLike)) and os.fspath(value).startswith(here)
+        for value in values
+    ):
+        return False
+    if event == "open":
+        flags = values[2]
+        return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+    return event in _CHANGES
+
+
+def _at_random(benches: dict[str, Bench], kills: int, seed: int) -> None:
+    draw = random.Random(seed)
+    runs = 1 if kills < _MANY else 3
+    seconds = {name: bench.seconds(runs) for name, bench in benches.items()}
+    for number in range(kills):
+        name = list(benches)[number % len(benches)]
+        benches[name].kill_after(draw.uniform(0, seconds[name]), draw.choice(list(NEXT)))
+
+
+def _at_steps(benches: dict[str, Bench], stride: int) -> None:
+    following = list(NEXT)
+    for bench in benches.values():
+        step = 1
+        while bench.kill_at(step, following[step // stride % len(following)]):
+            step += stride
+
+
+def _table(benches: dict[str, Bench]) -> Iterator[str]:
+    columns = ("killed", "old", "new", "broken")
+    yield f"| operation | runs | {' | '.join(columns)} |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    total: Counts = Counter()
+    rows = [(name, bench.counts) for name, bench in benches.items()]
+    for _, counts in rows:
+        total.update(counts)
+    for name, counts in [*rows, ("all", total)]:
+        runs = counts["old"] + counts["new"] + counts["broken"]
+        yield f"| {name} | {runs} | {' | '.join(str(counts[column]) for column in columns)} |"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; the exit code is 1 when something was broken."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--every-step", type=int, nargs="?", const=1, metavar="N")
+    parser.add_argument(
+        "--operation", action="append", choices=list(available()), help="only this one"
+    )
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args(arguments)
+    place = Path(tempfile.mkdtemp(prefix="registry-kills-"))
+    try:
+        _own_home(place / "home")
+        template = Template(place)
+        wanted = {
+            n: op for n, op in available().items() if not chosen.operation or n in chosen.operation
+        }
+        benches = {name: Bench(template, name, operation) for name, operation in wanted.items()}
+        if chosen.every_step:
+            _at_steps(benches, chosen.every_step)
+        else:
+            print(f"seed {chosen.seed}")
+            _at_random(benches, chosen.kills, chosen.seed)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    print("\n".join(_table(benches)))
+    broken = [words for bench in benches.values() for words in bench.broken]
+    for words in broken:
+        print(f"broken: {words}")
+    if chosen.json:
+        data = {"counts": {name: bench.counts for name, bench in benches.items()}, "broken": broken}
+        chosen.json.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""Names that were given away and are gone, and the notes that are kept of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from histories import History
+from support import git
+
+from registry_tool.git.line import Line
+from registry_tool.git.plumbing import find_repository
+
+MODEL = "models/nlp/lang-id"
+ONE, TWO = (f"{MODEL}/versions/{v}/version.yaml" for v in "12")
+TAG = f"{MODEL}/tags/first.yaml"
+ALIAS = f"{MODEL}/aliases/production.yaml"
+
+
+def vanished(folder: Path, tip: str = "HEAD") -> frozenset[str]:
+    found = find_repository(folder)
+    assert found is not None
+    return Line(found, git(folder, "rev-parse", tip)).vanished()
+
+
+def notes(folder: Path) -> list[Path]:
+    return sorted((folder / "registry-tool").iterdir())
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> History:
+    history = History(tmp_path / "r")
+    history.commit(
+        {
+            "models/nlp/namespace.yaml": "n\n", f"{MODEL}/model.yaml": "m\n", ONE: "1\n", TWO: "2\n",
+            TAG: "1\n", ALIAS: "1\n", f"{MODEL}/versions/1/model.bin.dvc": "d\n", "README.md": "r\n",
+        }
+    )  # fmt: skip
+    return history
+
+
+def test_nothing_is_gone(past: History) -> None:
+    assert vanished(past.folder) == frozenset()
+
+
+def test_names_that_went(past: History) -> None:
+    past.commit({ONE: None, f"{MODEL}/versions/1/model.bin.dvc": None, ALIAS: None}, "One")
+    past.branch("side")
+    past.commit({TAG: None, "README.md": None}, "Tag")
+    past.merge("side")
+    assert vanished(past.folder) == {ONE, TAG}
+    past.commit({TWO: None, f"{MODEL}/model.yaml": None, "models/nlp/namespace.yaml": None})
+    gone = {ONE, TWO, TAG, f"{MODEL}/model.yaml", "models/nlp/namespace.yaml"}
+    assert vanished(past.folder) == gone
+
+
+def test_what_came_back_is_not_gone(past: History) -> None:
+    past.commit({ONE: None})
+    assert vanished(past.folder) == {ONE}
+    past.commit({ONE: "1\n"})
+    assert vanished(past.folder) == frozenset()
+
+
+def test_a_rename_takes_the_old_name(past: History) -> None:
+    other = ONE.replace("/1/", "/3/")
+    past.commit({ONE: None, other: "1\n"})
+    assert vanished(past.folder) == {ONE}
+
+
+def test_a_branch_that_never_was_published_does_not_count(past: History) -> None:
+    past.branch("side")
+    draft = ONE.replace("/1/", "/9/")
+    past.commit({draft: "9\n"})
+    past.commit({draft: None, "x": "1\n"})
+    past.merge("side")
+    assert vanished(past.folder) == frozenset()
+
+
+# --- the notes
+
+
+def test_a_later_question_reads_only_what_was_added(past: History) -> None:
+    past.commit({ONE: None})
+    vanished(past.folder)
+    (note,) = notes(past.folder / ".git")
+    kept = json.loads(note.read_text(encoding="utf-8"))
+    assert kept["tips"] == {git(past.folder, "rev-parse", "HEAD"): [ONE]}
+    # What stands in the note is believed: so it was not read again.
+    kept["tips"] = {tip: ["models/told/by/the/note/model.yaml"] for tip in kept["tips"]}
+    note.write_text(json.dumps(kept), encoding="utf-8")
+    past.commit({TAG: None})
+    assert vanished(past.folder) == {TAG, "models/told/by/the/note/model.yaml"}
+
+
+def test_an_earlier_and_another_branch_have_notes_of_their_own(past: History) -> None:
+    past.branch("other")
+    past.commit({TWO: None})
+    past.switch("main")
+    past.commit({ONE: None})
+    for _ in range(2):
+        assert vanished(past.folder) == {ONE}
+        assert vanished(past.folder, "other") == {TWO}
+        assert vanished(past.folder, "HEAD~1") == frozenset()
+    (note,) = notes(past.folder / ".git")
+    assert len(json.loads(note.read_text(encoding="utf-8"))["tips"]) == 3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"{", b"[]", b"null", b"\xff", b'{"format": "vanished/v9", "folder": "models", "tips": {}}',
+        b'{"format": "vanished/v1", "folder": "else", "tips": {"TIP": ["x"]}}',
+        b'{"format": "vanished/v1", "folder": "models", "tips": ["TIP"]}',
+        b'{"format": "vanished/v1", "folder": "models", "tips": {"TIP": "x"}}',
+        b'{"format": "vanished/v1", "folder": "models", "tips": {"TIP": [1], "": ["x"]}}', b"[" * 100_000,
+    ],
+)  # fmt: skip
+def test_a_note_that_is_not_ours_is_replaced(past: History, content: bytes) -> None:
+    past.commit({ONE: None})
+    vanished(past.folder)
+    (note,) = notes(past.folder / ".git")
+    tip = git(past.folder, "rev-parse", "HEAD")
+    note.write_bytes(content.replace(b"TIP", tip.encode()))
+    assert vanished(past.folder) == {ONE}
+    assert json.loads(note.read_text(encoding="utf-8"))["tips"][tip] == [ONE]
+
+
+def test_notes_do_not_grow_for_ever(past: History) -> None:
+    for number in range(20):
+        past.commit({"x": f"{number}\n"})
+        vanished(past.folder)
+    (note,) = notes(past.folder / ".git")
+    tips = json.loads(note.read_text(encoding="utf-8"))["tips"]
+    assert len(tips) == 16
+    assert git(past.folder, "rev-parse", "HEAD") in tips
+
+
+def test_a_place_that_cannot_be_written_is_no_trouble(past: History) -> None:
+    past.commit({ONE: None})
+    (past.folder / ".git" / "registry-tool").write_text("in the way", encoding="utf-8")
+    assert vanished(past.folder) == {ONE}
+
+
+def test_linked_work_trees_share_their_notes(past: History, tmp_path: Path) -> None:
+    past.commit({ONE: None})
+    git(past.folder, "worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"))
+    assert vanished(tmp_path / "linked") == {ONE}
+    assert len(notes(past.folder / ".git")) == 1
+
+
+def test_a_name_that_is_not_utf_8_is_kept(past: History) -> None:
+    odd = f"{MODEL}/tags/\udcff.yaml"
+    past.commit({odd: "1\n"})
+    past.commit({odd: None})
+    for _ in range(2):
+        assert vanished(past.folder) == {odd}
+
+
+def test_processes_that_write_at_once_agree(past: History) -> None:
+    tips = [past.commit({ONE: None})]
+    tips += [past.commit({"x": f"{number}\n"}) for number in range(7)]
+    code = (
+        "import sys; from pathlib import Path; from registry_tool.git.line import Line\n"
+        "from registry_tool.git.plumbing import find_repository\n"
+        "for _ in range(5): print(*Line(find_repository(Path.cwd()), sys.argv[1]).vanished())\n"
+    )
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, tip], cwd=past.folder, stdout=subprocess.PIPE, text=True
+        )
+        for tip in tips
+    ]
+    outputs = [process.communicate()[0] for process in running]
+    assert outputs == [f"{ONE}\n" * 5] * len(tips)
+    (note,) = notes(past.folder / ".git")  # and nothing half-made
+    found = json.loads(note.read_text(encoding="utf-8"))["tips"]
+    assert all(paths == [ONE] for paths in found.values())
