@@ -182,6 +182,8 @@ class Catalog:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self._documents: dict[str, Document | None] = {}
+        # Every model that was asked for: what a verdict may depend on.
+        self.asked: set[ModelName] = set()
 
     def document(self, path: str, place: Place) -> Document | None:
         """One manifest, read and kept; None when there is no such file."""
@@ -247,6 +249,7 @@ class Catalog:
 
     def model(self, name: ModelName) -> ModelView | None:
         """One model, or None when it has no folder."""
+        self.asked.add(name)
         return ModelView(self, name) if self.tree.folder(self.layout.model(name)) else None
 
     def models(self, namespace: str | None = None) -> Iterator[ModelView]:

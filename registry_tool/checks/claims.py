@@ -65,7 +65,15 @@ class Claims:
 
     def add(self, document: Document) -> None:
         """Take in the claims of one manifest."""
-        for claim in claims_of(document):
+        self.take(claims_of(document))
+
+    def __iter__(self) -> Iterator[Claim]:
+        for holders in self.found.values():
+            yield from holders
+
+    def take(self, claims: Iterable[Claim]) -> None:
+        """Take in claims."""
+        for claim in claims:
             holders = self.found.setdefault((claim.pool, claim.value), [])
             if claim not in holders:
                 holders.append(claim)

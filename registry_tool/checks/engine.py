@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry_tool.catalog.index import Catalog
 from registry_tool.checks.claims import Claims
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
 from registry_tool.checks.kinds import kind_of
+from registry_tool.checks.memory import Memory, Remembered
 from registry_tool.checks.rule import (
     ChangeView,
     FileView,
@@ -39,11 +41,12 @@ from registry_tool.git.tree import Change, Tree, differences
 from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import REGISTRY
+from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
     from registry_tool.git.line import Line
 
-__all__ = ["check"]
+__all__ = ["check", "judge_models"]
 
 _SEVERITIES: dict[str, Severity] = {"refuse": "refuse", "review": "review", "warn": "warn"}
 
@@ -128,10 +131,12 @@ def _judged(view: ChangeView) -> tuple[list[Finding], tuple[str, ...]]:
     return desk.findings, said
 
 
-def _look_at(part: Part, head: Catalog, claims: Claims, desk: _Desk) -> None:
+def _look_at(part: Part, head: Catalog, desk: _Desk) -> Remembered:
     """Run the rules about files and models on one part."""
-    head.tree.prefetch(path for path, _ in part.files)
-    for path, entry in part.files:
+    before, claims = len(desk.findings), Claims()
+    files = part.listed(head)
+    head.tree.prefetch(path for path, _ in files)
+    for path, entry in files:
         file = FileView(head, path, entry)
         for file_rule in FILE_RULES:
             desk.take(file_rule, file_rule.check(file), path)
@@ -141,22 +146,67 @@ def _look_at(part: Part, head: Catalog, claims: Claims, desk: _Desk) -> None:
         model = ModelUnderCheck(head, part.model, touched=part.touched)
         for model_rule in MODEL_RULES:
             desk.take(model_rule, model_rule.check(model), f"{model.folder}/model.yaml")
+    found = tuple(desk.findings[before:])
+    return Remembered(found, tuple(claims), len(files), {})
+
+
+def _look_once(part: Part, head: Catalog, desk: _Desk, memory: Memory | None) -> Remembered:
+    """What is found in one part, remembered or looked at now."""
+    if memory is None or part.model is None or part.files is not None:
+        return _look_at(part, head, desk)
+    known = memory.recall(part.model)
+    if known is not None:
+        desk.findings.extend(known.findings)
+        return known
+    head.asked.clear()
+    found = _look_at(part, head, desk)
+    memory.keep(part.model, found)
+    return found
+
+
+def judge_models(
+    head: Catalog, policy: Catalog, models: Iterable[ModelName], memory: Memory, *, enough: int
+) -> None:
+    """Judge models for the memory alone, until so many in a row were known already.
+
+    Args:
+        head: The tree under check.
+        policy: What severities come from.
+        models: Which, in which order.
+        memory: Where verdicts are kept.
+        enough: After how many known ones to stop.
+    """
+    known = 0
+    for model in models:
+        if memory.recall(model) is not None:
+            known += 1
+            if known >= enough:
+                return
+            continue
+        known = 0
+        _look_once(Part(None, model), head, _Desk(head, policy), memory)
+        head.forget_models()
 
 
 def _look(
-    head: Catalog, scope: Scope, desk: _Desk, now: dt.datetime, progress: Callable[[int], None]
+    view: ChangeView,
+    scope: Scope,
+    desk: _Desk,
+    memory: Memory | None,
+    progress: Callable[[int], None],
 ) -> int:
     """Run the rules about files, models and the registry; how many files were looked at."""
-    claims, checked = Claims(), 0
+    head, claims, checked = view.head, Claims(), 0
     for part in scope.parts:
-        _look_at(part, head, claims, desk)
-        checked += len(part.files)
-        progress(len(part.files))
+        found = _look_once(part, head, desk, memory)
+        claims.take(found.claims)
+        checked += found.files
+        progress(found.files)
         if scope.complete:
             head.forget_models()
     if not scope.complete:
         claims.complete(head)
-    registry = RegistryView(head, scope.models, scope.namespaces, claims, now, scope.complete)
+    registry = RegistryView(head, scope.models, scope.namespaces, claims, view.now, scope.complete)
     for registry_rule in REGISTRY_RULES:
         desk.take(registry_rule, registry_rule.check(registry), REGISTRY)
     return checked
@@ -170,6 +220,7 @@ def check(
     line: Line | None = None,
     now: dt.datetime | None = None,
     paths: Sequence[str] = (),
+    kept: Path | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Check a tree, whole or as a change to a base.
@@ -181,6 +232,7 @@ def check(
         line: The history that ends at what is published; None where there is none.
         now: The time, for waivers and gates; None is the clock's.
         paths: Files and folders to which the check is narrowed; none of them means no narrowing.
+        kept: A folder where verdicts on whole models are kept between checks; None keeps none.
         progress: Called with the number of files that were looked at since it was called last.
 
     Returns:
@@ -192,7 +244,8 @@ def check(
     view = _compared(published, catalog, line, now)
     desk = _Desk(catalog, view.base)
     scope = scope_of(catalog, base, paths)
-    checked = _look(catalog, scope, desk, now, progress)
+    memory = None if kept is None else Memory(kept, catalog, view.base)
+    checked = _look(view, scope, desk, memory, progress)
     judged, notes = _judged(view)
     found = [*desk.findings, *(f for f in judged if not paths or is_inside(f.path, paths))]
     findings = in_order(waived(found, view.base, catalog, now.date()))

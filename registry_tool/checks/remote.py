@@ -158,7 +158,9 @@ def check_remote(
     """
     catalog = Catalog(head)
     published = base if published is None else published
-    policy = catalog if published is None or published.entry(REGISTRY) is None else Catalog(published)
+    policy = (
+        catalog if published is None or published.entry(REGISTRY) is None else Catalog(published)
+    )
     said = text(policy.settings, "rules", AVAILABLE.id)
     places = [] if said == "off" else list(_places(catalog, base, paths))
     documents = [d for d in (_document(catalog, place) for place in places) if d is not None]

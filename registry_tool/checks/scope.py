@@ -28,14 +28,20 @@ class Part(NamedTuple):
     """Files that are looked at together.
 
     Attributes:
-        files: Path and entry of each file to judge.
+        files: Path and entry of each file to judge; None stands for all files of the model.
         model: The model they belong to, which is judged with them; None for files outside the models under check.
         touched: The versions to which the look at the model is limited; None looks at all of it.
     """
 
-    files: Sequence[tuple[str, Entry]]
+    files: Sequence[tuple[str, Entry]] | None
     model: ModelName | None = None
     touched: frozenset[str] | None = None
+
+    def listed(self, catalog: Catalog) -> Sequence[tuple[str, Entry]]:
+        """Path and entry of each file to judge."""
+        if self.files is not None or self.model is None:
+            return self.files or ()
+        return list(walk(catalog.tree, catalog.layout.model(self.model)))
 
 
 class Scope(NamedTuple):
@@ -78,7 +84,7 @@ def _everything(catalog: Catalog, models: Sequence[ModelName]) -> Iterator[Part]
     tree, layout = catalog.tree, catalog.layout
     yield Part(list(_outside(tree, layout, catalog.namespaces())))
     for model in models:
-        yield Part(list(walk(tree, layout.model(model))), model)
+        yield Part(None, model)
 
 
 def _whole(catalog: Catalog) -> Scope:
@@ -169,7 +175,7 @@ def _narrowed(catalog: Catalog, scope: Scope, paths: Sequence[str]) -> Scope:
     """The part of a scope that lies at or under some paths."""
     parts = []
     for part in scope.parts:
-        files = [(path, entry) for path, entry in part.files if is_inside(path, paths)]
+        files = [(path, entry) for path, entry in part.listed(catalog) if is_inside(path, paths)]
         if files:
             parts.append(part._replace(files=files))
     models = tuple(part.model for part in parts if part.model is not None)

@@ -159,8 +159,9 @@ def _of_checkout(repository: Repository, *, staged: bool) -> Subject:
     # While a merge is under way, what it brings in may be published already.
     frozen = _frozen(repository, tip, *merging(git))
     if next(differences(base, head), None) is None:
+        # The same files, by ids that verdicts can be remembered by.
         words = f"everything: {shown} does not differ from HEAD"
-        return Subject(head, None, words, git.work_tree, repository, frozen)
+        return Subject(repository.tree(tip), None, words, git.work_tree, repository, frozen)
     return Subject(head, base, words, git.work_tree, repository, frozen)
 
 

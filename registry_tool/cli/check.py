@@ -91,13 +91,30 @@ def _kind_words(report: Report) -> Iterator[str]:
         yield f"a change of kind {report.kind} to what is published{alone}"
 
 
+@contextmanager
+def _memory(subject: Subject) -> Iterator[Path | None]:
+    """Where verdicts on whole models are kept, filled by a second process meanwhile; None where nothing is kept."""
+    from registry_tool.git.stored import CommitTree
+
+    head, repository = subject.head, subject.repository
+    if subject.base is not None or repository is None or not isinstance(head, CommitTree):
+        yield None
+        return
+    from registry_tool.checks.ahead import going_ahead
+    from registry_tool.places import cache_folder
+
+    kept = cache_folder() / "checks"
+    with going_ahead(repository.git, head.commit, subject.published, kept):
+        yield kept
+
+
 def _checked(subject: Subject, paths: list[str], *, remote: bool) -> Report:
     from registry_tool.checks.engine import check as check_tree
 
-    with _counter() as count:
+    with _counter() as count, _memory(subject) as kept:
         report = check_tree(
             subject.head, base=subject.base, published=subject.frozen, line=subject.line,
-            paths=paths, progress=count,
+            paths=paths, kept=kept, progress=count,
         )  # fmt: skip
     if remote:
         from registry_tool.catalog.index import Catalog

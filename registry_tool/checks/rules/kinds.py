@@ -52,19 +52,17 @@ def one_kind(view: ChangeView) -> Iterator[Hit]:
     Example:
         ``versions/4/version.yaml`` is new and ``aliases/production.yaml`` changes.
     """
-    if kind_of(view.changes) != "mixed":
-        return
     first: dict[str, str] = {}
     for change in view.changes:
-        act = act_of(change)
-        if act in ALONE:  # what is never right is said by other rules
-            first.setdefault(act, change.path)
-    parts = list(_parts(view))
-    if len(first) > 1:
+        first.setdefault(act_of(change), change.path)
+    # What may never change is refused by other rules, and splitting does not help it.
+    alone = [] if "frozen" in first else [path for act, path in first.items() if act in ALONE]
+    if kind_of(view.changes) == "mixed" and len(alone) > 1:
+        parts = list(_parts(view))
         more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
         yield Hit(
             "the change mixes kinds",
-            path=max(first.values(), key=lambda path: path.count("/")),
+            path=max(alone, key=lambda path: path.count("/")),
             place=(1, 1),
             found="; ".join(parts[:_SHOWN]) + more,
             expected="one kind of change",

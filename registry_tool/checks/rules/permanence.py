@@ -59,10 +59,18 @@ def _gone(view: ChangeView, line: Line) -> dict[_Name, tuple[str, Place]]:
     }
 
 
-def _restores(line: Line, change: Located) -> bool:
+def _restores(view: ChangeView, line: Line, change: Located) -> bool:
     """True for a file that comes back as it was: then its name means what it meant."""
     last = next((touch for touch in line.touches(change.path) if touch.path == change.path), None)
-    return last is not None and last.before is not None and last.before == change.head
+    if last is None or last.before is None or change.head is None:
+        return False
+    head = change.head
+    if not head.oid:  # on disk
+        source = view.head.tree.read(change.path) or b""
+        head = head._replace(
+            oid=line.git.run("hash-object", "--stdin", stdin=source).decode().strip()
+        )
+    return head == last.before
 
 
 def names_are_given_once(view: ChangeView) -> Iterator[Hit]:
@@ -83,12 +91,13 @@ def names_are_given_once(view: ChangeView) -> Iterator[Hit]:
     gone = _gone(view, view.line)
     for change, place in given:
         path, was = gone.get(_name_of(place), ("", place))
-        if path and not (path == change.path and _restores(view.line, change)):
+        if path and not (path == change.path and _restores(view, view.line, change)):
+            again = _shown(was) if was.kind == place.kind else f"the {was.kind} {_shown(was)}"
             yield Hit(
                 f"{_shown(place)} was there once, and its name is not given again",
                 path=change.path,
                 place=(1, 1),
-                found=_shown(was) if was.kind == place.kind else f"the {was.kind} {_shown(was)}",
+                found="" if again == _shown(place) else again,
                 expected="a name that nothing ever had",
                 remedy="take another name; what it was: " + command("git log", path),
             )

@@ -56,7 +56,7 @@ def _unsigned(view: ChangeView, change: Located, place: Place) -> Iterator[Hit]:
         place=(1, 1),
         found="no evidence of kind signature",
         expected="a signature in the same change",
-        remedy=f"registry evidence add {named(str(after))} --kind signature",
+        remedy=f"registry sign {named(str(after))}",
     )
 
 
@@ -76,7 +76,9 @@ def _with_less(view: ChangeView, change: Located, place: Place) -> Iterator[Hit]
             at=("version",),
             found=named(after.version),
             expected=f"evidence of kind {kind}, as {named(before.version)} has it",
-            remedy=f"registry evidence add {named(str(after))} --kind {kind}",
+            remedy=f"registry sign {named(str(after))}"
+            if kind == "signature"
+            else f"registry evidence add {named(str(after))} --kind {kind}",
         )
 
 
@@ -86,7 +88,7 @@ def no_steps_back(view: ChangeView) -> Iterator[Hit]:
     A signature that is missing for the first time may be an oversight, or somebody else's version. A suite that the
     present ``production`` passed and the next one was not asked may be the one it would fail. A person decides.
 
-    Mend it: add the evidence with ``registry evidence add``, in this change or in one before it.
+    Mend it: add the evidence with ``registry evidence add`` or ``registry sign``, in this change or in one before it.
 
     Example:
         Versions 1 to 4 have ``evidence/signature.yaml``, and version 5 comes without.
