@@ -28,6 +28,7 @@ from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree, Tree
 from registry_tool.git.working_files import check_places
 from registry_tool.manifests.layout import REGISTRY
+from registry_tool.promotion.ground import ground_of
 
 __all__ = ["Destination", "Publication", "RefusedByCheck", "base_catalog", "publish"]
 
@@ -111,14 +112,23 @@ def base_catalog(
     return Catalog(repository.work())
 
 
-def _checked(base: Tree, change: ChangeSet, target: Target | None) -> Report:
+def _checked(
+    repository: Repository, base: Tree, change: ChangeSet, target: Target | None
+) -> Report:
     head = overlaid(base, change)
     if head.entry(REGISTRY) is None:
         where = "the work tree" if target is None else f"the branch {target.branch}"
         raise NotARegistry(
             f"{where} has no {REGISTRY}", remedy="commit it first, or name another branch"
         )
-    report = check(head, base=base if base.entry(REGISTRY) else None)
+    tip = repository.git.head() if target is None else target.parent
+    ground = ground_of(repository, tip)
+    report = check(
+        head,
+        base=base if base.entry(REGISTRY) else None,
+        published=None if tip is None else ground.base.tree,
+        line=ground.line,
+    )
     if report.verdict == "refuse":
         raise RefusedByCheck(
             f"{change.message}: the result would not pass the check, nothing was written", report
@@ -140,7 +150,7 @@ def _commit(
         change = act(Catalog(base))
         if not change.puts and not change.deletes:
             return _nothing(change, target)
-        report = _checked(base, change, target)
+        report = _checked(repository, base, change, target)
         try:
             commit = commit_change(
                 git, target, base,
@@ -170,7 +180,7 @@ def _write(repository: Repository, act: Act) -> Publication:
     change = act(Catalog(base))
     if not change.puts and not change.deletes:
         return _nothing(change, None)
-    report = _checked(base, change, None)
+    report = _checked(repository, base, change, None)
     write_in_order(
         repository.git, root, change.message, steps_of(root, change.puts, change.deletes)
     )
@@ -184,7 +194,7 @@ def _rehearse(repository: Repository, act: Act, destination: Destination) -> Pub
     change = act(Catalog(base))
     if not change.puts and not change.deletes:
         return _nothing(change, target)
-    _checked(base, change, target)
+    _checked(repository, base, change, target)
     paths = sorted({*change.puts, *change.deletes})
     if target is None:
         check_places(_work_tree(repository), paths)

@@ -101,28 +101,19 @@ class Registry:
         return resolve(self.catalog, reference, allow_withdrawn=allow_withdrawn)
 
     def version(
-        self,
-        reference: str | Reference,
-        *,
-        allow_withdrawn: bool = False,
-        require_signature: bool = False,
+        self, reference: str | Reference, *, allow_withdrawn: bool = False, signed: bool = False
     ) -> ModelVersion:
         """The version that ``[namespace/]model[@version|tag|alias|latest]`` means.
-
-        Args:
-            reference: The question.
-            allow_withdrawn: Answer for a withdrawn or erased version too.
-            require_signature: Answer only where a key of the registry's ``allowed_signers`` signed the record.
 
         Raises:
             InvalidName: The text is not a reference.
             NotFound: There is no such model or version.
             Withdrawn: The version is not served any more; ``allow_withdrawn`` gives it all the same.
             InvalidManifest: A file on the way does not pass its schema.
-            Refused: Nobody who is allowed to signed it.
+            Refused: ``signed`` asks for a signature by an allowed signer, and there is none.
         """
         found = self.resolve(reference, allow_withdrawn=allow_withdrawn)
-        if require_signature:
+        if signed:
             from registry_tool import trust
 
             trust.require_signature(self.repository, found.version)

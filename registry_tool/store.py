@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.cache import Cache
     from registry_tool.artifacts.progress import Progress
     from registry_tool.artifacts.remote import Remote
-    from registry_tool.artifacts.sending import Ingested
+    from registry_tool.artifacts.ingesting import Ingested
     from registry_tool.catalog.index import Catalog
     from registry_tool.manifests.data import Data
 

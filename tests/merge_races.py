@@ -147,11 +147,15 @@ GATED = laid(
     version("2", metrics=[{"key": "accuracy", "value": 0.85}]),
     alias("1"),
 )
-WAIVED = laid(BASE, {WAIVER: waiver_yaml("M203", f"{LANG}/aliases/production.yaml", expires="2099-12-31")})
+WAIVED = laid(
+    BASE, {WAIVER: waiver_yaml("M203", f"{LANG}/aliases/production.yaml", expires="2099-12-31")}
+)
 TEAM: Files = {
     "schemas/team.json": '{"type": "object", "properties": {"gpu": {"type": "boolean"}}}\n',
     **policy(
-        metadata_schemas=[{"schema": "schemas/team.json", "applies_to": "versions", "field": "metadata"}]
+        metadata_schemas=[
+            {"schema": "schemas/team.json", "applies_to": "versions", "field": "metadata"}
+        ]
     ),
 }
 MOVED: Files = {

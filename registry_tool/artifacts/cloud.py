@@ -1,290 +1,300 @@
-"""A DVC remote anywhere but in a local folder: S3, SSH, HTTP, … through DVC's own file systems.
+"""A DVC remote anywhere but in a local folder: S3, SSH, HTTP, … through DVC's own drivers.
 
-The one module that imports DVC. Its drivers raise classes of packages that need not be installed here, so at this
-edge every exception of a driver becomes RemoteTrouble, the cause in words and kept.
+Their exceptions become RemoteTrouble here, at the edge, the cause in words and kept.
 """
 
 from __future__ import annotations
 
-import re
 import weakref
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from threading import Lock
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from registry_tool.artifacts.disk import fresh_name, on_disk
+from registry_tool.artifacts.disk import on_disk
 from registry_tool.artifacts.hashing import Readable, ignore
-from registry_tool.artifacts.remote import legacy_path, object_path
-from registry_tool.artifacts.settings import RemoteSettings
-from registry_tool.errors import MissingObject, RegistryError, RemoteTrouble
+from registry_tool.artifacts.refusals import Refusals
+from registry_tool.artifacts.remote import (
+    FOLDERS,
+    OBJECTS,
+    Held,
+    Leftover,
+    address,
+    legacy_path,
+    never,
+    object_path,
+)
+from registry_tool.artifacts.stores import Entry, Store, Stream
+from registry_tool.errors import MissingObject, RemoteTrouble
 
 if TYPE_CHECKING:
-    from dvc_objects.fs.base import FileSystem
+    from registry_tool.artifacts.settings import RemoteSettings
 
 __all__ = ["CloudRemote", "open_cloud"]
 
 _WORKERS: Final = 16
-# Object stores show an object when its last byte came; these show a file while it grows.
-_SHOWS_HALF_FILES = frozenset({"ssh", "sftp", "hdfs", "webhdfs", "webdav", "webdavs", "memory"})
-_EXTRAS = {
-    "s3": "s3",
-    "ssh": "ssh",
-    "gs": "gs",
-    "azure": "azure",
-    "webdav": "webdav",
-    "webdavs": "webdav",
-}
-_WEB = frozenset({"http", "https"})
-_GONE = frozenset({404, 410})
-_NO_DELETE = "see that your credentials may delete there, and that no object lock, retention or legal hold keeps the object"
-_SECRET = re.compile(r"(?<=://)[^/@\s]+@|(?<=\?)[^\s'\"]+")
-_SHOWN = 300
+# From so many objects in one folder on, its listing is asked for; a listing of so many times more is not.
+_LISTED_FROM: Final = 4
+_LISTED_TO: Final = 64
+_PAGE: Final = 1000
+_TEMPORARY: Final = ".tmp"
+_NO_DELETE: Final = (
+    "see that your credentials may delete there, and that no object lock, retention or legal hold keeps the object"
+)
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
-def _install(scheme: str) -> str:
-    extra = _EXTRAS.get(scheme)
-    package = f"registry-tool[{extra}]" if extra else f"dvc-{scheme}"
-    return f'pip install "{package}"'
+def open_cloud(
+    chosen: RemoteSettings, url: str, *, in_use: Callable[[], bool] = never
+) -> CloudRemote:
+    """The remote through DVC's file system for its scheme.
 
-
-def _in_words(exc: BaseException) -> str:
-    """The first line of the innermost message that says something; URLs in it lose their credentials."""
-    while exc.__cause__ is not None:
-        exc = exc.__cause__
-    text = next(iter(str(exc).strip().splitlines()), "")
-    return _SECRET.sub("", text)[:_SHOWN] or type(exc).__name__
-
-
-def _is_absence(exc: BaseException) -> bool:
-    """True when the driver says that the object is not there.
-
-    fsspec's HTTP raises FileNotFoundError for every failure, a refused connection too; its cause tells them apart.
-    """
-    if not isinstance(exc, FileNotFoundError):
-        return False
-    cause = exc.__cause__
-    status = getattr(cause, "status", None)
-    if isinstance(status, int):
-        return status in _GONE
-    foreign = type(cause).__module__.partition(".")[0] == "aiohttp"
-    return isinstance(cause, FileNotFoundError) or not (foreign or isinstance(cause, OSError))
-
-
-@dataclass(frozen=True)
-class _Driver:
-    """Runs a driver's code: whatever it raises leaves as RemoteTrouble, or as MissingObject."""
-
-    doing: str
-    missing: str = ""
-    remedy: str = "check its URL, the network and your credentials (dvc remote modify --local)"
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, _: TracebackType | None
-    ) -> Literal[False]:
-        if not isinstance(exc, Exception) or isinstance(exc, RegistryError):
-            return False
-        if self.missing and _is_absence(exc):
-            raise MissingObject(self.missing) from exc
-        raise RemoteTrouble(f"{self.doing}: {_in_words(exc)}", remedy=self.remedy) from exc
-
-
-def open_cloud(chosen: RemoteSettings, url: str) -> CloudRemote:
-    """The remote through DVC's file system for its scheme; nothing is asked of it yet.
+    Args:
+        chosen: Its settings.
+        url: Where it is, for messages.
+        in_use: Says whether bytes were stored there before, so that its place must be there.
 
     Raises:
-        RemoteTrouble: DVC refuses the options, or the package for the scheme is missing.
+        RemoteTrouble: DVC refuses the options, the package for the scheme is missing, or the host refuses.
     """
-    scheme = chosen.url.partition("://")[0]
-    with _Driver(f"the DVC remote {chosen.name} ({url}) cannot be opened"):
-        from dvc.fs import RemoteMissingDepsError, get_cloud_fs
+    from registry_tool.artifacts.bucket import Bucket
+    from registry_tool.artifacts.drivers import close_session, open_driver
+    from registry_tool.artifacts.stores import DavStore, FileStore
 
-        try:
-            config = {"core": dict(chosen.core)}
-            kind, options, path = get_cloud_fs(config, url=chosen.url, **chosen.options)
-            fs = kind(**options)
-            fs.fs  # noqa: B018 - made once here: threads would each make one, with its own connections
-        except (ImportError, RemoteMissingDepsError) as exc:
-            raise RemoteTrouble(
-                f"the DVC remote {chosen.name} ({url}) needs a package that is not installed",
-                remedy=f"run: {_install(scheme)}",
-            ) from exc
-    if fs.protocol == "local":  # DVC would make a folder named after the scheme
-        raise RemoteTrouble(
-            f"the DVC remote {chosen.name} ({url}) has a URL that DVC cannot serve",
-            remedy=f"a local folder is written as a plain path: dvc remote modify {chosen.name} url /PATH",
-        )
-    remote = CloudRemote(name=chosen.name, url=url, fs=fs, folder=path)
-    if fs.protocol in _WEB:
-        weakref.finalize(remote, _close_session, fs.fs)
+    label = f"the remote {chosen.name} ({url})"
+    refusals = Refusals(chosen.name, label, chosen.url.partition("://")[0])
+    fs, folder = open_driver(chosen, refusals)
+    kinds: dict[str, type[Bucket | FileStore]] = {"s3": Bucket, "webdav": DavStore, "webdavs": DavStore}
+    store: Store = kinds.get(fs.protocol, FileStore)(fs, folder)
+    remote = CloudRemote(chosen.name, url, store, refusals, in_use=in_use)
+    if not store.can_list:
+        weakref.finalize(remote, close_session, fs.fs)
     return remote
 
 
-def _close_session(driver: object) -> None:
-    """Close a web session for sure: fsspec gives up after 0.1 s, and on a busy machine leaves it open.
-
-    Nothing is waited for, because this may run in any thread, that of the event loop included.
-    """
-    import asyncio
-
-    session, loop = getattr(driver, "_session", None), getattr(driver, "loop", None)
-    if session is not None and loop is not None and loop.is_running():
-        asyncio.run_coroutine_threadsafe(session.close(), loop)
+def _in_threads(work: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
+    listed = list(items)
+    if len(listed) < 2:  # noqa: PLR2004 - nothing to do at the same time
+        return [work(item) for item in listed]
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        return list(pool.map(work, listed))
 
 
-@dataclass(frozen=True)
 class CloudRemote:
-    """See ``Remote``."""
+    """See ``Remote``.
 
-    name: str
-    url: str
-    fs: FileSystem
-    folder: str
+    Args:
+        name: Its name in DVC's configuration.
+        url: Where it is, for messages.
+        store: Where its files are.
+        refusals: What its exceptions mean.
+        in_use: Says whether bytes were stored there before.
+    """
 
-    @property
-    def _label(self) -> str:
-        return f"the remote {self.name} ({self.url})"
+    def __init__(
+        self, name: str, url: str, store: Store, refusals: Refusals,
+        *, in_use: Callable[[], bool] = never,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.url = url
+        self._store = store
+        self._refusals = refusals
+        self._asking = refusals.asking
+        self._in_use = in_use
+        self._is_founded = False
+        self._founding = Lock()
 
-    def _place(self, path: str) -> str:
-        return str(self.fs.join(self.folder, *path.split("/")))
+    def sizes(self, md5s: Iterable[str], *, legacy: bool = False) -> dict[str, int]:
+        """See ``Remote.sizes``."""
+        wanted = set(md5s)
+        found = self._asked(wanted, object_path)
+        if legacy and (rest := wanted - found.keys()):
+            found |= self._asked(rest, legacy_path)
+        if len(found) < len(wanted):
+            self._check_founded()
+        return found
 
-    def exists(self, md5s: Iterable[str], *, legacy: bool = False) -> set[str]:
-        """See ``Remote.exists``."""
+    def _asked(self, wanted: Iterable[str], path_of: Callable[[str], str]) -> dict[str, int]:
+        groups: dict[str, list[str]] = defaultdict(list)
+        for md5 in sorted(wanted):
+            groups[path_of(md5).rpartition("/")[0]].append(md5)
 
-        def is_there(md5: str) -> bool:
-            return self._has(object_path(md5)) or (legacy and self._has(legacy_path(md5)))
+        def listed(folder: str) -> dict[str, int] | None:
+            return self._listed(folder, groups[folder])
 
-        wanted = sorted(set(md5s))
-        with ThreadPoolExecutor(_WORKERS) as pool:
-            return {
-                md5 for md5, found in zip(wanted, pool.map(is_there, wanted), strict=True) if found
-            }
+        known = dict(zip(groups, _in_threads(listed, groups), strict=True))
+        found = {md5: size for sizes in known.values() for md5, size in (sizes or {}).items()}
+        alone = [md5 for folder, sizes in known.items() if sizes is None for md5 in groups[folder]]
+        sizes = _in_threads(lambda md5: self._size(path_of(md5), md5), alone)
+        return found | {
+            md5: size for md5, size in zip(alone, sizes, strict=True) if size is not None
+        }
 
-    def _has(self, path: str) -> bool:
-        # Not fs.exists(): fsspec answers False when the server cannot be reached.
+    def _listed(self, folder: str, md5s: list[str]) -> dict[str, int] | None:
+        """The objects in question that a folder's listing has; None where one question for each is cheaper."""
+        if not self._store.can_list or len(md5s) < _LISTED_FROM:
+            return None
+        with self._asking("cannot be asked"):
+            entries = self._store.entries(folder, limit=max(_PAGE, _LISTED_TO * len(md5s)))
+        if entries is None or any(entry.size is None for entry in entries if not entry.is_folder):
+            return None
+        prefix, wanted = folder.rpartition("/")[2], set(md5s)
+        there = {address(prefix, entry.name): entry.size or 0 for entry in entries}
+        return {md5: size for md5, size in there.items() if md5 in wanted}
+
+    def _size(self, path: str, md5: str) -> int | None:
         try:
-            with _Driver(f"{self._label} cannot be asked", missing=path):
-                self.fs.info(self._place(path))
-        except MissingObject:
-            return False
-        return True
-
-    def size(self, md5: str) -> int | None:
-        """See ``Remote.size``."""
-        path = object_path(md5)
-        try:
-            with _Driver(f"{self._label} cannot be asked", missing=path):
-                size = self.fs.info(self._place(path)).get("size")
+            with self._asking("cannot be asked", missing=path):
+                size = self._store.size(path)
         except MissingObject:
             return None
-        return size if isinstance(size, int) else self._counted(md5)
+        return self._counted(md5) if size is None else size
 
     def _counted(self, md5: str) -> int:
         """For web servers that do not tell a size."""
         with self.download(md5) as stream:
             return sum(len(piece) for piece in iter(lambda: stream.read(1 << 20), b""))
 
-    def upload(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> bool:
-        """See ``Remote.upload``."""
-        with on_disk(f"{source} cannot be read"):
-            size = source.stat().st_size
-        if self.size(md5) == size:
-            return False
-        with _Driver(f"{self._label} refused an upload"):
-            self._put(source, self._place(object_path(md5)), progress)
-        if (arrived := self.size(md5)) != size:
-            raise RemoteTrouble(
-                f"{self._label} holds {arrived or 0} bytes of {md5} after an upload of {size}",
-                remedy="see whether something else writes there, and try again",
-            )
-        return True
+    def exists(self, md5s: Iterable[str], *, legacy: bool = False) -> set[str]:
+        """See ``Remote.exists``."""
+        return set(self.sizes(md5s, legacy=legacy))
 
-    def _put(self, source: Path, target: str, progress: Callable[[int], None]) -> None:
-        folder = self.fs.parent(target)
-        self.fs.makedirs(folder)
-        if self.fs.protocol not in _SHOWS_HALF_FILES:
-            self.fs.put_file(str(source), target, callback=_callback(progress))
+    def size(self, md5: str) -> int | None:
+        """See ``Remote.size``."""
+        return self.sizes([md5]).get(md5)
+
+    def _check_founded(self) -> None:
+        """An answer that nothing is there may come from a place that is not there."""
+        if self._is_founded:
             return
-        temporary = self.fs.join(folder, fresh_name(Path()).name)
-        try:
-            self.fs.put_file(str(source), temporary, callback=_callback(progress))
-            self.fs.move(temporary, target)
-        except BaseException:
-            if self.fs.exists(temporary):
-                self.fs.remove(temporary)
-            raise
+        with self._asking("cannot be asked"):
+            self._is_founded = self._store.is_founded()
+        if not self._is_founded and self._in_use():
+            raise RemoteTrouble(
+                f"{self._refusals.label} is not there, although bytes were stored there before",
+                remedy=f"bring it back, or set its place: dvc remote modify {self.name} url URL",
+            )
+
+    def _found(self) -> None:
+        """Make the place of the remote where it is not there."""
+        self._check_founded()
+        if not self._is_founded:
+            with self._asking(
+                "is not there and cannot be made",
+                remedy="see that the folder above it is there, that you may write there, and that its URL is right: "
+                f"dvc remote modify {self.name} url URL",
+            ):
+                self._store.found()
+            self._is_founded = True
+
+    def put(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> None:
+        """See ``Remote.put``."""
+        with on_disk(f"{source} cannot be read"):
+            source.stat()
+        with self._founding:
+            self._found()
+        with self._asking("refused an upload"):
+            self._store.put(source, object_path(md5), md5, progress)
 
     @contextmanager
-    def download(self, md5: str) -> Iterator[Readable]:
+    def download(self, md5: str, *, start: int = 0) -> Iterator[Readable]:
         """See ``Remote.download``."""
         try:
-            stream = self._opened(object_path(md5), md5)
+            stream = self._opened(object_path(md5), md5, start)
         except MissingObject:
-            stream = self._opened(legacy_path(md5), md5)
+            stream = self._opened(legacy_path(md5), md5, start)
         try:
             yield stream
         finally:
             stream.close()
 
+    def _opened(self, path: str, md5: str, start: int) -> _Stream:
+        missing = f"{self._refusals.label} does not have the object {md5}"
+        with self._asking("cannot be read", missing=missing):
+            return _Stream(self._store.open(path, start), self._refusals)
+
     def delete(self, md5: str) -> bool:
         """See ``Remote.delete``."""
         places = [path for path in (object_path(md5), legacy_path(md5)) if self._has(path)]
         for path in places:
-            if self.fs.protocol in _WEB:
+            if not self._store.can_list:
                 raise RemoteTrouble(
-                    f"{self._label} is a plain web server: DVC has no way to delete there",
+                    f"{self._refusals.label} is a plain web server: DVC has no way to delete there",
                     remedy=f"delete it on the server itself: {path}",
                 )
-            with _Driver(f"{self._label} does not let {md5} be deleted", remedy=_NO_DELETE):
-                self.fs.rm_file(self._place(path))
+            with self._asking(f"does not let {md5} be deleted", remedy=_NO_DELETE):
+                self._store.remove(path)
             if self._has(path):
                 raise RemoteTrouble(
-                    f"{self._label} still has {md5} after it was deleted", remedy=_NO_DELETE
+                    f"{self._refusals.label} still has {md5} after it was deleted",
+                    remedy=_NO_DELETE,
                 )
         return bool(places)
 
-    def _opened(self, path: str, md5: str) -> _Stream:
-        # One request from start to end instead of one for each block.
-        options = {"block_size": 0} if self.fs.protocol in _WEB else {}
-        missing = f"{self._label} does not have the object {md5}"
-        with _Driver(f"{self._label} cannot be read", missing=missing):
-            return _Stream(self.fs.open(self._place(path), "rb", **options), self._label)
+    def _has(self, path: str) -> bool:
+        try:
+            with self._asking("cannot be asked", missing=path):
+                self._store.size(path)
+        except MissingObject:
+            return False
+        return True
 
+    def _entries(self, folder: str) -> list[Entry]:
+        if not self._store.can_list:
+            raise RemoteTrouble(
+                f"{self._refusals.label} is a plain web server, which cannot say what it holds",
+                remedy="look on the server itself, or use its store through another kind of remote",
+            )
+        with self._asking("cannot be listed"):
+            return self._store.entries(folder) or []
 
-class _Closable(Readable, Protocol):
-    def close(self) -> None: ...
+    def objects(self) -> Iterator[Held]:
+        """See ``Remote.objects``."""
+        self._check_founded()
+        for folder, entries in self._object_folders():
+            for entry in entries:
+                if md5 := address(folder.rpartition("/")[2], entry.name):
+                    yield Held(md5, entry.size, entry.modified)
+
+    def _object_folders(self) -> Iterator[tuple[str, list[Entry]]]:
+        """The folders of objects in both layouts, and what they hold."""
+        for top in (OBJECTS, ""):
+            names = [e.name for e in self._entries(top) if e.is_folder and FOLDERS.fullmatch(e.name)]
+            folders = [f"{top}/{name}".lstrip("/") for name in names]
+            yield from zip(folders, _in_threads(self._entries, folders), strict=True)
+
+    def leftovers(self) -> list[Leftover]:
+        """See ``Remote.leftovers``."""
+        folders = self._object_folders() if self._store.leaves_files else ()
+        files = [
+            Leftover(f"{folder}/{entry.name}", entry.size, entry.modified)
+            for folder, entries in folders
+            for entry in entries
+            if entry.name.startswith(".") and entry.name.endswith(_TEMPORARY)
+        ]
+        with self._asking("cannot be listed"):
+            return [*files, *self._store.leftovers()]
+
+    def discard(self, leftover: Leftover) -> None:
+        """See ``Remote.discard``."""
+        with self._asking("does not let the rest of an upload be deleted", remedy=_NO_DELETE):
+            self._store.discard(leftover)
 
 
 @dataclass(frozen=True)
 class _Stream:
-    raw: _Closable
-    label: str
+    raw: Stream
+    refusals: Refusals
 
     def read(self, size: int, /) -> bytes:
-        with _Driver(f"{self.label} broke off"):
+        with self.refusals.asking("broke off"):
             return self.raw.read(size)
 
     def close(self) -> None:
-        with _Driver(f"{self.label} broke off"):
+        with self.refusals.asking("broke off"):
             self.raw.close()
-
-
-def _callback(progress: Callable[[int], None]) -> object:
-    """Turn the running totals that fsspec tells into differences."""
-    from fsspec.callbacks import Callback
-
-    told = 0
-
-    def tell(_size: int, value: int, **_: object) -> None:
-        nonlocal told
-        if value > told:
-            progress(value - told)
-            told = value
-
-    return Callback(hooks={"bytes": tell})

@@ -27,12 +27,14 @@ __all__ = [
     "dir_md5",
     "dir_object",
     "folder_sha256",
+    "is_listing",
     "member_problem",
     "read_dir_object",
     "walk",
 ]
 
 DIR_OBJECT_LIMIT: Final = 64 << 20
+_DIR: Final = ".dir"
 _MD5 = re.compile(r"[0-9a-f]{32}")
 # Controls, line and paragraph separators, bidirectional controls, halves of surrogate pairs (bytes that are not UTF-8).
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\\\\]")
@@ -111,7 +113,12 @@ def dir_object(members: Iterable[Member | Listed]) -> bytes:
 
 def dir_md5(data: bytes) -> str:
     """The name of a folder's object: its md5 and ``.dir``."""
-    return hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir"
+    return hashlib.md5(data, usedforsecurity=False).hexdigest() + _DIR
+
+
+def is_listing(md5: str) -> bool:
+    """True for the name of a folder's object."""
+    return md5.endswith(_DIR)
 
 
 def folder_sha256(members: Iterable[Member]) -> str:

@@ -1,8 +1,13 @@
-"""A DVC remote in a local folder (or on a mounted file system)."""
+"""A DVC remote in a local folder (or on a mounted file system).
+
+A folder that is not there may be a file system that is not mounted. So it is made only for a registry that stores
+nothing yet, and only the last part of its path.
+"""
 
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +23,16 @@ from registry_tool.artifacts.disk import (
     sync_folder,
 )
 from registry_tool.artifacts.hashing import Readable, ignore
-from registry_tool.artifacts.remote import legacy_path, object_path
+from registry_tool.artifacts.remote import (
+    FOLDERS,
+    OBJECTS,
+    Held,
+    Leftover,
+    address,
+    legacy_path,
+    never,
+    object_path,
+)
 from registry_tool.errors import MissingObject, RemoteTrouble
 
 __all__ = ["LocalRemote"]
@@ -30,11 +44,19 @@ _MAKING = "tmp"
 
 @dataclass(frozen=True)
 class LocalRemote:
-    """See ``Remote``. ``shared``: folders are made writable for the group, as DVC does with ``shared = group``."""
+    """See ``Remote``.
+
+    Attributes:
+        name: Its name in DVC's configuration.
+        folder: Where it is.
+        shared: Folders are made writable for the group, as DVC does with ``shared = group``.
+        in_use: Says whether bytes were stored there before, so that the folder must be there.
+    """
 
     name: str
     folder: Path
     shared: bool = False
+    in_use: Callable[[], bool] = never
 
     @property
     def url(self) -> str:
@@ -45,18 +67,26 @@ class LocalRemote:
     def _label(self) -> str:
         return f"the remote {self.name} ({self.folder})"
 
+    def sizes(self, md5s: Iterable[str], *, legacy: bool = False) -> dict[str, int]:
+        """See ``Remote.sizes``."""
+        found: dict[str, int] = {}
+        for md5 in md5s:
+            size = self._size(object_path(md5))
+            if size is None and legacy:
+                size = self._size(legacy_path(md5))
+            if size is None:
+                self._check_not_lost()
+            else:
+                found[md5] = size
+        return found
+
     def exists(self, md5s: Iterable[str], *, legacy: bool = False) -> set[str]:
         """See ``Remote.exists``."""
-        return {
-            md5
-            for md5 in md5s
-            if self._size(object_path(md5)) is not None
-            or (legacy and self._size(legacy_path(md5)) is not None)
-        }
+        return set(self.sizes(md5s, legacy=legacy))
 
     def size(self, md5: str) -> int | None:
         """See ``Remote.size``."""
-        return self._size(object_path(md5))
+        return self.sizes([md5]).get(md5)
 
     def _size(self, path: str) -> int | None:
         with on_disk(f"{self._label} cannot be read", kind=RemoteTrouble):
@@ -65,15 +95,13 @@ class LocalRemote:
             except FileNotFoundError:
                 return None
 
-    def upload(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> bool:
-        """See ``Remote.upload``."""
+    def put(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> None:
+        """See ``Remote.put``."""
         target = self.folder / object_path(md5)
+        making = self.folder / _MAKING
+        self._check_founded()
         with on_disk(f"{self._label} cannot be written", kind=RemoteTrouble):
-            size = source.stat().st_size
-            if self.size(md5) == size:
-                return False
             self._make_folder(target.parent)
-            making = self.folder / _MAKING
             self._make_folder(making)
             temporary = fresh_name(making, md5)
             try:
@@ -84,12 +112,6 @@ class LocalRemote:
             finally:
                 remove(temporary)
             sync_folder(target.parent)
-        if (arrived := self.size(md5)) != size:
-            raise RemoteTrouble(
-                f"{self._label} holds {arrived} bytes of {md5} after an upload of {size}",
-                remedy="see whether something else writes there, and try again",
-            )
-        return True
 
     def _make_folder(self, folder: Path) -> None:
         missing = []
@@ -103,11 +125,12 @@ class LocalRemote:
             sync_folder(one.parent)
 
     @contextmanager
-    def download(self, md5: str) -> Iterator[Readable]:
+    def download(self, md5: str, *, start: int = 0) -> Iterator[Readable]:
         """See ``Remote.download``."""
         with on_disk(f"{self._label} cannot be read", kind=RemoteTrouble):
             handle = self._opened(md5)
         with os.fdopen(handle, "rb", buffering=0) as stream:
+            stream.seek(start)
             yield _Stream(stream, self._label)
 
     def _opened(self, md5: str) -> int:
@@ -127,6 +150,20 @@ class LocalRemote:
                 f"{self.name} url PATH",
             )
 
+    def _check_not_lost(self) -> None:
+        """Where bytes were stored before, a missing folder is not an empty one."""
+        if not self.folder.is_dir() and self.in_use():
+            self._check_there()
+
+    def _check_founded(self) -> None:
+        """See that a file has a place to go to: the folder, or one to make it in."""
+        self._check_not_lost()
+        if not self.folder.parent.is_dir():
+            raise RemoteTrouble(
+                f"{self._label} is not there, and neither is the folder it would be made in",
+                remedy=f"mount it, or make the folder first: mkdir -p {shlex.quote(str(self.folder.parent))}",
+            )
+
     def delete(self, md5: str) -> bool:
         """See ``Remote.delete``."""
         found = False
@@ -138,6 +175,41 @@ class LocalRemote:
                     found = True
                     sync_folder((self.folder / path).parent)
         return found
+
+
+    def objects(self) -> Iterator[Held]:
+        """See ``Remote.objects``."""
+        with on_disk(f"{self._label} cannot be read", kind=RemoteTrouble):
+            self._check_there()
+            for top in (self.folder / OBJECTS, self.folder):
+                for prefix in (name for name in _names(top) if FOLDERS.fullmatch(name)):
+                    yield from _objects(top / prefix, prefix)
+
+    def leftovers(self) -> list[Leftover]:
+        """See ``Remote.leftovers``."""
+        making = self.folder / _MAKING
+        with on_disk(f"{self._label} cannot be read", kind=RemoteTrouble):
+            found = [(making / name, (making / name).lstat()) for name in _names(making)]
+        return [Leftover(str(path), info.st_size, info.st_mtime) for path, info in found]
+
+    def discard(self, leftover: Leftover) -> None:
+        """See ``Remote.discard``."""
+        remove(Path(leftover.path))
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _objects(folder: Path, prefix: str) -> Iterator[Held]:
+    for name in _names(folder):
+        if md5 := address(prefix, name):
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                info = (folder / name).stat()
+                yield Held(md5, info.st_size, info.st_mtime)
 
 
 @dataclass(frozen=True)

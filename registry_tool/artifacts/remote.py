@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from registry_tool.artifacts.folders import DIR_OBJECT_LIMIT, Listed, dir_md5, read_dir_object
@@ -19,11 +19,15 @@ from registry_tool.artifacts.settings import DvcSettings, RemoteSettings, chosen
 from registry_tool.errors import CorruptObject, RemoteTrouble
 
 __all__ = [
+    "FOLDERS",
+    "OBJECTS",
     "DvcSettings",
     "Held",
     "Leftover",
     "Remote",
+    "address",
     "legacy_path",
+    "never",
     "object_path",
     "open_remote",
     "read_listing",
@@ -113,9 +117,19 @@ class Remote(Protocol):
         """Remove what a broken upload left."""
 
 
+OBJECTS: Final = "files/md5"
+FOLDERS: Final = re.compile(r"[0-9a-f]{2}")
+_NAME: Final = re.compile(r"[0-9a-f]{30}(?:\.dir)?")
+
+
+def never() -> bool:
+    """The answer where nothing is known: no bytes were stored there before."""
+    return False
+
+
 def object_path(md5: str) -> str:
     """Where an object lies below the remote's URL (DVC 3)."""
-    return f"files/md5/{legacy_path(md5)}"
+    return f"{OBJECTS}/{legacy_path(md5)}"
 
 
 def legacy_path(md5: str) -> str:
@@ -126,6 +140,11 @@ def legacy_path(md5: str) -> str:
     """
     check_md5(md5)
     return f"{md5[:2]}/{md5[2:]}"
+
+
+def address(folder: str, name: str) -> str:
+    """The md5 of the object that is a file in a folder of a remote; empty when it is none."""
+    return folder + name if FOLDERS.fullmatch(folder) and _NAME.fullmatch(name) else ""
 
 
 def read_listing(remote: Remote, md5: str, *, label: str) -> list[Listed]:
@@ -173,8 +192,15 @@ def _refuse_cloud_versions(chosen: RemoteSettings) -> None:
             )
 
 
-def open_remote(settings: DvcSettings, name: str | None = None) -> Remote:
-    """The remote of that name, or DVC's default one. Nothing is asked of the remote yet.
+def open_remote(
+    settings: DvcSettings, name: str | None = None, *, in_use: Callable[[], bool] = never
+) -> Remote:
+    """The remote of that name, or DVC's default one.
+
+    Args:
+        settings: Where DVC's configuration is.
+        name: Which remote; None is the default one.
+        in_use: Says whether bytes were stored there before; a folder that is not there is then not made anew.
 
     Raises:
         NoRemote: None has that name, or there is no default.
@@ -185,7 +211,7 @@ def open_remote(settings: DvcSettings, name: str | None = None) -> Remote:
     if re.match(r"\w+://", chosen.url):
         from registry_tool.artifacts.cloud import open_cloud
 
-        return open_cloud(chosen, shown_url(chosen.url))
+        return open_cloud(chosen, shown_url(chosen.url), in_use=in_use)
     if not Path(chosen.url).is_absolute():
         raise RemoteTrouble(
             f"the DVC remote {chosen.name} is the relative path {chosen.url}, and this registry has no "
@@ -195,5 +221,8 @@ def open_remote(settings: DvcSettings, name: str | None = None) -> Remote:
     from registry_tool.artifacts.local import LocalRemote
 
     return LocalRemote(
-        name=chosen.name, folder=Path(chosen.url), shared=chosen.options.get("shared") == "group"
+        name=chosen.name,
+        folder=Path(chosen.url),
+        shared=chosen.options.get("shared") == "group",
+        in_use=in_use,
     )

@@ -13,9 +13,11 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def in_parallel(work: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+def in_parallel(
+    work: Callable[[_T], _R], items: Sequence[_T], *, workers: int = _WORKERS
+) -> list[_R]:
     """The results in the order of the items; the first error ends the work instead of waiting for the rest."""
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         try:
             return list(pool.map(work, items))
         except BaseException:

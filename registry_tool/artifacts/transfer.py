@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 from registry_tool.artifacts.fetching import fetch
+from registry_tool.artifacts.ingesting import FILES_LIMIT, Ingested, ingest
 from registry_tool.artifacts.placing import place
-from registry_tool.artifacts.sending import FILES_LIMIT, Ingested, ingest, upload
+from registry_tool.artifacts.sending import upload
 
 __all__ = ["FILES_LIMIT", "Ingested", "fetch", "ingest", "place", "upload"]

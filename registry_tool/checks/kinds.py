@@ -40,7 +40,7 @@ _ACTS: Final = {
     "version": ("new version", "frozen", "frozen"),
     "dvc": ("pointer", "frozen", "pointer removed"),
     "tag": ("tag", "frozen", "tag removed"),
-    "alias": ("alias", "alias", "alias"),
+    "alias": ("alias", "alias", "alias removed"),
     "status": ("status", "status", "status"),
     "evidence": ("evidence", "frozen", "frozen"),
     "metadata": ("edit", "edit", "edit"),
@@ -50,7 +50,7 @@ _ACTS: Final = {
 # Acts that a pull request can be made for; the others come along, or another rule refuses them.
 ALONE: Final = frozenset(
     {
-        "new namespace", "new model", "new version", "alias", "tag", "status", "evidence", "edit", "model edit",
+        "new namespace", "new model", "new version", "alias", "alias removed", "tag", "status", "evidence", "edit", "model edit",
         "document", "other file", "policy", "waiver",
     }
 )  # fmt: skip
@@ -78,8 +78,8 @@ _KINDS: Final = (
         along=("new version", "alias", "model edit", *_WITH_VERSION),
     ),
     _kind("version", "new version", along=_WITH_VERSION),
-    _kind("status", "status", along=("pointer removed", "tag removed")),
-    _kind("alias", "alias"),
+    _kind("status", "status", along=("pointer removed", "tag removed", "alias removed")),
+    _kind("alias", "alias", "alias removed"),
     _kind("tag", "tag"),
     _kind("evidence", "evidence"),
     _kind("edit", "edit", "model edit", "document"),

@@ -20,21 +20,24 @@ from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import MODELS, REGISTRY, Place
 
 if TYPE_CHECKING:
+    from registry_tool.artifacts.presence import Lack
     from registry_tool.artifacts.remote import Remote
+    from registry_tool.manifests.problems import JSONPath
 
 __all__ = ["AVAILABLE", "ArtifactRule", "Stored", "check_remote"]
 
+_SHOWN: Final = 20
 _RECORDS: Final = frozenset({"version", "model"})
 _SEVERITIES: Final[dict[str, Severity]] = {"refuse": "refuse", "review": "review", "warn": "warn"}
 
 
 class Stored(NamedTuple):
-    """One stored artifact of a manifest, and the objects of it that the remote lacks."""
+    """One stored artifact of a manifest, and what the remote lacks of it."""
 
     document: Document
     number: int
     entry: Data
-    missing: tuple[str, ...]
+    lacks: Sequence[Lack]
     remote: str
 
 
@@ -48,50 +51,75 @@ class ArtifactRule:
     check: Callable[[Stored], Iterator[Hit]]
 
 
-def available(stored: Stored) -> Iterator[Hit]:
-    """The bytes of every stored artifact must be on the artifact remote.
+def _what(lack: Lack, entry: Data) -> str:
+    """The object in words: which file of which artifact, and how large."""
+    name = text(entry, "name")
+    if lack.path:
+        size = "" if lack.size is None else f", {lack.size} bytes"
+        return f"{shown(lack.path)} of artifact {name}{size}"
+    return f"the list of files of artifact {name}" if "nfiles" in entry else f"artifact {name}, {lack.size} bytes"
 
-    A version whose bytes are gone cannot be fetched by anyone. Only ``registry check --remote`` asks; versions that
-    were erased are passed over.
+
+def available(stored: Stored) -> Iterator[Hit]:
+    """The bytes of every stored artifact must be on the artifact remote, whole.
+
+    A version whose bytes are gone cannot be fetched by anyone. Only ``registry check --remote`` asks, for every file of
+    a folder too; an object of another size than the record says counts as missing. Versions that were erased are
+    passed over.
 
     Mend it: upload the bytes again from a machine that has them, with ``dvc push <pointer>``.
 
     Example:
         ``model.bin`` was added with ``dvc add``, and ``dvc push`` was forgotten.
     """
-    if stored.missing:
-        entry = stored.entry
-        objects = "" if len(stored.missing) == 1 else f" ({len(stored.missing)} objects)"
-        folder = stored.document.path.rpartition("/")[0]
-        path = text(entry, "path")
+    folder = stored.document.path.rpartition("/")[0]
+    path = text(stored.entry, "path")
+    at: JSONPath = ("artifacts", stored.number)
+    remedy = f'dvc push "{folder}/{path}.dvc"'
+    for lack in stored.lacks[:_SHOWN]:
         yield Hit(
-            f"the bytes of artifact {text(entry, 'name')}, {entry.get('size')} bytes, are not on the remote"
+            f"{_what(lack, stored.entry)}, is not on the remote {stored.remote}",
+            path=stored.document.path,
+            at=at,
+            found=lack.found,
+            expected=f"the object of {path}",
+            remedy=remedy,
+        )
+    if more := stored.lacks[_SHOWN:]:
+        size = sum(lack.size or 0 for lack in more)
+        yield Hit(
+            f"{len(more)} more files of artifact {text(stored.entry, 'name')}, {size} bytes, are not on the remote"
             f" {stored.remote}",
             path=stored.document.path,
-            at=("artifacts", stored.number),
-            found=f"nothing under md5 {stored.missing[0]}{objects}",
-            expected=f"the object of {path}",
-            remedy=f'dvc push "{folder}/{path}.dvc"',
+            at=at,
+            found=f"nothing under md5 {more[0].md5}, …",
+            expected=f"the objects of {path}",
+            remedy=remedy,
         )
 
 
 AVAILABLE = ArtifactRule("A501", "the bytes are on the remote", "refuse", available)
 
 
-def _objects(entry: Data) -> list[str]:
-    """The names of an artifact's objects: its own, and those of a folder's files."""
-    return [text(entry, "md5"), *(text(file, "md5") for file in records(entry, "files"))]
+def _holder(catalog: Catalog, path: str) -> Place | None:
+    """What a path is about; of an alias the version it names, which is about to be used."""
+    place = catalog.layout.locate(path)
+    if place is None or place.kind != "alias":
+        return place
+    alias = catalog.document(path, place)
+    named = "" if alias is None else text(alias.data, "version")
+    return Place("version", place.model, named) if named else None
 
 
 def _places(catalog: Catalog, base: Tree | None, paths: Sequence[str]) -> Iterator[Place]:
-    """The records to look at: all, or those of versions and models that a change touches."""
+    """The records to look at: all, or those of versions and models that a change touches or points an alias at."""
     if base is None:
         found = (path for path, _ in walk(catalog.tree, MODELS))
     else:
         found = (c.path for c in differences(base, catalog.tree) if c.path.startswith(f"{MODELS}/"))
     seen: set[Place] = set()
     for path in found:
-        place = catalog.layout.locate(path)
+        place = _holder(catalog, path)
         if place is None or place.model is None or place.kind not in {*_RECORDS, "dvc"}:
             continue
         if paths and not any(p in {"", path} or path.startswith(f"{p}/") for p in paths):
@@ -121,15 +149,13 @@ def _stored(documents: Sequence[Document], open_remote: Callable[[], Remote]) ->
         for number, entry in enumerate(records(document.data, "artifacts"))
         if "md5" in entry
     ]
-    wanted = {md5 for _, _, entry in entries for md5 in _objects(entry)}
-    if not wanted:
+    if not entries:
         return
     remote = open_remote()
-    there = remote.exists(sorted(wanted), legacy=True)
+    found = lacks([entry for _, _, entry in entries], lambda: remote)
     where = f"{remote.name} ({remote.url})"
-    for document, number, entry in entries:
-        missing = tuple(md5 for md5 in _objects(entry) if md5 not in there)
-        yield Stored(document, number, entry, missing, where)
+    for (document, number, entry), lacking in zip(entries, found, strict=True):
+        yield Stored(document, number, entry, lacking, where)
 
 
 def check_remote(

@@ -121,7 +121,9 @@ def _checked(subject: Subject, paths: list[str], *, remote: bool) -> Report:
         from registry_tool.checks.remote import check_remote
         from registry_tool.store import Store
 
-        store = Store(Catalog(subject.head), subject.root)
+        # The remote that the base names: a change cannot send the question, and our credentials, elsewhere.
+        named = subject.head if subject.frozen is None else subject.frozen
+        store = Store(Catalog(named), subject.root)
         report = check_remote(
             report, subject.head, lambda: store.remote,
             base=subject.base, published=subject.frozen, paths=paths,

@@ -48,20 +48,24 @@ def deprecate(*, reference: str, reason: str, replaced_by: str, how: How) -> int
 @click.argument("reference", metavar="REF", shell_complete=complete_reference)
 @_REASON
 @_REPLACED
+@click.option("--remove-aliases", is_flag=True, help="Also remove the aliases that point at it.")
 @writing_options
-def withdraw(*, reference: str, reason: str, replaced_by: str, how: How) -> int:
+def withdraw(
+    *, reference: str, reason: str, replaced_by: str, remove_aliases: bool, how: How
+) -> int:
     """Take a version out of service; no alias may point at it.
 
     \b
     Examples:
       registry withdraw nlp/lang-id@3 --reason "trained on data we may not use" --replaced-by 4 --commit
     """
-    from registry_tool.edits.lifecycle import set_state
+    from registry_tool.edits.lifecycle import set_state, withdraw_with_aliases
     from registry_tool.names import Reference
 
-    asked = Reference.parse(reference)
-    act = set_state(asked, "withdrawn", reason=_checked(reason), replaced_by=replaced_by)
-    return carry_out(how, act)
+    asked, why = Reference.parse(reference), _checked(reason)
+    if remove_aliases:
+        return carry_out(how, withdraw_with_aliases(asked, reason=why, replaced_by=replaced_by))
+    return carry_out(how, set_state(asked, "withdrawn", reason=why, replaced_by=replaced_by))
 
 
 @click.command()

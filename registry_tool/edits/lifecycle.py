@@ -8,15 +8,16 @@ from typing import Literal
 from registry_tool.catalog.index import Catalog, VersionView
 from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.catalog.states import may_follow
-from registry_tool.edits.changeset import Act, ChangeSet
+from registry_tool.edits.changeset import Act, ChangeSet, combined
 from registry_tool.edits.keep import GONE, changed
+from registry_tool.edits.pointers import remove_alias
 from registry_tool.errors import Refused
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
 from registry_tool.names import ModelName, Reference
 
-__all__ = ["archive", "set_state"]
+__all__ = ["archive", "set_state", "withdraw_with_aliases"]
 
 _WORDS = {"active": "Activate", "deprecated": "Deprecate", "withdrawn": "Withdraw"}
 
@@ -59,7 +60,8 @@ def set_state(
         if holders:
             raise Refused(
                 f"{version} is still named by the alias {', '.join(holders)}",
-                remedy=f"move it first: registry alias set {version.model.name}@VERSION {holders[0]}",
+                remedy=f"move it first: registry alias set {version.model.name}@VERSION {holders[0]};"
+                " or remove it in the same change: --remove-aliases",
             )
         fields: dict[str, JSON] = {"state": state, "reason": reason, "since": since}
         if replaced_by:
@@ -67,6 +69,20 @@ def set_state(
         path = f"{version.folder}/status.yaml"
         message = f"{_WORDS[state]} {version}: {reason}".split("\n")[0]
         return ChangeSet(message, {path: _status(version, path, fields)})
+
+    return act
+
+
+def withdraw_with_aliases(reference: Reference, *, reason: str, replaced_by: str = "") -> Act:
+    """Withdraw a version and remove the aliases that point at it, as one change. The act raises as ``set_state``."""
+
+    def act(catalog: Catalog) -> ChangeSet:
+        version = resolve(catalog, reference, allow_withdrawn=True).version
+        fixed = Reference(version.model.name, version.version)
+        gone = [remove_alias(version.model.name, alias) for alias in _held_by(version)]
+        state = set_state(fixed, "withdrawn", reason=reason, replaced_by=replaced_by)
+        message = f"Withdraw {version}: {reason}".split("\n")[0]
+        return combined([*gone, state], message)(catalog)
 
     return act
 

@@ -453,7 +453,8 @@ def test_a_branch_that_is_not_checked_out_moves_and_nothing_else(cli: Cli, root:
     assert git(root, "rev-parse", "main") == main
     assert (listing(root), git(root, "ls-files", "--stage")) == (files, index)
     assert git(root, "status", "--porcelain") == ""
-    assert cli("check", "--base", "main", "--head", "add/lang-id-3", cwd=root).code == 0
+    judged = cli("check", "--base", "main", "--head", "add/lang-id-3", cwd=root)
+    assert judged.code == 3, judged.out  # a version and an alias in one go: a person decides
 
 
 def test_the_checked_out_branch_may_be_named(cli: Cli, root: Path) -> None:
@@ -584,11 +585,26 @@ def test_a_push_that_cannot_be_is_said_before_anything_is_done(
     assert trace(root, storage) == before
 
 
-def test_a_server_that_is_ahead_refuses(cli: Cli, root: Path, server: Path, tmp_path: Path) -> None:
+def test_a_server_that_is_ahead_is_built_on(
+    cli: Cli, root: Path, server: Path, tmp_path: Path
+) -> None:
     git(root, "clone", "-q", server.as_uri(), str(tmp_path / "clone"))
     theirs = cli("tag", "add", "nlp/lang-id@2", "theirs", "--push", cwd=tmp_path / "clone")
     assert theirs.code == 0, theirs.err
     ran = cli("tag", "add", "nlp/lang-id@2", "mine", "--push", cwd=root)
+    assert ran.code == 0, ran.err
+    log = git(server, "log", "-2", "--format=%s", "main").split("\n")
+    assert log == ["Tag nlp/lang-id@2 as mine", "Tag nlp/lang-id@2 as theirs"]
+    assert git(root, "status", "--porcelain") == ""
+
+
+def test_a_server_that_has_another_claim_refuses(
+    cli: Cli, root: Path, server: Path, tmp_path: Path
+) -> None:
+    git(root, "clone", "-q", server.as_uri(), str(tmp_path / "clone"))
+    theirs = cli("tag", "add", "nlp/lang-id@2", "best", "--push", cwd=tmp_path / "clone")
+    assert theirs.code == 0, theirs.err
+    ran = cli("tag", "add", "nlp/lang-id@1", "best", "--push", cwd=root)
     assert ran.code == 1
     assert "git pull --rebase origin main" in ran.err
 

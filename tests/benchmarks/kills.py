@@ -1,9 +1,10 @@
 """Kills commands and looks whether anything is broken: ``python tests/benchmarks/kills.py --kills 300 --seed 1``.
 
-Each command is started as a process of its own and killed, with all its children, at a moment drawn evenly from the
-time it takes when it is left alone. Then the next command runs, and what must hold is looked at: the registry is as
-before or as after, Git finds its objects and its status in order, the check passes, no manifest lacks its bytes,
-fetched bytes are right, and nothing is left behind.
+Each command is started as a process of its own and killed, mostly with all its children and sometimes without, at a
+moment drawn evenly from the time it takes when it is left alone; every second time from the end of it, after it took the lock, for most of a short
+command is starting Python. Then the next command runs, and what must hold is looked at: the registry is as before or
+as after, Git finds its objects and its status in order, the check passes, no manifest lacks its bytes, fetched bytes are
+right, and nothing is left behind.
 
 With ``--every-step`` nothing is left to chance: a command is killed before its first change to the disk, then before
 its second, and so on until it ends; each start of a git program counts as one. ``--every-step 5`` takes each fifth.
@@ -26,6 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -34,6 +36,8 @@ from killing import NEXT, Operation, Scene, Template, available, registry, state
 _IDENTITY = {"NAME": "Kill Harness", "EMAIL": "kills@example.org"}
 _CHANGES = ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
 _MANY = 100
+_ALONE = 0.2
+_GLANCE = 0.0005
 _LONGEST = 60.0
 
 Counts = Counter[str]
@@ -53,6 +57,13 @@ def _own_home(home: Path) -> None:
         }
     )
     os.environ.update({"DVC_GLOBAL_CONFIG_DIR": str(home), "DVC_SYSTEM_CONFIG_DIR": str(home)})
+
+
+class Taken(NamedTuple):
+    """Seconds: from the start to the end, and from taking the lock to the end."""
+
+    all: float
+    locked: float
 
 
 class Bench:
@@ -80,26 +91,42 @@ class Bench:
         yield scene
         shutil.rmtree(scene.home)
 
-    def seconds(self, runs: int) -> float:
+    def measure(self, runs: int) -> Taken:
         """How long the command takes, as a process of its own."""
         taken = []
         for _ in range(runs):
             with self._scene() as scene:
                 start = time.monotonic()
-                scene.start(self._operation).wait(_LONGEST)
-                taken.append(time.monotonic() - start)
-        return statistics.median(taken)
+                process = scene.start(self._operation)
+                locked = self._wait_for_lock(scene, process)
+                process.wait(_LONGEST)
+                taken.append(Taken(time.monotonic() - start, time.monotonic() - locked))
+        return Taken(*map(statistics.median, zip(*taken, strict=True)))
 
-    def kill_after(self, seconds: float, following: str) -> None:
-        """Start the command, kill it after some seconds, and look."""
+    def _wait_for_lock(self, scene: Scene, process: subprocess.Popen[bytes]) -> float:
+        """The moment when the command began to write, or ended without; a fetch takes no lock."""
+        lock = scene.root / ".git" / "registry-tool.lock"
+        before = lock.stat().st_mtime_ns
+        while process.poll() is None and self._operation.changes == "registry":
+            if lock.stat().st_mtime_ns != before:
+                break
+            time.sleep(_GLANCE)
+        return time.monotonic()
+
+    def kill_after(self, seconds: float, following: str, *, locked: bool, children: bool) -> None:
+        """Start the command, kill it after some seconds, of all its time or since it took the lock, and look."""
         with self._scene() as scene:
             process = scene.start(self._operation)
+            if locked:
+                self._wait_for_lock(scene, process)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(seconds)
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+                (os.killpg if children else os.kill)(process.pid, signal.SIGKILL)
             killed = process.wait() == -signal.SIGKILL
-            self._look(scene, following, f"after {seconds * 1000:.0f} ms", killed=killed)
+            moment = f"{seconds * 1000:.0f} ms after {'the lock' if locked else 'the start'}"
+            moment += "" if children else ", its children not"
+            self._look(scene, following, moment, killed=killed)
 
     def kill_at(self, step: int, following: str) -> bool:
         """Run the command until its n-th change, and look; False when it ended before."""
@@ -218,10 +245,14 @@ def _changes_something(event: str, values: tuple[object, ...], here: str) -> boo
 def _at_random(benches: dict[str, Bench], kills: int, seed: int) -> None:
     draw = random.Random(seed)
     runs = 1 if kills < _MANY else 3
-    seconds = {name: bench.seconds(runs) for name, bench in benches.items()}
+    taken = {name: bench.measure(runs) for name, bench in benches.items()}
     for number in range(kills):
-        name = list(benches)[number % len(benches)]
-        benches[name].kill_after(draw.uniform(0, seconds[name]), draw.choice(list(NEXT)))
+        round_, which = divmod(number, len(benches))
+        name = list(benches)[which]
+        locked = round_ % 2 == 1
+        seconds = draw.uniform(0, taken[name].locked if locked else taken[name].all)
+        children = draw.random() > _ALONE
+        benches[name].kill_after(seconds, draw.choice(list(NEXT)), locked=locked, children=children)
 
 
 def _at_steps(benches: dict[str, Bench], stride: int) -> None:

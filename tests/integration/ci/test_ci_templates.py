@@ -61,7 +61,7 @@ def test_a_workflow_grants_nothing_by_default_and_pins_what_it_uses(name: str) -
     assert "\npermissions: {}\n" in text
     assert text.count("\n    timeout-minutes: ") == text.count("\n    runs-on: ")
     assert "\nconcurrency:\n" in text
-    used = re.findall(r"uses: (.*)", text)
+    used = re.findall(r"^ +- uses: (.*)", text, re.MULTILINE)
     assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one) for one in used)
     assert text.count("persist-credentials: false") == sum("checkout@" in one for one in used)
 

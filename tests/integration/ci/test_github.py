@@ -228,19 +228,29 @@ def test_a_stale_codeowners_is_found_at_night(on_host: Make) -> None:
 # --- automerge
 
 
-def listed(
-    number: int, commit: str, more: Mapping[str, object] | None = None, *, waited: int = 90
-) -> dict[str, object]:
-    """A pull request as ``gh pr list`` tells it."""
-    ended = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=waited)
-    checked = {
-        "workflowName": "validate", "name": "validate", "conclusion": "SUCCESS",
-        "completedAt": ended.strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }  # fmt: skip
+def checked(minutes: int) -> dict[str, object]:
+    """A ``validate`` that ended well so long ago."""
+    ended = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=minutes)
     return {
-        "number": number, "headRefOid": commit, "isDraft": False, "labels": [],
-        "latestReviews": [], "statusCheckRollup": [checked], **(more or {}),
-    }  # fmt: skip
+        "workflowName": "validate",
+        "name": "validate",
+        "conclusion": "SUCCESS",
+        "completedAt": ended.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def listed(number: int, commit: str, more: Mapping[str, object] | None = None) -> dict[str, object]:
+    """A pull request as ``gh pr list`` tells it."""
+    return {
+        "number": number,
+        "headRefOid": commit,
+        "isDraft": False,
+        "labels": [],
+        "reviewDecision": "",
+        "reviews": [],
+        "statusCheckRollup": [checked(90)],
+        **(more or {}),
+    }
 
 
 def merge(place: Hosted, requests: list[dict[str, object]], *, tip: str = "") -> Run:
@@ -266,21 +276,31 @@ def test_what_policy_allows_is_merged_at_the_commit_that_was_judged(on_host: Mak
     assert merges(place) == [["pr", "merge", "1", "--merge", "--match-head-commit", commit]]
 
 
+def review(state: str, who: str = "ada") -> dict[str, object]:
+    return {"state": state, "author": {"login": who}}
+
+
+HELD: list[dict[str, object]] = [
+    {"isDraft": True},
+    {"labels": [{"name": "hold"}]},
+    {"reviewDecision": "REVIEW_REQUIRED"},
+    {"reviews": [review("APPROVED", "bob"), review("CHANGES_REQUESTED"), review("COMMENTED")]},
+    {"statusCheckRollup": []},
+    {"statusCheckRollup": [checked(90), {"name": "artifacts", "conclusion": "FAILURE"}]},
+    {"statusCheckRollup": [checked(90), {"context": "mirror", "state": "PENDING"}]},
+    {"statusCheckRollup": [checked(30)]},
+]
+FREE: dict[str, object] = {"reviews": [review("CHANGES_REQUESTED"), review("APPROVED")]}
+
+
 def test_what_somebody_holds_back_waits_and_one_is_merged_a_run(on_host: Make) -> None:
     place = on_host("github", automerge=["evidence"])
-    commits = [place.propose(n, note_on(place, "2", n), HEAD) for n in range(1, 8)]
-    held: list[dict[str, object]] = [
-        {"isDraft": True},
-        {"labels": [{"name": "hold"}]},
-        {"latestReviews": [{"state": "APPROVED"}, {"state": "CHANGES_REQUESTED"}]},
-        {"statusCheckRollup": []},
-    ]
-    requests = [listed(n, commits[n - 1], fields) for n, fields in enumerate(held, 1)]
-    requests += [listed(5, commits[4], waited=30)]
-    requests += [listed(7, commits[6]), listed(6, commits[5])]
-    ran = merge(place, requests)
+    fields = [*HELD, FREE, {}]
+    commits = [place.propose(n, note_on(place, "2", n), HEAD) for n in range(1, len(fields) + 1)]
+    requests = [listed(n, commits[n - 1], more) for n, more in enumerate(fields, 1)]
+    ran = merge(place, [*reversed(requests)])
     assert ran.code == 0, ran.out
-    assert [call[2] for call in merges(place)] == ["6"]
+    assert [call[2] for call in merges(place)] == [str(len(HELD) + 1)]
 
 
 def test_what_policy_does_not_allow_is_left_to_people(on_host: Make) -> None:

@@ -131,5 +131,5 @@ def test_uploads_of_killed_processes_go_by_their_age(tmp_path: Path, remote: Loc
     for name in (".old.tmp", ".young.tmp"):
         (making_there / name).write_bytes(b"half")
     os.utime(making_there / ".old.tmp", (0, 0))
-    assert remote.upload("9dd4e461268c8034f5c8564e155c67a6", source)
+    remote.put("9dd4e461268c8034f5c8564e155c67a6", source)
     assert _names(making_there) == [".young.tmp"]

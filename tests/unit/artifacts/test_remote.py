@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +13,10 @@ from dvc.fs import get_fs_cls
 
 from registry_tool.artifacts.cloud import CloudRemote
 from registry_tool.artifacts.local import LocalRemote
+from registry_tool.artifacts.refusals import Refusals
 from registry_tool.artifacts.remote import DvcSettings, Remote, object_path, open_remote, shown_url
+from registry_tool.artifacts.sending import send
+from registry_tool.artifacts.stores import FileStore
 from registry_tool.errors import MissingObject, RemoteTrouble, UsageError
 
 
@@ -39,7 +43,7 @@ def test_an_object_goes_there_and_back(tmp_path: Path) -> None:
     assert remote.exists([md5]) == set()
     assert remote.size(md5) is None
     told = [0]
-    assert remote.upload(md5, path, progress=told.append)
+    remote.put(md5, path, progress=told.append)
     assert sum(told) == 7
     assert remote.exists([md5, "0" * 32]) == {md5}
     assert remote.size(md5) == 7
@@ -53,12 +57,12 @@ def test_what_is_there_is_not_sent_again_unless_its_size_is_wrong(
     remote: LocalRemote, tmp_path: Path
 ) -> None:
     md5, path = blob(tmp_path)
-    assert remote.upload(md5, path)
-    assert not remote.upload(md5, path)
+    assert send([(md5, path)], remote) == 1
+    assert send([(md5, path)], remote) == 0
     stored = remote.folder / object_path(md5)
     stored.unlink()
     stored.write_bytes(b"half")
-    assert remote.upload(md5, path)
+    assert send([(md5, path)], remote) == 1
     assert read(remote, md5) == b"weights"
 
 
@@ -96,13 +100,13 @@ def test_a_remote_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     md5, path = blob(tmp_path)
     remote = LocalRemote(name="storage", folder=tmp_path / "store")
     with pytest.raises(RemoteTrouble, match="a file where a folder should be"):
-        remote.upload(md5, path)
+        remote.put(md5, path)
 
 
 def test_a_group_remote_makes_folders_the_group_can_write(tmp_path: Path) -> None:
     remote = open_remote(DvcSettings(config(str(tmp_path / "store"), "shared = group")))
     md5, path = blob(tmp_path)
-    remote.upload(md5, path)
+    remote.put(md5, path)
     folder = (tmp_path / "store" / object_path(md5)).parent
     assert folder.stat().st_mode & 0o7777 == 0o2775
 
@@ -123,10 +127,16 @@ def test_cloud_versioned_remotes_are_refused_in_words(option: str) -> None:
     [
         ("s3://bucket/x", 'pip install "registry-tool[s3]"'),
         ("webdavs://host/x", 'pip install "registry-tool[webdav]"'),
+        ("gs://bucket/x", 'pip install "registry-tool[gs]"'),
+        ("azure://container/x", 'pip install "registry-tool[azure]"'),
         ("oss://bucket/x", 'pip install "dvc-oss"'),
     ],
 )
-def test_a_missing_driver_is_named_with_the_command(url: str, hint: str) -> None:
+def test_a_missing_driver_is_named_with_the_command(
+    url: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("dvc_s3", "dvc_webdav", "dvc_oss", "dvc_gs", "dvc_azure"):
+        monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(RemoteTrouble) as caught:
         open_remote(DvcSettings(config(url)))
     assert hint in caught.value.remedy
@@ -206,9 +216,9 @@ def test_a_web_server_is_a_remote(web: tuple[str, type[Store]], tmp_path: Path) 
     md5, path = blob(tmp_path, b"w" * 3_000_000)
     assert remote.exists([md5]) == set()
     told = [0]
-    assert remote.upload(md5, path, progress=told.append)
+    remote.put(md5, path, progress=told.append)
     assert sum(told) == 3_000_000
-    assert not remote.upload(md5, path)
+    assert send([(md5, path)], remote) == 0
     assert remote.exists([md5, "0" * 32]) == {md5}
     assert read(remote, md5) == path.read_bytes()
     assert list(web[1].objects) == [f"/models/{object_path(md5)}"]
@@ -241,7 +251,7 @@ def test_a_server_that_is_not_there_is_not_taken_for_absence(tmp_path: Path) -> 
         md5, path = blob(tmp_path)
         for act in (
             lambda: remote.exists([md5]),
-            lambda: remote.upload(md5, path),
+            lambda: remote.put(md5, path),
             lambda: read(remote, md5),
         ):
             with pytest.raises(RemoteTrouble, match="storage") as caught:
@@ -252,9 +262,10 @@ def test_a_server_that_is_not_there_is_not_taken_for_absence(tmp_path: Path) -> 
 
 def test_where_half_files_show_an_upload_is_renamed_into_place(tmp_path: Path) -> None:
     fs = get_fs_cls({}, scheme="memory")(global_store=False)
-    remote = CloudRemote(name="storage", url="memory://", fs=fs, folder="/models")
+    said = Refusals("storage", "the remote storage", "memory")
+    remote = CloudRemote("storage", "memory://", FileStore(fs, "/models"), said)
     md5, path = blob(tmp_path)
-    assert remote.upload(md5, path)
-    assert not remote.upload(md5, path)
+    assert send([(md5, path)], remote) == 1
+    assert send([(md5, path)], remote) == 0
     assert read(remote, md5) == b"weights"
     assert len(list(fs.find("/models"))) == 1

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from registry_tool.artifacts.cache import Cache
-from registry_tool.artifacts.sending import ingest
+from registry_tool.artifacts.transfer import ingest
 from registry_tool.artifacts.verifying import differences
 from registry_tool.manifests.data import Data
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 from support import (
+    alias_yaml,
     MODEL_BYTES,
     put_object,
     registry_yaml,
@@ -12,6 +14,7 @@ from support import (
     stored_artifact,
     tracked_artifact,
     version_files,
+    waiver_yaml,
 )
 
 from registry_tool.artifacts.local import LocalRemote
@@ -22,6 +25,7 @@ from registry_tool.checks.remote import check_remote
 from registry_tool.errors import NoRemote
 from registry_tool.git.tree import DictTree
 
+NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 SECOND = b"nlp/lang-id@2"
 RECORD = "models/nlp/lang-id/versions/2/version.yaml"
 
@@ -63,6 +67,13 @@ def test_only_changed_versions_are_asked_for(remote: Remote) -> None:
     ]
 
 
+def test_the_version_that_an_alias_is_pointed_at_is_asked_for(remote: Remote) -> None:
+    files = small_registry()
+    moved = files | {"models/nlp/lang-id/aliases/production.yaml": alias_yaml("2")}
+    found = [f.path for f in asked(remote, moved, base=files).findings if f.rule == "A501"]
+    assert found == [RECORD]
+
+
 def test_paths_narrow(remote: Remote) -> None:
     head = DictTree(small_registry())
     start = Report("pass", (), 0)
@@ -77,6 +88,23 @@ def test_erased_versions_are_passed_over(remote: Remote) -> None:
     folder = "models/nlp/lang-id/versions/2"
     files = small_registry() | {f"{folder}/status.yaml": status_yaml("erased")}
     assert [f for f in asked(remote, files).findings if f.rule == "A501"] == []
+
+
+def test_severity_and_waivers_are_those_of_what_is_published(remote: Remote) -> None:
+    files = small_registry()
+    waiver = {"waivers/2026-11-21-a501-move.yaml": waiver_yaml("A501", "nlp/lang-id@2")}
+    soft = {"registry.yaml": registry_yaml(rules={"A501": "review"})}
+
+    def severity(published: dict[str, str], head: dict[str, str]) -> list[str]:
+        before, after = DictTree(published), DictTree(head)
+        start = Report("pass", (), 0, kind="version", automerge=True)
+        report = check_remote(start, after, lambda: remote, published=before, now=NOW)
+        assert not report.automerge
+        return [f.severity for f in report.findings]
+
+    assert severity(files, files | waiver | soft) == ["refuse"]
+    assert severity(files | soft, files) == ["review"]
+    assert severity(files | waiver, files) == ["warn"]
 
 
 def test_every_file_of_a_folder_is_asked_for(remote: Remote) -> None:

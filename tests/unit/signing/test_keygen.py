@@ -74,8 +74,8 @@ def test_a_public_key_alone_cannot_sign(make_key: Keys, monkeypatch: pytest.Monk
 def test_there_is_no_such_key(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no key"):
         keygen.sign(MESSAGE, str(tmp_path / "none"))
+    (tmp_path / "text").write_text("not a key\n")
     with pytest.raises(UsageError, match="could not sign"):
-        (tmp_path / "text").write_text("not a key\n")
         keygen.sign(MESSAGE, str(tmp_path / "text"))
 
 

@@ -1,0 +1,126 @@
+"""What a scan finds: facts about a file, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+from registry_tool.manifests.problems import JSON
+
+__all__ = ["Budget", "Finding", "Level", "Report", "Scanned", "Spent", "verdict_of"]
+
+# dangerous: it does harm, or breaks a reader. unread: it may; nobody could look. unsafe: loading it runs code by design.
+Level = Literal["dangerous", "unread", "unsafe"]
+
+_Work = Literal["opcodes", "text", "members", "unpacked", "fields"]
+_MOST: Final = 100
+_LONG: Final = 400
+_WORDS: Final[dict[_Work, str]] = {
+    "opcodes": "instructions",
+    "text": "text",
+    "members": "members",
+    "unpacked": "packed bytes",
+    "fields": "fields",
+}
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong.
+
+    Attributes:
+        level: ``dangerous``, ``unread`` or ``unsafe``.
+        path: The file; a member of an archive stands behind ``!``.
+        message: What it is, in one sentence of printable ASCII.
+    """
+
+    level: Level
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.level}: {self.path}: {self.message}"
+
+
+class Scanned(NamedTuple):
+    """One file of an artifact.
+
+    Attributes:
+        path: Inside the artifact; the file's own name for an artifact that is a file.
+        facts: ``format`` and what its header says.
+        findings: What is wrong with it.
+    """
+
+    path: str
+    facts: dict[str, JSON]
+    findings: tuple[Finding, ...]
+
+
+def verdict_of(findings: Iterable[Finding]) -> Literal["pass", "fail"]:
+    """``fail`` where something is dangerous, or nobody could look; that a format is unsafe is a matter of policy."""
+    return "fail" if any(finding.level != "unsafe" for finding in findings) else "pass"
+
+
+class Spent(ValueError):
+    """More work than a scan does."""
+
+
+@dataclass
+class Budget:
+    """How much work is left for one file, whatever is packed in it.
+
+    Attributes:
+        opcodes: Instructions of pickles.
+        text: Characters of short texts in pickles, which are kept in memory.
+        members: Members of archives.
+        unpacked: Bytes that come out of compression.
+        fields: Fields of headers.
+    """
+
+    opcodes: int = 5_000_000
+    text: int = 256 << 20
+    members: int = 100_000
+    unpacked: int = 8 << 30
+    fields: int = 5_000_000
+
+    def spend(self, what: _Work, n: int = 1) -> None:
+        """Take from it.
+
+        Raises:
+            Spent: There is not so much left.
+        """
+        left = getattr(self, what) - n
+        if left < 0:
+            raise Spent(f"it has more {_WORDS[what]} than a scan looks at")
+        setattr(self, what, left)
+
+
+@dataclass
+class Report:
+    """Where the scanners of one file put what they find; the same is said once, and not without end.
+
+    Attributes:
+        facts: What the file's header says.
+        findings: What is wrong.
+        budget: How much work is left.
+    """
+
+    facts: dict[str, JSON] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    budget: Budget = field(default_factory=Budget)
+
+    def add(self, level: Level, path: str, message: str) -> None:
+        """Add a finding. Text from the file may stand in it: it is escaped, and cut where it is long."""
+        said = _plain(message)
+        found = Finding(level, _plain(path), said if len(said) <= _LONG else f"{said[:_LONG]}…")
+        if found in self.findings:
+            return
+        if len(self.findings) < _MOST:
+            self.findings.append(found)
+        elif level != "unsafe" and verdict_of(self.findings) == "pass":
+            # The list is full of lesser things; what decides must not be missing from it.
+            self.findings[-1] = found
+
+
+def _plain(text: str) -> str:
+    return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]

@@ -1,0 +1,184 @@
+"""Rows about reading in a process that lives: an alias, a model's versions, a search, the past."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import registry_tool
+from benchmarks.corpus import WATCHED, model_name
+from benchmarks.figures import Candidate, Measured, interleaved, repeated
+from benchmarks.rows import NO_GOAL, Goal, Row, cost_at_most, every, ratio_at_most
+from benchmarks.scene import Scene, git
+from registry_tool.catalog.facts import labels_of, last_metrics
+from registry_tool.catalog.queries import parse_query, search
+from registry_tool.registry import Registry
+
+__all__ = ["ROWS"]
+
+_ASKED = 50  # so many models are asked about in turn
+_ACCURACY = 0.95
+_MLFLOW = "MLflow on SQLite, `{}`"
+_TEN_TIMES = Goal("≥ 10 × faster", ratio_at_most(1 / 10))
+
+
+def _against_mlflow(
+    scene: Scene, ours: Candidate, peer: Callable[[], Candidate], note: str = ""
+) -> Measured:
+    """Side by side in this process; the peer is made only where it is here."""
+    candidates = {"ours": ours}
+    if scene.peers.has("mlflow-skinny", "SQLAlchemy"):
+        candidates["peer"] = peer()
+        candidates["peer"]()
+    else:
+        note = "; ".join(filter(None, (note, scene.peers.why_not())))
+    costs = interleaved(candidates, scene.effort)
+    return Measured(tuple(costs["ours"]), tuple(costs.get("peer", ())), note)
+
+
+def _first(call: Callable[[], object]) -> str:
+    """How long a call takes that was not made before, in words."""
+    start = time.perf_counter()
+    call()
+    return f"the first time {(time.perf_counter() - start) * 1000:,.1f} ms"
+
+
+def _alias(scene: Scene) -> Measured:
+    with registry_tool.open(scene.published) as registry:
+        asked = [f"{model_name(n)}@production" for n in range(min(_ASKED, scene.models))]
+        registry.version(asked[0])
+        note = _first(lambda: registry.version(asked[1]))
+        for reference in asked:
+            registry.version(reference)
+        ours = repeated(lambda n: registry.version(asked[n % len(asked)]))
+        return _against_mlflow(
+            scene, ours, lambda: repeated(lambda n: scene.mlflow.by_alias(n % len(asked))), note
+        )
+
+
+def _alias_opened(scene: Scene) -> Measured:
+    def ask(number: int) -> None:
+        with registry_tool.open(scene.published) as registry:
+            registry.version(f"{model_name(number % scene.models)}@production")
+
+    ask(0)
+    return _against_mlflow(scene, repeated(ask), lambda: repeated(scene.mlflow.by_alias))
+
+
+def _versions(registry: Registry, model: str) -> list[object]:
+    """What ``registry list MODEL`` shows."""
+    return [(v.version, v.state, v.created_at, v.metrics) for v in registry.versions(model)]
+
+
+def _list(scene: Scene) -> Measured:
+    with registry_tool.open(scene.published) as registry:
+        asked = [model_name(n) for n in range(min(_ASKED, scene.models))]
+        _versions(registry, asked[0])
+        note = _first(lambda: _versions(registry, asked[1]))
+        for model in asked:
+            _versions(registry, model)
+        ours = repeated(lambda n: _versions(registry, asked[n % len(asked)]))
+        return _against_mlflow(
+            scene, ours, lambda: repeated(lambda n: scene.mlflow.of_model(n % len(asked))), note
+        )
+
+
+def _search(scene: Scene, words: str, peer: Callable[[], int]) -> Measured:
+    query = parse_query([words], versions=True)
+    with registry_tool.open(scene.published) as registry:
+
+        def ask(_number: int = 0) -> int:
+            hits = search(registry.catalog, query)
+            found = [(str(h.version), labels_of(h.version), last_metrics(h.version)) for h in hits if h.version]  # fmt: skip
+            return len(found)
+
+        note = f"{_first(ask)}; {ask():,} hits"
+        with_peer = scene.peers.has("mlflow-skinny", "SQLAlchemy")
+        note += f", MLflow {peer():,}" if with_peer else ""
+        return _against_mlflow(scene, repeated(ask), lambda: repeated(lambda _: peer()), note)
+
+
+def _by_label(scene: Scene) -> Measured:
+    return _search(scene, "label:edge", lambda: scene.mlflow.labelled())
+
+
+def _by_bound(scene: Scene) -> Measured:
+    words = f"label:edge accuracy>={_ACCURACY}"
+    return _search(scene, words, lambda: scene.mlflow.labelled_above(_ACCURACY))
+
+
+def _git_log(scene: Scene) -> Candidate:
+    model, _, alias = WATCHED.partition("@")
+    path = f"models/{model}/aliases/{alias}.yaml"
+    return scene.process(["git", "log", "--format=%H", "--", path], folder=scene.published)
+
+
+def _history(scene: Scene) -> Measured:
+    with registry_tool.open(scene.published) as registry:
+        moves = len(registry.history(WATCHED))
+        ours = repeated(lambda _: registry.history(WATCHED))
+        costs = interleaved({"ours": ours, "peer": _git_log(scene)}, scene.effort)
+    commits = int(git(scene.published, "rev-list", "--count", "main"))
+    return Measured(
+        tuple(costs["ours"]), tuple(costs["peer"]), f"{moves:,} moves among {commits:,} commits"
+    )
+
+
+def _history_command(scene: Scene) -> Measured:
+    command = scene.registry("history", WATCHED, "--format", "json", "--repo", scene.published)
+    candidates = {"ours": scene.process(command), "peer": _git_log(scene)}
+    costs = interleaved(candidates, scene.effort)
+    return Measured(tuple(costs["ours"]), tuple(costs["peer"]))
+
+
+ROWS = (
+    Row(
+        "alias",
+        '`reg.version("ns/name@alias")`, warm process, ref unchanged',
+        _MLFLOW.format("get_model_version_by_alias"),
+        Goal("≤ 0.4 ms and ≥ 10 × faster", every(cost_at_most(0.4e-3), ratio_at_most(1 / 10))),
+        _alias,
+    ),
+    Row(
+        "alias-opened",
+        "the same for another model each time, the registry opened anew and its ref looked up",
+        _MLFLOW.format("get_model_version_by_alias"),
+        NO_GOAL,
+        _alias_opened,
+    ),
+    Row(
+        "list",
+        "the versions of one model with state and metrics, as `registry list MODEL` shows them, warm",
+        _MLFLOW.format("search_model_versions"),
+        _TEN_TIMES,
+        _list,
+    ),
+    Row(
+        "search-label",
+        "search of all versions by label, every hit taken, warm",
+        _MLFLOW.format("search_model_versions") + " by tag",
+        _TEN_TIMES,
+        _by_label,
+    ),
+    Row(
+        "search-bound",
+        "search by label and metric bound, every hit taken, warm",
+        _MLFLOW.format("search_model_versions") + " by tag, the bound by the client",
+        _TEN_TIMES,
+        _by_bound,
+    ),
+    Row(
+        "history",
+        "`reg.history`: who held an alias that moves once in 100 commits",
+        "`git log -- path`",
+        Goal("≤ 3 ×", ratio_at_most(3)),
+        _history,
+    ),
+    Row(
+        "history-command",
+        "the same as `registry history --format json`, whole process",
+        "`git log -- path`",
+        NO_GOAL,
+        _history_command,
+    ),
+)

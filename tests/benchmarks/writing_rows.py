@@ -1,0 +1,182 @@
+"""Rows about writing in a process that lives: a version, a thousand, an alias; and one artifact, against DVC."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import registry_tool
+from benchmarks.corpus import model_name
+from benchmarks.figures import Candidate, Measured, interleaved, repeated
+from benchmarks.rows import NO_GOAL, Goal, Row, cost_at_most, ratio_at_most
+from benchmarks.scene import Scene, git
+from registry_tool.registry import Registry
+
+__all__ = ["ROWS"]
+
+_MANY = 1000
+_OVER = 100  # models
+_ARTIFACT = 1 << 20
+_NO_SLOWER = Goal("no slower", ratio_at_most(1))
+_MLFLOW = "MLflow on SQLite, `{}`"
+
+
+def _add(registry: Registry, model: str) -> None:
+    with registry.change(f"Add a version to {model}", commit=True) as change:
+        draft = change.model(model).new_version(description="Added.")
+        draft.track_artifacts("s3://bucket/model")
+
+
+def _against_mlflow(scene: Scene, ours: Candidate, peer: Callable[[int], None]) -> Measured:
+    candidates, note = {"ours": ours}, ""
+    if scene.peers.has("mlflow-skinny", "SQLAlchemy"):
+        peer(0)
+        candidates["peer"] = repeated(peer)
+    else:
+        note = scene.peers.why_not()
+    costs = interleaved(candidates, scene.effort)
+    return Measured(tuple(costs["ours"]), tuple(costs.get("peer", ())), note)
+
+
+def _add_at(scene: Scene, folder: Path) -> Measured:
+    with registry_tool.open(folder) as registry:
+        _add(registry, model_name(0))
+        ours = repeated(lambda n: _add(registry, model_name(n % scene.models)))
+        return _against_mlflow(scene, ours, lambda n: scene.mlflow.create(n))
+
+
+def _add_bare(scene: Scene) -> Measured:
+    return _add_at(scene, scene.bare())
+
+
+def _add_checkout(scene: Scene) -> Measured:
+    git(scene.checkout, "reset", "--quiet", "--hard")  # what another row has staged
+    return _add_at(scene, scene.checkout)
+
+
+def _add_many(scene: Scene) -> Measured:
+    many, models = min(_MANY, scene.versions), min(_OVER, scene.models)
+    with registry_tool.open(scene.bare()) as registry:
+
+        def ours() -> float:
+            start = time.perf_counter()
+            with registry.change(f"Add {many} versions", commit=True) as change:
+                for number in range(many):
+                    draft = change.model(model_name(number % models)).new_version()
+                    draft.track_artifacts("s3://bucket/model")
+            return (time.perf_counter() - start) / many
+
+        measured = _against_mlflow(scene, ours, lambda n: scene.mlflow.create(n))
+    words = f"{many} versions of {models} models, {1 / min(measured.ours):,.0f} a second at best"
+    return measured._replace(note="; ".join(filter(None, (words, measured.note))))
+
+
+def _move(scene: Scene) -> Measured:
+    with registry_tool.open(scene.bare()) as registry:
+
+        def ours(number: int) -> None:
+            model, again = model_name(number % scene.models), number // scene.models % 2
+            with registry.change(f"Move {model}", commit=True) as change:
+                change.set_alias(f"{model}@{2 - again}", "production")
+
+        ours(0)
+        return _against_mlflow(scene, repeated(ours), lambda n: scene.mlflow.move(n))
+
+
+class _Artifacts:
+    """Files that nobody has seen before."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir()
+        self._made = 0
+
+    def next(self) -> Path:
+        """One of a megabyte."""
+        self._made += 1
+        place = self._folder / f"model-{self._made}.bin"
+        place.write_bytes(self._made.to_bytes(8) * (_ARTIFACT // 8))
+        return place
+
+
+def _dvc(scene: Scene, artifacts: _Artifacts) -> Candidate:
+    """A repository of plain DVC with nothing in it: add one file, push it, commit the pointer."""
+    folder, dvc = scene.fresh("dvc"), scene.peers.program("dvc")
+    git(scene.place, "init", "--quiet", str(folder))
+    scene.ended([dvc, "init", "--quiet"], folder=folder)
+    scene.ended(
+        [dvc, "remote", "add", "--default", "storage", scene.fresh("storage")], folder=folder
+    )
+
+    def candidate() -> float:
+        made = artifacts.next()
+        source = made.rename(folder / made.name)
+        add = scene.ended([dvc, "add", source.name], folder=folder)
+        push = scene.ended([dvc, "push", f"{source.name}.dvc"], folder=folder)
+        start = time.perf_counter()
+        git(folder, "add", "--all")
+        git(folder, "commit", "--quiet", "-m", "Add")
+        return add.seconds + push.seconds + time.perf_counter() - start
+
+    return candidate
+
+
+def _artifact(scene: Scene) -> Measured:
+    git(scene.checkout, "reset", "--quiet", "--hard")
+    (scene.checkout / "storage").mkdir(exist_ok=True)
+    artifacts = _Artifacts(scene.fresh("artifacts"))
+
+    def ours() -> float:
+        made = artifacts.next()
+        command = scene.registry(
+            "version", "add", model_name(3), "--artifact", f"model={made}", "--commit"
+        )
+        return scene.ended(command, folder=scene.checkout).seconds
+
+    candidates: dict[str, Candidate] = {"ours": ours}
+    note = "" if scene.peers.has("dvc") else scene.peers.why_not()
+    if not note:
+        candidates["peer"] = _dvc(scene, artifacts)
+    costs = interleaved(candidates, scene.effort)
+    return Measured(tuple(costs["ours"]), tuple(costs.get("peer", ())), note)
+
+
+ROWS = (
+    Row(
+        "add",
+        "add one version with commit, warm process, bare repository",
+        _MLFLOW.format("create_model_version"),
+        _NO_SLOWER,
+        _add_bare,
+    ),
+    Row(
+        "add-checkout",
+        "the same in a checkout, whose index and files follow",
+        _MLFLOW.format("create_model_version"),
+        NO_GOAL,
+        _add_checkout,
+    ),
+    Row(
+        "add-many",
+        "1,000 versions in one change, one commit: for each",
+        _MLFLOW.format("create_model_version"),
+        Goal("≥ 1,000 a second", cost_at_most(1e-3)),
+        _add_many,
+    ),
+    Row(
+        "move",
+        "move an alias with commit, warm process, bare repository",
+        _MLFLOW.format("set_registered_model_alias"),
+        _NO_SLOWER,
+        _move,
+    ),
+    Row(
+        "artifact",
+        "`registry version add --artifact FILE --commit` of 1 MB, upload included, whole process",
+        "`dvc add`, `dvc push`, `git commit` in a repository with nothing else",
+        NO_GOAL,
+        _artifact,
+        largest=_MANY,
+    ),
+)
