@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from registry_tool.artifacts.progress import SILENT
-from registry_tool.manifests.data import text
+from registry_tool.errors import MissingObject, UsageError
+from registry_tool.manifests.data import text, whole
+from registry_tool.manifests.layout import MODELS
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import check_artifact_name
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.cache import Cache
+    from registry_tool.artifacts.hashing import Readable
+    from registry_tool.artifacts.ingesting import Ingested
     from registry_tool.artifacts.progress import Progress
     from registry_tool.artifacts.remote import Remote
-    from registry_tool.artifacts.ingesting import Ingested
+    from registry_tool.artifacts.settings import DvcSettings
     from registry_tool.catalog.index import Catalog
     from registry_tool.manifests.data import Data
 
-__all__ = ["Store", "Taken"]
+__all__ = ["Sent", "Store", "Taken"]
 
 _CONFIG = ".dvc/config"
 _CONFIG_LIMIT = 64 * 1024
+_NOTHING = "0" * 32
+# What an entry says of the bytes, whichever manifest it is in.
+_TAKEN_OVER = (
+    "file_type",
+    "media_type",
+    "format",
+    "path",
+    "size",
+    "sha256",
+    "md5",
+    "nfiles",
+    "files",
+)
 
 
 class Taken(NamedTuple):
@@ -39,6 +56,13 @@ class Taken(NamedTuple):
     entry: dict[str, JSON]
     pointer: bytes
     ingested: Ingested
+
+
+class Sent(NamedTuple):
+    """What an upload did: how many objects it sent, of how many; the remote had the others already."""
+
+    objects: int
+    of: int
 
 
 class Store:
@@ -70,12 +94,31 @@ class Store:
             RemoteTrouble: Its configuration cannot be used.
         """
         from registry_tool.artifacts.remote import open_remote
+
+        name = text(self._catalog.settings, "remote") or None
+        return open_remote(self._settings(), name, in_use=self._stores_bytes)
+
+    def _settings(self) -> DvcSettings:
         from registry_tool.artifacts.settings import DvcSettings
 
         config = self._catalog.tree.read(_CONFIG, limit=_CONFIG_LIMIT) or b""
         local = None if self._root is None else self._root / ".dvc" / "config.local"
-        settings = DvcSettings(config=config, local_config=local, root=self._root)
-        return open_remote(settings, text(self._catalog.settings, "remote") or None)
+        return DvcSettings(config=config, local_config=local, root=self._root)
+
+    def _stores_bytes(self) -> bool:
+        """True when a manifest has a pointer: then the remote was there before."""
+        from registry_tool.git.tree import walk
+
+        return any(path.endswith(".dvc") for path, _ in walk(self._catalog.tree, MODELS))
+
+    def reach(self) -> None:
+        """See that the remote answers and lets us in, before large files are read.
+
+        Raises:
+            NoRemote: None is configured.
+            RemoteTrouble: It cannot be used.
+        """
+        self.remote.sizes([_NOTHING])
 
     def fetch(self, entry: Data, progress: Progress | None = None) -> Path:
         """The verified bytes of an artifact's entry, in the cache.
@@ -87,9 +130,20 @@ class Store:
 
         return fetch(entry, lambda: self.remote, self.cache, progress=progress or SILENT)
 
+    def _described(self, ingested: Ingested, called: str, name: str, role: str) -> Taken:
+        """The entry and the pointer of bytes that are in the cache."""
+        from registry_tool.artifacts.pointers import Pointer, render_pointer
+        from registry_tool.edits.entries import artifact_words
+
+        entry: dict[str, JSON] = {"name": name or called, "role": role}
+        entry.update(artifact_words(called, role=role))
+        entry.update({"path": called, **cast("dict[str, JSON]", ingested.described())})
+        pointer = Pointer(called, ingested.md5, ingested.size, ingested.nfiles)
+        return Taken(entry, render_pointer(pointer), ingested)
+
     def take_in(
         self,
-        source: Path,
+        source: Path | Sequence[Path],
         *,
         name: str = "",
         role: str = "",
@@ -99,38 +153,108 @@ class Store:
         """Read and digest a file or folder into the cache; nothing is uploaded.
 
         Args:
-            source: The file or folder.
-            name: The artifact's name; the file's own by default.
+            source: The file or folder; several are merged into one folder, in which no two may have one path.
+            name: The artifact's name; the file's own by default. Several sources need one.
             role: Its role; guessed from the file's name by default.
-            path: What it is called beside the manifest; the file's own name by default.
+            path: What it is called beside the manifest; the file's own name, or that of several, by default.
             progress: Told of the bytes.
 
         Raises:
-            UsageError: There is no such file, it is no file or folder, or it changed while it was read.
+            UsageError: There is no such file, it is no file or folder, or two of several would get one path.
+            Conflict: It changed while it was read.
         """
-        from registry_tool.artifacts.pointers import Pointer, render_pointer
-        from registry_tool.artifacts.transfer import ingest
-        from registry_tool.edits.entries import artifact_words
+        from registry_tool.artifacts.ingesting import ingest, merge
 
+        told = progress or SILENT
+        if not isinstance(source, Path):
+            called = check_artifact_name(path or name)
+            check_artifact_name(name)
+            merged = merge([*source], called, cache=self.cache, progress=told)
+            return self._described(merged, called, name, role)
         # A link is taken in under its own name: in caches of models the target's is often a digest.
         called = path or Path(os.path.abspath(source)).name  # noqa: PTH100 (resolve follows links)
         check_artifact_name(name or called)
-        ingested = ingest(source, cache=self.cache, progress=progress or SILENT)
-        fields = cast("dict[str, JSON]", ingested.described())
-        entry: dict[str, JSON] = {"name": name or called, "role": role}
-        entry.update(artifact_words(called, role=role))
-        entry.update({"path": called, **fields})
-        pointer = Pointer(called, ingested.md5, ingested.size, ingested.nfiles)
-        return Taken(entry, render_pointer(pointer), ingested)
+        return self._described(ingest(source, cache=self.cache, progress=told), called, name, role)
 
-    def upload(self, taken: Iterable[Taken], *, progress: Progress | None = None) -> None:
-        """Upload what was taken in, and see that the remote has it.
+    def take_stream(
+        self, stream: Readable, *, name: str, role: str = "", progress: Progress | None = None
+    ) -> Taken:
+        """Read and digest a stream, such as standard input, into the cache; ``name`` is also its file's name.
+
+        Raises:
+            UsageError: It holds no bytes.
+        """
+        from registry_tool.artifacts.ingesting import ingest_stream
+
+        check_artifact_name(name)
+        ingested = ingest_stream(stream, name, cache=self.cache, progress=progress or SILENT)
+        return self._described(ingested, name, name, role)
+
+    def take_url(
+        self, url: str, *, name: str = "", role: str = "", progress: Progress | None = None
+    ) -> Taken:
+        """Read and digest an object at a URL into the cache; the end of its path is its file's name.
+
+        Raises:
+            UsageError: It is a folder, is of a kind that cannot be read, or holds no bytes.
+            RemoteTrouble: It is not there, or cannot be read.
+            Conflict: It gave another number of bytes than it said.
+        """
+        from registry_tool.artifacts.ingesting import ingest_stream
+        from registry_tool.artifacts.urls import opened
+        from registry_tool.edits.entries import last_part
+
+        called = check_artifact_name(last_part(url))
+        with opened(url, self._settings()) as found:
+            ingested = ingest_stream(
+                found.stream, found.label, cache=self.cache, size=found.size, progress=progress or SILENT
+            )  # fmt: skip
+        return self._described(ingested, called, name, role)
+
+    def take_again(self, entry: Data, *, name: str = "", role: str = "") -> Taken:
+        """An artifact that another manifest has, for one more: its bytes are on the remote, and nothing is read.
+
+        Raises:
+            UsageError: It is tracked elsewhere.
+            MissingObject: The remote lacks its bytes.
+        """
+        from registry_tool.artifacts.ingesting import Ingested
+        from registry_tool.artifacts.pointers import Pointer, render_pointer
+        from registry_tool.artifacts.presence import lacks
+
+        if "md5" not in entry:
+            raise UsageError(
+                f"artifact {text(entry, 'name')} is tracked elsewhere: it has no bytes in the store",
+                remedy=f"record its address again: --track {text(entry, 'uri')}",
+            )
+        (lacking,) = lacks([entry], lambda: self.remote)
+        if lacking:
+            raise MissingObject(
+                f"the bytes of artifact {text(entry, 'name')} are not on the remote {self.remote.name} "
+                f"({self.remote.url}): there is {lacking[0].found}",
+                remedy="ask its author to upload them again (registry version add, or dvc push)",
+            )
+        own: dict[str, JSON] = {
+            "name": name or text(entry, "name"),
+            "role": role or text(entry, "role"),
+        }
+        kept = {key: entry[key] for key in _TAKEN_OVER if key in entry}
+        size, nfiles = whole(entry, "size"), whole(entry, "nfiles") or None
+        ingested = Ingested(size, text(entry, "md5"), text(entry, "sha256"), nfiles)
+        pointer = Pointer(text(entry, "path"), ingested.md5, size, nfiles)
+        return Taken({**own, **kept}, render_pointer(pointer), ingested)
+
+    def upload(self, taken: Iterable[Taken], *, progress: Progress | None = None) -> Sent:
+        """Upload what was taken in, each object once, and see that the remote has it.
 
         Raises:
             NoRemote: None is configured.
             RemoteTrouble: The remote cannot be used, or does not have the bytes afterwards.
         """
-        from registry_tool.artifacts.transfer import upload
+        from registry_tool.artifacts.sending import send
 
-        for one in taken:
-            upload(one.ingested, self.remote, progress=progress or SILENT)
+        blobs = dict(blob for one in taken for blob in one.ingested.blobs)
+        if not blobs:
+            return Sent(0, 0)
+        sent = send([*blobs.items()], self.remote, progress=progress or SILENT)
+        return Sent(sent, len(blobs))

@@ -269,15 +269,20 @@ def state(scene: Scene, operation: Operation) -> dict[str, object]:
 
 
 def leftovers(scene: Scene) -> list[str]:
-    """What a killed process left behind in the registry."""
+    """What a killed process left behind in the registry, and the next one should have cleaned away."""
     inner = scene.root / ".git"
-    found = [*inner.rglob("*.lock"), *inner.glob("*.tmp"), *(inner / "registry-tool").rglob("*")]
+    own = inner / "registry-tool"
+    found = [
+        *inner.rglob("*.lock"),
+        *inner.glob("*.tmp"),
+        *own.glob("journal*"),
+        *own.glob("workshop/*"),
+    ]
     found += [path for path in scene.root.rglob("*.tmp") if inner not in path.parents]
-    allowed = {inner / "registry-tool.lock", inner / "registry-tool" / "workshop"}
     return [
         f"left behind: {path.relative_to(scene.home)}"
         for path in found
-        if path not in allowed and not path.name.startswith("vanished-")
+        if path != inner / "registry-tool.lock"
     ]
 
 
@@ -320,9 +325,10 @@ def troubles(scene: Scene) -> list[str]:
 
 
 def _old_leftovers(scene: Scene) -> list[str]:
-    """What is not swept from the remote and the cache two days later."""
+    """What is not swept two days later, where others may be at work: on the remote, in the cache, among notes."""
     places = [scene.storage / "tmp", scene.cache / "tmp"]
     left = [path for place in places if place.exists() for path in place.iterdir()]
+    left += (scene.root / ".git" / "registry-tool").glob(".*.tmp")
     if not left:
         return []
     for path in left:

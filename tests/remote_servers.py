@@ -19,7 +19,7 @@ from pathlib import Path
 
 from git_servers import free_port
 
-__all__ = ["KINDS", "SERVERS", "Server", "lacking", "local_folder", "nginx_web", "sftp", "seaweed"]
+__all__ = ["KINDS", "SERVERS", "Server", "lacking", "local_folder", "nginx_web", "seaweed", "sftp"]
 
 _TRIES = 400
 _PAUSE = 0.05
@@ -55,7 +55,11 @@ class Server:
 
 def _program(name: str) -> str | None:
     beside = Path(sys.executable).with_name(name)
-    return str(beside) if beside.exists() else shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    return (
+        str(beside)
+        if beside.exists()
+        else shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    )
 
 
 def lacking(kind: str) -> str:
@@ -257,7 +261,15 @@ def nginx_web(folder: Path) -> Iterator[tuple[Server, Server]]:
     port = free_port()
     config = folder / "nginx.conf"
     config.write_text(_NGINX.format(folder=folder, port=port), encoding="utf-8")
-    command = [_program("nginx") or "", "-c", str(config), "-p", str(folder), "-e", f"{folder}/error.log"]
+    command = [
+        _program("nginx") or "",
+        "-c",
+        str(config),
+        "-p",
+        str(folder),
+        "-e",
+        f"{folder}/error.log",
+    ]
     secrets, wrong = {"password": "right"}, {"password": "wrong"}
     with _running(command, port, folder) as process:
         acts = {"start": process.start, "stop": process.stop}

@@ -282,6 +282,8 @@ def new_repository(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init", "--quiet", "--initial-branch=main")
     write_files(folder, files)
+    if files.get(".dvc/config") == DVC_CONFIG:
+        (folder / "storage").mkdir(exist_ok=True)  # as after the first upload
     commit(folder, "Start")
     return folder
 

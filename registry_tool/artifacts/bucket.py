@@ -47,7 +47,7 @@ class Bucket:
     def _key(self, path: str) -> str:
         return f"{self._prefix.rstrip('/')}/{path}".strip("/")
 
-    def _call(self, act: str, **arguments: object) -> Mapping[str, object]:
+    def _call(self, act: str, /, **arguments: object) -> Mapping[str, object]:
         answer: Mapping[str, object] = self._s3.call_s3(act, Bucket=self._bucket, **arguments)
         return answer
 
@@ -60,7 +60,9 @@ class Bucket:
         """See ``Store.entries``."""
         prefix = f"{self._key(path)}/".lstrip("/")
         found: list[Entry] = []
-        for page in self._pages("list_objects_v2", "ContinuationToken", Prefix=prefix, Delimiter="/"):
+        for page in self._pages(
+            "list_objects_v2", "ContinuationToken", Prefix=prefix, Delimiter="/"
+        ):
             for one in _records(page, "CommonPrefixes"):
                 name = str(one["Prefix"]).rstrip("/").rpartition("/")[2]
                 found.append(Entry(name, None, None, is_folder=True))
@@ -90,8 +92,8 @@ class Bucket:
         while True:
             condition = unless if self._conditional else {}
             try:
-                return self._send(source, key, md5, size, progress, condition)
-            except Exception as exc:
+                return self._send(source, key, md5, progress, condition)
+            except OSError as exc:  # as the driver translates what the server says
                 if is_unknown(exc) and condition:
                     self._conditional = False
                 elif is_taken(exc) or is_ended(exc):
@@ -110,9 +112,10 @@ class Bucket:
             raise
 
     def _send(
-        self, source: Path, key: str, md5: str, size: int, progress: Callable[[int], None],
+        self, source: Path, key: str, md5: str, progress: Callable[[int], None],
         condition: Mapping[str, object],
     ) -> None:  # fmt: skip
+        size = source.stat().st_size
         if size > PART:
             PartedUpload(self._call, key, source, size, self._slots).run(progress, condition)
             return

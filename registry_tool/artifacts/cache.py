@@ -5,10 +5,14 @@
     objects/sha256/ab/cdef…          one read-only file for each content
     artifacts/ab/abcdef…/<name>      a stable path for an artifact: a link to its object, or a folder of links
     folders/ab/cdef…                 which files a folder holds, for folders whose manifest does not list them
+    partial/abcdef…                  unfinished downloads, each held by the process that fetches it
+    uses/                            what running processes use
     tmp/                             files in the making
 
-Nothing appears in its place before it is complete and verified. A crash leaves a file in ``tmp`` at most; what is
-older than a day there is swept. The bytes in the cache are read-only: copy them (``transfer.place``) to change them.
+Nothing appears in its place before it is complete and verified, and what was written to afterwards is verified again
+before it is used (``seals``). A crash leaves a file in ``tmp`` at most, which is swept after a day, and an unfinished
+download, which the next fetch goes on with. The bytes in the cache are read-only: copy them (``transfer.place``) to
+change them.
 """
 
 from __future__ import annotations
@@ -17,31 +21,24 @@ import errno
 import json
 import os
 import shutil
-import stat
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from registry_tool.artifacts.disk import (
-    READ_ONLY,
-    copy_file,
-    fresh_name,
-    on_disk,
-    remove,
-    sweep,
-)
+from registry_tool.artifacts.claims import Claim, claimed, sweep_claims
+from registry_tool.artifacts.disk import Sparse, fresh_name, in_words, on_disk, remove, sweep
 from registry_tool.artifacts.folders import Member, check_paths, folder_sha256
 from registry_tool.artifacts.hashing import Digest, Readable, check_sha256, digest_stream, ignore
+from registry_tool.artifacts.seals import is_verified, link, seal
+from registry_tool.artifacts.uses import uses_of
 from registry_tool.errors import CorruptObject
 
 __all__ = ["Cache", "Stored"]
 
-_NO_LINK = frozenset(
-    {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES}
-)
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Stored(NamedTuple):
@@ -49,25 +46,6 @@ class Stored(NamedTuple):
 
     path: Path
     digest: Digest
-
-
-def _is_whole(path: Path, size: int) -> bool:
-    """True for a regular file of that size."""
-    try:
-        info = path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return stat.S_ISREG(info.st_mode) and info.st_size == size
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError as exc:
-        if exc.errno not in _NO_LINK:
-            raise
-        copy_file(source, target, progress=ignore)
-        target.chmod(READ_ONLY)
 
 
 @dataclass(frozen=True)
@@ -82,7 +60,8 @@ class Cache:
     def _trouble(self) -> str:
         return f"the cache {self.root} cannot be used"
 
-    def _object(self, sha256: str) -> Path:
+    def path_of(self, sha256: str) -> Path:
+        """Where an object is, or would be."""
         check_sha256(sha256)
         return self.root / "objects" / "sha256" / sha256[:2] / sha256[2:]
 
@@ -98,15 +77,49 @@ class Cache:
         return fresh_name(folder, name)
 
     def sweep(self) -> None:
-        """Remove what crashed processes left behind more than a day ago."""
+        """Remove what crashed processes left behind: after a day, unfinished downloads after a week."""
         with on_disk(self._trouble()):
             sweep(self.root / "tmp", now=time.time())
+            sweep_claims(self.root / "partial")
+
+    def why_read_only(self) -> str:
+        """Why nothing can be added to it, in words; empty when something can, or only a full disk is in the way."""
+        try:
+            probe = self._temporary()
+            probe.touch()
+        except OSError as exc:
+            return "" if exc.errno in _NO_SPACE else in_words(exc)[0]
+        remove(probe)
+        return ""
+
+    def _use(self, path: Path, sha256: str) -> None:
+        """Keep what is at the path from being cleared away; only looking afterwards tells whether it is there."""
+        if os.path.lexists(path):
+            uses_of(self.root).add(sha256)
 
     def find(self, sha256: str, size: int) -> Path | None:
-        """The object, if it is there whole; one of the wrong size counts as absent, and adding it replaces it."""
-        path = self._object(sha256)
+        """The object, if it is there whole; one that is not counts as absent, and adding it replaces it."""
+        path = self.path_of(sha256)
         with on_disk(self._trouble()):
-            return path if _is_whole(path, size) else None
+            self._use(path, sha256)
+            return path if is_verified(path, sha256, size) else None
+
+    @contextmanager
+    def claim(
+        self, name: str, *, is_done: Callable[[], bool], waiting: Callable[[int], None] = ignore
+    ) -> Iterator[Claim | None]:
+        """Be the one process that makes something; see ``claims.claimed``.
+
+        Args:
+            name: What it is: a digest.
+            is_done: Says whether it is there.
+            waiting: Told again and again how much there is, while another process is at work.
+        """
+        path = self.root / "partial" / name
+        with ExitStack() as held:
+            with on_disk(self._trouble()):
+                claim = held.enter_context(claimed(path, is_done=is_done, waiting=waiting))
+            yield claim
 
     def add_stream(
         self,
@@ -129,34 +142,40 @@ class Cache:
         with on_disk(self._trouble()):
             temporary = self._temporary()
             try:
-                with temporary.open("xb") as sink:
+                with temporary.open("xb", buffering=0) as file:
+                    sink = Sparse(file.fileno())
                     digest = digest_stream(
                         stream, sink=sink, progress=progress, expected=expected, limit=limit
                     )
-                check(digest)
-                return Stored(self._keep(temporary, digest), digest)
+                    check(digest)
+                    sink.end()
+                return Stored(self.adopt(temporary, digest), digest)
             finally:
                 remove(temporary)
 
-    def _keep(self, temporary: Path, digest: Digest) -> Path:
-        path = self._object(digest.sha256)
-        if _is_whole(path, digest.size):
-            return path
-        temporary.chmod(READ_ONLY)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A link, not a rename, over what another process may have just placed: link(2) from an object fails while
-        # that object is being replaced.
-        with suppress(OSError):
-            os.link(temporary, path)
-        if not _is_whole(path, digest.size):
-            temporary.replace(path)
+    def adopt(self, file: Path, digest: Digest) -> Path:
+        """Keep a file of the cache's own disk, whose bytes were verified; its old path is the caller's to remove."""
+        path = self.path_of(digest.sha256)
+        with on_disk(self._trouble()):
+            uses_of(self.root).add(digest.sha256)
+            if is_verified(path, digest.sha256, digest.size):
+                return path
+            seal(file, digest.sha256)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # A link, not a rename, over what another process may have just placed: link(2) from an object fails while
+            # that object is being replaced.
+            with suppress(OSError):
+                os.link(file, path)
+            if not is_verified(path, digest.sha256, digest.size):
+                file.replace(path)
         return path
 
     def find_file(self, sha256: str, size: int, name: str) -> Path | None:
         """The stable path of a file artifact, if it is there."""
         path = self._artifact(sha256, name)
         with on_disk(self._trouble()):
-            return path if _is_whole(path, size) else None
+            self._use(path, sha256)
+            return path if is_verified(path, sha256, size) else None
 
     def place_file(self, sha256: str, size: int, name: str) -> Path:
         """Give an object its stable path.
@@ -170,7 +189,8 @@ class Cache:
         with on_disk(self._trouble()):
             temporary = self._temporary()
             try:
-                _link(self._object(sha256), temporary)
+                uses_of(self.root).add(sha256)
+                link(self.path_of(sha256), str(temporary), sha256)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 if path.is_dir() and not path.is_symlink():
                     self._clear(path)
@@ -190,7 +210,11 @@ class Cache:
         """The stable path of a folder artifact, if it is there with all its files."""
         path = self._artifact(sha256, name)
         with on_disk(self._trouble()):
-            return path if all(_is_whole(path / m.path, m.size) for m in members) else None
+            self._use(path, sha256)
+            whole = path.is_dir() and all(
+                is_verified(path / m.path, m.sha256, m.size) for m in members
+            )
+            return path if whole else None
 
     def place_folder(self, sha256: str, members: Sequence[Member], name: str) -> Path:
         """Give a folder whose objects are all here its stable path; it appears complete or not at all.
@@ -201,12 +225,13 @@ class Cache:
         path = self._artifact(sha256, name)
         check_paths([m.path for m in members], label=name)
         with on_disk(self._trouble()):
+            uses_of(self.root).add(sha256)
             temporary = self._temporary()
             try:
+                for folder in sorted({m.path.rpartition("/")[0] for m in members}):
+                    (temporary / folder).mkdir(parents=True, exist_ok=True)
                 for member in members:
-                    target = temporary / member.path
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    _link(self._object(member.sha256), target)
+                    link(self.path_of(member.sha256), f"{temporary}/{member.path}", member.sha256)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._move_in(temporary, path, sha256, members)
             finally:
@@ -255,7 +280,7 @@ class Cache:
             found = os.path.lexists(links)
             if found:
                 shutil.rmtree(links)
-            for path in (self._object(sha256), self._listing(sha256)):
+            for path in (self.path_of(sha256), self._listing(sha256)):
                 with suppress(FileNotFoundError):
                     path.unlink()
                     found = True

@@ -17,14 +17,12 @@ from typing import Final, NamedTuple
 
 from registry_tool.artifacts.disk import fresh_name
 
-__all__ = ["Claim", "claimed", "sweep_claims", "try_lock"]
+__all__ = ["Claim", "claimed", "clear_claim", "sweep_claims", "try_lock"]
 
 _FIRST_PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.1
 _WEEK: Final = 7 * 24 * 3600
-_FLAGS: Final = (
-    os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-)
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 if sys.platform == "win32":
     import msvcrt
@@ -87,11 +85,22 @@ def _is_at(handle: int, path: Path) -> bool:
     return os.path.samestat(os.fstat(handle), there)
 
 
+class _NoLocksError(Exception):
+    """The file system knows no locks."""
+
+
+def _is_free(handle: int) -> bool:
+    try:
+        return try_lock(handle)
+    except OSError as exc:
+        raise _NoLocksError from exc
+
+
 def _taken(path: Path, waiting: Callable[[int], None]) -> int | None:
     """The file, open and locked; None while somebody else has it."""
     handle = os.open(path, _FLAGS, 0o666)
     try:
-        if not try_lock(handle):
+        if not _is_free(handle):
             waiting(os.fstat(handle).st_size)
         elif _is_at(handle, path):
             kept, handle = handle, -1
@@ -120,7 +129,7 @@ def claimed(
     """Be the one who fetches; None when there is nothing to do any more.
 
     Args:
-        path: The unfinished file; it is made, and stays unless it is dropped.
+        path: The unfinished file. It is made; when it has bytes at the end, it stays for the next try.
         is_done: Says whether what it will become is there.
         waiting: Told again and again how many bytes the file has while somebody else fetches.
 
@@ -130,25 +139,19 @@ def claimed(
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = _waited(path, is_done, waiting)
-    except BlockingIOError:
-        raise
-    except OSError as exc:
-        if path.exists() and not exc.filename:  # a file system that knows no locks: alone, and from the start
-            path = fresh_name(path.parent, path.name)
-            handle = os.open(path, _FLAGS, 0o666)
-        else:
-            raise
+    except _NoLocksError:
+        path.unlink(missing_ok=True)
+        path = fresh_name(path.parent, path.name)  # of this process alone, and begun from the start
+        handle = os.open(path, _FLAGS, 0o666)
     if handle is None:
         yield None
         return
     claim = Claim(path, handle)
     try:
-        if is_done():
-            claim.drop()
-            yield None
-        else:
-            yield claim
+        yield None if is_done() else claim
     finally:
+        if not claim.size:
+            claim.drop()
         os.close(handle)
 
 

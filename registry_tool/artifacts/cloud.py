@@ -8,12 +8,10 @@ from __future__ import annotations
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from registry_tool.artifacts.disk import on_disk
 from registry_tool.artifacts.hashing import Readable, ignore
@@ -28,7 +26,8 @@ from registry_tool.artifacts.remote import (
     never,
     object_path,
 )
-from registry_tool.artifacts.stores import Entry, Store, Stream
+from registry_tool.artifacts.stores import Entry, Reading, Store
+from registry_tool.artifacts.threads import in_parallel
 from registry_tool.errors import MissingObject, RemoteTrouble
 
 if TYPE_CHECKING:
@@ -42,11 +41,7 @@ _LISTED_FROM: Final = 4
 _LISTED_TO: Final = 64
 _PAGE: Final = 1000
 _TEMPORARY: Final = ".tmp"
-_NO_DELETE: Final = (
-    "see that your credentials may delete there, and that no object lock, retention or legal hold keeps the object"
-)
-_T = TypeVar("_T")
-_R = TypeVar("_R")
+_NO_DELETE: Final = "see that your credentials may delete there, and that no object lock, retention or legal hold keeps the object"
 
 
 def open_cloud(
@@ -69,20 +64,16 @@ def open_cloud(
     label = f"the remote {chosen.name} ({url})"
     refusals = Refusals(chosen.name, label, chosen.url.partition("://")[0])
     fs, folder = open_driver(chosen, refusals)
-    kinds: dict[str, type[Bucket | FileStore]] = {"s3": Bucket, "webdav": DavStore, "webdavs": DavStore}
+    kinds: dict[str, type[Bucket | FileStore]] = {
+        "s3": Bucket,
+        "webdav": DavStore,
+        "webdavs": DavStore,
+    }
     store: Store = kinds.get(fs.protocol, FileStore)(fs, folder)
     remote = CloudRemote(chosen.name, url, store, refusals, in_use=in_use)
     if not store.can_list:
         weakref.finalize(remote, close_session, fs.fs)
     return remote
-
-
-def _in_threads(work: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
-    listed = list(items)
-    if len(listed) < 2:  # noqa: PLR2004 - nothing to do at the same time
-        return [work(item) for item in listed]
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        return list(pool.map(work, listed))
 
 
 class CloudRemote:
@@ -127,10 +118,10 @@ class CloudRemote:
         def listed(folder: str) -> dict[str, int] | None:
             return self._listed(folder, groups[folder])
 
-        known = dict(zip(groups, _in_threads(listed, groups), strict=True))
+        known = dict(zip(groups, in_parallel(listed, [*groups], workers=_WORKERS), strict=True))
         found = {md5: size for sizes in known.values() for md5, size in (sizes or {}).items()}
         alone = [md5 for folder, sizes in known.items() if sizes is None for md5 in groups[folder]]
-        sizes = _in_threads(lambda md5: self._size(path_of(md5), md5), alone)
+        sizes = in_parallel(lambda md5: self._size(path_of(md5), md5), alone, workers=_WORKERS)
         return found | {
             md5: size for md5, size in zip(alone, sizes, strict=True) if size is not None
         }
@@ -213,10 +204,10 @@ class CloudRemote:
         finally:
             stream.close()
 
-    def _opened(self, path: str, md5: str, start: int) -> _Stream:
+    def _opened(self, path: str, md5: str, start: int) -> Reading:
         missing = f"{self._refusals.label} does not have the object {md5}"
         with self._asking("cannot be read", missing=missing):
-            return _Stream(self._store.open(path, start), self._refusals)
+            return Reading(self._store.open(path, start), self._refusals)
 
     def delete(self, md5: str) -> bool:
         """See ``Remote.delete``."""
@@ -264,9 +255,13 @@ class CloudRemote:
     def _object_folders(self) -> Iterator[tuple[str, list[Entry]]]:
         """The folders of objects in both layouts, and what they hold."""
         for top in (OBJECTS, ""):
-            names = [e.name for e in self._entries(top) if e.is_folder and FOLDERS.fullmatch(e.name)]
+            names = [
+                e.name for e in self._entries(top) if e.is_folder and FOLDERS.fullmatch(e.name)
+            ]
             folders = [f"{top}/{name}".lstrip("/") for name in names]
-            yield from zip(folders, _in_threads(self._entries, folders), strict=True)
+            yield from zip(
+                folders, in_parallel(self._entries, folders, workers=_WORKERS), strict=True
+            )
 
     def leftovers(self) -> list[Leftover]:
         """See ``Remote.leftovers``."""
@@ -284,17 +279,3 @@ class CloudRemote:
         """See ``Remote.discard``."""
         with self._asking("does not let the rest of an upload be deleted", remedy=_NO_DELETE):
             self._store.discard(leftover)
-
-
-@dataclass(frozen=True)
-class _Stream:
-    raw: Stream
-    refusals: Refusals
-
-    def read(self, size: int, /) -> bytes:
-        with self.refusals.asking("broke off"):
-            return self.raw.read(size)
-
-    def close(self) -> None:
-        with self.refusals.asking("broke off"):
-            self.raw.close()

@@ -9,12 +9,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from registry_tool.errors import EnvironmentTrouble
 
 __all__ = [
     "READ_ONLY",
+    "Sparse",
     "copy_file",
     "fresh_name",
     "in_words",
@@ -27,6 +28,7 @@ __all__ = [
 READ_ONLY: Final = 0o444
 _DAY: Final = 24 * 3600
 _PIECE = 16 << 20
+_HOLE: Final = 64 << 10
 _NO_KERNEL_COPY = frozenset(
     {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
 )
@@ -109,27 +111,100 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _kernel_copy(source: BinaryIO, target: BinaryIO, progress: Callable[[int], None]) -> bool:
+class Sparse:
+    """Writes a file from where it stands, and leaves out what is only zeros; ``end`` gives it its length.
+
+    Args:
+        handle: The file, open for writing.
+    """
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._gap = False
+
+    def write(self, data: bytes, /) -> int:
+        """Write all of it."""
+        if len(data) >= _HOLE and not data[0] and data == bytes(len(data)):
+            os.lseek(self._handle, len(data), os.SEEK_CUR)
+            self._gap = True
+            return len(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self._handle, rest) :]
+        return len(data)
+
+    def end(self) -> None:
+        """Give the file its length.
+
+        A file without gaps is as long as the bytes that reached the disk, so one that a power cut left short is
+        told by its length. One with gaps is not: it is brought to the disk first.
+        """
+        if self._gap:
+            os.ftruncate(self._handle, os.lseek(self._handle, 0, os.SEEK_CUR))
+            os.fsync(self._handle)
+
+
+def _runs(handle: int) -> Iterator[tuple[int, int]]:
+    """Where a file has data: from and to; all of it where the system does not tell."""
+    size = os.fstat(handle).st_size
+    if not hasattr(os, "SEEK_DATA"):
+        yield 0, size
+        return
+    at = 0
+    while at < size:
+        try:
+            start = os.lseek(handle, at, os.SEEK_DATA)
+        except OSError as exc:
+            if exc.errno == errno.ENXIO:  # only a gap up to the end
+                return
+            start, at = at, size
+        else:
+            at = os.lseek(handle, start, os.SEEK_HOLE)
+        yield start, at
+
+
+def _kernel_copy(
+    source: int, target: int, run: tuple[int, int], progress: Callable[[int], None]
+) -> bool:
     """Copy inside the kernel, which shares the blocks where the file system can (XFS, Btrfs)."""
     if not hasattr(os, "copy_file_range"):
         return False
-    done = 0
+    at, end = run
     try:
-        while n := os.copy_file_range(source.fileno(), target.fileno(), _PIECE):
-            done += n
+        while at < end:
+            n = os.copy_file_range(source, target, min(end - at, _PIECE), at, at)
+            if not n:
+                break
+            at += n
             progress(n)
     except OSError as exc:
-        if done or exc.errno not in _NO_KERNEL_COPY:
+        if at > run[0] or exc.errno not in _NO_KERNEL_COPY:
             raise
         return False
     # Some kernels answer 0 for files of virtual file systems that do have bytes.
-    return done > 0
+    return at > run[0]
+
+
+def _plain_copy(
+    source: int, target: int, run: tuple[int, int], progress: Callable[[int], None]
+) -> None:
+    at, end = run
+    os.lseek(target, at, os.SEEK_SET)
+    os.lseek(source, at, os.SEEK_SET)
+    while at < end and (piece := os.read(source, min(end - at, 1 << 20))):
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[os.write(target, rest) :]
+        at += len(piece)
+        progress(len(piece))
 
 
 def copy_file(
     source: Path, target: Path, *, progress: Callable[[int], None], sync: bool = False
 ) -> None:
     """Copy bytes to a path that does not exist yet: a temporary one, which the caller removes whatever happens.
+
+    Gaps of a sparse file stay gaps.
 
     Args:
         source: The file to read.
@@ -140,11 +215,15 @@ def copy_file(
     Raises:
         OSError: As the system reports it.
     """
-    with source.open("rb") as reading, target.open("xb") as writing:
-        if not _kernel_copy(reading, writing, progress):
-            while piece := reading.read(1 << 20):
-                writing.write(piece)
-                progress(len(piece))
-        writing.flush()
+    with source.open("rb", buffering=0) as reading, target.open("xb", buffering=0) as writing:
+        one, other, copied = reading.fileno(), writing.fileno(), 0
+        for run in _runs(one):
+            if not _kernel_copy(one, other, run, progress):
+                _plain_copy(one, other, run, progress)
+            copied += run[1] - run[0]
+        size = os.fstat(one).st_size
+        if copied < size:
+            os.ftruncate(other, size)
+            progress(size - copied)
         if sync:
-            os.fsync(writing.fileno())
+            os.fsync(other)

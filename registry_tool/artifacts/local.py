@@ -176,7 +176,6 @@ class LocalRemote:
                     sync_folder((self.folder / path).parent)
         return found
 
-
     def objects(self) -> Iterator[Held]:
         """See ``Remote.objects``."""
         with on_disk(f"{self._label} cannot be read", kind=RemoteTrouble):

@@ -118,9 +118,7 @@ class PartedUpload:
         parts: dict[int, str] = {}
         marker = 0
         while True:
-            page = self._call(
-                "list_parts", Key=self._key, UploadId=upload, PartNumberMarker=marker
-            )
+            page = self._call("list_parts", Key=self._key, UploadId=upload, PartNumberMarker=marker)
             found = page.get("Parts")
             for one in found if isinstance(found, list) else ():
                 marker = one["PartNumber"]

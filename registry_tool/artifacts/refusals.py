@@ -85,7 +85,9 @@ def _chain(exc: BaseException) -> Iterator[BaseException]:
     while current is not None and id(current) not in seen:
         seen.add(id(current))
         yield current
-        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+        current = current.__cause__ or (
+            None if current.__suppress_context__ else current.__context__
+        )
 
 
 def _says(exc: BaseException) -> Iterator[str]:
@@ -192,21 +194,18 @@ class Refusals:
         return f"set them: {commands}" + (f"; {elsewhere}" if elsewhere else "")
 
     def _remedy(self, kind: str) -> str:
+        if kind in {"none", "expired", "refused", "forbidden"}:
+            return self._credentials()
         by_kind = {
-            "none": self._credentials,
-            "expired": self._credentials,
-            "refused": self._credentials,
-            "forbidden": self._credentials,
-            "host": lambda: "if the host really has a new key: ssh-keygen -R HOST, then ssh HOST once",
-            "place": lambda: f"make it, or name another: {self._set('url URL', local=False)}",
-            "full": lambda: "free some space there, and run the same command again: what arrived is not sent twice",
-            "method": lambda: f"if the server takes PUT: {self._set('method PUT', local=False)}",
-            "certificate": lambda: f"name your own authority: {self._set('ssl_verify FILE')}",
+            "host": "if the host really has a new key: ssh-keygen -R HOST, then ssh HOST once",
+            "place": f"make it, or name another: {self._set('url URL', local=False)}",
+            "full": "free some space there, and run the same command again: what arrived is not sent twice",
+            "method": f"if the server takes PUT: {self._set('method PUT', local=False)}",
+            "certificate": f"name your own authority: {self._set('ssl_verify FILE')}",
         }
-        fallback = f"check its URL and the network: dvc remote list; {self._set('OPTION VALUE')}"
-        if _family(self.scheme) == "s3" and kind in {"", "unreachable"}:
-            fallback = f"check its URL, the network and its endpoint: {self._set('endpointurl URL', local=False)}"
-        return by_kind.get(kind, lambda: fallback)()
+        setting = "endpointurl URL" if _family(self.scheme) == "s3" else "url URL"
+        fallback = f"check the network, and where it is: {self._set(setting, local=False)}"
+        return by_kind.get(kind, fallback)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 from registry_tool.artifacts.folders import DIR_OBJECT_LIMIT, Listed, dir_md5, read_dir_object
 from registry_tool.artifacts.hashing import Readable, check_md5, ignore
 from registry_tool.artifacts.settings import DvcSettings, RemoteSettings, chosen_remote
+from registry_tool.artifacts.source import Source
 from registry_tool.errors import CorruptObject, RemoteTrouble
 
 __all__ = [
@@ -147,7 +148,7 @@ def address(folder: str, name: str) -> str:
     return folder + name if FOLDERS.fullmatch(folder) and _NAME.fullmatch(name) else ""
 
 
-def read_listing(remote: Remote, md5: str, *, label: str) -> list[Listed]:
+def read_listing(remote: Source, md5: str, *, label: str) -> list[Listed]:
     """The files of a folder, as DVC's object of it lists them; its bytes must be what its name says.
 
     Args:

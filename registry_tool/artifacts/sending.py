@@ -16,9 +16,7 @@ from registry_tool.errors import RemoteTrouble
 __all__ = ["send", "upload"]
 
 
-def send(
-    blobs: Sequence[tuple[str, Path]], remote: Remote, *, progress: Progress = SILENT
-) -> int:
+def send(blobs: Sequence[tuple[str, Path]], remote: Remote, *, progress: Progress = SILENT) -> int:
     """Put objects on the remote: all that it lacks, several at a time; then see that all are there, whole.
 
     The remote is asked twice, each time for all objects together. What an earlier try sent is not sent again.

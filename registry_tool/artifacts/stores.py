@@ -8,19 +8,29 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from registry_tool.artifacts.disk import fresh_name
 from registry_tool.artifacts.hashing import Readable
-from registry_tool.artifacts.refusals import is_absence
+from registry_tool.artifacts.refusals import Refusals, is_absence
 
 if TYPE_CHECKING:
     from dvc_objects.fs.base import FileSystem
 
     from registry_tool.artifacts.remote import Leftover
 
-__all__ = ["DavStore", "Entry", "FileStore", "Store", "Stream", "driver_callback", "seconds"]
+__all__ = [
+    "DavStore",
+    "Entry",
+    "FileStore",
+    "Reading",
+    "Store",
+    "Stream",
+    "driver_callback",
+    "seconds",
+]
 
 _WEB: Final = frozenset({"http", "https"})
 # They have buckets instead of folders, and show an object when its last byte came.
@@ -46,6 +56,24 @@ class Stream(Readable, Protocol):
 
     def close(self) -> None:
         """Let go of the connection."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A stream whose breaking off is told in words."""
+
+    raw: Stream
+    refusals: Refusals
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes."""
+        with self.refusals.asking("broke off"):
+            return self.raw.read(size)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        with self.refusals.asking("broke off"):
+            self.raw.close()
 
 
 class Store(Protocol):
@@ -182,7 +210,9 @@ class FileStore:
             self._send(source, temporary, progress)
             self._move(temporary, target)
         except BaseException:
-            with suppress(Exception):  # what stays is cleared away later, and the first error is the one to tell
+            with suppress(
+                Exception
+            ):  # what stays is cleared away later, and the first error is the one to tell
                 self._fs.rm_file(temporary)
             raise
 

@@ -17,6 +17,8 @@ def in_parallel(
     work: Callable[[_T], _R], items: Sequence[_T], *, workers: int = _WORKERS
 ) -> list[_R]:
     """The results in the order of the items; the first error ends the work instead of waiting for the rest."""
+    if len(items) <= 1:
+        return [work(item) for item in items]
     with ThreadPoolExecutor(workers) as pool:
         try:
             return list(pool.map(work, items))

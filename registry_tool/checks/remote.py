@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from registry_tool.catalog.index import Catalog
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
 from registry_tool.checks.rule import Hit
+from registry_tool.checks.rules.wording import named
 from registry_tool.checks.waivers import waived
 from registry_tool.git.tree import Tree, differences, walk
 from registry_tool.manifests.data import Data, records, text
@@ -52,12 +53,13 @@ class ArtifactRule:
 
 
 def _what(lack: Lack, entry: Data) -> str:
-    """The object in words: which file of which artifact, and how large."""
-    name = text(entry, "name")
+    """The object in words: of which artifact, which file of it, and how large."""
+    artifact = f"artifact {text(entry, 'name')}"
     if lack.path:
-        size = "" if lack.size is None else f", {lack.size} bytes"
-        return f"{shown(lack.path)} of artifact {name}{size}"
-    return f"the list of files of artifact {name}" if "nfiles" in entry else f"artifact {name}, {lack.size} bytes"
+        artifact += f", file {named(lack.path)}"
+    elif lack.size is None:
+        return f"{artifact}, its list of files"
+    return artifact if lack.size is None else f"{artifact}, {lack.size} bytes"
 
 
 def available(stored: Stored) -> Iterator[Hit]:
@@ -78,7 +80,7 @@ def available(stored: Stored) -> Iterator[Hit]:
     remedy = f'dvc push "{folder}/{path}.dvc"'
     for lack in stored.lacks[:_SHOWN]:
         yield Hit(
-            f"{_what(lack, stored.entry)}, is not on the remote {stored.remote}",
+            f"the bytes of {_what(lack, stored.entry)}, are not on the remote {stored.remote}",
             path=stored.document.path,
             at=at,
             found=lack.found,
@@ -88,7 +90,7 @@ def available(stored: Stored) -> Iterator[Hit]:
     if more := stored.lacks[_SHOWN:]:
         size = sum(lack.size or 0 for lack in more)
         yield Hit(
-            f"{len(more)} more files of artifact {text(stored.entry, 'name')}, {size} bytes, are not on the remote"
+            f"the bytes of artifact {text(stored.entry, 'name')}, {len(more)} more files, {size} bytes, are not on the remote"
             f" {stored.remote}",
             path=stored.document.path,
             at=at,
@@ -151,6 +153,8 @@ def _stored(documents: Sequence[Document], open_remote: Callable[[], Remote]) ->
     ]
     if not entries:
         return
+    from registry_tool.artifacts.presence import lacks
+
     remote = open_remote()
     found = lacks([entry for _, _, entry in entries], lambda: remote)
     where = f"{remote.name} ({remote.url})"

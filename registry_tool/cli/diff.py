@@ -12,6 +12,8 @@ from registry_tool.cli.options import repo_option
 
 if TYPE_CHECKING:
     from registry_tool.catalog.events import Event
+    from registry_tool.catalog.review import Review
+    from registry_tool.checks.subject import Subject
     from registry_tool.manifests.problems import JSON
 
 __all__ = ["diff"]
@@ -36,6 +38,29 @@ def _draw(events: tuple[Event, ...], words: str) -> None:
         say(f"{mark} {sentence(event)}", fg=colour)
     if not events:
         say("nothing differs")
+
+
+def _gates(subject: Subject, found: Review) -> list[str]:
+    """What the gates say of the versions under review, as far as this clone's history can tell."""
+    import datetime as dt
+
+    from registry_tool.catalog.index import Catalog
+    from registry_tool.errors import ShallowHistory
+    from registry_tool.names import ModelName
+    from registry_tool.promotion.ahead import gates_ahead
+    from registry_tool.promotion.ground import ground_of
+
+    if subject.repository is None or subject.published is None:
+        return []
+    head = Catalog(subject.head)
+    models = [(head.model(ModelName.parse(v.model)), v.version) for v in found.versions]
+    views = [model.version(version) for model, version in models if model is not None]
+    try:
+        ground = ground_of(subject.repository, subject.published)
+        now = dt.datetime.now(dt.UTC)
+        return list(gates_ahead([view for view in views if view is not None], ground, now=now))
+    except ShallowHistory as exc:
+        return [f"not answered: {exc.message}; {exc.remedy}"]
 
 
 @click.command()
@@ -68,13 +93,14 @@ def diff(*, base: str, head: str | None, form: str, repo: str) -> None:
     subject = choose(source, base=base, head=head)
     try:
         found = review(Catalog(subject.base or subject.head), Catalog(subject.head))
+        gates = _gates(subject, found) if form == "markdown" else []
         commit = None
         if subject.repository is not None and head is not None:
             commit = subject.repository.commit(head)
     finally:
         subject.close()
     if form == "markdown":
-        click.echo(markdown(found), nl=False)
+        click.echo(markdown(found, gates=gates), nl=False)
     elif form == "json":
         changes = [_data(event) for event in found.events]
         print_json({"base": subject.published, "head": commit, "changes": changes})

@@ -108,6 +108,7 @@ def add(*, name: str, how: How, **options: Unpack[_Options]) -> int:
       registry model add nlp/lang-id --task language-identification --owner @acme/speech --card CARD.md --commit
     """  # fmt: skip
     from registry_tool.cli.files import read_text
+    from registry_tool.cli.sources import sources, tracked
     from registry_tool.edits.models import add_model
     from registry_tool.names import ModelName
 
@@ -116,7 +117,9 @@ def add(*, name: str, how: How, **options: Unpack[_Options]) -> int:
     fields = _fields(options, card)
     with writing(how) as desk:
         add_model(full, fields)(desk.catalog)  # a taken name is refused before files are read
-        entries, pointers = desk.take_in(options["artifact"])
+        asked = sources(options["artifact"])
+        stored, pointers = desk.take_in([one for one in asked if one.kind != "url"])
+        entries = [*stored, *tracked((one for one in asked if one.kind == "url"), {})]
         if entries:
             fields["artifacts"] = [*entries]
         return desk.finish(add_model(full, fields, card=card, files=pointers))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from registry_tool.cli import values
 from registry_tool.cli.files import read_fields, requirements
-from registry_tool.cli.sources import artifact_place
+from registry_tool.cli.sources import Source, addresses, sources, tracked
 from registry_tool.cli.writing import Desk
 from registry_tool.errors import UsageError
 from registry_tool.manifests.data import Data, get, member, records, text
@@ -30,6 +30,7 @@ class Options(TypedDict):
     artifact: Many
     role: Many
     track: Many
+    copy: bool
     framework: str | None
     framework_field: Many
     python: str | None
@@ -196,14 +197,16 @@ def _roles(options: Options) -> dict[str, str]:
     return found
 
 
-def _tracked(tracks: Sequence[str], roles: Mapping[str, str]) -> list[dict[str, JSON]]:
-    from registry_tool.edits.entries import tracked_entry
-
-    asked = [values.named(track, "--track") for track in tracks]
-    entries = [tracked_entry(uri, name=name) for name, uri in asked]
-    return [
-        {**entry, "role": roles.get(str(entry["name"]), str(entry["role"]))} for entry in entries
-    ]
+def _parted(options: Options) -> tuple[list[Source], list[Source]]:
+    """What is stored, and what stays where it is: addresses, unless they are to be copied."""
+    asked = sources(options["artifact"])
+    stored = [one for one in asked if one.kind != "url"]
+    urls = [*(one for one in asked if one.kind == "url"), *addresses(options["track"])]
+    if not options["copy"]:
+        return stored, urls
+    if not urls:
+        raise UsageError("--copy: there is no URL to copy from", remedy="give one: --artifact URL")
+    return [*stored, *urls], []
 
 
 def _check_names(names: Sequence[str], roles: Mapping[str, str]) -> None:
@@ -237,13 +240,14 @@ def record(desk: Desk, options: Options, before: Data) -> VersionRecord:
     if author := desk.author():
         fields.setdefault("author", author)
     roles = _roles(options)
-    tracked = [*records(before, "artifacts"), *_tracked(options["track"], roles)]
-    names = [artifact_place(given)[0] for given in options["artifact"]]
-    _check_names([*names, *(text(entry, "name") for entry in tracked)], roles)
-    stored, pointers = desk.take_in(options["artifact"], roles)
+    asked, urls = _parted(options)
+    elsewhere = [*records(before, "artifacts"), *tracked(urls, roles)]
+    names = [one.name for one in asked]
+    _check_names([*names, *(text(entry, "name") for entry in elsewhere)], roles)
+    stored, pointers = desk.take_in(asked, roles)
     return VersionRecord(
         fields=fields,
-        artifacts=[*stored, *tracked],
+        artifacts=[*stored, *elsewhere],
         pointers=pointers,
         metrics=[entry for entry in metrics if isinstance(entry, dict)],
         labels=[*dict.fromkeys(options["label"])],

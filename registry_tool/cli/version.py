@@ -64,12 +64,15 @@ def _check_model(model: ModelName, catalog: Catalog) -> None:
 @click.argument("model", metavar="[NS/]MODEL", shell_complete=complete_model)
 @click.argument("name", metavar="[VERSION]", required=False)
 @click.option(
-    "--artifact", metavar="[NAME=]PATH", multiple=True, help="A file or folder to store.",
-    shell_complete=complete_file,
+    "--artifact", metavar="[NAME=]SOURCE", multiple=True, shell_complete=complete_file,
+    help="A file or folder to store; or - for standard input, a URL, registry:REF/ARTIFACT.",
 )  # fmt: skip
 @click.option("--role", metavar="NAME=ROLE", multiple=True, help="What an artifact is for.")
 @click.option(
     "--track", metavar="[NAME=]URI", multiple=True, help="An artifact that stays where it is."
+)
+@click.option(
+    "--copy", is_flag=True, help="Store the bytes of every URL instead of recording where they are."
 )
 @click.option(
     "--framework", metavar="TYPE[==VERSION]", help="What it was made with: onnx==1.17.",
@@ -118,14 +121,21 @@ def _check_model(model: ModelName, catalog: Catalog) -> None:
 def add(*, model: str, name: str | None, how: How, **options: Unpack[Options]) -> int:
     """Add a version to a model; without VERSION the next one, where the scheme counts.
 
-    A folder is one artifact. Nothing is uploaded before the change has passed its check. A metric's value is a
-    number where it looks like one, else text; KEY@10 is the value at step 10. Where a path holds `=`, write ./PATH.
+    A folder is one artifact; files and folders that are given one NAME are merged into one folder, and none may take
+    the place of another. A URL is recorded, and its bytes stay where they are. What another version stores is taken
+    over without reading it. Nothing is uploaded before the change has passed its check, and what the remote has is
+    not sent again: an interrupted command is simply run again. A metric's value is a number where it looks like one,
+    else text; KEY@10 is the value at step 10. Where a path holds `=`, write ./PATH.
 
     \b
     Examples:
       registry version add nlp/lang-id --artifact lid.176.ftz --framework fasttext --metric accuracy=0.97
       registry version add nlp/lang-id 5 --artifact model=out/ --artifact card=REPORT.pdf --tag v5-edge --commit
       registry version add nlp/lang-id --track s3://bucket/lid.bin --file fields.yaml --branch lang-id-5 --push
+      registry version add nlp/lang-id --artifact model=weights/ --artifact model=config.json --commit
+      registry version add nlp/lang-id --artifact https://example.org/lid.ftz --copy --commit
+      registry version add nlp/lang-id --artifact registry:nlp/lang-id@4/model --metric accuracy=0.98 --commit
+      make-model | registry version add nlp/lang-id --artifact lid.ftz=- --commit
     """  # fmt: skip
     from registry_tool.edits.versions import VersionRecord, add_version
     from registry_tool.names import ModelName

@@ -16,7 +16,7 @@ import click
 
 from registry_tool.cli.console import print_json, progress_bar, say, size_words
 from registry_tool.cli.options import format_option, open_for_reading, repo_option
-from registry_tool.cli.sources import artifact_place, check_apart, check_outside
+from registry_tool.cli.sources import Source, check_apart, check_outside, taken_from
 from registry_tool.cli.values import check_typed
 from registry_tool.cli.waiting import finish_interrupted, tell
 from registry_tool.errors import GitTrouble, UsageError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from registry_tool.manifests.problems import JSON
     from registry_tool.publish import Destination, Publication
     from registry_tool.registry import Registry
-    from registry_tool.store import Store, Taken
+    from registry_tool.store import Sent, Store, Taken
 
     Fields = Mapping[str, object]
 
@@ -102,7 +102,7 @@ class Desk:
         )
         self.store: Store = base.store
         self._taken: list[Taken] = []
-        self._sent: list[tuple[int, int]] = []
+        self._sent: Sent | None = None
 
     def author(self) -> str:
         """Who makes the change; empty where Git does not know and no commit is made.
@@ -120,9 +120,9 @@ class Desk:
             return ""
 
     def take_in(
-        self, artifacts: Sequence[str], roles: Mapping[str, str] | None = None
+        self, asked: Sequence[Source], roles: Mapping[str, str] | None = None
     ) -> tuple[list[dict[str, JSON]], dict[str, bytes]]:
-        """Read and digest ``[NAME=]PATH`` files and folders; they are uploaded once the change has passed its check.
+        """Read and digest artifacts; they are uploaded once the change has passed its check.
 
         Returns:
             Their entries for the manifest, and their pointers by path.
@@ -130,30 +130,23 @@ class Desk:
         Raises:
             UsageError: Two have one name or path, there is no such file, or it holds the registry.
             NoRemote: There is nowhere to store them.
+            RemoteTrouble: The remote cannot be used.
         """
-        asked = [artifact_place(text) for text in artifacts]
-        check_apart(asked)
+        check_apart([(one.name, one.path) for one in asked])
         check_outside(asked, self.repository.git.work_tree)
-        if asked:
-            _ = self.store.remote  # without one, say so before reading large files
-        entries: list[dict[str, JSON]] = []
-        pointers: dict[str, bytes] = {}
-        for name, path in asked:
-            taken = self.store.take_in(
-                Path(path), name=name, role=(roles or {}).get(name, ""), progress=self._progress
-            )
-            self._taken.append(taken)
-            entries.append(taken.entry)
-            pointers[str(taken.entry["path"])] = taken.pointer
-        return entries, pointers
+        if not asked:
+            return [], {}
+        self.store.reach()  # what is wrong with it is said before large files are read
+        taken = taken_from(asked, self.store, self.catalog, roles or {}, self._progress)
+        self._taken += taken
+        for one in taken:
+            if not one.ingested.size:
+                say(f"note:  artifact {one.entry['name']} has no bytes", err=True)
+        return [one.entry for one in taken], {str(t.entry["path"]): t.pointer for t in taken}
 
     def _upload(self) -> None:
-        from registry_tool.artifacts.transfer import upload
-
         taken, self._taken = self._taken, []
-        for one in taken:
-            sent = upload(one.ingested, self.store.remote, progress=self._progress)
-            self._sent.append((sent, len(one.ingested.blobs)))
+        self._sent = self.store.upload(taken, progress=self._progress)
 
     def _worded(self, act: Act) -> Act:
         """The act, with the user's own words for the commit."""
@@ -176,7 +169,7 @@ class Desk:
         """
         from registry_tool.publish import publish
 
-        size = sum(one.ingested.size for one in self._taken)
+        size = sum(one.ingested.size for one in self._taken if one.ingested.blobs)
         before = self._upload if self._taken else before
         done = publish(
             self.repository, self._worded(act), self.destination, before=before, tell=tell
@@ -196,12 +189,13 @@ class Desk:
         return 0
 
     def _print_uploads(self, size: int) -> None:
-        if not self._sent:
+        if self._sent is None:
             return
-        sent, all_of_them = (sum(column) for column in zip(*self._sent, strict=True))
+        sent, all_of_them = self._sent
         name = self.store.remote.name
         if not sent:
-            say(f"  uploaded   nothing: {name} has these {size_words(size)} already")
+            these = f"these {size_words(size)}" if size else "them"
+            say(f"  uploaded   nothing: {name} has {these} already")
         elif sent == all_of_them:
             say(f"  uploaded   {size_words(size)} to {name}")
         else:

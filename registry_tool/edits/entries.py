@@ -11,7 +11,7 @@ from registry_tool.errors import UsageError
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import check_artifact_name
 
-__all__ = ["MetricValue", "artifact_words", "metric_entry", "tracked_entry"]
+__all__ = ["MetricValue", "artifact_words", "last_part", "metric_entry", "tracked_entry"]
 
 MetricValue = float | int | str | bytes
 
@@ -68,6 +68,11 @@ def artifact_words(path: str, *, role: str = "") -> dict[str, JSON]:
     return words
 
 
+def last_part(uri: str) -> str:
+    """The end of an address: what a file from there would be called."""
+    return uri.split("?", maxsplit=1)[0].rstrip("/").rsplit("/", 1)[-1]
+
+
 def tracked_entry(
     uri: str,
     *,
@@ -82,7 +87,7 @@ def tracked_entry(
     Raises:
         InvalidName: No name was given and the address ends in none that would do.
     """
-    last = uri.split("?", maxsplit=1)[0].rstrip("/").rsplit("/", 1)[-1]
+    last = last_part(uri)
     words = artifact_words(last, role=role)  # the address says what it is, whatever it is called
     entry: dict[str, JSON] = {"name": check_artifact_name(name or last), "role": words["role"]}
     entry["uri"] = uri

@@ -51,7 +51,7 @@ def _time(second: int) -> str:
 
 def version_files(model: str, version: str, number: int) -> dict[str, bytes]:
     """The files of one version: about 40 lines of record, a pointer, and for some metadata."""
-    luck = random.Random(f"{model}@{version}")  # noqa: S311 (the same registry each time)
+    luck = random.Random(f"{model}@{version}")
     subject = f"{model}@{version}"
     kind = luck.choice(_FRAMEWORKS)
     size = luck.randrange(10_000, 400_000_000)
@@ -98,8 +98,8 @@ def version_files(model: str, version: str, number: int) -> dict[str, bytes]:
         f"{folder}/version.yaml": render(data),
         f"{folder}/model.onnx.dvc": render_pointer(pointer),
     }
-    if luck.random() < 0.3:  # noqa: PLR2004
-        labels: list[JSON] = sorted(luck.sample(_LABELS, 2))
+    if luck.random() < 0.3:
+        labels: list[JSON] = [*sorted(luck.sample(_LABELS, 2))]
         files[f"{folder}/metadata.yaml"] = render({"schema": "metadata/v1", "labels": labels})
     return files
 
@@ -136,7 +136,7 @@ def _first_files() -> dict[str, bytes]:
     }
     for number in range(NAMESPACES):
         owners: list[JSON] = [f"@acme/team-{number:02}"]
-        namespace = {"schema": "namespace/v1", "owners": owners}
+        namespace: dict[str, JSON] = {"schema": "namespace/v1", "owners": owners}
         files[f"models/team-{number:02}/namespace.yaml"] = render(namespace)
     return files
 
@@ -193,7 +193,7 @@ def make_corpus(folder: Path, *, versions: int, models: int = MODELS) -> Path:
     git = ["git", "-C", str(folder)]
     command = [*git, "fast-import", "--quiet", "--done", "--depth=20"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None  # noqa: S101
+        assert process.stdin is not None
         _write(process.stdin, _commits(versions, models))
     if process.returncode:
         raise SystemExit("git fast-import failed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -47,11 +48,13 @@ class Measured(NamedTuple):
         ours: What it cost us in each round.
         peer: What it cost the peer in the same rounds; empty where the peer was not run.
         note: What a reader of the figures has to know.
+        load: How busy the machine was when the measurement began.
     """
 
     ours: tuple[float, ...]
     peer: tuple[float, ...] = ()
     note: str = ""
+    load: float = 0.0
 
     @property
     def ratio(self) -> Spread | None:
@@ -66,6 +69,7 @@ def interleaved(candidates: Mapping[str, Candidate], effort: Effort) -> dict[str
 
     The machine is shared, and slow for a while and fast for a while: what is compared runs side by side.
     """
+    gc.collect()  # what other rows have left
     names = list(candidates)
     costs: dict[str, list[float]] = {name: [] for name in names}
     start = time.monotonic()

@@ -1,4 +1,7 @@
-"""A repository as GTO keeps a registry: an annotated tag for each version, and one for each stage of a model."""
+"""A repository as GTO keeps a registry: an annotated tag for each version, and one for each stage of a model.
+
+GTO allows one version of a model on a commit, so every version has a commit of its own; their trees are empty.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,16 @@ _START = 1_700_000_000
 
 
 def _stream(versions: int, models: int) -> Iterator[str]:
-    yield f"commit refs/heads/main\ncommitter {_WHO.format(_START)}\ndata 5\nStart\n\n"
     for number in range(versions):
         name, version = f"model-{number % models:04}", number // models + 1
         who = _WHO.format(_START + number)
-        yield f"tag {name}@v{version}.0.0\nfrom refs/heads/main\ntagger {who}\ndata 0\n\n"
+        yield f"commit refs/heads/main\nmark :{number + 1}\ncommitter {who}\ndata 4\nMore\n\n"
+        yield f"tag {name}@v{version}.0.0\nfrom :{number + 1}\ntagger {who}\ndata 0\n\n"
     for number in range(models):
         for place, stage in enumerate(("staging", "production"), start=1):
             who = _WHO.format(_START + versions + place)
             name = f"model-{number:04}#{stage}#{place}"
-            yield f"tag {name}\nfrom refs/heads/main\ntagger {who}\ndata 0\n\n"
+            yield f"tag {name}\nfrom :{number + 1}\ntagger {who}\ndata 0\n\n"
 
 
 def make_gto_repository(folder: Path, *, versions: int, models: int) -> Path:

@@ -11,7 +11,7 @@ import importlib
 import logging
 import random
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -28,8 +28,10 @@ class _Version(Protocol):
     tags: Mapping[str, str]
 
 
-class _Page(Sequence[_Version], Protocol):
+class _Page(Protocol):
     token: str | None
+
+    def __iter__(self) -> Iterator[_Version]: ...
 
 
 class _Client(Protocol):
@@ -60,8 +62,6 @@ class MlflowStore:
         place.mkdir(parents=True)
         self._models = models
         database = place / "mlflow.db"
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
         self.client = _client(f"sqlite:///{database}")
         self.client.search_registered_models(max_results=1)  # makes the tables
         with contextlib.closing(sqlite3.connect(database)) as connection, connection:
@@ -107,9 +107,9 @@ class MlflowStore:
 
 
 def _client(address: str) -> _Client:
-    made = importlib.import_module("mlflow").MlflowClient(
-        tracking_uri=address, registry_uri=address
-    )
+    mlflow = importlib.import_module("mlflow")
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+    made = mlflow.MlflowClient(tracking_uri=address, registry_uri=address)
     return cast("_Client", made)
 
 

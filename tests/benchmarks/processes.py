@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,8 @@ from typing import NamedTuple
 __all__ = ["Ended", "peak_memory", "run"]
 
 _PROC = Path("/proc")
-_SAMPLES = 0.02
+_SAMPLES = 0.01  # seconds
+_STARTING = 2  # samples
 
 
 class Ended(NamedTuple):
@@ -88,16 +90,21 @@ def peak_memory(
         RuntimeError: The command failed.
     """
     peaks: dict[int, tuple[str, int]] = {}
+    seen: Counter[int] = Counter()
     with subprocess.Popen(
         command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     ) as process:
         while process.poll() is None:
             try:
-                peaks.update({pid: _highest(pid) for pid in _family(process.pid)})
+                for pid in _family(process.pid):
+                    peaks[pid] = _highest(pid)
+                    seen[pid] += 1
             except (OSError, KeyError):
                 pass  # one of them ended meanwhile
             time.sleep(_SAMPLES)
     if process.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))} ended with {process.returncode}")
-    git = sum(size for name, size in peaks.values() if name == "git")
-    return sum(size for _, size in peaks.values()) - git, git
+    # One that was just started looks like its parent until it becomes git.
+    lasting = [peaks[pid] for pid, times in seen.items() if times > _STARTING]
+    git = sum(size for name, size in lasting if name == "git")
+    return sum(size for _, size in lasting) - git, git

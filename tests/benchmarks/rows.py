@@ -19,6 +19,7 @@ __all__ = [
     "Goal",
     "Results",
     "Row",
+    "Test",
     "cost_at_most",
     "either",
     "every",
@@ -29,7 +30,7 @@ __all__ = [
 
 # By size, in versions.
 Results = Mapping[int, Measured]
-_Test = Callable[[Results], bool | None]
+Test = Callable[[Results], bool | None]
 
 
 class Goal(NamedTuple):
@@ -41,7 +42,7 @@ class Goal(NamedTuple):
     """
 
     words: str
-    holds: _Test
+    holds: Test
 
 
 class Row(NamedTuple):
@@ -66,7 +67,7 @@ class Row(NamedTuple):
     largest: int | None = None
 
 
-def ratio_at_most(limit: float) -> _Test:
+def ratio_at_most(limit: float) -> Test:
     """The median ratio to the peer."""
 
     def holds(results: Results) -> bool | None:
@@ -76,12 +77,12 @@ def ratio_at_most(limit: float) -> _Test:
     return holds
 
 
-def cost_at_most(limit: float) -> _Test:
+def cost_at_most(limit: float) -> Test:
     """The median cost itself, in seconds or bytes."""
     return lambda results: spread(results[max(results)].ours).median <= limit
 
 
-def flat(share: float) -> _Test:
+def flat(share: float) -> Test:
     """The ratio at the largest size is, give or take a share, the one at the smallest, or below it."""
 
     def holds(results: Results) -> bool | None:
@@ -93,12 +94,12 @@ def flat(share: float) -> _Test:
     return holds
 
 
-def in_proportion() -> _Test:
+def in_proportion() -> Test:
     """The cost grows no faster than the peer's, which is the size of what was asked for."""
     return flat(0.1)
 
 
-def every(*tests: _Test) -> _Test:
+def every(*tests: Test) -> Test:
     """All of them hold."""
 
     def holds(results: Results) -> bool | None:
@@ -110,7 +111,7 @@ def every(*tests: _Test) -> _Test:
     return holds
 
 
-def either(*tests: _Test) -> _Test:
+def either(*tests: Test) -> Test:
     """One of them holds."""
 
     def holds(results: Results) -> bool | None:

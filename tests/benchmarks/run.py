@@ -1,118 +1,172 @@
-"""Whole commands, cold, as ratios to an empty Python process in the same run: ``python tests/benchmarks/run.py``.
+"""What the registry costs, against its peers: ``python tests/benchmarks/run.py --sizes 1000,10000,100000 --out DIR``.
 
-Times on a shared machine are noisy, so every round runs each candidate once, the ratio is taken within the round, and
-the median of the rounds is printed with the lowest and highest. Nothing here asserts a time.
+Registries of each size are generated once and kept; the work is done on copies. Every row of the table is measured as a
+ratio to a peer, or to ``python -c pass``, in the same run: each round runs every candidate once, so that a
+busy machine slows both. Written are ``report.md``, ``report.json`` and a plot of each row's growth. Nothing here
+asserts a time. The peers come with ``pip install -e ".[bench]"``; docs/benchmarks.md tells what the rows mean.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
 import os
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import registry_tool as registry
+# This folder's modules are imported by their whole names, and must not stand in for others'.
+sys.path.pop(0)
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-_MODELS = 20
-_VERSIONS = 5
+from benchmarks import checking_rows, machine, reading_rows, remote_rows, start_rows, writing_rows
+from benchmarks.corpus import make_corpus
+from benchmarks.figures import Effort, Measured
+from benchmarks.peers import Peers, find_peers
+from benchmarks.report import Outcome, Report, write_report
+from benchmarks.rows import Row
+from benchmarks.scene import Scene, environment
+from benchmarks.units import count_words
+
+ROWS = (
+    *start_rows.ROWS,
+    *reading_rows.ROWS,
+    *checking_rows.ROWS,
+    *writing_rows.ROWS,
+    *remote_rows.ROWS,
+)
+_SHM = Path("/dev/shm")
+_ROOM = 3 << 30  # for a checkout of 100,000 versions
 
 
-def _environment(home: Path) -> dict[str, str]:
-    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    identity = {"NAME": "Bench", "EMAIL": "bench@example.org"}
-    for role in ("AUTHOR", "COMMITTER"):
-        env.update({f"GIT_{role}_{key}": value for key, value in identity.items()})
-    env.update(
-        {"HOME": str(home), "REGISTRY_CACHE": str(home / "cache"), "GIT_CONFIG_NOSYSTEM": "1"}
+class Bench:
+    """One run of the suite.
+
+    Args:
+        corpora: Where generated registries are kept.
+        place: A folder on a disk.
+        memory: A folder in memory, or on the disk too.
+        peers: Which peers there are.
+        effort: How long to measure each row.
+    """
+
+    def __init__(
+        self, *, corpora: Path, place: Path, memory: Path, peers: Peers, effort: Effort
+    ) -> None:
+        self._corpora, self._place, self._memory = corpora, place, memory
+        self._peers, self._effort = peers, effort
+        self.loads: list[float] = [machine.load()]
+        self._results: dict[str, dict[int, Measured]] = {}
+        self._failures: dict[str, str] = {}
+
+    def measure(self, rows: Sequence[Row], versions: int) -> None:
+        """Measure rows at one size; one that fails does not keep the others from it."""
+        self._corpora.mkdir(parents=True, exist_ok=True)
+        _say(f"{versions:,} versions")
+        corpus = make_corpus(self._corpora / f"{count_words(versions)}.git", versions=versions)
+        scene = Scene(
+            corpus, versions, place=self._place, memory=self._memory, peers=self._peers,
+            effort=self._effort,
+        )  # fmt: skip
+        try:
+            for row in rows:
+                if row.largest is None or versions <= row.largest:
+                    self._measure(row, scene)
+        finally:
+            scene.clear()
+
+    def _measure(self, row: Row, scene: Scene) -> None:
+        start = time.monotonic()
+        load, words = machine.load(), "measured"
+        self.loads.append(load)
+        try:
+            found = row.measure(scene)._replace(load=load)
+            self._results.setdefault(row.name, {})[scene.versions] = found
+        except Exception as exc:  # noqa: BLE001 (an hour of figures is not lost for one row)
+            words = f"{type(exc).__name__}: {exc}".split("\n", 1)[0][:300]
+            self._failures[row.name] = f"at {scene.versions:,} versions: {words}"
+        _say(f"  {row.name}: {words}, {time.monotonic() - start:.0f} s")
+
+    def outcomes(self, rows: Sequence[Row]) -> list[Outcome]:
+        """How each row came out."""
+        return [
+            Outcome(row, self._results.get(row.name, {}), self._failures.get(row.name, ""))
+            for row in rows
+        ]
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _workshop() -> Iterator[tuple[Path, Path]]:
+    """A folder on a disk and one in memory, for a while; where memory has no room, both are on the disk."""
+    with contextlib.ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="registry-bench-")))
+        if not (_SHM.is_dir() and shutil.disk_usage(_SHM).free > _ROOM):
+            yield place / "disk", place / "memory"
+            return
+        memory = tempfile.TemporaryDirectory(prefix="registry-bench-", dir=_SHM)
+        yield place, Path(stack.enter_context(memory))
+
+
+def _sizes(words: str) -> list[int]:
+    sizes = sorted({int(word.replace("_", "")) for word in words.split(",")})
+    if sizes[0] < 20:
+        raise argparse.ArgumentTypeError("the smallest registry has 20 versions")
+    return sizes
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    return env
-
-
-def _git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
-
-
-def make_registry(folder: Path, *, models: int = _MODELS, versions: int = _VERSIONS) -> None:
-    """A registry with some models and versions, written by the library in one commit."""
-    folder.mkdir(parents=True)
-    _git(folder, "init", "-q", "-b", "main")
-    (folder / "registry.yaml").write_text("schema: registry/v1\nname: bench\n", encoding="utf-8")
-    _git(folder, "add", "-A")
-    _git(folder, "commit", "-qm", "Start")
-    with registry.open(folder).change("Fill", commit=True) as change:
-        for number in range(models):
-            model = change.new_model(
-                f"model-{number}",
-                namespace="bench",
-                owner="bench",
-                task="nothing",
-                description="Filler for measurements.",
-            )
-            for version in range(versions):
-                draft = model.new_version(parameters={"seed": number * versions + version})
-                draft.log_metrics({"accuracy": 0.9})
-        for number in range(models):
-            change.set_alias(f"bench/model-{number}", "production")
-
-
-def _seconds(command: list[str], folder: Path, env: dict[str, str]) -> float:
-    start = time.perf_counter()
-    subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
-    return time.perf_counter() - start
-
-
-def measure(rounds: int) -> list[tuple[str, float, float, float]]:
-    """Median, lowest and highest ratio of each command to ``python -c pass``."""
-    home = Path(tempfile.mkdtemp(prefix="registry-bench-"))
-    try:
-        env = _environment(home)
-        os.environ.update(env)
-        folder = home / "registry"
-        make_registry(folder)
-        program = [str(Path(sys.executable).with_name("registry"))]  # what people run
-        resolve = ["resolve", "bench/model-7@production"]
-        commands = {
-            "registry --version": [*program, "--version"],
-            "registry --help": [*program, "--help"],
-            "registry resolve NS/NAME@ALIAS": [*program, *resolve],
-            "registry resolve NS/NAME@ALIAS --ref HEAD": [*program, *resolve, "--ref", "HEAD"],
-            "registry check --staged": [*program, "check", "--staged"],
-            "git rev-parse HEAD": ["git", "rev-parse", "HEAD"],
-        }
-        ratios: dict[str, list[float]] = {name: [] for name in commands}
-        for command in commands.values():  # once unmeasured: byte code and page cache
-            _seconds(command, folder, env)
-        for _ in range(rounds):
-            empty = _seconds([sys.executable, "-c", "pass"], folder, env)
-            for name, command in commands.items():
-                ratios[name].append(_seconds(command, folder, env) / empty)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-    return [(n, statistics.median(r), min(r), max(r)) for n, r in ratios.items()]
-
-
-def main() -> None:
-    """Print the table, and with ``--json FILE`` write the figures too."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--sizes", type=_sizes, default=[1000, 10_000, 100_000], metavar="N,N", help="in versions"
+    )
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
-    rows = measure(chosen.rounds)
-    print("| whole process, cold | x `python -c pass` | lowest | highest |")
-    print("| --- | --- | --- | --- |")
-    for name, middle, low, high in rows:
-        print(f"| `{name}` | {middle:.1f} | {low:.1f} | {high:.1f} |")
-    if chosen.json:
-        keys = ("command", "median", "lowest", "highest")
-        data = [dict(zip(keys, row, strict=True)) for row in rows]
-        chosen.json.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    parser.add_argument(
+        "--patience", type=float, default=60.0, metavar="S",
+        help="begin no further round of a row after so many seconds",
+    )  # fmt: skip
+    parser.add_argument(
+        "--only", action="append", metavar="ROW", choices=[row.name for row in ROWS],
+        help=f"may be repeated: {', '.join(row.name for row in ROWS)}",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("build/benchmarks"), metavar="DIR")
+    parser.add_argument(
+        "--corpora", type=Path, default=Path(tempfile.gettempdir()) / "registry-tool-corpora",
+        metavar="DIR", help="where generated registries are kept",
+    )  # fmt: skip
+    parser.add_argument("--no-peers", action="store_true", help="measure without them")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, and write the report; the exit code is 1 when a row could not be measured."""
+    chosen = _arguments(arguments)
+    start = time.monotonic()
+    rows = [row for row in ROWS if not chosen.only or row.name in chosen.only]
+    peers = find_peers(wanted=not chosen.no_peers)
+    with _workshop() as (place, memory):
+        os.environ.update(environment(place / "home"))
+        bench = Bench(
+            corpora=chosen.corpora, place=place, memory=memory, peers=peers,
+            effort=Effort(chosen.rounds, chosen.patience),
+        )  # fmt: skip
+        for size in chosen.sizes:
+            bench.measure(rows, size)
+            outcomes = bench.outcomes(rows)
+            minutes = (time.monotonic() - start) / 60
+            report = Report(outcomes, machine.described(), peers.versions, bench.loads, minutes)
+            write_report(report, chosen.out)  # what is there is kept, whatever becomes of the rest
+    _say(f"written: {chosen.out / 'report.md'}")
+    return 1 if any(outcome.failure for outcome in outcomes) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.corpus import MODELS, model_name, version_files
-from benchmarks.figures import Candidate, Effort
+from benchmarks.figures import Candidate, Effort, Measured, interleaved, repeated
 from benchmarks.mlflow_store import MlflowStore
 from benchmarks.peers import Peers
 from benchmarks.processes import Ended, run
@@ -68,7 +68,14 @@ class Scene:
     """
 
     def __init__(
-        self, corpus: Path, versions: int, *, place: Path, memory: Path, peers: Peers, effort: Effort
+        self,
+        corpus: Path,
+        versions: int,
+        *,
+        place: Path,
+        memory: Path,
+        peers: Peers,
+        effort: Effort,
     ) -> None:
         self.corpus, self.versions = corpus, versions
         self.models = min(MODELS, max(10, versions // 10))
@@ -155,6 +162,20 @@ class Scene:
 
         candidate()
         return candidate
+
+    def against_mlflow(
+        self, ours: Candidate, peer: Callable[[MlflowStore, int], object], note: str = ""
+    ) -> Measured:
+        """Ours and a call of MLflow's side by side in this process; MLflow is only started where it is here."""
+        candidates = {"ours": ours}
+        if self.peers.has("mlflow-skinny", "SQLAlchemy"):
+            store = self.mlflow
+            peer(store, 0)
+            candidates["peer"] = repeated(lambda number: peer(store, number + 1))
+        else:
+            note = "; ".join(filter(None, (note, self.peers.why_not())))
+        costs = interleaved(candidates, self.effort)
+        return Measured(tuple(costs["ours"]), tuple(costs.get("peer", ())), note)
 
     def empty(self) -> Candidate:
         """The floor: ``python -c pass``."""

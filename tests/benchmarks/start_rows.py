@@ -46,14 +46,14 @@ ROWS = (
         "version",
         "`registry --version`, whole process",
         _EMPTY,
-        Goal("≤ 5 ×", ratio_at_most(5)),
+        Goal("≤ 5 times", ratio_at_most(5)),
         _version,
     ),
     Row(
         "resolve",
         "`registry resolve NS/NAME@ALIAS`, whole cold process, no cache at all",
         _EMPTY,
-        Goal("≤ 6 ×", ratio_at_most(6)),
+        Goal("≤ 6 times", ratio_at_most(6)),
         _resolve,
     ),
     Row(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-import registry_tool
 from benchmarks.corpus import model_name
 from benchmarks.figures import Candidate, Measured, interleaved, repeated
+from benchmarks.mlflow_store import MlflowStore
 from benchmarks.rows import NO_GOAL, Goal, Row, cost_at_most, ratio_at_most
 from benchmarks.scene import Scene, git
+
+import registry_tool
+from registry_tool.change import Change
 from registry_tool.registry import Registry
 
 __all__ = ["ROWS"]
@@ -18,32 +21,29 @@ __all__ = ["ROWS"]
 _MANY = 1000
 _OVER = 100  # models
 _ARTIFACT = 1 << 20
+# No two versions of a model may be the same; the corpus counts from 0.
+_SEEDS = itertools.count(1 << 40)
 _NO_SLOWER = Goal("no slower", ratio_at_most(1))
 _MLFLOW = "MLflow on SQLite, `{}`"
 
 
+def _draft(change: Change, model: str) -> None:
+    draft = change.model(model).new_version(
+        description="Added.", framework={"type": "onnx"}, parameters={"seed": next(_SEEDS)}
+    )
+    draft.track_artifacts("s3://bucket/model")
+
+
 def _add(registry: Registry, model: str) -> None:
     with registry.change(f"Add a version to {model}", commit=True) as change:
-        draft = change.model(model).new_version(description="Added.")
-        draft.track_artifacts("s3://bucket/model")
-
-
-def _against_mlflow(scene: Scene, ours: Candidate, peer: Callable[[int], None]) -> Measured:
-    candidates, note = {"ours": ours}, ""
-    if scene.peers.has("mlflow-skinny", "SQLAlchemy"):
-        peer(0)
-        candidates["peer"] = repeated(peer)
-    else:
-        note = scene.peers.why_not()
-    costs = interleaved(candidates, scene.effort)
-    return Measured(tuple(costs["ours"]), tuple(costs.get("peer", ())), note)
+        _draft(change, model)
 
 
 def _add_at(scene: Scene, folder: Path) -> Measured:
     with registry_tool.open(folder) as registry:
         _add(registry, model_name(0))
         ours = repeated(lambda n: _add(registry, model_name(n % scene.models)))
-        return _against_mlflow(scene, ours, lambda n: scene.mlflow.create(n))
+        return scene.against_mlflow(ours, MlflowStore.create)
 
 
 def _add_bare(scene: Scene) -> Measured:
@@ -63,11 +63,10 @@ def _add_many(scene: Scene) -> Measured:
             start = time.perf_counter()
             with registry.change(f"Add {many} versions", commit=True) as change:
                 for number in range(many):
-                    draft = change.model(model_name(number % models)).new_version()
-                    draft.track_artifacts("s3://bucket/model")
+                    _draft(change, model_name(number % models))
             return (time.perf_counter() - start) / many
 
-        measured = _against_mlflow(scene, ours, lambda n: scene.mlflow.create(n))
+        measured = scene.against_mlflow(ours, MlflowStore.create)
     words = f"{many} versions of {models} models, {1 / min(measured.ours):,.0f} a second at best"
     return measured._replace(note="; ".join(filter(None, (words, measured.note))))
 
@@ -81,7 +80,7 @@ def _move(scene: Scene) -> Measured:
                 change.set_alias(f"{model}@{2 - again}", "production")
 
         ours(0)
-        return _against_mlflow(scene, repeated(ours), lambda n: scene.mlflow.move(n))
+        return scene.against_mlflow(repeated(lambda n: ours(n + 1)), MlflowStore.move)
 
 
 class _Artifacts:

@@ -21,9 +21,14 @@ _MEMORY: Final = 128 << 20
 class _Decompressor(Protocol):
     """What `bz2` and `lzma` offer."""
 
-    eof: bool
-    needs_input: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
 
     def decompress(self, data: bytes, max_length: int = ...) -> bytes: ...
 
@@ -57,7 +62,7 @@ PACKED: Final[Mapping[str, Callable[[], _Decompressor]]] = MappingProxyType(
         "bzip2": bz2.BZ2Decompressor,
         "xz": lambda: lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_MEMORY),
     }
-)  # type: ignore[assignment]  # `eof` and the like are read-only there, and nobody sets them
+)
 
 
 class _Inflating:

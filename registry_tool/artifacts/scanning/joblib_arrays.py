@@ -19,8 +19,27 @@ __all__ = ["Arrays"]
 
 _WRAPPER: Final = Imported("joblib.numpy_pickle", "NumpyArrayWrapper")
 _DTYPE: Final = Imported("numpy", "dtype")
-_KIND: Final = re.compile(r"[<>|=]?([biufcmMSUO])([0-9]{1,9})")
+_KIND: Final = re.compile(r"[<>|=]?([biufcmMSUVO])([0-9]{1,9})")
+# The state of a data type, as NumPy pickles it: where the size of an item stands, and its flags.
+_SIZE: Final = 5
+_FLAGS: Final = 7
+_HAS_OBJECTS: Final = 1
 _DEPTH: Final = 8
+
+
+def _built(dtype: Call, kind: str, size: int) -> tuple[str, int]:
+    """What a data type is once its state is set: texts and records take their size from there."""
+    state = dtype.state
+    if state is None:
+        return kind, size
+    if not isinstance(state, tuple) or len(state) <= _FLAGS:
+        raise Malformed("an array in it has items of an unknown kind")
+    told, flags = state[_SIZE], state[_FLAGS]
+    if not isinstance(told, int) or not isinstance(flags, int):
+        raise Malformed("an array in it has items of an unknown kind")
+    if bool(flags & _HAS_OBJECTS) != (kind == "O"):
+        raise Malformed("an array in it has records of objects")
+    return kind, told if kind in "SUV" else size
 
 
 def _item(state: dict[str, object]) -> tuple[str, int]:
@@ -30,7 +49,8 @@ def _item(state: dict[str, object]) -> tuple[str, int]:
         first = dtype.arguments[0] if dtype.arguments else None
         match = _KIND.fullmatch(first) if isinstance(first, str) else None
         if match:
-            return match[1], int(match[2]) * (4 if match[1] == "U" else 1)
+            size = int(match[2]) * (4 if match[1] == "U" else 1)
+            return _built(dtype, match[1], size)
     raise Malformed("an array in it has items of an unknown kind")
 
 
@@ -41,6 +61,13 @@ def _shape(state: dict[str, object]) -> list[int]:
         if len(sizes) == len(shape):
             return sizes
     raise Malformed("an array in it has no shape")
+
+
+def _check_other(made: Call) -> None:
+    """An array that is made in another way than joblib's own would hide what follows on it."""
+    arguments = made.arguments if isinstance(made.arguments, tuple) else ()
+    if not isinstance(made.function, Imported) or _WRAPPER in arguments:
+        raise Malformed("an array in it is made in an unknown way")
 
 
 class Arrays:
@@ -57,10 +84,14 @@ class Arrays:
 
     def __call__(self, stream: Stream, machine: Machine) -> Iterator[Walked]:
         """Take an array's data from the stream, if one was just described."""
-        made, state = machine.built or (None, None)
-        if not isinstance(made, Call) or made.function != _WRAPPER:
+        made = machine.built
+        if made is None or _WRAPPER not in machine.names:
             return
-        if not isinstance(state, dict):
+        if made.function != _WRAPPER:
+            _check_other(made)
+            return
+        state = made.state
+        if made.arguments != () or not isinstance(state, dict):
             raise Malformed("an array in it is described in an unknown way")
         self.seen += 1
         machine.replace_top()  # joblib puts the array there

@@ -24,6 +24,7 @@ class Look:
         report: Where findings and facts go.
         depth: In how many archives they lie.
         at: Looks at bytes inside them: ``at(look)``.
+        told: True where facts are asked for; of what lies in an archive only findings count.
     """
 
     stream: Stream
@@ -31,6 +32,7 @@ class Look:
     report: Report
     depth: int
     at: Callable[[Look], None]
+    told: bool = True
 
     @property
     def name(self) -> str:
@@ -42,13 +44,20 @@ class Look:
         self.report.add(level, self.path, message)
 
     def tells(self, **facts: JSON) -> None:
-        """Say what the header says; of what lies in an archive only findings count."""
-        if self.depth == 0:
+        """Say what the header says."""
+        if self.told:
             self.report.facts.update(facts)
 
-    def inside(self, stream: Stream, name: str) -> None:
-        """Look at what is packed in these bytes."""
+    def _deeper(self, stream: Stream, path: str, *, told: bool) -> None:
         if self.depth == DEEPEST:
             self.finds("unread", "archives are nested too deeply in it")
             return
-        self.at(Look(stream, f"{self.path}!{name}" if name else self.path, self.report, self.depth + 1, self.at))
+        self.at(Look(stream, path, self.report, self.depth + 1, self.at, told))
+
+    def inside(self, stream: Stream, name: str) -> None:
+        """Look at a member of an archive."""
+        self._deeper(stream, f"{self.path}!{name}", told=False)
+
+    def unpacked(self, stream: Stream) -> None:
+        """Look at what comes out of compression: it stands for the file itself."""
+        self._deeper(stream, self.path, told=self.told)

@@ -57,12 +57,12 @@ class Sizes:
     """Adds up what members claim to unpack to, and says once when it is too much.
 
     Args:
-        look: The archive.
-        packed: Its own size in bytes.
+        look: The archive; it is measured by the size of the file on disk, in which it may lie.
     """
 
-    def __init__(self, look: Look, packed: int) -> None:
+    def __init__(self, look: Look) -> None:
         self._look = look
+        packed = look.report.size
         self._most = max(_SMALL, _RATIO * packed)
         self._packed = packed
         self.total = 0

@@ -92,6 +92,12 @@ def _has_way_out(name: str) -> bool:
     return any(part in _DANGEROUS_PARTS or part.startswith("__") for part in name.split("."))
 
 
+def _is_plain(module: str, name: str) -> bool:
+    if module in {"builtins", "__builtin__"}:
+        return name in _PLAIN_BUILTINS
+    return module == "torch" and name.endswith(_PLAIN_ENDS) and "." not in name
+
+
 def kind_of_name(module: str, name: str) -> NameKind:
     """What an imported name is good for.
 
@@ -103,16 +109,10 @@ def kind_of_name(module: str, name: str) -> NameKind:
         ``dangerous``; ``nested`` for what loads another pickle; ``plain`` for what only makes data; ``other``.
     """
     full = f"{module}.{name}"
-    if module in {"builtins", "__builtin__"} and name in _PLAIN_BUILTINS:
-        return "plain"
     if full in _NESTED:
         return "nested"
-    if full in _PLAIN:
+    if full in _PLAIN or _is_plain(module, name):
         return "plain"
-    if module == "torch" and name.endswith(_PLAIN_ENDS) and "." not in name:
-        return "plain"
-    if name.endswith(_WRAPPERS):
+    if full in _DANGEROUS_NAMES or name.endswith(_WRAPPERS):
         return "dangerous"
-    if full in _DANGEROUS_NAMES or _is_below(module, _DANGEROUS) or _has_way_out(name):
-        return "dangerous"
-    return "other"
+    return "dangerous" if _is_below(module, _DANGEROUS) or _has_way_out(name) else "other"

@@ -12,27 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from registry_tool.artifacts.scanning.report import Budget
+from registry_tool.artifacts.scanning.report import Budget, Spent
 from registry_tool.artifacts.scanning.stream import Malformed, Stream
 
 __all__ = ["Call", "Imported", "Machine", "Walked", "walk"]
 
 # A longer text is no name; the memory that a large pickle takes here stays small.
 _NAME: Final = 256
-
-
-class Imported(NamedTuple):
-    """A name that is imported."""
-
-    module: str
-    name: str
-
-
-class Call(NamedTuple):
-    """What came out of a call: of what, and with which arguments."""
-
-    function: object
-    arguments: object
 
 
 class _Unknown:
@@ -44,6 +30,39 @@ _MARK: Final = _Unknown()
 _Value = object
 
 
+class Imported(NamedTuple):
+    """A name that is imported."""
+
+    module: str
+    name: str
+
+
+class Call:
+    """What came out of a call.
+
+    Attributes:
+        function: What was called.
+        arguments: With what.
+        state: What was set on it afterwards; a dictionary where all of it was one.
+    """
+
+    __slots__ = ("arguments", "function", "state")
+
+    def __init__(self, function: object, arguments: object) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.state: object = None
+
+    def build(self, state: object) -> None:
+        """Set a state, over the one that is there."""
+        if isinstance(self.state, dict) and isinstance(state, dict):
+            self.state = {**self.state, **state}
+        elif self.state is None or not isinstance(self.state, dict):
+            self.state = state
+        else:
+            self.state = _UNKNOWN
+
+
 class Machine:
     """The unpickler's stack and memo, and what it was told to import.
 
@@ -51,7 +70,7 @@ class Machine:
         names: What is imported, in order, each once.
         computed: True where a name was no text that stands in the pickle.
         extensions: True where names come from the registry of extensions of the process that loads it.
-        built: The object and the state of the last BUILD; None otherwise.
+        built: What the last instruction set a state on; None where it did something else.
     """
 
     def __init__(self, budget: Budget) -> None:
@@ -59,7 +78,7 @@ class Machine:
         self.names: dict[Imported, None] = {}
         self.computed = False
         self.extensions = False
-        self.built: tuple[_Value, _Value] | None = None
+        self.built: Call | None = None
         self._stack: list[_Value] = []
         self._memo: dict[int, _Value] = {}
 
@@ -174,8 +193,10 @@ def _call_with_names(machine: Machine, _: Any) -> None:
 
 
 def _build(machine: Machine, _: Any) -> None:
-    state = machine.pop()
-    machine.built = machine.top(), state
+    state, made = machine.pop(), machine.top()
+    if isinstance(made, Call):
+        made.build(state)
+        machine.built = made
 
 
 def _extension(machine: Machine, _: Any) -> None:
@@ -296,18 +317,18 @@ def walk(stream: Stream, budget: Budget, beside: Beside | None = None) -> Walked
         for opcode, argument, _ in pickletools.genops(stream):  # type: ignore[arg-type]  # it only reads
             opcodes += 1
             budget.spend("opcodes")
-            if opcode.name == "PROTO":
-                protocol = max(protocol, int(argument))
+            asked = argument if opcode.name == "PROTO" and isinstance(argument, int) else 0
+            protocol = max(protocol, opcode.proto, asked)
             machine.step(opcode, argument)
             if machine.built is not None and beside is not None:
                 for inner in beside(stream, machine):
                     machine.names.update(dict.fromkeys(inner.names))
                     machine.computed |= inner.computed
                     if inner.trouble:
-                        raise Malformed(inner.trouble)  # noqa: TRY301 (one way out for all of them)
+                        raise Malformed(inner.trouble)
     # Ours are ValueErrors too. pickletools raises ValueError for the file's errors, TypeError for a text that was passed over, and lets a warning
     # about an odd escape become an error where warnings are.
-    except (ValueError, TypeError, OverflowError, Warning) as exc:
+    except (Spent, ValueError, TypeError, OverflowError, Warning) as exc:
         trouble = str(exc) or type(exc).__name__
     return Walked(
         tuple(machine.names), machine.computed, machine.extensions, protocol, opcodes, trouble

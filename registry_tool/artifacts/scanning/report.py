@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
@@ -15,6 +16,8 @@ Level = Literal["dangerous", "unread", "unsafe"]
 
 _Work = Literal["opcodes", "text", "members", "unpacked", "fields"]
 _MOST: Final = 100
+# So many members of an archive may be named for one and the same thing.
+_ALIKE: Final = 3
 _LONG: Final = 400
 _WORDS: Final[dict[_Work, str]] = {
     "opcodes": "instructions",
@@ -61,7 +64,7 @@ def verdict_of(findings: Iterable[Finding]) -> Literal["pass", "fail"]:
     return "fail" if any(finding.level != "unsafe" for finding in findings) else "pass"
 
 
-class Spent(ValueError):
+class Spent(Exception):
     """More work than a scan does."""
 
 
@@ -100,26 +103,42 @@ class Report:
     """Where the scanners of one file put what they find; the same is said once, and not without end.
 
     Attributes:
+        size: The file's size in bytes.
         facts: What the file's header says.
         findings: What is wrong.
         budget: How much work is left.
     """
 
+    size: int = 0
     facts: dict[str, JSON] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     budget: Budget = field(default_factory=Budget)
+    _times: Counter[tuple[Level, str]] = field(default_factory=Counter)
 
     def add(self, level: Level, path: str, message: str) -> None:
         """Add a finding. Text from the file may stand in it: it is escaped, and cut where it is long."""
         said = _plain(message)
-        found = Finding(level, _plain(path), said if len(said) <= _LONG else f"{said[:_LONG]}…")
+        said = said if len(said) <= _LONG else f"{said[:_LONG]}..."
+        found = Finding(level, _plain(path), said)
         if found in self.findings:
+            return
+        self._times[level, said] += 1
+        if self._times[level, said] > _ALIKE:
             return
         if len(self.findings) < _MOST:
             self.findings.append(found)
         elif level != "unsafe" and verdict_of(self.findings) == "pass":
             # The list is full of lesser things; what decides must not be missing from it.
             self.findings[-1] = found
+
+    def result(self, path: str) -> Scanned:
+        """What was found in the file; members with the same fault are counted from the fourth on."""
+        more = [
+            Finding(level, _plain(path), f"{times - _ALIKE} more in it: {message}")
+            for (level, message), times in self._times.items()
+            if times > _ALIKE
+        ]
+        return Scanned(path, self.facts, (*self.findings, *more))
 
 
 def _plain(text: str) -> str:

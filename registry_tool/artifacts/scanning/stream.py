@@ -73,7 +73,7 @@ class Stream:
         return True
 
     def peek(self, size: int) -> bytes:
-        """The next bytes, at most 64 KiB, without taking them; fewer at the end."""
+        """The next bytes, without taking them; fewer at the end."""
         while len(self._ahead) - self._from < size and self._more():
             pass
         return self._ahead[self._from : self._from + size]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 from typing import Final
 
@@ -14,7 +15,10 @@ __all__ = ["is_tar", "scan_tar"]
 
 _HEADER: Final = 1 << 20
 _MAGIC: Final = slice(257, 262)
-_BROKEN: Final = (tarfile.TarError, ValueError, OverflowError, OSError, EOFError, KeyError, IndexError)
+# Headers may follow on headers so often that `tarfile` recurses too deeply.
+_BROKEN: Final = (
+    tarfile.TarError, ValueError, OverflowError, OSError, EOFError, LookupError, RecursionError,
+)  # fmt: skip
 
 
 def is_tar(head: bytes) -> bool:
@@ -22,7 +26,7 @@ def is_tar(head: bytes) -> bool:
     return head[_MAGIC] == b"ustar"
 
 
-class _Forward:
+class _Forward(io.RawIOBase):
     """A stream as `tarfile` reads it: forward only, and never much for a header."""
 
     def __init__(self, stream: Stream) -> None:
@@ -31,17 +35,16 @@ class _Forward:
     def tell(self) -> int:
         return self._stream.tell()
 
-    def seek(self, offset: int) -> int:
+    def seek(self, offset: int, _: int = io.SEEK_SET, /) -> int:
         if offset < self._stream.tell():
             raise Malformed("a size in it is negative")
         self._stream.skip(offset - self._stream.tell())
         return offset
 
-    def read(self, size: int) -> bytes:
-        if size > _HEADER:
+    def read(self, size: int = -1, /) -> bytes:
+        if not 0 <= size <= _HEADER:
             raise Malformed("a header in it is larger than a scan reads")
-        found = self._stream.peek(min(size, 1 << 16)) if size <= 1 << 16 else self._stream.take(size)
-        return self._stream.take(len(found)) if size <= 1 << 16 else found
+        return self._stream.take(len(self._stream.peek(size)))
 
 
 def _check(look: Look, member: tarfile.TarInfo) -> None:
@@ -67,8 +70,7 @@ def _look_into(look: Look, stream: Stream, member: tarfile.TarInfo) -> None:
 
     def read(size: int) -> bytes:
         nonlocal left
-        wanted = min(size, left, 1 << 16)
-        piece = stream.take(len(stream.peek(wanted))) if wanted else b""
+        piece = stream.take(len(stream.peek(min(size, left))))
         left -= len(piece)
         return piece
 
@@ -77,15 +79,14 @@ def _look_into(look: Look, stream: Stream, member: tarfile.TarInfo) -> None:
 
 def _scan(look: Look) -> None:
     stream, count = look.stream, 0
-    sizes = Sizes(look, look.stream.size or 0) if look.stream.size else None
-    with tarfile.open(fileobj=_Forward(stream), mode="r:") as archive:  # type: ignore[call-overload]  # it reads and moves, as asked
+    sizes = Sizes(look)
+    with tarfile.open(fileobj=_Forward(stream), mode="r:") as archive:
         while (member := archive.next()) is not None:
             archive.members = []  # type: ignore[attr-defined]  # it would keep every header in memory
             look.report.budget.spend("members")
             count += 1
             _check(look, member)
-            if sizes is not None:
-                sizes.add(member.size)
+            sizes.add(member.size)
             _look_into(look, stream, member)
     look.tells(format="tar", members=count)
 

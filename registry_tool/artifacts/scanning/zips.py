@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 from registry_tool.artifacts.scanning.look import Look
 from registry_tool.artifacts.scanning.members import Sizes, link_problem, name_problem
 from registry_tool.artifacts.scanning.report import Spent
-from registry_tool.artifacts.scanning.stream import Malformed, Stream, TooLarge
+from registry_tool.artifacts.scanning.stream import Stream, TooLarge
 
 __all__ = ["ends_as_zip", "scan_zip"]
 
@@ -46,12 +46,8 @@ class _Capped(io.RawIOBase):
         return self._file.tell()
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or size < 0:
-            found = self._file.read(_DIRECTORY + 1)
-        elif size <= _DIRECTORY:
-            return self._file.read(size)
-        else:
-            found = b"\0" * (_DIRECTORY + 1) if False else self._file.read(_DIRECTORY + 1)
+        wanted = _DIRECTORY + 1 if size is None or size < 0 else min(size, _DIRECTORY + 1)
+        found = self._file.read(wanted)
         if len(found) > _DIRECTORY:
             raise TooLarge("its list of members is larger than a scan reads")
         return found
@@ -126,13 +122,13 @@ def _kind(names: Sequence[str]) -> str:
     return "keras" if {"config.json", "metadata.json"} <= set(names) else "zip"
 
 
-def _scan(look: Look, file: BinaryIO, size: int) -> None:
-    with zipfile.ZipFile(_Capped(file)) as archive:  # type: ignore[arg-type]  # it reads and moves, as asked
+def _scan(look: Look, file: BinaryIO) -> None:
+    with zipfile.ZipFile(_Capped(file)) as archive:
         members = archive.infolist()
         look.report.budget.spend("members", len(members))
         _check_names(look, members)
         _check_overlap(look, members)
-        sizes = Sizes(look, size)
+        sizes = Sizes(look)
         for member in members:
             sizes.add(member.file_size)
         look.tells(
@@ -143,8 +139,6 @@ def _scan(look: Look, file: BinaryIO, size: int) -> None:
                 continue
             try:
                 _look_into(look, archive, member)
-            except Spent:
-                raise
             except _BROKEN as exc:
                 words = str(exc) or type(exc).__name__
                 look.finds("unread", f"a member cannot be read: {member.filename}: {words}")
@@ -152,12 +146,8 @@ def _scan(look: Look, file: BinaryIO, size: int) -> None:
 
 def scan_zip(look: Look) -> None:
     """List the members of a zip file, and look into each."""
-    file, size = look.stream.file, look.stream.size
     try:
-        if file is None or size is None:
-            held = look.stream.in_memory(_IN_MEMORY)
-            file, size = held, held.getbuffer().nbytes
-        _scan(look, file, size)
+        _scan(look, look.stream.file or look.stream.in_memory(_IN_MEMORY))
     except (Spent, TooLarge) as exc:
         look.finds("unread", str(exc))
     except _BROKEN as exc:

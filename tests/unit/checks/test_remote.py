@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from pathlib import Path
 
 import pytest
 from support import (
-    alias_yaml,
     MODEL_BYTES,
+    alias_yaml,
     put_object,
     registry_yaml,
     small_registry,
@@ -17,13 +18,15 @@ from support import (
     waiver_yaml,
 )
 
+from registry_tool.artifacts.folders import Listed, dir_md5, dir_object
 from registry_tool.artifacts.local import LocalRemote
-from registry_tool.artifacts.remote import Remote
+from registry_tool.artifacts.remote import Remote, object_path
 from registry_tool.checks.engine import check
-from registry_tool.checks.findings import Report
+from registry_tool.checks.findings import Finding, Report
 from registry_tool.checks.remote import check_remote
 from registry_tool.errors import NoRemote
 from registry_tool.git.tree import DictTree
+from registry_tool.manifests.problems import JSON
 
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 SECOND = b"nlp/lang-id@2"
@@ -40,6 +43,10 @@ def asked(remote: Remote, files: dict[str, str], *, base: dict[str, str] | None 
     head = DictTree(files)
     before = None if base is None else DictTree(base)
     return check_remote(check(head, base=before), head, lambda: remote, base=before)
+
+
+def of_rule(report: Report) -> list[Finding]:
+    return [found for found in report.findings if found.rule == "A501"]
 
 
 def test_missing_object_is_a_finding_with_name_size_and_remote(remote: Remote) -> None:
@@ -116,8 +123,49 @@ def test_every_file_of_a_folder_is_asked_for(remote: Remote) -> None:
     listing = stored_artifact(b"listing", path="folder", nfiles=2, files=list(files))
     listing["md5"] = f"{listing['md5']}.dir"
     tree = small_registry() | version_files("2", artifacts=[listing])
-    (found,) = [f for f in asked(remote, tree).findings if f.rule == "A501"]
-    assert "(2 objects)" in found.found  # the listing and one file
+    file, own = of_rule(asked(remote, tree))
+    assert "artifact model, its list of files, are not on the remote storage" in own.message
+    assert "artifact model, file f1, 4 bytes, are not on the remote storage" in file.message
+    assert names[1]["md5"] in file.found
+
+
+def test_an_object_of_another_size_counts_as_missing(remote: Remote, tmp_path: Path) -> None:
+    put_object(tmp_path, SECOND).write_bytes(SECOND[:-1])
+    (found,) = asked(remote, small_registry()).findings
+    assert found.found.startswith("12 bytes under md5")
+
+
+def many(tmp_path: Path, *, count: int) -> tuple[dict[str, JSON], list[Path]]:
+    """A folder whose files its manifest does not list, on the remote; its entry, and its files there."""
+    contents = [b"file %d" % n for n in range(count)]
+    places = [put_object(tmp_path, content) for content in contents]
+    listed = [Listed(f"f{n:04}", hashlib.md5(c).hexdigest()) for n, c in enumerate(contents)]
+    listing = dir_object(listed)
+    put_object(tmp_path, listing).rename(tmp_path / "storage" / object_path(dir_md5(listing)))
+    entry = stored_artifact(listing, path="folder", nfiles=count, md5=dir_md5(listing))
+    return entry, [*places, tmp_path / "storage" / object_path(dir_md5(listing))]
+
+
+def test_files_that_only_the_list_on_the_remote_names_are_asked_for(
+    remote: Remote, tmp_path: Path
+) -> None:
+    entry, places = many(tmp_path, count=1001)
+    tree = small_registry() | version_files("2", artifacts=[entry])
+    assert of_rule(asked(remote, tree)) == []
+    for place in places[:23]:
+        place.unlink()
+    findings = of_rule(asked(remote, tree))
+    assert len(findings) == 21
+    assert "3 more files" in findings[0].message
+    assert "file f0000, are not on" in findings[1].message
+
+
+def test_a_list_of_files_that_lies_is_a_finding(remote: Remote, tmp_path: Path) -> None:
+    entry, places = many(tmp_path, count=1001)
+    places[-1].write_bytes(b"[]")
+    tree = small_registry() | version_files("2", artifacts=[entry])
+    (found,) = of_rule(asked(remote, tree))
+    assert found.found == "something that is not the list of its files"
 
 
 def test_severity_comes_from_the_base(remote: Remote) -> None:

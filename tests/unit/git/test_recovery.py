@@ -401,7 +401,7 @@ def test_before_the_first_file_nothing_is_done(root: Path, checkout: Git) -> Non
     assert not (root / "new").exists()
 
 
-@pytest.mark.parametrize("path", [*PUTS, *DELETES])
+@pytest.mark.parametrize("path", [*PUTS, *sorted(DELETES)])
 def test_after_the_first_file_the_others_follow(root: Path, checkout: Git, path: str) -> None:
     _interrupted(checkout)
     if path == "moved/in":

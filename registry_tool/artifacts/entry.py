@@ -1,0 +1,161 @@
+"""A stored artifact as its entry in a manifest describes it, read once and checked against itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Self
+
+from registry_tool.artifacts.folders import (
+    Member,
+    check_paths,
+    dir_md5,
+    dir_object,
+    folder_sha256,
+    is_listing,
+)
+from registry_tool.errors import CorruptObject, InvalidManifest, NotFound, UsageError
+
+__all__ = ["StoredEntry", "not_as_said"]
+
+_SHOWN = 8
+
+
+def not_as_said(
+    label: str, what: str, expected: object, found: object, *, where: str = ""
+) -> CorruptObject:
+    """The bytes, or a list of files, are not what the manifest says."""
+    return CorruptObject(
+        f"{label} is not what its manifest says: expected {what} {expected}, found {found}{where}",
+        remedy="nothing was kept; ask the owner of the remote to restore the object",
+    )
+
+
+def _text(data: Mapping[str, object], key: str, label: str) -> str:
+    value = data.get(key)
+    if isinstance(value, str) and value:
+        return value
+    raise InvalidManifest(f"{label}: `{key}` must be text")
+
+
+def _count(data: Mapping[str, object], key: str, label: str) -> int:
+    value = data.get(key)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise InvalidManifest(f"{label}: `{key}` must be a whole number, zero or more")
+
+
+def _members(data: Mapping[str, object], label: str) -> tuple[Member, ...]:
+    files = data.get("files")
+    if files is None:
+        return ()
+    if not isinstance(files, list) or not all(isinstance(one, dict) for one in files):
+        raise InvalidManifest(f"{label}: `files` must be a list of files")
+    members = tuple(
+        Member(
+            _text(one, "path", label),
+            _count(one, "size", label),
+            _text(one, "sha256", label),
+            _text(one, "md5", label),
+        )
+        for one in files
+    )
+    check_paths([m.path for m in members], label=label)
+    return members
+
+
+@dataclass(frozen=True)
+class StoredEntry:
+    """What a manifest says of a file, or of a folder.
+
+    Attributes:
+        label: What messages call it.
+        name: The last part of its path.
+        size: In bytes; of a folder, of all its files.
+        sha256: Of the bytes; of a folder see ``folders.folder_sha256``.
+        md5: Its address on a remote; that of a folder's list of files ends in ``.dir``.
+        nfiles: Of a folder, where it is said.
+        members: The files of a folder; empty for a file, and for a folder of many files.
+    """
+
+    label: str
+    name: str
+    size: int
+    sha256: str
+    md5: str
+    nfiles: int | None = None
+    members: tuple[Member, ...] = ()
+
+    @property
+    def is_folder(self) -> bool:
+        """True for a folder."""
+        return is_listing(self.md5)
+
+    @classmethod
+    def read(cls, data: Mapping[str, object]) -> Self:
+        """The entry of plain data.
+
+        Raises:
+            InvalidManifest: It is not well formed.
+            CorruptObject: Its files could leave their folder, or do not add up to what it says of the folder.
+            UsageError: The artifact is tracked elsewhere.
+        """
+        label = str(data.get("name") or data.get("path") or "the artifact")
+        if "uri" in data and "path" not in data:
+            raise UsageError(
+                f"{label} is tracked elsewhere and has no bytes here",
+                remedy=f"get it from {data['uri']}",
+            )
+        path = _text(data, "path", label)
+        entry = cls(
+            label=f"{label} ({path})" if label != path else path,
+            name=PurePosixPath(path).name,
+            size=_count(data, "size", label),
+            sha256=_text(data, "sha256", label),
+            md5=_text(data, "md5", label),
+            nfiles=None if data.get("nfiles") is None else _count(data, "nfiles", label),
+            members=_members(data, label),
+        )
+        if entry.members and not entry.is_folder:
+            raise InvalidManifest(f"{label}: `files` stands with an md5 that is not a folder's")
+        if entry.members:
+            entry.check(entry.members)
+            # What plain `dvc pull` would restore must be the same.
+            if (found := dir_md5(dir_object(entry.members))) != entry.md5:
+                raise not_as_said(entry.label, "md5", entry.md5, found)
+        return entry
+
+    def check(self, members: Sequence[Member]) -> None:
+        """See that files are those of this folder.
+
+        Raises:
+            CorruptObject: They are not.
+        """
+        self.check_count(len(members))
+        if (size := sum(m.size for m in members)) != self.size:
+            raise not_as_said(self.label, "size", self.size, size)
+        if (found := folder_sha256(members)) != self.sha256:
+            raise not_as_said(self.label, "sha256", self.sha256, found)
+
+    def check_count(self, count: int) -> None:
+        """See that there are as many files as the manifest says.
+
+        Raises:
+            CorruptObject: There are more or fewer.
+        """
+        if self.nfiles not in {None, count}:
+            raise not_as_said(self.label, "number of files", self.nfiles, count)
+
+def pick(members: Sequence[Member], path: str, label: str) -> Member:
+    """One of a folder's files.
+
+    Raises:
+        NotFound: It has no such file.
+    """
+    for member in members:
+        if member.path == path:
+            return member
+    listed = ", ".join(ascii(m.path)[1:-1] for m in members[:_SHOWN])
+    more = f" and {len(members) - _SHOWN} more" if len(members) > _SHOWN else ""
+    raise NotFound(f"{label} has no file {path!a}", remedy=f"its files: {listed}{more}")

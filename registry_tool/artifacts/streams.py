@@ -1,0 +1,161 @@
+"""An object's bytes as one stream, however they come: after what is here already, over broken connections, in pieces."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from threading import Event
+from typing import Final, TypeVar
+
+from registry_tool.artifacts.hashing import Readable
+from registry_tool.artifacts.source import Ranged, Source
+from registry_tool.errors import CorruptObject, MissingObject, RemoteTrouble
+
+__all__ = ["Chain", "Prefix", "reading"]
+
+_TRIES: Final = 4
+_FIRST_PAUSE: Final = 0.25
+_PIECE: Final = 8 << 20
+_AT_ONCE: Final = 4
+_WORTH_PIECES: Final = 4 * _PIECE
+_T = TypeVar("_T")
+
+
+def _again(ask: Callable[[], _T], failed: int) -> _T:
+    """Ask, and after a trouble that may pass ask again, after longer and longer pauses."""
+    while True:
+        try:
+            return ask()
+        except (MissingObject, CorruptObject):
+            raise
+        except RemoteTrouble:
+            failed += 1
+            if failed >= _TRIES:
+                raise
+            Event().wait(_FIRST_PAUSE * 2**failed)
+
+
+class Prefix:
+    """The first bytes of a file, which may grow behind them.
+
+    Args:
+        file: Open for reading, at its start.
+        size: How many.
+    """
+
+    def __init__(self, file: Readable, size: int) -> None:
+        self._file, self._left = file, size
+
+    def read(self, size: int, /) -> bytes:
+        """See ``Readable``."""
+        data = self._file.read(min(size, self._left))
+        self._left -= len(data)
+        return data
+
+
+class Chain:
+    """One stream after the other."""
+
+    def __init__(self, *streams: Readable) -> None:
+        self._streams = deque(streams)
+
+    def read(self, size: int, /) -> bytes:
+        """See ``Readable``."""
+        while self._streams:
+            if data := self._streams[0].read(size):
+                return data
+            self._streams.popleft()
+        return b""
+
+
+class _Persistent:
+    """An object from an offset on; a connection that breaks is made again where it broke."""
+
+    def __init__(self, source: Source, md5: str, start: int) -> None:
+        self._source, self._md5, self._at = source, md5, start
+        self._held = ExitStack()
+        self._stream = self._opened()
+
+    def _opened(self) -> Readable:
+        return self._held.enter_context(self._source.download(self._md5, start=self._at))
+
+    def _read_again(self, size: int) -> bytes:
+        self.close()
+        self._stream = self._opened()
+        return self._stream.read(size)
+
+    def read(self, size: int, /) -> bytes:
+        """See ``Readable``."""
+        try:
+            data = self._stream.read(size)
+        except RemoteTrouble:
+            data = _again(lambda: self._read_again(size), failed=1)
+        self._at += len(data)
+        return data
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._held.close()
+
+
+class _Pieces:
+    """An object from an offset on, several pieces at a time, in their order; at most four are in memory."""
+
+    def __init__(
+        self, source: Ranged, md5: str, start: int, stop: int, pool: ThreadPoolExecutor
+    ) -> None:
+        self._source, self._md5, self._pool = source, md5, pool
+        self._starts = iter(range(start, stop, _PIECE))
+        self._stop = stop
+        self._coming: deque[Future[bytes]] = deque()
+        self._here = memoryview(b"")
+        for _ in range(_AT_ONCE):
+            self._ask()
+
+    def _ask(self) -> None:
+        start = next(self._starts, None)
+        if start is not None:
+            stop = min(start + _PIECE, self._stop)
+            self._coming.append(self._pool.submit(self._piece, start, stop))
+
+    def _piece(self, start: int, stop: int) -> bytes:
+        return _again(lambda: self._source.piece(self._md5, start, stop), failed=0)
+
+    def read(self, size: int, /) -> bytes:
+        """See ``Readable``."""
+        if not self._here and self._coming:
+            self._here = memoryview(self._coming.popleft().result())
+            self._ask()
+        data, self._here = bytes(self._here[:size]), self._here[size:]
+        return data
+
+
+@contextmanager
+def reading(source: Source, md5: str, *, start: int, size: int | None) -> Iterator[Readable]:
+    """An object's bytes from an offset on: large ones in pieces where the source gives such.
+
+    Args:
+        source: Where it is.
+        md5: Which one.
+        start: The offset.
+        size: How many bytes it should have, where that is known.
+
+    Raises:
+        MissingObject: It is not there.
+        RemoteTrouble: The source cannot be used, also after several tries.
+    """
+    if size is not None and size - start >= _WORTH_PIECES and isinstance(source, Ranged):
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            try:
+                # One byte more than there should be: an object that is too long is noticed.
+                yield _Pieces(source, md5, start, size + 1, pool)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+        return
+    stream = _Persistent(source, md5, start)
+    try:
+        yield stream
+    finally:
+        stream.close()
