@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 from git_servers import free_port
@@ -41,7 +42,8 @@ class Server:
         secrets: What the local configuration says.
         wrong: Secrets that the server refuses; empty where it asks for none.
         folder: Where the files below ``url`` are on this machine's disk; None where the server hides them.
-        restart: Starts it again after ``stop``.
+        start: Starts it again after ``stop``.
+        stop: Kills it.
     """
 
     url: str
@@ -159,17 +161,15 @@ def seaweed(folder: Path, *, bucket: str = "models") -> Iterator[Server]:
 
 def _until_ready(port: int, bucket: str) -> None:
     """The port listens before the bucket is made and the volumes are there."""
-    from botocore.exceptions import BotoCoreError, ClientError
-    from botocore.session import Session
-
-    client = Session().create_client(
+    errors = import_module("botocore.exceptions")
+    client = import_module("botocore.session").Session().create_client(
         "s3", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}",
         aws_access_key_id=_KEY, aws_secret_access_key=_SECRET,
     )  # fmt: skip
     for _ in range(_TRIES):
         try:
             client.put_object(Bucket=bucket, Key="ready", Body=b"ready")
-        except (BotoCoreError, ClientError):
+        except (errors.BotoCoreError, errors.ClientError):
             threading.Event().wait(_PAUSE)
         else:
             client.delete_object(Bucket=bucket, Key="ready")

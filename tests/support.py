@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -282,8 +283,11 @@ def new_repository(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init", "--quiet", "--initial-branch=main")
     write_files(folder, files)
-    if files.get(".dvc/config") == DVC_CONFIG:
-        (folder / "storage").mkdir(exist_ok=True)  # as after the first upload
+    if any(path.endswith(".dvc") for path in files):  # bytes were stored, so the remote is there
+        for url in re.findall(
+            r"^ *url = (/.*|\.\./.*)$", str(files.get(".dvc/config")), re.MULTILINE
+        ):
+            (folder / ".dvc" / url).resolve().mkdir(parents=True, exist_ok=True)
     commit(folder, "Start")
     return folder
 

@@ -58,8 +58,9 @@ def open_cloud(
         RemoteTrouble: DVC refuses the options, the package for the scheme is missing, or the host refuses.
     """
     from registry_tool.artifacts.bucket import Bucket
+    from registry_tool.artifacts.dav import DavStore
     from registry_tool.artifacts.drivers import close_session, open_driver
-    from registry_tool.artifacts.stores import DavStore, FileStore
+    from registry_tool.artifacts.stores import FileStore
 
     label = f"the remote {chosen.name} ({url})"
     refusals = Refusals(chosen.name, label, chosen.url.partition("://")[0])

@@ -147,6 +147,7 @@ class StoredEntry:
         if self.nfiles not in {None, count}:
             raise not_as_said(self.label, "number of files", self.nfiles, count)
 
+
 def pick(members: Sequence[Member], path: str, label: str) -> Member:
     """One of a folder's files.
 

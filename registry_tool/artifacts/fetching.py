@@ -7,23 +7,28 @@ the others wait for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from pathlib import Path
-from threading import Lock
-from typing import NamedTuple
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from threading import Event, Lock
+from typing import Final, NamedTuple
 
 from registry_tool.artifacts.cache import Cache
 from registry_tool.artifacts.entry import StoredEntry, pick
+from registry_tool.artifacts.evicting import make_room
 from registry_tool.artifacts.folders import Member
+from registry_tool.artifacts.hashing import Digest
 from registry_tool.artifacts.progress import SILENT, Progress, shown
-from registry_tool.artifacts.receiving import Receiver, Wanted, say_nothing
+from registry_tool.artifacts.receiving import Receiver, Wanted
 from registry_tool.artifacts.source import Source
-from registry_tool.artifacts.threads import in_parallel
 from registry_tool.artifacts.unlisted import Unlisted
-from registry_tool.artifacts.waiting import Patience
+from registry_tool.artifacts.waiting import Patience, say_nothing
 
-__all__ = ["Content", "bring", "fetch", "fetch_file"]
+__all__ = ["Content", "Fetcher", "fetch"]
+
+_WORKERS: Final = 8
 
 
 class Content(NamedTuple):
@@ -36,6 +41,13 @@ class Content(NamedTuple):
 
     entry: StoredEntry
     members: Sequence[Member]
+
+
+class _Job(NamedTuple):
+    """An object to fetch, and who is told what it was."""
+
+    wanted: Wanted
+    then: Callable[[Digest], object]
 
 
 class _Opening:
@@ -52,6 +64,29 @@ class _Opening:
             return self._source
 
 
+class _StoppedError(Exception):
+    """Another object failed, or the user interrupted: this one is not wanted any more."""
+
+
+class _Stoppable:
+    """Progress through which work in other threads is ended at the next bytes."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.stop = Event()
+        self._progress = progress
+
+    def start(self, total_bytes: int, description: str) -> None:
+        self._progress.start(total_bytes, description)
+
+    def advance(self, n: int) -> None:
+        if self.stop.is_set():
+            raise _StoppedError
+        self._progress.advance(n)
+
+    def finish(self) -> None:
+        self._progress.finish()
+
+
 def _known(entry: StoredEntry, cache: Cache) -> Sequence[Member] | None:
     """The files of an artifact; None for a folder of many files that was never here."""
     if not entry.is_folder:
@@ -64,8 +99,8 @@ def _known(entry: StoredEntry, cache: Cache) -> Sequence[Member] | None:
     return members
 
 
-def _lacking(content: Content, cache: Cache) -> list[Member]:
-    unique = {m.sha256: m for m in content.members}
+def _lacking(members: Sequence[Member], cache: Cache) -> list[Member]:
+    unique = {m.sha256: m for m in members}
     return [m for m in unique.values() if cache.find(m.sha256, m.size) is None]
 
 
@@ -75,42 +110,170 @@ def _wanted(entry: StoredEntry, member: Member) -> Wanted:
     return Wanted(label, member.md5, member.sha256, size, size, alone=not entry.is_folder)
 
 
-class _Fetch:
-    """What is fetched for some artifacts, while nobody else fetches the same folders."""
+class _Run:
+    """One fetch of what several artifacts lack, while nobody else fetches the same folders."""
 
-    def __init__(self, entries: Sequence[StoredEntry], receiver: Receiver, held: ExitStack) -> None:
-        self._receiver, self._cache = receiver, receiver.cache
-        self._held = held
-        self._entries = entries
+    def __init__(self, entries: Sequence[StoredEntry], receiver: Receiver) -> None:
+        self._entries, self.receiver, self._cache = entries, receiver, receiver.cache
         self._unlisted: dict[str, Unlisted] = {}
 
-    def _lock_folders(self) -> None:
-        """In the order of their digests: two processes that want the same two do not wait for each other."""
+    def lock(self, held: ExitStack) -> None:
+        """In the order of their digests, so that two processes with the same two do not wait for each other."""
         folders = {entry.sha256: entry for entry in self._entries if entry.is_folder}
         for sha256, entry in sorted(folders.items()):
-            patience = Patience(entry.label, self._receiver.tell)
-            claim = self._held.enter_context(
-                self._cache.claim(sha256, is_done=lambda: False, waiting=patience.wait)
+            patience = Patience(entry.label, self.receiver.tell)
+            claiming = self._cache.claim(
+                sha256, is_done=lambda: False, waiting=lambda _, patience=patience: patience.wait()
             )
+            claim = held.enter_context(claiming)
             if claim is not None and _known(entry, self._cache) is None:
-                self._unlisted[sha256] = Unlisted(entry, claim, self._receiver)
+                self._unlisted[sha256] = Unlisted(entry, claim, self.receiver)
 
-    def _jobs(self) -> list[tuple[Wanted, Callable[[], None]]]:
-        """What is to be done, once for each object; the largest first, so that none is left for the end."""
-        jobs: dict[str, tuple[Wanted, Callable[[], None]]] = {}
+    def jobs(self) -> Iterator[_Job]:
+        """Each object that is not here, once."""
+        seen: set[str] = set()
         for entry in self._entries:
-            if (unlisted := self._unlisted.get(entry.sha256)) is not None:
-                jobs |= unlisted.jobs()
+            unlisted = self._unlisted.get(entry.sha256)
+            if unlisted is not None:
+                yield from (_Job(wanted, unlisted.note) for wanted in unlisted.wanted())
                 continue
-            members = _known(entry, self._cache) or ()
-            for member in _lacking(Content(entry, members), self._cache):
-                wanted = _wanted(entry, member)
-                jobs[member.sha256] = (wanted, lambda wanted=wanted: self._receive(wanted))
-        return sorted(jobs.values(), key=lambda job: -(job[0].size or 0))
+            for member in _lacking(_known(entry, self._cache) or (), self._cache):
+                if member.sha256 not in seen:
+                    seen.add(member.sha256)
+                    yield _Job(_wanted(entry, member), lambda _: None)
 
-    def _receive(self, wanted: Wanted) -> None:
-        self._receiver.receive(wanted)
+    def total(self, jobs: Sequence[_Job]) -> int:
+        """About how many bytes are to come."""
+        left = sum(unlisted.left for unlisted in self._unlisted.values())
+        return left + sum(job.wanted.size or 0 for job in jobs)
 
-    def run(self) -> None:
-        self._lock_folders()
-        jobs = self._jobs()
+    def finish(self) -> dict[str, Sequence[Member]]:
+        """The files of the folders that nobody knew."""
+        return {sha256: unlisted.finish() for sha256, unlisted in self._unlisted.items()}
+
+
+def _in_threads(jobs: Sequence[_Job], receiver: Receiver, stop: Event) -> None:
+    """Do all of it; the first trouble, and an interruption, end the rest at once."""
+
+    def work(job: _Job) -> None:
+        job.then(receiver.receive(job.wanted))
+
+    pool = ThreadPoolExecutor(min(_WORKERS, len(jobs)))
+    try:
+        # The largest first, so that none is left for the end.
+        futures = [pool.submit(work, job) for job in sorted(jobs, key=lambda j: -j.wanted.limit)]
+        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        for failed in (exc for future in done if (exc := future.exception())):
+            raise failed
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class Fetcher:
+    """Brings artifacts into a cache.
+
+    Attributes:
+        sources: Open the remotes, which are asked in turn; none is opened while the cache has everything.
+        cache: Where the bytes are kept.
+        progress: Told about the bytes that had to be fetched.
+        tell: Told what is waited for, and why another remote is asked.
+    """
+
+    sources: Sequence[Callable[[], Source]]
+    cache: Cache
+    progress: Progress = SILENT
+    tell: Callable[[str], None] = say_nothing
+
+    def bring(self, entries: Sequence[StoredEntry]) -> list[Content]:
+        """See that all objects of some artifacts are in the cache.
+
+        Raises:
+            CorruptObject: A byte is not what the manifest says; it was not kept.
+            MissingObject: No remote has an object.
+            RemoteTrouble: No remote can be used.
+            EnvironmentTrouble: The cache cannot be written.
+        """
+        here = [(entry, _known(entry, self.cache)) for entry in entries]
+        if all(known is not None and not _lacking(known, self.cache) for _, known in here):
+            return [Content(entry, known or ()) for entry, known in here]
+        self.cache.sweep()
+        progress = _Stoppable(self.progress)
+        opened = [_Opening(one) for one in self.sources]
+        run = _Run(entries, Receiver(opened, self.cache, progress, self.tell))
+        with ExitStack() as held:
+            run.lock(held)
+            if jobs := list(run.jobs()):
+                make_room(self.cache, run.total(jobs))
+                what = entries[0].name if len(entries) == 1 else f"{len(entries)} artifacts"
+                with shown(progress, run.total(jobs), f"Fetching {what}"):
+                    _in_threads(jobs, run.receiver, progress.stop)
+            members = run.finish()
+        return [
+            Content(entry, members.get(entry.sha256) or _known(entry, self.cache) or ())
+            for entry in entries
+        ]
+
+    def path(self, content: Content) -> Path:
+        """A stable read-only path in the cache; see ``Cache``.
+
+        Raises:
+            EnvironmentTrouble: The cache cannot be written.
+        """
+        entry = content.entry
+        if entry.is_folder:
+            return self.cache.place_folder(entry.sha256, content.members, entry.name)
+        return self.cache.place_file(entry.sha256, entry.size, entry.name)
+
+    def found(self, entry: StoredEntry) -> Path | None:
+        """The stable path, if all of it is there."""
+        if not entry.is_folder:
+            return self.cache.find_file(entry.sha256, entry.size, entry.name)
+        members = _known(entry, self.cache)
+        if members is None:
+            return None
+        return self.cache.find_folder(entry.sha256, members, entry.name)
+
+
+def file_of(entry: StoredEntry, path: str) -> StoredEntry:
+    """One file of a folder, as an artifact of its own.
+
+    Raises:
+        NotFound: The folder has no such file.
+        UsageError: It is no folder, or one whose manifest does not list its files.
+    """
+    member = pick(entry.members, path, entry.label)
+    name = PurePosixPath(path).name
+    return StoredEntry(f"{entry.label}: {path}", name, member.size, member.sha256, member.md5)
+
+
+def fetch(
+    entry: Mapping[str, object],
+    remote_factory: Callable[[], Source],
+    cache: Cache,
+    *,
+    progress: Progress = SILENT,
+) -> Path:
+    """The verified bytes of an artifact, at a stable read-only path in the cache.
+
+    What is in the cache already is not asked of the remote; ``remote_factory`` is called at most once, and only when
+    something is missing.
+
+    Args:
+        entry: The artifact's entry in a manifest: ``path``, ``size``, ``sha256``, ``md5``, ``nfiles``, ``files``.
+        remote_factory: Opens the remote the bytes are on.
+        cache: Where they are kept.
+        progress: Told about the bytes that had to be fetched.
+
+    Raises:
+        CorruptObject: A byte is not what the manifest says; nothing was placed.
+        MissingObject: The remote does not have an object.
+        RemoteTrouble: The remote cannot be used.
+        UsageError: The artifact is tracked elsewhere.
+        InvalidManifest: The entry is not well formed.
+        EnvironmentTrouble: The cache cannot be written.
+    """
+    fetcher = Fetcher((remote_factory,), cache, progress)
+    read = StoredEntry.read(entry)
+    return fetcher.found(read) or fetcher.path(fetcher.bring([read])[0])

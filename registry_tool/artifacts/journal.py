@@ -32,6 +32,7 @@ class Journal:
         lines = claim.path.read_bytes().decode("ascii", "replace").splitlines()
         found = (match for line in lines if (match := _LINE.fullmatch(line)))
         self._known = {m[1]: Digest(int(m[3]), m[1], m[2]) for m in found}
+        self._size = sum(digest.size for digest in self._known.values())
         os.lseek(self._handle, 0, os.SEEK_END)
         if lines:
             os.write(self._handle, b"\n")  # a kill may have cut off the last line
@@ -43,8 +44,15 @@ class Journal:
         """What a file is, where it is known."""
         return self._known.get(md5)
 
+    @property
+    def size(self) -> int:
+        """The bytes of all of them."""
+        return self._size
+
     def add(self, digest: Digest) -> None:
         """Note what a file is."""
         with self._guard:
+            if digest.md5 not in self._known:
+                self._size += digest.size
             self._known[digest.md5] = digest
             os.write(self._handle, f"{digest.md5} {digest.sha256} {digest.size}\n".encode())

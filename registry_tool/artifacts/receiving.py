@@ -8,7 +8,6 @@ bytes, the next one is asked.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -22,18 +21,14 @@ from registry_tool.artifacts.hashing import Digest, Readable, digest_stream
 from registry_tool.artifacts.progress import SILENT, Progress
 from registry_tool.artifacts.source import Source
 from registry_tool.artifacts.streams import Chain, Prefix, reading
+from registry_tool.artifacts.waiting import Patience, say_nothing
 from registry_tool.errors import CorruptObject, MissingObject, RemoteTrouble
 
-__all__ = ["Patience", "Receiver", "Wanted", "say_nothing"]
+__all__ = ["Receiver", "Wanted"]
 
 # Below this an object is fetched again sooner than it is looked for.
 _WORTH_RESUMING: Final = 1 << 20
-_WORDS_AFTER: Final = 1.0
 _T = TypeVar("_T")
-
-
-def say_nothing(_words: str) -> None:
-    """What a caller who does not listen is told."""
 
 
 class Wanted(NamedTuple):
@@ -77,28 +72,6 @@ class Wanted(NamedTuple):
             f" there is no object {self.md5}",
             remedy="ask its author to upload them again (registry version add, or dvc push)",
         )
-
-
-class Patience:
-    """Says once, after a second, that another process is waited for.
-
-    Args:
-        label: What it fetches.
-        tell: Told so.
-    """
-
-    def __init__(self, label: str, tell: Callable[[str], None]) -> None:
-        self._label, self._tell = label, tell
-        self._since = 0.0
-
-    def wait(self) -> None:
-        """Another process is still at it."""
-        now = time.monotonic()
-        if not self._since:
-            self._since = now
-        elif now - self._since > _WORDS_AFTER:
-            self._since = float("inf")
-            self._tell(f"waiting for another process that fetches {self._label} …")
 
 
 class _Mark:
@@ -188,6 +161,7 @@ class Receiver:
             return self.cache.find(sha256, size) is not None
 
         def waiting(there: int) -> None:
+            self.progress.advance(0)  # which ends the wait when the fetch ends
             mark.reach(there)
             patience.wait()
 

@@ -1,6 +1,6 @@
 """Files in a store that a driver of DVC reaches: by path below the remote's URL, raising whatever the driver raises.
 
-``FileStore`` serves most drivers, ``DavStore`` that of WebDAV; S3 has a store of its own in ``bucket``.
+``FileStore`` serves most drivers; WebDAV and S3 have stores of their own, in ``dav`` and ``bucket``.
 """
 
 from __future__ import annotations
@@ -163,34 +163,34 @@ class FileStore:
     """
 
     def __init__(self, fs: FileSystem, folder: str) -> None:
-        self._fs = fs
-        self._folder = folder
+        self.fs = fs
+        self.folder = folder
         self._made: set[str] = set()
 
     @property
     def can_list(self) -> bool:
         """See ``Store.can_list``."""
-        return self._fs.protocol not in _WEB
+        return self.fs.protocol not in _WEB
 
     @property
     def leaves_files(self) -> bool:
         """See ``Store.leaves_files``."""
-        return self.can_list and self._fs.protocol not in _OBJECT_STORES
+        return self.can_list and self.fs.protocol not in _OBJECT_STORES
 
     def _at(self, path: str) -> str:
-        return str(self._fs.join(self._folder, *path.split("/"))) if path else self._folder
+        return str(self.fs.join(self.folder, *path.split("/"))) if path else self.folder
 
     def size(self, path: str) -> int | None:
         """See ``Store.size``."""
         # Not fs.exists(): fsspec answers False when the server cannot be reached.
-        size = self._fs.info(self._at(path)).get("size")
+        size = self.fs.info(self._at(path)).get("size")
         return size if isinstance(size, int) else None
 
     def entries(self, path: str, *, limit: int | None = None) -> list[Entry] | None:
         """See ``Store.entries``."""
-        self._fs.fs.invalidate_cache()
+        self.fs.fs.invalidate_cache()
         try:
-            found = [_entry(info) for info in self._fs.ls(self._at(path), detail=True)]
+            found = [_entry(info) for info in self.fs.ls(self._at(path), detail=True)]
         except (FileNotFoundError, NotADirectoryError) as exc:
             if isinstance(exc, FileNotFoundError) and not is_absence(exc):
                 raise
@@ -200,39 +200,41 @@ class FileStore:
     def put(self, source: Path, path: str, md5: str, progress: Callable[[int], None]) -> None:  # noqa: ARG002 (see Store)
         """See ``Store.put``."""
         target = self._at(path)
-        folder = self._fs.parent(target)
+        folder = self.fs.parent(target)
         self._make(folder)
-        if self._fs.protocol not in _SHOWS_HALF_FILES:
-            self._send(source, target, progress)
+        if self.fs.protocol not in _SHOWS_HALF_FILES:
+            self.send(source, target, progress)
             return
-        temporary = self._fs.join(folder, fresh_name(Path()).name)
+        temporary = self.fs.join(folder, fresh_name(Path()).name)
         try:
-            self._send(source, temporary, progress)
-            self._move(temporary, target)
+            self.send(source, temporary, progress)
+            self.move(temporary, target)
         except BaseException:
             with suppress(
                 Exception
             ):  # what stays is cleared away later, and the first error is the one to tell
-                self._fs.rm_file(temporary)
+                self.fs.rm_file(temporary)
             raise
 
     def _make(self, folder: str) -> None:
         if folder not in self._made:
-            self._fs.makedirs(folder)
+            self.fs.makedirs(folder)
             self._made.add(folder)
 
-    def _send(self, source: Path, target: str, progress: Callable[[int], None]) -> None:
-        self._fs.put_file(str(source), target, callback=driver_callback(progress))
+    def send(self, source: Path, target: str, progress: Callable[[int], None]) -> None:
+        """Put a file in a place of the driver's."""
+        self.fs.put_file(str(source), target, callback=driver_callback(progress))
 
-    def _move(self, source: str, target: str) -> None:
-        self._fs.move(source, target)
+    def move(self, source: str, target: str) -> None:
+        """Move a file from one place to another, over what is there."""
+        self.fs.move(source, target)
 
     def open(self, path: str, start: int) -> Stream:
         """See ``Store.open``."""
         place = self._at(path)
-        if self._fs.protocol in _WEB:
+        if self.fs.protocol in _WEB:
             return self._open_web(place, start)
-        stream: Stream = self._fs.open(place, "rb")
+        stream: Stream = self.fs.open(place, "rb")
         if start:
             stream.seek(start)  # type: ignore[attr-defined]  # every file of fsspec can
         return stream
@@ -240,7 +242,7 @@ class FileStore:
     def _open_web(self, place: str, start: int) -> Stream:
         # One request from start to end instead of one for each block.
         ranged = {"headers": {"Range": f"bytes={start}-"}} if start else {}
-        stream: Stream = self._fs.open(place, "rb", block_size=0, **ranged)
+        stream: Stream = self.fs.open(place, "rb", block_size=0, **ranged)
         answer = getattr(stream, "r", None)
         if start and getattr(answer, "status", None) != _PARTIAL:  # the server knows no ranges
             while start and (piece := stream.read(min(start, _PIECE))):
@@ -249,11 +251,11 @@ class FileStore:
 
     def remove(self, path: str) -> None:
         """See ``Store.remove``."""
-        self._fs.rm_file(self._at(path))
+        self.fs.rm_file(self._at(path))
 
     def _is_there(self, folder: str) -> bool:
         try:
-            self._fs.info(folder)
+            self.fs.info(folder)
         except FileNotFoundError as exc:
             return not is_absence(exc)
         except PermissionError:
@@ -262,17 +264,17 @@ class FileStore:
 
     def is_founded(self) -> bool:
         """See ``Store.is_founded``."""
-        if self._fs.protocol in _WEB or self._fs.protocol == "memory":
+        if self.fs.protocol in _WEB or self.fs.protocol == "memory":
             return True
-        if self._fs.protocol in _OBJECT_STORES:
-            return self._is_there(self._folder.partition("/")[0])
-        return self._is_there(self._folder)
+        if self.fs.protocol in _OBJECT_STORES:
+            return self._is_there(self.folder.partition("/")[0])
+        return self._is_there(self.folder)
 
     def found(self) -> None:
         """See ``Store.found``."""
-        if self._fs.protocol in _OBJECT_STORES:
-            raise FileNotFoundError(f"there is no {self._folder.partition('/')[0]}")
-        self._fs.fs.mkdir(self._folder, create_parents=False)
+        if self.fs.protocol in _OBJECT_STORES:
+            raise FileNotFoundError(f"there is no {self.folder.partition('/')[0]}")
+        self.fs.fs.mkdir(self.folder, create_parents=False)
 
     def leftovers(self) -> list[Leftover]:
         """See ``Store.leftovers``."""
@@ -281,21 +283,3 @@ class FileStore:
     def discard(self, leftover: Leftover) -> None:
         """See ``Store.discard``."""
         self.remove(leftover.path)
-
-
-class DavStore(FileStore):
-    """A store that a WebDAV server keeps: where the driver asks the server many things, this asks one."""
-
-    def _send(self, source: Path, target: str, progress: Callable[[int], None]) -> None:
-        size = source.stat().st_size
-        with source.open("rb") as stream:
-            self._fs.fs.client.upload_fileobj(
-                stream, target, overwrite=True, size=size, callback=progress
-            )
-
-    def _move(self, source: str, target: str) -> None:
-        self._fs.fs.client.move(source, target, overwrite=True)
-
-    def found(self) -> None:
-        """See ``Store.found``."""
-        self._fs.fs.client.mkdir(self._folder)

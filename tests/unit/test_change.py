@@ -85,7 +85,7 @@ def test_an_exception_in_the_block_leaves_no_trace(
     with pytest.raises(LookupError):
         fail()
     assert git(folder, "status", "--porcelain") == ""
-    assert not (folder / "storage").exists()
+    assert list((folder / "storage").iterdir()) == []
 
 
 def test_what_would_not_pass_is_neither_uploaded_nor_written(
@@ -100,7 +100,7 @@ def test_what_would_not_pass_is_neither_uploaded_nor_written(
     with pytest.raises(RefusedByCheck, match="Wrong: the result would not pass the check"):
         wrong()
     assert git(folder, "status", "--porcelain") == ""
-    assert not (folder / "storage").exists()
+    assert list((folder / "storage").iterdir()) == []
 
 
 def test_a_change_to_published_versions(registry: registry_tool.Registry, folder: Path) -> None:

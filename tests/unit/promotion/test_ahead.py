@@ -16,8 +16,10 @@ from support import (
     write_files,
 )
 
+from registry_tool.manifests.problems import JSON
+
 Cli = Callable[..., Ran]
-STAGES = {
+STAGES: JSON = {
     "staging": {},
     "production": {"from": "staging", "require": [{"metric": "accuracy", "min": 0.9}]},
 }
@@ -27,7 +29,7 @@ def report(make_registry: Callable[..., Path], cli: Cli, accuracy: float) -> str
     files = small_registry() | {"registry.yaml": registry_yaml(stages=STAGES)}
     folder = make_registry(files)
     git(folder, "switch", "-qc", "more")
-    metrics = [{"key": "accuracy", "value": accuracy}]
+    metrics: JSON = [{"key": "accuracy", "value": accuracy}]
     write_files(folder, version_files("3", artifacts=[stored_artifact(b"3")], metrics=metrics))
     commit(folder)
     done = cli("diff", "main", "HEAD", "--format", "markdown", cwd=folder)
