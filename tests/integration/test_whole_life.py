@@ -136,7 +136,9 @@ def _evidence(version: int, kind: str) -> str:
     return f"registry evidence add {LANG}@{version} --kind {kind} --commit"
 
 
-def test_a_whole_life(url: str, tmp_path: Path, transcript: list[str]) -> None:
+def test_a_whole_life(  # noqa: PLR0915 (one life, in its order)
+    url: str, tmp_path: Path, transcript: list[str]
+) -> None:
     scientist = Person("scientist", url, tmp_path / "scientist", transcript)
     reviewer = Person("reviewer", url, tmp_path / "reviewer", transcript)
     passed = "evaluation --suite holdout --verdict pass --metric accuracy"
