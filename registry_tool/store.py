@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.ingesting import Ingested
     from registry_tool.artifacts.progress import Progress
     from registry_tool.artifacts.remote import Remote
+    from registry_tool.artifacts.scanning.report import Finding
     from registry_tool.artifacts.settings import DvcSettings
     from registry_tool.catalog.index import Catalog
     from registry_tool.manifests.data import Data
@@ -51,11 +52,13 @@ class Taken(NamedTuple):
         entry: Its entry in a manifest.
         pointer: The bytes of its ``.dvc`` pointer.
         ingested: Its bytes in the cache.
+        findings: What a scan of its content warns of.
     """
 
     entry: dict[str, JSON]
     pointer: bytes
     ingested: Ingested
+    findings: tuple[Finding, ...] = ()
 
 
 class Sent(NamedTuple):
@@ -131,15 +134,17 @@ class Store:
         return fetch(entry, lambda: self.remote, self.cache, progress=progress or SILENT)
 
     def _described(self, ingested: Ingested, called: str, name: str, role: str) -> Taken:
-        """The entry and the pointer of bytes that are in the cache."""
+        """The entry and the pointer of bytes that are in the cache, if the policy lets their content in."""
         from registry_tool.artifacts.pointers import Pointer, render_pointer
+        from registry_tool.content import look_at_content
         from registry_tool.edits.entries import artifact_words
 
         entry: dict[str, JSON] = {"name": name or called, "role": role}
         entry.update(artifact_words(called, role=role))
         entry.update({"path": called, **cast("dict[str, JSON]", ingested.described())})
         pointer = Pointer(called, ingested.md5, ingested.size, ingested.nfiles)
-        return Taken(entry, render_pointer(pointer), ingested)
+        findings = look_at_content(ingested, called, self._catalog.settings)
+        return Taken(entry, render_pointer(pointer), ingested, findings)
 
     def take_in(
         self,

@@ -25,27 +25,21 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from registry_tool.artifacts.claims import Claim, claimed, sweep_claims
-from registry_tool.artifacts.disk import Sparse, fresh_name, in_words, on_disk, remove, sweep
+from registry_tool.artifacts.disk import fresh_name, in_words, on_disk, remove, sweep
 from registry_tool.artifacts.folders import Member, check_paths, folder_sha256
-from registry_tool.artifacts.hashing import Digest, Readable, check_sha256, digest_stream, ignore
-from registry_tool.artifacts.seals import is_verified, link, seal
+from registry_tool.artifacts.hashing import Digest, Readable, check_sha256, ignore
+from registry_tool.artifacts.objects import Objects, Stored
+from registry_tool.artifacts.seals import is_verified, link
 from registry_tool.artifacts.uses import uses_of
 from registry_tool.errors import CorruptObject
 
 __all__ = ["Cache", "Stored"]
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-
-class Stored(NamedTuple):
-    """Bytes that are in the cache, and where."""
-
-    path: Path
-    digest: Digest
 
 
 @dataclass(frozen=True)
@@ -60,10 +54,10 @@ class Cache:
     def _trouble(self) -> str:
         return f"the cache {self.root} cannot be used"
 
-    def path_of(self, sha256: str) -> Path:
-        """Where an object is, or would be."""
-        check_sha256(sha256)
-        return self.root / "objects" / "sha256" / sha256[:2] / sha256[2:]
+    @cached_property
+    def objects(self) -> Objects:
+        """What it keeps, by content."""
+        return Objects(self.root)
 
     def _artifact(self, sha256: str, name: str) -> Path:
         check_sha256(sha256)
@@ -99,10 +93,15 @@ class Cache:
 
     def find(self, sha256: str, size: int) -> Path | None:
         """The object, if it is there whole; one that is not counts as absent, and adding it replaces it."""
-        path = self.path_of(sha256)
+        place = self.objects.place(sha256)
         with on_disk(self._trouble()):
-            self._use(path, sha256)
-            return path if is_verified(path, sha256, size) else None
+            self._use(Path(place), sha256)
+            return Path(place) if is_verified(place, sha256, size) else None
+
+    def lacking(self, members: Sequence[Member]) -> list[Member]:
+        """Those files whose bytes are not here, once for each content."""
+        with on_disk(self._trouble()):
+            return self.objects.lacking(members)
 
     @contextmanager
     def claim(
@@ -140,42 +139,21 @@ class Cache:
             progress: Told the number of bytes after each buffer.
         """
         with on_disk(self._trouble()):
-            temporary = self._temporary()
-            try:
-                with temporary.open("xb", buffering=0) as file:
-                    sink = Sparse(file.fileno())
-                    digest = digest_stream(
-                        stream, sink=sink, progress=progress, expected=expected, limit=limit
-                    )
-                    check(digest)
-                    sink.end()
-                return Stored(self.adopt(temporary, digest), digest)
-            finally:
-                remove(temporary)
+            return self.objects.add(
+                stream, check=check, expected=expected, limit=limit, progress=progress
+            )
 
-    def adopt(self, file: Path, digest: Digest) -> Path:
-        """Keep a file of the cache's own disk, whose bytes were verified; its old path is the caller's to remove."""
-        path = self.path_of(digest.sha256)
+    def adopt(self, file: Path, digest: Digest) -> None:
+        """Keep a file of the cache's own disk, whose bytes were verified; nothing stays at its old path."""
         with on_disk(self._trouble()):
-            uses_of(self.root).add(digest.sha256)
-            if is_verified(path, digest.sha256, digest.size):
-                return path
-            seal(file, digest.sha256)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # A link, not a rename, over what another process may have just placed: link(2) from an object fails while
-            # that object is being replaced.
-            with suppress(OSError):
-                os.link(file, path)
-            if not is_verified(path, digest.sha256, digest.size):
-                file.replace(path)
-        return path
+            self.objects.adopt(file, digest)
 
     def find_file(self, sha256: str, size: int, name: str) -> Path | None:
         """The stable path of a file artifact, if it is there."""
         path = self._artifact(sha256, name)
         with on_disk(self._trouble()):
             self._use(path, sha256)
-            return path if is_verified(path, sha256, size) else None
+            return path if is_verified(str(path), sha256, size) else None
 
     def place_file(self, sha256: str, size: int, name: str) -> Path:
         """Give an object its stable path.
@@ -190,7 +168,7 @@ class Cache:
             temporary = self._temporary()
             try:
                 uses_of(self.root).add(sha256)
-                link(self.path_of(sha256), str(temporary), sha256)
+                link(self.objects.place(sha256), str(temporary), sha256)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 if path.is_dir() and not path.is_symlink():
                     self._clear(path)
@@ -212,7 +190,7 @@ class Cache:
         with on_disk(self._trouble()):
             self._use(path, sha256)
             whole = path.is_dir() and all(
-                is_verified(path / m.path, m.sha256, m.size) for m in members
+                is_verified(f"{path}/{m.path}", m.sha256, m.size) for m in members
             )
             return path if whole else None
 
@@ -231,7 +209,11 @@ class Cache:
                 for folder in sorted({m.path.rpartition("/")[0] for m in members}):
                     (temporary / folder).mkdir(parents=True, exist_ok=True)
                 for member in members:
-                    link(self.path_of(member.sha256), f"{temporary}/{member.path}", member.sha256)
+                    link(
+                        self.objects.place(member.sha256),
+                        f"{temporary}/{member.path}",
+                        member.sha256,
+                    )
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._move_in(temporary, path, sha256, members)
             finally:
@@ -280,7 +262,7 @@ class Cache:
             found = os.path.lexists(links)
             if found:
                 shutil.rmtree(links)
-            for path in (self.path_of(sha256), self._listing(sha256)):
+            for path in (Path(self.objects.place(sha256)), self._listing(sha256)):
                 with suppress(FileNotFoundError):
                     path.unlink()
                     found = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Self
+from typing import Final, NamedTuple, Self
 
 from registry_tool.artifacts.folders import (
     Member,
@@ -17,9 +17,9 @@ from registry_tool.artifacts.folders import (
 )
 from registry_tool.errors import CorruptObject, InvalidManifest, NotFound, UsageError
 
-__all__ = ["StoredEntry", "not_as_said"]
+__all__ = ["Request", "StoredEntry", "not_as_said"]
 
-_SHOWN = 8
+_SHOWN: Final = 8
 
 
 def not_as_said(
@@ -147,16 +147,52 @@ class StoredEntry:
         if self.nfiles not in {None, count}:
             raise not_as_said(self.label, "number of files", self.nfiles, count)
 
+    def file(self, path: str, members: Sequence[Member]) -> Self:
+        """One file of this folder, as an artifact of its own.
 
-def pick(members: Sequence[Member], path: str, label: str) -> Member:
-    """One of a folder's files.
+        Args:
+            path: Which one.
+            members: The files of the folder.
 
-    Raises:
-        NotFound: It has no such file.
+        Raises:
+            NotFound: The folder has no such file.
+            UsageError: This is no folder.
+        """
+        if not self.is_folder:
+            raise UsageError(
+                f"{self.label} is a file: it has no {path!a}",
+                remedy="name the artifact alone",
+            )
+        for member in members:
+            if member.path == path:
+                name = PurePosixPath(path).name
+                size, sha256, md5 = member.size, member.sha256, member.md5
+                return type(self)(f"{self.label}: {path}", name, size, sha256, md5)
+        listed = ", ".join(ascii(member.path)[1:-1] for member in members[:_SHOWN])
+        more = f" and {len(members) - _SHOWN} more" if len(members) > _SHOWN else ""
+        raise NotFound(f"{self.label} has no file {path!a}", remedy=f"its files: {listed}{more}")
+
+
+class Request(NamedTuple):
+    """What is asked for: an artifact, or one file of a folder.
+
+    Attributes:
+        entry: What the manifest says of the artifact.
+        file: The path of the file inside the folder; empty for all of it.
     """
-    for member in members:
-        if member.path == path:
-            return member
-    listed = ", ".join(ascii(m.path)[1:-1] for m in members[:_SHOWN])
-    more = f" and {len(members) - _SHOWN} more" if len(members) > _SHOWN else ""
-    raise NotFound(f"{label} has no file {path!a}", remedy=f"its files: {listed}{more}")
+
+    entry: StoredEntry
+    file: str = ""
+
+    def narrowed(self) -> StoredEntry:
+        """What has to be fetched for it.
+
+        Of a folder whose manifest does not list its files that is all of it: only the whole has a sha256.
+
+        Raises:
+            NotFound: The folder has no such file.
+            UsageError: A file of what is no folder.
+        """
+        if self.file and (self.entry.members or not self.entry.is_folder):
+            return self.entry.file(self.file, self.entry.members)
+        return self.entry

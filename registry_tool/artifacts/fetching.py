@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import Event, Lock
 from typing import Final, NamedTuple
 
 from registry_tool.artifacts.cache import Cache
-from registry_tool.artifacts.entry import StoredEntry, pick
+from registry_tool.artifacts.entry import Request, StoredEntry
 from registry_tool.artifacts.evicting import make_room
 from registry_tool.artifacts.folders import Member
 from registry_tool.artifacts.hashing import Digest
@@ -99,11 +99,6 @@ def _known(entry: StoredEntry, cache: Cache) -> Sequence[Member] | None:
     return members
 
 
-def _lacking(members: Sequence[Member], cache: Cache) -> list[Member]:
-    unique = {m.sha256: m for m in members}
-    return [m for m in unique.values() if cache.find(m.sha256, m.size) is None]
-
-
 def _wanted(entry: StoredEntry, member: Member) -> Wanted:
     label = f"{entry.label}: {member.path}" if entry.is_folder else entry.label
     size = member.size
@@ -122,9 +117,7 @@ class _Run:
         folders = {entry.sha256: entry for entry in self._entries if entry.is_folder}
         for sha256, entry in sorted(folders.items()):
             patience = Patience(entry.label, self.receiver.tell)
-            claiming = self._cache.claim(
-                sha256, is_done=lambda: False, waiting=lambda _, patience=patience: patience.wait()
-            )
+            claiming = self._cache.claim(sha256, is_done=lambda: False, waiting=patience.wait)
             claim = held.enter_context(claiming)
             if claim is not None and _known(entry, self._cache) is None:
                 self._unlisted[sha256] = Unlisted(entry, claim, self.receiver)
@@ -137,7 +130,7 @@ class _Run:
             if unlisted is not None:
                 yield from (_Job(wanted, unlisted.note) for wanted in unlisted.wanted())
                 continue
-            for member in _lacking(_known(entry, self._cache) or (), self._cache):
+            for member in self._cache.lacking(_known(entry, self._cache) or ()):
                 if member.sha256 not in seen:
                     seen.add(member.sha256)
                     yield _Job(_wanted(entry, member), lambda _: None)
@@ -186,48 +179,65 @@ class Fetcher:
     progress: Progress = SILENT
     tell: Callable[[str], None] = say_nothing
 
-    def bring(self, entries: Sequence[StoredEntry]) -> list[Content]:
-        """See that all objects of some artifacts are in the cache.
+    def has(self, requests: Sequence[Request]) -> bool:
+        """True when the cache has all of it.
+
+        Raises:
+            NotFound: A folder has no such file.
+        """
+        known = [_known(request.narrowed(), self.cache) for request in requests]
+        return all(members is not None and not self.cache.lacking(members) for members in known)
+
+    def bring(self, requests: Sequence[Request]) -> list[Content]:
+        """See that all objects of what is asked for are in the cache.
 
         Raises:
             CorruptObject: A byte is not what the manifest says; it was not kept.
             MissingObject: No remote has an object.
             RemoteTrouble: No remote can be used.
+            NotFound: A folder has no such file.
             EnvironmentTrouble: The cache cannot be written.
         """
-        here = [(entry, _known(entry, self.cache)) for entry in entries]
-        if all(known is not None and not _lacking(known, self.cache) for _, known in here):
-            return [Content(entry, known or ()) for entry, known in here]
-        self.cache.sweep()
-        progress = _Stoppable(self.progress)
-        opened = [_Opening(one) for one in self.sources]
-        run = _Run(entries, Receiver(opened, self.cache, progress, self.tell))
-        with ExitStack() as held:
-            run.lock(held)
-            if jobs := list(run.jobs()):
-                make_room(self.cache, run.total(jobs))
-                what = entries[0].name if len(entries) == 1 else f"{len(entries)} artifacts"
-                with shown(progress, run.total(jobs), f"Fetching {what}"):
-                    _in_threads(jobs, run.receiver, progress.stop)
-            members = run.finish()
+        entries = [request.narrowed() for request in requests]
+        members: dict[str, Sequence[Member]] = {}
+        if not self.has(requests):
+            self.cache.sweep()
+            progress = _Stoppable(self.progress)
+            opened = [_Opening(one) for one in self.sources]
+            run = _Run(entries, Receiver(opened, self.cache, progress, self.tell))
+            with ExitStack() as held:
+                run.lock(held)
+                if jobs := list(run.jobs()):
+                    make_room(self.cache, run.total(jobs))
+                    what = entries[0].name if len(entries) == 1 else f"{len(entries)} artifacts"
+                    with shown(progress, run.total(jobs), f"Fetching {what}"):
+                        _in_threads(jobs, run.receiver, progress.stop)
+                members = run.finish()
         return [
-            Content(entry, members.get(entry.sha256) or _known(entry, self.cache) or ())
-            for entry in entries
+            self._content(request, entry, members.get(entry.sha256))
+            for request, entry in zip(requests, entries, strict=True)
         ]
 
-    def path(self, content: Content) -> Path:
+    def _content(
+        self, request: Request, entry: StoredEntry, members: Sequence[Member] | None
+    ) -> Content:
+        known = members or _known(entry, self.cache) or ()
+        if request.file and entry.is_folder:
+            entry = entry.file(request.file, known)
+            known = _known(entry, self.cache) or ()
+        return Content(entry, known)
+
+    def path(self, request: Request) -> Path:
         """A stable read-only path in the cache; see ``Cache``.
 
         Raises:
-            EnvironmentTrouble: The cache cannot be written.
+            EnvironmentTrouble: The cache cannot be written; or as ``bring``.
         """
-        entry = content.entry
-        if entry.is_folder:
-            return self.cache.place_folder(entry.sha256, content.members, entry.name)
-        return self.cache.place_file(entry.sha256, entry.size, entry.name)
+        entry = request.narrowed()
+        is_whole = not (request.file and entry.is_folder)
+        return (self._found(entry) if is_whole else None) or self._placed(request)
 
-    def found(self, entry: StoredEntry) -> Path | None:
-        """The stable path, if all of it is there."""
+    def _found(self, entry: StoredEntry) -> Path | None:
         if not entry.is_folder:
             return self.cache.find_file(entry.sha256, entry.size, entry.name)
         members = _known(entry, self.cache)
@@ -235,17 +245,11 @@ class Fetcher:
             return None
         return self.cache.find_folder(entry.sha256, members, entry.name)
 
-
-def file_of(entry: StoredEntry, path: str) -> StoredEntry:
-    """One file of a folder, as an artifact of its own.
-
-    Raises:
-        NotFound: The folder has no such file.
-        UsageError: It is no folder, or one whose manifest does not list its files.
-    """
-    member = pick(entry.members, path, entry.label)
-    name = PurePosixPath(path).name
-    return StoredEntry(f"{entry.label}: {path}", name, member.size, member.sha256, member.md5)
+    def _placed(self, request: Request) -> Path:
+        entry, members = self.bring([request])[0]
+        if entry.is_folder:
+            return self.cache.place_folder(entry.sha256, members, entry.name)
+        return self.cache.place_file(entry.sha256, entry.size, entry.name)
 
 
 def fetch(
@@ -275,5 +279,4 @@ def fetch(
         EnvironmentTrouble: The cache cannot be written.
     """
     fetcher = Fetcher((remote_factory,), cache, progress)
-    read = StoredEntry.read(entry)
-    return fetcher.found(read) or fetcher.path(fetcher.bring([read])[0])
+    return fetcher.path(Request(StoredEntry.read(entry)))

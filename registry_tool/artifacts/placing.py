@@ -1,4 +1,7 @@
-"""From the cache to where the user wants the bytes: copies, complete or not at all.
+"""From the cache to where the user wants the bytes: complete or not at all.
+
+They are copied: what the user does with a copy cannot reach the cache. Where the file system can share blocks (XFS,
+Btrfs) a copy costs no time and no space. Hard links into the cache are made only when they are asked for.
 
 A process that is killed while it copies leaves a hidden folder beside the place; the next copy to that place removes it.
 """
@@ -7,43 +10,101 @@ from __future__ import annotations
 
 import filecmp
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from registry_tool.artifacts.disk import copy_file, on_disk
 from registry_tool.artifacts.folders import walk
 from registry_tool.artifacts.leftovers import making, swap_in, sweep_beside
 from registry_tool.artifacts.progress import SILENT, Progress, shown
+from registry_tool.artifacts.seals import NO_LINK
+from registry_tool.artifacts.threads import in_parallel
 from registry_tool.errors import Conflict, RegistryError
 
-__all__ = ["place"]
+__all__ = ["Placed", "Put", "copied", "linked", "moved", "place", "place_files"]
+
+# Puts a file at a path that does not exist yet, and tells the number of bytes it copied.
+Put = Callable[[Path, Path, Callable[[int], None]], None]
+_WORKERS: Final = 2  # more do not copy faster
+_WORTH_THREADS: Final = 64
 
 
-def _files(source: Path) -> list[tuple[str, int]]:
-    """Relative path (empty for a file itself) and size of everything to copy."""
+class Placed(NamedTuple):
+    """One file to place.
+
+    Attributes:
+        path: Inside the destination; empty where the destination is the file.
+        source: In the cache.
+        size: In bytes.
+    """
+
+    path: str
+    source: Path
+    size: int
+
+
+def copied(source: Path, target: Path, told: Callable[[int], None]) -> None:
+    """As a copy of its own, which the user may write to."""
+    copy_file(source, target, progress=told)
+
+
+def linked(source: Path, target: Path, told: Callable[[int], None]) -> None:
+    """As a hard link: read-only, and the very file of the cache; as a copy where the disk cannot."""
+    try:
+        os.link(source, target)
+    except OSError as exc:
+        if exc.errno not in NO_LINK:
+            raise
+        copied(source, target, told)
+    else:
+        told(target.stat().st_size)
+
+
+def moved(source: Path, target: Path, told: Callable[[int], None]) -> None:
+    """The file itself, out of a cache that nobody else uses."""
+    target.touch(exist_ok=False)
+    mode = target.stat().st_mode
+    source.replace(target)
+    target.chmod(mode)
+    os.utime(target)
+    told(target.stat().st_size)
+
+
+def _listed(source: Path) -> list[Placed]:
     if source.is_dir():
-        return [(path, info.st_size) for path, info in walk(source)]
-    return [("", source.stat().st_size)]
+        return [Placed(path, source / path, info.st_size) for path, info in walk(source)]
+    return [Placed("", source, source.stat().st_size)]
 
 
-def _is_same(source: Path, destination: Path) -> bool:
+def _is_same(files: Sequence[Placed], destination: Path) -> bool:
     """True when the destination already holds exactly these bytes."""
-    if destination.is_symlink() or source.is_dir() != destination.is_dir():
+    is_folder = any(file.path for file in files)
+    if destination.is_symlink() or is_folder != destination.is_dir():
         return False
     try:
-        files = _files(source)
-        return files == _files(destination) and all(
-            filecmp.cmp(source / path, destination / path, shallow=False) for path, _ in files
+        there = _listed(destination)
+        return [(one.path, one.size) for one in there] == [
+            (file.path, file.size) for file in sorted(files)
+        ] and all(
+            filecmp.cmp(file.source, destination / file.path, shallow=False) for file in files
         )
     except (RegistryError, OSError):
         return False  # links, special or unreadable files: certainly not what we would write
 
 
-def _copy(source: Path, temporary: Path, progress: Progress) -> None:
-    for path, _ in _files(source):
-        target = temporary / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # A copy, never a hard link: the user may write to it, the cache must not notice.
-        copy_file(source / path, target, progress=progress.advance)
+def _put_all(files: Sequence[Placed], new: Path, put: Put, progress: Progress) -> None:
+    for folder in sorted({file.path.rpartition("/")[0] for file in files}):
+        (new / folder if files[0].path else new.parent).mkdir(parents=True, exist_ok=True)
+
+    def one(file: Placed) -> None:
+        put(file.source, Path(f"{new}/{file.path}") if file.path else new, progress.advance)
+
+    if len(files) < _WORTH_THREADS:
+        for file in files:
+            one(file)
+    else:
+        in_parallel(one, files, workers=_WORKERS)
 
 
 def _is_free(destination: Path) -> bool:
@@ -52,14 +113,20 @@ def _is_free(destination: Path) -> bool:
     return destination.is_dir() and not destination.is_symlink() and not any(destination.iterdir())
 
 
-def place(
-    source: Path, destination: Path, *, overwrite: bool = False, progress: Progress = SILENT
+def place_files(
+    files: Sequence[Placed],
+    destination: Path,
+    *,
+    put: Put = copied,
+    overwrite: bool = False,
+    progress: Progress = SILENT,
 ) -> bool:
-    """Copy a file or folder of the cache to exactly ``destination``; its parents are made.
+    """Bring files of the cache to exactly ``destination``; its parents are made.
 
     Args:
-        source: What ``fetch`` returned.
-        destination: The path the copy gets. An empty folder there counts as nothing.
+        files: Those of one folder, or one file without a path.
+        destination: The path it gets. An empty folder there counts as nothing.
+        put: How: ``copied``, ``linked`` or ``moved``.
         overwrite: Replace something else that is there.
         progress: Told about the bytes that had to be copied.
 
@@ -73,7 +140,7 @@ def place(
     with on_disk(f"{destination} cannot be written"):
         sweep_beside(destination)
         if not _is_free(destination):
-            if _is_same(source, destination):
+            if _is_same(files, destination):
                 return False
             if not overwrite:
                 raise Conflict(
@@ -81,9 +148,25 @@ def place(
                     remedy="choose another place, or allow it to be overwritten",
                 )
         destination.parent.mkdir(parents=True, exist_ok=True)
-        total = sum(size for _, size in _files(source))
         with making(destination) as folder:
+            total = sum(file.size for file in files)
             with shown(progress, total, f"Copying {destination.name}"):
-                _copy(source, folder / "new", progress)
+                _put_all(files, folder / "new", put, progress)
             swap_in(folder, destination)
     return True
+
+
+def place(
+    source: Path, destination: Path, *, overwrite: bool = False, progress: Progress = SILENT
+) -> bool:
+    """Copy a file or folder of the cache to exactly ``destination``; see ``place_files``.
+
+    Args:
+        source: What ``fetch`` returned.
+        destination: The path the copy gets.
+        overwrite: Replace something else that is there.
+        progress: Told about the bytes that had to be copied.
+    """
+    with on_disk(f"{source} cannot be read"):
+        files = _listed(source)
+    return place_files(files, destination, overwrite=overwrite, progress=progress)

@@ -23,7 +23,7 @@ from registry_tool.catalog.needs import Need, Needs
 from registry_tool.errors import MissingObject, RegistryError, RemoteTrouble
 from registry_tool.manifests.data import Data, records, text, whole
 
-__all__ = ["Blob", "Kept", "Plan", "Purged", "complete", "plan", "purge", "recorded"]
+__all__ = ["Blob", "Kept", "Plan", "Purged", "complete", "plan", "purge", "recorded", "shared"]
 
 _FOLDER = ".dir"
 
@@ -162,17 +162,21 @@ def _files_of(folder: tuple[str, Need], remote: Remote) -> frozenset[str]:
     return frozenset(file.md5 for file in listed)
 
 
-def _shared(needs: Needs, remote: Remote) -> dict[str, Need]:
-    """Who needs what, with the files of folders that no manifest lists."""
-    shared = dict(needs.objects)
-    if all(md5 in shared or md5.endswith(_FOLDER) for md5 in needs.wanted):
-        return shared
+def shared(needs: Needs, remote: Remote) -> dict[str, Need]:
+    """Who needs what, with the files of folders that no manifest lists.
+
+    Raises:
+        RemoteTrouble: The remote lacks the list of files of such a folder, or cannot be asked.
+    """
+    taken = dict(needs.objects)
+    if all(md5 in taken or md5.endswith(_FOLDER) for md5 in needs.wanted):
+        return taken
     folders = list(needs.folders.items())
     found = in_parallel(lambda folder: _files_of(folder, remote), folders)
     for (_, need), files in zip(folders, found, strict=True):
         for md5 in files & needs.wanted:
-            shared.setdefault(md5, need)
-    return shared
+            taken.setdefault(md5, need)
+    return taken
 
 
 def _check_reachable(remote: Remote, md5: str) -> None:
@@ -199,8 +203,8 @@ def plan(blobs: Sequence[Blob], needs: Needs, remote: Remote) -> Plan:
     Raises:
         RemoteTrouble: The remote cannot be asked, or lacks a list of files that decides.
     """
-    shared = _shared(needs, remote)
-    free = [blob for blob in blobs if blob.md5 not in shared]
+    taken = shared(needs, remote)
+    free = [blob for blob in blobs if blob.md5 not in taken]
     there = remote.exists([blob.md5 for blob in free], legacy=True)
     if free and not there:
         _check_reachable(remote, free[0].md5)
@@ -212,7 +216,7 @@ def plan(blobs: Sequence[Blob], needs: Needs, remote: Remote) -> Plan:
     return Plan(
         going=_folders_last(going),
         gone=_folders_last([blob for blob in free if blob.md5 not in there]),
-        kept=tuple(Kept(blob, shared[blob.md5]) for blob in blobs if blob.md5 in shared),
+        kept=tuple(Kept(blob, taken[blob.md5]) for blob in blobs if blob.md5 in taken),
     )
 
 

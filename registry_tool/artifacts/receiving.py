@@ -169,7 +169,6 @@ class Receiver:
             if claim is not None:
                 self.from_any(lambda source: self._go_on(wanted, source, claim, mark))
                 self.cache.adopt(claim.path, Digest(size, wanted.md5, sha256))
-                claim.drop()
         mark.reach(size)
         return Digest(size, wanted.md5, sha256)
 

@@ -23,6 +23,7 @@ __all__ = ["DvcSettings", "RemoteSettings", "chosen_remote", "merged_levels"]
 _Level = dict[str, dict[str, object]]
 
 _SECTION = re.compile(r'^\s*(remote|machine|db)\s*"(.*)"\s*$')
+_PASSWORD = re.compile(r"\w+://[^/@:]*:[^/@]+@")
 _REMOTE_URL = re.compile(r"remote://([^/]*)/?(.*)")
 _PATH_OPTIONS = (
     "url",
@@ -142,6 +143,15 @@ def _own_levels() -> list[_Level]:
     return [_read_level(Path(folder) / "config") for folder in (system, own)]
 
 
+def _check_url(name: str, url: object) -> None:
+    if isinstance(url, str) and _PASSWORD.match(url):
+        raise RemoteTrouble(
+            f"the committed .dvc/config has a password in the URL of {name}",
+            remedy="take it out, change it, and run: "
+            f"dvc remote modify --local {name} password PASSWORD",
+        )
+
+
 def _committed_level(settings: DvcSettings) -> _Level:
     try:
         text = settings.config.decode()
@@ -150,6 +160,7 @@ def _committed_level(settings: DvcSettings) -> _Level:
     base = None if settings.root is None else settings.root / ".dvc"
     level = _level(text, base, ".dvc/config")
     for section, options in level.items():
+        _check_url(section.removeprefix("remote "), options.get("url"))
         for key in sorted(_SECRETS.intersection(options)):
             name = section.removeprefix("remote ")
             raise RemoteTrouble(

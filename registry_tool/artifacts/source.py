@@ -36,8 +36,8 @@ class Source(Protocol):
 class Ranged(Protocol):
     """A source that gives parts of an object, several at a time faster than one after the other."""
 
-    def piece(self, md5: str, start: int, stop: int) -> bytes:
-        """The bytes from ``start`` to before ``stop``; fewer at the object's end.
+    def piece(self, md5: str, start: int, stop: int) -> bytes | None:
+        """The bytes from ``start`` to before ``stop``, fewer at the object's end; None where it gives no parts.
 
         Raises:
             MissingObject: The object is not there.

@@ -101,35 +101,51 @@ class _Persistent:
 
 
 class _Pieces:
-    """An object from an offset on, several pieces at a time, in their order; at most four are in memory."""
+    """An object from an offset on, several pieces at a time, in their order; at most five are in memory."""
 
     def __init__(
-        self, source: Ranged, md5: str, start: int, stop: int, pool: ThreadPoolExecutor
+        self, ask: Callable[[int, int], bytes], first: bytes, start: int, stop: int
     ) -> None:
-        self._source, self._md5, self._pool = source, md5, pool
-        self._starts = iter(range(start, stop, _PIECE))
+        self._pool = ThreadPoolExecutor(_AT_ONCE)
+        self._ask = ask
+        self._starts = iter(range(start + len(first), stop, _PIECE))
         self._stop = stop
         self._coming: deque[Future[bytes]] = deque()
-        self._here = memoryview(b"")
+        self._here = memoryview(first)
         for _ in range(_AT_ONCE):
-            self._ask()
+            self._send()
 
-    def _ask(self) -> None:
-        start = next(self._starts, None)
-        if start is not None:
+    def _send(self) -> None:
+        if (start := next(self._starts, None)) is not None:
             stop = min(start + _PIECE, self._stop)
-            self._coming.append(self._pool.submit(self._piece, start, stop))
-
-    def _piece(self, start: int, stop: int) -> bytes:
-        return _again(lambda: self._source.piece(self._md5, start, stop), failed=0)
+            self._coming.append(self._pool.submit(self._ask, start, stop))
 
     def read(self, size: int, /) -> bytes:
         """See ``Readable``."""
         if not self._here and self._coming:
             self._here = memoryview(self._coming.popleft().result())
-            self._ask()
+            self._send()
         data, self._here = bytes(self._here[:size]), self._here[size:]
         return data
+
+    def close(self) -> None:
+        """What was asked for already is not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _in_pieces(source: Ranged, md5: str, start: int, stop: int) -> _Pieces | None:
+    """A stream of pieces; None where the source gives no parts of this object."""
+
+    def ask(first: int, last: int) -> bytes:
+        piece = source.piece(md5, first, last)
+        if piece is None:
+            raise RemoteTrouble(f"the server stopped giving parts of the object {md5}")
+        return piece
+
+    first = source.piece(md5, start, start + _PIECE)
+    if first is None:
+        return None
+    return _Pieces(lambda at, to: _again(lambda: ask(at, to), failed=0), first, start, stop)
 
 
 @contextmanager
@@ -146,15 +162,12 @@ def reading(source: Source, md5: str, *, start: int, size: int | None) -> Iterat
         MissingObject: It is not there.
         RemoteTrouble: The source cannot be used, also after several tries.
     """
+    stream: _Pieces | _Persistent | None = None
     if size is not None and size - start >= _WORTH_PIECES and isinstance(source, Ranged):
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            try:
-                # One byte more than there should be: an object that is too long is noticed.
-                yield _Pieces(source, md5, start, size + 1, pool)
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
-        return
-    stream = _Persistent(source, md5, start)
+        # One byte more than there should be: an object that is too long is noticed.
+        stream = _in_pieces(source, md5, start, size + 1)
+    if stream is None:
+        stream = _Persistent(source, md5, start)
     try:
         yield stream
     finally:

@@ -27,8 +27,8 @@ class Patience:
         self._label, self._tell = label, tell
         self._since = 0.0
 
-    def wait(self) -> None:
-        """Another process is still at it."""
+    def wait(self, _there: int = 0) -> None:
+        """Another process is still at it, and has so many bytes."""
         now = time.monotonic()
         if not self._since:
             self._since = now

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from registry_tool.registry import Registry
     from registry_tool.store import Store
 
-__all__ = ["NothingDone", "ObjectLine", "confirm", "purge", "say_lines", "say_looked_through"]
+__all__ = [
+    "NothingDone",
+    "ObjectLine",
+    "behind",
+    "confirm",
+    "purge",
+    "say_lines",
+    "say_looked_through",
+]
 
 _SHOWN = 20
 _FETCH = "git fetch --tags origin '+refs/heads/*:refs/remotes/origin/*'"
@@ -97,7 +105,7 @@ def say_looked_through(states: Sequence[Seen]) -> None:
     )
 
 
-def _behind(repository: Repository) -> RegistryError | None:
+def behind(repository: Repository) -> RegistryError | None:
     """Why the refs that are here may not be all there are."""
     from registry_tool.errors import GitTrouble
     from registry_tool.git.refs import unfetched
@@ -183,7 +191,7 @@ def _planned(
     own = everywhere(repository)
     registries = {"": own, **{other.source: everywhere(other) for other in others}}
     found = needs((blob.md5 for blob in blobs), registries)
-    doubts = (_behind(one) for one in (repository, *others))
+    doubts = (behind(one) for one in (repository, *others))
     return _Purge(
         tomb, store, plan(blobs, found, store.remote),
         [seen for states in registries.values() for seen in states],

@@ -142,6 +142,8 @@ class Desk:
         for one in taken:
             if not one.ingested.size:
                 say(f"note:  artifact {one.entry['name']} has no bytes", err=True)
+            for finding in one.findings:
+                say(f"warn:  {finding}", err=True, fg="yellow")
         return [one.entry for one in taken], {str(t.entry["path"]): t.pointer for t in taken}
 
     def _upload(self) -> None:

@@ -24,6 +24,7 @@ from registry_tool.git.index import Index, hold_index
 from registry_tool.git.journal import Journal, Step, forget, steps_of, workshop, write_down
 from registry_tool.git.lock import say_nothing
 from registry_tool.git.objects import ObjectWriter, tree_with
+from registry_tool.git.people import identity_of, plain_commit
 from registry_tool.git.plumbing import Git, GitFailed
 from registry_tool.git.tree import Tree
 from registry_tool.git.working_files import check_places, write_files
@@ -71,6 +72,9 @@ def author_of(git: Git) -> str:
     Raises:
         GitTrouble: Git does not know.
     """
+    known = identity_of(git, "author")
+    if known is not None:
+        return known
     try:
         ident = git.line("var", "GIT_AUTHOR_IDENT")
     except GitFailed as exc:
@@ -107,7 +111,16 @@ def check_clean(git: Git, paths: list[str]) -> None:
         )
 
 
-def _commit_object(git: Git, tree: str, parent: str | None, message: str) -> str:
+def _commit_object(
+    git: Git, writer: ObjectWriter, tree: str, parent: str | None, message: str
+) -> str:
+    """Write the commit and everything it holds; its id."""
+    raw = None if git.flag("commit.gpgsign") else plain_commit(git, tree, parent, message)
+    if raw is not None:
+        commit = writer.write("commit", raw)
+        writer.sync()
+        return commit
+    writer.sync()
     signing = ["-S"] if git.flag("commit.gpgsign") else []
     parents = [] if parent is None else ["-p", parent]
     arguments = ["commit-tree", *signing, *parents, "-F", "-", tree]
@@ -217,8 +230,7 @@ def commit_change(
         check_places(root, paths)
     writer = ObjectWriter(git)
     tree = tree_with(writer, base.folder, puts, deletes)
-    writer.sync()
-    commit = _commit_object(git, tree, target.parent, message)
+    commit = _commit_object(git, writer, tree, target.parent, message)
     what = message.split("\n", 1)[0]
     if root is None:
         _move(git, target, commit, what)

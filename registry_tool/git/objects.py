@@ -1,4 +1,4 @@
-"""Writing objects without an index: blobs and trees as loose objects, and the tree of a commit with some files changed.
+"""Writing objects without an index: blobs, trees and commits, and the tree of a commit with some files changed.
 
 Only the folders on the way to a change are written, so the cost follows the change and not the repository. Objects
 are synced to the disk before anything refers to them: a power cut leaves unused objects, not a broken branch.
@@ -10,8 +10,9 @@ import hashlib
 import os
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from registry_tool.errors import EnvironmentTrouble
 from registry_tool.git.plumbing import Git
@@ -19,59 +20,88 @@ from registry_tool.git.tree import FILE, FOLDER, Entry, split
 
 __all__ = ["ObjectWriter", "tree_with"]
 
+# Up to so many objects are files of their own, which `git gc` packs some day.
+_FEW: Final = 100
+_TYPES: Final = {"commit": 1, "tree": 2, "blob": 3}
+
 
 class ObjectWriter:
-    """Writes loose objects into one repository."""
+    """Takes objects, and writes them into one repository at once.
+
+    Args:
+        git: The repository.
+    """
 
     def __init__(self, git: Git) -> None:
-        common = git.git_dir / "commondir"  # a linked work tree keeps objects elsewhere
-        home = git.git_dir
-        if common.exists():
-            home = (git.git_dir / common.read_text(encoding="utf-8").strip()).resolve()
-        self._folder = home / "objects"
+        self._git = git
+        self._folder = git.shared_dir / "objects"
         self._hash = "sha256" if git.config("extensions.objectformat") == "sha256" else "sha1"
-        self._written: list[Path] = []
+        self._pending: dict[str, tuple[str, bytes]] = {}
 
     def write(self, kind: str, data: bytes) -> str:
-        """Write one object; its id. An object that is there is not written again.
+        """Take one object; its id. ``sync`` writes it, unless it is there already."""
+        raw = b"%s %d\0" % (kind.encode(), len(data)) + data
+        oid = hashlib.new(self._hash, raw, usedforsecurity=False).hexdigest()
+        self._pending[oid] = (kind, data)
+        return oid
+
+    def sync(self) -> None:
+        """Write what was taken, and see to it that it is on the disk: a few files, or many objects as one pack.
 
         Raises:
             EnvironmentTrouble: The disk is full, or the repository cannot be written to.
+            GitTrouble: Git does not take the pack.
         """
-        raw = b"%s %d\0" % (kind.encode(), len(data)) + data
-        oid = hashlib.new(self._hash, raw, usedforsecurity=False).hexdigest()
-        path = self._folder / oid[:2] / oid[2:]
-        if not path.exists():
-            try:
-                self._place(path, zlib.compress(raw, 1))
-            except OSError as exc:
-                raise EnvironmentTrouble(
-                    f"Git objects cannot be written in {self._folder}: {exc.strerror}"
-                ) from exc
-        return oid
+        pending, self._pending = self._pending, {}
+        if len(pending) > _FEW:
+            # Git writes the pack and its index, and syncs both: thousands of files would be synced one by one.
+            self._git.run("index-pack", "--stdin", stdin=_pack(list(pending.values()), self._hash))
+            return
+        try:
+            for oid, (kind, data) in pending.items():
+                path = self._folder / oid[:2] / oid[2:]
+                if not path.exists():
+                    self._place(path, b"%s %d\0" % (kind.encode(), len(data)) + data)
+        except OSError as exc:
+            raise EnvironmentTrouble(
+                f"Git objects cannot be written in {self._folder}: {exc.strerror}"
+            ) from exc
 
-    def _place(self, path: Path, packed: bytes) -> None:
+    def _place(self, path: Path, raw: bytes) -> None:
         path.parent.mkdir(exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="tmp_obj_", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as stream:
-                stream.write(packed)
+                stream.write(zlib.compress(raw, 1))
+                stream.flush()
+                os.fsync(
+                    stream.fileno()
+                )  # before it has its name: half an object would count as there
             Path(name).chmod(0o444)
             Path(name).rename(path)
         except OSError:
             Path(name).unlink(missing_ok=True)
             raise
-        self._written.append(path)
 
-    def sync(self) -> None:
-        """See to it that what was written is on the disk; the first call flushes for most of them."""
-        for path in self._written:
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-        self._written.clear()
+
+def _head(kind: str, size: int) -> bytes:
+    """Type and size at the start of an object in a pack: four bits, then seven in each byte, low ones first."""
+    byte, size = _TYPES[kind] << 4 | size & 15, size >> 4
+    found = bytearray()
+    while size:
+        found.append(byte | 128)
+        byte, size = size & 127, size >> 7
+    found.append(byte)
+    return bytes(found)
+
+
+def _pack(objects: Sequence[tuple[str, bytes]], algorithm: str) -> bytes:
+    """Objects as a pack without deltas: https://git-scm.com/docs/gitformat-pack, version 2."""
+    parts = [b"PACK", (2).to_bytes(4, "big"), len(objects).to_bytes(4, "big")]
+    for kind, data in objects:
+        parts += [_head(kind, len(data)), zlib.compress(data, 1)]
+    body = b"".join(parts)
+    return body + hashlib.new(algorithm, body, usedforsecurity=False).digest()
 
 
 def _by_folder(

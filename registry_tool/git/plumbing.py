@@ -9,12 +9,15 @@ exception is ``receiving_repository``: there, pushed objects are seen before the
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from registry_tool.errors import GitTrouble, UsageError
+from registry_tool.git.settings import Settings, is_true
 
 __all__ = [
     "TRANSPORTS",
@@ -57,6 +60,9 @@ _QUARANTINE = (
 )
 # `ext::` and `fd::` run commands; Git's default refuses them too, but a user's configuration may not.
 TRANSPORTS = "file:git:http:https:ssh"
+
+
+_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class GitFailed(GitTrouble):
@@ -118,6 +124,15 @@ def clone_bare(url: str, destination: Path, *, filters: Sequence[str] = ()) -> N
     _execute([_git_program(), *arguments], cwd=destination.parent)
 
 
+def _loose(place: Path) -> str:
+    """What a loose ref says; empty where it is packed, missing, or kept in another way."""
+    try:
+        said = place.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return said.rstrip("\n") if said.endswith("\n") else ""
+
+
 class Git:
     """The git program, bound to one repository.
 
@@ -163,21 +178,40 @@ class Git:
 
     def config(self, key: str) -> str | None:
         """One configuration value, or None."""
-        out = self.run("config", "--get", key, allowed=(0, 1))
-        return out.decode(errors="replace").rstrip("\n") or None
+        return self._settings.get(key) or None
 
     def flag(self, key: str) -> bool:
         """One configuration value as Git reads it: ``true``, ``yes``, ``on`` and ``1`` are true."""
-        out = self.run("config", "--type=bool", "--get", key, allowed=(0, 1, 128))
-        return out.strip() == b"true"
+        return is_true(self._settings.get(key))
+
+    @cached_property
+    def _settings(self) -> Settings:
+        return Settings(self.git_dir, lambda: self.run("config", "--list", "-z", "--includes"))
+
+    @cached_property
+    def shared_dir(self) -> Path:
+        """The folder that linked work trees share; the repository's own one everywhere else."""
+        try:
+            text = (self.git_dir / "commondir").read_text(errors="surrogateescape")
+        except OSError:
+            return self.git_dir
+        return (self.git_dir / text.strip()).resolve()
 
     def head(self) -> str | None:
         """The commit HEAD is at, or None before the first commit."""
+        branch = self.branch()
+        commit = "" if branch is None else _loose(self.shared_dir / branch)
+        if _ID.fullmatch(commit):
+            return commit
         out = self.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", allowed=(0, 1, 128))
         return out.decode().strip() or None
 
     def branch(self) -> str | None:
         """The full name of the checked-out branch, or None on a detached HEAD."""
+        said = _loose(self.git_dir / "HEAD")
+        # Where refs are not files (reftable), the file HEAD names what no branch can be.
+        if said.startswith("ref: refs/heads/") and not said.endswith("/.invalid"):
+            return said.removeprefix("ref: ")
         out = self.run("symbolic-ref", "--quiet", "HEAD", allowed=(0, 1, 128))
         return out.decode().strip() or None
 

@@ -80,6 +80,8 @@ def published(git: Git) -> Published | None:
     chosen = git.config(_SETTING)
     if chosen is not None:
         return _named(git, chosen)
+    if git.work_tree is None and (own := git.branch()) is not None and (tip := git.head()):
+        return Published(_short(own), tip)
     # What a bare repository has is its own, whatever it was cloned from.
     patterns = _CANDIDATES if git.work_tree is not None else (git.branch() or "HEAD", *_OWN)
     out = git.run("for-each-ref", "--format=%(refname) %(objectname) %(symref)", *patterns)

@@ -16,11 +16,7 @@ __all__ = ["boundary", "common_dir", "too_shallow"]
 
 def common_dir(git: Git) -> Path:
     """The folder that linked work trees share; the repository's own one everywhere else."""
-    try:
-        text = (git.git_dir / "commondir").read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return git.git_dir
-    return (git.git_dir / text.strip()).resolve()
+    return git.shared_dir
 
 
 def boundary(git: Git) -> frozenset[str]:

@@ -31,6 +31,7 @@ __all__ = [
     "MetadataSchema",
     "NamespaceManifest",
     "RegistryManifest",
+    "ScanPolicy",
     "Stage",
 ]
 
@@ -132,6 +133,17 @@ class MetadataSchema(Part):
         return self
 
 
+_ScanAnswer = Literal["refuse", "warn", "off"]
+
+
+class ScanPolicy(Part):
+    """What happens when a scan of new artifacts finds something, by its level."""
+
+    dangerous: _ScanAnswer = "refuse"
+    unread: _ScanAnswer = "warn"
+    unsafe: _ScanAnswer = "warn"
+
+
 class RegistryManifest(Manifest):
     """``registry.yaml``: what this registry is and which policy holds."""
 
@@ -146,6 +158,7 @@ class RegistryManifest(Manifest):
         dict[RuleId, Literal["refuse", "review", "warn", "off"]], Field(max_length=500)
     ] = Field(default_factory=dict)
     automerge: Annotated[tuple[AutomergeKind, ...], listed(most=16)] = ()
+    scan: ScanPolicy = Field(default_factory=ScanPolicy)
     metadata_schemas: Annotated[tuple[MetadataSchema, ...], listed(most=200)] = ()
     shard: Annotated[Whole, Field(ge=0, le=4)] = 0
 

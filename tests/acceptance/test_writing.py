@@ -690,6 +690,7 @@ def test_without_a_remote_nothing_is_read(cli: Cli, root: Path, storage: Path) -
 
 
 def test_a_file_where_the_remote_should_be(cli: Cli, root: Path, storage: Path) -> None:
+    storage.rmdir()
     storage.write_text("a file")
     before = git(root, "status", "--porcelain"), git(root, "for-each-ref")
     for how in ((), ("--commit",)):
@@ -726,7 +727,6 @@ def test_the_remote_is_that_of_the_branch_the_commit_goes_to(
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounting needs root")
 def test_a_remote_on_a_full_disk(root: Path, storage: Path) -> None:
-    storage.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(storage)],
         capture_output=True,

@@ -21,7 +21,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"catalog"}),
     frozenset({"checks", "artifacts", "promotion"}),
     frozenset({"edits"}),
-    frozenset({"publish", "store", "trust", "views", "drafts", "change", "registry"}),
+    frozenset({"publish", "store", "trust", "content", "views", "drafts", "change", "registry"}),
     frozenset({"starter", "scaffold", "hooks", "demo"}),
     frozenset({"cli", "__main__"}),
 )

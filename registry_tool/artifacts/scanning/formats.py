@@ -25,7 +25,7 @@ from registry_tool.artifacts.scanning.pickle_files import (
     scan_pickle,
     try_pickle,
 )
-from registry_tool.artifacts.scanning.report import Spent
+from registry_tool.artifacts.scanning.report import Level, Spent
 from registry_tool.artifacts.scanning.safetensors import is_safetensors, scan_safetensors
 from registry_tool.artifacts.scanning.stream import Malformed, TooLarge
 from registry_tool.artifacts.scanning.tars import is_tar, scan_tar
@@ -122,9 +122,9 @@ def look_at(look: Look) -> None:
     """Find out what a run of bytes is, and look at it. What is in the file is never an error here."""
     format_ = "unknown"
     try:
-        head = look.stream.peek(_HEAD)
+        head, name = look.stream.peek(_HEAD), look.name
         for one in _FORMATS:
-            if one.fits(head, look.name):
+            if one.fits(head, name):
                 format_ = one.name
                 one.scan(look)
                 return
@@ -134,5 +134,6 @@ def look_at(look: Look) -> None:
     except TooLarge as exc:
         look.finds("unread", str(exc))
     except Malformed as exc:
-        look.finds("dangerous", f"it is broken as {format_}: {exc}")
+        level: Level = "unread" if format_ == "unknown" else "dangerous"
+        look.finds(level, f"it is broken as {format_}: {exc}")
     look.tells(format=look.report.facts.get("format", format_))

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from math import prod
 from typing import Final
 
-from registry_tool.artifacts.scanning.pickles import Call, Imported, Machine, Walked, walk
+from registry_tool.artifacts.scanning.pickle_machine import Call, Imported, Machine
+from registry_tool.artifacts.scanning.pickles import Walked, walk
 from registry_tool.artifacts.scanning.report import Budget
 from registry_tool.artifacts.scanning.stream import Malformed, Stream
 

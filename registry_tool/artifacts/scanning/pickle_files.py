@@ -6,8 +6,9 @@ from typing import Final
 
 from registry_tool.artifacts.scanning.joblib_arrays import Arrays
 from registry_tool.artifacts.scanning.look import Look
+from registry_tool.artifacts.scanning.pickle_machine import Imported
 from registry_tool.artifacts.scanning.pickle_names import kind_of_name
-from registry_tool.artifacts.scanning.pickles import Imported, Walked, walk
+from registry_tool.artifacts.scanning.pickles import Walked, walk
 
 __all__ = ["could_be_pickle", "is_pickle", "scan_pickle", "try_pickle"]
 

@@ -95,7 +95,7 @@ def _has_way_out(name: str) -> bool:
 def _is_plain(module: str, name: str) -> bool:
     if module in {"builtins", "__builtin__"}:
         return name in _PLAIN_BUILTINS
-    return module == "torch" and name.endswith(_PLAIN_ENDS) and "." not in name
+    return module == "torch" and name.endswith(_PLAIN_ENDS)
 
 
 def kind_of_name(module: str, name: str) -> NameKind:
@@ -111,7 +111,7 @@ def kind_of_name(module: str, name: str) -> NameKind:
     full = f"{module}.{name}"
     if full in _NESTED:
         return "nested"
-    if full in _PLAIN or _is_plain(module, name):
+    if "." not in name and (full in _PLAIN or _is_plain(module, name)):
         return "plain"
     if full in _DANGEROUS_NAMES or name.endswith(_WRAPPERS):
         return "dangerous"

@@ -12,155 +12,25 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from registry_tool.artifacts.scanning.pickle_machine import (
+    MARK,
+    UNKNOWN,
+    Call,
+    Imported,
+    Machine,
+    Unknown,
+    Value,
+)
 from registry_tool.artifacts.scanning.report import Budget, Spent
 from registry_tool.artifacts.scanning.stream import Malformed, Stream
 
-__all__ = ["Call", "Imported", "Machine", "Walked", "walk"]
+__all__ = ["Walked", "walk"]
 
 # A longer text is no name; the memory that a large pickle takes here stays small.
 _NAME: Final = 256
 
 
-class _Unknown:
-    """Any value that does not matter."""
-
-
-_UNKNOWN: Final = _Unknown()
-_MARK: Final = _Unknown()
-_Value = object
-
-
-class Imported(NamedTuple):
-    """A name that is imported."""
-
-    module: str
-    name: str
-
-
-class Call:
-    """What came out of a call.
-
-    Attributes:
-        function: What was called.
-        arguments: With what.
-        state: What was set on it afterwards; a dictionary where all of it was one.
-    """
-
-    __slots__ = ("arguments", "function", "state")
-
-    def __init__(self, function: object, arguments: object) -> None:
-        self.function = function
-        self.arguments = arguments
-        self.state: object = None
-
-    def build(self, state: object) -> None:
-        """Set a state, over the one that is there."""
-        if isinstance(self.state, dict) and isinstance(state, dict):
-            self.state = {**self.state, **state}
-        elif self.state is None or not isinstance(self.state, dict):
-            self.state = state
-        else:
-            self.state = _UNKNOWN
-
-
-class Machine:
-    """The unpickler's stack and memo, and what it was told to import.
-
-    Attributes:
-        names: What is imported, in order, each once.
-        computed: True where a name was no text that stands in the pickle.
-        extensions: True where names come from the registry of extensions of the process that loads it.
-        built: What the last instruction set a state on; None where it did something else.
-    """
-
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
-        self.names: dict[Imported, None] = {}
-        self.computed = False
-        self.extensions = False
-        self.built: Call | None = None
-        self._stack: list[_Value] = []
-        self._memo: dict[int, _Value] = {}
-
-    def pop(self) -> _Value:
-        """The topmost value."""
-        if not self._stack:
-            raise Malformed("its stack is empty too early")
-        return self._stack.pop()
-
-    def push(self, value: _Value) -> None:
-        """Put a value on top."""
-        self._stack.append(value)
-
-    def top(self) -> _Value:
-        """The topmost value, which stays."""
-        if not self._stack:
-            raise Malformed("its stack is empty too early")
-        return self._stack[-1]
-
-    def replace_top(self) -> None:
-        """Let the topmost value be one that does not matter."""
-        self.pop()
-        self.push(_UNKNOWN)
-
-    def to_mark(self) -> list[_Value]:
-        """The values down to the last mark, which goes too."""
-        for at in range(len(self._stack) - 1, -1, -1):
-            if self._stack[at] is _MARK:
-                found = self._stack[at + 1 :]
-                del self._stack[at:]
-                return found
-        raise Malformed("it has no mark where it needs one")
-
-    def remember(self, key: int | None = None) -> None:
-        """Put the topmost value into the memo."""
-        self._memo[len(self._memo) if key is None else key] = self.top()
-
-    def recall(self, key: int) -> None:
-        """Take a value from the memo."""
-        if key not in self._memo:
-            raise Malformed("it asks for what it never kept")
-        self.push(self._memo[key])
-
-    def imported(self, module: _Value, name: _Value) -> Imported | _Unknown:
-        """A name; where it is not known, that is noted."""
-        if not isinstance(module, str) or not isinstance(name, str):
-            self.computed = True
-            return _UNKNOWN
-        found = Imported(module, name)
-        self.names.setdefault(found)
-        return found
-
-    def step(self, opcode: Any, argument: Any) -> None:
-        """Follow one instruction."""
-        self.built = None
-        special = _SPECIAL.get(opcode.name)
-        if special is not None:
-            special(self, argument)
-        elif opcode.name in _CONSTANTS:
-            self.push(self._constant(argument))
-        else:
-            self._other(opcode)
-
-    def _constant(self, argument: Any) -> _Value:
-        if isinstance(argument, str) and len(argument) <= _NAME:
-            self._budget.spend("text", len(argument))
-            return argument
-        return argument if isinstance(argument, int) else _UNKNOWN
-
-    def _other(self, opcode: Any) -> None:
-        """An instruction whose values do not matter: only how many come and go."""
-        before = [one.name for one in opcode.stack_before]
-        if "mark" in before:
-            self.to_mark()
-            before = before[: before.index("mark")]
-        for _ in before:
-            self.pop()
-        for one in opcode.stack_after:
-            self.push(_MARK if one.name == "mark" else _UNKNOWN)
-
-
-def _pair(machine: Machine, argument: str) -> Imported | _Unknown:
+def _pair(machine: Machine, argument: str) -> Imported | Unknown:
     module, _, name = argument.partition(" ")
     return machine.imported(module, name)
 
@@ -201,7 +71,7 @@ def _build(machine: Machine, _: Any) -> None:
 
 def _extension(machine: Machine, _: Any) -> None:
     machine.extensions = True
-    machine.push(_UNKNOWN)
+    machine.push(UNKNOWN)
 
 
 def _pop(machine: Machine, _: Any) -> None:
@@ -229,14 +99,14 @@ def _item(machine: Machine, _: Any) -> None:
     _keep(machine.top(), [key, value])
 
 
-def _keep(target: _Value, values: list[_Value]) -> None:
+def _keep(target: Value, values: list[Value]) -> None:
     if isinstance(target, dict):
         pairs = zip(values[::2], values[1::2], strict=False)
         target.update({key: value for key, value in pairs if isinstance(key, str)})
 
 
 def _dict(machine: Machine, _: Any) -> None:
-    made: dict[str, _Value] = {}
+    made: dict[str, Value] = {}
     _keep(made, machine.to_mark())
     machine.push(made)
 
@@ -260,7 +130,7 @@ _SPECIAL: Final[Mapping[str, Callable[[Machine, Any], None]]] = MappingProxyType
         "EXT1": _extension,
         "EXT2": _extension,
         "EXT4": _extension,
-        "MARK": lambda m, _: m.push(_MARK),
+        "MARK": lambda m, _: m.push(MARK),
         "POP": _pop,
         "POP_MARK": _pop_mark,
         "DUP": lambda m, _: m.push(m.top()),
@@ -278,6 +148,37 @@ _SPECIAL: Final[Mapping[str, Callable[[Machine, Any], None]]] = MappingProxyType
         "SETITEMS": _items,
     }
 )
+
+
+def _constant(argument: Any, budget: Budget) -> Value:
+    if isinstance(argument, str) and len(argument) <= _NAME:
+        budget.spend("text", len(argument))
+        return argument
+    return argument if isinstance(argument, int) else UNKNOWN
+
+
+def _other(machine: Machine, opcode: Any) -> None:
+    """An instruction whose values do not matter: only how many come and go."""
+    before = [one.name for one in opcode.stack_before]
+    if "mark" in before:
+        machine.to_mark()
+        before = before[: before.index("mark")]
+    for _ in before:
+        machine.pop()
+    for one in opcode.stack_after:
+        machine.push(MARK if one.name == "mark" else UNKNOWN)
+
+
+def _step(machine: Machine, opcode: Any, argument: Any, budget: Budget) -> None:
+    """Follow one instruction."""
+    machine.built = None
+    special = _SPECIAL.get(opcode.name)
+    if special is not None:
+        special(machine, argument)
+    elif opcode.name in _CONSTANTS:
+        machine.push(_constant(argument, budget))
+    else:
+        _other(machine, opcode)
 
 
 class Walked(NamedTuple):
@@ -312,14 +213,14 @@ def walk(stream: Stream, budget: Budget, beside: Beside | None = None) -> Walked
         beside: Called after each BUILD; takes bytes from the stream that no instruction reads, as joblib does, and
             gives what other pickles among them do.
     """
-    machine, protocol, opcodes, trouble = Machine(budget), 0, 0, ""
+    machine, protocol, opcodes, trouble = Machine(), 0, 0, ""
     try:
         for opcode, argument, _ in pickletools.genops(stream):  # type: ignore[arg-type]  # it only reads
             opcodes += 1
             budget.spend("opcodes")
             asked = argument if opcode.name == "PROTO" and isinstance(argument, int) else 0
             protocol = max(protocol, opcode.proto, asked)
-            machine.step(opcode, argument)
+            _step(machine, opcode, argument, budget)
             if machine.built is not None and beside is not None:
                 for inner in beside(stream, machine):
                     machine.names.update(dict.fromkeys(inner.names))

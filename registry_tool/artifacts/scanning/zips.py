@@ -20,6 +20,9 @@ _DIRECTORY: Final = 16 << 20
 _IN_MEMORY: Final = 64 << 20
 _TARGET: Final = 4096
 _LOCAL_HEADER: Final = 30
+_END: Final = b"PK\x05\x06"
+# The record at the end, and the longest comment in it.
+_TAIL: Final = 22 + 65535
 _READABLE: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2})
 _ENCRYPTED: Final = 0x1
 _BROKEN: Final = (
@@ -53,8 +56,12 @@ class _Capped(io.RawIOBase):
         return found
 
 
-def ends_as_zip(file: BinaryIO) -> bool:
+def ends_as_zip(file: BinaryIO, size: int) -> bool:
     """True for a file with a zip's list of members at its end, whatever it begins with."""
+    file.seek(max(0, size - _TAIL))
+    if _END not in file.read(_TAIL):
+        return False
+    file.seek(0)
     try:
         return zipfile.is_zipfile(_Capped(file))
     except _BROKEN:

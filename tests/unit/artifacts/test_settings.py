@@ -107,6 +107,7 @@ BROKEN = {
     "a list for a url": b"['remote \"r\"']\nurl = a, b\n",
     "a circle": b"['remote \"r\"']\nurl = remote://s/x\n['remote \"s\"']\nurl = remote://r/y\n",
     "a secret": b"['remote \"r\"']\nurl = s3://b\nsecret_access_key = x\n",
+    "a password in its URL": b"['remote \"r\"']\nurl = https://user:hunter2@host/x\n",
     "a command": b"['remote \"r\"']\nurl = webdavs://h\nbearer_token_command = touch owned\n",
 }
 

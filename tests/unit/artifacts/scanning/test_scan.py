@@ -66,23 +66,21 @@ NAMES = ["m.pkl", "m.onnx", "m.safetensors", "m.gguf", "m.zip", "m.npy", "config
 @given(
     seed=st.sampled_from(SEEDS),
     changes=st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=8),
-    cut=st.none() | st.integers(0, 600),
-    more=st.binary(max_size=40),
+    end=st.tuples(st.none() | st.integers(0, 600), st.binary(max_size=40)),
     name=st.sampled_from(NAMES),
 )
 def test_changed_files_are_findings_and_never_errors(
     tmp_path_factory: pytest.TempPathFactory,
     seed: bytes,
     changes: list[tuple[int, int]],
-    cut: int | None,
-    more: bytes,
+    end: tuple[int | None, bytes],
     name: str,
 ) -> None:
     data = bytearray(seed)
     for at, value in changes:
         data[at % len(data)] = value
     place = tmp_path_factory.getbasetemp() / name
-    place.write_bytes(bytes(data[:cut]) + more)
+    place.write_bytes(bytes(data[: end[0]]) + end[1])
     for finding in scan_path(place).findings:
         assert str(finding).isascii()
         assert str(finding).isprintable()

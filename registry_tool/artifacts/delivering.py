@@ -1,0 +1,85 @@
+"""From remotes to the folders users name: through the shared cache, or straight where that cannot be written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from registry_tool.artifacts.cache import Cache
+from registry_tool.artifacts.disk import on_disk
+from registry_tool.artifacts.entry import Request
+from registry_tool.artifacts.fetching import Content, Fetcher
+from registry_tool.artifacts.leftovers import making
+from registry_tool.artifacts.placing import Placed, Put, copied, moved, place_files
+
+__all__ = ["Delivery", "deliver"]
+
+
+class Delivery(NamedTuple):
+    """What is asked for, and the path it gets."""
+
+    request: Request
+    destination: Path
+
+
+def _files(content: Content, cache: Cache) -> list[Placed]:
+    return [Placed(m.path, Path(cache.objects.place(m.sha256)), m.size) for m in content.members]
+
+
+def _moving(files: Sequence[Placed]) -> Put:
+    """Moves what has one place and copies what has several."""
+    places = Counter(file.source for file in files)
+
+    def put(source: Path, target: Path, told: Callable[[int], None]) -> None:
+        (copied if places[source] > 1 else moved)(source, target, told)
+
+    return put
+
+
+def _straight(fetcher: Fetcher, delivery: Delivery, *, overwrite: bool) -> None:
+    """Through a cache of its own beside the destination, which goes again."""
+    destination = delivery.destination
+    with on_disk(f"{destination} cannot be written"):
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        with making(destination) as folder:
+            cache = Cache(folder / "new")
+            content = replace(fetcher, cache=cache).bring([delivery.request])[0]
+            files = _files(content, cache)
+            progress = fetcher.progress
+            place_files(
+                files, destination, put=_moving(files), overwrite=overwrite, progress=progress
+            )
+
+
+def deliver(
+    fetcher: Fetcher, deliveries: Sequence[Delivery], *, put: Put = copied, overwrite: bool = False
+) -> None:
+    """Fetch what is asked for and place it; each complete or not at all.
+
+    Args:
+        fetcher: Brings the bytes.
+        deliveries: What, and where to.
+        put: How the files get there: ``copied`` or ``linked``.
+        overwrite: Replace something else that is there.
+
+    Raises:
+        Conflict: Something else is at a destination and ``overwrite`` is not set.
+        EnvironmentTrouble: A destination cannot be written; or as ``Fetcher.bring``.
+    """
+    requests = [delivery.request for delivery in deliveries]
+    cache = fetcher.cache
+    if not fetcher.has(requests) and (why := cache.why_read_only()):
+        fetcher.tell(
+            f"the cache {cache.root} cannot be written ({why}): the bytes are not kept there"
+        )
+        for delivery in deliveries:
+            _straight(fetcher, delivery, overwrite=overwrite)
+        return
+    for delivery, content in zip(deliveries, fetcher.bring(requests), strict=True):
+        place_files(
+            _files(content, cache), delivery.destination,
+            put=put, overwrite=overwrite, progress=fetcher.progress,
+        )  # fmt: skip

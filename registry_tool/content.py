@@ -1,0 +1,68 @@
+"""What the content of new artifacts may be: a scan before they are stored, and what the registry's policy makes of it.
+
+The policy is ``scan`` of ``registry.yaml``: by level of finding ``refuse``, ``warn`` or ``off``. A check of a registry
+cannot see content; a gate ``{evidence: scan, verdict: pass}`` keeps what nobody scanned out of a stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from registry_tool.errors import Refused
+from registry_tool.manifests.data import Data, text
+
+if TYPE_CHECKING:
+    from registry_tool.artifacts.ingesting import Ingested
+    from registry_tool.artifacts.scanning.report import Finding, Level
+
+__all__ = ["look_at_content"]
+
+_DEFAULTS: Final[Mapping[Level, str]] = MappingProxyType(
+    {"dangerous": "refuse", "unread": "warn", "unsafe": "warn"}
+)
+_SHOWN: Final = 5
+
+
+def _files(ingested: Ingested, called: str) -> Iterator[tuple[str, Path]]:
+    """Every file of an artifact in the cache, under its path in the artifact."""
+    places = dict(ingested.blobs)
+    if not ingested.members:
+        yield called, places[ingested.md5]
+    for member in ingested.members:
+        yield f"{called}/{member.path}", places[member.md5]
+
+
+def look_at_content(ingested: Ingested, called: str, settings: Data) -> tuple[Finding, ...]:
+    """Scan an artifact that was read into the cache.
+
+    Args:
+        ingested: Its bytes.
+        called: What its file or folder is called.
+        settings: The data of ``registry.yaml``.
+
+    Returns:
+        The findings that the policy warns of.
+
+    Raises:
+        Refused: The policy refuses one.
+        EnvironmentTrouble: The cache cannot be read.
+    """
+    policy = {level: text(settings, "scan", level) or _DEFAULTS[level] for level in _DEFAULTS}
+    if set(policy.values()) == {"off"}:
+        return ()
+    from registry_tool.artifacts.scanning.scan import scan_files
+
+    findings = scan_files(_files(ingested, called)).findings
+    refused = [found for found in findings if policy[found.level] == "refuse"]
+    if refused:
+        shown = "; ".join(str(found) for found in refused[:_SHOWN])
+        more = f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
+        raise Refused(
+            f"the content of {called} is refused: {shown}{more}",
+            remedy="store it in a format that only holds data, such as safetensors or ONNX;"
+            " what is refused is said by `scan` in registry.yaml",
+        )
+    return tuple(found for found in findings if policy[found.level] == "warn")

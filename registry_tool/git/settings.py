@@ -1,0 +1,78 @@
+"""Git's configuration, read in one go and again when one of its files changed: a command asks for ten values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+__all__ = ["Settings", "is_true"]
+
+_TRUE: Final = frozenset({"true", "yes", "on"})
+
+
+def is_true(value: str | None) -> bool:
+    """A value as Git reads it: ``true``, ``yes``, ``on`` and numbers other than 0 are true, and so is a bare name."""
+    if value is None:
+        return False
+    plain = value.strip().lower()
+    return plain in _TRUE or (plain.lstrip("-").isdigit() and int(plain) != 0)
+
+
+def _normal(key: str) -> str:
+    """A name as Git lists it: section and variable in lower case, what is between them as it stands."""
+    section, dot, rest = key.partition(".")
+    middle, inner, variable = rest.rpartition(".")
+    return f"{section.lower()}{dot}{middle}{inner}{variable.lower()}"
+
+
+class Settings:
+    """The configuration of one repository.
+
+    Args:
+        git_dir: The repository's own folder.
+        listed: What ``git config --list -z --includes`` prints.
+    """
+
+    def __init__(self, git_dir: Path, listed: Callable[[], bytes]) -> None:
+        self._git_dir = git_dir
+        self._listed = listed
+        self._stamp: tuple[object, ...] = ()
+        self._values: Mapping[str, str] = {}
+
+    def _files(self) -> Iterator[str]:
+        own = str(self._git_dir)
+        yield f"{own}/config"
+        yield f"{own}/config.worktree"
+        if not os.path.exists(f"{own}/objects"):  # noqa: PTH110 (a linked work tree; as below)
+            yield f"{own}/../../config"
+        home = os.environ.get("HOME", "")
+        yield os.environ.get("GIT_CONFIG_GLOBAL") or f"{home}/.gitconfig"
+        yield f"{os.environ.get('XDG_CONFIG_HOME') or f'{home}/.config'}/git/config"
+        yield os.environ.get("GIT_CONFIG_SYSTEM") or "/etc/gitconfig"
+
+    def _now(self) -> tuple[object, ...]:
+        """Another one after each change of a file that Git reads; files that are included are not looked at."""
+        found: list[object] = []
+        for name in self._files():
+            try:
+                info = os.stat(name)  # noqa: PTH116 (asked at each value; a Path costs more than the answer)
+                found.append((name, info.st_ino, info.st_size, info.st_mtime_ns))
+            except OSError:
+                found.append(name)
+        return tuple(found)
+
+    def get(self, key: str) -> str | None:
+        """The value that counts, or None; the empty text for a name without a value is ``true``."""
+        stamp = self._now()
+        if stamp != self._stamp:
+            self._values = dict(self._read())
+            self._stamp = stamp
+        return self._values.get(_normal(key))
+
+    def _read(self) -> Iterator[tuple[str, str]]:
+        for item in self._listed().decode(errors="replace").split("\0"):
+            name, line_feed, value = item.partition("\n")
+            if name:
+                yield name, value if line_feed else "true"
