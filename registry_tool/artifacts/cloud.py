@@ -72,8 +72,7 @@ def open_cloud(
     }
     store: Store = kinds.get(fs.protocol, FileStore)(fs, folder)
     remote = CloudRemote(chosen.name, url, store, refusals, in_use=in_use)
-    if not store.can_list:
-        weakref.finalize(remote, close_session, fs.fs)
+    weakref.finalize(remote, close_session, fs.fs)
     return remote
 
 

@@ -96,12 +96,16 @@ def open_driver(chosen: RemoteSettings, refusals: Refusals) -> tuple[FileSystem,
 
 
 def close_session(driver: object) -> None:
-    """Close a web session for sure: fsspec gives up after 0.1 s, and on a busy machine leaves it open.
+    """Close the connections of HTTP or S3 for sure: fsspec gives up after 0.1 s, and on a busy machine leaves them open.
 
     Nothing is waited for, because this may run in any thread, that of the event loop included.
     """
     import asyncio
 
-    session, loop = getattr(driver, "_session", None), getattr(driver, "loop", None)
-    if session is not None and loop is not None and loop.is_running():
+    loop = getattr(driver, "loop", None)
+    if loop is None or not loop.is_running():
+        return
+    if (session := getattr(driver, "_session", None)) is not None:
         asyncio.run_coroutine_threadsafe(session.close(), loop)
+    if (client := getattr(driver, "_s3", None)) is not None:
+        asyncio.run_coroutine_threadsafe(client.close(), loop)

@@ -98,5 +98,4 @@ def opened(url: str, settings: DvcSettings) -> Iterator[Opened]:
         finally:
             stream.close()
     finally:
-        if not store.can_list:
-            close_session(fs.fs)
+        close_session(fs.fs)

@@ -9,6 +9,7 @@ import click
 from registry_tool.cli.completion import complete_alias, complete_reference
 from registry_tool.cli.console import print_json, progress_bar, say
 from registry_tool.cli.options import open_for_reading
+from registry_tool.cli.waiting import finish_interrupted
 from registry_tool.cli.writing import Desk, How, writing_options
 from registry_tool.errors import EnvironmentTrouble, Refused
 
@@ -182,6 +183,7 @@ def promote(
     from registry_tool.names import Reference
 
     asked = Reference.parse(reference)
+    finish_interrupted(how.repo)
     with open_for_reading(how.repo, None) as registry, progress_bar() as progress:
         base = _base(registry, how)
         branch = _branch(registry, base, how, asked, stage)

@@ -27,6 +27,7 @@ _READABLE: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.
 _ENCRYPTED: Final = 0x1
 _BROKEN: Final = (
     zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError,
+    LookupError,
 )  # fmt: skip
 
 
@@ -142,7 +143,7 @@ def _scan(look: Look, file: BinaryIO) -> None:
             format=_kind([m.filename for m in members]), members=len(members), unpacked=sizes.total
         )
         for member in members:
-            if member.is_dir():
+            if member.filename.endswith("/"):
                 continue
             try:
                 _look_into(look, archive, member)

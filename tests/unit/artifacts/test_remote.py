@@ -247,7 +247,9 @@ def test_a_server_that_is_not_there_is_not_taken_for_absence(tmp_path: Path) -> 
     with socket.socket() as taken:  # bound but not listening: a connection is refused
         taken.bind(("127.0.0.1", 0))
         url = f"http://user:hunter2@127.0.0.1:{taken.getsockname()[1]}/models"
-        remote = open_remote(DvcSettings(config(url)))
+        own = tmp_path / "config.local"
+        own.write_bytes(config(url))
+        remote = open_remote(DvcSettings(local_config=own))
         md5, path = blob(tmp_path)
         for act in (
             lambda: remote.exists([md5]),
