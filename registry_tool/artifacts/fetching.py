@@ -29,6 +29,8 @@ from registry_tool.artifacts.waiting import Patience, say_nothing
 __all__ = ["Content", "Fetcher", "fetch"]
 
 _WORKERS: Final = 8
+_LARGE: Final = 1 << 20
+_BATCH: Final = 16
 
 
 class Content(NamedTuple):
@@ -145,16 +147,26 @@ class _Run:
         return {sha256: unlisted.finish() for sha256, unlisted in self._unlisted.items()}
 
 
+def _batches(jobs: Sequence[_Job]) -> Iterator[Sequence[_Job]]:
+    """Large objects one by one, the largest first, so that none is left for the end; then small ones by the dozen."""
+    ordered = sorted(jobs, key=lambda job: -job.wanted.limit)
+    large = [job for job in ordered if job.wanted.limit >= _LARGE]
+    yield from ([job] for job in large)
+    for start in range(len(large), len(ordered), _BATCH):
+        yield ordered[start : start + _BATCH]
+
+
 def _in_threads(jobs: Sequence[_Job], receiver: Receiver, stop: Event) -> None:
     """Do all of it; the first trouble, and an interruption, end the rest at once."""
 
-    def work(job: _Job) -> None:
-        job.then(receiver.receive(job.wanted))
+    def work(batch: Sequence[_Job]) -> None:
+        for job in batch:
+            job.then(receiver.receive(job.wanted))
 
-    pool = ThreadPoolExecutor(min(_WORKERS, len(jobs)))
+    batches = list(_batches(jobs))
+    pool = ThreadPoolExecutor(min(_WORKERS, len(batches)))
     try:
-        # The largest first, so that none is left for the end.
-        futures = [pool.submit(work, job) for job in sorted(jobs, key=lambda j: -j.wanted.limit)]
+        futures = [pool.submit(work, batch) for batch in batches]
         done, _ = wait(futures, return_when=FIRST_EXCEPTION)
         for failed in (exc for future in done if (exc := future.exception())):
             raise failed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import secrets
 from collections.abc import Callable, Iterable
@@ -67,6 +68,7 @@ class Objects:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._folder = f"{root}/objects/sha256"
+        self._mark, self._number = secrets.token_hex(8), itertools.count()
 
     def place(self, sha256: str) -> str:
         """Where an object is, or would be."""
@@ -76,7 +78,7 @@ class Objects:
     def lacking(self, members: Iterable[Member]) -> list[Member]:
         """Those whose bytes are not here, once for each content. What is here stays until this process ends."""
         unique = {member.sha256: member for member in members}
-        if not os.path.isdir(self._folder):  # noqa: PTH112 - text
+        if not os.path.isdir(self._root):  # noqa: PTH112 - text
             return [*unique.values()]
         uses_of(self._root).add(*unique)
         return [
@@ -152,7 +154,7 @@ class Objects:
     def _temporary(self) -> tuple[str, int]:
         """A fresh file in the making: its path, and open for writing; it becomes read-only when it is closed."""
         folder = f"{self._root}/tmp"  # noqa: S108 - the cache's own
-        path = f"{folder}/.{secrets.token_hex(8)}.tmp"
+        path = f"{folder}/.{self._mark}-{os.getpid():x}-{next(self._number):x}.tmp"
         try:
             return path, os.open(path, _NEW, READ_ONLY)
         except FileNotFoundError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from threading import Event
 from typing import Final, TypeVar
 
@@ -75,11 +75,11 @@ class _Persistent:
 
     def __init__(self, source: Source, md5: str, start: int) -> None:
         self._source, self._md5, self._at = source, md5, start
-        self._held = ExitStack()
         self._stream = self._opened()
 
     def _opened(self) -> Readable:
-        return self._held.enter_context(self._source.download(self._md5, start=self._at))
+        self._download = self._source.download(self._md5, start=self._at)
+        return self._download.__enter__()
 
     def _read_again(self, size: int) -> bytes:
         self.close()
@@ -97,7 +97,7 @@ class _Persistent:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._held.close()
+        self._download.__exit__(None, None, None)
 
 
 class _Pieces:

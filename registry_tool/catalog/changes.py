@@ -28,7 +28,7 @@ _RANK: Final = (
 )  # fmt: skip
 _AROUND: Final = {"policy": 0, "waiver": 2, "file": 3}
 # What goes with a version's record, or with a model's, and is no event of its own then.
-_WITH_RECORD: Final = frozenset({"dvc", "card", "metadata"})
+_WITH_RECORD: Final = frozenset({"dvc", "card", "metadata", "key"})
 _WITH_REMOVAL: Final = _WITH_RECORD | {"status", "evidence"}
 
 

@@ -202,10 +202,14 @@ def _waiver(pair: Pair, place: Place) -> Event:
     )  # fmt: skip
 
 
+def _file(pair: Pair, _: Place) -> Event:
+    return FileEvent(path=pair.path, act=pair.act)
+
+
 _MAKERS: Final[Mapping[str, Callable[[Pair, Place], Event]]] = {
     "registry": _policy, "namespace": _namespace, "model": _model, "version": _version,
     "status": _status, "evidence": _evidence, "metadata": _metadata, "card": _card,
-    "dvc": _artifact, "tag": _tag, "alias": _alias, "waiver": _waiver,
+    "dvc": _artifact, "tag": _tag, "alias": _alias, "waiver": _waiver, "recipients": _file, "key": _file,
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from registry_tool.catalog.index import Catalog
 from registry_tool.manifests.data import records, text
@@ -18,6 +18,10 @@ from registry_tool.manifests.layout import MODELS
 from registry_tool.manifests.problems import JSONPath
 
 __all__ = ["Claim", "Claims", "claims_of"]
+
+
+_IN_ITS_MODEL: Final = frozenset({"identity"})
+_ANYWHERE: Final = frozenset({"subject", "artifact"})
 
 
 class Claim(NamedTuple):
@@ -51,9 +55,9 @@ def claims_of(document: Document) -> Iterator[Claim]:
             yield Claim("artifact", external, document.path, at)
 
 
-def _home(catalog: Catalog, pool: str, claim: Claim) -> str:
+def _home(catalog: Catalog, claim: Claim) -> str:
     """The folder in which other claims to a value count."""
-    place = catalog.layout.locate(claim.path) if pool == "identity" else None
+    place = catalog.layout.locate(claim.path) if claim.pool in _IN_ITS_MODEL else None
     return MODELS if place is None or place.model is None else catalog.layout.model(place.model)
 
 
@@ -80,19 +84,24 @@ class Claims:
 
     def complete(self, catalog: Catalog) -> None:
         """Find the other claims to the values at hand: external ids anywhere, identities in the same model."""
-        wanted: dict[str, set[str]] = {}
-        known: set[str] = set()
-        for (pool, value), holders in self.found.items():
-            known.update(claim.path for claim in holders)
-            for claim in holders:
-                wanted.setdefault(_home(catalog, pool, claim), set()).add(value)
-        for folder, values in sorted(wanted.items()):
-            for path in sorted(set(catalog.tree.grep(sorted(values), under=folder)) - known):
-                place = catalog.layout.locate(path)
-                if place is not None and place.kind in {"model", "version"}:
-                    document = catalog.document(path, place)
-                    if document is not None:
-                        self.add_known(document)
+        known = {claim.path for claim in self}
+        paths: set[str] = set()
+        for pools in (_IN_ITS_MODEL, _ANYWHERE):
+            values = sorted(value for pool, value in self.found if pool in pools)
+            folders = {
+                _home(catalog, claim)
+                for (pool, _), holders in self.found.items()
+                for claim in holders
+                if pool in pools
+            }
+            if values:
+                paths |= set(catalog.tree.grep(values, under=sorted(folders)))
+        for path in sorted(paths - known):
+            place = catalog.layout.locate(path)
+            if place is not None and place.kind in {"model", "version"}:
+                document = catalog.document(path, place)
+                if document is not None:
+                    self.add_known(document)
 
     def add_known(self, document: Document) -> None:
         """Take in claims of a manifest to values that are already claimed."""

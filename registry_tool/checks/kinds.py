@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from registry_tool.checks.rule import Located
-from registry_tool.manifests.layout import MODELS, REGISTRY, WAIVERS
+from registry_tool.manifests.layout import KEYS, MODELS, REGISTRY, WAIVERS
 from registry_tool.names import ModelName
 
 __all__ = ["ALONE", "ChangeKind", "act_of", "kind_of"]
@@ -46,6 +46,8 @@ _ACTS: Final = {
     "metadata": ("edit", "edit", "edit"),
     "card": ("edit", "edit", "edit"),
     "waiver": ("waiver", "waiver", "waiver"),
+    "recipients": ("policy", "policy", "policy"),
+    "key": ("key", "policy", "frozen"),
 }
 # Acts that a pull request can be made for; the others come along, or another rule refuses them.
 ALONE: Final = frozenset(
@@ -68,7 +70,7 @@ def _kind(name: ChangeKind, *leading: str, along: Sequence[str] = ()) -> _Kind:
     return _Kind(name, frozenset(leading), frozenset((*leading, *along)))
 
 
-_WITH_VERSION: Final = ("pointer", "tag", "evidence", "edit", "status")
+_WITH_VERSION: Final = ("pointer", "key", "tag", "evidence", "edit", "status")
 # In order: the first that has a leading act and nothing that may not come along.
 _KINDS: Final = (
     _kind("waiver", "waiver"),
@@ -90,7 +92,9 @@ _KINDS: Final = (
 def _outside(path: str) -> str:
     """What a file outside the layout is an act of."""
     name = path.rpartition("/")[2]
-    inside = path.startswith((f"{MODELS}/", f"{WAIVERS}/")) or path in {MODELS, WAIVERS}
+    inside = path.startswith((f"{MODELS}/", f"{WAIVERS}/", f"{KEYS}/")) or path in {
+        MODELS, WAIVERS, KEYS,
+    }  # fmt: skip
     if inside:
         return "unknown"
     if path in _POLICY_FILES or name in _POLICY_NAMES or path.startswith(_POLICY_FOLDERS):
@@ -107,6 +111,8 @@ def act_of(change: Located) -> str:
         return "edit" if outside == "unknown" and change.removed else outside
     if place.kind == "dvc" and place.version is None:
         return "model edit"
+    if place.kind == "key" and place.version is None:
+        return "policy"
     added, edited, removed = _ACTS[place.kind]
     return added if change.added else removed if change.removed else edited
 

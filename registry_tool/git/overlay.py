@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from registry_tool.git.tree import FOLDER, Entry, Tree, split, walk
@@ -80,7 +80,7 @@ class OverlayTree:
             return holder.read(path, limit=limit)
         return None if path in self._deletes else self.base.read(path, limit=limit)
 
-    def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
+    def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         """See ``Tree.grep``."""
         wanted = tuple(needles)
         for upper in dict.fromkeys(self._holders.values()):

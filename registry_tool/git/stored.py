@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -104,14 +104,14 @@ class CommitTree:
         found = self._reader.read(name, limit=limit)
         return found[2] if found is not None and found[1] == "blob" else None
 
-    def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
+    def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         """See ``Tree.grep``; one ``git grep`` over the commit."""
         words = [word for needle in needles for word in ("-e", needle)]
         if not words:
             return
         out = self.git.run(
             "grep", "-z", "-l", "-F", "--full-name", *words, self.commit, "--",
-            *([f":(literal){under}"] if under else []),
+            *(f":(literal){path}" for path in ([under] if isinstance(under, str) else under) if path),
             allowed=(0, 1),
         )  # fmt: skip
         for line in out.split(b"\0"):
@@ -200,6 +200,6 @@ class PickedTree(Folders):
         entry = self.entry(path)
         return None if entry is None or entry.is_folder else self._read_blob(entry.oid, limit)
 
-    def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
+    def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         """See ``Tree.grep``."""
         return scan(self, needles, under)

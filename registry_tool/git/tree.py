@@ -7,7 +7,7 @@ Paths are ``/``-separated, relative, without ``.`` or ``..``; the root is the em
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 __all__ = [
@@ -62,8 +62,8 @@ class Tree(Protocol):
         """A file's bytes, or None when there is no such file; at most ``limit`` + 1 bytes with a limit."""
         ...
 
-    def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
-        """Paths of files that contain one of the strings, in no particular order."""
+    def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
+        """Paths of files that contain one of the strings, in no particular order; all, or those at or under some paths."""
         ...
 
     def prefetch(self, paths: Iterable[str]) -> None:
@@ -126,13 +126,14 @@ def differences(base: Tree, head: Tree, under: str = "") -> Iterator[Change]:
             yield Change(path, before, after)
 
 
-def scan(tree: Tree, needles: Iterable[str], under: str) -> Iterator[str]:
+def scan(tree: Tree, needles: Iterable[str], under: str | Sequence[str]) -> Iterator[str]:
     """``Tree.grep`` for trees that have nothing better than reading every file."""
     wanted = [needle.encode() for needle in needles]
-    for path, entry in walk(tree, under):
-        data = tree.read(path) if entry.mode in (FILE, EXECUTABLE) else None
-        if data is not None and any(needle in data for needle in wanted):
-            yield path
+    for folder in [under] if isinstance(under, str) else under:
+        for path, entry in walk(tree, folder):
+            data = tree.read(path) if entry.mode in (FILE, EXECUTABLE) else None
+            if data is not None and any(needle in data for needle in wanted):
+                yield path
 
 
 class Folders:
@@ -178,6 +179,6 @@ class DictTree(Folders):
         data = self._files.get(path)
         return data if data is None or limit is None else data[: limit + 1]
 
-    def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
+    def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         """See ``Tree.grep``."""
         return scan(self, needles, under)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -132,7 +132,7 @@ class _OnDisk:
         self.entry = listing.entry
         self.read = folder.read
 
-    def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
+    def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         """See ``Tree.grep``."""
         return scan(self, needles, under)
 
@@ -216,7 +216,7 @@ class FolderTree:
         except OSError as exc:
             raise EnvironmentTrouble(f"{place} cannot be read: {exc.strerror}") from exc
 
-    def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
+    def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         """See ``Tree.grep``."""
         return scan(self, needles, under)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from registry_tool.manifests.base import LARGEST, Count, Free, Part, Whole, listed, needs, refuses
+from registry_tool.manifests.encryption import Encryption
 from registry_tool.manifests.strings import (
     ArtifactName,
     ArtifactPath,
@@ -76,6 +77,7 @@ class Artifact(Part):
     etag: Token | None = None
     nfiles: Annotated[Whole, Field(ge=1, le=LARGEST)] | None = None
     files: Annotated[tuple[FileEntry, ...], listed(least=1, most=FILES_LIMIT)] = ()
+    encryption: Encryption | None = None
     external_id: ExternalId | None = None
     description: Text | None = None
     metadata: Free = Field(default_factory=dict)
@@ -91,7 +93,9 @@ class Artifact(Part):
             needs(self, *_STORED, why="an artifact without a uri is stored")
             refuses(self, "etag", why="an artifact with a path is stored")
         else:
-            refuses(self, "path", "md5", why="an artifact with a uri is tracked elsewhere")
+            refuses(
+                self, "path", "md5", "encryption", why="an artifact with a uri is tracked elsewhere"
+            )
         return self
 
     @model_validator(mode="after")
@@ -100,6 +104,7 @@ class Artifact(Part):
             refuses(self, "nfiles", "files", why="only a stored folder, whose md5 ends in .dir")
             return self
         needs(self, "nfiles", why="a folder says how many files it has")
+        refuses(self, "encryption", why="an encrypted folder is packed into one file")
         if self.nfiles is not None and self.nfiles <= FILES_LIMIT:
             needs(self, "files", why=f"a folder of up to {FILES_LIMIT} files lists them")
         else:

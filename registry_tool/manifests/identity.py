@@ -29,13 +29,19 @@ def _mapping(value: JSON) -> Mapping[str, JSON]:
 
 def _artifacts(version: Mapping[str, JSON]) -> list[Mapping[str, JSON]]:
     listed = version.get("artifacts")
-    return [_mapping(entry) for entry in listed] if isinstance(listed, list) else []
+    return [_plain(_mapping(entry)) for entry in listed] if isinstance(listed, list) else []
 
 
 def _bytes_of(artifact: Mapping[str, JSON]) -> dict[str, JSON]:
     """What says which bytes an artifact has: its digest, or where nobody knows it, the store's word."""
     fields = ("sha256",) if "sha256" in artifact else ("uri", "etag")
     return {field: artifact[field] for field in fields if field in artifact}
+
+
+def _plain(artifact: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """An artifact as it is without its encryption."""
+    encryption = _mapping(artifact.get("encryption"))
+    return {**artifact, **{k: encryption[k] for k in ("path", "sha256") if k in encryption}}
 
 
 def _described(artifact: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -102,7 +108,8 @@ def identity(version: Mapping[str, JSON]) -> str:
         {
           "artifacts":   [...],                   one entry for each artifact of role model, checkpoint, tokenizer,
                                                   code or other, sorted by the bytes of its RFC 8785 form:
-                                                  {"path": P, "sha256": D} when stored,
+                                                  {"path": P, "sha256": D} when stored; those of the plaintext
+                                                  where it is encrypted,
                                                   {"name": N, "sha256": D} when tracked,
                                                   {"name": N, "uri": U, "etag": E} when tracked without sha256
           "framework":   {...},                   as it stands

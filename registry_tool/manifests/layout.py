@@ -11,8 +11,10 @@ from typing import Final, NamedTuple
 from registry_tool.names import ModelName
 
 __all__ = [
+    "KEYS",
     "MANIFEST_KINDS",
     "MODELS",
+    "RECIPIENTS",
     "REGISTRY",
     "WAIVERS",
     "Layout",
@@ -23,19 +25,24 @@ __all__ = [
 MODELS: Final = "models"
 WAIVERS: Final = "waivers"
 REGISTRY: Final = "registry.yaml"
+RECIPIENTS: Final = "recipients.yaml"
+KEYS: Final = "keys"
 
 # What a place may hold, by the word that stands before "/v1" in its `schema:` line; cards are plain Markdown.
 MANIFEST_KINDS: Final = frozenset(
     {
         "registry", "namespace", "model", "version", "metadata", "status",
-        "tag", "alias", "evidence", "waiver", "dvc",
+        "tag", "alias", "evidence", "waiver", "key", "recipients", "dvc",
     }
 )  # fmt: skip
+_AT_ROOT = {REGISTRY: "registry", RECIPIENTS: "recipients"}
+_IN_FOLDER = {WAIVERS: "waiver", KEYS: "key"}
 _IN_MODEL = {"model.yaml": "model", "CARD.md": "card"}
 _IN_VERSION = {
     "version.yaml": "version",
     "metadata.yaml": "metadata",
     "status.yaml": "status",
+    "key.yaml": "key",
     "CARD.md": "card",
 }
 
@@ -47,7 +54,7 @@ class Place(NamedTuple):
         kind: A manifest kind, or ``card``.
         model: The model, where the path lies in one.
         version: The version, where the path lies in one.
-        name: The namespace, tag, alias, evidence or waiver the file is named for; an artifact's path for ``dvc``.
+        name: The namespace, tag, alias, evidence, waiver or group the file is named for; an artifact's path for ``dvc``.
     """
 
     kind: str
@@ -87,6 +94,10 @@ class Layout(NamedTuple):
         """A version's folder."""
         return f"{self.model(model)}/versions/{version}"
 
+    def key(self, group: str) -> str:
+        """A group's key."""
+        return f"{KEYS}/{group}.yaml"
+
     def tag(self, model: ModelName, tag: str) -> str:
         """A tag's file."""
         return f"{self.model(model)}/tags/{tag}.yaml"
@@ -101,10 +112,10 @@ class Layout(NamedTuple):
         Names are taken as they are; whether they are good names is a rule's question.
         """
         parts = path.split("/")
-        if path == REGISTRY:
-            return Place("registry")
-        if parts[0] == WAIVERS and len(parts) == 2 and parts[1].endswith(".yaml"):  # noqa: PLR2004
-            return Place("waiver", name=parts[1].removesuffix(".yaml"))
+        if path in _AT_ROOT:
+            return Place(_AT_ROOT[path])
+        if parts[0] in _IN_FOLDER and len(parts) == 2 and parts[1].endswith(".yaml"):  # noqa: PLR2004
+            return Place(_IN_FOLDER[parts[0]], name=parts[1].removesuffix(".yaml"))
         if parts[0] != MODELS or len(parts) < 3:  # noqa: PLR2004
             return None
         namespace, rest = parts[1], parts[2:]

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from registry_tool.manifests.artifact import Artifact, FileEntry, Format
 from registry_tool.manifests.base import Free, Manifest, Part, listed, needs
+from registry_tool.manifests.encryption import Encryption, KeyManifest, RecipientsManifest, Wrap
 from registry_tool.manifests.evidence import EvidenceManifest, Subject
 from registry_tool.manifests.pointer import PointerManifest, PointerOutput
 from registry_tool.manifests.policy import (
@@ -21,6 +22,7 @@ from registry_tool.manifests.policy import (
     MetadataSchema,
     NamespaceManifest,
     RegistryManifest,
+    ScanPolicy,
     Stage,
 )
 from registry_tool.manifests.strings import (
@@ -63,12 +65,14 @@ __all__ = [
     "Code",
     "Column",
     "Dataset",
+    "Encryption",
     "Environment",
     "EvidenceManifest",
     "FileEntry",
     "Format",
     "Framework",
     "Gate",
+    "KeyManifest",
     "Lineage",
     "Link",
     "Manifest",
@@ -83,7 +87,9 @@ __all__ = [
     "Part",
     "PointerManifest",
     "PointerOutput",
+    "RecipientsManifest",
     "RegistryManifest",
+    "ScanPolicy",
     "Signature",
     "Source",
     "Stage",
@@ -92,6 +98,7 @@ __all__ = [
     "TagManifest",
     "VersionManifest",
     "WaiverManifest",
+    "Wrap",
 ]
 
 
@@ -194,9 +201,11 @@ MANIFESTS: Final[Mapping[str, type[Manifest]]] = MappingProxyType(
         "alias/v1": AliasManifest,
         "dvc/v1": PointerManifest,
         "evidence/v1": EvidenceManifest,
+        "key/v1": KeyManifest,
         "metadata/v1": MetadataManifest,
         "model/v1": ModelManifest,
         "namespace/v1": NamespaceManifest,
+        "recipients/v1": RecipientsManifest,
         "registry/v1": RegistryManifest,
         "status/v1": StatusManifest,
         "tag/v1": TagManifest,

@@ -20,6 +20,7 @@ from registry_tool.names import (
 )
 
 __all__ = [
+    "AgeRecipient",
     "ArtifactName",
     "ArtifactPath",
     "Commit",
@@ -40,6 +41,8 @@ __all__ = [
     "Owner",
     "PathSegment",
     "PointerName",
+    "PublicKey",
+    "Reader",
     "Reason",
     "Release",
     "RemoteName",
@@ -61,7 +64,7 @@ __all__ = [
 # Names the layout gives a meaning; `schemas/` lists the same.
 _TAKEN: Final = frozenset(
     {
-        "version.yaml", "metadata.yaml", "status.yaml", "model.yaml", "CARD.md",
+        "version.yaml", "metadata.yaml", "status.yaml", "key.yaml", "model.yaml", "CARD.md",
         "evidence", "versions", "tags", "aliases",
     }
 )  # fmt: skip
@@ -73,6 +76,8 @@ _VERSION_REFERENCE: Final = f"(?:{NAMESPACE_PATTERN}/)?{MODEL_PATTERN}@{VERSION_
 _ACCOUNT: Final = "[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?"
 _MAILBOX: Final = "[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,62}[A-Za-z0-9])?"
 _HOST: Final = "[A-Za-z0-9](?:[A-Za-z0-9.-]{0,62}[A-Za-z0-9])?"
+
+_AGE: Final = "age1[02-9ac-hj-np-z]{58}"
 
 
 def matching(pattern: str, longest: int) -> StringConstraints:
@@ -130,7 +135,16 @@ Commit = Annotated[str, matching("(?:[0-9a-f]{40}|[0-9a-f]{64})", 64)]
 Task = Annotated[str, matching(POINTER_PATTERN, 64)]
 Label = Annotated[str, matching("[a-z0-9](?:[a-z0-9._:/-]{0,62}[a-z0-9])?", 64)]
 RuleId = Annotated[str, matching("[A-Z][0-9]{3}", 4)]
-Owner = Annotated[str, matching(f"@{_ACCOUNT}(?:/{_ACCOUNT}){{0,4}}|{_MAILBOX}@{_HOST}", 400)]
+_OWNER: Final = f"@{_ACCOUNT}(?:/{_ACCOUNT}){{0,4}}|{_MAILBOX}@{_HOST}"
+Owner = Annotated[str, matching(_OWNER, 400)]
+Reader = Annotated[str, matching(f"{_OWNER}|{POINTER_PATTERN}", 400)]
+AgeRecipient = Annotated[str, matching(_AGE, 62)]
+PublicKey = Annotated[
+    str,
+    matching(
+        f"{_AGE}|ssh-ed25519 [A-Za-z0-9+/]{{68}}|ssh-rsa [A-Za-z0-9+/]{{100,2032}}={{0,2}}", 2048
+    ),
+]
 ArtifactPath = Annotated[
     str,
     matching("[A-Za-z0-9_](?:[A-Za-z0-9._+ -]{0,198}[A-Za-z0-9_])?", 200),

@@ -40,7 +40,10 @@ START = {
     ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
 }
 # dvc-http uses what aiohttp 3.14 calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:BasicAuth is deprecated"),
+    pytest.mark.filterwarnings("ignore:The 'auth' parameter is deprecated"),
+]
 
 
 @pytest.fixture(scope="module")

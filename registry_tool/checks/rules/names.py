@@ -27,7 +27,7 @@ _ARTIFACT_PATH = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._+ -]{0,198}[A-Za-z0-9_]
 _TAKEN = frozenset(
     fold(name)
     for name in (
-        "version.yaml", "metadata.yaml", "status.yaml", "model.yaml", "CARD.md",
+        "version.yaml", "metadata.yaml", "status.yaml", "key.yaml", "model.yaml", "CARD.md",
         "evidence", "versions", "tags", "aliases",
     )
 )  # fmt: skip

@@ -10,19 +10,19 @@ from registry_tool.checks.rules.payloads import is_payload
 from registry_tool.checks.rules.wording import command, named
 from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK
 from registry_tool.manifests.data import Data, text
-from registry_tool.manifests.layout import MODELS, REGISTRY, WAIVERS, Place
+from registry_tool.manifests.layout import KEYS, MODELS, RECIPIENTS, REGISTRY, WAIVERS, Place
 from registry_tool.names import ModelName
 
 __all__ = ["RULES"]
 
 _IN_NAMESPACE = "namespace.yaml and a folder for each model"
 _IN_MODEL = "model.yaml, CARD.md, <artifact>.dvc, versions/, tags/<tag>.yaml, aliases/<alias>.yaml"
-_IN_VERSION = (
-    "version.yaml, metadata.yaml, status.yaml, CARD.md, <artifact>.dvc, evidence/<id>.yaml"
-)
+_IN_VERSION = "version.yaml, metadata.yaml, status.yaml, key.yaml, CARD.md, <artifact>.dvc, evidence/<id>.yaml"
 _FIELDS = {"tag": ("model",), "alias": ("model",), "version": ("model", "version")}
-_OURS = (f"{MODELS}/", f"{WAIVERS}/", "schemas/", ".dvc/")
-_TOPS = frozenset({MODELS, WAIVERS, "schemas", ".dvc", REGISTRY})
+_OURS = (f"{MODELS}/", f"{WAIVERS}/", f"{KEYS}/", "schemas/", ".dvc/")
+_TOPS = frozenset({MODELS, WAIVERS, KEYS, "schemas", ".dvc", REGISTRY, RECIPIENTS})
+# Folders in which every file is one that the layout knows.
+_READ = (f"{MODELS}/", f"{WAIVERS}/", f"{KEYS}/")
 _MODES = {
     EXECUTABLE: "an executable file",
     SYMLINK: "a symbolic link",
@@ -83,6 +83,8 @@ def _allowed(file: FileView) -> str:
     parts = file.path.split("/")
     if parts[0] == WAIVERS:
         return f"{WAIVERS}/<date>-<rule>-<slug>.yaml"
+    if parts[0] == KEYS:
+        return f"{KEYS}/<group>.yaml"
     if len(parts) <= 3:  # noqa: PLR2004 (models, namespace, file)
         return _IN_NAMESPACE
     inner = parts[4 if file.catalog.layout.shard else 3 :]
@@ -99,7 +101,7 @@ def _misplaced_model(file: FileView) -> str:
 
 
 def has_place(file: FileView) -> Iterator[Hit]:
-    """A file under ``models/`` or ``waivers/`` must be one that the layout knows.
+    """A file under ``models/``, ``waivers/`` or ``keys/`` must be one that the layout knows.
 
     Nobody reads a file that lies elsewhere: an alias in the wrong folder is no alias. A short list of what may be
     there also keeps caches, notes and notebooks out. Read the bytes of artifacts through their ``.dvc`` pointer.
@@ -110,7 +112,7 @@ def has_place(file: FileView) -> Iterator[Hit]:
         ``models/nlp/lang-id/alias/production.yaml``: the folder is called ``aliases``.
     """
     path = file.path
-    inside = path.startswith((f"{MODELS}/", f"{WAIVERS}/")) or path in {MODELS, WAIVERS}
+    inside = path.startswith(_READ) or path in {MODELS, WAIVERS, KEYS}
     if not inside or file.location is not None or not file.is_regular or is_payload(file):
         return
     shard = _misplaced_model(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -15,6 +16,9 @@ from registry_tool.manifests.identity import identity
 from registry_tool.manifests.words import shown
 
 __all__ = ["RULES"]
+
+# A name and a release: PEP 508 and PEP 440 at their plainest.
+_PINNED = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:==|>=|<=)[0-9]+(?:\.[0-9]+)*")
 
 
 def _records(model: ModelUnderCheck) -> Iterator[tuple[VersionView, str, Data, bytes]]:
@@ -120,6 +124,10 @@ def licence_is_known(model: ModelUnderCheck) -> Iterator[Hit]:
 
 @lru_cache(maxsize=8192)
 def _requirement_trouble(requirement: str) -> str:
+    if _PINNED.fullmatch(requirement):
+        return (
+            ""  # nearly all of them, and importing the library costs more than a hundred such looks
+        )
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:

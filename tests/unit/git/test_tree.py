@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hypothesis import given
@@ -50,7 +50,7 @@ class Counted:
     def prefetch(self, paths: Iterable[str]) -> None:
         self.tree.prefetch(paths)
 
-    def grep(self, needles: Iterable[str], *, under: str = "") -> Iterator[str]:
+    def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         return self.tree.grep(needles, under=under)
 
 
