@@ -6,7 +6,7 @@ cannot see content; a gate ``{evidence: scan, verdict: pass}`` keeps what nobody
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.ingesting import Ingested
     from registry_tool.artifacts.scanning.report import Finding, Level
 
-__all__ = ["look_at_content"]
+__all__ = ["look_at_content", "look_at_files"]
 
 _DEFAULTS: Final[Mapping[Level, str]] = MappingProxyType(
     {"dangerous": "refuse", "unread": "warn", "unsafe": "warn"}
@@ -35,12 +35,14 @@ def _files(ingested: Ingested, called: str) -> Iterator[tuple[str, Path]]:
         yield f"{called}/{member.path}", places[member.md5]
 
 
-def look_at_content(ingested: Ingested, called: str, settings: Data) -> tuple[Finding, ...]:
-    """Scan an artifact that was read into the cache.
+def look_at_files(
+    files: Iterable[tuple[str, Path]], called: str, settings: Data
+) -> tuple[Finding, ...]:
+    """Scan the files of an artifact.
 
     Args:
-        ingested: Its bytes.
-        called: What its file or folder is called.
+        files: The path of each in the artifact, and where it lies.
+        called: What the artifact's file or folder is called.
         settings: The data of ``registry.yaml``.
 
     Returns:
@@ -48,14 +50,14 @@ def look_at_content(ingested: Ingested, called: str, settings: Data) -> tuple[Fi
 
     Raises:
         Refused: The policy refuses one.
-        EnvironmentTrouble: The cache cannot be read.
+        EnvironmentTrouble: A file cannot be read.
     """
     policy = {level: text(settings, "scan", level) or _DEFAULTS[level] for level in _DEFAULTS}
     if set(policy.values()) == {"off"}:
         return ()
     from registry_tool.artifacts.scanning.scan import scan_files
 
-    findings = scan_files(_files(ingested, called)).findings
+    findings = scan_files(files).findings
     refused = [found for found in findings if policy[found.level] == "refuse"]
     if refused:
         shown = "; ".join(str(found) for found in refused[:_SHOWN])
@@ -66,3 +68,8 @@ def look_at_content(ingested: Ingested, called: str, settings: Data) -> tuple[Fi
             " what is refused is said by `scan` in registry.yaml",
         )
     return tuple(found for found in findings if policy[found.level] == "warn")
+
+
+def look_at_content(ingested: Ingested, called: str, settings: Data) -> tuple[Finding, ...]:
+    """Scan an artifact that was read into the cache; see ``look_at_files``."""
+    return look_at_files(_files(ingested, called), called, settings)

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.remote import Remote
     from registry_tool.artifacts.scanning.report import Finding
     from registry_tool.artifacts.settings import DvcSettings
+    from registry_tool.artifacts.supply import Supply
     from registry_tool.catalog.index import Catalog
     from registry_tool.manifests.data import Data
+    from registry_tool.sealer import Package
 
 __all__ = ["Sent", "Store", "Taken"]
 
@@ -79,6 +81,8 @@ class Store:
     def __init__(self, catalog: Catalog, root: Path | None) -> None:
         self._catalog = catalog
         self._root = root
+        # An encrypted version is in the making: files are taken in encrypted.
+        self.package: Package | None = None
 
     @cached_property
     def cache(self) -> Cache:
@@ -123,15 +127,17 @@ class Store:
         """
         self.remote.sizes([_NOTHING])
 
-    def fetch(self, entry: Data, progress: Progress | None = None) -> Path:
-        """The verified bytes of an artifact's entry, in the cache.
+    @cached_property
+    def supply(self) -> Supply:
+        """Where its bytes are read from."""
+        from registry_tool.artifacts.supply import Supply
 
-        Raises:
-            RemoteTrouble: The remote cannot be used, lacks the bytes, or holds others.
-        """
-        from registry_tool.artifacts.transfer import fetch
+        name = text(self._catalog.settings, "remote") or None
+        return Supply(self._settings, name, self.cache)
 
-        return fetch(entry, lambda: self.remote, self.cache, progress=progress or SILENT)
+    def fetch(self, entry: Data, file: str = "", progress: Progress | None = None) -> Path:
+        """The verified bytes of an artifact's entry, or of one file of a folder; see ``Supply.fetch``."""
+        return self.supply.fetch(entry, file, progress=progress or SILENT)
 
     def _described(self, ingested: Ingested, called: str, name: str, role: str) -> Taken:
         """The entry and the pointer of bytes that are in the cache, if the policy lets their content in."""
@@ -145,6 +151,21 @@ class Store:
         pointer = Pointer(called, ingested.md5, ingested.size, ingested.nfiles)
         findings = look_at_content(ingested, called, self._catalog.settings)
         return Taken(entry, render_pointer(pointer), ingested, findings)
+
+    def _sealed(
+        self, package: Package, source: Path, name: str, role: str, progress: Progress
+    ) -> Taken:
+        """The entry and the pointer of a file or folder that lies encrypted in the cache."""
+        from registry_tool.artifacts.pointers import Pointer, render_pointer
+
+        called = check_artifact_name(Path(os.path.abspath(source)).name)  # noqa: PTH100 (resolve follows links)
+        made = package.take_in(
+            source, called, role,
+            settings=self._catalog.settings, cache=self.cache, progress=progress,
+        )  # fmt: skip
+        pointer = Pointer(text(made.entry, "path"), made.ingested.md5, made.ingested.size, None)
+        entry = {"name": check_artifact_name(name or called), **made.entry}
+        return Taken(entry, render_pointer(pointer), made.ingested, made.findings)
 
     def take_in(
         self,
@@ -171,6 +192,8 @@ class Store:
         from registry_tool.artifacts.ingesting import ingest, merge
 
         told = progress or SILENT
+        if self.package is not None and isinstance(source, Path):
+            return self._sealed(self.package, source, name, role, told)
         if not isinstance(source, Path):
             called = check_artifact_name(path or name)
             check_artifact_name(name)

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Artifact", "Fetcher", "ModelVersion", "RegisteredModel"]
 
-# Brings an artifact's bytes to a local path; the registry knows the remote and the cache.
-Fetcher = Callable[[Data, "Progress | None"], Path]
+# Brings an artifact's bytes, or those of one file of a folder, to a local path; the registry knows remote and cache.
+Fetcher = Callable[[Data, str, "Progress | None"], Path]
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,23 @@ class Artifact:
     entry: Data
     _fetcher: Fetcher
 
-    def fetch(self, *, progress: Progress | None = None) -> Path:
+    def fetch(self, *, file: str = "", progress: Progress | None = None) -> Path:
         """The verified bytes as a local path in the shared cache; treat it as read-only.
+
+        Args:
+            file: Of a folder only this file, by its path in it; by default all of it.
+            progress: Told of the bytes that have to be fetched.
 
         Raises:
             RemoteTrouble: The remote cannot be used, lacks the bytes, or holds others.
-            NotFound: The artifact is tracked elsewhere, so the registry has no bytes of it.
+            NotFound: The artifact is tracked elsewhere, so the registry has no bytes of it; or there is no such file.
         """
         if self.uri:
             raise NotFound(
                 f"artifact {self.name} is tracked elsewhere, the registry holds no bytes of it",
                 remedy=f"read it at {self.uri}",
             )
-        return self._fetcher(self.entry, progress)
+        return self._fetcher(self.entry, file, progress)
 
     @classmethod
     def of(cls, entry: Data, fetcher: Fetcher) -> Artifact:

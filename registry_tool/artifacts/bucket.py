@@ -82,8 +82,9 @@ class Bucket:
             if not page.get("IsTruncated") or not page.get(f"Next{marker}"):
                 return
             asked[marker] = page[f"Next{marker}"]
-            if marker == "KeyMarker":
-                asked["UploadIdMarker"] = page.get("NextUploadIdMarker", "")
+            for second in ("UploadIdMarker", "VersionIdMarker"):
+                if f"Next{second}" in page:
+                    asked[second] = page[f"Next{second}"]
 
     def put(self, source: Path, path: str, md5: str, progress: Callable[[int], None]) -> None:
         """See ``Store.put``."""
@@ -134,6 +135,20 @@ class Bucket:
     def remove(self, path: str) -> None:
         """See ``Store.remove``."""
         self._call("delete_object", Key=self._key(path))
+
+    def erase(self, path: str) -> bool:
+        """See ``Store.erase``; a store that knows no versions has one, named null, or none at all."""
+        key = self._key(path)
+        pages = self._pages("list_object_versions", "KeyMarker", Prefix=key)
+        mine = [
+            str(one["VersionId"])
+            for page in pages
+            for one in (*_records(page, "Versions"), *_records(page, "DeleteMarkers"))
+            if one["Key"] == key
+        ]
+        for version in mine:
+            self._call("delete_object", Key=key, VersionId=version)
+        return bool(mine)
 
     def is_founded(self) -> bool:
         """See ``Store.is_founded``."""

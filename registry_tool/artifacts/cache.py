@@ -143,10 +143,10 @@ class Cache:
                 stream, check=check, expected=expected, limit=limit, progress=progress
             )
 
-    def adopt(self, file: Path, digest: Digest) -> None:
-        """Keep a file of the cache's own disk, whose bytes were verified; nothing stays at its old path."""
+    def adopt(self, claim: Claim, digest: Digest) -> None:
+        """Keep a finished file, whose bytes were verified, as an object."""
         with on_disk(self._trouble()):
-            self.objects.adopt(file, digest)
+            self.objects.adopt(claim.path, digest)
 
     def find_file(self, sha256: str, size: int, name: str) -> Path | None:
         """The stable path of a file artifact, if it is there."""
@@ -165,16 +165,18 @@ class Cache:
         if self.find_file(sha256, size, name):
             return path
         with on_disk(self._trouble()):
-            temporary = self._temporary()
+            # In a folder: by its own times the link would look like something left over years ago.
+            making = self._temporary()
+            making.mkdir()
             try:
                 uses_of(self.root).add(sha256)
-                link(self.objects.place(sha256), str(temporary), sha256)
+                link(self.objects.place(sha256), f"{making}/new", sha256)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 if path.is_dir() and not path.is_symlink():
                     self._clear(path)
-                temporary.replace(path)
+                (making / "new").replace(path)
             finally:
-                remove(temporary)
+                remove(making)
         return path
 
     def _clear(self, path: Path) -> None:

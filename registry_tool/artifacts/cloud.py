@@ -211,21 +211,37 @@ class CloudRemote:
 
     def delete(self, md5: str) -> bool:
         """See ``Remote.delete``."""
-        places = [path for path in (object_path(md5), legacy_path(md5)) if self._has(path)]
-        for path in places:
+        return self._take_away(md5, self._remove)
+
+    def erase(self, md5: str) -> bool:
+        """See ``Remote.erase``."""
+        return self._take_away(md5, self._store.erase)
+
+    def _remove(self, path: str) -> bool:
+        if not self._has(path):
+            return False
+        self._store.remove(path)
+        return True
+
+    def _take_away(self, md5: str, take: Callable[[str], bool]) -> bool:
+        taken = False
+        for path in (object_path(md5), legacy_path(md5)):
             if not self._store.can_list:
-                raise RemoteTrouble(
-                    f"{self._refusals.label} is a plain web server: DVC has no way to delete there",
-                    remedy=f"delete it on the server itself: {path}",
-                )
+                if self._has(path):
+                    raise RemoteTrouble(
+                        f"{self._refusals.label} is a plain web server: DVC has no way to delete there",
+                        remedy=f"delete it on the server itself: {path}",
+                    )
+                continue
             with self._asking(f"does not let {md5} be deleted", remedy=_NO_DELETE):
-                self._store.remove(path)
-            if self._has(path):
+                was_there = take(path)
+            if was_there and self._has(path):
                 raise RemoteTrouble(
                     f"{self._refusals.label} still has {md5} after it was deleted",
                     remedy=_NO_DELETE,
                 )
-        return bool(places)
+            taken |= was_there
+        return taken
 
     def _has(self, path: str) -> bool:
         try:

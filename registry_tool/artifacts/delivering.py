@@ -26,20 +26,20 @@ class Delivery(NamedTuple):
 
 
 def _files(content: Content, cache: Cache) -> list[Placed]:
-    return [Placed(m.path, Path(cache.objects.place(m.sha256)), m.size) for m in content.members]
+    return [Placed(m.path, cache.objects.place(m.sha256), m.size) for m in content.members]
 
 
 def _moving(files: Sequence[Placed]) -> Put:
     """Moves what has one place and copies what has several."""
     places = Counter(file.source for file in files)
 
-    def put(source: Path, target: Path, told: Callable[[int], None]) -> None:
+    def put(source: str, target: str, told: Callable[[int], None]) -> None:
         (copied if places[source] > 1 else moved)(source, target, told)
 
     return put
 
 
-def _straight(fetcher: Fetcher, delivery: Delivery, *, overwrite: bool) -> None:
+def _straight(fetcher: Fetcher, delivery: Delivery, *, overwrite: bool) -> Content:
     """Through a cache of its own beside the destination, which goes again."""
     destination = delivery.destination
     with on_disk(f"{destination} cannot be written"):
@@ -48,15 +48,14 @@ def _straight(fetcher: Fetcher, delivery: Delivery, *, overwrite: bool) -> None:
             cache = Cache(folder / "new")
             content = replace(fetcher, cache=cache).bring([delivery.request])[0]
             files = _files(content, cache)
-            progress = fetcher.progress
-            place_files(
-                files, destination, put=_moving(files), overwrite=overwrite, progress=progress
-            )
+            put = _moving(files)
+            place_files(files, destination, put=put, overwrite=overwrite, progress=fetcher.progress)
+    return content
 
 
 def deliver(
     fetcher: Fetcher, deliveries: Sequence[Delivery], *, put: Put = copied, overwrite: bool = False
-) -> None:
+) -> list[Content]:
     """Fetch what is asked for and place it; each complete or not at all.
 
     Args:
@@ -65,21 +64,19 @@ def deliver(
         put: How the files get there: ``copied`` or ``linked``.
         overwrite: Replace something else that is there.
 
+    Returns:
+        What was placed, in the order of the deliveries.
+
     Raises:
         Conflict: Something else is at a destination and ``overwrite`` is not set.
         EnvironmentTrouble: A destination cannot be written; or as ``Fetcher.bring``.
     """
-    requests = [delivery.request for delivery in deliveries]
-    cache = fetcher.cache
+    cache, requests = fetcher.cache, [delivery.request for delivery in deliveries]
     if not fetcher.has(requests) and (why := cache.why_read_only()):
-        fetcher.tell(
-            f"the cache {cache.root} cannot be written ({why}): the bytes are not kept there"
-        )
-        for delivery in deliveries:
-            _straight(fetcher, delivery, overwrite=overwrite)
-        return
-    for delivery, content in zip(deliveries, fetcher.bring(requests), strict=True):
-        place_files(
-            _files(content, cache), delivery.destination,
-            put=put, overwrite=overwrite, progress=fetcher.progress,
-        )  # fmt: skip
+        fetcher.tell(f"the cache {cache.root} cannot be written ({why}): nothing is kept there")
+        return [_straight(fetcher, delivery, overwrite=overwrite) for delivery in deliveries]
+    contents = fetcher.bring(requests)
+    for delivery, content in zip(deliveries, contents, strict=True):
+        files, progress = _files(content, cache), fetcher.progress
+        place_files(files, delivery.destination, put=put, overwrite=overwrite, progress=progress)
+    return contents

@@ -7,9 +7,10 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Literal
 
 from registry_tool.errors import EnvironmentTrouble
 
@@ -23,12 +24,15 @@ __all__ = [
     "remove",
     "sweep",
     "sync_folder",
+    "write_all",
 ]
 
 READ_ONLY: Final = 0o444
 _DAY: Final = 24 * 3600
 _PIECE = 16 << 20
 _HOLE: Final = 64 << 10
+_FEW: Final = 64 << 10
+_CLOSED_IN_CHILDREN: Final = getattr(os, "O_CLOEXEC", 0)
 _NO_KERNEL_COPY = frozenset(
     {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
 )
@@ -51,18 +55,35 @@ def in_words(exc: OSError) -> tuple[str, str]:
     return known or (exc.strerror or str(exc) or type(exc).__name__, "")
 
 
-@contextmanager
-def on_disk(what: str, *, kind: type[EnvironmentTrouble] = EnvironmentTrouble) -> Iterator[None]:
+class _OnDisk:
+    """See ``on_disk``; a class, because a generator takes several times as long and this stands around every file."""
+
+    __slots__ = ("_kind", "_what")
+
+    def __init__(self, what: str, kind: type[EnvironmentTrouble]) -> None:
+        self._what, self._kind = what, kind
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, _: TracebackType | None
+    ) -> Literal[False]:
+        if isinstance(exc, OSError):
+            words, remedy = in_words(exc)
+            raise self._kind(f"{self._what}: {words}", remedy=remedy) from exc
+        return False
+
+
+def on_disk(
+    what: str, *, kind: type[EnvironmentTrouble] = EnvironmentTrouble
+) -> AbstractContextManager[None]:
     """Turn the system's errors into ours: ``what`` says what could not be done.
 
     Raises:
         EnvironmentTrouble: Or the ``kind`` asked for, keeping the cause.
     """
-    try:
-        yield
-    except OSError as exc:
-        words, remedy = in_words(exc)
-        raise kind(f"{what}: {words}", remedy=remedy) from exc
+    return _OnDisk(what, kind)
 
 
 def fresh_name(folder: Path, name: str = "") -> Path:
@@ -128,9 +149,7 @@ class Sparse:
             os.lseek(self._handle, len(data), os.SEEK_CUR)
             self._gap = True
             return len(data)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(self._handle, rest) :]
+        write_all(self._handle, data)
         return len(data)
 
     def end(self) -> None:
@@ -185,6 +204,29 @@ def _kernel_copy(
     return at > run[0]
 
 
+def _copy_runs(one: int, other: int, progress: Callable[[int], None]) -> None:
+    copied = 0
+    for run in _runs(one):
+        if not _kernel_copy(one, other, run, progress):
+            _plain_copy(one, other, run, progress)
+        copied += run[1] - run[0]
+    size = os.fstat(one).st_size
+    if copied < size:
+        os.ftruncate(other, size)
+        progress(size - copied)
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """Write all of it to an open file.
+
+    Raises:
+        OSError: As the system reports it.
+    """
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
 def _plain_copy(
     source: int, target: int, run: tuple[int, int], progress: Callable[[int], None]
 ) -> None:
@@ -192,15 +234,17 @@ def _plain_copy(
     os.lseek(target, at, os.SEEK_SET)
     os.lseek(source, at, os.SEEK_SET)
     while at < end and (piece := os.read(source, min(end - at, 1 << 20))):
-        rest = memoryview(piece)
-        while rest:
-            rest = rest[os.write(target, rest) :]
+        write_all(target, piece)
         at += len(piece)
         progress(len(piece))
 
 
 def copy_file(
-    source: Path, target: Path, *, progress: Callable[[int], None], sync: bool = False
+    source: Path | str,
+    target: Path | str,
+    *,
+    progress: Callable[[int], None],
+    sync: bool = False,
 ) -> None:
     """Copy bytes to a path that does not exist yet: a temporary one, which the caller removes whatever happens.
 
@@ -215,15 +259,19 @@ def copy_file(
     Raises:
         OSError: As the system reports it.
     """
-    with source.open("rb", buffering=0) as reading, target.open("xb", buffering=0) as writing:
-        one, other, copied = reading.fileno(), writing.fileno(), 0
-        for run in _runs(one):
-            if not _kernel_copy(one, other, run, progress):
-                _plain_copy(one, other, run, progress)
-            copied += run[1] - run[0]
-        size = os.fstat(one).st_size
-        if copied < size:
-            os.ftruncate(other, size)
-            progress(size - copied)
-        if sync:
-            os.fsync(other)
+    one = os.open(source, os.O_RDONLY | _CLOSED_IN_CHILDREN)
+    try:
+        other = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOSED_IN_CHILDREN, 0o666)
+        try:
+            first = os.read(one, _FEW)
+            if len(first) < _FEW:  # all of it
+                write_all(other, first)
+                progress(len(first))
+            else:
+                _copy_runs(one, other, progress)
+            if sync:
+                os.fsync(other)
+        finally:
+            os.close(other)
+    finally:
+        os.close(one)

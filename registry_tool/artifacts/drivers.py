@@ -96,12 +96,14 @@ def open_driver(chosen: RemoteSettings, refusals: Refusals) -> tuple[FileSystem,
 
 
 def close_session(driver: object) -> None:
-    """Close the connections of HTTP or S3 for sure: fsspec gives up after 0.1 s, and on a busy machine leaves them open.
+    """Close the connections of HTTP, S3 or WebDAV: fsspec gives up after 0.1 s, or leaves them open.
 
     Nothing is waited for, because this may run in any thread, that of the event loop included.
     """
     import asyncio
 
+    if (web := getattr(getattr(driver, "client", None), "http", None)) is not None:
+        web.close()
     loop = getattr(driver, "loop", None)
     if loop is None or not loop.is_running():
         return

@@ -19,7 +19,16 @@ from registry_tool.artifacts.disk import fresh_name, on_disk, remove
 from registry_tool.artifacts.uses import clearing
 from registry_tool.errors import UsageError
 
-__all__ = ["Cleared", "Usage", "cache_limit", "clear", "make_room", "parse_size", "usage"]
+__all__ = [
+    "Cleared",
+    "Usage",
+    "cache_limit",
+    "clear",
+    "clear_unfinished",
+    "make_room",
+    "parse_size",
+    "usage",
+]
 
 LIMIT_VARIABLE: Final = "REGISTRY_CACHE_SIZE"
 # A script may have got a path a moment ago from a command that ended since.

@@ -136,7 +136,7 @@ class LocalRemote:
     def _opened(self, md5: str) -> int:
         for path in (object_path(md5), legacy_path(md5)):
             try:
-                return os.open(self.folder / path, os.O_RDONLY)
+                return os.open(f"{self.folder}/{path}", os.O_RDONLY)
             except FileNotFoundError:
                 continue
         self._check_there()
@@ -175,6 +175,10 @@ class LocalRemote:
                     found = True
                     sync_folder((self.folder / path).parent)
         return found
+
+    def erase(self, md5: str) -> bool:
+        """See ``Remote.erase``; snapshots of the file system are its owner's."""
+        return self.delete(md5)
 
     def objects(self) -> Iterator[Held]:
         """See ``Remote.objects``."""

@@ -6,15 +6,15 @@ import hashlib
 import itertools
 import os
 import secrets
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from registry_tool.artifacts.disk import READ_ONLY, Sparse
+from registry_tool.artifacts.disk import READ_ONLY, Sparse, write_all
 from registry_tool.artifacts.folders import Member
 from registry_tool.artifacts.hashing import Digest, Readable, check_sha256, digest_stream, ignore
-from registry_tool.artifacts.seals import is_verified, seal, stamp
+from registry_tool.artifacts.seals import is_verified, stamp
 from registry_tool.artifacts.uses import uses_of
 
 __all__ = ["Objects", "Stored"]
@@ -101,23 +101,14 @@ class Objects:
         if ended:
             progress(len(data))
             return self._add_small(data, check)
-        path, handle = self._temporary()
-        try:
-            with os.fdopen(handle, "wb", buffering=0):
-                sink = Sparse(handle)
-                digest = digest_stream(
-                    _Begun(data, stream),
-                    sink=sink,
-                    progress=progress,
-                    expected=expected,
-                    limit=limit,
-                )
-                check(digest)
-                sink.end()
-                stamp(handle, digest.sha256)
+        with self._making() as (path, handle):
+            sink = Sparse(handle)
+            digest = digest_stream(
+                _Begun(data, stream), sink=sink, progress=progress, expected=expected, limit=limit
+            )
+            check(digest)
+            sink.end()
             return Stored(self._move_in(path, digest), digest)
-        finally:
-            _unlink(path)
 
     def _add_small(self, data: bytes, check: Callable[[Digest], None]) -> Stored:
         md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
@@ -126,22 +117,17 @@ class Objects:
         uses_of(self._root).add(digest.sha256)
         if is_verified(place := self.place(digest.sha256), digest.sha256, digest.size):
             return Stored(Path(place), digest)
-        path, handle = self._temporary()
-        try:
-            with os.fdopen(handle, "wb", buffering=0) as file:
-                file.write(data)
-                stamp(handle, digest.sha256)
+        with self._making() as (path, handle):
+            write_all(handle, data)
             return Stored(self._move_in(path, digest), digest)
-        except BaseException:
-            _unlink(path)
-            raise
 
     def adopt(self, file: Path, digest: Digest) -> None:
         """Keep a file of the same disk, whose bytes were verified; nothing stays at its old path."""
-        seal(file, digest.sha256)
+        file.chmod(READ_ONLY)
         self._move_in(str(file), digest)
 
     def _move_in(self, path: str, digest: Digest) -> Path:
+        """Give a file its place, and only there its seal: in ``tmp`` it would look like one left over years ago."""
         uses_of(self._root).add(digest.sha256)
         place = self.place(digest.sha256)
         try:
@@ -149,7 +135,20 @@ class Objects:
         except FileNotFoundError:
             os.makedirs(os.path.dirname(place), exist_ok=True)  # noqa: PTH103, PTH120 - text
             os.rename(path, place)  # noqa: PTH104 - text
+        stamp(place, digest.sha256)
         return Path(place)
+
+    @contextmanager
+    def _making(self) -> Iterator[tuple[str, int]]:
+        """A fresh file, open for writing, which goes again unless it gets a place."""
+        path, handle = self._temporary()
+        try:
+            yield path, handle
+        except BaseException:
+            _unlink(path)
+            raise
+        finally:
+            os.close(handle)
 
     def _temporary(self) -> tuple[str, int]:
         """A fresh file in the making: its path, and open for writing; it becomes read-only when it is closed."""

@@ -25,7 +25,7 @@ from registry_tool.errors import Conflict, RegistryError
 __all__ = ["Placed", "Put", "copied", "linked", "moved", "place", "place_files"]
 
 # Puts a file at a path that does not exist yet, and tells the number of bytes it copied.
-Put = Callable[[Path, Path, Callable[[int], None]], None]
+Put = Callable[[str, str, Callable[[int], None]], None]
 _WORKERS: Final = 2  # more do not copy faster
 _WORTH_THREADS: Final = 64
 
@@ -40,16 +40,16 @@ class Placed(NamedTuple):
     """
 
     path: str
-    source: Path
+    source: str
     size: int
 
 
-def copied(source: Path, target: Path, told: Callable[[int], None]) -> None:
+def copied(source: str, target: str, told: Callable[[int], None]) -> None:
     """As a copy of its own, which the user may write to."""
     copy_file(source, target, progress=told)
 
 
-def linked(source: Path, target: Path, told: Callable[[int], None]) -> None:
+def linked(source: str, target: str, told: Callable[[int], None]) -> None:
     """As a hard link: read-only, and the very file of the cache; as a copy where the disk cannot."""
     try:
         os.link(source, target)
@@ -58,23 +58,24 @@ def linked(source: Path, target: Path, told: Callable[[int], None]) -> None:
             raise
         copied(source, target, told)
     else:
-        told(target.stat().st_size)
+        told(os.lstat(target).st_size)
 
 
-def moved(source: Path, target: Path, told: Callable[[int], None]) -> None:
+def moved(source: str, target: str, told: Callable[[int], None]) -> None:
     """The file itself, out of a cache that nobody else uses."""
-    target.touch(exist_ok=False)
-    mode = target.stat().st_mode
-    source.replace(target)
-    target.chmod(mode)
-    os.utime(target)
-    told(target.stat().st_size)
+    place = Path(target)
+    place.touch(exist_ok=False)
+    mode = place.stat().st_mode
+    Path(source).replace(place)
+    place.chmod(mode)
+    os.utime(place)
+    told(place.stat().st_size)
 
 
 def _listed(source: Path) -> list[Placed]:
     if source.is_dir():
-        return [Placed(path, source / path, info.st_size) for path, info in walk(source)]
-    return [Placed("", source, source.stat().st_size)]
+        return [Placed(path, f"{source}/{path}", info.st_size) for path, info in walk(source)]
+    return [Placed("", str(source), source.stat().st_size)]
 
 
 def _is_same(files: Sequence[Placed], destination: Path) -> bool:
@@ -98,7 +99,7 @@ def _put_all(files: Sequence[Placed], new: Path, put: Put, progress: Progress) -
         (new / folder if files[0].path else new.parent).mkdir(parents=True, exist_ok=True)
 
     def one(file: Placed) -> None:
-        put(file.source, Path(f"{new}/{file.path}") if file.path else new, progress.advance)
+        put(file.source, f"{new}/{file.path}" if file.path else str(new), progress.advance)
 
     if len(files) < _WORTH_THREADS:
         for file in files:

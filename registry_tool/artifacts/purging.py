@@ -222,7 +222,7 @@ def plan(blobs: Sequence[Blob], needs: Needs, remote: Remote) -> Plan:
 
 def _delete(blobs: Iterable[Blob], remote: Remote, deleted: list[Blob], progress: Progress) -> None:
     def one(blob: Blob) -> None:
-        if remote.delete(blob.md5):
+        if remote.erase(blob.md5):
             deleted.append(blob)
         progress.advance(blob.size or 0)
 

@@ -168,7 +168,7 @@ class Receiver:
         with self.cache.claim(sha256, is_done=is_done, waiting=waiting) as claim:
             if claim is not None:
                 self.from_any(lambda source: self._go_on(wanted, source, claim, mark))
-                self.cache.adopt(claim.path, Digest(size, wanted.md5, sha256))
+                self.cache.adopt(claim, Digest(size, wanted.md5, sha256))
         mark.reach(size)
         return Digest(size, wanted.md5, sha256)
 

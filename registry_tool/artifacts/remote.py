@@ -106,7 +106,13 @@ class Remote(Protocol):
         """
 
     def delete(self, md5: str) -> bool:
-        """Remove an object, also from where DVC 2 put it, and see that it is gone; False when it was not there."""
+        """Remove an object, also from where DVC 2 put it, and see that it is gone; False when it was not there.
+
+        Where a store keeps the versions of its objects, the bytes can be brought back there; see ``erase``.
+        """
+
+    def erase(self, md5: str) -> bool:
+        """As ``delete``, with every version that the store keeps of the object."""
 
     def objects(self) -> Iterator[Held]:
         """Everything that is stored there, in DVC's layouts; other files are passed over."""

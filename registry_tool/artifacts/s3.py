@@ -6,6 +6,7 @@ Credentials come from the settings, the environment, a profile or the machine, a
 from __future__ import annotations
 
 import base64
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,6 +112,7 @@ class S3Source:
         with self._guard:
             if self._made is None:
                 self._made = _client(self._chosen)
+                weakref.finalize(self, self._made.close)
             return self._made
 
     def _got(self, path: str, ranged: str) -> Readable | None:

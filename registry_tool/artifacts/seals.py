@@ -118,7 +118,7 @@ def link(source: str, target: str, sha256: str) -> None:
         except OSError as exc:
             if exc.errno not in NO_LINK:
                 raise
-            copy_file(Path(source), Path(target), progress=ignore)
+            copy_file(source, target, progress=ignore)
             seal(target, sha256)
             return
         else:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.remote import Leftover
 
 __all__ = [
-    "DavStore",
     "Entry",
     "FileStore",
     "Reading",
@@ -101,6 +100,9 @@ class Store(Protocol):
 
     def remove(self, path: str) -> None:
         """Remove a file."""
+
+    def erase(self, path: str) -> bool:
+        """Remove a file with every version that is kept of it; False when there was none."""
 
     def is_founded(self) -> bool:
         """False when the store says that the place of the remote is not there."""
@@ -252,6 +254,16 @@ class FileStore:
     def remove(self, path: str) -> None:
         """See ``Store.remove``."""
         self.fs.rm_file(self._at(path))
+
+    def erase(self, path: str) -> bool:
+        """See ``Store.erase``."""
+        try:
+            self.fs.rm_file(self._at(path))
+        except FileNotFoundError as exc:
+            if is_absence(exc):
+                return False
+            raise
+        return True
 
     def _is_there(self, folder: str) -> bool:
         try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -11,88 +13,185 @@ from registry_tool.cli.completion import complete_folder, complete_reference
 from registry_tool.cli.console import columns, print_json, progress_bar, say, size_words
 from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
 from registry_tool.cli.trusting import check_signed, signers_option
-from registry_tool.errors import OfflineError, RegistryError, Withdrawn
+from registry_tool.cli.waiting import tell
+from registry_tool.errors import RegistryError, UsageError, Withdrawn
 
 if TYPE_CHECKING:
-    from registry_tool.artifacts.progress import Progress
-    from registry_tool.artifacts.remote import Remote
+    from registry_tool.artifacts.entry import Request, StoredEntry
+    from registry_tool.artifacts.fetching import Fetcher
     from registry_tool.registry import Registry
     from registry_tool.views import Artifact, ModelVersion
 
 __all__ = ["fetch"]
 
-
-def _wanted(version: ModelVersion, names: tuple[str, ...]) -> tuple[list[Artifact], list[Artifact]]:
-    """What to fetch, and what cannot be: the named artifacts, or all of them."""
-    if names:
-        return [version.artifact(name) for name in dict.fromkeys(names)], []
-    every = version.artifacts()
-    return [a for a in every if not a.uri], [a for a in every if a.uri]
+_LOCK = "registry.lock"
 
 
-def _no_remote(artifact: Artifact) -> Remote:
-    raise OfflineError(
-        f"artifact {artifact.name} is not in the cache, and --offline forbids to fetch it",
-        remedy="fetch it once without --offline",
-    )
+class _Wanted(NamedTuple):
+    """One artifact, or one file of a folder, and the folder it goes to."""
+
+    artifact: Artifact
+    file: str
+    folder: Path
+
+    @property
+    def request(self) -> Request:
+        from registry_tool.artifacts.entry import Request, StoredEntry
+
+        return Request(StoredEntry.read(self.artifact.entry), self.file)
 
 
-def _bring(registry: Registry, artifact: Artifact, *, offline: bool, progress: Progress) -> Path:
-    """The verified bytes in the cache."""
-    if not offline or artifact.uri:
-        return artifact.fetch(progress=progress)
-    from registry_tool.artifacts.transfer import fetch as fetch_entry
+class _Fetched(NamedTuple):
+    """What came, and where it is."""
 
-    cache = registry.store.cache
-    return fetch_entry(artifact.entry, lambda: _no_remote(artifact), cache, progress=progress)
+    wanted: _Wanted
+    entry: StoredEntry
+    path: Path
 
 
-def _place(
-    found: Path, artifact: Artifact, folder: str, *, overwrite: bool, progress: Progress
-) -> Path:
-    from registry_tool.artifacts.transfer import place
+class _Asked(NamedTuple):
+    """What is asked of one version; ``elsewhere`` is what would have been, and has no bytes here."""
 
-    target = Path(folder) / artifact.path
+    version: ModelVersion
+    wanted: list[_Wanted]
+    elsewhere: list[Artifact]
+
+
+def _asked(version: ModelVersion, names: tuple[str, ...], folder: Path) -> _Asked:
+    if not names:
+        every = version.artifacts()
+        stored = [_Wanted(a, "", folder) for a in every if not a.uri]
+        return _Asked(version, stored, [a for a in every if a.uri])
+    wanted = []
+    for name in dict.fromkeys(names):
+        artifact, _, file = name.partition("/")
+        found = version.artifact(artifact)
+        if found.uri:
+            found.fetch()  # which says where it is
+        wanted.append(_Wanted(found, file, folder))
+    return _Asked(version, wanted, [])
+
+
+def _pinned(registry: Registry, file: str, reference: str | None) -> list[ModelVersion]:
+    """The versions of a lock file, or that of one reference."""
+    from registry_tool.cli.lock import read_pins
+    from registry_tool.names import Reference
+    from registry_tool.pinning import pinned
+
+    pins = read_pins(file)
+    if reference is not None:
+        name = Reference.parse(reference)
+        pins = [one for one in pins if one.reference == name]
+        if not pins:
+            remedy = f"add it: registry lock {name} -o {file}"
+            raise UsageError(f"{file} does not pin {name}", remedy=remedy)
+    return [pinned(registry, one, file) for one in pins]
+
+
+def _served(registry: Registry, reference: str, *, allow_withdrawn: bool) -> ModelVersion:
+    version = registry.version(reference, allow_withdrawn=allow_withdrawn)
+    if version.state == "erased":
+        named = f"{version.model}@{version.version}"
+        raise Withdrawn(f"{named} is erased", remedy=f"registry show {named} shows its record")
+    return version
+
+
+def _own(folder: Path, version: ModelVersion) -> Path:
+    """Where one of several versions goes."""
+    return folder / version.model / version.version
+
+
+def _into_cache(fetcher: Fetcher, wanted: Sequence[_Wanted]) -> list[_Fetched]:
+    contents = fetcher.bring([one.request for one in wanted])
+    return [
+        _Fetched(one, content.entry, fetcher.path(one.request))
+        for one, content in zip(wanted, contents, strict=True)
+    ]
+
+
+def _into_folders(
+    fetcher: Fetcher, wanted: Sequence[_Wanted], *, link: bool, overwrite: bool
+) -> list[_Fetched]:
+    from registry_tool.artifacts.delivering import Delivery, deliver
+    from registry_tool.artifacts.placing import copied, linked
+
+    places = [Path(one.folder, one.artifact.path, one.file) for one in wanted]
+    deliveries = [Delivery(one.request, place) for one, place in zip(wanted, places, strict=True)]
     try:
-        place(found, target, overwrite=overwrite, progress=progress)
+        put = linked if link else copied
+        contents = deliver(fetcher, deliveries, put=put, overwrite=overwrite)
     except RegistryError as exc:
         if exc.exit_code == 1:
             exc.remedy = "choose another folder with -o, or replace it with --overwrite"
         raise
-    return target
+    return [
+        _Fetched(one, content.entry, place)
+        for one, content, place in zip(wanted, contents, places, strict=True)
+    ]
 
 
-def _show(
-    version: ModelVersion, done: list[tuple[Path, Artifact]], left: list[Artifact], form: str
-) -> None:
-    if form == "json":
-        fetched = [
-            {"name": a.name, "path": str(path), "size": a.size, "sha256": a.sha256}
-            for path, a in done
-        ]
-        elsewhere = [{"name": a.name, "uri": a.uri} for a in left]
-        data = {"model": version.model, "version": version.version, "artifacts": fetched}
-        print_json({**data, "not_fetched": elsewhere})
-        return
-    for line in columns((str(path), size_words(a.size), str(a.sha256)) for path, a in done):
+def _data(asked: _Asked, fetched: Sequence[_Fetched]) -> dict[str, object]:
+    artifacts: list[dict[str, object]] = []
+    for one in fetched:
+        file = {"file": one.wanted.file} if one.wanted.file else {}
+        digests = {"size": one.entry.size, "sha256": one.entry.sha256}
+        name = {"name": one.wanted.artifact.name}
+        artifacts.append({**name, **file, "path": str(one.path), **digests})
+    return {
+        "model": asked.version.model,
+        "version": asked.version.version,
+        "artifacts": artifacts,
+        "not_fetched": [{"name": a.name, "uri": a.uri} for a in asked.elsewhere],
+    }
+
+
+def _say(asked: _Asked, fetched: Sequence[_Fetched]) -> None:
+    for line in columns(
+        (str(one.path), size_words(one.entry.size), one.entry.sha256) for one in fetched
+    ):
         say(line)
-    for artifact in left:
+    for artifact in asked.elsewhere:
         say(f"note:  not fetched, tracked elsewhere: {artifact.name}  {artifact.uri}", err=True)
-    if not done:
+    if not fetched:
         say("note:  the version has no stored artifacts", err=True)
 
 
+def _report(
+    asked: Sequence[_Asked], fetched: Sequence[_Fetched], form: str, *, alone: bool
+) -> None:
+    """What came, version by version."""
+    coming = iter(fetched)
+    parts = [(one, list(islice(coming, len(one.wanted)))) for one in asked]
+    for note in (note for one in asked for note in one.version.notes):
+        say(f"note:  {note}", err=True)
+    if form == "json":
+        data = [_data(one, came) for one, came in parts]
+        print_json(data[0] if alone else {"versions": data})
+        return
+    for one, came in parts:
+        _say(one, came)
+
+
 @click.command()
-@click.argument("reference", metavar="REF", shell_complete=complete_reference)
+@click.argument("reference", metavar="[REF]", required=False, shell_complete=complete_reference)
 @click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
+    "-o", "--output", metavar="DIR", shell_complete=complete_folder,
     help="Copy the artifacts there. Default: only the cache.",
-    shell_complete=complete_folder,
-)
+)  # fmt: skip
 @click.option(
-    "--artifact", "names", metavar="NAME", multiple=True, help="Only this one; may be repeated."
+    "--artifact", "names", metavar="NAME[/FILE]", multiple=True,
+    help="Only this one, or only this file of a folder; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--locked", metavar="[FILE]", is_flag=False, flag_value=_LOCK, default=None,
+    help=f"What a lock file pins, and not what REF means today. Default: {_LOCK}; without REF all of it.",
+)  # fmt: skip
+@click.option(
+    "--remote", "remotes", metavar="NAME", multiple=True,
+    help="Ask this DVC remote instead; may be repeated: the next is asked when one fails. Or $REGISTRY_REMOTE.",
+)  # fmt: skip
+@click.option(
+    "--link", is_flag=True, help="Hard links instead of copies: no second copy, read-only."
 )
 @click.option("--overwrite", is_flag=True, help="Replace what differs in DIR.")
 @click.option("--offline", is_flag=True, help="Use what is cached; ask no remote.")
@@ -106,45 +205,42 @@ def _show(
 @repo_option
 @ref_option
 def fetch(
-    *,
-    reference: str,
-    output: str | None,
-    names: tuple[str, ...],
-    overwrite: bool,
-    offline: bool,
-    allow_withdrawn: bool,
-    require_signature: bool,
-    signers: str | None,
-    form: str,
-    repo: str,
-    ref: str | None,
-) -> None:
+    *, reference: str | None, output: str | None, names: tuple[str, ...], locked: str | None,
+    remotes: tuple[str, ...], link: bool, overwrite: bool, offline: bool, allow_withdrawn: bool,
+    require_signature: bool, signers: str | None, form: str, repo: str, ref: str | None,
+) -> None:  # fmt: skip
     """Bring a version's verified bytes here.
 
-    Every byte is checked against the manifest on its way. Without -o the paths in the shared cache are printed: treat
-    them as read-only. Artifacts tracked elsewhere are named, not fetched.
+    Every byte is checked against the manifest on its way. What was interrupted goes on where it stopped. Without -o the
+    paths in the shared cache are printed: treat them as read-only. Artifacts tracked elsewhere are named, not fetched.
 
     \b
     Examples:
       registry fetch nlp/lang-id@production
       registry fetch nlp/lang-id@production -o out
-      registry fetch nlp/lang-id@4 --artifact model --offline
+      registry fetch nlp/lang-id@4 --artifact tokenizer/vocab.txt --offline
       registry fetch nlp/lang-id@4 --require-signature
+      registry fetch --locked -o models     each in models/NAMESPACE/MODEL/VERSION
     """
     with open_for_reading(repo, ref, offline=offline) as registry, progress_bar() as progress:
-        version = registry.version(reference, allow_withdrawn=allow_withdrawn)
+        if locked is not None:
+            versions = _pinned(registry, locked, reference)
+        elif reference is not None:
+            versions = [_served(registry, reference, allow_withdrawn=allow_withdrawn)]
+        else:
+            raise UsageError(
+                "which version?", remedy="registry fetch REF, or: registry fetch --locked"
+            )
         if require_signature or signers is not None:
-            check_signed(registry, reference, signers)
-        if version.state == "erased":
-            named = f"{version.model}@{version.version}"
-            raise Withdrawn(f"{named} is erased", remedy=f"registry show {named} shows its record")
-        wanted, left = _wanted(version, names)
-        done: list[tuple[Path, Artifact]] = []
-        for artifact in wanted:
-            path = _bring(registry, artifact, offline=offline, progress=progress)
-            if output is not None:
-                path = _place(path, artifact, output, overwrite=overwrite, progress=progress)
-            done.append((path, artifact))
-    for note in version.notes:
-        say(f"note:  {note}", err=True)
-    _show(version, done, left, form)
+            for one in versions:
+                check_signed(registry, f"{one.model}@{one.version}", signers)
+        folder = Path(output or "")
+        asked = [_asked(one, names, folder if reference else _own(folder, one)) for one in versions]
+        wanted = [one for each in asked for one in each.wanted]
+        supply = registry.store.supply
+        fetcher = supply.fetcher(remotes=remotes, offline=offline, progress=progress, tell=tell)
+        if output is None:
+            fetched = _into_cache(fetcher, wanted)
+        else:
+            fetched = _into_folders(fetcher, wanted, link=link, overwrite=overwrite)
+    _report(asked, fetched, form, alone=reference is not None)

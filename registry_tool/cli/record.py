@@ -54,6 +54,8 @@ class Options(TypedDict):
     external_id: str | None
     same_as: str | None
     file: str | None
+    encrypt_to: Many
+    encrypt_passphrase: bool
 
 
 def _words(*path: str) -> list[str]:

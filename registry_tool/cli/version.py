@@ -14,6 +14,7 @@ from registry_tool.cli.completion import (
 )
 from registry_tool.cli.parts import Part
 from registry_tool.cli.record import Options, from_file, record
+from registry_tool.cli.sealing import sealing_for
 from registry_tool.cli.writing import How, writing, writing_options
 from registry_tool.errors import NotFound
 
@@ -117,6 +118,17 @@ def _check_model(model: ModelName, catalog: Catalog) -> None:
     "--file", metavar="FILE", help="Fields of version.yaml, YAML or JSON; options win.",
     shell_complete=complete_file,
 )  # fmt: skip
+@click.option(
+    "--encrypt-to",
+    metavar="WHO",
+    multiple=True,
+    help="Store the artifacts encrypted, for people and groups of recipients.yaml.",
+)
+@click.option(
+    "--encrypt-passphrase",
+    is_flag=True,
+    help="Store them encrypted, for whoever knows a passphrase.",
+)
 @writing_options
 def add(*, model: str, name: str | None, how: How, **options: Unpack[Options]) -> int:
     """Add a version to a model; without VERSION the next one, where the scheme counts.
@@ -133,6 +145,7 @@ def add(*, model: str, name: str | None, how: How, **options: Unpack[Options]) -
       registry version add nlp/lang-id 5 --artifact model=out/ --artifact card=REPORT.pdf --tag v5-edge --commit
       registry version add nlp/lang-id --track s3://bucket/lid.bin --file fields.yaml --branch lang-id-5 --push
       registry version add nlp/lang-id --artifact model=weights/ --artifact model=config.json --commit
+      registry version add nlp/lang-id --artifact package/ --framework custom --encrypt-to speech --commit
       registry version add nlp/lang-id --artifact https://example.org/lid.ftz --copy --commit
       registry version add nlp/lang-id --artifact registry:nlp/lang-id@4/model --metric accuracy=0.98 --commit
       make-model | registry version add nlp/lang-id --artifact lid.ftz=- --commit
@@ -152,4 +165,5 @@ def add(*, model: str, name: str | None, how: How, **options: Unpack[Options]) -
         _check_model(full, desk.catalog)
         # What can be refused without the files is refused before they are read.
         act_of(VersionRecord(tags=options["tag"]))(desk.catalog)
-        return desk.finish(act_of(record(desk, options, before)))
+        sealing = sealing_for(desk, options)
+        return desk.finish(sealing(act_of(record(desk, options, before))))

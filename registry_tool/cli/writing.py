@@ -137,7 +137,15 @@ class Desk:
         if not asked:
             return [], {}
         self.store.reach()  # what is wrong with it is said before large files are read
-        taken = taken_from(asked, self.store, self.catalog, roles or {}, self._progress)
+        return self.hold(taken_from(asked, self.store, self.catalog, roles or {}, self._progress))
+
+    @property
+    def progress(self) -> Progress:
+        """Where long work is told."""
+        return self._progress
+
+    def hold(self, taken: Sequence[Taken]) -> tuple[list[dict[str, JSON]], dict[str, bytes]]:
+        """Keep what was read and digested for the upload; as ``take_in``."""
         self._taken += taken
         for one in taken:
             if not one.ingested.size:

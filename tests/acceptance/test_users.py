@@ -52,7 +52,7 @@ def test_a_newcomer_is_led_from_wrong_to_right(cli: Cli, tmp_path: Path) -> None
     lost = cli("list", cwd=tmp_path)
     assert lost.code == 2
     assert "registry init DIR --name NAME" in lost.err
-    assert "Did you mean check?" in cli("chek", cwd=tmp_path).err
+    assert "Did you mean check" in cli("chek", cwd=tmp_path).err
     done(cli("init", "models", "--name", "acme", "--remote", "storage", cwd=tmp_path))
     root = tmp_path / "models"
     (tmp_path / "m.onnx").write_bytes(b"weights")

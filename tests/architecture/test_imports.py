@@ -16,12 +16,26 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the ground up. A module may import from its own floor and from those below.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "names", "schemes", "resources", "places", "version", "derived"}),
-    frozenset({"git", "signing"}),
+    frozenset({"git", "signing", "encryption"}),
     frozenset({"manifests"}),
     frozenset({"catalog"}),
     frozenset({"checks", "artifacts", "promotion"}),
     frozenset({"edits"}),
-    frozenset({"publish", "store", "trust", "content", "views", "drafts", "change", "registry"}),
+    frozenset(
+        {
+            "publish",
+            "store",
+            "trust",
+            "content",
+            "sealer",
+            "vault",
+            "views",
+            "drafts",
+            "change",
+            "registry",
+            "pinning",
+        }
+    ),
     frozenset({"starter", "scaffold", "hooks", "demo"}),
     frozenset({"cli", "__main__"}),
 )

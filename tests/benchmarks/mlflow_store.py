@@ -11,13 +11,15 @@ import importlib
 import logging
 import random
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
 from benchmarks.corpus import model_name
+from benchmarks.figures import repeated
+from benchmarks.warm import Warm
 
-__all__ = ["MlflowStore"]
+__all__ = ["MlflowStore", "ready"]
 
 _PAGE = 10_000  # the most that it gives at once
 _MOMENT = 1_700_000_000_000
@@ -54,18 +56,20 @@ class MlflowStore:
     """One store.
 
     Args:
-        place: A folder for the database.
+        place: A folder for the database; one that is there is opened.
         versions: How many versions, over how many ``models``.
     """
 
     def __init__(self, place: Path, *, versions: int, models: int) -> None:
-        place.mkdir(parents=True)
         self._models = models
         database = place / "mlflow.db"
+        filled = database.exists()
+        place.mkdir(parents=True, exist_ok=True)
         self.client = _client(f"sqlite:///{database}")
         self.client.search_registered_models(max_results=1)  # makes the tables
-        with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-            _fill(connection, versions, models)
+        if not filled:
+            with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+                _fill(connection, versions, models)
 
     def by_alias(self, number: int) -> object:
         """The version that the alias ``production`` of a model names."""
@@ -151,3 +155,13 @@ def _tags(luck: random.Random) -> dict[str, str]:
     if luck.random() < _LABELLED:
         tags["edge"] = "yes"
     return tags
+
+
+def ready(call: Callable[[MlflowStore, int], object]) -> Callable[[MlflowStore], Warm]:
+    """Makes a call of a store's ready, once it has been made; it is told how often it was called before."""
+
+    def make(store: MlflowStore) -> Warm:
+        call(store, 0)
+        return Warm(repeated(lambda number: call(store, number + 1)))
+
+    return make

@@ -15,7 +15,7 @@ __all__ = ["plot"]
 
 _SPACE: Final = "http://www.w3.org/2000/svg"
 _WIDTH, _HEIGHT = 560, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 96, 40, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 60, 60, 44
 _SAME = 16  # pixels: labels nearer than that would overlap
 _STYLE: Final = """
   text { font: 12px system-ui, sans-serif; fill: #24292f }
@@ -113,12 +113,14 @@ def plot(row: Row, results: Results) -> str:
         body += _line(kind, series, x, y)
     body += _labels(lines, x, y)
     title = escape(f"{row.name}: cost by size of the registry")
+    against = escape(row.against.replace("`", ""))
     space, size = f'xmlns="{_SPACE}"', f'width="{_WIDTH}" height="{_HEIGHT}"'
     return "\n".join(
         [
             f'<svg {space} viewBox="0 0 {_WIDTH} {_HEIGHT}" {size} role="img" aria-label="{title}">',
             f"<style>{_STYLE}\n</style>",
             f'<text class="title" x="{_LEFT}" y="22">{title}</text>',
+            f'<text class="soft" x="{_LEFT}" y="40">peer: {against}</text>',
             *body,
             "</svg>\n",
         ]

@@ -97,8 +97,10 @@ def peak_memory(
         while process.poll() is None:
             try:
                 for pid in _family(process.pid):
-                    peaks[pid] = _highest(pid)
-                    seen[pid] += 1
+                    name, size = _highest(pid)
+                    if size:  # a process that has ended and is not waited for holds nothing
+                        peaks[pid] = (name, size)
+                        seen[pid] += 1
             except (OSError, KeyError):
                 pass  # one of them ended meanwhile
             time.sleep(_SAMPLES)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from benchmarks.corpus import WATCHED, model_name
 from benchmarks.figures import Candidate, Measured, interleaved, repeated
-from benchmarks.mlflow_store import MlflowStore
+from benchmarks.mlflow_store import MlflowStore, ready
 from benchmarks.rows import NO_GOAL, Goal, Row, cost_at_most, every, ratio_at_most
 from benchmarks.scene import Scene, git
+from benchmarks.warm import Warm
 
 import registry_tool
 from registry_tool.catalog.facts import labels_of, last_metrics
@@ -32,23 +33,32 @@ def _first(call: Callable[[], object]) -> str:
 
 
 def _alias(scene: Scene) -> Measured:
-    with registry_tool.open(scene.published) as registry:
-        asked = [f"{model_name(n)}@production" for n in range(min(_ASKED, scene.models))]
-        registry.version(asked[0])
-        note = _first(lambda: registry.version(asked[1]))
-        for reference in asked:
+    asked, folder = min(_ASKED, scene.models), scene.published
+
+    def ours() -> Warm:
+        registry = registry_tool.open(folder)
+        references = [f"{model_name(n)}@production" for n in range(asked)]
+        registry.version(references[0])
+        note = _first(lambda: registry.version(references[1]))
+        for reference in references:
             registry.version(reference)
-        ours = repeated(lambda n: registry.version(asked[n % len(asked)]))
-        return scene.against_mlflow(ours, lambda store, n: store.by_alias(n % len(asked)), note)
+        return Warm(repeated(lambda n: registry.version(references[n % asked])), note)
+
+    return scene.against_mlflow(ours, ready(lambda store, n: store.by_alias(n % asked)))
 
 
 def _alias_opened(scene: Scene) -> Measured:
+    folder = scene.published
+
     def ask(number: int) -> None:
-        with registry_tool.open(scene.published) as registry:
+        with registry_tool.open(folder) as registry:
             registry.version(f"{model_name(number % scene.models)}@production")
 
-    ask(0)
-    return scene.against_mlflow(repeated(ask), MlflowStore.by_alias)
+    def ours() -> Warm:
+        ask(0)
+        return Warm(repeated(ask))
+
+    return scene.against_mlflow(ours, ready(MlflowStore.by_alias))
 
 
 def _versions(registry: Registry, model: str) -> list[object]:
@@ -57,19 +67,25 @@ def _versions(registry: Registry, model: str) -> list[object]:
 
 
 def _list(scene: Scene) -> Measured:
-    with registry_tool.open(scene.published) as registry:
-        asked = [model_name(n) for n in range(min(_ASKED, scene.models))]
-        _versions(registry, asked[0])
-        note = _first(lambda: _versions(registry, asked[1]))
-        for model in asked:
+    asked, folder = min(_ASKED, scene.models), scene.published
+
+    def ours() -> Warm:
+        registry = registry_tool.open(folder)
+        models = [model_name(n) for n in range(asked)]
+        _versions(registry, models[0])
+        note = _first(lambda: _versions(registry, models[1]))
+        for model in models:
             _versions(registry, model)
-        ours = repeated(lambda n: _versions(registry, asked[n % len(asked)]))
-        return scene.against_mlflow(ours, lambda store, n: store.of_model(n % len(asked)), note)
+        return Warm(repeated(lambda n: _versions(registry, models[n % asked])), note)
+
+    return scene.against_mlflow(ours, ready(lambda store, n: store.of_model(n % asked)))
 
 
-def _search(scene: Scene, words: str, peer: Callable[[MlflowStore], int]) -> Measured:
-    query = parse_query([words], versions=True)
-    with registry_tool.open(scene.published) as registry:
+def _search(scene: Scene, words: str, find: Callable[[MlflowStore], int]) -> Measured:
+    query, folder = parse_query([words], versions=True), scene.published
+
+    def ours() -> Warm:
+        registry = registry_tool.open(folder)
 
         def ask(_number: int = 0) -> int:
             hits = search(registry.catalog, query)
@@ -80,15 +96,14 @@ def _search(scene: Scene, words: str, peer: Callable[[MlflowStore], int]) -> Mea
             ]
             return len(found)
 
-        note = f"{_first(ask)}; {ask():,} hits"
-        hits = 0
+        note = _first(ask)
+        return Warm(repeated(ask), f"{note}; {ask():,} hits")
 
-        def ask_peer(store: MlflowStore, _number: int) -> None:
-            nonlocal hits
-            hits = peer(store)
+    def peer(store: MlflowStore) -> Warm:
+        hits = find(store)
+        return Warm(repeated(lambda _: find(store)), f"MLflow {hits:,}")
 
-        measured = scene.against_mlflow(repeated(ask), ask_peer, note)
-    return measured._replace(note=f"{measured.note}, MLflow {hits:,}") if hits else measured
+    return scene.against_mlflow(ours, peer)
 
 
 def _by_label(scene: Scene) -> Measured:

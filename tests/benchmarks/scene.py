@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -12,10 +13,11 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.corpus import MODELS, model_name, version_files
-from benchmarks.figures import Candidate, Effort, Measured, interleaved, repeated
+from benchmarks.figures import Candidate, Effort, Measured, interleaved
 from benchmarks.mlflow_store import MlflowStore
 from benchmarks.peers import Peers
 from benchmarks.processes import Ended, run
+from benchmarks.warm import Warm, Worker
 
 __all__ = ["Scene", "add_to_branch", "environment", "git"]
 
@@ -93,7 +95,7 @@ class Scene:
 
     def fresh(self, name: str) -> Path:
         """A path at which nothing is yet."""
-        return self.place / f"{name}-{next(self._count)}"
+        return self.place / f"{name}-{os.getpid()}-{next(self._count)}"
 
     def bare(self) -> Path:
         """A copy of the corpus to write into: whole, because objects of another repository are read more slowly."""
@@ -111,11 +113,6 @@ class Scene:
         self._memory.mkdir(parents=True, exist_ok=True)
         git(self._memory, "clone", "--quiet", "--no-local", str(self.published), str(place))
         return place
-
-    @cached_property
-    def mlflow(self) -> MlflowStore:
-        """MLflow on SQLite with as many versions."""
-        return MlflowStore(self.fresh("mlflow"), versions=self.versions, models=self.models)
 
     def next_version(self, model: int, ahead: int = 1) -> dict[str, bytes]:
         """The files of a version that the registry has not yet.
@@ -164,18 +161,30 @@ class Scene:
         return candidate
 
     def against_mlflow(
-        self, ours: Candidate, peer: Callable[[MlflowStore, int], object], note: str = ""
+        self, ours: Callable[[], Warm], peer: Callable[[MlflowStore], Warm]
     ) -> Measured:
-        """Ours and a call of MLflow's side by side in this process; MLflow is only started where it is here."""
-        candidates = {"ours": ours}
-        if self.peers.has("mlflow-skinny", "SQLAlchemy"):
-            store = self.mlflow
-            peer(store, 0)
-            candidates["peer"] = repeated(lambda number: peer(store, number + 1))
-        else:
-            note = "; ".join(filter(None, (note, self.peers.why_not())))
-        costs = interleaved(candidates, self.effort)
+        """Ours and a call of MLflow's, each in a process that lives; MLflow is only started where it is here.
+
+        Args:
+            ours: Makes ours ready.
+            peer: Makes MLflow's ready, on a store with as many versions.
+        """
+        with contextlib.ExitStack() as stack:
+            worker = stack.enter_context(Worker(ours))
+            candidates, notes = {"ours": worker.run}, [worker.note]
+            if self.peers.has("mlflow-skinny", "SQLAlchemy"):
+                other = stack.enter_context(Worker(lambda: peer(self._mlflow())))
+                candidates["peer"] = other.run
+                notes.append(other.note)
+            else:
+                notes.append(self.peers.why_not())
+            costs = interleaved(candidates, self.effort)
+        note = "; ".join(filter(None, notes))
         return Measured(tuple(costs["ours"]), tuple(costs.get("peer", ())), note)
+
+    def _mlflow(self) -> MlflowStore:
+        """MLflow on SQLite, with as many versions; filled when it is first asked for."""
+        return MlflowStore(self.place / "mlflow", versions=self.versions, models=self.models)
 
     def empty(self) -> Candidate:
         """The floor: ``python -c pass``."""

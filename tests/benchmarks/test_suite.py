@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from benchmarks.figures import Candidate, Effort, Measured, interleaved, repeated
 from benchmarks.plots import plot
+from benchmarks.processes import peak_memory
 from benchmarks.rows import (
     Goal,
     Results,
@@ -24,6 +26,7 @@ from benchmarks.rows import (
     ratio_at_most,
 )
 from benchmarks.units import cost_words, count_words, ratio_words
+from benchmarks.warm import Warm, Worker
 
 _RUN = Path(__file__).with_name("run.py")
 
@@ -128,3 +131,24 @@ def test_a_plot_shows_both_lines_and_escapes_words() -> None:
     root = ET.fromstring(plot(row, _SLOWER))
     kinds = [line.get("class") for line in root.iter("{http://www.w3.org/2000/svg}polyline")]
     assert kinds == ["ours", "peer"]
+
+
+def test_a_worker_makes_its_candidate_elsewhere_and_tells_its_note() -> None:
+    with Worker(lambda: Warm(lambda: float(os.getpid()), "ready")) as worker:
+        assert worker.note == "ready"
+        assert worker.run() == worker.run() != os.getpid()
+
+
+def test_a_worker_that_fails_says_so() -> None:
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        Worker(lambda: Warm(lambda: 1.0, str(1 / 0)))
+    with Worker(lambda: Warm(lambda: 1 / 0)) as worker, pytest.raises(RuntimeError, match="Zero"):
+        worker.run()
+
+
+def test_memory_is_that_of_the_processes_a_command_starts(tmp_path: Path) -> None:
+    fill = "import time; x = b'x' * 50_000_000; time.sleep(0.3)"
+    inner = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {fill!r}])"
+    ours, git = peak_memory([sys.executable, "-c", inner], folder=tmp_path, env=dict(os.environ))
+    assert 50e6 < ours < 120e6
+    assert git == 0

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from benchmarks.corpus import model_name
 from benchmarks.figures import Candidate, Measured, interleaved, repeated
-from benchmarks.mlflow_store import MlflowStore
+from benchmarks.mlflow_store import MlflowStore, ready
 from benchmarks.rows import NO_GOAL, Goal, Row, cost_at_most, ratio_at_most
 from benchmarks.scene import Scene, git
+from benchmarks.warm import Warm
 
 import registry_tool
 from registry_tool.change import Change
@@ -40,10 +41,14 @@ def _add(registry: Registry, model: str) -> None:
 
 
 def _add_at(scene: Scene, folder: Path) -> Measured:
-    with registry_tool.open(folder) as registry:
+    def ours() -> Warm:
+        registry = registry_tool.open(folder)
+        start = time.perf_counter()
         _add(registry, model_name(0))
-        ours = repeated(lambda n: _add(registry, model_name(n % scene.models)))
-        return scene.against_mlflow(ours, MlflowStore.create)
+        first = f"the first time {time.perf_counter() - start:,.1f} s"
+        return Warm(repeated(lambda n: _add(registry, model_name(n % scene.models))), first)
+
+    return scene.against_mlflow(ours, ready(MlflowStore.create))
 
 
 def _add_bare(scene: Scene) -> Measured:
@@ -57,30 +62,39 @@ def _add_checkout(scene: Scene) -> Measured:
 
 def _add_many(scene: Scene) -> Measured:
     many, models = min(_MANY, scene.versions), min(_OVER, scene.models)
-    with registry_tool.open(scene.bare()) as registry:
+    folder = scene.bare()
 
-        def ours() -> float:
+    def ours() -> Warm:
+        registry = registry_tool.open(folder)
+        _add(registry, model_name(0))
+
+        def candidate() -> float:
             start = time.perf_counter()
             with registry.change(f"Add {many} versions", commit=True) as change:
                 for number in range(many):
                     _draft(change, model_name(number % models))
             return (time.perf_counter() - start) / many
 
-        measured = scene.against_mlflow(ours, MlflowStore.create)
-    words = f"{many} versions of {models} models, {1 / min(measured.ours):,.0f} a second at best"
-    return measured._replace(note="; ".join(filter(None, (words, measured.note))))
+        return Warm(candidate, f"{many} versions of {models} models")
+
+    return scene.against_mlflow(ours, ready(MlflowStore.create))
 
 
 def _move(scene: Scene) -> Measured:
-    with registry_tool.open(scene.bare()) as registry:
+    folder = scene.bare()
 
-        def ours(number: int) -> None:
+    def ours() -> Warm:
+        registry = registry_tool.open(folder)
+
+        def move(number: int) -> None:
             model, again = model_name(number % scene.models), number // scene.models % 2
             with registry.change(f"Move {model}", commit=True) as change:
                 change.set_alias(f"{model}@{2 - again}", "production")
 
-        ours(0)
-        return scene.against_mlflow(repeated(lambda n: ours(n + 1)), MlflowStore.move)
+        move(0)
+        return Warm(repeated(lambda number: move(number + 1)))
+
+    return scene.against_mlflow(ours, ready(MlflowStore.move))
 
 
 class _Artifacts:

@@ -11,7 +11,7 @@ from registry_tool.artifacts.scanning.members import Sizes, link_problem, name_p
 from registry_tool.artifacts.scanning.report import Spent
 from registry_tool.artifacts.scanning.stream import Malformed, Stream
 
-__all__ = ["is_tar", "scan_tar"]
+__all__ = ["Forward", "is_tar", "scan_tar"]
 
 _HEADER: Final = 1 << 20
 _MAGIC: Final = slice(257, 262)
@@ -26,22 +26,25 @@ def is_tar(head: bytes) -> bool:
     return head[_MAGIC] == b"ustar"
 
 
-class _Forward(io.RawIOBase):
+class Forward(io.RawIOBase):
     """A stream as `tarfile` reads it: forward only, and never much for a header."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
 
     def tell(self) -> int:
+        """See ``io.IOBase``."""
         return self._stream.tell()
 
     def seek(self, offset: int, _: int = io.SEEK_SET, /) -> int:
+        """See ``io.IOBase``; only forward."""
         if offset < self._stream.tell():
             raise Malformed("a size in it is negative")
         self._stream.skip(offset - self._stream.tell())
         return offset
 
     def read(self, size: int = -1, /) -> bytes:
+        """See ``io.RawIOBase``; never much at once."""
         if not 0 <= size <= _HEADER:
             raise Malformed("a header in it is larger than a scan reads")
         return self._stream.take(len(self._stream.peek(size)))
@@ -80,7 +83,7 @@ def _look_into(look: Look, stream: Stream, member: tarfile.TarInfo) -> None:
 def _scan(look: Look) -> None:
     stream, count = look.stream, 0
     sizes = Sizes(look)
-    with tarfile.open(fileobj=_Forward(stream), mode="r:") as archive:
+    with tarfile.open(fileobj=Forward(stream), mode="r:") as archive:
         while (member := archive.next()) is not None:
             archive.members = []  # type: ignore[attr-defined]  # it would keep every header in memory
             look.report.budget.spend("members")

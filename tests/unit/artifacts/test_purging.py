@@ -90,7 +90,7 @@ def stored(remote: LocalRemote) -> set[str]:
 
 
 def cached(cache: Cache) -> list[Path]:
-    return [p for p in cache.root.rglob("*") if p.is_file()]
+    return [p for p in cache.root.rglob("*") if p.is_file() and p.parent.name != "uses"]
 
 
 def nobody(*blobs: Blob) -> Needs:
