@@ -11,6 +11,7 @@ from typing import NamedTuple
 from registry_tool.artifacts.cache import Cache
 from registry_tool.artifacts.disk import on_disk
 from registry_tool.artifacts.entry import Request
+from registry_tool.artifacts.evicting import cache_limit
 from registry_tool.artifacts.fetching import Content, Fetcher
 from registry_tool.artifacts.leftovers import making
 from registry_tool.artifacts.placing import Placed, Put, copied, moved, place_files
@@ -53,6 +54,13 @@ def _straight(fetcher: Fetcher, delivery: Delivery, *, overwrite: bool) -> Conte
     return content
 
 
+def _why_not_cached(cache: Cache, size: int) -> str:
+    limit = cache_limit()
+    if limit is not None and size > limit:
+        return f"{size} bytes are more than it may have ({limit}, REGISTRY_CACHE_SIZE)"
+    return cache.why_read_only()
+
+
 def deliver(
     fetcher: Fetcher, deliveries: Sequence[Delivery], *, put: Put = copied, overwrite: bool = False
 ) -> list[Content]:
@@ -72,8 +80,9 @@ def deliver(
         EnvironmentTrouble: A destination cannot be written; or as ``Fetcher.bring``.
     """
     cache, requests = fetcher.cache, [delivery.request for delivery in deliveries]
-    if not fetcher.has(requests) and (why := cache.why_read_only()):
-        fetcher.tell(f"the cache {cache.root} cannot be written ({why}): nothing is kept there")
+    lacking = fetcher.lacking(requests)
+    if lacking and (why := _why_not_cached(cache, sum(entry.size for entry in lacking))):
+        fetcher.tell(f"nothing is kept in the cache {cache.root}: {why}")
         return [_straight(fetcher, delivery, overwrite=overwrite) for delivery in deliveries]
     contents = fetcher.bring(requests)
     for delivery, content in zip(deliveries, contents, strict=True):

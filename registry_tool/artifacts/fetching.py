@@ -8,29 +8,25 @@ the others wait for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Lock
-from typing import Final, NamedTuple
+from threading import Lock
+from typing import NamedTuple
 
 from registry_tool.artifacts.cache import Cache
 from registry_tool.artifacts.entry import Request, StoredEntry
 from registry_tool.artifacts.evicting import make_room
 from registry_tool.artifacts.folders import Member
-from registry_tool.artifacts.hashing import Digest
+from registry_tool.artifacts.jobs import Job, Stoppable, do_all
 from registry_tool.artifacts.progress import SILENT, Progress, shown
 from registry_tool.artifacts.receiving import Receiver, Wanted
 from registry_tool.artifacts.source import Source
 from registry_tool.artifacts.unlisted import Unlisted
 from registry_tool.artifacts.waiting import Patience, say_nothing
+from registry_tool.errors import OfflineError
 
 __all__ = ["Content", "Fetcher", "fetch"]
-
-_WORKERS: Final = 8
-_LARGE: Final = 1 << 20
-_BATCH: Final = 16
 
 
 class Content(NamedTuple):
@@ -45,13 +41,6 @@ class Content(NamedTuple):
     members: Sequence[Member]
 
 
-class _Job(NamedTuple):
-    """An object to fetch, and who is told what it was."""
-
-    wanted: Wanted
-    then: Callable[[Digest], object]
-
-
 class _Opening:
     """Opens a remote when it is first needed, once for all threads."""
 
@@ -64,29 +53,6 @@ class _Opening:
             if self._source is None:
                 self._source = self._open()
             return self._source
-
-
-class _StoppedError(Exception):
-    """Another object failed, or the user interrupted: this one is not wanted any more."""
-
-
-class _Stoppable:
-    """Progress through which work in other threads is ended at the next bytes."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.stop = Event()
-        self._progress = progress
-
-    def start(self, total_bytes: int, description: str) -> None:
-        self._progress.start(total_bytes, description)
-
-    def advance(self, n: int) -> None:
-        if self.stop.is_set():
-            raise _StoppedError
-        self._progress.advance(n)
-
-    def finish(self) -> None:
-        self._progress.finish()
 
 
 def _known(entry: StoredEntry, cache: Cache) -> Sequence[Member] | None:
@@ -124,20 +90,20 @@ class _Run:
             if claim is not None and _known(entry, self._cache) is None:
                 self._unlisted[sha256] = Unlisted(entry, claim, self.receiver)
 
-    def jobs(self) -> Iterator[_Job]:
+    def jobs(self) -> Iterator[Job]:
         """Each object that is not here, once."""
         seen: set[str] = set()
         for entry in self._entries:
             unlisted = self._unlisted.get(entry.sha256)
             if unlisted is not None:
-                yield from (_Job(wanted, unlisted.note) for wanted in unlisted.wanted())
+                yield from (Job(wanted, unlisted.note) for wanted in unlisted.wanted())
                 continue
             for member in self._cache.lacking(_known(entry, self._cache) or ()):
                 if member.sha256 not in seen:
                     seen.add(member.sha256)
-                    yield _Job(_wanted(entry, member), lambda _: None)
+                    yield Job(_wanted(entry, member), lambda _: None)
 
-    def total(self, jobs: Sequence[_Job]) -> int:
+    def total(self, jobs: Sequence[Job]) -> int:
         """About how many bytes are to come."""
         left = sum(unlisted.left for unlisted in self._unlisted.values())
         return left + sum(job.wanted.size or 0 for job in jobs)
@@ -147,32 +113,13 @@ class _Run:
         return {sha256: unlisted.finish() for sha256, unlisted in self._unlisted.items()}
 
 
-def _batches(jobs: Sequence[_Job]) -> Iterator[Sequence[_Job]]:
-    """Large objects one by one, the largest first, so that none is left for the end; then small ones by the dozen."""
-    ordered = sorted(jobs, key=lambda job: -job.wanted.limit)
-    large = [job for job in ordered if job.wanted.limit >= _LARGE]
-    yield from ([job] for job in large)
-    for start in range(len(large), len(ordered), _BATCH):
-        yield ordered[start : start + _BATCH]
-
-
-def _in_threads(jobs: Sequence[_Job], receiver: Receiver, stop: Event) -> None:
-    """Do all of it; the first trouble, and an interruption, end the rest at once."""
-
-    def work(batch: Sequence[_Job]) -> None:
-        for job in batch:
-            job.then(receiver.receive(job.wanted))
-
-    batches = list(_batches(jobs))
-    pool = ThreadPoolExecutor(min(_WORKERS, len(batches)))
-    try:
-        futures = [pool.submit(work, batch) for batch in batches]
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        for failed in (exc for future in done if (exc := future.exception())):
-            raise failed
-    finally:
-        stop.set()
-        pool.shutdown(cancel_futures=True)
+def _offline(lacking: Sequence[StoredEntry]) -> OfflineError:
+    first, *others = (entry.label for entry in lacking)
+    what = f"{first} and {len(others)} more are" if others else f"{first} is"
+    return OfflineError(
+        f"{what} not in the cache, and --offline forbids to fetch",
+        remedy="fetch it once without --offline",
+    )
 
 
 @dataclass(frozen=True)
@@ -180,7 +127,8 @@ class Fetcher:
     """Brings artifacts into a cache.
 
     Attributes:
-        sources: Open the remotes, which are asked in turn; none is opened while the cache has everything.
+        sources: Open the remotes, which are asked in turn; none is opened while the cache has everything. Without any,
+            what the cache does not have cannot be brought.
         cache: Where the bytes are kept.
         progress: Told about the bytes that had to be fetched.
         tell: Told what is waited for, and why another remote is asked.
@@ -191,14 +139,19 @@ class Fetcher:
     progress: Progress = SILENT
     tell: Callable[[str], None] = say_nothing
 
-    def has(self, requests: Sequence[Request]) -> bool:
-        """True when the cache has all of it.
+    def lacking(self, requests: Sequence[Request]) -> list[StoredEntry]:
+        """What the cache does not have, or not all of it.
 
         Raises:
             NotFound: A folder has no such file.
         """
-        known = [_known(request.narrowed(), self.cache) for request in requests]
-        return all(members is not None and not self.cache.lacking(members) for members in known)
+        entries = [request.narrowed() for request in requests]
+        known = [_known(entry, self.cache) for entry in entries]
+        return [
+            entry
+            for entry, members in zip(entries, known, strict=True)
+            if members is None or self.cache.lacking(members)
+        ]
 
     def bring(self, requests: Sequence[Request]) -> list[Content]:
         """See that all objects of what is asked for are in the cache.
@@ -208,13 +161,16 @@ class Fetcher:
             MissingObject: No remote has an object.
             RemoteTrouble: No remote can be used.
             NotFound: A folder has no such file.
+            OfflineError: There are no remotes to ask.
             EnvironmentTrouble: The cache cannot be written.
         """
         entries = [request.narrowed() for request in requests]
         members: dict[str, Sequence[Member]] = {}
-        if not self.has(requests):
+        if lacking := self.lacking(requests):
+            if not self.sources:
+                raise _offline(lacking)
             self.cache.sweep()
-            progress = _Stoppable(self.progress)
+            progress = Stoppable(self.progress)
             opened = [_Opening(one) for one in self.sources]
             run = _Run(entries, Receiver(opened, self.cache, progress, self.tell))
             with ExitStack() as held:
@@ -223,7 +179,7 @@ class Fetcher:
                     make_room(self.cache, run.total(jobs))
                     what = entries[0].name if len(entries) == 1 else f"{len(entries)} artifacts"
                     with shown(progress, run.total(jobs), f"Fetching {what}"):
-                        _in_threads(jobs, run.receiver, progress.stop)
+                        do_all(jobs, run.receiver, progress.stop)
                 members = run.finish()
         return [
             self._content(request, entry, members.get(entry.sha256))

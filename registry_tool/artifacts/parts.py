@@ -20,7 +20,7 @@ from registry_tool.artifacts.threads import in_parallel
 
 __all__ = ["PART", "PartedUpload", "part_size"]
 
-PART: Final = 16 << 20
+PART: Final = 8 << 20
 _MIB: Final = 1 << 20
 _PARTS: Final = 10_000  # S3 takes no more
 _AT_ONCE: Final = 4  # of one object

@@ -27,6 +27,7 @@ _SECRET = re.compile(r"(?<=://)[^/@\s]+@|(?<=\?)[^\s'\"]+")
 _SAYS: Final = {
     "none": {
         "NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError", "CredentialUnavailableError",
+        "AuthError",
     },
     "expired": {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestTimeTooSkewed"},
     "refused": {

@@ -17,18 +17,10 @@ from registry_tool.artifacts.readers import open_source
 from registry_tool.artifacts.settings import DvcSettings
 from registry_tool.artifacts.source import Source
 from registry_tool.artifacts.waiting import say_nothing
-from registry_tool.errors import OfflineError
 
 __all__ = ["REMOTE_VARIABLE", "Supply"]
 
 REMOTE_VARIABLE: Final = "REGISTRY_REMOTE"
-
-
-def _offline() -> Source:
-    raise OfflineError(
-        "some of these bytes are not in the cache, and --offline forbids to fetch them",
-        remedy="fetch it once without --offline",
-    )
 
 
 class Supply:
@@ -70,13 +62,13 @@ class Supply:
         Args:
             remotes: Names of remotes that are asked in turn; by default those of ``$REGISTRY_REMOTE``, else the
                 registry's own.
-            offline: Ask none: what is not in the cache raises OfflineError.
+            offline: Ask none.
             progress: Told of the bytes.
             tell: Told what is waited for, and why another remote is asked.
         """
         named = [*remotes] or os.environ.get(REMOTE_VARIABLE, "").split()
         names: Sequence[str | None] = named or [None]
-        sources = [_offline] if offline else [partial(self.source, name) for name in names]
+        sources = [] if offline else [partial(self.source, name) for name in names]
         return Fetcher(sources, self._cache, progress, tell)
 
     def fetch(self, entry: Mapping[str, object], file: str = "", *, progress: Progress) -> Path:

@@ -12,7 +12,8 @@ from registry_tool.cli.writing import Desk, How, writing, writing_options
 from registry_tool.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.edits.changeset import Act
+    from registry_tool.catalog.index import Catalog
+    from registry_tool.edits.changeset import Act, ChangeSet
     from registry_tool.encryption.keys import Key
     from registry_tool.manifests.data import Data
     from registry_tool.vault import Holder
@@ -22,6 +23,14 @@ __all__ = ["rewrap"]
 _KEPT = (
     "whoever could open it before may have kept the key; `registry rekey` gives a version a new one"
 )
+
+
+def _noted(change: ChangeSet, catalog: Catalog) -> ChangeSet:
+    """The change, with a word about what it cannot do; a key that is new was nobody's before."""
+    from dataclasses import replace
+
+    anew = any(catalog.tree.entry(path) is not None for path in change.puts)
+    return replace(change, notes=(_KEPT,)) if anew else change
 
 
 def _group(desk: Desk, group: str, holder: Holder | None, to: tuple[str, ...]) -> Act:
@@ -100,8 +109,6 @@ def rewrap(
       registry rewrap nlp/lang-id@4 --to speech --to ada@example.org --identity ~/.config/age/key.txt
       registry rewrap nlp/lang-id@4 --passphrase --new-passphrase
     """
-    from dataclasses import replace
-
     from registry_tool.catalog.keys import groups_of
     from registry_tool.names import Reference
 
@@ -119,4 +126,4 @@ def rewrap(
             Reference.parse(subject)
             opener = holder or holder_of(identities, by_passphrase=by_passphrase)
             act = _version(desk, subject, opener, to, new_passphrase=new_passphrase)
-        return desk.finish(lambda catalog: replace(act(catalog), notes=(_KEPT,)))
+        return desk.finish(lambda catalog: _noted(act(catalog), catalog))

@@ -14,6 +14,7 @@ from registry_tool.cli.writing import How, writing, writing_options
 from registry_tool.errors import InvalidName, NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
+    from registry_tool.artifacts.scanning.report import Scanned
     from registry_tool.artifacts.scanning.scan import Scan
     from registry_tool.manifests.problems import JSON
     from registry_tool.registry import Registry
@@ -80,6 +81,17 @@ def _as_reference(subject: str) -> str:
         raise NotFound(f"there is no file {subject}, and it is no reference") from exc
 
 
+def _sealed(file: Scanned, version: ModelVersion) -> Scanned:
+    """A file that its record says is encrypted must be."""
+    from registry_tool.artifacts.scanning.report import Finding
+
+    sealed = {a.path for a in version.artifacts() if "encryption" in a.entry}
+    if file.path not in sealed or file.facts.get("format") == "age":
+        return file
+    wrong = Finding("dangerous", file.path, "its record says that it is encrypted, and it is not")
+    return file._replace(findings=(wrong, *file.findings))
+
+
 def _of_version(version: ModelVersion) -> Scan:
     """The bytes of each stored artifact, fetched where they are not here."""
     from registry_tool.artifacts.folders import walk
@@ -96,7 +108,8 @@ def _of_version(version: ModelVersion) -> Scan:
                 files += [(f"{artifact.path}/{inner}", place / inner) for inner, _ in walk(place)]
             else:
                 files.append((artifact.path, place))
-    return scan_files(files) if files else Scan(())
+    found = scan_files(files) if files else Scan(())
+    return Scan(tuple(_sealed(file, version) for file in found.files))
 
 
 def _scanned(registry: Registry, reference: str) -> Scan:

@@ -47,6 +47,7 @@ def clone(origin: Path, tmp_path: Path) -> Path:
     """A clone of it, on a branch."""
     git(tmp_path, "clone", "--quiet", str(origin), "clone")
     git(tmp_path / "clone", "switch", "--quiet", "--create", "topic")
+    (tmp_path / "clone" / "storage").mkdir()
     return tmp_path / "clone"
 
 
@@ -295,14 +296,15 @@ def test_a_name_that_was_there_once_is_not_given_again(
     git(clone, "pull", "--quiet", "origin", "main")
     (tmp_path / "new.bin").write_bytes(b"new")
     add = ("version", "add", "nlp/lang-id", "--artifact", "../new.bin", "--framework", "onnx")
-    assert (
-        cli(*add, "--commit", cwd=clone).code == 0
-    )  # it takes the next number, which was 3 before
+    refused = cli(*add, "--commit", cwd=clone)  # it would take the next number, which was 3 before
+    assert (refused.code, "C403" in refused.err) == (1, True)
+    assert git(clone, "status", "--porcelain") == ""
+    write_files(clone, AGAIN)
     report = checked(cli, clone, "--base", "origin/main", code=1)
     assert [(f["rule"], f["path"]) for f in report["findings"]] == [
         ("C403", f"{LANG}/versions/3/version.yaml")
     ]
-    git(clone, "reset", "--quiet", "--hard", "origin/main")
+    git(clone, "clean", "-fdq")
     assert cli(*add[:3], "4", *add[3:], "--commit", cwd=clone).code == 0
     assert rules(checked(cli, clone, "--base", "origin/main")) == []
     # Brought back byte for byte, it means what it meant.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import random
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -189,8 +190,10 @@ def make_corpus(folder: Path, *, versions: int, models: int = MODELS) -> Path:
     if (folder / "complete").exists():
         return folder
     models = min(models, max(10, versions // 10))
-    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(folder)], check=True)
-    git = ["git", "-C", str(folder)]
+    building = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(building, ignore_errors=True)  # half of one that was interrupted
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(building)], check=True)
+    git = ["git", "-C", str(building)]
     command = [*git, "fast-import", "--quiet", "--done", "--depth=20"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
@@ -199,8 +202,8 @@ def make_corpus(folder: Path, *, versions: int, models: int = MODELS) -> Path:
         raise SystemExit("git fast-import failed")
     subprocess.run([*git, "repack", "-adq"], check=True)
     subprocess.run([*git, "commit-graph", "write", "--reachable", "--changed-paths"], check=True)
-    (folder / "complete").touch()
-    return folder
+    (building / "complete").touch()
+    return building.rename(folder)
 
 
 def main() -> None:

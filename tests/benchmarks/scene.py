@@ -114,15 +114,10 @@ class Scene:
         git(self._memory, "clone", "--quiet", "--no-local", str(self.published), str(place))
         return place
 
-    def next_version(self, model: int, ahead: int = 1) -> dict[str, bytes]:
-        """The files of a version that the registry has not yet.
-
-        Args:
-            model: The number of its model.
-            ahead: 1 for the next version of the model, 2 for the one after it.
-        """
-        highest = len(range(model, self.versions, self.models))
-        return version_files(model_name(model), str(highest + ahead), self.versions + model)
+    def next_version(self, model: int) -> dict[str, bytes]:
+        """The files of the version that would be a model's next; models are numbered."""
+        following = len(range(model, self.versions, self.models)) + 1
+        return version_files(model_name(model), str(following), self.versions + model)
 
     def cold(self) -> dict[str, str]:
         """An environment in which nothing is cached."""

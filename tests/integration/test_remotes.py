@@ -25,6 +25,7 @@ from support import Ran, new_repository, without
 from registry_tool.artifacts.remote import DvcSettings, Remote, object_path, open_remote
 
 Cli = Callable[..., Ran]
+Fetch = Callable[[], tuple[Ran, Path]]
 
 FILES = {
     "config.json": b'{"a": 1}',
@@ -39,6 +40,7 @@ START = {
     ".gitignore": "/models/**/folder\n/models/**/*.bin\n/.dvc/config.local\n/.dvc/tmp\n/.dvc/cache\n",
     ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
 }
+NETWORKED = [kind for kind in KINDS if kind != "local"]
 # dvc-http uses what aiohttp 3.14 calls deprecated.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:BasicAuth is deprecated"),
@@ -107,6 +109,20 @@ def source(tmp_path: Path) -> Path:
     return write(tmp_path / "source" / "folder", FILES)
 
 
+@pytest.fixture
+def fetch(
+    cli: Cli, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], tuple[Ran, Path]]:
+    """Fetches version 1 as somebody who has nothing yet: how it ended, and the folder it should be in."""
+
+    def run() -> tuple[Ran, Path]:
+        monkeypatch.setenv("REGISTRY_CACHE", str(tmp_path / "another-cache"))
+        ran = cli("fetch", "nlp/lang-id@1", "-o", str(tmp_path / "out"), cwd=root)
+        return ran, tmp_path / "out" / "folder"
+
+    return run
+
+
 def write(folder: Path, files: dict[str, bytes]) -> Path:
     for path, data in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -128,12 +144,6 @@ def add(cli: Cli, root: Path, *artifacts: Path) -> Ran:
     return cli(*ADD, *given, "--commit", cwd=root)
 
 
-def fetch(cli: Cli, root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> Ran:
-    """Fetch as somebody who has nothing yet."""
-    monkeypatch.setenv("REGISTRY_CACHE", str(out.parent / f"cache-{out.name}"))
-    return cli("fetch", "nlp/lang-id@1", "-o", str(out), cwd=root)
-
-
 def md5(data: bytes) -> str:
     return hashlib.md5(data).hexdigest()
 
@@ -152,13 +162,11 @@ def test_add(cli: Cli, root: Path, source: Path, tmp_path: Path) -> None:
     assert "2 of 7 objects" in again.out  # the new file, and the new list of files
 
 
-def test_fetch(
-    cli: Cli, root: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fetch(cli: Cli, root: Path, source: Path, fetch: Fetch) -> None:
     assert add(cli, root, source).code == 0
-    ran = fetch(cli, root, tmp_path / "out", monkeypatch)
+    ran, folder = fetch()
     assert ran.code == 0, ran.err
-    assert contents(tmp_path / "out" / "folder") == FILES
+    assert contents(folder) == FILES
 
 
 def test_dvc_pull(cli: Cli, root: Path, source: Path) -> None:
@@ -230,9 +238,7 @@ def test_resume(cli: Cli, root: Path, server: Server, kind: str, tmp_path: Path)
     assert len(stored(root, MANY)) == len(MANY)
 
 
-def test_missing_object(
-    cli: Cli, root: Path, source: Path, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+def test_missing_object(cli: Cli, root: Path, source: Path, server: Server, fetch: Fetch) -> None:
     assert add(cli, root, source).code == 0
     gone = md5(FILES["weights/a.bin"])
     if server.folder is None:
@@ -243,19 +249,17 @@ def test_missing_object(
     assert checked.code == 1
     assert "artifact folder, file weights/a.bin, 300000 bytes" in checked.out
     assert "the remote storage" in checked.out
-    ran = fetch(cli, root, tmp_path / "out", monkeypatch)
+    ran, folder = fetch()
     assert ran.code == 4
-    assert "weights/a.bin" in ran.err
-    assert not (tmp_path / "out" / "folder").exists()
-    assert add(cli, root, source).code != 0 or stored(root, [FILES["weights/a.bin"]])
+    assert gone in ran.err
+    assert not folder.exists()
 
 
+@pytest.mark.parametrize("kind", NETWORKED, indirect=True)
 def test_wrong_credential(
-    cli: Cli, root: Path, source: Path, server: Server, kind: str, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, root: Path, source: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    if not server.wrong:
-        pytest.skip("n/a: a folder has no credentials")
     for secrets in (server.wrong, {}):
         configure(root, server, secrets)
         ran = add(cli, root, source)
@@ -272,32 +276,29 @@ def flip(data: bytes) -> bytes:
     return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
 
-def test_flipped_byte(
-    cli: Cli, root: Path, source: Path, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+def test_flipped_byte(cli: Cli, root: Path, source: Path, server: Server, fetch: Fetch) -> None:
     assert add(cli, root, source).code == 0
     name = md5(FILES["weights/a.bin"])
     wrong = flip(FILES["weights/a.bin"])
     if server.folder is None:
         remote = remote_of(root)
         assert remote.delete(name)
-        s3 = remote._store  # type: ignore[attr-defined]
+        s3 = remote._store  # type: ignore[attr-defined]  # of a CloudRemote on S3
         s3._call("put_object", Key=s3._key(object_path(name)), Body=wrong)
     else:
         place = server.folder / object_path(name)
         place.unlink()
         place.write_bytes(wrong)
-    ran = fetch(cli, root, tmp_path / "out", monkeypatch)
+    ran, folder = fetch()
     assert ran.code == 4
     assert "weights/a.bin" in ran.err
     assert "is not what its manifest says" in ran.err
-    assert not (tmp_path / "out" / "folder").exists()
+    assert not folder.exists()
 
 
-def test_down(cli: Cli, root: Path, server: Server, kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", NETWORKED, indirect=True)
+def test_down(cli: Cli, root: Path, server: Server, tmp_path: Path) -> None:
     """The server goes away in the middle of an upload."""
-    if kind == "local":
-        pytest.skip("n/a: there is no server")
     source = write(tmp_path / "many" / "folder", {f"{n:03}": data for n, data in enumerate(MANY)})
     with proxy(port_of(server), after=300_000, then="cut") as cut:
         configure(root, server, through(server, cut.port))

@@ -25,11 +25,12 @@ from registry_tool.artifacts.scanning.pickle_files import (
     scan_pickle,
     try_pickle,
 )
-from registry_tool.artifacts.scanning.report import Level, Spent
+from registry_tool.artifacts.scanning.report import Spent
 from registry_tool.artifacts.scanning.safetensors import is_safetensors, scan_safetensors
 from registry_tool.artifacts.scanning.stream import Malformed, TooLarge
 from registry_tool.artifacts.scanning.tars import is_tar, scan_tar
 from registry_tool.artifacts.scanning.zips import scan_zip
+from registry_tool.encryption.header import HEADER_LIMIT, NotAge, is_age, read_header
 
 __all__ = ["look_at"]
 
@@ -84,6 +85,14 @@ def _tflite(look: Look) -> None:
     look.tells(format="tflite")
 
 
+def _age(look: Look) -> None:
+    try:
+        header = read_header(look.stream.peek(HEADER_LIMIT))
+    except NotAge as exc:
+        raise Malformed(str(exc)) from exc
+    look.tells(format="age", recipients=[*header.stanzas[:32]])
+
+
 # In order: the first that fits. By content where there is a mark, then by name.
 _FORMATS: Final = (
     _Format("zip", _begins(b"PK\x03\x04"), scan_zip),
@@ -100,6 +109,7 @@ _FORMATS: Final = (
     _Format("safetensors", _head(is_safetensors), scan_safetensors),
     _Format("safetensors", _called(".safetensors"), scan_safetensors),
     _Format("fasttext", _begins((793712314).to_bytes(4, "little")), _fasttext),
+    _Format("age", _head(is_age), _age),
     _Format("tflite", lambda head, _: head[4:8] == b"TFL3", _tflite),
     _Format("onnx", _called(".onnx"), scan_onnx),
     _Format("tensorflow", _called("saved_model.pb"), scan_saved_model),
@@ -134,6 +144,5 @@ def look_at(look: Look) -> None:
     except TooLarge as exc:
         look.finds("unread", str(exc))
     except Malformed as exc:
-        level: Level = "unread" if format_ == "unknown" else "dangerous"
-        look.finds(level, f"it is broken as {format_}: {exc}")
+        look.finds("unread", f"it is broken as {format_}: {exc}")
     look.tells(format=look.report.facts.get("format", format_))

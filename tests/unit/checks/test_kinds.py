@@ -47,6 +47,9 @@ VERSION = (f"+ {LANG}/versions/2/version.yaml", f"+ {LANG}/versions/2/a.bin.dvc"
         (f"{LANG}/tags/a.yaml", "tag", "frozen", "tag removed"),
         (f"{LANG}/aliases/a.yaml", "alias", "alias", "alias removed"),
         ("waivers/2026-11-21-m208-a.yaml", "waiver", "waiver", "waiver"),
+        ("recipients.yaml", "policy", "policy", "policy"),
+        ("keys/speech.yaml", "policy", "policy", "policy"),
+        (f"{LANG}/versions/2/key.yaml", "key", "policy", "frozen"),
         ("schemas/team.json", "policy", "policy", "policy"),
         (".dvc/config", "policy", "policy", "policy"),
         (".github/workflows/check.yml", "policy", "policy", "policy"),
@@ -72,6 +75,7 @@ VERSION = (f"+ {LANG}/versions/2/version.yaml", f"+ {LANG}/versions/2/a.bin.dvc"
         ("waivers/README.md", "unknown", "unknown", "edit"),
         ("models", "unknown", "unknown", "edit"),
         ("waivers", "unknown", "unknown", "edit"),
+        ("keys/notes.txt", "unknown", "unknown", "edit"),
     ],
 )
 def test_each_place_of_the_layout_is_an_act(
@@ -87,6 +91,8 @@ def test_each_place_of_the_layout_is_an_act(
         ("version", (*VERSION, f"+ {LANG}/tags/v2.yaml", f"+ {LANG}/versions/2/evidence/a.yaml")),
         ("version", (*VERSION, f"~ {LANG}/CARD.md", f"+ {LANG}/versions/2/status.yaml")),
         ("version", (*VERSION, f"+ {EYES}/versions/1/version.yaml")),
+        ("version", (*VERSION, f"+ {LANG}/versions/2/key.yaml")),
+        ("policy", (f"~ {LANG}/versions/1/key.yaml", "+ keys/speech.yaml", "~ recipients.yaml")),
         ("model", (f"+ {LANG}/model.yaml", *VERSION, f"+ {LANG}/aliases/production.yaml")),
         ("model", (f"+ {LANG}/model.yaml", "+ models/nlp/namespace.yaml", f"+ {LANG}/t.dvc")),
         ("model", ("+ models/nlp/namespace.yaml",)),

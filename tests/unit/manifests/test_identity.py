@@ -167,6 +167,31 @@ def test_one_number_has_one_form() -> None:
     )
 
 
+def test_an_encrypted_version_has_the_identity_of_its_plaintext() -> None:
+    plain: dict[str, JSON] = {
+        "framework": {"type": "custom"},
+        "environment": {"lock": "lock"},
+        "artifacts": [
+            {"name": "model", "role": "model", "path": "a.bin", "sha256": "1" * 64},
+            {"name": "lock", "role": "document", "path": "lock.txt", "sha256": "2" * 64},
+        ],
+    }
+
+    def sealed(entry: dict[str, JSON], digit: str) -> dict[str, JSON]:
+        inner: dict[str, JSON] = {
+            "path": entry["path"],
+            "sha256": entry["sha256"],
+            "recipient": digit,
+        }
+        return {**entry, "path": f"{entry['path']}.age", "sha256": digit * 64, "encryption": inner}
+
+    artifacts = plain["artifacts"]
+    assert isinstance(artifacts, list)
+    for digit in "89":
+        made: list[JSON] = [sealed(one, digit) for one in artifacts if isinstance(one, dict)]
+        assert identity({**plain, "artifacts": made}) == identity(plain)
+
+
 def test_two_artifacts_with_the_same_bytes_are_not_one() -> None:
     artifacts = VERSION["artifacts"]
     assert isinstance(artifacts, list)

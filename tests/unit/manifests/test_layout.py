@@ -11,6 +11,9 @@ MODEL = ModelName("nlp", "lang-id")
 TOP = "models/nlp/lang-id"
 PLACES = {
     "registry.yaml": Place("registry"),
+    "recipients.yaml": Place("recipients"),
+    "keys/speech.yaml": Place("key", name="speech"),
+    f"{TOP}/versions/1/key.yaml": Place("key", MODEL, "1"),
     "waivers/2026-11-21-A501-x.yaml": Place("waiver", name="2026-11-21-A501-x"),
     "models/nlp/namespace.yaml": Place("namespace", name="nlp"),
     f"{TOP}/model.yaml": Place("model", MODEL),
@@ -27,6 +30,7 @@ PLACES = {
 }
 NOWHERE = (
     "", "README.md", "registry.yml", "Registry.yaml", "sub/registry.yaml", "waivers/x.yml", "waivers/a/b.yaml", "models",
+    "keys", "keys/a/b.yaml", "keys/speech.yml", f"{TOP}/key.yaml", "recipients.yml", "sub/recipients.yaml",
     "models/nlp", "models/namespace.yaml", "models/nlp/lang-id", f"{TOP}/namespace.yaml", f"{TOP}/version.yaml",
     f"{TOP}/model.yml", f"{TOP}/tags/x.yml", f"{TOP}/tags/a/b.yaml", f"{TOP}/aliases/x", f"{TOP}/versions/1",
     f"{TOP}/versions/version.yaml", f"{TOP}/versions/1/model.yaml", f"{TOP}/versions/1/model.bin",
