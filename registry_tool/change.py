@@ -106,13 +106,37 @@ class Change:
         except GitTrouble:
             return ""
 
-    def take_in(self, source: Path, *, name: str = "", role: str = "", path: str = "") -> Taken:
-        """Read and digest a file or folder; it is uploaded when the change is published.
+    def take_in(
+        self, source: Source, *, name: str = "", role: str = "", path: str = ""
+    ) -> Taken:
+        """Read and digest a file, a folder, several of them, or a URL; it is uploaded when the change is published.
 
         Raises:
             UsageError: There is no such file, or it changed while it was read.
         """
-        taken = self.store.take_in(source, name=name, role=role, path=path, progress=self.progress)
+        store, told = self.store, self.progress
+        if isinstance(source, str):
+            taken = store.take_url(source, name=name, role=role, progress=told)
+        else:
+            taken = store.take_in(source, name=name, role=role, path=path, progress=told)
+        self._uploads.append(taken)
+        return taken
+
+    def take_again(self, reference: str, artifact: str, *, name: str = "", role: str = "") -> Taken:
+        """An artifact that a published version has, for another one; nothing is read or sent.
+
+        Raises:
+            NotFound: There is no such version or artifact.
+            RemoteTrouble: The remote lacks its bytes, or cannot be asked.
+        """
+        version = resolve(self.catalog, Reference.parse(reference)).version
+        entries = {text(e, "name"): e for e in records(version.data, "artifacts")}
+        if artifact not in entries:
+            raise NotFound(
+                f"{version} has no artifact {artifact!a}",
+                remedy=f"it has {', '.join(entries) or 'none'}",
+            )
+        taken = self.store.take_again(entries[artifact], name=name, role=role)
         self._uploads.append(taken)
         return taken
 

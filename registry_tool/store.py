@@ -167,6 +167,14 @@ class Store:
         entry = {"name": check_artifact_name(name or called), **made.entry}
         return Taken(entry, render_pointer(pointer), made.ingested, made.findings)
 
+    def _check_plain(self) -> None:
+        """Never store in plain what was to be encrypted."""
+        if self.package is not None:
+            raise UsageError(
+                "only a file or a folder of its own is encrypted",
+                remedy="put the bytes into one file or folder, and give that",
+            )
+
     def take_in(
         self,
         source: Path | Sequence[Path],
@@ -195,6 +203,7 @@ class Store:
         if self.package is not None and isinstance(source, Path):
             return self._sealed(self.package, source, name, role, told)
         if not isinstance(source, Path):
+            self._check_plain()
             called = check_artifact_name(path or name)
             check_artifact_name(name)
             merged = merge([*source], called, cache=self.cache, progress=told)
@@ -214,6 +223,7 @@ class Store:
         """
         from registry_tool.artifacts.ingesting import ingest_stream
 
+        self._check_plain()
         check_artifact_name(name)
         ingested = ingest_stream(stream, name, cache=self.cache, progress=progress or SILENT)
         return self._described(ingested, name, name, role)
@@ -232,6 +242,7 @@ class Store:
         from registry_tool.artifacts.urls import opened
         from registry_tool.edits.entries import last_part
 
+        self._check_plain()
         called = check_artifact_name(last_part(url))
         with opened(url, self._settings()) as found:
             ingested = ingest_stream(
@@ -250,6 +261,7 @@ class Store:
         from registry_tool.artifacts.pointers import Pointer, render_pointer
         from registry_tool.artifacts.presence import lacks
 
+        self._check_plain()
         if "md5" not in entry:
             raise UsageError(
                 f"artifact {text(entry, 'name')} is tracked elsewhere: it has no bytes in the store",

@@ -193,8 +193,9 @@ class Catalog:
 
     def forget_models(self) -> None:
         """Let go of what was read of models: a sweep over all of them would keep every file of the registry."""
-        kept = {p: d for p, d in self._documents.items() if d is not None and d.place.model is None}
-        self._documents = kept
+        self._documents = {
+            p: d for p, d in self._documents.items() if d is not None and d.place.model is None
+        }
 
     def read(self, path: str, place: Place) -> Document | None:
         """One manifest, read and not kept: for sweeps over many."""

@@ -29,7 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("audit", "Export who held which alias, from when to when, and why."),
     "cache": ("cache", "Show the cache of artifacts, or clear it."),
     "check": ("check", "Check the registry, a change, or what is staged."),
-    "codeowners": ("codeowners", "Write CODEOWNERS from the owners of the registry and its namespaces."),
+    "codeowners": (
+        "codeowners",
+        "Write CODEOWNERS from the owners of the registry and its namespaces.",
+    ),
     "compare": ("compare", "Compare two versions."),
     "decrypt": ("decrypt", "Fetch a version and decrypt it."),
     "demo": ("demo", "Do the main job once, on a real small model."),

@@ -44,7 +44,6 @@ class Nameless:
         """
         self._file.flush()
         os.fchmod(self._file.fileno(), _MODE)
-        os.fsync(self._file.fileno())
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             # https://man7.org/linux/man-pages/man2/open.2.html, O_TMPFILE
@@ -61,8 +60,6 @@ class Nameless:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
         with os.fdopen(handle, "wb") as target:
             shutil.copyfileobj(self._file, target, 1 << 20)
-            target.flush()
-            os.fsync(handle)
 
 
 def _allow(count: int) -> None:

@@ -11,6 +11,7 @@ from registry_tool.artifacts.disk import on_disk
 from registry_tool.artifacts.folders import Member, check_paths, folder_sha256
 from registry_tool.artifacts.leftovers import making, swap_in, sweep_beside
 from registry_tool.artifacts.progress import SILENT, Progress, shown
+from registry_tool.artifacts.sealing.guard import guarded
 from registry_tool.artifacts.sealing.nameless import Nameless, nameless_files
 from registry_tool.artifacts.sealing.packing import Hashed, unpacked
 from registry_tool.artifacts.sealing.piping import flowing
@@ -167,7 +168,8 @@ def open_sealed(
             )
         destination.parent.mkdir(parents=True, exist_ok=True)
         size = whole(encryption, "size")
-        with making(destination) as folder, shown(progress, size, f"Decrypting {destination.name}"):
+        words = f"Decrypting {destination.name}"
+        with making(destination) as folder, guarded(folder / "new"), shown(progress, size, words):
             one = _Opening(age_file, encryption, key, progress.advance)
             if text(encryption, "packing") == "tar":
                 one.folder_into(folder)

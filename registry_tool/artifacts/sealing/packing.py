@@ -98,7 +98,7 @@ class Packer:
             with on_disk(f"{source} cannot be read"):
                 self._files = [("", source.stat().st_size)]
         self._pieces = self._stream()
-        self._ahead = b""
+        self._ahead = memoryview(b"")
 
     @property
     def size(self) -> int:
@@ -134,9 +134,9 @@ class Packer:
             piece = next(self._pieces, None)
             if piece is None:
                 return b""
-            self._ahead = piece
+            self._ahead = memoryview(piece)
         found, self._ahead = self._ahead[:size], self._ahead[size:]
-        return found
+        return bytes(found)
 
 
 def unpacked(

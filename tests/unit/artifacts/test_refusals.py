@@ -78,12 +78,11 @@ def test_ours_and_interruptions_pass() -> None:
 
 
 def test_absence_is_told_from_trouble() -> None:
-    with pytest.raises(MissingObject, match="is gone"):
-        with refusals().asking("cannot be read", missing="it is gone"):
-            raise s3("404", FileNotFoundError)
-    with pytest.raises(RemoteTrouble) as caught:
-        with refusals().asking("cannot be read", missing="it is gone"):
-            raise s3("NoSuchBucket", FileNotFoundError)
+    asking = refusals().asking("cannot be read", missing="it is gone")
+    with pytest.raises(MissingObject, match="is gone"), asking:
+        raise s3("404", FileNotFoundError)
+    with pytest.raises(RemoteTrouble) as caught, asking:
+        raise s3("NoSuchBucket", FileNotFoundError)
     assert not isinstance(caught.value, MissingObject)
     forbidden = FileNotFoundError("http://host/x")
     forbidden.__cause__ = said_by("ClientResponseError", status=403)

@@ -46,7 +46,7 @@ def blobs(folder: Path, count: int) -> list[tuple[str, Path]]:
 class Told:
     total = done = 0
 
-    def start(self, total_bytes: int, description: str) -> None:
+    def start(self, total_bytes: int, description: str) -> None:  # noqa: ARG002 (see Progress)
         self.total = total_bytes
 
     def advance(self, n: int) -> None:
