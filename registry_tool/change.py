@@ -13,6 +13,7 @@ Nothing is written before the block ends; an exception in it leaves no trace.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -32,6 +33,7 @@ from registry_tool.names import (
     check_namespace,
 )
 from registry_tool.publish import Destination, Publication, publish
+from registry_tool.views import Artifact
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -107,36 +109,28 @@ class Change:
             return ""
 
     def take_in(
-        self, source: Source, *, name: str = "", role: str = "", path: str = ""
+        self,
+        source: Path | Sequence[Path] | str | Artifact,
+        *,
+        name: str = "",
+        role: str = "",
+        path: str = "",
     ) -> Taken:
-        """Read and digest a file, a folder, several of them, or a URL; it is uploaded when the change is published.
+        """Read and digest a file, a folder, several of them or a URL; it is uploaded when the change is published.
+
+        An artifact of a published version is taken over: nothing of it is read or sent.
 
         Raises:
-            UsageError: There is no such file, or it changed while it was read.
+            UsageError: There is no such file, it changed while it was read, or two of several get one path.
+            RemoteTrouble: A URL cannot be read, or the remote lacks the bytes that are taken over.
         """
         store, told = self.store, self.progress
-        if isinstance(source, str):
+        if isinstance(source, Artifact):
+            taken = store.take_again(source.entry, name=name, role=role)
+        elif isinstance(source, str):
             taken = store.take_url(source, name=name, role=role, progress=told)
         else:
             taken = store.take_in(source, name=name, role=role, path=path, progress=told)
-        self._uploads.append(taken)
-        return taken
-
-    def take_again(self, reference: str, artifact: str, *, name: str = "", role: str = "") -> Taken:
-        """An artifact that a published version has, for another one; nothing is read or sent.
-
-        Raises:
-            NotFound: There is no such version or artifact.
-            RemoteTrouble: The remote lacks its bytes, or cannot be asked.
-        """
-        version = resolve(self.catalog, Reference.parse(reference)).version
-        entries = {text(e, "name"): e for e in records(version.data, "artifacts")}
-        if artifact not in entries:
-            raise NotFound(
-                f"{version} has no artifact {artifact!a}",
-                remedy=f"it has {', '.join(entries) or 'none'}",
-            )
-        taken = self.store.take_again(entries[artifact], name=name, role=role)
         self._uploads.append(taken)
         return taken
 

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelDraft", "PublishedVersion", "VersionDraft"]
 
-Source = str | Path
+Source = str | Path | Artifact
+
+
+def _given(source: Source) -> Path | str | Artifact | list[Path]:
+    """A path, unless it is a URL or an artifact."""
+    from registry_tool.artifacts.urls import is_url
+
+    return Path(source) if isinstance(source, str) and not is_url(source) else source
 
 
 class _Holder:
@@ -47,24 +54,31 @@ class _Holder:
         """Take in files and folders; they are uploaded when the change is published.
 
         Args:
-            sources: One path or several; a folder becomes one artifact with all its files.
-            name: The artifact's name, for a single source; the file's own by default.
+            sources: One or several: a path, a URL whose bytes are brought into the store, or an artifact of a
+                published version, whose bytes are there. A folder becomes one artifact with all its files.
+            name: The artifact's name; the file's own by default. Several files and folders under one name become
+                one folder, in which none may take the place of another.
             role: model, checkpoint, document, dataset, tokenizer, code, metrics, signature or other; guessed from
                 the file's name by default.
-            path: What it is called beside the manifest, for a single source.
+            path: What it is called beside the manifest.
 
         Returns:
             The artifacts that were added.
 
         Raises:
-            UsageError: There is no such file, it changed while it was read, or two artifacts have one name.
+            UsageError: There is no such file, it changed while it was read, or two artifacts have one name or place.
+            RemoteTrouble: A URL cannot be read, or the remote lacks the bytes that are taken over.
         """
-        listed = [sources] if isinstance(sources, str | Path) else list(sources)
-        if len(listed) != 1 and (name or path):
-            raise UsageError("a name or path goes with a single source")
+        listed = [sources] if isinstance(sources, str | Path | Artifact) else list(sources)
+        given = [_given(source) for source in listed]
+        files = [source for source in given if isinstance(source, Path)]
+        if len(given) > 1 and (name or path):
+            if not name or len(files) != len(given):
+                raise UsageError("a name goes with one source, or with several files and folders")
+            given = [files]
         added = []
-        for source in listed:
-            taken = self._change.take_in(Path(source), name=name, role=role, path=path)
+        for source in given:
+            taken = self._change.take_in(source, name=name, role=role, path=path)
             self._add(taken.entry)
             self._pointers[text(taken.entry, "path")] = taken.pointer
             added.append(Artifact.of(taken.entry, self._change.store.fetch))

@@ -121,6 +121,12 @@ def _is_its_own(change: Change, place: Place) -> bool:
     return place.kind in _ITS_OWN or (place.kind in _ITS_RECORD and change.base is None)
 
 
+def _is_a_name(change: Change, place: Place) -> bool:
+    """True for an alias that is set or moved, and for a new tag: no version becomes wrong by it."""
+    moved = place.kind == "alias" and change.head is not None
+    return moved or (place.kind == "tag" and change.base is None)
+
+
 def _limited(
     located: Sequence[tuple[Change, Place]], whole: frozenset[ModelName]
 ) -> dict[ModelName, frozenset[str]]:
@@ -132,6 +138,8 @@ def _limited(
             continue
         if place.version is not None and _is_its_own(change, place):
             versions.setdefault(place.model, set()).add(place.version)
+        elif _is_a_name(change, place):
+            versions.setdefault(place.model, set())
         else:
             others.add(place.model)
     return {model: frozenset(found) for model, found in versions.items() if model not in others}

@@ -10,6 +10,7 @@ from support import git, small_registry, write_files
 
 import registry_tool
 from registry_tool.errors import InvalidName, NoRemote, NotFound, Refused, UsageError
+from registry_tool.manifests.data import records
 from registry_tool.publish import RefusedByCheck
 
 MakeRegistry = Callable[..., Path]
@@ -151,12 +152,33 @@ def test_names_are_looked_at_at_once(registry: registry_tool.Registry) -> None:
             call()
 
 
+def test_the_ways_in(registry: registry_tool.Registry, model_file: Path) -> None:
+    config = model_file.with_name("config.json")
+    config.write_text("{}")
+    with registry.change("One", commit=True) as change:
+        draft = change.model("nlp/lang-id").new_version("8", framework={"type": "fasttext"})
+        (merged,) = draft.upload_artifact([model_file, str(config)], name="model")
+    files = [file["path"] for file in records(merged.entry, "files")]
+    assert files == sorted([model_file.name, "config.json"])
+    published = registry.refresh().version("nlp/lang-id@8").artifact("model")
+    with registry.change("Two", commit=True) as change:
+        change.model("nlp/lang-id").new_version(
+            "9", framework={"type": "fasttext"}, parameters={"k": 2}, artifacts=[published]
+        )
+    found = registry.refresh().version("nlp/lang-id@9").artifact("model")
+    assert dict(found.entry) == dict(published.entry)
+    assert (found.fetch() / "config.json").read_text() == "{}"
+
+
 def test_artifacts_that_cannot_be(registry: registry_tool.Registry, model_file: Path) -> None:
     version = registry.change("Files").model("nlp/lang-id").new_version(artifacts=[model_file])
     with pytest.raises(UsageError, match="two artifacts named"):
         version.upload_artifact(model_file)
-    with pytest.raises(UsageError, match="goes with a single source"):
+    with pytest.raises(UsageError, match="would get the same place"):
         version.upload_artifact([model_file, model_file], name="x")
+    for given in ({"path": "x"}, {"name": "x"}):
+        with pytest.raises(UsageError, match="a name goes with one source"):
+            version.upload_artifact([model_file, "https://example.org/x"], **given)
     with pytest.raises(UsageError, match="goes with a single address"):
         version.track_artifacts(["s3://b/x", "s3://b/y"], size=1)
     with pytest.raises(UsageError):

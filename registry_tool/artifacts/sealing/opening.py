@@ -91,7 +91,7 @@ class _Opening:
             made = files.new()
             counted = _Counted(made, size, self.label, self.told)
             self.decrypt(counted)
-            found = counted.hashed.digest()
+            found = counted.hashed.member("")
             if found.size != size:
                 raise _wrong(self.label, "size", size, found.size)
             if found.sha256 != sha256:
@@ -112,8 +112,7 @@ class _Opening:
                 counted = _Counted(made[-1], size + min(left, 0), self.label, self.told)
                 for at in range(0, size, _CHUNK):
                     counted.write(take(min(_CHUNK, size - at)))
-                found = counted.hashed.digest()
-                members.append(Member(path, found.size, found.sha256, found.md5))
+                members.append(counted.hashed.member(path))
             self._check(members)
             for member, file in zip(members, made, strict=True):
                 place = folder / "new" / member.path

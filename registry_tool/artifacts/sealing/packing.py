@@ -12,7 +12,6 @@ from typing import Final
 
 from registry_tool.artifacts.disk import on_disk
 from registry_tool.artifacts.folders import Member, member_problem, walk
-from registry_tool.artifacts.hashing import Digest
 from registry_tool.artifacts.scanning.stream import Malformed, Stream
 from registry_tool.artifacts.scanning.tars import Forward
 from registry_tool.errors import Conflict, CorruptObject
@@ -25,22 +24,20 @@ _BROKEN: Final = (tarfile.TarError, ValueError, OverflowError, LookupError, Recu
 
 
 class Hashed:
-    """Counts and digests bytes as they go by."""
+    """Counts and digests bytes as they go by; nobody asks for the md5 of plaintext."""
 
     def __init__(self) -> None:
         self.size = 0
-        self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha256 = hashlib.sha256()
 
     def update(self, data: bytes) -> None:
         """Take some in."""
         self.size += len(data)
-        self._md5.update(data)
         self._sha256.update(data)
 
-    def digest(self) -> Digest:
-        """What they were."""
-        return Digest(self.size, self._md5.hexdigest(), self._sha256.hexdigest())
+    def member(self, path: str) -> Member:
+        """What they were, as a file of a folder."""
+        return Member(path, self.size, self._sha256.hexdigest(), "")
 
 
 def _changed(path: Path) -> Conflict:
@@ -110,8 +107,7 @@ class Packer:
         for piece in _content(self._source / path, size, hashed):
             yield piece
             self._told(len(piece))
-        found = hashed.digest()
-        self.members.append(Member(path, found.size, found.sha256, found.md5))
+        self.members.append(hashed.member(path))
 
     def _stream(self) -> Iterator[bytes]:
         if not self.is_folder:

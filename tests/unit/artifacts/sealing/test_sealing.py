@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -371,3 +372,45 @@ def test_more_files_than_may_be_open(tmp_path: Path, cache: Cache) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert tree(tmp_path / "out") == tree(many)
+
+
+GUARDED = """
+import sys, time
+from pathlib import Path
+from registry_tool.artifacts.sealing.guard import guarded
+folder = Path(sys.argv[1])
+with guarded(folder / "new"):
+    (folder / "new" / "inner").mkdir(parents=True)
+    (folder / "new" / "inner" / "a").write_text("plain")
+    (folder / "kept").write_text("kept")
+    print("on", flush=True)
+    sys.stdin.readline()
+print("done", flush=True)
+"""
+
+
+def guarded_process(folder: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", GUARDED, str(folder)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "on\n"
+    return process
+
+
+def test_the_guard_removes_what_a_killed_process_leaves(tmp_path: Path) -> None:
+    with guarded_process(tmp_path) as process:
+        assert (tmp_path / "new" / "inner" / "a").exists()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    while (tmp_path / "new").exists():  # the test's own limit ends it
+        time.sleep(0.01)
+    assert (tmp_path / "kept").exists()
+
+
+def test_the_guard_leaves_what_was_finished(tmp_path: Path) -> None:
+    with guarded_process(tmp_path) as process:
+        out, _ = process.communicate("\n")
+    assert out == "done\n"
+    assert (tmp_path / "new" / "inner" / "a").read_text() == "plain"
