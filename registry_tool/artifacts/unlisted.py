@@ -51,7 +51,7 @@ class Unlisted:
 
     def wanted(self) -> Iterator[Wanted]:
         """The files that are not in the cache."""
-        for path, md5 in {item.md5: item for item in self._listed}.values():
+        for path, md5 in {item.md5: item for item in reversed(self._listed)}.values():
             known = self._journal.get(md5)
             if known is None or self._cache.find(known.sha256, known.size) is None:
                 yield Wanted(f"{self._entry.label}: {path}", md5, None, None, self._entry.size)
