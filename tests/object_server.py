@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import base64
 import re
+import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -38,6 +39,8 @@ class ObjectServer:
         login: The user and password that are demanded.
         rate: Bytes a second of each connection; None for all that goes.
         moved_to: Where requests are sent on to.
+        closes_quietly: True to end each connection after an answer without saying so.
+        headers: Those of each request.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,13 +56,16 @@ class ObjectServer:
         self.login: tuple[str, str] | None = None
         self.rate: int | None = None
         self.moved_to = ""
+        self.closes_quietly = False
+        self.headers: list[Mapping[str, str]] = []
+        self.scheme = "http"
         self.guard = threading.Lock()
         self.port = 0
 
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.port}/store"
+        return f"{self.scheme}://127.0.0.1:{self.port}/store"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -96,10 +102,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         plan, asked = self.plan, self.headers.get("Range", "")
-        path = self.path.removeprefix("/store/")
+        path = self.path.partition("/store/")[2]
         with plan.guard:
             plan.asked[path] += 1
             plan.ranges += [asked] if asked else []
+            plan.headers.append(dict(self.headers))
+        self.close_connection = self.close_connection or plan.closes_quietly
         if self._is_busy():
             return self._refused(503)
         if plan.moved_to:
@@ -155,13 +163,16 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[ObjectServer]:
+def serving(folder: Path, certificate: ssl.SSLContext | None = None) -> Iterator[ObjectServer]:
     """A server on a free port, which ends with the block."""
     plan = ObjectServer(folder)
     handler = type("Handler", (_Handler,), {"plan": plan})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         plan.port = server.server_port
+        if certificate is not None:
+            plan.scheme = "https"
+            server.socket = certificate.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

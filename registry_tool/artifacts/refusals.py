@@ -180,6 +180,8 @@ class Refusals:
     def trouble(self, doing: str, exc: BaseException, *, remedy: str = "") -> RemoteTrouble:
         """What happened, and what to do."""
         kind, found = _kind(exc), _in_words(exc)
+        if not kind and _family(self.scheme) == "http" and is_absence(exc):
+            kind = "method"  # where nothing is looked for, a web server means that it takes nothing there
         words = f"{_WORDS[kind]} ({found})" if kind else found
         return RemoteTrouble(f"{self.label} {doing}: {words}", remedy=remedy or self._remedy(kind))
 

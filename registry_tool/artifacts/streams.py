@@ -23,18 +23,16 @@ _WORTH_PIECES: Final = 4 * _PIECE
 _T = TypeVar("_T")
 
 
-def _again(ask: Callable[[], _T], failed: int) -> _T:
+def _again(ask: Callable[[], _T]) -> _T:
     """Ask, and after a trouble that may pass ask again, after longer and longer pauses."""
-    while True:
+    for tried in range(1, _TRIES):
         try:
             return ask()
         except (MissingObject, CorruptObject):
             raise
         except RemoteTrouble:
-            failed += 1
-            if failed >= _TRIES:
-                raise
-            Event().wait(_FIRST_PAUSE * 2**failed)
+            Event().wait(_FIRST_PAUSE * 2**tried)
+    return ask()
 
 
 class Prefix:
@@ -91,7 +89,7 @@ class _Persistent:
         try:
             data = self._stream.read(size)
         except RemoteTrouble:
-            data = _again(lambda: self._read_again(size), failed=1)
+            data = _again(lambda: self._read_again(size))
         self._at += len(data)
         return data
 
@@ -134,7 +132,7 @@ class _Pieces:
 
 
 def _in_pieces(source: Ranged, md5: str, start: int, stop: int) -> _Pieces | None:
-    """A stream of pieces; None where the source gives no parts of this object."""
+    """A stream of pieces; None where the source gives none of this object."""
 
     def ask(first: int, last: int) -> bytes:
         piece = source.piece(md5, first, last)
@@ -142,10 +140,15 @@ def _in_pieces(source: Ranged, md5: str, start: int, stop: int) -> _Pieces | Non
             raise RemoteTrouble(f"the server stopped giving parts of the object {md5}")
         return piece
 
-    first = source.piece(md5, start, start + _PIECE)
+    try:
+        first = source.piece(md5, start, start + _PIECE)
+    except MissingObject:
+        raise
+    except RemoteTrouble:  # one stream says what is wrong, or knows how to go on
+        return None
     if first is None:
         return None
-    return _Pieces(lambda at, to: _again(lambda: ask(at, to), failed=0), first, start, stop)
+    return _Pieces(lambda at, to: _again(lambda: ask(at, to)), first, start, stop)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from registry_tool.artifacts.threads import in_parallel
 from registry_tool.errors import UsageError
 from registry_tool.manifests.data import Data, records, text, whole
 
-__all__ = ["differences"]
+__all__ = ["differences", "plain_entry"]
 
 _SHOWN: Final = 16
 
@@ -76,6 +76,16 @@ def _of_folder(entry: Data, path: Path, progress: Progress) -> Iterator[str]:
         yield f"differs in {len(listed) - _SHOWN} more files"
     if not listed:
         yield f"has other bytes: {len(there)} files, sha256 {folder_sha256(there)}, not {text(entry, 'sha256')}"
+
+
+def plain_entry(encryption: Data) -> Data:
+    """The plaintext of an encrypted artifact, as the entry of a plain one.
+
+    Args:
+        encryption: What the artifact's entry says of it.
+    """
+    is_folder = text(encryption, "packing") == "tar"
+    return {**encryption, "md5": "0" * 32 + (".dir" if is_folder else "")}
 
 
 def differences(entry: Data, path: Path, *, progress: Progress = SILENT) -> list[str]:

@@ -103,7 +103,11 @@ def _pointed(entry: dict[str, JSON], source: object) -> bytes:
     multiple=True,
     help="Who can open it: people and groups of recipients.yaml.",
 )
-@click.option("--new-passphrase", is_flag=True, help="Also, or only, whoever knows a passphrase.")
+@click.option(
+    "--new-passphrase",
+    is_flag=True,
+    help="Also, or only, whoever knows a passphrase; asked for, or from REGISTRY_NEW_PASSPHRASE.",
+)
 @writing_options
 def encrypt(
     *, reference: str, name: str | None, to: tuple[str, ...], new_passphrase: bool, how: How
@@ -157,7 +161,9 @@ def encrypt(
     "--to", metavar="WHO", multiple=True, help="Who can open it. Default: who can open the old one."
 )
 @click.option(
-    "--new-passphrase", is_flag=True, help="Also, or only, whoever knows a new passphrase."
+    "--new-passphrase",
+    is_flag=True,
+    help="Also, or only, whoever knows a new passphrase; asked for, or from REGISTRY_NEW_PASSPHRASE.",
 )
 @holder_options
 @writing_options

@@ -90,7 +90,9 @@ def _version(
     help="Who can open it from now on: people and groups of recipients.yaml. Default: as before.",
 )
 @click.option(
-    "--new-passphrase", is_flag=True, help="Wrap it to a new passphrase, in place of the old one."
+    "--new-passphrase",
+    is_flag=True,
+    help="Wrap it to a new passphrase, in place of the old one; asked for, or from REGISTRY_NEW_PASSPHRASE.",
 )
 @holder_options
 @writing_options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ __all__ = ["holder_of", "holder_options", "new_passphrase", "passphrase_wraps"]
 
 Function = TypeVar("Function", bound=Callable[..., object])
 _VARIABLE = "REGISTRY_PASSPHRASE"
+_NEW_VARIABLE = "REGISTRY_NEW_PASSPHRASE"
 
 
 def holder_options(function: Function) -> Function:
@@ -38,18 +40,14 @@ def holder_options(function: Function) -> Function:
     return identity(passphrase(function))
 
 
-def _asked(prompt: str, *, twice: bool) -> str:
+def _asked(prompt: str, variable: str, *, twice: bool) -> str:
     """The passphrase, from the environment or the terminal."""
-    given = os.environ.get(_VARIABLE)
+    given = os.environ.get(variable)
     if given is not None:
         return given
-    try:
-        answer = click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True)
-    except click.Abort as exc:
-        raise UsageError(
-            "nobody can be asked for the passphrase here", remedy=f"set {_VARIABLE}"
-        ) from exc
-    return str(answer)
+    if not sys.stdin.isatty():  # what is typed elsewhere would be seen
+        raise UsageError("nobody can be asked for the passphrase here", remedy=f"set {variable}")
+    return str(click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))
 
 
 def holder_of(identities: Sequence[str], *, by_passphrase: bool) -> Holder:
@@ -68,13 +66,13 @@ def holder_of(identities: Sequence[str], *, by_passphrase: bool) -> Holder:
             remedy="--identity FILE with your age or SSH key, or --passphrase",
         )
     found = [one for path in identities for one in read_identities(Path(path))]
-    ask = cache(lambda: _asked("Passphrase", twice=False)) if by_passphrase else None
+    ask = cache(lambda: _asked("Passphrase", _VARIABLE, twice=False)) if by_passphrase else None
     return Holder(found, ask)
 
 
 def new_passphrase() -> str:
-    """A passphrase for a new wrap, asked for twice."""
-    return _asked("New passphrase", twice=True)
+    """A passphrase for a new wrap, asked for twice where it is not in ``REGISTRY_NEW_PASSPHRASE``."""
+    return _asked("New passphrase", _NEW_VARIABLE, twice=True)
 
 
 def passphrase_wraps(key: Key, *, wanted: bool) -> list[dict[str, JSON]]:

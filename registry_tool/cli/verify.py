@@ -15,6 +15,7 @@ from registry_tool.errors import EnvironmentTrouble, InvalidName, NotFound, Refu
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
+    from registry_tool.manifests.data import Data
     from registry_tool.promotion.endorsements import Endorsement
     from registry_tool.views import Artifact, ModelVersion
 
@@ -65,6 +66,18 @@ def _asked(subject: str, reference: str | None) -> tuple[str, Path | None]:
     return subject, None
 
 
+def _in_folder(artifact: Artifact, folder: Path) -> tuple[Path, Data]:
+    """Where an artifact lies in a folder, and what it should be there: decrypted, if that is what lies there."""
+    from registry_tool.artifacts.verifying import plain_entry
+    from registry_tool.manifests.data import member, text
+
+    encryption = member(artifact.entry, "encryption")
+    plain = folder / text(encryption, "path")
+    if encryption and plain.exists() and not (folder / artifact.path).exists():
+        return plain, plain_entry(encryption)
+    return folder / artifact.path, artifact.entry
+
+
 def _compared(version: ModelVersion, folder: Path | None, progress: Progress) -> list[_Held]:
     """The stored artifacts against bytes in a folder; without one, in the shared cache."""
     from registry_tool.artifacts.verifying import differences
@@ -73,9 +86,12 @@ def _compared(version: ModelVersion, folder: Path | None, progress: Progress) ->
     for artifact in version.artifacts():
         if artifact.uri:
             continue
-        place = artifact.fetch(progress=progress) if folder is None else folder / artifact.path
-        found = differences(artifact.entry, place, progress=progress)
-        held.append(_Held(artifact, place, found))
+        entry = artifact.entry
+        if folder is None:
+            place = artifact.fetch(progress=progress)
+        else:
+            place, entry = _in_folder(artifact, folder)
+        held.append(_Held(artifact, place, differences(entry, place, progress=progress)))
     return held
 
 

@@ -127,7 +127,7 @@ def _check_model(model: ModelName, catalog: Catalog) -> None:
 @click.option(
     "--encrypt-passphrase",
     is_flag=True,
-    help="Store them encrypted, for whoever knows a passphrase.",
+    help="Store them encrypted, for whoever knows a passphrase; asked for, or from REGISTRY_NEW_PASSPHRASE.",
 )
 @writing_options
 def add(*, model: str, name: str | None, how: How, **options: Unpack[Options]) -> int:

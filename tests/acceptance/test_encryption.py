@@ -99,6 +99,20 @@ def test_for_a_person(cli: Cli, people: People, package: Path, tmp_path: Path, h
     assert not any(MARK in data or b"loaded" in data for data in stored)
 
 
+def test_what_was_decrypted_can_be_verified(
+    cli: Cli, people: People, package: Path, tmp_path: Path
+) -> None:
+    added(cli, people, package, "ada@example.org")
+    out = tmp_path / "out"
+    cli("decrypt", "nlp/lang-id@4", "-o", str(out), *people.identity("ada"), cwd=people.root)
+    verify = ("verify", str(out), "--as", "nlp/lang-id@4")
+    assert cli(*verify, cwd=people.root).code == 0
+    (out / "package" / "manifest.json").write_text("[]")
+    ran = cli(*verify, cwd=people.root)
+    assert (ran.code, "package: has other bytes" in ran.out) == (1, True)
+    assert cli("verify", "nlp/lang-id@4", "--bytes", cwd=people.root).code == 0
+
+
 def test_somebody_else_is_told_whom_it_is_for(
     cli: Cli, people: People, package: Path, tmp_path: Path
 ) -> None:
@@ -150,6 +164,7 @@ def test_an_ssh_key(cli: Cli, people: People, package: Path, tmp_path: Path) -> 
 def test_a_passphrase(
     cli: Cli, people: People, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("REGISTRY_NEW_PASSPHRASE", "correct horse")
     monkeypatch.setenv("REGISTRY_PASSPHRASE", "correct horse")
     ran = cli(*ADD, "--artifact", str(package), "--encrypt-passphrase", cwd=people.root)
     assert ran.code == 0, ran.err
@@ -160,6 +175,24 @@ def test_a_passphrase(
     ran = cli(*open_it, "--overwrite", cwd=people.root)
     assert ran.code == 1
     assert "it is for a passphrase" in ran.err
+
+
+def test_a_new_passphrase(
+    cli: Cli, people: People, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGISTRY_NEW_PASSPHRASE", "first")
+    assert cli(*ADD, "--artifact", str(package), "--encrypt-passphrase", cwd=people.root).code == 0
+    monkeypatch.setenv("REGISTRY_PASSPHRASE", "first")
+    monkeypatch.setenv("REGISTRY_NEW_PASSPHRASE", "second")
+    rewrap = ("rewrap", "nlp/lang-id@4", "--passphrase", "--new-passphrase", "--commit")
+    assert cli(*rewrap, cwd=people.root).code == 0
+    open_it = ("decrypt", "nlp/lang-id@4", "-o", str(tmp_path / "out"), "--passphrase")
+    assert cli(*open_it, cwd=people.root).code == 1
+    monkeypatch.setenv("REGISTRY_PASSPHRASE", "second")
+    assert cli(*open_it, cwd=people.root).code == 0
+    monkeypatch.delenv("REGISTRY_NEW_PASSPHRASE")
+    ran = cli(*rewrap, cwd=people.root)
+    assert "set REGISTRY_NEW_PASSPHRASE" in ran.err
 
 
 def test_the_policy_for_content_holds_for_plaintext(

@@ -308,3 +308,55 @@ def test_down(cli: Cli, root: Path, server: Server, tmp_path: Path) -> None:
     assert not versions(root).exists()
     configure(root, server)
     assert cli(*ADD, "--artifact", str(source), "--commit", cwd=root).code == 0
+
+
+def test_gc(cli: Cli, root: Path, source: Path, kind: str, tmp_path: Path) -> None:
+    assert add(cli, root, source).code == 0
+    orphan = tmp_path / "orphan"
+    orphan.write_bytes(b"nobody's bytes")
+    remote_of(root).put(md5(b"nobody's bytes"), orphan)
+    ran = cli("gc", "--older-than", "0", "--yes", cwd=root)
+    if kind == "http":
+        assert ran.code == 4
+        assert "a plain web server, which cannot say what it holds" in ran.err
+        return
+    assert ran.code == 0, ran.err
+    assert "freed 14 B: 1 objects" in ran.out
+    assert stored(root, [b"nobody's bytes", *FILES.values()]) == {md5(f) for f in FILES.values()}
+
+
+@pytest.mark.parametrize("kind", ["ssh"], indirect=True)
+def test_a_host_with_another_key_is_refused(
+    cli: Cli, root: Path, source: Path, server: Server, home: Path
+) -> None:
+    assert server.folder is not None
+    other = (server.folder.parents[1] / "other.pub").read_text().rsplit(" ", 1)[0]
+    (home / ".ssh").mkdir()
+    (home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{port_of(server)} {other}\n")
+    ran = add(cli, root, source)
+    assert ran.code == 4
+    assert "its host key is not the one that known_hosts has" in ran.err
+    own = (server.folder.parents[1] / "host.pub").read_text().rsplit(" ", 1)[0]
+    (home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{port_of(server)} {own}\n")
+    assert add(cli, root, source).code == 0
+
+
+@pytest.mark.parametrize("kind", ["http"], indirect=True)
+def test_a_server_that_takes_no_post(cli: Cli, root: Path, source: Path, server: Server) -> None:
+    configure(root, server, {**server.secrets, "method": "POST"})
+    ran = add(cli, root, source)
+    assert ran.code == 4
+    assert "it does not take files by that method" in ran.err
+    assert "dvc remote modify storage method PUT" in ran.err
+
+
+@pytest.mark.parametrize("kind", ["ssh", "webdav"], indirect=True)
+def test_only_the_last_part_of_a_place_is_made(
+    cli: Cli, root: Path, source: Path, server: Server
+) -> None:
+    assert server.folder is not None
+    configure(root, server, {**server.secrets, "url": f"{server.url}/not/mounted"})
+    ran = add(cli, root, source)
+    assert ran.code == 4
+    assert "is not there and cannot be made" in ran.err
+    assert not server.folder.exists()

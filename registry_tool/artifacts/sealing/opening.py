@@ -15,7 +15,7 @@ from registry_tool.artifacts.sealing.guard import guarded
 from registry_tool.artifacts.sealing.nameless import Nameless, nameless_files
 from registry_tool.artifacts.sealing.packing import Hashed, unpacked
 from registry_tool.artifacts.sealing.piping import flowing
-from registry_tool.artifacts.verifying import differences
+from registry_tool.artifacts.verifying import differences, plain_entry
 from registry_tool.encryption.keys import Key
 from registry_tool.encryption.package import Writable
 from registry_tool.encryption.streams import decrypt_stream
@@ -52,15 +52,9 @@ def _wrong(label: str, what: str, expected: object, found: object) -> CorruptObj
     )
 
 
-def _as_entry(encryption: Data) -> Data:
-    """The plaintext, as the entry of a plain artifact describes one."""
-    is_folder = text(encryption, "packing") == "tar"
-    return {**encryption, "md5": "0" * 32 + (".dir" if is_folder else "")}
-
-
 def _is_there(encryption: Data, destination: Path) -> bool:
     """True where exactly that plaintext is there already."""
-    return os.path.lexists(destination) and not differences(_as_entry(encryption), destination)
+    return os.path.lexists(destination) and not differences(plain_entry(encryption), destination)
 
 
 class _Opening:

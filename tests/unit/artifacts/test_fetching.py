@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ class Watched:
 
     Attributes:
         starts: The offset of each download, by md5.
-        breaks: After how many bytes the next downloads break off, one each.
+        breaks: After how many bytes the next downloads of the big object break off, one each.
     """
 
     def __init__(self, remote: LocalRemote, name: str = "storage") -> None:
@@ -74,7 +75,8 @@ class Watched:
     def download(self, md5: str, *, start: int = 0) -> Iterator[Readable]:
         self.starts.setdefault(md5, []).append(start)
         with self._remote.download(md5, start=start) as stream:
-            yield _Breaking(stream, self.breaks.pop(0)) if self.breaks else stream
+            breaks = self.breaks and md5 == hashlib.md5(BIG).hexdigest()
+            yield _Breaking(stream, self.breaks.pop(0)) if breaks else stream
 
     @property
     def asked(self) -> Counter[str]:
@@ -104,9 +106,13 @@ def other(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "other")
 
 
+def _given(source: Watched) -> Watched:
+    return source
+
+
 def bring(cache: Cache, sources: Sequence[Watched], *requests: Request) -> list[dict[str, bytes]]:
     """The bytes of what is asked for, by path."""
-    fetcher = Fetcher([lambda source=source: source for source in sources], cache)
+    fetcher = Fetcher([partial(_given, source) for source in sources], cache)
     return [
         {m.path: Path(cache.objects.place(m.sha256)).read_bytes() for m in content.members}
         for content in fetcher.bring(requests)

@@ -1,0 +1,204 @@
+"""Looking through the whole remote, and deleting what nobody needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import (
+    DVC_CONFIG,
+    MODEL_BYTES,
+    Ran,
+    commit,
+    git,
+    model_files,
+    namespace_yaml,
+    put_object,
+    registry_yaml,
+    small_registry,
+    stored_artifact,
+    version_files,
+    write_files,
+)
+
+Cli = Callable[..., Ran]
+SECOND = b"nlp/lang-id@2"
+ORPHAN = b"nobody's bytes"
+WEEKS = 30 * 24 * 3600
+
+
+def put(root: Path, content: bytes, *, age: float = WEEKS) -> Path:
+    place = put_object(root, content)
+    then = time.time() - age
+    os.utime(place, (then, then))
+    return place
+
+
+@pytest.fixture
+def root(make_registry: Callable[..., Path]) -> Path:
+    """Both versions' bytes are on the remote, and some of nobody."""
+    root = make_registry(small_registry())
+    for content in (MODEL_BYTES, SECOND, ORPHAN):
+        put(root, content)
+    return root
+
+
+def data(ran: Ran) -> dict[str, list[dict[str, object]]]:
+    found: dict[str, list[dict[str, object]]] = json.loads(ran.out)
+    return found
+
+
+def orphans(cli: Cli, root: Path, *options: str) -> list[object]:
+    return [
+        one["size"] for one in data(cli("gc", "--format", "json", *options, cwd=root))["orphans"]
+    ]
+
+
+def objects(root: Path) -> set[bytes]:
+    return {path.read_bytes() for path in (root / "storage").rglob("*") if path.is_file()}
+
+
+def test_a_dry_run_shows_and_deletes_nothing(cli: Cli, root: Path) -> None:
+    before = objects(root)
+    ran = cli("gc", cwd=root)
+    assert ran.code == 0
+    assert "needed   2  34 B" in ran.out
+    assert "orphans  1  14 B" in ran.out
+    assert "add --yes" in ran.out
+    assert "--also" in ran.out
+    assert objects(root) == before
+    found = json.loads(cli("gc", "--format", "json", cwd=root).out)
+    assert (found["dry_run"], found["needed"], found["freed"]) == (True, 2, 0)
+    assert [one["size"] for one in found["orphans"]] == [len(ORPHAN)]
+
+
+def test_yes_deletes_what_nobody_needs(cli: Cli, root: Path) -> None:
+    ran = cli("gc", "--yes", cwd=root)
+    assert ran.code == 0, ran.err
+    assert "freed 14 B: 1 objects" in ran.out
+    assert objects(root) == {MODEL_BYTES, SECOND}
+    assert cli("check", "--all", "--remote", cwd=root).code == 0
+    assert orphans(cli, root) == []
+
+
+def test_what_is_young_stays(cli: Cli, root: Path) -> None:
+    put(root, b"just uploaded", age=3600)
+    found = data(cli("gc", "--format", "json", cwd=root))
+    assert (len(found["orphans"]), str(found["young"])) == (1, "1")
+    assert len(orphans(cli, root, "--older-than", "0")) == 2
+    assert len(orphans(cli, root, "--older-than", "60")) == 0
+
+
+@pytest.mark.parametrize("where", ["branch", "tag", "stash", "work tree", "detached"])
+def test_what_any_ref_names_is_needed(cli: Cli, root: Path, where: str) -> None:
+    write_files(root, version_files("3", artifacts=[stored_artifact(ORPHAN)]))
+    if where == "stash":
+        git(root, "add", "-A")
+        git(root, "stash", "--quiet")
+    elif where != "work tree":
+        git(root, "switch", "--quiet", "-c", "elsewhere")
+        commit(root, "Three")
+        git(root, "tag", "kept")
+        if where == "detached":
+            git(root, "checkout", "--quiet", "--detach")
+        else:
+            git(root, "switch", "--quiet", "main")
+        if where != "branch":
+            git(root, "branch", "-D", "elsewhere")
+        if where != "tag":
+            git(root, "tag", "-d", "kept")
+    assert orphans(cli, root) == []
+
+
+def test_what_another_registry_needs_stays(
+    cli: Cli, root: Path, make_registry: Callable[..., Path]
+) -> None:
+    files = {
+        "registry.yaml": registry_yaml(),
+        ".dvc/config": DVC_CONFIG,
+        "models/cv/namespace.yaml": namespace_yaml(),
+        **model_files("cv/ocr", versions=()),
+        **version_files("1", "cv/ocr", artifacts=[stored_artifact(ORPHAN)]),
+    }
+    other = make_registry(files, name="other")
+    assert orphans(cli, root, "--also", str(other)) == []
+    plain = make_registry(
+        {"data.dvc": "outs:\n- md5: 0c9ac9a4d0b3ad21cc8bbbf0f8d3b4c9\n  path: x\n"}, name="plain"
+    )
+    assert len(orphans(cli, root, "--also", str(plain))) == 1
+    for wrong, code, words in (
+        ("nowhere", 1, "there is no repository"),
+        (str(root), 2, "is this registry itself"),
+    ):
+        ran = cli("gc", "--also", wrong, cwd=root)
+        assert words in ran.err
+        assert ran.code in {code, 2}
+
+
+def test_missing_bytes_are_found(cli: Cli, root: Path) -> None:
+    put_object(root, SECOND).unlink()
+    ran = cli("gc", cwd=root)
+    assert ran.code == 1
+    assert "A501 the bytes of artifact model, 13 bytes, are not on the remote storage" in ran.err
+    (missing,) = data(cli("gc", "--format", "json", cwd=root))["missing"]
+    assert missing["rule"] == "A501"
+
+
+def test_a_registry_that_needs_nothing_there_deletes_nothing(
+    cli: Cli, root: Path, make_registry: Callable[..., Path]
+) -> None:
+    files = {
+        "registry.yaml": registry_yaml(),
+        ".dvc/config": DVC_CONFIG.replace("../storage", str(root / "storage")),
+    }
+    other = make_registry(files, name="other")
+    before = objects(root)
+    ran = cli("gc", "--yes", cwd=other)
+    assert ran.code == 1
+    assert "needs none of the 3 objects" in ran.err
+    assert objects(root) == before
+
+
+def test_a_clone_that_is_behind_deletes_nothing(cli: Cli, root: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(root), str(clone))
+    (clone / ".dvc" / "config.local").write_text(
+        f"['remote \"storage\"']\nurl = {root / 'storage'}\n"
+    )
+    write_files(root, version_files("3", artifacts=[stored_artifact(ORPHAN)]))
+    commit(root, "Three")
+    before = objects(root)
+    shown = cli("gc", cwd=clone)
+    assert "has not fetched origin/main" in shown.err
+    ran = cli("gc", "--yes", cwd=clone)
+    assert ran.code != 0
+    assert "git fetch" in ran.err
+    assert objects(root) == before
+
+
+def test_what_an_erased_version_had_is_an_orphan(cli: Cli, root: Path) -> None:
+    erased = cli("erase", "nlp/lang-id@2", "--reason", "By law.", "--yes", "--commit", cwd=root)
+    assert erased.code == 0, erased.err
+    assert sorted(map(str, orphans(cli, root))) == ["13", "14"]
+
+
+def test_rests_of_broken_uploads_go_too(cli: Cli, root: Path) -> None:
+    rest = root / "storage" / "tmp" / ".half.tmp"
+    rest.parent.mkdir()
+    rest.write_bytes(b"half")
+    then = time.time() - WEEKS
+    os.utime(rest, (then, then))
+    assert "the rests of 1 broken uploads" in cli("gc", cwd=root).out
+    assert cli("gc", "--yes", cwd=root).code == 0
+    assert not rest.exists()
+
+
+def test_a_remote_that_is_not_there(cli: Cli, root: Path) -> None:
+    (root / "storage").rename(root / "away")
+    ran = cli("gc", "--yes", cwd=root)
+    assert ran.code == 4
+    assert "is not there" in ran.err
