@@ -220,7 +220,9 @@ def test_a_broken_journal_stops_nobody(root: Path) -> None:
 
 def test_interrupted_from_the_keyboard_is_finished_too(root: Path) -> None:
     """An interrupt after the branch moved cannot take it back: the next command goes on."""
-    code = _KILLED.replace("signal.SIGKILL", "signal.SIGINT")
+    # A shell starts what it runs in the background with the interrupt ignored, and children inherit that.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code = heard + _KILLED.replace("signal.SIGKILL", "signal.SIGINT")
     done = subprocess.run(
         [sys.executable, "-c", code, "os.rename", "workshop/index ", *MOVE, "--commit"],
         cwd=root, capture_output=True, check=False,
