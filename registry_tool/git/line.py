@@ -115,26 +115,39 @@ class Line:
             ShallowHistory: None is found before the boundary of a shallow clone.
             GitTrouble: Git cannot read the history.
         """
-        arguments = ["rev-list", "--first-parent", "--end-of-options", self.tip, "--"]
-        for field in split_at(b"\n", said(self.git, arguments)):
-            if field.decode() in commits:
-                return field.decode()
-        self._check_whole(boundary(self.git), "")
+        for commit in self.commits():
+            if commit in commits:
+                return commit
         return None
 
-    def vanished(self, folder: str = "models") -> frozenset[str]:
+    def commits(self) -> Iterator[str]:
+        """The full ids of the line's commits, newest first.
+
+        Raises:
+            ShallowHistory: The boundary of a shallow clone was passed.
+            GitTrouble: Git cannot read the history.
+        """
+        arguments = ["rev-list", "--first-parent", "--end-of-options", self.tip, "--"]
+        for field in split_at(b"\n", said(self.git, arguments)):
+            yield field.decode()
+        self._check_whole(boundary(self.git), "")
+
+    def vanished(self, *folders: str) -> frozenset[str]:
         """Names that were given away and are gone: of versions, models, namespaces and tags.
 
         The answer is kept in the repository's own folder and brought up to date with what was added to the line.
 
+        Args:
+            folders: Where the names were given; none for everywhere.
+
         Returns:
-            Paths of ``version.yaml``, ``model.yaml``, ``namespace.yaml`` and ``tags/*.yaml`` below the folder that
-            were on the line once and are not at the tip.
+            Paths of ``version.yaml``, ``model.yaml``, ``namespace.yaml`` and ``tags/*.yaml`` that were on the line once
+            and are not at the tip: those below the folders, perhaps with others.
 
         Raises:
             ShallowHistory: The clone is shallow.
             GitTrouble: Git cannot read the history.
         """
-        from registry_tool.git.vanished import vanished  # it walks this line
+        from registry_tool.git.vanished import EVERYTHING, vanished  # it walks this line
 
-        return vanished(self, folder)
+        return vanished(self, folders or [EVERYTHING])

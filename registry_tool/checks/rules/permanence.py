@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from registry_tool.checks.rule import ChangeRule, ChangeView, Hit, Located, Rule
 from registry_tool.checks.rules.publication import put_back, state_of
 from registry_tool.checks.rules.wording import command, named
 from registry_tool.manifests.data import text
-from registry_tool.manifests.layout import Place
+from registry_tool.manifests.layout import MODELS, Place
 from registry_tool.names import fold, fold_model
 
 if TYPE_CHECKING:
@@ -49,9 +49,22 @@ def _given(view: ChangeView, kinds: frozenset[str]) -> list[tuple[Located, Place
     ]
 
 
-def _gone(view: ChangeView, line: Line) -> dict[_Name, tuple[str, Place]]:
-    """The names that were given once and are not there any more, with the file that had them."""
-    located = ((path, view.base.layout.locate(path)) for path in sorted(line.vanished()))
+def _given_in(view: ChangeView, place: Place) -> str:
+    """The folder in whose past a name would be found."""
+    layout = view.base.layout
+    if place.model is None:
+        return MODELS
+    return (
+        layout.namespace(place.model.namespace)
+        if place.kind == "model"
+        else layout.model(place.model)
+    )
+
+
+def _gone(view: ChangeView, line: Line, given: Iterable[Place]) -> dict[_Name, tuple[str, Place]]:
+    """The names that were given once where these are, and are not there any more, with the file that had them."""
+    paths = line.vanished(*{_given_in(view, place) for place in given})
+    located = ((path, view.base.layout.locate(path)) for path in sorted(paths))
     return {
         _name_of(place): (path, place)
         for path, place in located
@@ -88,7 +101,7 @@ def names_are_given_once(view: ChangeView) -> Iterator[Hit]:
     given = _given(view, _NAMING | {"alias"})
     if view.line is None or not given:
         return
-    gone = _gone(view, view.line)
+    gone = _gone(view, view.line, [place for _, place in given])
     for change, place in given:
         path, was = gone.get(_name_of(place), ("", place))
         if path and not (path == change.path and _restores(view, view.line, change)):

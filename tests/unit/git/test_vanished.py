@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,10 @@ TAG = f"{MODEL}/tags/first.yaml"
 ALIAS = f"{MODEL}/aliases/production.yaml"
 
 
-def vanished(folder: Path, tip: str = "HEAD") -> frozenset[str]:
+def vanished(folder: Path, tip: str = "HEAD", *, below: Iterable[str] = ()) -> frozenset[str]:
     found = find_repository(folder)
     assert found is not None
-    return Line(found, git(folder, "rev-parse", tip)).vanished()
+    return Line(found, git(folder, "rev-parse", tip)).vanished(*below)
 
 
 def notes(folder: Path) -> list[Path]:
@@ -79,6 +80,50 @@ def test_a_branch_that_never_was_published_does_not_count(past: History) -> None
     assert vanished(past.folder) == frozenset()
 
 
+# --- some folders
+
+
+def test_a_question_about_folders_is_answered_for_them(past: History) -> None:
+    other = "models/nlp/lang-id-2/versions/1/version.yaml"
+    past.commit({other: "1\n"})
+    past.commit({other: None, ONE: None})
+    assert vanished(past.folder, below=[MODEL]) == {ONE}
+    assert vanished(past.folder, below=["models/nlp/lang-id-2"]) == {other}
+    past.commit({TAG: None, "models/nlp/namespace.yaml": None})
+    assert vanished(past.folder, below=[MODEL]) == {ONE, TAG}
+    assert vanished(past.folder, below=[MODEL, "models/nlp/lang-id-2"]) == {ONE, TAG, other}
+    assert vanished(past.folder, below=["models/nlp"]) == {
+        ONE,
+        TAG,
+        other,
+        "models/nlp/namespace.yaml",
+    }
+    assert vanished(past.folder, below=["models/cv"]) == frozenset()
+
+
+def test_folders_whose_notes_are_of_different_age(past: History) -> None:
+    vanished(past.folder, below=[MODEL])
+    past.commit({ONE: None})
+    vanished(past.folder, below=["models/nlp"])
+    past.branch("side")
+    past.commit({TAG: None})
+    assert vanished(past.folder, below=[MODEL, "models/nlp", "models/cv"]) == {ONE, TAG}
+    past.switch("main")
+    past.commit({TWO: None})
+    assert vanished(past.folder, below=[MODEL, "models/nlp"]) == {ONE, TWO}
+
+
+def test_after_many_folders_everything_is_read_once(past: History) -> None:
+    past.commit({ONE: None})
+    for number in range(41):
+        vanished(past.folder, below=[f"models/nlp/model-{number}"])
+    (note,) = notes(past.folder / ".git")
+    kept = json.loads(note.read_text(encoding="utf-8"))["folders"]
+    assert kept == {"models": {git(past.folder, "rev-parse", "HEAD"): [ONE]}}
+    past.commit({TAG: None})
+    assert vanished(past.folder, below=[MODEL]) == {ONE, TAG}
+
+
 # --- the notes
 
 
@@ -87,9 +132,11 @@ def test_a_later_question_reads_only_what_was_added(past: History) -> None:
     vanished(past.folder)
     (note,) = notes(past.folder / ".git")
     kept = json.loads(note.read_text(encoding="utf-8"))
-    assert kept["tips"] == {git(past.folder, "rev-parse", "HEAD"): [ONE]}
+    assert kept["folders"] == {"models": {git(past.folder, "rev-parse", "HEAD"): [ONE]}}
     # What stands in the note is believed: so it was not read again.
-    kept["tips"] = {tip: ["models/told/by/the/note/model.yaml"] for tip in kept["tips"]}
+    kept["folders"]["models"] = {
+        tip: ["models/told/by/the/note/model.yaml"] for tip in kept["folders"]["models"]
+    }
     note.write_text(json.dumps(kept), encoding="utf-8")
     past.commit({TAG: None})
     assert vanished(past.folder) == {TAG, "models/told/by/the/note/model.yaml"}
@@ -105,17 +152,17 @@ def test_an_earlier_and_another_branch_have_notes_of_their_own(past: History) ->
         assert vanished(past.folder, "other") == {TWO}
         assert vanished(past.folder, "HEAD~1") == frozenset()
     (note,) = notes(past.folder / ".git")
-    assert len(json.loads(note.read_text(encoding="utf-8"))["tips"]) == 3
+    assert len(json.loads(note.read_text(encoding="utf-8"))["folders"]["models"]) == 3
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"{", b"[]", b"null", b"\xff", b'{"format": "vanished/v9", "folder": "models", "tips": {}}',
-        b'{"format": "vanished/v1", "folder": "else", "tips": {"TIP": ["x"]}}',
-        b'{"format": "vanished/v1", "folder": "models", "tips": ["TIP"]}',
-        b'{"format": "vanished/v1", "folder": "models", "tips": {"TIP": "x"}}',
-        b'{"format": "vanished/v1", "folder": "models", "tips": {"TIP": [1], "": ["x"]}}', b"[" * 100_000,
+        b"", b"{", b"[]", b"null", b"\xff", b'{"format": "vanished/v9", "folders": {"models": {"TIP": ["x"]}}}',
+        b'{"format": "vanished/v2", "folders": ["models"]}',
+        b'{"format": "vanished/v2", "folders": {"models": ["TIP"]}}',
+        b'{"format": "vanished/v2", "folders": {"models": {"TIP": "x"}}}',
+        b'{"format": "vanished/v2", "folders": {"models": {"TIP": [1], "": ["x"]}}}', b"[" * 100_000,
     ],
 )  # fmt: skip
 def test_a_note_that_is_not_ours_is_replaced(past: History, content: bytes) -> None:
@@ -125,7 +172,7 @@ def test_a_note_that_is_not_ours_is_replaced(past: History, content: bytes) -> N
     tip = git(past.folder, "rev-parse", "HEAD")
     note.write_bytes(content.replace(b"TIP", tip.encode()))
     assert vanished(past.folder) == {ONE}
-    assert json.loads(note.read_text(encoding="utf-8"))["tips"][tip] == [ONE]
+    assert json.loads(note.read_text(encoding="utf-8"))["folders"]["models"][tip] == [ONE]
 
 
 def test_notes_do_not_grow_for_ever(past: History) -> None:
@@ -133,7 +180,7 @@ def test_notes_do_not_grow_for_ever(past: History) -> None:
         past.commit({"x": f"{number}\n"})
         vanished(past.folder)
     (note,) = notes(past.folder / ".git")
-    tips = json.loads(note.read_text(encoding="utf-8"))["tips"]
+    tips = json.loads(note.read_text(encoding="utf-8"))["folders"]["models"]
     assert len(tips) == 16
     assert git(past.folder, "rev-parse", "HEAD") in tips
 
@@ -176,5 +223,5 @@ def test_processes_that_write_at_once_agree(past: History) -> None:
     outputs = [process.communicate()[0] for process in running]
     assert outputs == [f"{ONE}\n" * 5] * len(tips)
     (note,) = notes(past.folder / ".git")  # and nothing half-made
-    found = json.loads(note.read_text(encoding="utf-8"))["tips"]
+    found = json.loads(note.read_text(encoding="utf-8"))["folders"]["models"]
     assert all(paths == [ONE] for paths in found.values())
