@@ -8,7 +8,6 @@ so that its cost follows the change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.index import Catalog
@@ -61,11 +60,15 @@ def _home(catalog: Catalog, claim: Claim) -> str:
     return MODELS if place is None or place.model is None else catalog.layout.model(place.model)
 
 
-@dataclass
 class Claims:
-    """The claims of a check."""
+    """The claims of a check.
 
-    found: dict[tuple[str, str], list[Claim]] = field(default_factory=dict)
+    Attributes:
+        found: Who claims what, by pool and value.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], list[Claim]] = {}
 
     def add(self, document: Document) -> None:
         """Take in the claims of one manifest."""

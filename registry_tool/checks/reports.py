@@ -25,10 +25,8 @@ __all__ = [
 ]
 
 # Controls, line and paragraph separators, bidirectional controls, halves of surrogate pairs (names that are not UTF-8).
-_UNSAFE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
-)
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_UNSAFE: Final = "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+_SURROGATE: Final = "[\ud800-\udfff]"
 _WORDS: Final = (("refuse", "refused"), ("review", "for review"), ("warn", "warning"))
 
 
@@ -41,13 +39,15 @@ class Line(NamedTuple):
 
 def one_line(text: str) -> str:
     """Text that stays on its line and cannot draw: everything that could is escaped."""
-    return _UNSAFE.sub(lambda c: " " if c[0] in "\n\t" else f"\\u{ord(c[0]):04x}", text)
+    if text.isprintable():
+        return text
+    return re.sub(_UNSAFE, lambda c: " " if c[0] in "\n\t" else f"\\u{ord(c[0]):04x}", text)
 
 
 def as_json(data: object) -> str:
     """JSON that every reader takes, names that are not UTF-8 included."""
     text = json.dumps(data, ensure_ascii=False, indent=2)
-    return _SURROGATE.sub(lambda c: f"\\u{ord(c[0]):04x}", text) + "\n"
+    return re.sub(_SURROGATE, lambda c: f"\\u{ord(c[0]):04x}", text) + "\n"
 
 
 def summary(report: Report) -> str:
@@ -138,7 +138,9 @@ def _escaped(text: str, *, attribute: bool = False) -> str:
     text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     if attribute:
         text = text.replace(":", "%3A").replace(",", "%2C")
-    return _UNSAFE.sub(lambda c: f"\\u{ord(c[0]):04x}", text)
+    if text.isprintable():
+        return text
+    return re.sub(_UNSAFE, lambda c: f"\\u{ord(c[0]):04x}", text)
 
 
 def _as_github(report: Report) -> str:

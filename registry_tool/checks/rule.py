@@ -8,9 +8,9 @@ permanent and never reused.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.catalog.index import Catalog, ModelView, VersionView
@@ -116,8 +116,7 @@ class ModelUnderCheck(ModelView):
                 yield version
 
 
-@dataclass(frozen=True)
-class RegistryView:
+class RegistryView(NamedTuple):
     """The registry, as a registry rule sees it.
 
     Attributes:
@@ -127,6 +126,7 @@ class RegistryView:
         claims: Values that must be unique across the registry.
         now: The time of the check, in UTC.
         complete: True when everything is looked at.
+        touched: Of models to which a change only adds, the versions to look at.
     """
 
     catalog: Catalog
@@ -135,6 +135,13 @@ class RegistryView:
     claims: Claims
     now: dt.datetime
     complete: bool
+    touched: Mapping[ModelName, frozenset[str]] = MappingProxyType({})
+
+    def looked_at(self) -> Iterator[VersionView]:
+        """The versions whose own files are to be judged, by model and in text order."""
+        for name in self.models:
+            model = ModelUnderCheck(self.catalog, name, touched=self.touched.get(name))
+            yield from model.looked_at()
 
 
 class Located(NamedTuple):
@@ -168,8 +175,7 @@ class Located(NamedTuple):
         return self.base is not None and self.head is not None
 
 
-@dataclass(frozen=True)
-class ChangeView:
+class ChangeView(NamedTuple):
     """A change to what is published, as a change rule sees it.
 
     Attributes:
@@ -187,8 +193,7 @@ class ChangeView:
     now: dt.datetime
 
 
-@dataclass(frozen=True)
-class FileRule:
+class FileRule(NamedTuple):
     """A rule that looks at one file."""
 
     id: str
@@ -197,8 +202,7 @@ class FileRule:
     check: Callable[[FileView], Iterator[Hit]]
 
 
-@dataclass(frozen=True)
-class ModelRule:
+class ModelRule(NamedTuple):
     """A rule that looks at one model and what lies around it."""
 
     id: str
@@ -207,8 +211,7 @@ class ModelRule:
     check: Callable[[ModelUnderCheck], Iterator[Hit]]
 
 
-@dataclass(frozen=True)
-class RegistryRule:
+class RegistryRule(NamedTuple):
     """A rule that looks across models."""
 
     id: str
@@ -217,8 +220,7 @@ class RegistryRule:
     check: Callable[[RegistryView], Iterator[Hit]]
 
 
-@dataclass(frozen=True)
-class ChangeRule:
+class ChangeRule(NamedTuple):
     """A rule that compares a change with what is published.
 
     It may raise ShallowHistory: then it is not run, and the report says so.

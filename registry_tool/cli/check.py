@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry_tool.cli.checking import checked
 from registry_tool.cli.completion import complete_file
 from registry_tool.cli.console import nobody_reads, say
 from registry_tool.cli.options import repo_option
@@ -84,55 +85,6 @@ def _narrowed(subject: Subject, paths: tuple[str, ...]) -> list[str]:
     return found
 
 
-def _kind_words(report: Report) -> Iterator[str]:
-    """What kind of change it is to what is published, and whether that needs a person."""
-    if report.kind:
-        alone = "; it may merge by itself" if report.automerge else ""
-        yield f"a change of kind {report.kind} to what is published{alone}"
-
-
-@contextmanager
-def _memory(subject: Subject) -> Iterator[Path | None]:
-    """Where verdicts on whole models are kept, filled by a second process meanwhile; None where nothing is kept."""
-    from registry_tool.git.stored import CommitTree
-
-    head, repository = subject.head, subject.repository
-    if subject.base is not None or repository is None or not isinstance(head, CommitTree):
-        yield None
-        return
-    from registry_tool.checks.ahead import going_ahead
-    from registry_tool.places import cache_folder
-
-    kept = cache_folder() / "checks"
-    with going_ahead(repository.git, head.commit, subject.published, kept):
-        yield kept
-
-
-def _checked(subject: Subject, paths: list[str], *, remote: bool) -> Report:
-    from registry_tool.checks.engine import check as check_tree
-
-    with _counter() as count, _memory(subject) as kept:
-        report = check_tree(
-            subject.head, base=subject.base, published=subject.frozen, line=subject.line,
-            paths=paths, kept=kept, progress=count,
-        )  # fmt: skip
-    if remote:
-        from registry_tool.catalog.index import Catalog
-        from registry_tool.checks.remote import check_remote
-        from registry_tool.store import Store
-
-        # The remote that the base names: a change cannot send the question, and our credentials, elsewhere.
-        named = subject.head if subject.frozen is None else subject.frozen
-        store = Store(Catalog(named), subject.root)
-        report = check_remote(
-            report, subject.head, lambda: store.remote,
-            base=subject.base, published=subject.frozen, paths=paths,
-        )  # fmt: skip
-    narrowed = f", in {', '.join(path or 'all of it' for path in paths)}" if paths else ""
-    notes = [f"checked {subject.words}{narrowed}", *_kind_words(report), *report.notes]
-    return report._replace(notes=tuple(notes))
-
-
 def _show(report: Report, form: str, output: str | None) -> None:
     from registry_tool.checks.reports import render, summary, text_lines
 
@@ -196,7 +148,8 @@ def check(
     source: str | Path = repo if repo != "." else Path.cwd()
     subject = choose(source, everything=everything, staged=staged, base=base, head=head)
     try:
-        report = _checked(subject, _narrowed(subject, paths), remote=remote)
+        with _counter() as count:
+            report = checked(subject, _narrowed(subject, paths), remote=remote, progress=count)
     finally:
         subject.close()
     try:

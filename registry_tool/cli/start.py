@@ -1,8 +1,9 @@
-"""The console script, and its one short cut.
+"""The console script, and its two short cuts.
 
-``registry resolve REF`` is what a serving process or a deploy script asks again and again, and importing click is half
-of its time (docs/decisions/0012). In its plain form, and where all goes well, it is answered here; anything
-else, every note and every error, is the command's own business.
+``registry resolve REF`` is what a serving process or a deploy script asks again and again, ``registry check --staged``
+runs before each commit, and importing click is a good part of their time (docs/decisions/0012). In their plain form, and
+where all goes well, they are answered here; anything else, everything on a terminal and every error, is the command's own
+business.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 __all__ = ["answer", "main"]
@@ -66,15 +69,52 @@ def _answer(question: _Question) -> str | None:
         return None if commit is None else json_text(answer_data(found, commit))
 
 
+def _staged(arguments: Sequence[str]) -> str | None:
+    """The repository whose staged files are to be checked, when that is asked in the plain form."""
+    match arguments:
+        case ["check", "--staged"]:
+            return os.environ.get("REGISTRY_REPO", "")
+        case ["check", "--staged", "--repo", repo] | ["check", "--repo", repo, "--staged"]:
+            return repo
+    return None
+
+
+def _verdict(repo: str) -> str | None:
+    # Git reads the index meanwhile, which takes as long where it is large.
+    ahead = Thread(target=import_module, args=["registry_tool.checks.engine"])
+    ahead.start()
+    from registry_tool.checks.subject import choose
+    from registry_tool.cli.checking import checked
+    from registry_tool.cli.plain import harmless
+
+    subject = choose(repo if repo not in {"", "."} else Path.cwd(), staged=True)
+    try:
+        if subject.base is None:
+            return None  # a check of everything, with a bar to watch
+        ahead.join()
+        report = checked(subject, (), remote=False, progress=lambda _: None)
+    finally:
+        subject.close()
+    if report.verdict == "refuse":
+        return None
+    from registry_tool.checks.reports import text_lines
+
+    return "\n".join(harmless(line.text) for line in text_lines(report))
+
+
 def answer(arguments: Sequence[str]) -> str | None:
     """What ``registry`` with these arguments prints, where that is quickly said; None where the command must run."""
-    question = None if "_REGISTRY_COMPLETE" in os.environ else _question(arguments)
-    if question is None:
+    if "_REGISTRY_COMPLETE" in os.environ:
         return None
+    question, repo = _question(arguments), _staged(arguments)
     try:
-        return _answer(question)
+        if question is not None:
+            return _answer(question)
+        if repo is not None and not (sys.stdout.isatty() or sys.stderr.isatty()):
+            return _verdict(repo)
     except Exception:  # noqa: BLE001 (the command meets it again, and says it)
         return None
+    return None
 
 
 def main() -> None:
@@ -86,7 +126,8 @@ def main() -> None:
             sys.stdout.flush()
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        sys.stderr.flush()
+        os._exit(0)  # everything is closed and said; taking the interpreter apart takes 5 ms
     from registry_tool.cli.main import run
 
     sys.exit(run())

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,8 +21,9 @@ from registry_tool.git.shallow import common_dir
 
 if TYPE_CHECKING:
     from registry_tool.git.line import Line
+    from registry_tool.git.plumbing import Git
 
-__all__ = ["EVERYTHING", "vanished"]
+__all__ = ["EVERYTHING", "carry_on", "vanished"]
 
 EVERYTHING: Final = "models"
 _NAMES: Final = ("/version.yaml", "/model.yaml", "/namespace.yaml")
@@ -41,8 +41,8 @@ def _is_name(path: str) -> bool:
     return path.endswith(_NAMES) or (folder.endswith("/tags") and path.endswith(".yaml"))
 
 
-def _file(line: Line) -> Path:
-    return common_dir(line.git) / "registry-tool" / "vanished.json"
+def _file(git: Git) -> Path:
+    return common_dir(git) / "registry-tool" / "vanished.json"
 
 
 def _tips(kept: object) -> dict[str, list[str]]:
@@ -68,7 +68,9 @@ def _read(place: Path) -> Notes:
 
 def _write(place: Path, notes: Notes) -> None:
     """Replace the file as a whole: of two processes that write at once one wins, and both files are right."""
-    text = json.dumps({"format": _FORMAT, "folders": notes}, indent=1)
+    import tempfile  # for what is asked once
+
+    text = json.dumps({"format": _FORMAT, "folders": notes})
     # A repository that cannot be written to is read all the same.
     with contextlib.suppress(OSError):
         place.parent.mkdir(exist_ok=True)
@@ -116,19 +118,23 @@ def _starts(line: Line, notes: Notes, folders: Iterable[str]) -> dict[str, list[
     return {since: group for since, group in starts.items() if group}
 
 
+def _with(tips: Mapping[str, list[str]], tip: str, paths: Iterable[str]) -> dict[str, list[str]]:
+    """Notes on a folder with one more; of many the oldest goes."""
+    return {**dict(list(tips.items())[1 - _TIPS :]), tip: sorted(paths)}
+
+
 def _brought_up(line: Line, notes: Notes, folders: Iterable[str]) -> None:
     """Add to the notes what is gone at the line's tip, for folders of which that is not known."""
     for since, group in _starts(line, notes, folders).items():
         for folder, (gone, here) in _changed(line, group, since).items():
             before = notes.get(folder, {})
             found = gone.union(before.get(since, ())) - here
-            kept = list(before.items())[1 - _TIPS :]
-            notes[folder] = {**dict(kept), line.tip: sorted(found)}
+            notes[folder] = _with(before, line.tip, found)
 
 
 def vanished(line: Line, folders: Iterable[str]) -> frozenset[str]:
     """See ``Line.vanished``."""
-    place = _file(line)
+    place = _file(line.git)
     notes = _read(place)
     asked = sorted(set(folders))
     if EVERYTHING in notes or EVERYTHING in asked or len(notes.keys() | set(asked)) > _MANY:
@@ -139,3 +145,25 @@ def vanished(line: Line, folders: Iterable[str]) -> frozenset[str]:
         everything = {folder: tips for folder, tips in notes.items() if folder == EVERYTHING}
         _write(place, everything or notes)
     return frozenset(path for folder in asked for path in notes[folder][line.tip])
+
+
+def carry_on(
+    git: Git, before: str, after: str, *, came: Iterable[str], went: Iterable[str]
+) -> None:
+    """Note for a new commit what follows from the notes on its parent: whoever made it knows what it changed.
+
+    Args:
+        git: The repository.
+        before: The full id of the parent.
+        after: The full id of the commit.
+        came: The files that the commit adds or changes.
+        went: The files of the parent that it removes.
+    """
+    notes = _read(_file(git))
+    here, gone = set(came), set(filter(_is_name, went))
+    known = {folder: tips for folder, tips in notes.items() if before in tips}
+    for folder, tips in known.items():
+        lost = (path for path in gone if path.startswith(f"{folder}/"))
+        notes[folder] = _with(tips, after, {*tips[before], *lost} - here)
+    if known:
+        _write(_file(git), notes)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.manifests.layout import MANIFEST_KINDS, Place
 from registry_tool.manifests.problems import JSON, JSONPath, Problem
@@ -27,8 +26,7 @@ _SCHEMA_LINE = re.compile(r"([a-z]+)/v([1-9][0-9]{0,3})")
 _ROUNDS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One manifest as it was read.
 
     Attributes:

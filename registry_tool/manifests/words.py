@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable, Mapping
 
 from registry_tool.manifests.explain import Text
 from registry_tool.manifests.problems import JSON, Problem
 from registry_tool.manifests.schema import Mismatch
+from registry_tool.manifests.shown import shown
 
-__all__ = ["problem_of", "shown"]
+__all__ = ["problem_of"]
 
-_LENGTH = 80
 _TYPES = {
     "string": "text",
     "object": "a mapping",
@@ -36,12 +35,6 @@ _LIMITS = {
     "uniqueItems": "each item once",
     "contains": "at least one matching item",
 }
-
-
-def shown(value: JSON) -> str:
-    """A value for a message: one line, short, harmless on a terminal."""
-    text = json.dumps(value, ensure_ascii=True)
-    return text if len(text) <= _LENGTH else text[: _LENGTH - 1] + "…"
 
 
 def _field(mismatch: Mismatch) -> str:

@@ -12,6 +12,7 @@ or ``.nan`` stay strings.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 from registry_tool.manifests.problems import JSON
@@ -31,7 +32,7 @@ UNSURE: Final = Unsure()
 # Where a value can begin: after "key: ", "- ", an opening bracket, a comma, or at the start of a line.
 _START = rb"(?:^[ \t]*|: +|- +|[\[{,] *)"
 _END = rb"(?= *(?:[,\]}#\n]|$))"
-_SUSPECT = re.compile(
+_SUSPECT: Final = (
     rb"(?m)"
     rb"[\x00-\x09\x0b-\x1f\x7f]"  # control characters, TAB (readers differ), CR (we want LF)
     rb"|\xc2[\x80-\x9f]"  # C1 controls, NEL among them
@@ -55,6 +56,11 @@ _SUSPECT = re.compile(
     rb"(?:[-+]?[0-9.][0-9_.:eExob+-]*|[-+]?0x[0-9a-fA-F_]+|[-+]?\.[a-zA-Z]{3}|[0-9]{4}-[0-9]{1,2}-.*)"
     + _END
 )
+
+
+@cache
+def _suspect() -> re.Pattern[bytes]:
+    return re.compile(_SUSPECT)  # a millisecond, for files that are seldom met
 
 
 # What nearly every manifest is, line by line: keys, list items, quoted text, plain numbers and words. Such a file has
@@ -88,7 +94,7 @@ def _is_plain(data: JSON, depth: int) -> bool:
 
 def load_fast(data: bytes) -> JSON | Unsure:
     """The file's data, or UNSURE where the explaining reader must decide."""
-    if len(data) > SIZE_LIMIT or (not _ORDINARY.fullmatch(data) and _SUSPECT.search(data)):
+    if len(data) > SIZE_LIMIT or (not _ORDINARY.fullmatch(data) and _suspect().search(data)):
         return UNSURE
     import ryaml
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from registry_tool.catalog.index import VersionView
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.words import shown
+from registry_tool.manifests.shown import shown
 from registry_tool.promotion.direction import direction_of
 from registry_tool.promotion.evidence import measured
 from registry_tool.promotion.outcome import Answer, failed, held

@@ -13,7 +13,7 @@ from registry_tool.checks.rules.wording import named
 from registry_tool.errors import InvalidManifest
 from registry_tool.manifests.data import Data, text, texts
 from registry_tool.manifests.identity import identity
-from registry_tool.manifests.words import shown
+from registry_tool.manifests.shown import shown
 
 __all__ = ["RULES"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from registry_tool.checks.rule import FileRule, FileView, Hit, Rule
 from registry_tool.checks.rules.payloads import FILE_LIMIT
@@ -30,7 +30,8 @@ _WHAT = {
     "jwt": "a signed token",
     "url": "a password in a URL",
 }
-_SHAPES = re.compile(
+# What is seldom looked for is compiled when it is: a millisecond.
+_SHAPES: Final = (
     rb"(?P<pem>-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----)"
     rb"|(?P<age>AGE-SECRET-KEY-1[0-9A-Z]{50,60})"
     rb"|\b(?P<aws>A(?:KI|SI)A[0-9A-Z]{16})\b(?<!EXAMPLE)"
@@ -53,12 +54,12 @@ _SIGNS = (
 )  # fmt: skip
 _PLACEHOLDER = re.compile(rb"(?i:\**|x+|\.+|pass|password|secret|token)")
 # .dvc/config: an option of a remote, with the section it stands in.
-_OPTION = re.compile(
+_OPTION: Final = (
     rb"(?im)^[ \t]*(?P<key>password|passphrase|secret_access_key|session_token|account_key"
     rb"|connection_string|sas_token|client_secret|gdrive_client_secret|oss_key_secret"
     rb"|sse_customer_key|token)[ \t]*=[ \t]*(?P<value>[^\s#][^\n]*)"
 )
-_SECTION = re.compile(rb"""(?m)^[ \t]*\[[ \t]*['"]?remote[ \t]+"([A-Za-z0-9._-]+)"['"]?[ \t]*\]""")
+_SECTION: Final = rb"""(?m)^[ \t]*\[[ \t]*['"]?remote[ \t]+"([A-Za-z0-9._-]+)"['"]?[ \t]*\]"""
 _CONFIGS = frozenset({".dvc/config", ".dvc/config.local"})
 _BINARY_PROBE = 8000
 _SHOWN = 4
@@ -94,7 +95,7 @@ def _is_suspect(source: bytes) -> bool:
 
 
 def _shapes(source: bytes) -> Iterator[_Secret]:
-    for match in _SHAPES.finditer(source) if _is_suspect(source) else ():
+    for match in re.finditer(_SHAPES, source) if _is_suspect(source) else ():
         group = match.lastgroup or ""
         yield _Secret(_WHAT[group], match.start(group), match[group], _REVOKE)
     for match in _URL.finditer(source):
@@ -104,8 +105,8 @@ def _shapes(source: bytes) -> Iterator[_Secret]:
 
 def _options(source: bytes) -> Iterator[_Secret]:
     """Secrets among the options of DVC remotes."""
-    for match in _OPTION.finditer(source):
-        sections = _SECTION.findall(source, 0, match.start())
+    for match in re.finditer(_OPTION, source):
+        sections = re.findall(_SECTION, source[: match.start()])
         remote = sections[-1].decode() if sections else "REMOTE"
         key = match["key"].decode()
         yield _Secret(

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from registry_tool.checks.rule import Hit, ModelRule, ModelUnderCheck, Rule
 from registry_tool.checks.rules.wording import named
 from registry_tool.manifests.data import text
-from registry_tool.promotion.endorsements import SSH, trouble
-from registry_tool.promotion.evidence import pieces
 
 __all__ = ["RULES"]
 
@@ -29,6 +27,10 @@ def signature_is_one(model: ModelUnderCheck) -> Iterator[Hit]:
         record = version.document
         if record is None or "evidence" not in model.catalog.tree.folder(version.folder):
             continue
+        # Ten modules about signatures, which a check of records without evidence does not need.
+        from registry_tool.promotion.endorsements import SSH, trouble
+        from registry_tool.promotion.evidence import pieces
+
         for piece in pieces(version, "signature"):
             # That it is about another record is for M211 to say.
             if not piece.fits or text(piece.data, "format") != SSH or "value" not in piece.data:

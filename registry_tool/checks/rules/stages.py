@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from registry_tool.checks.rule import Hit, RegistryRule, RegistryView, Rule
 from registry_tool.manifests.data import Data, get, member, records, text
 from registry_tool.manifests.layout import REGISTRY
-from registry_tool.manifests.words import shown
+from registry_tool.manifests.shown import shown
 from registry_tool.promotion.stages import soak_of
 
 __all__ = ["RULES"]

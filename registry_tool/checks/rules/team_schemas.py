@@ -9,11 +9,9 @@ from registry_tool.catalog.index import ModelView, VersionView
 from registry_tool.checks.rule import Hit, ModelRule, ModelUnderCheck, Rule
 from registry_tool.manifests.data import Data, get, member, records, text
 from registry_tool.manifests.document import READ_LIMIT
-from registry_tool.manifests.explain import Text
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema import BrokenSchema, Mismatch, team_mismatches
-from registry_tool.manifests.words import problem_of
 
 __all__ = ["RULES"]
 
@@ -62,6 +60,9 @@ def _asked(model: ModelView, demand: _Demand, value: JSON) -> tuple[list[Mismatc
 
 
 def _hits(demand: _Demand, found: list[Mismatch], path: str) -> Iterator[Hit]:
+    from registry_tool.manifests.explain import Text
+    from registry_tool.manifests.words import problem_of
+
     schema, field = text(demand.data, "schema"), text(demand.data, "field")
     for mismatch in found:
         problem = problem_of(mismatch._replace(path=(field, *mismatch.path)), Text())

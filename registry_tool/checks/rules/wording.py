@@ -5,9 +5,7 @@ What stands in a registry may be hostile: whatever is printed is one line of ASC
 
 from __future__ import annotations
 
-import shlex
-
-from registry_tool.manifests.words import shown
+from registry_tool.manifests.shown import shown
 
 __all__ = ["command", "named"]
 
@@ -23,5 +21,7 @@ def named(text: str) -> str:
 
 def command(words: str, path: str) -> str:
     """A command line that ends in a path, to be copied into a shell."""
+    import shlex
+
     plain = path.isascii() and path.isprintable()
     return f"{words} -- {shlex.quote(path) if plain else shown(path)}"

@@ -1,4 +1,4 @@
-"""The short cut of the console script: what it prints is what the command prints, and it leaves the rest alone."""
+"""The short cuts of the console script: what they print is what the command prints, and they leave the rest alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import Ran, commit, small_registry, status_yaml, write_files
+from support import (
+    Ran,
+    alias_yaml,
+    commit,
+    git,
+    registry_yaml,
+    small_registry,
+    status_yaml,
+    write_files,
+)
 
 from registry_tool.cli.start import answer
 
@@ -70,7 +79,7 @@ def test_an_answer_with_a_note_is_left_to_the_command(registry: Path) -> None:
 
 
 def test_an_answer_that_is_not_committed_is_left_to_the_command(registry: Path) -> None:
-    write_files(registry, {"models/nlp/lang-id/aliases/new.yaml": _alias()})
+    write_files(registry, {"models/nlp/lang-id/aliases/new.yaml": alias_yaml("2")})
     asked = ["resolve", "nlp/lang-id@new", "--format", "json"]
     assert answer(asked) is None
     commit(registry)
@@ -91,7 +100,55 @@ def test_completion_is_left_alone(registry: Path, monkeypatch: pytest.MonkeyPatc
     assert answer(["resolve", "nlp/lang-id"]) is None
 
 
-def _alias() -> str:
-    from support import alias_yaml
+# --- what is staged
 
-    return alias_yaml("2")
+STAGED: dict[str, dict[str, str]] = {
+    "passes": {"models/nlp/lang-id/aliases/new.yaml": alias_yaml("2")},
+    "warns": {
+        "models/nlp/lang-id/versions/1/status.yaml": status_yaml("deprecated"),
+        "models/nlp/lang-id/aliases/new.yaml": alias_yaml("1"),
+    },
+    "needs review": {"registry.yaml": registry_yaml(description="Ours.")},
+}
+CHECKS = [["check", "--staged"], ["check", "--staged", "--repo", "."], ["check", "--repo", ".", "--staged"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", CHECKS, ids=" ".join)
+@pytest.mark.parametrize("what", STAGED)
+def test_the_check_of_what_is_staged_says_what_the_command_says(
+    what: str, arguments: list[str], registry: Path, cli: Cli
+) -> None:
+    write_files(registry, STAGED[what])
+    git(registry, "add", "--all")
+    slow = cli(*arguments, cwd=registry)
+    assert (slow.code, slow.err) == (0, "")
+    assert f"{answer(arguments)}\n" == slow.out
+
+
+def test_what_is_refused_is_left_to_the_command(registry: Path) -> None:
+    write_files(registry, {"models/nlp/lang-id/aliases/new.yaml": alias_yaml("9")})
+    git(registry, "add", "--all")
+    assert answer(["check", "--staged"]) is None
+
+
+def test_a_check_of_everything_is_left_to_the_command(registry: Path) -> None:
+    assert answer(["check", "--staged"]) is None  # nothing is
+    write_files(registry, STAGED["passes"])
+    git(registry, "add", "--all")
+    assert answer(["check", "--staged"]) is not None
+    for more in (["--all"], ["--format", "json"], ["models"], ["--remote"]):
+        assert answer(["check", "--staged", *more]) is None
+    assert answer(["check"]) is None
+
+
+def test_a_check_for_a_terminal_is_left_to_the_command(
+    registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files(registry, STAGED["passes"])
+    git(registry, "add", "--all")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert answer(["check", "--staged"]) is None
+
+
+def test_a_place_that_is_none_is_left_to_the_command(tmp_path: Path) -> None:
+    assert answer(["check", "--staged", "--repo", str(tmp_path / "nowhere")]) is None

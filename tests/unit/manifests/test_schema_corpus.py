@@ -1,4 +1,4 @@
-"""The schemas, on the examples of tests/corpus/schemas/<kind>/{good,bad}: three validators, one verdict."""
+"""The schemas, on the examples of tests/corpus/schemas/<kind>/{good,bad}: four validators, one verdict."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from registry_tool import names
 from registry_tool.errors import InvalidManifest
 from registry_tool.manifests.explain import explain
+from registry_tool.manifests.interpreter import Interpreter
 from registry_tool.manifests.models import MANIFESTS
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema import mismatches, schema_data, schema_ids
@@ -84,6 +85,7 @@ def test_verdict_of_every_reader_is_the_folder_the_case_lies_in(path: Path) -> N
     verdicts = {
         "jsonschema": not mismatches(schema_id, data),
         "jsonschema_rs": fast(schema_id).is_valid(data),
+        "interpreter": Interpreter(schema_data(schema_id)).is_valid(data),
         "pydantic": typed_accepts(schema_id, data),
     }
     assert verdicts == dict.fromkeys(verdicts, good)
