@@ -194,12 +194,17 @@ class ChangeView(NamedTuple):
 
 
 class FileRule(NamedTuple):
-    """A rule that looks at one file."""
+    """A rule that looks at one file.
+
+    Attributes:
+        of_problems: It hands on what the reader of manifests found, so it has nothing to say of a file without problems.
+    """
 
     id: str
     title: str
     severity: Severity
     check: Callable[[FileView], Iterator[Hit]]
+    of_problems: bool = False
 
 
 class ModelRule(NamedTuple):

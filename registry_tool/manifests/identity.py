@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -21,6 +22,8 @@ __all__ = ["identity"]
 _ROLES: Final = frozenset({"model", "checkpoint", "tokenizer", "code", "other"})
 # Between them Python and JavaScript write a number alike.
 _LEAST, _MOST = 1e-4, 1e15
+# Where a number could stand in JSON without blanks.
+_NUMBERS: Final = re.compile(r"(?:^|[:,\[])[-0-9IN]")
 
 
 def _mapping(value: JSON) -> Mapping[str, JSON]:
@@ -80,8 +83,8 @@ def _is_common(value: JSON) -> bool:
 
 
 def _canonical(value: JSON) -> bytes:
-    if _is_common(value):
-        form = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    form = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if form.isascii() and (not _NUMBERS.search(form) or _is_common(value)):
         return form.encode()
     import rfc8785
 

@@ -123,9 +123,13 @@ def unambiguous(file: FileView) -> Iterator[Hit]:
 
 
 RULES: tuple[Rule, ...] = (
-    FileRule("F101", "the file can be read", "refuse", readable),
-    FileRule("F102", "the file has the plain form", "refuse", form),
-    FileRule("F103", "the file meets its schema", "refuse", schema),
-    FileRule("F104", "the version of the schema is known", "refuse", schema_version),
-    FileRule("F106", "values that readers differ about are quoted", "warn", unambiguous),
+    FileRule("F101", "the file can be read", "refuse", readable, of_problems=True),
+    FileRule("F102", "the file has the plain form", "refuse", form, of_problems=True),
+    FileRule("F103", "the file meets its schema", "refuse", schema, of_problems=True),
+    FileRule(
+        "F104", "the version of the schema is known", "refuse", schema_version, of_problems=True
+    ),
+    FileRule(
+        "F106", "values that readers differ about are quoted", "warn", unambiguous, of_problems=True
+    ),
 )

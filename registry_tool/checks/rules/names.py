@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
+from typing import Final
 
 from registry_tool.catalog.index import ModelView
 from registry_tool.checks.rule import FileRule, FileView, Hit, ModelRule, Rule
@@ -67,21 +68,20 @@ def _pointer(name: str, what: str) -> str:
         ) from exc
 
 
+@lru_cache(1 << 14)  # the names of folders are met with each file in them
 def _trouble(check: Callable[[str], str], name: str) -> InvalidName | None:
     try:
         check(name)
     except InvalidName as exc:
-        return exc
+        return exc.with_traceback(None)
     return None
 
 
-def _last(place: Place) -> Callable[[str], str] | None:
-    """How the name of the file itself is checked."""
-    if place.kind == "dvc":
-        return check_artifact_file
-    if place.kind in _ARTICLES:
-        return partial(_pointer, what=place.kind)
-    return None
+# How the name of the file itself is checked, by its kind.
+_LAST: Final[dict[str, Callable[[str], str]]] = {
+    "dvc": check_artifact_file,
+    **{kind: partial(_pointer, what=kind) for kind in _ARTICLES},
+}
 
 
 def _parts(place: Place, layout: Layout) -> Iterator[tuple[Callable[[str], str], str, str]]:
@@ -95,7 +95,7 @@ def _parts(place: Place, layout: Layout) -> Iterator[tuple[Callable[[str], str],
         yield check_model, place.model.name, f"{folder}/model.yaml"
         if place.version is not None:
             yield check_version, place.version, f"{folder}/versions/{place.version}/version.yaml"
-    last = _last(place)
+    last = _LAST.get(place.kind)
     if last is not None:
         yield last, place.name, ""
 
