@@ -74,9 +74,10 @@ _VALUE = (
     # A digest that DVC wrote: a digit first, and a letter that no number has.
     rb"|(?=[0-9be]*+[acdf])[0-9][0-9a-f]*+(?:\.dir)?+(?=\n)|\[\]|\{\}|" + _WORDS + rb")"
 )
-_KEYED = rb"[A-Za-z_][A-Za-z0-9_-]*+:(?: " + _VALUE + rb")?+"
+_KEYED = rb"(?!(?i:true|false|null):)[A-Za-z_][A-Za-z0-9_-]*+:(?: " + _VALUE + rb")?+"
 _ORDINARY = re.compile(
-    rb"(?:(?> *+)(?>(?:- )++(?>" + _KEYED + rb"|" + _VALUE + rb")|" + _KEYED + rb")\n)++"
+    # So few columns and dashes, and so no deeper than DEPTH_LIMIT.
+    rb"(?:(?> {0,48}+)(?>(?:- ){1,4}+(?>" + _KEYED + rb"|" + _VALUE + rb")|" + _KEYED + rb")\n)++"
 )
 
 
@@ -94,7 +95,10 @@ def _is_plain(data: JSON, depth: int) -> bool:
 
 def load_fast(data: bytes) -> JSON | Unsure:
     """The file's data, or UNSURE where the explaining reader must decide."""
-    if len(data) > SIZE_LIMIT or (not _ORDINARY.fullmatch(data) and _suspect().search(data)):
+    if len(data) > SIZE_LIMIT:
+        return UNSURE
+    is_ordinary = _ORDINARY.fullmatch(data) is not None
+    if not is_ordinary and _suspect().search(data):
         return UNSURE
     import ryaml
 
@@ -102,4 +106,6 @@ def load_fast(data: bytes) -> JSON | Unsure:
         loaded: JSON = ryaml.loads(data.decode())
     except (ryaml.InvalidYamlError, UnicodeDecodeError, TypeError, ValueError, RecursionError):
         return UNSURE
-    return loaded if isinstance(loaded, dict) and _is_plain(loaded, DEPTH_LIMIT) else UNSURE
+    if not isinstance(loaded, dict):
+        return UNSURE
+    return loaded if is_ordinary or _is_plain(loaded, DEPTH_LIMIT) else UNSURE

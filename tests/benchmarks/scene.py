@@ -99,7 +99,9 @@ class Scene:
 
     def bare(self) -> Path:
         """A copy of the corpus to write into: whole, because objects of another repository are read more slowly."""
-        return Path(shutil.copytree(self.corpus, self.fresh("bare").with_suffix(".git")))
+        place = self.fresh("bare").with_suffix(".git")
+        # Without what somebody's commands remembered in it.
+        return Path(shutil.copytree(self.corpus, place, ignore=lambda *_: ["registry-tool"]))
 
     @cached_property
     def published(self) -> Path:

@@ -72,3 +72,34 @@ def test_limits(make: Callable[[int], bytes], limit: int) -> None:
     assert load_fast(make(limit + 1)) is UNSURE
     assert explain(make(limit + 1)).data is None
     assert len(explain(make(limit + 1)).problems) == 1
+
+
+@pytest.mark.parametrize("key", ["true", "Null", "FALSE"])
+@pytest.mark.parametrize("lines", ["{}: 1\n", "a:\n  {}: 1\n", "a:\n  - {}: 1\n", "- {}:\n"])
+def test_keys_that_are_no_text_are_never_read_fast(key: str, lines: str) -> None:
+    assert load_fast(lines.format(key).encode()) is UNSURE
+
+
+def _narrow(levels: int) -> bytes:
+    """So many collections inside each other in as few columns as YAML allows: lists begin where their key does."""
+    lines: list[str] = []
+    column = 0
+    while 2 * len(lines) < levels:
+        lines.append(" " * column + ("- a:" if lines else "a:"))
+        column += 2 if len(lines) > 1 else 0
+    return "\n".join([*lines, " " * column + "- 1\n"]).encode()
+
+
+def _dashes(levels: int) -> bytes:
+    return b"a:\n" + b"- " * levels + b"b\n"
+
+
+@pytest.mark.parametrize("make", [_narrow, _dashes])
+@pytest.mark.parametrize("levels", [4, 20, 40, 60, 63, 64, 66, 70, 100])
+def test_depth_is_judged_alike_however_few_columns_it_takes(
+    make: Callable[[int], bytes], levels: int
+) -> None:
+    loaded = load_fast(make(levels))
+    if loaded is not UNSURE:
+        read = explain(make(levels))
+        assert (loaded, read.problems) == (read.data, [])
