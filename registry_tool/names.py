@@ -54,7 +54,8 @@ def _quoted(text: str) -> str:
 def _checked(text: str, pattern: re.Pattern[str], what: str, rule: str) -> str:
     if pattern.fullmatch(text):
         return text
-    raise InvalidName(f"{_quoted(text)} is not a {what} name", remedy=rule)
+    article = "an" if what[0] in "aeiou" else "a"
+    raise InvalidName(f"{_quoted(text)} is not {article} {what} name", remedy=rule)
 
 
 def check_namespace(text: str) -> str:

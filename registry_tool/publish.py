@@ -26,6 +26,7 @@ from registry_tool.git.lock import say_nothing
 from registry_tool.git.pushing import LostRace, check_remote, give_way, push_branch
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree, Tree
+from registry_tool.git.vanished import carry_on
 from registry_tool.git.working_files import check_places
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.promotion.ground import ground_of
@@ -112,9 +113,21 @@ def base_catalog(
     return Catalog(repository.work())
 
 
+class _Judged(NamedTuple):
+    """A change that passes.
+
+    Attributes:
+        report: What the check said.
+        published: The commit that it is a change to; None before the first.
+    """
+
+    report: Report
+    published: str | None
+
+
 def _checked(
     repository: Repository, base: Tree, change: ChangeSet, target: Target | None
-) -> Report:
+) -> _Judged:
     head = overlaid(base, change)
     if head.entry(REGISTRY) is None:
         where = "the work tree" if target is None else f"the branch {target.branch}"
@@ -123,17 +136,20 @@ def _checked(
         )
     tip = repository.git.head() if target is None else target.parent
     ground = ground_of(repository, tip)
+    main = None if ground.line is None else ground.line.tip
+    # What was read of the base to make the change need not be read again.
+    published = base if target is not None and main == target.parent else ground.base.tree
     report = check(
         head,
         base=base if base.entry(REGISTRY) else None,
-        published=None if tip is None else ground.base.tree,
+        published=None if tip is None else published,
         line=ground.line,
     )
     if report.verdict == "refuse":
         raise RefusedByCheck(
             f"{change.message}: the result would not pass the check, nothing was written", report
         )
-    return report
+    return _Judged(report, main)
 
 
 def _nothing(change: ChangeSet, target: Target | None) -> Publication:
@@ -150,7 +166,7 @@ def _commit(
         change = act(Catalog(base))
         if not change.puts and not change.deletes:
             return _nothing(change, target)
-        report = _checked(repository, base, change, target)
+        report, main = _checked(repository, base, change, target)
         try:
             commit = commit_change(
                 git, target, base,
@@ -160,6 +176,9 @@ def _commit(
             if attempt == _TRIES - 1:
                 raise
             continue
+        if main is not None and main == target.parent:
+            went = [path for path in change.deletes if base.entry(path) is not None]
+            carry_on(git, main, commit, came=change.puts, went=went)
         return Publication(change, commit, target.branch, report)
     raise StaleBase("the branch kept moving")
 
@@ -180,7 +199,7 @@ def _write(repository: Repository, act: Act) -> Publication:
     change = act(Catalog(base))
     if not change.puts and not change.deletes:
         return _nothing(change, None)
-    report = _checked(repository, base, change, None)
+    report, _ = _checked(repository, base, change, None)
     write_in_order(
         repository.git, root, change.message, steps_of(root, change.puts, change.deletes)
     )

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from registry_tool.catalog.index import Catalog, ModelView, VersionView
+from registry_tool.catalog.index import Catalog
 from registry_tool.catalog.resolve import Resolved, find_model, resolve
 from registry_tool.errors import NotARegistry, RegistryError
 from registry_tool.git.repository import Repository
@@ -21,10 +21,9 @@ from registry_tool.names import ModelName, Reference
 from registry_tool.store import Store
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from registry_tool.artifacts.progress import Progress
     from registry_tool.catalog.past import HistoryEntry
+    from registry_tool.catalog.rows import Rows
     from registry_tool.change import Change
     from registry_tool.checks.findings import Report
     from registry_tool.git.tree import Tree
@@ -66,12 +65,7 @@ class Registry:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -82,6 +76,13 @@ class Registry:
     def name(self) -> str:
         """The registry's name."""
         return str(self.catalog.settings.get("name", ""))
+
+    @cached_property
+    def rows(self) -> Rows:
+        """What listings and queries compare, of each model and version; kept between runs in the user's cache."""
+        from registry_tool.listing import rows_of
+
+        return rows_of(self)
 
     @cached_property
     def store(self) -> Store:
@@ -112,22 +113,14 @@ class Registry:
             InvalidManifest: A file on the way does not pass its schema.
             Refused: ``signed`` asks for a signature by an allowed signer, and there is none.
         """
+        from registry_tool.views import ModelVersion  # `registry resolve` does without
+
         found = self.resolve(reference, allow_withdrawn=allow_withdrawn)
         if signed:
             from registry_tool import trust
 
             trust.require_signature(self.repository, found.version)
-        return self._as_version(found.version, found.notes)
-
-    def _as_version(self, view: VersionView, notes: tuple[str, ...] = ()) -> ModelVersion:
-        from registry_tool.views import ModelVersion  # `registry resolve` does without
-
-        return ModelVersion(view, fetcher=self.store.fetch, notes=notes)
-
-    def _as_model(self, view: ModelView) -> RegisteredModel:
-        from registry_tool.views import RegisteredModel
-
-        return RegisteredModel(view, fetcher=self.store.fetch)
+        return ModelVersion(found.version, fetcher=self.store.fetch, notes=found.notes)
 
     def model(self, name: str | ModelName) -> RegisteredModel:
         """The registered model of a name, ``[namespace/]model``.
@@ -137,8 +130,10 @@ class Registry:
             NotFound: There is no such model.
             InvalidManifest: Its ``model.yaml`` does not pass the schema.
         """
+        from registry_tool.views import RegisteredModel
+
         asked = ModelName.parse(name) if isinstance(name, str) else name
-        return self._as_model(find_model(self.catalog, asked))
+        return RegisteredModel(find_model(self.catalog, asked), fetcher=self.store.fetch)
 
     def models(
         self,
@@ -149,17 +144,9 @@ class Registry:
         labels: Iterable[str] = (),
     ) -> Iterator[RegisteredModel]:
         """The registered models that match everything given, by name; unreadable ones are left out."""
-        wanted = set(labels)
-        for view in self.catalog.models(namespace):
-            if view.document is None or view.document.data is None:
-                continue
-            model = self._as_model(view)
-            if task is not None and model.task != task:
-                continue
-            if owner is not None and model.owner != owner:
-                continue
-            if wanted <= set(model.labels):
-                yield model
+        from registry_tool.listing import matching_models
+
+        return matching_models(self, namespace=namespace, task=task, owner=owner, labels=labels)
 
     def versions(self, name: str | ModelName) -> Iterator[ModelVersion]:
         """The versions of a model, lowest first.
@@ -167,13 +154,23 @@ class Registry:
         Raises:
             NotFound: There is no such model.
         """
-        asked = ModelName.parse(name) if isinstance(name, str) else name
-        model = find_model(self.catalog, asked)
-        model.prefetch()
-        for version in self.model(asked).versions:
-            view = model.version(version)
-            if view is not None:
-                yield self._as_version(view)
+        from registry_tool.listing import listed_versions
+
+        return listed_versions(self, ModelName.parse(name) if isinstance(name, str) else name)
+
+    def search(self, query: str) -> Iterator[ModelVersion]:
+        """The versions that a query finds, by model, highest first; what cannot be read is left out.
+
+        Args:
+            query: As for ``registry search``: words, ``label:edge``, ``alias:production``, ``accuracy>=0.9`` and so on,
+                all of which must hold.
+
+        Raises:
+            UsageError: The query is not well formed.
+        """
+        from registry_tool.listing import found_versions
+
+        return found_versions(self, query)
 
     def at(self, moment: str) -> Registry:
         """The registry as it was: at a day (its end, UTC) or an RFC 3339 time, or at a commit or tag.

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal
+from functools import lru_cache
+from typing import Final, Literal
 
 __all__ = ["SCHEMES", "Scheme", "admits", "is_prerelease", "next_version", "order_key"]
 
 Scheme = Literal["integer", "semver", "calver", "free"]
 SCHEMES: tuple[Scheme, ...] = ("integer", "semver", "calver", "free")
+
+# Models have the same versions as others, and each is sorted and judged again at every change of its model.
+_KEPT: Final = 1 << 14
 
 _INTEGER = re.compile(r"[1-9][0-9]{0,17}")
 _CALVER = re.compile(r"[0-9]{4}(?:[._-]?[0-9]{1,6}){0,4}(?:-?(?:a|b|rc|dev|alpha|beta)[0-9]*)?")
@@ -29,6 +33,7 @@ _SEMVER = re.compile(
 _ADMITTED = {"integer": _INTEGER, "semver": _SEMVER, "calver": _CALVER}
 
 
+@lru_cache(_KEPT)
 def admits(scheme: str, version: str) -> bool:
     """True when ``version`` is well formed under ``scheme``."""
     pattern = _ADMITTED.get(scheme)
@@ -61,6 +66,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(n) for n in _NUMBERS.findall(text))
 
 
+@lru_cache(_KEPT)
 def order_key(scheme: str, version: str, created_at: str = "") -> tuple[object, ...]:
     """A key that sorts versions of one scheme, lowest first.
 
@@ -79,5 +85,5 @@ def next_version(scheme: str, versions: Iterable[str]) -> str | None:
     """The version that follows, for a scheme that counts; None where a person must choose."""
     if scheme != "integer":
         return None
-    taken = [int(v) for v in versions if _INTEGER.fullmatch(v)]
+    taken = [int(v) for v in versions if admits(scheme, v)]
     return str(max(taken, default=0) + 1)

@@ -11,14 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry_tool.catalog.facts import (
-    aliases_of,
-    description_of,
-    labels_of,
-    last_metrics,
-    metadata_of,
-    tags_of,
-)
+from registry_tool.catalog.facts import VersionFacts, aliases_of, metadata_of, tags_of
 from registry_tool.catalog.index import ModelView, VersionView
 from registry_tool.catalog.resolve import in_order
 from registry_tool.errors import NotFound
@@ -27,6 +20,7 @@ from registry_tool.manifests.problems import JSON
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
+    from registry_tool.catalog.row import VersionRow
     from registry_tool.manifests.models import ModelManifest
     from registry_tool.manifests.version import (
         Environment,
@@ -113,18 +107,40 @@ def _pick(artifacts: tuple[Artifact, ...], name: str | None, owner: str) -> Arti
 
 
 class ModelVersion:
-    """One version of a registered model."""
+    """One version of a registered model.
 
-    def __init__(self, view: VersionView, *, fetcher: Fetcher, notes: tuple[str, ...] = ()) -> None:
+    Args:
+        view: Its files; its record is read now, unless there is a row.
+        fetcher: Brings bytes.
+        notes: What whoever asked should know.
+        row: What was read of its files before: the questions it answers do not read them again.
+    """
+
+    def __init__(
+        self,
+        view: VersionView,
+        *,
+        fetcher: Fetcher,
+        notes: tuple[str, ...] = (),
+        row: VersionRow | None = None,
+    ) -> None:
         self._view = view
+        self._facts: VersionFacts | VersionRow = VersionFacts(view) if row is None else row
+        self._data = view.data if row is None else None
         self._fetcher = fetcher
         self.notes = notes
         self.model = str(view.model.name)
         self.version = view.version
-        self.data: Data = view.data
 
     def __repr__(self) -> str:
         return f"ModelVersion({self.model}@{self.version})"
+
+    @property
+    def data(self) -> Data:
+        """The frozen record, as its file says it."""
+        if self._data is None:
+            self._data = self._view.data
+        return self._data
 
     @cached_property
     def manifest(self) -> VersionManifest:
@@ -136,7 +152,7 @@ class ModelVersion:
     @property
     def state(self) -> str:
         """``active``, ``deprecated``, ``withdrawn`` or ``erased``."""
-        return self._view.state
+        return self._facts.state
 
     @property
     def framework(self) -> Framework | None:
@@ -161,7 +177,7 @@ class ModelVersion:
     @property
     def created_at(self) -> str:
         """When it was made: RFC 3339, UTC, milliseconds."""
-        return text(self.data, "created_at")
+        return self._facts.created_at
 
     @property
     def author(self) -> str:
@@ -176,12 +192,12 @@ class ModelVersion:
     @property
     def description(self) -> str:
         """What was said last: ``metadata.yaml`` over the record."""
-        return description_of(self._view)
+        return self._facts.description
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels, sorted."""
-        return labels_of(self._view)
+        return self._facts.labels
 
     @property
     def metadata(self) -> Mapping[str, JSON]:
@@ -191,20 +207,17 @@ class ModelVersion:
     @cached_property
     def metrics(self) -> Mapping[str, JSON]:
         """The last value of each metric, of the record and of later evidence: by step, without steps by time."""
-        return last_metrics(self._view)
+        return dict(self._facts.metrics)
 
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags that name this version."""
-        return tuple(
-            t for t, version in tags_of(self._view.model).items() if version == self.version
-        )
+        return self._facts.tags
 
     @property
     def aliases(self) -> tuple[str, ...]:
         """The aliases that name this version."""
-        held = aliases_of(self._view.model)
-        return tuple(a for a, version in held.items() if version == self.version)
+        return self._facts.aliases
 
     def artifacts(self) -> tuple[Artifact, ...]:
         """The artifacts, in the order of the manifest."""

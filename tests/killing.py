@@ -1,7 +1,7 @@
-"""Commands that are killed, and what must hold afterwards: shared by the acceptance tests and the long harness.
+"""Commands that are killed, for the long harness; ``aftermath`` looks at what they left.
 
-A ``Scene`` is a fresh registry with a remote and a cache of its own; ``OPERATIONS`` are commands that change one. After
-a kill, ``next_command`` is what a user does next, ``state`` says where things stand, and ``troubles`` what is broken.
+A ``Scene`` is a fresh registry with a remote and a cache of its own; ``OPERATIONS`` are commands that change one, and
+``NEXT`` is what a user does after a kill.
 """
 
 from __future__ import annotations
@@ -10,12 +10,9 @@ import contextlib
 import hashlib
 import io
 import os
-import re
 import shutil
 import subprocess
 import sys
-import tarfile
-import time
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,10 +22,8 @@ from support import (
     MODEL_BYTES,
     Ran,
     alias_yaml,
-    git,
     new_repository,
     registry_yaml,
-    run_git,
     small_registry,
 )
 
@@ -41,17 +36,11 @@ __all__ = [
     "Scene",
     "Template",
     "available",
-    "leftovers",
+    "object_place",
     "registry",
-    "state",
-    "troubles",
 ]
 
-_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-_MD5 = re.compile(rb"md5: ([0-9a-f]{32}(?:\.dir)?)")
-_LISTED = re.compile(rb'"md5": ?"([0-9a-f]{32})"')
 _WEIGHTS = 300_000
-_TWO_DAYS = 2 * 24 * 3600
 # What a user does next: both finish what was interrupted, and change nothing else.
 NEXT: Mapping[str, tuple[str, ...]] = {
     "registry recover": ("recover",),
@@ -87,8 +76,8 @@ _ADD = (
 )
 _NOTE = ("evidence", "add", "nlp/lang-id@2", "--kind", "note", "--text", "x", "--name", "seen")
 OPERATIONS: Mapping[str, Operation] = {
-    "version add": Operation(_ADD),
-    "version add --commit": Operation((*_ADD, "--commit")),
+    "version add": Operation(_ADD, again=True),
+    "version add --commit": Operation((*_ADD, "--commit"), again=True),
     "alias set --commit": Operation(("alias", "set", "nlp/lang-id@2", "production", "--commit")),
     "tag add": Operation(("tag", "add", "nlp/lang-id@2", "second")),
     "evidence add --commit": Operation((*_NOTE, "--commit")),
@@ -180,7 +169,8 @@ def registry(scene: Scene, *arguments: str) -> Ran:
     return Ran(code, out.getvalue(), err.getvalue())
 
 
-def _object(storage: Path, md5: str) -> Path:
+def object_place(storage: Path, md5: str) -> Path:
+    """Where a remote keeps an object."""
     return storage / "files" / "md5" / md5[:2] / md5[2:]
 
 
@@ -197,7 +187,9 @@ class Template:
         files["models/nlp/lang-id/aliases/champion.yaml"] = alias_yaml("1")
         new_repository(scene.root, files)
         for content in (MODEL_BYTES, b"nlp/lang-id@2", b"nlp/lang-id@3"):
-            target = _object(scene.storage, hashlib.md5(content, usedforsecurity=False).hexdigest())
+            target = object_place(
+                scene.storage, hashlib.md5(content, usedforsecurity=False).hexdigest()
+            )
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
         self._lay_out(scene)
@@ -229,119 +221,3 @@ class Template:
 def _done(ran: Ran) -> None:
     if ran.code:
         raise AssertionError(ran.err)
-
-
-def _files(folder: Path) -> dict[str, bytes]:
-    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
-
-
-def _committed(root: Path, ref: str) -> dict[str, bytes]:
-    with tarfile.open(fileobj=io.BytesIO(run_git(root, "archive", ref))) as archive:
-        members = [(member.name, archive.extractfile(member)) for member in archive]
-    return {name: stream.read() for name, stream in members if stream is not None}
-
-
-def _refs(root: Path) -> list[str]:
-    return git(root, "for-each-ref", "--format=%(refname)").split()
-
-
-def state(scene: Scene, operation: Operation) -> dict[str, object]:
-    """Where things stand that an operation changes; times are left out."""
-    if operation.changes == "out":
-        return {
-            "out": {path: data for path, data in _files(scene.out).items() if ".tmp/" not in path}
-        }
-    if operation.changes == "storage":
-        return {"storage": _files(scene.storage / "files")}
-    committed = {
-        f"{ref}:{path}": _TIME.sub(b"TIME", data)
-        for ref in _refs(scene.root)
-        for path, data in _committed(scene.root, ref).items()
-    }
-    lying = {
-        path: _TIME.sub(b"TIME", data)
-        for path, data in _files(scene.root).items()
-        if not path.startswith(".git/")
-    }
-    status = git(scene.root, "status", "--porcelain", "--untracked-files=all")
-    return {"committed": committed, "lying": lying, "status": status}
-
-
-def leftovers(scene: Scene) -> list[str]:
-    """What a killed process left behind in the registry, and the next one should have cleaned away."""
-    inner = scene.root / ".git"
-    own = inner / "registry-tool"
-    found = [
-        *inner.rglob("*.lock"),
-        *inner.glob("*.tmp"),
-        *own.glob("journal*"),
-        *own.glob("workshop/*"),
-    ]
-    found += [path for path in scene.root.rglob("*.tmp") if inner not in path.parents]
-    return [
-        f"left behind: {path.relative_to(scene.home)}"
-        for path in found
-        if path != inner / "registry-tool.lock"
-    ]
-
-
-def _without_bytes(scene: Scene) -> Iterator[str]:
-    """Pointers, committed anywhere or lying in the work tree, whose bytes are not on the remote as they say."""
-    pointers = {path: data for path, data in _files(scene.root).items() if path.endswith(".dvc")}
-    for ref in _refs(scene.root):
-        pointers |= {
-            f"{ref}:{p}": d for p, d in _committed(scene.root, ref).items() if p.endswith(".dvc")
-        }
-    for path, data in pointers.items():
-        for said in _MD5.findall(data):
-            place = _object(scene.storage, said.decode())
-            content = place.read_bytes() if place.exists() else b""
-            listed = _LISTED.findall(content) if said.endswith(b".dir") else []
-            wanted = [(said.removesuffix(b".dir").decode(), content)]
-            wanted += [(m.decode(), _read(_object(scene.storage, m.decode()))) for m in listed]
-            for md5, found in wanted:
-                if hashlib.md5(found, usedforsecurity=False).hexdigest() != md5:
-                    yield f"{path} names bytes that the remote does not have"
-
-
-def _read(place: Path) -> bytes:
-    return place.read_bytes() if place.exists() else b""
-
-
-def troubles(scene: Scene) -> list[str]:
-    """What is broken."""
-    found = [*leftovers(scene), *_without_bytes(scene)]
-    fsck = subprocess.run(
-        ["git", "fsck", "--strict", "--no-dangling", "--no-progress"],
-        cwd=scene.root, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if fsck.returncode or fsck.stdout:
-        found.append(f"git fsck: {fsck.stdout}{fsck.stderr}")
-    checked = registry(scene, "check", "--all")
-    if checked.code not in {0, 3}:
-        found.append(f"registry check --all: {checked.out}{checked.err}")
-    return found + _old_leftovers(scene)
-
-
-def _old_leftovers(scene: Scene) -> list[str]:
-    """What is not swept two days later, where others may be at work: on the remote, in the cache, among notes."""
-    places = [scene.storage / "tmp", scene.cache / "tmp"]
-    left = [path for place in places if place.exists() for path in place.iterdir()]
-    left += (scene.root / ".git" / "registry-tool").glob(".*.tmp")
-    if not left:
-        return []
-    for path in left:
-        os.utime(path, (time.time() - _TWO_DAYS,) * 2)
-    (scene.home / "new.bin").write_bytes(b"new")
-    ran = registry(
-        scene,
-        "version",
-        "add",
-        "nlp/lang-id",
-        "--artifact",
-        str(scene.home / "new.bin"),
-        "--commit",
-    )
-    swept = [] if ran.code == 0 else [f"the next version cannot be added: {ran.err}"]
-    return swept + [f"not swept: {path.relative_to(scene.home)}" for path in left if path.exists()]

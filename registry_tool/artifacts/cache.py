@@ -17,19 +17,19 @@ change them.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from registry_tool.artifacts.claims import Claim, claimed, sweep_claims
-from registry_tool.artifacts.disk import fresh_name, in_words, on_disk, remove, sweep
+from registry_tool.artifacts.disk import NO_SPACE, fresh_name, in_words, on_disk, remove, sweep
 from registry_tool.artifacts.folders import Member, check_paths, folder_sha256
 from registry_tool.artifacts.hashing import Digest, Readable, check_sha256, ignore
 from registry_tool.artifacts.objects import Objects, Stored
@@ -39,7 +39,7 @@ from registry_tool.errors import CorruptObject
 
 __all__ = ["Cache", "Stored"]
 
-_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_MAKE_ROOM: Final = "make room: registry cache clean; or keep it elsewhere: REGISTRY_CACHE=DIR"
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,9 @@ class Cache:
 
     root: Path
 
-    def _trouble(self) -> str:
-        return f"the cache {self.root} cannot be used"
+    def usable(self) -> AbstractContextManager[None]:
+        """A context in which the cache is used; what the system says of it becomes EnvironmentTrouble."""
+        return on_disk(f"the cache {self.root} cannot be used", full=_MAKE_ROOM)
 
     @cached_property
     def objects(self) -> Objects:
@@ -72,7 +73,7 @@ class Cache:
 
     def sweep(self) -> None:
         """Remove what crashed processes left behind: after a day, unfinished downloads after a week."""
-        with on_disk(self._trouble()):
+        with self.usable():
             sweep(self.root / "tmp", now=time.time())
             sweep_claims(self.root / "partial")
 
@@ -82,7 +83,7 @@ class Cache:
             probe = self._temporary()
             probe.touch()
         except OSError as exc:
-            return "" if exc.errno in _NO_SPACE else in_words(exc)[0]
+            return "" if exc.errno in NO_SPACE else in_words(exc)[0]
         remove(probe)
         return ""
 
@@ -94,13 +95,13 @@ class Cache:
     def find(self, sha256: str, size: int) -> Path | None:
         """The object, if it is there whole; one that is not counts as absent, and adding it replaces it."""
         place = self.objects.place(sha256)
-        with on_disk(self._trouble()):
+        with self.usable():
             self._use(Path(place), sha256)
             return Path(place) if is_verified(place, sha256, size) else None
 
     def lacking(self, members: Sequence[Member]) -> list[Member]:
         """Those files whose bytes are not here, once for each content."""
-        with on_disk(self._trouble()):
+        with self.usable():
             return self.objects.lacking(members)
 
     @contextmanager
@@ -116,7 +117,7 @@ class Cache:
         """
         path = self.root / "partial" / name
         with ExitStack() as held:
-            with on_disk(self._trouble()):
+            with self.usable():
                 claim = held.enter_context(claimed(path, is_done=is_done, waiting=waiting))
             yield claim
 
@@ -138,20 +139,20 @@ class Cache:
             limit: Stop after more than this many; ``check`` then sees a larger size.
             progress: Told the number of bytes after each buffer.
         """
-        with on_disk(self._trouble()):
+        with self.usable():
             return self.objects.add(
                 stream, check=check, expected=expected, limit=limit, progress=progress
             )
 
     def adopt(self, claim: Claim, digest: Digest) -> None:
         """Keep a finished file, whose bytes were verified, as an object."""
-        with on_disk(self._trouble()):
+        with self.usable():
             self.objects.adopt(claim.path, digest)
 
     def find_file(self, sha256: str, size: int, name: str) -> Path | None:
         """The stable path of a file artifact, if it is there."""
         path = self._artifact(sha256, name)
-        with on_disk(self._trouble()):
+        with self.usable():
             self._use(path, sha256)
             return path if is_verified(str(path), sha256, size) else None
 
@@ -164,7 +165,7 @@ class Cache:
         path = self._artifact(sha256, name)
         if self.find_file(sha256, size, name):
             return path
-        with on_disk(self._trouble()):
+        with self.usable():
             # In a folder: by its own times the link would look like something left over years ago.
             making = self._temporary()
             making.mkdir()
@@ -189,7 +190,7 @@ class Cache:
     def find_folder(self, sha256: str, members: Sequence[Member], name: str) -> Path | None:
         """The stable path of a folder artifact, if it is there with all its files."""
         path = self._artifact(sha256, name)
-        with on_disk(self._trouble()):
+        with self.usable():
             self._use(path, sha256)
             whole = path.is_dir() and all(
                 is_verified(f"{path}/{m.path}", m.sha256, m.size) for m in members
@@ -204,7 +205,7 @@ class Cache:
         """
         path = self._artifact(sha256, name)
         check_paths([m.path for m in members], label=name)
-        with on_disk(self._trouble()):
+        with self.usable():
             uses_of(self.root).add(sha256)
             temporary = self._temporary()
             try:
@@ -239,7 +240,7 @@ class Cache:
         """Remember which files a folder holds."""
         data = json.dumps([list(member) for member in members]).encode()
         path = self._listing(sha256)
-        with on_disk(self._trouble()):
+        with self.usable():
             temporary = self._temporary()
             try:
                 temporary.write_bytes(data)
@@ -260,7 +261,7 @@ class Cache:
     def forget(self, sha256: str) -> bool:
         """Remove an object, its stable paths and what is known of it as a folder; False when nothing was here."""
         links = self._artifact(sha256, "x").parent
-        with on_disk(self._trouble()):
+        with self.usable():
             found = os.path.lexists(links)
             if found:
                 shutil.rmtree(links)

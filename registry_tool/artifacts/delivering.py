@@ -11,7 +11,7 @@ from typing import NamedTuple
 from registry_tool.artifacts.cache import Cache
 from registry_tool.artifacts.disk import on_disk
 from registry_tool.artifacts.entry import Request
-from registry_tool.artifacts.evicting import cache_limit
+from registry_tool.artifacts.evicting import NO_ROOM, cache_limit, make_room
 from registry_tool.artifacts.fetching import Content, Fetcher
 from registry_tool.artifacts.leftovers import making
 from registry_tool.artifacts.placing import Placed, Put, copied, moved, place_files
@@ -47,7 +47,7 @@ def _straight(fetcher: Fetcher, delivery: Delivery, *, overwrite: bool) -> Conte
         destination.parent.mkdir(parents=True, exist_ok=True)
         with making(destination) as folder:
             cache = Cache(folder / "new")
-            content = replace(fetcher, cache=cache).bring([delivery.request])[0]
+            content = replace(fetcher, cache=cache, bounded=False).bring([delivery.request])[0]
             files = _files(content, cache)
             put = _moving(files)
             place_files(files, destination, put=put, overwrite=overwrite, progress=fetcher.progress)
@@ -58,7 +58,9 @@ def _why_not_cached(cache: Cache, size: int) -> str:
     limit = cache_limit()
     if limit is not None and size > limit:
         return f"{size} bytes are more than it may have ({limit}, REGISTRY_CACHE_SIZE)"
-    return cache.why_read_only()
+    if why := cache.why_read_only():
+        return why
+    return "" if make_room(cache, size) else NO_ROOM
 
 
 def deliver(
@@ -84,7 +86,7 @@ def deliver(
     if lacking and (why := _why_not_cached(cache, sum(entry.size for entry in lacking))):
         fetcher.tell(f"nothing is kept in the cache {cache.root}: {why}")
         return [_straight(fetcher, delivery, overwrite=overwrite) for delivery in deliveries]
-    contents = fetcher.bring(requests)
+    contents = replace(fetcher, bounded=False).bring(requests)
     for delivery, content in zip(deliveries, contents, strict=True):
         files, progress = _files(content, cache), fetcher.progress
         place_files(files, delivery.destination, put=put, overwrite=overwrite, progress=progress)

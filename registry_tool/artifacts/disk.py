@@ -15,6 +15,7 @@ from typing import Final, Literal
 from registry_tool.errors import EnvironmentTrouble
 
 __all__ = [
+    "NO_SPACE",
     "READ_ONLY",
     "Sparse",
     "copy_file",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 READ_ONLY: Final = 0o444
+NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DAY: Final = 24 * 3600
 _PIECE = 16 << 20
 _HOLE: Final = 64 << 10
@@ -58,10 +60,10 @@ def in_words(exc: OSError) -> tuple[str, str]:
 class _OnDisk:
     """See ``on_disk``; a class, because a generator takes several times as long and this stands around every file."""
 
-    __slots__ = ("_kind", "_what")
+    __slots__ = ("_full", "_kind", "_what")
 
-    def __init__(self, what: str, kind: type[EnvironmentTrouble]) -> None:
-        self._what, self._kind = what, kind
+    def __init__(self, what: str, kind: type[EnvironmentTrouble], full: str) -> None:
+        self._what, self._kind, self._full = what, kind, full
 
     def __enter__(self) -> None:
         return None
@@ -71,19 +73,26 @@ class _OnDisk:
     ) -> Literal[False]:
         if isinstance(exc, OSError):
             words, remedy = in_words(exc)
+            if exc.errno in NO_SPACE:
+                remedy = self._full or remedy
             raise self._kind(f"{self._what}: {words}", remedy=remedy) from exc
         return False
 
 
 def on_disk(
-    what: str, *, kind: type[EnvironmentTrouble] = EnvironmentTrouble
+    what: str, *, kind: type[EnvironmentTrouble] = EnvironmentTrouble, full: str = ""
 ) -> AbstractContextManager[None]:
-    """Turn the system's errors into ours: ``what`` says what could not be done.
+    """Turn the system's errors into ours.
+
+    Args:
+        what: Says what could not be done.
+        kind: What is raised.
+        full: What to do where there is no space, if there is more to say than that.
 
     Raises:
         EnvironmentTrouble: Or the ``kind`` asked for, keeping the cause.
     """
-    return _OnDisk(what, kind)
+    return _OnDisk(what, kind, full)
 
 
 def fresh_name(folder: Path, name: str = "") -> Path:

@@ -64,6 +64,25 @@ def _lacks_secret(scheme: str, options: Mapping[str, object]) -> bool:
     return not any(options.get(key) for key in ("password", "ask_password", "token"))
 
 
+def _lacks_package(refusals: Refusals) -> RemoteTrouble:
+    return RemoteTrouble(
+        f"{refusals.label} needs a package that is not installed",
+        remedy=f"run: {_install(refusals.scheme)}",
+    )
+
+
+def _lacks_dvc(refusals: Refusals) -> RemoteTrouble:
+    """In the image of a reader; what works there is said."""
+    reads = (
+        ', or to read only: pip install "registry-tool[reader]"' if refusals.scheme == "s3" else ""
+    )
+    return RemoteTrouble(
+        f"{refusals.label} needs the package dvc, which is not installed;"
+        " without it bytes are read from folders, web servers and S3, and written to folders",
+        remedy=f"run: {_install(refusals.scheme)}{reads}",
+    )
+
+
 def open_driver(chosen: RemoteSettings, refusals: Refusals) -> tuple[FileSystem, str]:
     """DVC's file system, and the remote's place in it. SSH connects now, the others when they are asked something.
 
@@ -73,8 +92,10 @@ def open_driver(chosen: RemoteSettings, refusals: Refusals) -> tuple[FileSystem,
     if _lacks_secret(refusals.scheme, chosen.options):
         raise refusals.no_credentials()
     with refusals.asking("cannot be opened"):
-        from dvc.fs import RemoteMissingDepsError, get_cloud_fs
-
+        try:
+            from dvc.fs import RemoteMissingDepsError, get_cloud_fs
+        except ImportError as exc:
+            raise _lacks_dvc(refusals) from exc
         try:
             config = {"core": dict(chosen.core)}
             kind, options, path = get_cloud_fs(config, url=chosen.url, **chosen.options)
@@ -83,10 +104,7 @@ def open_driver(chosen: RemoteSettings, refusals: Refusals) -> tuple[FileSystem,
                 _secure(fs)
             fs.fs  # noqa: B018 - made once here: threads would each make one, with its own connections
         except (ImportError, RemoteMissingDepsError) as exc:
-            raise RemoteTrouble(
-                f"{refusals.label} needs a package that is not installed",
-                remedy=f"run: {_install(refusals.scheme)}",
-            ) from exc
+            raise _lacks_package(refusals) from exc
     if fs.protocol == "local":  # DVC would make a folder named after the scheme
         raise RemoteTrouble(
             f"{refusals.label} has a URL that DVC cannot serve",

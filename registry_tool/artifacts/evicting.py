@@ -20,6 +20,7 @@ from registry_tool.artifacts.uses import clearing
 from registry_tool.errors import UsageError
 
 __all__ = [
+    "NO_ROOM",
     "Cleared",
     "Usage",
     "cache_limit",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 LIMIT_VARIABLE: Final = "REGISTRY_CACHE_SIZE"
+NO_ROOM: Final = "what was used in the last hour fills what it may have (REGISTRY_CACHE_SIZE)"
 # A script may have got a path a moment ago from a command that ended since.
 _SPARED_SECONDS: Final = 3600.0
 _BLOCK: Final = 512
@@ -196,8 +198,8 @@ def _chosen(
     going: list[_Named] = []
     left, freed = found.size, 0
     for one in sorted(found.names(), key=found.used):
-        if left <= down_to or (spared and found.used(one) > newest):
-            break
+        if (down_to and left <= down_to) or (spared and found.used(one) > newest):
+            break  # where nothing is to stay, files of no bytes go too
         if one.digest in used or kept.issuperset(one.inodes):
             continue
         going.append(one)
@@ -260,13 +262,20 @@ def clear_unfinished(cache: Cache) -> int:
     return freed
 
 
-def make_room(cache: Cache, needed: int) -> None:
+def make_room(cache: Cache, needed: int) -> bool:
     """Before so many bytes are added, see that the cache stays within the user's limit, where there is one.
+
+    Returns:
+        False where it will not: what is in use, or was an hour ago, stays.
 
     Raises:
         UsageError: The limit is no size.
         EnvironmentTrouble: The cache cannot be written.
     """
     limit = cache_limit()
-    if limit is not None and usage(cache).size + needed > limit:
-        clear(cache, down_to=max(0, limit - needed), spared=_SPARED_SECONDS)
+    if limit is None:
+        return True
+    size = usage(cache).size
+    if size + needed > limit:
+        size -= clear(cache, down_to=max(0, limit - needed), spared=_SPARED_SECONDS).size
+    return size + needed <= limit

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from registry_tool.artifacts.cache import Cache
 from registry_tool.artifacts.entry import Request, StoredEntry
-from registry_tool.artifacts.evicting import make_room
+from registry_tool.artifacts.evicting import NO_ROOM, make_room
 from registry_tool.artifacts.folders import Member
 from registry_tool.artifacts.jobs import Job, Stoppable, do_all
 from registry_tool.artifacts.progress import SILENT, Progress, shown
@@ -132,12 +132,14 @@ class Fetcher:
         cache: Where the bytes are kept.
         progress: Told about the bytes that had to be fetched.
         tell: Told what is waited for, and why another remote is asked.
+        bounded: False where the user's limit for caches does not matter, or was seen to already.
     """
 
     sources: Sequence[Callable[[], Source]]
     cache: Cache
     progress: Progress = SILENT
     tell: Callable[[str], None] = say_nothing
+    bounded: bool = True
 
     def lacking(self, requests: Sequence[Request]) -> list[StoredEntry]:
         """What the cache does not have, or not all of it.
@@ -176,7 +178,8 @@ class Fetcher:
             with ExitStack() as held:
                 run.lock(held)
                 if jobs := list(run.jobs()):
-                    make_room(self.cache, run.total(jobs))
+                    if self.bounded and not make_room(self.cache, run.total(jobs)):
+                        self.tell(f"the cache {self.cache.root} grows beyond its limit: {NO_ROOM}")
                     what = entries[0].name if len(entries) == 1 else f"{len(entries)} artifacts"
                     with shown(progress, run.total(jobs), f"Fetching {what}"):
                         do_all(jobs, run.receiver, progress.stop)

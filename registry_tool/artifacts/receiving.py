@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from registry_tool.artifacts.cache import Cache
 from registry_tool.artifacts.claims import Claim
-from registry_tool.artifacts.disk import Sparse, on_disk
+from registry_tool.artifacts.disk import Sparse
 from registry_tool.artifacts.entry import not_as_said
 from registry_tool.artifacts.hashing import Digest, Readable, digest_stream
 from registry_tool.artifacts.progress import SILENT, Progress
@@ -233,7 +233,7 @@ class Receiver:
         self, wanted: Wanted, source: Source, claim: Claim, mark: _Mark, there: int
     ) -> None:
         with ExitStack() as held:
-            held.enter_context(on_disk(f"the cache {self.cache.root} cannot be used"))
+            held.enter_context(self.cache.usable())
             held.enter_context(_in_words(wanted, source))
             here = held.enter_context(claim.path.open("rb", buffering=0))
             os.lseek(claim.handle, there, os.SEEK_SET)

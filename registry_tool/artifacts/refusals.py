@@ -45,6 +45,7 @@ _SAYS: Final = {
         "ConnectTimeoutError", "ClientConnectorError", "ClientOSError", "EndpointConnectionError", "ReadTimeout",
         "ServerDisconnectedError", "TimeoutError", "FSTimeoutError", "gaierror", "ServiceRequestError",
         "BrokenPipeError", "ConnectionClosedError", "RemoteProtocolError", "ReadTimeoutError", "DisconnectError",
+        "SFTPNoConnection", "SFTPConnectionLost",
     },
 }  # fmt: skip
 _WORDS: Final = {

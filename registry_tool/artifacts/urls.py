@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,11 +17,12 @@ from registry_tool.artifacts.refusals import Refusals
 from registry_tool.artifacts.remote import shown_url
 from registry_tool.artifacts.settings import DvcSettings, RemoteSettings, merged_levels
 from registry_tool.artifacts.stores import Reading
-from registry_tool.errors import UsageError
+from registry_tool.errors import RemoteTrouble, UsageError
 
 __all__ = ["Opened", "is_url", "opened"]
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.+")
+_NOBODY: Final = "NAME"  # what a remote would be called that is not there yet
 _SCHEMES: Final = ("azure", "gs", "http", "https", "s3", "ssh", "webdav", "webdavs")
 
 
@@ -46,7 +47,7 @@ def is_url(text: str) -> bool:
 
 def _borrowed(settings: DvcSettings, url: str) -> RemoteSettings:
     """The URL with the options of a remote that it may be read with."""
-    wanted, best = urlsplit(url), RemoteSettings("NAME", url, {})
+    wanted, best = urlsplit(url), RemoteSettings(_NOBODY, url, {})
     levels = merged_levels(settings)
     core = levels.get("core", {})
     for section, options in levels.items():
@@ -60,6 +61,26 @@ def _borrowed(settings: DvcSettings, url: str) -> RemoteSettings:
         if wanted.scheme == "s3":
             best = found
     return best
+
+
+def _without_remote(remedy: str, url: str) -> str:
+    """What to do where no remote lends its settings: advice about one is about one that has to be made."""
+    parts = urlsplit(url)
+    host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    if f"--local {_NOBODY} " in remedy:
+        commands = remedy.removeprefix("set them: ")
+        return f"a remote there lends its credentials: dvc remote add {_NOBODY} {host}, {commands}"
+    return "check the network, and the address" if f" {_NOBODY} " in remedy else remedy
+
+
+@contextmanager
+def _reworded(chosen: RemoteSettings) -> Iterator[None]:
+    try:
+        yield
+    except RemoteTrouble as exc:
+        if chosen.name == _NOBODY:
+            exc.remedy = _without_remote(exc.remedy, chosen.url)
+        raise
 
 
 @contextmanager
@@ -88,14 +109,12 @@ def opened(url: str, settings: DvcSettings) -> Iterator[Opened]:
 
     chosen = _borrowed(settings, url)
     refusals = Refusals(chosen.name, label, scheme)
-    fs, place = open_driver(chosen, refusals)
-    store = Bucket(fs, place) if fs.protocol == "s3" else FileStore(fs, place)
-    try:
+    with ExitStack() as held:
+        held.enter_context(_reworded(chosen))
+        fs, place = open_driver(chosen, refusals)
+        held.callback(close_session, fs.fs)
+        store = Bucket(fs, place) if fs.protocol == "s3" else FileStore(fs, place)
         with refusals.asking("cannot be read", missing=f"there is nothing at {label}"):
             size, stream = store.size(""), Reading(store.open("", 0), refusals)
-        try:
-            yield Opened(stream, size, label)
-        finally:
-            stream.close()
-    finally:
-        close_session(fs.fs)
+        held.callback(stream.close)
+        yield Opened(stream, size, label)

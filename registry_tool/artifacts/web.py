@@ -22,7 +22,6 @@ from registry_tool.artifacts.hashing import Readable
 from registry_tool.artifacts.refusals import Refusals
 from registry_tool.artifacts.remote import legacy_path, object_path
 from registry_tool.artifacts.settings import RemoteSettings
-from registry_tool.errors import RemoteTrouble
 from registry_tool.version import VERSION
 
 __all__ = ["WebSource"]
@@ -45,7 +44,7 @@ def _from_netrc(host: str) -> dict[str, str]:
     return {"Authorization": basic(found[0], found[2] or "")} if found else {}
 
 
-def _credentials(chosen: RemoteSettings) -> dict[str, str]:
+def _credentials(chosen: RemoteSettings, refusals: Refusals) -> dict[str, str]:
     """What says who asks: DVC's settings, the URL, or the file ``.netrc``."""
     options, parts = chosen.options, urlsplit(chosen.url)
     user, password, method = (options.get(key) for key in ("user", "password", "auth"))
@@ -54,11 +53,7 @@ def _credentials(chosen: RemoteSettings) -> dict[str, str]:
     if method == "custom" and options.get("custom_auth_header") and password is not None:
         return {str(options["custom_auth_header"]): str(password)}
     if method:
-        raise RemoteTrouble(
-            f"the DVC remote {chosen.name} is set to {method!a} authentication, and lacks what that needs",
-            remedy=f"run: dvc remote modify --local {chosen.name} user NAME, "
-            f"dvc remote modify --local {chosen.name} password PASSWORD",
-        )
+        raise refusals.no_credentials()
     if parts.username:
         return {"Authorization": basic(unquote(parts.username), unquote(parts.password or ""))}
     return _from_netrc(parts.hostname or "")
@@ -92,7 +87,7 @@ class WebSource:
             chosen.name, f"the remote {chosen.name} ({url})", chosen.url.partition("://")[0]
         )
         own = {"User-Agent": f"registry-tool/{VERSION}", "Accept": "*/*"}
-        self._headers = own | _credentials(chosen)
+        self._headers = own | _credentials(chosen, self._refusals)
         seconds = (
             float(str(chosen.options.get(f"{kind}_timeout", _SECONDS)))
             for kind in ("connect", "read")

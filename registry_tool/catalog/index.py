@@ -6,11 +6,12 @@ pass its schema is a document with problems here too; whoever needs its data ask
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from registry_tool.errors import InvalidManifest
+from registry_tool.git.tree import FOLDER
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.layout import MODELS, REGISTRY, Layout, Place
 from registry_tool.names import ModelName
@@ -75,7 +76,8 @@ class VersionView:
     @property
     def data(self) -> Data:
         """The record; InvalidManifest when it cannot be read."""
-        return require(self.document, str(self))
+        known = None if self.document is None else self.document.data
+        return require(self.document, str(self)) if known is None else known
 
     @property
     def state(self) -> str:
@@ -107,11 +109,16 @@ class ModelView:
         self.folder = catalog.layout.model(name)
         self._versions: dict[str, VersionView] = {}
 
-    def prefetch(self) -> None:
-        """Say that much of this model will be read, so that a partial clone brings it in one request."""
+    def prefetch(self, *folders: str) -> None:
+        """Say that the manifests in some folders of this model will be read, in the order of their paths.
+
+        They are read ahead, and a partial clone brings them in one request.
+        """
         from registry_tool.git.tree import walk
 
-        self.catalog.tree.prefetch(path for path, _ in walk(self.catalog.tree, self.folder))
+        tree = self.catalog.tree
+        files = (path for folder in folders for path, _ in walk(tree, f"{self.folder}/{folder}"))
+        tree.prefetch(path for path in files if path.endswith(_YAML))
 
     @cached_property
     def document(self) -> Document | None:
@@ -139,7 +146,7 @@ class ModelView:
     def versions(self) -> list[str]:
         """The names of the version folders, in text order."""
         found = self.catalog.tree.folder(f"{self.folder}/versions")
-        return sorted(name for name, entry in found.items() if entry.is_folder)
+        return sorted([name for name, entry in found.items() if entry.mode == FOLDER])
 
     @cached_property
     def aliases(self) -> list[str]:
@@ -197,6 +204,18 @@ class Catalog:
             p: d for p, d in self._documents.items() if d is not None and d.place.model is None
         }
 
+    def apart(self) -> Catalog:
+        """The same tree in a catalog of its own: what is read of one model is let go of with it."""
+        other = Catalog(self.tree)
+        other._documents[REGISTRY] = self.registry
+        return other
+
+    def after(self, paths: Collection[str]) -> Catalog:
+        """The same tree after some of its files changed: what was read of the others is kept."""
+        other = Catalog(self.tree)
+        other._documents = {p: d for p, d in self._documents.items() if p not in paths}
+        return other
+
     def read(self, path: str, place: Place) -> Document | None:
         """One manifest, read and not kept: for sweeps over many."""
         from registry_tool.manifests.document import READ_LIMIT, parse_document
@@ -237,7 +256,10 @@ class Catalog:
 
     def model_names(self, namespace: str | None = None) -> Iterator[ModelName]:
         """The models of one namespace, or of all, in order."""
-        for found in self.namespaces() if namespace is None else [namespace]:
+        chosen = self.namespaces() if namespace is None else [namespace]
+        if len(chosen) > 1:
+            self.tree.prefetch(map(self.layout.namespace, chosen))
+        for found in chosen:
             folder = self.layout.namespace(found)
             folders = [folder]
             if self.layout.shard:
@@ -251,6 +273,7 @@ class Catalog:
     def model(self, name: ModelName) -> ModelView | None:
         """One model, or None when it has no folder."""
         self.asked.add(name)
+        self.tree.gather([self.layout.model(name)])
         return ModelView(self, name) if self.tree.folder(self.layout.model(name)) else None
 
     def models(self, namespace: str | None = None) -> Iterator[ModelView]:

@@ -176,11 +176,10 @@ def entries_of(
         ShallowHistory: The answer lies beyond the boundary of a shallow clone. What came before it is right.
         OfflineError: A partial clone cannot read a file.
     """
-    partial = repository.git.flag("remote.origin.promisor")
     read = _reading(repository.reader)
     for batch in _batches(touches):
         flat = [touch for group in batch for touch in group]
-        if partial:
+        if repository.git.flag("remote.origin.promisor"):  # a cached clone becomes one here
             _bring(repository, layout, flat)
         made = makers(repository.git, flat)
         for group in batch:

@@ -1,4 +1,4 @@
-"""Searching a catalog: a small query language, and the models or versions it finds.
+"""Searching a registry: a small query language, and the models or versions it finds.
 
 A query is words and filters, parted by blanks; all of them must hold. Double quotes keep blanks: ``"F1 (macro)">=0.8``.
 
@@ -19,15 +19,14 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from registry_tool.catalog.facts import labels_of, last_metrics, metadata_of
-from registry_tool.catalog.index import Catalog, ModelView, VersionView
-from registry_tool.catalog.resolve import in_order
+from registry_tool.catalog.row import ModelRow, VersionRow
+from registry_tool.catalog.rows import Rows
 from registry_tool.errors import RegistryError, UsageError
-from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.problems import JSON
+from registry_tool.names import ModelName
 
 __all__ = ["Bound", "Filter", "Found", "Query", "parse_query", "search"]
 
@@ -77,10 +76,14 @@ class Query(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A model, or one version of it."""
+    """A model, or one version of it; ``str`` is its reference."""
 
-    model: ModelView
-    version: VersionView | None
+    model: ModelRow
+    version: VersionRow | None
+
+    def __str__(self) -> str:
+        name = str(self.model.name)
+        return name if self.version is None else f"{name}@{self.version.version}"
 
 
 def _filter(field: str, value: str) -> Filter:
@@ -162,60 +165,20 @@ def parse_query(words: Sequence[str], *, versions: bool = False) -> Query:
     )
 
 
-def _strings(value: JSON) -> Iterator[str]:
-    """The text anywhere in free data, keys included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield key
-            yield from _strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _strings(inner)
-
-
-def _model_text(model: ModelView) -> str:
-    data = model.data
-    parts = [str(model.name), text(data, "task"), text(data, "description"), *texts(data, "labels")]
-    return "\n".join([*parts, *_strings(dict(member(data, "metadata")))]).casefold()
-
-
-def _version_text(version: VersionView) -> str:
-    added = version.metadata.data if version.metadata is not None else None
-    parts = [str(version), text(version.data, "name"), text(version.data, "description")]
-    parts += [text(added, "description"), *labels_of(version)]
-    return "\n".join([*parts, *_strings(metadata_of(version))]).casefold()
-
-
-def _model_holds(model: ModelView, asked: Filter) -> bool:
-    data, value = model.data, asked.value.casefold()
+def _model_holds(model: ModelRow, asked: Filter) -> bool:
+    value = asked.value.casefold()
     if asked.field == "namespace":
         return model.name.namespace == value
     if asked.field == "owner":
-        return text(data, "owner").casefold().removeprefix("@") == value.removeprefix("@")
+        return model.owner.casefold().removeprefix("@") == value.removeprefix("@")
     if asked.field == "label":
-        return value in texts(data, "labels")
+        return value in model.labels
     if asked.field == "state":
-        return (text(data, "state") or "live") == value
-    return text(data, asked.field).casefold() == value
+        return model.state == value
+    return (model.task if asked.field == "task" else model.license).casefold() == value
 
 
-def _points_at(version: VersionView, kind: str, name: str) -> bool:
-    model = version.model
-    document = model.alias(name) if kind == "alias" else model.tag(name)
-    return document is not None and text(document.data, "version") == version.version
-
-
-def _version_holds(version: VersionView, asked: Filter) -> bool:
-    if asked.field in {"alias", "tag"}:
-        return _points_at(version, asked.field, asked.value)
-    if asked.field == "framework":
-        return text(version.data, "framework", "type") == asked.value.casefold()
-    return version.state == asked.value
-
-
-def _bound_holds(metrics: dict[str, JSON], bound: Bound) -> bool:
+def _bound_holds(metrics: Mapping[str, JSON], bound: Bound) -> bool:
     if bound.metric not in metrics:
         return False
     value = metrics[bound.metric]
@@ -226,72 +189,100 @@ def _bound_holds(metrics: dict[str, JSON], bound: Bound) -> bool:
     return _COMPARE[bound.operator](value, bound.value)
 
 
-def _version_matches(version: VersionView, query: Query, model_text: str) -> bool:
+class _Step(NamedTuple):
+    """One thing asked of a version, and the file it is in: ``version``, ``status``, or none that must be readable."""
+
+    needs: str
+    holds: Callable[[VersionRow], bool]
+
+
+def _filtered(asked: Filter) -> _Step:
+    name, value = asked.value, asked.value.casefold()
+    if asked.field == "label":
+        return _Step("", lambda row: value in row.labels)
+    if asked.field == "alias":
+        return _Step("", lambda row: name in row.aliases)
+    if asked.field == "tag":
+        return _Step("", lambda row: name in row.tags)
+    if asked.field == "framework":
+        return _Step("version", lambda row: row.framework == value)
+    return _Step("status", lambda row: row.state == name)
+
+
+def _bounded(bound: Bound) -> _Step:
+    return _Step("version", lambda row: _bound_holds(row.metrics, bound))
+
+
+def _worded(word: str) -> _Step:
+    return _Step("version", lambda row: word in row.text)
+
+
+def _steps(query: Query, model: ModelRow) -> Iterator[_Step]:
+    """What is still to be asked of the versions of a model, once, for all of them."""
     for asked in query.filters:
-        if _is_of_version(asked):
-            if not _version_holds(version, asked):
-                return False
-        elif asked.field == "label" and asked.value.casefold() in labels_of(version):
-            continue
-        elif not _model_holds(version.model, asked):
-            return False
-    if query.bounds:
-        metrics = last_metrics(version)
-        if not all(_bound_holds(metrics, bound) for bound in query.bounds):
-            return False
-    if all(word in model_text for word in query.words):
-        return True
-    whole = f"{model_text}\n{_version_text(version)}"
-    return all(word in whole for word in query.words)
+        is_label = asked.field == "label" and asked.value.casefold() not in model.labels
+        if is_label or _is_of_version(asked):
+            yield _filtered(asked)
+    yield from map(_bounded, query.bounds)
+    yield from (_worded(word) for word in query.words if word not in model.text)
 
 
-def _versions_of(model: ModelView, query: Query) -> Iterator[str]:
-    """The versions worth opening: only one can hold an alias or tag."""
+def _versions_of(rows: Rows, name: ModelName, query: Query) -> Sequence[VersionRow]:
+    """The versions worth asking: only one can hold an alias or tag."""
     for asked in query.filters:
         if asked.field in {"alias", "tag"}:
-            document = (
-                model.alias(asked.value) if asked.field == "alias" else model.tag(asked.value)
-            )
-            if document is not None:
-                yield text(document.data, "version")
-            return
-    yield from reversed(in_order(model))
+            return rows.named(name, asked.field, asked.value)
+    return rows.versions(name)
 
 
-def _in_model(model: ModelView, query: Query, unreadable: Callable[[str], None]) -> Iterator[Found]:
+def _passes(row: VersionRow, steps: Sequence[_Step]) -> bool | None:
+    """Whether all of it holds; None where that, or what the version is, stands in a file that cannot be read."""
+    for step in steps:
+        if step.needs in row.unreadable:
+            return None
+        if not step.holds(row):
+            return False
+    return None if row.unreadable else True
+
+
+def _in_model(
+    rows: Rows, name: ModelName, query: Query, unreadable: Callable[[str], None]
+) -> Iterator[Found]:
+    model = rows.model(name)
+    if model.unreadable:
+        unreadable(str(name))
+        return
     of_model = [f for f in query.filters if not _is_of_version(f)]
     # A version may have a label that its model has not.
     certain = [f for f in of_model if not (query.versions and f.field == "label")]
     if not all(_model_holds(model, asked) for asked in certain):
         return
-    words = _model_text(model)
     if not query.versions:
-        if all(word in words for word in query.words):
+        if all(word in model.text for word in query.words):
             yield Found(model, None)
         return
-    model.prefetch()
-    for name in _versions_of(model, query):
-        version = model.version(name)
-        try:
-            if version is not None and _version_matches(version, query, words):
-                yield Found(model, version)
-        except RegistryError:
-            unreadable(f"{model.name}@{name}")
+    steps = tuple(_steps(query, model))
+    for row in _versions_of(rows, name, query):
+        passes = _passes(row, steps)
+        if passes:
+            yield Found(model, row)
+        elif passes is None:
+            unreadable(f"{name}@{row.version}")
 
 
 def search(
-    catalog: Catalog, query: Query, *, unreadable: Callable[[str], None] = lambda _name: None
+    rows: Rows, query: Query, *, unreadable: Callable[[str], None] = lambda _name: None
 ) -> Iterator[Found]:
     """What a query finds: models by name, or versions by model, highest first.
 
     Args:
-        catalog: Where to look.
+        rows: Where to look.
         query: What to look for.
         unreadable: Told the name of each model or version whose manifests cannot be read; it is passed over.
     """
     asked = {f.value for f in query.filters if f.field == "namespace"}
-    for model in catalog.models(asked.pop() if len(asked) == 1 else None):
+    for name in rows.models(asked.pop() if len(asked) == 1 else None):
         try:
-            yield from _in_model(model, query, unreadable)
+            yield from _in_model(rows, name, query, unreadable)
         except RegistryError:
-            unreadable(str(model.name))
+            unreadable(str(name))

@@ -69,6 +69,7 @@ class Claims:
 
     def __init__(self) -> None:
         self.found: dict[tuple[str, str], list[Claim]] = {}
+        self._asked: list[Iterator[str]] | None = None
 
     def add(self, document: Document) -> None:
         """Take in the claims of one manifest."""
@@ -85,10 +86,9 @@ class Claims:
             if claim not in holders:
                 holders.append(claim)
 
-    def complete(self, catalog: Catalog) -> None:
-        """Find the other claims to the values at hand: external ids anywhere, identities in the same model."""
-        known = {claim.path for claim in self}
-        paths: set[str] = set()
+    def ask(self, catalog: Catalog) -> None:
+        """Ask the tree who else claims the values at hand; it may look for them while something else is done."""
+        self._asked = []
         for pools in (_IN_ITS_MODEL, _ANYWHERE):
             values = sorted(value for pool, value in self.found if pool in pools)
             folders = {
@@ -98,7 +98,14 @@ class Claims:
                 if pool in pools
             }
             if values:
-                paths |= set(catalog.tree.grep(values, under=sorted(folders)))
+                self._asked.append(catalog.tree.grep(values, under=sorted(folders)))
+
+    def complete(self, catalog: Catalog) -> None:
+        """Find the other claims to the values at hand: external ids anywhere, identities in the same model."""
+        if self._asked is None:
+            self.ask(catalog)
+        known = {claim.path for claim in self}
+        paths = {path for found in self._asked or () for path in found}
         for path in sorted(paths - known):
             place = catalog.layout.locate(path)
             if place is not None and place.kind in {"model", "version"}:

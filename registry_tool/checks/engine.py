@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from registry_tool.catalog.index import Catalog
 from registry_tool.checks.claims import Claims
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 __all__ = ["check", "judge_models"]
 
 _SEVERITIES: dict[str, Severity] = {"refuse": "refuse", "review": "review", "warn": "warn"}
+_RULES_OF_CLEAN: Final = tuple(rule for rule in FILE_RULES if not rule.of_problems)
+_USUAL: Final[dict[str, Severity]] = {name: rule.severity for name, rule in RULES.items()}
 
 
 def _harmless(words: str) -> str:
@@ -63,11 +65,12 @@ class _Desk:
         self._catalog = catalog
         said = member(policy.settings, "rules")
         # Once for the check, not once for each file and rule; a rule that is not in here is off.
-        self._severities = {
-            name: _SEVERITIES.get(text(said, name), rule.severity)
-            for name, rule in RULES.items()
-            if text(said, name) != "off"
-        }
+        self._severities = dict(_USUAL)
+        for name in _USUAL.keys() & said.keys():
+            chosen = text(said, name)
+            self._severities[name] = _SEVERITIES.get(chosen, _USUAL[name])
+            if chosen == "off":
+                del self._severities[name]
         self.findings: list[Finding] = []
 
     def take(self, rule: Rule, hits: Iterable[Hit], path: str) -> None:
@@ -138,10 +141,12 @@ def _look_at(part: Part, head: Catalog, desk: _Desk) -> Remembered:
     head.tree.prefetch(path for path, _ in files)
     for path, entry in files:
         file = FileView(head, path, entry)
-        for file_rule in FILE_RULES:
+        document = file.document
+        is_clean = document is None or not document.problems
+        for file_rule in _RULES_OF_CLEAN if is_clean else FILE_RULES:
             desk.take(file_rule, file_rule.check(file), path)
-        if file.document is not None:
-            claims.add(file.document)
+        if document is not None:
+            claims.add(document)
     if part.model is not None:
         model = ModelUnderCheck(head, part.model, touched=part.touched)
         for model_rule in MODEL_RULES:
@@ -188,6 +193,19 @@ def judge_models(
         head.forget_models()
 
 
+def _claimed(scope: Scope, head: Catalog) -> Claims:
+    """The claims of a change, of which the tree is asked already who else makes them: that takes a while."""
+    claims = Claims()
+    for part in scope.parts:
+        files = part.listed(head)
+        head.tree.prefetch(path for path, _ in files)
+        documents = (FileView(head, path, entry).document for path, entry in files)
+        for document in filter(None, documents):
+            claims.add(document)
+    claims.ask(head)
+    return claims
+
+
 def _look(
     view: ChangeView,
     scope: Scope,
@@ -196,8 +214,12 @@ def _look(
     progress: Callable[[int], None],
 ) -> int:
     """Run the rules about files, models and the registry; how many files were looked at."""
-    head, claims, checked = view.head, Claims(), 0
+    head, checked = view.head, 0
+    claims = Claims() if scope.complete else _claimed(scope, view.head)
+    touched: dict[ModelName, frozenset[str]] = {}
     for part in scope.parts:
+        if part.model is not None and part.touched is not None:
+            touched[part.model] = part.touched
         found = _look_once(part, head, desk, memory)
         claims.take(found.claims)
         checked += found.files
@@ -206,7 +228,9 @@ def _look(
             head.forget_models()
     if not scope.complete:
         claims.complete(head)
-    registry = RegistryView(head, scope.models, scope.namespaces, claims, view.now, scope.complete)
+    registry = RegistryView(
+        head, scope.models, scope.namespaces, claims, view.now, scope.complete, touched
+    )
     for registry_rule in REGISTRY_RULES:
         desk.take(registry_rule, registry_rule.check(registry), REGISTRY)
     return checked

@@ -82,6 +82,7 @@ def _outside(tree: Tree, layout: Layout, namespaces: Iterable[str]) -> Iterator[
 
 def _everything(catalog: Catalog, models: Sequence[ModelName]) -> Iterator[Part]:
     tree, layout = catalog.tree, catalog.layout
+    tree.gather([""])
     yield Part(list(_outside(tree, layout, catalog.namespaces())))
     for model in models:
         yield Part(None, model)

@@ -33,7 +33,8 @@ def cache(ctx: click.Context, *, form: str) -> None:
     """Show the cache of artifacts, or clear it.
 
     It is shared by all registries, and everything in it can be fetched again. With a limit in REGISTRY_CACHE_SIZE, such
-    as 50GB, what was not used for the longest time goes before something new is fetched.
+    as 50GB, what was not used for the longest time goes before something new is fetched. What a running process uses,
+    or somebody used in the last hour, stays: then fetch -o goes past the cache.
 
     \b
     Examples:

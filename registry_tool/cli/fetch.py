@@ -130,13 +130,18 @@ def _into_folders(
     ]
 
 
+def _is_encrypted(artifact: Artifact) -> bool:
+    return "encryption" in artifact.entry
+
+
 def _data(asked: _Asked, fetched: Sequence[_Fetched]) -> dict[str, object]:
     artifacts: list[dict[str, object]] = []
     for one in fetched:
         file = {"file": one.wanted.file} if one.wanted.file else {}
         digests = {"size": one.entry.size, "sha256": one.entry.sha256}
         name = {"name": one.wanted.artifact.name}
-        artifacts.append({**name, **file, "path": str(one.path), **digests})
+        sealed = {"encrypted": True} if _is_encrypted(one.wanted.artifact) else {}
+        artifacts.append({**name, **file, "path": str(one.path), **digests, **sealed})
     return {
         "model": asked.version.model,
         "version": asked.version.version,
@@ -150,6 +155,11 @@ def _say(asked: _Asked, fetched: Sequence[_Fetched]) -> None:
         (str(one.path), size_words(one.entry.size), one.entry.sha256) for one in fetched
     ):
         say(line)
+    version = f"{asked.version.model}@{asked.version.version}"
+    for one in fetched:
+        if _is_encrypted(one.wanted.artifact):
+            name = one.wanted.artifact.name
+            say(f"note:  {name} is encrypted: registry decrypt {version} -o DIR", err=True)
     for artifact in asked.elsewhere:
         say(f"note:  not fetched, tracked elsewhere: {artifact.name}  {artifact.uri}", err=True)
     if not fetched:

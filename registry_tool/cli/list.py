@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -16,56 +16,50 @@ from registry_tool.manifests.problems import JSON
 
 if TYPE_CHECKING:
     from registry_tool.catalog.index import Catalog, ModelView
+    from registry_tool.catalog.row import ModelRow, VersionRow
+    from registry_tool.names import ModelName
 
 __all__ = ["list_"]
 
 _Row = dict[str, JSON]
 
 
-def _model_row(model: ModelView) -> _Row:
+def _model_row(row: ModelRow, model: ModelView) -> _Row:
     from registry_tool.catalog.facts import aliases_of
     from registry_tool.catalog.resolve import latest
-    from registry_tool.manifests.data import text, texts
 
     try:
         highest: str | None = latest(model).version
     except RegistryError:
         highest = None
     return {
-        "model": str(model.name),
+        "model": str(row.name),
         "versions": len(model.versions),
         "latest": highest,
         "aliases": dict(aliases_of(model)),
-        "task": text(model.data, "task"),
-        "owner": text(model.data, "owner"),
-        "labels": [*sorted(texts(model.data, "labels"))],
-        "state": text(model.data, "state") or "live",
+        "task": row.task,
+        "owner": row.owner,
+        "labels": [*row.labels],
+        "state": row.state,
     }
 
 
-def _version_rows(model: ModelView, unreadable: list[str]) -> Iterator[_Row]:
-    from registry_tool.catalog.facts import aliases_of, last_metrics, tags_of
-    from registry_tool.catalog.resolve import in_order
-    from registry_tool.manifests.data import text
-
-    model.prefetch()
-    aliases, tags = aliases_of(model), tags_of(model)
-    for name in reversed(in_order(model)):
-        view = model.version(name)
-        try:
-            if view is None:
-                continue
-            yield {
-                "version": name,
-                "state": view.state,
-                "created_at": text(view.data, "created_at"),
-                "aliases": [alias for alias, version in aliases.items() if version == name],
-                "tags": [tag for tag, version in tags.items() if version == name],
-                "framework": text(view.data, "framework", "type"),
-                "metrics": last_metrics(view),
-            }
-        except RegistryError:
-            unreadable.append(f"{model.name}@{name}")
+def _version_rows(
+    name: ModelName, rows: Iterable[VersionRow], unreadable: list[str]
+) -> Iterator[_Row]:
+    for row in rows:
+        if row.unreadable:
+            unreadable.append(f"{name}@{row.version}")
+            continue
+        yield {
+            "version": row.version,
+            "state": row.state,
+            "created_at": row.created_at,
+            "aliases": [*row.aliases],
+            "tags": [*row.tags],
+            "framework": row.framework,
+            "metrics": dict(row.metrics),
+        }
 
 
 def _chosen(catalog: Catalog, what: str) -> ModelView | str:
@@ -136,7 +130,9 @@ def list_(
       registry list nlp --label edge
       registry list nlp/lang-id
     """
+    from registry_tool.catalog.index import ModelView
     from registry_tool.catalog.queries import Filter, Query, search
+    from registry_tool.listing import version_rows
 
     with open_for_reading(repo, ref) as registry:
         chosen = None if what is None else _chosen(registry.catalog, what)
@@ -145,11 +141,12 @@ def list_(
             asked = [("namespace", chosen), ("task", task), ("owner", owner)]
             asked += [("label", label) for label in labels]
             query = Query(filters=tuple(Filter(f, v) for f, v in asked if v))
-            found = search(registry.catalog, query, unreadable=unreadable.append)
-            rows = [_model_row(hit.model) for hit in found]
+            found = search(registry.rows, query, unreadable=unreadable.append)
+            views = registry.catalog
+            rows = [_model_row(row, ModelView(views, row.name)) for row, _ in found]
             cells = [_model_cells(row) for row in rows]
         else:
-            rows = list(_version_rows(chosen, unreadable))
+            rows = list(_version_rows(chosen.name, version_rows(registry, chosen.name), unreadable))
             cells = [_version_cells(row) for row in rows]
         note_unreadable(unreadable)
         if form == "json":

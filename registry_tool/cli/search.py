@@ -12,30 +12,44 @@ from registry_tool.cli.options import format_option, open_for_reading, ref_optio
 from registry_tool.manifests.problems import JSON
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
     from registry_tool.catalog.queries import Found
+    from registry_tool.catalog.rows import Rows
+    from registry_tool.registry import Registry
 
 __all__ = ["search"]
 
 
 def _row(found: Found) -> dict[str, JSON]:
-    from registry_tool.catalog.facts import description_of, last_metrics
-    from registry_tool.manifests.data import text
-
     model, version = found
     row: dict[str, JSON] = {
         "model": str(model.name),
-        "task": text(model.data, "task"),
-        "description": text(model.data, "description"),
+        "task": model.task,
+        "description": model.description,
     }
     if version is not None:
         row |= {
             "version": version.version,
             "state": version.state,
-            "description": description_of(version) or row["description"],
-            "framework": text(version.data, "framework", "type"),
-            "metrics": last_metrics(version),
+            "description": version.description or model.description,
+            "framework": version.framework,
+            "metrics": dict(version.metrics),
         }
     return row
+
+
+def _rows(registry: Registry, stack: ExitStack) -> Rows:
+    """The rows of a registry; where many have to be made, a second process helps until the search ends."""
+    from registry_tool.catalog.ahead import going_ahead
+    from registry_tool.listing import rows_folder, rows_of
+
+    git = registry.repository.git
+    commit = registry.commit or git.head()
+    if commit is None:
+        return registry.rows
+    ahead = going_ahead(git, commit, rows_folder())
+    return rows_of(registry, many=lambda: stack.enter_context(ahead))
 
 
 def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
@@ -73,14 +87,16 @@ def search(
       registry search "accuracy>=0.9" framework:fasttext
       registry search alias:production --limit 10
     """
+    from contextlib import ExitStack
     from itertools import islice
 
     from registry_tool.catalog import queries
 
     asked = queries.parse_query(query, versions=versions)
     unreadable: list[str] = []
-    with open_for_reading(repo, ref) as registry:
-        hits = queries.search(registry.catalog, asked, unreadable=unreadable.append)
+    with ExitStack() as stack:
+        registry = stack.enter_context(open_for_reading(repo, ref))
+        hits = queries.search(_rows(registry, stack), asked, unreadable=unreadable.append)
         rows = [_row(hit) for hit in islice(hits, limit)]
         more = next(hits, None) is not None
     if form == "json":

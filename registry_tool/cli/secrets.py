@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from registry_tool.manifests.problems import JSON
     from registry_tool.vault import Holder
 
-__all__ = ["holder_of", "holder_options", "new_passphrase", "passphrase_wraps"]
+__all__ = ["holder_of", "holder_options", "key_passphrase", "new_passphrase", "passphrase_wraps"]
 
 Function = TypeVar("Function", bound=Callable[..., object])
 _VARIABLE = "REGISTRY_PASSPHRASE"
 _NEW_VARIABLE = "REGISTRY_NEW_PASSPHRASE"
+_KEY_VARIABLE = "REGISTRY_KEY_PASSPHRASE"
 
 
 def holder_options(function: Function) -> Function:
@@ -68,6 +69,11 @@ def holder_of(identities: Sequence[str], *, by_passphrase: bool) -> Holder:
     found = [one for path in identities for one in read_identities(Path(path))]
     ask = cache(lambda: _asked("Passphrase", _VARIABLE, twice=False)) if by_passphrase else None
     return Holder(found, ask)
+
+
+def key_passphrase(key: str) -> str:
+    """The passphrase that opens a private key, asked for where it is not in ``REGISTRY_KEY_PASSPHRASE``."""
+    return _asked(f"Passphrase of {key}", _KEY_VARIABLE, twice=False)
 
 
 def new_passphrase() -> str:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.cli.completion import complete_file, complete_reference
+from registry_tool.cli.bundles import Keeping, signing_of_artifacts
+from registry_tool.cli.completion import complete_file, complete_folder, complete_reference
 from registry_tool.cli.writing import How, writing, writing_options
 from registry_tool.errors import UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.catalog.index import Catalog
+    from registry_tool.catalog.index import Catalog, VersionView
+    from registry_tool.cli.writing import Desk
     from registry_tool.edits.changeset import Act, ChangeSet
     from registry_tool.git.plumbing import Git
 
@@ -57,39 +59,83 @@ def _with_note(add: Act, armour: str, record: bytes, by: str) -> Act:
     return act
 
 
+def _signing_of_record(desk: Desk, version: VersionView, key: str | None, by: str) -> Act:
+    from registry_tool.edits.signing import add_signature, record_of
+    from registry_tool.names import Reference
+    from registry_tool.signing import keygen
+
+    record = record_of(version)
+    armour = keygen.sign(record, _key(key, desk.repository.git))
+    # What an alias names may move meanwhile; what was signed is this version.
+    exact = Reference(version.model.name, version.version)
+    return _with_note(add_signature(exact, armour, by=by), armour, record, by)
+
+
+def _check_of_record(**given: object) -> None:
+    for name, value in given.items():
+        if value:
+            raise UsageError(
+                f"--{name} is about an artifact's bytes, and ssh signs the record",
+                remedy="--method model-signing",
+            )
+
+
 @click.command()
 @click.argument("reference", metavar="REF", shell_complete=complete_reference)
 @click.option(
-    "--key", metavar="FILE", shell_complete=complete_file,
-    help="A private SSH key, or the public half of one that your agent has. Default: the key that Git signs with.",
+    "--method", type=click.Choice(["ssh", "model-signing"]), default="ssh", show_default=True,
+    help="An SSH signature of the record, or a signature of artifacts' bytes by OpenSSF Model Signing.",
 )  # fmt: skip
+@click.option(
+    "--key", metavar="FILE", shell_complete=complete_file,
+    help="ssh: a private SSH key, or the public half of one that your agent has; the key that Git signs with by"
+    " default. model-signing: a private key of the curve P-256, P-384 or P-521 in PEM form.",
+)  # fmt: skip
+@click.option(
+    "--artifact", "names", metavar="NAME", multiple=True,
+    help="model-signing: this one; may be repeated. Default: every stored one, encrypted ones as they are stored.",
+)  # fmt: skip
+@click.option(
+    "--folder", metavar="DIR", shell_complete=complete_folder,
+    help="model-signing: where `fetch -o` put the bytes; they are compared first. Default: the shared cache.",
+)  # fmt: skip
+@click.option(
+    "--bundle", metavar="FILE", shell_complete=complete_file,
+    help="model-signing: write the signature to FILE instead of into evidence, which holds that of some 60 files.",
+)  # fmt: skip
+@click.option("--uri", metavar="URI", help="With --bundle: record that readers find it there.")
 @click.option("--by", metavar="WHO", help="Who signs. Default: your name in Git.")
 @writing_options
-def sign(*, reference: str, key: str | None, by: str | None, how: How) -> int:
-    """Sign the record of the version that REF means.
+def sign(
+    *, reference: str, method: str, key: str | None, names: tuple[str, ...], folder: str | None,
+    bundle: str | None, uri: str | None, by: str | None, how: How,
+) -> int:  # fmt: skip
+    """Sign the record of the version that REF means, or the bytes of its artifacts.
 
-    What is signed are the bytes of version.yaml, which carry the digest of every artifact. The signature becomes a file
-    of evidence; ssh-keygen makes it, with a key from a file, from the agent or in hardware.
+    With ssh the bytes of version.yaml are signed, which carry the digest of every artifact; ssh-keygen does it, with a
+    key from a file, from the agent or in hardware. With model-signing every file of an artifact is, in a form that the
+    command model_signing verifies without a registry. Either becomes a file of evidence.
 
     \b
     Examples:
       registry sign nlp/lang-id@4 --key ~/.ssh/id_ed25519 --commit
       registry sign nlp/lang-id@production --branch sign-lang-id --push
+      registry sign nlp/lang-id@4 --method model-signing --key key.pem --artifact model --commit
     """
     from registry_tool.catalog.resolve import resolve
-    from registry_tool.edits.signing import add_signature, record_of
     from registry_tool.names import Reference
-    from registry_tool.signing import keygen
 
+    if method == "ssh":
+        _check_of_record(artifact=names, folder=folder, bundle=bundle, uri=uri)
     asked = Reference.parse(reference)
     with writing(how) as desk:
         who = by or desk.author()
         if not who:
             raise UsageError("nobody signs: Git does not know who you are", remedy="--by WHO")
         version = resolve(desk.catalog, asked).version
-        record = record_of(version)
-        armour = keygen.sign(record, _key(key, desk.repository.git))
-        # What an alias names may move meanwhile; what was signed is this version.
-        exact = Reference(version.model.name, version.version)
-        add = add_signature(exact, armour, by=who)
-        return desk.finish(_with_note(add, armour, record, who))
+        if method == "ssh":
+            return desk.finish(_signing_of_record(desk, version, key, who))
+        act = signing_of_artifacts(
+            desk, version, key=key, names=names, folder=folder, keeping=Keeping(bundle, uri), by=who
+        )
+        return desk.finish(act)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from registry_tool.cli.values import named, shown
-from registry_tool.errors import NotFound, UsageError
+from registry_tool.errors import InvalidName, NotFound, UsageError
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
@@ -61,19 +61,28 @@ class Source(NamedTuple):
         return "" if self.kind == "stored" else self.name
 
 
-def _file(name: str, path: str) -> Source:
+def _own_name(text: str, option: str, what: str) -> str:
+    """The name that an artifact has of itself."""
     from registry_tool.names import check_artifact_name
 
+    try:
+        return check_artifact_name(text)
+    except InvalidName as exc:
+        exc.remedy = f"{exc.remedy}; or give it another: {option} NAME={what}"
+        raise
+
+
+def _file(name: str, path: str, option: str) -> Source:
     # Not Path.resolve, which follows a link to another name; nor Path.exists, which raises for a name that is too long.
     place = os.path.abspath(path)  # noqa: PTH100
     if not os.path.exists(path):  # noqa: PTH110
         raise NotFound(f"there is no file or folder {shown(path)}")
-    return Source(name or check_artifact_name(os.path.basename(place)), "files", (place,))  # noqa: PTH119
+    own = os.path.basename(place)  # noqa: PTH119
+    return Source(name or _own_name(own, option, "PATH"), "files", (place,))
 
 
 def _source(text: str, option: str) -> Source:
     from registry_tool.artifacts.urls import is_url
-    from registry_tool.names import check_artifact_name
 
     name, what = named(text, option)
     if what == "-":
@@ -86,15 +95,14 @@ def _source(text: str, option: str) -> Source:
         own = what.rpartition("/")[2] if "/" in what else ""
         if not own or "@" in own:
             raise UsageError(f"{shown(what)} names no artifact", remedy=f"the form is {_FORM}")
-        return Source(name or check_artifact_name(own), "stored", (what,))
-    return _address(name, what) if is_url(what) else _file(name, what)
+        return Source(name or _own_name(own, option, _REGISTRY + "…"), "stored", (what,))
+    return _address(name, what, option) if is_url(what) else _file(name, what, option)
 
 
-def _address(name: str, uri: str) -> Source:
+def _address(name: str, uri: str, option: str) -> Source:
     from registry_tool.edits.entries import last_part
-    from registry_tool.names import check_artifact_name
 
-    return Source(name or check_artifact_name(last_part(uri)), "url", (uri,))
+    return Source(name or _own_name(last_part(uri), option, "URI"), "url", (uri,))
 
 
 def addresses(texts: Iterable[str]) -> list[Source]:
@@ -103,7 +111,7 @@ def addresses(texts: Iterable[str]) -> list[Source]:
     Raises:
         InvalidName: No name was given, and the address ends in none that would do.
     """
-    return [_address(*named(text, "--track")) for text in texts]
+    return [_address(*named(text, "--track"), "--track") for text in texts]
 
 
 def tracked(asked: Iterable[Source], roles: Mapping[str, str]) -> list[dict[str, JSON]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from registry_tool.cli.bundles import bundles_option, bundles_worth, public_key_option
 from registry_tool.cli.completion import complete_reference
 from registry_tool.cli.console import print_json, progress_bar, say
 from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
     from registry_tool.manifests.data import Data
     from registry_tool.promotion.endorsements import Endorsement
+    from registry_tool.registry import Registry
     from registry_tool.views import Artifact, ModelVersion
 
 __all__ = ["verify"]
@@ -33,37 +35,66 @@ class _Held(NamedTuple):
 
 
 class _Verified(NamedTuple):
-    """All that was looked at."""
+    """All that was looked at, and what is demanded.
+
+    Attributes:
+        version: The version.
+        signatures: Of its record, and of its artifacts.
+        held: The bytes.
+        of_record: True where an allowed signer must have signed the record.
+        of_artifacts: True where the holder of a key must have signed each artifact.
+    """
 
     version: ModelVersion
     signatures: list[Endorsement]
-    signers_known: bool
     held: list[_Held]
+    of_record: bool
+    of_artifacts: bool
 
     @property
     def signed(self) -> bool:
         """True where an allowed signer signed the record."""
-        return any(one.signature.state == "good" for one in self.signatures)
+        return any(one.signature.state == "good" and not one.artifact for one in self.signatures)
+
+    @property
+    def unsigned(self) -> list[str]:
+        """The artifacts that lack a signature they must have."""
+        good = {one.artifact for one in self.signatures if one.signature.state == "good"}
+        names = [one.artifact.name for one in self.held] if self.of_artifacts else []
+        return [name for name in names if name not in good]
 
 
-def _asked(subject: str, reference: str | None) -> tuple[str, Path | None]:
-    """The reference, and the folder whose bytes are looked at."""
-    from registry_tool.names import Reference
-
-    if reference is not None:
-        if not Path(subject).is_dir():
-            raise NotFound(f"there is no folder {subject}")
-        return reference, Path(subject)
+def _is_known(registry: Registry, reference: str) -> bool:
     try:
-        Reference.parse(subject)
-    except InvalidName as exc:
-        if Path(subject).is_dir():
-            raise UsageError(
-                f"{subject} is a folder: which version should it hold?",
-                remedy=f"registry verify {subject} --as REF",
-            ) from exc
-        raise
-    return subject, None
+        registry.resolve(reference, allow_withdrawn=True)
+    except (InvalidName, NotFound):
+        return False
+    return True
+
+
+def _by_path(folder: Path) -> str:
+    """The version whose folder this is, in a checkout or where `fetch --locked` puts it: NAMESPACE/MODEL/VERSION."""
+    *_, namespace, model, version = ("", "", "", *folder.resolve().parts)
+    if model == "versions":
+        *_, namespace, model, _, version = ("", "", *folder.resolve().parts)
+    return f"{namespace}/{model}@{version}"
+
+
+def _asked(registry: Registry, subject: str, reference: str | None) -> tuple[str, Path | None]:
+    """The reference, and the folder whose bytes are looked at."""
+    folder = Path(subject)
+    if reference is not None:
+        if not folder.is_dir():
+            raise NotFound(f"there is no folder {subject}")
+        return reference, folder
+    if not folder.is_dir() or _is_known(registry, subject):
+        return subject, None
+    if _is_known(registry, found := _by_path(folder)):
+        return found, folder
+    raise UsageError(
+        f"{subject} is a folder: which version should it hold?",
+        remedy=f"registry verify {subject} --as REF",
+    )
 
 
 def _in_folder(artifact: Artifact, folder: Path) -> tuple[Path, Data]:
@@ -78,12 +109,14 @@ def _in_folder(artifact: Artifact, folder: Path) -> tuple[Path, Data]:
     return folder / artifact.path, artifact.entry
 
 
-def _compared(version: ModelVersion, folder: Path | None, progress: Progress) -> list[_Held]:
+def _compared(
+    version: ModelVersion, names: tuple[str, ...], folder: Path | None, progress: Progress
+) -> list[_Held]:
     """The stored artifacts against bytes in a folder; without one, in the shared cache."""
     from registry_tool.artifacts.verifying import differences
 
     held = []
-    for artifact in version.artifacts():
+    for artifact in [version.artifact(name) for name in names] or version.artifacts():
         if artifact.uri:
             continue
         entry = artifact.entry
@@ -104,6 +137,7 @@ def _data(verified: _Verified, *, good: bool) -> dict[str, object]:
         "signatures": [
             {
                 "path": one.path,
+                "artifact": one.artifact or None,
                 "state": one.signature.state,
                 "signer": one.signature.signer or None,
                 "key": one.signature.key or None,
@@ -118,10 +152,17 @@ def _data(verified: _Verified, *, good: bool) -> dict[str, object]:
     }
 
 
+def _words(one: Endorsement) -> str:
+    found = one.signature
+    of = f"artifact {one.artifact}" if one.artifact else ""
+    if found.state != "good":
+        return f"{of}: {one.why}" if of else one.why
+    return f"{of}, by the key {found.key}" if of else f"by {found.signer}, {found.key}"
+
+
 def _print_words(verified: _Verified) -> None:
     for one in verified.signatures:
-        found = one.signature
-        words = f"by {found.signer}, {found.key}" if found.state == "good" else one.why
+        found, words = one.signature, _words(one)
         state = "signed" if found.state == "good" else found.state
         say(f"{state:<10} {words}", fg=_COLOURS.get(found.state, "red"))
     if not verified.signatures:
@@ -133,18 +174,31 @@ def _print_words(verified: _Verified) -> None:
             say(f"{'same':<10} {held.path}", fg="green")
 
 
-def _trouble(verified: _Verified, *, bytes_asked: bool) -> Refused | EnvironmentTrouble | None:
-    """What speaks against the version; None where nothing does.
+def _lacking(verified: _Verified, name: str) -> Refused | EnvironmentTrouble | None:
+    """What speaks against a version in the signatures of its artifacts."""
+    if not verified.of_artifacts:
+        return None
+    if not verified.held:
+        return Refused(f"{name} stores no artifacts that could be signed")
+    lacking = ", ".join(verified.unsigned)
+    if lacking and any(one.signature.state == "unchecked" for one in verified.signatures):
+        return EnvironmentTrouble(f"whether that key signed {lacking} of {name} cannot be told here")
+    remedy = f"registry sign {name} --method model-signing --key FILE"
+    return Refused(f"{name}: that key did not sign {lacking}", remedy=remedy) if lacking else None
 
-    A registry without ``allowed_signers`` expects no signatures; then the bytes alone decide, if they were asked for.
-    """
+
+def _trouble(verified: _Verified) -> Refused | EnvironmentTrouble | None:
+    """What speaks against the version; None where nothing does."""
     name = f"{verified.version.model}@{verified.version.version}"
     wrong = [one.artifact.name for one in verified.held if one.differences]
     if wrong:
         return Refused(f"the bytes of {name} are not what its record says: {', '.join(wrong)}")
-    if verified.signed or (bytes_asked and not verified.signers_known):
+    if lacking := _lacking(verified, name):
+        return lacking
+    if verified.signed or not verified.of_record:
         return None
-    if any(one.signature.state == "unchecked" for one in verified.signatures):
+    of_record = [one.signature.state for one in verified.signatures if not one.artifact]
+    if "unchecked" in of_record:
         remedy = "install the OpenSSH client, 8.2 or newer"
         return EnvironmentTrouble(f"the signatures of {name} cannot be checked here", remedy=remedy)
     return Refused(f"{name} has no signature by an allowed signer", remedy=f"registry sign {name}")
@@ -152,7 +206,14 @@ def _trouble(verified: _Verified, *, bytes_asked: bool) -> Refused | Environment
 
 @click.command()
 @click.argument("subject", metavar="REF|DIR", shell_complete=complete_reference)
-@click.option("--as", "reference", metavar="REF", help="The version that DIR should hold.")
+@click.option(
+    "--as", "reference", metavar="REF",
+    help="The version that DIR should hold. Default: what its path says, NAMESPACE/MODEL/VERSION.",
+)  # fmt: skip
+@click.option(
+    "--artifact", "names", metavar="NAME", multiple=True,
+    help="Look only at the bytes of this one; may be repeated.",
+)  # fmt: skip
 @click.option(
     "--bytes",
     "read_bytes",
@@ -164,8 +225,8 @@ def _trouble(verified: _Verified, *, bytes_asked: bool) -> Refused | Environment
 @repo_option
 @ref_option
 def verify(
-    *, subject: str, reference: str | None, read_bytes: bool, signers: str | None,
-    form: str, repo: str, ref: str | None,
+    *, subject: str, reference: str | None, names: tuple[str, ...], read_bytes: bool,
+    signers: str | None, form: str, repo: str, ref: str | None,
 ) -> None:  # fmt: skip
     """Say whether a version is signed by an allowed signer, and whether bytes are what its record says.
 
@@ -177,21 +238,22 @@ def verify(
       registry verify nlp/lang-id@production
       registry verify nlp/lang-id@4 --bytes --signers ~/.ssh/allowed_signers
       registry verify out --as nlp/lang-id@4
+      registry verify models/nlp/lang-id/4      as fetch --locked -o models made it
     """
     from registry_tool.promotion.signatures import allowed_signers
     from registry_tool.trust import signatures
 
-    asked, folder = _asked(subject, reference)
     own = read_signers(signers)
-    bytes_asked = read_bytes or folder is not None
     with open_for_reading(repo, ref) as registry, progress_bar() as progress:
+        asked, folder = _asked(registry, subject, reference)
+        bytes_asked = read_bytes or folder is not None
         view = registry.resolve(asked, allow_withdrawn=True).version
         version = registry.version(asked, allow_withdrawn=True)
         verified = _Verified(
             version,
             signatures(registry.repository, view, signers=own),
             bool(own if own is not None else allowed_signers(registry.catalog)),
-            _compared(version, folder, progress) if bytes_asked else [],
+            _compared(version, names, folder, progress) if bytes_asked else [],
         )
     trouble = _trouble(verified, bytes_asked=bytes_asked)
     if form == "json":

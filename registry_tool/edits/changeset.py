@@ -81,9 +81,11 @@ def combined(acts: list[Act], message: str) -> Act:
         deletes: set[str] = set()
         notes: list[str] = []
         so_far = OverlayTree(catalog.tree, DictTree({}))
+        seen = Catalog(so_far)
         for one in acts:
-            change = one(Catalog(so_far))
+            change = one(seen)
             so_far.lay(_lay(so_far, change), deletes=change.deletes)
+            seen = seen.after({*change.puts, *change.deletes})
             for path in change.deletes:
                 puts.pop(path, None)
             deletes = (deletes | change.deletes).difference(change.puts)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from registry_tool.catalog.index import Catalog, VersionView
 from registry_tool.catalog.resolve import resolve
 from registry_tool.edits.changeset import Act, ChangeSet
 from registry_tool.edits.notes import add_evidence
-from registry_tool.errors import InvalidManifest
+from registry_tool.errors import InvalidManifest, UsageError
 from registry_tool.manifests.data import text
 from registry_tool.names import Reference
-from registry_tool.promotion.endorsements import SSH, trouble
+from registry_tool.promotion.endorsements import MODEL_SIGNING, SSH, trouble
 from registry_tool.promotion.evidence import pieces
 from registry_tool.signing.sshsig import parse
 
-__all__ = ["add_signature", "record_of"]
+__all__ = ["add_bundle", "add_bundle_address", "add_signature", "record_of"]
+
+# Of `value` in schemas/evidence.
+_MOST: Final = 16_384
 
 
 def record_of(version: VersionView) -> bytes:
@@ -59,3 +64,42 @@ def add_signature(reference: Reference, armour: str, *, by: str) -> Act:
         return add_evidence(reference, "signature", fields, by=by)(catalog)
 
     return act
+
+
+def add_bundle(reference: Reference, bundle: str, *, artifact: str, by: str) -> Act:
+    """Add a bundle of Model Signing to a version's evidence.
+
+    Args:
+        reference: The version.
+        bundle: The bundle.
+        artifact: The artifact that it is of, for people: the bundle itself decides.
+        by: Who says it.
+
+    Raises:
+        UsageError: It does not fit into a file of evidence.
+
+    The act raises NotFound, or InvalidManifest (the version's record cannot be read).
+    """
+    if len(bundle) > _MOST:
+        raise UsageError(
+            f"the bundle of artifact {artifact} has {len(bundle):,} characters, and evidence holds {_MOST:,} of one",
+            remedy="--bundle FILE keeps it in a file: put that where readers find it, with --uri to record its"
+            " address; or add it to the next version as an artifact of role signature",
+        )
+    fields = {"format": MODEL_SIGNING, "value": bundle, "text": f"Of artifact {artifact}."}
+    return add_evidence(reference, "signature", fields, by=by)
+
+
+def add_bundle_address(reference: Reference, uri: str, *, artifact: str, by: str) -> Act:
+    """Add the address of a bundle of Model Signing to a version's evidence.
+
+    Args:
+        reference: The version.
+        uri: Where the bundle is.
+        artifact: As in ``add_bundle``.
+        by: Who says it.
+
+    The act raises as that of ``add_bundle``.
+    """
+    fields = {"format": MODEL_SIGNING, "uri": uri, "text": f"Of artifact {artifact}."}
+    return add_evidence(reference, "signature", fields, by=by)

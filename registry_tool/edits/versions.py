@@ -153,6 +153,8 @@ def add_version(name: ModelName, version: str | None, record: VersionRecord) -> 
 
     def act(catalog: Catalog) -> ChangeSet:
         change = first(catalog)
+        if not record.tags:
+            return change
         chosen = change.message.rpartition("@")[2]
         tagging = [add_tag(Reference(name, chosen), tag) for tag in record.tags]
         return combined([lambda _: change, *tagging], change.message)(catalog)

@@ -1,4 +1,4 @@
-"""Clones of remote registries: bare, without blobs until they are asked for, kept and fetched instead of re-cloned.
+"""Clones of remote registries: bare, without what nobody has asked for, kept and fetched instead of re-cloned.
 
 A clone is a cache: whoever needs it takes its lock, and a half-made one is never seen, because it is built beside its
 place and renamed. Without a network the clone answers from what it has, and says so.
@@ -10,16 +10,15 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from registry_tool.errors import EnvironmentTrouble, OfflineError, UsageError
-from registry_tool.git.plumbing import Git, GitFailed, clone_bare
+from registry_tool.errors import OfflineError, UsageError
+from registry_tool.git.plumbing import Git, GitFailed
+from registry_tool.git.shallow import is_newest
 
 __all__ = ["Clone", "is_url", "open_clone", "shown_url"]
 
 _SCHEMES = ("file", "git", "http", "https", "ssh", "git+ssh")
 _WITH_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.+")
 _SCP_LIKE = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9._-]*:(?!//).+")
-_REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-_LOCK_SECONDS = 600
 
 
 class Clone(NamedTuple):
@@ -56,35 +55,17 @@ def _check_url(url: str) -> None:
         )
 
 
-def _gives_blobs(clone: Git) -> bool:
-    """True when a blob that the clone left out can be had.
-
-    A server may filter and then not give single objects: over SSH without ``AcceptEnv GIT_PROTOCOL`` Git falls back to
-    protocol 0, where only the tips of branches can be asked for.
-    """
-    arguments = ["rev-parse", "--verify", "--quiet", "HEAD:registry.yaml"]
-    blob = clone.run(*arguments, allowed=(0, 1, 128)).decode().strip()
-    try:
-        return not blob or bool(clone.run("cat-file", "blob", blob))
-    except GitFailed:
-        return False
-
-
 def _clone(url: str, place: Path) -> None:
-    import shutil
-    import tempfile
+    from registry_tool.git.cloning import building, clone_history
+    from registry_tool.git.newest import make_newest
 
-    place.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
-    try:
-        clone_bare(url, building / "clone", filters=["blob:none"])
-        if not _gives_blobs(Git(building / "clone")):
-            clone_bare(url, building / "whole")
-            (building / "whole").rename(place)
-            return
-        (building / "clone").rename(place)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+    with building(place) as folder:
+        try:
+            make_newest(url, folder / "newest")
+        except GitFailed:  # the server may be too old or too plain for that
+            clone_history(url, folder).rename(place)
+        else:
+            (folder / "newest").rename(place)
 
 
 def _words(exc: GitFailed, url: str) -> str:
@@ -109,19 +90,12 @@ def open_clone(url: str, cache: Path, *, offline: bool = False) -> Clone:
     """
     import hashlib
 
-    from filelock import FileLock, Timeout
+    from registry_tool.git.cloning import held
 
     _check_url(url)
     place = cache / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
-    cache.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(f"{place}.lock", timeout=_LOCK_SECONDS):
-            return _cached(url, place, offline=offline)
-    except Timeout as exc:
-        raise EnvironmentTrouble(
-            f"another process has been fetching {shown_url(url)} for {_LOCK_SECONDS} seconds",
-            remedy="wait for it to end and try again",
-        ) from exc
+    with held(place, shown_url(url)):
+        return _cached(url, place, offline=offline)
 
 
 def _cached(url: str, place: Path, *, offline: bool) -> Clone:
@@ -143,8 +117,14 @@ def _cached(url: str, place: Path, *, offline: bool) -> Clone:
 
 
 def _fetched(place: Path) -> bool:
+    from registry_tool.git.newest import REFSPECS, renew
+
+    git = Git(place)
     try:
-        Git(place).run("fetch", "--quiet", "--prune", "--no-auto-maintenance", "origin", *_REFSPECS)
+        if is_newest(git):
+            renew(git)
+        else:
+            git.run("fetch", "--quiet", "--prune", "--no-auto-maintenance", "origin", *REFSPECS)
     except GitFailed:
         return False
     (place / "fetched").touch()

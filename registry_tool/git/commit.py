@@ -18,11 +18,11 @@ from registry_tool.errors import (
     GitTrouble,
     Refused,
     RegistryError,
-    StaleBase,
 )
 from registry_tool.git.index import Index, hold_index
 from registry_tool.git.journal import Journal, Step, forget, steps_of, workshop, write_down
 from registry_tool.git.lock import say_nothing
+from registry_tool.git.moves import Move
 from registry_tool.git.objects import ObjectWriter, tree_with
 from registry_tool.git.people import identity_of, plain_commit
 from registry_tool.git.plumbing import Git, GitFailed
@@ -130,25 +130,6 @@ def _commit_object(
         raise _who(exc) from exc
 
 
-def _move(git: Git, target: Target, commit: str, message: str) -> None:
-    before = target.tip or ""  # empty: the branch must not be there
-    said = f"registry: {message}"
-    try:
-        git.run("update-ref", "--create-reflog", "-m", said, target.ref, commit, before)
-    except GitFailed as exc:
-        if "but expected" in exc.words or "already exists" in exc.words:
-            raise StaleBase(
-                f"{target.branch} moved while the change was made",
-                remedy="make the change again",
-            ) from exc
-        if "File exists" in exc.words:
-            raise GitTrouble(
-                f"a git command is moving {target.branch}, or one was killed at it: {exc.message}",
-                remedy="when no git command is running, remove the file that ends in .lock",
-            ) from exc
-        raise
-
-
 def _index_as_it_is(git: Git) -> tuple[int, ...]:
     """Another one after each change of the index."""
     try:
@@ -172,11 +153,11 @@ def _follow(git: Git, root: Path, index: Index, journal: Journal) -> None:
         ) from exc
 
 
-def _move_checkout(git: Git, root: Path, target: Target, index: Index, journal: Journal) -> None:
+def _move_checkout(git: Git, root: Path, move: Move, index: Index, journal: Journal) -> None:
     index.prepare(journal.steps)
     write_down(git, journal)
     try:
-        _move(git, target, journal.commit, journal.what)
+        move.to(journal.commit, journal.tip)
     except RegistryError:
         forget(git)
         raise
@@ -228,17 +209,18 @@ def commit_change(
     if root is not None:
         check_clean(git, paths)
         check_places(root, paths)
-    writer = ObjectWriter(git)
-    tree = tree_with(writer, base.folder, puts, deletes)
-    commit = _commit_object(git, writer, tree, target.parent, message)
     what = message.split("\n", 1)[0]
-    if root is None:
-        _move(git, target, commit, what)
-        return commit
-    with hold_index(git, tell=tell) as index:
-        if _index_as_it_is(git) != seen:  # meanwhile
-            check_clean(git, paths)
-        steps = _with_blobs(steps_of(root, puts, deletes), base, writer)
-        journal = Journal(what, steps, commit, target.ref, target.tip or "")
-        _move_checkout(git, root, target, index, journal)
+    with Move(git, target.ref, f"registry: {what}") as move:
+        writer = ObjectWriter(git)
+        tree = tree_with(writer, base.folder, puts, deletes)
+        commit = _commit_object(git, writer, tree, target.parent, message)
+        if root is None:
+            move.to(commit, target.tip or "")
+            return commit
+        with hold_index(git, tell=tell) as index:
+            if _index_as_it_is(git) != seen:  # meanwhile
+                check_clean(git, paths)
+            steps = _with_blobs(steps_of(root, puts, deletes), base, writer)
+            journal = Journal(what, steps, commit, target.ref, target.tip or "")
+            _move_checkout(git, root, move, index, journal)
     return commit

@@ -28,6 +28,17 @@ _PAUSE: Final = 0.05
 _AT_ONCE: Final = 400  # paths in one command line, which the system bounds
 
 
+def _twin(place: Path, fresh: Path) -> None:
+    """Give a file a second name. Git writes an index anew and never in place, so this is as good as a copy of it."""
+    fresh.unlink(missing_ok=True)
+    try:
+        os.link(place, fresh)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without links
+        shutil.copyfile(place, fresh)
+
+
 class Index(NamedTuple):
     """A new index in the making."""
 
@@ -52,7 +63,7 @@ class Index(NamedTuple):
                 lines[bool(step.new_blob)].append(f"{mode} {oid}\t{step.path}".encode())
         try:
             with suppress(FileNotFoundError):  # none before the first commit
-                shutil.copyfile(self.git.git_dir / "index", self._fresh)
+                _twin(self.git.git_dir / "index", self._fresh)
         except OSError as exc:
             raise EnvironmentTrouble(f"{self._fresh} cannot be written: {exc.strerror}") from exc
         # First what goes: a folder may take the name of a file.

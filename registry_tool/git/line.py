@@ -12,7 +12,7 @@ from typing import Final
 
 from registry_tool.git.log import LITERAL, Step, Touch, log, said, split_at
 from registry_tool.git.plumbing import Git
-from registry_tool.git.shallow import boundary, too_shallow
+from registry_tool.git.shallow import boundary, too_shallow, with_history
 
 __all__ = ["LITERAL", "Line", "Step", "Touch"]
 
@@ -23,7 +23,7 @@ class Line:
     """The first-parent line that ends at a commit.
 
     Args:
-        git: The repository; bare, shallow and partial clones serve too.
+        git: The repository; bare, shallow and partial clones serve too. A cached clone without history is given it.
         tip: The full id of the commit.
     """
 
@@ -40,6 +40,7 @@ class Line:
     def _read(
         self, options: tuple[str, ...], since: str, paths: tuple[str, ...]
     ) -> Iterator[tuple[Step, Touch | None]]:
+        with_history(self.git)
         cut = boundary(self.git)
         for step, touch in log(self.git, self._range(since), paths, *_LINE, *options):
             if step.commit in cut:
@@ -127,6 +128,7 @@ class Line:
             ShallowHistory: The boundary of a shallow clone was passed.
             GitTrouble: Git cannot read the history.
         """
+        with_history(self.git)
         arguments = ["rev-list", "--first-parent", "--end-of-options", self.tip, "--"]
         for field in split_at(b"\n", said(self.git, arguments)):
             yield field.decode()

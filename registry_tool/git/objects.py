@@ -7,14 +7,16 @@ are synced to the disk before anything refers to them: a power cut leaves unused
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-import tempfile
+import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from registry_tool.errors import EnvironmentTrouble
+from registry_tool.git.disk import sync_all
 from registry_tool.git.plumbing import Git
 from registry_tool.git.tree import FILE, FOLDER, Entry, split
 
@@ -22,6 +24,7 @@ __all__ = ["ObjectWriter", "tree_with"]
 
 # Up to so many objects are files of their own, which `git gc` packs some day.
 _FEW: Final = 100
+_NUMBERS = itertools.count()
 _TYPES: Final = {"commit": 1, "tree": 2, "blob": 3}
 
 
@@ -58,30 +61,53 @@ class ObjectWriter:
             self._git.run("index-pack", "--stdin", stdin=_pack(list(pending.values()), self._hash))
             return
         try:
-            for oid, (kind, data) in pending.items():
-                path = self._folder / oid[:2] / oid[2:]
-                if not path.exists():
-                    self._place(path, b"%s %d\0" % (kind.encode(), len(data)) + data)
+            self._place(pending)
         except OSError as exc:
             raise EnvironmentTrouble(
                 f"Git objects cannot be written in {self._folder}: {exc.strerror}"
             ) from exc
 
-    def _place(self, path: Path, raw: bytes) -> None:
-        path.parent.mkdir(exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix="tmp_obj_", dir=path.parent)
+    def _place(self, pending: Mapping[str, tuple[str, bytes]]) -> None:
+        """Each as a file of its own, and none before all are on the disk: half an object would count as there."""
+        made: dict[str, str] = {}
+        handles: list[int] = []
         try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(zlib.compress(raw, 1))
-                stream.flush()
-                os.fsync(
-                    stream.fileno()
-                )  # before it has its name: half an object would count as there
-            Path(name).chmod(0o444)
-            Path(name).rename(path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
+            try:
+                for oid, (kind, data) in pending.items():
+                    path = f"{self._folder}/{oid[:2]}/{oid[2:]}"
+                    if os.path.exists(path):  # noqa: PTH110 (a Path costs more than the answer)
+                        continue
+                    handle, fresh = _fresh(path)
+                    made[fresh] = path
+                    handles.append(handle)
+                    _write(handle, zlib.compress(b"%s %d\0" % (kind.encode(), len(data)) + data, 1))
+                sync_all(handles)
+            finally:
+                for handle in handles:
+                    os.close(handle)
+            for fresh, path in made.items():
+                os.replace(fresh, path)  # noqa: PTH105 (as above)
+        except BaseException:
+            for fresh in made:
+                Path(fresh).unlink(missing_ok=True)
             raise
+
+
+def _fresh(path: str) -> tuple[int, str]:
+    """A new file beside an object's place, open for writing; Git's own pruning knows such names."""
+    folder = os.path.dirname(path)  # noqa: PTH120 (as above)
+    fresh = f"{folder}/tmp_obj_{os.getpid()}_{next(_NUMBERS)}_{time.time_ns()}"  # noqa: S108 (not there)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        return os.open(fresh, flags, 0o444), fresh
+    except FileNotFoundError:
+        Path(folder).mkdir(exist_ok=True)
+        return os.open(fresh, flags, 0o444), fresh
+
+
+def _write(handle: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(handle, data) :]
 
 
 def _head(kind: str, size: int) -> bytes:
@@ -119,18 +145,15 @@ def _by_folder(
     return folders
 
 
-def _sort_key(item: tuple[str, Entry]) -> bytes:
-    # Git sorts folders as if their names ended in a slash.
-    name = item[0].encode(errors="surrogateescape")
-    return name + b"/" if item[1].is_folder else name
-
-
 def _packed(entries: Mapping[str, Entry]) -> bytes:
-    parts = []
-    for name, entry in sorted(entries.items(), key=_sort_key):
-        parts.append(b"%o %s\0" % (entry.mode, name.encode(errors="surrogateescape")))
-        parts.append(bytes.fromhex(entry.oid))
-    return b"".join(parts)
+    lines: list[tuple[bytes, bytes]] = []
+    for name, entry in entries.items():
+        raw = name.encode(errors="surrogateescape")
+        line = b"%o %b\0%b" % (entry.mode, raw, bytes.fromhex(entry.oid))
+        # Git sorts folders as if their names ended in a slash.
+        lines.append((raw + b"/" if entry.mode == FOLDER else raw, line))
+    lines.sort()
+    return b"".join(line for _, line in lines)
 
 
 def tree_with(

@@ -83,14 +83,23 @@ class OverlayTree:
     def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         """See ``Tree.grep``."""
         wanted = tuple(needles)
+        return self._found(wanted, under, self.base.grep(wanted, under=under))
+
+    def _found(
+        self, wanted: Sequence[str], under: str | Sequence[str], below: Iterator[str]
+    ) -> Iterator[str]:
         for upper in dict.fromkeys(self._holders.values()):
             for path in upper.grep(wanted, under=under):
                 if self._holders.get(path) is upper:
                     yield path
-        for path in self.base.grep(wanted, under=under):
+        for path in below:
             if path not in self._deletes and path not in self._holders:
                 yield path
 
     def prefetch(self, paths: Iterable[str]) -> None:
         """See ``Tree.prefetch``."""
         self.base.prefetch(path for path in paths if path not in self._holders)
+
+    def gather(self, folders: Iterable[str]) -> None:
+        """See ``Tree.gather``."""
+        self.base.gather(folders)

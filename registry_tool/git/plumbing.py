@@ -14,12 +14,15 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import IO, Final
 
 from registry_tool.errors import GitTrouble, UsageError
 from registry_tool.git.settings import Settings, is_true
 
 __all__ = [
+    "HEARD",
     "TRANSPORTS",
+    "UNHEARD",
     "Git",
     "GitFailed",
     "clean_environment",
@@ -59,6 +62,9 @@ _QUARANTINE = (
 )
 # `ext::` and `fd::` run commands; Git's default refuses them too, but a user's configuration may not.
 TRANSPORTS = "file:git:http:https:ssh"
+# For what a command says or complains of: through a pipe, or nowhere.
+HEARD: Final = subprocess.PIPE
+UNHEARD: Final = subprocess.DEVNULL
 
 
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -115,14 +121,18 @@ def _execute(
     return done.stdout
 
 
-def clone_bare(url: str, destination: Path, *, filters: Sequence[str] = ()) -> None:
-    """Clone a repository bare, without the objects that filters leave on the remote.
+def clone_bare(url: str, destination: Path, *options: str) -> None:
+    """Clone a repository bare.
+
+    Args:
+        url: What ``git clone`` takes.
+        destination: Where to make it.
+        options: More of ``git clone``: what is to be left on the remote.
 
     Raises:
         GitFailed: It cannot be reached, or refuses.
     """
-    chosen = [f"--filter={word}" for word in filters]
-    arguments = ["clone", "--quiet", "--bare", *chosen, "--", url, str(destination)]
+    arguments = ["clone", "--quiet", "--bare", *options, "--", url, str(destination)]
     _execute([_git_program(), *arguments], cwd=destination.parent)
 
 
@@ -226,16 +236,14 @@ class Git:
         self,
         *arguments: str,
         env: Mapping[str, str] | None = None,
-        stderr: int = subprocess.DEVNULL,
+        stdout: int | IO[bytes] = HEARD,
+        stderr: int = UNHEARD,
     ) -> subprocess.Popen[bytes]:
-        """A git command that stays open, with pipes both ways; what it complains of is heard where that is asked for."""
+        """A git command that stays open, with pipes both ways unless it is to write elsewhere."""
+        own = clean_environment({**self._own, **(env or {})})
+        command = self._command(arguments)
         return subprocess.Popen(
-            self._command(arguments),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env=clean_environment({**self._own, **(env or {})}),
-            cwd=self.place,
+            command, stdin=HEARD, stdout=stdout, stderr=stderr, env=own, cwd=self.place
         )
 
 

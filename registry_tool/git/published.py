@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from registry_tool.errors import NotFound, ShallowHistory
 from registry_tool.git.plumbing import Git
-from registry_tool.git.shallow import boundary
+from registry_tool.git.shallow import boundary, with_history
 
 __all__ = ["Published", "are_related", "merging", "parting", "published"]
 
@@ -123,6 +123,7 @@ def parting(git: Git, main: str, *tips: str) -> str:
     """
     if main in tips:
         return main
+    with_history(git)
     out = git.run("merge-base", "--all", "--end-of-options", main, *tips, allowed=(0, 1)).decode()
     bases = out.split()
     if len(bases) == 1:

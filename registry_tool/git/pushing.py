@@ -12,9 +12,10 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from registry_tool.errors import Conflict, GitTrouble
+from registry_tool.errors import Conflict, GitTrouble, OfflineError
 from registry_tool.git.branches import tip_of
 from registry_tool.git.plumbing import TRANSPORTS, Git, GitFailed
+from registry_tool.git.shallow import is_newest, with_history
 from registry_tool.git.updates import BRANCHES, FASTER
 
 if TYPE_CHECKING:
@@ -53,6 +54,14 @@ def check_remote(git: Git, remote: str = "origin") -> None:
         )
 
 
+def _asking_first(git: Git) -> dict[str, str]:
+    """Variables under which git asks the server which commits it has, where it would send files that are not here."""
+    if not is_newest(git):
+        return {}
+    setting = {"GIT_CONFIG_KEY_0": "push.negotiate", "GIT_CONFIG_VALUE_0": "true"}
+    return {"GIT_CONFIG_COUNT": "1", **setting}
+
+
 def push_branch(git: Git, branch: str, *, remote: str = "origin") -> None:
     """Push a branch to the branch of that name; whatever happens, it stays as it is here.
 
@@ -74,7 +83,9 @@ def push_branch(git: Git, branch: str, *, remote: str = "origin") -> None:
     stays = f"the commit stays on {branch} here"
     said = RemoteProgress()
     try:
-        with repo.git.custom_environment(GIT_ALLOW_PROTOCOL=TRANSPORTS, LC_ALL="C"):
+        with repo.git.custom_environment(
+            GIT_ALLOW_PROTOCOL=TRANSPORTS, LC_ALL="C", **_asking_first(git)
+        ):
             refspec = f"{BRANCHES}{branch}:{BRANCHES}{branch}"
             answers = repo.remote(remote).push(refspec, progress=said)
     except UnsafeProtocolError as exc:
@@ -133,8 +144,9 @@ def _fetched(git: Git, branch: str, remote: str) -> str | None:
         git.run("update-index", "-q", "--refresh", allowed=(0, 1, 128))
     tracking = f"refs/remotes/{remote}/{branch}"
     try:
+        with_history(git)  # without it nobody knows what both changed
         git.run("fetch", "--quiet", "--no-tags", "--", remote, f"+{BRANCHES}{branch}:{tracking}")
-    except GitFailed:
+    except (GitFailed, OfflineError):
         return None
     return tip_of(git, tracking)
 

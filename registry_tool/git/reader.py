@@ -6,7 +6,7 @@ import re
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 from registry_tool.errors import EnvironmentTrouble, GitTrouble, OfflineError
 from registry_tool.git.plumbing import Git, GitFailed
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["BlobReader"]
 
+# What a full id names never changes. A change asks for the same few files of the registry and a model again and again.
+_FIXED: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})(?::.*)?", re.DOTALL)
+_KEPT: Final = 128
+_SMALL: Final = 16 * 1024
 _REVISION = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) (\w+) (\d+)\n?")
 
 
@@ -57,6 +61,7 @@ class BlobReader:
         self._git = git
         self._env = env
         self._lock = threading.Lock()
+        self._kept: dict[str, tuple[str, str, bytes]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._finalizer: weakref.finalize[..., BlobReader] | None = None
 
@@ -83,11 +88,24 @@ class BlobReader:
         if "\n" in name or name.endswith("\r"):  # a name ends with its line
             return None
         with self._lock:
+            if name in self._kept:
+                oid, kind, data = self._kept[name]
+                return oid, kind, data if limit is None else data[: limit + 1]
             try:
-                return self._ask(name, limit)
+                found = self._ask(name, limit)
             except (BrokenPipeError, ValueError) as exc:
                 self._stop()
                 raise self._trouble(name) from exc
+            self._keep(name, found, limit)
+            return found
+
+    def _keep(self, name: str, found: tuple[str, str, bytes] | None, limit: int | None) -> None:
+        """Keep a small object that is whole, under a name that always means it; of many the oldest goes."""
+        whole = found is not None and (limit is None or len(found[2]) <= limit)
+        if found is not None and whole and len(found[2]) <= _SMALL and _FIXED.fullmatch(name):
+            if len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[name] = found
 
     def read_many(
         self, names: Sequence[str], *, limit: int | None = None

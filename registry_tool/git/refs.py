@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from registry_tool.git.plumbing import Git, GitFailed
+from registry_tool.git.shallow import with_history
 
 __all__ = ["Tip", "tips", "unfetched"]
 
@@ -42,7 +43,9 @@ def tips(git: Git) -> list[Tip]:
 
     Raises:
         GitTrouble: A ref leads nowhere.
+        OfflineError: A cached clone of the newest commits cannot be given what its refs lead to.
     """
+    with_history(git)
     out = git.run("for-each-ref", _FORMAT).decode(errors="surrogateescape")
     found: dict[str, str] = {}
     for line in out.split("\n"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from functools import cached_property
@@ -9,9 +10,10 @@ from pathlib import Path
 
 from registry_tool.errors import NotARegistry, NotFound, ShallowHistory, UsageError
 from registry_tool.git.clones import is_url, open_clone
-from registry_tool.git.plumbing import Git, find_repository
+from registry_tool.git.plumbing import Git, GitFailed, find_repository
+from registry_tool.git.promised import PromisedReader
 from registry_tool.git.reader import BlobReader
-from registry_tool.git.shallow import boundary, too_shallow
+from registry_tool.git.shallow import boundary, is_newest, too_shallow, with_history
 from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import Tree
 from registry_tool.git.unfinished import check_finished
@@ -23,6 +25,9 @@ __all__ = ["Repository", "is_time"]
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
+_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# What may lead to a commit that no branch or tag is at: an id or its beginning, a step back, what `git describe` says.
+_PAST = re.compile(r"^[0-9a-f]{4,64}$|[~^@:]|-g[0-9a-f]{4,}$")
 
 
 def is_time(text: str) -> bool:
@@ -63,7 +68,7 @@ class Repository:
     @cached_property
     def reader(self) -> BlobReader:
         """The process that reads objects."""
-        return BlobReader(self.git)
+        return PromisedReader(self.git) if is_newest(self.git) else BlobReader(self.git)
 
     @classmethod
     def open(cls, source: str | Path, *, offline: bool = False) -> Repository:
@@ -94,7 +99,7 @@ class Repository:
             NotFound: There is none; an empty repository has no HEAD.
         """
         # Asked of the process that will read the files, so that a cold start runs git once.
-        found = self.reader.read(f"{ref}^{{commit}}")
+        found = self.reader.read(f"{ref}^{{commit}}") or self._old_commit(ref)
         if found is not None:
             return found[0]
         if ref == "HEAD":
@@ -105,6 +110,25 @@ class Repository:
             f"{ref!a} is not a commit, branch or tag of {self.source}",
             remedy="`git log --oneline --all` shows what there is",
         )
+
+    def _old_commit(self, ref: str) -> tuple[str, str, bytes] | None:
+        """A commit that a clone of the newest ones has left on its remote; branches and tags are all here."""
+        if not _PAST.search(ref) or not is_newest(self.git):
+            return None
+        if _ID.fullmatch(ref):
+            from registry_tool.git.newest import adopt
+
+            with contextlib.suppress(GitFailed):
+                adopt(self.git, ref)
+        else:
+            self._deepen()
+        return self.reader.read(f"{ref}^{{commit}}")
+
+    def _deepen(self) -> None:
+        """See that a cached clone has its history."""
+        if is_newest(self.git):
+            with_history(self.git)
+            self.reader.close()  # git has read where the clone ended
 
     def commit_at(self, moment: str, *, ref: str) -> str:
         """The commit a branch was at, at some time; or what a revision names.
@@ -150,6 +174,7 @@ class Repository:
             UsageError: There is no such day or time.
         """
         before = f"--before={_in_utc(moment)}"
+        self._deepen()
         found = self.git.line("rev-list", "-1", "--first-parent", before, "--end-of-options", tip)
         if found:
             return found
@@ -162,7 +187,12 @@ class Repository:
 
     def tree(self, commit: str) -> CommitTree:
         """The files of a commit."""
-        return CommitTree(self.git, commit, self.reader)
+        reader = self.reader
+        if not isinstance(reader, PromisedReader):
+            return CommitTree(self.git, commit, reader)
+        from registry_tool.git.distant import DistantTree  # a registry on this machine does without
+
+        return DistantTree(self.git, commit, reader)
 
     def staged(self) -> Tree:
         """The files as they are staged; see ``work``."""

@@ -2,16 +2,22 @@
 
 Git shows the commits at the boundary of a shallow clone as if they were first commits, with everything in them added.
 Whoever reads history has to know them, or answers wrongly without noticing.
+
+A cached clone of a URL begins without history, and is given it the first time somebody asks for it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from registry_tool.errors import ShallowHistory
 from registry_tool.git.plumbing import Git
 
-__all__ = ["boundary", "common_dir", "too_shallow"]
+__all__ = ["NEWEST", "boundary", "common_dir", "is_newest", "too_shallow", "with_history"]
+
+# A file in a cached clone that has the newest commits only; it holds the filter that the server allows.
+NEWEST: Final = "newest"
 
 
 def common_dir(git: Git) -> Path:
@@ -34,3 +40,21 @@ def too_shallow(git: Git, commit: str) -> ShallowHistory:
         f"{git.place} is a shallow clone: what was before commit {commit[:12]} is not here",
         remedy="git fetch --unshallow",
     )
+
+
+def is_newest(git: Git) -> bool:
+    """True for a cached clone that has no history yet, and whose folders may be on the remote."""
+    return git.work_tree is None and (git.git_dir / NEWEST).exists()
+
+
+def with_history(git: Git) -> None:
+    """See that a cached clone has its history; other repositories have what they have.
+
+    Raises:
+        OfflineError: It cannot be brought.
+        EnvironmentTrouble: Another process has been bringing it for ten minutes.
+    """
+    if is_newest(git):
+        from registry_tool.git.newest import deepen  # whoever reads what is here does without
+
+        deepen(git)

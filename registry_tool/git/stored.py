@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
+from registry_tool.git.asked import Asked
+from registry_tool.git.needles import Needles
 from registry_tool.git.plumbing import Git
 from registry_tool.git.promised import bring
 from registry_tool.git.reader import BlobReader
@@ -18,6 +22,11 @@ __all__ = ["CommitTree", "PickedTree", "parse_tree_object"]
 _MOST_AHEAD: Final = 256 * 1024
 _MOST_FOLDERS: Final = 20_000
 _NO_FOLDER: Mapping[str, Entry] = {}
+_FEW_FOLDERS: Final = 4
+# Settings of `grep` that would change what it says.
+_NOTHING_MORE: Final = (
+    "--no-color", "--no-line-number", "--no-column", "--no-heading", "--no-break",
+)  # fmt: skip
 
 
 def parse_tree_object(data: bytes, id_size: int) -> dict[str, Entry]:
@@ -32,6 +41,28 @@ def parse_tree_object(data: bytes, id_size: int) -> dict[str, Entry]:
         text = name.decode(errors="surrogateescape")
         entries[text] = Entry(int(mode, 8), data[end + 1 : position].hex())
     return entries
+
+
+def _alone(paths: Sequence[str]) -> Sequence[str]:
+    """For a few folders deep inside, such as a model's: starting threads takes git longer than reading the files."""
+    few = 0 < len(paths) <= _FEW_FOLDERS and all(path.count("/") > 1 for path in paths)
+    return ("-c", "grep.threads=1") if few else ()
+
+
+def _with_needles(out: bytes, wanted: Needles) -> Iterator[bytes]:
+    """The names among ``NAME NUL LINE`` lines in which one of several strings stands, each once."""
+    if not wanted.are_in(out):
+        return
+    seen: set[bytes] = set()
+    position = 0
+    while position < len(out):
+        middle = out.index(b"\0", position)  # a name may hold a line feed, and a line a NUL
+        end = out.index(b"\n", middle)
+        name = out[position:middle]
+        if name not in seen and wanted.are_in(out[middle + 1 : end]):
+            seen.add(name)
+            yield name
+        position = end + 1
 
 
 class CommitTree:
@@ -105,24 +136,35 @@ class CommitTree:
         return found[2] if found is not None and found[1] == "blob" else None
 
     def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
-        """See ``Tree.grep``; one ``git grep`` over the commit."""
-        words = [word for needle in needles for word in ("-e", needle)]
-        if not words:
-            return
-        out = self.git.run(
-            "grep", "-z", "-l", "-F", "--full-name", *words, self.commit, "--",
-            *(f":(literal){path}" for path in ([under] if isinstance(under, str) else under) if path),
-            allowed=(0, 1),
+        """See ``Tree.grep``; one ``git grep`` over the commit, which begins at once."""
+        wanted = Needles(needles)
+        if not wanted.words:
+            return iter(())
+        # Many that begin alike: git gives the lines with that beginning, and they are looked up here.
+        asked, what = [wanted.beginning], ["--text"]
+        if not wanted.beginning:
+            asked, what = list(wanted.words), ["-l"]
+        words = [word for each in asked for word in ("-e", os.fsdecode(each))]
+        paths = list(filter(None, [under] if isinstance(under, str) else under))
+        asking = Asked(
+            self.git, *_alone(paths), "grep", "-z", "-F", "--full-name", *_NOTHING_MORE, *what,
+            *words, self.commit, "--", *(f":(literal){path}" for path in paths), allowed=(0, 1),
         )  # fmt: skip
-        for line in out.split(b"\0"):
-            if line:
-                yield line.decode(errors="surrogateescape").removeprefix(f"{self.commit}:")
+        return self._told(asking, wanted)
+
+    def _told(self, asking: Asked, wanted: Needles) -> Iterator[str]:
+        out = asking.answer()
+        found = _with_needles(out, wanted) if wanted.beginning else out.split(b"\0")
+        for name in filter(None, found):
+            yield name.decode(errors="surrogateescape").removeprefix(f"{self.commit}:")
 
     def prefetch(self, paths: Iterable[str]) -> None:
         """See ``Tree.prefetch``; what was said is asked of git in batches."""
+        said = list(paths)
+        self._open_above(said)
         files: list[str] = []
         folders: dict[str, str] = {}
-        for path in paths:
+        for path in said:
             entry = self.entry(path)
             if entry is not None and entry.is_folder and path not in self._folders:
                 folders[path] = entry.oid
@@ -133,6 +175,15 @@ class CommitTree:
             bring(self.git, set(files))
         if files:
             self._ahead = ReadAhead(self._reader, files)
+
+    def gather(self, folders: Iterable[str]) -> None:
+        """See ``Tree.gather``; git reads what is here, and of a partial clone the folders are."""
+
+    def _open_above(self, paths: Iterable[str]) -> None:
+        """List the folders some paths lie in, together, where they are known by id and not yet by what they hold."""
+        above = dict.fromkeys(path.rpartition("/")[0] for path in paths)
+        known = {folder: self.entry(folder) for folder in above if folder not in self._folders}
+        self._open({folder: e.oid for folder, e in known.items() if e is not None and e.is_folder})
 
     def _open(self, folders: Mapping[str, str]) -> None:
         """List some folders, given by path and id, and keep the listings."""
@@ -150,14 +201,16 @@ class ReadAhead:
 
     Args:
         reader: The process that reads objects.
-        names: Object ids in the order of reading; each is kept until it is taken once.
+        names: Object ids in the order of reading; each is kept until it is taken as often as it is named.
     """
 
     BATCH: Final = 256
 
     def __init__(self, reader: BlobReader, names: Iterable[str]) -> None:
         self._reader = reader
-        self._order = list(dict.fromkeys(names))
+        # Files with the same bytes have one id: a label, a status, a pointer is written many times alike.
+        self._times = Counter(names)
+        self._order = list(self._times)
         self._position = {name: number for number, name in enumerate(self._order)}
         self._held: dict[str, bytes | None] = {}
         self._lock = threading.Lock()
@@ -170,8 +223,10 @@ class ReadAhead:
         with self._lock:
             if name in self._position:
                 self._ask(self._position[name])
-            held = name in self._held
-            data = self._held.pop(name, None)
+            held, data = name in self._held, self._held.get(name)
+            self._times[name] -= 1
+            if self._times[name] <= 0:
+                self._held.pop(name, None)
         # Taken before by another thread, or too large to be held with others.
         if not held or (data is not None and len(data) > _MOST_AHEAD):
             found = self._reader.read(name, limit=limit)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from registry_tool.git.needles import Needles
+
 __all__ = [
     "EXECUTABLE",
     "FILE",
@@ -70,6 +72,10 @@ class Tree(Protocol):
         """Say which files will be read, or folders listed, soon: they are brought together instead of one by one."""
         ...
 
+    def gather(self, folders: Iterable[str]) -> None:
+        """Say that much of what is in some folders will be read: what is on a remote is brought in one request."""
+        ...
+
 
 class Change(NamedTuple):
     """One path that differs between two trees; ``base`` or ``head`` is None where it is absent."""
@@ -95,6 +101,11 @@ def blob_id(data: bytes) -> str:
 
 def walk(tree: Tree, under: str = "") -> Iterator[tuple[str, Entry]]:
     """Every file (not folder) at or under a path, with its entry, in path order."""
+    tree.gather([under])
+    return _walk(tree, under)
+
+
+def _walk(tree: Tree, under: str) -> Iterator[tuple[str, Entry]]:
     listing = sorted(tree.folder(under).items())
     prefix = f"{under}/" if under else ""
     folders = [f"{prefix}{name}" for name, entry in listing if entry.is_folder]
@@ -102,7 +113,7 @@ def walk(tree: Tree, under: str = "") -> Iterator[tuple[str, Entry]]:
         tree.prefetch(folders)
     for name, entry in listing:
         if entry.is_folder:
-            yield from walk(tree, f"{prefix}{name}")
+            yield from _walk(tree, f"{prefix}{name}")
         else:
             yield f"{prefix}{name}", entry
 
@@ -113,10 +124,10 @@ def differences(base: Tree, head: Tree, under: str = "") -> Iterator[Change]:
     Where a tree does not know object ids, every file counts as different: a caller that checks too much is right.
     """
     old, new = base.folder(under), head.folder(under)
-    for name in sorted(old.keys() | new.keys()):
+    # Equal entries without an id may differ in content.
+    names = {n for n, entry in new.items() if old.get(n) != entry or not entry.oid}
+    for name in sorted(names | (old.keys() - new.keys())):
         before, after = old.get(name), new.get(name)
-        if before == after and before is not None and before.oid:
-            continue
         path = f"{under}/{name}" if under else name
         if (before and before.is_folder) or (after and after.is_folder):
             yield from differences(base, head, path)
@@ -128,11 +139,11 @@ def differences(base: Tree, head: Tree, under: str = "") -> Iterator[Change]:
 
 def scan(tree: Tree, needles: Iterable[str], under: str | Sequence[str]) -> Iterator[str]:
     """``Tree.grep`` for trees that have nothing better than reading every file."""
-    wanted = [needle.encode() for needle in needles]
+    wanted = Needles(needles)
     for folder in [under] if isinstance(under, str) else under:
         for path, entry in walk(tree, folder):
             data = tree.read(path) if entry.mode in (FILE, EXECUTABLE) else None
-            if data is not None and any(needle in data for needle in wanted):
+            if data is not None and wanted.are_in(data):
                 yield path
 
 
@@ -162,6 +173,9 @@ class Folders:
 
     def prefetch(self, paths: Iterable[str]) -> None:
         """See ``Tree.prefetch``; these files are at hand."""
+
+    def gather(self, folders: Iterable[str]) -> None:
+        """See ``Tree.gather``; these files are at hand."""
 
 
 class DictTree(Folders):

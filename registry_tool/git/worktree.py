@@ -139,6 +139,9 @@ class _OnDisk:
     def prefetch(self, paths: Iterable[str]) -> None:
         """See ``Tree.prefetch``; these files are at hand."""
 
+    def gather(self, folders: Iterable[str]) -> None:
+        """See ``Tree.gather``; these files are at hand."""
+
 
 def _mode(info: os.stat_result) -> int:
     if stat.S_ISDIR(info.st_mode):
@@ -222,3 +225,6 @@ class FolderTree:
 
     def prefetch(self, paths: Iterable[str]) -> None:
         """See ``Tree.prefetch``; these files are at hand."""
+
+    def gather(self, folders: Iterable[str]) -> None:
+        """See ``Tree.gather``; these files are at hand."""

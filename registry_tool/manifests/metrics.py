@@ -26,5 +26,8 @@ def in_order(metrics: Iterable[Data]) -> list[Data]:
 def last_values(metrics: Iterable[Data]) -> dict[str, JSON]:
     """The last value of each metric, in the order in which they are named first."""
     found = list(metrics)
+    first = {text(metric, "key"): metric.get("value") for metric in found}
+    if len(first) == len(found):  # each was measured once, as nearly everywhere
+        return first
     last = {text(metric, "key"): metric.get("value") for metric in in_order(found)}
-    return {key: last[key] for key in dict.fromkeys(text(metric, "key") for metric in found)}
+    return {key: last[key] for key in first}

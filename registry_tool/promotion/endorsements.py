@@ -22,9 +22,19 @@ from registry_tool.signing import keygen
 from registry_tool.signing.keys import holds
 from registry_tool.signing.sshsig import NAMESPACE, NotASignature, parse
 
-__all__ = ["SSH", "Endorsement", "Moment", "endorsements", "known_since", "trouble", "verified"]
+__all__ = [
+    "MODEL_SIGNING",
+    "SSH",
+    "Endorsement",
+    "Moment",
+    "endorsements",
+    "known_since",
+    "trouble",
+    "verified",
+]
 
 SSH: Final = "ssh"
+MODEL_SIGNING: Final = "model-signing"
 # When a file of evidence was published; None for now.
 Moment = Callable[[Document], dt.datetime | None]
 
@@ -36,11 +46,13 @@ class Endorsement(NamedTuple):
         path: The file of evidence.
         signature: What it is worth; ``other`` is one that only another tool can check.
         why: Why it does not count, in words; empty for a good one.
+        artifact: The artifact whose bytes it is of; empty for a signature of the record.
     """
 
     path: str
     signature: Signature
     why: str = ""
+    artifact: str = ""
 
 
 def trouble(data: Data, record: bytes) -> str:
@@ -61,12 +73,21 @@ def trouble(data: Data, record: bytes) -> str:
     return ""
 
 
+def _checked_elsewhere(data: Data) -> str:
+    """What checks a signature that is no SSH signature of the record; empty for one that is."""
+    kind = text(data, "format")
+    if kind == MODEL_SIGNING:
+        # It is of an artifact's bytes, by a key that only a reader can trust.
+        return "of an artifact, which registry verify --public-key checks"
+    return "" if kind == SSH and "value" in data else f"of format {kind}, which its own tool checks"
+
+
 def _judged(piece: Piece, record: bytes, signers: bytes, moment: Moment) -> tuple[Signature, str]:
     data = piece.data
     if not piece.fits:
         return Signature("bad"), "it is about other bytes"
-    if text(data, "format") != SSH or "value" not in data:
-        return Signature("other"), f"of format {text(data, 'format')}, which its own tool checks"
+    if elsewhere := _checked_elsewhere(data):
+        return Signature("other"), elsewhere
     if why := trouble(data, record):
         return Signature("bad"), why
     armour = text(data, "value")

@@ -78,6 +78,20 @@ def test_several_files_and_folders_under_one_name(cli: Cli, root: Path, sources:
     assert cli("check", "--all", cwd=root).code == 0
 
 
+def test_a_file_whose_name_is_none_for_an_artifact_gets_one(
+    cli: Cli, root: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "my model.bin"
+    place.write_bytes(b"weights")
+    ran = cli(*ADD, "--artifact", str(place), cwd=root)
+    assert ran.code == 2
+    assert "'my model.bin' is not an artifact name" in ran.err
+    assert "--artifact NAME=PATH" in ran.err
+    assert cli(*ADD, "--artifact", f"model={place}", cwd=root).code == 0
+    (artifact,) = artifacts(root)
+    assert (artifact["name"], artifact["path"]) == ("model", "my model.bin")
+
+
 def test_standard_input(cli: Cli, root: Path) -> None:
     ran = run_program(*ADD, "--artifact", "model.bin=-", cwd=root, stdin=b"piped" * 1000)
     assert ran.code == 0, ran.err

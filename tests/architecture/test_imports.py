@@ -33,6 +33,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "drafts",
             "change",
             "registry",
+            "listing",
             "pinning",
         }
     ),
@@ -56,6 +57,7 @@ HOMES = {
     "subprocess": {
         "git/plumbing.py",
         "checks/ahead.py",
+        "catalog/ahead.py",
         "signing/keygen.py",
         "artifacts/sealing/guard.py",
         "demo/tour.py",

@@ -1,6 +1,7 @@
 """What works on which kind of remote, as the tests say: ``python tests/integration/remote_matrix.py [FILE]``.
 
-Runs ``test_remotes.py`` against the real servers that are here, and prints a Markdown table; with FILE, writes it too.
+Runs ``test_remotes.py`` and ``test_fetching.py`` against the real servers that are here, and prints a Markdown table;
+with FILE, writes it too.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import tempfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-_TESTS = Path(__file__).with_name("test_remotes.py")
+_TESTS = [Path(__file__).with_name(name) for name in ("test_remotes.py", "test_fetching.py")]
 _ROWS = ("local", "s3", "ssh", "webdav", "http")
 _SERVERS = {
     "local": "a folder", "s3": "SeaweedFS", "ssh": "OpenSSH", "webdav": "nginx", "http": "nginx, PUT",
 }  # fmt: skip
 _COLUMNS = {
-    "add": "add", "fetch": "fetch", "dvc_pull": "plain `dvc pull`", "resume": "resume after a kill",
-    "down": "down in the middle", "missing_object": "missing object", "wrong_credential": "wrong credential",
+    "add": "add", "fetch": "fetch", "dvc_pull": "plain `dvc pull`", "resume": "killed add goes on",
+    "what_was_killed_goes_on_where_it_stopped": "killed fetch goes on", "down": "down during an add",
+    "a_server_that_goes_away_in_the_middle": "down during a fetch", "missing_object": "missing object",
+    "wrong_credential": "wrong credential, add", "who_may_not_read_is_told_how_to": "wrong credential, fetch",
     "flipped_byte": "flipped byte",
 }  # fmt: skip
 _NAME = re.compile(r"test_(\w+)\[(\w+)\]")
@@ -35,16 +38,8 @@ def outcomes() -> dict[tuple[str, str], str]:
     """How each test ended, by the kind of remote and what it is about."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-n",
-            "2",
-            f"--junitxml={report}",
-            str(_TESTS),
-        ]
+        options = ["-q", "-n", "2", f"--junitxml={report}"]
+        command = [sys.executable, "-m", "pytest", *options, *map(str, _TESTS)]
         subprocess.run(command, check=False, stdout=sys.stderr)
         found = {}
         for case in ET.parse(report).iter("testcase"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -419,3 +420,35 @@ def test_what_an_act_is_made_on(registry: Path, opened: Open) -> None:
     assert base_catalog(repository, COMMIT).tree.read("note") is None
     assert Destination(branch="x").commits
     assert Destination(push=True).commits
+
+
+# --- what is known of the past is not asked of it again
+
+
+def _notes(git_dir: Path) -> dict[str, list[str]]:
+    """For each commit the names that are gone there, as a note in the repository says."""
+    text = (git_dir / "registry-tool" / "vanished.json").read_text(encoding="utf-8")
+    found: dict[str, dict[str, list[str]]] = json.loads(text)["folders"]
+    return found["models"] if "models" in found else next(iter(found.values()))
+
+
+def test_a_commit_carries_on_what_is_known_of_the_past(
+    registry: Path, tmp_path: Path, opened: Open
+) -> None:
+    git(tmp_path, "clone", "--quiet", "--bare", str(registry), "bare.git")
+    bare = opened(tmp_path / "bare.git")
+    made = [
+        publish(bare, add_tag(Reference.parse("nlp/lang-id@2"), f"tag-{n}"), COMMIT).commit
+        for n in range(3)
+    ]
+    assert set(made) <= _notes(tmp_path / "bare.git").keys()
+
+
+def test_what_is_not_pushed_does_not_crowd_out_what_is_known_of_the_published(
+    registry: Path, tmp_path: Path, opened: Open
+) -> None:
+    git(tmp_path, "clone", "--quiet", str(registry), "clone")
+    clone, main = opened(tmp_path / "clone"), git(registry, "rev-parse", "HEAD")
+    for number in range(20):
+        publish(clone, add_tag(Reference.parse("nlp/lang-id@2"), f"tag-{number}"), COMMIT)
+    assert main in _notes(tmp_path / "clone" / ".git")

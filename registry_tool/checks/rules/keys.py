@@ -16,7 +16,6 @@ from registry_tool.checks.rule import (
 )
 from registry_tool.checks.rules.publication import state_of
 from registry_tool.checks.rules.wording import named
-from registry_tool.encryption.header import NotAge, read_armour
 from registry_tool.manifests.data import Data, member, records, text, texts
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import KEYS, RECIPIENTS, Place
@@ -26,6 +25,8 @@ __all__ = ["RULES"]
 
 def _wrap_trouble(wrap: Data) -> str:
     """Why a wrap cannot be what it says; empty where it can."""
+    from registry_tool.encryption.header import NotAge, read_armour  # few models are encrypted
+
     try:
         header = read_armour(text(wrap, "value"))
     except NotAge as exc:
@@ -179,24 +180,21 @@ def wraps_are_current(view: RegistryView) -> Iterator[Hit]:
     """
     catalog, document = view.catalog, recipients_document(view.catalog)
     known = {*_groups(catalog), *member(None if document is None else document.data, "recipients")}
-    for name in view.models:
-        model = catalog.model(name)
-        for version in model.versions if model is not None else ():
-            found = None if model is None else model.version(version)
-            if found is None or "key.yaml" not in catalog.tree.folder(found.folder):
-                continue
-            key = key_document(found)
-            for number, wrap in enumerate(records(None if key is None else key.data, "wraps")):
-                gone = [reader for reader in texts(wrap, "to") if reader not in known]
-                if gone and key is not None:
-                    yield Hit(
-                        f"the key of {named(str(found))} is wrapped to {named(', '.join(gone))}, who is not in {RECIPIENTS}",
-                        path=key.path,
-                        at=("wraps", number, "to"),
-                        found=named(", ".join(gone)),
-                        expected=f"people and groups of {RECIPIENTS}",
-                        remedy=f"registry rewrap {named(str(found))} --to WHO",
-                    )
+    for version in view.looked_at():
+        if "key.yaml" not in catalog.tree.folder(version.folder):
+            continue
+        key = key_document(version)
+        for number, wrap in enumerate(records(None if key is None else key.data, "wraps")):
+            gone = [reader for reader in texts(wrap, "to") if reader not in known]
+            if gone and key is not None:
+                yield Hit(
+                    f"the key of {named(str(version))} is wrapped to {named(', '.join(gone))}, who is not in {RECIPIENTS}",
+                    path=key.path,
+                    at=("wraps", number, "to"),
+                    found=named(", ".join(gone)),
+                    expected=f"people and groups of {RECIPIENTS}",
+                    remedy=f"registry rewrap {named(str(version))} --to WHO",
+                )
 
 
 RULES: tuple[Rule, ...] = (

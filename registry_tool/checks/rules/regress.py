@@ -16,6 +16,8 @@ __all__ = ["RULES"]
 
 # What tells apart evidence of one kind.
 _SERIES = {"evaluation": "suite", "scan": "tool"}
+# The versions of models in order, by folder: a change may add a thousand to one.
+_Orders = dict[str, list[str]]
 
 
 def _grounds(version: VersionView) -> dict[tuple[str, str], str]:
@@ -32,9 +34,8 @@ def _grounds(version: VersionView) -> dict[tuple[str, str], str]:
     return found
 
 
-def _followed(model: ModelView, version: str) -> VersionView | None:
+def _followed(model: ModelView, order: list[str], version: str) -> VersionView | None:
     """The version that a new one follows, by the order of its scheme."""
-    order = in_order(model)
     place = order.index(version)
     return model.version(order[place - 1]) if place else None
 
@@ -45,10 +46,15 @@ def _lost(before: VersionView, after: VersionView, *kinds: str) -> list[tuple[st
     return [(key[0], words) for key, words in had.items() if key[0] in kinds and key not in has]
 
 
-def _unsigned(view: ChangeView, change: Located, place: Place) -> Iterator[Hit]:
+def _unsigned(view: ChangeView, change: Located, place: Place, orders: _Orders) -> Iterator[Hit]:
     after = version_of(view.head, place)
-    followed = None if after is None else _followed(after.model, after.version)
-    if after is None or followed is None or not _lost(followed, after, "signature"):
+    if after is None:
+        return
+    folder = after.model.folder
+    if folder not in orders:
+        orders[folder] = in_order(after.model)
+    followed = _followed(after.model, orders[folder], after.version)
+    if followed is None or not _lost(followed, after, "signature"):
         return
     yield Hit(
         f"{named(str(after))} has no signature, and {named(followed.version)}, which it follows, has one",
@@ -93,12 +99,13 @@ def no_steps_back(view: ChangeView) -> Iterator[Hit]:
     Example:
         Versions 1 to 4 have ``evidence/signature.yaml``, and version 5 comes without.
     """
+    orders: _Orders = {}
     for change in view.changes:
         place = change.place
         if place is None:
             continue
         if place.kind == "version" and change.added:
-            yield from _unsigned(view, change, place)
+            yield from _unsigned(view, change, place, orders)
         elif place.kind == "alias" and change.edited:
             yield from _with_less(view, change, place)
 

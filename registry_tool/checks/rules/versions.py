@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from registry_tool.catalog.index import ModelView
 from registry_tool.checks.rule import Hit, ModelRule, ModelUnderCheck, Rule
@@ -19,7 +20,10 @@ _SCHEMES = {
     "calver": "numbers that begin with a year, such as 2026.11",
 }
 
+_KEPT = 1 << 14  # every change of a model looks at the names of all its versions
 
+
+@lru_cache(_KEPT)
 def _is_named(version: str) -> bool:
     try:
         check_version(version)
@@ -28,6 +32,7 @@ def _is_named(version: str) -> bool:
     return True
 
 
+@lru_cache(_KEPT)
 def _folded(scheme: str, version: str) -> str:
     """What two versions of a model may not share."""
     return fold(version.partition("+")[0] if scheme == "semver" else version)

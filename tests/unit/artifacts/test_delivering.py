@@ -144,8 +144,25 @@ def test_what_is_larger_than_the_cache_may_be_does_not_go_there(
     told, other = Told(), Cache(tmp_path / "other")
     deliver(fetcher(other, remote, told), [Delivery(file, tmp_path / "out")])
     assert (tmp_path / "out").read_bytes() == BIG
+    assert len(told) == 1
     assert "REGISTRY_CACHE_SIZE" in told[0]
     assert usage(other).size == 0
+
+
+def test_a_cache_full_of_what_was_just_used_does_not_grow(
+    *, tmp_path: Path, remote: LocalRemote, file: Request, folder: Request,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("REGISTRY_CACHE_SIZE", str(len(BIG) + 4096))
+    told, other = Told(), Cache(tmp_path / "other")
+    deliver(fetcher(other, remote, told), [Delivery(file, tmp_path / "out")])
+    assert (told, usage(other).objects) == ([], 1)
+    deliver(fetcher(other, remote, told), [Delivery(folder, tmp_path / "parts")])
+    assert contents(tmp_path / "parts") == FILES
+    assert ["used in the last hour" in words for words in told] == [True]
+    assert usage(other).objects == 1
+    fetcher(other, remote, told).path(folder)  # a path in the cache has to be there
+    assert "grows beyond its limit" in told[1]
 
 
 def test_something_else_in_its_place_stays(

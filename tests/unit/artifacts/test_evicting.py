@@ -179,15 +179,15 @@ def test_what_another_process_uses_stays_until_it_ends_or_is_killed(
 def test_room_is_made_within_the_limit_but_not_of_what_was_used_an_hour_ago(
     cache: Cache, three: list[Digest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_room(cache, 1 << 40)  # no limit
+    assert make_room(cache, 1 << 40)  # no limit
     assert usage(cache).size == 3 * SIZE
     monkeypatch.setenv("REGISTRY_CACHE_SIZE", str(4 * SIZE))
-    make_room(cache, SIZE)
+    assert make_room(cache, SIZE)
     assert usage(cache).size == 3 * SIZE
-    make_room(cache, 2 * SIZE)
+    assert make_room(cache, 2 * SIZE)
     assert [is_there(cache, digest) for digest in three] == [True, True, False]
     used(Path(cache.objects.place(three[1].sha256)), 0.5)
-    make_room(cache, 4 * SIZE)
+    assert not make_room(cache, 4 * SIZE)
     assert [is_there(cache, digest) for digest in three] == [False, True, False]
 
 

@@ -40,6 +40,7 @@ def refusals(scheme: str = "s3") -> Refusals:
         ("ssh", said_by("DisconnectError", "Too many authentication failures"), "refuses", "keyfile"),
         ("ssh", said_by("HostKeyNotVerifiable"), "host key", "ssh-keygen -R"),
         ("ssh", said_by("ConnectionLost"), "cannot be reached", "storage url URL"),
+        ("ssh", said_by("SFTPNoConnection"), "cannot be reached", "storage url URL"),
         ("ssh", said_by("SFTPNoSpaceOnFilesystem"), "no space left", "not sent twice"),
         ("webdavs", said_by("HTTPError", status_code=401), "refuses the credentials", "password"),
         ("webdav", said_by("InsufficientStorage", status_code=507), "no space left", "free some"),

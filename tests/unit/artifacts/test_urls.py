@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +23,16 @@ CONFIG = b"""
 ['remote "folder"']
     url = /srv/models
 """
+
+NEAR = b"['remote \"own\"']\nurl = http://127.0.0.1:%d/models\n"
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 class Files(BaseHTTPRequestHandler):
@@ -74,7 +85,23 @@ def test_a_refusal_is_told_with_the_setting(web: str) -> None:
     with pytest.raises(RemoteTrouble, match="refuses") as caught, opened(url, DvcSettings()):
         pass
     assert not isinstance(caught.value, MissingObject)
+    assert (
+        f"a remote there lends its credentials: dvc remote add NAME {web}," in caught.value.remedy
+    )
     assert "dvc remote modify --local NAME user NAME" in caught.value.remedy
+
+
+def test_a_host_that_cannot_be_reached(free_port: int) -> None:
+    url = f"http://127.0.0.1:{free_port}/x.bin"
+    with (
+        pytest.raises(RemoteTrouble, match="cannot be reached") as caught,
+        opened(url, DvcSettings()),
+    ):
+        pass
+    assert caught.value.remedy == "check the network, and the address"
+    with pytest.raises(RemoteTrouble) as caught, opened(url, DvcSettings(NEAR % free_port)):
+        pass
+    assert "dvc remote modify own url URL" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_a_header_of_ones_own_says_who_asks(server: ObjectServer) -> None:
 
 
 def test_settings_that_lack_something_are_said(server: ObjectServer) -> None:
-    with pytest.raises(RemoteTrouble, match="lacks what that needs"):
+    with pytest.raises(RemoteTrouble, match="no credentials"):
         opened(server, auth="basic", user="alice")
 
 

@@ -15,6 +15,7 @@ from support import (
 
 from registry_tool.catalog.index import Catalog
 from registry_tool.catalog.queries import Bound, Filter, Query, parse_query, search
+from registry_tool.catalog.rows import Rows
 from registry_tool.errors import UsageError
 from registry_tool.git.tree import DictTree
 
@@ -47,10 +48,13 @@ FILES = {
 }  # fmt: skip
 
 
+def rows_of(files: dict[str, str]) -> Rows:
+    return Rows(Catalog(DictTree(files)))
+
+
 def found(*words: str, versions: bool = False, files: dict[str, str] = FILES) -> list[str]:
     query = parse_query(words, versions=versions)
-    hits = search(Catalog(DictTree(files)), query)
-    return [str(version or model.name) for model, version in hits]
+    return [str(hit) for hit in search(rows_of(files), query)]
 
 
 @pytest.mark.parametrize(
@@ -142,20 +146,17 @@ def test_unreadable_manifests_are_passed_over_and_named() -> None:
     broken = {f"{LANG}/versions/2/version.yaml": "x: [", "models/vision/cats/model.yaml": "x: ["}
     names: list[str] = []
     query = parse_query(["framework:fasttext"])
-    hits = search(Catalog(DictTree(FILES | broken)), query, unreadable=names.append)
-    assert [str(hit.version) for hit in hits] == ["nlp/lang-id@1"]
+    hits = search(rows_of(FILES | broken), query, unreadable=names.append)
+    assert [str(hit) for hit in hits] == ["nlp/lang-id@1"]
     assert names == ["nlp/lang-id@2", "vision/cats"]
     names.clear()
-    assert (
-        len(list(search(Catalog(DictTree(FILES | broken)), Query(("a",)), unreadable=names.append)))
-        == 1
-    )
+    assert len(list(search(rows_of(FILES | broken), Query(("a",)), unreadable=names.append))) == 1
     assert names == ["vision/cats"]
 
 
 def test_search_reads_no_further_than_it_is_asked() -> None:
     files = FILES | {"models/vision/cats/model.yaml": "x: ["}
     names: list[str] = []
-    hits = search(Catalog(DictTree(files)), Query(), unreadable=names.append)
+    hits = search(rows_of(files), Query(), unreadable=names.append)
     next(hits)
     assert names == []

@@ -12,6 +12,7 @@ from support import evidence_yaml, metadata_yaml, small_registry, status_yaml, w
 from registry_tool.catalog.index import Catalog
 from registry_tool.catalog.queries import parse_query, search
 from registry_tool.catalog.resolve import resolve
+from registry_tool.catalog.rows import Rows
 from registry_tool.checks.engine import check
 from registry_tool.checks.reports import FORMATS, render
 from registry_tool.errors import RegistryError
@@ -98,7 +99,8 @@ def test_a_check_of_anything_ends_in_a_report(seed: int) -> None:
             with contextlib.suppress(RegistryError):
                 resolve(Catalog(tree), reference)
         with contextlib.suppress(RegistryError):
-            list(search(Catalog(tree), parse_query(["language", "accuracy>0.5"], versions=False)))
+            query = parse_query(["language", "accuracy>0.5"], versions=False)
+            list(search(Rows(Catalog(tree)), query))
     assert refused > _TREES / 2
 
 

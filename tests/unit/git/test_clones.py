@@ -13,7 +13,7 @@ from registry_tool.git.clones import is_url, open_clone, shown_url
 
 @pytest.fixture
 def origin(tmp_path: Path) -> Path:
-    folder = new_repository(tmp_path / "origin", {"registry.yaml": "1\n", "big": "x" * 1000})
+    folder = new_repository(tmp_path / "origin", {"registry.yaml": "1\n", "deep/in/big": "x" * 1000})
     git(folder, "config", "uploadpack.allowFilter", "true")
     return folder
 
@@ -33,7 +33,7 @@ def test_a_clone_is_bare_and_without_blobs(origin: Path, cache: Path) -> None:
     assert clone.git.work_tree is None
     assert clone.git.head() == git(origin, "rev-parse", "HEAD")
     missing = git(clone.git.git_dir, "rev-list", "--objects", "--all", "--missing=print")
-    assert f"?{git(origin, 'rev-parse', 'HEAD:big')}" in missing
+    assert f"?{git(origin, 'rev-parse', 'HEAD:deep/in/big')}" in missing
 
 
 def test_a_server_that_filters_but_gives_no_single_blob_is_cloned_whole(
@@ -42,7 +42,7 @@ def test_a_server_that_filters_but_gives_no_single_blob_is_cloned_whole(
     # Protocol 0 knows only the tips of branches; servers over SSH fall back to it.
     git(origin, "config", "--file", str(home / ".gitconfig"), "protocol.version", "0")
     clone = open_clone(origin.as_uri(), cache)
-    assert git(clone.git.git_dir, "cat-file", "-p", "HEAD:big") == "x" * 1000
+    assert git(clone.git.git_dir, "cat-file", "-p", "HEAD:deep/in/big") == "x" * 1000
     missing = git(clone.git.git_dir, "rev-list", "--objects", "--all", "--missing=print")
     assert "?" not in missing
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from support import git, run_git
 
 from registry_tool.errors import OfflineError
-from registry_tool.git.plumbing import Git
+from registry_tool.git.plumbing import Git, find_repository
 from registry_tool.git.reader import BlobReader
 from registry_tool.git.stored import CommitTree, PickedTree, parse_tree_object
 from registry_tool.git.tree import FILE, SUBMODULE, Entry, walk
@@ -115,3 +115,35 @@ def test_picked_files_are_read_by_their_id() -> None:
     assert tree.read("a") is None
     assert list(tree.grep(["needle"])) == ["a/b"]
     assert asked == [("id", 3), ("id", None)]
+
+
+class _Counted(BlobReader):
+    """A reader that counts how often git is asked."""
+
+    times = 0
+
+    def read(self, name: str, *, limit: int | None = None) -> tuple[str, str, bytes] | None:
+        self.times += 1
+        return super().read(name, limit=limit)
+
+    def read_many(
+        self, names: Sequence[str], *, limit: int | None = None
+    ) -> list[tuple[str, str, bytes] | None]:
+        self.times += 1
+        return super().read_many(names, limit=limit)
+
+
+def test_what_was_said_is_asked_together_and_the_same_bytes_once(
+    make_registry: Callable[..., Path],
+) -> None:
+    files = {f"{n}/label.yaml": f"{n % 2}" for n in range(6)}
+    found = find_repository(make_registry(files))
+    assert found is not None
+    reader = _Counted(found)
+    tree = CommitTree(found, git(found.place, "rev-parse", "HEAD"), reader)
+    tree.prefetch(files)
+    assert reader.times == 2  # the top, and the six folders
+    assert [tree.read(path) for path in files] == [text.encode() for text in files.values()]
+    assert reader.times == 3
+    assert tree.read("0/label.yaml") == b"0"
+    reader.close()

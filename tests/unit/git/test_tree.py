@@ -50,6 +50,9 @@ class Counted:
     def prefetch(self, paths: Iterable[str]) -> None:
         self.tree.prefetch(paths)
 
+    def gather(self, folders: Iterable[str]) -> None:
+        self.tree.gather(folders)
+
     def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         return self.tree.grep(needles, under=under)
 

@@ -104,3 +104,11 @@ def test_grep_stays_under_a_folder(tree: Tree) -> None:
     under = "models/nlp/lang-id"
     assert set(tree.grep(["model/v1"], under=under)) == {"models/nlp/lang-id/model.yaml"}
     assert list(tree.grep(["needle"], under="nothing")) == []
+
+
+def test_grep_takes_many_strings_that_begin_alike(tree: Tree) -> None:
+    absent = [f"needle {number}" for number in range(40)]
+    assert list(tree.grep(absent)) == []
+    assert sorted(tree.grep([*absent, "needle: 1"])) == [
+        "models/nlp/lang-id/versions/1/version.yaml"
+    ]

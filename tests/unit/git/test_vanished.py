@@ -14,6 +14,7 @@ from support import git
 
 from registry_tool.git.line import Line
 from registry_tool.git.plumbing import find_repository
+from registry_tool.git.vanished import carry_on
 
 MODEL = "models/nlp/lang-id"
 ONE, TWO = (f"{MODEL}/versions/{v}/version.yaml" for v in "12")
@@ -25,6 +26,12 @@ def vanished(folder: Path, tip: str = "HEAD", *, below: Iterable[str] = ()) -> f
     found = find_repository(folder)
     assert found is not None
     return Line(found, git(folder, "rev-parse", tip)).vanished(*below)
+
+
+def carry(folder: Path, before: str, *, came: Iterable[str] = (), went: Iterable[str] = ()) -> None:
+    found = find_repository(folder)
+    assert found is not None
+    carry_on(found, before, git(folder, "rev-parse", "HEAD"), came=came, went=went)
 
 
 def notes(folder: Path) -> list[Path]:
@@ -225,3 +232,47 @@ def test_processes_that_write_at_once_agree(past: History) -> None:
     (note,) = notes(past.folder / ".git")  # and nothing half-made
     found = json.loads(note.read_text(encoding="utf-8"))["folders"]["models"]
     assert all(paths == [ONE] for paths in found.values())
+
+
+# --- notes that are carried on by whoever made a commit
+
+
+def _kept(folder: Path) -> dict[str, dict[str, list[str]]]:
+    (note,) = notes(folder / ".git")
+    found: dict[str, dict[str, list[str]]] = json.loads(note.read_text(encoding="utf-8"))["folders"]
+    return found
+
+
+@pytest.mark.parametrize("below", [(), (MODEL, "models/cv")])
+def test_carried_notes_say_what_history_says(past: History, below: tuple[str, ...]) -> None:
+    three = ONE.replace("/1/", "/3/")
+    vanished(past.folder, below=below)
+    changes: list[dict[str, str | None]] = [
+        {ONE: None, three: "3\n", "README.md": None},
+        {TAG: None, "x": "1\n", f"{MODEL}/model.yaml": "other\n"},
+        {ONE: "1\n", TWO: None},
+    ]
+    for files in changes:
+        before = git(past.folder, "rev-parse", "HEAD")
+        past.commit(files)
+        came = [path for path, data in files.items() if data is not None]
+        carry(past.folder, before, came=came, went=files.keys() - set(came))
+        carried = {
+            f: tips[git(past.folder, "rev-parse", "HEAD")] for f, tips in _kept(past.folder).items()
+        }
+        said = vanished(past.folder, below=below)
+        (past.folder / ".git/registry-tool/vanished.json").unlink()
+        assert vanished(past.folder, below=below) == said
+        assert {
+            f: tips[git(past.folder, "rev-parse", "HEAD")] for f, tips in _kept(past.folder).items()
+        } == carried
+
+
+def test_nothing_is_carried_from_a_commit_without_a_note(past: History) -> None:
+    vanished(past.folder)
+    past.commit({TWO: None})  # by somebody else
+    before = git(past.folder, "rev-parse", "HEAD")
+    past.commit({ONE: None})
+    carry(past.folder, before, went=[ONE])
+    assert git(past.folder, "rev-parse", "HEAD") not in _kept(past.folder)["models"]
+    assert vanished(past.folder) == {ONE, TWO}

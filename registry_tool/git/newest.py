@@ -1,0 +1,153 @@
+"""Clones of the newest commits, and the history that they are given the first time somebody asks for it.
+
+Who reads what is there now needs one commit. Who asks what was there before, or makes a change that must be compared
+with it, needs all: then the clone becomes one with history, for good. A file in the clone says which kind it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from registry_tool.errors import OfflineError
+from registry_tool.git.cloning import building, clone_history, clone_newest, crown, held
+from registry_tool.git.plumbing import Git, GitFailed
+from registry_tool.git.promised import ALONE, promising
+from registry_tool.git.shallow import NEWEST, boundary, is_newest
+
+__all__ = ["REFSPECS", "adopt", "deepen", "make_newest", "renew"]
+
+REFSPECS: Final = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+# Each request leaves a pack, and git looks into all of them.
+_MOST_PACKS: Final = 60
+
+
+def make_newest(url: str, place: Path) -> None:
+    """Clone the newest commits.
+
+    Raises:
+        GitFailed: It cannot be reached, or does not serve clones of this kind.
+    """
+    chosen = clone_newest(url, place)
+    (place / NEWEST).write_text(chosen, encoding="ascii")
+
+
+def _refs(out: bytes) -> set[bytes]:
+    return {line.replace(b"\t", b" ") for line in out.split(b"\n") if line}
+
+
+def _depth(git: Git) -> list[str]:
+    """What keeps a clone shallow; nothing for one that somebody has deepened by hand."""
+    parents = git.run("rev-list", "--parents", "--max-count=1", "HEAD", "--", allowed=(0, 128))
+    return [] if len(parents.split()) > 1 else ["--depth=1"]
+
+
+def _tidy(git: Git) -> None:
+    """Make one pack of many; processes that read the old ones find everything in it."""
+    if len(list((git.git_dir / "objects" / "pack").glob("*.pack"))) > _MOST_PACKS:
+        git.run(*promising(ALONE), "repack", "-a", "-d", "-q")
+
+
+def renew(git: Git) -> None:
+    """Fetch what is new into a clone of the newest commits.
+
+    Raises:
+        GitFailed: The remote cannot be reached.
+    """
+    # Whether anything is new is asked first: a server looks for the boundary of a shallow clone even when nothing is.
+    there = git.run("ls-remote", "--quiet", "--heads", "--tags", "--refs", "origin")
+    here = git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
+    if _refs(there) == _refs(here):
+        return
+    chosen = (git.git_dir / NEWEST).read_text(encoding="ascii")
+    git.run(
+        *promising(chosen), "fetch", "--quiet", "--prune", "--no-auto-maintenance",
+        *_depth(git), f"--filter={chosen}", "origin", *REFSPECS,
+    )  # fmt: skip
+    with contextlib.suppress(GitFailed):  # it is asked for again when it is read
+        crown(git)
+    _tidy(git)
+
+
+def adopt(git: Git, commit: str) -> None:
+    """Bring one commit more, such as one that a deployment is pinned to; without its history.
+
+    Raises:
+        GitFailed: The remote has no such commit, or cannot be reached.
+        EnvironmentTrouble: Another process has been fetching for ten minutes.
+    """
+    with held(git.git_dir, "the registry"):
+        git.run(
+            *promising(ALONE), "fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
+            "--no-auto-maintenance", "--depth=1", f"--filter={ALONE}", "origin", commit,
+        )  # fmt: skip
+
+
+def deepen(git: Git) -> None:
+    """Give a clone its history, unless another process was faster.
+
+    Raises:
+        OfflineError: It cannot be brought.
+        EnvironmentTrouble: Another process has been bringing it for ten minutes.
+    """
+    import logging
+
+    url = git.config("remote.origin.url") or ""
+    with held(git.git_dir, "the registry"):
+        if is_newest(git):
+            logging.getLogger(__name__).info("bringing the registry's history, once")
+            _deepen(git, url)
+
+
+def _deepen(git: Git, url: str) -> None:
+    # Cloned beside, and not fetched: git takes for granted that whoever has a commit has its folders.
+    try:
+        with building(git.git_dir) as folder:
+            whole = clone_history(url, folder)
+            partial = Git(whole).flag("remote.origin.promisor")
+            _take_in(whole / "objects" / "pack", git.git_dir / "objects" / "pack")
+    except GitFailed as exc:
+        raise OfflineError(
+            f"the answer needs the registry's history, which cannot be brought: {exc.message}",
+            remedy="try again with a network",
+        ) from exc
+    _lay_open(git)
+    if partial:
+        git.run("config", "remote.origin.promisor", "true")
+        git.run("config", "remote.origin.partialclonefilter", "blob:none")
+    (git.git_dir / NEWEST).unlink()
+
+
+def _take_in(packs: Path, place: Path) -> None:
+    """Move packs; an index last, because with it git begins to use its pack."""
+    for pack in sorted(packs.iterdir(), key=lambda file: file.suffix == ".idx"):
+        pack.replace(place / pack.name)
+
+
+def _parents(git: Git, commits: frozenset[str]) -> Iterator[tuple[str, list[str]]]:
+    for commit in commits:
+        head = (
+            git.run("cat-file", "commit", commit, allowed=(0, 128))
+            .split(b"\n\n", 1)[0]
+            .decode(errors="replace")
+        )
+        lines = (line.partition(" ") for line in head.split("\n"))
+        yield commit, [oid for word, _, oid in lines if word == "parent"]
+
+
+def _lay_open(git: Git) -> None:
+    """Forget the boundary, but where history was rewritten: what was before such a commit nobody has any more."""
+    cut = []
+    for commit, parents in _parents(git, boundary(git)):
+        asked = "".join(f"{parent}\n" for parent in parents).encode()
+        if b" missing\n" in git.run("cat-file", "--batch-check", stdin=asked):
+            cut.append(commit)
+    shallow = git.git_dir / "shallow"
+    if cut:
+        beside = git.git_dir / "shallow.new"
+        beside.write_text("".join(f"{commit}\n" for commit in cut), encoding="ascii")
+        beside.replace(shallow)
+    else:
+        shallow.unlink(missing_ok=True)

@@ -1,0 +1,187 @@
+"""A bundle of OpenSSF Model Signing as data: whose key it names, and which files it says what of.
+
+The form is a Sigstore bundle around a DSSE envelope around an in-toto statement, each of them JSON; see
+https://github.com/sigstore/model-transparency. Bundles by a key of an elliptic curve are read here, those by
+certificates and identities are not. Reading one needs no package, and says nothing about whether it holds.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Final, NamedTuple, NoReturn
+
+__all__ = ["LIMIT", "Bundle", "NotABundle", "parse"]
+
+# About 200 bytes for each file that it is of.
+LIMIT: Final = 64 << 20
+_FORM: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
+_PAYLOAD: Final = "application/vnd.in-toto+json"
+_STATEMENT: Final = "https://in-toto.io/Statement/v1"
+_PREDICATE: Final = "https://model_signing/signature/v1.0"
+# Under the names that statements have for them.
+_HASHES: Final = ("sha256", "blake2b", "blake3")
+# Each shard is a task of its own when bytes are compared.
+_SMALLEST_SHARD: Final = 1 << 20
+
+_Object = Mapping[str, object]
+
+
+class NotABundle(ValueError):
+    """The text is no bundle by a key; the message says where it stops being one."""
+
+
+def _no(where: str) -> NoReturn:
+    raise NotABundle(where)
+
+
+class Bundle(NamedTuple):
+    """One bundle.
+
+    Attributes:
+        hint: The SHA-256 of the public key it names, in hex; empty where it names none.
+        payload: The statement, in the bytes that are signed.
+        signature: The signature, in base64.
+        subject: What the signer called the file or folder; a hint for people.
+        digests: The digest of each part in hex, by name: a file's path in its folder, ``.`` for a file by itself; of a
+            shard, its place in the file stands behind the path.
+        hash_type: ``sha256``, ``blake2b`` or ``blake3``.
+        shard_size: In bytes; None where each file is one part.
+    """
+
+    hint: str
+    payload: bytes
+    signature: str
+    subject: str
+    digests: Mapping[str, str]
+    hash_type: str
+    shard_size: int | None
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The paths of the files that it is of."""
+        if self.shard_size is None:
+            return frozenset(self.digests)
+        return frozenset(name.rsplit(":", 2)[0] for name in self.digests)
+
+    def rendered(self, hint: str) -> str:
+        """The bundle with what was read here and nothing else, for a key.
+
+        Args:
+            hint: The SHA-256 of the public key, in hex; older signers left it out.
+        """
+        envelope = {
+            "payload": base64.b64encode(self.payload).decode(),
+            "payloadType": _PAYLOAD,
+            "signatures": [{"sig": self.signature, "keyid": ""}],
+        }
+        material = {"publicKey": {"hint": hint}, "tlogEntries": []}
+        return json.dumps(
+            {"mediaType": _FORM, "verificationMaterial": material, "dsseEnvelope": envelope}
+        )
+
+
+def _object(value: object, name: str) -> _Object:
+    return value if isinstance(value, dict) else _no(f"its {name} is no object")
+
+
+def _text(value: object, name: str) -> str:
+    return value if isinstance(value, str) else _no(f"its {name} is no text")
+
+
+def _list(value: object, name: str) -> list[object]:
+    return value if isinstance(value, list) else _no(f"its {name} is no list")
+
+
+def _json(text: str | bytes, name: str) -> _Object:
+    try:
+        return _object(json.loads(text), name)
+    except (ValueError, RecursionError) as exc:
+        if isinstance(exc, NotABundle):
+            raise
+        raise NotABundle(f"its {name} is not JSON") from exc
+
+
+def _same(found: object, wanted: str, name: str) -> None:
+    if found != wanted:
+        _no(f"its {name} is {str(found)[:80]!a}, not {wanted!a}")
+
+
+def _unpacked(text: str, name: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise NotABundle(f"its {name} is not base64") from exc
+
+
+def _digests(predicate: _Object, hash_type: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in _list(predicate.get("resources"), "list of resources"):
+        one = _object(item, "resource")
+        _same(one.get("algorithm"), hash_type, "algorithm of a resource")
+        name = _text(one.get("name"), "name of a resource")
+        if name in found:
+            _no(f"it names {name[:80]!a} twice")
+        found[name] = _text(one.get("digest"), "digest of a resource")
+    return found
+
+
+def _shard_size(serialization: _Object) -> int | None:
+    method = serialization.get("method")
+    if method == "files":
+        return None
+    _same(method, "shards", "method")
+    size = serialization.get("shard_size")
+    if not isinstance(size, int) or size < _SMALLEST_SHARD:
+        _no(f"its shards are smaller than {_SMALLEST_SHARD} bytes")
+    return size
+
+
+def _hint(whole: _Object) -> str:
+    material = _object(whole.get("verificationMaterial"), "verificationMaterial")
+    if "publicKey" not in material:
+        _no("it names no public key: it was made with a certificate or an identity")
+    hint = _object(material["publicKey"], "publicKey").get("hint")
+    return "" if hint is None else _text(hint, "hint")
+
+
+def _envelope(whole: _Object) -> tuple[bytes, str]:
+    """The statement and its signature."""
+    envelope = _object(whole.get("dsseEnvelope"), "dsseEnvelope")
+    _same(envelope.get("payloadType"), _PAYLOAD, "payloadType")
+    signatures = _list(envelope.get("signatures"), "list of signatures")
+    if len(signatures) != 1:
+        _no(f"it has {len(signatures)} signatures, not one")
+    signature = _text(_object(signatures[0], "signature").get("sig"), "sig")
+    _unpacked(signature, "sig")
+    return _unpacked(_text(envelope.get("payload"), "payload"), "payload"), signature
+
+
+def parse(text: str) -> Bundle:
+    """Read a bundle.
+
+    Raises:
+        NotABundle: It is none by a key, is larger than ``LIMIT``, or is of a release before 1.0.
+    """
+    if len(text) > LIMIT:
+        _no(f"it is larger than {LIMIT} characters")
+    whole = _json(text, "text")
+    _same(whole.get("mediaType"), _FORM, "mediaType")
+    payload, signature = _envelope(whole)
+    statement = _json(payload, "payload")
+    _same(statement.get("_type"), _STATEMENT, "statement")
+    _same(statement.get("predicateType"), _PREDICATE, "predicateType")
+    predicate = _object(statement.get("predicate"), "predicate")
+    serialization = _object(predicate.get("serialization"), "serialization")
+    hash_type = _text(serialization.get("hash_type"), "hash_type")
+    if hash_type not in _HASHES:
+        _no(f"its hash_type is {hash_type[:80]!a}, not one of {', '.join(_HASHES)}")
+    subjects = _list(statement.get("subject"), "list of subjects")
+    if len(subjects) != 1:
+        _no(f"it has {len(subjects)} subjects, not one")
+    subject = _text(_object(subjects[0], "subject").get("name"), "name of the subject")
+    digests = _digests(predicate, hash_type)
+    size = _shard_size(serialization)
+    return Bundle(_hint(whole), payload, signature, subject, digests, hash_type, size)
