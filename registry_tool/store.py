@@ -272,7 +272,7 @@ class Store:
             raise MissingObject(
                 f"the bytes of artifact {text(entry, 'name')} are not on the remote {self.remote.name} "
                 f"({self.remote.url}): there is {lacking[0].found}",
-                remedy="ask its author to upload them again (registry version add, or dvc push)",
+                remedy="ask its author to bring them back: registry upload REF PATH",
             )
         own: dict[str, JSON] = {
             "name": name or text(entry, "name"),

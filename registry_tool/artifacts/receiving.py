@@ -70,7 +70,7 @@ class Wanted(NamedTuple):
         return MissingObject(
             f"the bytes of {self.label} ({self.limit} bytes) are not on the remote {source.name} ({source.url}):"
             f" there is no object {self.md5}",
-            remedy="ask its author to upload them again (registry version add, or dvc push)",
+            remedy="ask its author to bring them back: registry upload REF PATH",
         )
 
 

@@ -62,6 +62,14 @@ def _what(lack: Lack, entry: Data) -> str:
     return artifact if lack.size is None else f"{artifact}, {lack.size} bytes"
 
 
+def _remedy(stored: Stored, pointer: str) -> str:
+    place = stored.document.place
+    if place.version is None:  # of a model as a whole
+        return f'dvc commit -f "{pointer}" && dvc push "{pointer}"'
+    subject = named(f"{place.model}@{place.version}")
+    return f"registry upload {subject} PATH --artifact {named(text(stored.entry, 'name'))}"
+
+
 def available(stored: Stored) -> Iterator[Hit]:
     """The bytes of every stored artifact must be on the artifact remote, whole.
 
@@ -69,7 +77,7 @@ def available(stored: Stored) -> Iterator[Hit]:
     a folder too; an object of another size than the record says counts as missing. Versions that were erased are
     passed over.
 
-    Mend it: upload the bytes again from a machine that has them, with ``dvc push <pointer>``.
+    Mend it: upload the bytes again from a machine that has them, with ``registry upload``, which takes no others.
 
     Example:
         ``model.bin`` was added with ``dvc add``, and ``dvc push`` was forgotten.
@@ -77,7 +85,7 @@ def available(stored: Stored) -> Iterator[Hit]:
     folder = stored.document.path.rpartition("/")[0]
     path = text(stored.entry, "path")
     at: JSONPath = ("artifacts", stored.number)
-    remedy = f'dvc push "{folder}/{path}.dvc"'
+    remedy = _remedy(stored, f"{folder}/{path}.dvc")
     for lack in stored.lacks[:_SHOWN]:
         yield Hit(
             f"the bytes of {_what(lack, stored.entry)}, are not on the remote {stored.remote}",

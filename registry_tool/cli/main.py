@@ -62,6 +62,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show", "Show a model or a version."),
     "sign": ("sign", "Sign the record of a version."),
     "tag": ("tag", "Give a version a fixed second name."),
+    "upload": ("upload", "Bring back the bytes of a version that the remote lost."),
     "verify": ("verify", "Verify a version's signatures and bytes."),
     "version": ("version", "Add a version."),
     "withdraw": ("lifecycle", "Take a version out of service."),

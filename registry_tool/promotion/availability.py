@@ -53,7 +53,7 @@ def available_gate(question: Question, gate: Data) -> Answer:  # noqa: ARG001 (a
         what = f"all {stored} objects are there" if stored != 1 else "the object is there"
         return held(what if stored else "the version stores nothing")
     more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    remedy = f"upload them from a machine that has them: dvc push in {version.folder}"
+    remedy = f"upload them from a machine that has them: registry upload {version} PATH"
     return failed(
         f"{len(missing)} of {stored} missing: {', '.join(missing[:_SHOWN])}{more}", remedy
     )
