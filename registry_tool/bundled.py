@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Copy", "Found", "beside", "judged"]
 
 _SHOWN: Final = 3
+# What bundles call the only file of what is no folder.
+_FILE: Final = frozenset({"."})
 
 
 class Copy(NamedTuple):
@@ -85,7 +87,7 @@ def _files(copy: Copy) -> _Files:
     from registry_tool.artifacts.folders import is_listing, walk
 
     if not is_listing(text(copy.entry, "md5")):
-        return _Files(frozenset({"."}), {".": text(copy.entry, "sha256")})
+        return _Files(_FILE, {".": text(copy.entry, "sha256")})
     listed = {text(one, "path"): text(one, "sha256") for one in records(copy.entry, "files")}
     return _Files(frozenset(path for path, _ in walk(copy.place)), listed)
 
@@ -98,8 +100,10 @@ def _shown(names: Iterable[str]) -> str:
 
 def _differs(bundle: Bundle, files: _Files) -> str:
     """Why a bundle cannot be of a copy, without reading its bytes; empty where it can."""
-    if {".": ""}.keys() in (bundle.files, files.names) and bundle.files != files.names:
-        return "it is of a file where the artifact is a folder, or the other way"
+    if bundle.files == _FILE != files.names:
+        return "it is of a file, and the artifact is a folder"
+    if files.names == _FILE != bundle.files:
+        return "it is of a folder, and the artifact is a file"
     if left_out := files.names - bundle.files:
         return f"it leaves out {_shown(left_out)}"
     if more := bundle.files - files.names:
@@ -119,7 +123,7 @@ def _of_copy(bundle: Bundle, copy: Copy, key: PublicKey) -> str:
 
 def _about(bundle: Bundle, copies: Sequence[Copy], apart: frozenset[str]) -> Copy | None:
     """The copy that a bundle seems to be of, if it is of none: by what its signer called it, or the only one."""
-    named = [copy for copy in copies if copy.place.name == bundle.subject]
+    named = [copy for copy in copies if text(copy.entry, "path") == bundle.subject]
     only = copies if len(copies) == 1 and bundle.subject not in apart else []
     return next(iter([*named, *only]), None)
 

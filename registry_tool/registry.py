@@ -262,8 +262,9 @@ def open_registry(source: str | Path, *, ref: str = "HEAD", offline: bool = Fals
     """Open a registry for reading.
 
     Args:
-        source: A path in a checkout or a bare repository, or a Git URL (file, SSH, HTTPS). A URL is cloned once,
-            bare and without blobs, into the user's cache, and fetched at each opening.
+        source: A path in a checkout or a bare repository, or a Git URL (file, SSH, HTTPS). A URL is cloned once
+            into the user's cache, the newest commit of each branch and tag; what is read of it is brought then, history
+            when it is asked for. Each opening looks for what is new.
         ref: A branch, tag or commit; ``WORK_TREE`` for the files as they lie on disk.
         offline: Do not fetch; answer from the cached clone.
 

@@ -212,28 +212,31 @@ def _look(
     desk: _Desk,
     memory: Memory | None,
     progress: Callable[[int], None],
-) -> int:
-    """Run the rules about files, models and the registry; how many files were looked at."""
+) -> tuple[RegistryView, int]:
+    """Run the rules about files and models; what the rules about the registry see, and how many files there were."""
     head, checked = view.head, 0
     claims = Claims() if scope.complete else _claimed(scope, view.head)
     touched: dict[ModelName, frozenset[str]] = {}
     for part in scope.parts:
         if part.model is not None and part.touched is not None:
             touched[part.model] = part.touched
-        found = _look_once(part, head, desk, memory)
-        claims.take(found.claims)
-        checked += found.files
-        progress(found.files)
+        known = _look_once(part, head, desk, memory)
+        claims.take(known.claims)
+        checked += known.files
+        progress(known.files)
         if scope.complete:
             head.forget_models()
-    if not scope.complete:
-        claims.complete(head)
-    registry = RegistryView(
-        head, scope.models, scope.namespaces, claims, view.now, scope.complete, touched
-    )
-    for registry_rule in REGISTRY_RULES:
-        desk.take(registry_rule, registry_rule.check(registry), REGISTRY)
-    return checked
+    models, namespaces = scope.models, scope.namespaces
+    found = RegistryView(head, models, namespaces, claims, view.now, scope.complete, touched)
+    return found, checked
+
+
+def _look_across(registry: RegistryView, desk: _Desk) -> None:
+    """Run the rules about the registry."""
+    if not registry.complete:
+        registry.claims.complete(registry.catalog)
+    for rule in REGISTRY_RULES:
+        desk.take(rule, rule.check(registry), REGISTRY)
 
 
 def check(
@@ -269,8 +272,9 @@ def check(
     desk = _Desk(catalog, view.base)
     scope = scope_of(catalog, base, paths)
     memory = None if kept is None else Memory(kept, catalog, view.base)
-    checked = _look(view, scope, desk, memory, progress)
+    registry, checked = _look(view, scope, desk, memory, progress)
     judged, notes = _judged(view)
+    _look_across(registry, desk)
     found = [*desk.findings, *(f for f in judged if not paths or is_inside(f.path, paths))]
     findings = in_order(waived(found, view.base, catalog, now.date()))
     verdict, kind = verdict_of(findings), kind_of(view.changes) or ""

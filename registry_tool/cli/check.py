@@ -144,8 +144,10 @@ def check(
     """
     from registry_tool.checks.findings import EXIT_CODES
     from registry_tool.checks.subject import choose
+    from registry_tool.cli.waiting import tell_of_history
 
     source: str | Path = repo if repo != "." else Path.cwd()
+    tell_of_history(repo)
     subject = choose(source, everything=everything, staged=staged, base=base, head=head)
     try:
         with _counter() as count:

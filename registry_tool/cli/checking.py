@@ -34,6 +34,7 @@ def _memory(subject: Subject) -> Iterator[Path | None]:
     from registry_tool.places import cache_folder
 
     kept = cache_folder() / "checks"
+    head.gather([""])  # once, not by both
     with going_ahead(repository.git, head.commit, subject.published, kept):
         yield kept
 

@@ -45,10 +45,12 @@ def open_for_reading(repo: str, ref: str | None, *, offline: bool = False) -> Re
     import warnings
 
     from registry_tool.cli.console import say
+    from registry_tool.cli.waiting import tell_of_history
     from registry_tool.git.unfinished import unfinished
     from registry_tool.registry import WORK_TREE, StaleRegistryWarning, open_registry
 
     source: str | Path = repo if repo != "." else Path.cwd()
+    tell_of_history(repo)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StaleRegistryWarning)
         opened = open_registry(source, ref=ref or WORK_TREE, offline=offline)

@@ -3,65 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from registry_tool.cli.bundles import bundles_option, bundles_worth, public_key_option
 from registry_tool.cli.completion import complete_reference
-from registry_tool.cli.console import print_json, progress_bar, say
+from registry_tool.cli.console import print_json, progress_bar
 from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
 from registry_tool.cli.trusting import read_signers, signers_option
-from registry_tool.errors import EnvironmentTrouble, InvalidName, NotFound, Refused, UsageError
+from registry_tool.cli.verdict import Held, Verified, data, print_words, trouble
+from registry_tool.errors import InvalidName, NotFound, UsageError
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
+    from registry_tool.bundled import Copy
     from registry_tool.manifests.data import Data
-    from registry_tool.promotion.endorsements import Endorsement
     from registry_tool.registry import Registry
     from registry_tool.views import Artifact, ModelVersion
 
 __all__ = ["verify"]
-
-_COLOURS = {"good": "green", "unchecked": "yellow", "other": "yellow"}
-
-
-class _Held(NamedTuple):
-    """One artifact's bytes, and what differs in them."""
-
-    artifact: Artifact
-    path: Path
-    differences: list[str]
-
-
-class _Verified(NamedTuple):
-    """All that was looked at, and what is demanded.
-
-    Attributes:
-        version: The version.
-        signatures: Of its record, and of its artifacts.
-        held: The bytes.
-        of_record: True where an allowed signer must have signed the record.
-        of_artifacts: True where the holder of a key must have signed each artifact.
-    """
-
-    version: ModelVersion
-    signatures: list[Endorsement]
-    held: list[_Held]
-    of_record: bool
-    of_artifacts: bool
-
-    @property
-    def signed(self) -> bool:
-        """True where an allowed signer signed the record."""
-        return any(one.signature.state == "good" and not one.artifact for one in self.signatures)
-
-    @property
-    def unsigned(self) -> list[str]:
-        """The artifacts that lack a signature they must have."""
-        good = {one.artifact for one in self.signatures if one.signature.state == "good"}
-        names = [one.artifact.name for one in self.held] if self.of_artifacts else []
-        return [name for name in names if name not in good]
 
 
 def _is_known(registry: Registry, reference: str) -> bool:
@@ -111,7 +72,7 @@ def _in_folder(artifact: Artifact, folder: Path) -> tuple[Path, Data]:
 
 def _compared(
     version: ModelVersion, names: tuple[str, ...], folder: Path | None, progress: Progress
-) -> list[_Held]:
+) -> list[Held]:
     """The stored artifacts against bytes in a folder; without one, in the shared cache."""
     from registry_tool.artifacts.verifying import differences
 
@@ -124,84 +85,48 @@ def _compared(
             place = artifact.fetch(progress=progress)
         else:
             place, entry = _in_folder(artifact, folder)
-        held.append(_Held(artifact, place, differences(entry, place, progress=progress)))
+        held.append(Held(artifact, place, differences(entry, place, progress=progress)))
     return held
 
 
-def _data(verified: _Verified, *, good: bool) -> dict[str, object]:
-    version = verified.version
-    return {
-        "model": version.model,
-        "version": version.version,
-        "verified": good,
-        "signatures": [
-            {
-                "path": one.path,
-                "artifact": one.artifact or None,
-                "state": one.signature.state,
-                "signer": one.signature.signer or None,
-                "key": one.signature.key or None,
-                "why": one.why or None,
-            }
-            for one in verified.signatures
-        ],
-        "artifacts": [
-            {"name": one.artifact.name, "path": str(one.path), "differences": one.differences}
-            for one in verified.held
-        ],
-    }
+def _copies(held: list[Held]) -> list[Copy]:
+    """What signatures are asked of."""
+    from registry_tool.bundled import Copy
+
+    def unasked(one: Held) -> str:
+        if one.differences:
+            return "its bytes are not those of the record"
+        is_open = one.path.name != one.artifact.path
+        return "its bytes lie decrypted, and are signed encrypted" if is_open else ""
+
+    return [Copy(one.artifact.name, one.artifact.entry, one.path, unasked(one)) for one in held]
 
 
-def _words(one: Endorsement) -> str:
-    found = one.signature
-    of = f"artifact {one.artifact}" if one.artifact else ""
-    if found.state != "good":
-        return f"{of}: {one.why}" if of else one.why
-    return f"{of}, by the key {found.key}" if of else f"by {found.signer}, {found.key}"
+def _verified(
+    registry: Registry,
+    asked: str,
+    held: list[Held],
+    *,
+    own: bytes | None,
+    bytes_asked: bool,
+    public_key: str | None,
+    bundles: tuple[str, ...],
+) -> Verified:
+    """What the signatures are worth, and which of them are demanded."""
+    from registry_tool.promotion.signatures import allowed_signers
+    from registry_tool.trust import signatures
 
-
-def _print_words(verified: _Verified) -> None:
-    for one in verified.signatures:
-        found, words = one.signature, _words(one)
-        state = "signed" if found.state == "good" else found.state
-        say(f"{state:<10} {words}", fg=_COLOURS.get(found.state, "red"))
-    if not verified.signatures:
-        say(f"unsigned   {verified.version.model}@{verified.version.version}", fg="yellow")
-    for held in verified.held:
-        for words in held.differences:
-            say(f"{'differs':<10} {held.path}: {words}", fg="red")
-        if not held.differences:
-            say(f"{'same':<10} {held.path}", fg="green")
-
-
-def _lacking(verified: _Verified, name: str) -> Refused | EnvironmentTrouble | None:
-    """What speaks against a version in the signatures of its artifacts."""
-    if not verified.of_artifacts:
-        return None
-    if not verified.held:
-        return Refused(f"{name} stores no artifacts that could be signed")
-    lacking = ", ".join(verified.unsigned)
-    if lacking and any(one.signature.state == "unchecked" for one in verified.signatures):
-        return EnvironmentTrouble(f"whether that key signed {lacking} of {name} cannot be told here")
-    remedy = f"registry sign {name} --method model-signing --key FILE"
-    return Refused(f"{name}: that key did not sign {lacking}", remedy=remedy) if lacking else None
-
-
-def _trouble(verified: _Verified) -> Refused | EnvironmentTrouble | None:
-    """What speaks against the version; None where nothing does."""
-    name = f"{verified.version.model}@{verified.version.version}"
-    wrong = [one.artifact.name for one in verified.held if one.differences]
-    if wrong:
-        return Refused(f"the bytes of {name} are not what its record says: {', '.join(wrong)}")
-    if lacking := _lacking(verified, name):
-        return lacking
-    if verified.signed or not verified.of_record:
-        return None
-    of_record = [one.signature.state for one in verified.signatures if not one.artifact]
-    if "unchecked" in of_record:
-        remedy = "install the OpenSSH client, 8.2 or newer"
-        return EnvironmentTrouble(f"the signatures of {name} cannot be checked here", remedy=remedy)
-    return Refused(f"{name} has no signature by an allowed signer", remedy=f"registry sign {name}")
+    view = registry.resolve(asked, allow_withdrawn=True).version
+    of_record = signatures(registry.repository, view, signers=own)
+    version = registry.version(asked, allow_withdrawn=True)
+    if public_key is not None:
+        of_artifacts = bundles_worth(view, _copies(held), public_key, bundles)
+        told = {one.path for one in of_artifacts}
+        rest = [one for one in of_record if one.path not in told]
+        return Verified(version, rest, of_artifacts, held, own is not None, True)
+    # A registry without allowed_signers expects no signatures; then the bytes alone decide, if they were asked for.
+    known = bool(own if own is not None else allowed_signers(registry.catalog))
+    return Verified(version, of_record, [], held, known or not bytes_asked, False)
 
 
 @click.command()
@@ -215,23 +140,25 @@ def _trouble(verified: _Verified) -> Refused | EnvironmentTrouble | None:
     help="Look only at the bytes of this one; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--bytes",
-    "read_bytes",
-    is_flag=True,
+    "--bytes", "read_bytes", is_flag=True,
     help="Hash the bytes in the shared cache too; what is missing there is fetched.",
-)
+)  # fmt: skip
 @signers_option
+@public_key_option
+@bundles_option
 @format_option
 @repo_option
 @ref_option
 def verify(
-    *, subject: str, reference: str | None, names: tuple[str, ...], read_bytes: bool,
-    signers: str | None, form: str, repo: str, ref: str | None,
+    *, subject: str, reference: str | None, names: tuple[str, ...], read_bytes: bool, signers: str | None,
+    public_key: str | None, bundles: tuple[str, ...], form: str, repo: str, ref: str | None,
 ) -> None:  # fmt: skip
     """Say whether a version is signed by an allowed signer, and whether bytes are what its record says.
 
     With a folder every byte of each stored artifact in it is read and hashed. A signature is demanded where the
-    registry has a file allowed_signers, or where no bytes are looked at. Exit code 1: something does not hold.
+    registry has a file allowed_signers, or where no bytes are looked at. With --public-key bytes are read too, and that
+    key must have signed each artifact; an allowed signer the record then only with --signers. Exit code 1: something
+    does not hold.
 
     \b
     Examples:
@@ -239,26 +166,30 @@ def verify(
       registry verify nlp/lang-id@4 --bytes --signers ~/.ssh/allowed_signers
       registry verify out --as nlp/lang-id@4
       registry verify models/nlp/lang-id/4      as fetch --locked -o models made it
+      registry verify nlp/lang-id@4 --artifact model --public-key release.pub
     """
-    from registry_tool.promotion.signatures import allowed_signers
-    from registry_tool.trust import signatures
-
     own = read_signers(signers)
+    if bundles and public_key is None:
+        raise UsageError("--bundle is checked with a key", remedy="--public-key FILE")
     with open_for_reading(repo, ref) as registry, progress_bar() as progress:
         asked, folder = _asked(registry, subject, reference)
         bytes_asked = read_bytes or folder is not None
-        view = registry.resolve(asked, allow_withdrawn=True).version
         version = registry.version(asked, allow_withdrawn=True)
-        verified = _Verified(
-            version,
-            signatures(registry.repository, view, signers=own),
-            bool(own if own is not None else allowed_signers(registry.catalog)),
-            _compared(version, names, folder, progress) if bytes_asked else [],
+        with_bytes = bytes_asked or public_key is not None
+        held = _compared(version, names, folder, progress) if with_bytes else []
+        verified = _verified(
+            registry,
+            asked,
+            held,
+            own=own,
+            bytes_asked=bytes_asked,
+            public_key=public_key,
+            bundles=bundles,
         )
-    trouble = _trouble(verified, bytes_asked=bytes_asked)
+    against = trouble(verified)
     if form == "json":
-        print_json(_data(verified, good=trouble is None))
+        print_json(data(verified, good=against is None))
     else:
-        _print_words(verified)
-    if trouble is not None:
-        raise trouble
+        print_words(verified)
+    if against is not None:
+        raise against

@@ -6,12 +6,29 @@ from pathlib import Path
 
 from registry_tool.cli.console import say
 
-__all__ = ["finish_interrupted", "tell"]
+__all__ = ["finish_interrupted", "tell", "tell_of_history"]
 
 
 def tell(words: str) -> None:
     """One line: which command is waited for, or what was finished."""
     say(f"note:  {words}", err=True)
+
+
+def tell_of_history(repo: str) -> None:
+    """From now on, say when the history of a registry that is opened by URL has to be brought: that takes a while."""
+    from registry_tool.git.clones import is_url
+
+    if not is_url(repo):
+        return
+    import logging
+
+    logger = logging.getLogger("registry_tool.git.newest")
+    if logger.handlers:
+        return
+    handler = logging.Handler()
+    handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]  # one line of one kind
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
 
 
 def finish_interrupted(repo: str) -> None:

@@ -92,9 +92,14 @@ def clone_history(url: str, folder: Path) -> Path:
     Raises:
         GitFailed: It cannot be reached.
     """
-    clone_bare(url, folder / "clone", "--filter=blob:none")
-    if _gives_blobs(Git(folder / "clone")):
-        return folder / "clone"
+    try:
+        clone_bare(url, folder / "clone", "--filter=blob:none")
+    except GitFailed as exc:
+        if "filter" not in exc.words:
+            raise
+    else:
+        if _gives_blobs(Git(folder / "clone")):
+            return folder / "clone"
     clone_bare(url, folder / "whole")
     return folder / "whole"
 

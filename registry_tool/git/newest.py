@@ -7,7 +7,7 @@ with it, needs all: then the clone becomes one with history, for good. A file in
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +44,22 @@ def _depth(git: Git) -> list[str]:
     return [] if len(parents.split()) > 1 else ["--depth=1"]
 
 
+def _cut_at(git: Git, commits: Iterable[str]) -> None:
+    """Write down where the clone ends."""
+    lines = "".join(f"{commit}\n" for commit in sorted(commits))
+    beside = git.git_dir / "shallow.new"
+    beside.write_text(lines, encoding="ascii")
+    beside.replace(git.git_dir / "shallow")
+    if not lines:
+        (git.git_dir / "shallow").unlink()
+
+
+def _forget(git: Git) -> None:
+    """Forget the boundary that was: git keeps it, and would name it to the server at each request."""
+    out = git.run("for-each-ref", "--format=%(objectname) %(*objectname)")
+    _cut_at(git, boundary(git).intersection(out.decode().split()))
+
+
 def _tidy(git: Git) -> None:
     """Make one pack of many; processes that read the old ones find everything in it."""
     if len(list((git.git_dir / "objects" / "pack").glob("*.pack"))) > _MOST_PACKS:
@@ -61,11 +77,13 @@ def renew(git: Git) -> None:
     here = git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
     if _refs(there) == _refs(here):
         return
-    chosen = (git.git_dir / NEWEST).read_text(encoding="ascii")
+    chosen, depth = (git.git_dir / NEWEST).read_text(encoding="ascii"), _depth(git)
     git.run(
         *promising(chosen), "fetch", "--quiet", "--prune", "--no-auto-maintenance",
-        *_depth(git), f"--filter={chosen}", "origin", *REFSPECS,
+        *depth, f"--filter={chosen}", "origin", *REFSPECS,
     )  # fmt: skip
+    if depth:
+        _forget(git)
     with contextlib.suppress(GitFailed):  # it is asked for again when it is read
         crown(git)
     _tidy(git)
@@ -144,10 +162,4 @@ def _lay_open(git: Git) -> None:
         asked = "".join(f"{parent}\n" for parent in parents).encode()
         if b" missing\n" in git.run("cat-file", "--batch-check", stdin=asked):
             cut.append(commit)
-    shallow = git.git_dir / "shallow"
-    if cut:
-        beside = git.git_dir / "shallow.new"
-        beside.write_text("".join(f"{commit}\n" for commit in cut), encoding="ascii")
-        beside.replace(shallow)
-    else:
-        shallow.unlink(missing_ok=True)
+    _cut_at(git, cut)

@@ -113,22 +113,17 @@ class Repository:
 
     def _old_commit(self, ref: str) -> tuple[str, str, bytes] | None:
         """A commit that a clone of the newest ones has left on its remote; branches and tags are all here."""
-        if not _PAST.search(ref) or not is_newest(self.git):
+        if not _PAST.search(ref) or not isinstance(self.reader, PromisedReader):
             return None
-        if _ID.fullmatch(ref):
+        if _ID.fullmatch(ref) and is_newest(self.git):
             from registry_tool.git.newest import adopt
 
             with contextlib.suppress(GitFailed):
                 adopt(self.git, ref)
         else:
-            self._deepen()
-        return self.reader.read(f"{ref}^{{commit}}")
-
-    def _deepen(self) -> None:
-        """See that a cached clone has its history."""
-        if is_newest(self.git):
             with_history(self.git)
-            self.reader.close()  # git has read where the clone ended
+        self.reader.close()  # its process has read where the clone ended
+        return self.reader.read(f"{ref}^{{commit}}")
 
     def commit_at(self, moment: str, *, ref: str) -> str:
         """The commit a branch was at, at some time; or what a revision names.
@@ -174,7 +169,7 @@ class Repository:
             UsageError: There is no such day or time.
         """
         before = f"--before={_in_utc(moment)}"
-        self._deepen()
+        with_history(self.git)
         found = self.git.line("rev-list", "-1", "--first-parent", before, "--end-of-options", tip)
         if found:
             return found

@@ -1,4 +1,5 @@
-"""SSH signatures over bytes: what one is, whether it holds, whose it is, and how one is made.
+"""Signatures over bytes: what one is, whether it holds, whose it is, and how one is made.
 
-No private key is ever read here: ``ssh-keygen`` does that, or the agent it asks. It knows nothing of manifests.
+By SSH no private key is ever read here: ``ssh-keygen`` does that, or the agent it asks. Model Signing reads one from a
+file in PEM form. It knows nothing of manifests.
 """

@@ -116,11 +116,12 @@ def _unpacked(text: str, name: str) -> bytes:
         raise NotABundle(f"its {name} is not base64") from exc
 
 
-def _digests(predicate: _Object, hash_type: str) -> dict[str, str]:
+def _digests(predicate: _Object, hash_type: str, size: int | None) -> dict[str, str]:
+    algorithm = hash_type if size is None else f"{hash_type}-sharded-{size}"
     found: dict[str, str] = {}
     for item in _list(predicate.get("resources"), "list of resources"):
         one = _object(item, "resource")
-        _same(one.get("algorithm"), hash_type, "algorithm of a resource")
+        _same(one.get("algorithm"), algorithm, "algorithm of a resource")
         name = _text(one.get("name"), "name of a resource")
         if name in found:
             _no(f"it names {name[:80]!a} twice")
@@ -134,9 +135,10 @@ def _shard_size(serialization: _Object) -> int | None:
         return None
     _same(method, "shards", "method")
     size = serialization.get("shard_size")
-    if not isinstance(size, int) or size < _SMALLEST_SHARD:
+    # Statements have no whole numbers: it is written 1048576.0.
+    if not isinstance(size, (int, float)) or not _SMALLEST_SHARD <= size < 1 << 53:
         _no(f"its shards are smaller than {_SMALLEST_SHARD} bytes")
-    return size
+    return int(size)
 
 
 def _hint(whole: _Object) -> str:
@@ -182,6 +184,6 @@ def parse(text: str) -> Bundle:
     if len(subjects) != 1:
         _no(f"it has {len(subjects)} subjects, not one")
     subject = _text(_object(subjects[0], "subject").get("name"), "name of the subject")
-    digests = _digests(predicate, hash_type)
     size = _shard_size(serialization)
+    digests = _digests(predicate, hash_type, size)
     return Bundle(_hint(whole), payload, signature, subject, digests, hash_type, size)

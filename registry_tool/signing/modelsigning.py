@@ -14,7 +14,7 @@ from typing import Final, Protocol, cast
 
 from registry_tool.errors import EnvironmentTrouble, UsageError
 from registry_tool.signing.bundle import Bundle
-from registry_tool.signing.pem import PublicKey
+from registry_tool.signing.pem import PublicKey, not_by_key
 
 __all__ = ["check_package", "sign", "trouble"]
 
@@ -126,6 +126,12 @@ def _hashed_as(package: _Package, bundle: Bundle) -> _Hashing:
     return config.set_ignored_paths(paths=[], ignore_git_paths=False)
 
 
+def _refusals() -> tuple[type[Exception], ...]:
+    """What is raised for a bundle that does not hold: the package lets through what its parsers raise."""
+    parsers = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+    return *parsers, *not_by_key()
+
+
 def trouble(bundle: Bundle, place: Path, key: PublicKey) -> str:
     """Why a bundle is none of a file or folder by a key; empty where it is. Files that it leaves out are not seen.
 
@@ -147,7 +153,7 @@ def trouble(bundle: Bundle, place: Path, key: PublicKey) -> str:
             verifier.set_hashing_config(_hashed_as(package, bundle)).verify(place, written)
         except OSError as exc:
             raise EnvironmentTrouble(f"{place} cannot be read: {exc.strerror}") from exc
-        except Exception as exc:  # noqa: BLE001 (it raises what its parsers raise; all of it says no)
+        except _refusals() as exc:
             # A signature that is wrong is told by the exception's name alone.
             return f"model-signing says: {str(exc)[:_SHOWN] or type(exc).__name__}"
     return ""

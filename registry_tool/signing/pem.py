@@ -1,4 +1,4 @@
-"""Keys of elliptic curves in PEM form, as Model Signing takes them: what is wrong with one, in words."""
+"""Keys of elliptic curves in PEM form, as Model Signing takes them: which one it is, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         PublicKeyTypes,
     )
 
-__all__ = ["PublicKey", "is_encrypted", "public_half", "read_public"]
+__all__ = ["PublicKey", "is_encrypted", "not_by_key", "public_half", "read_public"]
 
 _LIMIT: Final = 64 * 1024
 _CURVES: Final = ("secp256r1", "secp384r1", "secp521r1")
@@ -103,3 +103,10 @@ def read_public(path: Path) -> PublicKey:
     except (ValueError, UnsupportedAlgorithm) as exc:
         raise UsageError(f"{path} is no public key in PEM form", remedy=_PUBLIC) from exc
     return _public(found, path)
+
+
+def not_by_key() -> tuple[type[Exception], ...]:
+    """What is raised where a signature is not by a key."""
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    return InvalidSignature, UnsupportedAlgorithm

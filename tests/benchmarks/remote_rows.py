@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.corpus import model_name
 from benchmarks.figures import Measured
-from benchmarks.rows import NO_GOAL, Goal, Row, in_proportion
+from benchmarks.rows import Goal, Row, in_proportion
 from benchmarks.scene import Scene, git
 
 __all__ = ["ROWS"]
@@ -80,7 +80,7 @@ ROWS = (
         "remote-another",
         "another model read from the same clone: bytes that travel",
         "the bytes of that model's files",
-        NO_GOAL,
+        Goal("in proportion to that model", in_proportion()),
         _another,
         unit="B",
     ),

@@ -136,7 +136,7 @@ def test_transports_that_run_commands_are_refused(address: str, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_many_files_of_a_partial_clone_come_in_one_request(
+def test_what_is_read_of_many_models_comes_in_few_requests(
     tmp_path: Path, make_registry: Make
 ) -> None:
     names = [f"nlp/model-{number}" for number in range(12)]
@@ -152,8 +152,8 @@ def test_many_files_of_a_partial_clone_come_in_one_request(
         packs = reg.repository.git.git_dir / "objects" / "pack"
         before = set(packs.glob("*.pack"))
         assert sorted(model.name for model in reg.models()) == sorted(names)
-        # Each request for missing objects leaves one pack.
-        assert len(set(packs.glob("*.pack")) - before) == 1
+        # Each request for missing objects leaves one pack: here one for the models' folders and one for their files.
+        assert len(set(packs.glob("*.pack")) - before) == 2
 
 
 def test_many_threads_read_one_registry(url: str) -> None:
@@ -182,3 +182,48 @@ def test_processes_that_open_one_address_at_once_share_a_clone(url: str, home: P
     ]
     assert [process.communicate()[0] for process in running] == ["1\n"] * 4
     assert len(list((home / ".cache/registry-tool/clones").glob("*.git"))) == 1
+
+
+def test_the_past_can_be_asked_by_url(url: str, bare: Path) -> None:
+    _push_alias(bare)
+    with registry.open(url) as reg:
+        moves = reg.history("nlp/lang-id@production")
+        assert [move.version for move in moves] == ["1"]
+        with pytest.raises(registry.errors.NotFound):
+            reg.at("HEAD~1").version("nlp/lang-id@production")
+        assert reg.version("nlp/lang-id@production").version == "1"
+
+
+def test_a_deployment_pinned_to_an_old_commit_reads_it_by_url(url: str, bare: Path) -> None:
+    old = git(bare, "rev-parse", "main")
+    _push_alias(bare)
+    with registry.open(url, ref=old) as reg:
+        assert reg.commit == old
+        assert reg.version("nlp/lang-id@1").version == "1"
+        with pytest.raises(registry.errors.NotFound):
+            reg.version("nlp/lang-id@production")
+
+
+def test_a_new_version_by_url_is_checked_against_the_past(url: str, bare: Path) -> None:
+    with registry.open(url) as reg, reg.change("Add 2") as change:
+        made = change.model("nlp/lang-id").new_version("2", framework={"type": "custom"})
+        made.track_artifacts(["s3://bucket/model.bin"])
+    assert change.publication is not None
+    assert git(bare, "rev-parse", "main") == change.publication.commit
+    with registry.open(url) as reg:
+        assert [version.version for version in reg.versions("nlp/lang-id")] == ["1", "2"]
+
+
+def test_of_two_who_push_by_url_the_second_makes_the_change_again(url: str, bare: Path) -> None:
+    with registry.open(url) as reg, reg.change("Set production") as change:
+        _push_alias_named(bare, "champion")
+        change.set_alias("nlp/lang-id@1", "production")
+    assert change.publication is not None
+    assert git(bare, "rev-parse", "main") == change.publication.commit
+    with registry.open(url) as reg:
+        assert set(reg.model("nlp/lang-id").aliases) == {"champion", "production"}
+
+
+def _push_alias_named(bare: Path, alias: str) -> None:
+    with registry.open(bare).change(f"Set {alias}") as change:
+        change.set_alias("nlp/lang-id@1", alias)

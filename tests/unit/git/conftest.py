@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 from support import commit, git, new_repository, write_files
 
+from registry_tool.git.clones import open_clone
+from registry_tool.git.distant import DistantTree
 from registry_tool.git.overlay import OverlayTree
 from registry_tool.git.plumbing import Git, find_repository
+from registry_tool.git.promised import PromisedReader
 from registry_tool.git.reader import BlobReader
+from registry_tool.git.shallow import is_newest
 from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import DictTree, Tree
 from registry_tool.git.worktree import FolderTree, staged_tree, work_tree
@@ -49,7 +53,8 @@ def reader_of() -> Iterator[Callable[[Git], BlobReader]]:
     readers: list[BlobReader] = []
 
     def start(repository: Git) -> BlobReader:
-        readers.append(BlobReader(repository))
+        distant = is_newest(repository)
+        readers.append(PromisedReader(repository) if distant else BlobReader(repository))
         return readers[-1]
 
     yield start
@@ -90,6 +95,12 @@ def _clone(tmp_path: Path, *options: str) -> Git:
     return _opened(tmp_path / "clone")
 
 
+def _distant(tmp_path: Path) -> Git:
+    """A cached clone of the newest commit, most of which is on its remote."""
+    _clone(tmp_path, "--bare")
+    return open_clone((tmp_path / "origin").as_uri(), tmp_path / "cache").git
+
+
 def _sha256(tmp_path: Path) -> Git:
     git(tmp_path, "init", "--quiet", "--object-format=sha256", "sha256")
     write_files(tmp_path / "sha256", _FILES)
@@ -113,6 +124,7 @@ _REPOSITORIES: dict[str, Callable[[Path], Git]] = {
     "bare": lambda place: _clone(place, "--bare"),
     "partial": lambda place: _clone(place, "--bare", "--filter=blob:none"),
     "shallow": lambda place: _clone(place, "--depth=1"),
+    "distant": _distant,
     "sha256": _sha256,
     "linked": _linked,
 }
@@ -152,6 +164,13 @@ def _overlay() -> Tree:
     return OverlayTree(DictTree(base), DictTree(upper), deletes=["gone/deep/file", "empty/inside"])
 
 
+def _committed(repository: Git, reader: BlobReader) -> Tree:
+    head = git(repository.place, "rev-parse", "HEAD")
+    if isinstance(reader, PromisedReader):
+        return DistantTree(repository, head, reader)
+    return CommitTree(repository, head, reader)
+
+
 @pytest.fixture
 def tree_of(tmp_path: Path, reader_of: Callable[[Git], BlobReader]) -> Callable[[str], Tree]:
     """Makes a tree of a kind, which holds the files."""
@@ -172,6 +191,6 @@ def tree_of(tmp_path: Path, reader_of: Callable[[Git], BlobReader]) -> Callable[
             return _staged(repository, reader)
         if state == "work":
             return work_tree(repository, reader)
-        return CommitTree(repository, git(repository.place, "rev-parse", "HEAD"), reader)
+        return _committed(repository, reader)
 
     return make

@@ -13,7 +13,9 @@ from registry_tool.git.clones import is_url, open_clone, shown_url
 
 @pytest.fixture
 def origin(tmp_path: Path) -> Path:
-    folder = new_repository(tmp_path / "origin", {"registry.yaml": "1\n", "deep/in/big": "x" * 1000})
+    folder = new_repository(
+        tmp_path / "origin", {"registry.yaml": "1\n", "deep/in/big": "x" * 1000}
+    )
     git(folder, "config", "uploadpack.allowFilter", "true")
     return folder
 

@@ -41,7 +41,7 @@ def test_one_that_cannot_be_synced_is_heard_of(tmp_path: Path, which: int) -> No
     reading, writing = os.pipe()  # a pipe has no disk
     given = [writing if n == which else handle for n, handle in enumerate(handles)]
     try:
-        with pytest.raises(OSError, match="Invalid argument|not supported"):
+        with pytest.raises(OSError, match=r"Invalid argument|not supported"):
             sync_all(given)
     finally:
         for handle in (*handles, reading, writing):
