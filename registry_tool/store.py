@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from registry_tool.artifacts.progress import SILENT
 from registry_tool.errors import MissingObject, UsageError
 from registry_tool.manifests.data import text, whole
-from registry_tool.manifests.layout import MODELS
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import check_artifact_name
 
@@ -116,7 +115,12 @@ class Store:
         """True when a manifest has a pointer: then the remote was there before."""
         from registry_tool.git.tree import walk
 
-        return any(path.endswith(".dvc") for path, _ in walk(self._catalog.tree, MODELS))
+        # A model at a time: of a registry that is far away only the first travels.
+        tree, folder = self._catalog.tree, self._catalog.layout.model
+        files = (
+            path for name in self._catalog.model_names() for path, _ in walk(tree, folder(name))
+        )
+        return any(path.endswith(".dvc") for path in files)
 
     def reach(self) -> None:
         """See that the remote answers and lets us in, before large files are read.

@@ -22,6 +22,7 @@ __all__ = ["REFSPECS", "adopt", "deepen", "make_newest", "renew"]
 REFSPECS: Final = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 # Each request leaves a pack, and git looks into all of them.
 _MOST_PACKS: Final = 60
+_A_WHILE: Final = 3.0  # seconds
 
 
 def make_newest(url: str, place: Path) -> None:
@@ -103,6 +104,21 @@ def adopt(git: Git, commit: str) -> None:
         )  # fmt: skip
 
 
+@contextlib.contextmanager
+def _said_if_long(words: str) -> Iterator[None]:
+    """Log what is done, to whoever listens, when it takes a while."""
+    import logging
+    import threading
+
+    timer = threading.Timer(_A_WHILE, logging.getLogger(__name__).info, [words])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def deepen(git: Git) -> None:
     """Give a clone its history, unless another process was faster.
 
@@ -110,12 +126,9 @@ def deepen(git: Git) -> None:
         OfflineError: It cannot be brought.
         EnvironmentTrouble: Another process has been bringing it for ten minutes.
     """
-    import logging
-
     url = git.config("remote.origin.url") or ""
-    with held(git.git_dir, "the registry"):
+    with held(git.git_dir, "the registry"), _said_if_long("bringing the registry's history, once"):
         if is_newest(git):
-            logging.getLogger(__name__).info("bringing the registry's history, once")
             _deepen(git, url)
 
 

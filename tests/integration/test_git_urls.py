@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from git_servers import smart_http, ssh_server
-from support import git, model_files, namespace_yaml, registry_yaml, without
+from support import Ran, git, model_files, namespace_yaml, registry_yaml, without
 
 import registry_tool as registry
 
@@ -227,3 +227,12 @@ def test_of_two_who_push_by_url_the_second_makes_the_change_again(url: str, bare
 def _push_alias_named(bare: Path, alias: str) -> None:
     with registry.open(bare).change(f"Set {alias}") as change:
         change.set_alias("nlp/lang-id@1", alias)
+
+
+def test_a_command_that_waits_for_history_says_so(
+    bare: Path, cli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry_tool.git.newest._A_WHILE", 0.0)
+    asked = ("history", "nlp/lang-id", "--repo", bare.as_uri())
+    assert cli(*asked, cwd=bare.parent).err == "note:  bringing the registry's history, once\n"
+    assert cli(*asked, cwd=bare.parent).err == ""

@@ -408,3 +408,13 @@ def test_a_link_and_a_submodule_are_no_folders(origin: Path) -> None:
     assert [dict(tree.folder(f"models/{name}")) for name in ("link", "sub")] == [{}, {}]
     assert (tree.read("models/sub"), tree.read("models/link")) == (None, b"nlp")
     assert {"models/link", "models/sub"} < {path for path, _ in walk(tree)}
+
+
+def test_what_takes_long_is_said(
+    opened: Repository, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="registry_tool.git.newest")
+    monkeypatch.setattr("registry_tool.git.newest._A_WHILE", 0.0)
+    with_history(opened.git)
+    with_history(opened.git)
+    assert caplog.messages == ["bringing the registry's history, once"]
