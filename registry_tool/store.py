@@ -100,9 +100,10 @@ class Store:
             RemoteTrouble: Its configuration cannot be used.
         """
         from registry_tool.artifacts.remote import open_remote
+        from registry_tool.catalog.needs import stores_bytes
 
         name = text(self._catalog.settings, "remote") or None
-        return open_remote(self._settings(), name, in_use=self._stores_bytes)
+        return open_remote(self._settings(), name, in_use=lambda: stores_bytes(self._catalog))
 
     def _settings(self) -> DvcSettings:
         from registry_tool.artifacts.settings import DvcSettings
@@ -110,17 +111,6 @@ class Store:
         config = self._catalog.tree.read(_CONFIG, limit=_CONFIG_LIMIT) or b""
         local = None if self._root is None else self._root / ".dvc" / "config.local"
         return DvcSettings(config=config, local_config=local, root=self._root)
-
-    def _stores_bytes(self) -> bool:
-        """True when a manifest has a pointer: then the remote was there before."""
-        from registry_tool.git.tree import walk
-
-        # A model at a time: of a registry that is far away only the first travels.
-        tree, folder = self._catalog.tree, self._catalog.layout.model
-        files = (
-            path for name in self._catalog.model_names() for path, _ in walk(tree, folder(name))
-        )
-        return any(path.endswith(".dvc") for path in files)
 
     def reach(self) -> None:
         """See that the remote answers and lets us in, before large files are read.

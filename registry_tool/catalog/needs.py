@@ -25,14 +25,14 @@ from registry_tool.git.published import published
 from registry_tool.git.reader import BlobReader
 from registry_tool.git.refs import tips
 from registry_tool.git.stored import CommitTree
-from registry_tool.git.tree import EXECUTABLE, FILE, Entry, Tree
+from registry_tool.git.tree import EXECUTABLE, FILE, Entry, Tree, walk
 from registry_tool.manifests.data import records, text
 
 if TYPE_CHECKING:
     from registry_tool.git.repository import Repository
     from registry_tool.manifests.layout import Place
 
-__all__ = ["Need", "Needs", "Seen", "copies", "everywhere", "needs"]
+__all__ = ["Need", "Needs", "Seen", "copies", "everywhere", "needs", "stores_bytes"]
 
 _DIGEST: Final = re.compile(rb"(?<![0-9A-Za-z])[0-9a-f]{32}(?:\.dir)?(?![0-9A-Za-z])")
 _RECORDS: Final = ("model.yaml", "version.yaml")
@@ -251,3 +251,12 @@ def copies(states: Iterable[Seen], folder: str) -> list[str]:
         if seen.tree.entry(f"{folder}/version.yaml") is not None
         and not _is_erased(Catalog(seen.tree), folder)
     ]
+
+
+def stores_bytes(catalog: Catalog) -> bool:
+    """True when a model of one state has a pointer, so that its remote holds bytes."""
+    # A model at a time: of a registry that is far away only the first travels.
+    folders = map(catalog.layout.model, catalog.model_names())
+    return any(
+        path.endswith(".dvc") for folder in folders for path, _ in walk(catalog.tree, folder)
+    )
