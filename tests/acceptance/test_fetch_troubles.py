@@ -132,7 +132,7 @@ def test_an_object_that_is_gone_is_named(
     assert (ran.code, ran.out) == (4, "")
     assert "the bytes of folder: ünï cöde/日本語 (1 bytes) are not on the remote storage" in ran.err
     assert md5 in ran.err
-    assert "try:   ask its author to upload them again" in ran.err
+    assert "try:   ask its author to bring them back: registry upload" in ran.err
     assert not (tmp_path / "out").exists()
 
 
