@@ -1,4 +1,4 @@
-"""Values that may be claimed once in a registry: external ids, and the identity of a version.
+"""Values that rules across the registry ask about: those that may be claimed once, and who can open a version.
 
 A full check collects every claim as it reads. A check of a change collects the claims of the changed files and asks
 the tree which other files hold one of those values: for an external id the whole registry, for an identity the model,
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.index import Catalog
-from registry_tool.manifests.data import records, text
+from registry_tool.manifests.data import records, text, texts
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import MODELS
 from registry_tool.manifests.problems import JSONPath
@@ -27,7 +27,8 @@ class Claim(NamedTuple):
     """One value in one place.
 
     Attributes:
-        pool: ``subject`` (models and versions), ``artifact`` or ``identity``: values are unique within a pool.
+        pool: ``subject`` (models and versions), ``artifact`` or ``identity``, in which a value is unique; ``reader``, whom the
+            key of a version is wrapped to.
         value: The value.
         path: The file.
         at: Where in the file.
@@ -39,10 +40,19 @@ class Claim(NamedTuple):
     at: JSONPath
 
 
+def _readers(document: Document) -> Iterator[Claim]:
+    """Whom the key of a version is wrapped to."""
+    for number, wrap in enumerate(records(document.data, "wraps")):
+        for reader in texts(wrap, "to"):
+            yield Claim("reader", reader, document.path, ("wraps", number, "to"))
+
+
 def claims_of(document: Document) -> Iterator[Claim]:
     """The claims of one manifest."""
-    data = document.data
-    if data is None or document.place.kind not in {"model", "version"}:
+    data, place = document.data, document.place
+    if place.kind == "key" and place.version is not None:
+        yield from _readers(document)
+    if data is None or place.kind not in {"model", "version"}:
         return
     if external := text(data, "external_id"):
         yield Claim("subject", external, document.path, ("external_id",))
@@ -129,6 +139,12 @@ class Claims:
         ]
         for _, holders in sorted(several):
             yield sorted(holders)
+
+    def of_pool(self, pool: str) -> Iterator[Claim]:
+        """The claims in one pool."""
+        for (name, _), holders in self.found.items():
+            if name == pool:
+                yield from holders
 
     @classmethod
     def of(cls, documents: Iterable[Document]) -> Claims:

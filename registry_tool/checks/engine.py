@@ -216,10 +216,7 @@ def _look(
     """Run the rules about files and models; what the rules about the registry see, and how many files there were."""
     head, checked = view.head, 0
     claims = Claims() if scope.complete else _claimed(scope, view.head)
-    touched: dict[ModelName, frozenset[str]] = {}
     for part in scope.parts:
-        if part.model is not None and part.touched is not None:
-            touched[part.model] = part.touched
         known = _look_once(part, head, desk, memory)
         claims.take(known.claims)
         checked += known.files
@@ -227,8 +224,7 @@ def _look(
         if scope.complete:
             head.forget_models()
     models, namespaces = scope.models, scope.namespaces
-    found = RegistryView(head, models, namespaces, claims, view.now, scope.complete, touched)
-    return found, checked
+    return RegistryView(head, models, namespaces, claims, view.now, scope.complete), checked
 
 
 def _look_across(registry: RegistryView, desk: _Desk) -> None:

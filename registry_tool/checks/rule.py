@@ -8,9 +8,8 @@ permanent and never reused.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.catalog.index import Catalog, ModelView, VersionView
@@ -123,10 +122,9 @@ class RegistryView(NamedTuple):
         catalog: The tree under check.
         models: The models to look at: all of them, or those a change touches.
         namespaces: The namespaces to look at, likewise.
-        claims: Values that must be unique across the registry.
+        claims: Values that rules across the registry ask about.
         now: The time of the check, in UTC.
         complete: True when everything is looked at.
-        touched: Of models to which a change only adds, the versions to look at.
     """
 
     catalog: Catalog
@@ -135,13 +133,6 @@ class RegistryView(NamedTuple):
     claims: Claims
     now: dt.datetime
     complete: bool
-    touched: Mapping[ModelName, frozenset[str]] = MappingProxyType({})
-
-    def looked_at(self) -> Iterator[VersionView]:
-        """The versions whose own files are to be judged, by model and in text order."""
-        for name in self.models:
-            model = ModelUnderCheck(self.catalog, name, touched=self.touched.get(name))
-            yield from model.looked_at()
 
 
 class Located(NamedTuple):

@@ -19,6 +19,7 @@ from registry_tool.checks.rules.wording import named
 from registry_tool.manifests.data import Data, member, records, text, texts
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import KEYS, RECIPIENTS, Place
+from registry_tool.manifests.problems import JSONPath
 
 __all__ = ["RULES"]
 
@@ -180,21 +181,21 @@ def wraps_are_current(view: RegistryView) -> Iterator[Hit]:
     """
     catalog, document = view.catalog, recipients_document(view.catalog)
     known = {*_groups(catalog), *member(None if document is None else document.data, "recipients")}
-    for version in view.looked_at():
-        if "key.yaml" not in catalog.tree.folder(version.folder):
-            continue
-        key = key_document(version)
-        for number, wrap in enumerate(records(None if key is None else key.data, "wraps")):
-            gone = [reader for reader in texts(wrap, "to") if reader not in known]
-            if gone and key is not None:
-                yield Hit(
-                    f"the key of {named(str(version))} is wrapped to {named(', '.join(gone))}, who is not in {RECIPIENTS}",
-                    path=key.path,
-                    at=("wraps", number, "to"),
-                    found=named(", ".join(gone)),
-                    expected=f"people and groups of {RECIPIENTS}",
-                    remedy=f"registry rewrap {named(str(version))} --to WHO",
-                )
+    gone: dict[tuple[str, JSONPath], list[str]] = {}
+    for claim in sorted(view.claims.of_pool("reader"), key=lambda one: (one.path, one.at[1])):
+        if claim.value not in known:
+            gone.setdefault((claim.path, claim.at), []).append(claim.value)
+    for (path, at), readers in gone.items():
+        place = catalog.layout.locate(path)
+        subject = "" if place is None else named(f"{place.model}@{place.version}")
+        yield Hit(
+            f"the key of {subject} is wrapped to {named(', '.join(readers))}, who is not in {RECIPIENTS}",
+            path=path,
+            at=at,
+            found=named(", ".join(readers)),
+            expected=f"people and groups of {RECIPIENTS}",
+            remedy=f"registry rewrap {subject} --to WHO",
+        )
 
 
 RULES: tuple[Rule, ...] = (
