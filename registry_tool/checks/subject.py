@@ -146,18 +146,17 @@ def _frozen(repository: Repository, *tips: str) -> str | None:
 
 def _of_checkout(repository: Repository, *, staged: bool) -> Subject:
     """What is staged, or lies in the work tree, against HEAD."""
-    git = repository.git
+    git, tip = repository.git, repository.git.head()
+    # While a merge is under way, what it brings in may be published already.
+    frozen = None if tip is None else _frozen(repository, tip, *merging(git))
     head = repository.staged() if staged else repository.work()
     base = head_tree(git, repository.reader)
     shown = "what is staged" if staged else "the work tree"
     words = f"what differs between HEAD and {shown}"
-    tip = git.head()
     if tip is None:
         return Subject(
             head, None, f"everything, in {shown}: no commit yet", git.work_tree, repository
         )
-    # While a merge is under way, what it brings in may be published already.
-    frozen = _frozen(repository, tip, *merging(git))
     if next(differences(base, head), None) is None:
         # The same files, by ids that verdicts can be remembered by.
         words = f"everything: {shown} does not differ from HEAD"
@@ -177,7 +176,7 @@ def _checked(subject: Subject, source: str | Path) -> Subject:
 
 
 def choose(
-    source: str | Path,
+    source: str | Path | Repository,
     *,
     everything: bool = False,
     staged: bool = False,
@@ -187,7 +186,7 @@ def choose(
     """What to check.
 
     Args:
-        source: A path in a checkout, a bare repository or a folder; or a Git URL.
+        source: A path in a checkout, a bare repository or a folder; or a Git URL; or a repository that is open.
         everything: Judge all files, not only what differs.
         staged: Judge what is staged instead of the work tree.
         base: A revision; what changed since ``head`` left it is judged.
@@ -201,7 +200,7 @@ def choose(
     """
     if staged and (base or head):
         raise UsageError("--staged does not go with --base or --head", remedy="choose one of them")
-    folder = _plain_folder(source)
+    folder = None if isinstance(source, Repository) else _plain_folder(source)
     if folder is not None:
         if staged or base or head:
             raise UsageError(
@@ -209,14 +208,14 @@ def choose(
                 remedy="leave out --staged, --base and --head, or run: git init",
             )
         return folder
-    repository = Repository.open(source)
+    repository = source if isinstance(source, Repository) else Repository.open(source)
     try:
         bare = repository.git.work_tree is None
         if base or head or (bare and not staged):
             subject = _of_revisions(repository, base, head)
         else:
             subject = _of_checkout(repository, staged=staged)
-        subject = _checked(subject, source)
+        subject = _checked(subject, repository.source)
     except RegistryError:
         repository.close()
         raise

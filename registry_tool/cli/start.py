@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import NamedTuple
 
 __all__ = ["answer", "main"]
@@ -80,18 +79,22 @@ def _staged(arguments: Sequence[str]) -> str | None:
 
 
 def _verdict(repo: str) -> str | None:
-    # Git reads the index meanwhile, which takes as long where it is large.
-    ahead = Thread(target=import_module, args=["registry_tool.checks.engine"])
-    ahead.start()
+    from registry_tool.git.repository import Repository
+
+    repository = Repository.open(repo if repo not in {"", "."} else Path.cwd())
+    top = repository.git.work_tree
+    if top is None or not (top / "registry.yaml").exists():
+        return None
+    repository.begin_staged()  # and meanwhile everything else is imported
     from registry_tool.checks.subject import choose
     from registry_tool.cli.checking import checked
     from registry_tool.cli.plain import harmless
 
-    subject = choose(repo if repo not in {"", "."} else Path.cwd(), staged=True)
+    import_module("registry_tool.checks.engine")
+    subject = choose(repository, staged=True)
     try:
         if subject.base is None:
             return None  # a check of everything, with a bar to watch
-        ahead.join()
         report = checked(subject, (), remote=False, progress=lambda _: None)
     finally:
         subject.close()

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from registry_tool.errors import NotARegistry, NotFound, ShallowHistory, UsageError
+from registry_tool.git.asked import Asked
 from registry_tool.git.clones import is_url, open_clone
 from registry_tool.git.plumbing import Git, GitFailed, find_repository
 from registry_tool.git.promised import PromisedReader
@@ -17,7 +18,7 @@ from registry_tool.git.shallow import boundary, is_newest, too_shallow, with_his
 from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import Tree
 from registry_tool.git.unfinished import check_finished
-from registry_tool.git.worktree import FolderTree, staged_tree, work_tree
+from registry_tool.git.worktree import FolderTree, begin_staged, staged_tree, work_tree
 from registry_tool.places import cache_folder
 
 __all__ = ["Repository", "is_time"]
@@ -64,6 +65,7 @@ class Repository:
         self.git = git
         self.source = source
         self.note = note
+        self._begun: Asked | None = None
 
     @cached_property
     def reader(self) -> BlobReader:
@@ -189,10 +191,15 @@ class Repository:
 
         return DistantTree(self.git, commit, reader)
 
+    def begin_staged(self) -> None:
+        """Have git begin to read what is staged; ``staged`` waits for it."""
+        self._begun = begin_staged(self.git)
+
     def staged(self) -> Tree:
         """The files as they are staged; see ``work``."""
         check_finished(self.git)
-        return staged_tree(self.git, self.reader)
+        begun, self._begun = self._begun, None
+        return staged_tree(self.git, self.reader, begun)
 
     def work(self) -> Tree:
         """The files of the work tree that Git would take in.

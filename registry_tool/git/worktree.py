@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from registry_tool.errors import Conflict, EnvironmentTrouble
+from registry_tool.git.asked import Asked
 from registry_tool.git.overlay import OverlayTree
 from registry_tool.git.plumbing import Git
 from registry_tool.git.reader import BlobReader
@@ -29,7 +30,7 @@ from registry_tool.git.tree import (
     scan,
 )
 
-__all__ = ["FolderTree", "head_tree", "staged_tree", "work_tree"]
+__all__ = ["FolderTree", "begin_staged", "head_tree", "staged_tree", "work_tree"]
 
 _SKIPPED = frozenset({".git", ".venv", "__pycache__"})
 _DVC_PRIVATE = frozenset({"cache", "tmp", "config.local"})
@@ -57,20 +58,28 @@ def _raw_changes(out: bytes) -> Iterator[tuple[str, str, int, str]]:
         yield parts[4][0], next(fields).decode(errors="surrogateescape"), int(parts[1], 8), parts[3]
 
 
-def staged_tree(git: Git, reader: BlobReader) -> Tree:
-    """The files as they are staged; honours ``GIT_INDEX_FILE``.
+def begin_staged(git: Git) -> Asked:
+    """Have git begin to read the index, which takes 0.07 s where it is large; honours ``GIT_INDEX_FILE``."""
+    base = git.head() or git.line("hash-object", "-t", "tree", os.devnull)  # the empty tree
+    return Asked(
+        git, "diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev",
+        "--ita-invisible-in-index",  # `git add -N` is no content
+        "--end-of-options", base, env=_index_environment(),
+    )  # fmt: skip
+
+
+def staged_tree(git: Git, reader: BlobReader, begun: Asked | None = None) -> Tree:
+    """The files as they are staged.
+
+    Args:
+        git: The repository.
+        reader: Reads its objects.
+        begun: What ``begin_staged`` gave, where that was called before.
 
     Raises:
         Conflict: The index holds an unresolved merge.
     """
-    base = git.head() or git.line("hash-object", "-t", "tree", os.devnull)  # the empty tree
-    arguments = ["diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev"]
-    arguments += [
-        "--ita-invisible-in-index",
-        "--end-of-options",
-        base,
-    ]  # `git add -N` is no content
-    out = git.run(*arguments, env=_index_environment())
+    out = (begun or begin_staged(git)).answer()
     puts: dict[str, Entry] = {}
     deletes: list[str] = []
     for status, path, mode, oid in _raw_changes(out):
