@@ -108,10 +108,13 @@ def uses_of(root: Path) -> Uses:
 
 def _lines(path: Path) -> set[str]:
     """What a process uses; a process that ended uses nothing, and its list goes."""
-    handle = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    try:
+        handle = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    except FileNotFoundError:  # it ended just now, and took its list away
+        return set()
     with os.fdopen(handle, "rb") as stream:
         if try_lock(handle):
-            path.unlink()
+            path.unlink(missing_ok=True)
             return set()
         return set(stream.read().decode("ascii", "replace").split())
 

@@ -22,7 +22,7 @@ from registry_tool.artifacts.evicting import (
 )
 from registry_tool.artifacts.folders import Member, folder_sha256
 from registry_tool.artifacts.hashing import Digest
-from registry_tool.artifacts.uses import Uses, uses_of
+from registry_tool.artifacts.uses import Uses, clearing, uses_of
 from registry_tool.errors import UsageError
 
 SIZE = 64 << 10
@@ -258,3 +258,16 @@ def test_clearing_under_the_hands_of_others_takes_nothing_from_them(cache: Cache
     words = [sys.executable, "-c", RACE, str(cache.root)]
     workers = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     assert [worker.communicate()[1] for worker in workers] == [""] * 4
+
+
+def test_a_list_of_uses_that_goes_while_it_is_looked_for(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = cache.root / "uses"
+    folder.mkdir(parents=True)
+    (folder / "gone").write_text(f"{'0' * 64}\n", encoding="ascii")
+    entries = list(os.scandir(folder))
+    (folder / "gone").unlink()
+    monkeypatch.setattr("registry_tool.artifacts.uses.os.scandir", lambda _: iter(entries))
+    with clearing(cache.root) as in_use:
+        assert in_use == frozenset()
