@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import http.server
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,12 +24,18 @@ _TRIES = 200
 _PAUSE = 0.05
 
 
+# Below the ports that systems give to connections and to whoever asks for any: those may be taken before a server starts.
+_PORTS = range(15_000, 32_000)
+
+
 def free_port() -> int:
     """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    chance = random.SystemRandom()
+    while True:
+        port = chance.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class _GitHandler(http.server.BaseHTTPRequestHandler):
