@@ -6,6 +6,7 @@ The part of a test's name before ``_`` and its kind is what the table calls its 
 from __future__ import annotations
 
 import dataclasses
+import gc
 import hashlib
 import os
 import re
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -46,6 +48,15 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:BasicAuth is deprecated"),
     pytest.mark.filterwarnings("ignore:The 'auth' parameter is deprecated"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _swept() -> Iterator[None]:
+    """A driver may forget the file of an upload that broke off: it goes here, and not in another test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="module")
