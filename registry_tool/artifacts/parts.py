@@ -91,7 +91,7 @@ class PartedUpload:
             self._call(
                 "complete_multipart_upload", **mine, MultipartUpload={"Parts": parts}, **condition
             )
-        except Exception as exc:
+        except Exception as exc:  # raised again; two client libraries have no error in common
             if is_taken(exc):  # the parts are of no use to anybody any more
                 with suppress(FileNotFoundError):
                     self._call("abort_multipart_upload", **mine)
@@ -104,7 +104,7 @@ class PartedUpload:
         """The newest upload of this object that was not finished; empty when there is none, or nobody may ask."""
         try:
             page = self._call("list_multipart_uploads", Prefix=self._key)
-        except Exception as exc:
+        except Exception as exc:  # as above
             if is_unknown(exc) or isinstance(exc, PermissionError):
                 return ""
             raise

@@ -1,24 +1,24 @@
 """A second process for the first search of everything: it makes rows from the other end.
 
-It shares nothing but the shelf: what it has made is there when the search comes to it. So it can be slow, killed
-or missing, and the search finds the same. Processes, not threads: reading YAML holds Python's lock. Only commands start one;
-a library does not run programs behind its caller's back.
+It shares nothing but the shelf: what it has made is there when the search comes to it. Only commands start
+one; a library does not run programs behind its caller's back.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from registry_tool.catalog.beside import beside
 from registry_tool.catalog.index import Catalog
 from registry_tool.catalog.rows import Rows
 from registry_tool.git.plumbing import Git
 from registry_tool.git.repository import Repository
+from registry_tool.git.shallow import is_newest
 
 __all__ = ["going_ahead", "main"]
 
@@ -35,21 +35,13 @@ def going_ahead(git: Git, commit: str, kept: Path) -> Iterator[None]:
         commit: Whose rows are made.
         kept: Where they are kept.
     """
-    alone = (os.cpu_count() or 1) < 2  # noqa: PLR2004 (a second process)
+    git_is_whole = not (is_newest(git) or git.flag("remote.origin.promisor"))
     # A partial clone would bring from its remote what nobody has asked for.
-    if alone or git.flag("remote.origin.promisor") or not os.access(kept, os.W_OK):
+    if git_is_whole and os.access(kept, os.W_OK):
+        with beside(__name__, str(git.place), commit, str(kept)):
+            yield
+    else:
         yield
-        return
-    # -P: no code that lies in the current folder may be imported.
-    command = [sys.executable, "-P", "-m", __name__, str(git.place), commit, str(kept)]
-    helper = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield
-    finally:
-        helper.terminate()
-        helper.wait()
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from registry_tool.catalog.beside import beside
 from registry_tool.catalog.index import Catalog
 from registry_tool.checks.engine import judge_models
 from registry_tool.checks.memory import Memory
@@ -39,20 +39,11 @@ def going_ahead(git: Git, commit: str, published: str | None, kept: Path) -> Ite
         published: What severities come from; None is the commit itself.
         kept: Where verdicts are kept.
     """
-    if (os.cpu_count() or 1) < 2 or not _can_write(kept):  # noqa: PLR2004 (a second process)
+    if not _can_write(kept):
         yield
         return
-    # -P: no code that lies in the current folder may be imported.
-    command = [sys.executable, "-P", "-m", __name__, str(git.place), commit, published or commit]
-    helper = subprocess.Popen(
-        [*command, str(kept)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
+    with beside(__name__, str(git.place), commit, published or commit, str(kept)):
         yield
-    finally:
-        helper.terminate()
-        helper.wait()
 
 
 def _can_write(folder: Path) -> bool:

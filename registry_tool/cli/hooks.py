@@ -160,12 +160,11 @@ def _answered(judge: Callable[[], Answer]) -> int:
     try:
         answer = judge()
     except (
-        BrokenPipeError
-    ) as exc:  # it would count as a reader who went away, which is no error elsewhere
+        Exception
+    ) as exc:  # whatever it is: it is raised again, and who pushes hears of it before
         _tell("the push cannot be judged, so it is refused")
-        raise EnvironmentTrouble("a program that reads the repository went away") from exc
-    except Exception:
-        _tell("the push cannot be judged, so it is refused")
+        if isinstance(exc, BrokenPipeError):  # elsewhere a reader who went away, which is no error
+            raise EnvironmentTrouble("a program that reads the repository went away") from exc
         raise
     for line in answer.lines:
         _tell(line)

@@ -50,7 +50,9 @@ def _run(act: Callable[[Readable, Writable], None], reader: Readable, writer: Wr
     source, target = _Reading(reader), _Writing(writer)
     try:
         act(source, target)
-    except Exception:
+    except (
+        Exception
+    ):  # the package wraps what our streams raised in errors of its own, of several kinds
         error = source.error or target.error
         if error is not None:
             raise error from None

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support import put_object, run_program, small_registry, stored_artifact, version_files
+from support import put_object, run_program, small_registry, stored_artifact, version_files, without
 
 Make = Callable[..., Path]
 WEIGHTS = b"weights" * 400_000
@@ -79,7 +79,7 @@ def test_copies_share_their_blocks_where_the_file_system_can(
 ) -> None:
     make = shutil.which(f"mkfs.{kind}", path=f"{os.environ['PATH']}:/sbin:/usr/sbin")
     if make is None:
-        pytest.skip(f"needs mkfs.{kind}")
+        without(f"needs mkfs.{kind}: apt-get install xfsprogs btrfs-progs")
     image, disk = tmp_path / "image", tmp_path / "disk"
     with image.open("wb") as file:
         file.truncate(320 << 20)

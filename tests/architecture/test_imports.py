@@ -57,8 +57,7 @@ HOMES = {
     # The demo shows that plain DVC restores the bytes, so it runs the program that users have.
     "subprocess": {
         "git/plumbing.py",
-        "checks/ahead.py",
-        "catalog/ahead.py",
+        "catalog/beside.py",
         "signing/keygen.py",
         "artifacts/sealing/guard.py",
         "demo/tour.py",
