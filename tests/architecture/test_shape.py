@@ -13,7 +13,7 @@ from support import git
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "registry_tool"
 FILES = sorted(PACKAGE.rglob("*.py"))
-MODULE_LINES = 300
+MODULE_LINES = 500
 FUNCTION_LINES = 40
 # No traceback reaches a user: what nobody foresaw ends here, in a file for a bug report.
 OUTERMOST = {"cli/main.py", "cli/start.py"}
