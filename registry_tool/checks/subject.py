@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.errors import (
+    MalformedTree,
     NotARegistry,
     NotFound,
     RegistryError,
@@ -167,7 +168,11 @@ def _of_checkout(repository: Repository, *, staged: bool) -> Subject:
 def _checked(subject: Subject, source: str | Path) -> Subject:
     """The subject itself, when it is a registry or was one: a deleted ``registry.yaml`` is for a rule to find."""
     head, base = subject.head, subject.base
-    if head.entry(REGISTRY) is None and (base is None or base.entry(REGISTRY) is None):
+    try:
+        root = head.entry(REGISTRY) or (None if base is None else base.entry(REGISTRY))
+    except MalformedTree:
+        return subject  # for the check to report
+    if root is None:
         raise NotARegistry(
             f"{shown_url(str(source))} is a Git repository but not a registry: it has no {REGISTRY}",
             remedy="make one: registry init DIR --name NAME",
