@@ -20,6 +20,7 @@ from registry_tool.checks.kinds import kind_of
 from registry_tool.checks.memory import Memory, Remembered
 from registry_tool.checks.rule import (
     ChangeView,
+    FileRule,
     FileView,
     Hit,
     Located,
@@ -46,7 +47,7 @@ from registry_tool.names import ModelName
 if TYPE_CHECKING:
     from registry_tool.git.line import Line
 
-__all__ = ["check", "judge_models", "malformed"]
+__all__ = ["check", "judge_file", "judge_models", "malformed"]
 
 _SEVERITIES: dict[str, Severity] = {"refuse": "refuse", "review": "review", "warn": "warn"}
 _RULES_OF_CLEAN: Final = tuple(rule for rule in FILE_RULES if not rule.of_problems)
@@ -290,6 +291,20 @@ def _report(
     passes = not paths and not notes and verdict_of(found) == "pass"
     automerge = passes and kind in texts(view.base.settings, "automerge")
     return Report(verdict, findings, checked, notes, kind, automerge)
+
+
+def judge_file(rules: Iterable[FileRule], file: FileView, policy: Catalog) -> list[Finding]:
+    """What some rules find in one file.
+
+    Args:
+        rules: Which.
+        file: The file.
+        policy: What severities come from.
+    """
+    desk = _Desk(file.catalog, policy)
+    for rule in rules:
+        desk.take(rule, rule.check(file), file.path)
+    return desk.findings
 
 
 def malformed(trouble: MalformedTree) -> Report:

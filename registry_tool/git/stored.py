@@ -171,7 +171,9 @@ class CommitTree:
             entry = parent.get(name)
             return None if entry is None else entry.oid
         if path:
-            self.folder("")  # the few entries on which everything hangs: they are read by us too, so they are looked at
+            self.folder(
+                ""
+            )  # the few entries on which everything hangs: they are read by us too, so they are looked at
         return f"{self.commit}:{path}"
 
     def entry(self, path: str) -> Entry | None:

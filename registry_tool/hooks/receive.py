@@ -1,9 +1,10 @@
 """What the hook pre-receive of a Git server says to a push, before any ref moves.
 
-What the main branch would become is checked as a change to what it is, and refused like in a pull request. Other branches
-are checked as what they would change in it; what is found there is told, and refused where the server's settings say so.
-Tags and the rest are left alone, but for replacements of objects, which would show readers of the server other files than
-those that were checked.
+What the main branch would become is checked as a change to what it is, and refused like in a pull request; so is each
+step of it, since history believes them all. Other branches are checked as what they would change in it; what is found there
+is told, and refused where the server's settings say so. Secrets and large files are refused in any new commit on any ref, for
+Git keeps them. Replacements of objects are refused: they would show readers of the server other files than those that were
+checked.
 
 Settings, in the Git configuration of the bare repository: ``registry.receive.review`` (``accept``, ``refuse``) for a change
 of the main branch that asks for a review, and ``registry.receive.branches`` (``report``, ``refuse``, ``off``).
@@ -13,21 +14,38 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from registry_tool.checks.findings import Report
+from registry_tool.checks.reports import summary
 from registry_tool.errors import UsageError
 from registry_tool.git.plumbing import Git
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
 from registry_tool.git.updates import BRANCHES, REPLACEMENTS, Update
 from registry_tool.hooks.guard import Main, guarded, main_of, objection
-from registry_tool.hooks.pushes import LOOKED_AT, Answer, Judge, Reply, told
+from registry_tool.hooks.pushes import (
+    LOOKED_AT,
+    Answer,
+    Judge,
+    Reply,
+    concerns,
+    judge_line,
+    judge_new_files,
+    told,
+    told_findings,
+)
 
 __all__ = ["Policy", "policy_of", "pusher", "receive"]
 
 # The first word of each is what holds where nothing is set.
 _SETTINGS: Final = {"review": ("accept", "refuse"), "branches": ("report", "refuse", "off")}
+
+# What no ref of the server reaches yet; before the pushed commits, which are not to be left out.
+_NEW: Final = ("--not", "--all", "--not")
+_STEPS_TOLD: Final = 5
+_ID: Final = 12
 
 
 class Policy(NamedTuple):
@@ -85,24 +103,51 @@ class _Desk:
         self.reply = Reply()
 
     def guard(self, main: Main, update: Update) -> None:
-        """Judge a guarded branch."""
+        """Judge a guarded branch: as a whole, then each step and each file that it would publish."""
         why = objection(self._repository, main, update)
         if why is not None:
             self.reply.refuse(*why)
             return
-        judge = Judge(self._repository, None if update.creates else update.old)
-        (judged,) = judge.look([update])
+        published = None if update.creates else update.old
+        (judged,) = Judge(self._repository, published).look([update])
         self.reply.say(*told(judged))
-        verdict = "refuse" if judged.report is None else judged.report.verdict
-        if verdict == "refuse":
+        verdicts = {"refuse" if judged.report is None else judged.report.verdict}
+        noted = judged.report is not None and bool(judged.report.notes)
+        for name, report in () if "refuse" in verdicts else self._line(update, published):
+            self.reply.say(f"{name}: {summary(report)}", *told_findings(report))
+            verdicts.add(report.verdict)
+            noted = noted or bool(report.notes)
+        if "refuse" in verdicts:
             self.reply.refused = True
-        elif verdict == "review":
+        elif "review" in verdicts:
             self._want_review(update)
-        if judged.report is not None and judged.report.notes and boundary(self._repository.git):
+        if noted and boundary(self._repository.git):
             self.reply.refuse(
                 f"{update.shown}: the server lacks older history, so this cannot be judged",
                 "on the server: git fetch --unshallow",
             )
+
+    def _line(self, update: Update, published: str | None) -> Iterator[tuple[str, Report]]:
+        """What is found in the steps of a guarded branch, with what to do about those that are refused."""
+        refused = 0
+        for name, report in judge_line(self._repository, update, published):
+            refused += report.verdict == "refuse"
+            if refused <= _STEPS_TOLD:
+                yield name, report
+        if refused > _STEPS_TOLD:
+            self.reply.say(f"and {refused - _STEPS_TOLD} more commits are refused")
+        if not refused:
+            return
+        if published is None:
+            self.reply.refuse(
+                f"{update.shown}: history believes every commit of the main branch, so each of them must pass",
+                "push one commit with the last state; or have the administrator of the server fetch the history there",
+            )
+            return
+        self.reply.refuse(
+            f"{update.shown}: history believes every commit of the main branch, so each of them must pass",
+            f"make one commit of them: git reset --soft {published[:_ID]} && git commit",
+        )
 
     def _want_review(self, update: Update) -> None:
         if self._policy.review == "accept":
@@ -126,6 +171,27 @@ class _Desk:
                 self.reply.refused = True
             else:
                 self.reply.say(f"{judged.update.shown}: taken, but main does not take it like this")
+
+    def look_at_files(self, published: str | None, updates: Sequence[Update]) -> None:
+        """Judge what new commits bring, on whatever ref: Git keeps it, whether or not a later commit takes it back."""
+        commits = map(self._commit_of, dict.fromkeys(update.new for update in updates))
+        tips = [tip for tip in commits if tip and concerns(self._repository, published, tip)]
+        known = [] if published is None else [published]
+        found = judge_new_files(self._repository, tips, known, options=_NEW) if tips else None
+        if found is None:
+            return
+        self.reply.say(f"new commits: {summary(found)}", *told_findings(found))
+        if found.verdict == "refuse":
+            since = "BASE" if published is None else published[:_ID]
+            self.reply.refuse(
+                "what a commit brings stays in the repository, whatever later commits do",
+                f"make new commits without it, such as: git reset --soft {since} && git commit",
+            )
+
+    def _commit_of(self, pushed: str) -> str | None:
+        """The commit that a ref leads to; None for a tag of something else."""
+        found = self._repository.reader.read(f"{pushed}^{{commit}}", limit=0)
+        return None if found is None else found[0]
 
     def leave_out(self, rest: int, *, strict: bool) -> None:
         """Tell how many branches were not looked at; where nothing unseen goes in, that refuses them."""
@@ -171,14 +237,8 @@ def receive(repository: Repository, updates: Sequence[Update]) -> Answer:
     desk = _Desk(repository, policy)
     names = guarded(main, updates)
     first = [u for u in updates if u.ref in names]
-    others = [
-        u
-        for u in updates
-        if u.is_branch and u.ref not in names and not u.deletes and policy.branches != "off"
-    ]
+    others = [u for u in updates if u.ref not in names and not u.deletes]
     replacing = [u for u in updates if u.ref.startswith(REPLACEMENTS)]
-    if not (first or others or replacing):
-        return Answer((), refused=False)
     if replacing:
         desk.reply.refuse(
             f"{replacing[0].ref}: objects of a registry are not replaced", "git replace -d OBJECT"
@@ -193,6 +253,10 @@ def receive(repository: Repository, updates: Sequence[Update]) -> Answer:
             f"push {LOOKED_AT} at once",
         )
     if policy.branches != "off" and not desk.reply.refused:
-        desk.look(_published(main, updates), others)
+        published = _published(main, updates)
+        desk.look(published, [u for u in others if u.is_branch])
+        desk.look_at_files(published, others)
+    if not desk.reply.said:
+        return Answer((), refused=False)
     said = "refused, nothing was changed" if desk.reply.refused else "passed"
     return desk.reply.answer(f"{said} (pushed by {pusher()[:60]})")
