@@ -23,6 +23,7 @@ from registry_tool.errors import MalformedTree
 from registry_tool.git.growing import GrowingLine, LineStep, line_steps
 from registry_tool.git.log import Step, log
 from registry_tool.git.repository import Repository
+from registry_tool.git.shallow import boundary
 from registry_tool.git.tree import FILE, SUBMODULE, Entry, Tree
 from registry_tool.manifests.layout import REGISTRY
 
@@ -259,10 +260,13 @@ def with_commits(report: Report, repository: Repository, base: str, tip: str) ->
     ends = _branch(repository, base, tip)
     if not ends or report.verdict == "refuse":
         return report
+    cut = boundary(repository.git)
     head, policy = repository.tree(tip), Catalog(repository.tree(base))
-    notes = [note for end in ends if (note := _steps_note(repository, base, end))]
+    # At the end of a shallow clone a commit looks as if it brought everything.
+    whole = [] if cut else ends
+    notes = [note for end in whole if (note := _steps_note(repository, base, end))]
     files = judge_files(
-        repository, [*ends, f"^{base}"], policy=policy, passed=frozenset({tip}), known=head
+        repository, [*ends, f"^{base}"], policy=policy, passed=cut | {tip}, known=head
     )
     grave = [finding for finding in files if finding.severity != "warn"]
     notes += _files_note(grave)

@@ -47,6 +47,7 @@ class Subject(NamedTuple):
         root: The folder that paths are relative to; None without a work tree.
         repository: The repository; None for a plain folder.
         published: The commit that is frozen; None where nothing is published.
+        tip: The last commit of the change, where it is a change between two revisions.
     """
 
     head: Tree
@@ -55,6 +56,7 @@ class Subject(NamedTuple):
     root: Path | None
     repository: Repository | None
     published: str | None = None
+    tip: str | None = None
 
     @property
     def frozen(self) -> Tree | None:
@@ -136,7 +138,7 @@ def _of_revisions(repository: Repository, base: str | None, head: str | None) ->
     words = f"what {shown} changes since {since}"
     if parted == commit and not are_related(repository.git, commit, tip):
         words += ", with which it shares no history"
-    return Subject(tree, repository.tree(parted), words, root, repository, parted)
+    return Subject(tree, repository.tree(parted), words, root, repository, parted, tip)
 
 
 def _frozen(repository: Repository, *tips: str) -> str | None:
@@ -224,4 +226,8 @@ def choose(
     except RegistryError:
         repository.close()
         raise
-    return subject._replace(base=None, words="everything, as asked") if everything else subject
+    return (
+        subject._replace(base=None, words="everything, as asked", tip=None)
+        if everything
+        else subject
+    )

@@ -31,6 +31,7 @@ __all__ = [
     "concerns",
     "judge_line",
     "judge_new_files",
+    "squash",
     "told",
     "told_findings",
 ]
@@ -170,6 +171,13 @@ def judge_new_files(
     revisions = [*dict.fromkeys(tips), *(f"^{commit}" for commit in known)]
     found = judge_files(repository, revisions, policy=policy, options=options, passed=passed)
     return Report(verdict_of(found), found, len(found)) if found else None
+
+
+def squash(since: str | None) -> str:
+    """The command that makes one commit of those since a published one; of all, where nothing is published."""
+    if since is None:
+        return "git reset --soft $(git rev-list --max-parents=0 HEAD) && git commit --amend"
+    return f"git reset --soft {since[:_ID]} && git commit"
 
 
 def concerns(repository: Repository, published: str | None, commit: str) -> bool:

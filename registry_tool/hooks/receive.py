@@ -21,6 +21,7 @@ from registry_tool.checks.findings import Report
 from registry_tool.checks.reports import summary
 from registry_tool.errors import UsageError
 from registry_tool.git.plumbing import Git
+from registry_tool.git.published import parting
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
 from registry_tool.git.updates import BRANCHES, REPLACEMENTS, Update
@@ -33,6 +34,7 @@ from registry_tool.hooks.pushes import (
     concerns,
     judge_line,
     judge_new_files,
+    squash,
     told,
     told_findings,
 )
@@ -45,7 +47,6 @@ _SETTINGS: Final = {"review": ("accept", "refuse"), "branches": ("report", "refu
 # What no ref of the server reaches yet; before the pushed commits, which are not to be left out.
 _NEW: Final = ("--not", "--all", "--not")
 _STEPS_TOLD: Final = 5
-_ID: Final = 12
 
 
 class Policy(NamedTuple):
@@ -138,15 +139,9 @@ class _Desk:
             self.reply.say(f"and {refused - _STEPS_TOLD} more commits are refused")
         if not refused:
             return
-        if published is None:
-            self.reply.refuse(
-                f"{update.shown}: history believes every commit of the main branch, so each of them must pass",
-                "push one commit with the last state; or have the administrator of the server fetch the history there",
-            )
-            return
         self.reply.refuse(
-            f"{update.shown}: history believes every commit of the main branch, so each of them must pass",
-            f"make one commit of them: git reset --soft {published[:_ID]} && git commit",
+            f"{update.shown}: history believes every commit of the main branch, so each must pass; this makes one of them",
+            squash(published),
         )
 
     def _want_review(self, update: Update) -> None:
@@ -182,10 +177,10 @@ class _Desk:
             return
         self.reply.say(f"new commits: {summary(found)}", *told_findings(found))
         if found.verdict == "refuse":
-            since = "BASE" if published is None else published[:_ID]
+            since = None if published is None else parting(self._repository.git, published, tips[0])
             self.reply.refuse(
-                "what a commit brings stays in the repository, whatever later commits do",
-                f"make new commits without it, such as: git reset --soft {since} && git commit",
+                "what a commit brings stays in the repository, whatever later commits do; make new ones without it",
+                squash(since),
             )
 
     def _commit_of(self, pushed: str) -> str | None:

@@ -23,6 +23,7 @@ from registry_tool.hooks.pushes import (
     concerns,
     judge_line,
     judge_new_files,
+    squash,
     told,
     told_findings,
 )
@@ -104,10 +105,11 @@ def send(repository: Repository, remote: str, updates: Sequence[Update]) -> Answ
     for name, report in () if reply.refused else found:
         reply.say(f"{name}: {summary(report)}", *told_findings(report))
         if report.verdict == "refuse":
-            reply.refuse(
-                "what a commit brings cannot be taken back by a later one",
-                f"make one commit of them: git reset --soft {main.name if main else 'BASE'} && git commit",
+            since = None if main is None else parting(git, main.tip, branches[0].new)
+            words = (
+                "what a commit brings cannot be taken back by a later one; make one commit of them"
             )
+            reply.refuse(words, squash(since))
     if rest := len(branches) - len(looked):
         reply.say(f"{rest} more branches were not looked at: {LOOKED_AT} of a push are")
     stopped = "stopped, nothing was pushed; git push --no-verify leaves the judgement to the server"

@@ -93,7 +93,7 @@ def test_a_stage_set_by_hand_and_taken_back_is_refused_at_its_commit(
     assert f"remote: registry: main at {by_hand[:12]}: 1 refused" in done.said
     assert f"{PRODUCTION}:3:10: refuse C406" in done.said
     assert "history believes every commit of the main branch" in done.said
-    assert f"try:      git reset --soft {tip[:12]} && git commit" in done.said
+    assert f"    try:      git reset --soft {tip[:12]} && git commit" in done.said
     # What it prints works: the two are nothing.
     git(clone, "reset", "-q", "--soft", tip[:12])
     change(clone, {"README.md": "Models.\n"})
@@ -130,16 +130,17 @@ def test_good_steps_go_in_and_a_name_of_the_push_is_not_given_again(
 
 
 @pytest.mark.parametrize(
-    ("path", "text", "rule"),
+    "brought",
     [("notes.txt", KEY, "F111"), ("notes.txt", LARGE, "F112"), (f"{MODEL}/CARD.md", LARGE, "F112")],
 )
 @pytest.mark.parametrize("way", ["steps", "merge", "branch", "tag", "annotated"])
 def test_what_is_brought_and_deleted_in_one_push_stays_out(
-    clone: Path, bare: Path, path: str, text: str, rule: str, way: str
+    clone: Path, bare: Path, brought: tuple[str, str, str], way: str
 ) -> None:
+    path, text, rule = brought
     before = git(bare, "for-each-ref")
     git(clone, "switch", "-q", "-c", "side")
-    brought = change(clone, {path: text})
+    wrong = change(clone, {path: text})
     remove(clone, path)
     arguments = {
         "steps": ["origin", "side:main"],
@@ -159,7 +160,7 @@ def test_what_is_brought_and_deleted_in_one_push_stays_out(
     assert done.code != 0, done.said
     assert f"refuse {rule}" in done.said
     assert path in done.said
-    assert brought[:12] in done.said
+    assert wrong[:12] in done.said
     assert git(bare, "for-each-ref") == before
 
 
