@@ -92,7 +92,11 @@ def _step_report(
 
 
 def judge_steps(
-    repository: Repository, steps: Sequence[LineStep], since: str, *, merges: bool = True
+    repository: Repository,
+    steps: Sequence[LineStep],
+    since: str,
+    *,
+    skipped: frozenset[str] = frozenset(),
 ) -> Iterator[JudgedStep]:
     """Judge each step as a change to the step before; only what it changes is looked at.
 
@@ -101,7 +105,7 @@ def judge_steps(
         steps: The steps, oldest first.
         since: The published commit before the first of them; empty where nothing is published. Then each is judged by
             the time of its commit, since a history that steps to another server brings waivers that were good in their day.
-        merges: Judge merges, too.
+        skipped: Commits that are not judged.
 
     Raises:
         GitTrouble: A commit cannot be read.
@@ -113,7 +117,7 @@ def judge_steps(
         parents = one.step.parents
         if parents and (before is None or before.commit != parents[0]):
             before = repository.tree(parents[0])
-        if merges or len(parents) < 2:  # noqa: PLR2004 (a merge)
+        if one.step.commit not in skipped:
             now = None if since else dt.datetime.fromtimestamp(one.step.when, dt.UTC)
             yield JudgedStep(one.step, _step_report(head, before, line, now))
         line.add(one)
@@ -208,6 +212,17 @@ def _branch(repository: Repository, base: str, tip: str) -> tuple[str, ...]:
     return tuple(parents[1:]) if parents[:1] == [base] else (tip,)
 
 
+def _brought_up(repository: Repository, base: str, steps: Sequence[LineStep]) -> frozenset[str]:
+    """The merges by which a branch took in what is published: what they bring was judged when it was."""
+    found = set()
+    for step in (one.step for one in steps if len(one.step.parents) > 1):
+        # Those of a merge queue bring branches, which the base does not reach.
+        arguments = ("rev-list", "--max-count=1", "--end-of-options", *step.parents[1:], f"^{base}")
+        if not repository.git.run(*arguments).strip():
+            found.add(step.commit)
+    return frozenset(found)
+
+
 def _steps_note(repository: Repository, base: str, tip: str) -> str:
     """Words on commits that only a later one repairs; empty where every commit passes by itself."""
     steps = line_steps(repository.git, tip, base)
@@ -217,7 +232,9 @@ def _steps_note(repository: Repository, base: str, tip: str) -> str:
         return f"the branch has {len(steps)} commits, too many to judge one by one: squash them or use a merge commit"
     wrong = [
         (judged.step, judged.report.findings)
-        for judged in judge_steps(repository, steps, base, merges=False)
+        for judged in judge_steps(
+            repository, steps, base, skipped=_brought_up(repository, base, steps)
+        )
         if judged.report is not None and judged.report.verdict == "refuse"
     ]
     if not wrong:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -373,7 +374,8 @@ def test_a_shared_folder_of_hooks_leaves_other_repositories_alone(
     write_files(registry, TO_NOWHERE)
     git(registry, "add", "--all")
     git(registry, "commit", "-q", "--no-verify", "-m", "Bad")
-    done = run(registry, "push", str(hosts["models.git"]), "main")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = run(registry, "push", str(hosts["models.git"]), "main", env={"PATH": path})
     assert "stopped, nothing was pushed" in done.stdout
     done = run(registry, "push", "--no-verify", str(hosts["models.git"]), "main")
     assert "refused, nothing was changed" in done.stdout
