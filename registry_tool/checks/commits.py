@@ -37,6 +37,7 @@ _LASTING: Final = (
     FileRule("F111", "no secret is committed", "refuse", no_secret),
     FileRule("F112", "no payload or large file is in Git", "refuse", no_large_blob),
 )
+_LASTING_IDS: Final = frozenset(rule.id for rule in _LASTING)
 _ID: Final = 12
 # Of a branch with more commits only the newest are judged one by one for the notes on it.
 _NOTED_STEPS: Final = 500
@@ -230,17 +231,16 @@ def _steps_note(repository: Repository, base: str, tip: str) -> str:
         return ""
     if len(steps) > _NOTED_STEPS:
         return f"the branch has {len(steps)} commits, too many to judge one by one: squash them or use a merge commit"
-    wrong = [
-        (judged.step, judged.report.findings)
-        for judged in judge_steps(
-            repository, steps, base, skipped=_brought_up(repository, base, steps)
-        )
-        if judged.report is not None and judged.report.verdict == "refuse"
-    ]
+    skipped = _brought_up(repository, base, steps)
+    wrong: list[tuple[Step, Finding]] = []
+    for judged in judge_steps(repository, steps, base, skipped=skipped):
+        findings = () if judged.report is None else judged.report.findings
+        # Of files that stay in the repository something else is said: a merge commit does not help there.
+        found = (f for f in findings if f.severity == "refuse" and f.rule not in _LASTING_IDS)
+        wrong += [(judged.step, first) for first in [next(found, None)] if first is not None]
     if not wrong:
         return ""
-    step, findings = wrong[0]
-    first = next(f for f in findings if f.severity == "refuse")
+    step, first = wrong[0]
     return (
         f"{len(wrong)} of {len(steps)} commits would be refused on their own (first {step.commit[:_ID]}:"
         f" {first.path}:{first.line} {first.rule} {first.message}): merge this with a squash or a merge commit, not by rebase"

@@ -105,7 +105,7 @@ def test_a_file_that_is_deleted_later_asks_for_a_squash(
         report = history.report(tip)
         assert report.verdict == "pass"
         assert not report.automerge
-        note = report.notes[-1]
+        (note,) = report.notes
         assert f"{path}:1 {rule}" in note
         assert f"(in commit {wrong[:12]})" in note
         assert "squash the branch" in note
@@ -217,3 +217,18 @@ def test_waivers_and_severities_are_those_of_what_is_published(
         ("more.txt", "F111", "refuse"),
         ("notes.txt", "F111", "warn"),
     }
+
+
+def test_the_merges_of_a_queue_are_steps(history: History) -> None:
+    """Two requests merged one after the other, the first of which only the second repairs."""
+    tips = []
+    for number in ("7", "1"):
+        before = git(history.folder, "rev-parse", "HEAD")
+        git(history.folder, "switch", "-q", "-c", f"request-{number}")
+        history.add({CANARY: alias_yaml(number)})
+        git(history.folder, "switch", "-q", "main")
+        git(history.folder, "merge", "-q", "--no-ff", "--no-edit", f"request-{number}")
+        tips.append(git(history.folder, "rev-parse", "HEAD"))
+        assert before != tips[-1]
+    (note,) = history.report(tips[-1]).notes
+    assert f"1 of 2 commits would be refused on their own (first {tips[0][:12]}" in note
