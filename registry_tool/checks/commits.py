@@ -24,13 +24,22 @@ from registry_tool.git.growing import GrowingLine, LineStep, line_steps
 from registry_tool.git.log import Step, log
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
-from registry_tool.git.tree import FILE, SUBMODULE, Entry, Tree
+from registry_tool.git.stored import PickedTree
+from registry_tool.git.tree import FILE, SUBMODULE, Entry, Tree, walk
 from registry_tool.manifests.layout import REGISTRY
 
 if TYPE_CHECKING:
     from registry_tool.manifests.document import Document
 
-__all__ = ["Added", "JudgedStep", "judge_added", "judge_files", "judge_steps", "with_commits"]
+__all__ = [
+    "Added",
+    "JudgedStep",
+    "judge_added",
+    "judge_bare_object",
+    "judge_files",
+    "judge_steps",
+    "with_commits",
+]
 
 # What stays in the repository when a later commit takes it back, by the ids of the rules about files.
 _LASTING: Final = (
@@ -197,6 +206,40 @@ def judge_added(added: Added, policy: Catalog | None, today: dt.date) -> Iterato
     for one in judged:
         where = f" (in commit {added.commit[:_ID]})" if added.commit else ""
         yield one._replace(message=one.message + where)
+
+
+def judge_bare_object(
+    repository: Repository, oid: str, name: str, policy: Catalog
+) -> Iterator[Finding]:
+    """What a file or folder brings that no commit holds.
+
+    Args:
+        repository: Where it can be read.
+        oid: Its full id.
+        name: What to call it in place of a path.
+        policy: What severities and waivers come from.
+
+    Raises:
+        GitTrouble: It cannot be read.
+    """
+    found = repository.reader.read(oid, limit=0)
+    if found is None:
+        return
+
+    def read(of: str, limit: int | None) -> bytes | None:
+        blob = repository.reader.read(of, limit=limit)
+        return None if blob is None else blob[2]
+
+    tree: Tree = repository.tree(oid)
+    if found[1] == "blob":
+        tree = PickedTree({name: Entry(FILE, oid)}, read)
+    catalog, today = Catalog(tree), dt.datetime.now(dt.UTC).date()
+    try:
+        for path, entry in walk(tree):
+            if entry.mode != SUBMODULE:
+                yield from judge_added(Added("", catalog, path, entry), policy, today)
+    except MalformedTree as exc:
+        yield from malformed(exc).findings
 
 
 def _branch(repository: Repository, base: str, tip: str) -> tuple[str, ...]:

@@ -6,15 +6,15 @@ may hold any number of branches, so only some are looked at, and what is told ab
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.index import Catalog
-from registry_tool.checks.commits import judge_files, judge_steps
+from registry_tool.checks.commits import judge_bare_object, judge_files, judge_steps
 from registry_tool.checks.engine import check, malformed
-from registry_tool.checks.findings import Report, verdict_of
+from registry_tool.checks.findings import Report, in_order, verdict_of
 from registry_tool.checks.reports import finding_lines, one_line, summary
-from registry_tool.errors import MalformedTree
+from registry_tool.errors import MalformedTree, Refused
 from registry_tool.git.growing import line_steps
 from registry_tool.git.line import Line
 from registry_tool.git.published import are_related, parting
@@ -28,7 +28,8 @@ __all__ = [
     "Judge",
     "Judged",
     "Reply",
-    "concerns",
+    "concerning",
+    "judge_bare_objects",
     "judge_line",
     "judge_new_files",
     "squash",
@@ -42,6 +43,10 @@ _FINDINGS = 10
 _LINES = 120
 _LENGTH = 400
 _ID = 12
+# Each step costs a check, a hundredth of a second.
+_MOST_STEPS: Final = 10_000
+# Of so many commits without a registry it is asked whether they have to do with the main branch; more are looked at anyway.
+_ASKED: Final = 100
 
 
 class Judged(NamedTuple):
@@ -128,9 +133,16 @@ def judge_line(
 
     Raises:
         GitTrouble: A commit cannot be read.
+        Refused: There are too many steps for one push.
     """
     since = published or ""
     steps = line_steps(repository.git, update.new, since)
+    if len(steps) > _MOST_STEPS:
+        part = steps[_MOST_STEPS - 1].step.commit
+        raise Refused(
+            f"{update.shown}: the push has {len(steps):,} commits on the main line, and {_MOST_STEPS:,} are judged at once",
+            remedy=f"push them in parts: git push origin {part}:{update.ref}",
+        )
     passed = {update.new}  # the tip is judged as what it changes in all
     for step, report in judge_steps(repository, steps, since) if len(steps) > 1 else ():
         if report is not None:
@@ -173,6 +185,31 @@ def judge_new_files(
     return Report(verdict_of(found), found, len(found)) if found else None
 
 
+def judge_bare_objects(
+    repository: Repository, objects: Mapping[str, str], published: str
+) -> Report | None:
+    """What files and folders bring that are pushed without a commit, as the target of a tag.
+
+    Args:
+        repository: Where they can be read.
+        objects: The ref by the full id of the object it leads to.
+        published: The commit that the policy comes from.
+
+    Returns:
+        A report with findings; None where there are none.
+
+    Raises:
+        GitTrouble: An object cannot be read.
+    """
+    policy = Catalog(repository.tree(published))
+    found = in_order(
+        finding
+        for oid, ref in objects.items()
+        for finding in judge_bare_object(repository, oid, ref, policy)
+    )
+    return Report(verdict_of(found), found, len(found)) if found else None
+
+
 def squash(since: str | None) -> str:
     """The command that makes one commit of those since a published one; of all, where nothing is published."""
     if since is None:
@@ -180,14 +217,21 @@ def squash(since: str | None) -> str:
     return f"git reset --soft {since[:_ID]} && git commit"
 
 
-def concerns(repository: Repository, published: str | None, commit: str) -> bool:
-    """True for a commit that holds a registry, or shares history with what is published."""
-    try:
-        if repository.tree(commit).entry(REGISTRY) is not None:
-            return True
-    except MalformedTree:
-        return True
-    return published is not None and are_related(repository.git, published, commit)
+def concerning(
+    repository: Repository, published: str | None, commits: Iterable[str]
+) -> Iterator[str]:
+    """The commits that hold a registry, or share history with what is published."""
+    asked = 0
+    for commit in commits:
+        try:
+            holds = repository.tree(commit).entry(REGISTRY) is not None
+        except MalformedTree:
+            holds = True
+        if not holds and published is not None:
+            asked += 1
+            holds = asked > _ASKED or are_related(repository.git, published, commit)
+        if holds:
+            yield commit
 
 
 def told(judged: Judged) -> Iterator[str]:

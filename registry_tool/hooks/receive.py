@@ -31,7 +31,8 @@ from registry_tool.hooks.pushes import (
     Answer,
     Judge,
     Reply,
-    concerns,
+    concerning,
+    judge_bare_objects,
     judge_line,
     judge_new_files,
     squash,
@@ -98,14 +99,15 @@ def pusher() -> str:
 class _Desk:
     """One push at the server."""
 
-    def __init__(self, repository: Repository, policy: Policy) -> None:
+    def __init__(self, repository: Repository, policy: Policy, main: Main) -> None:
         self._repository = repository
+        self._main = main
         self._policy = policy
         self.reply = Reply()
 
-    def guard(self, main: Main, update: Update) -> None:
+    def guard(self, update: Update) -> None:
         """Judge a guarded branch: as a whole, then each step and each file that it would publish."""
-        why = objection(self._repository, main, update)
+        why = objection(self._repository, self._main, update)
         if why is not None:
             self.reply.refuse(*why)
             return
@@ -169,24 +171,39 @@ class _Desk:
 
     def look_at_files(self, published: str | None, updates: Sequence[Update]) -> None:
         """Judge what new commits bring, on whatever ref: Git keeps it, whether or not a later commit takes it back."""
-        commits = map(self._commit_of, dict.fromkeys(update.new for update in updates))
-        tips = [tip for tip in commits if tip and concerns(self._repository, published, tip)]
+        commits: dict[str, None] = {}
+        others: dict[str, str] = {}
+        for update in updates:
+            found = self._repository.reader.read(f"{update.new}^{{}}", limit=0)
+            if found is not None and found[1] == "commit":
+                commits[found[0]] = None
+            elif found is not None:
+                others[found[0]] = update.ref
+        tips = list(concerning(self._repository, published, commits))
         known = [] if published is None else [published]
-        found = judge_new_files(self._repository, tips, known, options=_NEW) if tips else None
-        if found is None:
-            return
-        self.reply.say(f"new commits: {summary(found)}", *told_findings(found))
-        if found.verdict == "refuse":
-            since = None if published is None else parting(self._repository.git, published, tips[0])
-            self.reply.refuse(
-                "what a commit brings stays in the repository, whatever later commits do; make new ones without it",
-                squash(since),
+        if tips:
+            self._say_of_files(
+                "new commits", judge_new_files(self._repository, tips, known, options=_NEW), tips
+            )
+        if others and published is not None:
+            self._say_of_files(
+                "pushed without a commit", judge_bare_objects(self._repository, others, published)
             )
 
-    def _commit_of(self, pushed: str) -> str | None:
-        """The commit that a ref leads to; None for a tag of something else."""
-        found = self._repository.reader.read(f"{pushed}^{{commit}}", limit=0)
-        return None if found is None else found[0]
+    def _say_of_files(self, name: str, found: Report | None, tips: Sequence[str] = ()) -> None:
+        if found is None:
+            return
+        self.reply.say(f"{name}: {summary(found)}", *told_findings(found))
+        if found.verdict != "refuse":
+            return
+        remedy = "leave the tag out of the push"
+        if tips:
+            main, git = self._main.tip, self._repository.git
+            remedy = squash(None if main is None else parting(git, main, tips[0]))
+        self.reply.refuse(
+            "what a push brings stays in the repository, whatever later commits do; push it without that",
+            remedy,
+        )
 
     def leave_out(self, rest: int, *, strict: bool) -> None:
         """Tell how many branches were not looked at; where nothing unseen goes in, that refuses them."""
@@ -229,7 +246,7 @@ def receive(repository: Repository, updates: Sequence[Update]) -> Answer:
     """
     git = repository.git
     policy, main = policy_of(git), main_of(git)
-    desk = _Desk(repository, policy)
+    desk = _Desk(repository, policy, main)
     names = guarded(main, updates)
     first = [u for u in updates if u.ref in names]
     others = [u for u in updates if u.ref not in names and not u.deletes]
@@ -241,7 +258,7 @@ def receive(repository: Repository, updates: Sequence[Update]) -> Answer:
     if first and main.tip is None and not names & main.names:
         desk.reply.say(_wrong_head(main))
     for update in first[:LOOKED_AT]:
-        desk.guard(main, update)
+        desk.guard(update)
     if len(first) > LOOKED_AT:
         desk.reply.refuse(
             f"{len(first) - LOOKED_AT} more branches were not looked at",

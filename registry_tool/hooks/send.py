@@ -20,7 +20,7 @@ from registry_tool.hooks.pushes import (
     Answer,
     Judge,
     Reply,
-    concerns,
+    concerning,
     judge_line,
     judge_new_files,
     squash,
@@ -61,7 +61,8 @@ def _found_in_commits(
         if update.ref in names:
             since = None if tip is None else parting(git, tip, update.new)
             yield from judge_line(repository, update, since)
-    tips = [u.new for u in branches if u.ref not in names and concerns(repository, tip, u.new)]
+    others = dict.fromkeys(update.new for update in branches if update.ref not in names)
+    tips = list(concerning(repository, tip, others))
     known = [] if tip is None else [tip]
     # What is on any branch of the remote is there already.
     options = ("--not", f"--remotes={remote}", "--not")

@@ -164,6 +164,22 @@ def test_what_is_brought_and_deleted_in_one_push_stays_out(
     assert git(bare, "for-each-ref") == before
 
 
+@pytest.mark.parametrize("kind", ["blob", "tree"])
+def test_a_tag_of_something_else_than_a_commit(clone: Path, bare: Path, kind: str) -> None:
+    write_files(clone, {"notes.txt": KEY})
+    git(clone, "add", "notes.txt")
+    oid = git(clone, "rev-parse", ":notes.txt") if kind == "blob" else git(clone, "write-tree")
+    git(clone, "tag", "-a", "-m", "kept", "kept", oid)
+    done = push(clone, "origin", "refs/tags/kept")
+    assert done.code != 0
+    assert "pushed without a commit: 1 refused" in done.said
+    assert "refuse F111" in done.said
+    assert git(bare, "for-each-ref", "refs/tags") == ""
+    git(clone, "tag", "-f", "kept", "HEAD:models")
+    done = push(clone, "origin", "refs/tags/kept")
+    assert done.code == 0, done.said
+
+
 def test_what_the_server_has_already_is_not_asked_about_again(clone: Path, bare: Path) -> None:
     """A branch that came in before there was this rule; to main it may not come."""
     git(clone, "switch", "-q", "-c", "side")
