@@ -100,6 +100,16 @@ def test_a_stage_set_by_hand_and_taken_back_is_refused_at_its_commit(
     assert push(clone).code == 0
 
 
+def test_a_gate_that_one_step_takes_away_still_holds_for_the_next(clone: Path, bare: Path) -> None:
+    """Each step passes by the policy before it; the push as a whole is judged by what is published."""
+    tip = git(bare, "rev-parse", "main")
+    change(clone, {"registry.yaml": registry_yaml(stages={"production": {}})})
+    change(clone, {PRODUCTION: alias_yaml("2")})
+    done = push(clone)
+    assert _is_refused(done, bare, tip), done.said
+    assert f"{PRODUCTION}:3:10: refuse C406" in done.said
+
+
 def test_a_name_given_and_taken_back_is_refused(clone: Path, bare: Path) -> None:
     tip = git(bare, "rev-parse", "main")
     files = version_files("3", artifacts=[stored_artifact(b"third")])
