@@ -13,6 +13,7 @@ Nothing is written before the block ends; an exception in it leaves no trace.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -92,7 +93,9 @@ class Change:
 
     def _upload(self) -> None:
         uploads, self._uploads = self._uploads, []
-        self.store.upload(uploads, progress=self.progress)
+        sent = self.store.upload(uploads, progress=self.progress)
+        if sent.warning:
+            warnings.warn(sent.warning, RuntimeWarning, stacklevel=4)
 
     def add(self, act: Act) -> None:
         """Add an act of ``registry_tool.edits``."""
