@@ -300,7 +300,5 @@ class Store:
         relied = {md5 for one in all_of_them for md5 in one.relied} - blobs.keys()
         if not (blobs or relied):
             return Sent(0, 0)
-        done = send(
-            [*blobs.items()], self.remote, relied=relied, progress=progress or SILENT
-        )
+        done = send([*blobs.items()], self.remote, relied=relied, progress=progress or SILENT)
         return Sent(done.sent, len(blobs), done.warning)

@@ -98,9 +98,7 @@ def _read(remote: Remote, notes: Collection[Note]) -> list[Lease]:
                 remedy="delete that file on the remote if no change of these days needs it",
             )
         # Whatever it says: a digest in its text is kept.
-        return Lease(
-            note.path, note.modified, frozenset(m.decode() for m in _DIGEST.findall(data))
-        )
+        return Lease(note.path, note.modified, frozenset(m.decode() for m in _DIGEST.findall(data)))
 
     return [lease for lease in in_parallel(one, notes) if lease is not None]
 

@@ -87,7 +87,11 @@ class _Outcome(NamedTuple):
         say(f"the remote {remote.name} ({remote.url}):")
         kinds = (
             ("needed", found.needed, ""),
-            ("kept", found.young, f"needed by nobody, and uploaded or leased in the last {self.days} days"),
+            (
+                "kept",
+                found.young,
+                f"needed by nobody, and uploaded or leased in the last {self.days} days",
+            ),
             ("orphans", found.orphans, "needed by nobody"),
         )
         for line in columns(

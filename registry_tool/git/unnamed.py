@@ -51,7 +51,9 @@ def _stashed(git: Git) -> list[str]:
     found = git.run("rev-parse", "--verify", "--quiet", "refs/stash", allowed=(0, 1, 128))
     if not found.strip():
         return []
-    listed = git.run("log", "--walk-reflogs", "--format=%H %P", "refs/stash", "--", allowed=(0, 128))
+    listed = git.run(
+        "log", "--walk-reflogs", "--format=%H %P", "refs/stash", "--", allowed=(0, 128)
+    )
     return _ids(listed or git.run("log", "-1", "--format=%H %P", "refs/stash", "--"))
 
 
@@ -82,7 +84,13 @@ def unnamed_commits(git: Git) -> list[str]:
         for field in git.run("worktree", "list", "--porcelain", "-z").decode(errors="replace").split("\0")
         if field.startswith("HEAD ") and field.strip("HEAD 0")
     ]  # fmt: skip
-    found = (*heads, *_pseudo_refs(git), *_stashed(git), *_revisions(git, "--no-walk=unsorted", "--reflog"), *_dropped(git))
+    found = (
+        *heads,
+        *_pseudo_refs(git),
+        *_stashed(git),
+        *_revisions(git, "--no-walk=unsorted", "--reflog"),
+        *_dropped(git),
+    )
     return list(dict.fromkeys(found))
 
 
@@ -103,7 +111,9 @@ def linked_work_trees(git: Git) -> list[Git]:
 def unmerged_trees(git: Git, reader: BlobReader) -> list[Tree]:
     """The files of a merge with conflicts: those of the common ancestor, ours and theirs."""
     sides: dict[str, dict[str, Entry]] = {}
-    for line in git.run("ls-files", "--unmerged", "-z").decode(errors="surrogateescape").split("\0"):
+    for line in (
+        git.run("ls-files", "--unmerged", "-z").decode(errors="surrogateescape").split("\0")
+    ):
         meta, _, path = line.partition("\t")
         if path:
             mode, oid, stage = meta.split(" ")
