@@ -25,6 +25,7 @@ from registry_tool.edits.lifecycle import archive, set_state
 from registry_tool.edits.models import add_model
 from registry_tool.edits.pointers import add_tag, remove_alias, set_alias
 from registry_tool.errors import GitTrouble
+from registry_tool.manifests.incoming import plain_fields
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import (
     DEFAULT_NAMESPACE,
@@ -146,7 +147,7 @@ class Change:
         description: str,
         namespace: str = DEFAULT_NAMESPACE,
         card: str = "",
-        **fields: JSON,
+        **fields: object,
     ) -> ModelDraft:
         """Add a registered model, and its namespace when it is the first there.
 
@@ -162,14 +163,10 @@ class Change:
 
         Raises:
             InvalidName: The name is not a model's, or the namespace not a namespace's.
+            UsageError: A value has no form in a manifest; see ``manifests.incoming``.
         """
         full = ModelName(check_namespace(namespace), check_model(name))
-        given: dict[str, JSON] = {
-            "owner": owner,
-            "task": task,
-            "description": description,
-            **fields,
-        }
+        given = plain_fields({"owner": owner, "task": task, "description": description, **fields})
         draft = ModelDraft(self, full)
 
         def act(catalog: Catalog) -> ChangeSet:

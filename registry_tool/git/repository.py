@@ -7,6 +7,7 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry_tool.errors import NotARegistry, NotFound, ShallowHistory, UsageError
 from registry_tool.git.asked import Asked
@@ -21,7 +22,10 @@ from registry_tool.git.unfinished import check_finished
 from registry_tool.git.worktree import FolderTree, begin_staged, staged_tree, work_tree
 from registry_tool.places import cache_folder
 
-__all__ = ["Repository", "is_time"]
+if TYPE_CHECKING:
+    import datetime as dt
+
+__all__ = ["Repository", "in_text", "is_time"]
 
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
@@ -34,6 +38,30 @@ _PAST = re.compile(r"^[0-9a-f]{4,64}$|[~^@:]|-g[0-9a-f]{4,}$")
 def is_time(text: str) -> bool:
     """True for what is meant as a day or a time, and not as a revision."""
     return _TIME.fullmatch(text) is not None
+
+
+def in_text(moment: dt.date) -> str:
+    """A day or a time as ``commit_at`` takes it.
+
+    Raises:
+        UsageError: It is a time without a zone, or no day or time at all.
+    """
+    import datetime as dt
+
+    if isinstance(moment, dt.datetime) and moment == moment:  # noqa: PLR0124 (pandas' NaT is a datetime)
+        if moment.utcoffset() is None:
+            raise UsageError(
+                f"{moment} has no time zone",
+                remedy="say which: moment.astimezone() for local time, moment.replace(tzinfo=datetime.UTC) for UTC",
+            )
+        with contextlib.suppress(OverflowError):
+            return moment.astimezone(dt.UTC).isoformat()
+    elif isinstance(moment, dt.date) and not isinstance(moment, dt.datetime):
+        return moment.isoformat()
+    raise UsageError(
+        f"{moment!s:.60} is not a time",
+        remedy="give text such as 2026-08-01, a datetime.date, or a datetime.datetime with its zone",
+    )
 
 
 def _in_utc(moment: str) -> str:
