@@ -28,7 +28,8 @@ import datetime as dt
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from numbers import Integral, Number, Real
 from pathlib import PurePath
@@ -83,7 +84,7 @@ def _as_text(at: str) -> str:
     return f"give {at.rpartition('.')[2] or 'it'} as text, or as a number that fits"
 
 
-def _integer(number: int, value: object, at: str) -> int:
+def _integer(number: int, at: str) -> int:
     if abs(number) >= INTEGER_LIMIT:
         words = f"{at or 'the value'}: a whole number of {number.bit_length()} bits is too large: 63 bits are kept"
         raise UsageError(words, remedy=f"{_as_text(at)}: str(value) or float(value)")
@@ -160,7 +161,7 @@ def _number(value: object, at: str) -> bool | int | float | None:
     if isinstance(item, bool):
         return item
     if isinstance(item, Integral):
-        return _integer(int(operator.index(item)), value, at)  # type: ignore[arg-type]  # the tower's promise
+        return _integer(int(operator.index(item)), at)  # type: ignore[arg-type]  # the tower's promise
     if isinstance(item, Real):
         # As it is: of a long double, `item` may be one too.
         return _real(item, at)
@@ -174,7 +175,7 @@ def _by_method(item: object, value: object, at: str) -> int | float | None:
         return None  # NumPy takes an array of one value for a number
     kind = type(item)
     if hasattr(kind, "__index__"):
-        return _integer(operator.index(item), value, at)  # type: ignore[arg-type]  # has __index__
+        return _integer(operator.index(item), at)  # type: ignore[arg-type]  # has __index__
     return _real(item, at) if hasattr(kind, "__float__") else None
 
 
@@ -223,9 +224,9 @@ def whole_number(value: object, at: str) -> int:
         UsageError: It is none.
     """
     number = _guarded(lambda: _number(value, at), value, at)
-    if number is None or isinstance(number, bool) or number != number or number % 1:
+    if number is None or isinstance(number, bool) or not float(number).is_integer():
         raise _refused(at, value, "is not a whole number", "give an int")
-    return _integer(int(number), value, at)
+    return _integer(int(number), at)
 
 
 def real_number(value: object, at: str) -> float:
@@ -312,7 +313,7 @@ class _Border:
     def _inside(self, value: object, at: str) -> JSON:
         if isinstance(value, Mapping):
             return self._mapping(value, at)
-        if isinstance(value, Set):
+        if isinstance(value, AbstractSet):
             return sorted((self.take(one, f"{at}{{}}") for one in value), key=_order)
         if isinstance(value, Sequence):
             return [self.take(one, f"{at}[{number}]") for number, one in enumerate(value)]

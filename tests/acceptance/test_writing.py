@@ -778,14 +778,14 @@ def test_files_larger_than_the_system_allows(root: Path, storage: Path) -> None:
     ],
 )
 def test_a_number_that_would_become_another_is_refused(
-    cli: Cli, root: Path, storage: Path, option: str, pair: str, words: str
+    cli: Cli, root: Path, option: str, pair: str, words: str
 ) -> None:
-    before = trace(root, storage)
+    before = trace(root, root)
     ran = cli(*ADD, *FASTTEXT, option, pair, cwd=root)
     assert ran.code == 2
     assert words in ran.err
     assert pair.partition("=")[0] in ran.err
-    assert trace(root, storage) == before
+    assert trace(root, root) == before
     if "text, in quotes: " in ran.err:
         given = ran.err.partition("text, in quotes: ")[2].strip()
         again = cli(*ADD, *FASTTEXT, *shlex.split(given), cwd=root)

@@ -262,3 +262,13 @@ def test_requirements_are_what_stands_in_the_file(tmp_path: Path) -> None:
 
 def test_the_kinds_of_evidence_are_those_of_the_schema() -> None:
     assert list(_KINDS) == get(schema_data("evidence/v1"), "properties", "kind", "enum")
+
+
+@pytest.mark.parametrize("name", ["version.yaml", "version.json"])
+def test_a_number_of_a_file_that_would_become_0_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text('{"parameters": {"loss": 1e-400}}\n')
+    with pytest.raises(UsageError, match="1e-400 is too small: it would become 0"):
+        read_fields(str(path), "version/v1")
+    path.write_text('{"parameters": {"loss": 0.0e-400, "gain": 1e-300}}\n')
+    assert read_fields(str(path), "version/v1") == {"parameters": {"loss": 0.0, "gain": 1e-300}}

@@ -54,7 +54,7 @@ class Eager:
         return np.float32(0.5)
 
 
-class Colour(str, enum.Enum):
+class Colour(str, enum.Enum):  # noqa: UP042 (which prints as its name)
     RED = "red"
 
 
