@@ -43,7 +43,11 @@ else:
 
 
 def _gate(folder: Path) -> int:
-    return os.open(folder / _GATE, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+    flags = os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+    try:
+        return os.open(folder / _GATE, os.O_RDWR | flags, 0o666)
+    except PermissionError:  # another user made it: reading is enough for a lock
+        return os.open(folder / _GATE, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
 
 
 @contextmanager
@@ -112,11 +116,23 @@ def _lines(path: Path) -> set[str]:
         handle = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
     except FileNotFoundError:  # it ended just now, and took its list away
         return set()
+    except PermissionError:
+        return _foreign_lines(path)
     with os.fdopen(handle, "rb") as stream:
         if try_lock(handle):
             path.unlink(missing_ok=True)
             return set()
         return set(stream.read().decode("ascii", "replace").split())
+
+
+def _foreign_lines(path: Path) -> set[str]:
+    """What a process of another user uses; one that cannot be asked keeps what it has open, and no more."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return set()
+    with os.fdopen(handle, "rb") as stream:
+        return set() if try_lock(handle) else set(stream.read().decode("ascii", "replace").split())
 
 
 @contextmanager

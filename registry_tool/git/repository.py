@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import Tree
 from registry_tool.git.unfinished import check_finished
 from registry_tool.git.worktree import FolderTree, begin_staged, staged_tree, work_tree
-from registry_tool.places import cache_folder
+from registry_tool.places import cache_folder, usable_folder
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -38,6 +38,28 @@ _PAST = re.compile(r"^[0-9a-f]{4,64}$|[~^@:]|-g[0-9a-f]{4,}$")
 def is_time(text: str) -> bool:
     """True for what is meant as a day or a time, and not as a revision."""
     return _TIME.fullmatch(text) is not None
+
+
+def _clones() -> tuple[Path, str]:
+    """Where clones are kept, and why they are not; a temporary folder lasts as long as the process."""
+    named = cache_folder() / "clones"
+    folder = usable_folder(named)
+    return (
+        (_temporary(), f"{named} cannot be written, so the clone is not kept")
+        if folder is None
+        else (folder, "")
+    )
+
+
+@cache
+def _temporary() -> Path:
+    import atexit
+    import shutil
+    import tempfile
+
+    folder = tempfile.mkdtemp(prefix="registry-tool-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def in_text(moment: dt.date) -> str:
@@ -110,8 +132,9 @@ class Repository:
         """
         text = str(source)
         if isinstance(source, str) and is_url(text):
-            clone = open_clone(text, cache_folder() / "clones", offline=offline)
-            return cls(clone.git, source=text, note=clone.note)
+            folder, why = _clones()
+            clone = open_clone(text, folder, offline=offline)
+            return cls(clone.git, source=text, note="; ".join(filter(None, (why, clone.note))))
         if not os.path.lexists(source):  # else the repository around a mistyped name would answer
             raise NotARegistry(f"there is no {text}", remedy="is it spelled right?")
         git = find_repository(Path(source))

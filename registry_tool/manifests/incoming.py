@@ -167,10 +167,10 @@ def _number(value: object, at: str) -> bool | int | float | None:
         return _real(item, at)
     if isinstance(item, complex) or (isinstance(item, Number) and not hasattr(item, "__float__")):
         raise _refused(at, value, "is a complex number", "give its real part, its size or its text")
-    return _by_method(item, value, at)
+    return _by_method(item, at)
 
 
-def _by_method(item: object, value: object, at: str) -> int | float | None:
+def _by_method(item: object, at: str) -> int | float | None:
     if getattr(item, "shape", ()):
         return None  # NumPy takes an array of one value for a number
     kind = type(item)
