@@ -176,9 +176,13 @@ def check_copy(source: str, target: str, sha256: str, seen: os.stat_result) -> N
     )
 
 
-def _is_foreign(source: str, sha256: str) -> bool:
-    """True for a file that others may change: it is copied, because a link would be the same file."""
-    return not is_guarded(_folder(source)) and not _is_sealed(os.lstat(source), sha256, source)
+def _linked(source: str, target: str, sha256: str) -> bool:
+    """Make a second name; False, and none, for a file that others may change: a link would be the same file."""
+    os.link(source, target)
+    if is_guarded(_folder(source)) or _is_sealed(os.lstat(target), sha256, target):
+        return True
+    os.unlink(target)  # noqa: PTH108 - text
+    return False
 
 
 def link(source: str, target: str, sha256: str) -> None:
@@ -190,8 +194,7 @@ def link(source: str, target: str, sha256: str) -> None:
     """
     for tried in range(_TRIES):
         try:
-            if not _is_foreign(source, sha256):
-                os.link(source, target)
+            if _linked(source, target, sha256):
                 return
         except FileNotFoundError:
             # link(2) says this also while another process puts the same object over this one.

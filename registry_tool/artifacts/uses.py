@@ -19,27 +19,45 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Final
 
 from registry_tool.artifacts.claims import try_lock
+from registry_tool.places import is_guarded
 
 __all__ = ["Uses", "clearing", "uses_of"]
 
 _CACHES: Final = 16  # at once in one process
 _GATE: Final = "gate"
 _READ: Final = 1 << 20
+_PAUSE: Final = 0.05
+_TRIES: Final = 1200
 
 if sys.platform == "win32":
 
-    def _share(_handle: int) -> None:
+    def _share(_handle: int, *, patient: bool) -> None:
         """Windows keeps what is open from being deleted."""
 else:
     import fcntl
 
-    def _share(handle: int) -> None:
-        """Wait until nobody clears away."""
-        fcntl.flock(handle, fcntl.LOCK_SH)
+    def _share(handle: int, *, patient: bool) -> None:
+        """Wait until nobody clears away; where another user may hold the gate for ever, not for ever.
+
+        Raises:
+            BlockingIOError: Somebody has held it for a minute.
+        """
+        if patient:
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            return
+        for tried in range(_TRIES):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if tried + 1 == _TRIES:
+                    raise
+                Event().wait(_PAUSE)
+            else:
+                return
 
 
 def _gate(folder: Path) -> int:
@@ -54,7 +72,7 @@ def _gate(folder: Path) -> int:
 def _entered(folder: Path) -> Iterator[None]:
     handle = _gate(folder)
     try:
-        _share(handle)
+        _share(handle, patient=is_guarded(str(folder)))
         yield
     finally:
         os.close(handle)

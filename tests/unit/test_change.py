@@ -275,11 +275,8 @@ def test_values_of_other_libraries_come_back_as_plain_ones(
             {"accuracy": np.float64(0.99), "raw": bytearray(b"x")}, step=np.int64(1)
         )  # type: ignore[dict-item]  # NumPy's stubs
         version.update_metadata("team", {"on": np.bool_(True), "day": moment.date()})
-        for wrong in (
-            {"team": {"loss": math.nan}},
-            {"n": 2**63},
-            {"when": dt.datetime(2026, 8, 1)},
-        ):  # noqa: DTZ001
+        naive = dt.datetime(2026, 8, 1)  # noqa: DTZ001 (that is the point)
+        for wrong in ({"team": {"loss": math.nan}}, {"n": 2**63}, {"when": naive}):
             with pytest.raises(UsageError, match=r"metadata\.own\."):
                 version.update_metadata("own", wrong)
         with pytest.raises(UsageError, match=r"metrics\.loss: .* would become 0"):
