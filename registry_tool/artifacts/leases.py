@@ -21,7 +21,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -79,7 +79,7 @@ class Lease(NamedTuple):
         return f"the lease{day} ({self.path})"
 
 
-def _read(remote: Remote, notes: Collection[Note]) -> list[Lease]:
+def _read(remote: Remote, notes: Sequence[Note]) -> list[Lease]:
     if len(notes) > _MOST_NOTES:
         raise RemoteTrouble(
             f"the remote {remote.name} ({remote.url}) has {len(notes)} notes in {_LEASES}: more than can be read",

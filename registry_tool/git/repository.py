@@ -7,7 +7,6 @@ import os
 import re
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from registry_tool.errors import NotARegistry, NotFound, ShallowHistory, UsageError
 from registry_tool.git.asked import Asked
@@ -21,9 +20,6 @@ from registry_tool.git.tree import Tree
 from registry_tool.git.unfinished import check_finished
 from registry_tool.git.worktree import FolderTree, begin_staged, staged_tree, work_tree
 from registry_tool.places import cache_folder, usable_folder
-
-if TYPE_CHECKING:
-    import datetime as dt
 
 __all__ = ["Repository", "in_text", "is_time"]
 
@@ -62,7 +58,7 @@ def _temporary() -> Path:
     return Path(folder)
 
 
-def in_text(moment: dt.date) -> str:
+def in_text(moment: object) -> str:
     """A day or a time as ``commit_at`` takes it.
 
     Raises:

@@ -161,7 +161,7 @@ def _number(value: object, at: str) -> bool | int | float | None:
     if isinstance(item, bool):
         return item
     if isinstance(item, Integral):
-        return _integer(int(operator.index(item)), at)  # type: ignore[arg-type]  # the tower's promise
+        return _integer(int(operator.index(item)), at)
     if isinstance(item, Real):
         # As it is: of a long double, `item` may be one too.
         return _real(item, at)
@@ -317,8 +317,8 @@ class _Border:
             return sorted((self.take(one, f"{at}{{}}") for one in value), key=_order)
         if isinstance(value, Sequence):
             return [self.take(one, f"{at}[{number}]") for number, one in enumerate(value)]
-        to_list = getattr(value, "tolist", None)
-        if callable(to_list) and getattr(value, "shape", ()):
+        to_list, shape = getattr(value, "tolist", None), getattr(value, "shape", None)
+        if callable(to_list) and shape:
             listed = _guarded(to_list, value, at)
             if isinstance(listed, list):
                 return self.take(listed, at)

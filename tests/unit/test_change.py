@@ -273,7 +273,7 @@ def test_values_of_other_libraries_come_back_as_plain_ones(
         )
         version.log_metrics(
             {"accuracy": np.float64(0.99), "raw": bytearray(b"x")}, step=np.int64(1)
-        )  # type: ignore[dict-item]  # NumPy's stubs
+        )
         version.update_metadata("team", {"on": np.bool_(True), "day": moment.date()})
         naive = dt.datetime(2026, 8, 1)  # noqa: DTZ001 (that is the point)
         for wrong in ({"team": {"loss": math.nan}}, {"n": 2**63}, {"when": naive}):
@@ -296,7 +296,7 @@ def test_values_are_plain_in_evidence_and_metadata_too(
 ) -> None:
     with registry.change("More", commit=True) as change:
         version = change.version("nlp/lang-id@1")
-        version.log_metrics({"later": np.float64(0.5)}, step=np.int16(2))  # type: ignore[dict-item]  # NumPy's stubs
+        version.log_metrics({"later": np.float64(0.5)}, step=np.int16(2))
         version.update_metadata("sizes", np.array([1, 2]))
         with pytest.raises(UsageError, match=r"metadata\.x"):
             version.update_metadata("x", math.inf)

@@ -139,7 +139,12 @@ def test_in_a_folder_of_several_users_a_seal_belongs_to_one_file(
 ) -> None:
     assert shared.stat().st_mtime_ns != sealed.stat().st_mtime_ns
     read: list[str] = []
-    monkeypatch.setattr(seals, "_holds", lambda path, _: bool(read.append(path)))
+
+    def note(path: str, _: str) -> bool:
+        read.append(path)
+        return False
+
+    monkeypatch.setattr(seals, "_holds", note)
     assert holds(shared)
     assert read == []  # it is believed without being read
     other = shared.with_name("other")
