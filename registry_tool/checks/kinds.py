@@ -23,12 +23,17 @@ ChangeKind = Literal[
 # Files that decide how changes are judged, who is asked, where bytes lie, and what runs in CI.
 _POLICY_FILES: Final = frozenset(
     {
-        REGISTRY, "CODEOWNERS", "docs/CODEOWNERS", "allowed_signers", ".gitignore", ".dvcignore", ".mailmap",
+        REGISTRY, "CODEOWNERS", "docs/CODEOWNERS", "allowed_signers", ".gitignore", ".mailmap",
         ".gitlab-ci.yml", ".pre-commit-config.yaml",
     }
 )  # fmt: skip
 _POLICY_FOLDERS: Final = ("schemas/", ".dvc/", ".github/", ".gitlab/")
-_POLICY_NAMES: Final = frozenset({".gitattributes", ".gitmodules"})
+# Files that Git, DVC or git-lfs obey wherever they lie: what they ignore, fetch, convert, write or run.
+_POLICY_NAMES: Final = frozenset(
+    {
+        ".gitattributes", ".gitmodules", ".lfsconfig", ".dvcignore", "dvc.yaml", "dvc.lock",
+    }
+)  # fmt: skip
 _PROSE: Final = (".md", ".rst", ".txt")
 _PROSE_FILES: Final = frozenset({"LICENSE", "NOTICE", "AUTHORS"})
 
@@ -97,7 +102,8 @@ def _outside(path: str) -> str:
     }  # fmt: skip
     if inside:
         return "unknown"
-    if path in _POLICY_FILES or name in _POLICY_NAMES or path.startswith(_POLICY_FOLDERS):
+    named = name in _POLICY_NAMES or name.endswith(".dvc")
+    if path in _POLICY_FILES or named or path.startswith(_POLICY_FOLDERS):
         return "policy"
     return "document" if name.endswith(_PROSE) or name in _PROSE_FILES else "other file"
 
