@@ -7,7 +7,18 @@ import json
 from collections.abc import Callable, Mapping
 
 import pytest
-from ci_hosts import MODEL, MOVES, NEW_VERSION, THIRD, TO_NOWHERE, Hosted, Run, note_on, receiver, run_act
+from ci_hosts import (
+    MODEL,
+    MOVES,
+    NEW_VERSION,
+    THIRD,
+    TO_NOWHERE,
+    Hosted,
+    Run,
+    note_on,
+    receiver,
+    run_act,
+)
 from support import (
     alias_yaml,
     git,

@@ -7,8 +7,10 @@ import json
 import re
 from collections.abc import Callable
 
+import pytest
 from ci_hosts import (
     MODEL,
+    MOVES,
     NEW_VERSION,
     THIRD,
     TO_NOWHERE,
