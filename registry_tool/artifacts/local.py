@@ -95,9 +95,12 @@ class LocalRemote:
             except FileNotFoundError:
                 return None
 
-    def put(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> None:
+    def put(
+        self, md5: str, source: Path,
+        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+    ) -> None:  # fmt: skip
         """See ``Remote.put``."""
-        target = self.folder / object_path(md5)
+        target = self.folder / (legacy_path(md5) if legacy else object_path(md5))
         making = self.folder / _MAKING
         self._check_founded()
         with on_disk(f"{self._label} cannot be written", kind=RemoteTrouble):

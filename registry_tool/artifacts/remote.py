@@ -94,10 +94,13 @@ class Remote(Protocol):
     def size(self, md5: str) -> int | None:
         """The object's size in bytes; None when it is not there."""
 
-    def put(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> None:
+    def put(
+        self, md5: str, source: Path,
+        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+    ) -> None:  # fmt: skip
         """Put a file there, over one of another size; ``sending.send`` asks first and verifies afterwards.
 
-        A reader never sees half an object.
+        A reader never sees half an object. ``legacy`` puts it where DVC 2 looks for it.
         """
 
     def download(self, md5: str, *, start: int = 0) -> AbstractContextManager[Readable]:
