@@ -74,19 +74,25 @@ def _with_remote(
     if published_only and moved and frozen is not None:
         return with_moving(report, Moving(moved, _by_hand(subject)), frozen, subject.head)
     known = "" if subject.repository is None else identity(subject.repository)
-    store, base, asked = Store(Catalog(subject.head), subject.root, known), subject.base, ""
+    store, moves, asked = Store(Catalog(subject.head), subject.root, known), False, ""
     if moved and frozen is not None:
-        old = Store(Catalog(frozen), subject.root, known)
-        base = base if _same_place(store, old) else None
+        moves = not _same_place(store, Store(Catalog(frozen), subject.root, known))
 
     def remote() -> Remote:
         nonlocal asked
         one = store.remote
-        moves = ", which the change moves to, for every version" if base is not subject.base else ""
-        asked = f"asked the remote {one.name} ({one.url}){moves}"
+        why = ", which the change moves to, for every version" if moves else ""
+        asked = f"asked the remote {one.name} ({one.url}){why}"
         return one
 
-    report = check_remote(report, subject.head, remote, base=base, published=frozen, paths=paths)
+    report = check_remote(
+        report,
+        subject.head,
+        remote,
+        base=None if moves else subject.base,
+        published=frozen,
+        paths=paths,
+    )
     return report._replace(notes=(*report.notes, *filter(None, [asked])))
 
 
