@@ -63,7 +63,7 @@ def open_cloud(
     from registry_tool.artifacts.stores import FileStore
 
     label = f"the remote {chosen.name} ({url})"
-    refusals = Refusals(chosen.name, label, chosen.url.partition("://")[0])
+    refusals = Refusals(chosen.name, label, chosen.url.partition("://")[0], chosen.left_out)
     fs, folder = open_driver(chosen, refusals)
     kinds: dict[str, type[Bucket | FileStore]] = {
         "s3": Bucket,

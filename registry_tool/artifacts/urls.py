@@ -108,7 +108,7 @@ def opened(url: str, settings: DvcSettings) -> Iterator[Opened]:
 
     chosen = _borrowed(settings, url)
     check_host(settings, chosen)
-    refusals = Refusals(chosen.name, label, scheme)
+    refusals = Refusals(chosen.name, label, scheme, chosen.left_out)
     with ExitStack() as held:
         held.enter_context(_reworded(chosen))
         fs, place = open_driver(chosen, refusals)
