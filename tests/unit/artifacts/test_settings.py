@@ -138,8 +138,8 @@ PRIVATE = {
     "key_path": "webdavs://h/x",
     "kerb_ticket": "hdfs://h/x",
     "data_proxy_target": "webhdfs://h/x",
-    "gdrive_user_credentials_file": "gdrive://root/x",
-    "gdrive_service_account_json_file_path": "gdrive://root/x",
+    "gdrive_user_credentials_file": "gdrive://folder/x",
+    "gdrive_service_account_json_file_path": "gdrive://folder/x",
 }
 
 
