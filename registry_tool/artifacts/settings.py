@@ -136,10 +136,10 @@ def _resolved(path: str, base: Path | None) -> str:
     return path if base is None else os.path.abspath(base / path)  # noqa: PTH100 - no links resolved
 
 
-def _level(text: str, base: Path | None, name: str) -> Sections:
+def _level(text: str, base: Path | None, name: str, *, trusted: bool) -> Sections:
     """One file's sections, paths of remotes resolved."""
     try:
-        level = parse_sections(text)
+        level = parse_sections(text, trusted=trusted)
     except ValueError as exc:
         raise RemoteTrouble(f"{name} is not a DVC configuration: {exc}") from exc
     for section, options in level.items():
@@ -157,7 +157,7 @@ def _read_level(path: Path) -> Sections:
             return {}
         except UnicodeDecodeError as exc:
             raise RemoteTrouble(f"{path} is not UTF-8") from exc
-    return _level(text, path.absolute().parent, str(path))
+    return _level(text, path.absolute().parent, str(path), trusted=True)
 
 
 def _own_levels() -> list[Sections]:
@@ -205,7 +205,7 @@ def _committed_level(settings: DvcSettings) -> tuple[Sections, dict[str, tuple[s
     except UnicodeDecodeError as exc:
         raise RemoteTrouble(".dvc/config is not UTF-8") from exc
     base = None if settings.root is None else settings.root / ".dvc"
-    level = _level(text, base, ".dvc/config")
+    level = _level(text, base, ".dvc/config", trusted=False)
     for section, options in level.items():
         name = remote_of(section) or section
         _check_urls(name, options)

@@ -30,6 +30,10 @@ Sections = dict[str, dict[str, object]]
 
 _SECTION: Final = re.compile(r'^\s*(remote|machine|db)\s*"(.*)"\s*$')
 _REMOTE: Final = "remote "
+_REFERENCES: Final = 16
+_LINE: Final = 4096
+_QUOTES: Final = 16
+_BLANKS: Final = " " * 65
 # What a commit may say besides remotes; the other sections are about the machine that DVC runs on.
 _GENERAL: Final[Mapping[str, frozenset[str]]] = {
     "core": frozenset(
@@ -123,14 +127,35 @@ def _lower(data: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-def parse_sections(text: str) -> Sections:
+def _check_bounds(text: str) -> None:
+    """Refuse what would keep a reader busy for ever.
+
+    ConfigObj's expressions take exponential time over quotes and square time over blanks, and its ``%(name)s`` multiply.
+    """
+    if text.count("%(") > _REFERENCES:
+        raise ValueError(f"it has more than {_REFERENCES} references such as %(name)s")
+    for number, line in enumerate(text.splitlines(), 1):
+        quotes = line.count('"') + line.count("'")
+        if len(line) > _LINE or quotes > _QUOTES or _BLANKS in line.replace("\t", " "):
+            raise ValueError(
+                f"line {number} has more than {_LINE} characters, {_QUOTES} quotes, or {len(_BLANKS) - 1} blanks in a row"
+            )
+
+
+def parse_sections(text: str, *, trusted: bool = False) -> Sections:
     """The sections of one file, as DVC reads it: names in lower case.
 
+    Args:
+        text: The file.
+        trusted: It is a person's own, so that its lines need no bounds.
+
     Raises:
-        ValueError: It is not such a file; the message says where.
+        ValueError: It is not such a file, or has lines that no such file has; the message says where.
     """
     from configobj import ConfigObj, ConfigObjError
 
+    if not trusted:
+        _check_bounds(text)
     try:
         raw = _lower(ConfigObj(text.splitlines()).dict())
     except ConfigObjError as exc:

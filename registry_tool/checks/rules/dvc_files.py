@@ -52,6 +52,17 @@ def _left_out(catalog: Catalog) -> list[LeftOut]:
     return [one for one in left if one.option not in SECRETS]
 
 
+def _broken(catalog: Catalog) -> str:
+    """Why the committed configuration cannot be read; empty where it can."""
+    try:
+        parse_sections((catalog.tree.read(CONFIG, limit=_LIMIT) or b"").decode())
+    except UnicodeDecodeError:
+        return "it is not UTF-8"
+    except ValueError as exc:
+        return str(exc)
+    return ""
+
+
 def _place(source: str, one: LeftOut) -> tuple[int, int]:
     """Line and column of an option."""
     inside = False
@@ -107,7 +118,8 @@ def configuration_is_taken(file: FileView) -> Iterator[Hit]:
 def configuration_adds_nothing_else(view: ChangeView) -> Iterator[Hit]:
     """A change must not add options to ``.dvc/config`` that are not taken from a commit.
 
-    See ``F120`` for what is taken and why. Options that are published already only get its warning.
+    See ``F120`` for what is taken and why. Options that are published already only get its warning. A file that cannot be
+    read at all would stop every reader.
 
     Mend it: set the option where it is needed, ``dvc remote modify --local NAME OPTION VALUE``, and take it out of the
     commit.
@@ -117,6 +129,14 @@ def configuration_adds_nothing_else(view: ChangeView) -> Iterator[Hit]:
     """
     if not any(change.path == CONFIG and not change.removed for change in view.changes):
         return
+    if (why := _broken(view.head)) and not _broken(view.base):
+        yield Hit(
+            f"{CONFIG} cannot be read: {named(why)}",
+            path=CONFIG,
+            place=(1, 1),
+            expected="a file that `dvc remote` wrote",
+            remedy="delete that line, and set options with: dvc remote modify NAME OPTION VALUE",
+        )
     before = set(_left_out(view.base))
     fresh = [one for one in _left_out(view.head) if one not in before]
     yield from _hits(view.head, fresh, "may not come from a commit")

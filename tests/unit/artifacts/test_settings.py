@@ -193,3 +193,26 @@ def test_what_says_where_bytes_are_is_taken() -> None:
 def test_a_host_that_is_more_than_a_host_is_refused(lines: str) -> None:
     with pytest.raises(RemoteTrouble):
         chosen_remote(DvcSettings(f"['remote \"r\"']\n{lines}\n".encode()), "r")
+
+
+BUSY = {
+    "quotes": "k = " + '"",' * 40 + '"x',
+    "blanks": "k" + " " * 60_000,
+    "blanks in a value": "k = a" + " " * 30_000 + '",',
+    "references": "\n".join(f"k{n} = {f'%(k{n + 1})s' * 100}" for n in range(10)),
+    "one line": "k = " + "a" * 60_000,
+}
+
+
+@pytest.mark.parametrize("name", BUSY)
+@pytest.mark.timeout(20)
+def test_a_file_that_would_keep_a_reader_busy_is_refused(name: str) -> None:
+    config = f"[core]\nremote = r\n{BUSY[name]}\n['remote \"r\"']\nurl = s3://b/x\n"
+    with pytest.raises(RemoteTrouble, match="is not a DVC configuration"):
+        chosen_remote(DvcSettings(config.encode()), None)
+
+
+def test_a_persons_own_file_may_have_long_lines(tmp_path: Path) -> None:
+    local = put(tmp_path / "config.local", f"['remote \"r\"']\nsas_token = {'a' * 9000}\n")
+    chosen = chosen_remote(DvcSettings(b"['remote \"r\"']\nurl = azure://c/x\n", local), "r")
+    assert len(str(chosen.options["sas_token"])) == 9000
