@@ -18,7 +18,7 @@ from registry_tool.errors import NotARegistry, RegistryError
 from registry_tool.git.repository import Repository, in_text
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.names import ModelName, Reference
-from registry_tool.store import Store
+from registry_tool.store import Store, identity
 
 if TYPE_CHECKING:
     from datetime import date
@@ -97,7 +97,7 @@ class Registry:
             root = Path(unquote(self.source.removeprefix("file://")))
         elif root is None and Path(self.source).exists():
             root = git.git_dir
-        return Store(self.catalog, root)
+        return Store(self.catalog, root, identity(self.repository))
 
     def resolve(self, reference: str | Reference, *, allow_withdrawn: bool = False) -> Resolved:
         """What a reference means; see ``catalog.resolve``."""

@@ -20,16 +20,18 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.ingesting import Ingested
     from registry_tool.artifacts.progress import Progress
     from registry_tool.artifacts.remote import Remote
-    from registry_tool.artifacts.settings import DvcSettings
+    from registry_tool.artifacts.settings import DvcSettings, RemoteSettings
     from registry_tool.artifacts.supply import Supply
     from registry_tool.catalog.index import Catalog
+    from registry_tool.git.repository import Repository
     from registry_tool.manifests.data import Data
     from registry_tool.scanning.report import Finding
     from registry_tool.sealer import Package
 
-__all__ = ["Sent", "Store", "Taken"]
+__all__ = ["Sent", "Store", "Taken", "identity"]
 
 _CONFIG = ".dvc/config"
+_LOCAL = ".dvc/config.local"
 _CONFIG_LIMIT = 64 * 1024
 _NOTHING = "0" * 32
 # What an entry says of the bytes, whichever manifest it is in.
@@ -44,6 +46,16 @@ _TAKEN_OVER = (
     "nfiles",
     "files",
 )
+
+
+def identity(repository: Repository) -> str:
+    """Which registry it is, on this machine: its URL, or the folder that all its work trees share."""
+    from registry_tool.git.clones import is_url, shown_url
+
+    if is_url(repository.source):
+        return shown_url(repository.source)
+    shared = repository.git.shared_dir.resolve()
+    return str(shared.parent if shared.name == ".git" else shared)
 
 
 class Taken(NamedTuple):
@@ -79,11 +91,13 @@ class Store:
     Args:
         catalog: The tree that holds ``.dvc/config`` and ``registry.yaml``.
         root: The registry's folder on this machine, for relative remotes and local credentials; None without one.
+        registry: Which registry it is, for the hosts that get credentials: its URL, or its folder, which is the default.
     """
 
-    def __init__(self, catalog: Catalog, root: Path | None) -> None:
+    def __init__(self, catalog: Catalog, root: Path | None, registry: str = "") -> None:
         self._catalog = catalog
         self._root = root
+        self._registry = registry or str(root or "")
         # An encrypted version is in the making: files are taken in encrypted.
         self.package: Package | None = None
 
@@ -103,18 +117,35 @@ class Store:
             NoRemote: None is configured.
             RemoteTrouble: Its configuration cannot be used.
         """
-        from registry_tool.artifacts.remote import open_remote
+        from registry_tool.artifacts.remote import open_chosen
         from registry_tool.catalog.needs import stores_bytes
 
-        name = text(self._catalog.settings, "remote") or None
-        return open_remote(self._settings(), name, in_use=lambda: stores_bytes(self._catalog))
+        return open_chosen(self.settings, self.chosen, in_use=lambda: stores_bytes(self._catalog))
 
-    def _settings(self) -> DvcSettings:
+    @cached_property
+    def chosen(self) -> RemoteSettings:
+        """The settings of that remote.
+
+        Raises:
+            NoRemote: None is configured.
+            RemoteTrouble: Its configuration cannot be used.
+        """
+        from registry_tool.artifacts.settings import chosen_remote
+
+        return chosen_remote(self.settings, text(self._catalog.settings, "remote") or None)
+
+    @cached_property
+    def settings(self) -> DvcSettings:
+        """Where DVC's configuration is. A local level that Git tracks is none: a commit brought it."""
         from registry_tool.artifacts.settings import DvcSettings
 
         config = self._catalog.tree.read(_CONFIG, limit=_CONFIG_LIMIT) or b""
-        local = None if self._root is None else self._root / ".dvc" / "config.local"
-        return DvcSettings(config=config, local_config=local, root=self._root)
+        root, local = self._root, None
+        if root is not None and (root / _LOCAL).exists():
+            from registry_tool.git.tracked import is_tracked
+
+            local = None if is_tracked(root, _LOCAL) else root / _LOCAL
+        return DvcSettings(config, local, root, self._registry)
 
     def reach(self) -> None:
         """See that the remote answers and lets us in, before large files are read.
@@ -131,7 +162,7 @@ class Store:
         from registry_tool.artifacts.supply import Supply
 
         name = text(self._catalog.settings, "remote") or None
-        return Supply(self._settings, name, self.cache)
+        return Supply(lambda: self.settings, name, self.cache)
 
     def fetch(self, entry: Data, file: str = "", progress: Progress | None = None) -> Path:
         """The verified bytes of an artifact's entry, or of one file of a folder; see ``Supply.fetch``."""
@@ -242,7 +273,7 @@ class Store:
 
         self._check_plain()
         called = check_artifact_name(last_part(url))
-        with opened(url, self._settings()) as found:
+        with opened(url, self.settings) as found:
             ingested = ingest_stream(
                 found.stream, found.label, cache=self.cache, size=found.size, progress=progress or SILENT
             )  # fmt: skip

@@ -113,7 +113,7 @@ def _verdict(repo: str) -> str | None:
     try:
         if subject.base is None:
             return None  # a check of everything, with a bar to watch
-        report = checked(subject, (), remote=False, progress=lambda _: None)
+        report = checked(subject, (), progress=lambda _: None)
     finally:
         subject.close()
     if report.verdict == "refuse":
