@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from registry_tool.catalog.index import Catalog
+from registry_tool.checks.rules.ignoring import hidden_by
 from registry_tool.edits.changeset import ChangeSet
 from registry_tool.edits.codeowners import Host
 from registry_tool.errors import (
@@ -24,16 +26,18 @@ from registry_tool.errors import (
     UsageError,
 )
 from registry_tool.git.commit import Target, author_of, commit_change
+from registry_tool.git.ignoring import parse_ignore_rules
 from registry_tool.git.plumbing import Git, find_repository
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree
 from registry_tool.hooks.installing import Installed, install_hooks
 from registry_tool.publish import Destination, publish
-from registry_tool.starter import ci_files, registry_files, stored_url
+from registry_tool.starter import ci_files, registry_files, repaired_ignore_file, stored_url
 
-__all__ = ["AddedCi", "NewRegistry", "add_ci", "new_registry"]
+__all__ = ["AddedCi", "NewRegistry", "add_ci", "new_registry", "repair_ignore_rules"]
 
 _BRANCH: Final = "refs/heads/main"
+_IGNORE: Final = ".gitignore"
 
 
 class NewRegistry(NamedTuple):
@@ -261,3 +265,35 @@ def add_ci(folder: Path, host: Host) -> AddedCi:
     finally:
         repository.close()
     return AddedCi(tuple(sorted(puts)), tuple(sorted(kept)))
+
+
+def repair_ignore_rules(folder: Path) -> bool:
+    """Rewrite the lines of ``.gitignore`` that `registry init` wrote, where the file hides manifests from Git or DVC.
+
+    Lines of others stay. The file is written in the work tree; nothing is committed.
+
+    Args:
+        folder: The registry's folder, or one in it.
+
+    Returns:
+        True where the file was written.
+
+    Raises:
+        NotARegistry: The folder lies in no registry.
+        EnvironmentTrouble: The registry is a bare repository, or cannot be written.
+        RefusedByCheck: What lies in the work tree does not pass.
+    """
+
+    def act(catalog: Catalog) -> ChangeSet:
+        source = catalog.tree.read(_IGNORE)
+        hidden = hidden_by(parse_ignore_rules(source or b""), catalog.layout)
+        if source is not None and next(hidden, None) is None:
+            return ChangeSet("")
+        puts = {_IGNORE: repaired_ignore_file(source or b"", catalog.layout.shard)}
+        return ChangeSet("Repair the ignore rules", puts)
+
+    repository = Repository.open(folder)
+    try:
+        return bool(publish(repository, act, Destination()).change.puts)
+    finally:
+        repository.close()

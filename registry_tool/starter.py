@@ -24,9 +24,10 @@ from registry_tool.publish import RefusedByCheck
 from registry_tool.resources import resource
 from registry_tool.version import VERSION
 
-__all__ = ["REMOTE", "ci_files", "registry_files", "stored_url"]
+__all__ = ["REMOTE", "ci_files", "registry_files", "repaired_ignore_file", "stored_url"]
 
 REMOTE: Final = "storage"
+_IGNORE: Final = "templates/registry/dot-gitignore"
 _MOST_SHARD: Final = 4
 _WITH_SCHEME: Final = re.compile(r"\w+://.+")
 _PASSWORD: Final = re.compile(r"://[^/@]*:[^/@]*@")
@@ -116,6 +117,34 @@ def ci_files(host: Host) -> Mapping[str, bytes]:
     return {
         path: _CiTemplate(text).substitute(version=VERSION).encode() for path, text in templates
     }
+
+
+def _ignore_file(name: str, shard: int) -> str:
+    model = "*/*/*" if shard else "*/*"
+    return Template(resource(name).read_text(encoding="utf-8")).substitute(model=model)
+
+
+# How 0.1 wrote these lines; DVC took the folders of models for ignored by the first of them, and key.yaml was missing.
+_EARLIER: Final = ("/models/{}/*", "/models/{}/tags/*", "/models/{}/aliases/*", "/models/{}/versions/*/*",
+                   "/models/{}/versions/*/evidence/*", "# a version: its record, what may be added to it, pointers, evidence")  # fmt: skip
+
+
+def repaired_ignore_file(source: bytes, shard: int) -> bytes:
+    """A registry's ``.gitignore`` with the lines that `registry init` writes as they are today.
+
+    Lines of others stay, in their order, below them.
+
+    Args:
+        source: The file as it is; empty where there is none.
+        shard: The registry's.
+    """
+    ours = {line for digits in (0, 1) for line in _ignore_file(_IGNORE, digits).splitlines()}
+    ours |= {line.format(model) for line in _EARLIER for model in ("*/*", "*/*/*")}
+    ours -= {"", "#"}
+    fresh = _ignore_file(_IGNORE, shard)
+    kept = [line for line in source.splitlines(keepends=True) if line.rstrip().decode(errors="replace") not in ours]
+    others = b"".join(kept).strip(b"\r\n")
+    return fresh.encode() + (b"\n" + others + b"\n" if others else b"")
 
 
 def registry_files(

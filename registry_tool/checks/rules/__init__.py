@@ -9,6 +9,7 @@ from registry_tool.checks.rules import (
     file,
     folders,
     frozen,
+    ignoring,
     keys,
     kinds,
     lifecycle,
@@ -34,7 +35,7 @@ from registry_tool.checks.rules import (
 __all__ = ["CHANGE_RULES", "FILE_RULES", "MODEL_RULES", "REGISTRY_RULES", "RULES"]
 
 _NOUNS = (
-    file, places, names, pointers, secrets, payloads,
+    file, places, ignoring, names, pointers, secrets, payloads,
     artifacts, versions, targets, lineage, records, signatures, keys, team_schemas,
     folders, claims, stages, waivers,
     kinds, frozen, lifecycle, permanence, numbering, regress, promotion,
