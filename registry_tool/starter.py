@@ -140,7 +140,7 @@ def repaired_ignore_file(source: bytes, shard: int) -> bytes:
     """
     ours = {line for digits in (0, 1) for line in _ignore_file(_IGNORE, digits).splitlines()}
     ours |= {line.format(model) for line in _EARLIER for model in ("*/*", "*/*/*")}
-    ours -= {"", "#"}
+    ours.remove("")
     fresh = _ignore_file(_IGNORE, shard)
     kept = [line for line in source.splitlines(keepends=True) if line.rstrip().decode(errors="replace") not in ours]
     others = b"".join(kept).strip(b"\r\n")

@@ -48,7 +48,7 @@ class Pattern(NamedTuple):
 
 def _glob(part: str) -> str:
     """A part of a pattern in the language of ``fnmatch``, which takes linear time."""
-    plain = _SPECIAL.sub(lambda c: f"[{c[1]}]", part)
+    plain = _SPECIAL.sub(lambda c: f"[{c[1]}]" if c[1] in "*?[" else c[1], part)
     return plain.replace("[^", "[!")
 
 
@@ -77,7 +77,7 @@ def _pattern(number: int, line: str) -> Pattern | None:
     body = body.rstrip("/") if folders_only else body
     if not body:
         return None
-    parts = tuple(body.removeprefix("/").split("/"))
+    parts = tuple(body.replace("\\/", "/").removeprefix("/").split("/"))
     if "/" not in body:
         parts = ("**", *parts)
     return Pattern(number, text, parts, ignores, folders_only)
