@@ -7,7 +7,7 @@ it is checked first, and bytes are uploaded between the check and the writing.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -120,7 +120,10 @@ class Desk:
             return ""
 
     def take_in(
-        self, asked: Sequence[Source], roles: Mapping[str, str] | None = None
+        self,
+        asked: Sequence[Source],
+        roles: Mapping[str, str] | None = None,
+        allow: Collection[str] = (),
     ) -> tuple[list[dict[str, JSON]], dict[str, bytes]]:
         """Read and digest artifacts; they are uploaded once the change has passed its check.
 
@@ -137,7 +140,9 @@ class Desk:
         if not asked:
             return [], {}
         self.store.reach()  # what is wrong with it is said before large files are read
-        return self.hold(taken_from(asked, self.store, self.catalog, roles or {}, self._progress))
+        return self.hold(
+            taken_from(asked, self.store, self.catalog, roles or {}, self._progress, allow)
+        )
 
     @property
     def progress(self) -> Progress:
