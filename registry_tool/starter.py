@@ -19,7 +19,7 @@ from registry_tool.edits.codeowners import Host, write_codeowners
 from registry_tool.errors import InvalidName, UsageError
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.writer import render
-from registry_tool.names import MODEL_PATTERN
+from registry_tool.names import MODEL_PATTERN, check_new_name
 from registry_tool.publish import RefusedByCheck
 from registry_tool.resources import resource
 from registry_tool.version import VERSION
@@ -36,7 +36,7 @@ _HIDDEN: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 def _check_name(name: str) -> str:
     if re.fullmatch(MODEL_PATTERN, name):
-        return name
+        return check_new_name(name, "registry")
     raise InvalidName(
         f"{name[:60]!a} is not a name for a registry",
         remedy="a registry's name has 1 to 128 of A-Z a-z 0-9 with - . _ inside, such as acme-models",

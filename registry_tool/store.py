@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from registry_tool.artifacts.progress import SILENT
-from registry_tool.errors import MissingObject, UsageError
+from registry_tool.errors import InvalidName, MissingObject, UsageError
 from registry_tool.manifests.data import text, whole
 from registry_tool.manifests.problems import JSON
-from registry_tool.names import check_artifact_name
+from registry_tool.names import check_artifact_name, check_new_name, is_device
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.cache import Cache
@@ -67,6 +67,19 @@ class Sent(NamedTuple):
 
     objects: int
     of: int
+
+
+def _check_new_names(members: Iterable[str], called: str, name: str) -> None:
+    """See that every system can have files of these names; those of published artifacts are not asked about."""
+    check_new_name(name or called, "artifact")
+    check_new_name(called, "file")
+    for member in members:
+        part = next((part for part in member.split("/") if is_device(part)), "")
+        if part:
+            raise InvalidName(
+                f"{called}/{member} cannot be stored: {part!a} is a device name on Windows",
+                remedy="rename the file in the folder",
+            )
 
 
 class Store:
@@ -141,6 +154,7 @@ class Store:
         from registry_tool.content import look_at_content
         from registry_tool.edits.entries import artifact_words
 
+        _check_new_names((member.path for member in ingested.members), called, name)
         entry: dict[str, JSON] = {"name": name or called, "role": role}
         entry.update(artifact_words(called, role=role))
         entry.update({"path": called, **cast("dict[str, JSON]", ingested.described())})
@@ -161,6 +175,10 @@ class Store:
         from registry_tool.artifacts.pointers import Pointer, render_pointer
 
         called = check_artifact_name(Path(os.path.abspath(source)).name)  # noqa: PTH100 (resolve follows links)
+        from registry_tool.artifacts.folders import walk
+
+        inside = walk(source) if source.is_dir() else ()
+        _check_new_names((path for path, _ in inside), called, name)
         made = package.take_in(
             source, called, role,
             settings=self._catalog.settings, cache=self.cache, progress=progress, allow=allow,

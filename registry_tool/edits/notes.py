@@ -15,7 +15,7 @@ from registry_tool.errors import InvalidManifest, NotFound, Refused
 from registry_tool.manifests.data import member, texts
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
-from registry_tool.names import Reference, check_pointer
+from registry_tool.names import Reference, check_new_name, check_pointer
 
 __all__ = ["add_evidence", "annotate"]
 
@@ -105,7 +105,7 @@ def add_evidence(
     The act raises NotFound, Refused (the name is taken) or InvalidManifest (the version's record cannot be read).
     """
     if name:
-        check_pointer(name, "evidence")
+        check_new_name(check_pointer(name, "evidence"), "evidence")
     moment = at or timestamp()
 
     def act(catalog: Catalog) -> ChangeSet:
