@@ -168,6 +168,7 @@ class Store:
         source: Path,
         name: str,
         role: str,
+        *,
         progress: Progress,
         allow: Collection[str],
     ) -> Taken:
@@ -224,7 +225,9 @@ class Store:
 
         told = progress or SILENT
         if self.package is not None and isinstance(source, Path):
-            return self._sealed(self.package, source, name, role, told, allow)
+            return self._sealed(
+                self.package, source, name, role, progress=told, allow=allow
+            )
         if not isinstance(source, Path):
             self._check_plain()
             called = check_artifact_name(path or name)

@@ -215,6 +215,7 @@ def taken_from(
     catalog: Catalog,
     roles: Mapping[str, str],
     progress: Progress,
+    *,
     allow: Collection[str] = (),
 ) -> list[Taken]:
     """Read and digest what is asked for; what is in the store already is looked up, before anything large is read.

@@ -140,9 +140,10 @@ class Desk:
         if not asked:
             return [], {}
         self.store.reach()  # what is wrong with it is said before large files are read
-        return self.hold(
-            taken_from(asked, self.store, self.catalog, roles or {}, self._progress, allow)
+        found = taken_from(
+            asked, self.store, self.catalog, roles or {}, self._progress, allow=allow
         )
+        return self.hold(found)
 
     @property
     def progress(self) -> Progress:

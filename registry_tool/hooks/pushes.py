@@ -11,12 +11,13 @@ from typing import Final, NamedTuple
 
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Report
-from registry_tool.checks.reports import finding_lines, one_line, summary
+from registry_tool.checks.reports import finding_lines, summary
 from registry_tool.git.line import Line
 from registry_tool.git.published import parting
 from registry_tool.git.repository import Repository
 from registry_tool.git.updates import Update
 from registry_tool.manifests.layout import REGISTRY
+from registry_tool.manifests.shown import inert, one_line
 
 __all__ = ["LOOKED_AT", "Answer", "Judge", "Judged", "Reply", "told"]
 
@@ -112,7 +113,7 @@ def told(judged: Judged) -> Iterator[str]:
 
 
 def _short(line: str) -> str:
-    plain = one_line(line)
+    plain = inert(one_line(line))
     return plain if len(plain) <= _LENGTH else f"{plain[:_LENGTH]}…"
 
 
