@@ -26,7 +26,9 @@ from registry_tool.errors import (
     UsageError,
 )
 from registry_tool.git.commit import Target, author_of, commit_change
+from registry_tool.git.exclusive import exclusive
 from registry_tool.git.ignoring import parse_ignore_rules
+from registry_tool.git.journal import steps_of, write_in_order
 from registry_tool.git.plumbing import Git, find_repository
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree
@@ -270,7 +272,8 @@ def add_ci(folder: Path, host: Host) -> AddedCi:
 def repair_ignore_rules(folder: Path) -> bool:
     """Rewrite the lines of ``.gitignore`` that `registry init` wrote, where the file hides manifests from Git or DVC.
 
-    Lines of others stay. The file is written in the work tree; nothing is committed.
+    Lines of others stay. The file is written in the work tree; nothing is committed. What else lies there is not
+    judged: a manifest that is missing because it is hidden must not be in the way.
 
     Args:
         folder: The registry's folder, or one in it.
@@ -281,19 +284,19 @@ def repair_ignore_rules(folder: Path) -> bool:
     Raises:
         NotARegistry: The folder lies in no registry.
         EnvironmentTrouble: The registry is a bare repository, or cannot be written.
-        RefusedByCheck: What lies in the work tree does not pass.
+        Refused: A folder in the way is a link that leads out of the registry.
     """
-
-    def act(catalog: Catalog) -> ChangeSet:
+    repository = Repository.open(folder)
+    try:
+        catalog, root = Catalog(repository.work()), repository.git.work_tree or folder
         source = catalog.tree.read(_IGNORE)
         hidden = hidden_by(parse_ignore_rules(source or b""), catalog.layout)
         if source is not None and next(hidden, None) is None:
-            return ChangeSet("")
+            return False
         puts = {_IGNORE: repaired_ignore_file(source or b"", catalog.layout.shard)}
-        return ChangeSet("Repair the ignore rules", puts)
-
-    repository = Repository.open(folder)
-    try:
-        return bool(publish(repository, act, Destination()).change.puts)
+        with exclusive(repository.git):
+            steps = steps_of(root, puts, frozenset())
+            write_in_order(repository.git, root, "Repair the ignore rules", steps)
+        return True
     finally:
         repository.close()

@@ -122,8 +122,11 @@ def _as_sarif(report: Report) -> str:
 
 def _escaped(text: str, *, attribute: bool = False) -> str:
     """Text in a workflow command: https://github.com/actions/toolkit, ``command.ts``."""
-    text = inert(one_line(text)).replace("%", "%25")
-    return text.replace(":", "%3A").replace(",", "%2C") if attribute else text
+    text = text.replace("%", "%25")
+    if attribute:
+        for character in "\r\n:,":
+            text = text.replace(character, f"%{ord(character):02X}")
+    return inert(one_line(text))
 
 
 def _as_github(report: Report) -> str:
