@@ -67,7 +67,9 @@ def _check_mistakes(files: Sequence[tuple[str, Path]], called: str, allow: froze
             raise Refused(f"{path} is empty: 0 bytes", remedy=remedy)
         held = "" if "mislabelled" in allow else contradiction(path, head, size)
         if held:
-            first = "git lfs pull fetches the file" if "LFS" in held else "download or export it again"
+            first = (
+                "git lfs pull fetches the file" if "LFS" in held else "download or export it again"
+            )
             raise Refused(
                 f"{path} is {held}, which its name contradicts",
                 remedy=f"{first}, or {_meant('mislabelled')}",

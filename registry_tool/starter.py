@@ -24,7 +24,14 @@ from registry_tool.publish import RefusedByCheck
 from registry_tool.resources import resource
 from registry_tool.version import VERSION
 
-__all__ = ["REMOTE", "ci_files", "registry_files", "repaired_ignore_file", "stored_url"]
+__all__ = [
+    "REMOTE",
+    "ci_files",
+    "registry_files",
+    "remote_url",
+    "repaired_ignore_file",
+    "stored_url",
+]
 
 REMOTE: Final = "storage"
 _IGNORE: Final = "templates/registry/dot-gitignore"
@@ -107,16 +114,38 @@ class _CiTemplate(Template):
     delimiter = "%%"
 
 
-def ci_files(host: Host) -> Mapping[str, bytes]:
+def remote_url(config: bytes, name: str = "") -> str:
+    """The address of a remote in the bytes of a committed ``.dvc/config``; empty where it says none.
+
+    Args:
+        config: The file.
+        name: The remote; DVC's default one where it is empty.
+    """
+    from configobj import ConfigObj, ConfigObjError
+
+    try:
+        said = ConfigObj(config.decode().splitlines(), interpolation=False)
+        chosen = name or said.get("core", {}).get("remote", "")
+        return str(
+            said.get(f'remote "{chosen}"', said.get(f"'remote \"{chosen}\"'", {})).get("url", "")
+        )
+    except (ConfigObjError, UnicodeDecodeError, AttributeError):
+        return ""
+
+
+def ci_files(host: Host, remote: str = "") -> Mapping[str, bytes]:
     """The files that make a Git host check, merge and promote, by path.
 
     Args:
         host: Whose CI runs them.
+        remote: The address of the DVC remote: what CI installs can reach it.
     """
+    from registry_tool.artifacts.drivers import extra_for
+
+    extra = extra_for(remote.partition("://")[0]) if "://" in remote else ""
+    words = {"version": VERSION, "extra": f"[{extra}]" if extra else ""}
     templates = _templates(resource(f"templates/ci/{host}"))
-    return {
-        path: _CiTemplate(text).substitute(version=VERSION).encode() for path, text in templates
-    }
+    return {path: _CiTemplate(text).substitute(words).encode() for path, text in templates}
 
 
 def _ignore_file(name: str, shard: int) -> str:
@@ -142,7 +171,11 @@ def repaired_ignore_file(source: bytes, shard: int) -> bytes:
     ours |= {line.format(model) for line in _EARLIER for model in ("*/*", "*/*/*")}
     ours.remove("")
     fresh = _ignore_file(_IGNORE, shard)
-    kept = [line for line in source.splitlines(keepends=True) if line.rstrip().decode(errors="replace") not in ours]
+    kept = [
+        line
+        for line in source.splitlines(keepends=True)
+        if line.rstrip().decode(errors="replace") not in ours
+    ]
     others = b"".join(kept).strip(b"\r\n")
     return fresh.encode() + (b"\n" + others + b"\n" if others else b"")
 
@@ -181,7 +214,7 @@ def registry_files(
     }
     templates = _templates(resource("templates/registry"))
     files = {path: Template(text).substitute(words).encode() for path, text in templates}
-    files.update(ci_files(ci) if ci is not None else {})
+    files.update(ci_files(ci, remote or "") if ci is not None else {})
     report = check(DictTree(files))
     if report.verdict == "refuse":
         raise RefusedByCheck("the new registry would not pass its own check", report)

@@ -225,9 +225,7 @@ class Store:
 
         told = progress or SILENT
         if self.package is not None and isinstance(source, Path):
-            return self._sealed(
-                self.package, source, name, role, progress=told, allow=allow
-            )
+            return self._sealed(self.package, source, name, role, progress=told, allow=allow)
         if not isinstance(source, Path):
             self._check_plain()
             called = check_artifact_name(path or name)

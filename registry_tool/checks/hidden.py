@@ -103,7 +103,9 @@ def hidden(file: Ignored) -> Iterator[Hit]:
             f"Git ignores {named(path)}, which is a manifest: no commit will hold it",
             path=path,
             expected="ignore rules that hide no manifest",
-            remedy=command("git add -f", path) + "; which rule it is: " + command("git check-ignore -v", path),
+            remedy=command("git add -f", path)
+            + "; which rule it is: "
+            + command("git check-ignore -v", path),
         )
         return
     meant = _meant(path, layout)
@@ -190,8 +192,12 @@ def check_hidden(
     severity = _SEVERITIES.get(said, HIDDEN.severity)
     layout = catalog.layout
     found = [
-        Finding(HIDDEN.id, severity, hit.path, 1, 1, hit.message, hit.found, hit.expected, hit.remedy)
-        for file in _ignored(git, git.work_tree, _folders(base, head, layout, small=_is_small(git)), layout)
+        Finding(
+            HIDDEN.id, severity, hit.path, 1, 1, hit.message, hit.found, hit.expected, hit.remedy
+        )
+        for file in _ignored(
+            git, git.work_tree, _folders(base, head, layout, small=_is_small(git)), layout
+        )
         if not paths or is_inside(file.path, paths)
         for hit in HIDDEN.check(file)
     ][:_SHOWN]

@@ -139,9 +139,7 @@ def _of_revisions(repository: Repository, base: str | None, head: str | None) ->
     words = f"what {shown} changes since {since}"
     if parted == commit and not are_related(repository.git, commit, tip):
         words += ", with which it shares no history"
-    return Subject(
-        tree, repository.tree(parted), words, root, repository, parted, on_disk=on_disk
-    )
+    return Subject(tree, repository.tree(parted), words, root, repository, parted, on_disk=on_disk)
 
 
 def _frozen(repository: Repository, *tips: str) -> str | None:

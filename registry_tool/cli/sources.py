@@ -204,9 +204,7 @@ def _from_standard_input(
         raise UsageError(
             "standard input is the keyboard here", remedy="give the bytes through a pipe, or name a file"
         )  # fmt: skip
-    return store.take_stream(
-        sys.stdin.buffer, name=name, role=role, progress=progress, allow=allow
-    )
+    return store.take_stream(sys.stdin.buffer, name=name, role=role, progress=progress, allow=allow)
 
 
 def taken_from(
@@ -238,9 +236,13 @@ def taken_from(
         elif one.kind == "stream":
             found.append(_from_standard_input(store, name, role, progress, allow))
         elif one.kind == "url":
-            found.append(store.take_url(first, name=name, role=role, progress=progress, allow=allow))
+            found.append(
+                store.take_url(first, name=name, role=role, progress=progress, allow=allow)
+            )
         else:
             places = [Path(place) for place in one.places]
             source = places if len(places) > 1 else places[0]
-            found.append(store.take_in(source, name=name, role=role, progress=progress, allow=allow))
+            found.append(
+                store.take_in(source, name=name, role=role, progress=progress, allow=allow)
+            )
     return found

@@ -271,7 +271,11 @@ def _print_next(git: Git, done: Publication) -> None:
     paths = [os.path.relpath(top / path, here) if inside else path for path in _files(done)]
     hidden = ignored_among(git, done.change.puts)
     for path in hidden:
-        say(f"warn:  Git ignores {path}; to repair the ignore rules: registry init .", err=True, fg="yellow")
+        say(
+            f"warn:  Git ignores {path}; to repair the ignore rules: registry init .",
+            err=True,
+            fg="yellow",
+        )
     force = " -f" if hidden else ""
     say("next:")
     say(f"  git{place} add{force} -- {shlex.join(paths)}")

@@ -89,7 +89,10 @@ def tracked_entry(
     """
     last = last_part(uri)
     words = artifact_words(last, role=role)  # the address says what it is, whatever it is called
-    entry: dict[str, JSON] = {"name": check_new_name(check_artifact_name(name or last), "artifact"), "role": words["role"]}
+    entry: dict[str, JSON] = {
+        "name": check_new_name(check_artifact_name(name or last), "artifact"),
+        "role": words["role"],
+    }
     entry["uri"] = uri
     if size is not None:
         entry["size"] = size

@@ -116,7 +116,11 @@ class Layout(NamedTuple):
         yield from (f"{home}/{file}" for file in _IN_MODEL)
         yield from (f"{folder}/{file}" for file in _IN_VERSION)
         yield from (pointer_path(home, name), pointer_path(folder, name))
-        yield from (self.tag(model, name), self.alias(model, name), f"{folder}/evidence/{name}.yaml")
+        yield from (
+            self.tag(model, name),
+            self.alias(model, name),
+            f"{folder}/evidence/{name}.yaml",
+        )
 
     def locate(self, path: str) -> Place | None:
         """What a path is about, or None where the layout has no place for it.

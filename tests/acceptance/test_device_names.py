@@ -56,7 +56,9 @@ def test_a_name_that_a_person_writes_is_refused_by_the_check(cli: Cli, root: Pat
     assert "refuse C424 the tag aux has the name of a device" in ran.out
 
 
-def test_a_published_name_stays_valid(cli: Cli, make_registry: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_published_name_stays_valid(
+    cli: Cli, make_registry: Callable[..., Path], tmp_path: Path
+) -> None:
     files = {
         path.replace("/lang-id/", "/aux/"): text.replace("nlp/lang-id", "nlp/aux").replace("name: lang-id", "name: aux")
         for path, text in small_registry().items()
@@ -67,7 +69,16 @@ def test_a_published_name_stays_valid(cli: Cli, make_registry: Callable[..., Pat
     assert "warn F114 the model aux" in ran.out
     assert cli("resolve", "nlp/aux@production", cwd=root).code == 0
     (tmp_path / "a.bin").write_text("a")
-    add = ("version", "add", "nlp/aux", "--artifact", str(tmp_path / "a.bin"), "--framework", "custom", "--commit")
+    add = (
+        "version",
+        "add",
+        "nlp/aux",
+        "--artifact",
+        str(tmp_path / "a.bin"),
+        "--framework",
+        "custom",
+        "--commit",
+    )
     ran = cli(*add, cwd=root)
     assert ran.code == 0, ran.err
     assert cli("check", "--all", cwd=root).code == 0

@@ -34,7 +34,6 @@ def root(tmp_path: Path) -> Path:
 def found(cli: Cli, root: Path, *options: str) -> dict[str, str]:
     """The paths of F115, and what should stand there."""
 
-
     ran = cli("check", *options, "--format", "json", cwd=root)
     assert ran.code in {0, 1, 3}, ran.err
     listed = json.loads(ran.out)["findings"]
@@ -57,7 +56,9 @@ def test_mistyped_names_are_found_with_the_right_one(cli: Cli, root: Path) -> No
         assert {path: hits[path] for path in right} == right
         assert set(hits) == {*right, *odd}
     inside = f"{MODEL}/versions"
-    assert set(found(cli, root, inside)) == {path for path in (*right, *odd) if path.startswith(inside)}
+    assert set(found(cli, root, inside)) == {
+        path for path in (*right, *odd) if path.startswith(inside)
+    }
     assert found(cli, root, "--staged") == {}
     assert found(cli, root, "--base", "HEAD", "--head", "HEAD") == {}
     write_files(root, {f"{MODEL}/tag/v1.yaml": "x", f"{MODEL}/version/x": "x"})
@@ -93,7 +94,9 @@ def test_bytes_and_what_tools_keep_are_passed_over(cli: Cli, root: Path, tmp_pat
     folder = root / MODEL / "versions"
     for version in ("1", "2"):
         # Where plain DVC puts them.
-        assert cli("fetch", f"nlp/lang-id@{version}", "-o", str(folder / version), cwd=root).code == 0
+        assert (
+            cli("fetch", f"nlp/lang-id@{version}", "-o", str(folder / version), cwd=root).code == 0
+        )
     assert (folder / "1/folder/deep/version.yml").is_file()
     assert (folder / "2/a.bin.age").is_file()
     write_files(
@@ -119,7 +122,9 @@ def test_a_policy_can_refuse_them(cli: Cli, root: Path) -> None:
     assert cli("check", cwd=root).code == 0
 
 
-def test_an_encrypted_version_in_a_registry_of_an_earlier_version(cli: Cli, root: Path, tmp_path: Path) -> None:
+def test_an_encrypted_version_in_a_registry_of_an_earlier_version(
+    cli: Cli, root: Path, tmp_path: Path
+) -> None:
     ignore = root / ".gitignore"
     ignore.write_text(ignore.read_text().replace("!/models/*/*/versions/*/key.yaml\n", ""))
     git(root, "commit", "-qam", "As it was", "--no-verify")

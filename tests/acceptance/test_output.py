@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from support import (
     Ran,
     alias_yaml,
@@ -66,7 +65,9 @@ IN_JSON = (
 def registry_of(make_registry: Make, words: str) -> Path:
     """A registry that holds a text wherever a manifest has words."""
     root = make_registry(small_registry())
-    short = "::add-mask::x ##[error]forged" if words == HOSTILE else words  # where a manifest takes one line
+    short = (
+        "::add-mask::x ##[error]forged" if words == HOSTILE else words
+    )  # where a manifest takes one line
     version = version_files(
         "3", description=words, author=short, metadata={words: words, "list": [words]},
         metrics=[{"key": "accuracy", "value": 0.9}, {"key": "said", "value": words}],
@@ -88,7 +89,15 @@ def registry_of(make_registry: Make, words: str) -> Path:
     }  # fmt: skip
     write_files(root, files)
     git(root, "add", "-A")
-    git(root, "-c", f"user.name={words if words.isprintable() else 'A. Tester'}", "commit", "-q", "-m", words)
+    git(
+        root,
+        "-c",
+        f"user.name={words if words.isprintable() else 'A. Tester'}",
+        "commit",
+        "-q",
+        "-m",
+        words,
+    )
     return root
 
 
@@ -109,7 +118,10 @@ def test_one_field_is_one_line_in_every_text_output(make_registry: Make, tmp_pat
             assert not line.lstrip().startswith("::"), (command, line)
             assert "##[" not in line, (command, line)
             assert "##vso[" not in line, (command, line)
-            assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\U000e0041]", line), (command, line)
+            assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\U000e0041]", line), (
+                command,
+                line,
+            )
 
 
 def test_annotations_are_one_line_each_and_hold_nothing_else(make_registry: Make) -> None:

@@ -229,15 +229,42 @@ def a_whole_registry(tmp_path: Path, run: Callable[..., str], *options: str) -> 
     for name, place in files.items():
         place.write_bytes(name.encode() * 500)
     folder = make(tmp_path / "folder", FOLDER | {"inner.dvc": b"no pointer", "version.yaml": b"x"})
-    run("registry", "init", str(root), "--name", "acme", "--remote", str(tmp_path / "store"), *options, cwd=tmp_path)
+    run(
+        "registry",
+        "init",
+        str(root),
+        "--name",
+        "acme",
+        "--remote",
+        str(tmp_path / "store"),
+        *options,
+        cwd=tmp_path,
+    )
     about = ("--task", "ocr", "--owner", "speech", "--description", "Reads.", "--commit")
     for model in ("nlp/lang-id", "nlp/other", "vision/ocr"):
         run("registry", "model", "add", model, *about, cwd=root)
     add = ("registry", "version", "add")
     rest = ("--framework", "custom", "--commit")
-    run(*add, "nlp/lang-id", "--artifact", str(files["one"]), "--artifact", str(folder), *rest, cwd=root)
+    run(
+        *add,
+        "nlp/lang-id",
+        "--artifact",
+        str(files["one"]),
+        "--artifact",
+        str(folder),
+        *rest,
+        cwd=root,
+    )
     run(*add, "nlp/lang-id", "--artifact", str(files["two"]), *rest, cwd=root)
-    run(*add, "nlp/other", "--artifact", str(files["three"]), "--encrypt-passphrase", *rest, cwd=root)
+    run(
+        *add,
+        "nlp/other",
+        "--artifact",
+        str(files["three"]),
+        "--encrypt-passphrase",
+        *rest,
+        cwd=root,
+    )
     run(*add, "vision/ocr", "--artifact", str(folder), "--metric", "a=1", *rest, cwd=root)
     run("registry", "erase", "nlp/lang-id@2", "--reason", "By law.", "--yes", "--commit", cwd=root)
     return root
@@ -258,7 +285,12 @@ def test_plain_dvc_takes_everything_along_from_a_fresh_starter(
     assert "up to date" in run("dvc", "status", cwd=plain)
     listed = set(run("dvc", "list", ".", "-R", "--dvc-only", cwd=plain).splitlines())
     homes = {Path(path).name: str(Path(path).parent) for path in listed}
-    assert {Path(path).name for path in listed} >= {"one.bin", "three.bin.age", "a.bin", "inner.dvc"}
+    assert {Path(path).name for path in listed} >= {
+        "one.bin",
+        "three.bin.age",
+        "a.bin",
+        "inner.dvc",
+    }
     assert len(listed) == 2 + 2 * 6
     assert (plain / homes["one.bin"] / "one.bin").read_bytes() == b"one" * 500
     assert (plain / homes["one.bin"] / "folder/ünï cöde").read_bytes() == b"x"

@@ -99,7 +99,9 @@ def test_dulwich_sees_every_manifest_and_its_folders(tmp_path: Path, shard: int)
     with Repo(str(root)) as repo:
         manager = IgnoreFilterManager.from_repo(repo)
         assert [path for path in kept if manager.is_ignored(path)] == []
-        folders = {str(f.relative_to(root)) for p in kept for f in (root / p).parents if root in f.parents}
+        folders = {
+            str(f.relative_to(root)) for p in kept for f in (root / p).parents if root in f.parents
+        }
         assert [folder for folder in sorted(folders) if manager.is_ignored(f"{folder}/")] == []
         assert [path for path in bytes_ if not manager.is_ignored(path)] == []
 
@@ -114,7 +116,10 @@ def test_a_registry_of_an_earlier_version_is_repaired(tmp_path: Path, shard: int
     own = "# ours\n\n*.swp\n/scratch/\n"
     (root / ".gitignore").write_text(EARLIER.format(pattern) + own)
     commit(root, "As it was")
-    hidden = {one.path for one in hidden_by(parse_ignore_rules((root / ".gitignore").read_bytes()), Layout(shard))}
+    hidden = {
+        one.path
+        for one in hidden_by(parse_ignore_rules((root / ".gitignore").read_bytes()), Layout(shard))
+    }
     assert {path.rsplit("/", 1)[-1] for path in hidden} == {"", "key.yaml"}
     assert repair_ignore_rules(root)
     repaired = (root / ".gitignore").read_bytes()

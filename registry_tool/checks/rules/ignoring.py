@@ -20,7 +20,9 @@ IGNORE_FILES: Final = (".gitignore", ".dvcignore")
 _MODEL: Final = ModelName("nlp", "lang-id")
 _VERSIONS: Final = ("4", "1.2.0")
 _NAME: Final = "v4-edge.bin"
-_REPAIR: Final = 'run: registry init . && git add .gitignore && git commit -m "Repair the ignore rules"'
+_REPAIR: Final = (
+    'run: registry init . && git add .gitignore && git commit -m "Repair the ignore rules"'
+)
 
 
 class Hidden(NamedTuple):

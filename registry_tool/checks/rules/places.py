@@ -10,7 +10,15 @@ from registry_tool.checks.rules.payloads import is_payload
 from registry_tool.checks.rules.wording import command, named
 from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK
 from registry_tool.manifests.data import Data, text
-from registry_tool.manifests.layout import KEYS, MODELS, RECIPIENTS, REGISTRY, WAIVERS, Layout, Place
+from registry_tool.manifests.layout import (
+    KEYS,
+    MODELS,
+    RECIPIENTS,
+    REGISTRY,
+    WAIVERS,
+    Layout,
+    Place,
+)
 from registry_tool.names import ModelName
 
 __all__ = ["RULES", "allowed_at"]
@@ -122,7 +130,9 @@ def has_place(file: FileView) -> Iterator[Hit]:
         remedy = command("move it to its place, or `git rm", path) + "`"
     yield Hit(
         f"{named(path)} has no place in a registry",
-        expected=f"the model's files under {named(shard)}/" if shard else allowed_at(path, file.catalog.layout),
+        expected=f"the model's files under {named(shard)}/"
+        if shard
+        else allowed_at(path, file.catalog.layout),
         remedy=remedy,
     )
 

@@ -82,7 +82,8 @@ def test_the_installed_dulwich_closes_no_folder_that_we_call_open(
 
 
 @pytest.mark.parametrize(
-    "source", ["*a" * 400 + "b", "**/" * 300 + "x", "[" * 900, "a" * 100_000, "*?" * 400, "!/\n" * 90_000]
+    "source",
+    ["*a" * 400 + "b", "**/" * 300 + "x", "[" * 900, "a" * 100_000, "*?" * 400, "!/\n" * 90_000],
 )
 def test_hostile_rules_take_no_time(source: str) -> None:
     began = time.process_time()
