@@ -16,7 +16,7 @@ from registry_tool.manifests.data import Data, text
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.ingesting import Ingested
-    from registry_tool.artifacts.scanning.report import Finding, Level
+    from registry_tool.scanning.report import Finding, Level
 
 __all__ = ["ALLOWED", "check_allowed", "look_at_content", "look_at_files"]
 
@@ -56,7 +56,7 @@ def _meant(word: str) -> str:
 def _check_mistakes(files: Sequence[tuple[str, Path]], called: str, allow: frozenset[str]) -> None:
     """See that an artifact is not what a broken download, or a program that stopped, leaves under a model's name."""
     from registry_tool.artifacts.disk import on_disk
-    from registry_tool.artifacts.scanning.mislabelled import HEAD_LIMIT, contradiction
+    from registry_tool.scanning.mislabelled import HEAD_LIMIT, contradiction
 
     for path, place in files:
         with on_disk(f"{place} cannot be read"), place.open("rb") as stream:
@@ -101,7 +101,7 @@ def look_at_files(
     policy = {level: text(settings, "scan", level) or _DEFAULTS[level] for level in _DEFAULTS}
     if set(policy.values()) == {"off"}:
         return ()
-    from registry_tool.artifacts.scanning.scan import scan_files
+    from registry_tool.scanning.scan import scan_files
 
     findings = scan_files(files).findings
     refused = [found for found in findings if policy[found.level] == "refuse"]

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from registry_tool.artifacts.scanning.mislabelled import HEAD_LIMIT, contradiction
+from registry_tool.scanning.mislabelled import HEAD_LIMIT, contradiction
 
 LFS = (
     b"version https://git-lfs.github.com/spec/v1\n"
