@@ -45,7 +45,14 @@ from registry_tool.starter import (
     stored_url,
 )
 
-__all__ = ["AddedCi", "NewRegistry", "add_ci", "new_registry", "repair_ignore_rules"]
+__all__ = [
+    "AddedCi",
+    "NewRegistry",
+    "RepairedRules",
+    "add_ci",
+    "new_registry",
+    "repair_ignore_rules",
+]
 
 _BRANCH: Final = "refs/heads/main"
 _IGNORE: Final = ".gitignore"
@@ -81,6 +88,18 @@ class AddedCi(NamedTuple):
 
     written: tuple[str, ...]
     kept: tuple[str, ...]
+
+
+class RepairedRules(NamedTuple):
+    """What was done to the ignore rules of a registry.
+
+    Attributes:
+        written: True where ``.gitignore`` was written.
+        left: Lines of others that hide manifests, with their numbers.
+    """
+
+    written: bool
+    left: tuple[tuple[int, str], ...]
 
 
 def _is_empty_repository(folder: Path) -> bool:
@@ -310,7 +329,7 @@ def add_ci(folder: Path, host: Host) -> AddedCi:
     return AddedCi(tuple(sorted(puts)), tuple(sorted(kept)))
 
 
-def repair_ignore_rules(folder: Path) -> bool:
+def repair_ignore_rules(folder: Path) -> RepairedRules:
     """Rewrite the lines of ``.gitignore`` that `registry init` wrote, where the file hides manifests from Git or DVC.
 
     Lines of others stay. The file is written in the work tree; nothing is committed. What else lies there is not
@@ -320,7 +339,7 @@ def repair_ignore_rules(folder: Path) -> bool:
         folder: The registry's folder, or one in it.
 
     Returns:
-        True where the file was written.
+        Whether the file was written, and what hides manifests and is not ours.
 
     Raises:
         NotARegistry: The folder lies in no registry.
@@ -330,14 +349,16 @@ def repair_ignore_rules(folder: Path) -> bool:
     repository = Repository.open(folder)
     try:
         catalog, root = Catalog(repository.work()), repository.git.work_tree or folder
-        source = catalog.tree.read(_IGNORE)
-        hidden = hidden_by(parse_ignore_rules(source or b""), catalog.layout)
-        if source is not None and next(hidden, None) is None:
-            return False
-        puts = {_IGNORE: repaired_ignore_file(source or b"", catalog.layout.shard)}
-        with exclusive(repository.git):
-            steps = steps_of(root, puts, frozenset())
-            write_in_order(repository.git, root, "Repair the ignore rules", steps)
-        return True
+        layout, source = catalog.layout, catalog.tree.read(_IGNORE)
+        if source is not None and not list(hidden_by(parse_ignore_rules(source), layout)):
+            return RepairedRules(written=False, left=())
+        fresh = repaired_ignore_file(source or b"", layout.shard)
+        if fresh != source:
+            with exclusive(repository.git):
+                steps = steps_of(root, {_IGNORE: fresh}, frozenset())
+                write_in_order(repository.git, root, "Repair the ignore rules", steps)
+        hidden = hidden_by(parse_ignore_rules(fresh), layout)
+        left = {one.pattern.line: one.pattern.text for one in hidden}
+        return RepairedRules(fresh != source, tuple(sorted(left.items())))
     finally:
         repository.close()

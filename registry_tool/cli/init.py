@@ -72,9 +72,13 @@ def _repair(folder: str) -> int:
     """See to the ignore rules of a registry that is there."""
     from registry_tool.scaffold import repair_ignore_rules
 
-    if not repair_ignore_rules(Path(folder)):
-        say("the ignore rules hide no manifest: nothing to repair")
-        return 0
+    repaired = repair_ignore_rules(Path(folder))
+    for number, line in repaired.left:
+        say(f"note:  .gitignore:{number}: {line} hides manifests: delete the line", err=True)
+    if not repaired.written:
+        if not repaired.left:
+            say("the ignore rules hide no manifest: nothing to repair")
+        return int(bool(repaired.left))
     git = "git" if folder == "." else f"git -C {shlex.quote(folder)}"
     say("wrote  .gitignore")
     say("next:")

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 # Before 1.2.15 a folder is ignored only where a pattern names it; since then also where the last pattern about its
-# content ignores that. 0.21.6 is what the oldest scmrepo of dvc 3.50 allows.
+# content ignores that. 0.21.6 is older than what dvc 3.50 takes.
 DULWICH = ("0.21.6", "0.22.8", "0.24.10", "1.0.0", "1.2.14", "1.2.15", "1.2.21")
 # The oldest DVC that pyproject.toml allows, with what it had then.
 OLDEST = ("dvc==3.50.0", "scmrepo==3.3.2", "dulwich==0.22.1", "pathspec==0.10.3", "setuptools<80")

@@ -111,7 +111,7 @@ def test_a_registry_of_an_earlier_version_is_repaired(tmp_path: Path, shard: int
     root = tmp_path / "models"
     new_registry(root, name="acme", shard=shard, hooks=False)
     fresh = (root / ".gitignore").read_bytes()
-    assert not repair_ignore_rules(root)
+    assert repair_ignore_rules(root) == (False, ())
     pattern = "*/*/*" if shard else "*/*"
     own = "# ours\n\n*.swp\n/scratch/\n"
     (root / ".gitignore").write_text(EARLIER.format(pattern) + own)
@@ -121,10 +121,10 @@ def test_a_registry_of_an_earlier_version_is_repaired(tmp_path: Path, shard: int
         for one in hidden_by(parse_ignore_rules((root / ".gitignore").read_bytes()), Layout(shard))
     }
     assert {path.rsplit("/", 1)[-1] for path in hidden} == {"", "key.yaml"}
-    assert repair_ignore_rules(root)
+    assert repair_ignore_rules(root) == (True, ())
     repaired = (root / ".gitignore").read_bytes()
     assert repaired == fresh + b"\n" + own.encode()
-    assert not repair_ignore_rules(root)
+    assert repair_ignore_rules(root) == (False, ())
     assert git(root, "status", "--porcelain") == " M .gitignore"
 
 
@@ -133,7 +133,7 @@ def test_a_missing_file_is_written(tmp_path: Path) -> None:
     place = tmp_path / "models/.gitignore"
     before = place.read_bytes()
     place.unlink()
-    assert repair_ignore_rules(tmp_path / "models")
+    assert repair_ignore_rules(tmp_path / "models").written
     assert place.read_bytes() == before
 
 
@@ -143,3 +143,14 @@ def test_a_repair_is_done_once() -> None:
     assert repaired_ignore_file(fresh, 0) == fresh
     other = repaired_ignore_file(b"*.swp\r\n\xff\n", 0)
     assert repaired_ignore_file(other, 0) == other
+
+
+def test_a_line_of_others_that_hides_manifests_is_told(tmp_path: Path) -> None:
+    root = tmp_path / "models"
+    new_registry(root, name="acme", hooks=False)
+    lines = (root / ".gitignore").read_text().splitlines()
+    (root / ".gitignore").write_text("\n".join([*lines, "*.yaml", ""]))
+    repaired = repair_ignore_rules(root)
+    last = (root / ".gitignore").read_text().splitlines().index("*.yaml") + 1
+    assert repaired.left == ((last, "*.yaml"),)
+    assert repair_ignore_rules(root) == (False, ((last, "*.yaml"),))

@@ -20,9 +20,9 @@ IGNORE_FILES: Final = (".gitignore", ".dvcignore")
 _MODEL: Final = ModelName("nlp", "lang-id")
 _VERSIONS: Final = ("4", "1.2.0")
 _NAME: Final = "v4-edge.bin"
-_REPAIR: Final = (
-    'run: registry init . && git add .gitignore && git commit -m "Repair the ignore rules"'
-)
+_REPAIR: Final = 'registry init . && git add .gitignore && git commit -m "Repair the ignore rules"'
+# How the lines begin that `registry init` writes.
+_OURS: Final = f"/{MODELS}/*/"
 
 
 class Hidden(NamedTuple):
@@ -80,6 +80,7 @@ def _hits(file: str, hidden: Iterator[Hidden]) -> Iterator[Hit]:
         if pattern.line in seen:
             continue
         seen.add(pattern.line)
+        is_ours, delete = pattern.text.startswith(_OURS), f"delete line {pattern.line} of {file}"
         reader = "DVC" if of_dvc or file == ".dvcignore" else "Git"
         yield Hit(
             f"{file} makes {reader} ignore {path}",
@@ -87,7 +88,7 @@ def _hits(file: str, hidden: Iterator[Hidden]) -> Iterator[Hit]:
             place=(pattern.line, 1),
             found=named(pattern.text),
             expected="rules that hide no manifest, and no folder that holds one",
-            remedy=_REPAIR if file == ".gitignore" else f"delete the line from {file}",
+            remedy=_REPAIR if is_ours and file == ".gitignore" else delete,
         )
 
 
