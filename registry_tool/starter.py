@@ -153,7 +153,7 @@ def _ignore_file(name: str, shard: int) -> str:
     return Template(resource(name).read_text(encoding="utf-8")).substitute(model=model)
 
 
-# How 0.1 wrote these lines; DVC took the folders of models for ignored by the first of them, and key.yaml was missing.
+# How these lines were written first; DVC took the folders of models for ignored by the first of them, and key.yaml was missing.
 _EARLIER: Final = ("/models/{}/*", "/models/{}/tags/*", "/models/{}/aliases/*", "/models/{}/versions/*/*",
                    "/models/{}/versions/*/evidence/*", "# a version: its record, what may be added to it, pointers, evidence")  # fmt: skip
 
