@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import NamedTuple
 
+from registry_tool.checks.hidden import HIDDEN, WorkTreeRule
 from registry_tool.checks.remote import AVAILABLE, MOVES, ArtifactRule, MovingRule
 from registry_tool.checks.rule import Rule
 from registry_tool.checks.rules import RULES
@@ -35,7 +36,7 @@ class Explained(NamedTuple):
     text: str
 
 
-def _explained(rule: Rule | ArtifactRule | MovingRule) -> Explained:
+def _explained(rule: Rule | ArtifactRule | MovingRule | WorkTreeRule) -> Explained:
     return Explained(
         id=rule.id,
         title=rule.title,
@@ -47,10 +48,11 @@ def _explained(rule: Rule | ArtifactRule | MovingRule) -> Explained:
 
 def explained() -> dict[str, Explained]:
     """All rules by id, those about artifacts included; in the order of ids."""
-    rules: dict[str, Rule | ArtifactRule | MovingRule] = {
+    rules: dict[str, Rule | ArtifactRule | MovingRule | WorkTreeRule] = {
         **RULES,
         AVAILABLE.id: AVAILABLE,
         MOVES.id: MOVES,
+        HIDDEN.id: HIDDEN,
     }
     return {rule_id: _explained(rules[rule_id]) for rule_id in sorted(rules)}
 

@@ -88,6 +88,7 @@ def _narrowed(subject: Subject, paths: tuple[str, ...]) -> list[str]:
 
 def _show(report: Report, form: str, output: str | None) -> None:
     from registry_tool.checks.reports import render, summary, text_lines
+    from registry_tool.cli.plain import json_in
 
     if output is not None:
         try:
@@ -95,6 +96,8 @@ def _show(report: Report, form: str, output: str | None) -> None:
         except OSError as exc:
             raise EnvironmentTrouble(f"{output} cannot be written: {exc.strerror}") from exc
         say(summary(report), err=True, fg=_COLOURS[report.verdict])
+    elif form in {"json", "sarif"}:
+        click.echo(json_in(render(report, form), sys.stdout.encoding), nl=False)
     elif form != "text":
         click.echo(render(report, form), nl=False)
     else:

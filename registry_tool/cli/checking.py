@@ -118,6 +118,13 @@ def checked(
             subject.head, base=subject.base, published=subject.frozen, line=subject.line,
             paths=paths, kept=kept, progress=progress,
         )  # fmt: skip
+    if subject.on_disk and subject.repository is not None:
+        from registry_tool.checks.hidden import check_hidden
+
+        report = check_hidden(
+            report, subject.head, subject.repository.git,
+            base=subject.base, published=subject.frozen, paths=paths,
+        )  # fmt: skip
     if subject.tip and subject.published and subject.repository and not paths:
         from registry_tool.checks.commits import with_commits
 
