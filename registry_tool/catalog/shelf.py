@@ -2,7 +2,7 @@
 
 One small file holds one answer. Its name is a digest over this program and over what the answer was worked out from, so
 nothing on the shelf is ever out of date: what changed is looked for elsewhere. A file that is cut short, changed or
-foreign does not have the digest it begins with and is not there at all; it can cost time, never truth. Files are put in
+foreign does not have the digest it begins with, or has another owner, and is not there at all; it can cost time, never truth. Files are put in
 place whole, so any number of processes may take and put at once. What nobody took for a month goes.
 """
 
@@ -76,11 +76,12 @@ class Shelf:
         place = self._place(basis)
         try:
             with place.open(encoding="ascii", newline="") as stream:
-                text = stream.read()
-                taken = os.fstat(stream.fileno()).st_mtime
+                info = os.fstat(stream.fileno())
+                text = stream.read() if _is_ours(info) else ""
+                taken = info.st_mtime
         except (OSError, UnicodeDecodeError):
             return None
-        if time.time() - taken > _DAY:
+        if text and time.time() - taken > _DAY:
             with contextlib.suppress(OSError):
                 os.utime(place)
         digest, body = text[:_DIGEST], text[_DIGEST + 1 :]
@@ -111,6 +112,11 @@ class Shelf:
         for parent, folders, files in os.walk(self._root, topdown=False):
             for name in (*files, *folders):
                 _remove_old(Path(parent, name), now - _OLD)
+
+
+def _is_ours(info: os.stat_result) -> bool:
+    """True for a file that another user cannot have written: the digest is a proof against accidents, and no seal."""
+    return not hasattr(os, "geteuid") or info.st_uid in {0, os.geteuid()}
 
 
 def _remove_old(place: Path, moment: float) -> None:

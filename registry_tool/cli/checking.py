@@ -70,5 +70,7 @@ def checked(
             base=subject.base, published=subject.frozen, paths=paths,
         )  # fmt: skip
     narrowed = f", in {', '.join(path or 'all of it' for path in paths)}" if paths else ""
+    doubt = "" if subject.repository is None else subject.repository.doubt
     notes = [f"checked {subject.words}{narrowed}", *_kind_words(report), *report.notes]
+    notes += [doubt] if doubt else []
     return report._replace(notes=tuple(notes))

@@ -28,7 +28,8 @@ _READS: Final = frozenset(
     }
 )  # fmt: skip
 _SHARED: Final = ("refs", "reftable", "packed-refs", "objects", "shallow", "logs")
-_OWN: Final = ("HEAD", "index", "MERGE_HEAD")
+_OWN: Final = ("index",)
+_LONGEST: Final = 4096
 # Of the extensions those without which objects or refs are read wrongly: names of formats, as Git spells them.
 _FORMATS: Final = {"extensions.objectformat": "objectFormat", "extensions.refstorage": "refStorage"}
 
@@ -89,6 +90,15 @@ def _links(git_dir: Path, common_dir: Path) -> Iterator[tuple[str, Path]]:
     yield "info/exclude", common_dir / "info" / "exclude"  # names of files, and nothing else
 
 
+def _head(git_dir: Path) -> bytes:
+    """What HEAD says. It is copied, because Git takes a HEAD that is a link for a branch of that name."""
+    place = git_dir / "HEAD"
+    if place.is_symlink():
+        return b"ref: " + os.fsencode(place.readlink()) + b"\n"
+    with place.open("rb") as stream:
+        return stream.read(_LONGEST)
+
+
 def _is_partial(settings: Mapping[str, str]) -> bool:
     return "extensions.partialclone" in settings or any(
         key.startswith("remote.") and key.endswith(".promisor") for key in settings
@@ -127,6 +137,7 @@ def make_view(git_dir: Path, common_dir: Path, settings: Mapping[str, str], *, b
     view = Path(tempfile.mkdtemp(prefix="registry-git-"))
     (view / "info").mkdir()
     (view / "config").write_text(text, encoding="ascii")
+    (view / "HEAD").write_bytes(_head(git_dir))
     for name, target in _links(git_dir, common_dir):
         if os.path.lexists(target):
             (view / name).symlink_to(target.absolute())

@@ -214,7 +214,12 @@ class Git:
             UntrustedRepository: It would not.
         """
         if self.distrust:
-            raise UntrustedRepository(self.distrust, remedy=_remedy(self.distrust, self.place))
+            raise UntrustedRepository(self.distrust, remedy=self.remedy)
+
+    @property
+    def remedy(self) -> str:
+        """The command after which Git obeys a repository that it does not trust."""
+        return _remedy(self.distrust, self.place)
 
     @cached_property
     def _view(self) -> Path:
@@ -229,9 +234,7 @@ class Git:
             bare = self.work_tree is None
             view = make_view(self.git_dir, self.shared_dir, listed(said), bare=bare)
         except OSError as exc:
-            raise UntrustedRepository(
-                self.distrust, remedy=_remedy(self.distrust, self.place)
-            ) from exc
+            raise UntrustedRepository(self.distrust, remedy=self.remedy) from exc
         weakref.finalize(self, shutil.rmtree, view, ignore_errors=True)
         return view
 
@@ -296,7 +299,9 @@ class Git:
         commit = "" if branch is None else _loose(self.shared_dir / branch)
         if _ID.fullmatch(commit):
             return commit
-        out = self.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", allowed=(0, 1, 128))
+        # `rev-parse HEAD` would find a tag of that name before the first commit.
+        ref = branch or "HEAD"
+        out = self.run("show-ref", "--verify", "--hash", "--", ref, allowed=(0, 1, 128))
         return out.decode().strip() or None
 
     def branch(self) -> str | None:

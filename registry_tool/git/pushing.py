@@ -14,8 +14,8 @@ from typing import Final
 
 from registry_tool.errors import Conflict, GitTrouble, OfflineError
 from registry_tool.git.addresses import without_credentials
-from registry_tool.git.branches import tip_of
 from registry_tool.git.plumbing import Git, GitFailed
+from registry_tool.git.revisions import tip_of
 from registry_tool.git.shallow import is_newest, with_history
 from registry_tool.git.updates import BRANCHES, FASTER
 

@@ -70,8 +70,8 @@ def _unfetched_from(git: Git, remote: str, here: frozenset[str]) -> list[str]:
             words=failed.words,
             remedy="check its address, the network and your credentials: git ls-remote " + remote,
         ) from failed
-    lines = out.decode(errors="surrogateescape").splitlines()
-    pairs = (line.partition("\t") for line in lines)
+    lines = out.decode(errors="surrogateescape").split("\n")
+    pairs = [line.partition("\t") for line in lines if line]
     return [f"{remote}/{_short(ref)}" for oid, _, ref in pairs if oid not in here]
 
 

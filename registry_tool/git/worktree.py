@@ -111,7 +111,14 @@ def work_tree(git: Git, reader: BlobReader) -> Tree:
             f"{git.place} is a bare repository and has no work tree",
             remedy="name a revision with --ref, or --base and --head",
         )
-    out = git.run("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
+    out = git.run(
+        "status",
+        "--porcelain=v1",
+        "-z",
+        "--untracked-files=all",
+        "--no-renames",
+        "--ignore-submodules=dirty",  # what is in one is not asked: that runs git in it, and counts for nothing here
+    )
     folder = FolderTree(git.work_tree)
     puts: dict[str, Entry] = {}
     deletes: list[str] = []
