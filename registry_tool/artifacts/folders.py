@@ -69,18 +69,18 @@ def member_problem(path: str) -> str:
 
 def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     """Relative path and lstat of every file below, refusing what an artifact cannot hold."""
-    opened = [_listed(folder, "")]
+    opened = [_inside(folder, "")]
     while opened:
         for path, info in opened[-1]:
             if path.endswith("/"):
-                opened.append(_listed(folder / path, path))
+                opened.append(_inside(folder / path, path))
                 break
             yield path, info
         else:
             opened.pop()
 
 
-def _listed(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+def _inside(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
     """Relative path and lstat of what is in a folder; the path of a folder ends in a slash."""
     with os.scandir(folder) as found:
         entries = sorted(found, key=lambda entry: entry.name)

@@ -61,7 +61,7 @@ FIXED: Final[Mapping[str, str]] = {
     "log.showRoot": "true", "log.follow": "false", "log.showSignature": "false", "log.mailmap": "false",
     "log.diffMerges": "separate", "log.date": "default", "log.decorate": "false",
     "diff.renames": "false", "diff.relative": "false", "diff.noprefix": "false", "diff.mnemonicPrefix": "false",
-    "diff.ignoreSubmodules": "none", "diff.autoRefreshIndex": "true",
+    "diff.ignoreSubmodules": "none", "diff.autoRefreshIndex": "true", "diff.orderFile": "/dev/null",
     "status.renames": "false", "status.branch": "false", "status.short": "false", "status.showStash": "false",
     "status.relativePaths": "false", "status.submoduleSummary": "false", "status.showUntrackedFiles": "all",
     # What `grep` looks for, and how it says what it found.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from registry_tool.errors import OfflineError
-from registry_tool.git.cloning import building, clone_history, clone_newest, crown, held
+from registry_tool.git.cloning import FILTERS, building, clone_history, clone_newest, crown, held
 from registry_tool.git.plumbing import Git, GitFailed
 from registry_tool.git.promised import ALONE, promising
 from registry_tool.git.shallow import NEWEST, boundary, is_newest
@@ -83,7 +83,9 @@ def renew(git: Git) -> None:
     here = git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
     if _refs(there) == _refs(here):
         return
-    chosen, depth = (git.git_dir / NEWEST).read_text(encoding="ascii"), _depth(git)
+    said = (git.git_dir / NEWEST).read_text(encoding="ascii", errors="replace")
+    # A word to git, so it is one of ours or none.
+    chosen, depth = said if said in FILTERS else FILTERS[-1], _depth(git)
     git.run(
         *promising(chosen), "fetch", "--quiet", "--prune", "--no-auto-maintenance", "--no-write-fetch-head",
         *depth, f"--filter={chosen}", "origin", *REFSPECS,

@@ -6,6 +6,7 @@ size of the registry.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -204,6 +205,8 @@ class FolderTree:
                 if part == ".." or here.is_symlink():
                     return True
             except OSError as exc:
+                if exc.errno == errno.ENAMETOOLONG:
+                    return False  # so it is not there: whoever asks next finds that
                 raise EnvironmentTrouble(f"{here} cannot be read: {exc.strerror}") from exc
         return False
 
@@ -217,6 +220,8 @@ class FolderTree:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as exc:
+            if exc.errno == errno.ENAMETOOLONG:  # Git can name what no system can hold
+                return None
             raise EnvironmentTrouble(f"{self.root / path} cannot be read: {exc.strerror}") from exc
 
     def read(self, path: str, *, limit: int | None = None) -> bytes | None:

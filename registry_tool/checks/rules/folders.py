@@ -210,6 +210,7 @@ def not_too_deep(file: FileView) -> Iterator[Hit]:
         outermost = file.path.split("/", 1)[0]
         yield Hit(
             f"a folder in {named(outermost)} lies more than {DEEPEST:,} levels deep",
+            path=outermost,
             found=f"more than {DEEPEST:,} levels",
             expected=f"at most {DEEPEST:,}",
             remedy=command("git rm -r", outermost),

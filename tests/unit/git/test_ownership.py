@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support import git, give_away, new_repository, write_files
 
-from registry_tool.errors import UntrustedRepository
+from registry_tool.errors import OfflineError, UntrustedRepository
 from registry_tool.git.ownership import are_ours, reads_only
 from registry_tool.git.plumbing import Git, find_repository
 from registry_tool.git.repository import Repository
@@ -120,9 +120,8 @@ def test_what_a_partial_clone_left_out_is_an_error_and_not_a_missing_file(
     repository = Repository.open(clone)
     tree = repository.tree(repository.commit("HEAD"))
     assert set(tree.folder("models")) == {"a"}
-    with pytest.raises((UntrustedRepository, Exception), match="cannot be read|dubious") as caught:
+    with pytest.raises(OfflineError, match="cannot be read in"):
         tree.read("models/a")
-    assert "could not fetch" in str(caught.value) or "lazy" in str(caught.value)
     repository.close()
     assert not ran.exists()
 
@@ -219,10 +218,11 @@ def test_a_bare_repository_that_nobody_named_is_asked_about(
     git(start, "clone", "--quiet", "--bare", ".", str(bare))
     git(home, "config", "--global", "safe.bareRepository", "explicit")
     monkeypatch.chdir(bare)
-    for place, trusted in ((bare, False), (bare / "refs", False), (Path(), False)):
+    for place in (bare, bare / "refs", Path()):
         found = find_repository(place)
         assert found is not None
-        assert found.is_trusted is trusted
+        assert not found.is_trusted
+    assert found is not None
     assert "safe.bareRepository" in found.distrust
     assert found.remedy == f"name it, from another folder: --repo {bare}"
     monkeypatch.chdir(tmp_path)

@@ -221,7 +221,7 @@ def test_notes_that_another_user_may_have_written_are_not_read(past: History) ->
     vanished(past.folder)
     (note,) = notes(past.folder / ".git")
     said = read_note(note)
-    write_note(note, json.dumps({"models": dict.fromkeys(said["models"], [])}).encode())
+    write_note(note, json.dumps({"models": {key: [] for key in said["models"]}}).encode())
     assert vanished(past.folder) == frozenset()
     before = note.read_bytes()
     tip = git(past.folder, "rev-parse", "HEAD")
