@@ -77,7 +77,7 @@ class RemoteSettings:
     """One remote, references to other remotes resolved: its options as text, ``url`` apart."""
 
     name: str
-    url: str
+    url: str = field(repr=False)  # it may hold a password
     options: Mapping[str, object] = field(repr=False)
     core: Mapping[str, object] = field(default_factory=dict, repr=False)
 

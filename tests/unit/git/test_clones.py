@@ -13,7 +13,6 @@ from git_servers import smart_http
 from support import commit, git, give_away, new_repository, small_registry, write_files
 
 from registry_tool.errors import OfflineError, UntrustedRepository, UsageError
-from registry_tool.git import plumbing
 from registry_tool.git.addresses import handed, stored_url
 from registry_tool.git.clones import is_url, open_clone, shown_url
 from registry_tool.registry import open_registry
@@ -233,7 +232,7 @@ def test_credentials_are_handed_to_git_and_stored_nowhere(
         said.append(command)
         return run(command, **more)  # type: ignore[call-overload]  # as it was called
 
-    monkeypatch.setattr(plumbing.subprocess, "run", heard)
+    monkeypatch.setattr(subprocess, "run", heard)
     first = open_clone(url, cache)
     assert first.git.config("remote.origin.url") == stored_url(url)
     write_files(start, {"README.md": "2\n"})
