@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Sent", "Store", "Taken"]
 
 _CONFIG = ".dvc/config"
+_LOCAL = ".dvc/config.local"
 _CONFIG_LIMIT = 64 * 1024
 _NOTHING = "0" * 32
 # What an entry says of the bytes, whichever manifest it is in.
@@ -109,8 +110,16 @@ class Store:
         from registry_tool.artifacts.settings import DvcSettings
 
         config = self._catalog.tree.read(_CONFIG, limit=_CONFIG_LIMIT) or b""
-        local = None if self._root is None else self._root / ".dvc" / "config.local"
-        return DvcSettings(config=config, local_config=local, root=self._root)
+        return DvcSettings(config=config, local_config=self._local_config(), root=self._root)
+
+    def _local_config(self) -> Path | None:
+        """DVC's local configuration; None where another user may have written it, for it can name programs to run."""
+        from registry_tool.git.plumbing import find_repository
+
+        if self._root is None or not (self._root / _LOCAL).exists():
+            return None
+        git = find_repository(self._root)
+        return self._root / _LOCAL if git is None or git.is_trusted else None
 
     def reach(self) -> None:
         """See that the remote answers and lets us in, before large files are read.
