@@ -12,13 +12,14 @@ its configuration, attributes, grafts or hooks.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from registry_tool.errors import GitTrouble
 
-__all__ = ["are_ours", "ceilings", "make_view", "reads_only"]
+__all__ = ["are_ours", "beginning_of", "ceilings", "make_view", "reads_only"]
 
 # What the commands that this program runs do to a repository: nothing.
 _READS: Final = frozenset(
@@ -29,7 +30,7 @@ _READS: Final = frozenset(
 )  # fmt: skip
 _SHARED: Final = ("refs", "reftable", "packed-refs", "objects", "shallow", "logs")
 _OWN: Final = ("index",)
-_LONGEST: Final = 4096
+_LONGEST: Final = 8192  # a path, and what stands before it
 # Of the extensions those without which objects or refs are read wrongly: names of formats, as Git spells them.
 _FORMATS: Final = {"extensions.objectformat": "objectFormat", "extensions.refstorage": "refStorage"}
 
@@ -57,6 +58,22 @@ def are_ours(places: Iterable[Path]) -> bool:
         except OSError:  # what cannot be looked at is not ours
             return False
     return True
+
+
+def beginning_of(place: Path) -> bytes:
+    """The first kilobytes of a small file; empty where there is none, or a pipe or device that would never end."""
+    try:
+        handle = os.open(
+            place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        )
+    except OSError:
+        return b""
+    try:
+        return os.read(handle, _LONGEST) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(handle)
 
 
 def reads_only(arguments: Iterable[str]) -> bool:
@@ -95,8 +112,7 @@ def _head(git_dir: Path) -> bytes:
     place = git_dir / "HEAD"
     if place.is_symlink():
         return b"ref: " + os.fsencode(place.readlink()) + b"\n"
-    with place.open("rb") as stream:
-        return stream.read(_LONGEST)
+    return beginning_of(place)
 
 
 def _is_partial(settings: Mapping[str, str]) -> bool:
@@ -139,7 +155,7 @@ def make_view(git_dir: Path, common_dir: Path, settings: Mapping[str, str], *, b
     (view / "config").write_text(text, encoding="ascii")
     (view / "HEAD").write_bytes(_head(git_dir))
     for name, target in _links(git_dir, common_dir):
-        if os.path.lexists(target):
+        if target.is_file() or target.is_dir():  # no pipe, and no device
             (view / name).symlink_to(target.absolute())
     # Git takes a folder without it for no repository; where refs are not files there may be none.
     if not (view / "refs").exists():

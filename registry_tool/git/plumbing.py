@@ -19,7 +19,13 @@ from typing import IO, Final
 from registry_tool.errors import GitTrouble, UntrustedRepository, UsageError
 from registry_tool.git.addresses import without_credentials
 from registry_tool.git.neutral import FIXED, clean_environment, with_settings
-from registry_tool.git.ownership import are_ours, ceilings, make_view, reads_only
+from registry_tool.git.ownership import (
+    are_ours,
+    beginning_of,
+    ceilings,
+    make_view,
+    reads_only,
+)
 from registry_tool.git.settings import Settings, is_true, listed
 
 __all__ = [
@@ -154,11 +160,8 @@ def _remedy(distrust: str, folder: Path) -> str:
 
 def _loose(place: Path) -> str:
     """What a loose ref says; empty where it is packed, missing, or kept in another way."""
-    try:
-        said = place.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
-        return ""
-    return said.rstrip("\n") if said.endswith("\n") else ""
+    said = beginning_of(place)
+    return said.decode().rstrip("\n") if said.endswith(b"\n") and said.isascii() else ""
 
 
 class Git:
@@ -287,11 +290,8 @@ class Git:
     @cached_property
     def shared_dir(self) -> Path:
         """The folder that linked work trees share; the repository's own one everywhere else."""
-        try:
-            text = (self.git_dir / "commondir").read_text(errors="surrogateescape")
-        except OSError:
-            return self.git_dir
-        return (self.git_dir / text.strip()).resolve()
+        text = beginning_of(self.git_dir / "commondir").decode(errors="surrogateescape")
+        return (self.git_dir / text.strip()).resolve() if text else self.git_dir
 
     def head(self) -> str | None:
         """The commit HEAD is at, or None before the first commit."""
@@ -338,7 +338,7 @@ def _git_dir_of(folder: Path) -> Path | None:
     if dot_git.is_dir():
         return dot_git
     if dot_git.is_file():  # linked work tree or submodule: "gitdir: PATH"
-        text = dot_git.read_text(encoding="utf-8", errors="surrogateescape").strip()
+        text = beginning_of(dot_git).decode(errors="surrogateescape").strip()
         if text.startswith("gitdir: "):
             return (folder / text.removeprefix("gitdir: ")).resolve()
         return None

@@ -11,7 +11,7 @@ import pytest
 from support import git, give_away, new_repository, write_files
 
 from registry_tool.errors import OfflineError, UntrustedRepository
-from registry_tool.git.ownership import are_ours, reads_only
+from registry_tool.git.ownership import are_ours, beginning_of, reads_only
 from registry_tool.git.plumbing import Git, find_repository
 from registry_tool.git.repository import Repository
 
@@ -255,3 +255,22 @@ def test_what_is_missing_belongs_to_no_one(tmp_path: Path) -> None:
     assert reads_only(["-c", "a.b=c", "log", "-1"])
     assert not reads_only(["-c", "a.b=c", "fetch"])
     assert not reads_only([])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "endless"])
+def test_files_of_git_that_would_never_end_are_none(
+    kind: str, tmp_path: Path, opened: Opened
+) -> None:
+    folder = new_repository(tmp_path / "odd", FILES)
+    place = folder / ".git" / "HEAD"
+    place.unlink()
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "device":
+        place.symlink_to("/dev/zero")
+    elif kind == "folder":
+        place.mkdir()
+    else:
+        with place.open("wb") as stream:
+            stream.truncate(1 << 40)
+    assert beginning_of(place).strip(b"\0") == b""
