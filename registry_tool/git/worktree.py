@@ -188,6 +188,8 @@ class FolderTree:
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as exc:
+            if exc.errno == errno.ENAMETOOLONG:
+                return {}
             raise EnvironmentTrouble(f"{self.root / path} cannot be read: {exc.strerror}") from exc
         private = _DVC_PRIVATE if path == ".dvc" else _SKIPPED
         return {

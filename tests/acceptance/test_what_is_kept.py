@@ -17,7 +17,7 @@ def test_a_flipped_bit_does_not_give_a_name_again(registry: Path) -> None:
     commit(registry, "Add 9")
     shutil.rmtree(registry / FOLDER / "versions" / "9")
     commit(registry, "Lose 9")
-    write_files(registry, second)
+    write_files(registry, version_files("9", same_as="nlp/lang-id@1", description="Other."))
     refused = run_program("check", cwd=registry)
     assert refused.code == 1, refused
     assert "C403" in refused.out
@@ -38,7 +38,7 @@ def test_grafts_do_not_give_a_name_again(registry: Path) -> None:
     commit(registry, "Add 9")
     shutil.rmtree(registry / FOLDER / "versions" / "9")
     tip = commit(registry, "Lose 9")
-    write_files(registry, second)
+    write_files(registry, version_files("9", same_as="nlp/lang-id@1", description="Other."))
     (registry / ".git" / "info").mkdir(exist_ok=True)
     (registry / ".git" / "info" / "grafts").write_text(f"{tip}\n", encoding="ascii")
     refused = run_program("check", cwd=registry)
@@ -84,20 +84,14 @@ def test_no_credentials_are_shown_or_kept(tmp_path: Path, home: Path, registry: 
 
 
 def test_a_tree_of_thousands_of_levels_is_a_finding(registry: Path) -> None:
-    blob = git(registry, "rev-parse", "HEAD:registry.yaml")
-    tree = _made(registry, f"100644 blob {blob}\tfile")
-    for _ in range(1500):
-        tree = _made(registry, f"040000 tree {tree}\td")
-    top = git(registry, "ls-tree", "HEAD")
-    root = _made(registry, f"{top}\n040000 tree {tree}\tdeep")
-    made = git(registry, "commit-tree", root, "-p", "HEAD", "-m", "Deep")
-    git(registry, "branch", "deep", made)
+    path = "deep/" + "d/" * 1500 + "file"
+    stream = (
+        "commit refs/heads/deep\ncommitter A <a@example.org> 1 +0000\ndata 4\nDeep\n"
+        f"from refs/heads/main^0\nM 100644 inline {path}\ndata 2\nx\n\n"
+    )
+    run_git(registry, "fast-import", "--quiet", stdin=stream.encode())
     ran = run_program("check", "--base", "main", "--head", "deep", cwd=registry)
     assert ran.code == 1, ran
     assert "deep:1:1: refuse F118 a folder in deep lies more than 1,000 levels deep" in ran.out
     for command in ("list --ref deep", "diff main deep", "search lang --ref deep"):
         assert run_program(*command.split(" "), cwd=registry).code == 0
-
-
-def _made(folder: Path, lines: str) -> str:
-    return run_git(folder, "mktree", stdin=f"{lines}\n".encode()).decode().strip()
