@@ -48,7 +48,6 @@ FIXED: Final[Mapping[str, str]] = {
     "core.fsmonitor": "false",  # a program, or a process that outlives the command
     "core.quotePath": "true",
     "core.abbrev": "auto",
-    "core.bigFileThreshold": "512m",
     "core.warnAmbiguousRefs": "true",
     # The form of what is printed.
     "color.ui": "false", "color.advice": "false", "color.branch": "false", "color.diff": "false",
