@@ -18,6 +18,7 @@ here is misuse, a broken environment, or a question that has no answer::
     │   └── StaleBase             the branch moved while the change was made
     └── EnvironmentTrouble    the machine, Git or a remote                       (exit code 4)
         ├── GitTrouble            git failed or is missing
+        │   └── UntrustedRepository   Git does not obey a repository of somebody else
         ├── ShallowHistory        the answer lies beyond what a shallow clone has
         ├── OfflineError          nothing cached and no way to fetch
         └── RemoteTrouble         the artifact remote
@@ -50,6 +51,7 @@ __all__ = [
     "RemoteTrouble",
     "ShallowHistory",
     "StaleBase",
+    "UntrustedRepository",
     "UsageError",
     "Withdrawn",
 ]
@@ -146,6 +148,10 @@ class EnvironmentTrouble(RegistryError):
 
 class GitTrouble(EnvironmentTrouble):
     """Git failed or is missing."""
+
+
+class UntrustedRepository(GitTrouble):
+    """Git does not obey a repository of somebody else, so nothing is changed in it, and nothing is fetched for it."""
 
 
 class ShallowHistory(EnvironmentTrouble):

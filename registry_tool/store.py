@@ -153,12 +153,21 @@ class Store:
         from registry_tool.artifacts.settings import DvcSettings
 
         config = self._catalog.tree.read(_CONFIG, limit=_CONFIG_LIMIT) or b""
-        root, local = self._root, None
-        if root is not None and (root / _LOCAL).exists():
-            from registry_tool.git.tracked import is_tracked
+        return DvcSettings(config, self._local_config(), self._root, self._registry)
 
-            local = None if is_tracked(root, _LOCAL) else root / _LOCAL
-        return DvcSettings(config, local, root, self._registry)
+    def _local_config(self) -> Path | None:
+        """DVC's local configuration; None where it is not this user's own, for it can name programs to run.
+
+        Git tracks it where somebody committed it; and in another user's repository that user wrote it.
+        """
+        from registry_tool.git.plumbing import find_repository
+        from registry_tool.git.tracked import is_tracked
+
+        root = self._root
+        if root is None or not (root / _LOCAL).exists() or is_tracked(root, _LOCAL):
+            return None
+        git = find_repository(root)
+        return root / _LOCAL if git is None or git.is_trusted else None
 
     def reach(self) -> None:
         """See that the remote answers and lets us in, before large files are read.

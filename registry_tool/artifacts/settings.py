@@ -93,7 +93,7 @@ class RemoteSettings:
     """
 
     name: str
-    url: str
+    url: str = field(repr=False)  # it may hold a password
     options: Mapping[str, object] = field(repr=False)
     core: Mapping[str, object] = field(default_factory=dict, repr=False)
     host: str = ""

@@ -173,16 +173,18 @@ def _unexpected(error: BaseException) -> int:
     """No traceback reaches a user: it goes to a file that a bug report can carry."""
     import traceback
 
+    from registry_tool.git.addresses import without_credentials
     from registry_tool.places import cache_folder
 
     log = cache_folder() / "last-error.txt"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        text = without_credentials("".join(traceback.format_exception(error)))
+        log.write_text(text, encoding="utf-8", errors="backslashreplace")
         where = f"the details are in {log}"
     except OSError:
         where = "the details could not be written down"
-    words = harmless(f"{type(error).__name__}: {error}")
+    words = harmless(without_credentials(f"{type(error).__name__}: {error}"))
     click.echo(f"error: this is a bug in registry-tool: {words}", err=True)
     click.echo(f"try:   report it; {where}", err=True)
     return 4

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Final
 
 from registry_tool.errors import EnvironmentTrouble, GitTrouble, OfflineError
+from registry_tool.git.addresses import without_credentials
 from registry_tool.git.plumbing import Git, GitFailed
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class BlobReader:
             said = [
                 w for w in failed.words.splitlines() if w.startswith(("fatal:", "error:", "ssh:"))
             ]
-            words = said[0] if said else failed.message
+            words = without_credentials(said[0]) if said else failed.message
         else:
             words = "git went away"
         message = f"{name!a} cannot be read in {self._git.place}: {words}"

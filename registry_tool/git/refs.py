@@ -86,8 +86,8 @@ def _listed(git: Git, remote: str) -> dict[str, str]:
             words=failed.words,
             remedy="check its address, the network and your credentials: git ls-remote " + remote,
         ) from failed
-    lines = out.decode(errors="surrogateescape").splitlines()
-    return {ref: oid for oid, _, ref in (line.partition("\t") for line in lines)}
+    lines = out.decode(errors="surrogateescape").split("\n")
+    return {ref: oid for oid, _, ref in (line.partition("\t") for line in lines if line)}
 
 
 def _hidden(refs: dict[str, str]) -> dict[str, str]:
