@@ -71,20 +71,64 @@ def in_order(model: ModelView) -> list[str]:
     return sorted(model.versions, key=lambda v: order_key(scheme, v, created(v)))
 
 
+def _nothing_latest(model: ModelView, prereleases: list[VersionView]) -> NotFound:
+    """Why ``latest`` means nothing, by what the model has instead."""
+    if prereleases:
+        newest = prereleases[0]
+        only = all(is_prerelease(model.scheme, version) for version in model.versions)
+        what = "only pre-releases" if only else "no active release"
+        return NotFound(
+            f"{model.name} has {what}, and latest passes over pre-releases; the newest is {newest.version}",
+            remedy=f"registry resolve {newest}",
+        )
+    if model.versions:
+        return NotFound(
+            f"{model.name} has no active version: latest passes over what is deprecated, withdrawn or erased",
+            remedy=f"registry show {model.name}",
+        )
+    return NotFound(
+        f"{model.name} has no versions yet",
+        remedy=f"registry version add {model.name} --artifact PATH --framework TYPE",
+    )
+
+
 def latest(model: ModelView) -> VersionView:
     """The highest version that is active and no pre-release.
 
     Raises:
-        NotFound: The model has no such version.
+        NotFound: The model has no such version; the message says what it has, and the remedy how to refer to that.
     """
+    prereleases: list[VersionView] = []
     for version in reversed(in_order(model)):
         view = model.version(version)
-        if view is not None and not is_prerelease(model.scheme, version) and view.state == "active":
+        if view is None or view.state != "active":
+            continue
+        if not is_prerelease(model.scheme, version):
             return view
-    raise NotFound(
-        f"{model.name} has no active version",
-        remedy=f"`registry show {model.name}` shows its versions, `registry version add` adds one",
-    )
+        prereleases.append(view)
+    raise _nothing_latest(model, prereleases)
+
+
+def _stage_notes(view: VersionView, selector: str) -> tuple[str, ...]:
+    """What to say of a tag, or a version, that has the name of a stage; most have none.
+
+    Raises:
+        NotFound: The stage has gates, and a tag never passed them.
+    """
+    from registry_tool.catalog.stagenames import is_gated, stages_written  # an alias needs none
+
+    model = view.model
+    stage = stages_written(model.catalog, model.name.namespace).get(selector)
+    if stage is None:
+        return ()
+    if selector != view.version and is_gated(stage):
+        raise NotFound(
+            f"no version of {model.name} holds the stage {selector}; the tag {selector} names version {view.version},"
+            " which met no gate",
+            remedy=f"registry show {view}",
+        )
+    what = "version" if selector == view.version else "tag"
+    return (f"{selector} is a stage, and this is a {what}, which never moves; use {view}",)
 
 
 def _pointed_at(model: ModelView, selector: str) -> tuple[VersionView, str, tuple[str, ...]] | None:
@@ -99,6 +143,8 @@ def _pointed_at(model: ModelView, selector: str) -> tuple[VersionView, str, tupl
                 f"{kind} {selector} of {model.name} names version {text(data, 'version')}, which is not there",
                 remedy="registry check --all",
             )
+        if kind == "tag":
+            return view, kind, _stage_notes(view, selector)
         notes = ("pinned: an automatic promotion leaves it alone",) if data.get("pinned") else ()
         return view, kind, notes
     return None
@@ -109,7 +155,8 @@ def _select(model: ModelView, selector: str) -> tuple[VersionView, str, tuple[st
         return latest(model), "latest", ()
     view = model.version(selector)
     if view is not None:
-        return view, "version", ()
+        # In no other scheme can a version be called as a stage.
+        return view, "version", _stage_notes(view, selector) if model.scheme == "free" else ()
     found = _pointed_at(model, selector)
     if found is not None:
         return found
