@@ -6,6 +6,7 @@ place it was cloned from brings a file of their own.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from registry_tool.errors import Refused
@@ -39,7 +40,8 @@ def signatures(
     head = repository.git.head()
     if head is None:
         return [*endorsements(version, allowed)]
-    moment = known_since(Line(repository.git, head), repository.tree(head), catalog.tree)
+    line, now = Line(repository.git, head), dt.datetime.now(dt.UTC)
+    moment = known_since(line, repository.tree(head), catalog.tree, now)
     return [*endorsements(version, allowed, moment=moment)]
 
 

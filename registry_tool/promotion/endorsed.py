@@ -31,7 +31,7 @@ def endorsed_gate(question: Question, gate: Data) -> Answer:  # noqa: ARG001 (al
     if line is None:
         found = [*endorsements(version, signers)]
     else:
-        moment = known_since(line, question.base.tree, head)
+        moment = known_since(line, question.base.tree, head, question.now)
         found = [*endorsements(version, signers, moment=moment)]
     names = dict.fromkeys(e.signature.signer for e in found if e.signature.state == "good")
     if names:
