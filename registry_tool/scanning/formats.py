@@ -6,10 +6,11 @@ import zlib
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from registry_tool.artifacts.scanning.gguf import is_gguf, scan_gguf
-from registry_tool.artifacts.scanning.inflate import inflated
-from registry_tool.artifacts.scanning.look import Look
-from registry_tool.artifacts.scanning.markers import (
+from registry_tool.encryption.header import HEADER_LIMIT, NotAge, is_age, read_header
+from registry_tool.scanning.gguf import is_gguf, scan_gguf
+from registry_tool.scanning.inflate import inflated
+from registry_tool.scanning.look import Look
+from registry_tool.scanning.markers import (
     is_hdf5,
     is_program,
     scan_hdf5,
@@ -17,20 +18,19 @@ from registry_tool.artifacts.scanning.markers import (
     scan_program,
     scan_saved_model,
 )
-from registry_tool.artifacts.scanning.numpy_arrays import is_npy, scan_npy
-from registry_tool.artifacts.scanning.onnx import scan_onnx
-from registry_tool.artifacts.scanning.pickle_files import (
+from registry_tool.scanning.numpy_arrays import is_npy, scan_npy
+from registry_tool.scanning.onnx import scan_onnx
+from registry_tool.scanning.pickle_files import (
     could_be_pickle,
     is_pickle,
     scan_pickle,
     try_pickle,
 )
-from registry_tool.artifacts.scanning.report import Spent
-from registry_tool.artifacts.scanning.safetensors import is_safetensors, scan_safetensors
-from registry_tool.artifacts.scanning.stream import Malformed, TooLarge
-from registry_tool.artifacts.scanning.tars import is_tar, scan_tar
-from registry_tool.artifacts.scanning.zips import scan_zip
-from registry_tool.encryption.header import HEADER_LIMIT, NotAge, is_age, read_header
+from registry_tool.scanning.report import Spent
+from registry_tool.scanning.safetensors import is_safetensors, scan_safetensors
+from registry_tool.scanning.stream import Malformed, TooLarge
+from registry_tool.scanning.tars import is_tar, scan_tar
+from registry_tool.scanning.zips import scan_zip
 
 __all__ = ["look_at"]
 

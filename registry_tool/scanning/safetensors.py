@@ -7,8 +7,8 @@ from collections import Counter
 from math import prod
 from typing import Final
 
-from registry_tool.artifacts.scanning.look import Look
-from registry_tool.artifacts.scanning.stream import Malformed
+from registry_tool.scanning.look import Look
+from registry_tool.scanning.stream import Malformed
 
 __all__ = ["is_safetensors", "scan_safetensors"]
 

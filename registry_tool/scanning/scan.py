@@ -10,12 +10,12 @@ from typing import BinaryIO, Final, Literal, NamedTuple
 
 from registry_tool.artifacts.disk import on_disk
 from registry_tool.artifacts.folders import walk
-from registry_tool.artifacts.scanning.formats import look_at
-from registry_tool.artifacts.scanning.look import Look
-from registry_tool.artifacts.scanning.report import Finding, Report, Scanned, verdict_of
-from registry_tool.artifacts.scanning.stream import Stream
-from registry_tool.artifacts.scanning.zips import ends_as_zip, scan_zip
 from registry_tool.errors import NotFound, UsageError
+from registry_tool.scanning.formats import look_at
+from registry_tool.scanning.look import Look
+from registry_tool.scanning.report import Finding, Report, Scanned, verdict_of
+from registry_tool.scanning.stream import Stream
+from registry_tool.scanning.zips import ends_as_zip, scan_zip
 
 __all__ = ["Scan", "scan_files", "scan_path"]
 

@@ -20,11 +20,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from registry_tool.artifacts.scanning.pickle_machine import Imported
-from registry_tool.artifacts.scanning.pickle_names import kind_of_name
-from registry_tool.artifacts.scanning.pickles import walk
-from registry_tool.artifacts.scanning.report import Budget, Scanned, verdict_of
-from registry_tool.artifacts.scanning.stream import Stream
+from registry_tool.scanning.pickle_machine import Imported
+from registry_tool.scanning.pickle_names import kind_of_name
+from registry_tool.scanning.pickles import walk
+from registry_tool.scanning.report import Budget, Scanned, verdict_of
+from registry_tool.scanning.stream import Stream
 
 Scan = Callable[[bytes, str], Scanned]
 # joblib.dump({"f": float array, "s": texts, "o": objects, "r": records, "last": "end"}), joblib 1.6.0 and NumPy 2.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from registry_tool.artifacts.scanning.pickle_machine import (
+from registry_tool.scanning.pickle_machine import (
     MARK,
     UNKNOWN,
     Call,
@@ -21,8 +21,8 @@ from registry_tool.artifacts.scanning.pickle_machine import (
     Unknown,
     Value,
 )
-from registry_tool.artifacts.scanning.report import Budget, Spent
-from registry_tool.artifacts.scanning.stream import Malformed, Stream
+from registry_tool.scanning.report import Budget, Spent
+from registry_tool.scanning.stream import Malformed, Stream
 
 __all__ = ["Walked", "walk"]
 

@@ -6,9 +6,9 @@ import ast
 from math import prod
 from typing import Final
 
-from registry_tool.artifacts.scanning.look import Look
-from registry_tool.artifacts.scanning.pickle_files import scan_pickle
-from registry_tool.artifacts.scanning.stream import Malformed
+from registry_tool.scanning.look import Look
+from registry_tool.scanning.pickle_files import scan_pickle
+from registry_tool.scanning.stream import Malformed
 
 __all__ = ["is_npy", "scan_npy"]
 

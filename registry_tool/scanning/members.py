@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from registry_tool.artifacts.scanning.look import Look
+from registry_tool.scanning.look import Look
 
 __all__ = ["Sizes", "link_problem", "name_problem"]
 

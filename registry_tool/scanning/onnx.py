@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Final
 
-from registry_tool.artifacts.scanning.look import Look
-from registry_tool.artifacts.scanning.members import name_problem
-from registry_tool.artifacts.scanning.protobuf import Field, fields
-from registry_tool.artifacts.scanning.stream import Malformed
+from registry_tool.scanning.look import Look
+from registry_tool.scanning.members import name_problem
+from registry_tool.scanning.protobuf import Field, fields
+from registry_tool.scanning.stream import Malformed
 
 __all__ = ["scan_onnx"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from registry_tool.artifacts.scanning.report import Level, Report
-from registry_tool.artifacts.scanning.stream import Stream
 from registry_tool.manifests.problems import JSON
+from registry_tool.scanning.report import Level, Report
+from registry_tool.scanning.stream import Stream
 
 __all__ = ["DEEPEST", "Look"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from registry_tool.artifacts.scanning.report import Budget
-from registry_tool.artifacts.scanning.stream import Malformed, Stream
+from registry_tool.scanning.report import Budget
+from registry_tool.scanning.stream import Malformed, Stream
 
 __all__ = ["Field", "fields"]
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from registry_tool.artifacts.scanning.look import Look
+from registry_tool.scanning.look import Look
 
 __all__ = ["is_hdf5", "scan_hdf5", "scan_keras_config", "scan_program", "scan_saved_model"]
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_tool.artifacts.scanning.scan import scan_path
 from registry_tool.errors import NotFound, UsageError
+from registry_tool.scanning.scan import scan_path
 
 
 def test_a_folder(tmp_path: Path) -> None:

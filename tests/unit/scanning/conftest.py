@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.artifacts.scanning.report import Scanned
-from registry_tool.artifacts.scanning.scan import scan_path
+from registry_tool.scanning.report import Scanned
+from registry_tool.scanning.scan import scan_path
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from math import prod
 from typing import Final
 
-from registry_tool.artifacts.scanning.pickle_machine import Call, Imported, Machine
-from registry_tool.artifacts.scanning.pickles import Walked, walk
-from registry_tool.artifacts.scanning.report import Budget
-from registry_tool.artifacts.scanning.stream import Malformed, Stream
+from registry_tool.scanning.pickle_machine import Call, Imported, Machine
+from registry_tool.scanning.pickles import Walked, walk
+from registry_tool.scanning.report import Budget
+from registry_tool.scanning.stream import Malformed, Stream
 
 __all__ = ["Arrays"]
 

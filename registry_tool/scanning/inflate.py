@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from registry_tool.artifacts.scanning.report import Budget
-from registry_tool.artifacts.scanning.stream import Malformed, Stream
+from registry_tool.scanning.report import Budget
+from registry_tool.scanning.stream import Malformed, Stream
 
 __all__ = ["PACKED", "inflated"]
 

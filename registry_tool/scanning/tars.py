@@ -6,10 +6,10 @@ import io
 import tarfile
 from typing import Final
 
-from registry_tool.artifacts.scanning.look import Look
-from registry_tool.artifacts.scanning.members import Sizes, link_problem, name_problem
-from registry_tool.artifacts.scanning.report import Spent
-from registry_tool.artifacts.scanning.stream import Malformed, Stream
+from registry_tool.scanning.look import Look
+from registry_tool.scanning.members import Sizes, link_problem, name_problem
+from registry_tool.scanning.report import Spent
+from registry_tool.scanning.stream import Malformed, Stream
 
 __all__ = ["Forward", "is_tar", "scan_tar"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from registry_tool.artifacts.scanning.stream import Malformed
+from registry_tool.scanning.stream import Malformed
 
 __all__ = ["MARK", "UNKNOWN", "Call", "Imported", "Machine", "Unknown", "Value"]
 

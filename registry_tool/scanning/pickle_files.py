@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from registry_tool.artifacts.scanning.joblib_arrays import Arrays
-from registry_tool.artifacts.scanning.look import Look
-from registry_tool.artifacts.scanning.pickle_machine import Imported
-from registry_tool.artifacts.scanning.pickle_names import kind_of_name
-from registry_tool.artifacts.scanning.pickles import Walked, walk
+from registry_tool.scanning.joblib_arrays import Arrays
+from registry_tool.scanning.look import Look
+from registry_tool.scanning.pickle_machine import Imported
+from registry_tool.scanning.pickle_names import kind_of_name
+from registry_tool.scanning.pickles import Walked, walk
 
 __all__ = ["could_be_pickle", "is_pickle", "scan_pickle", "try_pickle"]
 

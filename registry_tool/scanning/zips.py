@@ -9,10 +9,10 @@ import zlib
 from collections.abc import Sequence
 from typing import BinaryIO, Final
 
-from registry_tool.artifacts.scanning.look import Look
-from registry_tool.artifacts.scanning.members import Sizes, link_problem, name_problem
-from registry_tool.artifacts.scanning.report import Spent
-from registry_tool.artifacts.scanning.stream import Stream, TooLarge
+from registry_tool.scanning.look import Look
+from registry_tool.scanning.members import Sizes, link_problem, name_problem
+from registry_tool.scanning.report import Spent
+from registry_tool.scanning.stream import Stream, TooLarge
 
 __all__ = ["ends_as_zip", "scan_zip"]
 
