@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from registry_tool.catalog.index import USABLE, Catalog, ModelView, VersionView, require
-from registry_tool.errors import NotFound, Withdrawn
+from registry_tool.errors import NotFound, VersionNotNamed, Withdrawn
 from registry_tool.manifests.data import text
-from registry_tool.names import LATEST, ModelName, Reference
+from registry_tool.names import LATEST, UNNAMED, ModelName, Reference
 from registry_tool.schemes import is_prerelease, order_key
 
 __all__ = ["Resolved", "find_model", "in_order", "latest", "resolve"]
@@ -153,6 +153,8 @@ def _pointed_at(model: ModelView, selector: str) -> tuple[VersionView, str, tupl
 def _select(model: ModelView, selector: str) -> tuple[VersionView, str, tuple[str, ...]]:
     if selector == LATEST:
         return latest(model), "latest", ()
+    if selector == UNNAMED:
+        raise VersionNotNamed(str(model.name), latest(model).version)
     view = model.version(selector)
     if view is not None:
         # In no other scheme can a version be called as a stage.
@@ -194,6 +196,7 @@ def resolve(
     Raises:
         InvalidName: The text is not a reference.
         NotFound: There is no such model or version.
+        VersionNotNamed: The reference is to something that changes, and names no version.
         Withdrawn: The version is not served any more.
         InvalidManifest: A file on the way does not pass its schema.
     """

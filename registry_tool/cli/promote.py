@@ -182,7 +182,7 @@ def promote(
     from registry_tool.edits.promotion import promote as act
     from registry_tool.names import Reference
 
-    asked = Reference.parse(reference)
+    asked = Reference.for_change(reference)
     finish_interrupted(how.repo)
     with open_for_reading(how.repo, None) as registry, progress_bar() as progress:
         base = _base(registry, how)
