@@ -45,10 +45,10 @@ def signatures(
     return [*endorsements(version, allowed, moment=moment)]
 
 
-def _remedy(found: list[Endorsement]) -> str:
+def _remedy(version: VersionView, found: list[Endorsement]) -> str:
     if any(one.signature.state == "unchecked" for one in found):
         return "install the OpenSSH client, 8.2 or newer"
-    return f"registry verify tells more; registry sign adds one, by a key of {ALLOWED_SIGNERS}"
+    return f"sign it with a key of {ALLOWED_SIGNERS}: registry sign {version}"
 
 
 def require_signature(
@@ -70,4 +70,6 @@ def require_signature(
     if good:
         return [*dict.fromkeys(good)]
     whys = "".join(f"; {one.path.rpartition('/')[2]}: {one.why}" for one in found[:3])
-    raise Refused(f"{version} has no signature by an allowed signer{whys}", remedy=_remedy(found))
+    raise Refused(
+        f"{version} has no signature by an allowed signer{whys}", remedy=_remedy(version, found)
+    )

@@ -54,6 +54,7 @@ _SECRETS = frozenset(
     ]
 )
 _ADD = "run: dvc remote add -d storage URL"
+_COMMIT = 'run: git add .dvc/config && git commit -m "Add the DVC remote" .dvc/config'
 
 
 @dataclass(frozen=True)
@@ -187,11 +188,28 @@ def merged_levels(settings: DvcSettings) -> dict[str, dict[str, object]]:
     return merged
 
 
-def _options(levels: _Level, name: str) -> dict[str, object]:
+def _is_on_disk(settings: DvcSettings, name: str = "") -> bool:
+    """True where the work tree's configuration has a remote that the committed one lacks; any, without a name."""
+    if settings.root is None:
+        return False
+    try:
+        level = _read_level(settings.root / ".dvc" / "config")
+    except RemoteTrouble:
+        return False
+    found = {s.removeprefix("remote ") for s in level if s.startswith("remote ")}
+    return name in found if name else bool(found)
+
+
+def _options(settings: DvcSettings, levels: _Level, name: str) -> dict[str, object]:
     found = levels.get(f"remote {name}")
     if found is None:
         known = sorted(s.removeprefix("remote ") for s in levels if s.startswith("remote "))
         listed = f"; there are: {', '.join(known)}" if known else ""
+        if _is_on_disk(settings, name):
+            raise NoRemote(
+                f"the DVC remote {name!a} is in .dvc/config on disk, and not in what is committed",
+                remedy=_COMMIT,
+            )
         raise NoRemote(
             f"no DVC remote is named {name!a}{listed}",
             remedy=f"run: dvc remote add {name} URL" if name.isidentifier() else _ADD,
@@ -204,15 +222,17 @@ def _options(levels: _Level, name: str) -> dict[str, object]:
     return found
 
 
-def _without_references(levels: _Level, name: str, seen: tuple[str, ...]) -> dict[str, object]:
+def _without_references(
+    settings: DvcSettings, levels: _Level, name: str, seen: tuple[str, ...]
+) -> dict[str, object]:
     """A remote's options; ``remote://other/sub`` takes over those of the other remote, as in DVC."""
-    options = _options(levels, name)
+    options = _options(settings, levels, name)
     match = _REMOTE_URL.fullmatch(str(options["url"]))
     if match is None:
         return options
     if name in seen:
         raise RemoteTrouble(f"the DVC remote {name} refers to itself")
-    base = _without_references(levels, match[1], (*seen, name))
+    base = _without_references(settings, levels, match[1], (*seen, name))
     return {**base, **options, "url": f"{base['url']}/{match[2]}"}
 
 
@@ -232,7 +252,9 @@ def chosen_remote(settings: DvcSettings, name: str | None) -> RemoteSettings:
             raise NoRemote(
                 "no DVC remote is the default one", remedy=f"run: dvc remote default {known[0]}"
             )
+        if _is_on_disk(settings):
+            raise NoRemote("the DVC remotes in .dvc/config are not committed", remedy=_COMMIT)
         raise NoRemote("no DVC remote is configured", remedy=_ADD)
     wanted = wanted.lower()
-    options = dict(_without_references(levels, wanted, ()))
+    options = dict(_without_references(settings, levels, wanted, ()))
     return RemoteSettings(name=wanted, url=str(options.pop("url")), options=options, core=core)

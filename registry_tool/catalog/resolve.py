@@ -206,5 +206,5 @@ def resolve(
     state = view.state
     told = (*notes, *_notes(view, state))
     if state not in USABLE and not allow_withdrawn:
-        raise Withdrawn(_notes(view, state)[0], remedy="`registry show` still shows its record")
+        raise Withdrawn(_notes(view, state)[0], remedy=f"its record stays: registry show {view}")
     return Resolved(asked, view, via, state, told)

@@ -113,7 +113,10 @@ def _base(registry: Registry, how: How) -> str:
     git = registry.repository.git
     commit = git.head() if how.branch is None else target_of(git, how.branch).parent
     if commit is None:
-        raise NotFound("there is no commit yet", remedy="commit the registry first: git commit")
+        raise NotFound(
+            "there is no commit yet",
+            remedy="commit the registry first: git add --all && git commit -m TEXT",
+        )
     return commit
 
 

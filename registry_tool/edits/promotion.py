@@ -85,7 +85,7 @@ def _last_good(model: ModelView, stage: str, held: str, past: Iterator[str]) -> 
     if found is None:
         raise Refused(
             f"no version that may still be used held {stage} of {model.name} before {held}",
-            remedy=f"registry promote {model.name}@VERSION --to {stage} asks the gates of another one",
+            remedy=f"promote another one: registry promote {model.name}@VERSION --to {stage}",
         )
     return found
 
@@ -94,7 +94,7 @@ def _asked(model: ModelView, stage: str, to: str, past: Iterator[str]) -> str:
     if to not in past:
         raise Refused(
             f"version {to} of {model.name} did not hold {stage} before, or was rolled back itself",
-            remedy=f"registry promote {model.name}@{to} --to {stage} asks its gates",
+            remedy=f"ask its gates: registry promote {model.name}@{to} --to {stage}",
         )
     if not _usable(model, to):
         raise Refused(f"version {to} of {model.name} is out of service; no alias may point at it")

@@ -80,7 +80,7 @@ def _chosen(model: ModelView, version: str | None) -> str:
         if chosen is None:
             raise UsageError(
                 f"{model.name} has the version scheme {scheme}, which does not count by itself",
-                remedy=f"name the version: registry version add {model.name} VERSION",
+                remedy=f"name the version: registry version add {model.name} VERSION --artifact PATH --framework TYPE",
             )
         return chosen
     check_version(version)
@@ -115,7 +115,7 @@ def _check_open(model: ModelView) -> None:
     if moved := text(data, "moved_to"):
         raise Refused(
             f"{model.name} moved to {moved}; it takes no new versions",
-            remedy=f"registry version add {moved}",
+            remedy=f"registry version add {moved} --artifact PATH --framework TYPE",
         )
 
 

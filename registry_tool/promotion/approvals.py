@@ -190,7 +190,7 @@ def approvals_gate(question: Question, gate: Data) -> Answer:
         remedy = (
             f"registry evidence add {version} --kind approval --stage {stage} --decision approve"
         )
-        return failed(found, f"{remedy}, committed by whoever approves, and merged first")
+        return failed(found, f"whoever approves commits this, and has it merged first: {remedy}")
     if question.line is None:
         return unknown(f"{found}, as the files say; without history nobody can tell who wrote them")
     return held(found)

@@ -49,7 +49,7 @@ def from_gate(question: Question, gate: Data) -> Answer:
     if holder == version:
         return held(f"{before} is version {version}")
     found = f"{before} is version {holder}" if holder else f"no version holds {before}"
-    remedy = f"registry promote {question.version} --to {before}, and have that merged first"
+    remedy = f"have this merged first: registry promote {question.version} --to {before}"
     return failed(found, remedy)
 
 

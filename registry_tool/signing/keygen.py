@@ -83,7 +83,7 @@ def sign(message: bytes, key: str) -> str:
             place.write_text(key.removeprefix("key::") + "\n", encoding="utf-8")
         elif not place.is_file():
             raise UsageError(
-                f"there is no key {key}", remedy="ssh-keygen -t ed25519 makes one; then --key FILE"
+                f"there is no key {key}", remedy="make one: ssh-keygen -t ed25519; then --key FILE"
             )
         record = Path(folder) / "record"
         record.write_bytes(message)

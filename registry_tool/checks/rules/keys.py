@@ -15,7 +15,7 @@ from registry_tool.checks.rule import (
     Rule,
 )
 from registry_tool.checks.rules.publication import state_of
-from registry_tool.checks.rules.wording import named
+from registry_tool.checks.rules.wording import command, named
 from registry_tool.manifests.data import Data, member, records, text, texts
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import KEYS, RECIPIENTS, Place
@@ -63,7 +63,7 @@ def _keyless(version: VersionView, entries: list[Data]) -> Iterator[Hit]:
             at=("artifacts",),
             found=", ".join(said[:3]),
             expected="one key for a version",
-            remedy=f"registry version add {named(str(version.model.name))} --encrypt-to WHO",
+            remedy=f"registry version add {named(str(version.model.name))} --artifact PATH --framework TYPE --encrypt-to WHO",
         )
     if document is None:
         if state_of(version) != "erased":
@@ -119,7 +119,7 @@ def encrypted_has_key(model: ModelUnderCheck) -> Iterator[Hit]:
                 f"{named(str(version))} has a key, and nothing of it is encrypted",
                 path=f"{version.folder}/key.yaml",
                 expected="no key.yaml",
-                remedy=f"git rm -- {named(version.folder)}/key.yaml",
+                remedy=command("git rm --force", f"{version.folder}/key.yaml"),
             )
 
 

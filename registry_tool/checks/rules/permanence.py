@@ -175,7 +175,7 @@ def names_stay(view: ChangeView) -> Iterator[Hit]:
             continue
         remedy = put_back(view, change.path)
         if place.model is not None:
-            remedy += f"; then: registry archive {named(str(place.model))}, or write `moved_to`"
+            remedy += f"; then: registry archive {named(str(place.model))}; or write `moved_to`"
         yield Hit(
             f"{_shown(place)} is published, and this deletes it",
             path=change.path,

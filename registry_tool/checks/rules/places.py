@@ -145,7 +145,7 @@ def plain_mode(file: FileView) -> Iterator[Hit]:
     if mode == EXECUTABLE:
         remedy = command("git update-index --chmod=-x", path)
     else:
-        remedy = command("git rm --cached", path) + ", then add a plain file in its place"
+        remedy = command("git rm --cached", path) + "; then add a plain file in its place"
     yield Hit(f"{named(path)} is {what}", found=what, expected="a plain file", remedy=remedy)
 
 

@@ -143,7 +143,11 @@ def _remedy(move: _Move, outcome: Outcome, *, back: bool) -> str:
     if back:
         return f"registry rollback {move.model} {move.stage.name} --to {move.new} --reason TEXT"
     explained = f"registry promote {move.model}@{move.new} --to {move.stage.name} --dry-run"
-    return f"{outcome.remedy}; {explained} explains every gate" if outcome.remedy else explained
+    return (
+        f"{outcome.remedy}; every gate is explained by: {explained}"
+        if outcome.remedy
+        else explained
+    )
 
 
 def _gates(view: ChangeView, move: _Move) -> Iterator[Hit]:

@@ -111,7 +111,7 @@ def _way_on(model: ModelView, pointer: _Pointer, instead: str) -> str:
     """The next step for an alias of a deprecated version; an alias cannot lead into another model."""
     name, alias = named(str(model.name)), named(pointer.name)
     if "/" in instead or "@" in instead:
-        return f"move its users to {instead}, then registry alias rm {name} {alias}"
+        return f"move its users to {instead}; then: registry alias rm {name} {alias}"
     return f"registry alias set {name}@{instead or 'VERSION'} {alias}"
 
 
