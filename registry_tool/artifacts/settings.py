@@ -54,6 +54,7 @@ _SECRETS = frozenset(
     ]
 )
 _ADD = "run: dvc remote add -d storage URL"
+_INIT = "run: dvc init -q && dvc remote add -d storage URL"
 _COMMIT = 'run: git add .dvc/config && git commit -m "Add the DVC remote" .dvc/config'
 
 
@@ -254,7 +255,8 @@ def chosen_remote(settings: DvcSettings, name: str | None) -> RemoteSettings:
             )
         if _is_on_disk(settings):
             raise NoRemote("the DVC remotes in .dvc/config are not committed", remedy=_COMMIT)
-        raise NoRemote("no DVC remote is configured", remedy=_ADD)
+        is_new = settings.root is not None and not (settings.root / ".dvc").is_dir()
+        raise NoRemote("no DVC remote is configured", remedy=_INIT if is_new else _ADD)
     wanted = wanted.lower()
     options = dict(_without_references(settings, levels, wanted, ()))
     return RemoteSettings(name=wanted, url=str(options.pop("url")), options=options, core=core)

@@ -45,5 +45,5 @@ def check_finished(git: Git) -> None:
     if what := unfinished(git):
         raise EnvironmentTrouble(
             f"a registry command was interrupted in {git.place}: {what}",
-            remedy="finish it: registry recover",
+            remedy="registry recover",
         )

@@ -187,10 +187,8 @@ def approvals_gate(question: Question, gate: Data) -> Answer:
     ]
     found = _told(counted, votes, wanted)
     if len(counted) < wanted:
-        remedy = (
-            f"registry evidence add {version} --kind approval --stage {stage} --decision approve"
-        )
-        return failed(found, f"whoever approves commits this, and has it merged first: {remedy}")
+        remedy = f"registry evidence add {version} --kind approval --stage {stage} --decision approve --commit"
+        return failed(found, f"whoever approves has this merged first: {remedy}")
     if question.line is None:
         return unknown(f"{found}, as the files say; without history nobody can tell who wrote them")
     return held(found)

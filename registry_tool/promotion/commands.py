@@ -16,14 +16,19 @@ _OPTIONS = {
 }
 
 
-def adding(version: str, kind: str, *, suite: str = "") -> str:
+def adding(version: str, kind: str, *, suite: str = "", commit: bool = False) -> str:
     """The command that adds evidence of a kind to a version.
 
     Args:
         version: The version, as a reference.
         kind: The kind of evidence.
         suite: Of an evaluation; empty for one that the reader chooses.
+        commit: Commit it at once: `registry promote` asks what is committed.
     """
+    return _uncommitted(version, kind, suite) + (" --commit" if commit else "")
+
+
+def _uncommitted(version: str, kind: str, suite: str) -> str:
     if kind == "signature":
         return f"registry sign {version}"
     if kind == "scan":

@@ -36,7 +36,7 @@ def endorsed_gate(question: Question, gate: Data) -> Answer:  # noqa: ARG001 (al
     names = dict.fromkeys(e.signature.signer for e in found if e.signature.state == "good")
     if names:
         return held(f"by {', '.join([*names][:_SHOWN])}")
-    remedy = f"registry sign {version}"
+    remedy = f"registry sign {version} --commit"
     if not found:
         return failed(f"{version} is not signed", remedy)
     if any(e.signature.state == "unchecked" for e in found):

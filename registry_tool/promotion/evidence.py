@@ -107,7 +107,7 @@ def evidence_gate(question: Question, gate: Data) -> Answer:
     version, verdict = question.version, text(gate, "verdict")
     there = [p for p in pieces(version, kind) if not suite or text(p.data, "suite") == suite]
     found = [piece for piece in there if piece.fits]
-    remedy = adding(str(version), kind, suite=suite)
+    remedy = adding(str(version), kind, suite=suite, commit=True)
     if not found:
         others = "".join(f"; {_name(p)} is about other bytes" for p in there)
         what = f"{kind} of {suite}" if suite else kind

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from registry_tool.catalog.index import Catalog
 from registry_tool.checks.rule import ChangeRule, ChangeView, Hit, Located, Rule
 from registry_tool.checks.rules.publication import put_back, record_entry, state_of, version_of
-from registry_tool.checks.rules.wording import named
+from registry_tool.checks.rules.wording import named, removal
 from registry_tool.git.tree import Entry
 from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import Place
@@ -114,8 +114,8 @@ def _added_pointer(change: Located, place: Place) -> Hit:
         path=change.path,
         place=(1, 1),
         expected="the artifacts that the version was published with",
-        remedy="delete the pointer, and add a version with all artifacts: registry version add"
-        f" {named(str(place.model))} --artifact PATH --framework TYPE",
+        remedy=f"{removal(change.path)}; then: registry version add {named(str(place.model))} --artifact PATH"
+        " --framework TYPE",
     )
 
 

@@ -15,7 +15,7 @@ from registry_tool.checks.rule import (
     Rule,
 )
 from registry_tool.checks.rules.publication import state_of
-from registry_tool.checks.rules.wording import command, named
+from registry_tool.checks.rules.wording import named, removal
 from registry_tool.manifests.data import Data, member, records, text, texts
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import KEYS, RECIPIENTS, Place
@@ -119,7 +119,7 @@ def encrypted_has_key(model: ModelUnderCheck) -> Iterator[Hit]:
                 f"{named(str(version))} has a key, and nothing of it is encrypted",
                 path=f"{version.folder}/key.yaml",
                 expected="no key.yaml",
-                remedy=command("git rm --force", f"{version.folder}/key.yaml"),
+                remedy=removal(f"{version.folder}/key.yaml"),
             )
 
 
@@ -163,7 +163,7 @@ def group_keys_hold(view: RegistryView) -> Iterator[Hit]:
                 f"{named(key.path)} is the key of no group",
                 path=key.path,
                 expected=f"one of {', '.join(groups) or 'no groups'}",
-                remedy=f"add the group to {RECIPIENTS}, or `git rm` the file when nothing is encrypted to it",
+                remedy=f"add the group to {RECIPIENTS}, or when nothing is encrypted to it: {removal(key.path)}",
             )
         yield from _wraps(key, named(group))
 
