@@ -346,7 +346,7 @@ SITUATIONS: Final = (
         "run: dvc remote modify storage url URL", {"URL": "../bytes"}, after="mkdir ../bytes",
     ),
     Situation(
-        "a secret in the configuration", "sed -i 's#url = .*#url = ssh://example.org/x#' .dvc/config && git commit -qam SSH && printf '    password = hunter2hunter2\n' >> .dvc/config", "registry check", "`password` of a DVC remote",
+        "a secret in the configuration", "echo /config.local > .dvc/.gitignore && sed -i 's#url = .*#url = ssh://example.org/x#' .dvc/config && git add -A && git commit -qam SSH && printf '    password = hunter2hunter2\n' >> .dvc/config", "registry check", "`password` of a DVC remote",
         "delete the line, revoke the secret; then: dvc remote modify --local storage password VALUE", {"VALUE": "x"}, after="sed -i /password/d .dvc/config",
     ),
     Situation(
@@ -376,6 +376,11 @@ SITUATIONS: Final = (
     Situation(
         "a stage edited back", _stages("{metric: accuracy, min: 0.96}") + f" && registry alias set nlp/lang-id@3 live --commit && sed -i 's/\"3\"/\"1\"/' {_MODEL}/aliases/live.yaml", "registry check", "C406",
         "registry evidence add nlp/lang-id@1 --kind metrics --metric accuracy=VALUE --commit; every gate is explained by: registry promote nlp/lang-id@1 --to live --dry-run", {"VALUE": "0.99"},
+    ),
+    Situation(
+        "a number that a tag once had", f"cp {_MODEL}/tags/first.yaml {_MODEL}/tags/4.yaml && git add -A && git commit -qm Tag && git rm -q {_MODEL}/tags/4.yaml && git commit -qm 'Past the hooks'",
+        "registry version add nlp/lang-id --track s3://b/m --framework custom --commit", "was there once, and its name is not given again",
+        "take another: registry version add nlp/lang-id 5 --artifact PATH --framework TYPE; what it was: git log -- models/nlp/lang-id/tags/4.yaml", _ADD | {"PATH": "new.bin"}, (0, 1),
     ),
 )  # fmt: skip
 

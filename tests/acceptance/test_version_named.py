@@ -13,6 +13,7 @@ import pytest
 from support import Ran, git
 
 import registry_tool
+from registry_tool.change import Change
 from registry_tool.errors import VersionNotNamed
 
 Cli = Callable[..., Ran]
@@ -76,16 +77,19 @@ def test_reading_takes_the_latest(registry: Path, cli: Cli) -> None:
         assert cli(*words, MODEL, cwd=registry).code == 0
 
 
+ACTS: tuple[Callable[[Change], None], ...] = (
+    lambda change: change.add_tag(MODEL, "v3"),
+    lambda change: change.set_alias(MODEL, "champion"),
+    lambda change: change.deprecate(MODEL, reason="old"),
+    lambda change: change.withdraw(MODEL, reason="wrong"),
+    lambda change: change.version(MODEL).update_metadata("a", 1),
+    lambda change: change.version(MODEL).log_metrics({"f1": 0.9}),
+)
+
+
 def test_the_library_wants_it_too(registry: Path) -> None:
     with registry_tool.open(registry) as opened:
-        for act in (
-            lambda change: change.add_tag(MODEL, "v3"),
-            lambda change: change.set_alias(MODEL, "champion"),
-            lambda change: change.deprecate(MODEL, reason="old"),
-            lambda change: change.withdraw(MODEL, reason="wrong"),
-            lambda change: change.version(MODEL).update_metadata("a", 1),
-            lambda change: change.version(MODEL).log_metrics({"f1": 0.9}),
-        ):
+        for act in ACTS:
             with (
                 pytest.raises(VersionNotNamed, match="names no version") as caught,
                 opened.change("Change") as change,
