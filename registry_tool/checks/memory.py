@@ -23,7 +23,15 @@ from registry_tool.names import ModelName
 __all__ = ["Memory", "Remembered"]
 
 # Everything a verdict on one model can depend on, below the package.
-_PROGRAM: Final = ("catalog", "checks", "manifests", "git/tree.py", "names.py", "schemes.py")
+_PROGRAM: Final = (
+    "catalog",
+    "checks",
+    "manifests",
+    "promotion/commands.py",
+    "git/tree.py",
+    "names.py",
+    "schemes.py",
+)
 # Files and folders of the registry that every model is judged by.
 _POLICY: Final = (REGISTRY, "schemas", ".dvc")
 

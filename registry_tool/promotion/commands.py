@@ -5,8 +5,6 @@ Words in capitals stand for what only the reader knows, as in the help of a comm
 
 from __future__ import annotations
 
-import shlex
-
 __all__ = ["adding"]
 
 _OPTIONS = {
@@ -35,6 +33,8 @@ def _uncommitted(version: str, kind: str, suite: str) -> str:
         return f"registry scan {version} --evidence"
     start = f"registry evidence add {version} --kind {kind}"
     if kind == "evaluation":
+        import shlex  # rules are imported at each start
+
         named = shlex.quote(suite) if suite else "SUITE"
         return f"{start} --suite {named} --verdict pass --metric KEY=VALUE"
     return f"{start} {_OPTIONS[kind]}" if kind in _OPTIONS else start

@@ -48,15 +48,15 @@ def _reserved(model: ModelView) -> Iterator[_Reserved]:
     stages = stages_written(catalog, model.name.namespace)
     # In the other schemes a version that is called as a stage is none of the scheme.
     versions = model.versions if model.scheme == "free" and stages else []
-    theirs = frozenset(map(fold, model.versions)) if model.scheme != "free" else frozenset()
     for kind, names, path_of in (
         ("tag", model.tags, layout.tag),
         ("alias", model.aliases, layout.alias),
         ("version", versions, lambda name, v: f"{layout.version(name, v)}/version.yaml"),
     ):
         for name in names:
-            # What is a version as well is for M205 to say.
-            if fold(name) not in theirs and (why := _why(model, kind, name, stages)):
+            why = _why(model, kind, name, stages)
+            # A tag or alias that is a version as well is for M205 to say.
+            if why and (kind == "version" or fold(name) not in map(fold, model.versions)):
                 yield _Reserved(kind, name, path_of(model.name, name), why)
 
 

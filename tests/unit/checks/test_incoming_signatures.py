@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from promotions import ADA, BOB, MODEL, NOW, Staged, approval, evaluation, key, record, signer
-from support import git, registry_yaml
+from support import evidence_yaml, git, registry_yaml, stored_artifact, version_files
 
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Finding, Report
@@ -124,3 +124,20 @@ def test_a_signed_approval_beside_an_unsigned_one_waits_too(tmp_path: Path, keys
     made.commit(approval(BOB), by=BOB, key=bob)
     made.commit(approval(ADA), by=ADA)
     assert not judged(made, published).automerge
+
+
+def test_an_unsigned_approval_does_not_come_along_unseen(tmp_path: Path, keys: Keys) -> None:
+    made = registry(tmp_path, signer(BOB, keys("bob")))
+    made.commit({"registry.yaml": registry_yaml(automerge=["version"])})
+    published = made.head
+    artifacts = [stored_artifact(b"third")]
+    new = version_files("3", artifacts=artifacts)
+    made.commit(new)
+    assert judged(made, published).automerge
+    text = new[f"{MODEL}/versions/3/version.yaml"]
+    brought = evidence_yaml(
+        "3", kind="approval", record=text, stage="production", decision="approve", by=BOB
+    )
+    made.commit({f"{MODEL}/versions/3/evidence/approve.yaml": brought}, by=BOB)
+    report = judged(made, published)
+    assert (report.kind, report.verdict, report.automerge) == ("version", "pass", False)
