@@ -7,7 +7,8 @@ here is misuse, a broken environment, or a question that has no answer::
     ├── UsageError            the caller asked for something that cannot be      (exit code 2)
     │   ├── InvalidName           a name or reference that is not well formed
     │   ├── NotARegistry          no registry.yaml where one was expected
-    │   └── NotFound              no such model, version, alias, artifact
+    │   ├── NotFound              no such model, version, alias, artifact
+    │   └── VersionNotNamed       a change of a version, and the reference names none
     ├── Refused               the engine says no                                 (exit code 1)
     │   ├── InvalidManifest       a manifest that was asked for does not pass its schema
     │   ├── MalformedTree         a folder of a commit that Git would not write
@@ -53,6 +54,7 @@ __all__ = [
     "StaleBase",
     "UntrustedRepository",
     "UsageError",
+    "VersionNotNamed",
     "Withdrawn",
 ]
 
@@ -92,6 +94,23 @@ class NotARegistry(UsageError):
 
 class NotFound(UsageError):
     """No such model, version, alias, tag, artifact or revision."""
+
+
+class VersionNotNamed(UsageError):
+    """A change of a version whose reference names none: what changes is said, not assumed.
+
+    Args:
+        model: The model, as ``namespace/model``.
+        latest: The version that ``latest`` means there.
+    """
+
+    def __init__(self, model: str, latest: str) -> None:
+        super().__init__(
+            f"{model} names no version, and only reading takes the latest by default",
+            remedy=f"name the version: {model}@{latest}, or {model}@latest",
+        )
+        self.model = model
+        self.latest = latest
 
 
 class Refused(RegistryError):

@@ -116,7 +116,7 @@ def _commit(repository: Repository, revision: str) -> str:
             raise
         raise ShallowHistory(
             f"{exc.message}; the clone is shallow",
-            remedy="bring more history: git fetch --deepen=100, or git fetch --unshallow",
+            remedy="bring more history: git fetch --deepen=100; or: git fetch --unshallow",
         ) from exc
 
 

@@ -8,12 +8,19 @@ from __future__ import annotations
 import errno
 import io
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from registry_tool.cli.plain import harmless, lines, print_what_can_be_printed
-from registry_tool.errors import CheckFailed, EnvironmentTrouble, RegistryError
+from registry_tool.errors import (
+    CheckFailed,
+    EnvironmentTrouble,
+    InvalidName,
+    RegistryError,
+    VersionNotNamed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,6 +176,26 @@ def _complain(error: RegistryError) -> int:
     return error.exit_code
 
 
+def _fill_in_version(error: RegistryError, arguments: Sequence[str]) -> None:
+    """Where a version was to be named, the remedy becomes the command as it was typed, with the version filled in."""
+    if not isinstance(error, VersionNotNamed):
+        return
+    import shlex
+
+    from registry_tool.names import ModelName
+
+    words = list(arguments)
+    for at, word in enumerate(words):
+        try:
+            found = str(ModelName.parse(word)) == error.model
+        except InvalidName:
+            continue
+        if found:
+            words[at] = f"{word}@{error.latest}"
+            error.remedy = f"registry {shlex.join(words)}"
+            return
+
+
 def _unexpected(error: BaseException) -> int:
     """No traceback reaches a user: it goes to a file that a bug report can carry."""
     import traceback
@@ -213,6 +240,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             click.echo(harmless(line), err=True)
         return error.exit_code
     except RegistryError as error:
+        _fill_in_version(error, sys.argv[1:] if arguments is None else arguments)
         return _complain(error)
     except OSError as error:
         full = EnvironmentTrouble("no space is left to write the output")

@@ -63,7 +63,7 @@ def _named(git: Git, name: str) -> Published:
     if not tip:
         raise NotFound(
             f"Git's setting {_SETTING} names {name!a}, and there is no such branch",
-            remedy=f"git fetch, or: git config --unset {_SETTING}",
+            remedy=f"git fetch; or: git config --unset {_SETTING}",
         )
     return Published(_short(name), tip)
 
@@ -174,7 +174,7 @@ def parting(git: Git, main: str, *tips: str) -> str:
     if boundary(git):
         raise ShallowHistory(
             f"the clone is shallow and does not reach back to where {tips[0][:12]} left {main[:12]}",
-            remedy="bring more history: git fetch --deepen=100, or git fetch --unshallow",
+            remedy="bring more history: git fetch --deepen=100; or: git fetch --unshallow",
         )
     return main
 

@@ -148,7 +148,7 @@ class BlobReader:
                 message,
                 remedy="the clone leaves files on its remote until they are read: is it reachable?",
             )
-        return GitTrouble(message, remedy="git fsck shows what is broken")
+        return GitTrouble(message, remedy="see what is broken: git fsck")
 
     def _ask(self, name: str, limit: int | None) -> tuple[str, str, bytes] | None:
         stdin, stdout = self._pipes()

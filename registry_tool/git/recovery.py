@@ -224,7 +224,7 @@ def _put_aside(git: Git, tell: Callable[[str], None]) -> None:
     place.rename(aside)
     tell(
         f"the journal of an interrupted command cannot be read, and was put aside as {aside};"
-        " git status shows what it left"
+        " see what it left: git status"
     )
 
 

@@ -173,7 +173,8 @@ class Repository:
             return found[0]
         if ref == "HEAD":
             raise NotFound(
-                f"{self.source} has no commit yet", remedy="commit what is there: git commit"
+                f"{self.source} has no commit yet",
+                remedy="commit what is there: git add --all && git commit -m TEXT",
             )
         raise NotFound(
             f"{ref!a} is not a commit, branch or tag of {self.source}",

@@ -25,6 +25,7 @@ from registry_tool.checks.rules import (
     promotion,
     records,
     regress,
+    reserved,
     secrets,
     signatures,
     stages,
@@ -39,7 +40,7 @@ __all__ = ["CHANGE_RULES", "FILE_RULES", "MODEL_RULES", "REGISTRY_RULES", "RULES
 _NOUNS = (
     file, places, ignoring, names, devices, pointers, secrets, payloads, dvc_files,
     artifacts, versions, targets, lineage, records, signatures, keys, team_schemas,
-    folders, claims, stages, waivers,
+    reserved, folders, claims, stages, waivers,
     kinds, frozen, lifecycle, permanence, numbering, regress, promotion,
 )  # fmt: skip
 _ALL: tuple[Rule, ...] = tuple(

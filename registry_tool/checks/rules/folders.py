@@ -42,7 +42,7 @@ def has_registry(view: RegistryView) -> Iterator[Hit]:
             "there is no registry.yaml",
             path=REGISTRY,
             expected="registry.yaml at the root of the repository",
-            remedy="registry init DIR --name NAME, or restore the file with `git checkout`",
+            remedy="restore the file: git checkout HEAD -- registry.yaml; or make a registry: registry init DIR --name NAME",
         )
 
 
