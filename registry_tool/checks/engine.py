@@ -9,6 +9,7 @@ soften the rules it is judged by.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,6 +32,7 @@ from registry_tool.checks.rules import (
     CHANGE_RULES,
     FILE_RULES,
     MODEL_RULES,
+    OF_WHAT_IS_ADDED,
     REGISTRY_RULES,
     RULES,
 )
@@ -235,24 +237,32 @@ def _look_across(registry: RegistryView, desk: _Desk) -> None:
         desk.take(rule, rule.check(registry), REGISTRY)
 
 
-# Rules that came after registries were published with what they refuse.
-_OF_NEW_FILES: Final = frozenset({"F121", "R315", "R316"})
-
-
-def _softened(findings: Iterable[Finding], published: Tree | None, head: Tree) -> list[Finding]:
-    """New restrictions judge what a change adds: about a file that is published as it is they only warn."""
+def _softened(findings: Iterable[Finding], view: ChangeView) -> list[Finding]:
+    """New restrictions judge what a change adds: what is published with it already only warns."""
     found = list(findings)
-    if published is None:
+    if view.base is view.head or not any(one.rule in OF_WHAT_IS_ADDED for one in found):
         return found
-    return [
-        one._replace(severity="warn")
-        if one.rule in _OF_NEW_FILES
-        and one.severity != "warn"
-        and published.entry(one.path) is not None
-        and published.entry(one.path) == head.entry(one.path)
-        else one
-        for one in found
-    ]
+    known: dict[tuple[str, str], Counter[str]] = {}
+    return [one._replace(severity="warn") if _is_known(one, view, known) else one for one in found]
+
+
+def _is_known(
+    one: Finding, view: ChangeView, known: dict[tuple[str, str], Counter[str]]
+) -> bool:
+    """True for a finding that the published file gave already."""
+    if one.rule not in OF_WHAT_IS_ADDED:
+        return False
+    before = view.base.tree.entry(one.path)
+    if before is None or before == view.head.tree.entry(one.path):
+        return before is not None
+    key = (one.rule, one.path)
+    if key not in known:
+        rule = next((rule for rule in FILE_RULES if rule.id == one.rule), None)
+        file = FileView(view.base, one.path, before)
+        hits = () if rule is None else rule.check(file)
+        known[key] = Counter(_harmless(hit.message) for hit in hits)
+    known[key][one.message] -= 1
+    return known[key][one.message] >= 0
 
 
 def check(
@@ -292,7 +302,7 @@ def check(
     judged, notes = _judged(view)
     _look_across(registry, desk)
     found = [*desk.findings, *(f for f in judged if not paths or is_inside(f.path, paths))]
-    found = _softened(found, published, head)
+    found = _softened(found, view)
     findings = in_order(waived(found, view.base, catalog, now.date()))
     verdict, kind = verdict_of(findings), kind_of(view.changes) or ""
     # What is narrowed, was not answered, or passes by a waiver only, is for a person to look at.

@@ -206,7 +206,10 @@ class _Builder:
     def _note(self, event: Event) -> None:
         what, remedy = LENIENT[event.text]
         self.text.trouble(
-            "lenient", f"{what}, which YAML 1.2 does not allow", self.where(event.start), remedy=remedy
+            "lenient",
+            f"{what}: readers of YAML differ about this",
+            self.where(event.start),
+            remedy=remedy,
         )
 
     def _scalar(self, event: Event) -> None:

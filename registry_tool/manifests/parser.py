@@ -17,6 +17,7 @@ __all__ = ["events_of"]
 # https://yaml.org/spec/1.2.2/#742-flow-mappings: a key on one line is found within so many characters.
 _KEY_LIMIT: Final = 1024
 _NEITHER: Final = (False, False)
+_NODES: Final = frozenset({"scalar", "alias", "end"})
 
 
 class _TooDeep(Exception):
@@ -52,8 +53,11 @@ class _Parser(Scanner):
         if self._depth > DEPTH_LIMIT:
             raise _TooDeep
 
-    def _close(self) -> None:
-        self.events.append(Event("end", self.pos, self.pos))
+    def _close(self, end: int | None = None) -> None:
+        """End a collection; without brackets it ends where the last node in it does, before comments."""
+        if end is None:
+            end = next(e.end for e in reversed(self.events) if e.kind in _NODES)
+        self.events.append(Event("end", end, end))
         self._depth -= 1
 
     def _empty(self, at: int) -> None:
@@ -313,7 +317,9 @@ class _Parser(Scanner):
         if self._is_over():
             raise Malformed("a bracket is not closed", self.pos)
         if crossed and self.indent(self.pos) <= parent:
-            is_end = self.source[self.pos] in "]}" and self.indent(self.pos) == self.column(self.pos)
+            is_end = self.source[self.pos] in "]}" and self.indent(self.pos) == self.column(
+                self.pos
+            )
             # A bracket that closes may stand below the key, as in every style guide.
             if not (is_end and self.column(self.pos) == parent):
                 self.lenient("brackets", self.pos)
@@ -341,7 +347,7 @@ class _Parser(Scanner):
                 found = self.source[self.pos]
                 raise Malformed(f"expected `,` or `{closing}`, but found {found!r}", self.pos)
         self.pos += 1
-        self._close()
+        self._close(self.pos)
 
     def _is_flow_end(self, pos: int) -> bool:
         return self.is_blank(pos) or self.source[pos] in ",[]{}"
@@ -376,10 +382,9 @@ class _Parser(Scanner):
             self.pos += 1
             self._gap(parent)
         is_json = False
-        if self.source[self.pos] in ",]}":
-            self.lenient("key", self.pos)
-            self._empty(self.pos)
-        elif self.source[self.pos] == ":" and self._is_flow_end(self.pos + 1):
+        if self.source[self.pos] in ",]}" or (
+            self.source[self.pos] == ":" and self._is_flow_end(self.pos + 1)
+        ):
             self.lenient("key", self.pos)
             self._empty(self.pos)
         else:

@@ -153,17 +153,15 @@ class Scanner:
                 raise Malformed("a second value on one line, or a key on several lines", at)
             raise Malformed(f"expected the end of the line, but found {found!r}", at)
 
-    def _continue(self, parent: int, start: int) -> tuple[int, int] | None:
-        """Where a quoted text goes on after line ends, and how many there are."""
-        match = _LINE_ENDS.match(self.source, start)
-        if match is None:
-            return None
-        pos = match.end()
+    def _continue(self, parent: int, start: int) -> tuple[int, int]:
+        """Where a quoted text goes on after the line ends that stand there, and how many there are."""
+        text = _LINE_ENDS.match(self.source, start)[0]  # type: ignore[index] # the caller saw one
+        pos = start + len(text)
         if self.is_marker(self.source.rfind("\n", 0, pos) + 1):
             raise Malformed("a document ends inside quotes", pos)
         if pos < self.size and self.indent(pos) <= parent:
             self.lenient("quotes", pos)
-        return pos, match[0].count("\n")
+        return pos, text.count("\n")
 
     def quoted(self, parent: int) -> None:
         """A text in quotes (7.3.1, 7.3.2).
@@ -182,9 +180,7 @@ class Scanner:
                 raise Malformed(f"the closing {quote} is missing", self.size)
             if source[pos] == "\n":
                 kept = chunk.rstrip(" \t")
-                going = self._continue(parent, pos - len(chunk) + len(kept))
-                assert going is not None  # a line end stands there
-                pos, ends = going
+                pos, ends = self._continue(parent, pos - len(chunk) + len(kept))
                 parts += [kept, _folded(ends)]
                 continue
             parts.append(chunk)
@@ -206,9 +202,8 @@ class Scanner:
         """What an escape stands for, and where the text goes on (5.7)."""
         letter = self.source[pos : pos + 1]
         if letter == "\n":
-            going = self._continue(parent, pos)
-            assert going is not None  # a line end stands there
-            return "\n" * (going[1] - 1), going[0]
+            going, ends = self._continue(parent, pos)
+            return "\n" * (ends - 1), going
         if letter in _HEX:
             digits = _HEX[letter].match(self.source, pos + 1)
             if digits is None or int(digits[0], 16) > _LAST_CHARACTER:
@@ -228,9 +223,8 @@ class Scanner:
     def plain_line(self, *, in_flow: bool) -> str:
         """The part of a plain scalar on this line."""
         pattern = _PLAIN_IN_FLOW if in_flow else _PLAIN
-        match = pattern.match(self.source, self.pos)
-        assert match is not None  # it matches anywhere
-        text = match[0].rstrip(" \t")
+        line = pattern.match(self.source, self.pos)[0]  # type: ignore[index] # it matches anywhere
+        text: str = line.rstrip(" \t")
         self.pos += len(text)
         if in_flow and text.endswith(":"):
             self.lenient("colon", self.pos - 1)
@@ -259,8 +253,7 @@ class Scanner:
     def block_scalar(self, parent: int) -> None:
         """A literal or folded block of text (8.1)."""
         start = self.pos
-        header = _HEADER.match(self.source, start)
-        assert header is not None  # the caller saw the first character
+        header: re.Match[str] = _HEADER.match(self.source, start)  # type: ignore[assignment] # the caller saw it
         end = self.source.find("\n", start)
         end = self.size if end < 0 else end
         rest = self.source[header.end() : end]

@@ -147,5 +147,7 @@ RULES: tuple[Rule, ...] = (
     FileRule(
         "F106", "values that readers differ about are quoted", "warn", unambiguous, of_problems=True
     ),
-    FileRule("F121", "the file is YAML that all read alike", "refuse", read_alike, of_problems=True),
+    FileRule(
+        "F121", "the file is YAML that all read alike", "refuse", read_alike, of_problems=True
+    ),
 )
