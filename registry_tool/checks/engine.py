@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,10 +21,12 @@ from registry_tool.checks.kinds import kind_of
 from registry_tool.checks.memory import Memory, Remembered
 from registry_tool.checks.rule import (
     ChangeView,
+    FileRule,
     FileView,
     Hit,
     Located,
     ModelUnderCheck,
+    RegistryRule,
     RegistryView,
     Rule,
 )
@@ -39,7 +41,7 @@ from registry_tool.checks.rules import (
 from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import ShallowHistory
-from registry_tool.git.tree import Change, Tree, differences
+from registry_tool.git.tree import Change, Entry, Tree, differences
 from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import REGISTRY
@@ -246,9 +248,7 @@ def _softened(findings: Iterable[Finding], view: ChangeView) -> list[Finding]:
     return [one._replace(severity="warn") if _is_known(one, view, known) else one for one in found]
 
 
-def _is_known(
-    one: Finding, view: ChangeView, known: dict[tuple[str, str], Counter[str]]
-) -> bool:
+def _is_known(one: Finding, view: ChangeView, known: dict[tuple[str, str], Counter[str]]) -> bool:
     """True for a finding that the published file gave already."""
     if one.rule not in OF_WHAT_IS_ADDED:
         return False
@@ -257,12 +257,19 @@ def _is_known(
         return before is not None
     key = (one.rule, one.path)
     if key not in known:
-        rule = next((rule for rule in FILE_RULES if rule.id == one.rule), None)
-        file = FileView(view.base, one.path, before)
-        hits = () if rule is None else rule.check(file)
-        known[key] = Counter(_harmless(hit.message) for hit in hits)
+        known[key] = Counter(map(_harmless, _said_before(one, view, before)))
     known[key][one.message] -= 1
     return known[key][one.message] >= 0
+
+
+def _said_before(one: Finding, view: ChangeView, entry: Entry) -> Iterator[str]:
+    """What a rule says of a file as it is published."""
+    rule = RULES[one.rule]
+    if isinstance(rule, FileRule):
+        yield from (hit.message for hit in rule.check(FileView(view.base, one.path, entry)))
+    elif isinstance(rule, RegistryRule):
+        whole = RegistryView(view.base, (), (), Claims(), view.now, complete=False)
+        yield from (hit.message for hit in rule.check(whole) if hit.path == one.path)
 
 
 def check(
