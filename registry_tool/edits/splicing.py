@@ -151,7 +151,7 @@ class _Splice:
     def _value(self, path: JSONPath) -> JSON:
         value = self.text.data
         for step in path:
-            value = value[step]  # type: ignore[index, call-overload] # a path of this very data
+            value = value[step]  # type: ignore[index] # a path of this very data
         return value
 
     def _line_start(self, at: int) -> int:
@@ -255,7 +255,7 @@ class _Splice:
         holder = self._value(parent)
         if not isinstance(holder, dict | list) or len(holder) < 2:  # noqa: PLR2004 (itself and another)
             raise CannotSplice("nothing would be left")
-        steps = list(range(len(holder))) if isinstance(holder, list) else list(holder)
+        steps: list[str | int] = list(range(len(holder)) if isinstance(holder, list) else holder)
         place = steps.index(key)
         start = self._begin(self.path)
         end = self._span(self.path)[1]

@@ -329,7 +329,7 @@ def _enum(_: Validator, said: JSON, instance: JSON, __: JSON) -> Iterator[Valida
 def _validator_class() -> type[Validator]:
     from jsonschema import Draft202012Validator, validators
 
-    usual: Mapping[str, _Keyword] = Draft202012Validator.VALIDATORS  # type: ignore[assignment] # the same, less precise
+    usual: Mapping[str, _Keyword] = Draft202012Validator.VALIDATORS
     own: dict[str, _Keyword] = {
         "pattern": _pattern,
         "patternProperties": _pattern_properties,

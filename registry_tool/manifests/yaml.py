@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Final
+from typing import Final, cast
 
 from registry_tool.manifests.problems import JSON
 
@@ -135,10 +135,9 @@ def _loaded(source: bytes) -> JSON | Unsure:
     import yaml_rs
 
     try:
-        loaded: JSON = yaml_rs.loads(source.decode(), parse_datetime=False)
+        return cast("JSON", yaml_rs.loads(source.decode(), parse_datetime=False))
     except (yaml_rs.YAMLDecodeError, UnicodeDecodeError, RecursionError):
         return UNSURE
-    return loaded
 
 
 def is_read_alike(source: str, data: JSON) -> bool:

@@ -20,6 +20,8 @@ from support import (
     version_files,
 )
 
+from registry_tool.manifests.problems import JSON
+
 Cli = Callable[..., Ran]
 LANG = "models/nlp/lang-id"
 HAND_WRITTEN = """\
@@ -72,7 +74,9 @@ def test_odd_yaml_is_refused_with_its_place_and_published_files_stay(
 
 
 def _with_schema(schema: object) -> dict[str, str]:
-    demand = [{"schema": "schemas/speech.json", "applies_to": "versions", "field": "metadata"}]
+    demand: JSON = [
+        {"schema": "schemas/speech.json", "applies_to": "versions", "field": "metadata"}
+    ]
     return {
         **small_registry(),
         "registry.yaml": registry_yaml(metadata_schemas=demand),
