@@ -35,7 +35,14 @@ from registry_tool.checks.rules import (
     waivers,
 )
 
-__all__ = ["CHANGE_RULES", "FILE_RULES", "MODEL_RULES", "REGISTRY_RULES", "RULES"]
+__all__ = [
+    "CHANGE_RULES",
+    "FILE_RULES",
+    "MODEL_RULES",
+    "OF_WHAT_IS_ADDED",
+    "REGISTRY_RULES",
+    "RULES",
+]
 
 _NOUNS = (
     file, places, ignoring, names, devices, pointers, secrets, payloads, dvc_files,
@@ -51,3 +58,5 @@ MODEL_RULES: tuple[ModelRule, ...] = tuple(r for r in _ALL if isinstance(r, Mode
 REGISTRY_RULES: tuple[RegistryRule, ...] = tuple(r for r in _ALL if isinstance(r, RegistryRule))
 CHANGE_RULES: tuple[ChangeRule, ...] = tuple(r for r in _ALL if isinstance(r, ChangeRule))
 RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}
+# Rules that came when registries were published with what they refuse: about that they only warn.
+OF_WHAT_IS_ADDED: frozenset[str] = frozenset({"F121", "R315", "R316"})

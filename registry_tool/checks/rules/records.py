@@ -87,20 +87,6 @@ def evidence_is_about_it(model: ModelUnderCheck) -> Iterator[Hit]:
                 )
 
 
-@lru_cache(maxsize=1024)
-def _licence_trouble(expression: str) -> str:
-    from packaging.licenses import (
-        InvalidLicenseExpression,
-        canonicalize_license_expression,
-    )
-
-    try:
-        canonicalize_license_expression(expression)
-    except InvalidLicenseExpression as exc:
-        return str(exc) or "it cannot be read"
-    return ""
-
-
 def licence_is_known(model: ModelUnderCheck) -> Iterator[Hit]:
     """A model's ``license`` must be an SPDX licence expression.
 
@@ -114,7 +100,11 @@ def licence_is_known(model: ModelUnderCheck) -> Iterator[Hit]:
     """
     document = model.document
     said = "" if document is None else text(document.data, "license")
-    if said and (trouble := _licence_trouble(said)):
+    if not said:
+        return
+    from registry_tool.manifests.spdx import licence_trouble
+
+    if trouble := licence_trouble(said):
         yield Hit(
             f"{said} is not an SPDX licence expression: {trouble}",
             at=("license",),

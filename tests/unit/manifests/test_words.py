@@ -12,8 +12,9 @@ from registry_tool.manifests.document import parse_document
 from registry_tool.manifests.explain import Text
 from registry_tool.manifests.layout import Place
 from registry_tool.manifests.problems import JSON, Problem
-from registry_tool.manifests.schema import Mismatch, schema_data, schema_ids, team_mismatches
+from registry_tool.manifests.schema import Mismatch, schema_data, schema_ids
 from registry_tool.manifests.shown import shown
+from registry_tool.manifests.team_schema import team_mismatches
 from registry_tool.manifests.words import problem_of
 from registry_tool.names import ModelName
 
