@@ -32,7 +32,7 @@ from registry_tool.git.repository import Repository
 from registry_tool.git.updates import Update
 from registry_tool.hooks.receive import receive
 
-__all__ = ["Outcome", "Template", "World"]
+__all__ = ["Outcome", "Template", "World", "judged"]
 
 _NOTHING = "0" * 40
 _BUG = "this is a bug in registry-tool"
@@ -236,7 +236,7 @@ class World:
             updates.append(Update(ref, old or _NOTHING, new))
         if not updates:
             return None, "everything up-to-date", ()
-        refused, words, bugs = _judged(self.server, updates)
+        refused, words, bugs = judged(self.server, updates)
         if refused:
             return False, words, bugs
         lines = "".join(f"update {u.ref} {u.new} {u.old}\n" for u in updates)
@@ -333,7 +333,7 @@ def _opened(server: Path) -> Iterator[Repository]:
         repository.close()
 
 
-def _judged(server: Path, updates: Sequence[Update]) -> tuple[bool, str, tuple[Violation, ...]]:
+def judged(server: Path, updates: Sequence[Update]) -> tuple[bool, str, tuple[Violation, ...]]:
     """What the hook says, its words, and whether it failed in a way that nobody foresaw."""
     try:
         with _opened(server) as repository:
