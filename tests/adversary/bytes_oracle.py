@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import yaml  # type: ignore[import-untyped] # noqa: TID251 (a reader of its own: ours is what is under test)
-
 from adversary.plain_git import PlainGit
 
 __all__ = ["BytesOracle", "Lost", "objects_on"]
@@ -208,5 +207,3 @@ def _parts(pointer: Pointer, there: Mapping[str, bytes]) -> Iterator[str]:
 
 def _missing(pointer: Pointer, there: Mapping[str, bytes]) -> list[str]:
     return [md5 for md5 in _parts(pointer, there) if md5 not in there]
-
-

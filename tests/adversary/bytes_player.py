@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from hypothesis import strategies as st
-from hypothesis.stateful import rule
-
 from adversary.edits import Move
 from adversary.machines import Player
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
 
 __all__ = ["BytesPlayer"]
 
 _WHO: Final = st.sampled_from([0, 1])
-_REFERENCE: Final = st.sampled_from(["nlp/m@1", "nlp/m@2", "nlp/m@3", "nlp/m@4", "nlp/m@latest"])
+_REFERENCE: Final = st.sampled_from(["nlp/m@1", "nlp/m@2", "nlp/m@3", "nlp/m@4", "nlp/m@5"])
 _ADDS: Final[st.SearchStrategy[Move]] = st.fixed_dictionaries(
     {
         "do": st.just("add"),
         "who": _WHO,
         "what": st.sampled_from(["file", "file", "folder", "reuse"]),
         "content": st.integers(0, 3),
-        "salt": st.integers(0, 9),
         "how": st.sampled_from(["commit", "commit", "work", "branch"]),
         "from": _REFERENCE,
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import itertools
 import os
 import shutil
 import signal
@@ -49,6 +50,8 @@ _CONTENTS: Final = 4
 _BUG: Final = "this is a bug in registry-tool"
 _CHANGES: Final = ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
 _PATIENCE: Final = 60.0
+# Whether collecting and purging see what others rely on (issue 10, item 13); what comes of that is known until then.
+OTHERS_ARE_SEEN = False
 
 
 class Ended(NamedTuple):
@@ -83,7 +86,14 @@ class BytesTemplate:
         for number in (0, 1):
             artifact = stored_artifact(_content(number))
             files |= version_files(str(number + 1), "nlp/m", artifacts=[artifact])
-            put_object(home, _content(number))
+        for number in range(
+            _CONTENTS
+        ):  # half of them are left over from versions that were never published
+            place = put_object(home, _content(number))
+            then = time.time() - 30 * _DAY
+            os.utime(place, (then, then))
+        write_files(work, {"README.md": "Models\n"})
+        commit_all(work)
         write_files(work, files)
         commit_all(work)
         git(home, "clone", "--quiet", "--bare", "--template=", "ada", "server.git")
@@ -116,6 +126,9 @@ class BytesWorld:
         self.storage = home / "storage"
         self._clones = {who: home / who for who in _PEOPLE}
         self._day = 0
+        self._numbers = itertools.count(
+            1
+        )  # two versions with the same outputs would have to say so
         # When each person came to rely on an object last, in days of this game.
         self._relied: dict[str, dict[str, int]] = {who: {} for who in _PEOPLE}
         self._oracle = BytesOracle(self.server, self._clones, self.storage)
@@ -132,14 +145,23 @@ class BytesWorld:
                  "days": self._days, "propose": self._propose, "kill": self._kill}  # fmt: skip
         ended = known[as_text(move["do"])](who, move)
         self._rely(who, move)
+        lost = self._look(who)
+        if not OTHERS_ARE_SEEN:
+            lost = [one for one in lost if one.promise != "needed bytes"]
+        if _BUG in ended.words or "Traceback" in ended.words:
+            lost.append(Lost("no bugs", "", ended.words[-600:]))
+        return ended._replace(violations=(*ended.violations, *lost))
+
+    def look(self, number: int) -> list[Lost]:
+        """What is missing since the last move, if this person is to blame."""
+        return self._look(_PEOPLE[number])
+
+    def _look(self, who: str) -> list[Lost]:
         young = {
             person: [md5 for md5, day in relied.items() if self._day - day < _GRACE]
             for person, relied in self._relied.items()
         }
-        lost = self._oracle.look(who, young)
-        if _BUG in ended.words or "Traceback" in ended.words:
-            lost.append(Lost("no bugs", "", ended.words[-600:]))
-        return ended._replace(violations=(*ended.violations, *lost))
+        return self._oracle.look(who, young)
 
     # Commands
 
@@ -153,8 +175,14 @@ class BytesWorld:
             "folder": f"{self.home}/folders/{number % 2}/parts",
             "reuse": f"registry:{as_text(move.get('from', 'nlp/m@1'))}/model",
         }
-        words = ["version", "add", "nlp/m", "--artifact", f"model={sources[as_text(move.get('what', 'file'))]}"]
-        words += ["--framework", "custom", "--param", f"n={as_int(move.get('salt', 0))}"]
+        words = [
+            "version",
+            "add",
+            "nlp/m",
+            "--artifact",
+            f"model={sources[as_text(move.get('what', 'file'))]}",
+        ]
+        words += ["--framework", "custom", "--param", f"n={next(self._numbers)}"]
         how = as_text(move.get("how", "commit"))
         return words + {"commit": ["--commit"], "work": [], "branch": ["--branch", "topic"]}[how]
 
@@ -283,25 +311,34 @@ class BytesWorld:
             "revert": [["revert", "--no-edit", "HEAD"], ["revert", "--abort"]],
             "gc": [["reflog", "expire", "--expire=now", "--all"]],
         }  # fmt: skip
-        codes = [self._git(who, *arguments).returncode for arguments in acts[as_text(move["act"])]]
+        act = as_text(move["act"])
+        if act in {"back", "revert"} and self._git(who, "rev-parse", "--verify", "--quiet", "HEAD~2").returncode:  # fmt: skip
+            return Ended("nothing", "there was no registry before")
+        codes = [self._git(who, *arguments).returncode for arguments in acts[act]]
         return Ended("done" if not any(codes[:2]) else "nothing")
 
     def _propose(self, who: str, move: Move) -> Ended:
         """Open, renew or close a pull request; the server knows it by `refs/pull/N/head`, or by a branch."""
-        ref = ("refs/pull/1/head", "refs/pull/2/head", "refs/heads/proposal")[as_int(move.get("number", 0)) % 3]
+        ref = ("refs/pull/1/head", "refs/pull/2/head", "refs/heads/proposal")[
+            as_int(move.get("number", 0)) % 3
+        ]
         if move.get("close"):
             # As a host does it: such refs are not deleted by pushes.
             done = subprocess.run(["git", "update-ref", "-d", ref], cwd=self.server, check=False)
             return Ended("done" if done.returncode == 0 else "nothing")
         source = as_text(move.get("branch", "HEAD"))
-        ended = self._git(who, "push", "--quiet", "--force", "--no-verify", "origin", f"{source}:{ref}")
+        ended = self._git(
+            who, "push", "--quiet", "--force", "--no-verify", "origin", f"{source}:{ref}"
+        )
         return Ended("accepted" if ended.returncode == 0 else "nothing", ended.stderr)
 
     def _push(self, who: str, move: Move) -> Ended:
         """Publish what is committed, if CI and the server's hook take it."""
         source = as_text(move.get("branch", "HEAD"))
         self._git(who, "fetch", "--quiet", "origin")
-        new = self._git(who, "rev-parse", "--verify", "--quiet", f"{source}^{{commit}}").stdout.strip()
+        new = self._git(
+            who, "rev-parse", "--verify", "--quiet", f"{source}^{{commit}}"
+        ).stdout.strip()
         old = git(self.server, "rev-parse", "refs/heads/main")
         if not new or new == old or self._git(who, "merge-base", "--is-ancestor", old, new).returncode:  # fmt: skip
             return Ended("nothing")
@@ -343,5 +380,3 @@ def _waited(child: int) -> str:
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return "stuck"
-
-

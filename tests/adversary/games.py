@@ -6,12 +6,12 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from adversary.edits import Move
+from adversary.edits import Move, as_list
 
 __all__ = ["Broken", "Game", "Journal", "Result", "Table", "replay", "shortened", "signature"]
 
@@ -94,38 +94,48 @@ def _promises(found: Iterable[Broken]) -> frozenset[str]:
     return frozenset(one.promise for one in found)
 
 
-def _parts(moves: Sequence[Move]) -> Iterable[Sequence[Move]]:
-    """The moves without some of them, large parts first; then with less in each."""
-    size = len(moves) // 2
-    while size:
-        for start in range(0, len(moves), size):
-            yield [*moves[:start], *moves[start + size :]]
-        size //= 2
-    for number, move in enumerate(moves):
-        for key in ("edits", "refs", "date", "author", "tree", "parents", "force", "how"):
-            if key not in move:
-                continue
-            value = move[key]
-            smaller = [{k: v for k, v in move.items() if k != key}]
-            if isinstance(value, list) and len(value) > 1:
-                smaller += [{**move, key: value[:at] + value[at + 1 :]} for at in range(len(value))]
-            for less in smaller:
-                yield [*moves[:number], less, *moves[number + 1 :]]
+def _less(move: Move) -> Iterator[Move]:
+    """A move with less in it."""
+    for key in ("edits", "refs", "date", "author", "tree", "parents", "force", "how", "branch"):
+        if key not in move:
+            continue
+        value = move[key]
+        if key not in {"refs", "parents"} or len(as_list(value)) == 1:
+            yield {k: v for k, v in move.items() if k != key}
+        if len(as_list(value)) > 1:
+            for at in range(len(as_list(value))):
+                yield {**move, key: [*as_list(value)[:at], *as_list(value)[at + 1 :]]}
 
 
 def shortened(deal: Deal, moves: Sequence[Move], found: Iterable[Broken], *, seconds: float) -> Game:  # fmt: skip
     """The fewest moves found in some time that break the same promise."""
     until, wanted = time.monotonic() + seconds, _promises(found)
-    best: Sequence[Move] = list(moves)
-    smaller = True
-    while smaller and time.monotonic() < until:
-        smaller = False
-        for candidate in _parts(best):
-            if time.monotonic() >= until:
+
+    def breaks(candidate: Sequence[Move]) -> bool:
+        if time.monotonic() >= until or not candidate:
+            return False
+        return bool(wanted & _promises(replay(deal, candidate)[1]))
+
+    best = list(moves)
+    size = len(best) // 2
+    while size and time.monotonic() < until:
+        start, before = 0, len(best)
+        while start < len(best):
+            candidate = [*best[:start], *best[start + size :]]
+            if breaks(candidate):
+                best = candidate
+            else:
+                start += size
+        size = size // 2 if size > 1 else int(len(best) < before)
+    number = 0
+    while number < len(best):
+        for less in _less(best[number]):
+            candidate = [*best[:number], less, *best[number + 1 :]]
+            if breaks(candidate):
+                best = candidate
                 break
-            if candidate and wanted & _promises(replay(deal, candidate)[1]):
-                best, smaller = candidate, True
-                break
+        else:
+            number += 1
     return Game(best)
 
 
@@ -159,22 +169,25 @@ class Journal:
         self.games += 1
         if self.out is not None:
             with (self.out / "played.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps({"game": self.games, "said": said, "moves": list(game)}) + "\n")
+                log.write(
+                    json.dumps({"game": self.games, "said": said, "moves": list(game)}) + "\n"
+                )
 
-    def broke(self, game: Game, found: Sequence[Broken], deal: Deal, *, seconds: float) -> None:
-        """A game broke something: shorten it the first time that it is seen."""
+    def broke(self, game: Game, found: Sequence[Broken], deal: Deal, *, seconds: float) -> Game:
+        """A game broke something: shorten it the first time that it is seen; the shortest one that is known."""
         key = signature(found)
         self.repeated[key] += 1
         if key in self.broken:
-            return
+            return self.broken[key]
         short = shortened(deal, game, found, seconds=seconds)
         self.broken[key] = short
         if self.out is None:
-            return
+            return short
         name = f"violation-{len(self.broken)}.json"
         case = {"found": [f"{one.promise}: {one.path}: {one.words}" for one in found], "moves": list(short)}  # fmt: skip
         (self.out / name).write_text(json.dumps(case, indent=1) + "\n", encoding="utf-8")
         print(f"violation {len(self.broken)}: {key}\n  {name}, {len(short)} moves", flush=True)
+        return short
 
     def report(self, seconds: float) -> Mapping[str, object]:
         """All of it, as JSON."""

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from adversary import registry_moves as registry
 from adversary.edits import Move
 from adversary.games import Broken, Game, Journal, Table
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
-__all__ = ["OutOfTime", "Player", "RegistryPlayer", "Stop"]
+__all__ = ["OutOfTime", "Player", "RegistryPlayer"]
 
 
 class OutOfTime(BaseException):
     """The time is over: not an Exception, so that Hypothesis lets it pass."""
 
 
-# Called before each move; it raises OutOfTime, or what else is to end the run.
-Stop = Callable[[], None]
-
-
-def _go_on() -> None:
-    """No end but that of Hypothesis."""
-
-
 class Player(RuleBasedStateMachine):
-    """One game. ``dealt`` makes its world, and ``broke`` hears of what is broken; by default that fails the test.
+    """One game.
 
     Attributes:
         dealt: Makes a world to play in.
-        journal: Counts.
-        stop: Ends a run.
-        shrink_seconds: How long a game that broke something is shortened; None leaves that to Hypothesis and fails.
+        journal: Counts, and what broke.
+        until: When the time is over, by ``time.monotonic``; no moves are made any more.
+        endless: True where games follow one another until the time is over: then what breaks is written down, and
+            ``OutOfTime`` ends it all. Otherwise what breaks fails the test.
+        shrink_seconds: How long a game that broke something is shortened.
     """
 
     dealt: Callable[[], Table]
     journal = Journal()
-    stop: Stop = staticmethod(_go_on)
-    shrink_seconds: float | None = None
+    until = float("inf")
+    endless = False
+    shrink_seconds = 60.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,11 +43,14 @@ class Player(RuleBasedStateMachine):
         self._table = type(self).dealt()
 
     def go(self, *moves: Move) -> None:
-        """Make moves until something breaks."""
+        """Make moves until something breaks, or the time is over."""
         for move in moves:
+            if time.monotonic() >= self.until:
+                if self.endless:
+                    raise OutOfTime
+                self.over = True
             if self.over:
                 return
-            type(self).stop()
             self.game.append(move)
             result = self._table.play(move)
             self.said.append(result.said)
@@ -62,10 +60,10 @@ class Player(RuleBasedStateMachine):
                 self._broke(result.violations)
 
     def _broke(self, found: Sequence[Broken]) -> None:
-        if self.shrink_seconds is None:
+        short = self.journal.broke(self.game, found, type(self).dealt, seconds=self.shrink_seconds)
+        if not self.endless:
             lines = "\n".join(f"{one.promise}: {one.path}: {one.words}" for one in found)
-            raise AssertionError(f"{lines}\nas a case:\n{self.game.text()}")
-        self.journal.broke(self.game, found, type(self).dealt, seconds=self.shrink_seconds)
+            raise AssertionError(f"{lines}\nthe case:\n{short.text()}")
 
     def teardown(self) -> None:
         """The game is over."""
@@ -112,7 +110,6 @@ class RegistryPlayer(Player):
         """Somebody pushes."""
         self.go(move)
 
-    @precondition(lambda self: self.game)
     @rule(move=registry.PUSHES)
     def push_again(self, move: Move) -> None:
         """Somebody pushes, and once more."""

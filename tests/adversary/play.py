@@ -24,11 +24,10 @@ from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
-
 from adversary.games import Journal, Table, replay
 from adversary.machines import OutOfTime, Player, RegistryPlayer
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
 
 _GAMES_A_ROUND = 100
 _MOVES = 25
@@ -88,14 +87,8 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _rounds(machine: type[Player], first: int, until: float, log: Path) -> None:
+def _rounds(machine: type[Player], first: int, log: Path) -> None:
     """Play rounds with seeds that follow one another, until the time is over."""
-
-    def stop() -> None:
-        if time.monotonic() >= until:
-            raise OutOfTime
-
-    machine.stop = staticmethod(stop)
     house = settings(
         max_examples=_GAMES_A_ROUND, stateful_step_count=_MOVES, deadline=None, database=None,
         phases=[Phase.generate], suppress_health_check=list(HealthCheck), print_blob=False,
@@ -104,7 +97,7 @@ def _rounds(machine: type[Player], first: int, until: float, log: Path) -> None:
         try:
             run_state_machine_as_test(seed(first + number)(machine), settings=house)
         except Exception:  # noqa: BLE001 (an hour alone goes on after a fault of the player itself, and tells)
-            if time.monotonic() >= until:  # Hypothesis was stopped in the middle of a game
+            if time.monotonic() >= machine.until:  # Hypothesis was stopped in the middle of a game
                 raise OutOfTime from None
             with log.open("a", encoding="utf-8") as file:
                 file.write(f"seed {first + number}\n{traceback.format_exc()}\n")
@@ -120,9 +113,10 @@ def _play(player: str, options: argparse.Namespace, out: Path) -> int:
     machine.dealt = staticmethod(_dealer(player, place / "games", options.hook))
     machine.journal = journal = Journal(out)
     machine.shrink_seconds = _SHRINK
+    machine.endless, machine.until = True, start + options.minutes * 60
     try:
         with _interruptible():
-            _rounds(machine, options.seed, start + options.minutes * 60, out / "faults.txt")
+            _rounds(machine, options.seed, out / "faults.txt")
     except (OutOfTime, KeyboardInterrupt):
         pass
     finally:
@@ -174,9 +168,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--player", choices=["registry", "bytes", "both"], default="both")
-    parser.add_argument("--seed", type=int, default=0, help="the first of the rounds; the next ones follow")
-    parser.add_argument("--out", type=Path, default=Path("players"), help="a folder for logs and reports")
-    parser.add_argument("--hook", choices=["inside", "process"], default="inside", help="how pushes are judged")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the first of the rounds; the next ones follow"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("players"), help="a folder for logs and reports"
+    )
+    parser.add_argument(
+        "--hook", choices=["inside", "process"], default="inside", help="how pushes are judged"
+    )
     parser.add_argument("--replay", type=Path, metavar="FILE", help="play a case again instead")
     options = parser.parse_args()
     if options.replay is not None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from hypothesis import strategies as st
-
 from adversary.edits import Move
+from hypothesis import strategies as st
 
 __all__ = ["ATTACKS", "COMMANDS", "COMMITS", "FETCHES", "PUSHES", "REFS", "Moves"]
 

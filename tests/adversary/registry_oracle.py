@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import yaml  # type: ignore[import-untyped] # noqa: TID251 (a reader of its own: ours is what is under test)
-
 from adversary.plain_git import Commit, Entry, PlainGit, Snapshot
 
 __all__ = ["RegistryOracle", "Violation"]

@@ -124,6 +124,10 @@ class World:
         self._oracle.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
+    def look(self) -> list[Violation]:
+        """What is broken on the server since the last look."""
+        return self._oracle.look(now=int(time.time()))
+
     # What people do
 
     def play(self, move: Move) -> Outcome:
@@ -215,7 +219,7 @@ class World:
             return Outcome("refused", words, bugs)
         main, before = self.tip(self.server, "refs/heads/main"), self._main
         self._main = main
-        found = (*bugs, *self._oracle.look(now=int(time.time())))
+        found = (*bugs, *self.look())
         if found and not STEPS_ARE_JUDGED and before not in self.line(self.server, main)[:2]:
             self._over = True
             return Outcome("known", words)

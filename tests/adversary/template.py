@@ -6,8 +6,7 @@ names of versions. ``staging`` is version 2 and ``production``, which has gates,
 
 from __future__ import annotations
 
-import os
-import subprocess
+import time
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +26,8 @@ from support import (
     write_files,
 )
 
+from registry_tool.git.plumbing import Git
+from registry_tool.hooks.installing import install_server_hook
 from registry_tool.manifests.problems import JSON
 
 __all__ = ["MODELS", "PEOPLE", "POLICIES", "new_template", "version_of"]
@@ -101,7 +102,7 @@ def new_template(bare: Path) -> None:
         ({"models/nlp/m/aliases/production.yaml": alias_yaml("1", "nlp/m")}, 2 * _DAY),
         ({"models/nlp/m/aliases/staging.yaml": alias_yaml("2", "nlp/m")}, 2 * _DAY),
     )
-    now = int(subprocess.run(["date", "+%s"], capture_output=True, check=True).stdout)
+    now = int(time.time())
     for files, age in steps:
         write_files(work, files)
         commit(work, at=f"@{now - age} +0000")
@@ -112,9 +113,4 @@ def new_template(bare: Path) -> None:
     (bare / "packed-refs").unlink(missing_ok=True)
     (bare / "refs/heads").mkdir(exist_ok=True)
     (bare / "refs/heads/main").write_text(f"{main}\n")
-    from registry_tool.cli.main import run
-
-    if run(["hooks", "install", "--server", str(bare)]):
-        raise AssertionError(os.fspath(bare))
-
-
+    install_server_hook(Git(bare))

@@ -1,0 +1,33 @@
+"""An adversary, for a minute. ``python tests/adversary/play.py`` plays for as long as one likes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from adversary.bytes_player import BytesPlayer
+from adversary.bytes_world import BytesTemplate
+from adversary.games import Journal
+from adversary.machines import RegistryPlayer
+from adversary.registry_world import Template
+
+Play = Callable[..., Journal]
+
+
+def test_a_registry_keeps_its_promises_whatever_is_pushed(play: Play, tmp_path: Path) -> None:
+    journal = play(RegistryPlayer, Template(tmp_path / "games").world, games=40)
+    assert journal.kinds["push accepted"] > 5
+    assert journal.kinds["push refused"] > 5
+
+
+def test_a_registry_keeps_its_promises_behind_the_real_hook(play: Play, tmp_path: Path) -> None:
+    journal = play(
+        RegistryPlayer, Template(tmp_path / "games", "process").world, games=4, seconds=20.0
+    )
+    assert journal.kinds["push accepted"] > 0
+
+
+def test_bytes_that_are_needed_stay(play: Play, tmp_path: Path) -> None:
+    journal = play(BytesPlayer, BytesTemplate(tmp_path / "games").world, games=15)
+    assert journal.kinds["push accepted"] > 0
+    assert journal.kinds["command done"] > 0
