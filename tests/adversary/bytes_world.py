@@ -165,7 +165,7 @@ class BytesWorld:
 
     # Commands
 
-    def _arguments(self, who: str, move: Move) -> list[str]:
+    def _arguments(self, move: Move) -> list[str]:
         """The words of a command; places of this game stand for numbers."""
         if move["do"] == "command":
             return [as_text(word) for word in as_list(move["arguments"])]
@@ -206,7 +206,7 @@ class BytesWorld:
                 os.environ["REGISTRY_CACHE"] = before
 
     def _command(self, who: str, move: Move) -> Ended:
-        code, words = self._run(who, self._arguments(who, move))
+        code, words = self._run(who, self._arguments(move))
         return Ended("done" if code == 0 else "refused" if code == 1 else f"code {code}", words)
 
     def _add(self, who: str, move: Move) -> Ended:
@@ -241,7 +241,7 @@ class BytesWorld:
         """Run a command that dies before its n-th change to the disk."""
         inner = move["move"]
         assert isinstance(inner, Mapping)
-        arguments = self._arguments(who, inner)
+        arguments = self._arguments(inner)
         child = os.fork()
         if not child:
             self._die(who, arguments, as_int(move.get("step", 1)))
@@ -268,7 +268,7 @@ class BytesWorld:
 
     # Time
 
-    def _days(self, who: str, move: Move) -> Ended:
+    def _days(self, _: str, move: Move) -> Ended:
         """Days pass: everything on the remote gets older."""
         days = as_int(move.get("days", 1))
         self._day += days

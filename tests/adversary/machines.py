@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from adversary import registry_moves as registry
 from adversary.edits import Move
 from adversary.games import Broken, Game, Journal, Table
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-__all__ = ["OutOfTime", "Player", "RegistryPlayer"]
+__all__ = ["GAMES_A_ROUND", "OutOfTime", "Player", "RegistryPlayer", "play_round"]
+
+GAMES_A_ROUND: Final = 9
+"""Hypothesis (6.170) keeps the first tenth of its examples small, and from the tenth example on makes five of six by
+copying parts of earlier ones. That finds small failures, and plays the same game again and again: rounds are short."""
+_MOVES: Final = 25
 
 
 class OutOfTime(BaseException):
@@ -114,3 +121,18 @@ class RegistryPlayer(Player):
     def push_again(self, move: Move) -> None:
         """Somebody pushes, and once more."""
         self.go(move, move)
+
+
+def play_round(machine: type[Player], number: int) -> None:
+    """Play the games of one seed.
+
+    Raises:
+        OutOfTime: The time of an endless player is over.
+        AssertionError: Something broke, with another player.
+    """
+    house = settings(
+        max_examples=GAMES_A_ROUND, stateful_step_count=_MOVES, deadline=None, database=None,
+        phases=[Phase.generate], suppress_health_check=list(HealthCheck), print_blob=False,
+        derandomize=False,
+    )  # fmt: skip
+    run_state_machine_as_test(seed(number)(machine), settings=house)

@@ -25,12 +25,8 @@ from types import FrameType
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from adversary.games import Journal, Table, replay
-from adversary.machines import OutOfTime, Player, RegistryPlayer
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
+from adversary.machines import OutOfTime, Player, RegistryPlayer, play_round
 
-_GAMES_A_ROUND = 100
-_MOVES = 25
 _SHRINK = 180.0
 
 
@@ -89,13 +85,9 @@ def _interruptible() -> Iterator[None]:
 
 def _rounds(machine: type[Player], first: int, log: Path) -> None:
     """Play rounds with seeds that follow one another, until the time is over."""
-    house = settings(
-        max_examples=_GAMES_A_ROUND, stateful_step_count=_MOVES, deadline=None, database=None,
-        phases=[Phase.generate], suppress_health_check=list(HealthCheck), print_blob=False,
-    )  # fmt: skip
     for number in range(1_000_000):
         try:
-            run_state_machine_as_test(seed(first + number)(machine), settings=house)
+            play_round(machine, first + number)
         except Exception:  # noqa: BLE001 (an hour alone goes on after a fault of the player itself, and tells)
             if time.monotonic() >= machine.until:  # Hypothesis was stopped in the middle of a game
                 raise OutOfTime from None

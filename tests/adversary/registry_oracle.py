@@ -405,9 +405,13 @@ def _meanings(before: _State | None, after: _State) -> Iterator[tuple[str, str, 
                 yield "one meaning", path, f"the same name as {other}"
             if place.name.casefold() == "latest":
                 yield "one meaning", path, "latest is the highest version"
-        if place.kind == "tag" and before is not None and path not in before.files:
-            if place.name in before.stages(place.model.partition("/")[0]):
-                yield "one meaning", path, "a tag has the name of a stage"
+        new = before is not None and path not in before.files
+        if place.kind == "tag" and new and place.name in _stages(before, place.model):
+            yield "one meaning", path, "a tag has the name of a stage"
+
+
+def _stages(before: _State | None, model: str) -> Mapping[str, object]:
+    return {} if before is None else before.stages(model.partition("/")[0])
 
 
 def _agreement(after: _State) -> Iterator[tuple[str, str, str]]:

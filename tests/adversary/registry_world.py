@@ -211,8 +211,10 @@ class World:
         if not wanted:
             return Outcome("nothing", "nothing to push")
         forced = bool(move.get("force"))
-        send = self._push_inside if self.mode == "inside" else self._push_process
-        accepted, words, bugs = send(clone, wanted, forced=forced)
+        if self.mode == "inside":
+            accepted, words, bugs = self._push_inside(wanted, forced=forced)
+        else:
+            accepted, words, bugs = self._push_process(clone, wanted, forced=forced)
         if accepted is None:
             return Outcome("nothing", words)
         if not accepted:
@@ -226,7 +228,7 @@ class World:
         return Outcome("accepted" if main != before else "elsewhere", words, found)
 
     def _push_inside(
-        self, clone: Path, wanted: Mapping[str, str], *, forced: bool
+        self, wanted: Mapping[str, str], *, forced: bool
     ) -> tuple[bool | None, str, tuple[Violation, ...]]:
         updates = []
         for ref, new in wanted.items():
