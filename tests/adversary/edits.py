@@ -95,6 +95,36 @@ class Edits:
         index.parent.rmdir()
         return tree
 
+    def hostile(self, tree: str, how: int) -> str:
+        """A tree with an entry that no sane Git writes: the root's, or that of `models`."""
+        other, file = self.blob("stages: {}\n"), "100644"
+        inner = self._git("rev-parse", f"{tree}:models").strip()
+        entries = [tuple(line.split("\t")) for line in self._git("ls-tree", tree).splitlines()]
+        shown = [(about.split(" ")[0], about.split(" ")[2], name) for about, name in entries]
+        tricks = (
+            [("40000", self._git("mktree").strip(), "models")],
+            [(file, other, "registry.yaml")],
+            [(file, other, "models")],
+            [("40000", inner, ".git")],
+            [("40000", inner, ".GIT")],
+            [("40000", inner, "..")],
+            [(file, other, "models/nlp/m/model.yaml")],
+            [("40000", inner, "git~1")],
+            [("160000", "1" * 40, "sub")],
+            [("100664", other, "odd-mode")],
+        )
+        extra = tricks[how % len(tricks)]
+        first = extra if how % 2 else []
+        raw = b"".join(
+            f"{mode.lstrip('0')} {name}\0".encode() + bytes.fromhex(oid)
+            for mode, oid, name in sorted(
+                [*first, *shown, *([] if first else extra)], key=lambda one: one[2]
+            )
+        )
+        return self._git(
+            "hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=raw
+        ).strip()
+
     def blob(self, content: str) -> str:
         """Write a content; its id."""
         return self._git("hash-object", "-w", "--stdin", stdin=content.encode(errors="surrogateescape")).strip()  # fmt: skip

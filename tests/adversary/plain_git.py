@@ -38,7 +38,7 @@ class Snapshot(NamedTuple):
 
     Attributes:
         files: The files by path; of two entries with one path the first, as Git reads it.
-        doubled: Paths that a tree names twice.
+        doubled: Paths that a tree names twice, or that no work tree may have.
     """
 
     files: Mapping[str, Entry]
@@ -104,7 +104,8 @@ class PlainGit:
                 continue
             about, _, path = line.partition("\t")
             mode, kind, oid = about.split(" ")
-            if path in files or path in folders:
+            name = path.rpartition("/")[2].casefold()
+            if path in files or path in folders or name in {".git", "git~1", ".", "..", ""}:
                 doubled.append(path)
             elif kind == "tree":
                 folders.add(path)

@@ -98,7 +98,7 @@ _DATES: Final = st.sampled_from([0, 0, -3600, -7 * 86400, -10 * 365 * 86400, 864
 _PARENTS: Final = st.sampled_from(
     [["tip"]] * 8
     + [["server", "tip"], ["tip", "server"], ["server", "side"], ["side", "server"], ["tip", "side"],
-       ["server", "side", "tip"], ["server~1", "tip"], ["server~2"], ["root"], ["server", "root"]]
+       ["server", "side", "tip"], ["server~1", "tip"], ["server~2"], ["root"], ["server", "root"], ["orphan"], ["server", "orphan"], ["orphan", "server"]]
 )  # fmt: skip
 _BRANCHES: Final = st.sampled_from(["main", "main", "main", "side"])
 
@@ -115,6 +115,10 @@ def _commit(who: st.SearchStrategy[int]) -> Moves:
             "date": _DATES,
         },
     )
+
+
+# Trees that no sane Git writes; mostly there are none.
+_TRICKS: Final = st.integers(0, 9)
 
 
 COMMITS: Final = _commit(ANYONE)
@@ -141,6 +145,9 @@ PUSHES: Final[Moves] = st.fixed_dictionaries(
     },
 )
 
+_TRICK: Final[Moves] = st.fixed_dictionaries(
+    {"do": st.just("commit"), "who": st.just(2), "edits": st.just([]), "trick": _TRICKS}
+)
 _STEP: Final[Moves] = st.fixed_dictionaries(
     {"do": st.just("commit"), "who": st.just(2), "edits": st.lists(EDITS, min_size=1, max_size=2)},
     optional={"date": _DATES, "author": st.sampled_from(["ada", "bob", "registry"])},
@@ -155,6 +162,8 @@ _TAKE_BACK: Final[Moves] = st.fixed_dictionaries(
 def _attack(draw: st.DrawFn) -> list[Move]:
     """From what the server has: some commits, taken back or not, then a push, or one after each."""
     commits = draw(st.lists(_STEP, min_size=1, max_size=3))
+    if draw(st.integers(0, 9)) == 9:
+        commits += [draw(_TRICK)]
     if draw(st.booleans()):
         commits += [draw(_TAKE_BACK)]
     push: Move = {"do": "push", "who": 2}

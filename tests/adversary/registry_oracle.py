@@ -213,7 +213,7 @@ class RegistryOracle:
     def _broken(
         self, before: _State | None, after: _State, now: int | None
     ) -> Iterator[tuple[str, str, str]]:
-        yield from (("plain tree", path, "the tree names it twice") for path in after.doubled)
+        yield from (("plain tree", path, "no sane tree") for path in after.doubled)
         if "registry.yaml" not in after.files:
             yield "permanence", "registry.yaml", "gone"
         yield from self._frozen_files(after)

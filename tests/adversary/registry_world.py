@@ -188,6 +188,8 @@ class World:
             tree = self._merge_tree(clone, parents[0], parents[1]) or tree
         edits = Edits(clone, base, self.line(clone, parents[0]))
         changed = edits.tree(tree, as_list(move.get("edits", [])))
+        if "trick" in move:
+            changed = edits.hostile(changed, as_int(move["trick"]))
         commit = self._commit_tree(clone, changed, list(dict.fromkeys(parents)), move)
         self._set(clone, f"refs/heads/{branch}", commit)
         return Outcome("done", commit)
@@ -286,7 +288,9 @@ class World:
         return self._git(place, "rev-list", "--first-parent", "--max-count=30", tip).stdout.split()
 
     def find(self, clone: Path, name: str, branch: str) -> str:
-        """The commit of a word: ``tip``, ``server`` (its main branch), ``server~2``, ``root``, or a branch; empty for none."""
+        """The commit of a word: ``tip``, ``server`` (its main branch), ``server~2``, ``root``, a branch, or ``orphan``: a commit without a past; empty for none."""
+        if name == "orphan":
+            return self._commit_tree(clone, f"{self._main}^{{tree}}", [], {})
         word, _, back = name.partition("~")
         refs = {
             "tip": (clone, f"refs/heads/{branch}"),
