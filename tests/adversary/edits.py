@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
+from adversary.forge import Forge
 from adversary.template import MODELS, POLICIES, version_of
 from support import (
     alias_yaml,
@@ -46,94 +43,51 @@ def as_list(value: object) -> Sequence[Any]:
 
 
 class Edits:
-    """Edits on top of one commit.
+    """Edits by hand.
 
     Args:
-        clone: The bare repository to write to.
-        base: The commit.
+        forge: Reads and writes objects.
         line: Commits of the past, from which things can be brought back.
     """
 
-    def __init__(self, clone: Path, base: str, line: Sequence[str]) -> None:
-        self._clone = clone
-        self._base = base
+    def __init__(self, forge: Forge, line: Sequence[str]) -> None:
+        self._forge = forge
         self._line = line
-        self._files: dict[str, tuple[str, str]] | None = None
-
-    def _git(self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> str:  # fmt: skip
-        done = subprocess.run(
-            ["git", f"--git-dir={self._clone}", *arguments], input=stdin,
-            env={**os.environ, **(env or {})}, capture_output=True, check=True,
-        )  # fmt: skip
-        return done.stdout.decode(errors="surrogateescape")
-
-    def listing(self, commit: str) -> dict[str, tuple[str, str]]:
-        """The files of a commit by path: mode and id."""
-        found = {}
-        for line in self._git("ls-tree", "-r", "-z", "--full-tree", commit).split("\0"):
-            if line:
-                about, _, path = line.partition("\t")
-                mode, _, oid = about.split(" ")
-                found[path] = (mode, oid)
-        return found
 
     def tree(self, base: str, edits: Sequence[Move]) -> str:
         """The tree that some edits make of another."""
-        files = self.listing(base)
-        changed = dict(files)
+        changed = dict(self._forge.listing(base))
         for edit in edits:
             self._edit(changed, edit)
-        if changed == files:
-            return self._git("rev-parse", base).strip()
-        # A name of its own: none may be there yet, and two games run at once.
-        index = Path(tempfile.mkdtemp(dir=self._clone)) / "index"
-        lines = "".join(f"{mode} {oid}\t{path}\0" for path, (mode, oid) in changed.items())
-        env = {"GIT_INDEX_FILE": str(index)}
-        self._git("update-index", "-z", "--index-info", stdin=lines.encode(errors="surrogateescape"), env=env)  # fmt: skip
-        tree = self._git("write-tree", "--missing-ok", env=env).strip()
-        index.unlink()
-        index.parent.rmdir()
-        return tree
+        return self._forge.tree(changed)
 
     def hostile(self, tree: str, how: int) -> str:
-        """A tree with an entry that no sane Git writes: the root's, or that of `models`."""
-        other, file = self.blob("stages: {}\n"), "100644"
-        inner = self._git("rev-parse", f"{tree}:models").strip()
-        entries = [tuple(line.split("\t")) for line in self._git("ls-tree", tree).splitlines()]
-        shown = [(about.split(" ")[0], about.split(" ")[2], name) for about, name in entries]
+        """A tree with an entry that no sane Git writes."""
+        shown = self._forge.entries(tree)
+        other, file = self._forge.blob("stages: {}\n"), "100644"
+        inner = next((oid for _, oid, name in shown if name == "models"), other)
         tricks = (
-            [("40000", self._git("mktree").strip(), "models")],
-            [(file, other, "registry.yaml")],
-            [(file, other, "models")],
-            [("40000", inner, ".git")],
-            [("40000", inner, ".GIT")],
-            [("40000", inner, "..")],
-            [(file, other, "models/nlp/m/model.yaml")],
-            [("40000", inner, "git~1")],
-            [("160000", "1" * 40, "sub")],
-            [("100664", other, "odd-mode")],
+            ("40000", self._forge.tree({}), "models"),
+            (file, other, "registry.yaml"),
+            (file, other, "models"),
+            ("40000", inner, ".git"),
+            ("40000", inner, ".GIT"),
+            ("40000", inner, ".."),
+            (file, other, "models/nlp/m/model.yaml"),
+            ("40000", inner, "git~1"),
+            ("160000", "1" * 40, "sub"),
+            ("100664", other, "odd-mode"),
         )
-        extra = tricks[how % len(tricks)]
-        first = extra if how % 2 else []
-        raw = b"".join(
-            f"{mode.lstrip('0')} {name}\0".encode() + bytes.fromhex(oid)
-            for mode, oid, name in sorted(
-                [*first, *shown, *([] if first else extra)], key=lambda one: one[2]
-            )
-        )
-        return self._git(
-            "hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=raw
-        ).strip()
-
-    def blob(self, content: str) -> str:
-        """Write a content; its id."""
-        return self._git("hash-object", "-w", "--stdin", stdin=content.encode(errors="surrogateescape")).strip()  # fmt: skip
+        extra = [tricks[how % len(tricks)]]
+        # Of two equal names either may come first.
+        entries = [*extra, *shown] if how % 2 else [*shown, *extra]
+        return self._forge.raw_tree(sorted(entries, key=lambda entry: entry[2]))
 
     def _put(self, files: dict[str, tuple[str, str]], path: str, content: str, mode: str = "100644") -> None:  # fmt: skip
         # A file where a folder is, or the other way round, takes its place.
         for other in [p for p in files if p.startswith(f"{path}/") or path.startswith(f"{p}/")]:
             del files[other]
-        files[path] = (mode, self.blob(content))
+        files[path] = (mode, self._forge.blob(content))
 
     def _edit(self, files: dict[str, tuple[str, str]], edit: Move) -> None:
         kind = as_text(edit["edit"])
@@ -150,7 +104,7 @@ class Edits:
         version = as_text(edit.get("version", "1"))
         folder = f"models/{model}/versions/{version}"
         there = files.get(f"{folder}/version.yaml")
-        record = None if there is None else self._git("cat-file", "blob", there[1])
+        record = None if there is None else self._forge.text(there[1])
         text = evidence_yaml(
             version, kind="evaluation", record=record, suite="holdout",
             verdict=as_text(edit.get("verdict", "pass")), metrics=[{"key": "f1", "value": 0.9}],
@@ -159,7 +113,7 @@ class Edits:
 
     def _by_path(self, files: dict[str, tuple[str, str]], edit: Move, kind: str) -> None:
         """What is done to one of the files that are there, or were."""
-        past = self.listing(self._line[as_int(edit.get("back", 0)) % len(self._line)])
+        past = self._forge.listing(self._line[as_int(edit.get("back", 0)) % len(self._line)])
         known = past if kind == "restore" else files
         wanted = as_text(edit.get("path", ""))
         fitting = sorted(path for path in known if path.startswith("models/") and wanted in path)
@@ -176,7 +130,7 @@ class Edits:
         elif kind == "link":
             files[path] = ("120000", oid)
         elif kind == "spoil":
-            text = self._git("cat-file", "blob", oid)
+            text = self._forge.text(oid)
             self._put(files, path, _spoilt(text, as_int(edit.get("how", 0))), mode)
         else:  # moved, to a path that differs by case or by a folder
             parts = path.split("/")

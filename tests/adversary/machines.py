@@ -10,6 +10,7 @@ from adversary import registry_moves as registry
 from adversary.edits import Move
 from adversary.games import Broken, Game, Journal, Table
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 __all__ = ["GAMES_A_ROUND", "OutOfTime", "Player", "RegistryPlayer", "play_round"]
@@ -106,6 +107,13 @@ class RegistryPlayer(Player):
     def attack(self, moves: list[Move]) -> None:
         """The attacker pushes commits on top of what is published."""
         self.go(*moves)
+
+    @rule(moves=st.lists(registry.STEPS, min_size=2, max_size=3))
+    def race(self, moves: list[Move]) -> None:
+        """Several people push at the same moment."""
+        for who, move in enumerate(moves):
+            self.go({"do": "fetch", "who": who}, {**move, "who": who})
+        self.go({"do": "race"})
 
     @rule(move=registry.REFS)
     def name(self, move: Move) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from adversary.edits import Move
 from hypothesis import strategies as st
 
-__all__ = ["ATTACKS", "COMMANDS", "COMMITS", "FETCHES", "PUSHES", "REFS", "Moves"]
+__all__ = ["ATTACKS", "COMMANDS", "COMMITS", "FETCHES", "PUSHES", "REFS", "STEPS", "Moves"]
 
 Moves = st.SearchStrategy[Move]
 
@@ -98,7 +98,7 @@ _DATES: Final = st.sampled_from([0, 0, -3600, -7 * 86400, -10 * 365 * 86400, 864
 _PARENTS: Final = st.sampled_from(
     [["tip"]] * 8
     + [["server", "tip"], ["tip", "server"], ["server", "side"], ["side", "server"], ["tip", "side"],
-       ["server", "side", "tip"], ["server~1", "tip"], ["server~2"], ["root"], ["server", "root"], ["orphan"], ["server", "orphan"], ["orphan", "server"]]
+       ["server", "side", "tip"], ["server~1", "tip"], ["server~2"], ["root"], ["tip~1"], ["tip~1"], ["server", "root"], ["orphan"], ["server", "orphan"], ["orphan", "server"]]
 )  # fmt: skip
 _BRANCHES: Final = st.sampled_from(["main", "main", "main", "side"])
 
@@ -148,7 +148,15 @@ PUSHES: Final[Moves] = st.fixed_dictionaries(
 _TRICK: Final[Moves] = st.fixed_dictionaries(
     {"do": st.just("commit"), "who": st.just(2), "edits": st.just([]), "trick": _TRICKS}
 )
-_STEP: Final[Moves] = st.fixed_dictionaries(
+# Withdrawn and erased, with the pointers and tags that go with that; then its names are tried again.
+_ERASURE: Final[Moves] = st.just(
+    {"do": "commit", "who": 2, "edits": [
+        {"edit": "status", "version": "4", "state": "erased"},
+        {"edit": "delete", "path": "versions/4/model.bin.dvc"},
+        {"edit": "delete", "path": "tags/quarter"},
+    ]}
+)  # fmt: skip
+STEPS: Final[Moves] = st.fixed_dictionaries(
     {"do": st.just("commit"), "who": st.just(2), "edits": st.lists(EDITS, min_size=1, max_size=2)},
     optional={"date": _DATES, "author": st.sampled_from(["ada", "bob", "registry"])},
 )
@@ -161,9 +169,12 @@ _TAKE_BACK: Final[Moves] = st.fixed_dictionaries(
 @st.composite
 def _attack(draw: st.DrawFn) -> list[Move]:
     """From what the server has: some commits, taken back or not, then a push, or one after each."""
-    commits = draw(st.lists(_STEP, min_size=1, max_size=3))
-    if draw(st.integers(0, 9)) == 9:
+    commits = draw(st.lists(STEPS, min_size=1, max_size=3))
+    special = draw(st.integers(0, 15))
+    if special == 15:
         commits += [draw(_TRICK)]
+    if special == 14:
+        commits = [draw(_ERASURE), *commits]
     if draw(st.booleans()):
         commits += [draw(_TAKE_BACK)]
     push: Move = {"do": "push", "who": 2}

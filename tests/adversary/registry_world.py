@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adversary.edits import Edits, Move, as_int, as_list, as_text
+from adversary.forge import Forge
 from adversary.registry_oracle import RegistryOracle, Violation
 from adversary.template import PEOPLE, new_template
 
@@ -35,6 +36,7 @@ from registry_tool.hooks.receive import receive
 __all__ = ["Outcome", "Template", "World", "judged"]
 
 _NOTHING = "0" * 40
+_PLAIN = ("refs/heads/main", "refs/heads/side", "refs/remotes/origin/main")
 _BUG = "this is a bug in registry-tool"
 # Whether the server judges each step of a push (issue 10, item 4); what comes of several steps at once is known until then.
 STEPS_ARE_JUDGED = False
@@ -89,7 +91,9 @@ class World:
         self._clones = {name: home / f"{name}.git" for name in PEOPLE}
         for name, clone in self._clones.items():
             self._make_clone(name, clone)
+        self._forge = Forge(self._clones[PEOPLE[0]])
         self._over = False
+        self._has_others = False
         self._main = self.tip(server, "refs/heads/main")
         self._oracle = RegistryOracle(server)
         self.first = tuple(self._oracle.look())
@@ -122,6 +126,7 @@ class World:
     def close(self) -> None:
         """End the game and throw it away."""
         self._oracle.close()
+        self._forge.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def look(self) -> list[Violation]:
@@ -135,7 +140,7 @@ class World:
         if self._over:
             return Outcome("nothing")
         known = {"command": self._command, "commit": self._commit, "fetch": self._fetch,
-                 "ref": self._ref, "push": self._push}  # fmt: skip
+                 "ref": self._ref, "push": self._push, "race": self._race}  # fmt: skip
         return known[as_text(move["do"])](move)
 
     def clone(self, move: Move) -> Path:
@@ -166,15 +171,26 @@ class World:
         if not merged:
             return Outcome("nothing", "it conflicts")
         parents = [main, mine] if how == "merge" else [main]
-        self._set(clone, f"refs/heads/{branch}", self._commit_tree(clone, merged, parents, move))
+        self._set(clone, f"refs/heads/{branch}", self._commit_tree(merged, parents, move))
         return Outcome("done")
 
     def _bring(self, clone: Path) -> None:
         if self.mode == "inside":
-            main = self.tip(self.server, "refs/heads/main")
-            self._set(clone, "refs/remotes/origin/main", main)
+            self._set(clone, "refs/remotes/origin/main", self._main)
+            if self._has_others:
+                self._bring_others(clone)
             return
         self._git(clone, "fetch", "--quiet", "--tags", "--force", "origin", check=False)
+
+    def _bring_others(self, clone: Path) -> None:
+        """The server's branches and tags: as `git fetch --tags --force` brings them."""
+        form = "--format=update %(refname) %(objectname)"
+        lines = self._git(self.server, "for-each-ref", form, "refs/heads", "refs/tags").stdout
+        wanted = lines.replace("update refs/heads/", "update refs/remotes/origin/")
+        for line in wanted.splitlines(
+            keepends=True
+        ):  # one that is no name here does not keep the rest away
+            self._git(clone, "update-ref", "--stdin", stdin=line, check=False)
 
     def _commit(self, move: Move) -> Outcome:
         """Any commit at all: any parents, a tree taken from any of them or merged, and edits by hand."""
@@ -183,14 +199,13 @@ class World:
         if not parents:
             return Outcome("nothing", "no such parent")
         base = self.find(clone, as_text(move.get("tree", "")), branch) or parents[0]
-        tree = f"{base}^{{tree}}"
         if move.get("tree") == "merged" and len(parents) > 1:
-            tree = self._merge_tree(clone, parents[0], parents[1]) or tree
-        edits = Edits(clone, base, self.line(clone, parents[0]))
-        changed = edits.tree(tree, as_list(move.get("edits", [])))
+            base = self._merge_tree(clone, parents[0], parents[1]) or base
+        edits = Edits(self._forge, self._forge.line(parents[0]))
+        changed = edits.tree(base, as_list(move.get("edits", [])))
         if "trick" in move:
             changed = edits.hostile(changed, as_int(move["trick"]))
-        commit = self._commit_tree(clone, changed, list(dict.fromkeys(parents)), move)
+        commit = self._commit_tree(changed, list(dict.fromkeys(parents)), move)
         self._set(clone, f"refs/heads/{branch}", commit)
         return Outcome("done", commit)
 
@@ -221,13 +236,36 @@ class World:
             return Outcome("nothing", words)
         if not accepted:
             return Outcome("refused", words, bugs)
+        return self._landed(words, bugs)
+
+    def _landed(self, words: str, bugs: tuple[Violation, ...]) -> Outcome:
+        """Something was accepted: look at it."""
         main, before = self.tip(self.server, "refs/heads/main"), self._main
+        self._has_others |= main == before
         self._main = main
         found = (*bugs, *self.look())
-        if found and not STEPS_ARE_JUDGED and before not in self.line(self.server, main)[:2]:
+        if found and not STEPS_ARE_JUDGED and before not in self._forge.line(main, at_most=2):
             self._over = True
             return Outcome("known", words)
         return Outcome("accepted" if main != before else "elsewhere", words, found)
+
+    def _race(self, move: Move) -> Outcome:
+        """Everybody pushes at the same moment, to main and to a branch of their own."""
+        if self.mode == "inside":
+            ends = [self._push({**move, "who": who}) for who in range(len(PEOPLE))]
+        else:
+            started = [
+                subprocess.Popen(
+                    ["git", f"--git-dir={clone}", "push", "--no-verify", "origin", "main:refs/heads/main", f"main:refs/heads/{name}"],
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                )
+                for name, clone in self._clones.items()
+            ]  # fmt: skip
+            words = [one.communicate()[0].decode(errors="replace") for one in started]
+            ends = [self._landed(" ".join(words), ())]
+        found = tuple(one for end in ends for one in end.violations)
+        said = next((e.said for e in ends if e.said in {"accepted", "known"}), ends[-1].said)
+        return Outcome(said, "\n".join(end.words for end in ends), found)
 
     def _push_inside(
         self, wanted: Mapping[str, str], *, forced: bool
@@ -283,14 +321,10 @@ class World:
                 return said
         return self._git(place, "rev-parse", "--verify", "--quiet", ref, check=False).stdout.strip()
 
-    def line(self, place: Path, tip: str) -> list[str]:
-        """The commits of a first-parent line, newest first."""
-        return self._git(place, "rev-list", "--first-parent", "--max-count=30", tip).stdout.split()
-
     def find(self, clone: Path, name: str, branch: str) -> str:
         """The commit of a word: ``tip``, ``server`` (its main branch), ``server~2``, ``root``, a branch, or ``orphan``: a commit without a past; empty for none."""
         if name == "orphan":
-            return self._commit_tree(clone, f"{self._main}^{{tree}}", [], {})
+            return self._commit_tree(self._forge.tree_of(self._main), [], {})
         word, _, back = name.partition("~")
         refs = {
             "tip": (clone, f"refs/heads/{branch}"),
@@ -301,10 +335,13 @@ class World:
         tip = self.tip(where, ref)
         if not tip or not (back or word == "root"):
             return tip
-        line = self.line(where, tip)
+        line = self._forge.line(tip)
         return line[-1] if word == "root" else line[min(int(back), len(line) - 1)]
 
     def _set(self, place: Path, ref: str, oid: str) -> bool:
+        if ref in _PLAIN:  # what is not looked at by a hook needs no Git
+            (place / ref).write_text(f"{oid}\n")
+            return True
         return not self._git(place, "update-ref", ref, oid, check=False).returncode
 
     def _follows(self, old: str, new: str) -> bool:
@@ -315,15 +352,10 @@ class World:
         done = self._git(clone, "merge-tree", "--write-tree", ours, theirs, check=False)
         return done.stdout.split("\n", 1)[0] if done.returncode == 0 else ""
 
-    def _commit_tree(self, clone: Path, tree: str, parents: Sequence[str], move: Move) -> str:
+    def _commit_tree(self, tree: str, parents: Sequence[str], move: Move) -> str:
         author = as_text(move.get("author", "")) or PEOPLE[as_int(move.get("who", 0)) % len(PEOPLE)]
-        date = f"@{self._clock + as_int(move.get('date', 0))} +0000"
-        env = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
-        for role in ("AUTHOR", "COMMITTER"):
-            env |= {f"GIT_{role}_NAME": author, f"GIT_{role}_EMAIL": f"{author}@example.org"}
-        options = [word for parent in parents for word in ("-p", parent)]
-        done = self._git(clone, "commit-tree", *options, tree, stdin="A change\n", env=env)
-        return done.stdout.strip()
+        when = self._clock + as_int(move.get("date", 0))
+        return self._forge.commit(tree, parents, author, when)
 
 
 def _registry(arguments: Sequence[str]) -> tuple[int, str]:
