@@ -16,8 +16,8 @@ Play = Callable[..., Journal]
 
 def test_a_registry_keeps_its_promises_whatever_is_pushed(play: Play, tmp_path: Path) -> None:
     journal = play(RegistryPlayer, Template(tmp_path / "games").world, rounds=5, seconds=60)
-    assert journal.kinds["push accepted"] > 5
-    assert journal.kinds["push refused"] > 5
+    assert journal.kinds["push accepted"] > 0
+    assert journal.kinds["push refused"] > 0
 
 
 def test_a_registry_keeps_its_promises_behind_the_real_hook(play: Play, tmp_path: Path) -> None:
@@ -29,5 +29,4 @@ def test_a_registry_keeps_its_promises_behind_the_real_hook(play: Play, tmp_path
 
 def test_bytes_that_are_needed_stay(play: Play, tmp_path: Path) -> None:
     journal = play(BytesPlayer, BytesTemplate(tmp_path / "games").world, rounds=3, seconds=60)
-    assert journal.kinds["push accepted"] > 0
-    assert journal.kinds["command done"] > 0
+    assert journal.kinds["add done"] > 0
