@@ -48,7 +48,7 @@ class Player(RuleBasedStateMachine):
         self.game = Game()
         self.said: list[str] = []
         self.over = False
-        self._table = type(self).dealt()
+        self._table: Table | None = None
 
     def go(self, *moves: Move) -> None:
         """Make moves until something breaks, or the time is over."""
@@ -59,6 +59,8 @@ class Player(RuleBasedStateMachine):
                 self.over = True
             if self.over:
                 return
+            if self._table is None:
+                self._table = type(self).dealt()
             self.game.append(move)
             result = self._table.play(move)
             self.said.append(result.said)
@@ -75,8 +77,9 @@ class Player(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """The game is over."""
-        self.journal.ended(self.game, self.said)
-        self._table.close()
+        if self._table is not None:
+            self.journal.ended(self.game, self.said)
+            self._table.close()
 
 
 class RegistryPlayer(Player):

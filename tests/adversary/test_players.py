@@ -21,10 +21,9 @@ def test_a_registry_keeps_its_promises_whatever_is_pushed(play: Play, tmp_path: 
 
 
 def test_a_registry_keeps_its_promises_behind_the_real_hook(play: Play, tmp_path: Path) -> None:
-    journal = play(
-        RegistryPlayer, Template(tmp_path / "games", "process").world, games=4, seconds=20.0
-    )
-    assert journal.kinds["push accepted"] > 0
+    template = Template(tmp_path / "games", "process")
+    journal = play(RegistryPlayer, template.world, rounds=1, seconds=20)
+    assert journal.moves > 0
 
 
 def test_bytes_that_are_needed_stay(play: Play, tmp_path: Path) -> None:
