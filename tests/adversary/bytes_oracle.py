@@ -94,6 +94,7 @@ class BytesOracle:
         self._storage = storage
         self._pointers: dict[str, tuple[Pointer, ...]] = {}
         self.before = objects_on(storage)
+        self.gone = 0  # how many objects went with the last move
 
     def look(self, who: str, young: Mapping[str, Iterable[str]]) -> list[Lost]:
         """What is missing after a move.
@@ -105,6 +106,7 @@ class BytesOracle:
         now = objects_on(self._storage)
         gone = self.before.keys() - now.keys()
         old, self.before = self.before, now
+        self.gone = len(gone)
         main = self._at(self._server, self._tip("refs/heads/main"))
         erased = self._erased()
         found = [

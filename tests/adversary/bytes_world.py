@@ -55,7 +55,7 @@ OTHERS_ARE_SEEN = False
 
 
 class Ended(NamedTuple):
-    """How a move ended: one word, what was said, and what is broken since."""
+    """How a move ended: one word, and whether objects were deleted; what was said; what is broken since."""
 
     said: str
     words: str = ""
@@ -150,7 +150,8 @@ class BytesWorld:
             lost = [one for one in lost if one.promise != "needed bytes"]
         if _BUG in ended.words or "Traceback" in ended.words:
             lost.append(Lost("no bugs", "", ended.words[-600:]))
-        return ended._replace(violations=(*ended.violations, *lost))
+        said = f"{ended.said}, deleted" if self._oracle.gone else ended.said
+        return ended._replace(said=said, violations=(*ended.violations, *lost))
 
     def look(self, number: int) -> list[Lost]:
         """What is missing since the last move, if this person is to blame."""
