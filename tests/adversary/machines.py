@@ -106,6 +106,12 @@ class RegistryPlayer(Player):
         """Somebody commits by hand."""
         self.go(move)
 
+    @rule(moves=st.lists(registry.PROBES, min_size=1, max_size=4))
+    def probe(self, moves: list[Move]) -> None:
+        """The attacker tries one thing after another."""
+        for move in moves:
+            self.go({"do": "fetch", "who": 2}, move, {"do": "push", "who": 2})
+
     @rule(moves=registry.ATTACKS)
     def attack(self, moves: list[Move]) -> None:
         """The attacker pushes commits on top of what is published."""

@@ -7,7 +7,17 @@ from typing import Final
 from adversary.edits import Move
 from hypothesis import strategies as st
 
-__all__ = ["ATTACKS", "COMMANDS", "COMMITS", "FETCHES", "PUSHES", "REFS", "STEPS", "Moves"]
+__all__ = [
+    "ATTACKS",
+    "COMMANDS",
+    "COMMITS",
+    "FETCHES",
+    "PROBES",
+    "PUSHES",
+    "REFS",
+    "STEPS",
+    "Moves",
+]
 
 Moves = st.SearchStrategy[Move]
 
@@ -164,6 +174,13 @@ STEPS: Final[Moves] = st.fixed_dictionaries(
 _TAKE_BACK: Final[Moves] = st.fixed_dictionaries(
     {"do": st.just("commit"), "who": st.just(2), "tree": st.just("server"), "edits": st.lists(EDITS, max_size=1)}
 )  # fmt: skip
+
+
+# One thing that is wrong, with nothing beside it that would be refused anyway.
+PROBES: Final[Moves] = st.fixed_dictionaries(
+    {"do": st.just("commit"), "who": st.just(2), "edits": st.lists(EDITS, min_size=1, max_size=1)},
+    optional={"date": _DATES},
+)
 
 
 @st.composite
