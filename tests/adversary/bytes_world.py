@@ -50,8 +50,6 @@ _CONTENTS: Final = 4
 _BUG: Final = "this is a bug in registry-tool"
 _CHANGES: Final = ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
 _PATIENCE: Final = 60.0
-# Whether collecting and purging see what others rely on (issue 10, item 13); what comes of that is known until then.
-OTHERS_ARE_SEEN = True
 
 
 class Ended(NamedTuple):
@@ -146,8 +144,6 @@ class BytesWorld:
         ended = known[as_text(move["do"])](who, move)
         self._rely(who, move)
         lost = self._look(who)
-        if not OTHERS_ARE_SEEN:
-            lost = [one for one in lost if one.promise != "needed bytes"]
         if _BUG in ended.words or "Traceback" in ended.words:
             lost.append(Lost("no bugs", "", ended.words[-600:]))
         said = f"{ended.said}, deleted" if self._oracle.gone else ended.said
