@@ -14,7 +14,7 @@ Nothing is written before the block ends; an exception in it leaves no trace.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -119,6 +119,7 @@ class Change:
         name: str = "",
         role: str = "",
         path: str = "",
+        allow: Collection[str] = (),
     ) -> Taken:
         """Read and digest a file, a folder, several of them or a URL; it is uploaded when the change is published.
 
@@ -127,14 +128,17 @@ class Change:
         Raises:
             UsageError: There is no such file, it changed while it was read, or two of several get one path.
             RemoteTrouble: A URL cannot be read, or the remote lacks the bytes that are taken over.
+            Refused: Its content is refused; ``allow`` as in ``VersionDraft.upload_artifact``.
         """
         store, told = self.store, self.progress
         if isinstance(source, Artifact):
             taken = store.take_again(source.entry, name=name, role=role)
         elif isinstance(source, str):
-            taken = store.take_url(source, name=name, role=role, progress=told)
+            taken = store.take_url(source, name=name, role=role, progress=told, allow=allow)
         else:
-            taken = store.take_in(source, name=name, role=role, path=path, progress=told)
+            taken = store.take_in(
+                source, name=name, role=role, path=path, progress=told, allow=allow
+            )
         self._uploads.append(taken)
         return taken
 

@@ -20,10 +20,12 @@ __all__ = [
     "check_artifact_name",
     "check_model",
     "check_namespace",
+    "check_new_name",
     "check_pointer",
     "check_version",
     "fold",
     "fold_model",
+    "is_device",
 ]
 
 DEFAULT_NAMESPACE = "default"
@@ -94,6 +96,31 @@ def check_artifact_name(text: str) -> str:
     """The artifact's name itself, or InvalidName."""
     rule = "an artifact has 1 to 128 of A-Z a-z 0-9 with - . _ inside"
     return _checked(text, _ARTIFACT, "artifact", rule)
+
+
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file; of the digits the superscript ones count too.
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", "conin$", "conout$"}
+    | {f"{port}{digit}" for port in ("com", "lpt") for digit in "123456789¹²³"}
+)
+
+
+def is_device(name: str) -> bool:
+    """True for the name of a file or folder that Windows takes for a device, with any extension, such as ``aux.bin``."""
+    return name.partition(".")[0].rstrip(" ").lower() in _DEVICES
+
+
+def check_new_name(text: str, what: str) -> str:
+    """A name that is about to be given itself, or InvalidName; ``what`` is the word for messages.
+
+    Names that were given before this was asked stay valid.
+    """
+    if not is_device(text):
+        return text
+    raise InvalidName(
+        f"{_quoted(text)} is a device name on Windows, where no file can be called so",
+        remedy=f"choose another {what} name, such as {_quoted(f'my-{text[:40]}')}",
+    )
 
 
 def fold(name: str) -> str:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final, Self
 
 from registry_tool.catalog.index import Catalog
 from registry_tool.catalog.resolve import Resolved, find_model, resolve
-from registry_tool.errors import NotARegistry, RegistryError
+from registry_tool.errors import EnvironmentTrouble, NotARegistry, RegistryError
 from registry_tool.git.repository import Repository, in_text
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.names import ModelName, Reference
-from registry_tool.store import Store
+from registry_tool.store import Store, identity
 
 if TYPE_CHECKING:
     from datetime import date
@@ -97,7 +97,7 @@ class Registry:
             root = Path(unquote(self.source.removeprefix("file://")))
         elif root is None and Path(self.source).exists():
             root = git.git_dir
-        return Store(self.catalog, root)
+        return Store(self.catalog, root, identity(self.repository))
 
     def resolve(self, reference: str | Reference, *, allow_withdrawn: bool = False) -> Resolved:
         """What a reference means; see ``catalog.resolve``."""
@@ -261,6 +261,15 @@ def _checked(registry: Registry) -> Registry:
             f"{where} is a Git repository but not a registry: it has no {REGISTRY}",
             remedy="make one: registry init DIR --name NAME",
         )
+    return _known(registry)
+
+
+def _known(registry: Registry) -> Registry:
+    # Where files lie, and what the policy is, stands there: by a guess everything would be missing, or free.
+    found = registry.catalog.registry
+    for problem in () if found is None else found.problems:
+        if problem.code == "schema-version":
+            raise EnvironmentTrouble(f"{REGISTRY}: {problem.message}", remedy=problem.remedy)
     return registry
 
 
@@ -279,6 +288,7 @@ def open_registry(source: str | Path, *, ref: str = "HEAD", offline: bool = Fals
 
     Raises:
         NotARegistry: There is no Git repository, or no ``registry.yaml`` in it.
+        EnvironmentTrouble: ``registry.yaml`` is of a schema that a later release knows.
         NotFound: There is no such ref.
         OfflineError: The URL cannot be reached and was never cloned.
 
@@ -299,6 +309,6 @@ def open_registry(source: str | Path, *, ref: str = "HEAD", offline: bool = Fals
 def _opened(repository: Repository, ref: str) -> Registry:
     on_disk = repository.on_disk() if ref == WORK_TREE else None
     if on_disk is not None:
-        return Registry(repository, ref=ref, tree=on_disk, commit=None)
+        return _known(Registry(repository, ref=ref, tree=on_disk, commit=None))
     commit = repository.commit("HEAD" if ref == WORK_TREE else ref)
     return _checked(Registry(repository, ref=ref, tree=repository.tree(commit), commit=commit))

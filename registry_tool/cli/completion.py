@@ -5,6 +5,7 @@ Completion never complains: where there is no registry, or it cannot be read, no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 _LIMIT = 200
+# What a shell takes as one plain word: a folder in a registry can be called anything.
+_OFFERED = re.compile(r"[A-Za-z0-9@/._+-]+")
 _Question = Callable[["Catalog", str], Iterator[str]]
 
 
@@ -46,7 +49,11 @@ def _asked(ctx: click.Context, incomplete: str, question: _Question) -> list[Com
         # A Git URL is answered from its cached clone: a key press must not fetch.
         with open_registry(source, ref=ctx.params.get("ref") or WORK_TREE, offline=True) as found:
             offered = islice(question(found.catalog, incomplete), _LIMIT)
-            return [CompletionItem(text) for text in offered if text.startswith(incomplete)]
+            return [
+                CompletionItem(text)
+                for text in offered
+                if text.startswith(incomplete) and _OFFERED.fullmatch(text)
+            ]
     except (RegistryError, OSError, ValueError):
         return []
 

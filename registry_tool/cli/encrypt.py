@@ -125,6 +125,7 @@ def encrypt(
     """
     from registry_tool.catalog.keys import encrypted
     from registry_tool.catalog.resolve import resolve
+    from registry_tool.content import ALLOWED
     from registry_tool.sealer import Package
     from registry_tool.store import Taken
 
@@ -144,6 +145,7 @@ def encrypt(
             made = package.take_in(
                 place, str(entry["path"]), str(entry["role"]),
                 settings=desk.catalog.settings, cache=desk.store.cache, progress=desk.progress,
+                allow=ALLOWED,  # it is published
             )  # fmt: skip
             whole = {**entry, **made.entry}
             for key in ("nfiles", "files"):

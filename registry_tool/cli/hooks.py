@@ -166,7 +166,7 @@ def status(*, server: str | None, repo: str) -> int:
 def _tell(line: str) -> None:
     """One line for who pushes; a pusher who went away changes no verdict."""
     with contextlib.suppress(OSError):
-        click.echo(f"registry: {line}", err=True)
+        say(f"registry: {line}", err=True)
 
 
 def _answered(judge: Callable[[], Answer]) -> int:

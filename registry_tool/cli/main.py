@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.cli.plain import harmless
+from registry_tool.cli.plain import harmless, lines, print_what_can_be_printed
 from registry_tool.errors import CheckFailed, EnvironmentTrouble, RegistryError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "promote": ("promote", "Move a version to a stage, if its gates hold."),
     "recover": ("recover", "Finish what a killed command left half done."),
     "rekey": ("encrypt", "Add an encrypted version again, with a new key."),
+    "remote": ("remote", "Copy all bytes to another remote, and confirm hosts."),
     "resolve": ("resolve", "Say which version a reference means."),
     "rewrap": ("rewrap", "Wrap the key of a version or a group anew."),
     "rollback": ("rollback", "Move a stage back to its last good version, and pin it."),
@@ -160,11 +161,11 @@ def _print_report(error: CheckFailed) -> bool:
 
 
 def _complain(error: RegistryError) -> int:
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {harmless(error.message)}", err=True)
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {lines(error.message)}", err=True)
     if isinstance(error, CheckFailed) and _print_report(error):
         return error.exit_code
     if error.remedy:
-        click.echo(f"{click.style('try:', fg='cyan')}   {harmless(error.remedy)}", err=True)
+        click.echo(f"{click.style('try:', fg='cyan')}   {lines(error.remedy)}", err=True)
     return error.exit_code
 
 
@@ -189,6 +190,7 @@ def _unexpected(error: BaseException) -> int:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
+    print_what_can_be_printed()
     if "_REGISTRY_COMPLETE" in os.environ:
         from registry_tool.cli.bash import install
 
@@ -205,7 +207,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(file=shown)
-        click.echo(harmless(shown.getvalue()), err=True, nl=False)
+        for line in shown.getvalue().rstrip("\n").split("\n"):
+            click.echo(harmless(line), err=True)
         return error.exit_code
     except RegistryError as error:
         return _complain(error)

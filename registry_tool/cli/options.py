@@ -55,7 +55,7 @@ def open_for_reading(repo: str, ref: str | None, *, offline: bool = False) -> Re
         warnings.simplefilter("ignore", StaleRegistryWarning)
         opened = open_registry(source, ref=ref or WORK_TREE, offline=offline)
     if opened.note:
-        click.echo(f"note:  {opened.note}", err=True)
+        say(f"note:  {opened.note}", err=True)
     if ref is None and (what := unfinished(opened.repository.git)):
         say(f"note:  a registry command was interrupted here: {what}", err=True)
         say("  try: registry recover", err=True)

@@ -68,7 +68,9 @@ def _answer(question: _Question) -> str | None:
         if question.form == "text":
             return harmless(answer_line(found))
         commit = answering_commit(registry, found)
-        return None if commit is None else json_text(answer_data(found, commit))
+        if commit is None:
+            return None
+        return json_text(answer_data(found, commit), sys.stdout.encoding)
 
 
 def _staged(arguments: Sequence[str]) -> str | None:
@@ -113,7 +115,7 @@ def _verdict(repo: str) -> str | None:
     try:
         if subject.base is None:
             return None  # a check of everything, with a bar to watch
-        report = checked(subject, (), remote=False, progress=lambda _: None)
+        report = checked(subject, (), progress=lambda _: None)
     finally:
         subject.close()
     if report.verdict == "refuse":
@@ -142,6 +144,9 @@ def main() -> None:
     """The console script."""
     said = answer(sys.argv[1:])
     if said is not None:
+        from registry_tool.cli.plain import print_what_can_be_printed
+
+        print_what_can_be_printed()
         try:
             sys.stdout.write(f"{said}\n")
             sys.stdout.flush()

@@ -10,7 +10,7 @@ from registry_tool.errors import NotFound, Refused, UsageError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
-from registry_tool.names import ModelName, Reference, check_pointer
+from registry_tool.names import ModelName, Reference, check_new_name, check_pointer
 
 __all__ = ["add_tag", "remove_alias", "set_alias"]
 
@@ -46,6 +46,8 @@ def set_alias(reference: Reference, alias: str, *, reason: str = "") -> Act:
         _check_free(model, alias, "alias")
         path = catalog.layout.alias(model.name, alias)
         before = model.alias(alias)
+        if before is None:
+            check_new_name(alias, "alias")
         named = f"{model.name}@{alias}"
         if before is None or before.data is None:
             fields: dict[str, JSON] = {
@@ -99,6 +101,7 @@ def add_tag(reference: Reference, tag: str) -> Act:
                 f"{model.name} has a tag {tag} already: it names version {old}",
                 remedy="a tag never moves; choose another, or use an alias",
             )
+        check_new_name(tag, "tag")
         if found.state == "erased":
             raise UsageError(f"{found.version} is erased; a tag may not name it")
         fields: dict[str, JSON] = {

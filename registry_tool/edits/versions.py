@@ -17,7 +17,7 @@ from registry_tool.manifests.incoming import plain_fields, plain_text
 from registry_tool.manifests.metrics import in_order
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
-from registry_tool.names import ModelName, Reference, check_version, fold
+from registry_tool.names import ModelName, Reference, check_new_name, check_version, fold
 from registry_tool.schemes import admits, next_version
 
 __all__ = ["VersionRecord", "add_version", "timestamp", "version_fields"]
@@ -95,7 +95,7 @@ def _chosen(model: ModelView, version: str | None) -> str:
                 remedy=f"name the version: registry version add {model.name} VERSION",
             )
         return chosen
-    check_version(version)
+    check_new_name(check_version(version), "version")
     if not admits(scheme, version):
         raise InvalidName(
             f"{version} is not a version of the scheme {scheme}, which {model.name} has",

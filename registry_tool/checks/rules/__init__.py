@@ -6,9 +6,12 @@ from registry_tool.checks.rule import ChangeRule, FileRule, ModelRule, RegistryR
 from registry_tool.checks.rules import (
     artifacts,
     claims,
+    devices,
+    dvc_files,
     file,
     folders,
     frozen,
+    ignoring,
     keys,
     kinds,
     lifecycle,
@@ -34,7 +37,7 @@ from registry_tool.checks.rules import (
 __all__ = ["CHANGE_RULES", "FILE_RULES", "MODEL_RULES", "REGISTRY_RULES", "RULES"]
 
 _NOUNS = (
-    file, places, names, pointers, secrets, payloads,
+    file, places, ignoring, names, devices, pointers, secrets, payloads, dvc_files,
     artifacts, versions, targets, lineage, records, signatures, keys, team_schemas,
     folders, claims, stages, waivers,
     kinds, frozen, lifecycle, permanence, numbering, regress, promotion,
