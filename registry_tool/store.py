@@ -63,10 +63,14 @@ class Taken(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """What an upload did: how many objects it sent, of how many; the remote had the others already."""
+    """What an upload did: how many objects it sent, of how many; the remote had the others already.
+
+    ``warning`` says why those may be deleted by ``gc`` before the change is published; mostly empty.
+    """
 
     objects: int
     of: int
+    warning: str = ""
 
 
 def _check_new_names(members: Iterable[str], called: str, name: str) -> None:
@@ -297,7 +301,7 @@ class Store:
         """
         from registry_tool.artifacts.ingesting import Ingested
         from registry_tool.artifacts.pointers import Pointer, render_pointer
-        from registry_tool.artifacts.presence import lacks
+        from registry_tool.artifacts.presence import lacks, objects
 
         self._check_plain()
         if "md5" not in entry:
@@ -318,21 +322,27 @@ class Store:
         }
         kept = {key: entry[key] for key in _TAKEN_OVER if key in entry}
         size, nfiles = whole(entry, "size"), whole(entry, "nfiles") or None
-        ingested = Ingested(size, text(entry, "md5"), text(entry, "sha256"), nfiles)
+        relied = objects(entry, self.remote)
+        ingested = Ingested(size, text(entry, "md5"), text(entry, "sha256"), nfiles, relied=relied)
         pointer = Pointer(text(entry, "path"), ingested.md5, size, nfiles)
         return Taken({**own, **kept}, render_pointer(pointer), ingested)
 
     def upload(self, taken: Iterable[Taken], *, progress: Progress | None = None) -> Sent:
         """Upload what was taken in, each object once, and see that the remote has it.
 
+        What the remote has already is renewed; see ``artifacts.leases``.
+
         Raises:
+            Conflict: What it has is being deleted.
             NoRemote: None is configured.
             RemoteTrouble: The remote cannot be used, or does not have the bytes afterwards.
         """
         from registry_tool.artifacts.sending import send
 
-        blobs = dict(blob for one in taken for blob in one.ingested.blobs)
-        if not blobs:
+        all_of_them = [one.ingested for one in taken]
+        blobs = dict(blob for one in all_of_them for blob in one.blobs)
+        relied = {md5 for one in all_of_them for md5 in one.relied} - blobs.keys()
+        if not (blobs or relied):
             return Sent(0, 0)
-        sent = send([*blobs.items()], self.remote, progress=progress or SILENT)
-        return Sent(sent, len(blobs))
+        done = send([*blobs.items()], self.remote, relied=relied, progress=progress or SILENT)
+        return Sent(done.sent, len(blobs), done.warning)

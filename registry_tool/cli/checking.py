@@ -64,6 +64,10 @@ def checked(
             report, subject.head, subject.repository.git,
             base=subject.base, published=subject.frozen, paths=paths,
         )  # fmt: skip
+    if subject.tip and subject.published and subject.repository and not paths:
+        from registry_tool.checks.commits import with_commits
+
+        report = with_commits(report, subject.repository, subject.published, subject.tip)
     if remote:
         from registry_tool.catalog.index import Catalog
         from registry_tool.checks.remote import check_remote
