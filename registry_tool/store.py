@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.ingesting import Ingested
     from registry_tool.artifacts.progress import Progress
     from registry_tool.artifacts.remote import Remote
-    from registry_tool.artifacts.settings import DvcSettings
+    from registry_tool.artifacts.settings import DvcSettings, RemoteSettings
     from registry_tool.artifacts.supply import Supply
     from registry_tool.catalog.index import Catalog
+    from registry_tool.git.repository import Repository
     from registry_tool.manifests.data import Data
     from registry_tool.scanning.report import Finding
     from registry_tool.sealer import Package
 
-__all__ = ["Sent", "Store", "Taken"]
+__all__ = ["Sent", "Store", "Taken", "identity"]
 
 _CONFIG = ".dvc/config"
 _LOCAL = ".dvc/config.local"
@@ -47,6 +48,16 @@ _TAKEN_OVER = (
 )
 
 
+def identity(repository: Repository) -> str:
+    """Which registry it is, on this machine: its URL, or the folder that all its work trees share."""
+    from registry_tool.git.clones import is_url, shown_url
+
+    if is_url(repository.source):
+        return shown_url(repository.source)
+    shared = repository.git.shared_dir.resolve()
+    return str(shared.parent if shared.name == ".git" else shared)
+
+
 class Taken(NamedTuple):
     """An artifact that was read and digested, and is not uploaded yet.
 
@@ -64,10 +75,14 @@ class Taken(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """What an upload did: how many objects it sent, of how many; the remote had the others already."""
+    """What an upload did: how many objects it sent, of how many; the remote had the others already.
+
+    ``warning`` says why those may be deleted by ``gc`` before the change is published; mostly empty.
+    """
 
     objects: int
     of: int
+    warning: str = ""
 
 
 class Store:
@@ -76,11 +91,13 @@ class Store:
     Args:
         catalog: The tree that holds ``.dvc/config`` and ``registry.yaml``.
         root: The registry's folder on this machine, for relative remotes and local credentials; None without one.
+        registry: Which registry it is, for the hosts that get credentials: its URL, or its folder, which is the default.
     """
 
-    def __init__(self, catalog: Catalog, root: Path | None) -> None:
+    def __init__(self, catalog: Catalog, root: Path | None, registry: str = "") -> None:
         self._catalog = catalog
         self._root = root
+        self._registry = registry or str(root or "")
         # An encrypted version is in the making: files are taken in encrypted.
         self.package: Package | None = None
 
@@ -100,26 +117,41 @@ class Store:
             NoRemote: None is configured.
             RemoteTrouble: Its configuration cannot be used.
         """
-        from registry_tool.artifacts.remote import open_remote
+        from registry_tool.artifacts.remote import open_chosen
         from registry_tool.catalog.needs import stores_bytes
 
-        name = text(self._catalog.settings, "remote") or None
-        return open_remote(self._settings(), name, in_use=lambda: stores_bytes(self._catalog))
+        return open_chosen(self.settings, self.chosen, in_use=lambda: stores_bytes(self._catalog))
 
-    def _settings(self) -> DvcSettings:
+    @cached_property
+    def chosen(self) -> RemoteSettings:
+        """The settings of that remote.
+
+        Raises:
+            NoRemote: None is configured.
+            RemoteTrouble: Its configuration cannot be used.
+        """
+        from registry_tool.artifacts.settings import chosen_remote
+
+        return chosen_remote(self.settings, text(self._catalog.settings, "remote") or None)
+
+    @cached_property
+    def settings(self) -> DvcSettings:
+        """Where DVC's configuration is. A local level that Git tracks is none: a commit brought it."""
         from registry_tool.artifacts.settings import DvcSettings
 
         config = self._catalog.tree.read(_CONFIG, limit=_CONFIG_LIMIT) or b""
-        return DvcSettings(config=config, local_config=self._local_config(), root=self._root)
+        return DvcSettings(config, self._local_config(), self._root, self._registry)
 
     def _local_config(self) -> Path | None:
-        """DVC's local configuration; None where another user may have written it, for it can name programs to run."""
-        from registry_tool.git.plumbing import find_repository
-
+        """DVC's local configuration; none that a commit brought, or that another user may have written."""
         if self._root is None or not (self._root / _LOCAL).exists():
             return None
+        from registry_tool.git.plumbing import find_repository
+        from registry_tool.git.tracked import is_tracked
+
         git = find_repository(self._root)
-        return self._root / _LOCAL if git is None or git.is_trusted else None
+        foreign = git is not None and not git.is_trusted
+        return None if foreign or is_tracked(self._root, _LOCAL) else self._root / _LOCAL
 
     def reach(self) -> None:
         """See that the remote answers and lets us in, before large files are read.
@@ -136,7 +168,7 @@ class Store:
         from registry_tool.artifacts.supply import Supply
 
         name = text(self._catalog.settings, "remote") or None
-        return Supply(self._settings, name, self.cache)
+        return Supply(lambda: self.settings, name, self.cache)
 
     def fetch(self, entry: Data, file: str = "", progress: Progress | None = None) -> Path:
         """The verified bytes of an artifact's entry, or of one file of a folder; see ``Supply.fetch``."""
@@ -247,7 +279,7 @@ class Store:
 
         self._check_plain()
         called = check_artifact_name(last_part(url))
-        with opened(url, self._settings()) as found:
+        with opened(url, self.settings) as found:
             ingested = ingest_stream(
                 found.stream, found.label, cache=self.cache, size=found.size, progress=progress or SILENT
             )  # fmt: skip
@@ -262,7 +294,7 @@ class Store:
         """
         from registry_tool.artifacts.ingesting import Ingested
         from registry_tool.artifacts.pointers import Pointer, render_pointer
-        from registry_tool.artifacts.presence import lacks
+        from registry_tool.artifacts.presence import lacks, objects
 
         self._check_plain()
         if "md5" not in entry:
@@ -283,21 +315,27 @@ class Store:
         }
         kept = {key: entry[key] for key in _TAKEN_OVER if key in entry}
         size, nfiles = whole(entry, "size"), whole(entry, "nfiles") or None
-        ingested = Ingested(size, text(entry, "md5"), text(entry, "sha256"), nfiles)
+        relied = objects(entry, self.remote)
+        ingested = Ingested(size, text(entry, "md5"), text(entry, "sha256"), nfiles, relied=relied)
         pointer = Pointer(text(entry, "path"), ingested.md5, size, nfiles)
         return Taken({**own, **kept}, render_pointer(pointer), ingested)
 
     def upload(self, taken: Iterable[Taken], *, progress: Progress | None = None) -> Sent:
         """Upload what was taken in, each object once, and see that the remote has it.
 
+        What the remote has already is renewed; see ``artifacts.leases``.
+
         Raises:
+            Conflict: What it has is being deleted.
             NoRemote: None is configured.
             RemoteTrouble: The remote cannot be used, or does not have the bytes afterwards.
         """
         from registry_tool.artifacts.sending import send
 
-        blobs = dict(blob for one in taken for blob in one.ingested.blobs)
-        if not blobs:
+        all_of_them = [one.ingested for one in taken]
+        blobs = dict(blob for one in all_of_them for blob in one.blobs)
+        relied = {md5 for one in all_of_them for md5 in one.relied} - blobs.keys()
+        if not (blobs or relied):
             return Sent(0, 0)
-        sent = send([*blobs.items()], self.remote, progress=progress or SILENT)
-        return Sent(sent, len(blobs))
+        done = send([*blobs.items()], self.remote, relied=relied, progress=progress or SILENT)
+        return Sent(done.sent, len(blobs), done.warning)

@@ -112,9 +112,11 @@ def render_lock(registry: str, pins: Iterable[Pin]) -> bytes:
 
 
 def _data(source: bytes, label: str) -> Data:
-    loaded = load_fast(source)
+    # No digest is made of these bytes, and Git for Windows checks files out with CR LF.
+    plain = source.replace(b"\r\n", b"\n")
+    loaded = load_fast(plain)
     if isinstance(loaded, Unsure):
-        read = explain(source)
+        read = explain(plain)
         if read.problems:
             problem = read.problems[0]
             raise UsageError(f"{label}, line {problem.line}: {problem.message}")

@@ -18,6 +18,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
+from registry_tool.places import is_ours
 from registry_tool.resources import resource
 from registry_tool.version import VERSION
 
@@ -77,11 +78,12 @@ class Shelf:
         try:
             with place.open(encoding="ascii", newline="") as stream:
                 info = os.fstat(stream.fileno())
-                text = stream.read() if _is_ours(info) else ""
-                taken = info.st_mtime
+                if not is_ours(info):  # what another user put there may say anything
+                    return None
+                text, taken = stream.read(), info.st_mtime
         except (OSError, UnicodeDecodeError):
             return None
-        if text and time.time() - taken > _DAY:
+        if time.time() - taken > _DAY:
             with contextlib.suppress(OSError):
                 os.utime(place)
         digest, body = text[:_DIGEST], text[_DIGEST + 1 :]
@@ -112,11 +114,6 @@ class Shelf:
         for parent, folders, files in os.walk(self._root, topdown=False):
             for name in (*files, *folders):
                 _remove_old(Path(parent, name), now - _OLD)
-
-
-def _is_ours(info: os.stat_result) -> bool:
-    """True for a file that another user cannot have written: the digest is a proof against accidents, and no seal."""
-    return not hasattr(os, "geteuid") or info.st_uid in {0, os.geteuid()}
 
 
 def _remove_old(place: Path, moment: float) -> None:

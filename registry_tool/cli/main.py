@@ -53,6 +53,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "promote": ("promote", "Move a version to a stage, if its gates hold."),
     "recover": ("recover", "Finish what a killed command left half done."),
     "rekey": ("encrypt", "Add an encrypted version again, with a new key."),
+    "remote": ("remote", "Copy all bytes to another remote, and confirm hosts."),
     "resolve": ("resolve", "Say which version a reference means."),
     "rewrap": ("rewrap", "Wrap the key of a version or a group anew."),
     "rollback": ("rollback", "Move a stage back to its last good version, and pin it."),

@@ -6,6 +6,7 @@ from registry_tool.checks.rule import ChangeRule, FileRule, ModelRule, RegistryR
 from registry_tool.checks.rules import (
     artifacts,
     claims,
+    dvc_files,
     file,
     folders,
     frozen,
@@ -34,7 +35,7 @@ from registry_tool.checks.rules import (
 __all__ = ["CHANGE_RULES", "FILE_RULES", "MODEL_RULES", "REGISTRY_RULES", "RULES"]
 
 _NOUNS = (
-    file, places, names, pointers, secrets, payloads,
+    file, places, names, pointers, secrets, payloads, dvc_files,
     artifacts, versions, targets, lineage, records, signatures, keys, team_schemas,
     folders, claims, stages, waivers,
     kinds, frozen, lifecycle, permanence, numbering, regress, promotion,
