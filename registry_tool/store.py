@@ -156,18 +156,15 @@ class Store:
         return DvcSettings(config, self._local_config(), self._root, self._registry)
 
     def _local_config(self) -> Path | None:
-        """DVC's local configuration; None where it is not this user's own, for it can name programs to run.
-
-        Git tracks it where somebody committed it; and in another user's repository that user wrote it.
-        """
+        """DVC's local configuration; none that a commit brought, or that another user may have written."""
+        if self._root is None or not (self._root / _LOCAL).exists():
+            return None
         from registry_tool.git.plumbing import find_repository
         from registry_tool.git.tracked import is_tracked
 
-        root = self._root
-        if root is None or not (root / _LOCAL).exists() or is_tracked(root, _LOCAL):
-            return None
-        git = find_repository(root)
-        return root / _LOCAL if git is None or git.is_trusted else None
+        git = find_repository(self._root)
+        foreign = git is not None and not git.is_trusted
+        return None if foreign or is_tracked(self._root, _LOCAL) else self._root / _LOCAL
 
     def reach(self) -> None:
         """See that the remote answers and lets us in, before large files are read.

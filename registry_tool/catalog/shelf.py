@@ -83,7 +83,7 @@ class Shelf:
                 text, taken = stream.read(), info.st_mtime
         except (OSError, UnicodeDecodeError):
             return None
-        if text and time.time() - taken > _DAY:
+        if time.time() - taken > _DAY:
             with contextlib.suppress(OSError):
                 os.utime(place)
         digest, body = text[:_DIGEST], text[_DIGEST + 1 :]

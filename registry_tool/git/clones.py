@@ -102,13 +102,16 @@ def _digest(url: str) -> str:
     return f"{hashlib.sha256(url.encode(errors='surrogateescape')).hexdigest()[:24]}.git"
 
 
-def open_clone(url: str, cache: Path, *, offline: bool = False) -> Clone:
+def open_clone(
+    url: str, cache: Path, *, offline: bool = False, others: Path | None = None
+) -> Clone:
     """The cached clone of a URL, made or fetched now.
 
     Args:
         url: What ``git clone`` takes.
         cache: The folder that holds clones.
         offline: Do not try to fetch.
+        others: Where clones of other users may lie; the folder itself by default.
 
     Raises:
         UsageError: The URL names a transport that can run commands, or none.
@@ -121,14 +124,14 @@ def open_clone(url: str, cache: Path, *, offline: bool = False) -> Clone:
     _check_url(url)
     name, folder = _digest(stored_url(url)), _own_folder(cache)
     _made_private(folder)
-    place, of_others = folder / name, cache / name
+    place, of_others = folder / name, (others or cache) / name
     with held(place, shown_url(url)):
         if stored_url(url) != url:
             _move(folder / _digest(url), place)
         try:
             return _cached(url, place, offline=offline)
         except OfflineError:
-            if folder == cache or not of_others.exists():
+            if of_others == place or not of_others.exists():
                 raise
             return Clone(Git(of_others), _stale(url, of_others))
 

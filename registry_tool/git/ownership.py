@@ -28,6 +28,7 @@ _READS: Final = frozenset(
         "ls-files", "ls-tree", "merge-base", "rev-list", "rev-parse", "show-ref", "status", "symbolic-ref",
     }
 )  # fmt: skip
+_READS_BY_OPTION: Final = {"config": ("--list", "--get-regexp"), "worktree": ("list",)}
 _SHARED: Final = ("refs", "reftable", "packed-refs", "objects", "shallow", "logs")
 _OWN: Final = ("index",)
 _LONGEST: Final = 8192  # a path, and what stands before it
@@ -87,7 +88,7 @@ def reads_only(arguments: Iterable[str]) -> bool:
         if word == "-c":
             next(words, None)
         elif not word.startswith("-"):
-            return word in _READS or (word == "config" and next(words, "") == "--list")
+            return word in _READS or next(words, "") in _READS_BY_OPTION.get(word, ())
     return False
 
 

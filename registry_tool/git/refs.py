@@ -67,6 +67,8 @@ def tips(git: Git) -> list[Tip]:
 
 def _remotes(git: Git) -> list[str]:
     """The remotes whose refs count: ``origin`` and ``upstream``, or all where a clone has given them other names."""
+    if not git.is_trusted:  # its remotes are its own to name, and none is asked for it
+        return []
     configured = git.run("config", "--get-regexp", r"^remote\..*\.url$", allowed=(0, 1)).decode(
         errors="surrogateescape"
     )

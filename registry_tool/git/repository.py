@@ -38,9 +38,8 @@ def is_time(text: str) -> bool:
     return _TIME.fullmatch(text) is not None
 
 
-def _clones() -> tuple[Path, str]:
+def _clones(named: Path) -> tuple[Path, str]:
     """Where clones are kept, and why they are not; a temporary folder lasts as long as the process."""
-    named = cache_folder() / "clones"
     folder = usable_folder(named)
     return (
         (_temporary(), f"{named} cannot be written, so the clone is not kept")
@@ -144,8 +143,9 @@ class Repository:
         """
         text = str(source)
         if isinstance(source, str) and is_url(text):
-            folder, why = _clones()
-            clone = open_clone(text, folder, offline=offline)
+            named = cache_folder() / "clones"
+            folder, why = _clones(named)
+            clone = open_clone(text, folder, offline=offline, others=named)
             note = "; ".join(filter(None, (why, clone.note)))
             return cls(clone.git, source=stored_url(text), note=note)
         if not os.path.lexists(source):  # else the repository around a mistyped name would answer
