@@ -209,6 +209,7 @@ def clone_of(root: Path, place: Path) -> Path:
     git(root.parent, "clone", "--quiet", str(root), str(place))
     config = f"['remote \"storage\"']\nurl = {root / 'storage'}\n"
     (place / ".dvc" / "config.local").write_text(config)
+    (place / ".git" / "info" / "exclude").write_text("/.dvc/config.local\n")
     return place
 
 
