@@ -195,7 +195,7 @@ class Change:
         Raises:
             InvalidName: The text is not a reference.
         """
-        return PublishedVersion(self, Reference.parse(reference))
+        return PublishedVersion(self, Reference.for_change(reference))
 
     def set_alias(self, reference: str, alias: str, *, reason: str = "") -> None:
         """Create or move an alias.
@@ -203,7 +203,7 @@ class Change:
         Raises:
             InvalidName: The reference or the alias is not well formed.
         """
-        self.add(set_alias(Reference.parse(reference), alias, reason=reason))
+        self.add(set_alias(Reference.for_change(reference), alias, reason=reason))
 
     def remove_alias(self, model: str, alias: str) -> None:
         """Remove an alias; the version stays."""
@@ -211,19 +211,19 @@ class Change:
 
     def add_tag(self, reference: str, tag: str) -> None:
         """Give a version a fixed second name."""
-        self.add(add_tag(Reference.parse(reference), tag))
+        self.add(add_tag(Reference.for_change(reference), tag))
 
     def deprecate(self, reference: str, *, reason: str, replaced_by: str = "") -> None:
         """Mark a version as not to be used for new work."""
         act = set_state(
-            Reference.parse(reference), "deprecated", reason=reason, replaced_by=replaced_by
+            Reference.for_change(reference), "deprecated", reason=reason, replaced_by=replaced_by
         )
         self.add(act)
 
     def withdraw(self, reference: str, *, reason: str, replaced_by: str = "") -> None:
         """Take a version out of service; no alias may point at it."""
         act = set_state(
-            Reference.parse(reference), "withdrawn", reason=reason, replaced_by=replaced_by
+            Reference.for_change(reference), "withdrawn", reason=reason, replaced_by=replaced_by
         )
         self.add(act)
 

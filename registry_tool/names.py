@@ -15,6 +15,7 @@ __all__ = [
     "DEFAULT_NAMESPACE",
     "LATEST",
     "RESERVED",
+    "UNNAMED",
     "ModelName",
     "Reference",
     "check_artifact_name",
@@ -30,6 +31,8 @@ __all__ = [
 
 DEFAULT_NAMESPACE = "default"
 LATEST = "latest"
+# The selector of a reference to something that changes, where no version is named.
+UNNAMED = ""
 RESERVED = frozenset({LATEST})
 
 # The same expressions stand in schemas/; tests/unit/test_names.py holds both to one language.
@@ -162,7 +165,7 @@ class Reference(NamedTuple):
     selector: str
 
     def __str__(self) -> str:
-        return f"{self.model}@{self.selector}"
+        return f"{self.model}@{self.selector}" if self.selector else str(self.model)
 
     @classmethod
     def parse(cls, text: str) -> Reference:
@@ -181,3 +184,13 @@ class Reference(NamedTuple):
                 remedy="a reference is [namespace/]model[@version|tag|alias|latest], such as nlp/lang-id@production",
             )
         return cls(model, selector)
+
+    @classmethod
+    def for_change(cls, text: str) -> Reference:
+        """As ``parse``, for something that will change: without a version it selects none, and resolving it is refused.
+
+        Raises:
+            InvalidName: The text is not a reference.
+        """
+        found = cls.parse(text)
+        return found if "@" in text else found._replace(selector=UNNAMED)

@@ -153,12 +153,18 @@ class Store:
         from registry_tool.artifacts.settings import DvcSettings
 
         config = self._catalog.tree.read(_CONFIG, limit=_CONFIG_LIMIT) or b""
-        root, local = self._root, None
-        if root is not None and (root / _LOCAL).exists():
-            from registry_tool.git.tracked import is_tracked
+        return DvcSettings(config, self._local_config(), self._root, self._registry)
 
-            local = None if is_tracked(root, _LOCAL) else root / _LOCAL
-        return DvcSettings(config, local, root, self._registry)
+    def _local_config(self) -> Path | None:
+        """DVC's local configuration; none that a commit brought, or that another user may have written."""
+        if self._root is None or not (self._root / _LOCAL).exists():
+            return None
+        from registry_tool.git.plumbing import find_repository
+        from registry_tool.git.tracked import is_tracked
+
+        git = find_repository(self._root)
+        foreign = git is not None and not git.is_trusted
+        return None if foreign or is_tracked(self._root, _LOCAL) else self._root / _LOCAL
 
     def reach(self) -> None:
         """See that the remote answers and lets us in, before large files are read.

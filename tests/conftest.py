@@ -65,7 +65,7 @@ def _own_home(
         monkeypatch.setenv(name, str(home / below))
     for name, value in {
         "GIT_CONFIG_NOSYSTEM": "1", "GIT_ALLOW_PROTOCOL": "file", "GIT_TERMINAL_PROMPT": "0",
-        "DVC_NO_ANALYTICS": "1",
+        "DVC_NO_ANALYTICS": "1", "GIT_TEST_ASSUME_DIFFERENT_OWNER": "0",  # set by some tests
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
 

@@ -79,7 +79,7 @@ def _lacks_package(refusals: Refusals) -> RemoteTrouble:
 def _lacks_dvc(refusals: Refusals) -> RemoteTrouble:
     """In the image of a reader; what works there is said."""
     reads = (
-        ', or to read only: pip install "registry-tool[reader]"' if refusals.scheme == "s3" else ""
+        '; or to read only: pip install "registry-tool[reader]"' if refusals.scheme == "s3" else ""
     )
     return RemoteTrouble(
         f"{refusals.label} needs the package dvc, which is not installed;"

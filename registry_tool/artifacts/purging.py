@@ -162,7 +162,7 @@ def _files_of(folder: tuple[str, Need], remote: Remote) -> frozenset[str]:
         raise RemoteTrouble(
             f"{need.subject} in {need.ref} needs the folder {md5}, and its list of files is not on the remote: "
             "nobody can tell which bytes it shares, so nothing is deleted",
-            remedy="bring its bytes back with dvc push, erase that version too, or delete the ref",
+            remedy="bring its bytes back with `dvc push`, erase that version too, or delete the ref",
         ) from exc
     return frozenset(file.md5 for file in listed)
 

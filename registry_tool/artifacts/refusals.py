@@ -195,7 +195,7 @@ class Refusals:
         settings = _CREDENTIALS.get(_family(self.scheme), ())
         if not settings:
             return f"set its credentials: {self._set('OPTION VALUE')}"
-        commands = ", ".join(self._set(setting) for setting in settings)
+        commands = " && ".join(self._set(setting) for setting in settings)
         elsewhere = _ELSEWHERE.get(_family(self.scheme), "")
         return f"set them: {commands}" + (f"; {elsewhere}" if elsewhere else "")
 
@@ -210,7 +210,7 @@ class Refusals:
         if kind in {"none", "expired", "refused", "forbidden"}:
             return self._credentials()
         by_kind = {
-            "host": "if the host really has a new key: ssh-keygen -R HOST, then ssh HOST once",
+            "host": "if the host really has a new key: ssh-keygen -R HOST; then log in once: ssh HOST",
             "place": f"make it, or name another: {self._set('url URL', local=False)}",
             "full": "free some space there, and run the same command again: what arrived is not sent twice",
             "method": f"if the server takes PUT: {self._set('method PUT', local=False)}",

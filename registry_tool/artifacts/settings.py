@@ -56,6 +56,8 @@ _BY_OPTION = {
 }
 _PORTS = {"http": "80", "https": "443", "webdav": "80", "webdavs": "443", "ssh": "22"}
 _ADD = "run: dvc remote add -d storage URL"
+_INIT = "run: dvc init -q && dvc remote add -d storage URL"
+_COMMIT = 'run: git add .dvc/config && git commit -m "Add the DVC remote" .dvc/config'
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class RemoteSettings:
     """
 
     name: str
-    url: str
+    url: str = field(repr=False)  # it may hold a password
     options: Mapping[str, object] = field(repr=False)
     core: Mapping[str, object] = field(default_factory=dict, repr=False)
     host: str = ""
@@ -240,6 +242,18 @@ def merged_levels(settings: DvcSettings) -> Sections:
     return _levels(settings).merged()
 
 
+def _is_on_disk(settings: DvcSettings, name: str = "") -> bool:
+    """True where the work tree's configuration has a remote that the committed one lacks; any, without a name."""
+    if settings.root is None:
+        return False
+    try:
+        level = _read_level(settings.root / ".dvc" / "config")
+    except RemoteTrouble:
+        return False
+    found = {s.removeprefix("remote ") for s in level if s.startswith("remote ")}
+    return name in found if name else bool(found)
+
+
 def _options(levels: Sections, name: str) -> dict[str, object]:
     found = levels.get(f"remote {name}")
     if found is None:
@@ -374,8 +388,23 @@ def chosen_remote(settings: DvcSettings, name: str | None) -> RemoteSettings:
             raise NoRemote(
                 "no DVC remote is the default one", remedy=f"run: dvc remote default {known[0]}"
             )
-        raise NoRemote("no DVC remote is configured", remedy=_ADD)
-    return _settled(levels, wanted.lower())
+        if _is_on_disk(settings):
+            raise NoRemote("the DVC remotes in .dvc/config are not committed", remedy=_COMMIT)
+        is_new = settings.root is not None and not (settings.root / ".dvc").is_dir()
+        raise NoRemote("no DVC remote is configured", remedy=_INIT if is_new else _ADD)
+    return _named(settings, levels, wanted.lower())
+
+
+def _named(settings: DvcSettings, levels: _Levels, name: str) -> RemoteSettings:
+    try:
+        return _settled(levels, name)
+    except NoRemote as exc:
+        if not _is_on_disk(settings, name):
+            raise
+        raise NoRemote(
+            f"the DVC remote {name!a} is in .dvc/config on disk, and not in what is committed",
+            remedy=_COMMIT,
+        ) from exc
 
 
 def _usable(levels: _Levels, names: Iterable[str]) -> Iterator[RemoteSettings]:

@@ -109,7 +109,7 @@ def _may_name(name: str, entry: Entry) -> bool:
 def _unreadable(seen: Seen, path: str) -> GitTrouble:
     return GitTrouble(
         f"{path} of {seen.ref} cannot be read, so nobody knows which bytes it needs",
-        remedy="git fsck shows what is broken; fetch it again, or delete the ref",
+        remedy="see what is broken: git fsck; then fetch it again, or delete the ref",
     )
 
 

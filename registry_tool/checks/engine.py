@@ -9,7 +9,8 @@ soften the rules it is judged by.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,7 @@ from registry_tool.checks.rule import (
     Hit,
     Located,
     ModelUnderCheck,
+    RegistryRule,
     RegistryView,
     Rule,
 )
@@ -32,13 +34,14 @@ from registry_tool.checks.rules import (
     CHANGE_RULES,
     FILE_RULES,
     MODEL_RULES,
+    OF_WHAT_IS_ADDED,
     REGISTRY_RULES,
     RULES,
 )
 from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTree, ShallowHistory
-from registry_tool.git.tree import Change, Tree, differences
+from registry_tool.git.tree import Change, Entry, Tree, differences
 from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import REGISTRY
@@ -236,6 +239,48 @@ def _look_across(registry: RegistryView, desk: _Desk) -> None:
         desk.take(rule, rule.check(registry), REGISTRY)
 
 
+def _merges_unseen(view: ChangeView, kind: str) -> bool:
+    """True when the policy of what is published lets a change of a kind that passes merge without a person."""
+    if kind not in texts(view.base.settings, "automerge"):
+        return False
+    from registry_tool.checks.unseen import unsigned_approvals  # few registries have such a policy
+
+    return not unsigned_approvals(view)
+
+
+def _softened(findings: Iterable[Finding], view: ChangeView) -> list[Finding]:
+    """New restrictions judge what a change adds: what is published with it already only warns."""
+    found = list(findings)
+    if view.base is view.head or not any(one.rule in OF_WHAT_IS_ADDED for one in found):
+        return found
+    known: dict[tuple[str, str], Counter[str]] = {}
+    return [one._replace(severity="warn") if _is_known(one, view, known) else one for one in found]
+
+
+def _is_known(one: Finding, view: ChangeView, known: dict[tuple[str, str], Counter[str]]) -> bool:
+    """True for a finding that the published file gave already."""
+    if one.rule not in OF_WHAT_IS_ADDED:
+        return False
+    before = view.base.tree.entry(one.path)
+    if before is None or before == view.head.tree.entry(one.path):
+        return before is not None
+    key = (one.rule, one.path)
+    if key not in known:
+        known[key] = Counter(map(_harmless, _said_before(one, view, before)))
+    known[key][one.message] -= 1
+    return known[key][one.message] >= 0
+
+
+def _said_before(one: Finding, view: ChangeView, entry: Entry) -> Iterator[str]:
+    """What a rule says of a file as it is published."""
+    rule = RULES[one.rule]
+    if isinstance(rule, FileRule):
+        yield from (hit.message for hit in rule.check(FileView(view.base, one.path, entry)))
+    elif isinstance(rule, RegistryRule):
+        whole = RegistryView(view.base, (), (), Claims(), view.now, complete=False)
+        yield from (hit.message for hit in rule.check(whole) if hit.path == one.path)
+
+
 def check(
     head: Tree,
     *,
@@ -285,11 +330,12 @@ def _report(
     judged, notes = _judged(view)
     _look_across(registry, desk)
     found = [*desk.findings, *(f for f in judged if not paths or is_inside(f.path, paths))]
+    found = _softened(found, view)
     findings = in_order(waived(found, view.base, view.head, view.now.date()))
     verdict, kind = verdict_of(findings), kind_of(view.changes) or ""
     # What is narrowed, was not answered, or passes by a waiver only, is for a person to look at.
     passes = not paths and not notes and verdict_of(found) == "pass"
-    automerge = passes and kind in texts(view.base.settings, "automerge")
+    automerge = passes and _merges_unseen(view, kind)
     return Report(verdict, findings, checked, notes, kind, automerge)
 
 

@@ -116,7 +116,7 @@ def _commit(repository: Repository, revision: str) -> str:
             raise
         raise ShallowHistory(
             f"{exc.message}; the clone is shallow",
-            remedy="bring more history: git fetch --deepen=100, or git fetch --unshallow",
+            remedy="bring more history: git fetch --deepen=100; or: git fetch --unshallow",
         ) from exc
 
 
@@ -150,6 +150,7 @@ def _of_revisions(repository: Repository, base: str | None, head: str | None) ->
 def _frozen(repository: Repository, *tips: str) -> str | None:
     """The published commit that a history builds on, or the merge of several."""
     main = published(repository.git)
+    repository.doubt = "" if main is None else main.doubt
     return None if main is None else parting(repository.git, main.tip, *tips)
 
 

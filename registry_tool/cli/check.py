@@ -175,13 +175,14 @@ def check(
     """
     from registry_tool.checks.findings import EXIT_CODES
     from registry_tool.checks.subject import choose
-    from registry_tool.cli.waiting import tell_of_history
+    from registry_tool.cli.waiting import tell_of_history, tell_of_owner
 
     source: str | Path | Repository = repo if repo != "." else Path.cwd()
     if staged and repo == ".":
         source = _hooked() or source
     tell_of_history(repo)
     subject = choose(source, everything=everything, staged=staged, base=base, head=head)
+    tell_of_owner(subject.repository)
     try:
         with _counter() as count:
             report = checked(

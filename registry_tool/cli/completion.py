@@ -36,6 +36,7 @@ _Question = Callable[["Catalog", str], Iterator[str]]
 
 
 def _asked(ctx: click.Context, incomplete: str, question: _Question) -> list[CompletionItem]:
+    import warnings
     from itertools import islice
     from pathlib import Path
 
@@ -47,7 +48,10 @@ def _asked(ctx: click.Context, incomplete: str, question: _Question) -> list[Com
     try:
         source = Path.cwd() if repo == "." else repo
         # A Git URL is answered from its cached clone: a key press must not fetch.
-        with open_registry(source, ref=ctx.params.get("ref") or WORK_TREE, offline=True) as found:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = open_registry(source, ref=ctx.params.get("ref") or WORK_TREE, offline=True)
+        with found:
             offered = islice(question(found.catalog, incomplete), _LIMIT)
             return [
                 CompletionItem(text)

@@ -8,12 +8,19 @@ from __future__ import annotations
 import errno
 import io
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from registry_tool.cli.plain import harmless, lines, print_what_can_be_printed
-from registry_tool.errors import CheckFailed, EnvironmentTrouble, RegistryError
+from registry_tool.errors import (
+    CheckFailed,
+    EnvironmentTrouble,
+    InvalidName,
+    RegistryError,
+    VersionNotNamed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,20 +176,42 @@ def _complain(error: RegistryError) -> int:
     return error.exit_code
 
 
+def _fill_in_version(error: RegistryError, arguments: Sequence[str]) -> None:
+    """Where a version was to be named, the remedy becomes the command as it was typed, with the version filled in."""
+    if not isinstance(error, VersionNotNamed):
+        return
+    import shlex
+
+    from registry_tool.names import ModelName
+
+    words = list(arguments)
+    for at, word in enumerate(words):
+        try:
+            found = str(ModelName.parse(word)) == error.model
+        except InvalidName:
+            continue
+        if found:
+            words[at] = f"{word}@{error.latest}"
+            error.remedy = f"registry {shlex.join(words)}"
+            return
+
+
 def _unexpected(error: BaseException) -> int:
     """No traceback reaches a user: it goes to a file that a bug report can carry."""
     import traceback
 
+    from registry_tool.git.addresses import without_credentials
     from registry_tool.places import cache_folder
 
     log = cache_folder() / "last-error.txt"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        text = without_credentials("".join(traceback.format_exception(error)))
+        log.write_text(text, encoding="utf-8", errors="backslashreplace")
         where = f"the details are in {log}"
     except OSError:
         where = "the details could not be written down"
-    words = harmless(f"{type(error).__name__}: {error}")
+    words = harmless(without_credentials(f"{type(error).__name__}: {error}"))
     click.echo(f"error: this is a bug in registry-tool: {words}", err=True)
     click.echo(f"try:   report it; {where}", err=True)
     return 4
@@ -211,6 +240,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             click.echo(harmless(line), err=True)
         return error.exit_code
     except RegistryError as error:
+        _fill_in_version(error, sys.argv[1:] if arguments is None else arguments)
         return _complain(error)
     except OSError as error:
         full = EnvironmentTrouble("no space is left to write the output")

@@ -53,12 +53,15 @@ def _answer(question: _Question) -> str | None:
     from registry_tool.cli.answers import answer_data, answer_line, answering_commit
     from registry_tool.cli.plain import harmless, json_text
     from registry_tool.git.clones import is_url
+    from registry_tool.git.plumbing import find_repository
     from registry_tool.git.unfinished import unfinished
     from registry_tool.registry import WORK_TREE, open_registry
 
-    if is_url(question.repo):
-        return None  # a network is a matter of notes and warnings
     source = question.repo if question.repo not in {"", "."} else Path.cwd()
+    # A network and another user's repository are matters of notes and warnings.
+    git = None if is_url(question.repo) else find_repository(Path(source))
+    if git is None or not git.is_trusted:
+        return None
     with open_registry(source, ref=question.ref or WORK_TREE) as registry:
         if not question.ref and unfinished(registry.repository.git):
             return None
@@ -103,7 +106,7 @@ def _verdict(repo: str) -> str | None:
     else:
         repository = Repository(git, source=str(git.place))
     top = repository.git.work_tree
-    if top is None or not (top / "registry.yaml").exists():
+    if repository.caution or top is None or not (top / "registry.yaml").exists():
         return None
     repository.begin_staged()  # and meanwhile everything else is imported
     from registry_tool.checks.subject import choose

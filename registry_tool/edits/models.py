@@ -41,7 +41,7 @@ def _check_new(catalog: Catalog, name: ModelName) -> None:
         same = twins[0] == name
         raise Refused(
             f"there is a model {twins[0]} already",
-            remedy=f"add a version to it: registry version add {twins[0]}"
+            remedy=f"add a version to it: registry version add {twins[0]} --artifact PATH --framework TYPE"
             if same
             else f"{name} differs only by case, or by - _ and .; choose another name",
         )

@@ -83,11 +83,11 @@ def test_the_oldest_dvc_takes_everything_along(tmp_path: Path) -> None:
         ran: Ran = run_program(*command, cwd=root if root.exists() else tmp_path)
         assert ran.code == 0, ran.err
     subprocess.run(["git", "clone", "-q", str(root), str(plain)], check=True)
-    before = sorted(path for path in store.rglob("*") if path.is_file())
+    before = sorted(path for path in (store / "files").rglob("*") if path.is_file())
     env = {**os.environ, "DVC_NO_ANALYTICS": "true", "DVC_SITE_CACHE_DIR": str(tmp_path / "site")}
     for command in (("pull", "-q"), ("gc", "-q", "-w", "-c", "-f")):
         subprocess.run([str(programs / "dvc"), *command], cwd=plain, env=env, check=True)
-    assert sorted(path for path in store.rglob("*") if path.is_file()) == before
+    assert sorted(path for path in (store / "files").rglob("*") if path.is_file()) == before
     folder = plain / "models/nlp/lang-id/versions/1"
     assert (folder / "a.bin").read_text() == "a" * 100
     assert (folder / "folder/y.dvc").read_text() == "y"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from registry_tool.checks.rule import FileRule, FileView, Hit, Rule
 from registry_tool.checks.rules.names import is_well_named
 from registry_tool.checks.rules.payloads import is_payload
-from registry_tool.checks.rules.wording import command, named
+from registry_tool.checks.rules.wording import command, named, removal
 from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, folds_to_git
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.layout import (
@@ -128,9 +128,9 @@ def has_place(file: FileView) -> Iterator[Hit]:
         return
     shard = _misplaced_model(file)
     if path.endswith("/.gitignore"):
-        remedy = command("ignore artifacts in the .gitignore at the root; `git rm", path) + "`"
+        remedy = f"ignore artifacts in the .gitignore at the root; then: {removal(path)}"
     else:
-        remedy = command("move it to its place, or `git rm", path) + "`"
+        remedy = f"move it to its place; or: {removal(path)}"
     yield Hit(
         f"{named(path)} has no place in a registry",
         expected=f"the model's files under {named(shard)}/"
@@ -156,9 +156,9 @@ def plain_mode(file: FileView) -> Iterator[Hit]:
         return
     what = _MODES.get(mode, f"a file of mode {mode:o}")
     if mode == EXECUTABLE:
-        remedy = command("git update-index --chmod=-x", path)
+        remedy = f"{command('chmod -x', path)} && {command('git add --chmod=-x', path)}"
     else:
-        remedy = command("git rm --cached", path) + ", then add a plain file in its place"
+        remedy = command("git rm --cached", path) + "; then add a plain file in its place"
     yield Hit(f"{named(path)} is {what}", found=what, expected="a plain file", remedy=remedy)
 
 

@@ -45,7 +45,7 @@ def _named_remote(file: FileView, out: Data) -> Iterator[Hit]:
             at=("outs", 0, "remote"),
             found=remote,
             expected=", ".join(sorted(known)) or f"a remote of {_CONFIG}",
-            remedy=f"dvc remote add {remote} URL, or delete the line",
+            remedy=f"dvc remote add {remote} URL; or delete the line",
         )
 
 

@@ -111,7 +111,7 @@ def _options(source: bytes) -> Iterator[_Secret]:
         key = match["key"].decode()
         yield _Secret(
             f"`{key}` of a DVC remote", match.start("value"), match["value"].strip(b" \t\r\"'"),
-            f"dvc remote modify --local {remote} {key} …, and delete the line here; revoke the old one",
+            f"delete the line, revoke the secret; then: dvc remote modify --local {remote} {key} VALUE",
         )  # fmt: skip
 
 
