@@ -23,6 +23,16 @@ __all__ = ["add_evidence", "annotate"]
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 
+def _check_keys(version: VersionView, old: Mapping[str, JSON], remove: Sequence[str]) -> None:
+    """See that the keys that are to go are there."""
+    for key in remove:
+        if key not in member(old, "metadata"):
+            raise NotFound(
+                f"the metadata.yaml of {version} has no key {key!a}",
+                remedy="what stands in the record itself never changes",
+            )
+
+
 def annotate(
     reference: Reference,
     *,
@@ -59,12 +69,7 @@ def annotate(
         old = {"schema": "metadata/v1"} if before is None or before.data is None else before.data
         free = {k: v for k, v in member(old, "metadata").items() if k not in remove}
         fields: dict[str, JSON] = {}
-        for key in remove:
-            if key not in member(old, "metadata"):
-                raise NotFound(
-                    f"the metadata.yaml of {version} has no key {key!a}",
-                    remedy="what stands in the record itself never changes",
-                )
+        _check_keys(version, old, remove)
         if given or remove:
             fields["metadata"] = {**free, **given}
         if wanted:
