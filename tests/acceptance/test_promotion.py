@@ -86,11 +86,11 @@ def test_a_dry_run_explains_every_gate_and_changes_nothing(gated: Staged, cli: C
         "  failed   evidence: evaluation, suite: holdout, verdict: pass\n"
         "           nlp/lang-id@2 has no evaluation of holdout\n"
         "           try: registry evidence add nlp/lang-id@2 --kind evaluation --suite holdout --verdict pass"
-        " --metric KEY=VALUE\n"
+        " --metric KEY=VALUE --commit\n"
         "  failed   approvals: 1, not: author\n"
         "           0 of 1 approval\n"
-        "           try: whoever approves commits this, and has it merged first:"
-        " registry evidence add nlp/lang-id@2 --kind approval --stage production --decision approve\n"
+        "           try: whoever approves has this merged first:"
+        " registry evidence add nlp/lang-id@2 --kind approval --stage production --decision approve --commit\n"
         "  held     artifacts: available\n"
         "           the object is there\n"
         "nlp/lang-id@2 may not become production: 2 of 6 gates failed\n"
@@ -307,7 +307,7 @@ def test_a_rollback_goes_to_the_work_tree_or_a_branch_as_other_edits_do(
         (
             ("production", "--to", "2", "--reason", "x"),
             1,
-            "registry promote nlp/lang-id@2 --to production asks its gates",
+            "registry promote nlp/lang-id@2 --to production",
         ),
         (("champion", "--reason", "x"), 2, "nlp/lang-id has no alias champion"),
         (("production", "--reason", " "), 2, "--reason is empty"),

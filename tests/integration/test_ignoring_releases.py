@@ -85,8 +85,8 @@ def test_the_oldest_dvc_takes_everything_along(tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "-q", str(root), str(plain)], check=True)
     before = sorted(path for path in (store / "files").rglob("*") if path.is_file())
     env = {**os.environ, "DVC_NO_ANALYTICS": "true", "DVC_SITE_CACHE_DIR": str(tmp_path / "site")}
-    for command in (("pull", "-q"), ("gc", "-q", "-w", "-c", "-f")):
-        subprocess.run([str(programs / "dvc"), *command], cwd=plain, env=env, check=True)
+    for words in (("pull", "-q"), ("gc", "-q", "-w", "-c", "-f")):
+        subprocess.run([str(programs / "dvc"), *words], cwd=plain, env=env, check=True)
     assert sorted(path for path in (store / "files").rglob("*") if path.is_file()) == before
     folder = plain / "models/nlp/lang-id/versions/1"
     assert (folder / "a.bin").read_text() == "a" * 100

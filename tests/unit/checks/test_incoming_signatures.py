@@ -130,8 +130,7 @@ def test_an_unsigned_approval_does_not_come_along_unseen(tmp_path: Path, keys: K
     made = registry(tmp_path, signer(BOB, keys("bob")))
     made.commit({"registry.yaml": registry_yaml(automerge=["version"])})
     published = made.head
-    artifacts = [stored_artifact(b"third")]
-    new = version_files("3", artifacts=artifacts)
+    new = version_files("3", artifacts=[stored_artifact(b"third")])
     made.commit(new)
     assert judged(made, published).automerge
     text = new[f"{MODEL}/versions/3/version.yaml"]

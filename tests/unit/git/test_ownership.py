@@ -95,7 +95,7 @@ def test_it_is_read_and_nothing_of_it_runs(foreign: Path, ran: Path) -> None:
     [
         ["fetch", "origin"], ["push", "origin", "main"], ["update-ref", "refs/heads/x", "HEAD"],
         ["config", "a.b", "c"], ["ls-remote", "origin"], ["-c", "a.b=c", "gc"], ["commit-tree", "HEAD^{tree}"],
-        ["repack"], ["reset", "--hard"], ["worktree", "list"],
+        ["repack"], ["reset", "--hard"], ["worktree", "prune"], ["config", "--unset", "a.b"],
     ],
 )  # fmt: skip
 def test_no_command_that_changes_or_fetches_anything_is_run(

@@ -92,7 +92,7 @@ def test_an_old_state_that_is_not_the_branchs_was_overtaken(server: Server) -> N
     for old in (NONE, new):
         said = server.refusal(Update(MAIN, old, new))
         assert "somebody was faster" in said
-        assert "git pull --rebase origin main, then push again" in said
+        assert "git pull --rebase origin main; then push again" in said
 
 
 def test_settings_are_words_or_nothing_passes(server: Server) -> None:
