@@ -103,7 +103,7 @@ NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize(("value", "expected"), NUMBERS, ids=[repr(v)[:40] for v, _ in NUMBERS])
+@pytest.mark.parametrize(("value", "expected"), NUMBERS, ids=[type(v).__name__ for v, _ in NUMBERS])
 def test_what_is_a_number_becomes_the_plain_number(value: object, expected: float) -> None:
     for found in (plain(value, "metadata.x"), metric_entry("x", value)["value"]):  # type: ignore[arg-type]  # whatever it is
         assert type(found) is type(expected)
@@ -206,7 +206,7 @@ def test_the_step_and_the_time_of_a_metric() -> None:
         (Tensor(1, 2, shape=(2,)), [1, 2]),
         (None, None),
     ],
-    ids=lambda value: repr(value)[:40],
+    ids=lambda value: type(value).__name__,  # a repr may have an address or the order of a set
 )
 def test_what_a_manifest_can_hold(value: object, expected: JSON) -> None:
     found = plain(value, "metadata.x")
@@ -232,7 +232,7 @@ def test_what_a_manifest_can_hold(value: object, expected: JSON) -> None:
         ({"a": np.float64}, r"metadata\.a"),
         ({"a": range(10**9)}, "too many"),
     ],
-    ids=lambda value: repr(value)[:50] if len(repr(value)) < 200 else "large",
+    ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_what_it_cannot_hold_is_refused_with_its_place(
     value: dict[str, object], words: str
