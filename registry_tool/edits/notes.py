@@ -12,7 +12,7 @@ from registry_tool.edits.changeset import Act, ChangeSet
 from registry_tool.edits.keep import changed
 from registry_tool.edits.versions import timestamp
 from registry_tool.errors import InvalidManifest, NotFound, Refused
-from registry_tool.manifests.data import member, texts
+from registry_tool.manifests.data import Data, member, texts
 from registry_tool.manifests.incoming import plain_fields, plain_text
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
@@ -21,6 +21,15 @@ from registry_tool.names import Reference, check_new_name, check_pointer
 __all__ = ["add_evidence", "annotate"]
 
 _UNSAFE = re.compile(r"[^a-z0-9]+")
+
+
+def _check_there(version: VersionView, metadata: Data, keys: Sequence[str]) -> None:
+    for key in keys:
+        if key not in metadata:
+            raise NotFound(
+                f"the metadata.yaml of {version} has no key {key!a}",
+                remedy="what stands in the record itself never changes",
+            )
 
 
 def annotate(
@@ -59,12 +68,7 @@ def annotate(
         old = {"schema": "metadata/v1"} if before is None or before.data is None else before.data
         free = {k: v for k, v in member(old, "metadata").items() if k not in remove}
         fields: dict[str, JSON] = {}
-        for key in remove:
-            if key not in member(old, "metadata"):
-                raise NotFound(
-                    f"the metadata.yaml of {version} has no key {key!a}",
-                    remedy="what stands in the record itself never changes",
-                )
+        _check_there(version, member(old, "metadata"), remove)
         if given or remove:
             fields["metadata"] = {**free, **given}
         if wanted:
