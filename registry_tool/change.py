@@ -13,6 +13,7 @@ Nothing is written before the block ends; an exception in it leaves no trace.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from registry_tool.edits.lifecycle import archive, set_state
 from registry_tool.edits.models import add_model
 from registry_tool.edits.pointers import add_tag, remove_alias, set_alias
 from registry_tool.errors import GitTrouble
+from registry_tool.manifests.incoming import plain_fields
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import (
     DEFAULT_NAMESPACE,
@@ -92,7 +94,9 @@ class Change:
 
     def _upload(self) -> None:
         uploads, self._uploads = self._uploads, []
-        self.store.upload(uploads, progress=self.progress)
+        sent = self.store.upload(uploads, progress=self.progress)
+        if sent.warning:
+            warnings.warn(sent.warning, RuntimeWarning, stacklevel=4)
 
     def add(self, act: Act) -> None:
         """Add an act of ``registry_tool.edits``."""
@@ -143,7 +147,7 @@ class Change:
         description: str,
         namespace: str = DEFAULT_NAMESPACE,
         card: str = "",
-        **fields: JSON,
+        **fields: object,
     ) -> ModelDraft:
         """Add a registered model, and its namespace when it is the first there.
 
@@ -159,14 +163,10 @@ class Change:
 
         Raises:
             InvalidName: The name is not a model's, or the namespace not a namespace's.
+            UsageError: A value has no form in a manifest; see ``manifests.incoming``.
         """
         full = ModelName(check_namespace(namespace), check_model(name))
-        given: dict[str, JSON] = {
-            "owner": owner,
-            "task": task,
-            "description": description,
-            **fields,
-        }
+        given = plain_fields({"owner": owner, "task": task, "description": description, **fields})
         draft = ModelDraft(self, full)
 
         def act(catalog: Catalog) -> ChangeSet:

@@ -16,7 +16,7 @@ from registry_tool.manifests.data import Data, text
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.ingesting import Ingested
-    from registry_tool.artifacts.scanning.report import Finding, Level
+    from registry_tool.scanning.report import Finding, Level
 
 __all__ = ["look_at_content", "look_at_files"]
 
@@ -55,7 +55,7 @@ def look_at_files(
     policy = {level: text(settings, "scan", level) or _DEFAULTS[level] for level in _DEFAULTS}
     if set(policy.values()) == {"off"}:
         return ()
-    from registry_tool.artifacts.scanning.scan import scan_files
+    from registry_tool.scanning.scan import scan_files
 
     findings = scan_files(files).findings
     refused = [found for found in findings if policy[found.level] == "refuse"]

@@ -10,6 +10,7 @@ here is misuse, a broken environment, or a question that has no answer::
     │   └── NotFound              no such model, version, alias, artifact
     ├── Refused               the engine says no                                 (exit code 1)
     │   ├── InvalidManifest       a manifest that was asked for does not pass its schema
+    │   ├── MalformedTree         a folder of a commit that Git would not write
     │   ├── CheckFailed           an edit whose result would not pass the check
     │   └── Withdrawn             the version was withdrawn or erased
     ├── Conflict              somebody else was there first                      (exit code 1)
@@ -38,6 +39,7 @@ __all__ = [
     "GitTrouble",
     "InvalidManifest",
     "InvalidName",
+    "MalformedTree",
     "MissingObject",
     "NoRemote",
     "NotARegistry",
@@ -98,6 +100,20 @@ class Refused(RegistryError):
 
 class InvalidManifest(Refused):
     """A manifest that was asked for does not pass its schema."""
+
+
+class MalformedTree(Refused):
+    """A tree object is not as Git writes one, so two programs could read different files from it.
+
+    Args:
+        message: What is wrong, with the tree and its entry.
+        remedy: What the reader can do now.
+        path: The folder, from the root; empty for the root itself.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "", path: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.path = path
 
 
 class CheckFailed(Refused):

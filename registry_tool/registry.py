@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Final, Self
 from registry_tool.catalog.index import Catalog
 from registry_tool.catalog.resolve import Resolved, find_model, resolve
 from registry_tool.errors import NotARegistry, RegistryError
-from registry_tool.git.repository import Repository
+from registry_tool.git.repository import Repository, in_text
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.names import ModelName, Reference
 from registry_tool.store import Store
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from registry_tool.artifacts.progress import Progress
     from registry_tool.catalog.past import HistoryEntry
     from registry_tool.catalog.rows import Rows
@@ -172,8 +174,11 @@ class Registry:
 
         return found_versions(self, query)
 
-    def at(self, moment: str) -> Registry:
+    def at(self, moment: str | date) -> Registry:
         """The registry as it was: at a day (its end, UTC) or an RFC 3339 time, or at a commit or tag.
+
+        A ``date`` is that day, and a ``datetime`` with its zone that time. One without a zone is refused: in a text it
+        would be UTC, and in Python it is local time.
 
         That is the newest commit of the first-parent line, walking back from this registry's commit, whose committer
         time is not after the moment: the order is the graph's, also within one second or with a clock that is slow.
@@ -183,7 +188,8 @@ class Registry:
             ShallowHistory: The clone does not reach back so far: ``git fetch --unshallow``.
             UsageError: There is no such day or time.
         """
-        commit = self.repository.commit_at(moment, ref=self.commit or "HEAD")
+        text = moment if isinstance(moment, str) else in_text(moment)
+        commit = self.repository.commit_at(text, ref=self.commit or "HEAD")
         tree = self.repository.tree(commit)
         return _checked(Registry(self.repository, ref=commit, tree=tree, commit=commit))
 

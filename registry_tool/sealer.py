@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.cache import Cache
     from registry_tool.artifacts.ingesting import Ingested
     from registry_tool.artifacts.progress import Progress
-    from registry_tool.artifacts.scanning.report import Finding
+    from registry_tool.scanning.report import Finding
 
 __all__ = ["Package", "SealedEntry"]
 

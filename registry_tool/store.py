@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.ingesting import Ingested
     from registry_tool.artifacts.progress import Progress
     from registry_tool.artifacts.remote import Remote
-    from registry_tool.artifacts.scanning.report import Finding
     from registry_tool.artifacts.settings import DvcSettings
     from registry_tool.artifacts.supply import Supply
     from registry_tool.catalog.index import Catalog
     from registry_tool.manifests.data import Data
+    from registry_tool.scanning.report import Finding
     from registry_tool.sealer import Package
 
 __all__ = ["Sent", "Store", "Taken"]
@@ -63,10 +63,14 @@ class Taken(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """What an upload did: how many objects it sent, of how many; the remote had the others already."""
+    """What an upload did: how many objects it sent, of how many; the remote had the others already.
+
+    ``warning`` says why those may be deleted by ``gc`` before the change is published; mostly empty.
+    """
 
     objects: int
     of: int
+    warning: str = ""
 
 
 class Store:
@@ -253,7 +257,7 @@ class Store:
         """
         from registry_tool.artifacts.ingesting import Ingested
         from registry_tool.artifacts.pointers import Pointer, render_pointer
-        from registry_tool.artifacts.presence import lacks
+        from registry_tool.artifacts.presence import lacks, objects
 
         self._check_plain()
         if "md5" not in entry:
@@ -274,21 +278,27 @@ class Store:
         }
         kept = {key: entry[key] for key in _TAKEN_OVER if key in entry}
         size, nfiles = whole(entry, "size"), whole(entry, "nfiles") or None
-        ingested = Ingested(size, text(entry, "md5"), text(entry, "sha256"), nfiles)
+        relied = objects(entry, self.remote)
+        ingested = Ingested(size, text(entry, "md5"), text(entry, "sha256"), nfiles, relied=relied)
         pointer = Pointer(text(entry, "path"), ingested.md5, size, nfiles)
         return Taken({**own, **kept}, render_pointer(pointer), ingested)
 
     def upload(self, taken: Iterable[Taken], *, progress: Progress | None = None) -> Sent:
         """Upload what was taken in, each object once, and see that the remote has it.
 
+        What the remote has already is renewed; see ``artifacts.leases``.
+
         Raises:
+            Conflict: What it has is being deleted.
             NoRemote: None is configured.
             RemoteTrouble: The remote cannot be used, or does not have the bytes afterwards.
         """
         from registry_tool.artifacts.sending import send
 
-        blobs = dict(blob for one in taken for blob in one.ingested.blobs)
-        if not blobs:
+        all_of_them = [one.ingested for one in taken]
+        blobs = dict(blob for one in all_of_them for blob in one.blobs)
+        relied = {md5 for one in all_of_them for md5 in one.relied} - blobs.keys()
+        if not (blobs or relied):
             return Sent(0, 0)
-        sent = send([*blobs.items()], self.remote, progress=progress or SILENT)
-        return Sent(sent, len(blobs))
+        done = send([*blobs.items()], self.remote, relied=relied, progress=progress or SILENT)
+        return Sent(done.sent, len(blobs), done.warning)

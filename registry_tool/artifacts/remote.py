@@ -25,6 +25,7 @@ __all__ = [
     "DvcSettings",
     "Held",
     "Leftover",
+    "Note",
     "Remote",
     "address",
     "legacy_path",
@@ -64,6 +65,18 @@ class Leftover(NamedTuple):
     size: int | None
     modified: float | None
     upload: str = ""
+
+
+class Note(NamedTuple):
+    """A small file of this program on a remote, apart from the objects; see ``leases``.
+
+    Attributes:
+        path: Where it is, below the remote's URL.
+        modified: When it was put there, as of ``Held``.
+    """
+
+    path: str
+    modified: float | None
 
 
 class Remote(Protocol):
@@ -122,6 +135,22 @@ class Remote(Protocol):
 
     def discard(self, leftover: Leftover) -> None:
         """Remove what a broken upload left."""
+
+    def notes(self, folder: str) -> list[Note]:
+        """The notes in a folder; none where the remote cannot list what it holds."""
+
+    def put_note(self, path: str, data: bytes) -> None:
+        """Write a note; a reader sees all of it or nothing."""
+
+    def read_note(self, path: str, *, limit: int) -> bytes:
+        """A note's bytes, at most ``limit`` + 1.
+
+        Raises:
+            MissingObject: It is not there.
+        """
+
+    def remove_note(self, path: str) -> None:
+        """Remove a note."""
 
 
 OBJECTS: Final = "files/md5"

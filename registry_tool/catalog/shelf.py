@@ -18,6 +18,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
+from registry_tool.places import is_ours
 from registry_tool.resources import resource
 from registry_tool.version import VERSION
 
@@ -76,8 +77,10 @@ class Shelf:
         place = self._place(basis)
         try:
             with place.open(encoding="ascii", newline="") as stream:
-                text = stream.read()
-                taken = os.fstat(stream.fileno()).st_mtime
+                info = os.fstat(stream.fileno())
+                if not is_ours(info):  # what another user put there may say anything
+                    return None
+                text, taken = stream.read(), info.st_mtime
         except (OSError, UnicodeDecodeError):
             return None
         if time.time() - taken > _DAY:

@@ -40,7 +40,7 @@ from registry_tool.checks.rules import (
 )
 from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
 from registry_tool.checks.waivers import waived
-from registry_tool.errors import ShallowHistory
+from registry_tool.errors import MalformedTree, ShallowHistory
 from registry_tool.git.tree import Change, Entry, Tree, differences
 from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.document import READ_LIMIT
@@ -50,7 +50,7 @@ from registry_tool.names import ModelName
 if TYPE_CHECKING:
     from registry_tool.git.line import Line
 
-__all__ = ["check", "judge_models"]
+__all__ = ["check", "judge_file", "judge_models", "malformed"]
 
 _SEVERITIES: dict[str, Severity] = {"refuse": "refuse", "review": "review", "warn": "warn"}
 _RULES_OF_CLEAN: Final = tuple(rule for rule in FILE_RULES if not rule.of_problems)
@@ -298,21 +298,56 @@ def check(
     Returns:
         The report; a bad file is a finding, never an exception.
     """
-    published = base if published is None else published
     now = dt.datetime.now(dt.UTC) if now is None else now
-    catalog = Catalog(head)
-    view = _compared(published, catalog, line, now)
-    desk = _Desk(catalog, view.base)
-    scope = scope_of(catalog, base, paths)
-    memory = None if kept is None else Memory(kept, catalog, view.base)
+    try:
+        catalog = Catalog(head)
+        view = _compared(base if published is None else published, catalog, line, now)
+        memory = None if kept is None else Memory(kept, catalog, view.base)
+        return _report(view, scope_of(catalog, base, paths), paths, memory, progress)
+    except MalformedTree as exc:
+        return malformed(exc)
+
+
+def _report(
+    view: ChangeView,
+    scope: Scope,
+    paths: Sequence[str],
+    memory: Memory | None,
+    progress: Callable[[int], None],
+) -> Report:
+    """Run all rules, and say what they amount to."""
+    desk = _Desk(view.head, view.base)
     registry, checked = _look(view, scope, desk, memory, progress)
     judged, notes = _judged(view)
     _look_across(registry, desk)
     found = [*desk.findings, *(f for f in judged if not paths or is_inside(f.path, paths))]
     found = _softened(found, view)
-    findings = in_order(waived(found, view.base, catalog, now.date()))
+    findings = in_order(waived(found, view.base, view.head, view.now.date()))
     verdict, kind = verdict_of(findings), kind_of(view.changes) or ""
     # What is narrowed, was not answered, or passes by a waiver only, is for a person to look at.
     passes = not paths and not notes and verdict_of(found) == "pass"
     automerge = passes and kind in texts(view.base.settings, "automerge")
     return Report(verdict, findings, checked, notes, kind, automerge)
+
+
+def judge_file(rules: Iterable[FileRule], file: FileView, policy: Catalog) -> list[Finding]:
+    """What some rules find in one file.
+
+    Args:
+        rules: Which.
+        file: The file.
+        policy: What severities come from.
+    """
+    desk = _Desk(file.catalog, policy)
+    for rule in rules:
+        desk.take(rule, rule.check(file), file.path)
+    return desk.findings
+
+
+def malformed(trouble: MalformedTree) -> Report:
+    """The report on a commit with a folder that cannot be read in one way: nothing else in it is judged."""
+    path = _harmless(trouble.path or REGISTRY)
+    message, remedy = _harmless(trouble.message), _harmless(trouble.remedy)
+    expected = "a tree object as Git writes it"
+    finding = Finding("F116", "refuse", path, 1, 1, message, "", expected, remedy)
+    return Report("refuse", (finding,), 0)

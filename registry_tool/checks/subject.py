@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.errors import (
+    MalformedTree,
     NotARegistry,
     NotFound,
     RegistryError,
@@ -46,6 +47,7 @@ class Subject(NamedTuple):
         root: The folder that paths are relative to; None without a work tree.
         repository: The repository; None for a plain folder.
         published: The commit that is frozen; None where nothing is published.
+        tip: The last commit of the change, where it is a change between two revisions.
     """
 
     head: Tree
@@ -54,6 +56,7 @@ class Subject(NamedTuple):
     root: Path | None
     repository: Repository | None
     published: str | None = None
+    tip: str | None = None
 
     @property
     def frozen(self) -> Tree | None:
@@ -135,7 +138,7 @@ def _of_revisions(repository: Repository, base: str | None, head: str | None) ->
     words = f"what {shown} changes since {since}"
     if parted == commit and not are_related(repository.git, commit, tip):
         words += ", with which it shares no history"
-    return Subject(tree, repository.tree(parted), words, root, repository, parted)
+    return Subject(tree, repository.tree(parted), words, root, repository, parted, tip)
 
 
 def _frozen(repository: Repository, *tips: str) -> str | None:
@@ -167,7 +170,11 @@ def _of_checkout(repository: Repository, *, staged: bool) -> Subject:
 def _checked(subject: Subject, source: str | Path) -> Subject:
     """The subject itself, when it is a registry or was one: a deleted ``registry.yaml`` is for a rule to find."""
     head, base = subject.head, subject.base
-    if head.entry(REGISTRY) is None and (base is None or base.entry(REGISTRY) is None):
+    try:
+        root = head.entry(REGISTRY) or (None if base is None else base.entry(REGISTRY))
+    except MalformedTree:
+        return subject  # for the check to report
+    if root is None:
         raise NotARegistry(
             f"{shown_url(str(source))} is a Git repository but not a registry: it has no {REGISTRY}",
             remedy="make one: registry init DIR --name NAME",
@@ -219,4 +226,8 @@ def choose(
     except RegistryError:
         repository.close()
         raise
-    return subject._replace(base=None, words="everything, as asked") if everything else subject
+    return (
+        subject._replace(base=None, words="everything, as asked", tip=None)
+        if everything
+        else subject
+    )

@@ -20,6 +20,7 @@ from registry_tool.errors import EnvironmentTrouble, NotFound, UsageError
 if TYPE_CHECKING:
     from registry_tool.checks.findings import Report
     from registry_tool.checks.subject import Subject
+    from registry_tool.git.repository import Repository
 
 __all__ = ["check"]
 
@@ -101,6 +102,15 @@ def _show(report: Report, form: str, output: str | None) -> None:
             say(line.text, fg=_COLOURS.get(line.tone), dim=line.tone == "detail")
 
 
+def _hooked() -> Repository | None:
+    """The repository of the hook that this runs in, where it lies apart from its work tree."""
+    from registry_tool.git.hooked import hooked_repository
+    from registry_tool.git.repository import Repository
+
+    git = hooked_repository(Path.cwd())
+    return None if git is None else Repository(git, source=str(git.place))
+
+
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Check everything, not only what differs.")
 @click.option("--staged", is_flag=True, help="Check what is staged, against HEAD.")
@@ -146,7 +156,9 @@ def check(
     from registry_tool.checks.subject import choose
     from registry_tool.cli.waiting import tell_of_history
 
-    source: str | Path = repo if repo != "." else Path.cwd()
+    source: str | Path | Repository = repo if repo != "." else Path.cwd()
+    if staged and repo == ".":
+        source = _hooked() or source
     tell_of_history(repo)
     subject = choose(source, everything=everything, staged=staged, base=base, head=head)
     try:

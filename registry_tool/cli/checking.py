@@ -57,6 +57,10 @@ def checked(
             subject.head, base=subject.base, published=subject.frozen, line=subject.line,
             paths=paths, kept=kept, progress=progress,
         )  # fmt: skip
+    if subject.tip and subject.published and subject.repository and not paths:
+        from registry_tool.checks.commits import with_commits
+
+        report = with_commits(report, subject.repository, subject.published, subject.tip)
     if remote:
         from registry_tool.catalog.index import Catalog
         from registry_tool.checks.remote import check_remote

@@ -14,10 +14,10 @@ from registry_tool.cli.writing import How, writing, writing_options
 from registry_tool.errors import InvalidName, NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.artifacts.scanning.report import Scanned
-    from registry_tool.artifacts.scanning.scan import Scan
     from registry_tool.manifests.problems import JSON
     from registry_tool.registry import Registry
+    from registry_tool.scanning.report import Scanned
+    from registry_tool.scanning.scan import Scan
     from registry_tool.views import ModelVersion
 
 __all__ = ["scan"]
@@ -83,7 +83,7 @@ def _as_reference(subject: str) -> str:
 
 def _sealed(file: Scanned, version: ModelVersion) -> Scanned:
     """A file that its record says is encrypted must be."""
-    from registry_tool.artifacts.scanning.report import Finding
+    from registry_tool.scanning.report import Finding
 
     sealed = {a.path for a in version.artifacts() if "encryption" in a.entry}
     if file.path not in sealed or file.facts.get("format") == "age":
@@ -95,7 +95,7 @@ def _sealed(file: Scanned, version: ModelVersion) -> Scanned:
 def _of_version(version: ModelVersion) -> Scan:
     """The bytes of each stored artifact, fetched where they are not here."""
     from registry_tool.artifacts.folders import walk
-    from registry_tool.artifacts.scanning.scan import Scan, scan_files
+    from registry_tool.scanning.scan import Scan, scan_files
 
     files: list[tuple[str, Path]] = []
     with progress_bar() as progress:
@@ -165,7 +165,7 @@ def scan(*, subject: str, evidence: bool, by: str | None, how: How) -> int:
       registry scan nlp/lang-id@4 --format json
       registry scan nlp/lang-id@4 --evidence --commit
     """
-    from registry_tool.artifacts.scanning.scan import scan_path
+    from registry_tool.scanning.scan import scan_path
 
     if evidence:
         return _add_evidence(how, _as_reference(subject), by)

@@ -13,7 +13,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from registry_tool.git.plumbing import Git
 
 __all__ = ["answer", "main"]
 
@@ -78,10 +81,25 @@ def _staged(arguments: Sequence[str]) -> str | None:
     return None
 
 
+def _in_a_hook() -> bool:
+    return bool(os.environ.get("GIT_DIR") or os.environ.get("REGISTRY_HOOK_GIT_DIR"))
+
+
+def _hooked() -> Git | None:
+    from registry_tool.git.hooked import hooked_repository
+
+    return hooked_repository(Path.cwd())
+
+
 def _verdict(repo: str) -> str | None:
     from registry_tool.git.repository import Repository
 
-    repository = Repository.open(repo if repo not in {"", "."} else Path.cwd())
+    named = repo not in {"", "."}
+    git = None if named or not _in_a_hook() else _hooked()
+    if git is None:
+        repository = Repository.open(repo if named else Path.cwd())
+    else:
+        repository = Repository(git, source=str(git.place))
     top = repository.git.work_tree
     if top is None or not (top / "registry.yaml").exists():
         return None

@@ -157,6 +157,8 @@ class Desk:
     def _upload(self) -> None:
         taken, self._taken = self._taken, []
         self._sent = self.store.upload(taken, progress=self._progress)
+        if self._sent.warning:
+            say(f"warning: {self._sent.warning}", err=True, fg="yellow")
 
     def _worded(self, act: Act) -> Act:
         """The act, with the user's own words for the commit."""
@@ -201,7 +203,7 @@ class Desk:
     def _print_uploads(self, size: int) -> None:
         if self._sent is None:
             return
-        sent, all_of_them = self._sent
+        sent, all_of_them, _ = self._sent
         name = self.store.remote.name
         if not sent:
             these = f"these {size_words(size)}" if size else "them"

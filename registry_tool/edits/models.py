@@ -9,6 +9,7 @@ from registry_tool.catalog.index import Catalog
 from registry_tool.catalog.resolve import find_model
 from registry_tool.edits.changeset import Act, ChangeSet
 from registry_tool.errors import Refused
+from registry_tool.manifests.incoming import plain_fields
 from registry_tool.manifests.layout import Layout
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
@@ -48,7 +49,7 @@ def _check_new(catalog: Catalog, name: ModelName) -> None:
 
 def add_model(
     name: ModelName,
-    fields: Mapping[str, JSON],
+    fields: Mapping[str, object],
     *,
     card: str = "",
     files: Mapping[str, bytes] | None = None,
@@ -62,12 +63,16 @@ def add_model(
         files: Pointers of its own artifacts, by artifact path.
 
     The act raises Refused when the name is taken.
+
+    Raises:
+        UsageError: A value has no form in a manifest; see ``manifests.incoming``.
     """
+    given = plain_fields(fields)
 
     def act(catalog: Catalog) -> ChangeSet:
         _check_new(catalog, name)
-        if "continues" in fields:
-            find_model(catalog, ModelName.parse(str(fields["continues"])))
+        if "continues" in given:
+            find_model(catalog, ModelName.parse(str(given["continues"])))
         layout: Layout = catalog.layout
         folder = layout.model(name)
         data: dict[str, JSON] = {
@@ -75,16 +80,16 @@ def add_model(
             "name": name.name,
             "namespace": name.namespace,
         }
-        data.update({key: fields[key] for key in _ORDER if key in fields})
-        data.update({key: value for key, value in fields.items() if key not in data})
+        data.update({key: given[key] for key in _ORDER if key in given})
+        data.update({key: value for key, value in given.items() if key not in data})
         puts = {
             f"{folder}/model.yaml": render(data),
-            f"{folder}/CARD.md": _card(name, fields, card),
+            f"{folder}/CARD.md": _card(name, given, card),
         }
         puts.update({f"{folder}/{path}.dvc": source for path, source in (files or {}).items()})
         notes: tuple[str, ...] = ()
         if name.namespace not in catalog.namespaces():
-            owner = _owner_handle(str(fields.get("owner", "")))
+            owner = _owner_handle(str(given.get("owner", "")))
             space: dict[str, JSON] = {"schema": "namespace/v1", "owners": [owner]}
             puts[f"{layout.namespace(name.namespace)}/namespace.yaml"] = render(space)
             notes = (f"new namespace {name.namespace}, owned by {owner}",)

@@ -13,13 +13,14 @@ from registry_tool.edits.pointers import add_tag
 from registry_tool.errors import InvalidName, Refused, UsageError
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.identity import identity
+from registry_tool.manifests.incoming import plain_fields, plain_text
 from registry_tool.manifests.metrics import in_order
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
 from registry_tool.names import ModelName, Reference, check_version, fold
 from registry_tool.schemes import admits, next_version
 
-__all__ = ["VersionRecord", "add_version", "timestamp"]
+__all__ = ["VersionRecord", "add_version", "timestamp", "version_fields"]
 
 _EXAMPLES = {
     "integer": "7",
@@ -42,7 +43,7 @@ class VersionRecord:
         tags: Fixed second names.
     """
 
-    fields: Mapping[str, JSON] = field(default_factory=dict)
+    fields: Mapping[str, object] = field(default_factory=dict)
     artifacts: Sequence[Data] = ()
     pointers: Mapping[str, bytes] = field(default_factory=dict)
     metrics: Sequence[Data] = ()
@@ -69,6 +70,18 @@ def timestamp(moment: dt.datetime | None = None) -> str:
     """A moment as manifests write it: RFC 3339, UTC, milliseconds. Now by default."""
     utc = (moment or dt.datetime.now(dt.UTC)).astimezone(dt.UTC)
     return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
+
+
+def version_fields(given: Mapping[str, object]) -> dict[str, JSON]:
+    """Fields of ``version.yaml`` as a program gives them, as plain data; ``created_at`` may be a time with its zone.
+
+    Raises:
+        UsageError: A value has no form in a manifest; see ``manifests.incoming``.
+    """
+    created = given.get("created_at")
+    if isinstance(created, dt.datetime) and created.utcoffset() is not None:
+        given = {**given, "created_at": timestamp(created)}
+    return plain_fields(given)
 
 
 def _chosen(model: ModelView, version: str | None) -> str:
@@ -109,7 +122,7 @@ def _check_open(model: ModelView) -> None:
 
 
 def _manifest(model: ModelView, version: str, record: VersionRecord) -> dict[str, JSON]:
-    fields = {"created_at": timestamp(), **record.fields}
+    fields = {"created_at": timestamp(), **version_fields(record.fields)}
     data: dict[str, JSON] = {"schema": "version/v1", "model": str(model.name), "version": version}
     data.update({key: fields[key] for key in _BEFORE if key in fields})
     data["artifacts"] = [dict(entry) for entry in record.artifacts]
@@ -131,8 +144,8 @@ def _new_version(name: ModelName, version: str | None, record: VersionRecord) ->
         puts = {f"{folder}/version.yaml": render(_manifest(model, chosen, record))}
         puts.update({f"{folder}/{path}.dvc": source for path, source in record.pointers.items()})
         if record.labels:
-            labels: dict[str, JSON] = {"schema": "metadata/v1", "labels": list(record.labels)}
-            puts[f"{folder}/metadata.yaml"] = render(labels)
+            labels: list[JSON] = [plain_text(label, "labels") for label in record.labels]
+            puts[f"{folder}/metadata.yaml"] = render({"schema": "metadata/v1", "labels": labels})
         return ChangeSet(f"Add {name}@{chosen}", puts)
 
     return act

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from registry_tool.errors import EnvironmentTrouble
+from registry_tool.errors import EnvironmentTrouble, MalformedTree
 from registry_tool.git.plumbing import Git, GitFailed, clone_bare
 from registry_tool.git.promised import ALONE, PromisedReader, request
 from registry_tool.git.stored import parse_tree_object
@@ -143,8 +143,12 @@ def _cloned(url: str, place: Path) -> str:
 def _listed(reader: PromisedReader, git: Git, folders: list[str]) -> list[Entry]:
     """What is in some folders, which are brought."""
     request(git, reader.absent(folders), ALONE)
-    found = (tree for tree in reader.read_many(folders) if tree is not None)
-    return [e for oid, _, data in found for e in parse_tree_object(data, len(oid) // 2).values()]
+    entries: list[Entry] = []
+    for tree in reader.read_many(folders):
+        if tree is not None:
+            with contextlib.suppress(MalformedTree):  # whoever reads it hears of it, with its place
+                entries += parse_tree_object(tree[2], len(tree[0]) // 2).values()
+    return entries
 
 
 def crown(git: Git) -> None:

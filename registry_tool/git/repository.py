@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from registry_tool.errors import NotARegistry, NotFound, ShallowHistory, UsageError
@@ -19,9 +19,9 @@ from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import Tree
 from registry_tool.git.unfinished import check_finished
 from registry_tool.git.worktree import FolderTree, begin_staged, staged_tree, work_tree
-from registry_tool.places import cache_folder
+from registry_tool.places import cache_folder, usable_folder
 
-__all__ = ["Repository", "is_time"]
+__all__ = ["Repository", "in_text", "is_time"]
 
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
@@ -34,6 +34,52 @@ _PAST = re.compile(r"^[0-9a-f]{4,64}$|[~^@:]|-g[0-9a-f]{4,}$")
 def is_time(text: str) -> bool:
     """True for what is meant as a day or a time, and not as a revision."""
     return _TIME.fullmatch(text) is not None
+
+
+def _clones() -> tuple[Path, str]:
+    """Where clones are kept, and why they are not; a temporary folder lasts as long as the process."""
+    named = cache_folder() / "clones"
+    folder = usable_folder(named)
+    return (
+        (_temporary(), f"{named} cannot be written, so the clone is not kept")
+        if folder is None
+        else (folder, "")
+    )
+
+
+@cache
+def _temporary() -> Path:
+    import atexit
+    import shutil
+    import tempfile
+
+    folder = tempfile.mkdtemp(prefix="registry-tool-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def in_text(moment: object) -> str:
+    """A day or a time as ``commit_at`` takes it.
+
+    Raises:
+        UsageError: It is a time without a zone, or no day or time at all.
+    """
+    import datetime as dt
+
+    if isinstance(moment, dt.datetime) and moment == moment:  # noqa: PLR0124 (pandas' NaT is a datetime)
+        if moment.utcoffset() is None:
+            raise UsageError(
+                f"{moment} has no time zone",
+                remedy="say which: moment.astimezone() for local time, moment.replace(tzinfo=datetime.UTC) for UTC",
+            )
+        with contextlib.suppress(OverflowError):
+            return moment.astimezone(dt.UTC).isoformat()
+    elif isinstance(moment, dt.date) and not isinstance(moment, dt.datetime):
+        return moment.isoformat()
+    raise UsageError(
+        f"{moment!s:.60} is not a time",
+        remedy="give text such as 2026-08-01, a datetime.date, or a datetime.datetime with its zone",
+    )
 
 
 def _in_utc(moment: str) -> str:
@@ -82,8 +128,9 @@ class Repository:
         """
         text = str(source)
         if isinstance(source, str) and is_url(text):
-            clone = open_clone(text, cache_folder() / "clones", offline=offline)
-            return cls(clone.git, source=text, note=clone.note)
+            folder, why = _clones()
+            clone = open_clone(text, folder, offline=offline)
+            return cls(clone.git, source=text, note="; ".join(filter(None, (why, clone.note))))
         if not os.path.lexists(source):  # else the repository around a mistyped name would answer
             raise NotARegistry(f"there is no {text}", remedy="is it spelled right?")
         git = find_repository(Path(source))

@@ -25,6 +25,7 @@ __all__ = [
     "Tree",
     "blob_id",
     "differences",
+    "folds_to_git",
     "scan",
     "split",
     "walk",
@@ -35,6 +36,27 @@ FILE = 0o100644
 EXECUTABLE = 0o100755
 SYMLINK = 0o120000
 SUBMODULE = 0o160000
+
+
+# HFS+ leaves these out of a name: `next_hfs_char` in https://github.com/git/git/blob/v2.47.0/utf8.c.
+_IGNORED_BY_HFS = dict.fromkeys(
+    [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF]
+)
+
+
+def folds_to_git(name: str) -> bool:
+    """True for a name that some file system takes for ``.git``, as Git's own check decides it.
+
+    The rules are those of ``is_hfs_dotgit`` and ``is_ntfs_dotgit``: case, characters that HFS+ ignores, the short name
+    ``git~1``, dots and spaces at the end, alternate data streams, and a backslash as a separator.
+    """
+    if name.translate(_IGNORED_BY_HFS).lower() == ".git":
+        return True
+    for part in name.lower().split("\\"):
+        stem = part.split(":", 1)[0].rstrip(". ")
+        if stem in {".git", "git~1"}:
+            return True
+    return False
 
 
 class Entry(NamedTuple):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from registry_tool.git.line import Line
     from registry_tool.git.plumbing import Git
 
-__all__ = ["EVERYTHING", "carry_on", "vanished"]
+__all__ = ["EVERYTHING", "carry_on", "is_name", "vanished"]
 
 EVERYTHING: Final = "models"
 _NAMES: Final = ("/version.yaml", "/model.yaml", "/namespace.yaml")
@@ -36,7 +36,8 @@ _MANY: Final = 40
 Notes = dict[str, dict[str, list[str]]]
 
 
-def _is_name(path: str) -> bool:
+def is_name(path: str) -> bool:
+    """True for a file by which a name is given: of a version, model, namespace or tag."""
     folder = path.rpartition("/")[0]
     return path.endswith(_NAMES) or (folder.endswith("/tags") and path.endswith(".yaml"))
 
@@ -97,7 +98,7 @@ def _changed(
     for touch in line.touches(*found, since=since):
         if touch.before is not None and touch.after is not None:
             continue
-        if _is_name(touch.path) and touch.path not in seen:
+        if is_name(touch.path) and touch.path not in seen:
             seen.add(touch.path)
             for folder in _parted(touch.path, found):
                 found[folder][0 if touch.after is None else 1].add(touch.path)
@@ -160,7 +161,7 @@ def carry_on(
         went: The files of the parent that it removes.
     """
     notes = _read(_file(git))
-    here, gone = set(came), set(filter(_is_name, went))
+    here, gone = set(came), set(filter(is_name, went))
     known = {folder: tips for folder, tips in notes.items() if before in tips}
     for folder, tips in known.items():
         lost = (path for path in gone if path.startswith(f"{folder}/"))

@@ -68,13 +68,16 @@ def begin_staged(git: Git) -> Asked:
     )  # fmt: skip
 
 
-def staged_tree(git: Git, reader: BlobReader, begun: Asked | None = None) -> Tree:
+def staged_tree(
+    git: Git, reader: BlobReader, begun: Asked | None = None, *, merged_only: bool = False
+) -> Tree:
     """The files as they are staged.
 
     Args:
         git: The repository.
         reader: Reads its objects.
         begun: What ``begin_staged`` gave, where that was called before.
+        merged_only: Leave out the files of an unresolved merge.
 
     Raises:
         Conflict: The index holds an unresolved merge.
@@ -83,6 +86,8 @@ def staged_tree(git: Git, reader: BlobReader, begun: Asked | None = None) -> Tre
     puts: dict[str, Entry] = {}
     deletes: list[str] = []
     for status, path, mode, oid in _raw_changes(out):
+        if status == "U" and merged_only:
+            continue
         if status == "U":
             raise Conflict(
                 f"{path} has an unresolved merge conflict",

@@ -19,7 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"git", "signing", "encryption"}),
     frozenset({"manifests"}),
     frozenset({"catalog"}),
-    frozenset({"checks", "artifacts", "promotion"}),
+    frozenset({"checks", "artifacts", "promotion", "scanning"}),
     frozenset({"edits"}),
     frozenset(
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -330,3 +331,19 @@ def test_a_registry_shows_itself(make_registry: MakeRegistry) -> None:
         assert registry.commit is not None
         assert registry.commit in repr(registry)
         assert registry.check().verdict == "pass"
+
+
+def test_a_time_may_be_an_object(past: tuple[Path, list[str]]) -> None:
+    folder, commits = past
+    with registry_tool.open(folder) as registry:
+        assert registry.at(dt.date(2026, 8, 1)).commit == commits[0]
+        assert registry.at(dt.datetime(2026, 8, 2, 12, tzinfo=dt.UTC)).commit == commits[1]
+        east = dt.timezone(dt.timedelta(hours=5, seconds=28))
+        assert registry.at(dt.datetime(2026, 8, 2, 12, tzinfo=east)).commit == commits[0]
+        with pytest.raises(UsageError, match="has no time zone") as caught:
+            registry.at(dt.datetime(2026, 8, 2, 12))  # noqa: DTZ001 (a naive one)
+        assert "astimezone" in caught.value.remedy
+        late = dt.datetime.max.replace(tzinfo=dt.timezone(-dt.timedelta(hours=5)))
+        for wrong in (late, 3, None):
+            with pytest.raises(UsageError, match="is not a time"):
+                registry.at(wrong)  # type: ignore[arg-type]  # that is the point

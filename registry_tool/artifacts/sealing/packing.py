@@ -12,9 +12,9 @@ from typing import Final
 
 from registry_tool.artifacts.disk import on_disk
 from registry_tool.artifacts.folders import Member, member_problem, walk
-from registry_tool.artifacts.scanning.stream import Malformed, Stream
-from registry_tool.artifacts.scanning.tars import Forward
 from registry_tool.errors import Conflict, CorruptObject
+from registry_tool.scanning.stream import Malformed, Stream
+from registry_tool.scanning.tars import Forward
 
 __all__ = ["Hashed", "Packer", "unpacked"]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from registry_tool.checks.rule import FileRule, FileView, Hit, Rule
 from registry_tool.checks.rules.names import is_well_named
 from registry_tool.checks.rules.payloads import is_payload
 from registry_tool.checks.rules.wording import command, named
-from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK
+from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, folds_to_git
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.layout import KEYS, MODELS, RECIPIENTS, REGISTRY, WAIVERS, Place
 from registry_tool.names import ModelName
@@ -23,6 +24,8 @@ _OURS = (f"{MODELS}/", f"{WAIVERS}/", f"{KEYS}/", "schemas/", ".dvc/")
 _TOPS = frozenset({MODELS, WAIVERS, KEYS, "schemas", ".dvc", REGISTRY, RECIPIENTS})
 # Folders in which every file is one that the layout knows.
 _READ = (f"{MODELS}/", f"{WAIVERS}/", f"{KEYS}/")
+# Where a part of a path that folds to `.git` may begin.
+_MAY_FOLD = re.compile(r"(?i)(?:^|/)(?:\.|git~|[^\x00-\x7f])|\\")
 _MODES = {
     EXECUTABLE: "an executable file",
     SYMLINK: "a symbolic link",
@@ -149,8 +152,35 @@ def plain_mode(file: FileView) -> Iterator[Hit]:
     yield Hit(f"{named(path)} is {what}", found=what, expected="a plain file", remedy=remedy)
 
 
+def no_git_folder(file: FileView) -> Iterator[Hit]:
+    """No path may have a part that some file system takes for ``.git``, and every tree must be one that Git would write.
+
+    On a file system that folds case, ignores some characters or strips dots, ``.GIT/hooks/pre-commit`` becomes a program
+    that Git runs. A tree object with two entries of one name, or out of order, shows different files to different programs.
+    Such a commit is refused as a whole, wherever it is read. This rule cannot be waived.
+
+    Mend it: rename the file; build the commit again with ``git``.
+
+    Example:
+        ``docs/.GIT/config``, or a second entry ``models`` in the tree of a commit.
+    """
+    path = file.path
+    if not _MAY_FOLD.search(path):
+        return
+    for part in path.split("/"):
+        if folds_to_git(part):
+            yield Hit(
+                f"{named(part)} is a name that some file systems take for .git",
+                found=ascii(part)[1:-1],
+                expected="another name",
+                remedy=command("git rm -r --cached", path),
+            )
+            return
+
+
 RULES: tuple[Rule, ...] = (
     FileRule("F105", "the names in the file are those of its path", "refuse", path_agrees),
     FileRule("F108", "the file has a place in the layout", "refuse", has_place),
     FileRule("F109", "the file is a plain file", "refuse", plain_mode),
+    FileRule("F116", "trees are as Git writes them", "refuse", no_git_folder),
 )

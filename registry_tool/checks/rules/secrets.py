@@ -14,7 +14,7 @@ from registry_tool.checks.rule import FileRule, FileView, Hit, Rule
 from registry_tool.checks.rules.payloads import FILE_LIMIT
 from registry_tool.manifests.document import READ_LIMIT
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "no_secret"]
 
 _WHAT = {
     "pem": "a private key",

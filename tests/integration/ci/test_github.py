@@ -10,10 +10,12 @@ import pytest
 from ci_hosts import MODEL, NEW_VERSION, THIRD, TO_NOWHERE, Hosted, Run, note_on, receiver, run_act
 from support import (
     alias_yaml,
+    commit,
     git,
     namespace_yaml,
     registry_yaml,
     tag_yaml,
+    write_files,
 )
 
 Make = Callable[..., Hosted]
@@ -274,6 +276,35 @@ def test_what_policy_allows_is_merged_at_the_commit_that_was_judged(on_host: Mak
     assert ran.code == 0, ran.out
     assert "#1: pass, kind evidence" in ran.out
     assert merges(place) == [["pr", "merge", "1", "--merge", "--match-head-commit", commit]]
+
+
+def test_a_main_branch_that_moves_between_the_two_calls_is_said(on_host: Make) -> None:
+    place = on_host("github", automerge=["evidence"])
+    commit = place.propose(1, note_on(place, "2", 1), HEAD)
+    landed = "abc" * 13 + "a"
+    place.answer("pr view", landed + "\n")
+    place.answer(f"api repos/acme/models/commits/{landed}", place.tip() + "\n")
+    assert merge(place, [listed(1, commit)]).code == 0
+    place.answer(f"api repos/acme/models/commits/{landed}", "0123456789" * 4 + "\n")
+    ran = merge(place, [listed(1, commit)])
+    assert ran.code == 1
+    assert f"merged onto {'0123456789' * 4}" in ran.out
+    assert f"registry check --base {'0123456789' * 4} --head {landed}" in ran.out
+
+
+def test_a_branch_with_a_secret_that_was_deleted_does_not_merge_by_itself(on_host: Make) -> None:
+    """A merge commit would bring it into the history of the main branch."""
+    place = on_host("github", automerge=["evidence"])
+    place.change({"notes.txt": "-----BEGIN " + "PRIVATE KEY-----\n"}, branch="change-1")
+    (place.root / "notes.txt").unlink()
+    write_files(place.root, note_on(place, "2", 1))
+    head = commit(place.root, "Evidence alone")
+    git(place.root, "push", "-q", str(place.host), f"{head}:{HEAD.format(1)}")
+    git(place.root, "switch", "-q", "main")
+    ran = merge(place, [listed(1, head)])
+    assert ran.code == 0, ran.out
+    assert "#1: pass, kind evidence" in ran.out
+    assert merges(place) == []
 
 
 def review(state: str, who: str = "ada") -> dict[str, object]:

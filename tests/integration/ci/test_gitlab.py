@@ -275,6 +275,26 @@ def test_what_policy_allows_is_merged_at_the_commit_that_was_judged(on_host: Mak
     assert (tokens["reviewers"], tokens["merge"]) == ("read", "bot")
 
 
+def test_a_merge_is_one_step_and_its_base_is_looked_at(on_host: Make) -> None:
+    place = on_host("gitlab", automerge=["evidence"])
+    commit, landed = place.propose(1, note_on(place, "2", 1), HEAD), "abc" * 13 + "a"
+    with receiver() as api:
+        api.answers[f"GET {API}/repository/branches/main"] = {"commit": {"id": place.tip()}}
+        api.answers[f"GET {API}"] = {"merge_method": "ff"}
+        api.answers[f"PUT {API}/merge_requests/1/merge"] = {"merge_commit_sha": landed}
+        api.answers[f"GET {API}/repository/commits/{landed}"] = {"parent_ids": [place.tip()]}
+        listed(api, 1, commit)
+        ran = schedule(place, "automerge", api)
+        assert ran.code == 0, ran.out
+        (asked,) = api.changes()
+        assert asked.body == f"sha={commit}&squash=true"
+        moved = {"parent_ids": ["0123456789" * 4]}
+        api.answers[f"GET {API}/repository/commits/{landed}"] = moved
+        ran = schedule(place, "automerge", api)
+        assert ran.code == 1
+    assert f"registry check --base {'0123456789' * 4} --head {landed}" in ran.out
+
+
 def test_what_policy_does_not_allow_is_left_to_people(on_host: Make) -> None:
     place = on_host("gitlab", automerge=["evidence"])
     changes: list[dict[str, str]] = [
