@@ -57,14 +57,8 @@ def annotate(
             problem = before.problems[0]
             raise InvalidManifest(f"{path}:{problem.line}: {problem.message}")
         old = {"schema": "metadata/v1"} if before is None or before.data is None else before.data
-        free = {k: v for k, v in member(old, "metadata").items() if k not in remove}
         fields: dict[str, JSON] = {}
-        for key in remove:
-            if key not in member(old, "metadata"):
-                raise NotFound(
-                    f"the metadata.yaml of {version} has no key {key!a}",
-                    remedy="what stands in the record itself never changes",
-                )
+        free = _left(member(old, "metadata"), remove, version)
         if given or remove:
             fields["metadata"] = {**free, **given}
         if wanted:
@@ -80,6 +74,19 @@ def annotate(
         return ChangeSet(f"Annotate {version}", {path: source})
 
     return act
+
+
+def _left(
+    free: Mapping[str, JSON], remove: Sequence[str], version: VersionView
+) -> dict[str, JSON]:
+    """What stays of the free fields; NotFound for a key that is not among them."""
+    for key in remove:
+        if key not in free:
+            raise NotFound(
+                f"the metadata.yaml of {version} has no key {key!a}",
+                remedy="what stands in the record itself never changes",
+            )
+    return {key: value for key, value in free.items() if key not in remove}
 
 
 def _evidence_id(version: VersionView, kind: str, fields: Mapping[str, JSON], at: str) -> str:
