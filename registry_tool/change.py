@@ -14,7 +14,7 @@ Nothing is written before the block ends; an exception in it leaves no trace.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -119,6 +119,7 @@ class Change:
         name: str = "",
         role: str = "",
         path: str = "",
+        allow: Collection[str] = (),
     ) -> Taken:
         """Read and digest a file, a folder, several of them or a URL; it is uploaded when the change is published.
 
@@ -127,14 +128,17 @@ class Change:
         Raises:
             UsageError: There is no such file, it changed while it was read, or two of several get one path.
             RemoteTrouble: A URL cannot be read, or the remote lacks the bytes that are taken over.
+            Refused: Its content is refused; ``allow`` as in ``VersionDraft.upload_artifact``.
         """
         store, told = self.store, self.progress
         if isinstance(source, Artifact):
             taken = store.take_again(source.entry, name=name, role=role)
         elif isinstance(source, str):
-            taken = store.take_url(source, name=name, role=role, progress=told)
+            taken = store.take_url(source, name=name, role=role, progress=told, allow=allow)
         else:
-            taken = store.take_in(source, name=name, role=role, path=path, progress=told)
+            taken = store.take_in(
+                source, name=name, role=role, path=path, progress=told, allow=allow
+            )
         self._uploads.append(taken)
         return taken
 
@@ -191,7 +195,7 @@ class Change:
         Raises:
             InvalidName: The text is not a reference.
         """
-        return PublishedVersion(self, Reference.parse(reference))
+        return PublishedVersion(self, Reference.for_change(reference))
 
     def set_alias(self, reference: str, alias: str, *, reason: str = "") -> None:
         """Create or move an alias.
@@ -199,7 +203,7 @@ class Change:
         Raises:
             InvalidName: The reference or the alias is not well formed.
         """
-        self.add(set_alias(Reference.parse(reference), alias, reason=reason))
+        self.add(set_alias(Reference.for_change(reference), alias, reason=reason))
 
     def remove_alias(self, model: str, alias: str) -> None:
         """Remove an alias; the version stays."""
@@ -207,19 +211,19 @@ class Change:
 
     def add_tag(self, reference: str, tag: str) -> None:
         """Give a version a fixed second name."""
-        self.add(add_tag(Reference.parse(reference), tag))
+        self.add(add_tag(Reference.for_change(reference), tag))
 
     def deprecate(self, reference: str, *, reason: str, replaced_by: str = "") -> None:
         """Mark a version as not to be used for new work."""
         act = set_state(
-            Reference.parse(reference), "deprecated", reason=reason, replaced_by=replaced_by
+            Reference.for_change(reference), "deprecated", reason=reason, replaced_by=replaced_by
         )
         self.add(act)
 
     def withdraw(self, reference: str, *, reason: str, replaced_by: str = "") -> None:
         """Take a version out of service; no alias may point at it."""
         act = set_state(
-            Reference.parse(reference), "withdrawn", reason=reason, replaced_by=replaced_by
+            Reference.for_change(reference), "withdrawn", reason=reason, replaced_by=replaced_by
         )
         self.add(act)
 

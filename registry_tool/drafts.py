@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex
@@ -51,7 +51,13 @@ class _Holder:
         self._entries.append(entry)
 
     def upload_artifact(
-        self, sources: Source | Sequence[Source], *, name: str = "", role: str = "", path: str = ""
+        self,
+        sources: Source | Sequence[Source],
+        *,
+        name: str = "",
+        role: str = "",
+        path: str = "",
+        allow: Collection[str] = (),
     ) -> tuple[Artifact, ...]:
         """Take in files and folders; they are uploaded when the change is published.
 
@@ -63,6 +69,8 @@ class _Holder:
             role: model, checkpoint, document, dataset, tokenizer, code, metrics, signature or other; guessed from
                 the file's name by default.
             path: What it is called beside the manifest.
+            allow: What is meant although it looks like a mistake: ``empty`` for one file without bytes,
+                ``mislabelled`` for content that contradicts its name.
 
         Returns:
             The artifacts that were added.
@@ -70,6 +78,7 @@ class _Holder:
         Raises:
             UsageError: There is no such file, it changed while it was read, or two artifacts have one name or place.
             RemoteTrouble: A URL cannot be read, or the remote lacks the bytes that are taken over.
+            Refused: Its content is refused, by the policy or as a mistake that ``allow`` does not name.
         """
         listed = [sources] if isinstance(sources, str | Path | Artifact) else list(sources)
         given = [_given(source) for source in listed]
@@ -80,7 +89,7 @@ class _Holder:
             given = [files]
         added = []
         for source in given:
-            taken = self._change.take_in(source, name=name, role=role, path=path)
+            taken = self._change.take_in(source, name=name, role=role, path=path, allow=allow)
             self._add(taken.entry)
             self._pointers[text(taken.entry, "path")] = taken.pointer
             added.append(Artifact.of(taken.entry, self._change.store.fetch))

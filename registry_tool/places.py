@@ -9,7 +9,15 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
-__all__ = ["cache_folder", "is_guarded", "is_ours", "own_key", "own_user", "usable_folder"]
+__all__ = [
+    "cache_folder",
+    "is_guarded",
+    "is_ours",
+    "own_key",
+    "own_user",
+    "state_folder",
+    "usable_folder",
+]
 
 _KEY: Final = "seal-key"
 _KEY_SIZE: Final = 32
@@ -80,9 +88,7 @@ def own_key() -> bytes:
     """
     import secrets
 
-    from platformdirs import user_state_path
-
-    place = user_state_path("registry-tool") / _KEY
+    place = state_folder() / _KEY
     with suppress(OSError):
         if key := _read_key(place) or _made_key(place):
             return key
@@ -130,3 +136,13 @@ def usable_folder(folder: Path) -> Path | None:
     user = own_user()
     beside = [] if user is None else [folder.with_name(f"{folder.name}-{user}")]
     return next((one for one in (folder, *beside) if _is_writable(one)), None)
+
+
+def state_folder() -> Path:
+    """What is kept for good, such as the hosts that get credentials.
+
+    It is ``registry-tool`` in the system's state folder (``$XDG_STATE_HOME``).
+    """
+    from platformdirs import user_state_path
+
+    return user_state_path("registry-tool")

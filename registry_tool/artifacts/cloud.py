@@ -67,7 +67,7 @@ def open_cloud(
     from registry_tool.artifacts.stores import FileStore
 
     label = f"the remote {chosen.name} ({url})"
-    refusals = Refusals(chosen.name, label, chosen.url.partition("://")[0])
+    refusals = Refusals(chosen.name, label, chosen.url.partition("://")[0], chosen.left_out)
     fs, folder = open_driver(chosen, refusals)
     kinds: dict[str, type[Bucket | FileStore]] = {
         "s3": Bucket,
@@ -187,14 +187,17 @@ class CloudRemote:
                 self._store.found()
             self._is_founded = True
 
-    def put(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> None:
+    def put(
+        self, md5: str, source: Path,
+        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+    ) -> None:  # fmt: skip
         """See ``Remote.put``."""
         with on_disk(f"{source} cannot be read"):
             source.stat()
         with self._founding:
             self._found()
         with self._asking("refused an upload"):
-            self._store.put(source, object_path(md5), md5, progress)
+            self._store.put(source, legacy_path(md5) if legacy else object_path(md5), md5, progress)
 
     @contextmanager
     def download(self, md5: str, *, start: int = 0) -> Iterator[Readable]:

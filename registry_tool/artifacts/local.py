@@ -97,14 +97,17 @@ class LocalRemote:
             except FileNotFoundError:
                 return None
 
-    def put(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> None:
+    def put(
+        self, md5: str, source: Path,
+        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+    ) -> None:  # fmt: skip
         """See ``Remote.put``."""
 
         def copy(temporary: Path) -> None:
             copy_file(source, temporary, progress=progress, sync=True)
             sweep(temporary.parent, now=temporary.stat().st_mtime)
 
-        self._place(object_path(md5), copy)
+        self._place(legacy_path(md5) if legacy else object_path(md5), copy)
 
     def _place(self, path: str, write: Callable[[Path], None]) -> None:
         """Put a file there that a reader sees whole or not at all."""

@@ -162,7 +162,7 @@ def _files_of(folder: tuple[str, Need], remote: Remote) -> frozenset[str]:
         raise RemoteTrouble(
             f"{need.subject} in {need.ref} needs the folder {md5}, and its list of files is not on the remote: "
             "nobody can tell which bytes it shares, so nothing is deleted",
-            remedy="bring its bytes back with dvc push, erase that version too, or delete the ref",
+            remedy="bring its bytes back with `dvc push`, erase that version too, or delete the ref",
         ) from exc
     return frozenset(file.md5 for file in listed)
 
@@ -174,12 +174,13 @@ def shared(needs: Needs, remote: Remote) -> dict[str, Need]:
         RemoteTrouble: The remote lacks the list of files of such a folder, or cannot be asked.
     """
     taken = dict(needs.objects)
-    if all(md5 in taken or md5.endswith(_FOLDER) for md5 in needs.wanted):
+    wanted = needs.wanted or frozenset()
+    if all(md5 in taken or md5.endswith(_FOLDER) for md5 in wanted):
         return taken
     folders = list(needs.folders.items())
     found = in_parallel(lambda folder: _files_of(folder, remote), folders)
     for (_, need), files in zip(folders, found, strict=True):
-        for md5 in files & needs.wanted:
+        for md5 in files & wanted:
             taken.setdefault(md5, need)
     return taken
 

@@ -17,6 +17,7 @@ from registry_tool.artifacts.folders import DIR_OBJECT_LIMIT, Listed, dir_md5, r
 from registry_tool.artifacts.hashing import Readable, check_md5, ignore
 from registry_tool.artifacts.settings import DvcSettings, RemoteSettings, chosen_remote
 from registry_tool.artifacts.source import Source
+from registry_tool.artifacts.trusted_hosts import check_host
 from registry_tool.errors import CorruptObject, RemoteTrouble
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "legacy_path",
     "never",
     "object_path",
+    "open_chosen",
     "open_remote",
     "read_listing",
     "shown_url",
@@ -105,10 +107,13 @@ class Remote(Protocol):
     def size(self, md5: str) -> int | None:
         """The object's size in bytes; None when it is not there."""
 
-    def put(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> None:
+    def put(
+        self, md5: str, source: Path,
+        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+    ) -> None:  # fmt: skip
         """Put a file there, over one of another size; ``sending.send`` asks first and verifies afterwards.
 
-        A reader never sees half an object.
+        A reader never sees half an object. ``legacy`` puts it where DVC 2 looks for it.
         """
 
     def download(self, md5: str, *, start: int = 0) -> AbstractContextManager[Readable]:
@@ -240,10 +245,18 @@ def open_remote(
 
     Raises:
         NoRemote: None has that name, or there is no default.
-        RemoteTrouble: Its configuration cannot be used, or the package that drives it is missing.
+        RemoteTrouble: Its configuration cannot be used, credentials are withheld from its host, or the package that
+            drives it is missing.
     """
-    chosen = chosen_remote(settings, name)
+    return open_chosen(settings, chosen_remote(settings, name), in_use=in_use)
+
+
+def open_chosen(
+    settings: DvcSettings, chosen: RemoteSettings, *, in_use: Callable[[], bool] = never
+) -> Remote:
+    """As ``open_remote``, of a remote whose settings are known."""
     _refuse_cloud_versions(chosen)
+    check_host(settings, chosen)
     if re.match(r"\w+://", chosen.url):
         from registry_tool.artifacts.cloud import open_cloud
 

@@ -78,12 +78,12 @@ class Needs:
     """What was found.
 
     Attributes:
-        wanted: The objects that were asked about, by md5; those of folders end in ``.dir``.
+        wanted: The objects that were asked about, by md5; those of folders end in ``.dir``. None asks about all.
         objects: Of these, the needed ones, each with the first who needs it.
         folders: Folders by md5 whose files no manifest lists, and who needs them: any file may be among theirs.
     """
 
-    wanted: frozenset[str]
+    wanted: frozenset[str] | None
     objects: dict[str, Need] = field(default_factory=dict)
     folders: dict[str, Need] = field(default_factory=dict)
 
@@ -109,7 +109,7 @@ def _may_name(name: str, entry: Entry) -> bool:
 def _unreadable(seen: Seen, path: str) -> GitTrouble:
     return GitTrouble(
         f"{path} of {seen.ref} cannot be read, so nobody knows which bytes it needs",
-        remedy="git fsck shows what is broken; fetch it again, or delete the ref",
+        remedy="see what is broken: git fsck; then fetch it again, or delete the ref",
     )
 
 
@@ -201,7 +201,8 @@ class _Search:
             listed |= more
             ref = f"{seen.ref} of {self._label}" if self._label else seen.ref
             need = Need(_subject(path, place), ref)
-            for digest in digests & self._found.wanted:
+            wanted = self._found.wanted
+            for digest in digests if wanted is None else digests & wanted:
                 self._found.objects.setdefault(digest, need)
             for digest in digests - listed:
                 if digest.endswith(".dir"):
@@ -254,12 +255,13 @@ def everywhere(repository: Repository) -> list[Seen]:
 
 
 def needs(
-    wanted: Iterable[str], registries: Mapping[str, Sequence[Seen]], *, leaving: str = ""
+    wanted: Iterable[str] | None, registries: Mapping[str, Sequence[Seen]], *, leaving: str = ""
 ) -> Needs:
     """Who needs some objects.
 
     Args:
-        wanted: Their md5; those of folders end in ``.dir``.
+        wanted: Their md5; those of folders end in ``.dir``. None finds all that any file names, and whatever in a
+            manifest merely looks like the name of one.
         registries: All states of each registry that shares the remote, the main branch first; by the words that
             messages call it by, empty for this one.
         leaving: The folder of a version of this registry that is about to be erased, and needs nothing any more.
@@ -268,7 +270,7 @@ def needs(
         GitTrouble: A file that may name an object cannot be read.
         Refused: Such a file is too large.
     """
-    found = Needs(frozenset(wanted))
+    found = Needs(None if wanted is None else frozenset(wanted))
     for label, states in registries.items():
         search = _Search(found, label, "" if label else leaving)
         for seen in states:

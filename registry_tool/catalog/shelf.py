@@ -2,7 +2,7 @@
 
 One small file holds one answer. Its name is a digest over this program and over what the answer was worked out from, so
 nothing on the shelf is ever out of date: what changed is looked for elsewhere. A file that is cut short, changed or
-foreign does not have the digest it begins with and is not there at all; it can cost time, never truth. Files are put in
+foreign does not have the digest it begins with, or has another owner, and is not there at all; it can cost time, never truth. Files are put in
 place whole, so any number of processes may take and put at once. What nobody took for a month goes.
 """
 

@@ -239,6 +239,15 @@ def _look_across(registry: RegistryView, desk: _Desk) -> None:
         desk.take(rule, rule.check(registry), REGISTRY)
 
 
+def _merges_unseen(view: ChangeView, kind: str) -> bool:
+    """True when the policy of what is published lets a change of a kind that passes merge without a person."""
+    if kind not in texts(view.base.settings, "automerge"):
+        return False
+    from registry_tool.checks.unseen import unsigned_approvals  # few registries have such a policy
+
+    return not unsigned_approvals(view)
+
+
 def _softened(findings: Iterable[Finding], view: ChangeView) -> list[Finding]:
     """New restrictions judge what a change adds: what is published with it already only warns."""
     found = list(findings)
@@ -326,7 +335,7 @@ def _report(
     verdict, kind = verdict_of(findings), kind_of(view.changes) or ""
     # What is narrowed, was not answered, or passes by a waiver only, is for a person to look at.
     passes = not paths and not notes and verdict_of(found) == "pass"
-    automerge = passes and kind in texts(view.base.settings, "automerge")
+    automerge = passes and _merges_unseen(view, kind)
     return Report(verdict, findings, checked, notes, kind, automerge)
 
 

@@ -18,13 +18,16 @@ __all__ = ["CI_FILES", "CI_FOLDERS", "is_policy"]
 
 _FILES: Final = frozenset(
     {
-        REGISTRY, "CODEOWNERS", "docs/CODEOWNERS", "allowed_signers", ".gitignore", ".dvcignore", ".mailmap",
+        REGISTRY, "CODEOWNERS", "docs/CODEOWNERS", "allowed_signers", ".gitignore", ".mailmap",
         ".pre-commit-config.yaml",
     }
 )  # fmt: skip
 _FOLDERS: Final = ("schemas/", ".dvc/")
-# They count in any folder.
-_NAMES: Final = frozenset({".gitattributes", ".gitmodules"})
+# Files that Git, DVC or git-lfs obey wherever they lie: what they ignore, fetch, convert, write or run.
+_NAMES: Final = frozenset(
+    {".gitattributes", ".gitmodules", ".lfsconfig", ".dvcignore", "dvc.yaml", "dvc.lock"}
+)
+_POINTER: Final = ".dvc"
 
 # By the system that reads them, at the root; in lower case.
 CI_FOLDERS: Final = (
@@ -58,7 +61,8 @@ def _ci_file() -> re.Pattern[str]:
 def is_policy(path: str) -> bool:
     """True for a file outside the layout that decides how changes are judged, or what runs or merges by itself."""
     name = path.rpartition("/")[2]
-    if path in _FILES or name in _NAMES or path.startswith(_FOLDERS):
+    named = name in _NAMES or name.endswith(_POINTER)
+    if path in _FILES or named or path.startswith(_FOLDERS):
         return True
     # Systems differ about case, and so do the file systems they read from.
     folded = path.lower()

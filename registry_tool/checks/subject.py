@@ -48,6 +48,7 @@ class Subject(NamedTuple):
         repository: The repository; None for a plain folder.
         published: The commit that is frozen; None where nothing is published.
         tip: The last commit of the change, where it is a change between two revisions.
+        on_disk: True where the files of the work tree are judged, also where they do not differ from HEAD.
     """
 
     head: Tree
@@ -57,6 +58,7 @@ class Subject(NamedTuple):
     repository: Repository | None
     published: str | None = None
     tip: str | None = None
+    on_disk: bool = False
 
     @property
     def frozen(self) -> Tree | None:
@@ -114,7 +116,7 @@ def _commit(repository: Repository, revision: str) -> str:
             raise
         raise ShallowHistory(
             f"{exc.message}; the clone is shallow",
-            remedy="bring more history: git fetch --deepen=100, or git fetch --unshallow",
+            remedy="bring more history: git fetch --deepen=100; or: git fetch --unshallow",
         ) from exc
 
 
@@ -131,19 +133,24 @@ def _of_revisions(repository: Repository, base: str | None, head: str | None) ->
     shown = "the work tree" if on_disk else _shown(head or "HEAD")
     if base is None:
         frozen = _frozen(repository, tip)
-        return Subject(tree, None, f"everything at {shown}", root, repository, frozen)
+        return Subject(
+            tree, None, f"everything at {shown}", root, repository, frozen, on_disk=on_disk
+        )
     commit = _commit(repository, base)
     parted = parting(repository.git, commit, tip)
     since = _shown(base) if parted == base else f"{_shown(base)} ({parted[:12]})"
     words = f"what {shown} changes since {since}"
     if parted == commit and not are_related(repository.git, commit, tip):
         words += ", with which it shares no history"
-    return Subject(tree, repository.tree(parted), words, root, repository, parted, tip)
+    return Subject(
+        tree, repository.tree(parted), words, root, repository, parted, tip, on_disk=on_disk
+    )
 
 
 def _frozen(repository: Repository, *tips: str) -> str | None:
     """The published commit that a history builds on, or the merge of several."""
     main = published(repository.git)
+    repository.doubt = "" if main is None else main.doubt
     return None if main is None else parting(repository.git, main.tip, *tips)
 
 
@@ -157,14 +164,15 @@ def _of_checkout(repository: Repository, *, staged: bool) -> Subject:
     shown = "what is staged" if staged else "the work tree"
     words = f"what differs between HEAD and {shown}"
     if tip is None:
-        return Subject(
-            head, None, f"everything, in {shown}: no commit yet", git.work_tree, repository
-        )
+        words = f"everything, in {shown}: no commit yet"
+        return Subject(head, None, words, git.work_tree, repository, on_disk=not staged)
     if next(differences(base, head), None) is None:
         # The same files, by ids that verdicts can be remembered by.
         words = f"everything: {shown} does not differ from HEAD"
-        return Subject(repository.tree(tip), None, words, git.work_tree, repository, frozen)
-    return Subject(head, base, words, git.work_tree, repository, frozen)
+        return Subject(
+            repository.tree(tip), None, words, git.work_tree, repository, frozen, on_disk=not staged
+        )
+    return Subject(head, base, words, git.work_tree, repository, frozen, on_disk=not staged)
 
 
 def _checked(subject: Subject, source: str | Path) -> Subject:

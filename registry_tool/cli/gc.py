@@ -46,6 +46,14 @@ class _Registries:
         self.states = [state for states in seen.values() for state in states]
         return needs(md5s, seen)
 
+    def check_trusted(self) -> None:
+        """See that this registry's say counts, before something is deleted.
+
+        Raises:
+            UntrustedRepository: Its repository belongs to another user.
+        """
+        self._all[""].git.check_trusted()
+
     def doubt(self) -> RegistryError | None:
         """Why the refs that are here may not be all there are."""
         doubts = (behind(repository) for repository in self._all.values())
@@ -178,11 +186,13 @@ def _carry_out(outcome: _Outcome, registries: _Registries, form: str, *, yes: bo
     if not (found.orphans or found.leftovers):
         raise NothingDone
     if yes:
+        registries.check_trusted()
         _check_sane(found, remote)
         if outcome.doubt is not None:
             raise outcome.doubt
     else:
         confirm(remote.name, form, "deleted")
+        registries.check_trusted()
         _check_sane(found, remote)
     with progress_bar() as progress:
         done = collect(found, remote, registries.ask, progress=progress)

@@ -73,6 +73,7 @@ def _clone(repo: str) -> Git:
             f"{Path(repo).absolute()} is not in a Git repository",
             remedy="go into a registry, or name one with --repo",
         )
+    git.check_trusted()
     return git
 
 
@@ -86,11 +87,12 @@ def _bare(folder: str) -> Git:
             f"{Path(folder).absolute()} is no Git repository",
             remedy="make one: git init --bare --initial-branch=main DIR; or: git clone --bare REGISTRY DIR",
         )
+    git.check_trusted()
     return git
 
 
 def _say_what_is_guarded(git: Git) -> None:
-    from registry_tool.git.branches import tip_of
+    from registry_tool.git.revisions import tip_of
 
     ref = git.branch()
     name = "no branch" if ref is None else ref.removeprefix("refs/heads/")
@@ -166,7 +168,7 @@ def status(*, server: str | None, repo: str) -> int:
 def _tell(line: str) -> None:
     """One line for who pushes; a pusher who went away changes no verdict."""
     with contextlib.suppress(OSError):
-        click.echo(f"registry: {line}", err=True)
+        say(f"registry: {line}", err=True)
 
 
 def _answered(judge: Callable[[], Answer]) -> int:

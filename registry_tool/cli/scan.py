@@ -15,6 +15,7 @@ from registry_tool.errors import InvalidName, NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
     from registry_tool.manifests.problems import JSON
+    from registry_tool.names import Reference
     from registry_tool.registry import Registry
     from registry_tool.scanning.report import Scanned
     from registry_tool.scanning.scan import Scan
@@ -67,7 +68,7 @@ def _data(found: Scan) -> dict[str, object]:
     }
 
 
-def _as_reference(subject: str) -> str:
+def _as_reference(subject: str) -> Reference:
     """The reference that a subject is, where it is no file.
 
     Raises:
@@ -76,7 +77,7 @@ def _as_reference(subject: str) -> str:
     from registry_tool.names import Reference
 
     try:
-        return str(Reference.parse(subject))
+        return Reference.parse(subject)
     except InvalidName as exc:
         raise NotFound(f"there is no file {subject}, and it is no reference") from exc
 
@@ -112,18 +113,17 @@ def _of_version(version: ModelVersion) -> Scan:
     return Scan(tuple(_sealed(file, version) for file in found.files))
 
 
-def _scanned(registry: Registry, reference: str) -> Scan:
+def _scanned(registry: Registry, reference: Reference) -> Scan:
     return _of_version(registry.version(reference, allow_withdrawn=True))
 
 
-def _add_evidence(how: How, reference: str, by: str | None) -> int:
+def _add_evidence(how: How, asked: Reference, by: str | None) -> int:
     """Scan a version, and write down what was found; the exit code."""
     from registry_tool.edits.notes import add_evidence
     from registry_tool.names import Reference
     from registry_tool.registry import Registry
     from registry_tool.version import VERSION
 
-    asked = Reference.parse(reference)
     with writing(how) as desk:
         who = by or desk.author()
         if not who:
@@ -131,7 +131,7 @@ def _add_evidence(how: How, reference: str, by: str | None) -> int:
         state = Registry(desk.repository, ref="", tree=desk.catalog.tree, commit=None)
         resolved = state.resolve(asked).version
         exact = Reference(resolved.model.name, resolved.version)
-        found = _scanned(state, str(exact))
+        found = _scanned(state, exact)
         if how.form == "text":
             _print_words(found)
         fields: dict[str, JSON] = {"tool": f"registry-tool {VERSION}", "verdict": found.verdict}
@@ -168,7 +168,10 @@ def scan(*, subject: str, evidence: bool, by: str | None, how: How) -> int:
     from registry_tool.scanning.scan import scan_path
 
     if evidence:
-        return _add_evidence(how, _as_reference(subject), by)
+        from registry_tool.names import Reference
+
+        _as_reference(subject)
+        return _add_evidence(how, Reference.for_change(subject), by)
     if how.commit or how.branch or how.push or how.message or by:
         raise UsageError("without --evidence nothing is written", remedy="add --evidence")
     if Path(subject).exists():

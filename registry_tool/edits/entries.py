@@ -17,7 +17,7 @@ from registry_tool.manifests.incoming import (
     whole_number,
 )
 from registry_tool.manifests.problems import JSON
-from registry_tool.names import check_artifact_name
+from registry_tool.names import check_artifact_name, check_new_name
 
 __all__ = ["MetricValue", "artifact_words", "last_part", "metric_entry", "tracked_entry"]
 
@@ -98,7 +98,10 @@ def tracked_entry(
     """
     last = last_part(uri)
     words = artifact_words(last, role=role)  # the address says what it is, whatever it is called
-    entry: dict[str, JSON] = {"name": check_artifact_name(name or last), "role": words["role"]}
+    entry: dict[str, JSON] = {
+        "name": check_new_name(check_artifact_name(name or last), "artifact"),
+        "role": words["role"],
+    }
     entry["uri"] = uri
     if size is not None:
         entry["size"] = whole_number(size, "size")

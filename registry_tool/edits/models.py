@@ -13,7 +13,7 @@ from registry_tool.manifests.incoming import plain_fields
 from registry_tool.manifests.layout import Layout
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
-from registry_tool.names import ModelName, fold_model
+from registry_tool.names import ModelName, check_new_name, fold_model
 
 __all__ = ["add_model"]
 
@@ -41,7 +41,7 @@ def _check_new(catalog: Catalog, name: ModelName) -> None:
         same = twins[0] == name
         raise Refused(
             f"there is a model {twins[0]} already",
-            remedy=f"add a version to it: registry version add {twins[0]}"
+            remedy=f"add a version to it: registry version add {twins[0]} --artifact PATH --framework TYPE"
             if same
             else f"{name} differs only by case, or by - _ and .; choose another name",
         )
@@ -62,7 +62,7 @@ def add_model(
         card: The text of its ``CARD.md``; a short one is written when empty.
         files: Pointers of its own artifacts, by artifact path.
 
-    The act raises Refused when the name is taken.
+    The act raises Refused when the name is taken, InvalidName when no file can be called so on every system.
 
     Raises:
         UsageError: A value has no form in a manifest; see ``manifests.incoming``.
@@ -71,6 +71,9 @@ def add_model(
 
     def act(catalog: Catalog) -> ChangeSet:
         _check_new(catalog, name)
+        check_new_name(name.name, "model")
+        if name.namespace not in catalog.namespaces():
+            check_new_name(name.namespace, "namespace")
         if "continues" in given:
             find_model(catalog, ModelName.parse(str(given["continues"])))
         layout: Layout = catalog.layout

@@ -16,7 +16,7 @@ from registry_tool.manifests.data import member, texts
 from registry_tool.manifests.incoming import plain_fields, plain_text
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
-from registry_tool.names import Reference, check_pointer
+from registry_tool.names import Reference, check_new_name, check_pointer
 
 __all__ = ["add_evidence", "annotate"]
 
@@ -123,7 +123,7 @@ def add_evidence(
     """
     given = plain_fields(fields)
     if name:
-        check_pointer(name, "evidence")
+        check_new_name(check_pointer(name, "evidence"), "evidence")
     moment = at or timestamp()
 
     def act(catalog: Catalog) -> ChangeSet:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from registry_tool.catalog.index import Catalog, ModelView
 from registry_tool.catalog.resolve import find_model
+from registry_tool.catalog.stagenames import stages_written
 from registry_tool.edits.changeset import Act, ChangeSet, combined
 from registry_tool.edits.pointers import add_tag
 from registry_tool.errors import InvalidName, Refused, UsageError
@@ -17,7 +18,7 @@ from registry_tool.manifests.incoming import plain_fields, plain_text
 from registry_tool.manifests.metrics import in_order
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
-from registry_tool.names import ModelName, Reference, check_version, fold
+from registry_tool.names import ModelName, Reference, check_new_name, check_version, fold
 from registry_tool.schemes import admits, next_version
 
 __all__ = ["VersionRecord", "add_version", "timestamp", "version_fields"]
@@ -88,19 +89,20 @@ def _chosen(model: ModelView, version: str | None) -> str:
     """The version's name: as given, or the next one where the scheme counts."""
     scheme = model.scheme
     if version is None:
-        chosen = next_version(scheme, model.versions)
+        chosen = next_version(scheme, model.versions, [*model.tags, *model.aliases])
         if chosen is None:
             raise UsageError(
                 f"{model.name} has the version scheme {scheme}, which does not count by itself",
-                remedy=f"name the version: registry version add {model.name} VERSION",
+                remedy=f"name the version: registry version add {model.name} VERSION --artifact PATH --framework TYPE",
             )
         return chosen
-    check_version(version)
+    check_new_name(check_version(version), "version")
     if not admits(scheme, version):
         raise InvalidName(
             f"{version} is not a version of the scheme {scheme}, which {model.name} has",
             remedy=f"such a version looks like {_EXAMPLES[scheme]}",
         )
+    _check_not_a_stage(model, version)
     twins = [v for v in model.versions if fold(v) == fold(version)]
     if twins:
         raise Refused(
@@ -110,6 +112,15 @@ def _chosen(model: ModelView, version: str | None) -> str:
     return version
 
 
+def _check_not_a_stage(model: ModelView, version: str) -> None:
+    stages = stages_written(model.catalog, model.name.namespace)
+    if fold(version) in stages:
+        raise Refused(
+            f"{fold(version)} is a stage of {model.name.namespace}; a version cannot have its name",
+            remedy="choose another version",
+        )
+
+
 def _check_open(model: ModelView) -> None:
     data = model.data
     if text(data, "state") == "archived":
@@ -117,7 +128,7 @@ def _check_open(model: ModelView) -> None:
     if moved := text(data, "moved_to"):
         raise Refused(
             f"{model.name} moved to {moved}; it takes no new versions",
-            remedy=f"registry version add {moved}",
+            remedy=f"registry version add {moved} --artifact PATH --framework TYPE",
         )
 
 

@@ -67,6 +67,8 @@ def tips(git: Git) -> list[Tip]:
 
 def _remotes(git: Git) -> list[str]:
     """The remotes whose refs count: ``origin`` and ``upstream``, or all where a clone has given them other names."""
+    if not git.is_trusted:  # its remotes are its own to name, and none is asked for it
+        return []
     configured = git.run("config", "--get-regexp", r"^remote\..*\.url$", allowed=(0, 1)).decode(
         errors="surrogateescape"
     )
@@ -86,8 +88,8 @@ def _listed(git: Git, remote: str) -> dict[str, str]:
             words=failed.words,
             remedy="check its address, the network and your credentials: git ls-remote " + remote,
         ) from failed
-    lines = out.decode(errors="surrogateescape").splitlines()
-    return {ref: oid for oid, _, ref in (line.partition("\t") for line in lines)}
+    lines = out.decode(errors="surrogateescape").split("\n")
+    return {ref: oid for oid, _, ref in (line.partition("\t") for line in lines if line)}
 
 
 def _hidden(refs: dict[str, str]) -> dict[str, str]:

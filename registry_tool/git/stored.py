@@ -204,7 +204,9 @@ class CommitTree:
         paths = list(filter(None, [under] if isinstance(under, str) else under))
         asking = Asked(
             self.git, *_alone(paths), "grep", "-z", "-F", "--full-name", *_NOTHING_MORE, *what,
-            *words, self.commit, "--", *(f":(literal){path}" for path in paths), allowed=(0, 1),
+            # From the top, wherever a work tree is said to be.
+            *words, self.commit, "--", *(f":(top,literal){path}" for path in paths or [""]),
+            allowed=(0, 1),
         )  # fmt: skip
         return self._told(asking, wanted)
 

@@ -59,7 +59,7 @@ def guarded(main: Main, updates: Iterable[Update]) -> frozenset[str]:
 
 
 def _rebase(update: Update) -> str:
-    return f"git pull --rebase origin {update.shown}, then push again"
+    return f"git pull --rebase origin {update.shown}; then push again"
 
 
 def _rewound(git: Git, update: Update) -> Objection | None:

@@ -13,7 +13,7 @@ from registry_tool.catalog.index import Catalog
 from registry_tool.checks.commits import judge_bare_object, judge_files, judge_steps
 from registry_tool.checks.engine import check, malformed
 from registry_tool.checks.findings import Report, in_order, verdict_of
-from registry_tool.checks.reports import finding_lines, one_line, summary
+from registry_tool.checks.reports import finding_lines, summary
 from registry_tool.errors import MalformedTree, Refused
 from registry_tool.git.growing import line_steps
 from registry_tool.git.line import Line
@@ -21,6 +21,7 @@ from registry_tool.git.published import are_related, parting
 from registry_tool.git.repository import Repository
 from registry_tool.git.updates import Update
 from registry_tool.manifests.layout import REGISTRY
+from registry_tool.manifests.shown import inert, one_line
 
 __all__ = [
     "LOOKED_AT",
@@ -255,7 +256,7 @@ def told_findings(report: Report) -> Iterator[str]:
 
 
 def _short(line: str) -> str:
-    plain = one_line(line)
+    plain = inert(one_line(line))
     return plain if len(plain) <= _LENGTH else f"{plain[:_LENGTH]}…"
 
 

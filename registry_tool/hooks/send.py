@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from registry_tool.checks.findings import Report
 from registry_tool.checks.reports import summary
+from registry_tool.git.addresses import is_url
 from registry_tool.git.plumbing import Git
 from registry_tool.git.published import Published, parting, published
 from registry_tool.git.repository import Repository
@@ -36,12 +37,16 @@ _USUAL = frozenset({"refs/heads/main", "refs/heads/master"})
 
 def _published(git: Git, remote: str) -> Published | None:
     """The main branch, where anything was ever fetched from a remote; one that nobody knows is taken for empty."""
+    if is_url(remote):  # it has no branches here, and may hold a password
+        return None
     known = git.run("for-each-ref", "--count=1", "--format=%(refname)", f"refs/remotes/{remote}/")
     return published(git) if known else None
 
 
 def _main_names(git: Git, remote: str) -> frozenset[str]:
     """How the main branch may be called on the server."""
+    if is_url(remote):
+        return _USUAL
     prefix = f"refs/remotes/{remote}/"
     out = git.run("symbolic-ref", "--quiet", f"{prefix}HEAD", allowed=(0, 1, 128))
     name = out.decode(errors="surrogateescape").strip().removeprefix(prefix)

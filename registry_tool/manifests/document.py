@@ -52,6 +52,8 @@ class Document(NamedTuple):
 
 def parse_document(path: str, place: Place, source: bytes) -> Document:
     """Read and validate one manifest."""
+    if place.kind == "dvc" and b"\r\n" in source:  # as DVC writes on Windows, and reads everywhere
+        return parse_document(path, place, source.replace(b"\r\n", b"\n"))._replace(source=source)
     data = load_fast(source)
     if not isinstance(data, Unsure) and isinstance(data, dict):
         schema_id = _schema_id(place.kind, data)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +15,7 @@ from registry_tool.manifests.data import Data, records, text
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.metrics import last_values
 from registry_tool.manifests.problems import JSON
+from registry_tool.promotion.commands import adding
 from registry_tool.promotion.outcome import Answer, failed, held
 from registry_tool.promotion.provenance import written
 
@@ -107,9 +107,7 @@ def evidence_gate(question: Question, gate: Data) -> Answer:
     version, verdict = question.version, text(gate, "verdict")
     there = [p for p in pieces(version, kind) if not suite or text(p.data, "suite") == suite]
     found = [piece for piece in there if piece.fits]
-    more = f" --suite {shlex.quote(suite)}" if suite else ""
-    more += f" --verdict {verdict}" if verdict else ""
-    remedy = f"registry evidence add {version} --kind {kind}{more}"
+    remedy = adding(str(version), kind, suite=suite, commit=True)
     if not found:
         others = "".join(f"; {_name(p)} is about other bytes" for p in there)
         what = f"{kind} of {suite}" if suite else kind

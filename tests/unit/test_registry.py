@@ -26,6 +26,7 @@ from support import (
 
 import registry_tool
 from registry_tool.errors import (
+    EnvironmentTrouble,
     InvalidManifest,
     InvalidName,
     NotARegistry,
@@ -36,6 +37,21 @@ from registry_tool.errors import (
 
 MakeRegistry = Callable[..., Path]
 TOP = "models/nlp/lang-id"
+
+
+def test_a_schema_of_a_later_release_is_said_and_not_guessed_around(
+    make_registry: MakeRegistry,
+) -> None:
+    root = make_registry(small_registry())
+    manifest = root / "registry.yaml"
+    manifest.write_text(manifest.read_text().replace("registry/v1", "registry/v2"))
+    with pytest.raises(EnvironmentTrouble, match="does not know registry/v2") as caught:
+        registry_tool.open(root, ref=registry_tool.WORK_TREE)
+    assert "pip install" in caught.value.remedy
+    commit(root, "Later")
+    with pytest.raises(EnvironmentTrouble):
+        registry_tool.open(root, ref="HEAD")
+    assert registry_tool.open(root, ref="HEAD~1").version("nlp/lang-id").version == "2"
 
 
 def _registry(make_registry: MakeRegistry, files: dict[str, str]) -> registry_tool.Registry:

@@ -6,9 +6,12 @@ from registry_tool.checks.rule import ChangeRule, FileRule, ModelRule, RegistryR
 from registry_tool.checks.rules import (
     artifacts,
     claims,
+    devices,
+    dvc_files,
     file,
     folders,
     frozen,
+    ignoring,
     keys,
     kinds,
     lifecycle,
@@ -22,6 +25,7 @@ from registry_tool.checks.rules import (
     promotion,
     records,
     regress,
+    reserved,
     secrets,
     signatures,
     stages,
@@ -41,9 +45,9 @@ __all__ = [
 ]
 
 _NOUNS = (
-    file, places, names, pointers, secrets, payloads,
+    file, places, ignoring, names, devices, pointers, secrets, payloads, dvc_files,
     artifacts, versions, targets, lineage, records, signatures, keys, team_schemas,
-    folders, claims, stages, waivers,
+    reserved, folders, claims, stages, waivers,
     kinds, frozen, lifecycle, permanence, numbering, regress, promotion,
 )  # fmt: skip
 _ALL: tuple[Rule, ...] = tuple(

@@ -13,7 +13,7 @@ __all__ = ["FILE_LIMIT", "RULES", "is_payload", "no_large_blob"]
 
 # The most a file outside models/ may have.
 FILE_LIMIT = 1 << 20
-_ADD = ", then `registry version add` stores the bytes and writes the pointer"
+_ADD = "; then `registry version add` stores the bytes and writes the pointer"
 
 
 def _has_pointer(file: FileView) -> bool:
@@ -68,7 +68,7 @@ def no_payload(file: FileView) -> Iterator[Hit]:
         yield Hit(
             f"{named(path)} is larger than 1 MiB",
             expected=f"at most {FILE_LIMIT:,} bytes",
-            remedy=remedy + ", and keep it elsewhere",
+            remedy=remedy + "; keep it elsewhere",
         )
 
 

@@ -8,13 +8,21 @@ from collections.abc import Iterator
 from registry_tool.checks.rule import FileRule, FileView, Hit, Rule
 from registry_tool.checks.rules.names import is_well_named
 from registry_tool.checks.rules.payloads import is_payload
-from registry_tool.checks.rules.wording import command, named
+from registry_tool.checks.rules.wording import command, named, removal
 from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, folds_to_git
 from registry_tool.manifests.data import Data, text
-from registry_tool.manifests.layout import KEYS, MODELS, RECIPIENTS, REGISTRY, WAIVERS, Place
+from registry_tool.manifests.layout import (
+    KEYS,
+    MODELS,
+    RECIPIENTS,
+    REGISTRY,
+    WAIVERS,
+    Layout,
+    Place,
+)
 from registry_tool.names import ModelName
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "allowed_at"]
 
 _IN_NAMESPACE = "namespace.yaml and a folder for each model"
 _IN_MODEL = "model.yaml, CARD.md, <artifact>.dvc, versions/, tags/<tag>.yaml, aliases/<alias>.yaml"
@@ -81,16 +89,16 @@ def path_agrees(file: FileView) -> Iterator[Hit]:
             yield from hits
 
 
-def _allowed(file: FileView) -> str:
-    """What may lie where a misplaced file lies."""
-    parts = file.path.split("/")
+def allowed_at(path: str, layout: Layout) -> str:
+    """What may lie where a misplaced file lies, in words."""
+    parts = path.split("/")
     if parts[0] == WAIVERS:
         return f"{WAIVERS}/<date>-<rule>-<slug>.yaml"
     if parts[0] == KEYS:
         return f"{KEYS}/<group>.yaml"
     if len(parts) <= 3:  # noqa: PLR2004 (models, namespace, file)
         return _IN_NAMESPACE
-    inner = parts[4 if file.catalog.layout.shard else 3 :]
+    inner = parts[4 if layout.shard else 3 :]
     return _IN_VERSION if inner[:1] == ["versions"] and len(inner) > 2 else _IN_MODEL  # noqa: PLR2004 (versions, version, file)
 
 
@@ -120,12 +128,14 @@ def has_place(file: FileView) -> Iterator[Hit]:
         return
     shard = _misplaced_model(file)
     if path.endswith("/.gitignore"):
-        remedy = command("ignore artifacts in the .gitignore at the root; `git rm", path) + "`"
+        remedy = f"ignore artifacts in the .gitignore at the root; then: {removal(path)}"
     else:
-        remedy = command("move it to its place, or `git rm", path) + "`"
+        remedy = f"move it to its place; or: {removal(path)}"
     yield Hit(
         f"{named(path)} has no place in a registry",
-        expected=f"the model's files under {named(shard)}/" if shard else _allowed(file),
+        expected=f"the model's files under {named(shard)}/"
+        if shard
+        else allowed_at(path, file.catalog.layout),
         remedy=remedy,
     )
 
@@ -146,9 +156,9 @@ def plain_mode(file: FileView) -> Iterator[Hit]:
         return
     what = _MODES.get(mode, f"a file of mode {mode:o}")
     if mode == EXECUTABLE:
-        remedy = command("git update-index --chmod=-x", path)
+        remedy = f"{command('chmod -x', path)} && {command('git add --chmod=-x', path)}"
     else:
-        remedy = command("git rm --cached", path) + ", then add a plain file in its place"
+        remedy = command("git rm --cached", path) + "; then add a plain file in its place"
     yield Hit(f"{named(path)} is {what}", found=what, expected="a plain file", remedy=remedy)
 
 

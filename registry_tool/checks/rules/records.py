@@ -14,6 +14,7 @@ from registry_tool.errors import InvalidManifest
 from registry_tool.manifests.data import Data, text, texts
 from registry_tool.manifests.identity import identity
 from registry_tool.manifests.shown import shown
+from registry_tool.promotion.commands import adding
 
 __all__ = ["RULES"]
 
@@ -81,7 +82,8 @@ def evidence_is_about_it(model: ModelUnderCheck) -> Iterator[Hit]:
                     at=("subject", "sha256"),
                     found=said,
                     expected=digest,
-                    remedy=f"registry evidence add {named(str(version))}, with evidence that was made for it",
+                    remedy="delete the file and add evidence that was made for this record: "
+                    + adding(named(str(version)), text(evidence.data, "kind")),
                 )
 
 

@@ -7,7 +7,18 @@ import json
 from collections.abc import Callable, Mapping
 
 import pytest
-from ci_hosts import MODEL, NEW_VERSION, THIRD, TO_NOWHERE, Hosted, Run, note_on, receiver, run_act
+from ci_hosts import (
+    MODEL,
+    MOVES,
+    NEW_VERSION,
+    THIRD,
+    TO_NOWHERE,
+    Hosted,
+    Run,
+    note_on,
+    receiver,
+    run_act,
+)
 from support import (
     alias_yaml,
     commit,
@@ -86,14 +97,17 @@ def test_a_fork_does_not_get_the_credential(on_host: Make) -> None:
     assert (ran.code, "Ask the storage" in ran.out) == (0, False)
 
 
-def test_another_storage_does_not_get_the_credential(on_host: Make) -> None:
-    place = on_host("github")
-    config = (
-        "[core]\n    remote = storage\n['remote \"storage\"']\n    url = https://127.0.0.1:9/\n"
-    )
-    ran = pull_request(place, "artifacts", place.change({**NEW_VERSION, ".dvc/config": config}))
-    assert ran.code == 0, ran.out
-    assert "::warning file=.dvc/config::the storage itself changes" in ran.out
+@pytest.mark.parametrize("name", MOVES)
+def test_another_storage_does_not_get_the_credential(on_host: Make, name: str) -> None:
+    place, files = on_host("github"), dict(MOVES[name])
+    if moved := files.get("registry.yaml"):
+        published = git(place.host, "show", "main:registry.yaml")
+        files["registry.yaml"] = published.replace("remote: storage", moved)
+    ran = pull_request(place, "artifacts", place.change({**NEW_VERSION, **files}))
+    assert ran.code == (1 if name == "local configuration" else 0), ran.out
+    assert f"::warning file={next(iter(files))}" in ran.out
+    assert "no remote was asked" in ran.out
+    assert "A501" not in ran.out
 
 
 # --- promote

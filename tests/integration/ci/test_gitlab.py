@@ -7,8 +7,10 @@ import json
 import re
 from collections.abc import Callable
 
+import pytest
 from ci_hosts import (
     MODEL,
+    MOVES,
     NEW_VERSION,
     THIRD,
     TO_NOWHERE,
@@ -113,6 +115,19 @@ def test_bytes_that_are_not_on_the_storage_fail(on_host: Make) -> None:
     ran = merge_request(place, place.change(NEW_VERSION))
     assert ends(ran) == {"validate": "PASS", "artifacts": "FAIL"}
     assert "A501" in ran.out
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_another_storage_does_not_get_the_credential(on_host: Make, name: str) -> None:
+    place, files = on_host("gitlab"), dict(MOVES[name])
+    if moved := files.get("registry.yaml"):
+        published = git(place.host, "show", "main:registry.yaml")
+        files["registry.yaml"] = published.replace("remote: storage", moved)
+    ran = merge_request(place, place.change({**NEW_VERSION, **files}))
+    wanted = "FAIL" if name == "local configuration" else "WARN"
+    assert ends(ran)["artifacts"] == wanted
+    assert "no remote was asked" in ran.out
+    assert "A501" not in ran.out
 
 
 def test_a_fork_is_asked_about_in_the_train_only(on_host: Make) -> None:

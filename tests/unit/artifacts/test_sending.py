@@ -26,10 +26,13 @@ class Watched(LocalRemote):
         self.asked.append(len(wanted))
         return super().sizes(wanted, legacy=legacy)
 
-    def put(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> None:
+    def put(
+        self, md5: str, source: Path,
+        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+    ) -> None:  # fmt: skip
         self.put_there.append(md5)
         if md5 not in self.loses:
-            super().put(md5, source, progress=progress)
+            super().put(md5, source, progress=progress, legacy=legacy)
 
 
 def blobs(folder: Path, count: int) -> list[tuple[str, Path]]:
