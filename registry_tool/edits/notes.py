@@ -76,9 +76,7 @@ def annotate(
     return act
 
 
-def _left(
-    free: Mapping[str, JSON], remove: Sequence[str], version: VersionView
-) -> dict[str, JSON]:
+def _left(free: Mapping[str, JSON], remove: Sequence[str], version: VersionView) -> dict[str, JSON]:
     """What stays of the free fields; NotFound for a key that is not among them."""
     for key in remove:
         if key not in free:
