@@ -23,15 +23,6 @@ __all__ = ["add_evidence", "annotate"]
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 
-def _check_there(version: VersionView, metadata: Data, keys: Sequence[str]) -> None:
-    for key in keys:
-        if key not in metadata:
-            raise NotFound(
-                f"the metadata.yaml of {version} has no key {key!a}",
-                remedy="what stands in the record itself never changes",
-            )
-
-
 def annotate(
     reference: Reference,
     *,
