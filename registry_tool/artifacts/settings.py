@@ -189,6 +189,11 @@ def _check_hosts(name: str, options: Mapping[str, object]) -> None:
     """A commit does not say what a driver would put into a command, or into another host's name."""
     scheme, _, rest = str(options.get("url", "")).partition("://")
     asked = {"url": rest.partition("/")[0]} if rest and scheme != "remote" else {}
+    # Libraries differ about where the host of `https://a.org\@b.org` ends.
+    for key in ("endpointurl", "oss_endpoint"):
+        if key in options:
+            said = str(options[key])
+            asked[key] = (said.partition("://")[2] or said).partition("/")[0]
     more = ("region", "account_name", "port", *(("user",) if scheme == "ssh" else ()))
     asked.update({key: str(options[key]) for key in more if key in options})
     for option, value in asked.items():
@@ -300,7 +305,8 @@ def _without_references(levels: Sections, chain: list[str]) -> dict[str, object]
 def _origin(url: str, port: object = None) -> str:
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
-    place = rest.partition("/")[0].rpartition("@")[2].lower()
+    # A host ends at any of these: https://url.spec.whatwg.org/#host-state
+    place = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2].lower()
     named, colon, said = place.rpartition(":")
     if port is not None and not (colon and said.isdigit()):
         place = f"{place}:{port}"
