@@ -268,3 +268,28 @@ def test_a_tree_with_two_entries_of_one_name_does_not_go_in(
     done = push(clone, "origin", f"{back}:refs/heads/main")
     assert _is_refused(done, bare, tip), done.said
     assert ("F116" if fsck == "false" else "duplicateEntries") in done.said
+
+
+def test_a_tag_with_the_name_of_the_main_branch_is_refused(clone: Path, bare: Path) -> None:
+    """With it, `registry list --ref main` and every program that opens `ref="main"` would be told of two meanings."""
+    git(clone, "tag", "main")
+    done = push(clone, "origin", "refs/tags/main")
+    assert done.code != 0
+    assert "refs/tags/main: the name of the main branch would mean two things" in done.said
+    assert git(bare, "tag", "--list") == ""
+    git(clone, "tag", "-d", "main")
+    git(clone, "tag", "v1")
+    assert push(clone, "origin", "refs/tags/v1").code == 0
+
+
+@pytest.mark.parametrize(
+    "line", ["lang-id/\n", f"/{MODEL}/versions/2/\n", f"/{MODEL}/versions/?\n"]
+)
+def test_a_line_that_hides_one_model_or_version_from_dvc_is_refused(
+    clone: Path, bare: Path, line: str
+) -> None:
+    tip = git(bare, "rev-parse", "main")
+    change(clone, {".dvcignore": line})
+    done = push(clone)
+    assert _is_refused(done, bare, tip), done.said
+    assert f".dvcignore:1:1: refuse C423 .dvcignore makes DVC ignore {MODEL}/" in done.said
