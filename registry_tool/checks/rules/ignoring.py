@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from registry_tool.catalog.index import Catalog
 from registry_tool.checks.rule import ChangeRule, ChangeView, FileRule, FileView, Hit, Rule
 from registry_tool.checks.rules.wording import named
-from registry_tool.git.ignoring import IgnoreRules, Pattern, parse_ignore_rules
+from registry_tool.git.ignoring import IgnoreRules, Pattern, parse_ignore_rules, speaking_of
 from registry_tool.git.tree import walk
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import MODELS, Layout
@@ -25,6 +25,7 @@ _NAME: Final = "v4-edge.bin"
 _REPAIR: Final = 'registry init . && git add .gitignore && git commit -m "Repair the ignore rules"'
 # How the lines begin that `registry init` writes.
 _OURS: Final = f"/{MODELS}/*/"
+_TAKEN_BACK: Final = f"!{_OURS}"
 
 
 class Hidden(NamedTuple):
@@ -91,33 +92,41 @@ def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:
     """Manifests of the registry that a change of a file hides by their own names, which no example has."""
     before, after = _rules(view.base, file), _rules(view.head, file)
     old, new = ({p.text for p in rules.patterns} for rules in (before, after))
-    changed = [p for rules in (before, after) for p in rules.patterns if p.text not in (old & new)]
+    # Lines about models in general are asked with examples, so that a repaired file costs no look at every model.
+    changed = [p for p in after.patterns if p.text not in old and p.ignores]
+    changed += [
+        p for p in before.patterns if p.text not in new and not p.text.startswith(_TAKEN_BACK)
+    ]
+    changed = [p for p in changed if p.names_something]
     if not changed:
         return
+    is_near, seen = speaking_of(changed), set[Pattern]()
     for path, _ in walk(view.head.tree, MODELS):
-        if not path.endswith(_ending(file)) or view.head.layout.locate(path) is None:
+        if not path.endswith(_ending(file)) or not is_near(path):
             continue
-        parts = path.split("/")
-        near = any(
-            p.fits(parts[:end], is_folder=end < len(parts))
-            for p in changed
-            for end in range(1, len(parts) + 1)
-        )
-        found = _hidden_at(after, path) if near else None
-        if found is not None and _hidden_at(before, path) is None:
+        found = None if view.head.layout.locate(path) is None else _hidden_at(after, path)
+        if found is not None and found.pattern not in seen and _hidden_at(before, path) is None:
             yield found
+            seen.add(found.pattern)  # one example of each says enough
+            if len(seen) >= len(changed):
+                return
 
 
 def _added_unseen(view: ChangeView, file: str) -> Iterator[Hidden]:
     """Manifests that a change adds where published rules hide them by name; what hides every model is only warned of."""
     rules = _rules(view.head, file)
-    if not rules.patterns:
+    named_ones = [p for p in rules.patterns if p.ignores and p.names_something]
+    if not named_ones:
         return
+    is_near = speaking_of(named_ones)
     known = {one.pattern.line for one in _hidden(view.head, file)}
     for change in view.changes:
-        if not change.added or change.place is None or not change.path.endswith(_ending(file)):
+        path = change.path
+        if not change.added or change.place is None or not path.endswith(_ending(file)):
             continue
-        found = _hidden_at(rules, change.path)
+        if not is_near(path):
+            continue
+        found = _hidden_at(rules, path)
         if found is not None and found.pattern.line not in known:
             yield found
 
