@@ -172,14 +172,16 @@ class _Desk:
     def look_at_files(self, published: str | None, updates: Sequence[Update]) -> None:
         """Judge what new commits bring, on whatever ref: Git keeps it, whether or not a later commit takes it back."""
         commits: dict[str, None] = {}
+        branches: dict[str, None] = {}
         others: dict[str, str] = {}
         for update in updates:
             found = self._repository.reader.read(f"{update.new}^{{}}", limit=0)
             if found is not None and found[1] == "commit":
-                commits[found[0]] = None
+                (branches if update.is_branch else commits)[found[0]] = None
             elif found is not None:
                 others[found[0]] = update.ref
-        tips = list(concerning(self._repository, published, commits))
+        # A branch may be a web site; notes, tags and other refs have no such use of their own.
+        tips = [*commits, *concerning(self._repository, published, branches)]
         known = [] if published is None else [published]
         if tips:
             self._say_of_files(

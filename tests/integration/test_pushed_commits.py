@@ -293,3 +293,18 @@ def test_a_line_that_hides_one_model_or_version_from_dvc_is_refused(
     done = push(clone)
     assert _is_refused(done, bare, tip), done.said
     assert f".dvcignore:1:1: refuse C423 .dvcignore makes DVC ignore {MODEL}/" in done.said
+
+
+@pytest.mark.parametrize("ref", ["refs/notes/commits", "refs/tags/note", "refs/pull/1/head"])
+def test_a_secret_comes_in_on_no_ref_that_shares_no_history(
+    clone: Path, bare: Path, ref: str
+) -> None:
+    (clone / "secret").write_text(KEY, encoding="ascii")
+    git(clone, "notes", "add", "-F", "secret")
+    done = push(clone, "--no-verify", "origin", f"refs/notes/commits:{ref}")
+    assert done.code != 0
+    assert "refuse F111 the file holds a private key" in done.said
+    assert git(bare, "for-each-ref", ref) == ""
+    git(clone, "update-ref", "-d", "refs/notes/commits")
+    git(clone, "notes", "add", "-m", "Reviewed by Ada.")
+    assert push(clone, "origin", f"refs/notes/commits:{ref}").code == 0
