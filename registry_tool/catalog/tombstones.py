@@ -34,7 +34,9 @@ class Tombstone(NamedTuple):
         from registry_tool.git.line import Line
 
         try:
-            entered = Line(repository.git, self.commit).entered(f"{self.version.folder}/status.yaml")
+            entered = Line(repository.git, self.commit).entered(
+                f"{self.version.folder}/status.yaml"
+            )
         except ShallowHistory:
             return None
         return None if entered is None else float(entered.step.when)
