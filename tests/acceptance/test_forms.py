@@ -17,6 +17,7 @@ from support import (
     model_yaml,
     registry_yaml,
     small_registry,
+    stored_artifact,
     version_files,
 )
 
@@ -152,3 +153,16 @@ def test_licences_for_models(make_registry: Callable[..., Path]) -> None:
         ran = _program(root, "check")
         assert ran.returncode == code, ran.stdout
         assert ("M212" in ran.stdout) is bool(code)
+
+
+@pytest.mark.parametrize("pattern", [r"^(?P<n>a|b)-(?P=n)$", "^b(?#why)-b$", "^(?>b+)-b$"])
+def test_a_published_pattern_of_python_goes_on_with_a_warning(
+    make_registry: Callable[..., Path], pattern: str
+) -> None:
+    third = version_files("3", metadata={"pair": "b-b"}, artifacts=[stored_artifact(b"third")])
+    schema = {"properties": {"pair": {"pattern": pattern}}}
+    root = make_registry({**_with_schema(schema), **third})
+    git(root, "update-ref", "refs/remotes/origin/main", "HEAD")
+    ran = _program(root, "check", "--all")
+    assert (ran.returncode, "warn R315" in ran.stdout) == (0, True), ran.stdout
+    assert "M210" not in ran.stdout
