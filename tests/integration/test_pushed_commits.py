@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -308,3 +309,34 @@ def test_a_secret_comes_in_on_no_ref_that_shares_no_history(
     git(clone, "update-ref", "-d", "refs/notes/commits")
     git(clone, "notes", "add", "-m", "Reviewed by Ada.")
     assert push(clone, "origin", f"refs/notes/commits:{ref}").code == 0
+
+
+def test_a_push_that_takes_longer_than_the_server_waits_is_refused(
+    clone: Path, bare: Path, tmp_path: Path
+) -> None:
+    """Git prepends its own folder of programs to the PATH of hooks, so a slow Git is put there."""
+    programs = Path(git(clone, "--exec-path"))
+    slow = tmp_path / "programs"
+    slow.mkdir()
+    for program in programs.iterdir():
+        (slow / program.name).symlink_to(program)
+    (slow / "git").unlink(missing_ok=True)
+    (slow / "git").write_text(
+        "#!/bin/sh\n"
+        '[ -z "$GIT_QUARANTINE_PATH" ] || case " $* " in *" cat-file "*) exec sleep 60 ;; esac\n'
+        f'exec "{programs}/git" "$@"\n'
+    )
+    (slow / "git").chmod(0o755)
+    git(bare, "config", "registry.receive.timeLimit", "2")
+    tip = git(bare, "rev-parse", "main")
+    change(clone, {"README.md": "Models.\n"})
+    done = subprocess.run(
+        ["git", "push"],
+        cwd=clone, env={**os.environ, "GIT_EXEC_PATH": str(slow)}, timeout=100, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert _is_refused(Pushed(done.returncode, done.stdout), bare, tip), done.stdout
+    assert "the push was not judged within 2 seconds" in done.stdout
+    assert "git config registry.receive.timeLimit 8" in done.stdout
+    git(bare, "config", "registry.receive.timeLimit", "600")
+    assert push(clone).code == 0
