@@ -26,7 +26,7 @@ __all__ = ["RULES"]
 
 
 # After so many documents that a schema could not judge, the others are not tried: the verdict is the same, and sooner.
-_ENOUGH: Final = 10
+_ENOUGH: Final = 3
 _TOO_MANY: Final = 2 * _ENOUGH
 _GIVEN_UP: Final[WeakKeyDictionary[Catalog, Counter[bytes]]] = WeakKeyDictionary()
 
