@@ -59,4 +59,6 @@ def is_ambiguous(written: str) -> bool:
     """True for a plain scalar that some reader takes for a number, date or boolean, and some for text."""
     if written in _WORDS_1_1:
         return True
-    return bool(_NUMBER_LIKE.fullmatch(written)) and not _CLEAR_NUMBER.fullmatch(written)
+    if not _NUMBER_LIKE.fullmatch(written):
+        return False
+    return not _CLEAR_NUMBER.fullmatch(written) or abs(float(written)) == float("inf")

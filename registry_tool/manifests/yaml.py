@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from math import isfinite
 from typing import Final, cast
 
 from registry_tool.manifests.problems import JSON
@@ -107,7 +108,7 @@ _ORDINARY = re.compile(
 
 
 def _is_plain(data: JSON, depth: int) -> bool:
-    """True when every key is text and nothing is nested deeper than ``depth``."""
+    """True when every key is text, every number finite, and nothing nested deeper than ``depth``."""
     if isinstance(data, dict):
         return depth > 0 and all(
             type(key) is str and (type(value) is str or _is_plain(value, depth - 1))
@@ -115,7 +116,8 @@ def _is_plain(data: JSON, depth: int) -> bool:
         )
     if isinstance(data, list):
         return depth > 0 and all(type(v) is str or _is_plain(v, depth - 1) for v in data)
-    return True
+    # A number that is too large is text to the explaining reader.
+    return type(data) is not float or isfinite(data)
 
 
 def load_fast(data: bytes) -> JSON | Unsure:

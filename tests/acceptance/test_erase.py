@@ -324,6 +324,7 @@ def test_what_broke_off_is_made_again(erased: Path, storage: Path, cli: Cli) -> 
     place = storage / "files" / "md5" / md5(SECOND)[:2] / md5(SECOND)[2:]
     place.unlink()
     (place / "in the way").mkdir(parents=True)
+    os.utime(place, (1_000_000_000, 1_000_000_000))  # as old as the object was
     refused = cli(*PURGE, "--yes", cwd=erased)
     assert (refused.code, "0 of 1 objects had been deleted" in refused.err) == (4, True)
     (place / "in the way").rmdir()

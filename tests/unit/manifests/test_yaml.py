@@ -103,3 +103,12 @@ def test_depth_is_judged_alike_however_few_columns_it_takes(
     if loaded is not UNSURE:
         read = explain(make(levels))
         assert (loaded, read.problems) == (read.data, [])
+
+
+@pytest.mark.parametrize("written", ["1.5E+400", "-1.5e+999", "1e400"])
+def test_a_number_that_is_too_large_is_text_to_both_readers(written: str) -> None:
+    source = f"a: 1\nk: {written}\n".encode()
+    assert load_fast(source) is UNSURE
+    text = explain(source)
+    assert text.data == {"a": 1, "k": written}
+    assert [(problem.code, problem.line) for problem in text.problems] == [("ambiguous", 2)]
