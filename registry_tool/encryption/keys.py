@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from registry_tool.encryption.header import NotAge, read_armour
 from registry_tool.encryption.package import Identity, Recipient, pyrage_package
 from registry_tool.errors import Refused, UsageError
+from registry_tool.scanning.age_header import NotAge, read_armour
 
 __all__ = [
     "Key",

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from registry_tool.encryption.header import HEADER_LIMIT, NotAge, is_age, read_header
+from registry_tool.scanning.age_header import HEADER_LIMIT, NotAge, is_age, read_header
 from registry_tool.scanning.gguf import is_gguf, scan_gguf
 from registry_tool.scanning.inflate import inflated
 from registry_tool.scanning.look import Look

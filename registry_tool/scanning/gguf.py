@@ -6,8 +6,8 @@ from collections import Counter
 from math import prod
 from typing import Final
 
-from registry_tool.manifests.problems import JSON
 from registry_tool.scanning.look import Look
+from registry_tool.scanning.report import JSON
 from registry_tool.scanning.stream import Malformed, Stream
 
 __all__ = ["is_gguf", "scan_gguf"]

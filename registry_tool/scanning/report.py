@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from registry_tool.manifests.problems import JSON
+__all__ = ["JSON", "Budget", "Finding", "Level", "Report", "Scanned", "Spent", "verdict_of"]
 
-__all__ = ["Budget", "Finding", "Level", "Report", "Scanned", "Spent", "verdict_of"]
+# Plain data, as a fact about a file may be.
+JSON: TypeAlias = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 
 # dangerous: it does harm, or breaks a reader. unread: it may; nobody could look. unsafe: loading it runs code by design.
 Level = Literal["dangerous", "unread", "unsafe"]

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, NamedTuple
 
-from registry_tool.artifacts.disk import on_disk
-from registry_tool.artifacts.folders import walk
-from registry_tool.errors import NotFound, UsageError
 from registry_tool.scanning.formats import look_at
 from registry_tool.scanning.look import Look
 from registry_tool.scanning.report import Finding, Report, Scanned, verdict_of
@@ -54,39 +51,65 @@ def _scan_open(file: BinaryIO, size: int, path: str) -> Scanned:
     return report.result(path)
 
 
+def _unread(path: str, why: str) -> Scanned:
+    report = Report()
+    report.add("unread", path, why)
+    report.facts["format"] = "unknown"
+    return report.result(path)
+
+
 def _scan_file(place: Path, path: str) -> Scanned:
-    with on_disk(f"{place} cannot be read"):
+    try:
         # A pipe would be waited for.
         handle = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(handle, "rb", buffering=0) as file:
             info = os.fstat(handle)
             if not stat.S_ISREG(info.st_mode):
-                raise UsageError(f"{place} is neither a file nor a folder")
+                return _unread(path, "it is neither a file nor a folder")
             return _scan_open(file, info.st_size, path)
+    except OSError as exc:
+        return _unread(path, f"it cannot be read: {exc.strerror or exc}")
 
 
 def scan_files(files: Iterable[tuple[str, Path]]) -> Scan:
-    """Scan some files.
+    """Scan some files. One that cannot be read is a finding.
 
     Args:
         files: The path of each inside its artifact, and where it lies.
-
-    Raises:
-        EnvironmentTrouble: One cannot be read.
     """
     return Scan(tuple(_scan_file(place, path) for path, place in files))
 
 
+def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path | str]]:
+    """The files below a folder in the order of their paths; or why there is none to open."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as exc:
+        yield prefix or ".", f"it cannot be read: {exc.strerror or exc}"
+        return
+    for entry in entries:
+        inner = f"{prefix}/{entry.name}" if prefix else entry.name
+        if entry.is_symlink():
+            yield inner, "a symbolic link, which is not followed"
+        elif entry.is_dir():
+            yield from _walk(Path(entry.path), inner)
+        else:
+            yield inner, Path(entry.path)
+
+
 def scan_path(path: Path) -> Scan:
-    """Scan a file or all files of a folder.
+    """Scan a file or all files of a folder. What cannot be read is a finding.
 
     Raises:
-        NotFound: There is no such file.
-        UsageError: It is neither; or the folder holds links or special files, which no artifact can hold.
-        EnvironmentTrouble: It cannot be read.
+        FileNotFoundError: There is no such file.
     """
     if not os.path.lexists(path):
-        raise NotFound(f"there is no file {path}")
+        raise FileNotFoundError(path)
     if not path.is_dir():
         return scan_files([(path.name, path)])
-    return scan_files((inner, path / inner) for inner, _ in walk(path))
+    return Scan(
+        tuple(
+            _unread(inner, place) if isinstance(place, str) else _scan_file(place, inner)
+            for inner, place in _walk(path, "")
+        )
+    )

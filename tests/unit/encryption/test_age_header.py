@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_tool.encryption.header import NotAge, is_age, read_armour, read_header
 from registry_tool.encryption.keys import new_key, wrap, wrap_with_passphrase
+from registry_tool.scanning.age_header import NotAge, is_age, read_armour, read_header
 
 pyrage = pytest.importorskip("pyrage")
 GOOD = b"age-encryption.org/v1\n-> X25519 abc\n" + b"A" * 43 + b"\n--- " + b"B" * 43 + b"\nrest"
