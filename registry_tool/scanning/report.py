@@ -12,17 +12,18 @@ __all__ = ["JSON", "Budget", "Finding", "Level", "Report", "Scanned", "Spent", "
 # Plain data, as a fact about a file may be.
 JSON: TypeAlias = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 
-# dangerous: it does harm, or breaks a reader. unread: it may; nobody could look. unsafe: loading it runs code by design.
-Level = Literal["dangerous", "unread", "unsafe"]
+# dangerous: it does harm, or breaks a reader. unknown: it runs what no table knows. unread: no scan could look.
+# unsafe: its format runs code by design.
+Level = Literal["dangerous", "unknown", "unread", "unsafe"]
 
-_Work = Literal["opcodes", "text", "members", "unpacked", "fields"]
+_Work = Literal["opcodes", "nested", "members", "unpacked", "fields"]
 _MOST: Final = 100
 # So many members of an archive may be named for one and the same thing.
 _ALIKE: Final = 3
 _LONG: Final = 400
 _WORDS: Final[dict[_Work, str]] = {
     "opcodes": "instructions",
-    "text": "text",
+    "nested": "bytes of pickles in pickles",
     "members": "members",
     "unpacked": "packed bytes",
     "fields": "fields",
@@ -33,7 +34,7 @@ class Finding(NamedTuple):
     """One thing that is wrong.
 
     Attributes:
-        level: ``dangerous``, ``unread`` or ``unsafe``.
+        level: ``dangerous``, ``unknown``, ``unread`` or ``unsafe``.
         path: The file; a member of an archive stands behind ``!``.
         message: What it is, in one sentence of printable ASCII.
     """
@@ -75,14 +76,14 @@ class Budget:
 
     Attributes:
         opcodes: Instructions of pickles.
-        text: Characters of short texts in pickles, which are kept in memory.
+        nested: Bytes of pickles that other pickles hold.
         members: Members of archives.
         unpacked: Bytes that come out of compression.
         fields: Fields of headers.
     """
 
-    opcodes: int = 5_000_000
-    text: int = 256 << 20
+    opcodes: int = 50_000_000
+    nested: int = 32 << 20
     members: int = 100_000
     unpacked: int = 8 << 30
     fields: int = 5_000_000

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import BinaryIO, Final
 
-__all__ = ["PIECE_LIMIT", "Malformed", "Skipped", "Stream", "TooLarge"]
+__all__ = ["PIECE_LIMIT", "Malformed", "Stream", "TooLarge"]
 
 # No scanner holds more of a file than this at once.
 PIECE_LIMIT: Final = 16 << 20
@@ -20,19 +20,6 @@ class Malformed(ValueError):
 
 class TooLarge(Malformed):
     """A part of the file is larger than a scanner holds in memory."""
-
-
-class Skipped:
-    """Bytes that were passed over: only how many they were is known."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(())
 
 
 class Stream:
@@ -149,24 +136,3 @@ class Stream:
             whole.write(piece)
         whole.seek(0)
         return whole
-
-    # As `pickletools` reads a file.
-
-    def read(self, size: int) -> bytes | Skipped:
-        """At most so many bytes; a large run of them is passed over and stands for itself."""
-        if size <= PIECE_LIMIT:
-            wanted = self.peek(size) if size <= _CHUNK else b""
-            return self.take(len(wanted) if size <= _CHUNK else size)
-        self.skip(size)
-        return Skipped(size)
-
-    def readline(self) -> bytes:
-        """One line.
-
-        Raises:
-            TooLarge: It is longer than 64 KiB.
-        """
-        line, newline, _ = self.peek(_CHUNK).partition(b"\n")
-        if not newline and len(line) == _CHUNK:
-            raise TooLarge("a line of it is longer than 64 KiB")
-        return self.take(len(line) + len(newline))
