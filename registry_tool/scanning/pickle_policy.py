@@ -100,27 +100,13 @@ def _is_bad(module: str, name: str) -> bool:
 
 _DUNDER: Final = re.compile(r"__\w+__")
 _NESTED: Final = "torch.storage._load_from_bytes"
-# What makes functions, classes and code out of what the pickle holds, and modules by their name.
-_BY_VALUE: Final = frozenset(
-    {
-        "cloudpickle.cloudpickle._make_function", "cloudpickle.cloudpickle._make_skeleton_class",
-        "cloudpickle.cloudpickle._make_skeleton_enum", "cloudpickle.cloudpickle._make_skel_func",
-        "cloudpickle.cloudpickle._make_empty_cell", "cloudpickle.cloudpickle._make_cell",
-        "cloudpickle.cloudpickle._fill_function", "cloudpickle.cloudpickle._function_setstate",
-        "cloudpickle.cloudpickle._class_setstate", "cloudpickle.cloudpickle._make_typevar",
-        "cloudpickle.cloudpickle._make_dict_keys", "cloudpickle.cloudpickle._make_dict_values",
-        "cloudpickle.cloudpickle._make_dict_items", "cloudpickle.cloudpickle.subimport",
-        "cloudpickle.cloudpickle._empty_cell_value", "cloudpickle.cloudpickle_fast._function_setstate",
-        "cloudpickle.cloudpickle_fast._class_setstate", "dill._dill._create_function", "dill._dill._create_code",
-        "dill._dill._create_type", "dill._dill._create_cell", "dill._dill._setitems", "dill._dill._create_namedtuple",
-        "types.CodeType", "types.FunctionType", "types.CellType",
-    }
-)  # fmt: skip
-# A type that is looked up by its name; what these make is code that the pickle holds.
+# A type that is looked up by its name.
 _LOOK_UP: Final = frozenset({"cloudpickle.cloudpickle._builtin_type", "dill._dill._load_type"})
-_CODE_TYPES: Final = frozenset(
-    {"CodeType", "FunctionType", "LambdaType", "CellType", "code", "function", "cell"}
-)
+_CODE: Final = frozenset({"CodeType", "code"})
+# Modules that functions by value may name; others are not known to be harmless.
+_MODULES: Final = frozenset(
+    {"math", "re", "json", "random", "statistics", "collections", "datetime", "numpy", "scipy", "pandas", "sklearn", "torch"}
+)  # fmt: skip
 _ENCODINGS: Final = frozenset(
     {"latin1", "latin-1", "iso-8859-1", "ascii", "utf-8", "utf8", "utf-16", "utf-32"}
 )
@@ -188,6 +174,7 @@ def _getattr(arguments: tuple[object, ...]) -> bool:
     if not isinstance(owner, Imported):
         return False
     return kind_of_name(owner.module, f"{owner.name}.{arguments[1]}") in {
+        "by-value",
         "called",
         "made",
         "referred",
@@ -258,6 +245,82 @@ _LOSSES: Final = (
     "CyAbsoluteError", "CyExponentialLoss", "CyHalfBinomialLoss", "CyHalfGammaLoss", "CyHalfMultinomialLoss",
     "CyHalfPoissonLoss", "CyHalfSquaredError", "CyHalfTweedieLoss", "CyHalfTweedieLossIdentity", "CyHuberLoss", "CyPinballLoss",
 )  # fmt: skip
+# --- functions and classes by value: code that the pickle holds, which is unsafe, and runs when it is called
+
+
+def _held(value: object) -> bool:
+    """True for what was made of code that the pickle holds."""
+    if not isinstance(value, Call):
+        return False
+    return str(value.function) in _HELD or _is_code(value)
+
+
+def _is_code(value: object) -> bool:
+    if not isinstance(value, Call):
+        return False
+    function = value.function
+    looked_up = isinstance(function, Call) and str(function.function) in _LOOK_UP
+    return looked_up or str(function) in {"dill._dill._create_code", "types.CodeType"}
+
+
+def _of_code(arguments: tuple[object, ...]) -> bool:
+    return bool(arguments) and _is_code(arguments[0])
+
+
+def _of_held(arguments: tuple[object, ...]) -> bool:
+    return bool(arguments) and _held(arguments[0])
+
+
+def _no_names(arguments: tuple[object, ...]) -> bool:
+    return not any(isinstance(one, Imported) for one in arguments)
+
+
+def _of_type(arguments: tuple[object, ...]) -> bool:
+    """The first makes the class: a metaclass."""
+    first = arguments[0] if arguments else None
+    if isinstance(first, Call):
+        return str(first.function) in _LOOK_UP and first.arguments == ("type",)
+    return str(first) in {"builtins.type", "__builtin__.type", "abc.ABCMeta"}
+
+
+def _known_module(arguments: tuple[object, ...]) -> bool:
+    return len(arguments) == 1 and isinstance(arguments[0], str) and arguments[0].split(".")[0] in _MODULES and not _is_below(arguments[0], _DANGEROUS)  # fmt: skip
+
+
+def _type_name(arguments: tuple[object, ...]) -> bool:
+    return len(arguments) == 1 and isinstance(arguments[0], str)
+
+
+def _sets_on_held(arguments: tuple[object, ...]) -> bool:
+    """``setattr(made, name, value)``, as dill has it."""
+    return _of_held(arguments) and all(one in _SET for one in arguments[1:2])
+
+
+_SET: Final = frozenset(
+    {"__doc__", "__qualname__", "__module__", "__annotations__", "cell_contents"}
+)
+_C, _D = "cloudpickle.cloudpickle", "dill._dill"
+# With these arguments they only make things of code that the pickle holds.
+_HELD: Final[dict[str, Callable[[tuple[object, ...]], bool]]] = {
+    f"{_C}._make_function": _of_code,
+    f"{_C}._make_skeleton_class": _of_type,
+    f"{_C}._make_empty_cell": _no_names,
+    f"{_C}._make_cell": _no_names,
+    f"{_C}._function_setstate": _of_held,
+    f"{_C}._class_setstate": _of_held,
+    f"{_C}.subimport": _known_module,
+    f"{_C}._builtin_type": _type_name,
+    f"{_D}._create_function": _of_code,
+    f"{_D}._create_code": _no_names,
+    f"{_D}._create_type": _of_type,
+    f"{_D}._create_cell": _no_names,
+    f"{_D}._load_type": _type_name,
+    "types.CodeType": _no_names,
+    "builtins.setattr": _sets_on_held,
+    "__builtin__.setattr": _sets_on_held,
+}
+
+
 _JUDGED: Final[dict[str, Callable[[tuple[object, ...]], bool]]] = {
     "builtins.getattr": _getattr,
     "__builtin__.getattr": _getattr,
@@ -304,12 +367,14 @@ _JUDGED: Final[dict[str, Callable[[tuple[object, ...]], bool]]] = {
 _BY_FULL_NAME: Final[dict[str, NameKind]] = {
     _NESTED: "nested",
     **dict.fromkeys(_JUDGED, "judged"),
-    **dict.fromkeys(_BY_VALUE | _LOOK_UP, "by-value"),
+    **dict.fromkeys(_HELD, "by-value"),
 }
 _BY_PLACE: Final[tuple[tuple[NameKind, frozenset[str]], ...]] = (
     ("called", CALLED),
     ("made", MADE),
     ("referred", REFERRED),
+    # dill: the globals of a function, its own module, and what sets a closure's cells.
+    ("by-value", frozenset({"__builtin__:__main__", "dill:_dill", "dill:_dill._setattr"})),
 )
 _MAKERS: Final = frozenset(
     {
@@ -332,6 +397,8 @@ def result_of(function: object, arguments: object) -> object:
     first, full = arguments[0], str(function)
     if full in _MAKERS and isinstance(first, Imported):
         return Call(first, UNKNOWN)
+    if full == f"{_D}._load_type" and first == "PartialType":
+        return Imported("functools", "partial")
     if full in _GETATTR and len(arguments) > 1 and isinstance(first, Imported) and isinstance(arguments[1], str):  # fmt: skip
         return Imported(first.module, f"{first.name}.{arguments[1]}")
     return None
@@ -345,7 +412,7 @@ def _shown(value: object) -> str:
     return repr(value)[:80] if isinstance(value, str | int | None) else "..."
 
 
-def _with(function: Imported, arguments: object) -> str:
+def _with(function: object, arguments: object) -> str:
     inner = (
         ", ".join(_shown(one) for one in arguments[:4]) if isinstance(arguments, tuple) else "..."
     )
@@ -356,20 +423,32 @@ def _judge_result(function: Call) -> Judgement | None:
     """What a call gave is called itself."""
     if str(function.function) in _LOOK_UP:
         values = function.arguments if isinstance(function.arguments, tuple) else ()
-        code = any(one in _CODE_TYPES for one in values)
-        return Judgement("unsafe", "code that it holds") if code else None
-    if _kind(function.function) == "by-value":
-        return Judgement("dangerous", "a function that it holds")
+        if any(one in _CODE for one in values):
+            return Judgement("unsafe", "code that it holds")
+        known = all(isinstance(one, str) and f"builtins:{one}" in CALLED for one in values)
+        return (
+            None
+            if values and known
+            else Judgement("unknown", f"{_with(function.function, values)}(...)")
+        )
+    if _held(function):
+        return Judgement("unknown", "a function or a class that it holds")
     return Judgement("unknown", f"{_shown(function)}(...)")
 
 
 def _judge_named(function: Imported, arguments: object) -> Judgement | None:
-    """A name is called that is harmless with some arguments only."""
-    test = _JUDGED.get(str(function))
+    """A name is called that is harmless, or unsafe, with some arguments only."""
+    full = str(function)
+    full = {"dill._dill._setattr": "builtins.setattr"}.get(full, full)
     known = arguments if isinstance(arguments, tuple) else ()
+    held, test = _HELD.get(full), _JUDGED.get(full)
     if test is not None and isinstance(arguments, tuple) and test(arguments):
         return None
-    bad = any(_kind(one) == "dangerous" for one in known)
+    holds = test is not None and full == "functools.partial" and _of_held(known)
+    if holds or (held is not None and isinstance(arguments, tuple) and held(arguments)):
+        looks_up = full in _LOOK_UP or full.endswith("._create_array")
+        return None if looks_up else Judgement("unsafe", "code that it holds")
+    bad = any(_kind(one) == "dangerous" for one in known) or full.endswith(".setattr")
     return Judgement("dangerous" if bad else "unknown", _with(function, arguments))
 
 
@@ -390,8 +469,6 @@ def judge_call(function: object, arguments: object, *, new: bool) -> Judgement |
         return None  # a bad name was judged when it was imported
     if kind == "nested":
         return Judgement("unread", "another pickle, from bytes that it computes")
-    if kind == "by-value":
-        return Judgement("unsafe", "code that it holds")
     return _judge_named(function, arguments)
 
 
@@ -401,6 +478,6 @@ def judge_state(target: object, state: object) -> Judgement | None:
         return Judgement("dangerous", f"a change of {target}")
     if not isinstance(target, Call):
         return None if target is None or isinstance(target, dict) else Judgement("unread", "a change of what a scan cannot read")  # fmt: skip
-    if str(target.function) == "functools.partial" and not (isinstance(state, tuple) and _function_first(state)):  # fmt: skip
+    if str(target.function) == "functools.partial" and not (isinstance(state, tuple) and (_function_first(state) or _of_held(state))):  # fmt: skip
         return Judgement("unknown", f"functools.partial with a state of {_shown(state)}")
     return None
