@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["look_at_content", "look_at_files"]
 
 _DEFAULTS: Final[Mapping[Level, str]] = MappingProxyType(
-    {"dangerous": "refuse", "unread": "warn", "unsafe": "warn"}
+    {"dangerous": "refuse", "unknown": "warn", "unread": "warn", "unsafe": "warn"}
 )
 _SHOWN: Final = 5
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["scan"]
 
-_COLOURS = {"dangerous": "red", "unread": "yellow", "unsafe": "yellow"}
+_COLOURS = {"dangerous": "red", "unknown": "yellow", "unread": "yellow", "unsafe": "yellow"}
 _MOST = 1000
 
 

@@ -96,6 +96,7 @@ class Arrays:
         if made.arguments != () or not isinstance(state, dict):
             raise Malformed("an array in it is described in an unknown way")
         self.seen += 1
+        machine.hand_over()
         machine.replace_top()  # joblib puts the array there
         kind, size = _item(state)
         if kind == "O":

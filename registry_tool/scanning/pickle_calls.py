@@ -20,17 +20,17 @@ _NAMES: Final = 20_000
 # Whose arguments and state other readers ask for: joblib's arrays, and types that are looked up by name.
 _KEPT: Final = frozenset(
     {
-        "numpy.dtype",
-        "joblib.numpy_pickle.NumpyArrayWrapper",
-        "cloudpickle.cloudpickle._builtin_type",
-        "dill._dill._load_type",
+        Imported("numpy", "dtype"),
+        Imported("joblib.numpy_pickle", "NumpyArrayWrapper"),
+        Imported("cloudpickle.cloudpickle", "_builtin_type"),
+        Imported("dill._dill", "_load_type"),
     }
 )
 _NESTED: Final = Imported("torch.storage", "_load_from_bytes")
 
 
 def _is_kept(function: object) -> bool:
-    return isinstance(function, Imported) and str(function) in _KEPT
+    return isinstance(function, Imported) and function in _KEPT
 
 
 class Calls:

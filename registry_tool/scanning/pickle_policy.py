@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from registry_tool.scanning.harmless_names import CALLED, MADE, REFERRED
@@ -118,6 +119,7 @@ _TORCH_ENDS: Final = ("Storage", "Tensor")
 _WRAPPERS: Final = ("NumpyArrayWrapper", "NDArrayWrapper")
 
 
+@lru_cache(1 << 12)
 def kind_of_name(module: str, name: str) -> NameKind:
     """What an imported name is good for.
 
@@ -328,6 +330,7 @@ _JUDGED: Final[dict[str, Callable[[tuple[object, ...]], bool]]] = {
     "builtins.type": _one_argument,
     "__builtin__.type": _one_argument,
     "functools.partial": _function_first,
+    "types.MethodType": _function_first,
     "operator.attrgetter": _only_names,
     "_operator.attrgetter": _only_names,
     "copyreg._reconstructor": _all_are_classes,
@@ -387,6 +390,13 @@ _MAKERS: Final = frozenset(
 _GETATTR: Final = frozenset({"builtins.getattr", "__builtin__.getattr", "dill._dill._get_attr"})
 
 
+# Types that dill looks up by a name, and what they are: judged as if they were imported.
+_TYPES: Final = {
+    "PartialType": Imported("functools", "partial"),
+    "MethodType": Imported("types", "MethodType"),
+}
+
+
 def result_of(function: object, arguments: object) -> object:
     """What stands for the result of a call, where it is better known than as a call.
 
@@ -397,8 +407,8 @@ def result_of(function: object, arguments: object) -> object:
     first, full = arguments[0], str(function)
     if full in _MAKERS and isinstance(first, Imported):
         return Call(first, UNKNOWN)
-    if full == f"{_D}._load_type" and first == "PartialType":
-        return Imported("functools", "partial")
+    if full in _LOOK_UP and isinstance(first, str) and first in _TYPES:
+        return _TYPES[first]
     if full in _GETATTR and len(arguments) > 1 and isinstance(first, Imported) and isinstance(arguments[1], str):  # fmt: skip
         return Imported(first.module, f"{first.name}.{arguments[1]}")
     return None

@@ -14,7 +14,7 @@ from __future__ import annotations
 import codecs
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from registry_tool.scanning.pickle_calls import Calls
 from registry_tool.scanning.pickle_values import MARK, UNKNOWN, Call, Imported, Nested
@@ -81,12 +81,16 @@ class Machine:
         self._filled = 0
         self._buffer = b""
         self._at = 0
+        self._pause = _OFTEN
+        # True where the window reaches the end of the file.
+        self._ends = False
 
     # --- bytes
 
     def _refill(self) -> None:
         self._stream.skip(self._at)
         self._buffer, self._at = self._stream.peek(_WINDOW), 0
+        self._ends = len(self._buffer) < _WINDOW
 
     def hand_over(self) -> None:
         """Let the stream stand behind the last instruction, for whoever reads between instructions."""
@@ -204,19 +208,20 @@ class Machine:
         if value is MARK:
             raise Malformed("it takes a mark for a value")
         places = self._places
-        if key >= len(places):
-            if key >= _PLACES:
-                raise Spent("its memo is larger than a scan looks at")
-            places.extend(bytes(key + 1 - len(places)))
-        if not places[key]:
-            places[key] = 1
+        if key == len(places) < _PLACES:
+            places.append(1)
             self._filled += 1
-        if value is UNKNOWN:
+        elif key >= _PLACES:
+            raise Spent("its memo is larger than a scan looks at")
+        else:
+            places.extend(bytes(max(0, key + 1 - len(places))))
+            self._filled += not places[key]
+            places[key] = 1
             self._memo.pop(key, None)
-            return
-        self._memo[key] = value
-        if len(self._memo) > _MEMO:
-            self._forget()
+        if value is not UNKNOWN:
+            self._memo[key] = value
+            if len(self._memo) > _MEMO:
+                self._forget()
 
     def _forget(self) -> None:
         """Drop the older half of the memo; imported names and names of modules stay."""
@@ -239,8 +244,10 @@ class Machine:
     # --- instructions
 
     def _tuple(self, values: list[object]) -> None:
-        kept = tuple(_flat(value) for value in values) if len(values) <= _TUPLE else UNKNOWN
-        self._stack.append(kept)
+        if len(values) > _TUPLE:
+            self._stack.append(UNKNOWN)
+        else:
+            self._stack.append(tuple([_atoms(v) if type(v) is tuple else v for v in values]))
 
     def _keep(self, values: list[object]) -> None:
         """Set items of a dictionary, or whatever stands there in its place."""
@@ -403,6 +410,30 @@ class Machine:
     def _put_line(self) -> None:
         self._put(_key(self._line()))
 
+    # Of the most frequent instructions: the window holds their argument, or the file ends.
+
+    def _get_short(self) -> None:
+        key = self._buffer[self._at]
+        self._at += 1
+        self._get(key)
+
+    def _put_short(self) -> None:
+        key = self._buffer[self._at]
+        self._at += 1
+        self._put(key)
+
+    def _whole_short(self) -> None:
+        self._stack.append(self._buffer[self._at])
+        self._at += 1
+
+    def _string_short(self) -> None:
+        begin = self._at + 1
+        end = begin + self._buffer[self._at]
+        if end > len(self._buffer):
+            raise Malformed("it ends too early")
+        self._at = end
+        self._stack.append(self._buffer[begin:end].decode("utf-8", "surrogatepass"))
+
     def _get_at(self, size: int) -> None:
         self._get(self._number(size))
 
@@ -412,12 +443,13 @@ class Machine:
     def _memoize(self) -> None:
         self._put(self._filled)
 
-    def _skipped_line(self) -> None:
+    def _persistent_line(self) -> None:
         self._line_or_none()
         self._stack.append(UNKNOWN)
 
-    def _push(self, value: object) -> None:
-        self._stack.append(value)
+    def _skipped_line(self) -> None:
+        self._line_or_none()
+        self._stack.append(UNKNOWN)
 
     def _string(self, size: int) -> None:
         self._stack.append(self._text(self._number(size)))
@@ -433,25 +465,27 @@ class Machine:
         else:
             self._stack.append(self._take(count).decode("latin-1"))
 
+    _CONSTANT: ClassVar[dict[int, object]] = {
+        ord("("): MARK, ord(")"): (), ord("]"): UNKNOWN, 0x8F: UNKNOWN, ord("N"): None, 0x88: True, 0x89: False,
+        0x97: UNKNOWN,
+    }  # fmt: skip
     _PLAIN: ClassVar[dict[int, Callable[[Machine], None]]] = {
         ord("0"): _pop_any, ord("1"): _drop_marked, ord("2"): _duplicate, ord("a"): _append, ord("b"): _build,
         ord("c"): _global, ord("d"): _dictionary, ord("}"): _empty_dictionary, ord("I"): _whole_line,
-        ord("L"): _whole_line, ord("J"): _signed, ord("F"): _skipped_line, ord("P"): _skipped_line,
+        ord("L"): _whole_line, ord("J"): _signed, ord("F"): _skipped_line, ord("P"): _persistent_line,
         ord("Q"): _persistent, ord("R"): _reduce, ord("S"): _string_line, ord("V"): _unicode_line,
         ord("i"): _instance, ord("l"): _marked, ord("o"): _object, ord("s"): _item, ord("t"): _marked_tuple,
+        ord("h"): _get_short, ord("q"): _put_short, ord("K"): _whole_short, 0x8C: _string_short,
         ord("g"): _get_line, ord("p"): _put_line, 0x80: _protocol, 0x81: _new, 0x90: _drop_items, 0x91: _marked,
         0x92: _new_with_names, 0x93: _stack_global, 0x94: _memoize, 0x98: _top_stays, ord("e"): _drop_items,
         ord("u"): _items,
     }  # fmt: skip
-    _WITH: ClassVar[dict[int, tuple[Callable[[Machine, Any], None], object]]] = {
-        ord("("): (_push, MARK), ord(")"): (_push, ()), ord("]"): (_push, UNKNOWN), 0x8F: (_push, UNKNOWN),
-        ord("N"): (_push, None), 0x88: (_push, True), 0x89: (_push, False), 0x97: (_push, UNKNOWN),
-        ord("K"): (_whole, 1), ord("M"): (_whole, 2), 0x8A: (_long, 1), 0x8B: (_long, 4), ord("G"): (_passed, 8),
-        ord("U"): (_old_string, 1), ord("T"): (_old_string, 4), 0x8C: (_string, 1), ord("X"): (_string, 4),
-        0x8D: (_string, 8), ord("C"): (_byte_string, 1), ord("B"): (_byte_string, 4), 0x8E: (_byte_string, 8),
-        0x96: (_byte_string, 8), 0x82: (_extension, 1), 0x83: (_extension, 2), 0x84: (_extension, 4),
-        0x85: (_joined, 1), 0x86: (_joined, 2), 0x87: (_joined, 3), ord("h"): (_get_at, 1), ord("j"): (_get_at, 4),
-        ord("q"): (_put_at, 1), ord("r"): (_put_at, 4), 0x95: (_frame, 8),
+    _WITH: ClassVar[dict[int, tuple[Callable[[Machine, int], None], int]]] = {
+        ord("M"): (_whole, 2), 0x8A: (_long, 1), 0x8B: (_long, 4), ord("G"): (_passed, 8), ord("U"): (_old_string, 1),
+        ord("T"): (_old_string, 4), ord("X"): (_string, 4), 0x8D: (_string, 8), ord("C"): (_byte_string, 1),
+        ord("B"): (_byte_string, 4), 0x8E: (_byte_string, 8), 0x96: (_byte_string, 8), 0x82: (_extension, 1),
+        0x83: (_extension, 2), 0x84: (_extension, 4), 0x85: (_joined, 1), 0x86: (_joined, 2), 0x87: (_joined, 3),
+        ord("j"): (_get_at, 4), ord("r"): (_put_at, 4), 0x95: (_frame, 8),
     }  # fmt: skip
 
     def run(self) -> Iterator[Call]:
@@ -461,31 +495,33 @@ class Machine:
             Malformed: It cannot be followed.
             Spent: It is longer than the budget.
         """
-        plain, with_argument = self._PLAIN, self._WITH
+        constants, plain, with_size, stack = self._CONSTANT, self._PLAIN, self._WITH, self._stack
         while True:
-            if len(self._buffer) - self._at < _AHEAD:
+            if len(self._buffer) - self._at < _AHEAD and not (self._ends and self._buffer):
                 self._refill()
-                if not self._buffer:
-                    raise Malformed("it ends too early")
             code = self._buffer[self._at]
             self._at += 1
             self.opcodes += 1
-            if (act := plain.get(code)) is not None:
-                act(self)
-            elif (pair := with_argument.get(code)) is not None:
-                pair[0](self, pair[1])
+            if code in constants:
+                stack.append(constants[code])
+            elif code in plain:
+                plain[code](self)
+            elif code in with_size:
+                act, size = with_size[code]
+                act(self, size)
             elif code == _STOP:
                 self._value()
                 return
             else:
                 raise Malformed(f"it has no instruction {code:#04x}")
-            if not self.opcodes % _OFTEN:
+            if self.opcodes >= self._pause:
                 self._spend()
             if self.built is not None:
                 yield self.built
                 self.built = None
 
     def _spend(self) -> None:
+        self._pause += _OFTEN
         self._budget.spend("opcodes", _OFTEN)
         if len(self._stack) > _HIGH:
             self._collapse()
@@ -495,19 +531,9 @@ class Machine:
 
 
 def _atoms(value: object) -> object:
-    if isinstance(value, tuple) and not isinstance(value, Imported | Nested):
-        return tuple(UNKNOWN if _is_container(one) else one for one in value)
-    return UNKNOWN if isinstance(value, dict) else value
-
-
-def _flat(value: object) -> object:
-    return value if isinstance(value, dict) else _atoms(value)
-
-
-def _is_container(value: object) -> bool:
-    return isinstance(value, dict) or (
-        isinstance(value, tuple) and not isinstance(value, Imported | Nested)
-    )
+    if type(value) is tuple:  # an imported name is a tuple of its own kind
+        return tuple([UNKNOWN if type(one) is tuple or type(one) is dict else one for one in value])
+    return UNKNOWN if type(value) is dict else value
 
 
 def _key(line: bytes) -> int:
@@ -527,19 +553,20 @@ def walk(stream: Stream, budget: Budget, calls: Calls, between: Between | None =
         stream: The file, where the pickle begins. It stands behind the pickle afterwards, if there is no trouble.
         budget: Instructions are taken from it.
         calls: Where its imports and calls are judged.
-        between: Called after each BUILD; takes bytes from the stream that no instruction reads, as joblib does, and
-            gives what other pickles among them do.
+        between: Called after each BUILD; takes bytes from the stream that no instruction reads, as joblib does, once the
+            machine has handed it over, and gives what other pickles among them do.
     """
     machine, trouble = Machine(stream, budget, calls), ""
     try:
         for _ in machine.run():
             if between is None:
                 continue
-            machine.hand_over()
             for inner in between(stream, machine):
                 if inner.trouble:
                     raise Malformed(inner.trouble)
         machine.hand_over()
+    except IndexError:  # a window is read to its end, which is that of the file
+        trouble = "it ends too early"
     except (Spent, ValueError) as exc:  # ours are ValueErrors too; so is a text that is no UTF-8
         trouble = str(exc)
     return Walked(machine.protocol, machine.opcodes, trouble)

@@ -18,6 +18,7 @@ import warnings
 import zoneinfo
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 __all__ = ["Make", "benign_objects"]
@@ -42,7 +43,7 @@ def _numpy() -> Iterator[tuple[str, Make]]:
     import numpy as np
 
     for kind in ("f8", "f4", "f2", "i8", "u1", "?", "c16", "U3", "S3", "M8[ns]", "m8[s]", "O"):
-        yield f"array-{kind[:2].replace('?', 'bool')}", lambda kind=kind: np.zeros(3, dtype=kind)
+        yield f"array-{kind[:2].replace('?', 'bool')}", partial(np.zeros, 3, dtype=kind)
     yield "scalars", lambda: [np.float64(1), np.int32(2), np.bool_(True), np.str_("x"), np.datetime64("2026-01-01")]  # fmt: skip
     yield "fortran", lambda: np.asfortranarray(np.ones((2, 3)))
     yield "strided", lambda: np.ones((4, 4))[::2, ::2]
@@ -54,7 +55,7 @@ def _numpy() -> Iterator[tuple[str, Make]]:
     for bits in ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"):
         yield (
             f"generator-{bits}",
-            lambda bits=bits: np.random.Generator(getattr(np.random, bits)(0)),
+            partial(lambda bits: np.random.Generator(getattr(np.random, bits)(0)), bits),
         )
     yield "seed-sequence", lambda: np.random.SeedSequence(5)
     yield "functions", lambda: [np.log1p, np.expm1, np.exp, np.mean, np.square]
@@ -90,8 +91,8 @@ def _scipy() -> Iterator[tuple[str, Make]]:
     import scipy.stats
 
     for form in ("csr", "csc", "coo", "bsr", "dia", "dok", "lil"):
-        yield f"sparse-{form}", lambda form=form: scipy.sparse.random(4, 4, 0.5, format=form)
-        yield f"sparse-array-{form}", lambda form=form: getattr(scipy.sparse, f"{form}_array")(np.eye(3))  # fmt: skip
+        yield f"sparse-{form}", partial(scipy.sparse.random, 4, 4, 0.5, format=form)
+        yield f"sparse-array-{form}", partial(getattr(scipy.sparse, f"{form}_array"), np.eye(3))  # fmt: skip
     yield "kd-tree", lambda: scipy.spatial.cKDTree(np.eye(3))
     yield "interpolation", lambda: [scipy.interpolate.interp1d([1, 2, 3], [1, 2, 3]), scipy.interpolate.BSpline([0, 1, 2, 3], [1.0, 1.0], 1)]  # fmt: skip
     yield "distributions", lambda: [scipy.stats.norm(0, 1), scipy.stats.uniform(0, 1), scipy.stats.randint(1, 5)]  # fmt: skip
@@ -139,7 +140,7 @@ def _sklearn() -> Iterator[tuple[str, Make]]:
         warnings.simplefilter("ignore")
         kinds = all_estimators()
     for name, kind in kinds:
-        yield f"sklearn-{name}", lambda kind=kind: _fitted(kind)
+        yield f"sklearn-{name}", partial(_fitted, kind)
     yield from _sklearn_parts()
 
 
@@ -171,7 +172,7 @@ def _sklearn_parts() -> Iterator[tuple[str, Make]]:
     yield "sklearn-scorers", lambda: [get_scorer("accuracy"), make_scorer(mean_squared_error), StratifiedKFold(3)]  # fmt: skip
     losses = ("hinge", "log_loss", "modified_huber", "squared_hinge", "perceptron", "huber", "epsilon_insensitive")  # fmt: skip
     for loss in losses:
-        yield f"sklearn-sgd-{loss}", lambda loss=loss: SGDClassifier(loss=loss, max_iter=5).fit(x, y)  # fmt: skip
+        yield f"sklearn-sgd-{loss}", partial(lambda loss: SGDClassifier(loss=loss, max_iter=5).fit(x, y), loss)  # fmt: skip
 
 
 def _xgboost() -> Iterator[tuple[str, Make]]:
