@@ -14,9 +14,11 @@ from registry_tool.cli.writing import How, writing, writing_options
 from registry_tool.errors import InvalidName, NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
+    from registry_tool.edits.changeset import Act
     from registry_tool.manifests.problems import JSON
+    from registry_tool.names import Reference
     from registry_tool.registry import Registry
-    from registry_tool.scanning.report import Scanned
+    from registry_tool.scanning.report import Level, Scanned
     from registry_tool.scanning.scan import Scan
     from registry_tool.views import ModelVersion
 
@@ -48,7 +50,8 @@ def _print_words(found: Scan) -> None:
         say(f"{file.path}  {_facts(file.facts)}")
         for finding in file.findings:
             inner = "" if finding.path == file.path else f"{finding.path}: "
-            say(f"  {finding.level:<9}  {inner}{finding.message}", fg=_COLOURS[finding.level])
+            by = "" if finding.scanner == "registry-tool" else f"{finding.scanner}: "
+            say(f"  {finding.level:<9}  {inner}{by}{finding.message}", fg=_COLOURS[finding.level])
     counted = [_counted(len(found.files), "file"), _counted(len(found.findings), "finding")]
     say(f"{found.verdict}: {', '.join(counted)}")
 
@@ -92,9 +95,10 @@ def _sealed(file: Scanned, version: ModelVersion) -> Scanned:
     return file._replace(findings=(wrong, *file.findings))
 
 
-def _of_version(version: ModelVersion) -> Scan:
+def _of_version(version: ModelVersion, accepted: frozenset[Level]) -> Scan:
     """The bytes of each stored artifact, fetched where they are not here."""
     from registry_tool.artifacts.folders import walk
+    from registry_tool.scanning.plugins import installed_scanners
     from registry_tool.scanning.scan import Scan, scan_files
 
     files: list[tuple[str, Path]] = []
@@ -108,20 +112,40 @@ def _of_version(version: ModelVersion) -> Scan:
                 files += [(f"{artifact.path}/{inner}", place / inner) for inner, _ in walk(place)]
             else:
                 files.append((artifact.path, place))
-    found = scan_files(files) if files else Scan(())
-    return Scan(tuple(_sealed(file, version) for file in found.files))
+    found = scan_files(files, installed_scanners()) if files else Scan(())
+    return Scan(tuple(_sealed(file, version) for file in found.files), accepted)
 
 
 def _scanned(registry: Registry, reference: str) -> Scan:
-    return _of_version(registry.version(reference, allow_withdrawn=True))
+    from registry_tool.content import accepted_by
+
+    version = registry.version(reference, allow_withdrawn=True)
+    return _of_version(version, accepted_by(registry.catalog.settings))
+
+
+def _evidence(reference: Reference, found: Scan, *, by: str) -> Act:
+    """One record for each scanner: a gate may ask for one of them."""
+    from registry_tool.edits.changeset import combined
+    from registry_tool.edits.notes import add_evidence
+    from registry_tool.scanning.plugins import installed_scanners
+    from registry_tool.scanning.report import OWN, verdict_of
+    from registry_tool.version import VERSION
+
+    acts = []
+    for name, version in [(OWN, VERSION), *((one.name, one.version) for one in installed_scanners())]:  # fmt: skip
+        findings = found.of(name)
+        verdict = verdict_of(findings, found.accepted)
+        fields: dict[str, JSON] = {"tool": f"{name} {version}".strip(), "verdict": verdict}
+        if findings:
+            fields["findings"] = [str(finding) for finding in findings[:_MOST]]
+        acts.append(add_evidence(reference, "scan", fields, by=by))
+    return combined(acts, f"Add what {len(acts)} scanners found in {reference}") if len(acts) > 1 else acts[0]  # fmt: skip
 
 
 def _add_evidence(how: How, reference: str, by: str | None) -> int:
     """Scan a version, and write down what was found; the exit code."""
-    from registry_tool.edits.notes import add_evidence
     from registry_tool.names import Reference
     from registry_tool.registry import Registry
-    from registry_tool.version import VERSION
 
     asked = Reference.parse(reference)
     with writing(how) as desk:
@@ -134,10 +158,7 @@ def _add_evidence(how: How, reference: str, by: str | None) -> int:
         found = _scanned(state, str(exact))
         if how.form == "text":
             _print_words(found)
-        fields: dict[str, JSON] = {"tool": f"registry-tool {VERSION}", "verdict": found.verdict}
-        if found.findings:
-            fields["findings"] = [str(finding) for finding in found.findings[:_MOST]]
-        done = desk.finish(add_evidence(exact, "scan", fields, by=who), more={"scan": _data(found)})
+        done = desk.finish(_evidence(exact, found, by=who), more={"scan": _data(found)})
     return done or int(found.verdict == "fail")
 
 
@@ -156,8 +177,9 @@ def scan(*, subject: str, evidence: bool, by: str | None, how: How) -> int:
     """Say what is in a file, a folder or a version, and what it could do, without ever loading it.
 
     Headers are read for facts: safetensors, GGUF, ONNX, NumPy. Pickles are walked instruction by instruction; archives
-    are listed and looked into. dangerous: it does harm, or breaks a reader. unread: nobody could look. unsafe: the
-    format runs code when it is loaded. Exit code 1 for what is dangerous or unread.
+    are listed and looked into. dangerous: it does harm, or breaks a reader. unknown: loading it runs code that is not
+    known to be harmless. unread: a scan cannot look. unsafe: the format runs code when it is loaded. Exit code 1 for
+    all but unsafe.
 
     \b
     Examples:
@@ -165,6 +187,7 @@ def scan(*, subject: str, evidence: bool, by: str | None, how: How) -> int:
       registry scan nlp/lang-id@4 --format json
       registry scan nlp/lang-id@4 --evidence --commit
     """
+    from registry_tool.scanning.plugins import installed_scanners
     from registry_tool.scanning.scan import scan_path
 
     if evidence:
@@ -172,7 +195,7 @@ def scan(*, subject: str, evidence: bool, by: str | None, how: How) -> int:
     if how.commit or how.branch or how.push or how.message or by:
         raise UsageError("without --evidence nothing is written", remedy="add --evidence")
     if Path(subject).exists():
-        found = scan_path(Path(subject))
+        found = scan_path(Path(subject), installed_scanners())
     else:
         reference = _as_reference(subject)
         with open_for_reading(how.repo, None) as registry:

@@ -101,18 +101,35 @@ def _name(piece: Piece) -> str:
     return piece.document.path.rpartition("/")[2]
 
 
-def evidence_gate(question: Question, gate: Data) -> Answer:
-    """Evidence of a kind must be there; with a verdict, the newest of each suite or tool must have it."""
-    kind, suite = text(gate, "evidence"), text(gate, "suite")
-    version, verdict = question.version, text(gate, "verdict")
-    there = [p for p in pieces(version, kind) if not suite or text(p.data, "suite") == suite]
-    found = [piece for piece in there if piece.fits]
+def _tool(data: Data) -> str:
+    """The tool that scanned, without its release."""
+    return _RELEASE.sub("", text(data, "tool"))
+
+
+def _remedy(question: Question, gate: Data) -> str:
+    kind, suite, verdict = text(gate, "evidence"), text(gate, "suite"), text(gate, "verdict")
+    if kind == "scan":
+        return f"registry scan {question.version} --evidence --commit"
     more = f" --suite {shlex.quote(suite)}" if suite else ""
     more += f" --verdict {verdict}" if verdict else ""
-    remedy = f"registry evidence add {version} --kind {kind}{more}"
+    return f"registry evidence add {question.version} --kind {kind}{more}"
+
+
+def evidence_gate(question: Question, gate: Data) -> Answer:
+    """Evidence of a kind must be there; with a verdict, the newest of each suite or tool must have it."""
+    kind, suite, tool = text(gate, "evidence"), text(gate, "suite"), text(gate, "tool")
+    version, verdict = question.version, text(gate, "verdict")
+    there = [
+        piece
+        for piece in pieces(version, kind)
+        if (not suite or text(piece.data, "suite") == suite)
+        and (not tool or _tool(piece.data) == tool)
+    ]
+    found = [piece for piece in there if piece.fits]
+    remedy = _remedy(question, gate)
     if not found:
         others = "".join(f"; {_name(p)} is about other bytes" for p in there)
-        what = f"{kind} of {suite}" if suite else kind
+        what = f"{kind} of {suite or tool}" if suite or tool else kind
         return failed(f"{version} has no {what}{others}", remedy)
     if not verdict:
         return held(f"{len(found)}, such as {_name(found[0])}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["MARK", "UNKNOWN", "Call", "Imported", "Nested", "Unknown"]
+__all__ = ["MARK", "UNKNOWN", "Call", "Imported", "Nested", "Unknown", "without_depth"]
 
 
 class Unknown:
@@ -65,3 +65,10 @@ class Call:
             self.state = state
         else:
             self.state = UNKNOWN
+
+
+def without_depth(value: object) -> object:
+    """A value as it stands in a tuple or a dictionary: what is deeper in it is not kept, so that none grows without end."""
+    if type(value) is tuple:  # an imported name is a tuple of its own kind
+        return tuple([UNKNOWN if type(one) is tuple or type(one) is dict else one for one in value])
+    return UNKNOWN if type(value) is dict else value

@@ -5,8 +5,8 @@ dictionaries, imported names and what was called. So a name that is put together
 is seen as it is. Where a pickle cannot be followed, that is reported: the unpickler may read on.
 
 The instructions and their arguments: https://github.com/python/cpython/blob/main/Lib/pickletools.py. The walk reads a
-window of the file at a time, and memory stays small however large the pickle is: long texts and bytes are passed over,
-and the memo forgets the oldest values that name nothing. A name that was forgotten counts as one that cannot be read.
+window of the file at a time, and holds little: long texts and bytes are passed over, and the memo forgets the oldest
+values that name nothing. A name that was forgotten counts as one that cannot be read.
 """
 
 from __future__ import annotations
@@ -17,13 +17,20 @@ from collections.abc import Callable, Iterator
 from typing import ClassVar, Final, NamedTuple
 
 from registry_tool.scanning.pickle_calls import Calls
-from registry_tool.scanning.pickle_values import MARK, UNKNOWN, Call, Imported, Nested
+from registry_tool.scanning.pickle_values import (
+    MARK,
+    UNKNOWN,
+    Call,
+    Imported,
+    Nested,
+    without_depth,
+)
+from registry_tool.scanning.pickle_window import Window
 from registry_tool.scanning.report import Budget, Spent
-from registry_tool.scanning.stream import PIECE_LIMIT, Malformed, Stream, TooLarge
+from registry_tool.scanning.stream import PIECE_LIMIT, Malformed, Stream
 
 __all__ = ["Machine", "Walked", "walk"]
 
-_WINDOW: Final = 64 << 10
 # What one instruction and a name behind it take at the most.
 _AHEAD: Final = 2 << 10
 # A longer text is no name.
@@ -57,7 +64,7 @@ class Walked(NamedTuple):
 Between = Callable[[Stream, "Machine"], Iterator[Walked]]
 
 
-class Machine:
+class Machine(Window):
     """The unpickler's stack and memo.
 
     Attributes:
@@ -72,80 +79,14 @@ class Machine:
         self.built: Call | None = None
         self.opcodes = 0
         self.protocol = 0
-        self._stream = stream
+        super().__init__(stream)
         self._budget = budget
         self._stack: list[object] = []
         self._memo: dict[int, object] = {}
         # Which places of the memo are filled: MEMOIZE puts a value where their number says, not behind the last.
         self._places = bytearray()
         self._filled = 0
-        self._buffer = b""
-        self._at = 0
         self._pause = _OFTEN
-        # True where the window reaches the end of the file.
-        self._ends = False
-
-    # --- bytes
-
-    def _refill(self) -> None:
-        self._stream.skip(self._at)
-        self._buffer, self._at = self._stream.peek(_WINDOW), 0
-        self._ends = len(self._buffer) < _WINDOW
-
-    def hand_over(self) -> None:
-        """Let the stream stand behind the last instruction, for whoever reads between instructions."""
-        self._stream.skip(self._at)
-        self._buffer, self._at = b"", 0
-
-    def _skip(self, size: int) -> None:
-        if size <= len(self._buffer) - self._at:
-            self._at += size
-            return
-        self._at += size
-        self._refill()
-
-    def _take(self, size: int) -> bytes:
-        end = self._at + size
-        if end > len(self._buffer):
-            self._refill()
-            end = size
-            if end > len(self._buffer):
-                raise Malformed("it ends too early")
-        found = self._buffer[self._at : end]
-        self._at = end
-        return found
-
-    def _number(self, size: int) -> int:
-        return int.from_bytes(self._take(size), "little")
-
-    def _line(self) -> bytes:
-        """The rest of a line.
-
-        Raises:
-            TooLarge: It is longer than a window.
-        """
-        found = self._line_or_none()
-        if found is None:
-            raise TooLarge("a line of it is longer than 64 KiB")
-        return found
-
-    def _line_or_none(self) -> bytes | None:
-        """The rest of a line; None for one that is longer than a window, which is passed over."""
-        if (end := self._buffer.find(b"\n", self._at)) < 0:
-            self._refill()
-            end = self._buffer.find(b"\n")
-        if end >= 0:
-            found = self._buffer[self._at : end]
-            self._at = end + 1
-            return found
-        while end < 0:
-            self._at = len(self._buffer)
-            self._refill()
-            if not self._buffer:
-                raise Malformed("it ends too early")
-            end = self._buffer.find(b"\n")
-        self._at = end + 1
-        return None
 
     def _text(self, size: int) -> object:
         if size > _NAME:
@@ -164,26 +105,21 @@ class Machine:
 
     # --- stack and memo
 
-    def _pop(self) -> object:
-        if not self._stack:
-            raise Malformed("its stack is empty too early")
-        return self._stack.pop()
+    def _pop(self) -> None:
+        self._stack.pop()
 
     def _value(self) -> object:
-        value = self._pop()
+        value = self._stack.pop()
         if value is MARK:
             raise Malformed("it takes a mark for a value")
         return value
 
     def _top(self) -> object:
-        if not self._stack:
-            raise Malformed("its stack is empty too early")
         return self._stack[-1]
 
     def replace_top(self) -> None:
         """Let the topmost value be one that does not matter."""
-        self._pop()
-        self._stack.append(UNKNOWN)
+        self._stack[-1] = UNKNOWN
 
     def _to_mark(self) -> list[object]:
         stack = self._stack
@@ -247,7 +183,7 @@ class Machine:
         if len(values) > _TUPLE:
             self._stack.append(UNKNOWN)
         else:
-            self._stack.append(tuple([_atoms(v) if type(v) is tuple else v for v in values]))
+            self._stack.append(tuple([without_depth(v) if type(v) is tuple else v for v in values]))
 
     def _keep(self, values: list[object]) -> None:
         """Set items of a dictionary, or whatever stands there in its place."""
@@ -255,7 +191,7 @@ class Machine:
         if isinstance(target, dict):
             for key, value in zip(values[::2], values[1::2], strict=False):
                 if isinstance(key, str) and len(target) < _KEYS:
-                    target[key] = _atoms(value)
+                    target[key] = without_depth(value)
 
     def _call(self, function: object, arguments: object, *, new: bool = False) -> None:
         self._stack.append(self.calls.called(function, arguments, new=new))
@@ -371,9 +307,6 @@ class Machine:
     def _drop_marked(self) -> None:
         self._to_mark()
 
-    def _pop_any(self) -> None:
-        self._pop()
-
     def _top_stays(self) -> None:
         self._top()
 
@@ -470,7 +403,7 @@ class Machine:
         0x97: UNKNOWN,
     }  # fmt: skip
     _PLAIN: ClassVar[dict[int, Callable[[Machine], None]]] = {
-        ord("0"): _pop_any, ord("1"): _drop_marked, ord("2"): _duplicate, ord("a"): _append, ord("b"): _build,
+        ord("0"): _pop, ord("1"): _drop_marked, ord("2"): _duplicate, ord("a"): _append, ord("b"): _build,
         ord("c"): _global, ord("d"): _dictionary, ord("}"): _empty_dictionary, ord("I"): _whole_line,
         ord("L"): _whole_line, ord("J"): _signed, ord("F"): _skipped_line, ord("P"): _persistent_line,
         ord("Q"): _persistent, ord("R"): _reduce, ord("S"): _string_line, ord("V"): _unicode_line,
@@ -527,15 +460,6 @@ class Machine:
             self._collapse()
 
 
-# Values hold each other to a small depth only: what is deeper is not kept, so that none grows without end.
-
-
-def _atoms(value: object) -> object:
-    if type(value) is tuple:  # an imported name is a tuple of its own kind
-        return tuple([UNKNOWN if type(one) is tuple or type(one) is dict else one for one in value])
-    return UNKNOWN if type(value) is dict else value
-
-
 def _key(line: bytes) -> int:
     if not line.isdigit() or len(line) > _DIGITS:
         raise Malformed("a place in its memo is no number")
@@ -565,8 +489,8 @@ def walk(stream: Stream, budget: Budget, calls: Calls, between: Between | None =
                 if inner.trouble:
                     raise Malformed(inner.trouble)
         machine.hand_over()
-    except IndexError:  # a window is read to its end, which is that of the file
-        trouble = "it ends too early"
+    except IndexError:  # of a window at the end of its file, or of an empty stack
+        trouble = "it ends too early, or takes a value where none is left"
     except (Spent, ValueError) as exc:  # ours are ValueErrors too; so is a text that is no UTF-8
         trouble = str(exc)
     return Walked(machine.protocol, machine.opcodes, trouble)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, NamedTuple
 
 from registry_tool.scanning.formats import look_at
 from registry_tool.scanning.look import Look
-from registry_tool.scanning.report import Finding, Report, Scanned, verdict_of
+from registry_tool.scanning.plugins import Scanner, scan_with
+from registry_tool.scanning.report import Finding, Level, Report, Scanned, verdict_of
 from registry_tool.scanning.stream import Stream
 from registry_tool.scanning.zips import ends_as_zip, scan_zip
 
@@ -25,9 +26,11 @@ class Scan(NamedTuple):
 
     Attributes:
         files: Each file.
+        accepted: The levels that do not fail it.
     """
 
     files: tuple[Scanned, ...]
+    accepted: frozenset[Level] = frozenset({"unsafe"})
 
     @property
     def findings(self) -> list[Finding]:
@@ -37,7 +40,11 @@ class Scan(NamedTuple):
     @property
     def verdict(self) -> Literal["pass", "fail"]:
         """See ``report.verdict_of``."""
-        return verdict_of(self.findings)
+        return verdict_of(self.findings, self.accepted)
+
+    def of(self, scanner: str) -> list[Finding]:
+        """What one scanner found."""
+        return [finding for finding in self.findings if finding.scanner == scanner]
 
 
 def _scan_open(file: BinaryIO, size: int, path: str) -> Scanned:
@@ -71,34 +78,52 @@ def _scan_file(place: Path, path: str) -> Scanned:
         return _unread(path, f"it cannot be read: {exc.strerror or exc}")
 
 
-def scan_files(files: Iterable[tuple[str, Path]]) -> Scan:
+def scan_files(files: Iterable[tuple[str, Path]], others: Sequence[Scanner] = ()) -> Scan:
     """Scan some files. One that cannot be read is a finding.
 
     Args:
         files: The path of each inside its artifact, and where it lies.
+        others: Scanners of other packages that look too; see ``plugins``.
     """
-    return Scan(tuple(_scan_file(place, path) for path, place in files))
+    return Scan(tuple(_scan_by_all(place, path, others) for path, place in files))
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path | str]]:
+def _scan_by_all(place: Path, path: str, others: Sequence[Scanner]) -> Scanned:
+    found = _scan_file(place, path)
+    if not others:
+        return found
+    more = [finding for scanner in others for finding in scan_with(scanner, place, path)]
+    return found._replace(findings=(*found.findings, *more))
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, Path | str]]:
     """The files below a folder in the order of their paths; or why there is none to open."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as exc:
-        yield prefix or ".", f"it cannot be read: {exc.strerror or exc}"
-        return
-    for entry in entries:
-        inner = f"{prefix}/{entry.name}" if prefix else entry.name
-        if entry.is_symlink():
-            yield inner, "a symbolic link, which is not followed"
-        elif entry.is_dir():
-            yield from _walk(Path(entry.path), inner)
-        else:
-            yield inner, Path(entry.path)
+    waiting: list[tuple[str, Path]] = [("", folder)]
+    found: list[tuple[str, Path | str]] = []
+    while waiting:
+        prefix, place = waiting.pop()
+        try:
+            entries = list(os.scandir(place))
+        except OSError as exc:
+            found.append((prefix or ".", f"it cannot be read: {exc.strerror or exc}"))
+            continue
+        for entry in entries:
+            inner = f"{prefix}/{entry.name}" if prefix else entry.name
+            if entry.is_symlink():
+                found.append((inner, "a symbolic link, which is not followed"))
+            elif entry.is_dir():
+                waiting.append((inner, Path(entry.path)))
+            else:
+                found.append((inner, Path(entry.path)))
+    yield from sorted(found, key=lambda one: one[0])
 
 
-def scan_path(path: Path) -> Scan:
+def scan_path(path: Path, others: Sequence[Scanner] = ()) -> Scan:
     """Scan a file or all files of a folder. What cannot be read is a finding.
+
+    Args:
+        path: The file or folder.
+        others: Scanners of other packages that look too; see ``plugins``.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -106,10 +131,10 @@ def scan_path(path: Path) -> Scan:
     if not os.path.lexists(path):
         raise FileNotFoundError(path)
     if not path.is_dir():
-        return scan_files([(path.name, path)])
+        return scan_files([(path.name, path)], others)
     return Scan(
         tuple(
-            _unread(inner, place) if isinstance(place, str) else _scan_file(place, inner)
-            for inner, place in _walk(path, "")
+            _unread(inner, place) if isinstance(place, str) else _scan_by_all(place, inner, others)
+            for inner, place in _walk(path)
         )
     )
