@@ -37,7 +37,7 @@ class Calls:
     """What one or several pickles import and call.
 
     Attributes:
-        names: What is imported, in order, each once.
+        names: What is imported, in order; each stands for itself.
         modules: The names of modules among them.
         judged: What was found, by its level; each message once, in order.
         extensions: True where names come from the registry of extensions of the process that loads it.
@@ -45,7 +45,7 @@ class Calls:
     """
 
     def __init__(self) -> None:
-        self.names: dict[Imported, None] = {}
+        self.names: dict[Imported, Imported] = {}
         self.modules: set[str] = set()
         self.judged: dict[Level, dict[str, None]] = {}
         self.extensions = False
@@ -64,12 +64,13 @@ class Calls:
             self._add(Judgement(level, what))
             return UNKNOWN
         found = Imported(module, name)
-        if found not in self.names:
-            if len(self.names) >= _NAMES:
-                raise Spent("it imports more names than a scan looks at")
-            self.names[found] = None
-            self.modules.add(module)
-            self._add(judge_name(module, name))
+        if found in self.names:
+            return self.names[found]  # one object for one name, however often it is imported
+        if len(self.names) >= _NAMES:
+            raise Spent("it imports more names than a scan looks at")
+        self.names[found] = found
+        self.modules.add(module)
+        self._add(judge_name(module, name))
         return found
 
     def loads_pickles(self, value: object) -> bool:

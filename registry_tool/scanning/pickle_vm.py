@@ -31,10 +31,8 @@ from registry_tool.scanning.stream import PIECE_LIMIT, Malformed, Stream
 
 __all__ = ["Machine", "Walked", "walk"]
 
-# What one instruction and a name behind it take at the most.
-_AHEAD: Final = 2 << 10
-# A longer text is no name.
-_NAME: Final = 256
+_AHEAD: Final = 2 << 10  # an instruction and a name behind it are shorter
+_NAME: Final = 256  # a longer text is no name
 # Beyond these the walk forgets: it holds some megabytes, whatever the pickle says.
 _MEMO: Final = 8192
 _PLACES: Final = 8_000_000
@@ -87,6 +85,7 @@ class Machine(Window):
         self._places = bytearray()
         self._filled = 0
         self._pause = _OFTEN
+        self._collapsed = 0
 
     def _text(self, size: int) -> object:
         if size > _NAME:
@@ -135,9 +134,11 @@ class Machine(Window):
         stack = self._stack
         if len(stack) > _STACK:
             raise Spent("its stack is higher than a scan looks at")
-        for at in range(len(stack) - _AHEAD):
+        end = len(stack) - _AHEAD
+        for at in range(min(self._collapsed, end), end):
             if stack[at] is not MARK and not isinstance(stack[at], Imported):
                 stack[at] = UNKNOWN
+        self._collapsed = end
 
     def _put(self, key: int) -> None:
         value = self._top()
@@ -458,6 +459,8 @@ class Machine(Window):
         self._budget.spend("opcodes", _OFTEN)
         if len(self._stack) > _HIGH:
             self._collapse()
+        else:
+            self._collapsed = 0
 
 
 def _key(line: bytes) -> int:
