@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from registry_tool import errors
     from registry_tool.catalog.past import HistoryEntry
     from registry_tool.names import ModelName, Reference
-    from registry_tool.registry import WORK_TREE, Registry, StaleRegistryWarning
+    from registry_tool.registry import (
+        WORK_TREE,
+        Registry,
+        StaleRegistryWarning,
+        UntrustedRegistryWarning,
+    )
     from registry_tool.registry import open_registry as open  # noqa: A004 (registry.open reads well)
     from registry_tool.version import VERSION as __version__  # noqa: N811 (the name Python uses)
     from registry_tool.views import Artifact, ModelVersion, RegisteredModel
@@ -36,6 +41,7 @@ __all__ = [
     "RegisteredModel",
     "Registry",
     "StaleRegistryWarning",
+    "UntrustedRegistryWarning",
     "__version__",
     "errors",
     "open",
@@ -51,6 +57,7 @@ _HOMES = {
     "RegisteredModel": ("views", "RegisteredModel"),
     "Registry": ("registry", "Registry"),
     "StaleRegistryWarning": ("registry", "StaleRegistryWarning"),
+    "UntrustedRegistryWarning": ("registry", "UntrustedRegistryWarning"),
     "__version__": ("version", "VERSION"),
     "errors": ("errors", ""),
     "open": ("registry", "open_registry"),

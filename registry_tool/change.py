@@ -13,7 +13,8 @@ Nothing is written before the block ends; an exception in it leaves no trace.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -24,6 +25,7 @@ from registry_tool.edits.lifecycle import archive, set_state
 from registry_tool.edits.models import add_model
 from registry_tool.edits.pointers import add_tag, remove_alias, set_alias
 from registry_tool.errors import GitTrouble
+from registry_tool.manifests.incoming import plain_fields
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import (
     DEFAULT_NAMESPACE,
@@ -92,7 +94,9 @@ class Change:
 
     def _upload(self) -> None:
         uploads, self._uploads = self._uploads, []
-        self.store.upload(uploads, progress=self.progress)
+        sent = self.store.upload(uploads, progress=self.progress)
+        if sent.warning:
+            warnings.warn(sent.warning, RuntimeWarning, stacklevel=4)
 
     def add(self, act: Act) -> None:
         """Add an act of ``registry_tool.edits``."""
@@ -115,6 +119,7 @@ class Change:
         name: str = "",
         role: str = "",
         path: str = "",
+        allow: Collection[str] = (),
     ) -> Taken:
         """Read and digest a file, a folder, several of them or a URL; it is uploaded when the change is published.
 
@@ -123,14 +128,17 @@ class Change:
         Raises:
             UsageError: There is no such file, it changed while it was read, or two of several get one path.
             RemoteTrouble: A URL cannot be read, or the remote lacks the bytes that are taken over.
+            Refused: Its content is refused; ``allow`` as in ``VersionDraft.upload_artifact``.
         """
         store, told = self.store, self.progress
         if isinstance(source, Artifact):
             taken = store.take_again(source.entry, name=name, role=role)
         elif isinstance(source, str):
-            taken = store.take_url(source, name=name, role=role, progress=told)
+            taken = store.take_url(source, name=name, role=role, progress=told, allow=allow)
         else:
-            taken = store.take_in(source, name=name, role=role, path=path, progress=told)
+            taken = store.take_in(
+                source, name=name, role=role, path=path, progress=told, allow=allow
+            )
         self._uploads.append(taken)
         return taken
 
@@ -143,7 +151,7 @@ class Change:
         description: str,
         namespace: str = DEFAULT_NAMESPACE,
         card: str = "",
-        **fields: JSON,
+        **fields: object,
     ) -> ModelDraft:
         """Add a registered model, and its namespace when it is the first there.
 
@@ -159,14 +167,10 @@ class Change:
 
         Raises:
             InvalidName: The name is not a model's, or the namespace not a namespace's.
+            UsageError: A value has no form in a manifest; see ``manifests.incoming``.
         """
         full = ModelName(check_namespace(namespace), check_model(name))
-        given: dict[str, JSON] = {
-            "owner": owner,
-            "task": task,
-            "description": description,
-            **fields,
-        }
+        given = plain_fields({"owner": owner, "task": task, "description": description, **fields})
         draft = ModelDraft(self, full)
 
         def act(catalog: Catalog) -> ChangeSet:
@@ -191,7 +195,7 @@ class Change:
         Raises:
             InvalidName: The text is not a reference.
         """
-        return PublishedVersion(self, Reference.parse(reference))
+        return PublishedVersion(self, Reference.for_change(reference))
 
     def set_alias(self, reference: str, alias: str, *, reason: str = "") -> None:
         """Create or move an alias.
@@ -199,7 +203,7 @@ class Change:
         Raises:
             InvalidName: The reference or the alias is not well formed.
         """
-        self.add(set_alias(Reference.parse(reference), alias, reason=reason))
+        self.add(set_alias(Reference.for_change(reference), alias, reason=reason))
 
     def remove_alias(self, model: str, alias: str) -> None:
         """Remove an alias; the version stays."""
@@ -207,19 +211,19 @@ class Change:
 
     def add_tag(self, reference: str, tag: str) -> None:
         """Give a version a fixed second name."""
-        self.add(add_tag(Reference.parse(reference), tag))
+        self.add(add_tag(Reference.for_change(reference), tag))
 
     def deprecate(self, reference: str, *, reason: str, replaced_by: str = "") -> None:
         """Mark a version as not to be used for new work."""
         act = set_state(
-            Reference.parse(reference), "deprecated", reason=reason, replaced_by=replaced_by
+            Reference.for_change(reference), "deprecated", reason=reason, replaced_by=replaced_by
         )
         self.add(act)
 
     def withdraw(self, reference: str, *, reason: str, replaced_by: str = "") -> None:
         """Take a version out of service; no alias may point at it."""
         act = set_state(
-            Reference.parse(reference), "withdrawn", reason=reason, replaced_by=replaced_by
+            Reference.for_change(reference), "withdrawn", reason=reason, replaced_by=replaced_by
         )
         self.add(act)
 

@@ -6,24 +6,26 @@ cannot see content; a gate ``{evidence: scan, verdict: pass}`` keeps what nobody
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from registry_tool.errors import Refused
+from registry_tool.errors import Refused, UsageError
 from registry_tool.manifests.data import Data, text
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.ingesting import Ingested
     from registry_tool.scanning.report import Finding, Level
 
-__all__ = ["accepted_by", "look_at_content", "look_at_files"]
+__all__ = ["ALLOWED", "accepted_by", "check_allowed", "look_at_content", "look_at_files"]
 
 _DEFAULTS: Final[Mapping[Level, str]] = MappingProxyType(
     {"dangerous": "refuse", "unknown": "warn", "unread": "warn", "unsafe": "warn"}
 )
 _SHOWN: Final = 5
+# What content is refused for until the author says that it is meant.
+ALLOWED: Final = ("empty", "mislabelled")
 
 
 def _files(ingested: Ingested, called: str) -> Iterator[tuple[str, Path]]:
@@ -35,8 +37,47 @@ def _files(ingested: Ingested, called: str) -> Iterator[tuple[str, Path]]:
         yield f"{called}/{member.path}", places[member.md5]
 
 
+def check_allowed(allow: Iterable[str]) -> frozenset[str]:
+    """What an author says is meant, of ``ALLOWED``.
+
+    Raises:
+        UsageError: There is no such word.
+    """
+    found = frozenset(allow)
+    for word in sorted(found - frozenset(ALLOWED)):
+        raise UsageError(f"allow: {word!a} is unknown", remedy=f"choose from {', '.join(ALLOWED)}")
+    return found
+
+
+def _meant(word: str) -> str:
+    return f'add it as it is with --allow {word}, in Python allow=["{word}"]'
+
+
+def _check_mistakes(files: Sequence[tuple[str, Path]], called: str, allow: frozenset[str]) -> None:
+    """See that an artifact is not what a broken download, or a program that stopped, leaves under a model's name."""
+    from registry_tool.artifacts.disk import on_disk
+    from registry_tool.scanning.mislabelled import HEAD_LIMIT, contradiction
+
+    for path, place in files:
+        with on_disk(f"{place} cannot be read"), place.open("rb") as stream:
+            head = stream.read(HEAD_LIMIT)
+        size = len(head) if len(head) < HEAD_LIMIT else place.stat().st_size
+        if not size and len(files) == 1 and path == called and "empty" not in allow:
+            remedy = f"write it again, or {_meant('empty')}"
+            raise Refused(f"{path} is empty: 0 bytes", remedy=remedy)
+        held = "" if "mislabelled" in allow else contradiction(path, head, size)
+        if held:
+            first = (
+                "git lfs pull fetches the file" if "LFS" in held else "download or export it again"
+            )
+            raise Refused(
+                f"{path} is {held}, which its name contradicts",
+                remedy=f"{first}, or {_meant('mislabelled')}",
+            )
+
+
 def look_at_files(
-    files: Iterable[tuple[str, Path]], called: str, settings: Data
+    files: Iterable[tuple[str, Path]], called: str, settings: Data, *, allow: Collection[str] = ()
 ) -> tuple[Finding, ...]:
     """Scan the files of an artifact.
 
@@ -44,14 +85,19 @@ def look_at_files(
         files: The path of each in the artifact, and where it lies.
         called: What the artifact's file or folder is called.
         settings: The data of ``registry.yaml``.
+        allow: What the author says is meant: ``empty`` for one file without bytes, ``mislabelled`` for content that
+            contradicts its name. Empty files in folders need no word.
 
     Returns:
         The findings that the policy warns of.
 
     Raises:
-        Refused: The policy refuses one.
+        Refused: The policy refuses one; or it is a mistake that ``allow`` does not name.
+        UsageError: ``allow`` has an unknown word.
         EnvironmentTrouble: A file cannot be read.
     """
+    files = list(files)
+    _check_mistakes(files, called, check_allowed(allow))
     policy = {level: text(settings, "scan", level) or _DEFAULTS[level] for level in _DEFAULTS}
     if set(policy.values()) == {"off"}:
         return ()
@@ -82,6 +128,8 @@ def accepted_by(settings: Data) -> frozenset[Level]:
     return frozenset(accepted)
 
 
-def look_at_content(ingested: Ingested, called: str, settings: Data) -> tuple[Finding, ...]:
+def look_at_content(
+    ingested: Ingested, called: str, settings: Data, *, allow: Collection[str] = ()
+) -> tuple[Finding, ...]:
     """Scan an artifact that was read into the cache; see ``look_at_files``."""
-    return look_at_files(_files(ingested, called), called, settings)
+    return look_at_files(_files(ingested, called), called, settings, allow=allow)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex
 
 from registry_tool.edits.entries import MetricValue, metric_entry, tracked_entry
 from registry_tool.edits.notes import add_evidence, annotate
-from registry_tool.edits.versions import VersionRecord, add_version
+from registry_tool.edits.versions import VersionRecord, add_version, version_fields
 from registry_tool.errors import UsageError
 from registry_tool.manifests.data import Data, text
+from registry_tool.manifests.incoming import plain_fields, whole_number
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName, Reference
 from registry_tool.views import Artifact
@@ -49,7 +51,13 @@ class _Holder:
         self._entries.append(entry)
 
     def upload_artifact(
-        self, sources: Source | Sequence[Source], *, name: str = "", role: str = "", path: str = ""
+        self,
+        sources: Source | Sequence[Source],
+        *,
+        name: str = "",
+        role: str = "",
+        path: str = "",
+        allow: Collection[str] = (),
     ) -> tuple[Artifact, ...]:
         """Take in files and folders; they are uploaded when the change is published.
 
@@ -61,6 +69,8 @@ class _Holder:
             role: model, checkpoint, document, dataset, tokenizer, code, metrics, signature or other; guessed from
                 the file's name by default.
             path: What it is called beside the manifest.
+            allow: What is meant although it looks like a mistake: ``empty`` for one file without bytes,
+                ``mislabelled`` for content that contradicts its name.
 
         Returns:
             The artifacts that were added.
@@ -68,6 +78,7 @@ class _Holder:
         Raises:
             UsageError: There is no such file, it changed while it was read, or two artifacts have one name or place.
             RemoteTrouble: A URL cannot be read, or the remote lacks the bytes that are taken over.
+            Refused: Its content is refused, by the policy or as a mistake that ``allow`` does not name.
         """
         listed = [sources] if isinstance(sources, str | Path | Artifact) else list(sources)
         given = [_given(source) for source in listed]
@@ -78,14 +89,19 @@ class _Holder:
             given = [files]
         added = []
         for source in given:
-            taken = self._change.take_in(source, name=name, role=role, path=path)
+            taken = self._change.take_in(source, name=name, role=role, path=path, allow=allow)
             self._add(taken.entry)
             self._pointers[text(taken.entry, "path")] = taken.pointer
             added.append(Artifact.of(taken.entry, self._change.store.fetch))
         return tuple(added)
 
     def track_artifacts(
-        self, uris: str | Sequence[str], *, name: str = "", role: str = "", **known: str | int
+        self,
+        uris: str | Sequence[str],
+        *,
+        name: str = "",
+        role: str = "",
+        **known: str | SupportsIndex,
     ) -> tuple[Artifact, ...]:
         """Record artifacts that lie elsewhere; their bytes stay there.
 
@@ -108,7 +124,7 @@ class _Holder:
                 uri,
                 name=name,
                 role=role,
-                size=size if isinstance(size, int) else None,
+                size=None if size is None else whole_number(size, "size"),
                 sha256=str(known.get("sha256", "")),
                 etag=str(known.get("etag", "")),
             )
@@ -143,7 +159,7 @@ class ModelDraft(_Holder):
         artifacts: Source | Sequence[Source] = (),
         unique_tags: Iterable[str] = (),
         labels: Iterable[str] = (),
-        **fields: JSON,
+        **fields: object,
     ) -> VersionDraft:
         """Add a version.
 
@@ -153,16 +169,17 @@ class ModelDraft(_Holder):
             unique_tags: Fixed second names.
             labels: Labels; they can be changed later.
             fields: Fields of ``version.yaml``: description, framework, environment, source, lineage, parameters,
-                signature, metadata, external_id, same_as, name, author, created_at.
+                signature, metadata, external_id, same_as, name, author, created_at. Values of NumPy, PyTorch and such
+                become plain data; see ``manifests.incoming``.
 
         Raises:
-            UsageError: A file is missing, or two artifacts have one name.
+            UsageError: A file is missing, two artifacts have one name, or a value has no form in a manifest.
         """
         draft = VersionDraft(
             self._change,
             self.name,
             version,
-            fields=fields,
+            fields=version_fields(fields),
             tags=tuple(unique_tags),
             labels=tuple(labels),
         )
@@ -197,23 +214,32 @@ class VersionDraft(_Holder):
         self,
         metrics: Mapping[str, MetricValue],
         *,
-        step: int | None = None,
-        wallclock: float | None = None,
+        step: SupportsIndex | None = None,
+        wallclock: SupportsFloat | datetime | None = None,
     ) -> None:
         """Add measured values.
 
         Args:
-            metrics: Number, text or bytes by name.
+            metrics: Number, text or bytes by name. A scalar of NumPy, PyTorch or another library is the number that it
+                stands for; NaN and infinity become the texts ``NaN`` and ``Infinity``.
             step: The training step, from 0.
-            wallclock: When, in seconds since 1970, as ``time.time()`` gives.
+            wallclock: When, in seconds since 1970, as ``time.time()`` gives, or a time with its zone.
+
+        Raises:
+            UsageError: A value is none of these, or a number that would become 0, infinity or another whole number.
         """
         for key, value in metrics.items():
             self._metrics.append(metric_entry(key, value, step=step, wallclock=wallclock))
 
-    def update_metadata(self, key: str, value: JSON) -> None:
-        """Set one key of the free metadata."""
+    def update_metadata(self, key: str, value: object) -> None:
+        """Set one key of the free metadata.
+
+        Raises:
+            UsageError: The value has no form in a manifest; see ``manifests.incoming``.
+        """
         metadata = self._fields.get("metadata")
-        self._fields["metadata"] = {**(metadata if isinstance(metadata, dict) else {}), key: value}
+        given = plain_fields({key: value}, "metadata")
+        self._fields["metadata"] = {**(metadata if isinstance(metadata, dict) else {}), **given}
 
     def act(self, catalog: Catalog) -> ChangeSet:
         """The act that adds the version as it stands; it learns its name by it."""
@@ -241,18 +267,18 @@ class PublishedVersion:
         self,
         metrics: Mapping[str, MetricValue],
         *,
-        step: int | None = None,
-        wallclock: float | None = None,
+        step: SupportsIndex | None = None,
+        wallclock: SupportsFloat | datetime | None = None,
     ) -> None:
         """Add values that were measured later, as evidence; see ``VersionDraft.log_metrics``."""
-        entries: list[JSON] = [
+        entries = [
             metric_entry(key, value, step=step, wallclock=wallclock)
             for key, value in metrics.items()
         ]
         self.add_evidence("metrics", {"metrics": entries})
 
     def add_evidence(
-        self, kind: str, fields: Mapping[str, JSON], *, by: str = "", name: str = ""
+        self, kind: str, fields: Mapping[str, object], *, by: str = "", name: str = ""
     ) -> None:
         """Add a record of evidence; see ``schemas/evidence``.
 
@@ -261,12 +287,19 @@ class PublishedVersion:
             fields: What that kind says.
             by: Who says it; the Git identity by default.
             name: The file's name; made from date and content by default.
+
+        Raises:
+            UsageError: A value has no form in a manifest; see ``manifests.incoming``.
         """
         who = by or self._change.author
         self._change.add(add_evidence(self.reference, kind, fields, by=who, name=name))
 
-    def update_metadata(self, key: str, value: JSON) -> None:
-        """Set one key of the free metadata, in ``metadata.yaml``."""
+    def update_metadata(self, key: str, value: object) -> None:
+        """Set one key of the free metadata, in ``metadata.yaml``.
+
+        Raises:
+            UsageError: The value has no form in a manifest; see ``manifests.incoming``.
+        """
         self._change.add(annotate(self.reference, metadata={key: value}))
 
     def annotate(self, *, labels: Sequence[str] = (), description: str | None = None) -> None:

@@ -7,9 +7,11 @@ here is misuse, a broken environment, or a question that has no answer::
     ├── UsageError            the caller asked for something that cannot be      (exit code 2)
     │   ├── InvalidName           a name or reference that is not well formed
     │   ├── NotARegistry          no registry.yaml where one was expected
-    │   └── NotFound              no such model, version, alias, artifact
+    │   ├── NotFound              no such model, version, alias, artifact
+    │   └── VersionNotNamed       a change of a version, and the reference names none
     ├── Refused               the engine says no                                 (exit code 1)
     │   ├── InvalidManifest       a manifest that was asked for does not pass its schema
+    │   ├── MalformedTree         a folder of a commit that Git would not write
     │   ├── CheckFailed           an edit whose result would not pass the check
     │   └── Withdrawn             the version was withdrawn or erased
     ├── Conflict              somebody else was there first                      (exit code 1)
@@ -17,6 +19,7 @@ here is misuse, a broken environment, or a question that has no answer::
     │   └── StaleBase             the branch moved while the change was made
     └── EnvironmentTrouble    the machine, Git or a remote                       (exit code 4)
         ├── GitTrouble            git failed or is missing
+        │   └── UntrustedRepository   Git does not obey a repository of somebody else
         ├── ShallowHistory        the answer lies beyond what a shallow clone has
         ├── OfflineError          nothing cached and no way to fetch
         └── RemoteTrouble         the artifact remote
@@ -38,6 +41,7 @@ __all__ = [
     "GitTrouble",
     "InvalidManifest",
     "InvalidName",
+    "MalformedTree",
     "MissingObject",
     "NoRemote",
     "NotARegistry",
@@ -48,7 +52,9 @@ __all__ = [
     "RemoteTrouble",
     "ShallowHistory",
     "StaleBase",
+    "UntrustedRepository",
     "UsageError",
+    "VersionNotNamed",
     "Withdrawn",
 ]
 
@@ -90,6 +96,23 @@ class NotFound(UsageError):
     """No such model, version, alias, tag, artifact or revision."""
 
 
+class VersionNotNamed(UsageError):
+    """A change of a version whose reference names none: what changes is said, not assumed.
+
+    Args:
+        model: The model, as ``namespace/model``.
+        latest: The version that ``latest`` means there.
+    """
+
+    def __init__(self, model: str, latest: str) -> None:
+        super().__init__(
+            f"{model} names no version, and only reading takes the latest by default",
+            remedy=f"name the version: {model}@{latest}, or {model}@latest",
+        )
+        self.model = model
+        self.latest = latest
+
+
 class Refused(RegistryError):
     """The engine says no."""
 
@@ -98,6 +121,20 @@ class Refused(RegistryError):
 
 class InvalidManifest(Refused):
     """A manifest that was asked for does not pass its schema."""
+
+
+class MalformedTree(Refused):
+    """A tree object is not as Git writes one, so two programs could read different files from it.
+
+    Args:
+        message: What is wrong, with the tree and its entry.
+        remedy: What the reader can do now.
+        path: The folder, from the root; empty for the root itself.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "", path: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.path = path
 
 
 class CheckFailed(Refused):
@@ -130,6 +167,10 @@ class EnvironmentTrouble(RegistryError):
 
 class GitTrouble(EnvironmentTrouble):
     """Git failed or is missing."""
+
+
+class UntrustedRepository(GitTrouble):
+    """Git does not obey a repository of somebody else, so nothing is changed in it, and nothing is fetched for it."""
 
 
 class ShallowHistory(EnvironmentTrouble):

@@ -15,19 +15,24 @@ __all__ = [
     "DEFAULT_NAMESPACE",
     "LATEST",
     "RESERVED",
+    "UNNAMED",
     "ModelName",
     "Reference",
     "check_artifact_name",
     "check_model",
     "check_namespace",
+    "check_new_name",
     "check_pointer",
     "check_version",
     "fold",
     "fold_model",
+    "is_device",
 ]
 
 DEFAULT_NAMESPACE = "default"
 LATEST = "latest"
+# The selector of a reference to something that changes, where no version is named.
+UNNAMED = ""
 RESERVED = frozenset({LATEST})
 
 # The same expressions stand in schemas/; tests/unit/test_names.py holds both to one language.
@@ -96,6 +101,31 @@ def check_artifact_name(text: str) -> str:
     return _checked(text, _ARTIFACT, "artifact", rule)
 
 
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file; of the digits the superscript ones count too.
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", "conin$", "conout$"}
+    | {f"{port}{digit}" for port in ("com", "lpt") for digit in "123456789¹²³"}
+)
+
+
+def is_device(name: str) -> bool:
+    """True for the name of a file or folder that Windows takes for a device, with any extension, such as ``aux.bin``."""
+    return name.partition(".")[0].rstrip(" ").lower() in _DEVICES
+
+
+def check_new_name(text: str, what: str) -> str:
+    """A name that is about to be given itself, or InvalidName; ``what`` is the word for messages.
+
+    Names that were given before this was asked stay valid.
+    """
+    if not is_device(text):
+        return text
+    raise InvalidName(
+        f"{_quoted(text)} is a device name on Windows, where no file can be called so",
+        remedy=f"choose another {what} name, such as {_quoted(f'my-{text[:40]}')}",
+    )
+
+
 def fold(name: str) -> str:
     """What two names of one kind may not share: case does not tell names apart."""
     return name.casefold()
@@ -135,7 +165,7 @@ class Reference(NamedTuple):
     selector: str
 
     def __str__(self) -> str:
-        return f"{self.model}@{self.selector}"
+        return f"{self.model}@{self.selector}" if self.selector else str(self.model)
 
     @classmethod
     def parse(cls, text: str) -> Reference:
@@ -154,3 +184,13 @@ class Reference(NamedTuple):
                 remedy="a reference is [namespace/]model[@version|tag|alias|latest], such as nlp/lang-id@production",
             )
         return cls(model, selector)
+
+    @classmethod
+    def for_change(cls, text: str) -> Reference:
+        """As ``parse``, for something that will change: without a version it selects none, and resolving it is refused.
+
+        Raises:
+            InvalidName: The text is not a reference.
+        """
+        found = cls.parse(text)
+        return found if "@" in text else found._replace(selector=UNNAMED)

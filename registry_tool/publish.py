@@ -18,13 +18,14 @@ from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Finding, Report
 from registry_tool.edits.changeset import Act, ChangeSet, overlaid
 from registry_tool.errors import CheckFailed, EnvironmentTrouble, NotARegistry, StaleBase
-from registry_tool.git.branches import target_of, tip_of
+from registry_tool.git.branches import target_of
 from registry_tool.git.commit import Target, author_of, check_clean, commit_change
 from registry_tool.git.exclusive import exclusive, finish
 from registry_tool.git.journal import steps_of, write_in_order
 from registry_tool.git.lock import say_nothing
 from registry_tool.git.pushing import LostRace, check_remote, give_way, push_branch
 from registry_tool.git.repository import Repository
+from registry_tool.git.revisions import tip_of
 from registry_tool.git.tree import DictTree, Tree
 from registry_tool.git.vanished import carry_on
 from registry_tool.git.working_files import check_places

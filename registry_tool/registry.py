@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Final, Self
 
 from registry_tool.catalog.index import Catalog
 from registry_tool.catalog.resolve import Resolved, find_model, resolve
-from registry_tool.errors import NotARegistry, RegistryError
-from registry_tool.git.repository import Repository
+from registry_tool.errors import EnvironmentTrouble, NotARegistry, RegistryError
+from registry_tool.git.repository import Repository, in_text
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.names import ModelName, Reference
-from registry_tool.store import Store
+from registry_tool.store import Store, identity
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from registry_tool.artifacts.progress import Progress
     from registry_tool.catalog.past import HistoryEntry
     from registry_tool.catalog.rows import Rows
@@ -29,7 +31,13 @@ if TYPE_CHECKING:
     from registry_tool.git.tree import Tree
     from registry_tool.views import ModelVersion, RegisteredModel
 
-__all__ = ["WORK_TREE", "Registry", "StaleRegistryWarning", "open_registry"]
+__all__ = [
+    "WORK_TREE",
+    "Registry",
+    "StaleRegistryWarning",
+    "UntrustedRegistryWarning",
+    "open_registry",
+]
 
 # As a ref: the files as they lie on disk, committed or not.
 WORK_TREE: Final = ":work-tree:"
@@ -39,19 +47,32 @@ class StaleRegistryWarning(UserWarning):
     """The registry's remote was not reached; answers come from what was fetched before."""
 
 
+class UntrustedRegistryWarning(UserWarning):
+    """The registry's repository belongs to somebody else: it is read, and what it configures is not obeyed."""
+
+
 class Registry:
     """One registry at one commit.
 
     Use ``registry_tool.open`` to make one.
 
     Attributes:
-        source: What it was opened from.
+        source: What it was opened from; of a URL no credentials.
         ref: The branch, tag or commit that was asked for.
         commit: The commit that answers; None for a work tree.
         note: Why the answers may be out of date; empty when they are not.
     """
 
-    def __init__(self, repository: Repository, *, ref: str, tree: Tree, commit: str | None) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        *,
+        ref: str,
+        tree: Tree,
+        commit: str | None,
+        address: str | Path | None = None,
+    ) -> None:
+        self._address = repository.source if address is None else address
         self.repository = repository
         self.source = repository.source
         self.ref = ref
@@ -95,7 +116,7 @@ class Registry:
             root = Path(unquote(self.source.removeprefix("file://")))
         elif root is None and Path(self.source).exists():
             root = git.git_dir
-        return Store(self.catalog, root)
+        return Store(self.catalog, root, identity(self.repository))
 
     def resolve(self, reference: str | Reference, *, allow_withdrawn: bool = False) -> Resolved:
         """What a reference means; see ``catalog.resolve``."""
@@ -172,8 +193,11 @@ class Registry:
 
         return found_versions(self, query)
 
-    def at(self, moment: str) -> Registry:
+    def at(self, moment: str | date) -> Registry:
         """The registry as it was: at a day (its end, UTC) or an RFC 3339 time, or at a commit or tag.
+
+        A ``date`` is that day, and a ``datetime`` with its zone that time. One without a zone is refused: in a text it
+        would be UTC, and in Python it is local time.
 
         That is the newest commit of the first-parent line, walking back from this registry's commit, whose committer
         time is not after the moment: the order is the graph's, also within one second or with a clock that is slow.
@@ -183,9 +207,13 @@ class Registry:
             ShallowHistory: The clone does not reach back so far: ``git fetch --unshallow``.
             UsageError: There is no such day or time.
         """
-        commit = self.repository.commit_at(moment, ref=self.commit or "HEAD")
+        text = moment if isinstance(moment, str) else in_text(moment)
+        commit = self.repository.commit_at(text, ref=self.commit or "HEAD")
         tree = self.repository.tree(commit)
-        return _checked(Registry(self.repository, ref=commit, tree=tree, commit=commit))
+        past = Registry(
+            self.repository, ref=commit, tree=tree, commit=commit, address=self._address
+        )
+        return _checked(past)
 
     def history(self, reference: str, *, limit: int | None = None) -> list[HistoryEntry]:
         """What happened up to this registry's commit (of a work tree: HEAD), newest first: who, when and why.
@@ -207,7 +235,7 @@ class Registry:
 
     def refresh(self, *, offline: bool = False) -> Registry:
         """The registry as it is now, as a new object: fetched, at the newest commit of its ref. This one stays as it is."""
-        return open_registry(self.source, ref=self.ref, offline=offline)
+        return open_registry(self._address, ref=self.ref, offline=offline)
 
     def change(
         self,
@@ -255,6 +283,15 @@ def _checked(registry: Registry) -> Registry:
             f"{where} is a Git repository but not a registry: it has no {REGISTRY}",
             remedy="make one: registry init DIR --name NAME",
         )
+    return _known(registry)
+
+
+def _known(registry: Registry) -> Registry:
+    # Where files lie, and what the policy is, stands there: by a guess everything would be missing, or free.
+    found = registry.catalog.registry
+    for problem in () if found is None else found.problems:
+        if problem.code == "schema-version":
+            raise EnvironmentTrouble(f"{REGISTRY}: {problem.message}", remedy=problem.remedy)
     return registry
 
 
@@ -273,26 +310,31 @@ def open_registry(source: str | Path, *, ref: str = "HEAD", offline: bool = Fals
 
     Raises:
         NotARegistry: There is no Git repository, or no ``registry.yaml`` in it.
+        EnvironmentTrouble: ``registry.yaml`` is of a schema that a later release knows.
         NotFound: There is no such ref.
         OfflineError: The URL cannot be reached and was never cloned.
 
     Warns:
         StaleRegistryWarning: The URL cannot be reached; answers come from what was fetched before.
+        UntrustedRegistryWarning: The repository belongs to somebody else, and Git would not open it.
     """
     repository = Repository.open(source, offline=offline)
     try:
-        opened = _opened(repository, ref)
+        opened = _opened(repository, ref, source)
     except RegistryError:
         repository.close()
         raise
     if opened.note and not offline:
         warnings.warn(opened.note, StaleRegistryWarning, stacklevel=2)
+    if repository.caution:
+        warnings.warn(repository.caution, UntrustedRegistryWarning, stacklevel=2)
     return opened
 
 
-def _opened(repository: Repository, ref: str) -> Registry:
+def _opened(repository: Repository, ref: str, address: str | Path) -> Registry:
     on_disk = repository.on_disk() if ref == WORK_TREE else None
     if on_disk is not None:
-        return Registry(repository, ref=ref, tree=on_disk, commit=None)
+        return _known(Registry(repository, ref=ref, tree=on_disk, commit=None, address=address))
     commit = repository.commit("HEAD" if ref == WORK_TREE else ref)
-    return _checked(Registry(repository, ref=ref, tree=repository.tree(commit), commit=commit))
+    tree = repository.tree(commit)
+    return _checked(Registry(repository, ref=ref, tree=tree, commit=commit, address=address))

@@ -7,13 +7,16 @@ already, CI is added file by file, and no file of somebody's own is written over
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from registry_tool.catalog.index import Catalog
+from registry_tool.checks.rules.ignoring import hidden_by
 from registry_tool.edits.changeset import ChangeSet
 from registry_tool.edits.codeowners import Host
 from registry_tool.errors import (
@@ -24,16 +27,37 @@ from registry_tool.errors import (
     UsageError,
 )
 from registry_tool.git.commit import Target, author_of, commit_change
+from registry_tool.git.exclusive import exclusive
+from registry_tool.git.ignoring import parse_ignore_rules
+from registry_tool.git.journal import steps_of, write_in_order
+from registry_tool.git.lock import hold, is_held
 from registry_tool.git.plumbing import Git, find_repository
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree
 from registry_tool.hooks.installing import Installed, install_hooks
+from registry_tool.manifests.data import text
 from registry_tool.publish import Destination, publish
-from registry_tool.starter import ci_files, registry_files, stored_url
+from registry_tool.starter import (
+    ci_files,
+    registry_files,
+    remote_url,
+    repaired_ignore_file,
+    stored_url,
+)
 
-__all__ = ["AddedCi", "NewRegistry", "add_ci", "new_registry"]
+__all__ = [
+    "AddedCi",
+    "NewRegistry",
+    "RepairedRules",
+    "add_ci",
+    "new_registry",
+    "repair_ignore_rules",
+]
 
 _BRANCH: Final = "refs/heads/main"
+_IGNORE: Final = ".gitignore"
+_BUILDING: Final = ".new-registry-"
+_OWN: Final = re.compile(r"\.new-registry-[0-9a-f]{8}")
 
 
 class NewRegistry(NamedTuple):
@@ -64,6 +88,18 @@ class AddedCi(NamedTuple):
 
     written: tuple[str, ...]
     kept: tuple[str, ...]
+
+
+class RepairedRules(NamedTuple):
+    """What was done to the ignore rules of a registry.
+
+    Attributes:
+        written: True where ``.gitignore`` was written.
+        left: Lines of others that hide manifests, with their numbers.
+    """
+
+    written: bool
+    left: tuple[tuple[int, str], ...]
 
 
 def _is_empty_repository(folder: Path) -> bool:
@@ -103,16 +139,41 @@ def _existing(folder: Path) -> Path:
     return next(place for place in (folder, *folder.parents) if place.is_dir())
 
 
+def _beside(place: Path, what: str) -> Path:
+    return place.with_name(f"{place.name}.{what}")
+
+
 @contextmanager
 def _building_place(folder: Path) -> Iterator[Path]:
-    """A folder on the same disk that goes away again."""
+    """A folder on the same disk that goes away again; while it is locked, somebody builds in it."""
     # Not tempfile: its folders are closed to the group, and this one becomes the registry.
-    place = _existing(folder) / f".new-registry-{secrets.token_hex(4)}"
-    place.mkdir()
+    place = _existing(folder) / f"{_BUILDING}{secrets.token_hex(4)}"
+    lock = _beside(place, "lock")
     try:
-        yield place
+        with hold(lock, place=str(place)):
+            place.mkdir()
+            yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
+        for file in (_beside(place, "ready"), lock):
+            file.unlink(missing_ok=True)
+
+
+def _clean_up(folder: Path) -> None:
+    """Take away what killed commands left where they built; what was finished, and half in its place, gets there."""
+    for lock in sorted(folder.glob(f"{_BUILDING}*.lock")):
+        place = lock.with_name(lock.name.removesuffix(".lock"))
+        # The folder of somebody else, or of a command that is at work, stays.
+        if not _OWN.fullmatch(place.name) or lock.is_symlink() or is_held(lock):
+            continue
+        with suppress(OSError):
+            if _beside(place, "ready").exists():
+                for piece in sorted(place.iterdir()):
+                    if not os.path.lexists(folder / piece.name):
+                        piece.rename(folder / piece.name)
+            shutil.rmtree(place, ignore_errors=True)
+            _beside(place, "ready").unlink(missing_ok=True)
+            lock.unlink()
 
 
 def _move_in(built: Path, folder: Path) -> None:
@@ -122,6 +183,7 @@ def _move_in(built: Path, folder: Path) -> None:
         built.rename(folder)
         return
     # Into an empty folder piece by piece: replacing it would pull it from under a shell that stands in it.
+    _beside(built, "ready").touch()
     moved: list[Path] = []
     try:
         for piece in sorted(built.iterdir()):
@@ -219,6 +281,7 @@ def new_registry(
     stored = None if remote_url is None else stored_url(remote_url, target)
     files = registry_files(name=name, description=description, remote=stored, shard=shard, ci=ci)
     try:
+        _clean_up(_existing(target))
         into_repository = _check_target(target)
         outer = None if into_repository else find_repository(_existing(target))
         made = _made(target, files, name, hooks=hooks, into_repository=into_repository)
@@ -251,9 +314,12 @@ def add_ci(folder: Path, host: Host) -> AddedCi:
         EnvironmentTrouble: The registry is a bare repository, or cannot be written.
         Refused: A folder in the way is a link that leads out of the registry.
     """
-    wanted = ci_files(host)
     repository = Repository.open(folder)
     try:
+        catalog = Catalog(repository.work())
+        named = text(catalog.settings, "remote")
+        url = remote_url(catalog.tree.read(".dvc/config") or b"", named)
+        wanted = ci_files(host, url)
         root = repository.git.work_tree or folder  # without one, publishing says so
         kept = [path for path, source in wanted.items() if _differs(root / path, source)]
         puts = {p: source for p, source in wanted.items() if not os.path.lexists(root / p)}
@@ -261,3 +327,38 @@ def add_ci(folder: Path, host: Host) -> AddedCi:
     finally:
         repository.close()
     return AddedCi(tuple(sorted(puts)), tuple(sorted(kept)))
+
+
+def repair_ignore_rules(folder: Path) -> RepairedRules:
+    """Rewrite the lines of ``.gitignore`` that `registry init` wrote, where the file hides manifests from Git or DVC.
+
+    Lines of others stay. The file is written in the work tree; nothing is committed. What else lies there is not
+    judged: a manifest that is missing because it is hidden must not be in the way.
+
+    Args:
+        folder: The registry's folder, or one in it.
+
+    Returns:
+        Whether the file was written, and what hides manifests and is not ours.
+
+    Raises:
+        NotARegistry: The folder lies in no registry.
+        EnvironmentTrouble: The registry is a bare repository, or cannot be written.
+        Refused: A folder in the way is a link that leads out of the registry.
+    """
+    repository = Repository.open(folder)
+    try:
+        catalog, root = Catalog(repository.work()), repository.git.work_tree or folder
+        layout, source = catalog.layout, catalog.tree.read(_IGNORE)
+        if source is not None and not list(hidden_by(parse_ignore_rules(source), layout)):
+            return RepairedRules(written=False, left=())
+        fresh = repaired_ignore_file(source or b"", layout.shard)
+        if fresh != source:
+            with exclusive(repository.git):
+                steps = steps_of(root, {_IGNORE: fresh}, frozenset())
+                write_in_order(repository.git, root, "Repair the ignore rules", steps)
+        hidden = hidden_by(parse_ignore_rules(fresh), layout)
+        left = {one.pattern.line: one.pattern.text for one in hidden}
+        return RepairedRules(fresh != source, tuple(sorted(left.items())))
+    finally:
+        repository.close()

@@ -11,7 +11,15 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, Literal
 
-__all__ = ["SCHEMES", "Scheme", "admits", "is_prerelease", "next_version", "order_key"]
+__all__ = [
+    "SCHEMES",
+    "Scheme",
+    "admits",
+    "is_prerelease",
+    "looks_like_version",
+    "next_version",
+    "order_key",
+]
 
 Scheme = Literal["integer", "semver", "calver", "free"]
 SCHEMES: tuple[Scheme, ...] = ("integer", "semver", "calver", "free")
@@ -38,6 +46,13 @@ def admits(scheme: str, version: str) -> bool:
     """True when ``version`` is well formed under ``scheme``."""
     pattern = _ADMITTED.get(scheme)
     return pattern is None or pattern.fullmatch(version) is not None
+
+
+def looks_like_version(scheme: str, name: str) -> bool:
+    """True for a name that a version of the scheme has, or that a reader takes for one; ``free`` has no such form."""
+    if scheme == "integer":
+        return name.isascii() and name.isdigit()
+    return scheme != "free" and admits(scheme, name)
 
 
 def is_prerelease(scheme: str, version: str) -> bool:
@@ -81,9 +96,18 @@ def order_key(scheme: str, version: str, created_at: str = "") -> tuple[object, 
     return (_numbers(release), not suffix, suffix.strip("-0123456789"), _numbers(suffix), version)
 
 
-def next_version(scheme: str, versions: Iterable[str]) -> str | None:
-    """The version that follows, for a scheme that counts; None where a person must choose."""
+def next_version(scheme: str, versions: Iterable[str], taken: Iterable[str] = ()) -> str | None:
+    """The version that follows, for a scheme that counts; None where a person must choose.
+
+    Args:
+        scheme: The version scheme.
+        versions: The versions that exist.
+        taken: Tags and aliases of the model; a number that one of them has is passed over.
+    """
     if scheme != "integer":
         return None
-    taken = [int(v) for v in versions if admits(scheme, v)]
-    return str(max(taken, default=0) + 1)
+    number = max((int(v) for v in versions if admits(scheme, v)), default=0) + 1
+    others = frozenset(taken)
+    while str(number) in others:
+        number += 1
+    return str(number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +64,7 @@ class Package:
         settings: Data,
         cache: Cache,
         progress: Progress,
+        allow: Collection[str] = (),
     ) -> SealedEntry:
         """Scan a file or folder, and encrypt it into the cache.
 
@@ -74,6 +75,7 @@ class Package:
             settings: The data of ``registry.yaml``.
             cache: Where the age file is kept.
             progress: Told of the bytes.
+            allow: See ``content.look_at_files``.
 
         Raises:
             Refused: The registry's policy refuses its content.
@@ -82,7 +84,7 @@ class Package:
         """
         from registry_tool.artifacts.sealing.sealing import seal
 
-        findings = look_at_files(_files(source, called), called, settings)
+        findings = look_at_files(_files(source, called), called, settings, allow=allow)
         sealed = seal(source, called, self.key.recipient, cache=cache, progress=progress)
         words = artifact_words(called, role=role)
         return SealedEntry(

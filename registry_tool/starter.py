@@ -19,14 +19,22 @@ from registry_tool.edits.codeowners import Host, write_codeowners
 from registry_tool.errors import InvalidName, UsageError
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.writer import render
-from registry_tool.names import MODEL_PATTERN
+from registry_tool.names import MODEL_PATTERN, check_new_name
 from registry_tool.publish import RefusedByCheck
 from registry_tool.resources import resource
 from registry_tool.version import VERSION
 
-__all__ = ["REMOTE", "ci_files", "registry_files", "stored_url"]
+__all__ = [
+    "REMOTE",
+    "ci_files",
+    "registry_files",
+    "remote_url",
+    "repaired_ignore_file",
+    "stored_url",
+]
 
 REMOTE: Final = "storage"
+_IGNORE: Final = "templates/registry/dot-gitignore"
 _MOST_SHARD: Final = 4
 _WITH_SCHEME: Final = re.compile(r"\w+://.+")
 _PASSWORD: Final = re.compile(r"://[^/@]*:[^/@]*@")
@@ -35,7 +43,7 @@ _HIDDEN: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 def _check_name(name: str) -> str:
     if re.fullmatch(MODEL_PATTERN, name):
-        return name
+        return check_new_name(name, "registry")
     raise InvalidName(
         f"{name[:60]!a} is not a name for a registry",
         remedy="a registry's name has 1 to 128 of A-Z a-z 0-9 with - . _ inside, such as acme-models",
@@ -106,16 +114,70 @@ class _CiTemplate(Template):
     delimiter = "%%"
 
 
-def ci_files(host: Host) -> Mapping[str, bytes]:
+def remote_url(config: bytes, name: str = "") -> str:
+    """The address of a remote in the bytes of a committed ``.dvc/config``; empty where it says none.
+
+    Args:
+        config: The file.
+        name: The remote; DVC's default one where it is empty.
+    """
+    from configobj import ConfigObj, ConfigObjError
+
+    try:
+        said = ConfigObj(config.decode().splitlines(), interpolation=False)
+        chosen = name or said.get("core", {}).get("remote", "")
+        return str(
+            said.get(f'remote "{chosen}"', said.get(f"'remote \"{chosen}\"'", {})).get("url", "")
+        )
+    except (ConfigObjError, UnicodeDecodeError, AttributeError):
+        return ""
+
+
+def ci_files(host: Host, remote: str = "") -> Mapping[str, bytes]:
     """The files that make a Git host check, merge and promote, by path.
 
     Args:
         host: Whose CI runs them.
+        remote: The address of the DVC remote: what CI installs can reach it.
     """
+    from registry_tool.artifacts.drivers import extra_for
+
+    extra = extra_for(remote.partition("://")[0]) if "://" in remote else ""
+    words = {"version": VERSION, "extra": f"[{extra}]" if extra else ""}
     templates = _templates(resource(f"templates/ci/{host}"))
-    return {
-        path: _CiTemplate(text).substitute(version=VERSION).encode() for path, text in templates
-    }
+    return {path: _CiTemplate(text).substitute(words).encode() for path, text in templates}
+
+
+def _ignore_file(name: str, shard: int) -> str:
+    model = "*/*/*" if shard else "*/*"
+    return Template(resource(name).read_text(encoding="utf-8")).substitute(model=model)
+
+
+# How these lines were written first; DVC took the folders of models for ignored by the first of them, and key.yaml was missing.
+_EARLIER: Final = ("/models/{}/*", "/models/{}/tags/*", "/models/{}/aliases/*", "/models/{}/versions/*/*",
+                   "/models/{}/versions/*/evidence/*", "# a version: its record, what may be added to it, pointers, evidence")  # fmt: skip
+
+
+def repaired_ignore_file(source: bytes, shard: int) -> bytes:
+    """A registry's ``.gitignore`` with the lines that `registry init` writes as they are today.
+
+    Lines of others stay, in their order, below them.
+
+    Args:
+        source: The file as it is; empty where there is none.
+        shard: The registry's.
+    """
+    ours = {line for digits in (0, 1) for line in _ignore_file(_IGNORE, digits).splitlines()}
+    ours |= {line.format(model) for line in _EARLIER for model in ("*/*", "*/*/*")}
+    ours.remove("")
+    fresh = _ignore_file(_IGNORE, shard)
+    kept = [
+        line
+        for line in source.splitlines(keepends=True)
+        if line.rstrip().decode(errors="replace") not in ours
+    ]
+    others = b"".join(kept).strip(b"\r\n")
+    return fresh.encode() + (b"\n" + others + b"\n" if others else b"")
 
 
 def registry_files(
@@ -152,7 +214,7 @@ def registry_files(
     }
     templates = _templates(resource("templates/registry"))
     files = {path: Template(text).substitute(words).encode() for path, text in templates}
-    files.update(ci_files(ci) if ci is not None else {})
+    files.update(ci_files(ci, remote or "") if ci is not None else {})
     report = check(DictTree(files))
     if report.verdict == "refuse":
         raise RefusedByCheck("the new registry would not pass its own check", report)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from registry_tool.artifacts.progress import SILENT
-from registry_tool.errors import MissingObject, UsageError
+from registry_tool.errors import InvalidName, MissingObject, UsageError
 from registry_tool.manifests.data import text, whole
 from registry_tool.manifests.problems import JSON
-from registry_tool.names import check_artifact_name
+from registry_tool.names import check_artifact_name, check_new_name, is_device
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.cache import Cache
@@ -20,16 +20,18 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.ingesting import Ingested
     from registry_tool.artifacts.progress import Progress
     from registry_tool.artifacts.remote import Remote
-    from registry_tool.artifacts.settings import DvcSettings
+    from registry_tool.artifacts.settings import DvcSettings, RemoteSettings
     from registry_tool.artifacts.supply import Supply
     from registry_tool.catalog.index import Catalog
+    from registry_tool.git.repository import Repository
     from registry_tool.manifests.data import Data
     from registry_tool.scanning.report import Finding
     from registry_tool.sealer import Package
 
-__all__ = ["Sent", "Store", "Taken"]
+__all__ = ["Sent", "Store", "Taken", "identity"]
 
 _CONFIG = ".dvc/config"
+_LOCAL = ".dvc/config.local"
 _CONFIG_LIMIT = 64 * 1024
 _NOTHING = "0" * 32
 # What an entry says of the bytes, whichever manifest it is in.
@@ -44,6 +46,16 @@ _TAKEN_OVER = (
     "nfiles",
     "files",
 )
+
+
+def identity(repository: Repository) -> str:
+    """Which registry it is, on this machine: its URL, or the folder that all its work trees share."""
+    from registry_tool.git.clones import is_url, shown_url
+
+    if is_url(repository.source):
+        return shown_url(repository.source)
+    shared = repository.git.shared_dir.resolve()
+    return str(shared.parent if shared.name == ".git" else shared)
 
 
 class Taken(NamedTuple):
@@ -63,10 +75,27 @@ class Taken(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """What an upload did: how many objects it sent, of how many; the remote had the others already."""
+    """What an upload did: how many objects it sent, of how many; the remote had the others already.
+
+    ``warning`` says why those may be deleted by ``gc`` before the change is published; mostly empty.
+    """
 
     objects: int
     of: int
+    warning: str = ""
+
+
+def _check_new_names(members: Iterable[str], called: str, name: str) -> None:
+    """See that every system can have files of these names; those of published artifacts are not asked about."""
+    check_new_name(name or called, "artifact")
+    check_new_name(called, "file")
+    for member in members:
+        part = next((part for part in member.split("/") if is_device(part)), "")
+        if part:
+            raise InvalidName(
+                f"{called}/{member} cannot be stored: {part!a} is a device name on Windows",
+                remedy="rename the file in the folder",
+            )
 
 
 class Store:
@@ -75,11 +104,13 @@ class Store:
     Args:
         catalog: The tree that holds ``.dvc/config`` and ``registry.yaml``.
         root: The registry's folder on this machine, for relative remotes and local credentials; None without one.
+        registry: Which registry it is, for the hosts that get credentials: its URL, or its folder, which is the default.
     """
 
-    def __init__(self, catalog: Catalog, root: Path | None) -> None:
+    def __init__(self, catalog: Catalog, root: Path | None, registry: str = "") -> None:
         self._catalog = catalog
         self._root = root
+        self._registry = registry or str(root or "")
         # An encrypted version is in the making: files are taken in encrypted.
         self.package: Package | None = None
 
@@ -99,18 +130,41 @@ class Store:
             NoRemote: None is configured.
             RemoteTrouble: Its configuration cannot be used.
         """
-        from registry_tool.artifacts.remote import open_remote
+        from registry_tool.artifacts.remote import open_chosen
         from registry_tool.catalog.needs import stores_bytes
 
-        name = text(self._catalog.settings, "remote") or None
-        return open_remote(self._settings(), name, in_use=lambda: stores_bytes(self._catalog))
+        return open_chosen(self.settings, self.chosen, in_use=lambda: stores_bytes(self._catalog))
 
-    def _settings(self) -> DvcSettings:
+    @cached_property
+    def chosen(self) -> RemoteSettings:
+        """The settings of that remote.
+
+        Raises:
+            NoRemote: None is configured.
+            RemoteTrouble: Its configuration cannot be used.
+        """
+        from registry_tool.artifacts.settings import chosen_remote
+
+        return chosen_remote(self.settings, text(self._catalog.settings, "remote") or None)
+
+    @cached_property
+    def settings(self) -> DvcSettings:
+        """Where DVC's configuration is. A local level that Git tracks is none: a commit brought it."""
         from registry_tool.artifacts.settings import DvcSettings
 
         config = self._catalog.tree.read(_CONFIG, limit=_CONFIG_LIMIT) or b""
-        local = None if self._root is None else self._root / ".dvc" / "config.local"
-        return DvcSettings(config=config, local_config=local, root=self._root)
+        return DvcSettings(config, self._local_config(), self._root, self._registry)
+
+    def _local_config(self) -> Path | None:
+        """DVC's local configuration; none that a commit brought, or that another user may have written."""
+        if self._root is None or not (self._root / _LOCAL).exists():
+            return None
+        from registry_tool.git.plumbing import find_repository
+        from registry_tool.git.tracked import is_tracked
+
+        git = find_repository(self._root)
+        foreign = git is not None and not git.is_trusted
+        return None if foreign or is_tracked(self._root, _LOCAL) else self._root / _LOCAL
 
     def reach(self) -> None:
         """See that the remote answers and lets us in, before large files are read.
@@ -127,35 +181,49 @@ class Store:
         from registry_tool.artifacts.supply import Supply
 
         name = text(self._catalog.settings, "remote") or None
-        return Supply(self._settings, name, self.cache)
+        return Supply(lambda: self.settings, name, self.cache)
 
     def fetch(self, entry: Data, file: str = "", progress: Progress | None = None) -> Path:
         """The verified bytes of an artifact's entry, or of one file of a folder; see ``Supply.fetch``."""
         return self.supply.fetch(entry, file, progress=progress or SILENT)
 
-    def _described(self, ingested: Ingested, called: str, name: str, role: str) -> Taken:
+    def _described(
+        self, ingested: Ingested, called: str, name: str, role: str, allow: Collection[str]
+    ) -> Taken:
         """The entry and the pointer of bytes that are in the cache, if the policy lets their content in."""
         from registry_tool.artifacts.pointers import Pointer, render_pointer
         from registry_tool.content import look_at_content
         from registry_tool.edits.entries import artifact_words
 
+        _check_new_names((member.path for member in ingested.members), called, name)
         entry: dict[str, JSON] = {"name": name or called, "role": role}
         entry.update(artifact_words(called, role=role))
         entry.update({"path": called, **cast("dict[str, JSON]", ingested.described())})
         pointer = Pointer(called, ingested.md5, ingested.size, ingested.nfiles)
-        findings = look_at_content(ingested, called, self._catalog.settings)
+        findings = look_at_content(ingested, called, self._catalog.settings, allow=allow)
         return Taken(entry, render_pointer(pointer), ingested, findings)
 
     def _sealed(
-        self, package: Package, source: Path, name: str, role: str, progress: Progress
+        self,
+        package: Package,
+        source: Path,
+        name: str,
+        role: str,
+        *,
+        progress: Progress,
+        allow: Collection[str],
     ) -> Taken:
         """The entry and the pointer of a file or folder that lies encrypted in the cache."""
         from registry_tool.artifacts.pointers import Pointer, render_pointer
 
         called = check_artifact_name(Path(os.path.abspath(source)).name)  # noqa: PTH100 (resolve follows links)
+        from registry_tool.artifacts.folders import walk
+
+        inside = walk(source) if source.is_dir() else ()
+        _check_new_names((path for path, _ in inside), called, name)
         made = package.take_in(
             source, called, role,
-            settings=self._catalog.settings, cache=self.cache, progress=progress,
+            settings=self._catalog.settings, cache=self.cache, progress=progress, allow=allow,
         )  # fmt: skip
         pointer = Pointer(text(made.entry, "path"), made.ingested.md5, made.ingested.size, None)
         entry = {"name": check_artifact_name(name or called), **made.entry}
@@ -177,6 +245,7 @@ class Store:
         role: str = "",
         path: str = "",
         progress: Progress | None = None,
+        allow: Collection[str] = (),
     ) -> Taken:
         """Read and digest a file or folder into the cache; nothing is uploaded.
 
@@ -186,29 +255,39 @@ class Store:
             role: Its role; guessed from the file's name by default.
             path: What it is called beside the manifest; the file's own name, or that of several, by default.
             progress: Told of the bytes.
+            allow: What is meant although it looks like a mistake; see ``content.look_at_files``.
 
         Raises:
             UsageError: There is no such file, it is no file or folder, or two of several would get one path.
+            Refused: Its content is refused.
             Conflict: It changed while it was read.
         """
         from registry_tool.artifacts.ingesting import ingest, merge
 
         told = progress or SILENT
         if self.package is not None and isinstance(source, Path):
-            return self._sealed(self.package, source, name, role, told)
+            return self._sealed(self.package, source, name, role, progress=told, allow=allow)
         if not isinstance(source, Path):
             self._check_plain()
             called = check_artifact_name(path or name)
             check_artifact_name(name)
             merged = merge([*source], called, cache=self.cache, progress=told)
-            return self._described(merged, called, name, role)
+            return self._described(merged, called, name, role, allow)
         # A link is taken in under its own name: in caches of models the target's is often a digest.
         called = path or Path(os.path.abspath(source)).name  # noqa: PTH100 (resolve follows links)
         check_artifact_name(name or called)
-        return self._described(ingest(source, cache=self.cache, progress=told), called, name, role)
+        return self._described(
+            ingest(source, cache=self.cache, progress=told), called, name, role, allow
+        )
 
     def take_stream(
-        self, stream: Readable, *, name: str, role: str = "", progress: Progress | None = None
+        self,
+        stream: Readable,
+        *,
+        name: str,
+        role: str = "",
+        progress: Progress | None = None,
+        allow: Collection[str] = (),
     ) -> Taken:
         """Read and digest a stream, such as standard input, into the cache; ``name`` is also its file's name.
 
@@ -220,10 +299,16 @@ class Store:
         self._check_plain()
         check_artifact_name(name)
         ingested = ingest_stream(stream, name, cache=self.cache, progress=progress or SILENT)
-        return self._described(ingested, name, name, role)
+        return self._described(ingested, name, name, role, allow)
 
     def take_url(
-        self, url: str, *, name: str = "", role: str = "", progress: Progress | None = None
+        self,
+        url: str,
+        *,
+        name: str = "",
+        role: str = "",
+        progress: Progress | None = None,
+        allow: Collection[str] = (),
     ) -> Taken:
         """Read and digest an object at a URL into the cache; the end of its path is its file's name.
 
@@ -238,11 +323,11 @@ class Store:
 
         self._check_plain()
         called = check_artifact_name(last_part(url))
-        with opened(url, self._settings()) as found:
+        with opened(url, self.settings) as found:
             ingested = ingest_stream(
                 found.stream, found.label, cache=self.cache, size=found.size, progress=progress or SILENT
             )  # fmt: skip
-        return self._described(ingested, called, name, role)
+        return self._described(ingested, called, name, role, allow)
 
     def take_again(self, entry: Data, *, name: str = "", role: str = "") -> Taken:
         """An artifact that another manifest has, for one more: its bytes are on the remote, and nothing is read.
@@ -253,7 +338,7 @@ class Store:
         """
         from registry_tool.artifacts.ingesting import Ingested
         from registry_tool.artifacts.pointers import Pointer, render_pointer
-        from registry_tool.artifacts.presence import lacks
+        from registry_tool.artifacts.presence import lacks, objects
 
         self._check_plain()
         if "md5" not in entry:
@@ -274,21 +359,27 @@ class Store:
         }
         kept = {key: entry[key] for key in _TAKEN_OVER if key in entry}
         size, nfiles = whole(entry, "size"), whole(entry, "nfiles") or None
-        ingested = Ingested(size, text(entry, "md5"), text(entry, "sha256"), nfiles)
+        relied = objects(entry, self.remote)
+        ingested = Ingested(size, text(entry, "md5"), text(entry, "sha256"), nfiles, relied=relied)
         pointer = Pointer(text(entry, "path"), ingested.md5, size, nfiles)
         return Taken({**own, **kept}, render_pointer(pointer), ingested)
 
     def upload(self, taken: Iterable[Taken], *, progress: Progress | None = None) -> Sent:
         """Upload what was taken in, each object once, and see that the remote has it.
 
+        What the remote has already is renewed; see ``artifacts.leases``.
+
         Raises:
+            Conflict: What it has is being deleted.
             NoRemote: None is configured.
             RemoteTrouble: The remote cannot be used, or does not have the bytes afterwards.
         """
         from registry_tool.artifacts.sending import send
 
-        blobs = dict(blob for one in taken for blob in one.ingested.blobs)
-        if not blobs:
+        all_of_them = [one.ingested for one in taken]
+        blobs = dict(blob for one in all_of_them for blob in one.blobs)
+        relied = {md5 for one in all_of_them for md5 in one.relied} - blobs.keys()
+        if not (blobs or relied):
             return Sent(0, 0)
-        sent = send([*blobs.items()], self.remote, progress=progress or SILENT)
-        return Sent(sent, len(blobs))
+        done = send([*blobs.items()], self.remote, relied=relied, progress=progress or SILENT)
+        return Sent(done.sent, len(blobs), done.warning)

@@ -6,6 +6,7 @@ place it was cloned from brings a file of their own.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from registry_tool.errors import Refused
@@ -39,14 +40,15 @@ def signatures(
     head = repository.git.head()
     if head is None:
         return [*endorsements(version, allowed)]
-    moment = known_since(Line(repository.git, head), repository.tree(head), catalog.tree)
+    line, now = Line(repository.git, head), dt.datetime.now(dt.UTC)
+    moment = known_since(line, repository.tree(head), catalog.tree, now)
     return [*endorsements(version, allowed, moment=moment)]
 
 
-def _remedy(found: list[Endorsement]) -> str:
+def _remedy(version: VersionView, found: list[Endorsement]) -> str:
     if any(one.signature.state == "unchecked" for one in found):
         return "install the OpenSSH client, 8.2 or newer"
-    return f"registry verify tells more; registry sign adds one, by a key of {ALLOWED_SIGNERS}"
+    return f"sign it with a key of {ALLOWED_SIGNERS}: registry sign {version}"
 
 
 def require_signature(
@@ -68,4 +70,6 @@ def require_signature(
     if good:
         return [*dict.fromkeys(good)]
     whys = "".join(f"; {one.path.rpartition('/')[2]}: {one.why}" for one in found[:3])
-    raise Refused(f"{version} has no signature by an allowed signer{whys}", remedy=_remedy(found))
+    raise Refused(
+        f"{version} has no signature by an allowed signer{whys}", remedy=_remedy(version, found)
+    )

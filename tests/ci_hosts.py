@@ -37,6 +37,7 @@ from support import (
 
 __all__ = [
     "MODEL",
+    "MOVES",
     "NEW_VERSION",
     "THIRD",
     "TO_NOWHERE",
@@ -58,6 +59,13 @@ MODEL = "models/nlp/lang-id"
 THIRD = b"nlp/lang-id@3"
 # Changes that requests bring: a version whose bytes are THIRD, and an alias that the check refuses.
 NEW_VERSION = version_files("3", artifacts=[stored_artifact(THIRD)])
+# Changes that would send the storage's credential elsewhere; the first file says where to.
+_ELSEWHERE = "['remote \"storage\"']\n    url = https://127.0.0.1:9/\n"
+MOVES: Mapping[str, Mapping[str, str]] = {
+    "url": {".dvc/config": f"[core]\n    remote = storage\n{_ELSEWHERE}"},
+    "another remote": {"registry.yaml": "remote: other\n"},
+    "local configuration": {".dvc/config.local": _ELSEWHERE, ".dvc/.gitignore": "/tmp\n/cache\n"},
+}
 TO_NOWHERE = {f"{MODEL}/aliases/champion.yaml": alias_yaml("7")}
 _PLATFORM = "ubuntu-latest=-self-hosted"
 _UPLOAD = "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a"

@@ -29,7 +29,7 @@ _GIT_VARIABLES = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_CONFIG_PARAMETERS",
     "GIT_CONFIG_COUNT", "GIT_CEILING_DIRECTORIES", "GIT_QUARANTINE_PATH",
 )  # fmt: skip
-_OWN_VARIABLES = ("REGISTRY_REPO", "FORCE_COLOR", "CLICOLOR_FORCE", "GITHUB_ACTIONS")
+_OWN_VARIABLES = ("REGISTRY_REPO", "CI", "FORCE_COLOR", "CLICOLOR_FORCE", "GITHUB_ACTIONS")
 _GIT_CONFIG = "[init]\n\tdefaultBranch = main\n[commit]\n\tgpgSign = false\n[gc]\n\tauto = 0\n"
 _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -65,7 +65,7 @@ def _own_home(
         monkeypatch.setenv(name, str(home / below))
     for name, value in {
         "GIT_CONFIG_NOSYSTEM": "1", "GIT_ALLOW_PROTOCOL": "file", "GIT_TERMINAL_PROMPT": "0",
-        "DVC_NO_ANALYTICS": "1",
+        "DVC_NO_ANALYTICS": "1", "GIT_TEST_ASSUME_DIFFERENT_OWNER": "0",  # set by some tests
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
 

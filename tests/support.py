@@ -31,6 +31,7 @@ __all__ = [
     "commit",
     "evidence_yaml",
     "git",
+    "give_away",
     "metadata_yaml",
     "model_files",
     "model_yaml",
@@ -53,6 +54,7 @@ __all__ = [
     "write_files",
 ]
 
+_ANOTHER = 65534
 CREATED_AT = "2026-11-21T08:30:00.000Z"
 MODEL_BYTES = b"the bytes of a model\n"
 # A remote in a folder of the registry's own checkout, which Git ignores; ``put_object`` fills it.
@@ -250,6 +252,15 @@ def put_object(root: Path, content: bytes, *, storage: str = "storage") -> Path:
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(content)
     return place
+
+
+def give_away(folder: Path) -> None:
+    """Make a folder that of another user: in deed where we may, or by a variable of Git's own tests."""
+    if os.geteuid() != 0:
+        os.environ["GIT_TEST_ASSUME_DIFFERENT_OWNER"] = "1"  # the environment of a test is its own
+        return
+    for place in (folder, *folder.rglob("*")):
+        os.chown(place, _ANOTHER, _ANOTHER, follow_symlinks=False)
 
 
 def run_git(folder: Path, *arguments: str, stdin: bytes = b"") -> bytes:

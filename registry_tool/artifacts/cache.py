@@ -147,7 +147,7 @@ class Cache:
     def adopt(self, claim: Claim, digest: Digest) -> None:
         """Keep a finished file, whose bytes were verified, as an object."""
         with self.usable():
-            self.objects.adopt(claim.path, digest)
+            self.objects.adopt(claim.path, digest, claim.handle)
 
     def find_file(self, sha256: str, size: int, name: str) -> Path | None:
         """The stable path of a file artifact, if it is there."""

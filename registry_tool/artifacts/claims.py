@@ -16,6 +16,7 @@ from threading import Event
 from typing import Final, NamedTuple
 
 from registry_tool.artifacts.disk import fresh_name
+from registry_tool.places import own_user
 
 __all__ = ["Claim", "claimed", "clear_claim", "sweep_claims", "try_lock"]
 
@@ -96,10 +97,21 @@ def _is_free(handle: int) -> bool:
         raise _NoLocksError from exc
 
 
+class _ForeignError(Exception):
+    """The file is another user's, who may keep it, and write to it, for as long as they like."""
+
+
 def _taken(path: Path, waiting: Callable[[int], None]) -> int | None:
     """The file, open and locked; None while somebody else has it."""
-    handle = os.open(path, _FLAGS, 0o666)
     try:
+        handle = os.open(path, _FLAGS, 0o666)
+    except PermissionError as exc:
+        if os.path.lexists(path):
+            raise _ForeignError from exc
+        raise
+    try:
+        if own_user() not in {None, os.fstat(handle).st_uid}:
+            raise _ForeignError
         if not _is_free(handle):
             waiting(os.fstat(handle).st_size)
         elif _is_at(handle, path):
@@ -122,6 +134,23 @@ def _waited(path: Path, is_done: Callable[[], bool], waiting: Callable[[int], No
     return None
 
 
+def _opened(
+    path: Path, is_done: Callable[[], bool], waiting: Callable[[int], None]
+) -> tuple[Path, int | None]:
+    """The file that this process writes to; it has another name where the path is another user's."""
+    for name in (path.name, f"{path.name}.{own_user()}"):
+        mine = path.with_name(name)
+        try:
+            return mine, _waited(mine, is_done, waiting)
+        except _ForeignError:
+            continue
+        except _NoLocksError:
+            mine.unlink(missing_ok=True)
+            break
+    alone = fresh_name(path.parent, path.name)  # of this process alone, and begun from the start
+    return alone, os.open(alone, _FLAGS, 0o666)
+
+
 @contextmanager
 def claimed(
     path: Path, *, is_done: Callable[[], bool], waiting: Callable[[int], None]
@@ -137,12 +166,7 @@ def claimed(
         OSError: The file cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = _waited(path, is_done, waiting)
-    except _NoLocksError:
-        path.unlink(missing_ok=True)
-        path = fresh_name(path.parent, path.name)  # of this process alone, and begun from the start
-        handle = os.open(path, _FLAGS, 0o666)
+    path, handle = _opened(path, is_done, waiting)
     if handle is None:
         yield None
         return
@@ -177,7 +201,10 @@ def clear_claim(path: Path) -> bool:
     Raises:
         OSError: As the system reports it.
     """
-    handle = os.open(path, _FLAGS & ~os.O_CREAT)
+    try:
+        handle = os.open(path, _FLAGS & ~os.O_CREAT)
+    except PermissionError:
+        return False  # another user's
     try:
         free = try_lock(handle) and _is_at(handle, path)
         if free:

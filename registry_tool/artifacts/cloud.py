@@ -5,6 +5,8 @@ Their exceptions become RemoteTrouble here, at the edge, the cause in words and 
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +23,7 @@ from registry_tool.artifacts.remote import (
     OBJECTS,
     Held,
     Leftover,
+    Note,
     address,
     legacy_path,
     never,
@@ -41,6 +44,7 @@ _LISTED_FROM: Final = 4
 _LISTED_TO: Final = 64
 _PAGE: Final = 1000
 _TEMPORARY: Final = ".tmp"
+_NOTE: Final = ".json"
 _NO_DELETE: Final = "see that your credentials may delete there, and that no object lock, retention or legal hold keeps the object"
 
 
@@ -63,7 +67,7 @@ def open_cloud(
     from registry_tool.artifacts.stores import FileStore
 
     label = f"the remote {chosen.name} ({url})"
-    refusals = Refusals(chosen.name, label, chosen.url.partition("://")[0])
+    refusals = Refusals(chosen.name, label, chosen.url.partition("://")[0], chosen.left_out)
     fs, folder = open_driver(chosen, refusals)
     kinds: dict[str, type[Bucket | FileStore]] = {
         "s3": Bucket,
@@ -183,14 +187,17 @@ class CloudRemote:
                 self._store.found()
             self._is_founded = True
 
-    def put(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> None:
+    def put(
+        self, md5: str, source: Path,
+        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+    ) -> None:  # fmt: skip
         """See ``Remote.put``."""
         with on_disk(f"{source} cannot be read"):
             source.stat()
         with self._founding:
             self._found()
         with self._asking("refused an upload"):
-            self._store.put(source, object_path(md5), md5, progress)
+            self._store.put(source, legacy_path(md5) if legacy else object_path(md5), md5, progress)
 
     @contextmanager
     def download(self, md5: str, *, start: int = 0) -> Iterator[Readable]:
@@ -295,3 +302,40 @@ class CloudRemote:
         """See ``Remote.discard``."""
         with self._asking("does not let the rest of an upload be deleted", remedy=_NO_DELETE):
             self._store.discard(leftover)
+
+    def notes(self, folder: str) -> list[Note]:
+        """See ``Remote.notes``."""
+        if not self._store.can_list:
+            return []
+        with self._asking("cannot be listed"):
+            entries = self._store.entries(folder) or []
+        names = (entry for entry in entries if entry.name.endswith(_NOTE))
+        return [Note(f"{folder}/{entry.name}", entry.modified) for entry in names]
+
+    def put_note(self, path: str, data: bytes) -> None:
+        """See ``Remote.put_note``."""
+        with self._founding:
+            self._found()
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "note"
+            source.write_bytes(data)
+            with self._asking("takes no notes"):
+                digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+                self._store.put(source, path, digest, ignore)
+
+    def read_note(self, path: str, *, limit: int) -> bytes:
+        """See ``Remote.read_note``."""
+        found = bytearray()
+        with self._asking("cannot be read", missing=f"{self._refusals.label} has no {path}"):
+            stream = self._store.open(path, 0)
+            try:
+                while len(found) <= limit and (piece := stream.read(min(1 << 20, limit + 1))):
+                    found += piece
+            finally:
+                stream.close()
+        return bytes(found[: limit + 1])
+
+    def remove_note(self, path: str) -> None:
+        """See ``Remote.remove_note``."""
+        with self._asking(f"does not let {path} be deleted", remedy=_NO_DELETE):
+            self._store.remove(path)

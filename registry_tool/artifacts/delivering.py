@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from registry_tool.artifacts.cache import Cache
 from registry_tool.artifacts.disk import on_disk
 from registry_tool.artifacts.entry import Request
 from registry_tool.artifacts.evicting import NO_ROOM, cache_limit, make_room
 from registry_tool.artifacts.fetching import Content, Fetcher
+from registry_tool.artifacts.folders import Member
 from registry_tool.artifacts.leftovers import making
 from registry_tool.artifacts.placing import Placed, Put, copied, moved, place_files
+from registry_tool.errors import EnvironmentTrouble, RemoteTrouble
+from registry_tool.places import is_guarded
 
 __all__ = ["Delivery", "deliver"]
+
+_DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class Delivery(NamedTuple):
@@ -27,7 +34,12 @@ class Delivery(NamedTuple):
 
 
 def _files(content: Content, cache: Cache) -> list[Placed]:
-    return [Placed(m.path, cache.objects.place(m.sha256), m.size) for m in content.members]
+    def placed(member: Member) -> Placed:
+        source = cache.objects.place(member.sha256)
+        is_safe = is_guarded(os.path.dirname(source))  # noqa: PTH120 - text
+        return Placed(member.path, source, member.size, "" if is_safe else member.sha256)
+
+    return [placed(member) for member in content.members]
 
 
 def _moving(files: Sequence[Placed]) -> Put:
@@ -63,6 +75,10 @@ def _why_not_cached(cache: Cache, size: int) -> str:
     return "" if make_room(cache, size) else NO_ROOM
 
 
+def _is_denied(exc: EnvironmentTrouble) -> bool:
+    return isinstance(exc.__cause__, OSError) and exc.__cause__.errno in _DENIED
+
+
 def deliver(
     fetcher: Fetcher, deliveries: Sequence[Delivery], *, put: Put = copied, overwrite: bool = False
 ) -> list[Content]:
@@ -83,10 +99,19 @@ def deliver(
     """
     cache, requests = fetcher.cache, [delivery.request for delivery in deliveries]
     lacking = fetcher.lacking(requests)
-    if lacking and (why := _why_not_cached(cache, sum(entry.size for entry in lacking))):
+    why = _why_not_cached(cache, sum(entry.size for entry in lacking)) if lacking else ""
+    contents: list[Content] = []
+    if not why:
+        try:
+            contents = replace(fetcher, bounded=False).bring(requests)
+        except EnvironmentTrouble as exc:
+            # Another user made some of its folders, and closed them.
+            if isinstance(exc, RemoteTrouble) or not _is_denied(exc):
+                raise
+            why = exc.message
+    if why:
         fetcher.tell(f"nothing is kept in the cache {cache.root}: {why}")
         return [_straight(fetcher, delivery, overwrite=overwrite) for delivery in deliveries]
-    contents = replace(fetcher, bounded=False).bring(requests)
     for delivery, content in zip(deliveries, contents, strict=True):
         files, progress = _files(content, cache), fetcher.progress
         place_files(files, delivery.destination, put=put, overwrite=overwrite, progress=progress)

@@ -21,6 +21,7 @@ __all__ = [
     "copy_file",
     "fresh_name",
     "in_words",
+    "make_read_only",
     "on_disk",
     "remove",
     "sweep",
@@ -93,6 +94,18 @@ def on_disk(
         EnvironmentTrouble: Or the ``kind`` asked for, keeping the cause.
     """
     return _OnDisk(what, kind, full)
+
+
+def make_read_only(path: str, handle: int) -> None:
+    """Take away the right to write to an open file; what is at its path may have been replaced meanwhile.
+
+    Raises:
+        OSError: As the system reports it.
+    """
+    if hasattr(os, "fchmod"):
+        os.fchmod(handle, READ_ONLY)
+    else:
+        Path(path).chmod(READ_ONLY)
 
 
 def fresh_name(folder: Path, name: str = "") -> Path:
@@ -254,6 +267,7 @@ def copy_file(
     *,
     progress: Callable[[int], None],
     sync: bool = False,
+    opened: Callable[[int], None] | None = None,
 ) -> None:
     """Copy bytes to a path that does not exist yet: a temporary one, which the caller removes whatever happens.
 
@@ -264,12 +278,15 @@ def copy_file(
         target: The file to make.
         progress: Told the number of bytes after each piece.
         sync: Return only when the bytes survive a power cut.
+        opened: Given the open source before it is read.
 
     Raises:
         OSError: As the system reports it.
     """
     one = os.open(source, os.O_RDONLY | _CLOSED_IN_CHILDREN)
     try:
+        if opened is not None:
+            opened(one)
         other = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOSED_IN_CHILDREN, 0o666)
         try:
             first = os.read(one, _FEW)

@@ -17,7 +17,7 @@ from registry_tool.errors import RemoteTrouble
 if TYPE_CHECKING:
     from dvc_objects.fs.base import FileSystem
 
-__all__ = ["close_session", "open_driver"]
+__all__ = ["close_session", "extra_for", "open_driver"]
 
 _EXTRAS: Final = {
     "s3": "s3",
@@ -30,8 +30,13 @@ _EXTRAS: Final = {
 _SSH_PORT: Final = 22
 
 
+def extra_for(scheme: str) -> str:
+    """The extra of this distribution that brings what a remote of some scheme needs; empty where nothing is needed."""
+    return _EXTRAS.get(scheme, "")
+
+
 def _install(scheme: str) -> str:
-    extra = _EXTRAS.get(scheme)
+    extra = extra_for(scheme)
     package = f"registry-tool[{extra}]" if extra else f"dvc-{scheme}"
     return f'pip install "{package}"'
 
@@ -74,7 +79,7 @@ def _lacks_package(refusals: Refusals) -> RemoteTrouble:
 def _lacks_dvc(refusals: Refusals) -> RemoteTrouble:
     """In the image of a reader; what works there is said."""
     reads = (
-        ', or to read only: pip install "registry-tool[reader]"' if refusals.scheme == "s3" else ""
+        '; or to read only: pip install "registry-tool[reader]"' if refusals.scheme == "s3" else ""
     )
     return RemoteTrouble(
         f"{refusals.label} needs the package dvc, which is not installed;"

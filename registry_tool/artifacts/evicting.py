@@ -118,15 +118,17 @@ def cache_limit() -> int | None:
 
 def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
     """All files, at any depth."""
-    try:
-        entries = list(os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _below(Path(entry.path))
-        else:
-            yield entry
+    folders = [os.fspath(folder)]
+    while folders:
+        try:
+            entries = list(os.scandir(folders.pop()))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            else:
+                yield entry
 
 
 def _look(paths: Iterable[os.DirEntry[str]], files: dict[_Inode, _File]) -> tuple[_Inode, ...]:

@@ -67,8 +67,21 @@ def member_problem(path: str) -> str:
     return ""
 
 
-def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     """Relative path and lstat of every file below, refusing what an artifact cannot hold."""
+    opened = [_inside(folder, "")]
+    while opened:
+        for path, info in opened[-1]:
+            if path.endswith("/"):
+                opened.append(_inside(folder / path, path))
+                break
+            yield path, info
+        else:
+            opened.pop()
+
+
+def _inside(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Relative path and lstat of what is in a folder; the path of a folder ends in a slash."""
     with os.scandir(folder) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     for entry in entries:
@@ -82,7 +95,7 @@ def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
                 remedy="put the file itself there: an artifact holds bytes, not links",
             )
         if stat.S_ISDIR(info.st_mode):
-            yield from _entries(folder / entry.name, f"{path}/")
+            yield f"{path}/", info
         elif stat.S_ISREG(info.st_mode):
             yield path, info
         else:
@@ -99,7 +112,7 @@ def walk(folder: Path) -> list[tuple[str, os.stat_result]]:
         EnvironmentTrouble: It cannot be read.
     """
     with on_disk(f"{folder} cannot be read"):
-        found = sorted(_entries(folder, ""), key=lambda item: item[0])
+        found = sorted(_entries(folder), key=lambda item: item[0])
     if not found:
         raise UsageError(f"{folder} has no files", remedy="an artifact needs at least one file")
     return found

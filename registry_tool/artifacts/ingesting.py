@@ -39,6 +39,7 @@ class Ingested:
         nfiles: Files in the folder; None for a file.
         members: The folder's files, sorted; empty for a file.
         blobs: Every object the remote must hold, by md5, with its place in the cache; a folder's own object last.
+        relied: The md5 of objects of which nothing is in the cache: the remote must have them already.
     """
 
     size: int
@@ -47,6 +48,7 @@ class Ingested:
     nfiles: int | None = None
     members: tuple[Member, ...] = ()
     blobs: tuple[tuple[str, Path], ...] = field(default=(), repr=False)
+    relied: frozenset[str] = field(default=frozenset(), repr=False)
 
     def described(self) -> dict[str, object]:
         """The fields of the artifact's entry in a manifest; a folder of many files is not listed file by file."""

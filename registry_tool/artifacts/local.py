@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from registry_tool.artifacts.remote import (
     OBJECTS,
     Held,
     Leftover,
+    Note,
     address,
     legacy_path,
     never,
@@ -95,23 +97,62 @@ class LocalRemote:
             except FileNotFoundError:
                 return None
 
-    def put(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> None:
+    def put(
+        self, md5: str, source: Path,
+        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+    ) -> None:  # fmt: skip
         """See ``Remote.put``."""
-        target = self.folder / object_path(md5)
-        making = self.folder / _MAKING
+
+        def copy(temporary: Path) -> None:
+            copy_file(source, temporary, progress=progress, sync=True)
+            sweep(temporary.parent, now=temporary.stat().st_mtime)
+
+        self._place(legacy_path(md5) if legacy else object_path(md5), copy)
+
+    def _place(self, path: str, write: Callable[[Path], None]) -> None:
+        """Put a file there that a reader sees whole or not at all."""
+        target, making = self.folder / path, self.folder / _MAKING
         self._check_founded()
         with on_disk(f"{self._label} cannot be written", kind=RemoteTrouble):
             self._make_folder(target.parent)
             self._make_folder(making)
-            temporary = fresh_name(making, md5)
+            temporary = fresh_name(making, target.name)
             try:
-                copy_file(source, temporary, progress=progress, sync=True)
-                sweep(making, now=temporary.stat().st_mtime)
+                write(temporary)
                 temporary.chmod(READ_ONLY)
                 temporary.replace(target)
             finally:
                 remove(temporary)
             sync_folder(target.parent)
+
+    def notes(self, folder: str) -> list[Note]:
+        """See ``Remote.notes``."""
+        found = []
+        with on_disk(f"{self._label} cannot be read", kind=RemoteTrouble):
+            for name in _names(self.folder / folder):
+                with suppress(FileNotFoundError):  # deleted meanwhile
+                    info = (self.folder / folder / name).lstat()
+                    if stat.S_ISREG(info.st_mode):
+                        found.append(Note(f"{folder}/{name}", info.st_mtime))
+        return found
+
+    def put_note(self, path: str, data: bytes) -> None:
+        """See ``Remote.put_note``."""
+        self._place(path, lambda temporary: _write_new(temporary, data))
+
+    def read_note(self, path: str, *, limit: int) -> bytes:
+        """See ``Remote.read_note``."""
+        with on_disk(f"{self._label} cannot be read", kind=RemoteTrouble):
+            try:
+                with (self.folder / path).open("rb") as stream:
+                    return stream.read(limit + 1)
+            except FileNotFoundError as exc:
+                raise MissingObject(f"{self._label} has no {path}") from exc
+
+    def remove_note(self, path: str) -> None:
+        """See ``Remote.remove_note``."""
+        with on_disk(f"{self._label} does not let {path} be deleted", kind=RemoteTrouble):
+            (self.folder / path).unlink(missing_ok=True)
 
     def _make_folder(self, folder: Path) -> None:
         missing = []
@@ -198,6 +239,13 @@ class LocalRemote:
     def discard(self, leftover: Leftover) -> None:
         """See ``Remote.discard``."""
         remove(Path(leftover.path))
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    with path.open("xb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _names(folder: Path) -> list[str]:

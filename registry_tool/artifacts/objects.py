@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from registry_tool.artifacts.disk import READ_ONLY, Sparse, write_all
+from registry_tool.artifacts.disk import READ_ONLY, Sparse, make_read_only, write_all
 from registry_tool.artifacts.folders import Member
 from registry_tool.artifacts.hashing import Digest, Readable, check_sha256, digest_stream, ignore
 from registry_tool.artifacts.seals import is_verified, stamp
@@ -108,7 +108,7 @@ class Objects:
             )
             check(digest)
             sink.end()
-            return Stored(self._move_in(path, digest), digest)
+            return Stored(self._move_in(path, digest, handle), digest)
 
     def _add_small(self, data: bytes, check: Callable[[Digest], None]) -> Stored:
         md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
@@ -119,14 +119,14 @@ class Objects:
             return Stored(Path(place), digest)
         with self._making() as (path, handle):
             write_all(handle, data)
-            return Stored(self._move_in(path, digest), digest)
+            return Stored(self._move_in(path, digest, handle), digest)
 
-    def adopt(self, file: Path, digest: Digest) -> None:
-        """Keep a file of the same disk, whose bytes were verified; nothing stays at its old path."""
-        file.chmod(READ_ONLY)
-        self._move_in(str(file), digest)
+    def adopt(self, file: Path, digest: Digest, handle: int) -> None:
+        """Keep an open file of the same disk, whose bytes were verified; nothing stays at its old path."""
+        make_read_only(str(file), handle)
+        self._move_in(str(file), digest, handle)
 
-    def _move_in(self, path: str, digest: Digest) -> Path:
+    def _move_in(self, path: str, digest: Digest, handle: int) -> Path:
         """Give a file its place, and only there its seal: in ``tmp`` it would look like one left over years ago."""
         uses_of(self._root).add(digest.sha256)
         place = self.place(digest.sha256)
@@ -135,7 +135,7 @@ class Objects:
         except FileNotFoundError:
             os.makedirs(os.path.dirname(place), exist_ok=True)  # noqa: PTH103, PTH120 - text
             os.rename(path, place)  # noqa: PTH104 - text
-        stamp(place, digest.sha256)
+        stamp(place, digest.sha256, handle)
         return Path(place)
 
     @contextmanager

@@ -18,7 +18,7 @@ from registry_tool.artifacts.disk import copy_file, on_disk
 from registry_tool.artifacts.folders import walk
 from registry_tool.artifacts.leftovers import making, swap_in, sweep_beside
 from registry_tool.artifacts.progress import SILENT, Progress, shown
-from registry_tool.artifacts.seals import NO_LINK
+from registry_tool.artifacts.seals import NO_LINK, copy_verified, is_verified, link
 from registry_tool.artifacts.threads import in_parallel
 from registry_tool.errors import Conflict, RegistryError
 
@@ -37,11 +37,13 @@ class Placed(NamedTuple):
         path: Inside the destination; empty where the destination is the file.
         source: In the cache.
         size: In bytes.
+        sha256: What its bytes must be, where others can reach the cache; empty where that is known.
     """
 
     path: str
     source: str
     size: int
+    sha256: str = ""
 
 
 def copied(source: str, target: str, told: Callable[[int], None]) -> None:
@@ -59,6 +61,16 @@ def linked(source: str, target: str, told: Callable[[int], None]) -> None:
         copied(source, target, told)
     else:
         told(os.lstat(target).st_size)
+
+
+def _put_checked(file: Placed, target: str, put: Put, told: Callable[[int], None]) -> None:
+    """Put a file that another user may have replaced since it was verified, and see what was put."""
+    if put is linked and is_verified(file.source, file.sha256, file.size):
+        link(file.source, target, file.sha256)  # a copy, where another user owns the file
+        told(file.size)
+        return
+    copy_verified(file.source, target, file.sha256)
+    told(file.size)
 
 
 def moved(source: str, target: str, told: Callable[[int], None]) -> None:
@@ -99,7 +111,11 @@ def _put_all(files: Sequence[Placed], new: Path, put: Put, progress: Progress) -
         (new / folder if files[0].path else new.parent).mkdir(parents=True, exist_ok=True)
 
     def one(file: Placed) -> None:
-        put(file.source, f"{new}/{file.path}" if file.path else str(new), progress.advance)
+        target = f"{new}/{file.path}" if file.path else str(new)
+        if file.sha256:
+            _put_checked(file, target, put, progress.advance)
+        else:
+            put(file.source, target, progress.advance)
 
     if len(files) < _WORTH_THREADS:
         for file in files:

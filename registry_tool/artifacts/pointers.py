@@ -36,6 +36,7 @@ class Pointer:
         hash: ``md5``, or None in a pointer of DVC 2, whose objects lie in the old layout.
         remote: The DVC remote of this artifact, where it is not the default one.
         push: False when DVC must not upload it.
+        wdir: The folder that ``path`` starts at, from the pointer's own.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Pointer:
     hash: str | None = "md5"
     remote: str | None = None
     push: bool = True
+    wdir: str = "."
 
 
 def _scalar(text: str) -> str:
@@ -75,8 +77,9 @@ def _the_out(data: Mapping[str, object]) -> Mapping[str, object]:
     outs = data.get("outs")
     if not isinstance(outs, list) or len(outs) != 1 or not isinstance(outs[0], dict):
         raise InvalidManifest("a pointer must have exactly one entry under `outs`")
-    if data.get("wdir", ".") != ".":
-        raise InvalidManifest("a pointer's artifact must lie beside it: `wdir` is not supported")
+    deps = data.get("deps")
+    if isinstance(deps, list) and any(isinstance(dep, dict) and "repo" in dep for dep in deps):
+        raise InvalidManifest("a pointer of `dvc import` leads to another repository")
     out: Mapping[str, object] = outs[0]
     for key in _OTHERWISE:
         if key in out:
@@ -89,6 +92,14 @@ def _text(out: Mapping[str, object], key: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise InvalidManifest(f"`{key}` of a pointer must be text")
+
+
+def _working_folder(data: Mapping[str, object]) -> str:
+    said = _text(data, "wdir") or "."
+    parts = [part for part in said.split("/") if part not in {"", "."}]
+    if said.startswith("/") or "\\" in said or ".." in parts:
+        raise InvalidManifest("`wdir` of a pointer must not leave its folder")
+    return "/".join(parts) or "."
 
 
 def _count(out: Mapping[str, object], key: str) -> int | None:
@@ -104,7 +115,7 @@ def pointer_from_data(data: Mapping[str, object]) -> Pointer:
     """A pointer out of the plain data of its file.
 
     Raises:
-        InvalidManifest: It has not exactly one artifact beside it, or a field is missing or of a wrong type.
+        InvalidManifest: It has not exactly one artifact in its folder, leads to another repository, or a field is missing or of a wrong type.
     """
     out = _the_out(data)
     md5, path, push = _text(out, "md5"), _text(out, "path"), out.get("push", True)
@@ -116,6 +127,7 @@ def pointer_from_data(data: Mapping[str, object]) -> Pointer:
         raise InvalidManifest("`push` of a pointer must be true or false")
     return Pointer(
         path=path,
+        wdir=_working_folder(data),
         md5=md5,
         size=_count(out, "size"),
         nfiles=_count(out, "nfiles"),

@@ -16,7 +16,7 @@ from registry_tool.manifests.data import Data, records, text, whole
 if TYPE_CHECKING:
     from registry_tool.artifacts.remote import Remote
 
-__all__ = ["Lack", "lacks"]
+__all__ = ["Lack", "lacks", "objects"]
 
 
 class Lack(NamedTuple):
@@ -103,3 +103,14 @@ def lacks(entries: Sequence[Data], open_remote: Callable[[], Remote]) -> list[li
         if isinstance(listed, str):
             result[number] = [Lack("", text(entries[number], "md5"), None, listed)]
     return result
+
+
+def objects(entry: Data, remote: Remote) -> frozenset[str]:
+    """The md5 of every object of a stored artifact, the files of a folder included.
+
+    Raises:
+        RemoteTrouble: The list of a folder's files cannot be read.
+    """
+    listed = _list(entry, remote) if _is_unlisted(entry) else []
+    files = () if isinstance(listed, str) else (file.md5 for file in listed)
+    return frozenset({*(one.md5 for one in _recorded(entry)), *files})

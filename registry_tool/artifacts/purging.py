@@ -4,23 +4,26 @@
 
     record of the version --recorded, complete--> blobs --plan, with who needs what--> plan --purge--> gone
 
-Nothing that anybody else needs is deleted. A purge that broke off is made again: the list of a folder's files is
+Nothing that anybody else needs is deleted, and nothing that a change which is not published yet has leased (see
+``leases``). A purge that broke off is made again: the list of a folder's files is
 deleted last, so what is left can still be found.
 """
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from registry_tool.artifacts.cache import Cache
 from registry_tool.artifacts.folders import Listed, dir_object
+from registry_tool.artifacts.leases import LEASE_DAYS, Lease, is_leased, leases, noticed
 from registry_tool.artifacts.progress import SILENT, Progress, shown
 from registry_tool.artifacts.remote import Remote, read_listing
 from registry_tool.artifacts.threads import in_parallel
 from registry_tool.catalog.needs import Need, Needs
-from registry_tool.errors import MissingObject, RegistryError, RemoteTrouble
+from registry_tool.errors import Conflict, MissingObject, RegistryError, RemoteTrouble
 from registry_tool.manifests.data import Data, records, text, whole
 
 __all__ = ["Blob", "Kept", "Plan", "Purged", "complete", "plan", "purge", "recorded", "shared"]
@@ -66,11 +69,13 @@ class Plan(NamedTuple):
         going: On the remote, and to be deleted; folders' lists of files last.
         gone: To be deleted, and not on the remote any more.
         kept: What somebody else needs.
+        leases: The leases that were on the remote.
     """
 
     going: tuple[Blob, ...]
     gone: tuple[Blob, ...]
     kept: tuple[Kept, ...]
+    leases: tuple[Lease, ...] = ()
 
     @property
     def size(self) -> int:
@@ -157,7 +162,7 @@ def _files_of(folder: tuple[str, Need], remote: Remote) -> frozenset[str]:
         raise RemoteTrouble(
             f"{need.subject} in {need.ref} needs the folder {md5}, and its list of files is not on the remote: "
             "nobody can tell which bytes it shares, so nothing is deleted",
-            remedy="bring its bytes back with dvc push, erase that version too, or delete the ref",
+            remedy="bring its bytes back with `dvc push`, erase that version too, or delete the ref",
         ) from exc
     return frozenset(file.md5 for file in listed)
 
@@ -169,12 +174,13 @@ def shared(needs: Needs, remote: Remote) -> dict[str, Need]:
         RemoteTrouble: The remote lacks the list of files of such a folder, or cannot be asked.
     """
     taken = dict(needs.objects)
-    if all(md5 in taken or md5.endswith(_FOLDER) for md5 in needs.wanted):
+    wanted = needs.wanted or frozenset()
+    if all(md5 in taken or md5.endswith(_FOLDER) for md5 in wanted):
         return taken
     folders = list(needs.folders.items())
     found = in_parallel(lambda folder: _files_of(folder, remote), folders)
     for (_, need), files in zip(folders, found, strict=True):
-        for md5 in files & needs.wanted:
+        for md5 in files & wanted:
             taken.setdefault(md5, need)
     return taken
 
@@ -203,7 +209,8 @@ def plan(blobs: Sequence[Blob], needs: Needs, remote: Remote) -> Plan:
     Raises:
         RemoteTrouble: The remote cannot be asked, or lacks a list of files that decides.
     """
-    taken = shared(needs, remote)
+    notes = leases(remote)
+    taken = {**_leased(notes), **shared(needs, remote)}
     free = [blob for blob in blobs if blob.md5 not in taken]
     there = remote.exists([blob.md5 for blob in free], legacy=True)
     if free and not there:
@@ -217,7 +224,27 @@ def plan(blobs: Sequence[Blob], needs: Needs, remote: Remote) -> Plan:
         going=_folders_last(going),
         gone=_folders_last([blob for blob in free if blob.md5 not in there]),
         kept=tuple(Kept(blob, taken[blob.md5]) for blob in blobs if blob.md5 in taken),
+        leases=tuple(notes),
     )
+
+
+def _leased(found: Iterable[Lease]) -> dict[str, Need]:
+    """What changes that are not published yet rely on."""
+    kept = is_leased(found, time.time() - LEASE_DAYS * 24 * 3600)
+    return {
+        md5: Need("a change that is not published yet", lease.words) for md5, lease in kept.items()
+    }
+
+
+def _check_still_free(planned: Plan, remote: Remote) -> None:
+    """See that no change has come to rely on what goes; asked after a notice was left."""
+    going = {blob.md5 for blob in planned.going}
+    for lease in leases(remote, besides={one.path for one in planned.leases}) if going else ():
+        if not lease.objects.isdisjoint(going):
+            raise Conflict(
+                f"{lease.words} names an object that was about to be deleted: nothing was deleted",
+                remedy="run it again",
+            )
 
 
 def _delete(blobs: Iterable[Blob], remote: Remote, deleted: list[Blob], progress: Progress) -> None:
@@ -233,6 +260,7 @@ def purge(plan: Plan, remote: Remote, cache: Cache, *, progress: Progress = SILE
     """Delete what a plan says.
 
     Raises:
+        Conflict: A change came to rely on an object, or another process deletes it; nothing was deleted.
         RemoteTrouble: The remote refused or broke off; what was deleted stays so, and the rest is found again.
         EnvironmentTrouble: The cache cannot be written.
     """
@@ -240,9 +268,13 @@ def purge(plan: Plan, remote: Remote, cache: Cache, *, progress: Progress = SILE
     files = (blob for blob in plan.going if not blob.md5.endswith(_FOLDER))
     folders = (blob for blob in plan.going if blob.md5.endswith(_FOLDER))
     try:
-        with shown(progress, plan.size, f"Deleting from {remote.name}"):
-            _delete(files, remote, deleted, progress)
-            _delete(folders, remote, deleted, progress)
+        with noticed(remote, [blob.md5 for blob in plan.going]):
+            _check_still_free(plan, remote)
+            with shown(progress, plan.size, f"Deleting from {remote.name}"):
+                _delete(files, remote, deleted, progress)
+                _delete(folders, remote, deleted, progress)
+    except Conflict:
+        raise
     except RegistryError as exc:
         raise RemoteTrouble(
             f"{exc.message}; {len(deleted)} of {len(plan.going)} objects had been deleted",

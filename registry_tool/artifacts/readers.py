@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from registry_tool.artifacts.remote import open_remote, shown_url
+from registry_tool.artifacts.remote import open_chosen, shown_url
 from registry_tool.artifacts.settings import DvcSettings, RemoteSettings, chosen_remote
 from registry_tool.artifacts.source import Source
+from registry_tool.artifacts.trusted_hosts import check_host
 
 __all__ = ["open_source"]
 
@@ -49,4 +50,6 @@ def open_source(settings: DvcSettings, name: str | None = None) -> Source:
         NoRemote: None has that name, or there is no default.
         RemoteTrouble: Its configuration cannot be used, or the package that drives it is missing.
     """
-    return _own_reader(chosen_remote(settings, name)) or open_remote(settings, name)
+    chosen = chosen_remote(settings, name)
+    check_host(settings, chosen)
+    return _own_reader(chosen) or open_chosen(settings, chosen)

@@ -162,11 +162,13 @@ class Refusals:
         name: Its name in DVC's configuration.
         label: What messages call it.
         scheme: Of its URL.
+        left_out: Options of the committed configuration that are not taken from there.
     """
 
     name: str
     label: str
     scheme: str
+    left_out: tuple[str, ...] = ()
 
     def asking(self, doing: str, *, missing: str = "", remedy: str = "") -> Asking:
         """A context in which a driver is used; ``missing`` is said where it is an object that is not there."""
@@ -193,15 +195,22 @@ class Refusals:
         settings = _CREDENTIALS.get(_family(self.scheme), ())
         if not settings:
             return f"set its credentials: {self._set('OPTION VALUE')}"
-        commands = ", ".join(self._set(setting) for setting in settings)
+        commands = " && ".join(self._set(setting) for setting in settings)
         elsewhere = _ELSEWHERE.get(_family(self.scheme), "")
         return f"set them: {commands}" + (f"; {elsewhere}" if elsewhere else "")
 
+    def _own(self) -> str:
+        """What the committed configuration sets in vain."""
+        commands = ", ".join(self._set(f"{option} VALUE") for option in self.left_out)
+        return f"what the committed .dvc/config sets is not taken from there: {commands}"
+
     def _remedy(self, kind: str) -> str:
+        if self.left_out and kind in {"none", "refused", "forbidden", "certificate"}:
+            return self._own()
         if kind in {"none", "expired", "refused", "forbidden"}:
             return self._credentials()
         by_kind = {
-            "host": "if the host really has a new key: ssh-keygen -R HOST, then ssh HOST once",
+            "host": "if the host really has a new key: ssh-keygen -R HOST; then log in once: ssh HOST",
             "place": f"make it, or name another: {self._set('url URL', local=False)}",
             "full": "free some space there, and run the same command again: what arrived is not sent twice",
             "method": f"if the server takes PUT: {self._set('method PUT', local=False)}",

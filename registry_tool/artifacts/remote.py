@@ -17,6 +17,7 @@ from registry_tool.artifacts.folders import DIR_OBJECT_LIMIT, Listed, dir_md5, r
 from registry_tool.artifacts.hashing import Readable, check_md5, ignore
 from registry_tool.artifacts.settings import DvcSettings, RemoteSettings, chosen_remote
 from registry_tool.artifacts.source import Source
+from registry_tool.artifacts.trusted_hosts import check_host
 from registry_tool.errors import CorruptObject, RemoteTrouble
 
 __all__ = [
@@ -25,11 +26,13 @@ __all__ = [
     "DvcSettings",
     "Held",
     "Leftover",
+    "Note",
     "Remote",
     "address",
     "legacy_path",
     "never",
     "object_path",
+    "open_chosen",
     "open_remote",
     "read_listing",
     "shown_url",
@@ -66,6 +69,18 @@ class Leftover(NamedTuple):
     upload: str = ""
 
 
+class Note(NamedTuple):
+    """A small file of this program on a remote, apart from the objects; see ``leases``.
+
+    Attributes:
+        path: Where it is, below the remote's URL.
+        modified: When it was put there, as of ``Held``.
+    """
+
+    path: str
+    modified: float | None
+
+
 class Remote(Protocol):
     """Objects by md5. All methods may be called from several threads.
 
@@ -92,10 +107,13 @@ class Remote(Protocol):
     def size(self, md5: str) -> int | None:
         """The object's size in bytes; None when it is not there."""
 
-    def put(self, md5: str, source: Path, *, progress: Callable[[int], None] = ignore) -> None:
+    def put(
+        self, md5: str, source: Path,
+        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+    ) -> None:  # fmt: skip
         """Put a file there, over one of another size; ``sending.send`` asks first and verifies afterwards.
 
-        A reader never sees half an object.
+        A reader never sees half an object. ``legacy`` puts it where DVC 2 looks for it.
         """
 
     def download(self, md5: str, *, start: int = 0) -> AbstractContextManager[Readable]:
@@ -122,6 +140,22 @@ class Remote(Protocol):
 
     def discard(self, leftover: Leftover) -> None:
         """Remove what a broken upload left."""
+
+    def notes(self, folder: str) -> list[Note]:
+        """The notes in a folder; none where the remote cannot list what it holds."""
+
+    def put_note(self, path: str, data: bytes) -> None:
+        """Write a note; a reader sees all of it or nothing."""
+
+    def read_note(self, path: str, *, limit: int) -> bytes:
+        """A note's bytes, at most ``limit`` + 1.
+
+        Raises:
+            MissingObject: It is not there.
+        """
+
+    def remove_note(self, path: str) -> None:
+        """Remove a note."""
 
 
 OBJECTS: Final = "files/md5"
@@ -211,10 +245,18 @@ def open_remote(
 
     Raises:
         NoRemote: None has that name, or there is no default.
-        RemoteTrouble: Its configuration cannot be used, or the package that drives it is missing.
+        RemoteTrouble: Its configuration cannot be used, credentials are withheld from its host, or the package that
+            drives it is missing.
     """
-    chosen = chosen_remote(settings, name)
+    return open_chosen(settings, chosen_remote(settings, name), in_use=in_use)
+
+
+def open_chosen(
+    settings: DvcSettings, chosen: RemoteSettings, *, in_use: Callable[[], bool] = never
+) -> Remote:
+    """As ``open_remote``, of a remote whose settings are known."""
     _refuse_cloud_versions(chosen)
+    check_host(settings, chosen)
     if re.match(r"\w+://", chosen.url):
         from registry_tool.artifacts.cloud import open_cloud
 

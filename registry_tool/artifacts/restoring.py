@@ -53,7 +53,7 @@ def restore(
         whys = differences(entry, source) or [f"is md5 {ingested.md5}, not {text(entry, 'md5')}"]
         raise Refused(
             f"{source} is not artifact {name}: it {whys[0]}",
-            remedy="bring the bytes that were added; other bytes are another version: registry version add",
+            remedy="bring the bytes that were added; other bytes are another version",
         )
     sent = upload(ingested, remote, progress=progress)
     return Restored(sent, len(ingested.blobs), ingested.size)

@@ -160,7 +160,9 @@ class S3Source:
         self.name = chosen.name
         self.url = url
         self._chosen = chosen
-        self._refusals = Refusals(chosen.name, f"the remote {chosen.name} ({url})", "s3")
+        self._refusals = Refusals(
+            chosen.name, f"the remote {chosen.name} ({url})", "s3", chosen.left_out
+        )
         self._bucket, _, prefix = chosen.url.partition("://")[2].partition("/")
         self._prefix = f"{prefix.strip('/')}/".lstrip("/")
         self._encryption = _encryption(chosen)

@@ -1,42 +1,64 @@
-"""From the cache to the remote."""
+"""From the cache to the remote: what it lacks is sent, and what it has already is renewed; see ``leases``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from registry_tool.artifacts.disk import on_disk
 from registry_tool.artifacts.folders import is_listing
 from registry_tool.artifacts.ingesting import Ingested
+from registry_tool.artifacts.leases import LEASE_DAYS, renew
 from registry_tool.artifacts.progress import SILENT, Progress, shown
 from registry_tool.artifacts.remote import Remote
 from registry_tool.artifacts.threads import in_parallel
-from registry_tool.errors import RemoteTrouble
+from registry_tool.errors import MissingObject, RemoteTrouble
 
-__all__ = ["send", "upload"]
+__all__ = ["Delivery", "send", "upload"]
 
 
-def send(blobs: Sequence[tuple[str, Path]], remote: Remote, *, progress: Progress = SILENT) -> int:
+class Delivery(NamedTuple):
+    """What was done to have all objects on a remote.
+
+    Attributes:
+        sent: How many objects were sent.
+        warning: Why objects that it had before may be deleted by ``gc`` before the change is published; mostly empty.
+    """
+
+    sent: int
+    warning: str = ""
+
+
+def send(
+    blobs: Sequence[tuple[str, Path]],
+    remote: Remote,
+    *,
+    relied: Collection[str] = (),
+    progress: Progress = SILENT,
+) -> Delivery:
     """Put objects on the remote: all that it lacks, several at a time; then see that all are there, whole.
 
-    The remote is asked twice, each time for all objects together. What an earlier try sent is not sent again.
+    The remote is asked twice, each time for all objects together. What an earlier try sent is not sent again: it gets
+    a lease, so that it counts as uploaded now, and is asked about once more after that.
 
     Args:
         blobs: The md5 and the file of each; a folder's list of files comes last, so that it never stands for
             files that are not there.
         remote: Where they go.
+        relied: Objects that must be there already: nothing of them is at hand.
         progress: Told of all bytes, those that are there already too.
 
-    Returns:
-        How many objects were sent.
-
     Raises:
+        Conflict: An object that is there is being deleted.
+        MissingObject: One that is relied on is not there.
         RemoteTrouble: The remote refused, or does not show an object afterwards.
     """
     with on_disk("the artifact vanished from the cache"):
         sizes = {md5: path.stat().st_size for md5, path in blobs}
     with shown(progress, sum(sizes.values()), f"Uploading to {remote.name}"):
-        there = remote.sizes(sizes)
+        there, warning = _renewed(sizes, relied, remote)
+        _check_relied(relied, there, remote)
         wanting = [(md5, path) for md5, path in blobs if there.get(md5) != sizes[md5]]
         progress.advance(sum(sizes.values()) - sum(sizes[md5] for md5, _ in wanting))
 
@@ -48,7 +70,42 @@ def send(blobs: Sequence[tuple[str, Path]], remote: Remote, *, progress: Progres
         in_parallel(put, [blob for blob in wanting if is_listing(blob[0])])
     if wanting:
         _check_arrived({md5: sizes[md5] for md5, _ in wanting}, remote)
-    return len(wanting)
+    return Delivery(len(wanting), warning)
+
+
+def _there(own: Collection[str], relied: Collection[str], remote: Remote) -> dict[str, int]:
+    # What is at hand is sent to where DVC 3 puts it; what is not may lie where DVC 2 put it.
+    found = remote.sizes(own) if own else {}
+    return {**remote.sizes(relied, legacy=True), **found} if relied else found
+
+
+def _renewed(
+    own: Collection[str], relied: Collection[str], remote: Remote
+) -> tuple[dict[str, int], str]:
+    """What of some objects is there, with a lease, by size; and why there is none."""
+    there = _there(own, relied, remote)
+    if not there:
+        return there, ""
+    try:
+        renew(remote, there.keys())
+    except RemoteTrouble as exc:
+        return there, (
+            f"{len(there)} objects were on the remote {remote.name} before, and their age cannot be "
+            f"renewed: {exc.message}; registry gc may delete them unless the change is published within {LEASE_DAYS} "
+            "days of their upload"
+        )
+    # What was there before the lease may have been deleted before it.
+    return _there(own, relied, remote), ""
+
+
+def _check_relied(relied: Collection[str], there: Mapping[str, int], remote: Remote) -> None:
+    gone = [md5 for md5 in relied if md5 not in there]
+    if gone:
+        raise MissingObject(
+            f"{len(gone)} objects that this change takes over, {gone[0]} among them, are not on the remote "
+            f"{remote.name} ({remote.url}) any more",
+            remedy="give the files themselves, so that they are uploaded: --artifact PATH",
+        )
 
 
 def _check_arrived(sizes: Mapping[str, int], remote: Remote) -> None:
@@ -66,5 +123,5 @@ def _check_arrived(sizes: Mapping[str, int], remote: Remote) -> None:
 
 
 def upload(ingested: Ingested, remote: Remote, *, progress: Progress = SILENT) -> int:
-    """Put every object of an artifact on the remote; see ``send``."""
-    return send(ingested.blobs, remote, progress=progress)
+    """Put every object of an artifact on the remote; how many it lacked. See ``send``."""
+    return send(ingested.blobs, remote, progress=progress).sent

@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from registry_tool.artifacts.hashing import Readable
 from registry_tool.artifacts.refusals import Refusals
 from registry_tool.artifacts.remote import shown_url
-from registry_tool.artifacts.settings import DvcSettings, RemoteSettings, merged_levels
+from registry_tool.artifacts.settings import DvcSettings, RemoteSettings, all_remotes
 from registry_tool.artifacts.stores import Reading
+from registry_tool.artifacts.trusted_hosts import check_host
 from registry_tool.errors import RemoteTrouble, UsageError
 
 __all__ = ["Opened", "is_url", "opened"]
@@ -48,14 +50,11 @@ def is_url(text: str) -> bool:
 def _borrowed(settings: DvcSettings, url: str) -> RemoteSettings:
     """The URL with the options of a remote that it may be read with."""
     wanted, best = urlsplit(url), RemoteSettings(_NOBODY, url, {})
-    levels = merged_levels(settings)
-    core = levels.get("core", {})
-    for section, options in levels.items():
-        there = urlsplit(str(options.get("url", "")))
-        if not section.startswith("remote ") or there.scheme != wanted.scheme:
+    for one in all_remotes(settings):
+        there = urlsplit(one.url)
+        if there.scheme != wanted.scheme:
             continue
-        own = {key: value for key, value in options.items() if key != "url"}
-        found = RemoteSettings(section.removeprefix("remote "), url, own, core)
+        found = replace(one, url=url)
         if there.netloc.rpartition("@")[2] == wanted.netloc.rpartition("@")[2]:
             return found
         if wanted.scheme == "s3":
@@ -108,7 +107,8 @@ def opened(url: str, settings: DvcSettings) -> Iterator[Opened]:
     from registry_tool.artifacts.stores import FileStore
 
     chosen = _borrowed(settings, url)
-    refusals = Refusals(chosen.name, label, scheme)
+    check_host(settings, chosen)
+    refusals = Refusals(chosen.name, label, scheme, chosen.left_out)
     with ExitStack() as held:
         held.enter_context(_reworded(chosen))
         fs, place = open_driver(chosen, refusals)

@@ -19,38 +19,60 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Final
 
 from registry_tool.artifacts.claims import try_lock
+from registry_tool.places import is_guarded
 
 __all__ = ["Uses", "clearing", "uses_of"]
 
 _CACHES: Final = 16  # at once in one process
 _GATE: Final = "gate"
 _READ: Final = 1 << 20
+_PAUSE: Final = 0.05
+_TRIES: Final = 1200
 
 if sys.platform == "win32":
 
-    def _share(_handle: int) -> None:
+    def _share(_handle: int, *, patient: bool) -> None:
         """Windows keeps what is open from being deleted."""
 else:
     import fcntl
 
-    def _share(handle: int) -> None:
-        """Wait until nobody clears away."""
-        fcntl.flock(handle, fcntl.LOCK_SH)
+    def _share(handle: int, *, patient: bool) -> None:
+        """Wait until nobody clears away; where another user may hold the gate for ever, not for ever.
+
+        Raises:
+            BlockingIOError: Somebody has held it for a minute.
+        """
+        if patient:
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            return
+        for tried in range(_TRIES):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if tried + 1 == _TRIES:
+                    raise
+                Event().wait(_PAUSE)
+            else:
+                return
 
 
 def _gate(folder: Path) -> int:
-    return os.open(folder / _GATE, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+    flags = os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+    try:
+        return os.open(folder / _GATE, os.O_RDWR | flags, 0o666)
+    except PermissionError:  # another user made it: reading is enough for a lock
+        return os.open(folder / _GATE, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
 
 
 @contextmanager
 def _entered(folder: Path) -> Iterator[None]:
     handle = _gate(folder)
     try:
-        _share(handle)
+        _share(handle, patient=is_guarded(str(folder)))
         yield
     finally:
         os.close(handle)
@@ -112,11 +134,23 @@ def _lines(path: Path) -> set[str]:
         handle = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
     except FileNotFoundError:  # it ended just now, and took its list away
         return set()
+    except PermissionError:
+        return _foreign_lines(path)
     with os.fdopen(handle, "rb") as stream:
         if try_lock(handle):
             path.unlink(missing_ok=True)
             return set()
         return set(stream.read().decode("ascii", "replace").split())
+
+
+def _foreign_lines(path: Path) -> set[str]:
+    """What a process of another user uses; one that cannot be asked keeps what it has open, and no more."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return set()
+    with os.fdopen(handle, "rb") as stream:
+        return set() if try_lock(handle) else set(stream.read().decode("ascii", "replace").split())
 
 
 @contextmanager

@@ -84,7 +84,10 @@ class WebSource:
         self.url = url
         self._base = _without_user(chosen.url)
         self._refusals = Refusals(
-            chosen.name, f"the remote {chosen.name} ({url})", chosen.url.partition("://")[0]
+            chosen.name,
+            f"the remote {chosen.name} ({url})",
+            chosen.url.partition("://")[0],
+            chosen.left_out,
         )
         own = {"User-Agent": f"registry-tool/{VERSION}", "Accept": "*/*"}
         self._headers = own | _credentials(chosen, self._refusals)

@@ -35,7 +35,7 @@ def going_ahead(git: Git, commit: str, kept: Path) -> Iterator[None]:
         commit: Whose rows are made.
         kept: Where they are kept.
     """
-    git_is_whole = not (is_newest(git) or git.flag("remote.origin.promisor"))
+    git_is_whole = not (is_newest(git) or git.flag("remote.origin.promisor")) and git.is_trusted
     # A partial clone would bring from its remote what nobody has asked for.
     if git_is_whole and os.access(kept, os.W_OK):
         with beside(__name__, str(git.place), commit, str(kept)):

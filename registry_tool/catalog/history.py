@@ -94,5 +94,8 @@ def history(
             resolve(catalog, asked, allow_withdrawn=True)  # says which names are near
         else:
             find_model(catalog, asked.model)
-        raise NotFound(f"nothing is committed about {asked.model}", remedy="commit it: git commit")
+        raise NotFound(
+            f"nothing is committed about {asked.model}",
+            remedy="commit it: git add --all && git commit -m TEXT",
+        )
     return found

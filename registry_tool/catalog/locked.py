@@ -112,9 +112,11 @@ def render_lock(registry: str, pins: Iterable[Pin]) -> bytes:
 
 
 def _data(source: bytes, label: str) -> Data:
-    loaded = load_fast(source)
+    # No digest is made of these bytes, and Git for Windows checks files out with CR LF.
+    plain = source.replace(b"\r\n", b"\n")
+    loaded = load_fast(plain)
     if isinstance(loaded, Unsure):
-        read = explain(source)
+        read = explain(plain)
         if read.problems:
             problem = read.problems[0]
             raise UsageError(f"{label}, line {problem.line}: {problem.message}")
@@ -149,7 +151,7 @@ def read_lock(source: bytes, label: str) -> list[Pin]:
     data = _data(source, label)
     pins = [_pin(one, label) for one in records(data, "pins")]
     if not pins:
-        raise UsageError(f"{label} pins nothing", remedy="write it anew: registry lock REF")
+        raise UsageError(f"{label} pins nothing", remedy="write it again: registry lock REF")
     if len({str(one.reference) for one in pins}) != len(pins):
         raise UsageError(f"{label} pins a reference twice", remedy="remove one of the two")
     return pins
@@ -183,7 +185,7 @@ def pinned_version(pinned: Pin, catalogs: Iterable[Catalog], label: str) -> Vers
         raise _refusal(label, pinned, f"has the record {found}, and not {pinned.record}")
     raise NotFound(
         f"{label} pins {pinned.reference} to {pinned.version}, which is not in this registry",
-        remedy="see that it is the right registry, and up to date (git fetch)",
+        remedy="see that it is the right registry, and up to date: git fetch",
     )
 
 

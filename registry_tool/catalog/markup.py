@@ -13,7 +13,9 @@ __all__ = ["escaped"]
 
 _LONGEST: Final = 500
 _SPACE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
-_INVISIBLE: Final = re.compile("[\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_INVISIBLE: Final = re.compile(
+    "[\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\U000e0000-\U000e007f]"
+)
 # All ASCII punctuation: a character reference is text to Markdown, never structure (CommonMark 2.5).
 _PUNCTUATION: Final = re.compile(r"[!-,./:-@\[-`{-~-]")
 # After rendering GitHub looks for mentions and issues in the text; a zero-width space parts them.

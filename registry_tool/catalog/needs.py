@@ -1,8 +1,9 @@
 """Which stored objects are needed, over every ref: what must be known before bytes are deleted.
 
 An object is needed by every version and model whose manifest names it, and by every ``.dvc`` file and ``dvc.lock``
-wherever it lies. The question is asked of every ref that this clone has, and of its work tree. In doubt an object is
-needed: a manifest that cannot be read needs every digest in its text.
+wherever it lies. The question is asked of every ref that this clone has or that its remotes list, of its work trees
+and indexes, and of commits that no ref leads to any more and that can still be published. In doubt an object is needed:
+a manifest that cannot be read needs every digest in its text.
 
 An erased version needs nothing. What the main branch calls erased is erased in every ref: a tag, an old branch or an
 open pull request that still has it active does not hold its bytes, because erased is final and a merge keeps it so.
@@ -23,12 +24,16 @@ from registry_tool.catalog.index import Catalog
 from registry_tool.errors import GitTrouble, Refused
 from registry_tool.git.published import published
 from registry_tool.git.reader import BlobReader
-from registry_tool.git.refs import tips
+from registry_tool.git.refs import advertised, tips
 from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import EXECUTABLE, FILE, Entry, Tree, walk
+from registry_tool.git.unfinished import check_finished
+from registry_tool.git.unnamed import linked_work_trees, unmerged_trees, unnamed_commits
+from registry_tool.git.worktree import staged_tree, work_tree
 from registry_tool.manifests.data import records, text
 
 if TYPE_CHECKING:
+    from registry_tool.git.plumbing import Git
     from registry_tool.git.repository import Repository
     from registry_tool.manifests.layout import Place
 
@@ -53,11 +58,19 @@ class Need(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """One state of a registry that is looked at: a ref or the work tree; ``is_main`` for what is published."""
+    """One state of a registry that is looked at.
+
+    Attributes:
+        ref: A ref, a work tree, or how else it can be published.
+        tree: Its files.
+        is_main: True for what is published.
+        is_spare: True where no ref leads: files that Git has cleared away there need nothing.
+    """
 
     ref: str
     tree: Tree
     is_main: bool = False
+    is_spare: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,12 +78,12 @@ class Needs:
     """What was found.
 
     Attributes:
-        wanted: The objects that were asked about, by md5; those of folders end in ``.dir``.
+        wanted: The objects that were asked about, by md5; those of folders end in ``.dir``. None asks about all.
         objects: Of these, the needed ones, each with the first who needs it.
         folders: Folders by md5 whose files no manifest lists, and who needs them: any file may be among theirs.
     """
 
-    wanted: frozenset[str]
+    wanted: frozenset[str] | None
     objects: dict[str, Need] = field(default_factory=dict)
     folders: dict[str, Need] = field(default_factory=dict)
 
@@ -96,7 +109,7 @@ def _may_name(name: str, entry: Entry) -> bool:
 def _unreadable(seen: Seen, path: str) -> GitTrouble:
     return GitTrouble(
         f"{path} of {seen.ref} cannot be read, so nobody knows which bytes it needs",
-        remedy="git fsck shows what is broken; fetch it again, or delete the ref",
+        remedy="see what is broken: git fsck; then fetch it again, or delete the ref",
     )
 
 
@@ -188,25 +201,40 @@ class _Search:
             listed |= more
             ref = f"{seen.ref} of {self._label}" if self._label else seen.ref
             need = Need(_subject(path, place), ref)
-            for digest in digests & self._found.wanted:
+            wanted = self._found.wanted
+            for digest in digests if wanted is None else digests & wanted:
                 self._found.objects.setdefault(digest, need)
             for digest in digests - listed:
                 if digest.endswith(".dir"):
                     self._found.folders.setdefault(digest, need)
 
 
+def _work_states(git: Git, reader: BlobReader, label: str) -> Iterator[Seen]:
+    """What lies in a work tree and in its index."""
+    if git.work_tree is not None:
+        check_finished(git)
+        yield Seen(label, work_tree(git, reader))
+        yield Seen(f"the index of {label}", staged_tree(git, reader, merged_only=True))
+        for tree in unmerged_trees(git, reader):
+            yield Seen(f"the merge in {label}", tree, is_spare=True)
+
+
 def everywhere(repository: Repository) -> list[Seen]:
-    """Every state of a registry that this clone has: the main branch, all other refs, and the work tree.
+    """Every state of a registry that can be published from this clone or its remotes.
+
+    The main branch, all other refs, those that only remotes have, the work trees and their indexes, and what no ref
+    leads to any more: reflogs, stashes, and young commits that a rebase or an amended commit left.
 
     Raises:
         GitTrouble: A ref leads nowhere.
+        EnvironmentTrouble: A work tree holds half of what a killed command began.
     """
     git = repository.git
     # Without `git replace`: what one machine shows in place of a commit is not what others have.
     reader = BlobReader(git, {"GIT_NO_REPLACE_OBJECTS": "1"})
     main = published(git)
     found = {} if main is None else {main.tip: main.name}
-    for name, oid in tips(git):
+    for name, oid in (*tips(git), *advertised(git)):
         found.setdefault(oid, name)
     states = []
     for oid, name in found.items():
@@ -216,17 +244,24 @@ def everywhere(repository: Repository) -> list[Seen]:
         is_main = main is not None and oid == main.tip
         states.append(Seen(name, CommitTree(git, oid, reader), is_main))
     if git.work_tree is not None:
-        states.append(Seen("the work tree", repository.work()))
+        states += _work_states(git, reader, "the work tree")
+    for other in linked_work_trees(git):
+        states += _work_states(other, reader, f"the work tree {other.work_tree}")
+    for oid in unnamed_commits(git):
+        if oid not in found:
+            name = f"commit {oid[:12]}, to which no ref leads"
+            states.append(Seen(name, CommitTree(git, oid, reader), is_spare=True))
     return states
 
 
 def needs(
-    wanted: Iterable[str], registries: Mapping[str, Sequence[Seen]], *, leaving: str = ""
+    wanted: Iterable[str] | None, registries: Mapping[str, Sequence[Seen]], *, leaving: str = ""
 ) -> Needs:
     """Who needs some objects.
 
     Args:
-        wanted: Their md5; those of folders end in ``.dir``.
+        wanted: Their md5; those of folders end in ``.dir``. None finds all that any file names, and whatever in a
+            manifest merely looks like the name of one.
         registries: All states of each registry that shares the remote, the main branch first; by the words that
             messages call it by, empty for this one.
         leaving: The folder of a version of this registry that is about to be erased, and needs nothing any more.
@@ -235,11 +270,15 @@ def needs(
         GitTrouble: A file that may name an object cannot be read.
         Refused: Such a file is too large.
     """
-    found = Needs(frozenset(wanted))
+    found = Needs(None if wanted is None else frozenset(wanted))
     for label, states in registries.items():
         search = _Search(found, label, "" if label else leaving)
         for seen in states:
-            search.look(seen)
+            try:
+                search.look(seen)
+            except GitTrouble:
+                if not seen.is_spare:
+                    raise
     return found
 
 
@@ -248,7 +287,8 @@ def copies(states: Iterable[Seen], folder: str) -> list[str]:
     return [
         seen.ref
         for seen in states
-        if seen.tree.entry(f"{folder}/version.yaml") is not None
+        if not seen.is_spare
+        and seen.tree.entry(f"{folder}/version.yaml") is not None
         and not _is_erased(Catalog(seen.tree), folder)
     ]
 

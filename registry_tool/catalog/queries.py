@@ -9,9 +9,11 @@ A query is words and filters, parted by blanks; all of them must hold. Double qu
     label: license:             likewise; ``label:`` also looks at a version, where versions are found
     state:live|archived         of the model
     state:active|deprecated|withdrawn|erased   framework:   alias:   tag:      of a version
-    accuracy>=0.9               the last value of a metric; also ``>``, ``<``, ``<=``, ``=``, ``!=``
+    accuracy>=0.9               the last value of a metric; also ``>``, ``<``, ``<=``, ``=``, ``==``, ``!=``
+    metrics.accuracy>=0.9       likewise
 
-As soon as one filter is about a version, versions are found instead of models.
+What other query languages have and this one has not (OR, NOT, groups, wildcards) is refused with the form to write: a
+query never finds nothing because of how it was written. As soon as one filter is about a version, versions are found instead of models.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from registry_tool.catalog.row import ModelRow, VersionRow
+from registry_tool.catalog.row import ModelRow, VersionRow, composed, folded
 from registry_tool.catalog.rows import Rows
 from registry_tool.errors import RegistryError, UsageError
 from registry_tool.manifests.problems import JSON
@@ -43,10 +45,24 @@ _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
-_OPERATOR: Final = re.compile(r">=|<=|!=|=|<|>")
+# Every run of these is one operator, so that `=>` is seen as what it is.
+_OPERATOR: Final = re.compile(r"!=[=<>!]*|[=<>]+[=<>!~]*")
+_SPELLED: Final = {"==": "="}
+_MEANT: Final = {
+    "=>": ">=", "=<": "<=", "<>": "!=", "===": "=", "!==": "!=", "=~": "=", ">>": ">", "<<": "<", "=!": "!=",
+}  # fmt: skip
+_METRICS: Final = "metrics."
+# What people write who know other query languages.
+_SIGNS: Final = {
+    "&&": "leave it out: all terms must hold",
+    "||": "run one search for each side",
+    "|": "run one search for each side",
+    "&": "leave it out: all terms must hold",
+}
+_NUMERIC: Final = re.compile(r"[-+]?[0-9][0-9.,_ ]*%?")
 # Blanks around an operator do not part a bound.
 _TOKEN: Final = re.compile(
-    r'(?:"[^"]*"|[^\s"<>=!]|!(?!=))*\s*(?:>=|<=|!=|=|<|>)\s*(?:"[^"]*"|[^\s"])*|(?:"[^"]*"|[^\s"])+'
+    r'(?:"[^"]*"|[^\s"<>=!]|!(?!=))*\s*(?:!=[=<>!]*|[=<>]+[=<>!~]*)\s*(?:"[^"]*"|[^\s"])*|(?:"[^"]*"|[^\s"])+'
 )
 _FIELD: Final = re.compile(r"([A-Za-z_]+):(?!//)(.*)", re.DOTALL)
 
@@ -96,30 +112,84 @@ def _filter(field: str, value: str) -> Filter:
         raise UsageError(
             f"{field}: needs a value", remedy=f"write it without a blank: {field}:VALUE"
         )
+    if "," in value or "*" in value:
+        raise UsageError(
+            f"{field}:{value} is not one value",
+            remedy=f"write the filter once for each value: {field}:A {field}:B",
+        )
     states = (*_MODEL_STATES, *_VERSION_STATES)
     if field == "state" and value not in states:
         raise UsageError(f"{value!a} is not a state", remedy=f"states are {', '.join(states)}")
     return Filter(field, value)
 
 
-def _bound(metric: str, sign: str, value: str) -> Bound:
+def _checked_sign(metric: str, sign: str, value: str, *, is_quoted: bool) -> str:
+    """The operator in its one spelling, where both sides of it can be what they stand for."""
+    sign = _SPELLED.get(sign, sign)
+    if sign not in _COMPARE:
+        meant = _MEANT.get(sign)
+        remedy = (
+            f"write {metric}{meant}{value}" if meant else "operators are >=, >, <=, <, = and !="
+        )
+        raise UsageError(f"{sign} is not an operator", remedy=remedy)
+    if not is_quoted and _OPERATOR.search(value):
+        raise UsageError(
+            f"{metric}{sign}{value} has two operators",
+            remedy=f"write one bound for each: {metric}>=LOW {metric}<=HIGH",
+        )
+    if _NUMERIC.fullmatch(metric) and not _NUMERIC.fullmatch(value):
+        raise UsageError(
+            f"{metric}{sign}{value} has its number first",
+            remedy=f'write the metric first, such as "{value}>=0.9"',
+        )
+    return sign
+
+
+def _bound(metric: str, sign: str, value: str, *, is_quoted: bool = False) -> Bound:
     if not metric or not value:
         raise UsageError(
             f"{metric}{sign}{value} is not a bound on a metric",
             remedy='write METRIC, an operator and a value, such as "accuracy>=0.9"',
         )
+    sign = _checked_sign(metric, sign, value, is_quoted=is_quoted)
     try:
         number = float(value)
     except ValueError:
         number = math.nan
     if math.isfinite(number):
         return Bound(metric, sign, number)
-    if sign in {"=", "!="}:
+    looks_like_one = _NUMERIC.fullmatch(value) is not None and not is_quoted
+    if sign in {"=", "!="} and not looks_like_one:
         return Bound(metric, sign, value)
     raise UsageError(
         f"{metric}{sign}{value}: {value!a} is not a number",
         remedy='write a number, such as "accuracy>=0.9"',
     )
+
+
+def _word(token: str) -> str:
+    """A word that is looked for; one that means something in other query languages is refused."""
+    if '"' in token:
+        return folded(token.replace('"', ""))
+    name = token.casefold()
+    if name in {"or", "not"} or token in _SIGNS:
+        way = _SIGNS.get(token) or (
+            "run one search for each side"
+            if name == "or"
+            else "only a metric can be excluded, with !="
+        )
+        raise UsageError(f"there is no {token} in a search", remedy=f'{way}; a word is "{token}"')
+    if token[0] in "()-!:'" or (token.endswith(")") and "(" not in token):
+        raise UsageError(
+            f"{token} is not a word to look for",
+            remedy=f'terms have no brackets, signs or blanks around `:`; a word is "{token}"',
+        )
+    if "*" in token:
+        raise UsageError(
+            f"{token}: there are no wildcards",
+            remedy="leave out the *: a word is found anywhere in a text, also inside another",
+        )
+    return "" if name == "and" else folded(token)
 
 
 def _term(token: str) -> str | Filter | Bound:
@@ -130,9 +200,10 @@ def _term(token: str) -> str | Filter | Bound:
     if field is not None and (sign is None or sign.start() > field.start(2)):
         return _filter(field[1].lower(), field[2].replace('"', ""))
     if sign is None:
-        return token.replace('"', "").casefold()
+        return _word(token)
     left, right = token[: sign.start()].strip(), token[sign.end() :].strip()
-    return _bound(left.replace('"', ""), sign[0], right.replace('"', ""))
+    metric, value = composed(left.replace('"', "")), composed(right.replace('"', ""))
+    return _bound(metric, sign[0], value, is_quoted='"' in right)
 
 
 def _is_of_version(found: Filter) -> bool:
@@ -166,24 +237,37 @@ def parse_query(words: Sequence[str], *, versions: bool = False) -> Query:
 
 
 def _model_holds(model: ModelRow, asked: Filter) -> bool:
-    value = asked.value.casefold()
+    value = folded(asked.value)
     if asked.field == "namespace":
         return model.name.namespace == value
     if asked.field == "owner":
-        return model.owner.casefold().removeprefix("@") == value.removeprefix("@")
+        return folded(model.owner).removeprefix("@") == value.removeprefix("@")
     if asked.field == "label":
         return value in model.labels
     if asked.field == "state":
         return model.state == value
-    return (model.task if asked.field == "task" else model.license).casefold() == value
+    return folded(model.task if asked.field == "task" else model.license) == value
+
+
+def _named_metric(metrics: Mapping[str, JSON], asked: str) -> str | None:
+    """The metric that is meant: by its name, or with ``metrics.`` before it."""
+    for name in (asked, asked.removeprefix(_METRICS)):
+        if name in metrics:
+            return name
+        found = next((key for key in metrics if composed(key) == name), None)
+        if found is not None:
+            return found
+    return None
 
 
 def _bound_holds(metrics: Mapping[str, JSON], bound: Bound) -> bool:
-    if bound.metric not in metrics:
+    name = _named_metric(metrics, bound.metric)
+    if name is None:
         return False
-    value = metrics[bound.metric]
+    value = metrics[name]
     if isinstance(bound.value, str):
-        return (value == bound.value) == (bound.operator == "=")
+        found = composed(value) if isinstance(value, str) else value
+        return (found == bound.value) == (bound.operator == "=")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return bound.operator == "!="
     return _COMPARE[bound.operator](value, bound.value)
@@ -197,7 +281,7 @@ class _Step(NamedTuple):
 
 
 def _filtered(asked: Filter) -> _Step:
-    name, value = asked.value, asked.value.casefold()
+    name, value = asked.value, folded(asked.value)
     if asked.field == "label":
         return _Step("", lambda row: value in row.labels)
     if asked.field == "alias":
@@ -220,7 +304,7 @@ def _worded(word: str) -> _Step:
 def _steps(query: Query, model: ModelRow) -> Iterator[_Step]:
     """What is still to be asked of the versions of a model, once, for all of them."""
     for asked in query.filters:
-        is_label = asked.field == "label" and asked.value.casefold() not in model.labels
+        is_label = asked.field == "label" and folded(asked.value) not in model.labels
         if is_label or _is_of_version(asked):
             yield _filtered(asked)
     yield from map(_bounded, query.bounds)

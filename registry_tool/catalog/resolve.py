@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from registry_tool.catalog.index import USABLE, Catalog, ModelView, VersionView, require
-from registry_tool.errors import NotFound, Withdrawn
+from registry_tool.errors import NotFound, VersionNotNamed, Withdrawn
 from registry_tool.manifests.data import text
-from registry_tool.names import LATEST, ModelName, Reference
+from registry_tool.names import LATEST, UNNAMED, ModelName, Reference
 from registry_tool.schemes import is_prerelease, order_key
 
 __all__ = ["Resolved", "find_model", "in_order", "latest", "resolve"]
@@ -71,20 +71,64 @@ def in_order(model: ModelView) -> list[str]:
     return sorted(model.versions, key=lambda v: order_key(scheme, v, created(v)))
 
 
+def _nothing_latest(model: ModelView, prereleases: list[VersionView]) -> NotFound:
+    """Why ``latest`` means nothing, by what the model has instead."""
+    if prereleases:
+        newest = prereleases[0]
+        only = all(is_prerelease(model.scheme, version) for version in model.versions)
+        what = "only pre-releases" if only else "no active release"
+        return NotFound(
+            f"{model.name} has {what}, and latest passes over pre-releases; the newest is {newest.version}",
+            remedy=f"registry resolve {newest}",
+        )
+    if model.versions:
+        return NotFound(
+            f"{model.name} has no active version: latest passes over what is deprecated, withdrawn or erased",
+            remedy=f"registry show {model.name}",
+        )
+    return NotFound(
+        f"{model.name} has no versions yet",
+        remedy=f"registry version add {model.name} --artifact PATH --framework TYPE",
+    )
+
+
 def latest(model: ModelView) -> VersionView:
     """The highest version that is active and no pre-release.
 
     Raises:
-        NotFound: The model has no such version.
+        NotFound: The model has no such version; the message says what it has, and the remedy how to refer to that.
     """
+    prereleases: list[VersionView] = []
     for version in reversed(in_order(model)):
         view = model.version(version)
-        if view is not None and not is_prerelease(model.scheme, version) and view.state == "active":
+        if view is None or view.state != "active":
+            continue
+        if not is_prerelease(model.scheme, version):
             return view
-    raise NotFound(
-        f"{model.name} has no active version",
-        remedy=f"`registry show {model.name}` shows its versions, `registry version add` adds one",
-    )
+        prereleases.append(view)
+    raise _nothing_latest(model, prereleases)
+
+
+def _stage_notes(view: VersionView, selector: str) -> tuple[str, ...]:
+    """What to say of a tag, or a version, that has the name of a stage; most have none.
+
+    Raises:
+        NotFound: The stage has gates, and a tag never passed them.
+    """
+    from registry_tool.catalog.stagenames import is_gated, stages_written  # an alias needs none
+
+    model = view.model
+    stage = stages_written(model.catalog, model.name.namespace).get(selector)
+    if stage is None:
+        return ()
+    if selector != view.version and is_gated(stage):
+        raise NotFound(
+            f"no version of {model.name} holds the stage {selector}; the tag {selector} names version {view.version},"
+            " which met no gate",
+            remedy=f"registry show {view}",
+        )
+    what = "version" if selector == view.version else "tag"
+    return (f"{selector} is a stage, and this is a {what}, which never moves; use {view}",)
 
 
 def _pointed_at(model: ModelView, selector: str) -> tuple[VersionView, str, tuple[str, ...]] | None:
@@ -99,6 +143,8 @@ def _pointed_at(model: ModelView, selector: str) -> tuple[VersionView, str, tupl
                 f"{kind} {selector} of {model.name} names version {text(data, 'version')}, which is not there",
                 remedy="registry check --all",
             )
+        if kind == "tag":
+            return view, kind, _stage_notes(view, selector)
         notes = ("pinned: an automatic promotion leaves it alone",) if data.get("pinned") else ()
         return view, kind, notes
     return None
@@ -107,9 +153,12 @@ def _pointed_at(model: ModelView, selector: str) -> tuple[VersionView, str, tupl
 def _select(model: ModelView, selector: str) -> tuple[VersionView, str, tuple[str, ...]]:
     if selector == LATEST:
         return latest(model), "latest", ()
+    if selector == UNNAMED:
+        raise VersionNotNamed(str(model.name), latest(model).version)
     view = model.version(selector)
     if view is not None:
-        return view, "version", ()
+        # In no other scheme can a version be called as a stage.
+        return view, "version", _stage_notes(view, selector) if model.scheme == "free" else ()
     found = _pointed_at(model, selector)
     if found is not None:
         return found
@@ -147,6 +196,7 @@ def resolve(
     Raises:
         InvalidName: The text is not a reference.
         NotFound: There is no such model or version.
+        VersionNotNamed: The reference is to something that changes, and names no version.
         Withdrawn: The version is not served any more.
         InvalidManifest: A file on the way does not pass its schema.
     """
@@ -156,5 +206,5 @@ def resolve(
     state = view.state
     told = (*notes, *_notes(view, state))
     if state not in USABLE and not allow_withdrawn:
-        raise Withdrawn(_notes(view, state)[0], remedy="`registry show` still shows its record")
+        raise Withdrawn(_notes(view, state)[0], remedy=f"its record stays: registry show {view}")
     return Resolved(asked, view, via, state, told)

@@ -26,7 +26,7 @@ from registry_tool.manifests.data import Data, member, text, texts
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
 
-__all__ = ["ModelRow", "VersionRow", "model_row", "named_row", "version_rows"]
+__all__ = ["ModelRow", "VersionRow", "composed", "folded", "model_row", "named_row", "version_rows"]
 
 
 class ModelRow(NamedTuple):
@@ -37,7 +37,7 @@ class ModelRow(NamedTuple):
         task: As its record says; so are ``owner``, ``license`` and ``description``.
         state: ``live`` or ``archived``.
         labels: Sorted.
-        text: Where words are looked for, case-folded.
+        text: Where words are looked for, as ``folded`` gives it.
         unreadable: True where its record cannot be read; all else is empty then.
     """
 
@@ -64,7 +64,7 @@ class VersionRow(NamedTuple):
         labels: Sorted.
         aliases: Those that name it, sorted; so are ``tags``.
         metrics: The last value of each.
-        text: Where words are looked for, case-folded.
+        text: Where words are looked for, as ``folded`` gives it.
         unreadable: Which of ``version`` and ``status`` cannot be read; what depends on it is empty then.
     """
 
@@ -79,6 +79,20 @@ class VersionRow(NamedTuple):
     metrics: Mapping[str, JSON]
     text: str
     unreadable: tuple[str, ...]
+
+
+def composed(words: str) -> str:
+    """Text in Unicode's form NFC: one letter and its mark are one character, however they were typed."""
+    if words.isascii():
+        return words
+    import unicodedata
+
+    return unicodedata.normalize("NFC", words)
+
+
+def folded(words: str) -> str:
+    """Text as it is compared: upper and lower case alike, composed and decomposed letters alike."""
+    return composed(composed(words).casefold())
 
 
 def _strings(value: JSON) -> Iterator[str]:
@@ -106,7 +120,7 @@ def model_row(model: ModelView) -> ModelRow:
     return ModelRow(
         model.name, text(data, "task"), text(data, "owner"), text(data, "license"),
         text(data, "description"), text(data, "state") or "live", labels,
-        "\n".join(words).casefold(),
+        folded("\n".join(words)),
     )  # fmt: skip
 
 
@@ -114,7 +128,7 @@ def _words(version: VersionView, data: Data) -> str:
     added = None if version.metadata is None else version.metadata.data
     parts = [str(version), text(data, "name"), text(data, "description")]
     parts += [text(added, "description"), *labels_of(version)]
-    return "\n".join([*parts, *_strings(metadata_of(version))]).casefold()
+    return folded("\n".join([*parts, *_strings(metadata_of(version))]))
 
 
 def _version_row(

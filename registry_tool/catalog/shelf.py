@@ -2,7 +2,7 @@
 
 One small file holds one answer. Its name is a digest over this program and over what the answer was worked out from, so
 nothing on the shelf is ever out of date: what changed is looked for elsewhere. A file that is cut short, changed or
-foreign does not have the digest it begins with and is not there at all; it can cost time, never truth. Files are put in
+foreign does not have the digest it begins with, or has another owner, and is not there at all; it can cost time, never truth. Files are put in
 place whole, so any number of processes may take and put at once. What nobody took for a month goes.
 """
 
@@ -18,6 +18,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
+from registry_tool.places import is_ours
 from registry_tool.resources import resource
 from registry_tool.version import VERSION
 
@@ -76,8 +77,10 @@ class Shelf:
         place = self._place(basis)
         try:
             with place.open(encoding="ascii", newline="") as stream:
-                text = stream.read()
-                taken = os.fstat(stream.fileno()).st_mtime
+                info = os.fstat(stream.fileno())
+                if not is_ours(info):  # what another user put there may say anything
+                    return None
+                text, taken = stream.read(), info.st_mtime
         except (OSError, UnicodeDecodeError):
             return None
         if time.time() - taken > _DAY:

@@ -66,6 +66,6 @@ def tombstone(repository: Repository, reference: Reference) -> Tombstone:
         raise Refused(
             f"{found.version} is {found.state} in {main.name}: bytes are purged once the main branch calls "
             "their version erased",
-            remedy=f"registry erase {found.version} --reason TEXT; merge that, and: git fetch",
+            remedy=f"registry erase {found.version} --reason TEXT; merge that; then: git fetch",
         )
     return Tombstone(found.version, main.name, main.tip)

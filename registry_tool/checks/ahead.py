@@ -39,7 +39,7 @@ def going_ahead(git: Git, commit: str, published: str | None, kept: Path) -> Ite
         published: What severities come from; None is the commit itself.
         kept: Where verdicts are kept.
     """
-    if not _can_write(kept):
+    if not _can_write(kept) or not git.is_trusted:
         yield
         return
     with beside(__name__, str(git.place), commit, published or commit, str(kept)):

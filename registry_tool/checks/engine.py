@@ -9,7 +9,8 @@ soften the rules it is judged by.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,10 +21,12 @@ from registry_tool.checks.kinds import kind_of
 from registry_tool.checks.memory import Memory, Remembered
 from registry_tool.checks.rule import (
     ChangeView,
+    FileRule,
     FileView,
     Hit,
     Located,
     ModelUnderCheck,
+    RegistryRule,
     RegistryView,
     Rule,
 )
@@ -31,13 +34,14 @@ from registry_tool.checks.rules import (
     CHANGE_RULES,
     FILE_RULES,
     MODEL_RULES,
+    OF_WHAT_IS_ADDED,
     REGISTRY_RULES,
     RULES,
 )
 from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
 from registry_tool.checks.waivers import waived
-from registry_tool.errors import ShallowHistory
-from registry_tool.git.tree import Change, Tree, differences
+from registry_tool.errors import MalformedTree, ShallowHistory
+from registry_tool.git.tree import Change, Entry, Tree, differences
 from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import REGISTRY
@@ -46,7 +50,7 @@ from registry_tool.names import ModelName
 if TYPE_CHECKING:
     from registry_tool.git.line import Line
 
-__all__ = ["check", "judge_models"]
+__all__ = ["check", "judge_file", "judge_models", "malformed"]
 
 _SEVERITIES: dict[str, Severity] = {"refuse": "refuse", "review": "review", "warn": "warn"}
 _RULES_OF_CLEAN: Final = tuple(rule for rule in FILE_RULES if not rule.of_problems)
@@ -235,6 +239,48 @@ def _look_across(registry: RegistryView, desk: _Desk) -> None:
         desk.take(rule, rule.check(registry), REGISTRY)
 
 
+def _merges_unseen(view: ChangeView, kind: str) -> bool:
+    """True when the policy of what is published lets a change of a kind that passes merge without a person."""
+    if kind not in texts(view.base.settings, "automerge"):
+        return False
+    from registry_tool.checks.unseen import unsigned_approvals  # few registries have such a policy
+
+    return not unsigned_approvals(view)
+
+
+def _softened(findings: Iterable[Finding], view: ChangeView) -> list[Finding]:
+    """New restrictions judge what a change adds: what is published with it already only warns."""
+    found = list(findings)
+    if view.base is view.head or not any(one.rule in OF_WHAT_IS_ADDED for one in found):
+        return found
+    known: dict[tuple[str, str], Counter[str]] = {}
+    return [one._replace(severity="warn") if _is_known(one, view, known) else one for one in found]
+
+
+def _is_known(one: Finding, view: ChangeView, known: dict[tuple[str, str], Counter[str]]) -> bool:
+    """True for a finding that the published file gave already."""
+    if one.rule not in OF_WHAT_IS_ADDED:
+        return False
+    before = view.base.tree.entry(one.path)
+    if before is None or before == view.head.tree.entry(one.path):
+        return before is not None
+    key = (one.rule, one.path)
+    if key not in known:
+        known[key] = Counter(map(_harmless, _said_before(one, view, before)))
+    known[key][one.message] -= 1
+    return known[key][one.message] >= 0
+
+
+def _said_before(one: Finding, view: ChangeView, entry: Entry) -> Iterator[str]:
+    """What a rule says of a file as it is published."""
+    rule = RULES[one.rule]
+    if isinstance(rule, FileRule):
+        yield from (hit.message for hit in rule.check(FileView(view.base, one.path, entry)))
+    elif isinstance(rule, RegistryRule):
+        whole = RegistryView(view.base, (), (), Claims(), view.now, complete=False)
+        yield from (hit.message for hit in rule.check(whole) if hit.path == one.path)
+
+
 def check(
     head: Tree,
     *,
@@ -261,20 +307,56 @@ def check(
     Returns:
         The report; a bad file is a finding, never an exception.
     """
-    published = base if published is None else published
     now = dt.datetime.now(dt.UTC) if now is None else now
-    catalog = Catalog(head)
-    view = _compared(published, catalog, line, now)
-    desk = _Desk(catalog, view.base)
-    scope = scope_of(catalog, base, paths)
-    memory = None if kept is None else Memory(kept, catalog, view.base)
+    try:
+        catalog = Catalog(head)
+        view = _compared(base if published is None else published, catalog, line, now)
+        memory = None if kept is None else Memory(kept, catalog, view.base)
+        return _report(view, scope_of(catalog, base, paths), paths, memory, progress)
+    except MalformedTree as exc:
+        return malformed(exc)
+
+
+def _report(
+    view: ChangeView,
+    scope: Scope,
+    paths: Sequence[str],
+    memory: Memory | None,
+    progress: Callable[[int], None],
+) -> Report:
+    """Run all rules, and say what they amount to."""
+    desk = _Desk(view.head, view.base)
     registry, checked = _look(view, scope, desk, memory, progress)
     judged, notes = _judged(view)
     _look_across(registry, desk)
     found = [*desk.findings, *(f for f in judged if not paths or is_inside(f.path, paths))]
-    findings = in_order(waived(found, view.base, catalog, now.date()))
+    found = _softened(found, view)
+    findings = in_order(waived(found, view.base, view.head, view.now.date()))
     verdict, kind = verdict_of(findings), kind_of(view.changes) or ""
     # What is narrowed, was not answered, or passes by a waiver only, is for a person to look at.
     passes = not paths and not notes and verdict_of(found) == "pass"
-    automerge = passes and kind in texts(view.base.settings, "automerge")
+    automerge = passes and _merges_unseen(view, kind)
     return Report(verdict, findings, checked, notes, kind, automerge)
+
+
+def judge_file(rules: Iterable[FileRule], file: FileView, policy: Catalog) -> list[Finding]:
+    """What some rules find in one file.
+
+    Args:
+        rules: Which.
+        file: The file.
+        policy: What severities come from.
+    """
+    desk = _Desk(file.catalog, policy)
+    for rule in rules:
+        desk.take(rule, rule.check(file), file.path)
+    return desk.findings
+
+
+def malformed(trouble: MalformedTree) -> Report:
+    """The report on a commit with a folder that cannot be read in one way: nothing else in it is judged."""
+    path = _harmless(trouble.path or REGISTRY)
+    message, remedy = _harmless(trouble.message), _harmless(trouble.remedy)
+    expected = "a tree object as Git writes it"
+    finding = Finding("F116", "refuse", path, 1, 1, message, "", expected, remedy)
+    return Report("refuse", (finding,), 0)

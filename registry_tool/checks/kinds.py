@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
+from registry_tool.checks.policy_paths import is_policy
 from registry_tool.checks.rule import Located
-from registry_tool.manifests.layout import KEYS, MODELS, REGISTRY, WAIVERS
+from registry_tool.manifests.layout import KEYS, MODELS, WAIVERS
 from registry_tool.names import ModelName
 
 __all__ = ["ALONE", "ChangeKind", "act_of", "kind_of"]
@@ -20,15 +21,6 @@ ChangeKind = Literal[
     "model", "version", "alias", "tag", "status", "evidence", "edit", "other", "policy", "waiver", "mixed",
 ]  # fmt: skip
 
-# Files that decide how changes are judged, who is asked, where bytes lie, and what runs in CI.
-_POLICY_FILES: Final = frozenset(
-    {
-        REGISTRY, "CODEOWNERS", "docs/CODEOWNERS", "allowed_signers", ".gitignore", ".dvcignore", ".mailmap",
-        ".gitlab-ci.yml", ".pre-commit-config.yaml",
-    }
-)  # fmt: skip
-_POLICY_FOLDERS: Final = ("schemas/", ".dvc/", ".github/", ".gitlab/")
-_POLICY_NAMES: Final = frozenset({".gitattributes", ".gitmodules"})
 _PROSE: Final = (".md", ".rst", ".txt")
 _PROSE_FILES: Final = frozenset({"LICENSE", "NOTICE", "AUTHORS"})
 
@@ -97,7 +89,7 @@ def _outside(path: str) -> str:
     }  # fmt: skip
     if inside:
         return "unknown"
-    if path in _POLICY_FILES or name in _POLICY_NAMES or path.startswith(_POLICY_FOLDERS):
+    if is_policy(path):
         return "policy"
     return "document" if name.endswith(_PROSE) or name in _PROSE_FILES else "other file"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import NamedTuple
 
-from registry_tool.checks.remote import AVAILABLE, ArtifactRule
+from registry_tool.checks.hidden import HIDDEN, WorkTreeRule
+from registry_tool.checks.remote import AVAILABLE, MOVES, ArtifactRule, MovingRule
 from registry_tool.checks.rule import Rule
 from registry_tool.checks.rules import RULES
 from registry_tool.errors import NotFound
@@ -35,7 +36,7 @@ class Explained(NamedTuple):
     text: str
 
 
-def _explained(rule: Rule | ArtifactRule) -> Explained:
+def _explained(rule: Rule | ArtifactRule | MovingRule | WorkTreeRule) -> Explained:
     return Explained(
         id=rule.id,
         title=rule.title,
@@ -47,7 +48,12 @@ def _explained(rule: Rule | ArtifactRule) -> Explained:
 
 def explained() -> dict[str, Explained]:
     """All rules by id, those about artifacts included; in the order of ids."""
-    rules: dict[str, Rule | ArtifactRule] = {**RULES, AVAILABLE.id: AVAILABLE}
+    rules: dict[str, Rule | ArtifactRule | MovingRule | WorkTreeRule] = {
+        **RULES,
+        AVAILABLE.id: AVAILABLE,
+        MOVES.id: MOVES,
+        HIDDEN.id: HIDDEN,
+    }
     return {rule_id: _explained(rules[rule_id]) for rule_id in sorted(rules)}
 
 

@@ -23,7 +23,15 @@ from registry_tool.names import ModelName
 __all__ = ["Memory", "Remembered"]
 
 # Everything a verdict on one model can depend on, below the package.
-_PROGRAM: Final = ("catalog", "checks", "manifests", "git/tree.py", "names.py", "schemes.py")
+_PROGRAM: Final = (
+    "catalog",
+    "checks",
+    "manifests",
+    "promotion/commands.py",
+    "git/tree.py",
+    "names.py",
+    "schemes.py",
+)
 # Files and folders of the registry that every model is judged by.
 _POLICY: Final = (REGISTRY, "schemas", ".dvc")
 
@@ -74,13 +82,21 @@ class Memory:
     def _id(self, model: ModelName) -> str:
         return _oid(self._catalog, self._catalog.layout.model(model))
 
+    def _judged_by(self, model: ModelName) -> str:
+        """Its namespace's manifest, which may define stages."""
+        path = f"{self._catalog.layout.namespace(model.namespace)}/namespace.yaml"
+        return _oid(self._catalog, path)
+
     def _are_same(self, others: Mapping[str, str]) -> bool:
         return all(self._id(ModelName(*name.split("/", 1))) == oid for name, oid in others.items())
+
+    def _key(self, model: ModelName, oid: str) -> tuple[str, ...]:
+        return (*self._policy, self._judged_by(model), str(model), oid)
 
     def recall(self, model: ModelName) -> Remembered | None:
         """What was found in a model as it is now; None where that is not known."""
         oid = self._id(model)
-        body = self._shelf.take(*self._policy, str(model), oid) if oid else None
+        body = self._shelf.take(*self._key(model, oid)) if oid else None
         if body is None:
             return None
         found = _parsed(body)
@@ -94,4 +110,4 @@ class Memory:
         others = {str(n): self._id(n) for n in sorted(self._catalog.asked) if n != model}
         data = found._replace(others=others)._asdict()
         # ASCII: names that are not UTF-8 survive as escapes.
-        self._shelf.put(json.dumps(data), *self._policy, str(model), oid)
+        self._shelf.put(json.dumps(data), *self._key(model, oid))

@@ -25,9 +25,21 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.remote import Remote
     from registry_tool.manifests.problems import JSONPath
 
-__all__ = ["AVAILABLE", "ArtifactRule", "Stored", "check_remote"]
+__all__ = [
+    "AVAILABLE",
+    "MOVES",
+    "ArtifactRule",
+    "Moving",
+    "MovingRule",
+    "Stored",
+    "check_remote",
+    "moved_by",
+    "with_moving",
+]
 
 _SHOWN: Final = 20
+_DVC: Final = ".dvc/"
+_HARMLESS: Final = frozenset({".dvc/.gitignore"})
 _RECORDS: Final = frozenset({"version", "model"})
 _SEVERITIES: Final[dict[str, Severity]] = {"refuse": "refuse", "review": "review", "warn": "warn"}
 
@@ -109,6 +121,63 @@ def available(stored: Stored) -> Iterator[Hit]:
 
 
 AVAILABLE = ArtifactRule("A501", "the bytes are on the remote", "refuse", available)
+
+
+class Moving(NamedTuple):
+    """A change of where bytes are.
+
+    Attributes:
+        paths: The files that say so.
+        by_hand: The command that asks the new remote.
+    """
+
+    paths: Sequence[str]
+    by_hand: str
+
+
+@dataclass(frozen=True)
+class MovingRule:
+    """A rule that looks at a change of the remote."""
+
+    id: str
+    title: str
+    severity: Severity
+    check: Callable[[Moving], Iterator[Hit]]
+
+
+def moves_in_the_open(moving: Moving) -> Iterator[Hit]:
+    """CI must not ask a remote that only the change under check names.
+
+    Whoever proposes the change chooses that remote, and a question takes credentials there. So CI asks nobody, and a
+    person who may use both remotes asks the new one for the bytes of every version.
+
+    Mend it: copy the bytes with ``registry remote copy``, then run the command that the finding names.
+
+    Example:
+        a pull request changes ``url`` in ``.dvc/config``.
+    """
+    for path in moving.paths:
+        yield Hit(
+            f"{named(path)} changes where the bytes are, so no remote was asked for them",
+            path=path,
+            place=(1, 1),
+            expected="the published remote, or a check by a person who trusts the new one",
+            remedy=moving.by_hand,
+        )
+
+
+MOVES = MovingRule("A502", "a new remote is asked by a person", "review", moves_in_the_open)
+
+
+def moved_by(published: Tree, head: Tree) -> list[str]:
+    """The files with which a change may move the bytes to another remote, or change how it is asked."""
+    found = [
+        change.path
+        for change in differences(published, head)
+        if change.path.casefold().startswith(_DVC) and change.path not in _HARMLESS
+    ]
+    before, after = Catalog(published).settings, Catalog(head).settings
+    return [*found, REGISTRY] if text(before, "remote") != text(after, "remote") else found
 
 
 def _holder(catalog: Catalog, path: str) -> Place | None:
@@ -208,8 +277,29 @@ def check_remote(
         for stored in _stored(documents, remote)
         for hit in AVAILABLE.check(stored)
     ]
+    return _with(report, found, policy, catalog, now)
+
+
+def with_moving(report: Report, moving: Moving, published: Tree, head: Tree) -> Report:
+    """A report with the finding that nobody asked the new remote."""
+    policy = Catalog(published)
+    said = text(policy.settings, "rules", MOVES.id)
+    severity = _SEVERITIES.get(said, MOVES.severity)
+    found = [
+        Finding(
+            MOVES.id, severity, hit.path, 1, 1, hit.message, hit.found, hit.expected, hit.remedy
+        )
+        for hit in MOVES.check(moving)
+    ]
+    return _with(report, found, policy, Catalog(head), None)
+
+
+def _with(
+    report: Report, found: list[Finding], policy: Catalog, head: Catalog, now: dt.datetime | None
+) -> Report:
+    """A report with more findings."""
     today = (dt.datetime.now(dt.UTC) if now is None else now).date()
-    findings = in_order([*report.findings, *waived(found, policy, catalog, today)])
+    findings = in_order([*report.findings, *waived(found, policy, head, today)])
     verdict = verdict_of(findings)
     automerge = report.automerge and verdict_of(found) == "pass"
     return report._replace(findings=findings, verdict=verdict, automerge=automerge)

@@ -6,27 +6,22 @@ end a line, begin a command or draw on a terminal.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from registry_tool.checks.findings import Finding, Report
+from registry_tool.manifests.shown import inert, json_lines, one_line
 
 __all__ = [
     "FORMATS",
     "Line",
     "as_json",
     "finding_lines",
-    "one_line",
     "render",
     "summary",
     "text_lines",
 ]
 
-# Controls, line and paragraph separators, bidirectional controls, halves of surrogate pairs (names that are not UTF-8).
-_UNSAFE: Final = "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
-_SURROGATE: Final = "[\ud800-\udfff]"
 _WORDS: Final = (("refuse", "refused"), ("review", "for review"), ("warn", "warning"))
 
 
@@ -37,17 +32,9 @@ class Line(NamedTuple):
     tone: str = ""
 
 
-def one_line(text: str) -> str:
-    """Text that stays on its line and cannot draw: everything that could is escaped."""
-    if text.isprintable():
-        return text
-    return re.sub(_UNSAFE, lambda c: " " if c[0] in "\n\t" else f"\\u{ord(c[0]):04x}", text)
-
-
 def as_json(data: object) -> str:
     """JSON that every reader takes, names that are not UTF-8 included."""
-    text = json.dumps(data, ensure_ascii=False, indent=2)
-    return re.sub(_SURROGATE, lambda c: f"\\u{ord(c[0]):04x}", text) + "\n"
+    return json_lines(data) + "\n"
 
 
 def summary(report: Report) -> str:
@@ -82,9 +69,9 @@ def finding_lines(findings: Iterable[Finding]) -> Iterator[Line]:
         path = finding.path
         place = f"{one_line(finding.path)}:{finding.line}:{finding.column}"
         message = one_line(finding.message)
-        yield Line(f"{place}: {finding.severity} {finding.rule} {message}", finding.severity)
+        yield Line(inert(f"{place}: {finding.severity} {finding.rule} {message}"), finding.severity)
         for name, text in _details(finding):
-            yield Line(f"    {name + ':':<10}{text}", "detail")
+            yield Line(inert(f"    {name + ':':<10}{text}"), "detail")
 
 
 def text_lines(report: Report) -> Iterator[Line]:
@@ -93,7 +80,7 @@ def text_lines(report: Report) -> Iterator[Line]:
     if report.findings:
         yield Line("")
     for note in report.notes:
-        yield Line(f"note: {one_line(note)}", "detail")
+        yield Line(inert(f"note: {one_line(note)}"), "detail")
     yield Line(summary(report), report.verdict)
 
 
@@ -135,12 +122,11 @@ def _as_sarif(report: Report) -> str:
 
 def _escaped(text: str, *, attribute: bool = False) -> str:
     """Text in a workflow command: https://github.com/actions/toolkit, ``command.ts``."""
-    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    text = text.replace("%", "%25")
     if attribute:
-        text = text.replace(":", "%3A").replace(",", "%2C")
-    if text.isprintable():
-        return text
-    return re.sub(_UNSAFE, lambda c: f"\\u{ord(c[0]):04x}", text)
+        for character in "\r\n:,":
+            text = text.replace(character, f"%{ord(character):02X}")
+    return inert(one_line(text))
 
 
 def _as_github(report: Report) -> str:
@@ -157,8 +143,9 @@ def _as_github(report: Report) -> str:
                 ("title", f"{finding.rule} {finding.severity}"),
             )
         )
-        details = (f"\n{name}: {text}" for name, text in _details(finding))
-        lines.append(f"::{level} {attributes}::{_escaped(finding.message + ''.join(details))}\n")
+        details = [f"{name}: {text}" for name, text in _details(finding)]
+        said = "%0A".join(_escaped(words) for words in (finding.message, *details))
+        lines.append(f"::{level} {attributes}::{said}\n")
     return "".join([*lines, f"{summary(report)}\n"])
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.errors import (
+    MalformedTree,
     NotARegistry,
     NotFound,
     RegistryError,
@@ -46,6 +47,8 @@ class Subject(NamedTuple):
         root: The folder that paths are relative to; None without a work tree.
         repository: The repository; None for a plain folder.
         published: The commit that is frozen; None where nothing is published.
+        tip: The last commit of the change, where it is a change between two revisions.
+        on_disk: True where the files of the work tree are judged, also where they do not differ from HEAD.
     """
 
     head: Tree
@@ -54,6 +57,8 @@ class Subject(NamedTuple):
     root: Path | None
     repository: Repository | None
     published: str | None = None
+    tip: str | None = None
+    on_disk: bool = False
 
     @property
     def frozen(self) -> Tree | None:
@@ -111,7 +116,7 @@ def _commit(repository: Repository, revision: str) -> str:
             raise
         raise ShallowHistory(
             f"{exc.message}; the clone is shallow",
-            remedy="bring more history: git fetch --deepen=100, or git fetch --unshallow",
+            remedy="bring more history: git fetch --deepen=100; or: git fetch --unshallow",
         ) from exc
 
 
@@ -128,19 +133,24 @@ def _of_revisions(repository: Repository, base: str | None, head: str | None) ->
     shown = "the work tree" if on_disk else _shown(head or "HEAD")
     if base is None:
         frozen = _frozen(repository, tip)
-        return Subject(tree, None, f"everything at {shown}", root, repository, frozen)
+        return Subject(
+            tree, None, f"everything at {shown}", root, repository, frozen, on_disk=on_disk
+        )
     commit = _commit(repository, base)
     parted = parting(repository.git, commit, tip)
     since = _shown(base) if parted == base else f"{_shown(base)} ({parted[:12]})"
     words = f"what {shown} changes since {since}"
     if parted == commit and not are_related(repository.git, commit, tip):
         words += ", with which it shares no history"
-    return Subject(tree, repository.tree(parted), words, root, repository, parted)
+    return Subject(
+        tree, repository.tree(parted), words, root, repository, parted, tip, on_disk=on_disk
+    )
 
 
 def _frozen(repository: Repository, *tips: str) -> str | None:
     """The published commit that a history builds on, or the merge of several."""
     main = published(repository.git)
+    repository.doubt = "" if main is None else main.doubt
     return None if main is None else parting(repository.git, main.tip, *tips)
 
 
@@ -154,20 +164,25 @@ def _of_checkout(repository: Repository, *, staged: bool) -> Subject:
     shown = "what is staged" if staged else "the work tree"
     words = f"what differs between HEAD and {shown}"
     if tip is None:
-        return Subject(
-            head, None, f"everything, in {shown}: no commit yet", git.work_tree, repository
-        )
+        words = f"everything, in {shown}: no commit yet"
+        return Subject(head, None, words, git.work_tree, repository, on_disk=not staged)
     if next(differences(base, head), None) is None:
         # The same files, by ids that verdicts can be remembered by.
         words = f"everything: {shown} does not differ from HEAD"
-        return Subject(repository.tree(tip), None, words, git.work_tree, repository, frozen)
-    return Subject(head, base, words, git.work_tree, repository, frozen)
+        return Subject(
+            repository.tree(tip), None, words, git.work_tree, repository, frozen, on_disk=not staged
+        )
+    return Subject(head, base, words, git.work_tree, repository, frozen, on_disk=not staged)
 
 
 def _checked(subject: Subject, source: str | Path) -> Subject:
     """The subject itself, when it is a registry or was one: a deleted ``registry.yaml`` is for a rule to find."""
     head, base = subject.head, subject.base
-    if head.entry(REGISTRY) is None and (base is None or base.entry(REGISTRY) is None):
+    try:
+        root = head.entry(REGISTRY) or (None if base is None else base.entry(REGISTRY))
+    except MalformedTree:
+        return subject  # for the check to report
+    if root is None:
         raise NotARegistry(
             f"{shown_url(str(source))} is a Git repository but not a registry: it has no {REGISTRY}",
             remedy="make one: registry init DIR --name NAME",
@@ -219,4 +234,8 @@ def choose(
     except RegistryError:
         repository.close()
         raise
-    return subject._replace(base=None, words="everything, as asked") if everything else subject
+    return (
+        subject._replace(base=None, words="everything, as asked", tip=None)
+        if everything
+        else subject
+    )

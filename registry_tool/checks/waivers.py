@@ -20,7 +20,7 @@ from registry_tool.names import Reference
 __all__ = ["NEVER", "Waiver", "covers", "waived", "waivers_of"]
 
 # What keeps policy in the open cannot be waived, and neither can anything about the policy's own files.
-NEVER: Final = frozenset({"C409", "C410", "C416", "R301"})
+NEVER: Final = frozenset({"C409", "C410", "C416", "F116", "R301"})
 _OWN: Final = (REGISTRY, f"{WAIVERS}/")
 
 

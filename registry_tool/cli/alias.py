@@ -36,7 +36,7 @@ def set_(*, reference: str, name: str, reason: str, how: How) -> int:
     from registry_tool.edits.pointers import set_alias
     from registry_tool.names import Reference
 
-    return carry_out(how, set_alias(Reference.parse(reference), name, reason=reason))
+    return carry_out(how, set_alias(Reference.for_change(reference), name, reason=reason))
 
 
 @alias.command("rm")

@@ -49,7 +49,7 @@ def annotate(
             "there is nothing to add", remedy="give KEY=JSON, --remove, --label or --description"
         )
     act = annotate_act(
-        Reference.parse(reference),
+        Reference.for_change(reference),
         metadata=json_pairs(metadata, "metadata"),
         remove=remove,
         labels=label,

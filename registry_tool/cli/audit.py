@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from registry_tool.cli.completion import complete_model
-from registry_tool.cli.console import columns, harmless, print_json, say
+from registry_tool.cli.console import columns, print_json, say
 from registry_tool.cli.options import open_for_reading, repo_option
 from registry_tool.errors import UsageError
 
@@ -42,8 +42,10 @@ def _as_csv(rows: list[dict[str, JSON]]) -> str:
     import csv
     import io
 
+    from registry_tool.manifests.shown import inert, one_line
+
     def cell(value: JSON) -> str:
-        plain = "" if value is None else harmless(str(value))
+        plain = "" if value is None else inert(one_line(str(value)))
         return f"'{plain}" if plain.startswith(_FORMULA) else plain
 
     written = io.StringIO()

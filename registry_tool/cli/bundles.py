@@ -71,7 +71,7 @@ def _signer(key: str | None) -> _Signer:
     if key is None:
         raise UsageError(
             "there is no key to sign with",
-            remedy="--key FILE: openssl ecparam -name prime256v1 -genkey -noout -out FILE makes one",
+            remedy="--key FILE; make one: openssl ecparam -name prime256v1 -genkey -noout -out FILE",
         )
     place = Path(key).expanduser()
     passphrase = key_passphrase(key).encode() if is_encrypted(place) else None

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -20,6 +20,7 @@ from registry_tool.errors import EnvironmentTrouble, NotFound, UsageError
 if TYPE_CHECKING:
     from registry_tool.checks.findings import Report
     from registry_tool.checks.subject import Subject
+    from registry_tool.git.repository import Repository
 
 __all__ = ["check"]
 
@@ -87,6 +88,7 @@ def _narrowed(subject: Subject, paths: tuple[str, ...]) -> list[str]:
 
 def _show(report: Report, form: str, output: str | None) -> None:
     from registry_tool.checks.reports import render, summary, text_lines
+    from registry_tool.cli.plain import json_in
 
     if output is not None:
         try:
@@ -94,11 +96,30 @@ def _show(report: Report, form: str, output: str | None) -> None:
         except OSError as exc:
             raise EnvironmentTrouble(f"{output} cannot be written: {exc.strerror}") from exc
         say(summary(report), err=True, fg=_COLOURS[report.verdict])
+    elif form in {"json", "sarif"}:
+        click.echo(json_in(render(report, form), sys.stdout.encoding), nl=False)
     elif form != "text":
         click.echo(render(report, form), nl=False)
     else:
         for line in text_lines(report):
             say(line.text, fg=_COLOURS.get(line.tone), dim=line.tone == "detail")
+
+
+def _hooked() -> Repository | None:
+    """The repository of the hook that this runs in, where it lies apart from its work tree."""
+    from registry_tool.git.hooked import hooked_repository
+    from registry_tool.git.repository import Repository
+
+    git = hooked_repository(Path.cwd())
+    return None if git is None else Repository(git, source=str(git.place))
+
+
+def _asked_remote(*, named: bool, published: bool) -> Literal["", "named", "published"]:
+    """Which remote is asked. What runs in CI has credentials, and checks what anybody may propose."""
+    is_ci = os.environ.get("CI", "").lower() not in {"", "0", "false"}
+    if published or (named and is_ci):
+        return "published"
+    return "named" if named else ""
 
 
 @click.command()
@@ -107,8 +128,14 @@ def _show(report: Report, form: str, output: str | None) -> None:
 @click.option("--base", metavar="REV", help="Check what changed since --head left this revision.")
 @click.option("--head", metavar="REV", help="Check this revision. Default: the work tree.")
 @click.option(
-    "--remote", is_flag=True, help="Also ask the artifact remote whether it has the bytes."
+    "--remote",
+    is_flag=True,
+    help="Also ask the artifact remote whether it has the bytes: the one that the checked files name.",
 )
+@click.option(
+    "--published-remote", is_flag=True,
+    help="The same for CI: ask the published remote only, and none when the change names another.",
+)  # fmt: skip
 @click.option(
     "--format", "form", type=click.Choice(_FORMS), default="text", show_default=True,
     help="How to write the report.",
@@ -123,6 +150,7 @@ def check(
     base: str | None,
     head: str | None,
     remote: bool,
+    published_remote: bool,
     form: str,
     output: str | None,
     paths: tuple[str, ...],
@@ -134,6 +162,9 @@ def check(
     codes: 0 passes, 1 refused, 2 usage, 3 needs review, 4 environment. With --staged, what needs review passes: the
     pull request is where it is reviewed.
 
+    --remote asks the remote that the checked files name: of a change that moves the bytes, the new one, for every
+    version. With --published-remote, and wherever the variable CI is set, such a change needs review instead.
+
     \b
     Examples:
       registry check                             what I changed
@@ -144,14 +175,20 @@ def check(
     """
     from registry_tool.checks.findings import EXIT_CODES
     from registry_tool.checks.subject import choose
-    from registry_tool.cli.waiting import tell_of_history
+    from registry_tool.cli.waiting import tell_of_history, tell_of_owner
 
-    source: str | Path = repo if repo != "." else Path.cwd()
+    source: str | Path | Repository = repo if repo != "." else Path.cwd()
+    if staged and repo == ".":
+        source = _hooked() or source
     tell_of_history(repo)
     subject = choose(source, everything=everything, staged=staged, base=base, head=head)
+    tell_of_owner(subject.repository)
     try:
         with _counter() as count:
-            report = checked(subject, _narrowed(subject, paths), remote=remote, progress=count)
+            report = checked(
+                subject, _narrowed(subject, paths), progress=count,
+                remote=_asked_remote(named=remote, published=published_remote),
+            )  # fmt: skip
     finally:
         subject.close()
     try:

@@ -5,6 +5,7 @@ Completion never complains: where there is no registry, or it cannot be read, no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -29,10 +30,13 @@ __all__ = [
 ]
 
 _LIMIT = 200
+# What a shell takes as one plain word: a folder in a registry can be called anything.
+_OFFERED = re.compile(r"[A-Za-z0-9@/._+-]+")
 _Question = Callable[["Catalog", str], Iterator[str]]
 
 
 def _asked(ctx: click.Context, incomplete: str, question: _Question) -> list[CompletionItem]:
+    import warnings
     from itertools import islice
     from pathlib import Path
 
@@ -44,9 +48,16 @@ def _asked(ctx: click.Context, incomplete: str, question: _Question) -> list[Com
     try:
         source = Path.cwd() if repo == "." else repo
         # A Git URL is answered from its cached clone: a key press must not fetch.
-        with open_registry(source, ref=ctx.params.get("ref") or WORK_TREE, offline=True) as found:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = open_registry(source, ref=ctx.params.get("ref") or WORK_TREE, offline=True)
+        with found:
             offered = islice(question(found.catalog, incomplete), _LIMIT)
-            return [CompletionItem(text) for text in offered if text.startswith(incomplete)]
+            return [
+                CompletionItem(text)
+                for text in offered
+                if text.startswith(incomplete) and _OFFERED.fullmatch(text)
+            ]
     except (RegistryError, OSError, ValueError):
         return []
 

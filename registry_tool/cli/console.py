@@ -11,6 +11,7 @@ import click
 
 from registry_tool.catalog.values import size_words
 from registry_tool.cli.plain import harmless, json_text
+from registry_tool.manifests.shown import one_line
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
@@ -37,21 +38,19 @@ def nobody_reads() -> None:
 
 def print_json(data: object) -> None:
     """Data for programs, on standard output; names that are not UTF-8 are escaped, so that it can be written."""
-    click.echo(json_text(data))
+    click.echo(json_text(data, sys.stdout.encoding))
 
 
 def columns(rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> Iterator[str]:
     """Rows as aligned lines; the last column is not padded."""
-    table = [
-        [harmless(cell).replace("\n", " ") for cell in row] for row in ([header] if header else [])
-    ]
-    table += [[harmless(cell).replace("\n", " ") for cell in row] for row in rows]
+    table = [[one_line(cell) for cell in row] for row in ([header] if header else [])]
+    table += [[one_line(cell) for cell in row] for row in rows]
     if not table:
         return
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     for row in table:
         padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
-        yield "  ".join([*padded, row[-1]]).rstrip()
+        yield harmless("  ".join([*padded, row[-1]]).rstrip())
 
 
 class _Bar:
@@ -69,7 +68,7 @@ class _Bar:
         )
 
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+            TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
             TimeRemainingColumn(), console=Console(stderr=True), transient=True,
         )  # fmt: skip
         self._task = self._progress.add_task("", visible=False)

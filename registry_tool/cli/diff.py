@@ -88,9 +88,11 @@ def diff(*, base: str, head: str | None, form: str, repo: str) -> None:
     from registry_tool.catalog.report import markdown
     from registry_tool.catalog.review import review
     from registry_tool.checks.subject import choose
+    from registry_tool.cli.waiting import tell_of_owner
 
     source: str | Path = repo if repo != "." else Path.cwd()
     subject = choose(source, base=base, head=head)
+    tell_of_owner(subject.repository)
     try:
         found = review(Catalog(subject.base or subject.head), Catalog(subject.head))
         gates = _gates(subject, found) if form == "markdown" else []

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from registry_tool.catalog.values import value_words
 from registry_tool.cli.console import columns, say
 from registry_tool.manifests.problems import JSON
+from registry_tool.manifests.shown import one_line
 
 __all__ = ["STATE_COLOURS", "fields", "names_words", "note_unreadable", "table", "value_words"]
 
@@ -19,14 +20,11 @@ def names_words(names: Mapping[str, str]) -> str:
 
 
 def fields(pairs: Iterable[tuple[str, JSON]], *, indent: str = "") -> None:
-    """Name and value, one a line; what is empty is left out, further lines of a text are indented."""
+    """Name and value, one a line; what is empty is left out."""
     filled = [(name, value_words(v)) for name, v in pairs if v not in (None, "", [], {})]
     width = max((len(name) for name, _ in filled), default=0)
     for name, words in filled:
-        first, *rest = words.rstrip("\n").split("\n")
-        say(f"{indent}{name:<{width}}  {first}")
-        for line in rest:
-            say(f"{indent}{'':<{width}}  {line}".rstrip())
+        say(f"{indent}{one_line(name):<{width}}  {words.rstrip()}")
 
 
 def table(title: str, rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> None:

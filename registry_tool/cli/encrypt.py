@@ -125,13 +125,15 @@ def encrypt(
     """
     from registry_tool.catalog.keys import encrypted
     from registry_tool.catalog.resolve import resolve
+    from registry_tool.content import ALLOWED
+    from registry_tool.names import Reference
     from registry_tool.sealer import Package
     from registry_tool.store import Taken
 
     if not to and not new_passphrase:
         raise UsageError("nobody could open it", remedy="--to WHO, or --new-passphrase")
     with writing(how) as desk:
-        version = resolve(desk.catalog, reference).version
+        version = resolve(desk.catalog, Reference.for_change(reference)).version
         if encrypted(version):
             raise Refused(
                 f"{version} is encrypted already",
@@ -144,6 +146,7 @@ def encrypt(
             made = package.take_in(
                 place, str(entry["path"]), str(entry["role"]),
                 settings=desk.catalog.settings, cache=desk.store.cache, progress=desk.progress,
+                allow=ALLOWED,  # it is published
             )  # fmt: skip
             whole = {**entry, **made.entry}
             for key in ("nfiles", "files"):
@@ -183,12 +186,13 @@ def rekey(
     from registry_tool.catalog.keys import key_document
     from registry_tool.catalog.resolve import resolve
     from registry_tool.manifests.data import records, texts
+    from registry_tool.names import Reference
     from registry_tool.sealer import Package
     from registry_tool.store import Taken
 
     holder = holder_of(identities, by_passphrase=by_passphrase)
     with writing(how) as desk:
-        version = resolve(desk.catalog, reference).version
+        version = resolve(desk.catalog, Reference.for_change(reference)).version
         old = holder.open_version(version)
         document = key_document(version)
         wraps = records(None if document is None else document.data, "wraps")

@@ -134,7 +134,7 @@ def erase(
     from registry_tool.names import Reference
 
     _check_step(reason, how, purge=purge, with_tags=with_tags, also=bool(also))
-    asked = Reference.parse(reference)
+    asked = Reference.for_change(reference)
     try:
         if purge:
             return purge_bytes(asked, also, how, yes=yes)

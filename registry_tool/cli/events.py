@@ -44,6 +44,7 @@ def events(*, base: str, head: str, source: str | None, repo: str) -> None:
       registry events 0000000000000000000000000000000000000000
     """
     from registry_tool.catalog.cloudevents import cloud_event, entries_between, source_of
+    from registry_tool.manifests.shown import inert_json
 
     if _is_nothing(head):
         raise UsageError("the branch was deleted: there is no state to come to")
@@ -57,4 +58,4 @@ def events(*, base: str, head: str, source: str | None, repo: str) -> None:
         say("note:  HEAD was not reached from BASE step by step; this is what differs", err=True)
     for entry in found:
         event = cloud_event(entry, source=named)
-        click.echo(json.dumps(event, separators=(",", ":"), sort_keys=True))
+        click.echo(inert_json(json.dumps(event, separators=(",", ":"), sort_keys=True)))

@@ -132,7 +132,7 @@ def add(
     from registry_tool.edits.notes import add_evidence
     from registry_tool.names import Reference
 
-    asked = Reference.parse(reference)
+    asked = Reference.for_change(reference)
     fields = _fields(kind, options)
     said, at = _word(fields, "by"), _word(fields, "at")
     with writing(how) as desk:

@@ -92,7 +92,7 @@ def _served(registry: Registry, reference: str, *, allow_withdrawn: bool) -> Mod
     version = registry.version(reference, allow_withdrawn=allow_withdrawn)
     if version.state == "erased":
         named = f"{version.model}@{version.version}"
-        raise Withdrawn(f"{named} is erased", remedy=f"registry show {named} shows its record")
+        raise Withdrawn(f"{named} is erased", remedy=f"see its record: registry show {named}")
     return version
 
 
@@ -239,7 +239,7 @@ def fetch(
             versions = [_served(registry, reference, allow_withdrawn=allow_withdrawn)]
         else:
             raise UsageError(
-                "which version?", remedy="registry fetch REF, or: registry fetch --locked"
+                "which version?", remedy="registry fetch REF; or: registry fetch --locked"
             )
         if require_signature or signers is not None:
             for one in versions:

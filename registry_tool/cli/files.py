@@ -10,10 +10,15 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry_tool.cli.values import check_typed, parse_json, shown
 from registry_tool.errors import UsageError
+from registry_tool.manifests.incoming import typed_float
 from registry_tool.manifests.problems import JSON, JSONPath
+
+if TYPE_CHECKING:
+    from registry_tool.manifests.explain import Text
 
 __all__ = ["read_fields", "read_text", "requirements"]
 
@@ -84,7 +89,22 @@ def read_fields(path: str, schema: str, option: str = "--file") -> dict[str, JSO
     if not isinstance(text.data, dict):
         raise UsageError(f"{option}: {shown(path)} is not a mapping of fields")
     _keep_texts(text.data, text.written, schema, f"{option}: {shown(path)}")
+    _check_numbers(text, f"{option}: {shown(path)}")
     return text.data
+
+
+def _check_numbers(text: Text, where: str) -> None:
+    """See that no number of the file became 0."""
+    for path, written in text.written.items():
+        if not re.fullmatch(r"[-+.0-9]+[eE]-[0-9]+", written):
+            continue
+        try:
+            typed_float(written)
+        except ValueError as exc:
+            line, dotted = text.place(path)[0], ".".join(map(str, path))
+            raise UsageError(
+                f"{where} line {line}: `{dotted}`: {exc}", remedy=f'write it as text: "{written}"'
+            ) from exc
 
 
 def _keep_texts(

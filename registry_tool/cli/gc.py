@@ -14,6 +14,7 @@ from registry_tool.cli.completion import complete_folder
 from registry_tool.cli.console import columns, print_json, progress_bar, say, size_words
 from registry_tool.cli.options import format_option, open_for_reading, repo_option
 from registry_tool.cli.purge import NothingDone, behind, confirm, say_looked_through
+from registry_tool.cli.waiting import finish_interrupted
 from registry_tool.errors import NotFound, Refused, RegistryError, UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ class _Registries:
         seen = {label: everywhere(repository) for label, repository in self._all.items()}
         self.states = [state for states in seen.values() for state in states]
         return needs(md5s, seen)
+
+    def check_trusted(self) -> None:
+        """See that this registry's say counts, before something is deleted.
+
+        Raises:
+            UntrustedRepository: Its repository belongs to another user.
+        """
+        self._all[""].git.check_trusted()
 
     def doubt(self) -> RegistryError | None:
         """Why the refs that are here may not be all there are."""
@@ -86,7 +95,11 @@ class _Outcome(NamedTuple):
         say(f"the remote {remote.name} ({remote.url}):")
         kinds = (
             ("needed", found.needed, ""),
-            ("kept", found.young, f"needed by nobody, and younger than {self.days} days"),
+            (
+                "kept",
+                found.young,
+                f"needed by nobody, and uploaded or leased in the last {self.days} days",
+            ),
             ("orphans", found.orphans, "needed by nobody"),
         )
         for line in columns(
@@ -173,11 +186,13 @@ def _carry_out(outcome: _Outcome, registries: _Registries, form: str, *, yes: bo
     if not (found.orphans or found.leftovers):
         raise NothingDone
     if yes:
+        registries.check_trusted()
         _check_sane(found, remote)
         if outcome.doubt is not None:
             raise outcome.doubt
     else:
         confirm(remote.name, form, "deleted")
+        registries.check_trusted()
         _check_sane(found, remote)
     with progress_bar() as progress:
         done = collect(found, remote, registries.ask, progress=progress)
@@ -203,8 +218,9 @@ def _carry_out(outcome: _Outcome, registries: _Registries, form: str, *, yes: bo
 def gc(*, also: tuple[str, ...], older_than: int, yes: bool, form: str, repo: str) -> int:
     """Look through the whole artifact remote: what it lacks, and what it holds that nobody needs.
 
-    Needed is what any branch, tag or other ref of this registry names, and of every repository given with --also.
-    Nothing is deleted without --yes, or on a terminal before you have typed the name of the remote; nor while this
+    Needed is what this registry names, and every repository given with --also: in any ref of the clone or of its
+    remotes (heads of pull requests are fetched for that), in its work trees and reflogs, and what was added in the
+    last days and is not published yet. Nothing is deleted without --yes, or on a terminal before you have typed the name of the remote; nor while this
     clone has not fetched all branches. Exit code 1 when bytes of published versions are missing.
 
     \b
@@ -215,6 +231,7 @@ def gc(*, also: tuple[str, ...], older_than: int, yes: bool, form: str, repo: st
     """
     from registry_tool.artifacts.collecting import audit
 
+    finish_interrupted(repo)
     with open_for_reading(repo, None) as opened, _opened(also, opened.repository) as others:
         registry = _published(opened)
         registries = _Registries(opened.repository, others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,13 +30,15 @@ _DONE = {
     "kept": "there already",
     "edited": f"had other words in it and is as it should be again; {_BESIDE}",
     "replaced": f"installed; {_BESIDE}",
+    "framework": "kept: pre-commit runs registry-check from it",
 }
 _SEEN = {
     "installed": "missing",
     "updated": "of another installation, or not executable",
     "kept": "in place",
     "edited": "has other words in it than this release writes",
-    "replaced": "somebody else's",
+    "replaced": "of another program",
+    "framework": "in place: pre-commit runs registry-check from it",
 }
 
 
@@ -70,6 +73,7 @@ def _clone(repo: str) -> Git:
             f"{Path(repo).absolute()} is not in a Git repository",
             remedy="go into a registry, or name one with --repo",
         )
+    git.check_trusted()
     return git
 
 
@@ -83,11 +87,12 @@ def _bare(folder: str) -> Git:
             f"{Path(folder).absolute()} is no Git repository",
             remedy="make one: git init --bare --initial-branch=main DIR; or: git clone --bare REGISTRY DIR",
         )
+    git.check_trusted()
     return git
 
 
 def _say_what_is_guarded(git: Git) -> None:
-    from registry_tool.git.branches import tip_of
+    from registry_tool.git.revisions import tip_of
 
     ref = git.branch()
     name = "no branch" if ref is None else ref.removeprefix("refs/heads/")
@@ -107,7 +112,8 @@ def install(*, server: str | None, repo: str, force: bool) -> int:
     With --server, the hook pre-receive of a bare repository: it judges each push before any branch moves. The main
     branch, the one HEAD names there, only grows, and takes nothing that `registry check` refuses. In its Git configuration,
     registry.receive.review (accept, refuse) says what becomes of changes of main that ask for a review, and
-    registry.receive.branches (report, refuse, off) of what is wrong on other branches.
+    registry.receive.branches (report, refuse, off) of what is wrong on other branches; with off, they are not looked at.
+    Each commit that main would gain is judged, and no ref takes a secret or a large file. receive.fsckObjects is switched on.
 
     \b
     Examples:
@@ -116,6 +122,7 @@ def install(*, server: str | None, repo: str, force: bool) -> int:
       registry hooks install --server /srv/git/models.git
     """
     from registry_tool.hooks.installing import install_hooks, install_server_hook
+    from registry_tool.hooks.serving import guard_settings
 
     if server is None:
         for hook in install_hooks(_clone(repo), force=force):
@@ -124,6 +131,8 @@ def install(*, server: str | None, repo: str, force: bool) -> int:
     git = _bare(server)
     for hook in install_server_hook(git, force=force):
         say(f"{hook.path}: {_DONE[hook.state]}")
+    for setting, value in guard_settings(git):
+        say(f"git config {setting} {value}: set")
     _say_what_is_guarded(git)
     return 0
 
@@ -142,17 +151,24 @@ def status(*, server: str | None, repo: str) -> int:
       registry hooks status --server /srv/git/models.git
     """
     from registry_tool.hooks.installing import look_at_hooks, look_at_server
+    from registry_tool.hooks.serving import missing_settings
 
-    seen = look_at_hooks(_clone(repo)) if server is None else look_at_server(_bare(server))
+    git = _clone(repo) if server is None else _bare(server)
+    seen = look_at_hooks(git) if server is None else look_at_server(git)
     for hook in seen:
         say(f"{hook.path}: {_SEEN[hook.state]}")
-    return 0 if all(hook.state == "kept" for hook in seen) else 1
+    lacking = [] if server is None else list(missing_settings(git))
+    for setting, value, why in lacking:
+        say(f"{setting}: not set, {why}")
+        say(f"    try:      git -C {shlex.quote(str(git.git_dir))} config {setting} {value}")
+    good = all(hook.state in {"kept", "framework"} for hook in seen)
+    return 0 if good and not lacking else 1
 
 
 def _tell(line: str) -> None:
     """One line for who pushes; a pusher who went away changes no verdict."""
     with contextlib.suppress(OSError):
-        click.echo(f"registry: {line}", err=True)
+        say(f"registry: {line}", err=True)
 
 
 def _answered(judge: Callable[[], Answer]) -> int:
@@ -192,11 +208,12 @@ def receive() -> int:
 
 
 def _sent(remote: str) -> Answer:
+    from registry_tool.git.hooked import hooked_repository
     from registry_tool.git.repository import Repository
     from registry_tool.git.updates import outgoing_updates
     from registry_tool.hooks.send import send as judge
 
-    git = _clone(".")
+    git = hooked_repository(Path.cwd()) or _clone(".")
     repository = Repository(git, source=str(git.place))
     try:
         return judge(repository, remote, outgoing_updates(sys.stdin.buffer.read()))

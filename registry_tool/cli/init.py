@@ -68,6 +68,25 @@ def _add_ci(folder: str, host: Host) -> int:
     return 0
 
 
+def _repair(folder: str) -> int:
+    """See to the ignore rules of a registry that is there."""
+    from registry_tool.scaffold import repair_ignore_rules
+
+    repaired = repair_ignore_rules(Path(folder))
+    for number, line in repaired.left:
+        say(f"note:  .gitignore:{number}: {line} hides manifests: delete the line", err=True)
+    if not repaired.written:
+        if not repaired.left:
+            say("the ignore rules hide no manifest: nothing to repair")
+        return int(bool(repaired.left))
+    git = "git" if folder == "." else f"git -C {shlex.quote(folder)}"
+    say("wrote  .gitignore")
+    say("next:")
+    say(f"  {git} add -- .gitignore    # look at it first: git diff")
+    say(f'  {git} commit -m "Repair the ignore rules"')
+    return 0
+
+
 @click.command()
 @click.argument("folder", metavar="DIR", shell_complete=complete_folder)
 @click.option("--name", metavar="N", help="The registry's name; a new one must have it.")
@@ -98,24 +117,26 @@ def init(
     """Make a new registry in DIR, with its first commit.
 
     DIR is a new folder, an empty one, or an empty Git repository, such as the clone of one. To a registry that is
-    there already, --ci without --name adds the workflows, and writes over nothing.
+    there already, --ci without --name adds the workflows, and writes over nothing; without either, a .gitignore that
+    hides manifests from Git or DVC is repaired.
 
     \b
     Examples:
       registry init models --name acme --remote s3://acme-models/registry --ci github
       registry init . --name acme --remote ../storage
       registry init . --ci gitlab                  to the registry I am in
+      registry init .                              repair its .gitignore
     """
     from registry_tool.scaffold import new_registry
 
     if not folder:
         raise UsageError("DIR is empty", remedy="name a folder; `.` is the current one")
     if name is None:
-        if ci is None or not (Path(folder) / "registry.yaml").is_file():
+        if not (Path(folder) / "registry.yaml").is_file():
             raise UsageError("a new registry needs --name", remedy="registry init DIR --name NAME")
         if remote or description or shard:
             raise UsageError(f"{folder} is a registry already: only --ci can be added to it")
-        return _add_ci(folder, ci)
+        return _repair(folder) if ci is None else _add_ci(folder, ci)
     made = new_registry(
         Path(folder),
         name=name,

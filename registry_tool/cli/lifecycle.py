@@ -39,7 +39,7 @@ def deprecate(*, reference: str, reason: str, replaced_by: str, how: How) -> int
     from registry_tool.edits.lifecycle import set_state
     from registry_tool.names import Reference
 
-    asked = Reference.parse(reference)
+    asked = Reference.for_change(reference)
     act = set_state(asked, "deprecated", reason=_checked(reason), replaced_by=replaced_by)
     return carry_out(how, act)
 
@@ -62,7 +62,7 @@ def withdraw(
     from registry_tool.edits.lifecycle import set_state, withdraw_with_aliases
     from registry_tool.names import Reference
 
-    asked, why = Reference.parse(reference), _checked(reason)
+    asked, why = Reference.for_change(reference), _checked(reason)
     if remove_aliases:
         return carry_out(how, withdraw_with_aliases(asked, reason=why, replaced_by=replaced_by))
     return carry_out(how, set_state(asked, "withdrawn", reason=why, replaced_by=replaced_by))

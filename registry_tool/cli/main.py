@@ -8,12 +8,19 @@ from __future__ import annotations
 import errno
 import io
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.cli.plain import harmless
-from registry_tool.errors import CheckFailed, EnvironmentTrouble, RegistryError
+from registry_tool.cli.plain import harmless, lines, print_what_can_be_printed
+from registry_tool.errors import (
+    CheckFailed,
+    EnvironmentTrouble,
+    InvalidName,
+    RegistryError,
+    VersionNotNamed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +60,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "promote": ("promote", "Move a version to a stage, if its gates hold."),
     "recover": ("recover", "Finish what a killed command left half done."),
     "rekey": ("encrypt", "Add an encrypted version again, with a new key."),
+    "remote": ("remote", "Copy all bytes to another remote, and confirm hosts."),
     "resolve": ("resolve", "Say which version a reference means."),
     "rewrap": ("rewrap", "Wrap the key of a version or a group anew."),
     "rollback": ("rollback", "Move a stage back to its last good version, and pin it."),
@@ -160,28 +168,50 @@ def _print_report(error: CheckFailed) -> bool:
 
 
 def _complain(error: RegistryError) -> int:
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {harmless(error.message)}", err=True)
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {lines(error.message)}", err=True)
     if isinstance(error, CheckFailed) and _print_report(error):
         return error.exit_code
     if error.remedy:
-        click.echo(f"{click.style('try:', fg='cyan')}   {harmless(error.remedy)}", err=True)
+        click.echo(f"{click.style('try:', fg='cyan')}   {lines(error.remedy)}", err=True)
     return error.exit_code
+
+
+def _fill_in_version(error: RegistryError, arguments: Sequence[str]) -> None:
+    """Where a version was to be named, the remedy becomes the command as it was typed, with the version filled in."""
+    if not isinstance(error, VersionNotNamed):
+        return
+    import shlex
+
+    from registry_tool.names import ModelName
+
+    words = list(arguments)
+    for at, word in enumerate(words):
+        try:
+            found = str(ModelName.parse(word)) == error.model
+        except InvalidName:
+            continue
+        if found:
+            words[at] = f"{word}@{error.latest}"
+            error.remedy = f"registry {shlex.join(words)}"
+            return
 
 
 def _unexpected(error: BaseException) -> int:
     """No traceback reaches a user: it goes to a file that a bug report can carry."""
     import traceback
 
+    from registry_tool.git.addresses import without_credentials
     from registry_tool.places import cache_folder
 
     log = cache_folder() / "last-error.txt"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        text = without_credentials("".join(traceback.format_exception(error)))
+        log.write_text(text, encoding="utf-8", errors="backslashreplace")
         where = f"the details are in {log}"
     except OSError:
         where = "the details could not be written down"
-    words = harmless(f"{type(error).__name__}: {error}")
+    words = harmless(without_credentials(f"{type(error).__name__}: {error}"))
     click.echo(f"error: this is a bug in registry-tool: {words}", err=True)
     click.echo(f"try:   report it; {where}", err=True)
     return 4
@@ -189,6 +219,7 @@ def _unexpected(error: BaseException) -> int:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
+    print_what_can_be_printed()
     if "_REGISTRY_COMPLETE" in os.environ:
         from registry_tool.cli.bash import install
 
@@ -205,9 +236,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(file=shown)
-        click.echo(harmless(shown.getvalue()), err=True, nl=False)
+        for line in shown.getvalue().rstrip("\n").split("\n"):
+            click.echo(harmless(line), err=True)
         return error.exit_code
     except RegistryError as error:
+        _fill_in_version(error, sys.argv[1:] if arguments is None else arguments)
         return _complain(error)
     except OSError as error:
         full = EnvironmentTrouble("no space is left to write the output")

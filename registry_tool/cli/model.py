@@ -28,6 +28,7 @@ class _Options(TypedDict):
     continues: str | None
     card: str | None
     artifact: tuple[str, ...]
+    allow: tuple[str, ...]
     metadata: tuple[str, ...]
     link: tuple[str, ...]
 
@@ -95,6 +96,10 @@ def _fields(options: _Options, card: str) -> dict[str, JSON]:
     help="A file or folder that belongs to all versions, such as a test set.",
     shell_complete=complete_file,
 )
+@click.option(
+    "--allow", type=click.Choice(["empty", "mislabelled"]), multiple=True,
+    help="Add an artifact although it is one empty file, or its content contradicts its name.",
+)  # fmt: skip
 @click.option("--metadata", metavar="KEY=JSON", multiple=True, help="Anything else.")
 @click.option("--link", metavar="TITLE=URL", multiple=True, help="A page about it.")
 @writing_options
@@ -118,7 +123,8 @@ def add(*, name: str, how: How, **options: Unpack[_Options]) -> int:
     with writing(how) as desk:
         add_model(full, fields)(desk.catalog)  # a taken name is refused before files are read
         asked = sources(options["artifact"])
-        stored, pointers = desk.take_in([one for one in asked if one.kind != "url"])
+        plain = [one for one in asked if one.kind != "url"]
+        stored, pointers = desk.take_in(plain, allow=options["allow"])
         entries = [*stored, *tracked((one for one in asked if one.kind == "url"), {})]
         if entries:
             fields["artifacts"] = [*entries]

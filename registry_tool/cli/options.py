@@ -45,17 +45,24 @@ def open_for_reading(repo: str, ref: str | None, *, offline: bool = False) -> Re
     import warnings
 
     from registry_tool.cli.console import say
-    from registry_tool.cli.waiting import tell_of_history
+    from registry_tool.cli.waiting import tell_of_history, tell_of_owner
     from registry_tool.git.unfinished import unfinished
-    from registry_tool.registry import WORK_TREE, StaleRegistryWarning, open_registry
+    from registry_tool.registry import (
+        WORK_TREE,
+        StaleRegistryWarning,
+        UntrustedRegistryWarning,
+        open_registry,
+    )
 
     source: str | Path = repo if repo != "." else Path.cwd()
     tell_of_history(repo)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StaleRegistryWarning)
+        warnings.simplefilter("ignore", UntrustedRegistryWarning)
         opened = open_registry(source, ref=ref or WORK_TREE, offline=offline)
     if opened.note:
-        click.echo(f"note:  {opened.note}", err=True)
+        say(f"note:  {opened.note}", err=True)
+    tell_of_owner(opened.repository)
     if ref is None and (what := unfinished(opened.repository.git)):
         say(f"note:  a registry command was interrupted here: {what}", err=True)
         say("  try: registry recover", err=True)

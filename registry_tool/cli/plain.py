@@ -1,32 +1,53 @@
-"""Text that is safe to print: hostile text made harmless, and JSON that can always be written."""
+"""Text that is safe to print: one field on one line, and whatever the encoding of the output lacks is escaped."""
 
 from __future__ import annotations
 
-import re
-from functools import cache
+import sys
 from typing import Final
 
-__all__ = ["harmless", "json_text"]
+from registry_tool.manifests.shown import inert, json_lines, one_line
 
-_CONTROL: Final = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
-_SURROGATE: Final = "[\ud800-\udfff]"
+__all__ = ["INDENT", "harmless", "json_in", "json_text", "lines", "print_what_can_be_printed"]
 
-
-@cache
-def _control() -> re.Pattern[str]:
-    return re.compile(_CONTROL)
+# How our own messages go on in a further line: as wide as `try:   ` before it.
+INDENT: Final = "\n       "
 
 
 def harmless(text: str) -> str:
-    """Text that cannot move the cursor or change colours: control characters are escaped."""
-    if text.isprintable():  # most text is; compiling the expression takes a millisecond
-        return text
-    return _control().sub(lambda c: f"\\u{ord(c[0]):04x}", text)
+    """One line of output: nothing in it ends the line, draws on a terminal, or is a command to a CI system."""
+    return inert(one_line(text))
 
 
-def json_text(data: object) -> str:
-    """Data as JSON; names that are not UTF-8 are escaped, so that it can be written."""
-    import json
+def lines(text: str) -> str:
+    """As ``harmless``, for a message of ours that goes on in further lines, which are indented."""
+    return INDENT.join(harmless(part) for part in text.split(INDENT))
 
-    text = json.dumps(data, ensure_ascii=False, indent=2)
-    return re.sub(_SURROGATE, lambda c: f"\\u{ord(c[0]):04x}", text)
+
+def json_text(data: object, encoding: str | None = "utf-8") -> str:
+    """Data as JSON; what the encoding lacks is escaped in the way of JSON."""
+    text = json_lines(data)
+    try:
+        text.encode(encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return json_lines(data, ascii_only=True)
+    return text
+
+
+def json_in(text: str, encoding: str | None) -> str:
+    """JSON as it can be written in an encoding."""
+    try:
+        text.encode(encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        import json
+
+        return json_lines(json.loads(text), ascii_only=True) + "\n"
+    return text
+
+
+def print_what_can_be_printed() -> None:
+    """From now on a character that the encoding of the output lacks is escaped; it ends no command."""
+    import io
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in {"strict", "surrogateescape"}:
+            stream.reconfigure(errors="backslashreplace")

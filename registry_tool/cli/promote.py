@@ -113,7 +113,10 @@ def _base(registry: Registry, how: How) -> str:
     git = registry.repository.git
     commit = git.head() if how.branch is None else target_of(git, how.branch).parent
     if commit is None:
-        raise NotFound("there is no commit yet", remedy="commit the registry first: git commit")
+        raise NotFound(
+            "there is no commit yet",
+            remedy="commit the registry first: git add --all && git commit -m TEXT",
+        )
     return commit
 
 
@@ -182,7 +185,7 @@ def promote(
     from registry_tool.edits.promotion import promote as act
     from registry_tool.names import Reference
 
-    asked = Reference.parse(reference)
+    asked = Reference.for_change(reference)
     finish_interrupted(how.repo)
     with open_for_reading(how.repo, None) as registry, progress_bar() as progress:
         base = _base(registry, how)

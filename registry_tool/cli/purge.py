@@ -100,8 +100,8 @@ def say_lines(lines: Sequence[ObjectLine]) -> None:
 def say_looked_through(states: Sequence[Seen]) -> None:
     """Where it was asked who needs what, and what that leaves out."""
     say(
-        f"looked through every branch and tag of this clone and its work tree, {len(states)} different states; "
-        "what was not fetched is not seen"
+        f"looked through every ref of this clone and its remotes, its work trees and reflogs, {len(states)} different "
+        "states; what other clones have not pushed is not seen"
     )
 
 

@@ -28,6 +28,7 @@ class Options(TypedDict):
     """The options of ``registry version add``, as click gives them."""
 
     artifact: Many
+    allow: Many
     role: Many
     track: Many
     copy: bool
@@ -246,7 +247,7 @@ def record(desk: Desk, options: Options, before: Data) -> VersionRecord:
     elsewhere = [*records(before, "artifacts"), *tracked(urls, roles)]
     names = [one.name for one in asked]
     _check_names([*names, *(text(entry, "name") for entry in elsewhere)], roles)
-    stored, pointers = desk.take_in(asked, roles)
+    stored, pointers = desk.take_in(asked, roles, options["allow"])
     return VersionRecord(
         fields=fields,
         artifacts=[*stored, *elsewhere],

@@ -71,7 +71,7 @@ def _version(
     from registry_tool.edits.keys import set_version_key
     from registry_tool.names import Reference
 
-    version = resolve(desk.catalog, reference, allow_withdrawn=True).version
+    version = resolve(desk.catalog, Reference.for_change(reference), allow_withdrawn=True).version
     key: Key = holder.open_version(version)
     document = key_document(version)
     readers, kept = _before({} if document is None or document.data is None else document.data)

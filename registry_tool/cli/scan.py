@@ -70,7 +70,7 @@ def _data(found: Scan) -> dict[str, object]:
     }
 
 
-def _as_reference(subject: str) -> str:
+def _as_reference(subject: str) -> Reference:
     """The reference that a subject is, where it is no file.
 
     Raises:
@@ -79,7 +79,7 @@ def _as_reference(subject: str) -> str:
     from registry_tool.names import Reference
 
     try:
-        return str(Reference.parse(subject))
+        return Reference.parse(subject)
     except InvalidName as exc:
         raise NotFound(f"there is no file {subject}, and it is no reference") from exc
 
@@ -116,7 +116,7 @@ def _of_version(version: ModelVersion, accepted: frozenset[Level]) -> Scan:
     return Scan(tuple(_sealed(file, version) for file in found.files), accepted)
 
 
-def _scanned(registry: Registry, reference: str) -> Scan:
+def _scanned(registry: Registry, reference: Reference) -> Scan:
     from registry_tool.content import accepted_by
 
     version = registry.version(reference, allow_withdrawn=True)
@@ -131,23 +131,25 @@ def _evidence(reference: Reference, found: Scan, *, by: str) -> Act:
     from registry_tool.scanning.report import OWN, verdict_of
     from registry_tool.version import VERSION
 
+    others = ((one.name, one.version) for one in installed_scanners())
     acts = []
-    for name, version in [(OWN, VERSION), *((one.name, one.version) for one in installed_scanners())]:  # fmt: skip
+    for name, version in [(OWN, VERSION), *others]:
         findings = found.of(name)
         verdict = verdict_of(findings, found.accepted)
         fields: dict[str, JSON] = {"tool": f"{name} {version}".strip(), "verdict": verdict}
         if findings:
             fields["findings"] = [str(finding) for finding in findings[:_MOST]]
         acts.append(add_evidence(reference, "scan", fields, by=by))
-    return combined(acts, f"Add what {len(acts)} scanners found in {reference}") if len(acts) > 1 else acts[0]  # fmt: skip
+    if len(acts) == 1:
+        return acts[0]
+    return combined(acts, f"Add what {len(acts)} scanners found in {reference}")
 
 
-def _add_evidence(how: How, reference: str, by: str | None) -> int:
+def _add_evidence(how: How, asked: Reference, by: str | None) -> int:
     """Scan a version, and write down what was found; the exit code."""
     from registry_tool.names import Reference
     from registry_tool.registry import Registry
 
-    asked = Reference.parse(reference)
     with writing(how) as desk:
         who = by or desk.author()
         if not who:
@@ -155,7 +157,7 @@ def _add_evidence(how: How, reference: str, by: str | None) -> int:
         state = Registry(desk.repository, ref="", tree=desk.catalog.tree, commit=None)
         resolved = state.resolve(asked).version
         exact = Reference(resolved.model.name, resolved.version)
-        found = _scanned(state, str(exact))
+        found = _scanned(state, exact)
         if how.form == "text":
             _print_words(found)
         done = desk.finish(_evidence(exact, found, by=who), more={"scan": _data(found)})
@@ -191,7 +193,10 @@ def scan(*, subject: str, evidence: bool, by: str | None, how: How) -> int:
     from registry_tool.scanning.scan import scan_path
 
     if evidence:
-        return _add_evidence(how, _as_reference(subject), by)
+        from registry_tool.names import Reference
+
+        _as_reference(subject)
+        return _add_evidence(how, Reference.for_change(subject), by)
     if how.commit or how.branch or how.push or how.message or by:
         raise UsageError("without --evidence nothing is written", remedy="add --evidence")
     if Path(subject).exists():

@@ -78,7 +78,8 @@ def search(
 
     Words are looked for in name, description, task, labels and metadata. Filters: namespace: task: owner: label:
     license: state: framework: alias: tag:, and bounds on metrics. All must hold. A filter about versions (framework:,
-    alias:, tag:, a metric, a version's state:) finds versions.
+    alias:, tag:, a metric, a version's state:) finds versions. AND may stand between terms; OR, NOT, brackets and
+    wildcards are refused. Text in double quotes is taken as it is.
 
     \b
     Examples:

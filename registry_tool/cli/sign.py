@@ -127,7 +127,7 @@ def sign(
 
     if method == "ssh":
         _check_of_record(artifact=names, folder=folder, bundle=bundle, uri=uri)
-    asked = Reference.parse(reference)
+    asked = Reference.for_change(reference)
     with writing(how) as desk:
         who = by or desk.author()
         if not who:

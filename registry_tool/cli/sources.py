@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -197,12 +197,14 @@ def _stored(text: str, catalog: Catalog) -> Data:
     return found
 
 
-def _from_standard_input(store: Store, name: str, role: str, progress: Progress) -> Taken:
+def _from_standard_input(
+    store: Store, name: str, role: str, progress: Progress, allow: Collection[str]
+) -> Taken:
     if sys.stdin.isatty():
         raise UsageError(
             "standard input is the keyboard here", remedy="give the bytes through a pipe, or name a file"
         )  # fmt: skip
-    return store.take_stream(sys.stdin.buffer, name=name, role=role, progress=progress)
+    return store.take_stream(sys.stdin.buffer, name=name, role=role, progress=progress, allow=allow)
 
 
 def taken_from(
@@ -211,6 +213,8 @@ def taken_from(
     catalog: Catalog,
     roles: Mapping[str, str],
     progress: Progress,
+    *,
+    allow: Collection[str] = (),
 ) -> list[Taken]:
     """Read and digest what is asked for; what is in the store already is looked up, before anything large is read.
 
@@ -230,11 +234,15 @@ def taken_from(
             taken = again[one]
             found.append(taken._replace(entry={**taken.entry, "role": role or taken.entry["role"]}))
         elif one.kind == "stream":
-            found.append(_from_standard_input(store, name, role, progress))
+            found.append(_from_standard_input(store, name, role, progress, allow))
         elif one.kind == "url":
-            found.append(store.take_url(first, name=name, role=role, progress=progress))
+            found.append(
+                store.take_url(first, name=name, role=role, progress=progress, allow=allow)
+            )
         else:
             places = [Path(place) for place in one.places]
             source = places if len(places) > 1 else places[0]
-            found.append(store.take_in(source, name=name, role=role, progress=progress))
+            found.append(
+                store.take_in(source, name=name, role=role, progress=progress, allow=allow)
+            )
     return found

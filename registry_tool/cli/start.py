@@ -13,7 +13,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from registry_tool.git.plumbing import Git
 
 __all__ = ["answer", "main"]
 
@@ -50,12 +53,15 @@ def _answer(question: _Question) -> str | None:
     from registry_tool.cli.answers import answer_data, answer_line, answering_commit
     from registry_tool.cli.plain import harmless, json_text
     from registry_tool.git.clones import is_url
+    from registry_tool.git.plumbing import find_repository
     from registry_tool.git.unfinished import unfinished
     from registry_tool.registry import WORK_TREE, open_registry
 
-    if is_url(question.repo):
-        return None  # a network is a matter of notes and warnings
     source = question.repo if question.repo not in {"", "."} else Path.cwd()
+    # A network and another user's repository are matters of notes and warnings.
+    git = None if is_url(question.repo) else find_repository(Path(source))
+    if git is None or not git.is_trusted:
+        return None
     with open_registry(source, ref=question.ref or WORK_TREE) as registry:
         if not question.ref and unfinished(registry.repository.git):
             return None
@@ -65,7 +71,9 @@ def _answer(question: _Question) -> str | None:
         if question.form == "text":
             return harmless(answer_line(found))
         commit = answering_commit(registry, found)
-        return None if commit is None else json_text(answer_data(found, commit))
+        if commit is None:
+            return None
+        return json_text(answer_data(found, commit), sys.stdout.encoding)
 
 
 def _staged(arguments: Sequence[str]) -> str | None:
@@ -78,12 +86,27 @@ def _staged(arguments: Sequence[str]) -> str | None:
     return None
 
 
+def _in_a_hook() -> bool:
+    return bool(os.environ.get("GIT_DIR") or os.environ.get("REGISTRY_HOOK_GIT_DIR"))
+
+
+def _hooked() -> Git | None:
+    from registry_tool.git.hooked import hooked_repository
+
+    return hooked_repository(Path.cwd())
+
+
 def _verdict(repo: str) -> str | None:
     from registry_tool.git.repository import Repository
 
-    repository = Repository.open(repo if repo not in {"", "."} else Path.cwd())
+    named = repo not in {"", "."}
+    git = None if named or not _in_a_hook() else _hooked()
+    if git is None:
+        repository = Repository.open(repo if named else Path.cwd())
+    else:
+        repository = Repository(git, source=str(git.place))
     top = repository.git.work_tree
-    if top is None or not (top / "registry.yaml").exists():
+    if repository.caution or top is None or not (top / "registry.yaml").exists():
         return None
     repository.begin_staged()  # and meanwhile everything else is imported
     from registry_tool.checks.subject import choose
@@ -95,7 +118,7 @@ def _verdict(repo: str) -> str | None:
     try:
         if subject.base is None:
             return None  # a check of everything, with a bar to watch
-        report = checked(subject, (), remote=False, progress=lambda _: None)
+        report = checked(subject, (), progress=lambda _: None)
     finally:
         subject.close()
     if report.verdict == "refuse":
@@ -124,6 +147,9 @@ def main() -> None:
     """The console script."""
     said = answer(sys.argv[1:])
     if said is not None:
+        from registry_tool.cli.plain import print_what_can_be_printed
+
+        print_what_can_be_printed()
         try:
             sys.stdout.write(f"{said}\n")
             sys.stdout.flush()

@@ -34,4 +34,4 @@ def add(*, reference: str, name: str, how: How) -> int:
     from registry_tool.edits.pointers import add_tag
     from registry_tool.names import Reference
 
-    return carry_out(how, add_tag(Reference.parse(reference), name))
+    return carry_out(how, add_tag(Reference.for_change(reference), name))

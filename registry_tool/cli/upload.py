@@ -37,9 +37,10 @@ def upload(
       registry upload nlp/lang-id@4 ./tokenizer --artifact tokenizer
     """
     from registry_tool.artifacts.restoring import restore
+    from registry_tool.names import Reference
 
     with open_for_reading(repo, ref) as registry, progress_bar() as progress:
-        version = registry.version(reference, allow_withdrawn=True)
+        version = registry.version(Reference.for_change(reference), allow_withdrawn=True)
         artifact = version.artifact(name)
         store = registry.store
         done = restore(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import difflib
 import json
-import math
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, NoReturn
 
 from registry_tool.errors import UsageError
+from registry_tool.manifests.incoming import typed_float, typed_integer
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import check_artifact_name
 
@@ -39,9 +40,6 @@ _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?
 _WHOLE = re.compile(r"[-+]?[0-9]+")
 _STEP = re.compile(r"(.+)@([0-9]{1,15})", re.DOTALL)
 _LINK = re.compile(r"(.+?)=([A-Za-z][A-Za-z0-9+.-]*:.+)", re.DOTALL)
-_EXACT = 2**53
-_TOO_LARGE = 2**63
-_LONGEST = 20
 _DEEPEST = 60
 _SHOWN = 80
 
@@ -91,20 +89,6 @@ def _no_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
 
 
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(f"{digits[:20]} is too large; write it as text")
-    return number
-
-
-def _exact(digits: str) -> int:
-    # Longer ones are text for readers of YAML (manifests/yaml.py); the length first: int() of very many is slow.
-    if len(digits) > _LONGEST or abs(int(digits)) >= _TOO_LARGE:
-        raise ValueError(f"{digits[:20]} is too large; write it as text")
-    return int(digits)
-
-
 def _once(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -116,14 +100,14 @@ def parse_json(text: str) -> JSON:
     """JSON that a manifest can hold.
 
     Raises:
-        ValueError: It is no JSON, a key stands twice, a number is too large, or it is nested too deep.
+        ValueError: It is no JSON, a key stands twice, a number is too large or too small, or it is nested too deep.
     """
     try:
         value: JSON = json.loads(
             text,
             parse_constant=_no_constant,
-            parse_float=_finite,
-            parse_int=_exact,
+            parse_float=typed_float,
+            parse_int=typed_integer,
             object_pairs_hook=_once,
         )
     except RecursionError as exc:
@@ -146,9 +130,13 @@ def json_value(text: str, option: str) -> JSON:
     """A value as JSON; what is not JSON is the text itself, so that words need no quotes.
 
     Raises:
-        UsageError: It begins like a mapping, list or quoted text, and is not one.
+        UsageError: It begins like a mapping, list or quoted text, and is not one; or it is a number that a manifest
+            cannot hold.
     """
     begun = text.lstrip()[:1]
+    typed_number(
+        text.strip(), option, f"write it as text, in quotes: {_quoted(option, text.strip())}"
+    )
     try:
         value = parse_json(text)
     except ValueError as exc:
@@ -183,23 +171,38 @@ def metric(text: str, option: str = "--metric") -> Metric:
     """``key=value`` or ``key@STEP=value``: a number where the value is one, else text.
 
     Raises:
-        UsageError: It has no key or no value.
+        UsageError: It has no key or no value, or its number would become another.
     """
     key, value = _pair(text, option)
     if not value:
         raise UsageError(f"{option} {shown(key)} has no value")
     stepped = _STEP.fullmatch(key)
     step = int(stepped[2]) if stepped else None
-    return Metric(stepped[1] if stepped else key, _number(value), step)
+    remedy = f"a metric has 64 bits; as text it goes into the metadata: {_quoted(f'--metadata {key}', value)}"
+    return Metric(
+        stepped[1] if stepped else key, typed_number(value, f"{option} {shown(key)}", remedy), step
+    )
 
 
-def _number(text: str) -> float | str:
-    if _WHOLE.fullmatch(text):
-        # Text where no reader of numbers would keep every digit; the length first: int() of very many is slow.
-        return int(text) if len(text) <= _LONGEST and abs(int(text)) <= _EXACT else text
-    if _NUMBER.fullmatch(text) and math.isfinite(float(text)):
-        return float(text)
-    return text
+def _quoted(option: str, text: str) -> str:
+    """The option with a value in quotes, for a shell."""
+    name, _, key = option.partition(" ")
+    pair = shlex.quote(f"{key}={json.dumps(text)}")
+    return f"{name} {pair}" if name.startswith("--") else pair
+
+
+def typed_number(text: str, what: str, remedy: str) -> float | str:
+    """A number where the text looks like one, else the text.
+
+    Raises:
+        UsageError: It is a number that would become 0, infinity or text.
+    """
+    try:
+        if _WHOLE.fullmatch(text):
+            return typed_integer(text)
+        return typed_float(text) if _NUMBER.fullmatch(text) else text
+    except ValueError as exc:
+        raise UsageError(f"{what}: {exc}", remedy=remedy) from exc
 
 
 def named(text: str, option: str) -> Named:

@@ -68,6 +68,10 @@ def _check_model(model: ModelName, catalog: Catalog) -> None:
     "--artifact", metavar="[NAME=]SOURCE", multiple=True, shell_complete=complete_file,
     help="A file or folder to store; or - for standard input, a URL, registry:REF/ARTIFACT.",
 )  # fmt: skip
+@click.option(
+    "--allow", type=click.Choice(["empty", "mislabelled"]), multiple=True,
+    help="Add an artifact although it is one empty file, or its content contradicts its name.",
+)  # fmt: skip
 @click.option("--role", metavar="NAME=ROLE", multiple=True, help="What an artifact is for.")
 @click.option(
     "--track", metavar="[NAME=]URI", multiple=True, help="An artifact that stays where it is."

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry_tool.cli.console import say
 
-__all__ = ["finish_interrupted", "tell", "tell_of_history"]
+if TYPE_CHECKING:
+    from registry_tool.git.repository import Repository
+
+__all__ = ["finish_interrupted", "tell", "tell_of_history", "tell_of_owner"]
 
 
 def tell(words: str) -> None:
@@ -31,11 +35,18 @@ def tell_of_history(repo: str) -> None:
     logger.setLevel(logging.INFO)
 
 
+def tell_of_owner(repository: Repository | None) -> None:
+    """Say that a repository belongs to somebody else, and how it is read."""
+    if repository is not None and (words := repository.caution):
+        tell(words)
+
+
 def finish_interrupted(repo: str) -> None:
     """Finish what a killed command left in the registry of a folder, before a command looks at its files.
 
     Raises:
         EnvironmentTrouble: Something is in the way.
+        UntrustedRepository: The registry belongs to somebody else: then nothing is changed in it.
     """
     from registry_tool.git.clones import is_url
     from registry_tool.git.exclusive import finish
@@ -43,4 +54,5 @@ def finish_interrupted(repo: str) -> None:
 
     git = None if is_url(repo) else find_repository(Path(repo))
     if git is not None:
+        git.check_trusted()
         finish(git, tell=tell)

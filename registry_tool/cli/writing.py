@@ -7,7 +7,7 @@ it is checked first, and bytes are uploaded between the check and the writing.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
     from registry_tool.catalog.index import Catalog
     from registry_tool.edits.changeset import Act, ChangeSet
+    from registry_tool.git.plumbing import Git
     from registry_tool.manifests.problems import JSON
     from registry_tool.publish import Destination, Publication
     from registry_tool.registry import Registry
@@ -120,7 +121,10 @@ class Desk:
             return ""
 
     def take_in(
-        self, asked: Sequence[Source], roles: Mapping[str, str] | None = None
+        self,
+        asked: Sequence[Source],
+        roles: Mapping[str, str] | None = None,
+        allow: Collection[str] = (),
     ) -> tuple[list[dict[str, JSON]], dict[str, bytes]]:
         """Read and digest artifacts; they are uploaded once the change has passed its check.
 
@@ -137,7 +141,10 @@ class Desk:
         if not asked:
             return [], {}
         self.store.reach()  # what is wrong with it is said before large files are read
-        return self.hold(taken_from(asked, self.store, self.catalog, roles or {}, self._progress))
+        found = taken_from(
+            asked, self.store, self.catalog, roles or {}, self._progress, allow=allow
+        )
+        return self.hold(found)
 
     @property
     def progress(self) -> Progress:
@@ -157,6 +164,8 @@ class Desk:
     def _upload(self) -> None:
         taken, self._taken = self._taken, []
         self._sent = self.store.upload(taken, progress=self._progress)
+        if self._sent.warning:
+            say(f"warning: {self._sent.warning}", err=True, fg="yellow")
 
     def _worded(self, act: Act) -> Act:
         """The act, with the user's own words for the commit."""
@@ -192,7 +201,7 @@ class Desk:
             if done.commit is not None:
                 say(f"  committed  {done.commit[:12]} to {done.branch}")
             elif _files(done):
-                _print_next(self.repository.git.work_tree or Path(), done)
+                _print_next(self.repository.git, done)
             if self.destination.push:
                 say(f"  pushed     {done.branch} to origin")
         _print_asides(done)
@@ -201,7 +210,7 @@ class Desk:
     def _print_uploads(self, size: int) -> None:
         if self._sent is None:
             return
-        sent, all_of_them = self._sent
+        sent, all_of_them, _ = self._sent
         name = self.store.remote.name
         if not sent:
             these = f"these {size_words(size)}" if size else "them"
@@ -251,17 +260,27 @@ def _print_words(done: Publication) -> None:
         say(f"  {'wrote' if path in done.change.puts else 'removed':<10} {path}")
 
 
-def _print_next(root: Path, done: Publication) -> None:
+def _print_next(git: Git, done: Publication) -> None:
     """The commands that commit it, as they work from the current folder."""
     import os
     import shlex
 
-    here, top = Path.cwd().resolve(), root.resolve()
+    from registry_tool.git.ignored_files import ignored_among
+
+    here, top = Path.cwd().resolve(), (git.work_tree or Path()).resolve()
     inside = here.is_relative_to(top)
     place = "" if inside else f" -C {shlex.quote(os.path.relpath(top, here))}"
     paths = [os.path.relpath(top / path, here) if inside else path for path in _files(done)]
+    hidden = ignored_among(git, done.change.puts)
+    for path in hidden:
+        say(
+            f"warn:  Git ignores {path}; to repair the ignore rules: registry init .",
+            err=True,
+            fg="yellow",
+        )
+    force = " -f" if hidden else ""
     say("next:")
-    say(f"  git{place} add -- {shlex.join(paths)}")
+    say(f"  git{place} add{force} -- {shlex.join(paths)}")
     say(f"  git{place} commit -m {shlex.quote(done.change.message)}")
 
 

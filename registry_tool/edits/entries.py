@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import math
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, SupportsFloat, SupportsIndex
 
 from registry_tool.errors import UsageError
+from registry_tool.manifests.incoming import (
+    metric_number,
+    plain_bytes,
+    plain_text,
+    real_number,
+    whole_number,
+)
 from registry_tool.manifests.problems import JSON
-from registry_tool.names import check_artifact_name
+from registry_tool.names import check_artifact_name, check_new_name
 
 __all__ = ["MetricValue", "artifact_words", "last_part", "metric_entry", "tracked_entry"]
 
-MetricValue = float | int | str | bytes
+# Numbers of any library are numbers; see ``manifests.incoming``.
+MetricValue = SupportsFloat | SupportsIndex | str | bytes | bytearray | memoryview
 
 # By suffix: role, file type, name of the format. What is not here is said by the user, or left open.
 _KNOWN: Final[dict[str, tuple[str, str, str]]] = {
@@ -78,7 +87,7 @@ def tracked_entry(
     *,
     name: str = "",
     role: str = "",
-    size: int | None = None,
+    size: SupportsIndex | None = None,
     sha256: str = "",
     etag: str = "",
 ) -> dict[str, JSON]:
@@ -89,10 +98,13 @@ def tracked_entry(
     """
     last = last_part(uri)
     words = artifact_words(last, role=role)  # the address says what it is, whatever it is called
-    entry: dict[str, JSON] = {"name": check_artifact_name(name or last), "role": words["role"]}
+    entry: dict[str, JSON] = {
+        "name": check_new_name(check_artifact_name(name or last), "artifact"),
+        "role": words["role"],
+    }
     entry["uri"] = uri
     if size is not None:
-        entry["size"] = size
+        entry["size"] = whole_number(size, "size")
     if sha256:
         entry["sha256"] = sha256
     if etag:
@@ -100,34 +112,59 @@ def tracked_entry(
     return entry
 
 
-def _metric_value(value: MetricValue) -> JSON:
-    if isinstance(value, bytes):
-        return {"bytes": base64.b64encode(value).decode()}
-    if isinstance(value, bool):
-        raise UsageError("a metric's value is a number, a text or bytes, not true or false")
-    if isinstance(value, float) and not math.isfinite(value):
+def _metric_value(value: object, at: str) -> JSON:
+    data = plain_bytes(value)
+    if data is not None:
+        return {"bytes": base64.b64encode(data).decode()}
+    number = metric_number(value, at)
+    if number is None:
+        return _metric_text(value, at)
+    if not math.isfinite(number):
         # JSON has no such numbers; the text is what other tools write for them.
-        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
-    return value
+        return "NaN" if math.isnan(number) else ("Infinity" if number > 0 else "-Infinity")
+    return number
+
+
+def _metric_text(value: object, at: str) -> str:
+    try:
+        return plain_text(value, at)
+    except UsageError as exc:
+        exc.remedy = exc.remedy if isinstance(value, str) else (
+            "a metric is one number, a text or bytes: of an array give one value, such as value.mean()"
+        )  # fmt: skip
+        raise
+
+
+def _milliseconds(moment: object, at: str) -> int:
+    if isinstance(moment, dt.datetime) and moment.utcoffset() is not None:
+        return round(moment.timestamp() * 1000)
+    return round(real_number(moment, at) * 1000)
 
 
 def metric_entry(
-    key: str, value: MetricValue, *, step: int | None = None, wallclock: float | None = None
+    key: str,
+    value: MetricValue,
+    *,
+    step: SupportsIndex | None = None,
+    wallclock: SupportsFloat | dt.datetime | None = None,
 ) -> dict[str, JSON]:
     """The entry of one measured value.
 
     Args:
         key: What was measured.
-        value: A number, a text, or bytes.
+        value: A number of any library, a text, or bytes; NaN and infinity become the texts ``NaN`` and ``Infinity``.
         step: The training step, from 0.
-        wallclock: When, in seconds since 1970 (UTC), as ``time.time()`` gives; kept to the millisecond.
+        wallclock: When, in seconds since 1970 (UTC), as ``time.time()`` gives, or a time with its zone; kept to the
+            millisecond.
 
     Raises:
-        UsageError: The value is none of these.
+        UsageError: The value is none of these, or a number that would become another.
     """
-    entry: dict[str, JSON] = {"key": key, "value": _metric_value(value)}
+    name = plain_text(key, "a metric's key")
+    at = f"metrics.{name}"
+    entry: dict[str, JSON] = {"key": name, "value": _metric_value(value, at)}
     if step is not None:
-        entry["step"] = step
+        entry["step"] = whole_number(step, f"{at}: step")
     if wallclock is not None:
-        entry["timestamp"] = round(wallclock * 1000)
+        entry["timestamp"] = _milliseconds(wallclock, f"{at}: wallclock")
     return entry

@@ -30,7 +30,7 @@ def _check_no_alias(version: VersionView) -> None:
         named = "alias" if len(held) == 1 else "aliases"
         raise Refused(
             f"{version} is held by the {named} {', '.join(held)}",
-            remedy=f"registry alias set {version.model.name}@VERSION {held[0]}, or "
+            remedy=f"registry alias set {version.model.name}@VERSION {held[0]}; or: "
             f"registry alias rm {version.model.name} {held[0]}",
         )
 

@@ -1,19 +1,22 @@
 """Changing a manifest that a person wrote: comments, order, quotes and blank lines stay as they are.
 
-A value on one line is replaced on that line and nothing else moves; other changes go through ruamel.yaml's
-round-trip loader. Either way the result is read back: it must hold exactly the change, and every comment that is not
-on the lines of a field that goes.
+What changes is written at its place and nothing else moves; what has no such place goes through ruamel.yaml's
+round-trip loader. Either way the result is read back: it must hold exactly the change, the bytes of every field that
+does not change, and every comment that is not on the lines of a field that goes.
 """
 
 from __future__ import annotations
 
+import copy
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from difflib import SequenceMatcher
-from typing import Final
+from typing import Final, cast
 
+from registry_tool.edits.splicing import CannotSplice, spliced
 from registry_tool.errors import InvalidManifest
 from registry_tool.manifests.explain import Text, explain
 from registry_tool.manifests.problems import JSON, JSONPath
@@ -37,32 +40,6 @@ def _updated(data: Mapping[str, JSON], fields: Mapping[str, JSON | _Gone]) -> di
     return result
 
 
-def _on_its_line(source: str, text: Text, key: str, value: JSON) -> str | None:
-    """The text with a plain or quoted one-line value of a top-level field replaced; None where it is not so simple."""
-    old = text.data.get(key) if isinstance(text.data, dict) else None
-    place = text.places.get((key,))
-    if place is None or isinstance(old, dict | list) or isinstance(value, dict | list):
-        return None
-    lines = source.split("\n")
-    line, start = lines[place[0] - 1], place[1] - 1
-    new = render({"x": value}).decode().removeprefix("x: ").rstrip("\n")
-    if "\n" in new or text.key_places.get((key,), (0, 0))[0] != place[0]:
-        return None
-    for end in range(start + 1, len(line) + 1):
-        # The shortest stretch that reads as the old value: the rest, a comment or nothing, stays.
-        if line[end - 1] == " " or not _is_rest(line[end:]):
-            continue
-        if explain(f"x: {line[start:end]}\n".encode()).data == {"x": old}:
-            lines[place[0] - 1] = line[:start] + new + line[end:]
-            return "\n".join(lines)
-    return None
-
-
-def _is_rest(rest: str) -> bool:
-    stripped = rest.lstrip(" ")
-    return not stripped or (stripped.startswith("#") and rest.startswith(" "))
-
-
 def _replaced(source: str, text: Text, key: str, new: list[str]) -> str | None:
     """The text with other lines for a top-level field; comments and blank lines after it stay."""
     place = text.key_places.get((key,))
@@ -79,15 +56,16 @@ def _replaced(source: str, text: Text, key: str, new: list[str]) -> str | None:
 
 def _comments(source: str) -> Counter[str]:
     """The comments of a text; what stands in quotes and in blocks of text is none."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.events import ScalarEvent
-
+    text = explain(source.encode())
     bare = list(source)
-    for event in YAML(typ="safe", pure=True).parse(source):
-        if isinstance(event, ScalarEvent):
-            start, end = event.start_mark.index, event.end_mark.index
-            bare[start:end] = ["\n" if c == "\n" else "x" for c in bare[start:end]]
+    leaves = [span for path, span in text.spans.items() if _is_leaf(text.data, path)]
+    for start, end in [*leaves, *text.key_spans.values()]:
+        bare[start:end] = ["\n" if c == "\n" else "x" for c in bare[start:end]]
     return Counter(match[1].rstrip() for match in _COMMENT.finditer("".join(bare)))
+
+
+def _is_leaf(data: JSON, path: JSONPath) -> bool:
+    return not isinstance(_value_at(data, path), dict | list)
 
 
 def _own_comments(source: str, fields: Mapping[str, JSON | _Gone]) -> Counter[str]:
@@ -156,14 +134,19 @@ def _indents(source: str) -> dict[str, int]:
     return {key: value for key, value in found.items() if value > 0 or key == "offset"}
 
 
-def _round_trip(source: str, fields: Mapping[str, JSON | _Gone]) -> str:
+def _round_trip(source: str, fields: Mapping[str, JSON | _Gone]) -> str | None:
+    """The text as ruamel.yaml writes it; None where that cannot read it, as with some TABs (0.19)."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     yaml = YAML(typ="rt", pure=True)
     yaml.preserve_quotes = True
     yaml.width = _WIDE
     yaml.indent(**_indents(source))
-    loaded = yaml.load(source)
+    try:
+        loaded = yaml.load(source)
+    except (YAMLError, ValueError):
+        return None
     _merge(loaded, fields)
     stream = io.StringIO()
     yaml.dump(loaded, stream)
@@ -182,28 +165,6 @@ def _with_old_lines(source: str, edited: str) -> str:
     for start, to, length in matcher.get_matching_blocks():
         result[to : to + length] = old[start : start + length]
     return "\n".join(result)
-
-
-def _one_by_one(source: str, fields: Mapping[str, JSON | _Gone]) -> str | None:
-    for key, value in fields.items():
-        text = explain(source.encode())
-        if isinstance(value, _Gone):
-            if isinstance(text.data, dict) and key not in text.data:
-                continue
-            without = _replaced(source, text, key, [])
-            if without is None:
-                return None
-            source = without
-            continue
-        if isinstance(text.data, dict) and text.data.get(key) == value and key in text.data:
-            continue
-        edited = _on_its_line(source, text, key, value)
-        if edited is None:
-            edited = _appended(source, text, key, value)
-        if edited is None:
-            return None
-        source = edited
-    return source
 
 
 def _field_by_field(source: str, fields: Mapping[str, JSON | _Gone]) -> str | None:
@@ -233,29 +194,39 @@ def _value_at(data: JSON | Mapping[str, JSON], path: JSONPath) -> JSON | Mapping
     return value
 
 
-def _quoted_where_text(source: str, data: Mapping[str, JSON]) -> str:
-    """The text with quotes around what looks like a number and stands for text, such as ``version: 3``."""
+def _settled(text: Text, wanted: Mapping[str, JSON]) -> JSON:
+    """What a text holds, with a scalar's own text where that is wanted: ``version: 010`` may stand for text."""
+    data: JSON = copy.deepcopy(text.data)
+    for path, written in text.written.items():
+        if path and _value_at(wanted, path) == written:
+            holder = cast("dict[str | int, JSON]", _value_at(data, path[:-1]))
+            holder[path[-1]] = written
+    return data
+
+
+def _kept_fields(source: str, names: Collection[str]) -> list[str]:
+    """The bytes of some top-level fields, from the key to the end of the value."""
     text = explain(source.encode())
-    lines = source.split("\n")
-    # From the right, so that the places to the left still hold.
-    for path, written in sorted(
-        text.written.items(), key=lambda item: text.place(item[0]), reverse=True
-    ):
-        row, column = text.place(path)
-        start = column - 1
-        if _value_at(data, path) == written and lines[row - 1].startswith(written, start):
-            line = lines[row - 1]
-            lines[row - 1] = f'{line[:start]}"{written}"{line[start + len(written) :]}'
-    return "\n".join(lines)
+    return [
+        source[text.key_spans[(name,)][0] : text.spans[(name,)][1]]
+        for name in names
+        if (name,) in text.spans
+    ]
 
 
-def _attempts(source: str, fields: Mapping[str, JSON | _Gone]) -> Iterator[str | None]:
-    """Ways to make the change, the most faithful first."""
-    yield _one_by_one(source, fields)
+def _attempts(
+    source: str, old: JSON, wanted: dict[str, JSON], fields: Mapping[str, JSON | _Gone]
+) -> Iterator[tuple[str | None, Counter[str]]]:
+    """Ways to make the change, the most faithful first, and the comments that go with what goes."""
+    with suppress(CannotSplice):
+        text, gone = spliced(source, old, wanted)
+        yield text, Counter(match[1].rstrip() for match in _COMMENT.finditer("".join(gone)))
+    own = _own_comments(source, fields)
     edited = _round_trip(source, fields)
-    yield _with_old_lines(source, edited)
-    yield edited
-    yield _field_by_field(source, fields)
+    if edited is not None:
+        yield _with_old_lines(source, edited), own
+        yield edited, own
+    yield _field_by_field(source, fields), own
 
 
 def changed(
@@ -275,13 +246,19 @@ def changed(
     wanted = _updated(data, fields)
     if source == render(data):
         return render(wanted)
-    text = _quoted_where_text(source.decode(), data)
-    if explain(text.encode()).data == data:
-        kept = _comments(text) - _own_comments(text, fields)
-        for edited in _attempts(text, fields):
-            if edited is None or explain(edited.encode()).data != wanted:
+    text = source.decode()
+    old = _settled(explain(source), data)
+    if old == data:
+        comments = _comments(text)
+        others = [name for name in data if name in wanted and data[name] == wanted[name]]
+        bytes_kept = _kept_fields(text, others)
+        for edited, own in _attempts(text, old, wanted, fields):
+            if edited is None or _settled(explain(edited.encode()), wanted) != wanted:
                 continue
-            if not kept - _comments(edited):
+            if (
+                not comments - own - _comments(edited)
+                and _kept_fields(edited, others) == bytes_kept
+            ):
                 return edited.encode()
     raise InvalidManifest(
         f"{path} cannot be changed without losing how it was written",

@@ -12,7 +12,7 @@ from registry_tool.encryption.keys import Key, wrap
 from registry_tool.errors import NotFound, UsageError
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
-from registry_tool.names import Reference
+from registry_tool.names import Reference, check_new_name
 
 __all__ = ["key_bytes", "passphrase_wrap", "set_group_key", "set_version_key", "with_key"]
 
@@ -95,6 +95,8 @@ def set_group_key(group: str, key: Key, to: Sequence[str]) -> Act:
 
     def act(catalog: Catalog) -> ChangeSet:
         done = "Make a key for" if group_document(catalog, group) is None else "Wrap the key of"
+        if group_document(catalog, group) is None:
+            check_new_name(group, "group")
         path = catalog.layout.key(group)
         return ChangeSet(f"{done} the group {group}", {path: key_bytes(catalog, key, to)})
 

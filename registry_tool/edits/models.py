@@ -9,10 +9,11 @@ from registry_tool.catalog.index import Catalog
 from registry_tool.catalog.resolve import find_model
 from registry_tool.edits.changeset import Act, ChangeSet
 from registry_tool.errors import Refused
+from registry_tool.manifests.incoming import plain_fields
 from registry_tool.manifests.layout import Layout
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
-from registry_tool.names import ModelName, fold_model
+from registry_tool.names import ModelName, check_new_name, fold_model
 
 __all__ = ["add_model"]
 
@@ -40,7 +41,7 @@ def _check_new(catalog: Catalog, name: ModelName) -> None:
         same = twins[0] == name
         raise Refused(
             f"there is a model {twins[0]} already",
-            remedy=f"add a version to it: registry version add {twins[0]}"
+            remedy=f"add a version to it: registry version add {twins[0]} --artifact PATH --framework TYPE"
             if same
             else f"{name} differs only by case, or by - _ and .; choose another name",
         )
@@ -48,7 +49,7 @@ def _check_new(catalog: Catalog, name: ModelName) -> None:
 
 def add_model(
     name: ModelName,
-    fields: Mapping[str, JSON],
+    fields: Mapping[str, object],
     *,
     card: str = "",
     files: Mapping[str, bytes] | None = None,
@@ -61,13 +62,20 @@ def add_model(
         card: The text of its ``CARD.md``; a short one is written when empty.
         files: Pointers of its own artifacts, by artifact path.
 
-    The act raises Refused when the name is taken.
+    The act raises Refused when the name is taken, InvalidName when no file can be called so on every system.
+
+    Raises:
+        UsageError: A value has no form in a manifest; see ``manifests.incoming``.
     """
+    given = plain_fields(fields)
 
     def act(catalog: Catalog) -> ChangeSet:
         _check_new(catalog, name)
-        if "continues" in fields:
-            find_model(catalog, ModelName.parse(str(fields["continues"])))
+        check_new_name(name.name, "model")
+        if name.namespace not in catalog.namespaces():
+            check_new_name(name.namespace, "namespace")
+        if "continues" in given:
+            find_model(catalog, ModelName.parse(str(given["continues"])))
         layout: Layout = catalog.layout
         folder = layout.model(name)
         data: dict[str, JSON] = {
@@ -75,16 +83,16 @@ def add_model(
             "name": name.name,
             "namespace": name.namespace,
         }
-        data.update({key: fields[key] for key in _ORDER if key in fields})
-        data.update({key: value for key, value in fields.items() if key not in data})
+        data.update({key: given[key] for key in _ORDER if key in given})
+        data.update({key: value for key, value in given.items() if key not in data})
         puts = {
             f"{folder}/model.yaml": render(data),
-            f"{folder}/CARD.md": _card(name, fields, card),
+            f"{folder}/CARD.md": _card(name, given, card),
         }
         puts.update({f"{folder}/{path}.dvc": source for path, source in (files or {}).items()})
         notes: tuple[str, ...] = ()
         if name.namespace not in catalog.namespaces():
-            owner = _owner_handle(str(fields.get("owner", "")))
+            owner = _owner_handle(str(given.get("owner", "")))
             space: dict[str, JSON] = {"schema": "namespace/v1", "owners": [owner]}
             puts[f"{layout.namespace(name.namespace)}/namespace.yaml"] = render(space)
             notes = (f"new namespace {name.namespace}, owned by {owner}",)

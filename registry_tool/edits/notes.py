@@ -13,9 +13,10 @@ from registry_tool.edits.keep import changed
 from registry_tool.edits.versions import timestamp
 from registry_tool.errors import InvalidManifest, NotFound, Refused
 from registry_tool.manifests.data import member, texts
+from registry_tool.manifests.incoming import plain_fields, plain_text
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
-from registry_tool.names import Reference, check_pointer
+from registry_tool.names import Reference, check_new_name, check_pointer
 
 __all__ = ["add_evidence", "annotate"]
 
@@ -25,7 +26,7 @@ _UNSAFE = re.compile(r"[^a-z0-9]+")
 def annotate(
     reference: Reference,
     *,
-    metadata: Mapping[str, JSON] | None = None,
+    metadata: Mapping[str, object] | None = None,
     remove: Sequence[str] = (),
     labels: Sequence[str] = (),
     description: str | None = None,
@@ -40,7 +41,13 @@ def annotate(
         description: A description that stands in for the record's.
 
     The act raises NotFound (the version, or a key that is to go) or InvalidManifest (the file cannot be read).
+
+    Raises:
+        UsageError: A value has no form in a manifest; see ``manifests.incoming``.
     """
+    given = plain_fields(metadata or {}, "metadata")
+    wanted = [plain_text(label, "labels") for label in labels]
+    words = None if description is None else plain_text(description, "description")
 
     def act(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
@@ -58,12 +65,12 @@ def annotate(
                     f"the metadata.yaml of {version} has no key {key!a}",
                     remedy="what stands in the record itself never changes",
                 )
-        if metadata or remove:
-            fields["metadata"] = {**free, **(metadata or {})}
-        if labels:
-            fields["labels"] = [*dict.fromkeys([*texts(old, "labels"), *labels])]
-        if description is not None:
-            fields["description"] = description
+        if given or remove:
+            fields["metadata"] = {**free, **given}
+        if wanted:
+            fields["labels"] = [*dict.fromkeys([*texts(old, "labels"), *wanted])]
+        if words is not None:
+            fields["description"] = words
         if before is None:
             source = render({"schema": "metadata/v1", **fields})
         else:
@@ -86,7 +93,7 @@ def _evidence_id(version: VersionView, kind: str, fields: Mapping[str, JSON], at
 def add_evidence(
     reference: Reference,
     kind: str,
-    fields: Mapping[str, JSON],
+    fields: Mapping[str, object],
     *,
     by: str,
     at: str = "",
@@ -103,9 +110,13 @@ def add_evidence(
         name: The file's name without ``.yaml``; made from date, kind and content by default.
 
     The act raises NotFound, Refused (the name is taken) or InvalidManifest (the version's record cannot be read).
+
+    Raises:
+        UsageError: A value has no form in a manifest; see ``manifests.incoming``.
     """
+    given = plain_fields(fields)
     if name:
-        check_pointer(name, "evidence")
+        check_new_name(check_pointer(name, "evidence"), "evidence")
     moment = at or timestamp()
 
     def act(catalog: Catalog) -> ChangeSet:
@@ -113,7 +124,7 @@ def add_evidence(
         document = version.document
         if document is None or document.data is None:
             raise InvalidManifest(f"the record of {version} cannot be read")
-        chosen = name or _evidence_id(version, kind, fields, moment)
+        chosen = name or _evidence_id(version, kind, given, moment)
         path = f"{version.folder}/evidence/{chosen}.yaml"
         if catalog.tree.entry(path) is not None:
             raise Refused(
@@ -128,7 +139,7 @@ def add_evidence(
             },
             "by": by,
             "at": moment,
-            **fields,
+            **given,
         }
         return ChangeSet(f"Add {kind} to {version}", {path: render(data)})
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from registry_tool.catalog.index import USABLE, Catalog, ModelView
 from registry_tool.catalog.resolve import find_model, resolve
+from registry_tool.catalog.stagenames import stages_written
 from registry_tool.edits.changeset import Act, ChangeSet
 from registry_tool.edits.keep import GONE, changed
 from registry_tool.errors import NotFound, Refused, UsageError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
-from registry_tool.names import ModelName, Reference, check_pointer
+from registry_tool.names import ModelName, Reference, check_new_name, check_pointer
+from registry_tool.schemes import looks_like_version
 
 __all__ = ["add_tag", "remove_alias", "set_alias"]
 
@@ -31,6 +33,24 @@ def _check_free(model: ModelView, name: str, kind: str) -> None:
         )
 
 
+def _check_not_a_version(model: ModelView, name: str, kind: str) -> None:
+    """The names that versions of the model get are not given to anything else."""
+    if looks_like_version(model.scheme, name):
+        raise Refused(
+            f"{name} is a version number of the scheme {model.scheme}, which {model.name} has; a new {kind} cannot"
+            " have its form",
+            remedy=f"choose another {kind}, such as v{name}",
+        )
+
+
+def _check_not_a_stage(model: ModelView, tag: str) -> None:
+    if tag in stages_written(model.catalog, model.name.namespace):
+        raise Refused(
+            f"{tag} is a stage of {model.name.namespace}; only an alias can have its name",
+            remedy="choose another tag",
+        )
+
+
 def set_alias(reference: Reference, alias: str, *, reason: str = "") -> Act:
     """Create or move an alias to the version a reference means.
 
@@ -46,7 +66,11 @@ def set_alias(reference: Reference, alias: str, *, reason: str = "") -> Act:
         _check_free(model, alias, "alias")
         path = catalog.layout.alias(model.name, alias)
         before = model.alias(alias)
+        if before is None:
+            check_new_name(alias, "alias")
         named = f"{model.name}@{alias}"
+        if before is None:
+            _check_not_a_version(model, alias, "alias")
         if before is None or before.data is None:
             fields: dict[str, JSON] = {
                 "schema": "alias/v1",
@@ -99,6 +123,9 @@ def add_tag(reference: Reference, tag: str) -> Act:
                 f"{model.name} has a tag {tag} already: it names version {old}",
                 remedy="a tag never moves; choose another, or use an alias",
             )
+        check_new_name(tag, "tag")
+        _check_not_a_stage(model, tag)
+        _check_not_a_version(model, tag, "tag")
         if found.state == "erased":
             raise UsageError(f"{found.version} is erased; a tag may not name it")
         fields: dict[str, JSON] = {

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from registry_tool.catalog.index import USABLE, Catalog, ModelView
 from registry_tool.catalog.resolve import find_model, resolve
+from registry_tool.catalog.stagenames import stages_written
 from registry_tool.edits.changeset import Act, ChangeSet
 from registry_tool.edits.keep import GONE, changed
 from registry_tool.edits.pointers import set_alias
@@ -80,12 +81,19 @@ def _usable(model: ModelView, version: str) -> bool:
     return view is not None and view.state in USABLE
 
 
+def _forward(model: ModelView, version: str, stage: str) -> str:
+    """The command that moves a stage, or a plain alias, to a version."""
+    if stage in stages_written(model.catalog, model.name.namespace):
+        return f"registry promote {model.name}@{version} --to {stage}"
+    return f"registry alias set {model.name}@{version} {stage}"
+
+
 def _last_good(model: ModelView, stage: str, held: str, past: Iterator[str]) -> str:
     found = next((v for v in past if v != held and _usable(model, v)), None)
     if found is None:
         raise Refused(
             f"no version that may still be used held {stage} of {model.name} before {held}",
-            remedy=f"registry promote {model.name}@VERSION --to {stage} asks the gates of another one",
+            remedy=_forward(model, "VERSION", stage),
         )
     return found
 
@@ -94,7 +102,7 @@ def _asked(model: ModelView, stage: str, to: str, past: Iterator[str]) -> str:
     if to not in past:
         raise Refused(
             f"version {to} of {model.name} did not hold {stage} before, or was rolled back itself",
-            remedy=f"registry promote {model.name}@{to} --to {stage} asks its gates",
+            remedy=_forward(model, to, stage),
         )
     if not _usable(model, to):
         raise Refused(f"version {to} of {model.name} is out of service; no alias may point at it")

@@ -8,18 +8,20 @@ from dataclasses import dataclass, field
 
 from registry_tool.catalog.index import Catalog, ModelView
 from registry_tool.catalog.resolve import find_model
+from registry_tool.catalog.stagenames import stages_written
 from registry_tool.edits.changeset import Act, ChangeSet, combined
 from registry_tool.edits.pointers import add_tag
 from registry_tool.errors import InvalidName, Refused, UsageError
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.identity import identity
+from registry_tool.manifests.incoming import plain_fields, plain_text
 from registry_tool.manifests.metrics import in_order
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
-from registry_tool.names import ModelName, Reference, check_version, fold
+from registry_tool.names import ModelName, Reference, check_new_name, check_version, fold
 from registry_tool.schemes import admits, next_version
 
-__all__ = ["VersionRecord", "add_version", "timestamp"]
+__all__ = ["VersionRecord", "add_version", "timestamp", "version_fields"]
 
 _EXAMPLES = {
     "integer": "7",
@@ -42,7 +44,7 @@ class VersionRecord:
         tags: Fixed second names.
     """
 
-    fields: Mapping[str, JSON] = field(default_factory=dict)
+    fields: Mapping[str, object] = field(default_factory=dict)
     artifacts: Sequence[Data] = ()
     pointers: Mapping[str, bytes] = field(default_factory=dict)
     metrics: Sequence[Data] = ()
@@ -71,23 +73,36 @@ def timestamp(moment: dt.datetime | None = None) -> str:
     return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
 
 
+def version_fields(given: Mapping[str, object]) -> dict[str, JSON]:
+    """Fields of ``version.yaml`` as a program gives them, as plain data; ``created_at`` may be a time with its zone.
+
+    Raises:
+        UsageError: A value has no form in a manifest; see ``manifests.incoming``.
+    """
+    created = given.get("created_at")
+    if isinstance(created, dt.datetime) and created.utcoffset() is not None:
+        given = {**given, "created_at": timestamp(created)}
+    return plain_fields(given)
+
+
 def _chosen(model: ModelView, version: str | None) -> str:
     """The version's name: as given, or the next one where the scheme counts."""
     scheme = model.scheme
     if version is None:
-        chosen = next_version(scheme, model.versions)
+        chosen = next_version(scheme, model.versions, [*model.tags, *model.aliases])
         if chosen is None:
             raise UsageError(
                 f"{model.name} has the version scheme {scheme}, which does not count by itself",
-                remedy=f"name the version: registry version add {model.name} VERSION",
+                remedy=f"name the version: registry version add {model.name} VERSION --artifact PATH --framework TYPE",
             )
         return chosen
-    check_version(version)
+    check_new_name(check_version(version), "version")
     if not admits(scheme, version):
         raise InvalidName(
             f"{version} is not a version of the scheme {scheme}, which {model.name} has",
             remedy=f"such a version looks like {_EXAMPLES[scheme]}",
         )
+    _check_not_a_stage(model, version)
     twins = [v for v in model.versions if fold(v) == fold(version)]
     if twins:
         raise Refused(
@@ -97,6 +112,15 @@ def _chosen(model: ModelView, version: str | None) -> str:
     return version
 
 
+def _check_not_a_stage(model: ModelView, version: str) -> None:
+    stages = stages_written(model.catalog, model.name.namespace)
+    if fold(version) in stages:
+        raise Refused(
+            f"{fold(version)} is a stage of {model.name.namespace}; a version cannot have its name",
+            remedy="choose another version",
+        )
+
+
 def _check_open(model: ModelView) -> None:
     data = model.data
     if text(data, "state") == "archived":
@@ -104,12 +128,12 @@ def _check_open(model: ModelView) -> None:
     if moved := text(data, "moved_to"):
         raise Refused(
             f"{model.name} moved to {moved}; it takes no new versions",
-            remedy=f"registry version add {moved}",
+            remedy=f"registry version add {moved} --artifact PATH --framework TYPE",
         )
 
 
 def _manifest(model: ModelView, version: str, record: VersionRecord) -> dict[str, JSON]:
-    fields = {"created_at": timestamp(), **record.fields}
+    fields = {"created_at": timestamp(), **version_fields(record.fields)}
     data: dict[str, JSON] = {"schema": "version/v1", "model": str(model.name), "version": version}
     data.update({key: fields[key] for key in _BEFORE if key in fields})
     data["artifacts"] = [dict(entry) for entry in record.artifacts]
@@ -131,8 +155,8 @@ def _new_version(name: ModelName, version: str | None, record: VersionRecord) ->
         puts = {f"{folder}/version.yaml": render(_manifest(model, chosen, record))}
         puts.update({f"{folder}/{path}.dvc": source for path, source in record.pointers.items()})
         if record.labels:
-            labels: dict[str, JSON] = {"schema": "metadata/v1", "labels": list(record.labels)}
-            puts[f"{folder}/metadata.yaml"] = render(labels)
+            labels: list[JSON] = [plain_text(label, "labels") for label in record.labels]
+            puts[f"{folder}/metadata.yaml"] = render({"schema": "metadata/v1", "labels": labels})
         return ChangeSet(f"Add {name}@{chosen}", puts)
 
     return act

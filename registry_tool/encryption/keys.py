@@ -183,5 +183,5 @@ def read_identities(path: Path) -> list[Identity]:
     except (pyrage.IdentityError, ValueError) as exc:
         raise UsageError(
             f"{path} holds no age key and no SSH private key that can be used as it is",
-            remedy="age-keygen -o FILE makes one; an SSH key must have no passphrase here",
+            remedy="make one: age-keygen -o FILE; an SSH key must have no passphrase here",
         ) from exc

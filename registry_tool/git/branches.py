@@ -7,16 +7,11 @@ from typing import Final
 from registry_tool.errors import Conflict, GitTrouble, UsageError
 from registry_tool.git.commit import Target
 from registry_tool.git.plumbing import Git, GitFailed
+from registry_tool.git.revisions import tip_of
 
-__all__ = ["target_of", "tip_of"]
+__all__ = ["target_of"]
 
 _BRANCH_LENGTH: Final = 200  # a branch is a file, and its lock file has a longer name
-
-
-def tip_of(git: Git, ref: str) -> str | None:
-    """The commit a ref is at, or None when there is no such ref."""
-    arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]
-    return git.run(*arguments, allowed=(0, 1, 128)).decode().strip() or None
 
 
 def _branch_ref(git: Git, branch: str) -> str:

@@ -1,24 +1,34 @@
 """Clones of remote registries: bare, without what nobody has asked for, kept and fetched instead of re-cloned.
 
 A clone is a cache: whoever needs it takes its lock, and a half-made one is never seen, because it is built beside its
-place and renamed. Without a network the clone answers from what it has, and says so.
+place and renamed. Without a network the clone answers from what it has, and says so. Each user has clones of their own,
+in a folder that is closed to others, and no credentials are stored in them; where a cache is shared, what another user
+cloned is read only when nothing else can answer.
 """
 
 from __future__ import annotations
 
-import re
+import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from registry_tool.errors import OfflineError, UsageError
+from registry_tool.errors import EnvironmentTrouble, OfflineError, UsageError
+from registry_tool.git.addresses import (
+    handed,
+    is_url,
+    scheme_of,
+    shown_url,
+    stored_url,
+    without_credentials,
+)
+from registry_tool.git.ownership import are_ours
 from registry_tool.git.plumbing import Git, GitFailed
 from registry_tool.git.shallow import is_newest
 
 __all__ = ["Clone", "is_url", "open_clone", "shown_url"]
 
-_SCHEMES = ("file", "git", "http", "https", "ssh", "git+ssh")
-_WITH_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.+")
-_SCP_LIKE = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9._-]*:(?!//).+")
+_SCHEMES: Final = ("file", "git", "http", "https", "ssh", "git+ssh")
+_OTHERS: Final = 0o077
 
 
 class Clone(NamedTuple):
@@ -33,22 +43,9 @@ class Clone(NamedTuple):
     note: str = ""
 
 
-def is_url(source: str) -> bool:
-    """True for what Git takes for a remote: ``scheme://…`` or ``[user@]host:path``."""
-    return bool(_WITH_SCHEME.fullmatch(source)) or (
-        bool(_SCP_LIKE.fullmatch(source)) and not Path(source).exists()
-    )
-
-
-def shown_url(url: str) -> str:
-    """A URL for messages, without the password; over HTTP the name alone may be a token."""
-    shown = re.sub(r"^(https?://)[^/]*@", r"\1***@", url)
-    return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", shown)
-
-
 def _check_url(url: str) -> None:
-    match = _WITH_SCHEME.fullmatch(url)
-    if url.startswith("-") or "::" in url.split("/", 1)[0] or (match and match[1] not in _SCHEMES):
+    scheme = scheme_of(url)
+    if url.startswith("-") or "::" in url.split("/", 1)[0] or (scheme and scheme not in _SCHEMES):
         raise UsageError(
             f"{shown_url(url)!a} is not a Git address this program opens",
             remedy="use a path, file://, https://, ssh:// or user@host:path",
@@ -59,75 +56,152 @@ def _clone(url: str, place: Path) -> None:
     from registry_tool.git.cloning import building, clone_history
     from registry_tool.git.newest import make_newest
 
+    stored, settings = stored_url(url), handed(url)
     with building(place) as folder:
         try:
-            make_newest(url, folder / "newest")
+            make_newest(stored, folder / "newest", settings)
         except GitFailed:  # the server may be too old or too plain for that
-            clone_history(url, folder).rename(place)
+            clone_history(stored, folder, settings).rename(place)
         else:
             (folder / "newest").rename(place)
 
 
-def _words(exc: GitFailed, url: str) -> str:
+def _words(exc: GitFailed) -> str:
     lines = [
         line for line in exc.words.splitlines() if line.startswith(("fatal:", "ERROR:", "error:"))
     ]
-    return (lines or exc.words.splitlines() or [exc.message])[0].replace(url, shown_url(url))
+    return without_credentials((lines or exc.words.splitlines() or [exc.message])[0])
 
 
-def open_clone(url: str, cache: Path, *, offline: bool = False) -> Clone:
+def _own_folder(cache: Path) -> Path:
+    """Where this user's clones lie: in the folder itself, or beside it where that belongs to somebody else."""
+    if not hasattr(os, "geteuid") or are_ours([cache]):
+        return cache
+    return cache.with_name(f"{cache.name}-{os.geteuid()}")
+
+
+def _made_private(folder: Path) -> None:
+    """Make the folder for this user alone; in one of an older release, close the files that may hold a token."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_mode & _OTHERS:
+            for config in folder.glob("*.git/config"):
+                if config.stat().st_mode & _OTHERS:
+                    config.chmod(0o600)
+    except OSError as exc:
+        raise EnvironmentTrouble(
+            f"{folder} cannot be used for clones: {exc.strerror}",
+            remedy="name a folder of your own: export REGISTRY_CACHE=~/.cache/registry-tool",
+        ) from exc
+
+
+def _digest(url: str) -> str:
+    import hashlib
+
+    return f"{hashlib.sha256(url.encode(errors='surrogateescape')).hexdigest()[:24]}.git"
+
+
+def open_clone(
+    url: str, cache: Path, *, offline: bool = False, others: Path | None = None
+) -> Clone:
     """The cached clone of a URL, made or fetched now.
 
     Args:
         url: What ``git clone`` takes.
         cache: The folder that holds clones.
         offline: Do not try to fetch.
+        others: Where clones of other users may lie; the folder itself by default.
 
     Raises:
         UsageError: The URL names a transport that can run commands, or none.
         OfflineError: There is no clone yet and none can be made.
-        EnvironmentTrouble: Another process has been cloning it for ten minutes.
+        EnvironmentTrouble: Another process has been cloning it for ten minutes; or the folder cannot be written.
+        UntrustedRepository: What lies in the place of the clone belongs to somebody else.
     """
-    import hashlib
-
     from registry_tool.git.cloning import held
 
     _check_url(url)
-    place = cache / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
+    name, folder = _digest(stored_url(url)), _own_folder(cache)
+    _made_private(folder)
+    place, of_others = folder / name, (others or cache) / name
     with held(place, shown_url(url)):
-        return _cached(url, place, offline=offline)
+        if stored_url(url) != url:
+            _move(folder / _digest(url), place)
+        try:
+            return _cached(url, place, offline=offline)
+        except OfflineError:
+            if of_others == place or not of_others.exists():
+                raise
+            return Clone(Git(of_others), _stale(url, of_others))
+
+
+def _move(old: Path, place: Path) -> None:
+    """Where an older release put the clone of a URL with credentials; it stored them too."""
+    import shutil
+
+    if old.exists() and place.exists():
+        shutil.rmtree(old, ignore_errors=True)
+    elif old.exists():
+        old.rename(place)
+
+
+def _is_right(git: Git, url: str, *, offline: bool) -> bool:
+    """True for a clone of that URL; one that stores credentials is told to forget them."""
+    named = git.config("remote.origin.url")
+    if named == url != stored_url(url):
+        git.run("config", "remote.origin.url", stored_url(url))
+        return True
+    # An older release obeyed `clone.defaultRemoteName`: such a clone has another remote, and can never be fetched.
+    return named == stored_url(url) or (named is None and offline)
 
 
 def _cached(url: str, place: Path, *, offline: bool) -> Clone:
+    git = Git(place, settings=handed(url))
     if place.exists():
-        current = not offline and _fetched(place)
-        return Clone(Git(place), "" if current else _stale(url, place))
+        git.check_trusted()
+        if _is_right(git, url, offline=offline):
+            current = not offline and _fetched(git)
+            return Clone(git, "" if current else _stale(url, place))
     if offline:
         raise OfflineError(
             f"there is no cached clone of {shown_url(url)}", remedy="open it once with a network"
         )
     try:
-        _clone(url, place)
+        _replace(url, place)
     except GitFailed as exc:
         raise OfflineError(
-            f"{shown_url(url)} cannot be cloned: {_words(exc, url)}",
+            f"{shown_url(url)} cannot be cloned: {_words(exc)}",
             remedy="check the address, the network and your credentials",
         ) from exc
-    return Clone(Git(place))
+    return Clone(Git(place, settings=handed(url)))
 
 
-def _fetched(place: Path) -> bool:
+def _replace(url: str, place: Path) -> None:
+    """Clone to a place; what is there goes once the clone is whole."""
+    import shutil
+
+    fresh = place.with_suffix(".fresh") if place.exists() else place
+    _clone(url, fresh)
+    if fresh != place:
+        shutil.rmtree(place)
+        fresh.rename(place)
+
+
+def _fetched(git: Git) -> bool:
     from registry_tool.git.newest import REFSPECS, renew
 
-    git = Git(place)
     try:
         if is_newest(git):
             renew(git)
         else:
-            git.run("fetch", "--quiet", "--prune", "--no-auto-maintenance", "origin", *REFSPECS)
+            git.run(
+                "fetch", "--quiet", "--prune", "--no-auto-maintenance", "--no-write-fetch-head",
+                "origin", *REFSPECS,
+            )  # fmt: skip
     except GitFailed:
         return False
-    (place / "fetched").touch()
+    (git.git_dir / "fetched").touch()
     return True
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from registry_tool.errors import EnvironmentTrouble
+from registry_tool.errors import EnvironmentTrouble, MalformedTree
 from registry_tool.git.plumbing import Git, GitFailed, clone_bare
 from registry_tool.git.promised import ALONE, PromisedReader, request
 from registry_tool.git.stored import parse_tree_object
@@ -38,10 +38,14 @@ def held(place: Path, shown: str) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    place.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(f"{place}.lock", timeout=_LOCK_SECONDS)
     try:
         lock.acquire()
+    except OSError as exc:
+        raise EnvironmentTrouble(
+            f"{place.parent} cannot be written: {exc.strerror}",
+            remedy="name a folder of your own: export REGISTRY_CACHE=~/.cache/registry-tool",
+        ) from exc
     except Timeout as exc:
         raise EnvironmentTrouble(
             f"another process has been fetching {shown} for {_LOCK_SECONDS} seconds",
@@ -79,12 +83,13 @@ def _gives_blobs(clone: Git) -> bool:
         return False
 
 
-def clone_history(url: str, folder: Path) -> Path:
+def clone_history(url: str, folder: Path, settings: Mapping[str, str]) -> Path:
     """Clone a repository with all of its history, without files where the server allows it.
 
     Args:
-        url: What ``git clone`` takes.
+        url: What ``git clone`` takes, without credentials.
         folder: Where to make it.
+        settings: With which it is reached.
 
     Returns:
         Where it is in that folder.
@@ -93,25 +98,26 @@ def clone_history(url: str, folder: Path) -> Path:
         GitFailed: It cannot be reached.
     """
     try:
-        clone_bare(url, folder / "clone", "--filter=blob:none")
+        clone_bare(url, folder / "clone", "--filter=blob:none", settings=settings)
     except GitFailed as exc:
         if "filter" not in exc.words:
             raise
     else:
-        if _gives_blobs(Git(folder / "clone")):
+        if _gives_blobs(Git(folder / "clone", settings=settings)):
             return folder / "clone"
-    clone_bare(url, folder / "whole")
+    clone_bare(url, folder / "whole", settings=settings)
     return folder / "whole"
 
 
-def clone_newest(url: str, place: Path) -> str:
+def clone_newest(url: str, place: Path, settings: Mapping[str, str]) -> str:
     """Clone the newest commit of each branch and tag; folders and files are left on the remote.
 
     Git is not told that the clone is partial: it would bring a missing folder with everything below it.
 
     Args:
-        url: What ``git clone`` takes.
+        url: What ``git clone`` takes, without credentials.
         place: Where to make it.
+        settings: With which it is reached.
 
     Returns:
         The filter that the server allows.
@@ -119,18 +125,19 @@ def clone_newest(url: str, place: Path) -> str:
     Raises:
         GitFailed: It cannot be reached, or does not serve clones of this kind.
     """
-    chosen = _cloned(url, place)
-    git = Git(place)
+    chosen = _cloned(url, place, settings)
+    git = Git(place, settings=settings)
     for key in ("promisor", "partialclonefilter"):
         git.run("config", "--unset-all", f"remote.origin.{key}", allowed=(0, 5))
     crown(git)
     return chosen
 
 
-def _cloned(url: str, place: Path) -> str:
+def _cloned(url: str, place: Path, settings: Mapping[str, str]) -> str:
     for chosen in FILTERS:
         try:
-            clone_bare(url, place, "--depth=1", "--no-single-branch", f"--filter={chosen}")
+            options = ("--depth=1", "--no-single-branch", f"--filter={chosen}")
+            clone_bare(url, place, *options, settings=settings)
         except GitFailed as exc:
             shutil.rmtree(place, ignore_errors=True)
             if chosen == FILTERS[-1] or "filter" not in exc.words:
@@ -143,8 +150,12 @@ def _cloned(url: str, place: Path) -> str:
 def _listed(reader: PromisedReader, git: Git, folders: list[str]) -> list[Entry]:
     """What is in some folders, which are brought."""
     request(git, reader.absent(folders), ALONE)
-    found = (tree for tree in reader.read_many(folders) if tree is not None)
-    return [e for oid, _, data in found for e in parse_tree_object(data, len(oid) // 2).values()]
+    entries: list[Entry] = []
+    for tree in reader.read_many(folders):
+        if tree is not None:
+            with contextlib.suppress(MalformedTree):  # whoever reads it hears of it, with its place
+                entries += parse_tree_object(tree[2], len(tree[0]) // 2).values()
+    return entries
 
 
 def crown(git: Git) -> None:

@@ -84,7 +84,9 @@ def author_of(git: Git) -> str:
 
 def _lies_at(path: str, places: set[str]) -> bool:
     """True for a path that is one of the places, or lies in one."""
-    return path in places or ("/" in path and _lies_at(path.rpartition("/")[0], places))
+    while path not in places and path:
+        path = path.rpartition("/")[0]
+    return path in places
 
 
 def _dirty(git: Git, paths: list[str]) -> list[str]:
@@ -200,9 +202,11 @@ def commit_change(
     Raises:
         StaleBase: The branch is not at ``target.tip`` any more; nothing was written.
         DirtyFiles: Uncommitted work lies at the changed paths; nothing was written.
+        UntrustedRepository: The repository belongs to somebody else.
         GitTrouble: Git does not know who commits, or fails; or another git command holds the index.
         EnvironmentTrouble: The disk is full; or the commit was made and a file could not follow it.
     """
+    git.check_trusted()
     root = git.work_tree if target.checked_out else None
     paths = sorted({*puts, *deletes})
     seen = _index_as_it_is(git)

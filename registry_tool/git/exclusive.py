@@ -47,7 +47,9 @@ def exclusive(
         EnvironmentTrouble: Another command held on for longer, the repository cannot be written, or something is in
             the way of what has to be finished.
         GitTrouble: A git command holds the index, or was killed and left its lock.
+        UntrustedRepository: The repository belongs to somebody else.
     """
+    git.check_trusted()
     with hold(lock_file(git), place=str(git.place), patience=patience, tell=tell):
         try:
             release(git)

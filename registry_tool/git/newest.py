@@ -7,12 +7,12 @@ with it, needs all: then the clone becomes one with history, for good. A file in
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from registry_tool.errors import OfflineError
-from registry_tool.git.cloning import building, clone_history, clone_newest, crown, held
+from registry_tool.git.cloning import FILTERS, building, clone_history, clone_newest, crown, held
 from registry_tool.git.plumbing import Git, GitFailed
 from registry_tool.git.promised import ALONE, promising
 from registry_tool.git.shallow import NEWEST, boundary, is_newest
@@ -25,13 +25,18 @@ _MOST_PACKS: Final = 60
 _A_WHILE: Final = 3.0  # seconds
 
 
-def make_newest(url: str, place: Path) -> None:
+def make_newest(url: str, place: Path, settings: Mapping[str, str]) -> None:
     """Clone the newest commits.
+
+    Args:
+        url: What ``git clone`` takes, without credentials.
+        place: Where to make it.
+        settings: With which it is reached.
 
     Raises:
         GitFailed: It cannot be reached, or does not serve clones of this kind.
     """
-    chosen = clone_newest(url, place)
+    chosen = clone_newest(url, place, settings)
     (place / NEWEST).write_text(chosen, encoding="ascii")
 
 
@@ -78,9 +83,11 @@ def renew(git: Git) -> None:
     here = git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
     if _refs(there) == _refs(here):
         return
-    chosen, depth = (git.git_dir / NEWEST).read_text(encoding="ascii"), _depth(git)
+    said = (git.git_dir / NEWEST).read_text(encoding="ascii", errors="replace")
+    # A word to git, so it is one of ours or none.
+    chosen, depth = said if said in FILTERS else FILTERS[-1], _depth(git)
     git.run(
-        *promising(chosen), "fetch", "--quiet", "--prune", "--no-auto-maintenance",
+        *promising(chosen), "fetch", "--quiet", "--prune", "--no-auto-maintenance", "--no-write-fetch-head",
         *depth, f"--filter={chosen}", "origin", *REFSPECS,
     )  # fmt: skip
     if depth:
@@ -136,7 +143,7 @@ def _deepen(git: Git, url: str) -> None:
     # Cloned beside, and not fetched: git takes for granted that whoever has a commit has its folders.
     try:
         with building(git.git_dir) as folder:
-            whole = clone_history(url, folder)
+            whole = clone_history(url, folder, git.settings)
             partial = Git(whole).flag("remote.origin.promisor")
             _take_in(whole / "objects" / "pack", git.git_dir / "objects" / "pack")
     except GitFailed as exc:

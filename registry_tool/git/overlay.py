@@ -54,14 +54,15 @@ class OverlayTree:
             path, entry = folder, _CHANGED_FOLDER
 
     def _remove(self, path: str) -> None:
-        folder, name = split(path)
-        listing = self._own(folder)
-        if listing.pop(name, None) is None:
-            return
-        if listing:
-            self._put(folder, _CHANGED_FOLDER)
-        elif folder:
-            self._remove(folder)
+        while path:
+            folder, name = split(path)
+            listing = self._own(folder)
+            if listing.pop(name, None) is None:
+                return
+            if listing:
+                self._put(folder, _CHANGED_FOLDER)
+                return
+            path = folder  # it is empty, and goes too
 
     def folder(self, path: str) -> Mapping[str, Entry]:
         """See ``Tree.folder``."""

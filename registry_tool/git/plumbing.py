@@ -1,9 +1,9 @@
 """The only module that runs the git program.
 
 Rules, in one place: arguments are a list, never a shell line; what comes from a user or from the repository stands
-behind ``--end-of-options`` or ``--``; output is NUL-separated; the environment is cleaned of everything that would
-make Git look at another repository than the one named; only transports that cannot run a command are allowed. The one
-exception is ``receiving_repository``: there, pushed objects are seen before they are accepted.
+behind ``--end-of-options`` or ``--``; output is NUL-separated; the environment and the settings are those of ``neutral``;
+of a repository that belongs to somebody else nothing is obeyed (``ownership``). The one exception is
+``receiving_repository``: there, pushed objects are seen before they are accepted.
 """
 
 from __future__ import annotations
@@ -16,80 +16,62 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Final
 
-from registry_tool.errors import GitTrouble, UsageError
-from registry_tool.git.settings import Settings, is_true
+from registry_tool.errors import GitTrouble, UntrustedRepository, UsageError
+from registry_tool.git.addresses import without_credentials
+from registry_tool.git.neutral import FIXED, clean_environment, with_settings
+from registry_tool.git.ownership import (
+    are_ours,
+    beginning_of,
+    ceilings,
+    make_view,
+    reads_only,
+)
+from registry_tool.git.settings import Settings, is_true, listed
 
 __all__ = [
     "HEARD",
-    "TRANSPORTS",
     "UNHEARD",
     "Git",
     "GitFailed",
-    "clean_environment",
     "clone_bare",
     "find_repository",
     "receiving_repository",
 ]
 
-# `git rev-parse --local-env-vars` (2.39): set by Git around hooks, and wrong for any other repository.
-_LOCAL_VARIABLES = frozenset(
-    {
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-        "GIT_CONFIG",
-        "GIT_CONFIG_PARAMETERS",
-        "GIT_CONFIG_COUNT",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_DIR",
-        "GIT_WORK_TREE",
-        "GIT_IMPLICIT_WORK_TREE",
-        "GIT_GRAFT_FILE",
-        "GIT_INDEX_FILE",
-        "GIT_NO_REPLACE_OBJECTS",
-        "GIT_REPLACE_REF_BASE",
-        "GIT_PREFIX",
-        "GIT_SHALLOW_FILE",
-        "GIT_COMMON_DIR",
-        "GIT_INTERNAL_SUPER_PREFIX",
-        # Not in that list; it forbids every change of a ref, and would do so in other repositories too.
-        "GIT_QUARANTINE_PATH",
-    }
-)
 # `git help receive-pack`, "Quarantine environment": where pushed objects lie until the hook has accepted them.
 _QUARANTINE = (
     "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_QUARANTINE_PATH",
 )
-# `ext::` and `fd::` run commands; Git's default refuses them too, but a user's configuration may not.
-TRANSPORTS = "file:git:http:https:ssh"
 # For what a command says or complains of: through a pipe, or nowhere.
 HEARD: Final = subprocess.PIPE
 UNHEARD: Final = subprocess.DEVNULL
 
 
+# For a repository that is not trusted: no transport, and nothing is fetched because it is missing.
+_NO_REMOTE: Final = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1"}
+# Of what Git says where `safe.bareRepository` is `explicit`.
+_BARE: Final = "safe.bareRepository"
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class GitFailed(GitTrouble):
-    """One git command ended with an error; ``status`` is its exit code and ``words`` what it said."""
+    """One git command ended with an error.
 
-    def __init__(self, message: str, *, status: int, words: str, remedy: str = "") -> None:
+    Attributes:
+        status: Its exit code.
+        words: What it complained of.
+        out: What it printed before.
+    """
+
+    def __init__(
+        self, message: str, *, status: int, words: str, remedy: str = "", out: bytes = b""
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.status = status
         self.words = words
-
-
-def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for git: ours, without what points at another repository."""
-    env = {k: v for k, v in os.environ.items() if k not in _LOCAL_VARIABLES}
-    env["LC_ALL"] = "C"  # messages are matched in a few places
-    env["GIT_ALLOW_PROTOCOL"] = TRANSPORTS
-    env["GIT_OPTIONAL_LOCKS"] = "0"  # reading must not rewrite the user's index
-    # What `git replace` shows is one repository's view: a check of it would be no check of what others fetch.
-    env["GIT_NO_REPLACE_OBJECTS"] = "1"
-    env.setdefault("GIT_TERMINAL_PROMPT", "0")  # a library must not wait for a password
-    env.update(extra or {})
-    return env
+        self.out = out
 
 
 def _git_program() -> str:
@@ -117,32 +99,69 @@ def _execute(
         words = done.stderr.decode(errors="replace").strip()
         last = words.splitlines()[-1] if words else f"exit code {done.returncode}"
         name = next((c for c in command[1:] if not c.startswith("-") and "=" not in c), "")
-        raise GitFailed(f"git {name} failed: {last}", status=done.returncode, words=words)
+        raise GitFailed(
+            without_credentials(f"git {name} failed: {last}"),
+            status=done.returncode,
+            words=words,
+            out=done.stdout,
+        )
     return done.stdout
 
 
-def clone_bare(url: str, destination: Path, *options: str) -> None:
+def clone_bare(
+    url: str, destination: Path, *options: str, settings: Mapping[str, str] | None = None
+) -> None:
     """Clone a repository bare.
 
     Args:
         url: What ``git clone`` takes.
         destination: Where to make it.
         options: More of ``git clone``: what is to be left on the remote.
+        settings: Settings for it alone, by name.
 
     Raises:
         GitFailed: It cannot be reached, or refuses.
     """
     arguments = ["clone", "--quiet", "--bare", *options, "--", url, str(destination)]
-    _execute([_git_program(), *arguments], cwd=destination.parent)
+    env = with_settings({**FIXED, **(settings or {})})
+    _execute([_git_program(), *arguments], cwd=destination.parent, env=env)
+
+
+def quoted(text: str) -> str:
+    """A path for messages and for commands that are pasted into a shell."""
+    # As shlex.quote, whose import costs more than the rest of this module's.
+    plain = text and not re.search(r"[^\w@%+=:,./-]", text, re.ASCII)
+    return text if plain else "'" + text.replace("'", "'\"'\"'") + "'"
+
+
+def _refusal(git_dir: Path, folder: Path) -> str:
+    """Why Git does not open a repository where it finds it; empty where it does, as ``safe.directory`` may say."""
+    # The user's own settings from the command line count, as they do for Git; ours do not matter here.
+    own = {name: value for name, value in os.environ.items() if name.startswith("GIT_CONFIG")}
+    asked = [_git_program(), "rev-parse", "--absolute-git-dir"]
+    dubious = f"detected dubious ownership in repository at {quoted(os.path.realpath(folder))}"
+    try:
+        said = _execute(asked, cwd=folder, env={"GIT_CONFIG_COUNT": "0", **own})
+    except GitFailed as exc:
+        first = exc.words.split("\n", 1)[0].removeprefix("fatal: ")
+        return first if _BARE in first else dubious
+    except OSError:  # not a folder that we may go into
+        return dubious
+    found = os.fsdecode(said.removesuffix(b"\n"))
+    return "" if os.path.realpath(found) == os.path.realpath(git_dir) else dubious
+
+
+def _remedy(distrust: str, folder: Path) -> str:
+    place = quoted(os.path.realpath(folder))
+    if _BARE in distrust:
+        return f"name it, from another folder: --repo {place}"
+    return f"git config --global --add safe.directory {place}"
 
 
 def _loose(place: Path) -> str:
     """What a loose ref says; empty where it is packed, missing, or kept in another way."""
-    try:
-        said = place.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
-        return ""
-    return said.rstrip("\n") if said.endswith("\n") else ""
+    said = beginning_of(place)
+    return said.decode().rstrip("\n") if said.endswith(b"\n") and said.isascii() else ""
 
 
 class Git:
@@ -152,21 +171,83 @@ class Git:
         git_dir: The repository's ``.git`` folder, or the bare repository itself.
         work_tree: The folder with the checked-out files; None for a bare repository.
         own: Variables of the environment that count for this repository and for no other.
+        settings: Settings that count for this repository and for no other, by name; they are written nowhere.
+        found: True for a bare repository that nobody named and the current folder lies in.
+        vouched: True where Git itself has opened the repository, and looked at whose it is.
     """
 
     def __init__(
-        self, git_dir: Path, work_tree: Path | None = None, *, own: Mapping[str, str] | None = None
+        self,
+        git_dir: Path,
+        work_tree: Path | None = None,
+        *,
+        own: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
+        found: bool = False,
+        vouched: bool = False,
     ) -> None:
         self.git_dir = git_dir
         self.work_tree = work_tree
-        self._own = dict(own or {})
+        self.settings = dict(settings or {})
+        self._own = {
+            **(with_settings({**FIXED, **self.settings}) if settings else {}),
+            **(own or {}),
+        }
+        self._found = found
+        self._vouched = vouched
+
+    @cached_property
+    def distrust(self) -> str:
+        """Why Git would not obey what this repository's configuration says, in Git's words; empty where it does."""
+        if self._vouched:
+            return ""
+        top = self.work_tree
+        places = [self.git_dir] if top is None else [top, top / ".git", self.git_dir]
+        return "" if are_ours(places) and not self._found else _refusal(self.git_dir, self.place)
+
+    @property
+    def is_trusted(self) -> bool:
+        """False for a repository of somebody else: it is read, and nothing that it configures is obeyed."""
+        return not self.distrust
+
+    def check_trusted(self) -> None:
+        """See that Git would obey this repository's configuration, before something is changed in it.
+
+        Raises:
+            UntrustedRepository: It would not.
+        """
+        if self.distrust:
+            raise UntrustedRepository(self.distrust, remedy=self.remedy)
+
+    @property
+    def remedy(self) -> str:
+        """The command after which Git obeys a repository that it does not trust."""
+        return _remedy(self.distrust, self.place)
+
+    @cached_property
+    def _view(self) -> Path:
+        """Where git reads a repository that is not trusted: a folder of ours, gone with this object."""
+        import shutil
+        import weakref
+
+        config = self.shared_dir / "config"
+        listing = ["config", "--list", "-z", "--no-includes", "--file", str(config)]
+        said = _execute([_git_program(), *listing], cwd=Path(os.sep), env={"GIT_DIR": os.devnull})
+        try:
+            bare = self.work_tree is None
+            view = make_view(self.git_dir, self.shared_dir, listed(said), bare=bare)
+        except OSError as exc:
+            raise UntrustedRepository(self.distrust, remedy=self.remedy) from exc
+        weakref.finalize(self, shutil.rmtree, view, ignore_errors=True)
+        return view
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
-        place = [f"--git-dir={self.git_dir}"]
+        if self.distrust and not reads_only(arguments):
+            self.check_trusted()
+        place = [f"--git-dir={self._view if self.distrust else self.git_dir}"]
         if self.work_tree is not None:
             place.append(f"--work-tree={self.work_tree}")
-        # A hostile repository configuration may name programs to run on reads.
-        return [_git_program(), *place, "-c", "core.fsmonitor=false", *arguments]
+        return [_git_program(), *place, *arguments]
 
     def run(
         self,
@@ -181,8 +262,10 @@ class Git:
             GitFailed: Its exit code is not among ``allowed``.
         """
         command = self._command(arguments)
-        own = {**self._own, **(env or {})}
-        return _execute(command, stdin=stdin, env=own, allowed=allowed, cwd=self.place)
+        return _execute(command, stdin=stdin, env=self._env(env), allowed=allowed, cwd=self.place)
+
+    def _env(self, extra: Mapping[str, str] | None) -> dict[str, str]:
+        return {**self._own, **(extra or {}), **(_NO_REMOTE if self.distrust else {})}
 
     def line(self, *arguments: str) -> str:
         """The first line of one git command's output."""
@@ -190,24 +273,25 @@ class Git:
 
     def config(self, key: str) -> str | None:
         """One configuration value, or None."""
-        return self._settings.get(key) or None
+        return self._configured.get(key) or None
 
     def flag(self, key: str) -> bool:
         """One configuration value as Git reads it: ``true``, ``yes``, ``on`` and ``1`` are true."""
-        return is_true(self._settings.get(key))
+        return is_true(self._configured.get(key))
 
     @cached_property
-    def _settings(self) -> Settings:
-        return Settings(self.git_dir, lambda: self.run("config", "--list", "-z", "--includes"))
+    def _configured(self) -> Settings:
+        return Settings(self.git_dir, self._listed)
+
+    def _listed(self) -> bytes:
+        # As the user has them, and not as they are fixed for our own commands.
+        return self.run("config", "--list", "-z", "--includes", env={"GIT_CONFIG_COUNT": "0"})
 
     @cached_property
     def shared_dir(self) -> Path:
         """The folder that linked work trees share; the repository's own one everywhere else."""
-        try:
-            text = (self.git_dir / "commondir").read_text(errors="surrogateescape")
-        except OSError:
-            return self.git_dir
-        return (self.git_dir / text.strip()).resolve()
+        text = beginning_of(self.git_dir / "commondir").decode(errors="surrogateescape")
+        return (self.git_dir / text.strip()).resolve() if text else self.git_dir
 
     def head(self) -> str | None:
         """The commit HEAD is at, or None before the first commit."""
@@ -215,7 +299,9 @@ class Git:
         commit = "" if branch is None else _loose(self.shared_dir / branch)
         if _ID.fullmatch(commit):
             return commit
-        out = self.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", allowed=(0, 1, 128))
+        # `rev-parse HEAD` would find a tag of that name before the first commit.
+        ref = branch or "HEAD"
+        out = self.run("show-ref", "--verify", "--hash", "--", ref, allowed=(0, 1, 128))
         return out.decode().strip() or None
 
     def branch(self) -> str | None:
@@ -240,8 +326,7 @@ class Git:
         stderr: int = UNHEARD,
     ) -> subprocess.Popen[bytes]:
         """A git command that stays open, with pipes both ways unless it is to write elsewhere."""
-        own = clean_environment({**self._own, **(env or {})})
-        command = self._command(arguments)
+        command, own = self._command(arguments), clean_environment(self._env(env))
         return subprocess.Popen(
             command, stdin=HEARD, stdout=stdout, stderr=stderr, env=own, cwd=self.place
         )
@@ -253,7 +338,7 @@ def _git_dir_of(folder: Path) -> Path | None:
     if dot_git.is_dir():
         return dot_git
     if dot_git.is_file():  # linked work tree or submodule: "gitdir: PATH"
-        text = dot_git.read_text(encoding="utf-8", errors="surrogateescape").strip()
+        text = beginning_of(dot_git).decode(errors="surrogateescape").strip()
         if text.startswith("gitdir: "):
             return (folder / text.removeprefix("gitdir: ")).resolve()
         return None
@@ -263,14 +348,22 @@ def _git_dir_of(folder: Path) -> Path | None:
 
 
 def find_repository(start: Path) -> Git | None:
-    """The repository that holds ``start``, or None; a folder inside a bare repository counts."""
+    """The repository that holds ``start``, or None; a folder inside a bare repository counts.
+
+    Whose it is is not asked here: see ``Git.distrust``.
+    """
     # The parents of `clone/../other` hold `clone`; without `..` a path stays as people wrote it, links and all.
     here = start.resolve() if ".." in start.parts else start.absolute()
+    above = ceilings()
     for folder in (here, *here.parents):
+        if folder != here and str(folder) in above:
+            return None
         git_dir = _git_dir_of(folder)
+        if git_dir is not None and git_dir != folder:
+            return Git(git_dir, folder)
         if git_dir is not None:
-            bare = git_dir == folder
-            return Git(git_dir, None if bare else folder)
+            # A bare repository may be part of a checkout and hold what anybody committed there (safe.bareRepository).
+            return Git(git_dir, found=folder != here or os.fspath(folder) == os.getcwd())  # noqa: PTH109
     return None
 
 
@@ -292,4 +385,4 @@ def receiving_repository() -> Git:
     # A push that only deletes brings no objects and has no quarantine: without one, such variables are a stranger's.
     if own.get("GIT_QUARANTINE_PATH", "") != own.get("GIT_OBJECT_DIRECTORY"):
         own = {}
-    return Git(Path(git_dir).absolute(), own=own)
+    return Git(Path(git_dir).absolute(), own=own, vouched=True)

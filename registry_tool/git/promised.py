@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final
 
 from registry_tool.errors import OfflineError
+from registry_tool.git.addresses import without_credentials
 from registry_tool.git.plumbing import Git, GitFailed
 from registry_tool.git.reader import BlobReader
 
@@ -151,6 +152,7 @@ class PromisedReader(BlobReader):
         except GitFailed as exc:
             said = [w for w in exc.words.splitlines() if w.startswith(("fatal:", "error:", "ssh:"))]
             raise OfflineError(
-                f"{oids[0]!a} cannot be read in {self._remote.place}: {(said or [exc.message])[0]}",
+                f"{oids[0]!a} cannot be read in {self._remote.place}: "
+                + without_credentials((said or [exc.message])[0]),
                 remedy="the clone leaves files on its remote until they are read: is it reachable?",
             ) from exc

@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from registry_tool.errors import NotFound, ShallowHistory
-from registry_tool.git.plumbing import Git
+from registry_tool.git.plumbing import Git, GitFailed
+from registry_tool.git.revisions import commit_of
 from registry_tool.git.shallow import boundary, with_history
 
 __all__ = ["Published", "are_related", "merging", "parting", "published"]
@@ -28,6 +30,8 @@ _CANDIDATES: Final = (
     "refs/heads/main",
     "refs/heads/master",
 )
+_REMOTES: Final = ("upstream", "origin")
+_SET_HEAD: Final = "git remote set-head"
 _OWN: Final = _CANDIDATES[-2:]
 _SETTING: Final = "registry.published"
 # How far back the main branch is searched for the newest of several merge bases.
@@ -42,28 +46,24 @@ class Published(NamedTuple):
     Attributes:
         name: As people write it, such as ``origin/main``.
         tip: The commit it is at.
+        doubt: Why it may be another one, and what to do; empty where nothing says so.
     """
 
     name: str
     tip: str
+    doubt: str = ""
 
 
 def _short(ref: str) -> str:
     return ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
 
 
-def _commit(git: Git, name: str) -> str:
-    """The commit of a name; empty when there is none."""
-    arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
-    return git.run(*arguments, allowed=(0, 1, 128)).decode().strip()
-
-
 def _named(git: Git, name: str) -> Published:
-    tip = _commit(git, name)
+    tip = commit_of(git, name)
     if not tip:
         raise NotFound(
             f"Git's setting {_SETTING} names {name!a}, and there is no such branch",
-            remedy=f"git fetch, or: git config --unset {_SETTING}",
+            remedy=f"git fetch; or: git config --unset {_SETTING}",
         )
     return Published(_short(name), tip)
 
@@ -76,6 +76,7 @@ def published(git: Git) -> Published | None:
 
     Raises:
         NotFound: The setting names what is not there.
+        UsageError: The setting's name may mean several commits.
     """
     chosen = git.config(_SETTING)
     if chosen is not None:
@@ -91,7 +92,47 @@ def published(git: Git) -> Published | None:
     if ref is None:
         return None
     tip, target = found[ref]
-    return Published(_short(target or ref), tip)
+    doubt = _renamed(git, ref, target, {name: tip for name, (tip, _) in found.items()})
+    return Published(_short(target or ref), tip, doubt)
+
+
+def _renamed(git: Git, ref: str, target: str, tips: Mapping[str, str]) -> str:
+    """Why a remote's HEAD, which Git sets when it clones and seldom again, may name a branch that was renamed since.
+
+    Only the remote knows which branch is its main one now. What is known here: that the branch is gone, or that the
+    other usual name has all of it and more.
+    """
+    remote, _, name = ref.removeprefix("refs/remotes/").rpartition("/")
+    if not ref.startswith("refs/remotes/"):
+        remote = next((r for r in _REMOTES if _dangles(git, r, tips)), "")
+        return (
+            f"{remote}/HEAD names a branch that is gone: {_SET_HEAD} {remote} --auto"
+            if remote
+            else ""
+        )
+    if _dangles(git, remote, tips):
+        return f"{remote}/HEAD names a branch that is gone: {_SET_HEAD} {remote} --auto"
+    others = {f"refs/remotes/{remote}/{usual}" for usual in ("main", "master")} - {target}
+    for other in sorted(others & tips.keys()) if name == "HEAD" else ():
+        if tips[other] != tips[ref] and _follows(git, tips[other], tips[ref]):
+            return (
+                f"{_short(other)} has all of {_short(target)} and more: if the main branch was renamed, run: "
+                f"{_SET_HEAD} {remote} --auto"
+            )
+    return ""
+
+
+def _dangles(git: Git, remote: str, tips: Mapping[str, str]) -> bool:
+    head = f"refs/remotes/{remote}/HEAD"
+    return head not in tips and os.path.lexists(git.shared_dir / head)
+
+
+def _follows(git: Git, later: str, earlier: str) -> bool:
+    try:
+        git.run("merge-base", "--is-ancestor", earlier, later)
+    except GitFailed:
+        return False
+    return True
 
 
 def merging(git: Git) -> tuple[str, ...]:
@@ -99,7 +140,7 @@ def merging(git: Git) -> tuple[str, ...]:
     named = {match[1] for match in map(_MERGED.fullmatch, os.environ) if match}
     with contextlib.suppress(OSError, UnicodeDecodeError):
         named.update((git.git_dir / "MERGE_HEAD").read_text(encoding="ascii").split())
-    return tuple(sorted(commit for commit in named if _commit(git, commit)))
+    return tuple(sorted(commit for commit in named if commit_of(git, commit)))
 
 
 def _newest(git: Git, main: str, bases: list[str]) -> str:
@@ -133,7 +174,7 @@ def parting(git: Git, main: str, *tips: str) -> str:
     if boundary(git):
         raise ShallowHistory(
             f"the clone is shallow and does not reach back to where {tips[0][:12]} left {main[:12]}",
-            remedy="bring more history: git fetch --deepen=100, or git fetch --unshallow",
+            remedy="bring more history: git fetch --deepen=100; or: git fetch --unshallow",
         )
     return main
 

@@ -1,4 +1,4 @@
-"""Pushing a branch, with the server's own words when it refuses. Uses GitPython, which reads Git's answer per ref.
+"""Pushing a branch, with the server's own words when it refuses.
 
 Of two who push at once, one loses. Nothing of the loser's is lost: the commit stays where it is, and what to do is said.
 ``give_way`` takes it back where the change can be made again without overwriting what won: where both changed one file,
@@ -10,16 +10,14 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from registry_tool.errors import Conflict, GitTrouble, OfflineError
-from registry_tool.git.branches import tip_of
-from registry_tool.git.plumbing import TRANSPORTS, Git, GitFailed
+from registry_tool.git.addresses import without_credentials
+from registry_tool.git.plumbing import Git, GitFailed
+from registry_tool.git.revisions import tip_of
 from registry_tool.git.shallow import is_newest, with_history
 from registry_tool.git.updates import BRANCHES, FASTER
-
-if TYPE_CHECKING:
-    from git import PushInfo
 
 __all__ = ["LostRace", "check_remote", "give_way", "push_branch"]
 
@@ -54,12 +52,9 @@ def check_remote(git: Git, remote: str = "origin") -> None:
         )
 
 
-def _asking_first(git: Git) -> dict[str, str]:
-    """Variables under which git asks the server which commits it has, where it would send files that are not here."""
-    if not is_newest(git):
-        return {}
-    setting = {"GIT_CONFIG_KEY_0": "push.negotiate", "GIT_CONFIG_VALUE_0": "true"}
-    return {"GIT_CONFIG_COUNT": "1", **setting}
+def _asking_first(git: Git) -> tuple[str, ...]:
+    """Options with which git asks the server which commits it has, where it would send files that are not here."""
+    return ("-c", "push.negotiate=true") if is_newest(git) else ()
 
 
 def push_branch(git: Git, branch: str, *, remote: str = "origin") -> None:
@@ -70,43 +65,32 @@ def push_branch(git: Git, branch: str, *, remote: str = "origin") -> None:
         LostRace: Somebody else was first.
         Conflict: The server refused the push for another reason.
     """
-    import logging
-
-    from git import GitCommandError, PushInfo, RemoteProgress, Repo, UnsafeProtocolError
-
-    # GitPython logs what is raised here; where nobody set up logging, Python would print that too.
-    logger = logging.getLogger("git")
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
+    git.check_trusted()
     check_remote(git, remote)
-    repo = Repo(git.git_dir if git.work_tree is None else git.work_tree)
-    stays = f"the commit stays on {branch} here"
-    said = RemoteProgress()
+    refspec = f"{BRANCHES}{branch}:{BRANCHES}{branch}"
+    # https://git-scm.com/docs/git-push, "Output": with --porcelain one line for each ref, on standard output.
+    arguments = ["push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no"]
     try:
-        with repo.git.custom_environment(
-            GIT_ALLOW_PROTOCOL=TRANSPORTS, LC_ALL="C", **_asking_first(git)
-        ):
-            refspec = f"{BRANCHES}{branch}:{BRANCHES}{branch}"
-            answers = repo.remote(remote).push(refspec, progress=said)
-    except UnsafeProtocolError as exc:
+        git.run(*_asking_first(git), *arguments, "--", remote, refspec)
+    except GitFailed as exc:
+        lines = exc.out.decode(errors="replace").split("\n")
+        refused = next((line for line in lines if line.startswith("!\t")), None)
+        if refused is not None and not _is_own(refused):
+            raise _refusal(git, branch, remote, refused.split("\t")[2], exc.words) from exc
         raise GitTrouble(
-            f"the address of {remote} could run a command: it is not pushed to", remedy=stays
+            f"git push failed: {_words(exc.words)}", remedy=f"the commit stays on {branch} here"
         ) from exc
-    except GitCommandError as exc:
-        raise GitTrouble(f"git push failed: {_words(exc)}", remedy=stays) from exc
-    refused = [a for a in answers if a.flags & (PushInfo.REJECTED | PushInfo.REMOTE_REJECTED)]
-    if refused:
-        raise _refusal(git, branch, remote, refused[0], said.other_lines)
-    if answers.error is not None:
-        raise GitTrouble(f"git push failed: {_words(answers.error)}", remedy=stays)
 
 
-def _refusal(git: Git, branch: str, remote: str, answer: PushInfo, said: list[str]) -> Conflict:
-    # What hooks of the server print; GitPython keeps it apart from Git's own error.
-    lines = [
-        line.strip() for line in said if line.startswith("remote:") and line.strip() != "remote:"
-    ]
-    summary = answer.summary.strip()
+def _is_own(refused: str) -> bool:
+    """True where Git itself gave up, and no server said a word."""
+    return refused.endswith("[remote failure] (remote failed to report status)")
+
+
+def _refusal(git: Git, branch: str, remote: str, summary: str, said: str) -> Conflict:
+    # What hooks of the server print.
+    stripped = (line.strip() for line in said.splitlines())
+    lines = [line for line in stripped if line.startswith("remote:") and line != "remote:"]
     message = f"{remote} refused {branch}: {summary}"
     if any(words in summary for words in _LOST) or any(FASTER in line for line in lines):
         return LostRace(message, remedy=_INDENT.join(_after_losing(git, branch, remote)))
@@ -227,12 +211,7 @@ def give_way(
     return True
 
 
-def _words(error: Exception) -> str:
-    text = str(getattr(error, "stderr", "") or error)
+def _words(text: str) -> str:
     lines = [line.strip() for line in text.splitlines()]
-    said = [
-        line
-        for line in lines
-        if line.startswith(("remote:", "fatal:", "error:", "ERROR:", "stderr: 'fatal"))
-    ]
-    return " ".join(said or lines[-1:])
+    said = [line for line in lines if line.startswith(("remote:", "fatal:", "error:", "ERROR:"))]
+    return without_credentials(" ".join(said or lines[-1:]))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Final
 
 from registry_tool.errors import EnvironmentTrouble, GitTrouble, OfflineError
+from registry_tool.git.addresses import without_credentials
 from registry_tool.git.plumbing import Git, GitFailed
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class BlobReader:
             said = [
                 w for w in failed.words.splitlines() if w.startswith(("fatal:", "error:", "ssh:"))
             ]
-            words = said[0] if said else failed.message
+            words = without_credentials(said[0]) if said else failed.message
         else:
             words = "git went away"
         message = f"{name!a} cannot be read in {self._git.place}: {words}"
@@ -147,7 +148,7 @@ class BlobReader:
                 message,
                 remedy="the clone leaves files on its remote until they are read: is it reachable?",
             )
-        return GitTrouble(message, remedy="git fsck shows what is broken")
+        return GitTrouble(message, remedy="see what is broken: git fsck")
 
     def _ask(self, name: str, limit: int | None) -> tuple[str, str, bytes] | None:
         stdin, stdout = self._pipes()

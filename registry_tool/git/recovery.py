@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.errors import EnvironmentTrouble, GitTrouble, Refused, RegistryError
-from registry_tool.git.branches import tip_of
 from registry_tool.git.index import committed_blobs, hold_index, staged_blobs
 from registry_tool.git.journal import Broken, Journal, Step, forget, read_journal, workshop
 from registry_tool.git.plumbing import Git, GitFailed
+from registry_tool.git.revisions import tip_of
 from registry_tool.git.shallow import common_dir
 from registry_tool.git.unfinished import journal_file
 from registry_tool.git.working_files import (
@@ -224,7 +224,7 @@ def _put_aside(git: Git, tell: Callable[[str], None]) -> None:
     place.rename(aside)
     tell(
         f"the journal of an interrupted command cannot be read, and was put aside as {aside};"
-        " git status shows what it left"
+        " see what it left: git status"
     )
 
 

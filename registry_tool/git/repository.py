@@ -5,23 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from registry_tool.errors import NotARegistry, NotFound, ShallowHistory, UsageError
+from registry_tool.git.addresses import is_url, stored_url
 from registry_tool.git.asked import Asked
-from registry_tool.git.clones import is_url, open_clone
+from registry_tool.git.clones import open_clone
 from registry_tool.git.plumbing import Git, GitFailed, find_repository
 from registry_tool.git.promised import PromisedReader
 from registry_tool.git.reader import BlobReader
+from registry_tool.git.revisions import chosen, places, with_prefix
 from registry_tool.git.shallow import boundary, is_newest, too_shallow, with_history
 from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import Tree
 from registry_tool.git.unfinished import check_finished
 from registry_tool.git.worktree import FolderTree, begin_staged, staged_tree, work_tree
-from registry_tool.places import cache_folder
+from registry_tool.places import cache_folder, usable_folder
 
-__all__ = ["Repository", "is_time"]
+__all__ = ["Repository", "in_text", "is_time"]
 
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
@@ -34,6 +36,51 @@ _PAST = re.compile(r"^[0-9a-f]{4,64}$|[~^@:]|-g[0-9a-f]{4,}$")
 def is_time(text: str) -> bool:
     """True for what is meant as a day or a time, and not as a revision."""
     return _TIME.fullmatch(text) is not None
+
+
+def _clones(named: Path) -> tuple[Path, str]:
+    """Where clones are kept, and why they are not; a temporary folder lasts as long as the process."""
+    folder = usable_folder(named)
+    return (
+        (_temporary(), f"{named} cannot be written, so the clone is not kept")
+        if folder is None
+        else (folder, "")
+    )
+
+
+@cache
+def _temporary() -> Path:
+    import atexit
+    import shutil
+    import tempfile
+
+    folder = tempfile.mkdtemp(prefix="registry-tool-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def in_text(moment: object) -> str:
+    """A day or a time as ``commit_at`` takes it.
+
+    Raises:
+        UsageError: It is a time without a zone, or no day or time at all.
+    """
+    import datetime as dt
+
+    if isinstance(moment, dt.datetime) and moment == moment:  # noqa: PLR0124 (pandas' NaT is a datetime)
+        if moment.utcoffset() is None:
+            raise UsageError(
+                f"{moment} has no time zone",
+                remedy="say which: moment.astimezone() for local time, moment.replace(tzinfo=datetime.UTC) for UTC",
+            )
+        with contextlib.suppress(OverflowError):
+            return moment.astimezone(dt.UTC).isoformat()
+    elif isinstance(moment, dt.date) and not isinstance(moment, dt.datetime):
+        return moment.isoformat()
+    raise UsageError(
+        f"{moment!s:.60} is not a time",
+        remedy="give text such as 2026-08-01, a datetime.date, or a datetime.datetime with its zone",
+    )
 
 
 def _in_utc(moment: str) -> str:
@@ -57,15 +104,29 @@ class Repository:
 
     Args:
         git: The repository.
-        source: What it was opened from, for messages.
+        source: What it was opened from, for messages: of a URL no credentials.
         note: Why it may be out of date; empty when it is not.
+
+    Attributes:
+        doubt: Why another branch may be the published one, for whoever asks which is; see ``Published``.
     """
 
     def __init__(self, git: Git, *, source: str, note: str = "") -> None:
         self.git = git
         self.source = source
         self.note = note
+        self.doubt = ""
         self._begun: Asked | None = None
+
+    @property
+    def caution(self) -> str:
+        """What a reader should know of whose the repository is; empty where it is trusted. See ``Git.distrust``."""
+        git = self.git
+        if git.is_trusted:
+            return ""
+        return (
+            f"{git.distrust}: it is read without its Git configuration. To trust it: {git.remedy}"
+        )
 
     @cached_property
     def reader(self) -> BlobReader:
@@ -82,8 +143,11 @@ class Repository:
         """
         text = str(source)
         if isinstance(source, str) and is_url(text):
-            clone = open_clone(text, cache_folder() / "clones", offline=offline)
-            return cls(clone.git, source=text, note=clone.note)
+            named = cache_folder() / "clones"
+            folder, why = _clones(named)
+            clone = open_clone(text, folder, offline=offline, others=named)
+            note = "; ".join(filter(None, (why, clone.note)))
+            return cls(clone.git, source=stored_url(text), note=note)
         if not os.path.lexists(source):  # else the repository around a mistyped name would answer
             raise NotARegistry(f"there is no {text}", remedy="is it spelled right?")
         git = find_repository(Path(source))
@@ -99,19 +163,38 @@ class Repository:
 
         Raises:
             NotFound: There is none; an empty repository has no HEAD.
+            UsageError: The name may mean several.
         """
         # Asked of the process that will read the files, so that a cold start runs git once.
-        found = self.reader.read(f"{ref}^{{commit}}") or self._old_commit(ref)
+        found = self.reader.read(f"{self._chosen(ref)}^{{commit}}") or self._old_commit(ref)
+        if ref == "HEAD" and found is not None and self._is_unborn():
+            found = None
         if found is not None:
             return found[0]
         if ref == "HEAD":
             raise NotFound(
-                f"{self.source} has no commit yet", remedy="commit what is there: git commit"
+                f"{self.source} has no commit yet",
+                remedy="commit what is there: git add --all && git commit -m TEXT",
             )
         raise NotFound(
             f"{ref!a} is not a commit, branch or tag of {self.source}",
             remedy="`git log --oneline --all` shows what there is",
         )
+
+    def _chosen(self, ref: str) -> str:
+        """What was asked for, with the full name of a ref where it begins with one."""
+        wanted = places(ref)
+        if not wanted:
+            return ref
+        answers = self.reader.read_many([f"{name}^{{commit}}" for name in wanted], limit=0)
+        found = {name: one[0] for name, one in zip(wanted, answers, strict=True) if one is not None}
+        return chosen(ref, found, lambda digits: with_prefix(self.git, digits))
+
+    def _is_unborn(self) -> bool:
+        """True where HEAD is at no commit, and Git found a tag or a branch that is called HEAD."""
+        names = [f"refs/{kind}/HEAD" for kind in ("tags", "heads", "remotes")]
+        found = self.reader.read_many(names, limit=0)
+        return any(one is not None for one in found) and self.git.head() is None
 
     def _old_commit(self, ref: str) -> tuple[str, str, bytes] | None:
         """A commit that a clone of the newest ones has left on its remote; branches and tags are all here."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Settings", "is_true"]
+__all__ = ["Settings", "is_true", "listed"]
 
 _TRUE: Final = frozenset({"true", "yes", "on"})
 
@@ -25,6 +25,16 @@ def _normal(key: str) -> str:
     section, dot, rest = key.partition(".")
     middle, inner, variable = rest.rpartition(".")
     return f"{section.lower()}{dot}{middle}{inner}{variable.lower()}"
+
+
+def listed(said: bytes) -> Mapping[str, str]:
+    """Name and value of each setting in what ``git config --list -z`` prints; of several values the last counts."""
+    found: dict[str, str] = {}
+    for item in said.decode(errors="replace").split("\0"):
+        name, line_feed, value = item.partition("\n")
+        if name:
+            found[name] = value if line_feed else "true"
+    return found
 
 
 class Settings:
@@ -67,12 +77,6 @@ class Settings:
         """The value that counts, or None; the empty text for a name without a value is ``true``."""
         stamp = self._now()
         if stamp != self._stamp:
-            self._values = dict(self._read())
+            self._values = listed(self._listed())
             self._stamp = stamp
         return self._values.get(_normal(key))
-
-    def _read(self) -> Iterator[tuple[str, str]]:
-        for item in self._listed().decode(errors="replace").split("\0"):
-            name, line_feed, value = item.partition("\n")
-            if name:
-                yield name, value if line_feed else "true"

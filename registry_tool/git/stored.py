@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final
 
+from registry_tool.errors import MalformedTree
 from registry_tool.git.asked import Asked
 from registry_tool.git.needles import Needles
 from registry_tool.git.plumbing import Git
 from registry_tool.git.promised import bring
 from registry_tool.git.reader import BlobReader
-from registry_tool.git.tree import EXECUTABLE, FILE, Entry, Folders, scan
+from registry_tool.git.tree import (
+    EXECUTABLE,
+    FILE,
+    FOLDER,
+    SUBMODULE,
+    SYMLINK,
+    Entry,
+    Folders,
+    folds_to_git,
+    scan,
+)
 
 __all__ = ["CommitTree", "PickedTree", "parse_tree_object"]
 
@@ -23,6 +35,10 @@ _MOST_AHEAD: Final = 256 * 1024
 _MOST_FOLDERS: Final = 20_000
 _NO_FOLDER: Mapping[str, Entry] = {}
 _FEW_FOLDERS: Final = 4
+_MODES: Final = {b"%o" % mode: mode for mode in (FILE, EXECUTABLE, SYMLINK, FOLDER, SUBMODULE)}
+_FOLDER: Final = b"%o" % FOLDER
+# Where a name begins as `.`, `..` or a spelling of `.git` may begin; HFS+ ignores characters before it.
+_MAY_FOLD: Final = re.compile(rb"(?:^|\0)(?:\.|[gG][iI][tT]~|[\xe2\xef])|\\")
 # Settings of `grep` that would change what it says.
 _NOTHING_MORE: Final = (
     "--no-color", "--no-line-number", "--no-column", "--no-heading", "--no-break",
@@ -30,17 +46,45 @@ _NOTHING_MORE: Final = (
 
 
 def parse_tree_object(data: bytes, id_size: int) -> dict[str, Entry]:
-    """The entries of a raw Git tree object: mode in octal, space, name, NUL, binary id, repeated."""
-    entries: dict[str, Entry] = {}
-    position = 0
-    while position < len(data):
-        end = data.index(b"\0", position)
-        mode, _, name = data[position:end].partition(b" ")
-        position = end + 1 + id_size
-        # surrogateescape: a hostile name need not be UTF-8, and must survive to be reported.
-        text = name.decode(errors="surrogateescape")
-        entries[text] = Entry(int(mode, 8), data[end + 1 : position].hex())
+    """The entries of a raw Git tree object: mode in octal, space, name, NUL, binary id, repeated.
+
+    Args:
+        data: The object, without its header.
+        id_size: The bytes of an id: 20, or 32 with SHA-256.
+
+    Raises:
+        MalformedTree: Git would not write such an object: an entry comes twice or out of order, has a name that cannot
+            be checked out or leads into ``.git``, a wrong mode, or the null id. Git reads the first of two entries
+            with one name and a dictionary keeps the last, so nothing is read from it.
+    """
+    found = _entry(id_size).findall(data)
+    try:
+        # tuple.__new__ is what Entry() comes to; a registry of 100,000 versions has a million entries.
+        entries = {
+            name.decode("utf-8", "surrogateescape"): tuple.__new__(Entry, (_MODES[mode], oid.hex()))
+            for mode, name, oid in found
+        }
+    except KeyError:
+        entries = {}
+    # Git sorts a folder as if its name ended in a slash.
+    keys = [name + b"/" if mode == _FOLDER else name for mode, name, _ in found]
+    odd = len(entries) != len(found) or sorted(keys) != keys or bytes(id_size) in data
+    if odd or (_MAY_FOLD.search(b"\0".join(keys)) and any(map(_is_unsafe, entries))):
+        from registry_tool.git.malformed import entries_of  # for what Git does not write today
+
+        return entries_of(data, id_size)
     return entries
+
+
+@cache
+def _entry(id_size: int) -> re.Pattern[bytes]:
+    """One entry; and any byte that is not part of one, which leaves the groups empty."""
+    modes = b"|".join(_MODES)
+    return re.compile(rb"(%b) ([^\0/]+)\0(.{%d})|." % (modes, id_size), re.DOTALL)
+
+
+def _is_unsafe(name: str) -> bool:
+    return name in {".", ".."} or folds_to_git(name)
 
 
 def _alone(paths: Sequence[str]) -> Sequence[str]:
@@ -106,7 +150,15 @@ class CommitTree:
         found = None if name is None else self._reader.read(name)
         if found is None or found[1] != "tree":
             return _NO_FOLDER
-        return parse_tree_object(found[2], len(found[0]) // 2)
+        return self._parsed(path, found[0], found[2])
+
+    def _parsed(self, path: str, oid: str, data: bytes) -> Mapping[str, Entry]:
+        try:
+            return parse_tree_object(data, len(oid) // 2)
+        except MalformedTree as exc:
+            from registry_tool.git.malformed import located  # as above
+
+            raise located(exc, path, oid, self.commit) from exc
 
     def _object_name(self, path: str) -> str | None:
         """How git is asked for what lies at a path; None where a listing at hand says that nothing does."""
@@ -118,6 +170,10 @@ class CommitTree:
         if parent is not None:
             entry = parent.get(name)
             return None if entry is None else entry.oid
+        if path:
+            self.folder(
+                ""
+            )  # the few entries on which everything hangs: they are read by us too, so they are looked at
         return f"{self.commit}:{path}"
 
     def entry(self, path: str) -> Entry | None:
@@ -148,7 +204,9 @@ class CommitTree:
         paths = list(filter(None, [under] if isinstance(under, str) else under))
         asking = Asked(
             self.git, *_alone(paths), "grep", "-z", "-F", "--full-name", *_NOTHING_MORE, *what,
-            *words, self.commit, "--", *(f":(literal){path}" for path in paths), allowed=(0, 1),
+            # From the top, wherever a work tree is said to be.
+            *words, self.commit, "--", *(f":(top,literal){path}" for path in paths or [""]),
+            allowed=(0, 1),
         )  # fmt: skip
         return self._told(asking, wanted)
 
@@ -193,7 +251,7 @@ class CommitTree:
             found = self._reader.read_many([folders[path] for path in batch])
             for path, tree in zip(batch, found, strict=True):
                 if tree is not None and tree[1] == "tree":
-                    self._keep(path, parse_tree_object(tree[2], len(tree[0]) // 2))
+                    self._keep(path, self._parsed(path, tree[0], tree[2]))
 
 
 class ReadAhead:

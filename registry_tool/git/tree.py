@@ -8,11 +8,13 @@ Paths are ``/``-separated, relative, without ``.`` or ``..``; the root is the em
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from itertools import chain
+from typing import Final, NamedTuple, Protocol
 
 from registry_tool.git.needles import Needles
 
 __all__ = [
+    "DEEPEST",
     "EXECUTABLE",
     "FILE",
     "FOLDER",
@@ -25,6 +27,7 @@ __all__ = [
     "Tree",
     "blob_id",
     "differences",
+    "folds_to_git",
     "scan",
     "split",
     "walk",
@@ -35,6 +38,29 @@ FILE = 0o100644
 EXECUTABLE = 0o100755
 SYMLINK = 0o120000
 SUBMODULE = 0o160000
+# Levels of folders. Git reads 2,048 (`core.maxTreeDepth`), on Windows 512; no system checks out a path so long.
+DEEPEST: Final = 1000
+
+
+# HFS+ leaves these out of a name: `next_hfs_char` in https://github.com/git/git/blob/v2.47.0/utf8.c.
+_IGNORED_BY_HFS = dict.fromkeys(
+    [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF]
+)
+
+
+def folds_to_git(name: str) -> bool:
+    """True for a name that some file system takes for ``.git``, as Git's own check decides it.
+
+    The rules are those of ``is_hfs_dotgit`` and ``is_ntfs_dotgit``: case, characters that HFS+ ignores, the short name
+    ``git~1``, dots and spaces at the end, alternate data streams, and a backslash as a separator.
+    """
+    if name.translate(_IGNORED_BY_HFS).lower() == ".git":
+        return True
+    for part in name.lower().split("\\"):
+        stem = part.split(":", 1)[0].rstrip(". ")
+        if stem in {".git", "git~1"}:
+            return True
+    return False
 
 
 class Entry(NamedTuple):
@@ -100,41 +126,61 @@ def blob_id(data: bytes) -> str:
 
 
 def walk(tree: Tree, under: str = "") -> Iterator[tuple[str, Entry]]:
-    """Every file (not folder) at or under a path, with its entry, in path order."""
+    """Every file (not folder) at or under a path, with its entry, in path order.
+
+    A folder more than ``DEEPEST`` levels down is not opened: it comes as it is, for a rule to find.
+    """
     tree.gather([under])
-    return _walk(tree, under)
+    opened = [_listed(tree, under)]
+    while opened:
+        for path, entry in opened[-1]:
+            if entry.is_folder and len(opened) <= DEEPEST:
+                opened.append(_listed(tree, path))
+                break
+            yield path, entry
+        else:
+            opened.pop()
 
 
-def _walk(tree: Tree, under: str) -> Iterator[tuple[str, Entry]]:
-    listing = sorted(tree.folder(under).items())
+def _listed(tree: Tree, under: str) -> Iterator[tuple[str, Entry]]:
     prefix = f"{under}/" if under else ""
-    folders = [f"{prefix}{name}" for name, entry in listing if entry.is_folder]
+    listing = [(f"{prefix}{name}", entry) for name, entry in sorted(tree.folder(under).items())]
+    folders = [path for path, entry in listing if entry.is_folder]
     if len(folders) > 1:
         tree.prefetch(folders)
-    for name, entry in listing:
-        if entry.is_folder:
-            yield from _walk(tree, f"{prefix}{name}")
-        else:
-            yield f"{prefix}{name}", entry
+    return iter(listing)
 
 
 def differences(base: Tree, head: Tree, under: str = "") -> Iterator[Change]:
     """The files that differ, in path order; folders with one object id are not opened.
 
-    Where a tree does not know object ids, every file counts as different: a caller that checks too much is right.
+    Where a tree does not know object ids, every file counts as different: a caller that checks too much is right. As
+    for ``walk``, a folder that lies too deep comes as it is.
     """
+    opened: list[Iterator[Change]] = [_compared(base, head, under)]
+    while opened:
+        for change in opened[-1]:
+            if any(e and e.is_folder for e in change[1:]) and len(opened) <= DEEPEST:
+                inner = _compared(base, head, change.path)
+                opened.append(chain(inner, [Change(change.path, *map(_file, change[1:]))]))
+                break
+            if change.base is not None or change.head is not None:
+                yield change
+        else:
+            opened.pop()
+
+
+def _file(entry: Entry | None) -> Entry | None:
+    return None if entry is None or entry.is_folder else entry
+
+
+def _compared(base: Tree, head: Tree, under: str) -> Iterator[Change]:
+    """The names of one folder that differ, files and folders."""
     old, new = base.folder(under), head.folder(under)
     # Equal entries without an id may differ in content.
     names = {n for n, entry in new.items() if old.get(n) != entry or not entry.oid}
     for name in sorted(names | (old.keys() - new.keys())):
-        before, after = old.get(name), new.get(name)
-        path = f"{under}/{name}" if under else name
-        if (before and before.is_folder) or (after and after.is_folder):
-            yield from differences(base, head, path)
-        before = None if before is None or before.is_folder else before
-        after = None if after is None or after.is_folder else after
-        if before is not None or after is not None:
-            yield Change(path, before, after)
+        yield Change(f"{under}/{name}" if under else name, old.get(name), new.get(name))
 
 
 def scan(tree: Tree, needles: Iterable[str], under: str | Sequence[str]) -> Iterator[str]:
@@ -157,9 +203,10 @@ class Folders:
 
     def _add(self, path: str, entry: Entry) -> None:
         folder, name = split(path)
-        if folder not in self._folders:
-            self._folders[folder] = {}
-            self._add(folder, Entry(FOLDER, ""))
+        while folder not in self._folders:
+            self._folders[folder] = {name: entry}
+            entry = Entry(FOLDER, "")
+            folder, name = split(folder)
         self._folders[folder][name] = entry
 
     def folder(self, path: str) -> Mapping[str, Entry]:

@@ -45,5 +45,5 @@ def check_finished(git: Git) -> None:
     if what := unfinished(git):
         raise EnvironmentTrouble(
             f"a registry command was interrupted in {git.place}: {what}",
-            remedy="registry recover (or any registry command that writes) finishes it",
+            remedy="registry recover",
         )

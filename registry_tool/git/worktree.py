@@ -6,6 +6,7 @@ size of the registry.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,13 +69,16 @@ def begin_staged(git: Git) -> Asked:
     )  # fmt: skip
 
 
-def staged_tree(git: Git, reader: BlobReader, begun: Asked | None = None) -> Tree:
+def staged_tree(
+    git: Git, reader: BlobReader, begun: Asked | None = None, *, merged_only: bool = False
+) -> Tree:
     """The files as they are staged.
 
     Args:
         git: The repository.
         reader: Reads its objects.
         begun: What ``begin_staged`` gave, where that was called before.
+        merged_only: Leave out the files of an unresolved merge.
 
     Raises:
         Conflict: The index holds an unresolved merge.
@@ -83,6 +87,8 @@ def staged_tree(git: Git, reader: BlobReader, begun: Asked | None = None) -> Tre
     puts: dict[str, Entry] = {}
     deletes: list[str] = []
     for status, path, mode, oid in _raw_changes(out):
+        if status == "U" and merged_only:
+            continue
         if status == "U":
             raise Conflict(
                 f"{path} has an unresolved merge conflict",
@@ -111,7 +117,14 @@ def work_tree(git: Git, reader: BlobReader) -> Tree:
             f"{git.place} is a bare repository and has no work tree",
             remedy="name a revision with --ref, or --base and --head",
         )
-    out = git.run("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
+    out = git.run(
+        "status",
+        "--porcelain=v1",
+        "-z",
+        "--untracked-files=all",
+        "--no-renames",
+        "--ignore-submodules=dirty",  # what is in one is not asked: that runs git in it, and counts for nothing here
+    )
     folder = FolderTree(git.work_tree)
     puts: dict[str, Entry] = {}
     deletes: list[str] = []
@@ -180,6 +193,8 @@ class FolderTree:
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as exc:
+            if exc.errno == errno.ENAMETOOLONG:
+                return {}
             raise EnvironmentTrouble(f"{self.root / path} cannot be read: {exc.strerror}") from exc
         private = _DVC_PRIVATE if path == ".dvc" else _SKIPPED
         return {
@@ -197,6 +212,8 @@ class FolderTree:
                 if part == ".." or here.is_symlink():
                     return True
             except OSError as exc:
+                if exc.errno == errno.ENAMETOOLONG:
+                    return False  # so it is not there: whoever asks next finds that
                 raise EnvironmentTrouble(f"{here} cannot be read: {exc.strerror}") from exc
         return False
 
@@ -210,6 +227,8 @@ class FolderTree:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as exc:
+            if exc.errno == errno.ENAMETOOLONG:  # Git can name what no system can hold
+                return None
             raise EnvironmentTrouble(f"{self.root / path} cannot be read: {exc.strerror}") from exc
 
     def read(self, path: str, *, limit: int | None = None) -> bytes | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from registry_tool.errors import MalformedTree
 from registry_tool.git.line import Line
 from registry_tool.git.plumbing import Git
 from registry_tool.git.repository import Repository
@@ -58,7 +59,7 @@ def guarded(main: Main, updates: Iterable[Update]) -> frozenset[str]:
 
 
 def _rebase(update: Update) -> str:
-    return f"git pull --rebase origin {update.shown}, then push again"
+    return f"git pull --rebase origin {update.shown}; then push again"
 
 
 def _rewound(git: Git, update: Update) -> Objection | None:
@@ -94,6 +95,13 @@ def _no_commit(repository: Repository, update: Update) -> Objection | None:
     return Objection(f"{update.shown}: {update.new[:12]} is {kind}, not a commit", "push a commit")
 
 
+def _holds_registry(repository: Repository, commit: str) -> bool:
+    try:
+        return repository.tree(commit).entry(REGISTRY) is not None
+    except MalformedTree:
+        return True  # for the check to report
+
+
 def objection(repository: Repository, main: Main, update: Update) -> Objection | None:
     """Why a guarded branch may not change so, whatever the files say; None when it may.
 
@@ -112,7 +120,7 @@ def objection(repository: Repository, main: Main, update: Update) -> Objection |
     found = _no_commit(repository, update)
     if found is None and not update.creates:
         found = _rewound(repository.git, update) or _aside(repository.git, update)
-    if found is None and repository.tree(update.new).entry(REGISTRY) is None:
+    if found is None and not _holds_registry(repository, update.new):
         found = Objection(
             f"{update.shown}: it must hold {REGISTRY}",
             "push to a branch of another name; or make a registry: registry init DIR --name NAME",

@@ -6,25 +6,48 @@ may hold any number of branches, so only some are looked at, and what is told ab
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from registry_tool.checks.engine import check
-from registry_tool.checks.findings import Report
-from registry_tool.checks.reports import finding_lines, one_line, summary
+from registry_tool.catalog.index import Catalog
+from registry_tool.checks.commits import judge_bare_object, judge_files, judge_steps
+from registry_tool.checks.engine import check, malformed
+from registry_tool.checks.findings import Report, in_order, verdict_of
+from registry_tool.checks.reports import finding_lines, summary
+from registry_tool.errors import MalformedTree, Refused
+from registry_tool.git.growing import line_steps
 from registry_tool.git.line import Line
-from registry_tool.git.published import parting
+from registry_tool.git.published import are_related, parting
 from registry_tool.git.repository import Repository
 from registry_tool.git.updates import Update
 from registry_tool.manifests.layout import REGISTRY
+from registry_tool.manifests.shown import inert, one_line
 
-__all__ = ["LOOKED_AT", "Answer", "Judge", "Judged", "Reply", "told"]
+__all__ = [
+    "LOOKED_AT",
+    "Answer",
+    "Judge",
+    "Judged",
+    "Reply",
+    "concerning",
+    "judge_bare_objects",
+    "judge_line",
+    "judge_new_files",
+    "squash",
+    "told",
+    "told_findings",
+]
 
 LOOKED_AT: Final = 20
 _ORDER: Final = ("refuse", "review", "warn")
 _FINDINGS = 10
 _LINES = 120
 _LENGTH = 400
+_ID = 12
+# Each step costs a check, a hundredth of a second.
+_MOST_STEPS: Final = 10_000
+# Of so many commits without a registry it is asked whether they have to do with the main branch; more are looked at anyway.
+_ASKED: Final = 100
 
 
 class Judged(NamedTuple):
@@ -84,16 +107,132 @@ class Judge:
             return None  # Git takes no such thing for a branch
         git = self._repository.git
         head = self._repository.tree(commit)
+        try:
+            head.entry(REGISTRY)
+        except MalformedTree as exc:
+            return malformed(exc)
         if self._published is None:
             return None if head.entry(REGISTRY) is None else check(head)
-        if head.entry(REGISTRY) is None and not self._is_related(commit):
+        if head.entry(REGISTRY) is None and not are_related(git, self._published, commit):
             return None
         base = parting(git, self._published, commit)
         return check(head, base=self._repository.tree(base), line=Line(git, base))
 
-    def _is_related(self, commit: str) -> bool:
-        arguments = ("merge-base", "--end-of-options", str(self._published), commit)
-        return bool(self._repository.git.run(*arguments, allowed=(0, 1)).strip())
+
+def judge_line(
+    repository: Repository, update: Update, published: str | None
+) -> Iterator[tuple[str, Report]]:
+    """What the steps of the main branch would be one by one, where the push has several; those that pass are left out.
+
+    Args:
+        repository: Where the pushed commits can be read.
+        update: The main branch.
+        published: The commit on its first-parent line that is published; None where nothing is.
+
+    Yields:
+        What to call the step, and the report on it; at last what the commits beside the line leave in the repository.
+
+    Raises:
+        GitTrouble: A commit cannot be read.
+        Refused: There are too many steps for one push.
+    """
+    since = published or ""
+    steps = line_steps(repository.git, update.new, since)
+    if len(steps) > _MOST_STEPS:
+        part = steps[_MOST_STEPS - 1].step.commit
+        raise Refused(
+            f"{update.shown}: the push has {len(steps):,} commits on the main line, and {_MOST_STEPS:,} are judged at once",
+            remedy=f"push them in parts: git push origin {part}:{update.ref}",
+        )
+    passed = {update.new}  # the tip is judged as what it changes in all
+    for step, report in judge_steps(repository, steps, since) if len(steps) > 1 else ():
+        if report is not None:
+            passed.add(step.commit)
+            if report.findings or report.notes:
+                yield f"{update.shown} at {step.commit[:_ID]}", report
+    if len(passed) == len(steps) and all(len(one.step.parents) < 2 for one in steps):  # noqa: PLR2004 (a merge)
+        return
+    known = [published] if published else []
+    files = judge_new_files(repository, [update.new], known, frozenset(passed))
+    if files is not None:
+        yield f"{update.shown}, in commits beside its first parents", files
+
+
+def judge_new_files(
+    repository: Repository,
+    tips: Sequence[str],
+    known: Sequence[str],
+    passed: frozenset[str] = frozenset(),
+    options: Sequence[str] = (),
+) -> Report | None:
+    """What new commits bring that stays in the repository even when a later one takes it back.
+
+    Args:
+        repository: Where the pushed commits can be read.
+        tips: The commits that are pushed.
+        known: Commits that are there already, with what they reach; the policy comes from the first.
+        passed: Commits of which every file is judged elsewhere.
+        options: More of ``git log``.
+
+    Returns:
+        A report with findings; None where there are none.
+
+    Raises:
+        GitTrouble: A commit cannot be read.
+    """
+    policy = Catalog(repository.tree(known[0])) if known else None
+    revisions = [*dict.fromkeys(tips), *(f"^{commit}" for commit in known)]
+    found = judge_files(repository, revisions, policy=policy, options=options, passed=passed)
+    return Report(verdict_of(found), found, len(found)) if found else None
+
+
+def judge_bare_objects(
+    repository: Repository, objects: Mapping[str, str], published: str
+) -> Report | None:
+    """What files and folders bring that are pushed without a commit, as the target of a tag.
+
+    Args:
+        repository: Where they can be read.
+        objects: The ref by the full id of the object it leads to.
+        published: The commit that the policy comes from.
+
+    Returns:
+        A report with findings; None where there are none.
+
+    Raises:
+        GitTrouble: An object cannot be read.
+    """
+    policy = Catalog(repository.tree(published))
+    found = in_order(
+        finding
+        for oid, ref in objects.items()
+        for finding in judge_bare_object(repository, oid, ref, policy)
+    )
+    return Report(verdict_of(found), found, len(found)) if found else None
+
+
+def squash(since: str | None) -> str:
+    """The command that makes one commit of those since a published one; of all, where nothing is published."""
+    if since is None:
+        return "git reset --soft $(git rev-list --max-parents=0 HEAD) && git commit --amend"
+    return f"git reset --soft {since[:_ID]} && git commit"
+
+
+def concerning(
+    repository: Repository, published: str | None, commits: Iterable[str]
+) -> Iterator[str]:
+    """The commits that hold a registry, or share history with what is published."""
+    asked = 0
+    for commit in commits:
+        try:
+            holds = repository.tree(commit).entry(REGISTRY) is not None
+        except MalformedTree:
+            holds = True
+        if not holds and published is not None:
+            asked += 1
+            holds = asked > _ASKED or are_related(repository.git, published, commit)
+        if holds:
+            yield commit
 
 
 def told(judged: Judged) -> Iterator[str]:
@@ -103,6 +242,11 @@ def told(judged: Judged) -> Iterator[str]:
         yield f"{name}: not checked, it holds no {REGISTRY}"
         return
     yield f"{name}: {summary(report)}"
+    yield from told_findings(report)
+
+
+def told_findings(report: Report) -> Iterator[str]:
+    """The notes and findings of a report, those that decide first."""
     yield from (f"note: {note}" for note in report.notes)
     findings = sorted(report.findings, key=lambda f: _ORDER.index(f.severity))
     # A blank line parts the files in a report; here every line counts.
@@ -112,7 +256,7 @@ def told(judged: Judged) -> Iterator[str]:
 
 
 def _short(line: str) -> str:
-    plain = one_line(line)
+    plain = inert(one_line(line))
     return plain if len(plain) <= _LENGTH else f"{plain[:_LENGTH]}…"
 
 
@@ -122,6 +266,11 @@ class Reply:
     def __init__(self) -> None:
         self._lines: list[str] = []
         self.refused = False
+
+    @property
+    def said(self) -> bool:
+        """True when there is anything to tell."""
+        return bool(self._lines)
 
     def say(self, *lines: str) -> None:
         """Tell something."""

@@ -1,9 +1,10 @@
 """What the hook pre-receive of a Git server says to a push, before any ref moves.
 
-What the main branch would become is checked as a change to what it is, and refused like in a pull request. Other branches
-are checked as what they would change in it; what is found there is told, and refused where the server's settings say so.
-Tags and the rest are left alone, but for replacements of objects, which would show readers of the server other files than
-those that were checked.
+What the main branch would become is checked as a change to what it is, and refused like in a pull request; so is each
+step of it, since history believes them all. Other branches are checked as what they would change in it; what is found there
+is told, and refused where the server's settings say so. Secrets and large files are refused in any new commit on any ref, for
+Git keeps them. Replacements of objects are refused: they would show readers of the server other files than those that were
+checked.
 
 Settings, in the Git configuration of the bare repository: ``registry.receive.review`` (``accept``, ``refuse``) for a change
 of the main branch that asks for a review, and ``registry.receive.branches`` (``report``, ``refuse``, ``off``).
@@ -13,21 +14,40 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from registry_tool.checks.findings import Report
+from registry_tool.checks.reports import summary
 from registry_tool.errors import UsageError
 from registry_tool.git.plumbing import Git
+from registry_tool.git.published import parting
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
 from registry_tool.git.updates import BRANCHES, REPLACEMENTS, Update
 from registry_tool.hooks.guard import Main, guarded, main_of, objection
-from registry_tool.hooks.pushes import LOOKED_AT, Answer, Judge, Reply, told
+from registry_tool.hooks.pushes import (
+    LOOKED_AT,
+    Answer,
+    Judge,
+    Reply,
+    concerning,
+    judge_bare_objects,
+    judge_line,
+    judge_new_files,
+    squash,
+    told,
+    told_findings,
+)
 
 __all__ = ["Policy", "policy_of", "pusher", "receive"]
 
 # The first word of each is what holds where nothing is set.
 _SETTINGS: Final = {"review": ("accept", "refuse"), "branches": ("report", "refuse", "off")}
+
+# What no ref of the server reaches yet; before the pushed commits, which are not to be left out.
+_NEW: Final = ("--not", "--all", "--not")
+_STEPS_TOLD: Final = 5
 
 
 class Policy(NamedTuple):
@@ -79,30 +99,52 @@ def pusher() -> str:
 class _Desk:
     """One push at the server."""
 
-    def __init__(self, repository: Repository, policy: Policy) -> None:
+    def __init__(self, repository: Repository, policy: Policy, main: Main) -> None:
         self._repository = repository
+        self._main = main
         self._policy = policy
         self.reply = Reply()
 
-    def guard(self, main: Main, update: Update) -> None:
-        """Judge a guarded branch."""
-        why = objection(self._repository, main, update)
+    def guard(self, update: Update) -> None:
+        """Judge a guarded branch: as a whole, then each step and each file that it would publish."""
+        why = objection(self._repository, self._main, update)
         if why is not None:
             self.reply.refuse(*why)
             return
-        judge = Judge(self._repository, None if update.creates else update.old)
-        (judged,) = judge.look([update])
+        published = None if update.creates else update.old
+        (judged,) = Judge(self._repository, published).look([update])
         self.reply.say(*told(judged))
-        verdict = "refuse" if judged.report is None else judged.report.verdict
-        if verdict == "refuse":
+        verdicts = {"refuse" if judged.report is None else judged.report.verdict}
+        noted = judged.report is not None and bool(judged.report.notes)
+        for name, report in () if "refuse" in verdicts else self._line(update, published):
+            self.reply.say(f"{name}: {summary(report)}", *told_findings(report))
+            verdicts.add(report.verdict)
+            noted = noted or bool(report.notes)
+        if "refuse" in verdicts:
             self.reply.refused = True
-        elif verdict == "review":
+        elif "review" in verdicts:
             self._want_review(update)
-        if judged.report is not None and judged.report.notes and boundary(self._repository.git):
+        if noted and boundary(self._repository.git):
             self.reply.refuse(
                 f"{update.shown}: the server lacks older history, so this cannot be judged",
                 "on the server: git fetch --unshallow",
             )
+
+    def _line(self, update: Update, published: str | None) -> Iterator[tuple[str, Report]]:
+        """What is found in the steps of a guarded branch, with what to do about those that are refused."""
+        refused = 0
+        for name, report in judge_line(self._repository, update, published):
+            refused += report.verdict == "refuse"
+            if refused <= _STEPS_TOLD:
+                yield name, report
+        if refused > _STEPS_TOLD:
+            self.reply.say(f"and {refused - _STEPS_TOLD} more commits are refused")
+        if not refused:
+            return
+        self.reply.refuse(
+            f"{update.shown}: history believes every commit of the main branch, so each must pass; this makes one of them",
+            squash(published),
+        )
 
     def _want_review(self, update: Update) -> None:
         if self._policy.review == "accept":
@@ -126,6 +168,42 @@ class _Desk:
                 self.reply.refused = True
             else:
                 self.reply.say(f"{judged.update.shown}: taken, but main does not take it like this")
+
+    def look_at_files(self, published: str | None, updates: Sequence[Update]) -> None:
+        """Judge what new commits bring, on whatever ref: Git keeps it, whether or not a later commit takes it back."""
+        commits: dict[str, None] = {}
+        others: dict[str, str] = {}
+        for update in updates:
+            found = self._repository.reader.read(f"{update.new}^{{}}", limit=0)
+            if found is not None and found[1] == "commit":
+                commits[found[0]] = None
+            elif found is not None:
+                others[found[0]] = update.ref
+        tips = list(concerning(self._repository, published, commits))
+        known = [] if published is None else [published]
+        if tips:
+            self._say_of_files(
+                "new commits", judge_new_files(self._repository, tips, known, options=_NEW), tips
+            )
+        if others and published is not None:
+            self._say_of_files(
+                "pushed without a commit", judge_bare_objects(self._repository, others, published)
+            )
+
+    def _say_of_files(self, name: str, found: Report | None, tips: Sequence[str] = ()) -> None:
+        if found is None:
+            return
+        self.reply.say(f"{name}: {summary(found)}", *told_findings(found))
+        if found.verdict != "refuse":
+            return
+        remedy = "leave the tag out of the push"
+        if tips:
+            main, git = self._main.tip, self._repository.git
+            remedy = squash(None if main is None else parting(git, main, tips[0]))
+        self.reply.refuse(
+            "what a push brings stays in the repository, whatever later commits do; push it without that",
+            remedy,
+        )
 
     def leave_out(self, rest: int, *, strict: bool) -> None:
         """Tell how many branches were not looked at; where nothing unseen goes in, that refuses them."""
@@ -168,17 +246,11 @@ def receive(repository: Repository, updates: Sequence[Update]) -> Answer:
     """
     git = repository.git
     policy, main = policy_of(git), main_of(git)
-    desk = _Desk(repository, policy)
+    desk = _Desk(repository, policy, main)
     names = guarded(main, updates)
     first = [u for u in updates if u.ref in names]
-    others = [
-        u
-        for u in updates
-        if u.is_branch and u.ref not in names and not u.deletes and policy.branches != "off"
-    ]
+    others = [u for u in updates if u.ref not in names and not u.deletes]
     replacing = [u for u in updates if u.ref.startswith(REPLACEMENTS)]
-    if not (first or others or replacing):
-        return Answer((), refused=False)
     if replacing:
         desk.reply.refuse(
             f"{replacing[0].ref}: objects of a registry are not replaced", "git replace -d OBJECT"
@@ -186,13 +258,17 @@ def receive(repository: Repository, updates: Sequence[Update]) -> Answer:
     if first and main.tip is None and not names & main.names:
         desk.reply.say(_wrong_head(main))
     for update in first[:LOOKED_AT]:
-        desk.guard(main, update)
+        desk.guard(update)
     if len(first) > LOOKED_AT:
         desk.reply.refuse(
             f"{len(first) - LOOKED_AT} more branches were not looked at",
             f"push {LOOKED_AT} at once",
         )
     if policy.branches != "off" and not desk.reply.refused:
-        desk.look(_published(main, updates), others)
+        published = _published(main, updates)
+        desk.look(published, [u for u in others if u.is_branch])
+        desk.look_at_files(published, others)
+    if not desk.reply.said:
+        return Answer((), refused=False)
     said = "refused, nothing was changed" if desk.reply.refused else "passed"
     return desk.reply.answer(f"{said} (pushed by {pusher()[:60]})")

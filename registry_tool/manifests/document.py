@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.manifests.layout import MANIFEST_KINDS, Place
-from registry_tool.manifests.problems import JSON, JSONPath, Problem
+from registry_tool.manifests.problems import JSON, JSONPath, Problem, is_fatal
 from registry_tool.manifests.schema import Mismatch, fast_validator, mismatches, schema_ids
 from registry_tool.manifests.yaml import SIZE_LIMIT, Unsure, load_fast
 
@@ -34,7 +34,7 @@ class Document(NamedTuple):
         place: What the path is about.
         source: The bytes, for places and for editing.
         data: The plain data, when form and schema hold; None otherwise.
-        problems: What is wrong; ``ambiguous`` ones do not make the data unusable.
+        problems: What is wrong; ``ambiguous`` and ``lenient`` ones do not make the data unusable.
     """
 
     path: str
@@ -52,6 +52,8 @@ class Document(NamedTuple):
 
 def parse_document(path: str, place: Place, source: bytes) -> Document:
     """Read and validate one manifest."""
+    if place.kind == "dvc" and b"\r\n" in source:  # as DVC writes on Windows, and reads everywhere
+        return parse_document(path, place, source.replace(b"\r\n", b"\n"))._replace(source=source)
     data = load_fast(source)
     if not isinstance(data, Unsure) and isinstance(data, dict):
         schema_id = _schema_id(place.kind, data)
@@ -146,7 +148,7 @@ def _explain(path: str, place: Place, source: bytes) -> Document:
 
     text = explain(source)
     problems = list(text.problems)
-    fatal = any(p.code != "ambiguous" for p in problems)
+    fatal = any(map(is_fatal, problems))
     if text.data is None and fatal:
         return Document(path, place, source, None, tuple(problems))
     schema_id = _schema_id(place.kind, text.data) if isinstance(text.data, dict) else None
@@ -164,7 +166,7 @@ def _explain(path: str, place: Place, source: bytes) -> Document:
         found = _settle(schema_id, text)
         problems.extend(problem_of(mismatch, text) for mismatch in found)
         problems.extend(_unquoted(text, unquoted))
-    fatal = any(p.code != "ambiguous" for p in problems)
+    fatal = any(map(is_fatal, problems))
     data = text.data if isinstance(text.data, dict) and not fatal else None
     return Document(path, place, source, data, tuple(dict.fromkeys(problems)))
 

@@ -1,30 +1,37 @@
 """YAML bytes to plain data with places and words: the reader that decides, and explains.
 
-Built on the event stream of ruamel.yaml's pure parser. It keeps, for each value, where it stands, and for each
-plain scalar the text as written, so that ``010`` can stay a string where the schema says string. Everything this
-format refuses (duplicate keys, anchors, tags, directives, second documents, deep nesting, invisible characters) is
-a problem with a line and a column; reading goes on where it can, so that one mistake does not hide the next.
+It keeps, for each value, where it stands, and for each plain scalar the text as written, so that ``010`` can stay a
+string where the schema says string. Everything this format refuses (duplicate keys, anchors, tags, directives, second
+documents, deep nesting, invisible characters) is a problem with a line and a column; reading goes on where it can, so
+that one mistake does not hide the next.
+
+What it reads without a problem is also read by the fast reader, and a difference between the two is a problem: one
+verdict and one value, by two readers that share no code (docs/decisions/0031).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Final
 
-from registry_tool.manifests.problems import JSON, JSONPath, Problem
+from registry_tool.manifests.parser import events_of
+from registry_tool.manifests.problems import JSON, JSONPath, Problem, is_fatal
 from registry_tool.manifests.scalars import is_ambiguous, plain_value
-from registry_tool.manifests.yaml import DEPTH_LIMIT, SIZE_LIMIT
-
-if TYPE_CHECKING:
-    from ruamel.yaml.events import CollectionStartEvent, Event, ScalarEvent
+from registry_tool.manifests.scanner import LENIENT, Event
+from registry_tool.manifests.yaml import DEPTH_LIMIT, SIZE_LIMIT, is_read_alike
 
 __all__ = ["Text", "explain"]
 
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
 )
+
+_REFUSED: Final = {
+    "anchor": "an anchor", "alias": "an alias", "tag": "a tag", "directive": "a directive",
+}  # fmt: skip
 
 
 @dataclass
@@ -37,6 +44,8 @@ class Text:
         places: Line and column (from 1) of each value by its path.
         key_places: Line and column of the key of each member by its path.
         written: The text of each plain scalar whose value is not that text.
+        spans: Where each value begins and ends, as offsets in the text.
+        key_spans: Where each key begins and ends, likewise.
     """
 
     data: JSON = None
@@ -44,6 +53,8 @@ class Text:
     places: dict[JSONPath, tuple[int, int]] = field(default_factory=dict)
     key_places: dict[JSONPath, tuple[int, int]] = field(default_factory=dict)
     written: dict[JSONPath, str] = field(default_factory=dict)
+    spans: dict[JSONPath, tuple[int, int]] = field(default_factory=dict)
+    key_spans: dict[JSONPath, tuple[int, int]] = field(default_factory=dict)
 
     def place(self, path: JSONPath) -> tuple[int, int]:
         """Where a value stands, or the nearest thing that holds it."""
@@ -113,94 +124,109 @@ def _check_characters(source: str, text: Text) -> None:
 
 
 def _parse(source: str, text: Text) -> None:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-    try:
-        _Builder(text).build(YAML(typ="safe", pure=True).parse(source))
-    except MarkedYAMLError as exc:
-        mark = exc.problem_mark or exc.context_mark
-        at = (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
-        words = " ".join(w for w in (exc.context, exc.problem) if w)
+    events, trouble = events_of(source)
+    builder = _Builder(text, source)
+    is_whole = builder.build(events)
+    if trouble is not None and is_whole:
         text.data = None
         text.trouble(
-            "parse", f"the file is not YAML: {words}", at,
+            "parse", f"the file is not YAML: {trouble}", builder.where(trouble.at),
             remedy="check indentation, brackets and quotes on this line and the one before",
         )  # fmt: skip
-    except (YAMLError, ValueError, IndexError, OverflowError) as exc:
-        # The pure parser lets bare Python errors through for a few malformed escapes (0.19).
-        text.data = None
-        text.trouble("parse", f"the file is not YAML: {exc}", (1, 1))
+    elif not any(map(is_fatal, text.problems)):
+        _compare(source, text)
+
+
+def _compare(source: str, text: Text) -> None:
+    """Note where the fast reader does not read the same."""
+    if any(p.code == "lenient" for p in text.problems) or is_read_alike(source, text.data):
+        return
+    text.trouble(
+        "lenient", "readers of YAML differ about this file", (1, 1), found="a form that few readers know",
+        expected="plain block style",
+        remedy="write texts in double quotes, and lists and mappings with one item per line",
+    )  # fmt: skip
 
 
 class _Builder:
-    """Events in, values and places out; an explicit stack, so depth is bounded by a rule and not by Python."""
+    """Events in, values and places out."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, source: str) -> None:
         self.text = text
         self.stack: list[dict[str, JSON] | list[JSON]] = []
         self.path: list[str | int] = []
         self.keys: list[str | None] = []
         self.documents = 0
+        self._lines = [0, *(match.end() for match in re.finditer("\n", source))]
 
-    def build(self, events: Iterator[Event]) -> None:
-        from ruamel.yaml import events as ev
+    def where(self, offset: int) -> tuple[int, int]:
+        """Line and column of an offset."""
+        line = bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
 
+    def build(self, events: Iterable[Event]) -> bool:
+        """Take the events; False where a problem ended that early."""
         for event in events:
-            at = (event.start_mark.line + 1, event.start_mark.column + 1)
-            if isinstance(event, ev.DocumentStartEvent):
-                if not self._start_document(event, at):
-                    return
-            elif isinstance(event, ev.AliasEvent):
-                self._refuse("an alias", "*", at)
-                self._put(None, at)
-            elif isinstance(event, ev.ScalarEvent):
-                self._check_node(event, at)
-                self._scalar(event.value, plain=event.style is None, at=at)
-            elif isinstance(event, ev.CollectionStartEvent):
-                self._check_node(event, at)
-                if not self._open(isinstance(event, ev.MappingStartEvent), at):
-                    return
-            elif isinstance(event, ev.CollectionEndEvent):
-                self._close()
+            if event.kind == "document":
+                if not self._start_document(event):
+                    return False
+            elif event.kind in _REFUSED:
+                self._refuse(_REFUSED[event.kind], event)
+            elif event.kind == "lenient":
+                self._note(event)
+            elif event.kind == "scalar":
+                self._scalar(event)
+            elif event.kind in {"mapping", "sequence"}:
+                if not self._open(event):
+                    return False
+            else:
+                self._close(event)
         if self.documents == 0:
             self.text.trouble("parse", "the file is empty", (1, 1), expected="a mapping")
+            return False
+        return True
 
-    def _start_document(self, event: Event, at: tuple[int, int]) -> bool:
+    def _start_document(self, event: Event) -> bool:
         self.documents += 1
-        if getattr(event, "version", None) or getattr(event, "tags", None):
-            self._refuse("a directive", "%", (1, 1))
         if self.documents > 1:
             self.text.trouble(
-                "form", "the file holds a second document", at, found="---",
+                "form", "the file holds a second document", self.where(event.start), found="---",
                 expected="one document", remedy="put it in a file of its own",
             )  # fmt: skip
         return self.documents == 1
 
-    def _refuse(self, what: str, found: str, at: tuple[int, int]) -> None:
+    def _refuse(self, what: str, event: Event) -> None:
         self.text.trouble(
-            "form", f"the file uses {what}", at, found=found,
+            "form", f"the file uses {what}", self.where(event.start), found=event.text,
             expected="plain values", remedy="write the value out",
         )  # fmt: skip
+        if event.kind == "alias":
+            self._scalar(event)
 
-    def _check_node(self, event: ScalarEvent | CollectionStartEvent, at: tuple[int, int]) -> None:
-        if event.anchor:
-            self._refuse("an anchor", f"&{event.anchor}", at)
-        if event.tag:
-            self._refuse("a tag", str(event.tag), at)
+    def _note(self, event: Event) -> None:
+        what, remedy = LENIENT[event.text]
+        self.text.trouble(
+            "lenient",
+            f"{what}: readers of YAML differ about this",
+            self.where(event.start),
+            remedy=remedy,
+        )
 
-    def _scalar(self, written: str, *, plain: bool, at: tuple[int, int]) -> None:
+    def _scalar(self, event: Event) -> None:
+        at, written = self.where(event.start), event.text
         if self.stack and isinstance(self.stack[-1], dict) and self.keys[-1] is None:
-            self._key(written, at)
+            self._key(event, at)
             return
-        value = plain_value(written) if plain else written
+        value = plain_value(written) if event.style == "" else written
+        if event.kind == "alias":
+            value = None
         self._check_characters(written, at)
         path = self._next_path()
-        if plain and value != written:
+        if event.style == "" and value != written:
             self.text.written[path] = written
-        if plain and is_ambiguous(written):
+        if event.style == "" and is_ambiguous(written):
             self._warn_ambiguous(written, at)
-        self._put(value, at)
+        self._put(value, event)
 
     def _warn_ambiguous(self, written: str, at: tuple[int, int]) -> None:
         self.text.trouble(
@@ -212,8 +238,8 @@ class _Builder:
         if not written.isascii() and not _encodes(written):
             self.text.trouble("parse", "half of a surrogate pair", at, remedy="write the character")
 
-    def _key(self, written: str, at: tuple[int, int]) -> None:
-        holder = self.stack[-1]
+    def _key(self, event: Event, at: tuple[int, int]) -> None:
+        holder, written = self.stack[-1], event.text
         self._check_characters(written, at)
         if isinstance(holder, dict) and written in holder:
             first = self.text.key_places.get((*self.path, written), at)
@@ -223,6 +249,7 @@ class _Builder:
             )  # fmt: skip
         else:
             self.text.key_places[(*self.path, written)] = at
+            self.text.key_spans[(*self.path, written)] = (event.start, event.end)
         self.keys[-1] = written
 
     def _next_path(self) -> JSONPath:
@@ -232,10 +259,11 @@ class _Builder:
         step = len(holder) if isinstance(holder, list) else self.keys[-1]
         return (*self.path, "" if step is None else step)
 
-    def _put(self, value: JSON, at: tuple[int, int]) -> None:
+    def _put(self, value: JSON, event: Event) -> None:
         path = self._next_path()
         if path not in self.text.places:
-            self.text.places[path] = at
+            self.text.places[path] = self.where(event.start)
+            self.text.spans[path] = (event.start, event.end)
         if not self.stack:
             self.text.data = value
             return
@@ -245,33 +273,39 @@ class _Builder:
             return
         key = self.keys[-1]
         if key is None:
-            self.text.trouble("form", "a key is not text", at, expected="a word as key")
+            self._no_text_key(event)
             key = ""
         holder.setdefault(key, value)
         self.keys[-1] = None
 
-    def _open(self, is_mapping: bool, at: tuple[int, int]) -> bool:  # noqa: FBT001 (private, one caller)
+    def _no_text_key(self, event: Event) -> None:
+        at = self.where(event.start)
+        self.text.trouble("form", "a key is not text", at, expected="a word as key")
+
+    def _open(self, event: Event) -> bool:
         if len(self.stack) >= DEPTH_LIMIT:
             self.text.data = None
             self.text.trouble(
-                "form", f"the file is nested more than {DEPTH_LIMIT} levels deep", at,
-                expected=f"at most {DEPTH_LIMIT} levels", remedy="flatten it",
+                "form", f"the file is nested more than {DEPTH_LIMIT} levels deep",
+                self.where(event.start), expected=f"at most {DEPTH_LIMIT} levels", remedy="flatten it",
             )  # fmt: skip
             return False
         if self.stack and isinstance(self.stack[-1], dict) and self.keys[-1] is None:
-            self.text.trouble("form", "a key is not text", at, expected="a word as key")
+            self._no_text_key(event)
             self.keys[-1] = ""
         path = self._next_path()
-        value: dict[str, JSON] | list[JSON] = {} if is_mapping else []
+        value: dict[str, JSON] | list[JSON] = {} if event.kind == "mapping" else []
         step = path[-1] if path else None
-        self._put(value, at)
+        self._put(value, event)
         if step is not None:
             self.path.append(step)
         self.stack.append(value)
         self.keys.append(None)
         return True
 
-    def _close(self) -> None:
+    def _close(self, event: Event) -> None:
+        start = self.text.spans[tuple(self.path)][0]
+        self.text.spans[tuple(self.path)] = (start, event.end)
         self.stack.pop()
         self.keys.pop()
         if self.path:

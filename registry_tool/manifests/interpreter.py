@@ -15,7 +15,7 @@ from typing import Final, cast
 
 from registry_tool.manifests.problems import JSON
 
-__all__ = ["Interpreter", "ecma_pattern", "unknown_keywords"]
+__all__ = ["Interpreter", "ecma_pattern", "same", "unknown_keywords"]
 
 Schema = Mapping[str, JSON]
 # Asks a schema within the schema.
@@ -48,14 +48,14 @@ _TYPES: Final[Mapping[str, Callable[[JSON], bool]]] = {
 }
 
 
-def _same(one: JSON, other: JSON) -> bool:
+def same(one: JSON, other: JSON) -> bool:
     """Equality of JSON values: ``1`` is ``1.0``, and ``true`` is neither."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     return one == other
 
 
@@ -119,7 +119,7 @@ def _unique(_: _Holds, schema: Schema, data: JSON) -> bool:
         return True
     if "maxItems" in schema and len(data) > _number(schema["maxItems"]):
         return False  # as that keyword says; a hostile list is not compared pair by pair
-    return not any(_same(one, other) for n, one in enumerate(data) for other in data[:n])
+    return not any(same(one, other) for n, one in enumerate(data) for other in data[:n])
 
 
 def _if(holds: _Holds, schema: Schema, data: JSON) -> bool:
@@ -160,8 +160,8 @@ _KEYWORDS: Final[Mapping[str, _Keyword]] = {
     "allOf": lambda holds, schema, data: all(holds(s, data) for s in _list(schema["allOf"])),
     "anyOf": lambda holds, schema, data: any(holds(s, data) for s in _list(schema["anyOf"])),
     "not": lambda holds, schema, data: not holds(schema["not"], data),
-    "const": lambda _, schema, data: _same(schema["const"], data),
-    "enum": lambda _, schema, data: any(_same(one, data) for one in _list(schema["enum"])),
+    "const": lambda _, schema, data: same(schema["const"], data),
+    "enum": lambda _, schema, data: any(same(one, data) for one in _list(schema["enum"])),
     "minimum": lambda _, s, data: not _is_number(data) or _number(data) >= _number(s["minimum"]),
     "maximum": lambda _, s, data: not _is_number(data) or _number(data) <= _number(s["maximum"]),
     "minLength": _length("minLength", str, most=False),

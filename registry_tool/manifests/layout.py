@@ -6,6 +6,7 @@ listing and no parsing, and two claims to one name collide in Git.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from registry_tool.names import ModelName
@@ -105,6 +106,21 @@ class Layout(NamedTuple):
     def alias(self, model: ModelName, alias: str) -> str:
         """An alias's file."""
         return f"{self.model(model)}/aliases/{alias}.yaml"
+
+    def examples(self, model: ModelName, version: str, name: str) -> Iterator[str]:
+        """The path of one file of every kind, for a model, one of its versions, and a name for what has one."""
+        home, folder = self.model(model), self.version(model, version)
+        yield from (REGISTRY, RECIPIENTS, ".dvc/config")
+        yield from (f"{place}/{name}.yaml" for place in _IN_FOLDER)
+        yield f"{self.namespace(model.namespace)}/namespace.yaml"
+        yield from (f"{home}/{file}" for file in _IN_MODEL)
+        yield from (f"{folder}/{file}" for file in _IN_VERSION)
+        yield from (pointer_path(home, name), pointer_path(folder, name))
+        yield from (
+            self.tag(model, name),
+            self.alias(model, name),
+            f"{folder}/evidence/{name}.yaml",
+        )
 
     def locate(self, path: str) -> Place | None:
         """What a path is about, or None where the layout has no place for it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["JSON", "JSONPath", "Problem"]
+__all__ = ["JSON", "JSONPath", "Problem", "is_fatal"]
 
 # Plain data as it comes out of a manifest.
 JSON: TypeAlias = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
@@ -15,7 +15,7 @@ class Problem(NamedTuple):
     """One thing wrong with one file.
 
     Attributes:
-        code: ``parse``, ``form``, ``schema``, ``schema-version`` or ``ambiguous``.
+        code: ``parse``, ``form``, ``schema``, ``schema-version``, ``ambiguous`` or ``lenient``.
         message: One sentence.
         line: Counted from 1.
         column: Counted from 1.
@@ -31,3 +31,8 @@ class Problem(NamedTuple):
     found: str = ""
     expected: str = ""
     remedy: str = ""
+
+
+def is_fatal(problem: Problem) -> bool:
+    """True for a problem that makes the data of a file unusable."""
+    return problem.code not in {"ambiguous", "lenient"}

@@ -8,9 +8,9 @@ The schemas under ``schemas/`` are hand-written and never edited after a release
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
 from registry_tool.manifests.interpreter import Interpreter, ecma_pattern
@@ -18,22 +18,18 @@ from registry_tool.manifests.problems import JSON, JSONPath
 from registry_tool.resources import resource
 
 if TYPE_CHECKING:
+    from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
 __all__ = [
-    "BrokenSchema",
     "Mismatch",
     "Verdict",
     "fast_validator",
+    "found_mismatches",
     "mismatches",
     "schema_data",
     "schema_ids",
-    "team_mismatches",
 ]
-
-
-class BrokenSchema(ValueError):
-    """A team's own schema is not a usable JSON Schema."""
 
 
 class Verdict(Protocol):
@@ -94,7 +90,11 @@ class _Sparing:
     def _fast(self) -> Verdict:
         import jsonschema_rs
 
-        validator: Verdict = jsonschema_rs.Draft202012Validator(schema_data(self._schema_id))
+        # The linear engine: all our own patterns are within what it can express.
+        linear = jsonschema_rs.RegexOptions()
+        validator: Verdict = jsonschema_rs.Draft202012Validator(
+            schema_data(self._schema_id), pattern_options=linear
+        )
         return validator
 
     def is_valid(self, instance: JSON) -> bool:
@@ -121,17 +121,13 @@ def _pattern(
 
 @lru_cache(maxsize=64)
 def _explaining_validator(schema_id: str) -> Validator:
-    return _prepare(schema_data(schema_id))
-
-
-def _prepare(schema: dict[str, JSON]) -> Validator:
     from jsonschema import Draft202012Validator, validators
     from referencing import Registry
 
     extend: Callable[..., type[Validator]] = validators.extend
     extended = extend(Draft202012Validator, {"pattern": _pattern})
     # An empty registry: a reference to another document fails instead of being fetched.
-    return extended(schema, registry=Registry())
+    return extended(schema_data(schema_id), registry=Registry())
 
 
 def _names(keyword: str, instance: JSON, rule: Mapping[str, JSON]) -> tuple[str, ...]:
@@ -156,9 +152,11 @@ def _dependent(instance: JSON, rule: Mapping[str, JSON], message: str) -> tuple[
     return (message,)
 
 
-def _mismatches(validator: Validator, data: JSON) -> list[Mismatch]:
-    found: list[Mismatch] = []
-    for error in validator.iter_errors(data):
+def found_mismatches(errors: Iterable[ValidationError]) -> list[Mismatch]:
+    """What the errors of a validator say, each once, in the order of the data's paths."""
+    # By what is quick to compare; a hostile list gives as many errors as it has items.
+    found: dict[tuple[JSONPath, str, tuple[str, ...]], list[Mismatch]] = {}
+    for error in errors:
         rule = error.schema if isinstance(error.schema, dict) else {}
         keyword = str(error.validator)
         instance = cast("JSON", error.instance)
@@ -167,43 +165,14 @@ def _mismatches(validator: Validator, data: JSON) -> list[Mismatch]:
             names = _dependent(instance, rule, str(error.message))
         path: JSONPath = tuple(error.absolute_path)
         mismatch = Mismatch(path, keyword, instance, rule, names)
-        if mismatch not in found:
-            found.append(mismatch)
-    return sorted(found, key=lambda m: [str(step).zfill(6) for step in m.path])
+        alike = found.setdefault((path, keyword, names), [])
+        if mismatch not in alike:
+            alike.append(mismatch)
+    return sorted(
+        chain.from_iterable(found.values()), key=lambda m: [str(step).zfill(6) for step in m.path]
+    )
 
 
 def mismatches(schema_id: str, data: JSON) -> list[Mismatch]:
     """Every place where the data does not meet the schema, in the order of the data's paths."""
-    return _mismatches(_explaining_validator(schema_id), data)
-
-
-@lru_cache(maxsize=64)
-def _team_validator(source: bytes) -> Validator:
-    from jsonschema import Draft202012Validator, SchemaError
-
-    try:
-        schema = json.loads(source)
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as exc:
-        raise BrokenSchema(f"it is not a JSON Schema: {exc.message}") from exc
-    except (ValueError, RecursionError) as exc:
-        raise BrokenSchema(f"it is not JSON: {exc}") from exc
-    if not isinstance(schema, dict):
-        raise BrokenSchema("it is not a JSON Schema: a mapping is expected")
-    return _prepare(schema)
-
-
-def team_mismatches(source: bytes, data: JSON) -> list[Mismatch]:
-    """As ``mismatches``, against a team's own schema from the registry; it cannot refer to other documents.
-
-    Raises:
-        BrokenSchema: The source is not a usable JSON Schema.
-    """
-    from referencing.exceptions import Unresolvable
-
-    try:
-        return _mismatches(_team_validator(source), data)
-    except Unresolvable as exc:
-        raise BrokenSchema(f"it refers to another document: {exc.ref}") from exc
-    except (re.error, RecursionError) as exc:
-        raise BrokenSchema(f"it cannot be used: {exc}") from exc
+    return found_mismatches(_explaining_validator(schema_id).iter_errors(data))

@@ -58,6 +58,7 @@ __all__ = [
     "VersionName",
     "VersionReference",
     "VersionScheme",
+    "WorkingFolder",
     "matching",
 ]
 
@@ -105,12 +106,19 @@ def _inside(path: str) -> str:
     return path
 
 
+def _not_above(path: str) -> str:
+    if ".." in path.split("/"):
+        raise ValueError(f"{path} has a part ..")
+    return path
+
+
 NamespaceName = Annotated[str, matching(NAMESPACE_PATTERN, 64)]
 PointerName = Annotated[str, matching(POINTER_PATTERN, 64), AfterValidator(_not_latest)]
 ModelName = Annotated[str, matching(MODEL_PATTERN, 128)]
 VersionName = Annotated[str, matching(VERSION_PATTERN, 128), AfterValidator(_not_latest)]
 ArtifactName = Annotated[str, matching(ARTIFACT_PATTERN, 128)]
-RemoteName = ModelName
+# DVC takes any text; a slash is one that people use.
+RemoteName = Annotated[str, matching("[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?", 128)]
 ModelReference = Annotated[str, matching(_MODEL_REFERENCE, 193)]
 VersionReference = Annotated[str, matching(_VERSION_REFERENCE, 322)]
 Successor = Annotated[
@@ -149,6 +157,11 @@ ArtifactPath = Annotated[
     str,
     matching("[A-Za-z0-9_](?:[A-Za-z0-9._+ -]{0,198}[A-Za-z0-9_])?", 200),
     AfterValidator(_not_taken),
+]
+WorkingFolder = Annotated[
+    str,
+    matching(rf"(?:\./)*(?:\.|{_SEGMENT}(?:/{_SEGMENT})*/?)", 1024),
+    AfterValidator(_not_above),
 ]
 FilePath = Annotated[str, matching(f"{_SEGMENT}(?:/{_SEGMENT})*", 1024), AfterValidator(_inside)]
 PathSegment = Annotated[str, matching(_SEGMENT, 200), AfterValidator(_inside)]

@@ -103,6 +103,14 @@ def _refused(rule: JSON) -> str:
     return f"no text like {rule['pattern']}" if "pattern" in rule else ""
 
 
+def _example(mismatch: Mismatch) -> str:
+    """What fits, where the description of a text says what it means and not how it is written."""
+    examples = mismatch.rule.get("examples")
+    if mismatch.keyword not in {"pattern", "format"} or not isinstance(examples, list):
+        return ""
+    return f", such as {shown(examples[0])}" if examples else ""
+
+
 def _expected(mismatch: Mismatch) -> str:
     keyword, rule = mismatch.keyword, mismatch.rule
     limit = rule.get(keyword)
@@ -126,7 +134,7 @@ def _expected(mismatch: Mismatch) -> str:
             if described[1:2].islower() or described[1:2] == " "
             else described[:1]
         )
-        return lower + described[1:].removesuffix(".")
+        return lower + described[1:].removesuffix(".") + _example(mismatch)
     return f"text like {limit}" if keyword == "pattern" else f"what `{keyword}` in the schema says"
 
 

@@ -41,12 +41,14 @@ def _is_plain(text: str) -> bool:
 
 def _scalar(value: JSON) -> str:
     if isinstance(value, str):
-        return value if _is_plain(value) else _quoted(value)
+        text = str.__str__(value)  # a member of an enum of texts prints as its name
+        return text if _is_plain(text) else _quoted(text)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{value} has no form in JSON")
         # PyYAML takes 1e+16 for text: it wants a point before the exponent.
-        mantissa, e, exponent = repr(value).partition("e")
+        # Of a subclass too: NumPy writes its numbers as np.float64(0.5).
+        mantissa, e, exponent = float.__repr__(value).partition("e")
         return f"{mantissa}{'' if '.' in mantissa else '.0'}{e}{exponent}"
     return json.dumps(value)
 

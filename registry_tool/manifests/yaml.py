@@ -1,6 +1,6 @@
 """YAML 1.2 bytes to plain data, fast.
 
-The fast reader (ryaml, in Rust) answers only where it can vouch for its answer: a file that holds anything the
+The fast reader (yaml-rs, in Rust) answers only where it can vouch for its answer: a file that holds anything the
 explaining reader refuses, or whose values readers of YAML differ about, is handed to that reader
 (``manifests/explain.py``), which decides. So there is one truth, and the common file costs 0.1 ms.
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Final
+from typing import Final, cast
 
 from registry_tool.manifests.problems import JSON
 
@@ -39,6 +39,11 @@ _SUSPECT: Final = (
     rb"|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]"  # line and paragraph separators, bidirectional controls
     rb"|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]"  # byte order mark, non-characters
     rb"|^%|^\.\.\.|^---"  # directives, document marks
+    rb"|^ *[\"']"  # quotes that begin a line: of a key, or of a text that ends there and may not be indented
+    rb"|[^\n]\Z"  # no line feed at the end, where a block of text may stand
+    rb"|^ *:|:[,\]}]|(?:^ *|[\[{,] *)[|>]"  # a colon that begins a line or ends a word; a block where none may be
+    # More levels in a row, or columns, than DEPTH_LIMIT needs: yaml-rs 0.1.6 overflows its stack at some thousands.
+    rb"|^ {128}|(?:[-?:] +){48}"
     rb"|"
     + _START
     # Anchors, aliases, tags, explicit keys, reserved marks; blocks with a comment, or that begin empty.
@@ -56,6 +61,26 @@ _SUSPECT: Final = (
     rb"(?:[-+]?[0-9.][0-9_.:eExob+-]*|[-+]?0x[0-9a-fA-F_]+|[-+]?\.[a-zA-Z]{3}|[0-9]{4}-[0-9]{1,2}-.*)"
     + _END
 )
+
+
+# A line with brackets as it is read fast: closed on that line, quotes only where a text begins. yaml-rs lets lines inside
+# brackets stand in any column, and YAML does not.
+_BRACKETS: Final = re.compile(rb"(?m)^.*[\[\]{}].*$")
+_CLOSED: Final = re.compile(
+    rb" *(?:- )*(?:[A-Za-z_][A-Za-z0-9_-]*: )?"
+    rb'(?>[\[\]{},: ]|[A-Za-z0-9_./+-]++|(?:(?<=[\[{])|(?<=[,:] ))"[ !#-\[\]-~]*+")++'
+)
+_QUOTED: Final = re.compile(rb'"[^"]*"')
+
+
+def _closes_brackets(data: bytes) -> bool:
+    for line in _BRACKETS.findall(data):
+        if not _CLOSED.fullmatch(line):
+            return False
+        bare = _QUOTED.sub(b"", line)
+        if bare.count(b"[") != bare.count(b"]") or bare.count(b"{") != bare.count(b"}"):
+            return False
+    return True
 
 
 @cache
@@ -98,14 +123,44 @@ def load_fast(data: bytes) -> JSON | Unsure:
     if len(data) > SIZE_LIMIT:
         return UNSURE
     is_ordinary = _ORDINARY.fullmatch(data) is not None
-    if not is_ordinary and _suspect().search(data):
+    if not is_ordinary and (_suspect().search(data) or not _closes_brackets(data)):
         return UNSURE
-    import ryaml
-
-    try:
-        loaded: JSON = ryaml.loads(data.decode())
-    except (ryaml.InvalidYamlError, UnicodeDecodeError, TypeError, ValueError, RecursionError):
-        return UNSURE
+    loaded = _loaded(data)
     if not isinstance(loaded, dict):
         return UNSURE
     return loaded if is_ordinary or _is_plain(loaded, DEPTH_LIMIT) else UNSURE
+
+
+def _loaded(source: bytes) -> JSON | Unsure:
+    import yaml_rs
+
+    try:
+        return cast("JSON", yaml_rs.loads(source.decode(), parse_datetime=False))
+    except (yaml_rs.YAMLDecodeError, UnicodeDecodeError, RecursionError):
+        return UNSURE
+
+
+def is_read_alike(source: str, data: JSON) -> bool:
+    """True where the fast reader gives what was read; what readers differ about by design does not count.
+
+    Args:
+        source: One document without anchors, tags or directives.
+        data: What the explaining reader made of it.
+    """
+    loaded = _loaded(source.encode())
+    return not isinstance(loaded, Unsure) and _is_alike(data, loaded)
+
+
+def _is_alike(ours: JSON, theirs: object) -> bool:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return len(ours) == len(theirs) and all(
+            (key == other or type(other) is not str) and _is_alike(value, loaded)
+            for (key, value), (other, loaded) in zip(ours.items(), theirs.items(), strict=True)
+        )
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(map(_is_alike, ours, theirs))
+    if type(ours) is str and type(theirs) in {int, float}:
+        from registry_tool.manifests.scalars import is_ambiguous
+
+        return is_ambiguous(ours) or ours == str(theirs)
+    return type(ours) is type(theirs) and ours == theirs

@@ -15,7 +15,12 @@ from registry_tool.promotion.evidence import Piece, pieces
 from registry_tool.promotion.outcome import Answer, failed, held, unknown
 from registry_tool.promotion.people import address_of, is_person, person_of
 from registry_tool.promotion.provenance import Origin, Written, written
-from registry_tool.promotion.signatures import Signature, allowed_signers, signature_of
+from registry_tool.promotion.signatures import (
+    Signature,
+    allowed_signers,
+    published_signature,
+    signature_of,
+)
 
 if TYPE_CHECKING:
     from registry_tool.promotion.question import Question
@@ -57,7 +62,7 @@ def _unsigned(origin: Origin, signature: Signature) -> str:
     commit = f"commit {origin.commit[:12]}"
     return {
         "good": f"signed as {signature.signer}, which is nobody in particular",
-        "unknown key": f"signed with a key that is not in allowed_signers: {signature.key}",
+        "unknown key": f"signed with a key that allowed_signers does not have, or not for that time: {signature.key}",
         "other": f"{commit} carries no SSH signature, but one of another kind",
         "unchecked": "ssh-keygen, which checks signatures, is missing or too old here",
         "none": f"{commit} is not signed",
@@ -94,9 +99,8 @@ def _vote(
     source = known.get(piece.document.path)
     if source is None:
         return mine._replace(against="added by this change: it counts once it is published")
-    signature = signature_of(
-        question.line.git, source.origin.commit, allowed_signers(question.base)
-    )
+    allowed = allowed_signers(question.base)
+    signature = published_signature(question.line, source, allowed, now=question.now)
     against = _mismatch(by, source.origin, signature, signers=signers)
     person = _person(by, source.origin, signature)
     return mine._replace(person=person, age=source.age, against=against)
@@ -183,10 +187,8 @@ def approvals_gate(question: Question, gate: Data) -> Answer:
     ]
     found = _told(counted, votes, wanted)
     if len(counted) < wanted:
-        remedy = (
-            f"registry evidence add {version} --kind approval --stage {stage} --decision approve"
-        )
-        return failed(found, f"{remedy}, committed by whoever approves, and merged first")
+        remedy = f"registry evidence add {version} --kind approval --stage {stage} --decision approve --commit"
+        return failed(found, f"whoever approves has this merged first: {remedy}")
     if question.line is None:
         return unknown(f"{found}, as the files say; without history nobody can tell who wrote them")
     return held(found)

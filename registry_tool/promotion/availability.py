@@ -43,7 +43,7 @@ def available_gate(question: Question, gate: Data) -> Answer:  # noqa: ARG001 (a
     """Every object that the version stores must be on the remote."""
     version = question.version
     if question.present is None:
-        return unknown("the remote was not asked", "registry check --remote asks it")
+        return unknown("the remote was not asked", "ask it: registry check --remote")
     try:
         missing = question.present(version)
     except RemoteTrouble as exc:

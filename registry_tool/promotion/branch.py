@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.index import Catalog, VersionView
-from registry_tool.git.branches import tip_of
 from registry_tool.git.repository import Repository
+from registry_tool.git.revisions import tip_of
 from registry_tool.manifests.data import text
 
 __all__ = ["Branch", "branch_for"]

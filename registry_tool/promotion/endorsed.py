@@ -31,12 +31,12 @@ def endorsed_gate(question: Question, gate: Data) -> Answer:  # noqa: ARG001 (al
     if line is None:
         found = [*endorsements(version, signers)]
     else:
-        moment = known_since(line, question.base.tree, head)
+        moment = known_since(line, question.base.tree, head, question.now)
         found = [*endorsements(version, signers, moment=moment)]
     names = dict.fromkeys(e.signature.signer for e in found if e.signature.state == "good")
     if names:
         return held(f"by {', '.join([*names][:_SHOWN])}")
-    remedy = f"registry sign {version}"
+    remedy = f"registry sign {version} --commit"
     if not found:
         return failed(f"{version} is not signed", remedy)
     if any(e.signature.state == "unchecked" for e in found):

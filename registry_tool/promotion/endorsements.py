@@ -15,11 +15,13 @@ from registry_tool.git.line import Line
 from registry_tool.git.tree import Tree
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.document import Document
+from registry_tool.promotion.entering import entered_at
 from registry_tool.promotion.evidence import Piece, pieces
 from registry_tool.promotion.provenance import written
 from registry_tool.promotion.signatures import Signature
 from registry_tool.signing import keygen
 from registry_tool.signing.keys import holds
+from registry_tool.signing.signers import names_of
 from registry_tool.signing.sshsig import NAMESPACE, NotASignature, parse
 
 __all__ = [
@@ -99,7 +101,15 @@ def _judged(piece: Piece, record: bytes, signers: bytes, moment: Moment) -> tupl
     if names:
         return Signature("good", names[0], key), ""
     # What ssh-keygen knows and `holds` does not, such as a certificate, is said to be unknown even where it is bad.
-    return Signature("unknown key", key=key), f"by a key that allowed_signers does not have: {key}"
+    why = f"by a key that allowed_signers does not have: {key}"
+    if names_of(signers, parse(armour).key, namespace=NAMESPACE):
+        when = (
+            "now"
+            if published is None
+            else f"on {published:%Y-%m-%d %H:%M} UTC, when it was published"
+        )
+        why = f"by a key that is not valid {when}: {key}"
+    return Signature("unknown key", key=key), why
 
 
 def _now(_: Document) -> None:
@@ -139,19 +149,21 @@ def verified(version: VersionView, signers: bytes, *, moment: Moment = _now) -> 
     return [*dict.fromkeys(e.signature.signer for e in found if e.signature.state == "good")]
 
 
-def known_since(line: Line, base: Tree, head: Tree) -> Moment:
-    """The time at which what is published got a file of evidence; None for one that the change under check brings.
+def known_since(line: Line, base: Tree, head: Tree, now: dt.datetime) -> Moment:
+    """The time at which what is published got a file of evidence; now for one that the change under check brings.
 
-    The claim in the file is not asked: who holds an expired key could write any time there.
+    The claim in the file is not asked, nor the date of a commit that is older than what it follows: whoever has an
+    expired key could write any time there.
 
     Args:
         line: What was published.
         base: The tree at its end.
         head: What is judged.
+        now: The time, in UTC.
     """
 
     def moment(document: Document) -> dt.datetime | None:
         found = written(line, base, head, [document.path]).get(document.path)
-        return None if found is None else dt.datetime.fromtimestamp(found.step.when, dt.UTC)
+        return now if found is None else entered_at(line, found.step, now)
 
     return moment

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +15,7 @@ from registry_tool.manifests.data import Data, records, text
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.metrics import last_values
 from registry_tool.manifests.problems import JSON
+from registry_tool.promotion.commands import adding
 from registry_tool.promotion.outcome import Answer, failed, held
 from registry_tool.promotion.provenance import written
 
@@ -106,15 +106,6 @@ def _tool(data: Data) -> str:
     return _RELEASE.sub("", text(data, "tool"))
 
 
-def _remedy(question: Question, gate: Data) -> str:
-    kind, suite, verdict = text(gate, "evidence"), text(gate, "suite"), text(gate, "verdict")
-    if kind == "scan":
-        return f"registry scan {question.version} --evidence --commit"
-    more = f" --suite {shlex.quote(suite)}" if suite else ""
-    more += f" --verdict {verdict}" if verdict else ""
-    return f"registry evidence add {question.version} --kind {kind}{more}"
-
-
 def evidence_gate(question: Question, gate: Data) -> Answer:
     """Evidence of a kind must be there; with a verdict, the newest of each suite or tool must have it."""
     kind, suite, tool = text(gate, "evidence"), text(gate, "suite"), text(gate, "tool")
@@ -126,7 +117,7 @@ def evidence_gate(question: Question, gate: Data) -> Answer:
         and (not tool or _tool(piece.data) == tool)
     ]
     found = [piece for piece in there if piece.fits]
-    remedy = _remedy(question, gate)
+    remedy = adding(str(version), kind, suite=suite, commit=True)
     if not found:
         others = "".join(f"; {_name(p)} is about other bytes" for p in there)
         what = f"{kind} of {suite or tool}" if suite or tool else kind

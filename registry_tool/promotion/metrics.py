@@ -67,7 +67,9 @@ def _compared(gate: Data, value: float, current: float, holder: str) -> Answer:
 
 
 def _add(version: VersionView, key: str) -> str:
-    return f"registry evidence add {version} --kind metrics --metric {shlex.quote(key)}=VALUE"
+    return (
+        f"registry evidence add {version} --kind metrics --metric {shlex.quote(key)}=VALUE --commit"
+    )
 
 
 def _against_current(question: Question, gate: Data, value: float) -> Answer:

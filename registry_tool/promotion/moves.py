@@ -7,7 +7,6 @@ a promotion.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice, tee
 from typing import NamedTuple
 
 from registry_tool.git.line import Line, Step, Touch
@@ -72,12 +71,16 @@ def moves(line: Line, path: str) -> Iterator[Move]:
 
 def _forward(current: Move, older: Iterator[Move]) -> Iterator[Move]:
     """What came before the move that first brought the version; a rollback only went back to it."""
-    here, ahead = tee(older)
-    if current.pinned:
-        for number, move in enumerate(ahead):
+    while current.pinned:
+        passed: list[Move] = []
+        for move in older:
             if move.version == current.version:
-                return _forward(move, islice(here, number + 1, None))
-    return here
+                current = move
+                break
+            passed.append(move)
+        else:
+            return iter(passed)
+    return older
 
 
 def earlier(found: Iterator[Move]) -> Iterator[str]:

@@ -23,4 +23,5 @@ def person_of(said: str) -> str:
 
 def is_person(said: str) -> bool:
     """True for what can name one person: no pattern, as a line of ``allowed_signers`` may have."""
-    return bool(person_of(said)) and not {"*", "?"} & set(address_of(said))
+    address = address_of(said)
+    return bool(address) and not address.startswith("!") and not {"*", "?"} & set(address)

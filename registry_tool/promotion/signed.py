@@ -11,7 +11,7 @@ from registry_tool.promotion.signatures import (
     ALLOWED_SIGNERS,
     Signature,
     allowed_signers,
-    signature_of,
+    published_signature,
 )
 
 if TYPE_CHECKING:
@@ -62,5 +62,5 @@ def signed_gate(question: Question, gate: Data) -> Answer:  # noqa: ARG001 (all 
     if source is None:
         return failed("the record is not published yet", "merge the version first, then promote it")
     signers = allowed_signers(question.base)
-    commit = source.origin.commit
-    return _answer(signature_of(question.line.git, commit, signers), commit, signers)
+    found = published_signature(question.line, source, signers, now=question.now)
+    return _answer(found, source.origin.commit, signers)

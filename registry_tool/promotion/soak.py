@@ -10,9 +10,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Final
 
-from registry_tool.git.line import LITERAL, Line, Step
+from registry_tool.git.line import Line, Step
 from registry_tool.git.shallow import boundary, too_shallow
 from registry_tool.manifests.data import Data, text
+from registry_tool.promotion.entering import newest_followed
 from registry_tool.promotion.moves import moves
 from registry_tool.promotion.outcome import Answer, failed, held, unknown
 from registry_tool.promotion.stages import soak_of
@@ -25,17 +26,12 @@ __all__ = ["from_gate", "soak_gate"]
 _LONGEST: Final = 10**11  # seconds: Git takes dates that no calendar has
 
 
-def _followed(line: Line, step: Step, now: int) -> int:
-    """The time of the newest commit that a step follows, those dated in the future left out."""
+def _since(line: Line, step: Step, now: int) -> int:
+    """Since when a step is there: see ``entering``; no part of its past may be missing."""
     cut = boundary(line.git)
     if cut:
         raise too_shallow(line.git, min(cut))
-    out = line.git.run(
-        "log", "--no-show-signature", "--format=%ct", f"--since-as-filter=@{step.when}",
-        "--end-of-options", step.commit, "--", env=LITERAL,
-    )  # fmt: skip
-    times = [int(field) for field in out.split() if field.isdigit()]
-    return max((when for when in times if when <= now), default=step.when)
+    return max(step.when, newest_followed(line, step, now))
 
 
 def _shown(span: dt.timedelta) -> str:
@@ -53,7 +49,7 @@ def from_gate(question: Question, gate: Data) -> Answer:
     if holder == version:
         return held(f"{before} is version {version}")
     found = f"{before} is version {holder}" if holder else f"no version holds {before}"
-    remedy = f"registry promote {question.version} --to {before}, and have that merged first"
+    remedy = f"have this merged first: registry promote {question.version} --to {before}"
     return failed(found, remedy)
 
 
@@ -76,7 +72,7 @@ def soak_gate(question: Question, gate: Data) -> Answer:
             f"0 of {soak}: {commit} is dated {ahead} in the future, and its time counts from then",
             "if a clock was wrong, move the stage away and back with a right one",
         )
-    since = max(move.step.when, _followed(question.line, move.step, now))
+    since = _since(question.line, move.step, now)
     span = dt.timedelta(seconds=now - since)
     day = dt.datetime.fromtimestamp(since, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
     found = f"{_shown(span)} of {soak}, since {day} ({commit})"

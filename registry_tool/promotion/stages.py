@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.index import Catalog
-from registry_tool.manifests.data import Data, member, records, text
+from registry_tool.catalog.stagenames import stages_written
+from registry_tool.manifests.data import Data, records, text
 
 __all__ = ["Stage", "soak_of", "stages_of"]
 
@@ -72,8 +73,5 @@ def stages_of(catalog: Catalog, namespace: str) -> dict[str, Stage]:
         catalog: What is published: a change is judged by the stages that were there before it.
         namespace: The namespace; it need not be there.
     """
-    document = catalog.namespace(namespace)
-    own = {} if document is None else member(document.data, "stages")
-    written = {**member(catalog.settings, "stages"), **own}
-    found = {name: _stage(name, member(written, name)) for name in written}
+    found = {name: _stage(name, data) for name, data in stages_written(catalog, namespace).items()}
     return {name: found[name] for name in sorted(found, key=lambda name: _depth(found, name))}

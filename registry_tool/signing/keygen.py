@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from registry_tool.errors import EnvironmentTrouble, UsageError
-from registry_tool.signing.sshsig import NAMESPACE
+from registry_tool.signing.signers import names_of
+from registry_tool.signing.sshsig import NAMESPACE, parse
 
 __all__ = ["is_there", "is_timed", "principals", "sign"]
 
@@ -25,6 +26,7 @@ _PROGRAM: Final = "ssh-keygen"
 # Options of a line of allowed_signers that make the answer a question of time.
 _TIMED: Final = (b"valid-after", b"valid-before")
 _MOST: Final = 16
+_CERTIFICATE: Final = "-cert-v01@openssh.com"
 
 
 def is_there() -> bool:
@@ -81,7 +83,7 @@ def sign(message: bytes, key: str) -> str:
             place.write_text(key.removeprefix("key::") + "\n", encoding="utf-8")
         elif not place.is_file():
             raise UsageError(
-                f"there is no key {key}", remedy="ssh-keygen -t ed25519 makes one; then --key FILE"
+                f"there is no key {key}", remedy="make one: ssh-keygen -t ed25519; then --key FILE"
             )
         record = Path(folder) / "record"
         record.write_bytes(message)
@@ -98,22 +100,51 @@ def sign(message: bytes, key: str) -> str:
         return made.read_text(encoding="ascii")
 
 
+def _certified(files: Sequence[str], env: Mapping[str, str]) -> list[str]:
+    """The names that go with the key of a certificate."""
+    found = _run(["-Y", "find-principals", *files], stdin=b"", env=env)
+    names = [] if found.returncode else found.stdout.decode(errors="replace").splitlines()
+    return [name for name in names if not name.startswith("!")]
+
+
+def _candidates(
+    armour: str, allowed: bytes, namespace: str, moment: dt.datetime | None
+) -> list[str] | None:
+    """The names to ask about; None for a certificate."""
+    signature = parse(armour)
+    if signature.key_type.endswith(_CERTIFICATE):
+        return None
+    when = moment or dt.datetime.now(dt.UTC)
+    return names_of(allowed, signature.key, namespace=namespace, moment=int(when.timestamp()))
+
+
 def principals(
-    armour: str, message: bytes, allowed: bytes, *, moment: dt.datetime | None = None
+    armour: str,
+    message: bytes,
+    allowed: bytes,
+    *,
+    moment: dt.datetime | None = None,
+    namespace: str = NAMESPACE,
 ) -> list[str]:
     """Whose signature of a message it is, as ``allowed_signers`` names them; empty for a stranger's or a bad one.
 
     Args:
         armour: The signature.
         message: The bytes it should be of.
-        allowed: The content of ``allowed_signers``; who may sign here has no ``namespaces``, or has this one in it.
+        allowed: The content of ``allowed_signers``; who may sign has no ``namespaces``, or has the namespace in it.
         moment: When the signature was there: a key that is valid for some time only must be valid then. Now by default.
+        namespace: What the signature was made for.
 
     Raises:
         EnvironmentTrouble: There is no ``ssh-keygen``.
+        NotASignature: It is none.
     """
     # Times without a zone in allowed_signers are UTC, so that every machine says the same.
     env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC0"}
+    candidates = _candidates(armour, allowed, namespace, moment)
+    if candidates == []:
+        _program()
+        return []
     with TemporaryDirectory(prefix="registry-verify-") as folder:
         signature, signers = Path(folder) / "signature", Path(folder) / "signers"
         signature.write_text(armour, encoding="utf-8")
@@ -121,14 +152,11 @@ def principals(
         files = ["-f", str(signers), "-s", str(signature)]
         if moment is not None and is_timed(allowed):
             files.append(f"-Overify-time={moment.astimezone(dt.UTC):%Y%m%d%H%M%S}")
-        found = _run(["-Y", "find-principals", *files], stdin=b"", env=env)
-        if found.returncode:
-            return []
-        names = found.stdout.decode(errors="replace").splitlines()
+        names = _certified(files, env) if candidates is None else candidates
         return [
             name
             for name in names[:_MOST]
             if not _run(
-                ["-Y", "verify", "-n", NAMESPACE, "-I", name, *files], stdin=message, env=env
+                ["-Y", "verify", "-n", namespace, "-I", name, *files], stdin=message, env=env
             ).returncode
         ]

@@ -18,8 +18,8 @@ __all__ = ["PublicKey", "is_encrypted", "not_by_key", "public_half", "read_publi
 
 _LIMIT: Final = 64 * 1024
 _CURVES: Final = ("secp256r1", "secp384r1", "secp521r1")
-_MAKE: Final = "openssl ecparam -name prime256v1 -genkey -noout -out key.pem makes one"
-_PUBLIC: Final = "openssl ec -in key.pem -pubout -out key.pub writes the public half of one"
+_MAKE: Final = "make one: openssl ecparam -name prime256v1 -genkey -noout -out key.pem"
+_PUBLIC: Final = "write the public half of one: openssl ec -in key.pem -pubout -out key.pub"
 
 
 class PublicKey(NamedTuple):

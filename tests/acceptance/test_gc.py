@@ -202,3 +202,154 @@ def test_a_remote_that_is_not_there(cli: Cli, root: Path) -> None:
     ran = cli("gc", "--yes", cwd=root)
     assert ran.code == 4
     assert "is not there" in ran.err
+
+
+def clone_of(root: Path, place: Path) -> Path:
+    """Another person's clone, with the same remote."""
+    git(root.parent, "clone", "--quiet", str(root), str(place))
+    config = f"['remote \"storage\"']\nurl = {root / 'storage'}\n"
+    (place / ".dvc" / "config.local").write_text(config)
+    (place / ".git" / "info" / "exclude").write_text("/.dvc/config.local\n")
+    return place
+
+
+def add(cli: Cli, clone: Path, version: str, artifact: str, *more: str) -> None:
+    """Add a version in a clone, without pushing it; nothing is uploaded, because the remote has the bytes."""
+    given = ("--artifact", f"model={artifact}", "--framework", "fasttext", *more)
+    added = cli("version", "add", "nlp/lang-id", version, *given, "--commit", cwd=clone)
+    assert added.code == 0, added.err
+    assert "uploaded   nothing" in added.out
+
+
+def check_stays(cli: Cli, root: Path, clone: Path, version: str, out: Path) -> None:
+    found = data(cli("gc", "--yes", "--format", "json", cwd=root))
+    assert (found["orphans"], str(found["young"])) == ([], "1")
+    assert ORPHAN in objects(root)
+    fetched = cli("fetch", f"nlp/lang-id@{version}", "-o", str(out), cwd=clone)
+    assert fetched.code == 0, fetched.err
+
+
+def test_old_bytes_that_another_clone_relies_on_stay(cli: Cli, root: Path, tmp_path: Path) -> None:
+    """They are 30 days old, and version 3 that needs them is not pushed yet."""
+    other = clone_of(root, tmp_path / "other")
+    (tmp_path / "model.bin").write_bytes(ORPHAN)
+    add(cli, other, "3", str(tmp_path / "model.bin"))
+    check_stays(cli, root, other, "3", tmp_path / "out")
+
+
+def test_old_bytes_that_are_taken_over_from_a_version_that_is_given_up_stay(
+    cli: Cli, root: Path, tmp_path: Path
+) -> None:
+    git(root, "switch", "--quiet", "-c", "old")
+    write_files(root, version_files("3", artifacts=[stored_artifact(ORPHAN)]))
+    commit(root, "A version that is never published")
+    git(root, "switch", "--quiet", "main")
+    other = clone_of(root, tmp_path / "other")
+    git(other, "switch", "--quiet", "old")
+    add(cli, other, "4", "registry:nlp/lang-id@3/model", "--same-as", "nlp/lang-id@3")
+    git(root, "branch", "-D", "old")
+    git(root, "reflog", "expire", "--expire=all", "--all")
+    git(root, "gc", "--prune=now", "--quiet")
+    check_stays(cli, root, other, "4", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "ref", ["refs/pull/7/head", "refs/merge-requests/7/head", "refs/changes/07/7/1", "refs/x"]
+)
+def test_what_only_the_server_has_a_ref_for_is_needed(
+    cli: Cli, root: Path, tmp_path: Path, ref: str
+) -> None:
+    write_files(root, version_files("3", artifacts=[stored_artifact(ORPHAN)]))
+    git(root, "switch", "--quiet", "-c", "fork")
+    made = commit(root, "Three")
+    git(root, "switch", "--quiet", "main")
+    git(root, "branch", "-D", "fork")
+    clone = clone_of(root, tmp_path / "clone")
+    git(root, "update-ref", ref, made)
+    before = git(clone, "for-each-ref")
+    ran = cli("gc", "--yes", "--older-than", "0", cwd=clone)
+    assert ran.code == 0, ran.err
+    assert "orphans  0" in ran.out
+    assert ORPHAN in objects(root)
+    assert git(clone, "for-each-ref") == before  # nothing is left behind in the clone
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["older stash", "untracked stash", "dropped stash", "reset", "amended", "index", "work tree of its own",
+     "conflict"],
+)  # fmt: skip
+def test_what_can_still_be_published_from_here_is_needed(cli: Cli, root: Path, where: str) -> None:
+    three = version_files("3", artifacts=[stored_artifact(ORPHAN)])
+    folder = "models/nlp/lang-id/versions/3"
+    if where == "work tree of its own":
+        git(root, "worktree", "add", "--quiet", "--detach", str(root.parent / "linked"))
+        write_files(root.parent / "linked", three)
+    elif where == "conflict":
+        pointer = next(path for path in three if path.endswith(".dvc"))
+        git(root, "switch", "--quiet", "-c", "other")
+        write_files(root, {pointer: "outs:\n- md5: " + "0" * 32 + "\n  path: model.bin\n"})
+        commit(root, "Theirs")
+        git(root, "switch", "--quiet", "main")
+        write_files(root, {pointer: three[pointer]})
+        commit(root, "Ours")
+        run_merge(root)
+        git(root, "reflog", "expire", "--expire=all", "--all")
+        (root / pointer).write_text("outs: []\n")
+    else:
+        write_files(root, three)
+        git(root, "add", "-A")
+        if where.endswith("stash"):
+            if where == "untracked stash":
+                git(root, "reset", "--quiet")
+            git(root, "stash", "push", "--quiet", "--include-untracked")
+            if where == "older stash":
+                write_files(root, {"CARD.md": "another change\n"})
+                git(root, "stash", "push", "--quiet", "--include-untracked")
+            if where == "dropped stash":
+                git(root, "stash", "drop", "--quiet")
+        elif where in {"reset", "amended"}:
+            commit(root, "Three")
+            git(root, "reset", "--quiet", "--hard", "HEAD~1")
+            if where == "amended":
+                git(root, "reflog", "expire", "--expire=all", "--all")
+        else:
+            for path in sorted((root / folder).iterdir()):
+                path.unlink()
+    assert orphans(cli, root, "--older-than", "0") == []
+
+
+def run_merge(root: Path) -> None:
+    with pytest.raises(AssertionError):
+        git(root, "merge", "--quiet", "other")
+
+
+def test_a_purge_keeps_what_an_unpublished_change_relies_on(
+    cli: Cli, root: Path, tmp_path: Path
+) -> None:
+    other = clone_of(root, tmp_path / "other")
+    (tmp_path / "model.bin").write_bytes(SECOND)
+    added = cli(
+        "version", "add", "nlp/lang-id", "3", "--artifact", f"model={tmp_path / 'model.bin'}",
+        "--framework", "fasttext", "--same-as", "nlp/lang-id@2", cwd=other,
+    )  # fmt: skip
+    assert added.code == 0, added.err
+    erased = cli("erase", "nlp/lang-id@2", "--reason", "By law.", "--yes", "--commit", cwd=root)
+    assert erased.code == 0, erased.err
+    purged = cli("erase", "nlp/lang-id@2", "--purge", "--yes", cwd=root)
+    assert purged.code == 0, purged.err
+    assert "a change that is not published yet in the lease of" in purged.out
+    assert SECOND in objects(root)
+
+
+def test_where_no_lease_can_be_left_it_is_said_before_anything_is_written(
+    cli: Cli, root: Path, tmp_path: Path
+) -> None:
+    (root / "storage" / "registry-tool").write_text("a file where the folder of leases would be")
+    (tmp_path / "model.bin").write_bytes(ORPHAN)
+    added = cli(
+        "version", "add", "nlp/lang-id", "3", "--artifact", f"model={tmp_path / 'model.bin'}",
+        "--framework", "fasttext", cwd=root,
+    )  # fmt: skip
+    assert added.code == 0, added.err
+    assert "their age cannot be renewed" in added.err

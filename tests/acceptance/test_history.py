@@ -175,7 +175,9 @@ def test_a_spreadsheet(cli: Cli, past: History) -> None:
     rows = list(csv.DictReader(io.StringIO(ran.out)))
     assert len(rows) == 6
     last = rows[-1]
-    assert last["reason"] == "'" + evil
+    assert last["reason"] == "'" + evil.replace(
+        "\n", "\\n"
+    )  # one row is one line; JSON keeps the text
     assert last["subject"] == "'-1+1"
     assert (last["to_commit"], last["to_time"], last["pinned"]) == ("", "", "False")
 

@@ -85,11 +85,12 @@ def test_a_dry_run_explains_every_gate_and_changes_nothing(gated: Staged, cli: C
         "           latency_ms 104 against 100 of version 1: 4 % worse, at most 5 % (lower is better: its name says so)\n"
         "  failed   evidence: evaluation, suite: holdout, verdict: pass\n"
         "           nlp/lang-id@2 has no evaluation of holdout\n"
-        "           try: registry evidence add nlp/lang-id@2 --kind evaluation --suite holdout --verdict pass\n"
+        "           try: registry evidence add nlp/lang-id@2 --kind evaluation --suite holdout --verdict pass"
+        " --metric KEY=VALUE --commit\n"
         "  failed   approvals: 1, not: author\n"
         "           0 of 1 approval\n"
-        "           try: registry evidence add nlp/lang-id@2 --kind approval --stage production --decision approve,"
-        " committed by whoever approves, and merged first\n"
+        "           try: whoever approves has this merged first:"
+        " registry evidence add nlp/lang-id@2 --kind approval --stage production --decision approve --commit\n"
         "  held     artifacts: available\n"
         "           the object is there\n"
         "nlp/lang-id@2 may not become production: 2 of 6 gates failed\n"
@@ -306,7 +307,7 @@ def test_a_rollback_goes_to_the_work_tree_or_a_branch_as_other_edits_do(
         (
             ("production", "--to", "2", "--reason", "x"),
             1,
-            "registry promote nlp/lang-id@2 --to production asks its gates",
+            "registry promote nlp/lang-id@2 --to production",
         ),
         (("champion", "--reason", "x"), 2, "nlp/lang-id has no alias champion"),
         (("production", "--reason", " "), 2, "--reason is empty"),

@@ -542,3 +542,17 @@ def test_as_a_process(registry: Path) -> None:
     ran = run_program("resolve", "nlp/none", "--format", "json", cwd=registry)
     assert (ran.code, ran.out) == (2, "")
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("command", [("list",), ("show", "nlp/lang-id"), ("resolve", "nlp/lang-id"), ("search", "a"), ("history", "nlp/lang-id"), ("tag", "add", "nlp/lang-id@1", "x")])  # fmt: skip
+def test_a_registry_of_a_later_release_is_not_read_by_a_guess(
+    cli: Cli, make_registry: Make, command: tuple[str, ...]
+) -> None:
+    files = small_registry()
+    root = make_registry(
+        files | {"registry.yaml": files["registry.yaml"].replace("registry/v1", "registry/v2")}
+    )
+    ran = cli(*command, cwd=root)
+    assert (ran.code, ran.out) == (4, "")
+    assert "registry.yaml: this registry-tool does not know registry/v2" in ran.err
+    assert "pip install -U registry-tool" in ran.err

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from support import Ran, run_program, small_registry
 
+from registry_tool.errors import Refused, UsageError
 from registry_tool.manifests.data import Data, records
 from registry_tool.manifests.explain import explain
+from registry_tool.registry import WORK_TREE, open_registry
 
 Cli = Callable[..., Ran]
 ADD = ("version", "add", "nlp/lang-id", "3", "--framework", "fasttext")
@@ -216,9 +218,48 @@ def test_two_artifacts_do_not_get_one_file(cli: Cli, root: Path, sources: Path) 
     assert state(root) == before
 
 
-def test_an_empty_file_is_taken_in_and_said(cli: Cli, root: Path, tmp_path: Path) -> None:
+def test_an_empty_file_is_refused_until_it_is_meant(cli: Cli, root: Path, tmp_path: Path) -> None:
     empty = tmp_path / "model.bin"
     empty.touch()
+    before = state(root)
     ran = cli(*ADD, "--artifact", str(empty), cwd=root)
+    assert (ran.code, state(root)) == (1, before)
+    assert "model.bin is empty: 0 bytes" in ran.err
+    assert "--allow empty" in ran.err
+    assert cli(*ADD, "--artifact", str(empty), "--allow", "mislabelled", cwd=root).code == 1
+    ran = cli(*ADD, "--artifact", str(empty), "--allow", "empty", cwd=root)
     assert ran.code == 0, ran.err
     assert "artifact model.bin has no bytes" in ran.err
+
+
+def test_empty_files_in_a_folder_are_fine(cli: Cli, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package/__init__.py").touch()
+    assert cli(*ADD, "--artifact", str(tmp_path / "package"), cwd=root).code == 0
+
+
+def test_content_that_contradicts_its_name_is_refused_until_it_is_meant(
+    cli: Cli, root: Path, tmp_path: Path
+) -> None:
+    page, folder = tmp_path / "model.onnx", tmp_path / "package"
+    page.write_bytes(b"<!doctype html><title>Sign in</title>")
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 9\n"
+    )
+    before = state(root)
+    for source, words in ((page, "an HTML page"), (folder, "a Git LFS pointer")):
+        ran = cli(*ADD, "--artifact", str(source), cwd=root)
+        assert (ran.code, state(root)) == (1, before)
+        assert words in ran.err
+        assert "--allow mislabelled" in ran.err
+    with open_registry(root, ref=WORK_TREE) as registry:
+        draft = registry.change("Add").model("nlp/lang-id").new_version("3")
+        with pytest.raises(Refused, match="HTML"):
+            draft.upload_artifact(page)
+        assert draft.upload_artifact(page, allow=["mislabelled"])[0].name == "model.onnx"
+        with pytest.raises(UsageError, match="unknown"):
+            draft.upload_artifact(page, name="other", allow=["everything"])
+    both = ("--artifact", str(page), "--artifact", str(folder))
+    ran = cli(*ADD, *both, "--allow", "mislabelled", "--allow", "empty", cwd=root)
+    assert ran.code == 0, ran.err

@@ -762,3 +762,31 @@ def test_files_larger_than_the_system_allows(root: Path, storage: Path) -> None:
     assert "larger than the system allows" in done.stderr
     assert "Traceback" not in done.stderr
     assert trace(root, storage) == before
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "pair", "words"),
+    [
+        ("--metric", "loss=1e-400", "1e-400 is too small: it would become 0"),
+        ("--metric", "n=9223372036854775808", "whole numbers below 2^63 are kept"),
+        ("--metadata", "n=9223372036854775808", "whole numbers below 2^63 are kept"),
+        ("--metadata", 'team={"loss": 1e-400}', "it would become 0"),
+        ("--param", "k=1e400", "it would become infinity"),
+    ],
+)
+def test_a_number_that_would_become_another_is_refused(
+    cli: Cli, root: Path, option: str, pair: str, words: str
+) -> None:
+    before = trace(root, root)
+    ran = cli(*ADD, *FASTTEXT, option, pair, cwd=root)
+    assert ran.code == 2
+    assert words in ran.err
+    assert pair.partition("=")[0] in ran.err
+    assert trace(root, root) == before
+    if "text, in quotes: " in ran.err:
+        given = ran.err.partition("text, in quotes: ")[2].strip()
+        again = cli(*ADD, *FASTTEXT, *shlex.split(given), cwd=root)
+        assert again.code == 0, again.err

@@ -73,7 +73,7 @@ HOMES = {
     "rich": {"cli/"},
     "jsonschema": {"manifests/"},
     "jsonschema_rs": {"manifests/"},
-    "ryaml": {"manifests/"},
+    "yaml_rs": {"manifests/"},
     "ruamel": {"manifests/", "edits/keep.py"},
 }
 

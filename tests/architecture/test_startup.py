@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = (
-    "pydantic", "jsonschema", "jsonschema_rs", "ruamel", "ryaml", "dvc", "dvc_data", "dvc_objects", "git", "rich",
+    "pydantic", "jsonschema", "jsonschema_rs", "ruamel", "yaml_rs", "dvc", "dvc_data", "dvc_objects", "git", "rich",
     "packaging", "fsspec", "asyncio", "hashlib", "tempfile", "difflib",
 )  # fmt: skip
 # Standard modules are light enough elsewhere; these start-ups can do without them.

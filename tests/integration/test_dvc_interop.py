@@ -37,6 +37,7 @@ def run(tmp_path: Path) -> Callable[..., str]:
         "DVC_SITE_CACHE_DIR": str(tmp_path / "site"),
         "DVC_SYSTEM_CONFIG_DIR": str(tmp_path / "system"),
         "PYTHONWARNINGS": "ignore",
+        "REGISTRY_NEW_PASSPHRASE": "correct horse battery",
     } | {
         f"GIT_{who}_{what}": value
         for who in ("AUTHOR", "COMMITTER")
@@ -219,3 +220,93 @@ def test_plain_dvc_pull_of_everything_succeeds_after_an_erasure(
     after = contents(tmp_path / "store")
     assert set(before.values()) - set(after.values()) == {b"first" * 100}
     assert len(before) - len(after) == 1
+
+
+def objects(store: Path) -> dict[str, bytes]:
+    """What DVC keeps there; notes of this program lie apart."""
+    return contents(store / "files")
+
+
+def a_whole_registry(tmp_path: Path, run: Callable[..., str], *options: str) -> Path:
+    """A registry as `registry init` lays it: several models, a folder, an erased and an encrypted version."""
+    root = tmp_path / "whole"
+    files = {name: tmp_path / f"{name}.bin" for name in ("one", "two", "three")}
+    for name, place in files.items():
+        place.write_bytes(name.encode() * 500)
+    folder = make(tmp_path / "folder", FOLDER | {"inner.dvc": b"no pointer", "version.yaml": b"x"})
+    run(
+        "registry",
+        "init",
+        str(root),
+        "--name",
+        "acme",
+        "--remote",
+        str(tmp_path / "store"),
+        *options,
+        cwd=tmp_path,
+    )
+    about = ("--task", "ocr", "--owner", "speech", "--description", "Reads.", "--commit")
+    for model in ("nlp/lang-id", "nlp/other", "vision/ocr"):
+        run("registry", "model", "add", model, *about, cwd=root)
+    add = ("registry", "version", "add")
+    rest = ("--framework", "custom", "--commit")
+    run(
+        *add,
+        "nlp/lang-id",
+        "--artifact",
+        str(files["one"]),
+        "--artifact",
+        str(folder),
+        *rest,
+        cwd=root,
+    )
+    run(*add, "nlp/lang-id", "--artifact", str(files["two"]), *rest, cwd=root)
+    run(
+        *add,
+        "nlp/other",
+        "--artifact",
+        str(files["three"]),
+        "--encrypt-passphrase",
+        *rest,
+        cwd=root,
+    )
+    run(*add, "vision/ocr", "--artifact", str(folder), "--metric", "a=1", *rest, cwd=root)
+    run("registry", "erase", "nlp/lang-id@2", "--reason", "By law.", "--yes", "--commit", cwd=root)
+    return root
+
+
+@pytest.mark.parametrize("options", [(), ("--shard", "2")], ids=["flat", "sharded"])
+def test_plain_dvc_takes_everything_along_from_a_fresh_starter(
+    tmp_path: Path, run: Callable[..., str], options: tuple[str, ...]
+) -> None:
+    root, plain = a_whole_registry(tmp_path, run, *options), tmp_path / "plain"
+    assert run("git", "status", "--porcelain", cwd=root) == ""
+    before = objects(tmp_path / "store")
+    two = {path: data for path, data in before.items() if data == b"two" * 500}
+    assert (len(before), len(two)) == (9, 1)
+    run("git", "clone", "-q", str(root), str(plain), cwd=tmp_path)
+    run("dvc", "pull", "-q", cwd=plain)
+    assert run("git", "status", "--porcelain", cwd=plain) == ""
+    assert "up to date" in run("dvc", "status", cwd=plain)
+    listed = set(run("dvc", "list", ".", "-R", "--dvc-only", cwd=plain).splitlines())
+    homes = {Path(path).name: str(Path(path).parent) for path in listed}
+    assert {Path(path).name for path in listed} >= {
+        "one.bin",
+        "three.bin.age",
+        "a.bin",
+        "inner.dvc",
+    }
+    assert len(listed) == 2 + 2 * 6
+    assert (plain / homes["one.bin"] / "one.bin").read_bytes() == b"one" * 500
+    assert (plain / homes["one.bin"] / "folder/ünï cöde").read_bytes() == b"x"
+
+    run("dvc", "remote", "add", "-q", "other", str(tmp_path / "other"), cwd=plain)
+    run("dvc", "push", "-q", "-r", "other", cwd=plain)
+    needed = {path: data for path, data in before.items() if path not in two}
+    assert objects(tmp_path / "other") == needed
+    for checkout in (plain, root):
+        run("dvc", "gc", "-q", "-w", "-c", "-f", cwd=checkout)
+        assert objects(tmp_path / "store") == needed
+    # Everything is ignored that was pulled, nothing among the manifests is.
+    assert run("git", "status", "--porcelain", cwd=root) == ""
+    assert "nothing found" in run("registry", "check", "--all", cwd=root)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -306,3 +307,76 @@ def test_a_clones_hook_and_the_servers_say_the_same(hosted: Path, tmp_path: Path
     theirs = [line.removeprefix("remote: ").rstrip() for line in there if "registry: " in line]
     assert mine == theirs[:-1]
     assert len(mine) > 4
+
+
+def test_a_repository_apart_from_its_work_tree_is_committed_and_pushed(
+    registry: Path, tmp_path: Path
+) -> None:
+    """As with `git --git-dir=DIR --work-tree=DIR`, also where the work tree lies in another repository."""
+    apart = tmp_path / "apart.git"
+    git(tmp_path, "init", "-q", "--bare", "--initial-branch=main", "host.git")
+    git(registry, "remote", "add", "origin", str(tmp_path / "host.git"))
+    git(registry, "push", "-q", "origin", "main")
+    (registry / ".git").rename(apart)
+    git(tmp_path, "--git-dir", str(apart), "config", "core.bare", "false")
+    for number, around in enumerate((False, True)):
+        if around:
+            git(tmp_path, "init", "-q")
+        places = (f"--git-dir={apart}", f"--work-tree={registry}")
+        write_files(registry, {f"{MODEL}/aliases/a{number}.yaml": alias_yaml("2")})
+        run(registry, *places, "add", "--all")
+        done = run(registry, *places, "commit", "-m", "Good")
+        assert done.returncode == 0, done.stdout
+        done = run(registry, *places, "push", "origin", "main")
+        assert done.returncode == 0, done.stdout
+        assert "main: nothing found in 1 file checked" in done.stdout
+        write_files(registry, {f"{MODEL}/aliases/b{number}.yaml": alias_yaml("7")})
+        run(registry, *places, "add", "--all")
+        done = run(registry, *places, "commit", "-m", "Bad")
+        assert done.returncode != 0
+        assert "M203" in done.stdout
+        run(registry, *places, "reset", "-q", "--hard")
+
+
+def test_a_hook_of_another_repository_does_not_lead_away(registry: Path, tmp_path: Path) -> None:
+    """GIT_DIR as Git sets it around the hook of some repository, in which a registry is checked."""
+    git(tmp_path, "init", "-q", "other")
+    stage(registry, TO_NOWHERE)
+    env = {"GIT_DIR": str(tmp_path / "other/.git")}
+    done = run_program("check", "--repo", ".", "--staged", cwd=registry, env=env)
+    assert done.code == 1
+    assert "M203" in done.out
+
+
+def test_a_shared_folder_of_hooks_leaves_other_repositories_alone(
+    registry: Path, tmp_path: Path, make_registry: Callable[..., Path]
+) -> None:
+    shared, server_hooks = tmp_path / "shared", tmp_path / "server-hooks"
+    git(registry, "config", "core.hooksPath", str(shared))
+    assert run_program("hooks", "install", "--force", cwd=registry).code == 0
+    hosts = {}
+    for name in ("models.git", "other.git"):
+        git(tmp_path, "init", "-q", "--bare", "--initial-branch=main", name)
+        git(tmp_path / name, "config", "core.hooksPath", str(server_hooks))
+        hosts[name] = tmp_path / name
+    server = ("hooks", "install", "--force", "--server", str(hosts["models.git"]))
+    assert run_program(*server, cwd=tmp_path).code == 0
+    other = make_registry({"README.md": "No models.\n"}, name="other")
+    git(other, "config", "core.hooksPath", str(shared))
+    write_files(other, {"more.txt": "text\n"})
+    git(other, "add", "--all")
+    done = run(other, "commit", "-m", "More")
+    assert done.returncode == 0, done.stdout
+    done = run(other, "push", str(hosts["other.git"]), "main")
+    assert done.returncode == 0, done.stdout
+    assert "registry" not in done.stdout
+    # In the registry they judge: the clone's first, then the server's, which is empty as yet.
+    write_files(registry, TO_NOWHERE)
+    git(registry, "add", "--all")
+    git(registry, "commit", "-q", "--no-verify", "-m", "Bad")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = run(registry, "push", str(hosts["models.git"]), "main", env={"PATH": path})
+    assert "stopped, nothing was pushed" in done.stdout
+    done = run(registry, "push", "--no-verify", str(hosts["models.git"]), "main")
+    assert "refused, nothing was changed" in done.stdout
+    assert done.returncode != 0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from support import alias_yaml, git, small_registry, without, write_files
+from support import alias_yaml, git, run_program, small_registry, without, write_files
 
 from registry_tool.resources import resource_text
 
@@ -177,3 +177,19 @@ def test_the_hook_is_built_from_this_repository(
     bad = run(*command, cwd=folder)
     assert bad.returncode == 1, bad.stdout
     assert "M205" in bad.stdout
+
+
+def test_the_status_knows_the_frameworks_hook(registry: Path, framework: str, run: Run) -> None:
+    before = (registry / ".git/hooks/pre-commit").read_bytes()
+    seen = run_program("hooks", "status", cwd=registry)
+    assert seen.code == 1  # pre-push is missing
+    assert seen.out.count("in place: pre-commit runs registry-check from it") == 2
+    made = run_program("hooks", "install", cwd=registry)
+    assert made.code == 0, made.err
+    assert (registry / ".git/hooks/pre-commit").read_bytes() == before
+    assert (registry / ".git/hooks/pre-push").exists()
+    assert run_program("hooks", "status", cwd=registry).code == 0
+    write_files(registry, {".pre-commit-config.yaml": "repos: []\n# - id: registry-check\n"})
+    seen = run_program("hooks", "status", cwd=registry)
+    assert seen.code == 1
+    assert seen.out.count("of another program") == 2

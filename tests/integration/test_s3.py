@@ -74,7 +74,7 @@ def versioned(server: Server, tmp_path: Path) -> CloudRemote:
 
 def test_what_is_there_is_not_stored_once_more(versioned: CloudRemote, tmp_path: Path) -> None:
     one = blob(tmp_path, b"weights")
-    assert send([one], versioned) == 1
+    assert send([one], versioned).sent == 1
     for _ in range(3):
         versioned.put(*one)  # as by a process that asked before the object was there
     assert versions(versioned, one[0]) == 1
@@ -84,7 +84,7 @@ def test_an_object_of_another_size_is_replaced(versioned: CloudRemote, tmp_path:
     md5, path = blob(tmp_path, b"weights")
     bucket = bucket_of(versioned)
     bucket._call("put_object", Key=bucket._key(object_path(md5)), Body=b"half")
-    assert send([(md5, path)], versioned) == 1
+    assert send([(md5, path)], versioned).sent == 1
     assert versioned.size(md5) == 7
 
 
@@ -96,7 +96,7 @@ def test_deleting_keeps_the_versions_and_erasing_does_not(
     assert versioned.delete(one[0])
     assert versioned.exists([one[0]]) == set()
     assert versions(versioned, one[0]) == 1
-    assert send([one], versioned) == 1
+    assert send([one], versioned).sent == 1
     assert versioned.erase(one[0])
     assert versions(versioned, one[0]) == 0
     assert not versioned.erase(one[0])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support import git, small_registry, write_files
 
@@ -253,3 +257,51 @@ def test_a_version_of_a_model_that_is_not_there(registry: registry_tool.Registry
 
     with pytest.raises(NotFound, match="there is no model nlp/nothing"):
         add()
+
+
+def test_values_of_other_libraries_come_back_as_plain_ones(
+    registry: registry_tool.Registry, model_file: Path
+) -> None:
+    moment = dt.datetime(2026, 8, 1, 12, tzinfo=dt.UTC)
+    with registry.change("Add 3", commit=True) as change:
+        version = change.model("nlp/lang-id").new_version(
+            framework={"type": "fasttext"},
+            artifacts=[model_file],
+            created_at=moment,
+            parameters={"dim": np.int32(16)},
+            metadata={"loss": np.float32(0.5)},
+        )
+        version.log_metrics(
+            {"accuracy": np.float64(0.99), "raw": bytearray(b"x")}, step=np.int64(1)
+        )
+        version.update_metadata("team", {"on": np.bool_(True), "day": moment.date()})
+        naive = dt.datetime(2026, 8, 1)  # noqa: DTZ001 (that is the point)
+        for wrong in ({"team": {"loss": math.nan}}, {"n": 2**63}, {"when": naive}):
+            with pytest.raises(UsageError, match=r"metadata\.own\."):
+                version.update_metadata("own", wrong)
+        with pytest.raises(UsageError, match=r"metrics\.loss: .* would become 0"):
+            version.log_metrics({"loss": Decimal("1e-400")})
+    with registry.refresh() as newer:
+        added = newer.version("nlp/lang-id@3")
+        assert added.metrics == {"accuracy": 0.99, "raw": {"bytes": "eA=="}}
+        assert added.metadata == {
+            "loss": 0.5, "team": {"on": True, "day": "2026-08-01"}
+        }  # fmt: skip
+        assert added.parameters == {"dim": 16}
+        assert added.created_at == "2026-08-01T12:00:00.000Z"
+
+
+def test_values_are_plain_in_evidence_and_metadata_too(
+    registry: registry_tool.Registry, folder: Path
+) -> None:
+    with registry.change("More", commit=True) as change:
+        version = change.version("nlp/lang-id@1")
+        version.log_metrics({"later": np.float64(0.5)}, step=np.int16(2))
+        version.update_metadata("sizes", np.array([1, 2]))
+        with pytest.raises(UsageError, match=r"metadata\.x"):
+            version.update_metadata("x", math.inf)
+        with pytest.raises(UsageError, match="note: "):
+            version.add_evidence("note", {"note": b"bytes"})
+    found = git(folder, "show", "--format=", "HEAD")
+    assert "value: 0.5" in found
+    assert "np." not in found

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from registry_tool import names
 from registry_tool.errors import InvalidName
-from registry_tool.names import ModelName, Reference, fold, fold_model
+from registry_tool.names import (
+    ModelName,
+    Reference,
+    check_new_name,
+    fold,
+    fold_model,
+    is_device,
+)
 from registry_tool.resources import resource
 
 CHECKS: dict[str, Callable[[str], str]] = {
@@ -155,3 +162,23 @@ def _patterns(schema: Path) -> set[str]:
 def test_the_schemas_say_the_same(kind: str, schema: str, pattern: str) -> None:
     patterns = _patterns(resource(f"schemas/{schema}/v1.schema.json"))
     assert f"^{pattern}$" in patterns or f"^(?:{pattern})$" in patterns, (kind, patterns)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "con", "CON", "prn", "aux", "nul", "com1", "com9", "lpt1", "LPT9", "conin$", "CONOUT$", "com¹", "lpt²", "Com³.txt",
+        "aux.c", "nul.tar.gz", "con.", "con ", "con .txt", "con  ..", "nul.v2",
+    ],
+)  # fmt: skip
+def test_names_of_devices(name: str) -> None:
+    assert is_device(name)
+    with pytest.raises(InvalidName, match="device") as caught:
+        check_new_name(name, "tag")
+    assert str(caught.value).isascii()
+
+
+@pytest.mark.parametrize("name", ["", "con1", "com0", "com10", "auxiliary", "v.aux", ".aux", " con", "lpt", "c-o-n", "com¹²", "nul_"])  # fmt: skip
+def test_names_that_are_no_devices(name: str) -> None:
+    assert not is_device(name)
+    assert check_new_name(name, "tag") == name

@@ -427,8 +427,9 @@ def test_what_an_act_is_made_on(registry: Path, opened: Open) -> None:
 
 def _notes(git_dir: Path) -> dict[str, list[str]]:
     """For each commit the names that are gone there, as a note in the repository says."""
-    text = (git_dir / "registry-tool" / "vanished.json").read_text(encoding="utf-8")
-    found: dict[str, dict[str, list[str]]] = json.loads(text)["folders"]
+    note = (git_dir / "registry-tool" / "vanished.json").read_text(encoding="utf-8")
+    text = note.partition("\n")[2]
+    found: dict[str, dict[str, list[str]]] = json.loads(text)
     return found["models"] if "models" in found else next(iter(found.values()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from support import (
 
 import registry_tool
 from registry_tool.errors import (
+    EnvironmentTrouble,
     InvalidManifest,
     InvalidName,
     NotARegistry,
@@ -35,6 +37,21 @@ from registry_tool.errors import (
 
 MakeRegistry = Callable[..., Path]
 TOP = "models/nlp/lang-id"
+
+
+def test_a_schema_of_a_later_release_is_said_and_not_guessed_around(
+    make_registry: MakeRegistry,
+) -> None:
+    root = make_registry(small_registry())
+    manifest = root / "registry.yaml"
+    manifest.write_text(manifest.read_text().replace("registry/v1", "registry/v2"))
+    with pytest.raises(EnvironmentTrouble, match="does not know registry/v2") as caught:
+        registry_tool.open(root, ref=registry_tool.WORK_TREE)
+    assert "pip install" in caught.value.remedy
+    commit(root, "Later")
+    with pytest.raises(EnvironmentTrouble):
+        registry_tool.open(root, ref="HEAD")
+    assert registry_tool.open(root, ref="HEAD~1").version("nlp/lang-id").version == "2"
 
 
 def _registry(make_registry: MakeRegistry, files: dict[str, str]) -> registry_tool.Registry:
@@ -330,3 +347,19 @@ def test_a_registry_shows_itself(make_registry: MakeRegistry) -> None:
         assert registry.commit is not None
         assert registry.commit in repr(registry)
         assert registry.check().verdict == "pass"
+
+
+def test_a_time_may_be_an_object(past: tuple[Path, list[str]]) -> None:
+    folder, commits = past
+    with registry_tool.open(folder) as registry:
+        assert registry.at(dt.date(2026, 8, 1)).commit == commits[0]
+        assert registry.at(dt.datetime(2026, 8, 2, 12, tzinfo=dt.UTC)).commit == commits[1]
+        east = dt.timezone(dt.timedelta(hours=5, seconds=28))
+        assert registry.at(dt.datetime(2026, 8, 2, 12, tzinfo=east)).commit == commits[0]
+        with pytest.raises(UsageError, match="has no time zone") as caught:
+            registry.at(dt.datetime(2026, 8, 2, 12))  # noqa: DTZ001 (a naive one)
+        assert "astimezone" in caught.value.remedy
+        late = dt.datetime.max.replace(tzinfo=dt.timezone(-dt.timedelta(hours=5)))
+        for wrong in (late, 3, None):
+            with pytest.raises(UsageError, match="is not a time"):
+                registry.at(wrong)  # type: ignore[arg-type]  # that is the point

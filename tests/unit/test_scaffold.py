@@ -4,7 +4,10 @@ import configparser
 import json
 import os
 import re
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,13 +23,15 @@ from registry_tool.errors import (
     RegistryError,
     UsageError,
 )
+from registry_tool.git.lock import hold
 from registry_tool.git.plumbing import find_repository
 from registry_tool.names import MODEL_PATTERN
 from registry_tool.publish import RefusedByCheck
 from registry_tool.registry import WORK_TREE, open_registry
 from registry_tool.resources import resource
 from registry_tool.scaffold import AddedCi, add_ci, new_registry
-from registry_tool.starter import ci_files, registry_files
+from registry_tool.starter import ci_files, registry_files, remote_url
+from registry_tool.version import VERSION
 
 FILES = [
     ".dvc/.gitignore",
@@ -341,3 +346,104 @@ def test_a_bare_repository_is_told_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="is a bare repository") as caught:
         new_registry(tmp_path / "server.git", name="acme")
     assert caught.value.remedy.startswith("clone it")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from registry_tool import scaffold
+
+def die(*arguments, **options):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Dying(type(Path())):
+    moved = 0
+    def rename(self, target):
+        Dying.moved += 1
+        if Dying.moved == 3:
+            die()
+        return super().rename(target)
+
+where, at = sys.argv[1:]
+if at == "half in its place":
+    building = scaffold._building_place
+
+    @scaffold.contextmanager
+    def dying(folder):
+        with building(folder) as place:
+            yield Dying(place)
+
+    scaffold._building_place = dying
+else:
+    setattr(scaffold, at, die)
+scaffold.new_registry(Path(where), name="acme", hooks=False)
+"""
+
+
+@pytest.mark.parametrize("at", ["_init", "_first_commit", "_move_in"])
+@pytest.mark.parametrize("there", [True, False])
+def test_what_a_killed_command_left_is_taken_away(tmp_path: Path, at: str, *, there: bool) -> None:
+    folder = tmp_path / "models"
+    if there:
+        folder.mkdir()
+    done = subprocess.run([sys.executable, "-c", KILLED, str(folder), at], check=False)
+    assert done.returncode == -signal.SIGKILL
+    left = [path.name for path in (folder if there else tmp_path).iterdir()]
+    assert any(name.startswith(".new-registry-") for name in left)
+    new_registry(folder, name="acme", hooks=False)
+    assert git(folder, "ls-files").splitlines() == FILES
+    assert git(folder, "status", "--porcelain") == ""
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_what_was_half_in_its_place_gets_there(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(folder), "half in its place"], check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    with pytest.raises(Conflict, match="not empty"):
+        new_registry(folder, name="acme", hooks=False)
+    assert git(folder, "status", "--porcelain") == ""
+    assert sorted(path.name for path in folder.iterdir() if path.name != ".git") == sorted(
+        {name.split("/")[0] for name in FILES}
+    )
+
+
+def test_a_place_where_somebody_builds_and_what_is_no_place_stay(tmp_path: Path) -> None:
+    place, other = tmp_path / ".new-registry-01234567", tmp_path / ".new-registry-notes"
+    for folder in (place, other):
+        folder.mkdir()
+        folder.with_name(f"{folder.name}.lock").touch()
+    with hold(place.with_name(f"{place.name}.lock"), place="here"):
+        new_registry(tmp_path / "models", name="acme", hooks=False)
+    assert place.is_dir()
+    assert other.is_dir()
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+@pytest.mark.parametrize(
+    ("remote", "extra"),
+    [
+        ("s3://acme/models", "[s3]"), ("ssh://me@host/data", "[ssh]"), ("webdavs://dav.example.org/x", "[webdav]"),
+        ("gs://acme", "[gs]"), ("azure://acme", "[azure]"), ("https://example.org/x", ""), ("../storage", ""), (None, ""),
+    ],
+)  # fmt: skip
+def test_ci_installs_what_the_remote_needs(
+    tmp_path: Path, ci: Host, remote: str | None, extra: str
+) -> None:
+    path = f".{ci}/registry-tool.txt"
+    first, later = tmp_path / "first", tmp_path / "later"
+    new_registry(first, name="acme", remote_url=remote, ci=ci, hooks=False)
+    new_registry(later, name="acme", remote_url=remote, hooks=False)
+    add_ci(later, ci)
+    for folder in (first, later):
+        assert (folder / path).read_text().splitlines()[-1] == f"registry-tool{extra}=={VERSION}"
+
+
+@pytest.mark.parametrize(
+    "config", [b"\xff", b"[core\n", b"core = 1\n", b"", b"[core]\nremote = x\n"]
+)
+def test_a_configuration_that_says_nothing_has_no_remote(config: bytes) -> None:
+    assert remote_url(config) == ""

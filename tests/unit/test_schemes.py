@@ -6,7 +6,14 @@ import random
 
 import pytest
 
-from registry_tool.schemes import SCHEMES, admits, is_prerelease, next_version, order_key
+from registry_tool.schemes import (
+    SCHEMES,
+    admits,
+    is_prerelease,
+    looks_like_version,
+    next_version,
+    order_key,
+)
 
 # Lowest first; for SemVer the example of its specification, section 11.
 ORDERED = {
@@ -85,3 +92,22 @@ def test_the_next_version_is_one_more_than_the_highest_and_never_reused() -> Non
     assert next_version("integer", ["x", "01", "1.0", "9", "10"]) == "11"
     for scheme in ("semver", "calver", "free"):
         assert next_version(scheme, ["1"]) is None
+
+
+def test_the_next_number_passes_over_names_that_are_taken() -> None:
+    assert next_version("integer", ["1", "2"], ["3", "4", "6", "v5"]) == "5"
+    assert next_version("integer", [], ["1"]) == "2"
+    assert next_version("semver", ["1.0.0"], ["3"]) is None
+
+
+@pytest.mark.parametrize(
+    ("scheme", "like", "unlike"),
+    [
+        ("integer", ["1", "007", "0", "9" * 30], ["v1", "1.0", "\u0661", "", "1a"]),
+        ("semver", ["1.4.0", "1.4.0-rc.1"], ["1.4", "v1.4.0", "4", ""]),
+        ("calver", ["2026", "2026-11", "2026.11-rc1"], ["release-2026-11", "11", ""]),
+        ("free", [], ["1", "1.4.0", "2026"]),
+    ],
+)
+def test_what_looks_like_a_version(scheme: str, like: list[str], unlike: list[str]) -> None:
+    assert [name for name in [*like, *unlike] if looks_like_version(scheme, name)] == like

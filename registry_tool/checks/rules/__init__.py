@@ -6,9 +6,12 @@ from registry_tool.checks.rule import ChangeRule, FileRule, ModelRule, RegistryR
 from registry_tool.checks.rules import (
     artifacts,
     claims,
+    devices,
+    dvc_files,
     file,
     folders,
     frozen,
+    ignoring,
     keys,
     kinds,
     lifecycle,
@@ -22,6 +25,7 @@ from registry_tool.checks.rules import (
     promotion,
     records,
     regress,
+    reserved,
     secrets,
     signatures,
     stages,
@@ -31,12 +35,19 @@ from registry_tool.checks.rules import (
     waivers,
 )
 
-__all__ = ["CHANGE_RULES", "FILE_RULES", "MODEL_RULES", "REGISTRY_RULES", "RULES"]
+__all__ = [
+    "CHANGE_RULES",
+    "FILE_RULES",
+    "MODEL_RULES",
+    "OF_WHAT_IS_ADDED",
+    "REGISTRY_RULES",
+    "RULES",
+]
 
 _NOUNS = (
-    file, places, names, pointers, secrets, payloads,
+    file, places, ignoring, names, devices, pointers, secrets, payloads, dvc_files,
     artifacts, versions, targets, lineage, records, signatures, keys, team_schemas,
-    folders, claims, stages, waivers,
+    reserved, folders, claims, stages, waivers,
     kinds, frozen, lifecycle, permanence, numbering, regress, promotion,
 )  # fmt: skip
 _ALL: tuple[Rule, ...] = tuple(
@@ -47,3 +58,5 @@ MODEL_RULES: tuple[ModelRule, ...] = tuple(r for r in _ALL if isinstance(r, Mode
 REGISTRY_RULES: tuple[RegistryRule, ...] = tuple(r for r in _ALL if isinstance(r, RegistryRule))
 CHANGE_RULES: tuple[ChangeRule, ...] = tuple(r for r in _ALL if isinstance(r, ChangeRule))
 RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}
+# Rules that came when registries were published with what they refuse: about that they only warn.
+OF_WHAT_IS_ADDED: frozenset[str] = frozenset({"F121", "R315", "R316"})

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from registry_tool.catalog.index import VersionView
 from registry_tool.checks.rule import Hit, ModelRule, ModelUnderCheck, Rule
 from registry_tool.checks.rules.names import check_artifact_file
-from registry_tool.checks.rules.wording import command, named
+from registry_tool.checks.rules.wording import named, removal
 from registry_tool.errors import InvalidName
 from registry_tool.git.tree import Tree
 from registry_tool.manifests.data import Data, records, text, whole
@@ -133,7 +133,7 @@ def _orphans(tree: Tree, folder: str, entries: list[Data]) -> Iterator[Hit]:
             f"the manifest has no artifact for the pointer {named(name)}",
             path=path,
             expected=f"an entry with `path: {named(artifact)}` under `artifacts`",
-            remedy=command("git rm", path) + ", or add the artifact in a new version",
+            remedy=f"{removal(path)}; or add the artifact in a new version",
         )
 
 
@@ -173,7 +173,7 @@ def _left_over(version: VersionView) -> Iterator[Hit]:
                 f"and still has the pointer {named(name)}",
                 path=path,
                 expected="no pointers in the folder of an erased version",
-                remedy=command("git rm", path),
+                remedy=removal(path),
             )
 
 

@@ -122,6 +122,21 @@ def unambiguous(file: FileView) -> Iterator[Hit]:
             yield hit
 
 
+def read_alike(file: FileView) -> Iterator[Hit]:
+    """A manifest must be YAML 1.2 that every reader of YAML reads alike.
+
+    Some forms are refused by YAML 1.2 and read by many programs, or read differently: ``key: "value"# comment``, a
+    dash alone inside brackets, a line inside brackets that is not indented. What is published with such a form keeps
+    the value it had, with a warning; a change may not bring a new one.
+
+    Mend it: the finding names the place and what to write there.
+
+    Example:
+        ``labels: [-]`` is a list with a dash to some readers and an error to others; write ``labels: ["-"]``.
+    """
+    return _problems(file, "lenient")
+
+
 RULES: tuple[Rule, ...] = (
     FileRule("F101", "the file can be read", "refuse", readable, of_problems=True),
     FileRule("F102", "the file has the plain form", "refuse", form, of_problems=True),
@@ -131,5 +146,8 @@ RULES: tuple[Rule, ...] = (
     ),
     FileRule(
         "F106", "values that readers differ about are quoted", "warn", unambiguous, of_problems=True
+    ),
+    FileRule(
+        "F121", "the file is YAML that all read alike", "refuse", read_alike, of_problems=True
     ),
 )

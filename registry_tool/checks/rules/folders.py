@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from registry_tool.catalog.index import Catalog
 from registry_tool.checks.rule import (
+    FileRule,
+    FileView,
     Hit,
     ModelRule,
     ModelUnderCheck,
@@ -13,7 +15,8 @@ from registry_tool.checks.rule import (
     RegistryView,
     Rule,
 )
-from registry_tool.checks.rules.wording import named
+from registry_tool.checks.rules.wording import command, named
+from registry_tool.git.tree import DEEPEST
 from registry_tool.manifests.layout import MODELS, REGISTRY, WAIVERS
 from registry_tool.names import fold, fold_model
 
@@ -39,7 +42,7 @@ def has_registry(view: RegistryView) -> Iterator[Hit]:
             "there is no registry.yaml",
             path=REGISTRY,
             expected="registry.yaml at the root of the repository",
-            remedy="registry init DIR --name NAME, or restore the file with `git checkout`",
+            remedy="restore the file: git checkout HEAD -- registry.yaml; or make a registry: registry init DIR --name NAME",
         )
 
 
@@ -192,7 +195,30 @@ def has_owners(view: RegistryView) -> Iterator[Hit]:
             )
 
 
+def not_too_deep(file: FileView) -> Iterator[Hit]:
+    """No folder may lie more than 1,000 levels deep.
+
+    Git itself reads 2,048 levels, on Windows 512, and no system checks out a path of that length. What lies below is not
+    looked at, so it may not come in.
+
+    Mend it: delete the outermost folder of the chain with ``git rm -r``.
+
+    Example:
+        ``a/a/a/…`` with 3,000 folders, each in the one before.
+    """
+    if file.entry.is_folder:
+        outermost = file.path.split("/", 1)[0]
+        yield Hit(
+            f"a folder in {named(outermost)} lies more than {DEEPEST:,} levels deep",
+            path=outermost,
+            found=f"more than {DEEPEST:,} levels",
+            expected=f"at most {DEEPEST:,}",
+            remedy=command("git rm -r", outermost),
+        )
+
+
 RULES: tuple[Rule, ...] = (
+    FileRule("F118", "no folder lies too deep", "refuse", not_too_deep),
     ModelRule("M215", "files differ by more than case", "refuse", files_differ_by_more_than_case),
     RegistryRule("R301", "registry.yaml is there", "refuse", has_registry),
     RegistryRule("R302", "names differ by more than case", "refuse", differs_by_more_than_case),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from registry_tool.catalog.index import Catalog
 from registry_tool.checks.rule import ChangeRule, ChangeView, Hit, Located, Rule
 from registry_tool.checks.rules.publication import put_back, record_entry, state_of, version_of
-from registry_tool.checks.rules.wording import named
+from registry_tool.checks.rules.wording import named, removal
 from registry_tool.git.tree import Entry
 from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import Place
@@ -65,7 +65,7 @@ def _edited(view: ChangeView, change: Located, place: Place, before: Entry, afte
             at=("identity",),
             found=becomes,
             expected=was,
-            remedy=f"{remedy}; then: registry version add {named(str(place.model))}",
+            remedy=f"{remedy}; then: registry version add {named(str(place.model))} --artifact PATH --framework TYPE",
         )
     return Hit(
         f"{file} is published, and this changes it",
@@ -104,7 +104,7 @@ def _removed_pointer(view: ChangeView, change: Located, place: Place) -> Iterato
         path=change.path,
         place=(1, 1),
         expected="a pointer that goes only when its version is erased",
-        remedy=f"{put_back(view, change.path)}, or: registry erase {_name(place)} --reason TEXT",
+        remedy=f"{put_back(view, change.path)}; or: registry erase {_name(place)} --reason TEXT",
     )
 
 
@@ -114,7 +114,8 @@ def _added_pointer(change: Located, place: Place) -> Hit:
         path=change.path,
         place=(1, 1),
         expected="the artifacts that the version was published with",
-        remedy=f"registry version add {named(str(place.model))}, with all its artifacts",
+        remedy=f"{removal(change.path)}; then: registry version add {named(str(place.model))} --artifact PATH"
+        " --framework TYPE",
     )
 
 
@@ -156,6 +157,13 @@ def records_are_frozen(view: ChangeView) -> Iterator[Hit]:
             yield from _frozen(view, change, place, arrivals)
 
 
+def _again(view: ChangeView, change: Located, place: Place) -> str:
+    from registry_tool.promotion.commands import adding
+
+    document = view.base.document(change.path, place)
+    return adding(_name(place), "" if document is None else text(document.data, "kind"))
+
+
 def evidence_is_kept(view: ChangeView) -> Iterator[Hit]:
     """Evidence is added, and never changed, moved or deleted.
 
@@ -177,7 +185,7 @@ def evidence_is_kept(view: ChangeView) -> Iterator[Hit]:
             path=change.path,
             place=(1, 1),
             expected="evidence that is only added to",
-            remedy=f"{put_back(view, change.path)}; then: registry evidence add {_name(place)}",
+            remedy=f"{put_back(view, change.path)}; then: {_again(view, change, place)}",
         )
 
 

@@ -15,7 +15,7 @@ from registry_tool.checks.rule import (
     Rule,
 )
 from registry_tool.checks.rules.publication import state_of
-from registry_tool.checks.rules.wording import named
+from registry_tool.checks.rules.wording import named, removal
 from registry_tool.manifests.data import Data, member, records, text, texts
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import KEYS, RECIPIENTS, Place
@@ -63,7 +63,7 @@ def _keyless(version: VersionView, entries: list[Data]) -> Iterator[Hit]:
             at=("artifacts",),
             found=", ".join(said[:3]),
             expected="one key for a version",
-            remedy=f"registry version add {named(str(version.model.name))} --encrypt-to WHO",
+            remedy=f"registry version add {named(str(version.model.name))} --artifact PATH --framework TYPE --encrypt-to WHO",
         )
     if document is None:
         if state_of(version) != "erased":
@@ -119,7 +119,7 @@ def encrypted_has_key(model: ModelUnderCheck) -> Iterator[Hit]:
                 f"{named(str(version))} has a key, and nothing of it is encrypted",
                 path=f"{version.folder}/key.yaml",
                 expected="no key.yaml",
-                remedy=f"git rm -- {named(version.folder)}/key.yaml",
+                remedy=removal(f"{version.folder}/key.yaml"),
             )
 
 
@@ -163,7 +163,7 @@ def group_keys_hold(view: RegistryView) -> Iterator[Hit]:
                 f"{named(key.path)} is the key of no group",
                 path=key.path,
                 expected=f"one of {', '.join(groups) or 'no groups'}",
-                remedy=f"add the group to {RECIPIENTS}, or `git rm` the file when nothing is encrypted to it",
+                remedy=f"add the group to {RECIPIENTS}, or when nothing is encrypted to it: {removal(key.path)}",
             )
         yield from _wraps(key, named(group))
 

@@ -74,7 +74,8 @@ def policy_is_seen(view: ChangeView) -> Iterator[Hit]:
     """A change to policy, to owners or to waivers needs the eyes of a person.
 
     These files decide how every later change is judged: ``registry.yaml``, ``namespace.yaml``, ``waivers/``, ``schemas/``,
-    ``allowed_signers``, ``CODEOWNERS``, what runs in CI, and where bytes lie. The change itself is judged by what is
+    ``allowed_signers``, ``CODEOWNERS``, what runs in CI or merges by itself (``.github/``, ``.gitlab-ci.yml``, ``.gitea/``,
+    ``.circleci/``, ``Jenkinsfile``, ``azure-pipelines.yml``, ``.mergify.yml`` and their like), and where bytes lie. The change itself is judged by what is
     published, so a waiver cannot waive the change that brings it. This rule cannot be waived.
 
     Mend it: nothing to mend; an owner of the registry reviews it.

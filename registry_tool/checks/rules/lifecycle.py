@@ -27,7 +27,7 @@ def _wrong_way(view: ChangeView, change: Located, place: Place, before: str, aft
         at=("state",),
         found=after,
         expected=_following(before),
-        remedy=f"{put_back(view, change.path)}; then: registry version add {named(str(place.model))}",
+        remedy=f"{put_back(view, change.path)}; then: registry version add {named(str(place.model))} --artifact PATH --framework TYPE",
     )
 
 
@@ -97,7 +97,7 @@ def _late_version(view: ChangeView, change: Located, place: Place) -> Iterator[H
             place=(1, 1),
             found=named(f"{place.model}@{place.version}"),
             expected="no version after the end of a model",
-            remedy=f"registry version add {moved}"
+            remedy=f"registry version add {moved} --artifact PATH --framework TYPE"
             if moved
             else "a change of its own that says `state: live` in model.yaml comes first",
         )

@@ -165,7 +165,7 @@ def one_meaning(model: ModelView) -> Iterator[Hit]:
                     path=path_of(model.name, pointer),
                     expected="one of the two",
                     # Which of the two is new is not said here, and moving production away is no light advice.
-                    remedy=f"take back the newer one: delete {named(layout.tag(model.name, pointer))}, "
+                    remedy=f"take back the newer one: delete {named(layout.tag(model.name, pointer))}; "
                     f"or: registry alias rm {named(str(model.name))} {named(pointer)}",
                 )
 

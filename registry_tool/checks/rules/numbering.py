@@ -109,7 +109,7 @@ def integers_count_up(view: ChangeView) -> Iterator[Hit]:
                     at=("version",),
                     found=version,
                     expected=f"{highest + 1}, or higher",
-                    remedy=f"registry version add {named(str(name))} takes the next number",
+                    remedy=f"take the next number: registry version add {named(str(name))} --artifact PATH --framework TYPE",
                 )
 
 

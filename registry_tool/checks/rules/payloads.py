@@ -9,11 +9,11 @@ from registry_tool.checks.rules.wording import command, named
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import MODELS
 
-__all__ = ["FILE_LIMIT", "RULES", "is_payload"]
+__all__ = ["FILE_LIMIT", "RULES", "is_payload", "no_large_blob"]
 
 # The most a file outside models/ may have.
 FILE_LIMIT = 1 << 20
-_ADD = ", then `registry version add` stores the bytes and writes the pointer"
+_ADD = "; then `registry version add` stores the bytes and writes the pointer"
 
 
 def _has_pointer(file: FileView) -> bool:
@@ -68,7 +68,18 @@ def no_payload(file: FileView) -> Iterator[Hit]:
         yield Hit(
             f"{named(path)} is larger than 1 MiB",
             expected=f"at most {FILE_LIMIT:,} bytes",
-            remedy=remedy + ", and keep it elsewhere",
+            remedy=remedy + "; keep it elsewhere",
+        )
+
+
+def no_large_blob(file: FileView) -> Iterator[Hit]:
+    """As ``no_payload``, for a file of a commit whose manifests nobody else looks at: these have a limit, too."""
+    hits = list(no_payload(file))
+    yield from hits
+    if not hits and file.location is not None and len(file.source) > READ_LIMIT:
+        yield Hit(
+            f"{named(file.path)} is larger than {READ_LIMIT // 1024} kB",
+            expected=f"at most {READ_LIMIT:,} bytes",
         )
 
 

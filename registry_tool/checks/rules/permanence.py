@@ -11,6 +11,7 @@ from registry_tool.checks.rules.wording import command, named
 from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import MODELS, Place
 from registry_tool.names import fold, fold_model
+from registry_tool.schemes import next_version
 
 if TYPE_CHECKING:
     from registry_tool.git.line import Line
@@ -86,6 +87,20 @@ def _restores(view: ChangeView, line: Line, change: Located) -> bool:
     return head == last.before
 
 
+def _instead(view: ChangeView, place: Place, gone: Iterable[_Name]) -> str:
+    """The next step: for a version that is counted, the next number that nothing has and nothing had."""
+    model = view.head.model(place.model) if place.kind == "version" and place.model else None
+    if model is None:
+        return "take another name"
+    own = _name_of(place)[:-1]
+    taken = {*(name[-1] for name in gone if name[:-1] == own), *model.tags, *model.aliases}
+    number = next_version(model.scheme, model.versions, taken)
+    if number is None:
+        return "take another name"
+    subject = named(str(model.name))
+    return f"take another: registry version add {subject} {number} --artifact PATH --framework TYPE"
+
+
 def names_are_given_once(view: ChangeView) -> Iterator[Hit]:
     """A namespace, model, version or tag that was once there and is gone does not come back as something else.
 
@@ -112,7 +127,7 @@ def names_are_given_once(view: ChangeView) -> Iterator[Hit]:
                 place=(1, 1),
                 found="" if again == _shown(place) else again,
                 expected="a name that nothing ever had",
-                remedy="take another name; what it was: " + command("git log", path),
+                remedy=f"{_instead(view, place, gone)}; what it was: {command('git log', path)}",
             )
 
 
@@ -175,7 +190,7 @@ def names_stay(view: ChangeView) -> Iterator[Hit]:
             continue
         remedy = put_back(view, change.path)
         if place.model is not None:
-            remedy += f"; then: registry archive {named(str(place.model))}, or write `moved_to`"
+            remedy += f"; then: registry archive {named(str(place.model))}; or write `moved_to`"
         yield Hit(
             f"{_shown(place)} is published, and this deletes it",
             path=change.path,

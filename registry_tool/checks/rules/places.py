@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from registry_tool.checks.rule import FileRule, FileView, Hit, Rule
 from registry_tool.checks.rules.names import is_well_named
 from registry_tool.checks.rules.payloads import is_payload
-from registry_tool.checks.rules.wording import command, named
-from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK
+from registry_tool.checks.rules.wording import command, named, removal
+from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, folds_to_git
 from registry_tool.manifests.data import Data, text
-from registry_tool.manifests.layout import KEYS, MODELS, RECIPIENTS, REGISTRY, WAIVERS, Place
+from registry_tool.manifests.layout import (
+    KEYS,
+    MODELS,
+    RECIPIENTS,
+    REGISTRY,
+    WAIVERS,
+    Layout,
+    Place,
+)
 from registry_tool.names import ModelName
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "allowed_at"]
 
 _IN_NAMESPACE = "namespace.yaml and a folder for each model"
 _IN_MODEL = "model.yaml, CARD.md, <artifact>.dvc, versions/, tags/<tag>.yaml, aliases/<alias>.yaml"
@@ -23,6 +32,8 @@ _OURS = (f"{MODELS}/", f"{WAIVERS}/", f"{KEYS}/", "schemas/", ".dvc/")
 _TOPS = frozenset({MODELS, WAIVERS, KEYS, "schemas", ".dvc", REGISTRY, RECIPIENTS})
 # Folders in which every file is one that the layout knows.
 _READ = (f"{MODELS}/", f"{WAIVERS}/", f"{KEYS}/")
+# Where a part of a path that folds to `.git` may begin.
+_MAY_FOLD = re.compile(r"(?i)(?:^|/)(?:\.|git~|[^\x00-\x7f])|\\")
 _MODES = {
     EXECUTABLE: "an executable file",
     SYMLINK: "a symbolic link",
@@ -78,16 +89,16 @@ def path_agrees(file: FileView) -> Iterator[Hit]:
             yield from hits
 
 
-def _allowed(file: FileView) -> str:
-    """What may lie where a misplaced file lies."""
-    parts = file.path.split("/")
+def allowed_at(path: str, layout: Layout) -> str:
+    """What may lie where a misplaced file lies, in words."""
+    parts = path.split("/")
     if parts[0] == WAIVERS:
         return f"{WAIVERS}/<date>-<rule>-<slug>.yaml"
     if parts[0] == KEYS:
         return f"{KEYS}/<group>.yaml"
     if len(parts) <= 3:  # noqa: PLR2004 (models, namespace, file)
         return _IN_NAMESPACE
-    inner = parts[4 if file.catalog.layout.shard else 3 :]
+    inner = parts[4 if layout.shard else 3 :]
     return _IN_VERSION if inner[:1] == ["versions"] and len(inner) > 2 else _IN_MODEL  # noqa: PLR2004 (versions, version, file)
 
 
@@ -117,12 +128,14 @@ def has_place(file: FileView) -> Iterator[Hit]:
         return
     shard = _misplaced_model(file)
     if path.endswith("/.gitignore"):
-        remedy = command("ignore artifacts in the .gitignore at the root; `git rm", path) + "`"
+        remedy = f"ignore artifacts in the .gitignore at the root; then: {removal(path)}"
     else:
-        remedy = command("move it to its place, or `git rm", path) + "`"
+        remedy = f"move it to its place; or: {removal(path)}"
     yield Hit(
         f"{named(path)} has no place in a registry",
-        expected=f"the model's files under {named(shard)}/" if shard else _allowed(file),
+        expected=f"the model's files under {named(shard)}/"
+        if shard
+        else allowed_at(path, file.catalog.layout),
         remedy=remedy,
     )
 
@@ -143,14 +156,41 @@ def plain_mode(file: FileView) -> Iterator[Hit]:
         return
     what = _MODES.get(mode, f"a file of mode {mode:o}")
     if mode == EXECUTABLE:
-        remedy = command("git update-index --chmod=-x", path)
+        remedy = f"{command('chmod -x', path)} && {command('git add --chmod=-x', path)}"
     else:
-        remedy = command("git rm --cached", path) + ", then add a plain file in its place"
+        remedy = command("git rm --cached", path) + "; then add a plain file in its place"
     yield Hit(f"{named(path)} is {what}", found=what, expected="a plain file", remedy=remedy)
+
+
+def no_git_folder(file: FileView) -> Iterator[Hit]:
+    """No path may have a part that some file system takes for ``.git``, and every tree must be one that Git would write.
+
+    On a file system that folds case, ignores some characters or strips dots, ``.GIT/hooks/pre-commit`` becomes a program
+    that Git runs. A tree object with two entries of one name, or out of order, shows different files to different programs.
+    Such a commit is refused as a whole, wherever it is read. This rule cannot be waived.
+
+    Mend it: rename the file; build the commit again with ``git``.
+
+    Example:
+        ``docs/.GIT/config``, or a second entry ``models`` in the tree of a commit.
+    """
+    path = file.path
+    if not _MAY_FOLD.search(path):
+        return
+    for part in path.split("/"):
+        if folds_to_git(part):
+            yield Hit(
+                f"{named(part)} is a name that some file systems take for .git",
+                found=ascii(part)[1:-1],
+                expected="another name",
+                remedy=command("git rm -r --cached", path),
+            )
+            return
 
 
 RULES: tuple[Rule, ...] = (
     FileRule("F105", "the names in the file are those of its path", "refuse", path_agrees),
     FileRule("F108", "the file has a place in the layout", "refuse", has_place),
     FileRule("F109", "the file is a plain file", "refuse", plain_mode),
+    FileRule("F116", "trees are as Git writes them", "refuse", no_git_folder),
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.catalog.index import USABLE, VersionView
 from registry_tool.checks.rule import ChangeRule, ChangeView, Hit, Located, Rule
+from registry_tool.checks.rules.publication import put_back
 from registry_tool.checks.rules.wording import named
 from registry_tool.errors import InvalidManifest, ShallowHistory
 from registry_tool.manifests.data import text
@@ -99,8 +100,8 @@ def _removed(view: ChangeView, move: _Move) -> Iterator[Hit]:
         path=move.path,
         found="no file",
         expected="the alias, or its version withdrawn in the same change",
-        remedy=f"registry rollback {move.model} {move.stage.name} --reason TEXT; or withdraw the version in the same change:"
-        f" registry withdraw {move.model}@{move.old} --reason TEXT",
+        remedy=f"{put_back(view, move.path)}; or withdraw the version in the same change:"
+        f" registry withdraw {move.model}@{move.old} --reason TEXT --remove-aliases",
     )
 
 
@@ -143,7 +144,11 @@ def _remedy(move: _Move, outcome: Outcome, *, back: bool) -> str:
     if back:
         return f"registry rollback {move.model} {move.stage.name} --to {move.new} --reason TEXT"
     explained = f"registry promote {move.model}@{move.new} --to {move.stage.name} --dry-run"
-    return f"{outcome.remedy}; {explained} explains every gate" if outcome.remedy else explained
+    return (
+        f"{outcome.remedy}; every gate is explained by: {explained}"
+        if outcome.remedy
+        else explained
+    )
 
 
 def _gates(view: ChangeView, move: _Move) -> Iterator[Hit]:

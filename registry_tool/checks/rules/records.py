@@ -14,6 +14,7 @@ from registry_tool.errors import InvalidManifest
 from registry_tool.manifests.data import Data, text, texts
 from registry_tool.manifests.identity import identity
 from registry_tool.manifests.shown import shown
+from registry_tool.promotion.commands import adding
 
 __all__ = ["RULES"]
 
@@ -81,22 +82,9 @@ def evidence_is_about_it(model: ModelUnderCheck) -> Iterator[Hit]:
                     at=("subject", "sha256"),
                     found=said,
                     expected=digest,
-                    remedy=f"registry evidence add {named(str(version))}, with evidence that was made for it",
+                    remedy="delete the file and add evidence that was made for this record: "
+                    + adding(named(str(version)), text(evidence.data, "kind")),
                 )
-
-
-@lru_cache(maxsize=1024)
-def _licence_trouble(expression: str) -> str:
-    from packaging.licenses import (
-        InvalidLicenseExpression,
-        canonicalize_license_expression,
-    )
-
-    try:
-        canonicalize_license_expression(expression)
-    except InvalidLicenseExpression as exc:
-        return str(exc) or "it cannot be read"
-    return ""
 
 
 def licence_is_known(model: ModelUnderCheck) -> Iterator[Hit]:
@@ -112,7 +100,11 @@ def licence_is_known(model: ModelUnderCheck) -> Iterator[Hit]:
     """
     document = model.document
     said = "" if document is None else text(document.data, "license")
-    if said and (trouble := _licence_trouble(said)):
+    if not said:
+        return
+    from registry_tool.manifests.spdx import licence_trouble
+
+    if trouble := licence_trouble(said):
         yield Hit(
             f"{said} is not an SPDX licence expression: {trouble}",
             at=("license",),

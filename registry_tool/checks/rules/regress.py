@@ -11,6 +11,7 @@ from registry_tool.checks.rules.publication import version_of
 from registry_tool.checks.rules.wording import named
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.layout import Place
+from registry_tool.promotion.commands import adding
 
 __all__ = ["RULES"]
 
@@ -82,9 +83,7 @@ def _with_less(view: ChangeView, change: Located, place: Place) -> Iterator[Hit]
             at=("version",),
             found=named(after.version),
             expected=f"evidence of kind {kind}, as {named(before.version)} has it",
-            remedy=f"registry sign {named(str(after))}"
-            if kind == "signature"
-            else f"registry evidence add {named(str(after))} --kind {kind}",
+            remedy=adding(named(str(after)), kind),
         )
 
 

@@ -14,7 +14,7 @@ from registry_tool.checks.rule import FileRule, FileView, Hit, Rule
 from registry_tool.checks.rules.payloads import FILE_LIMIT
 from registry_tool.manifests.document import READ_LIMIT
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "no_secret"]
 
 _WHAT = {
     "pem": "a private key",
@@ -59,7 +59,7 @@ _OPTION: Final = (
     rb"|connection_string|sas_token|client_secret|gdrive_client_secret|oss_key_secret"
     rb"|sse_customer_key|token)[ \t]*=[ \t]*(?P<value>[^\s#][^\n]*)"
 )
-_SECTION: Final = rb"""(?m)^[ \t]*\[[ \t]*['"]?remote[ \t]+"([A-Za-z0-9._-]+)"['"]?[ \t]*\]"""
+_SECTION: Final = rb"""(?m)^[ \t]*\[[ \t]*['"]?remote[ \t]+"([A-Za-z0-9._/-]+)"['"]?[ \t]*\]"""
 _CONFIGS = frozenset({".dvc/config", ".dvc/config.local"})
 _BINARY_PROBE = 8000
 _SHOWN = 4
@@ -111,7 +111,7 @@ def _options(source: bytes) -> Iterator[_Secret]:
         key = match["key"].decode()
         yield _Secret(
             f"`{key}` of a DVC remote", match.start("value"), match["value"].strip(b" \t\r\"'"),
-            f"dvc remote modify --local {remote} {key} …, and delete the line here; revoke the old one",
+            f"delete the line, revoke the secret; then: dvc remote modify --local {remote} {key} VALUE",
         )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from registry_tool.catalog.index import USABLE, ModelView, VersionView
 from registry_tool.checks.rule import Hit, ModelRule, Rule
-from registry_tool.checks.rules.wording import named
+from registry_tool.checks.rules.wording import named, removal
 from registry_tool.manifests.data import text
 
 __all__ = ["RULES"]
@@ -46,13 +46,16 @@ def _pointers(model: ModelView, kind: str) -> Iterator[_Pointer]:
 def _missing(model: ModelView, kind: str, pointer: _Pointer) -> Hit:
     known, more = model.versions[-_SHOWN:], len(model.versions) - _SHOWN
     names = ", ".join(named(v) for v in known) + (f" and {more} more" if more > 0 else "")
+    target = f"{named(str(model.name))}@VERSION {named(pointer.name)}"
+    # A tag never moves, so the one that names nothing goes first.
+    anew = f"{removal(pointer.path)} && registry tag add {target}"
     return Hit(
         f"{kind} {named(pointer.name)} of {named(str(model.name))} names version {pointer.wanted}, which is not there",
         path=pointer.path,
         at=("version",),
         found=pointer.wanted,
         expected=f"one of {names}" if known else "a version",
-        remedy=f"registry {'alias set' if kind == 'alias' else 'tag add'} {named(str(model.name))}@VERSION {named(pointer.name)}",
+        remedy=f"registry alias set {target}" if kind == "alias" else anew,
     )
 
 
@@ -111,7 +114,7 @@ def _way_on(model: ModelView, pointer: _Pointer, instead: str) -> str:
     """The next step for an alias of a deprecated version; an alias cannot lead into another model."""
     name, alias = named(str(model.name)), named(pointer.name)
     if "/" in instead or "@" in instead:
-        return f"move its users to {instead}, then registry alias rm {name} {alias}"
+        return f"move its users to {instead}; then: registry alias rm {name} {alias}"
     return f"registry alias set {name}@{instead or 'VERSION'} {alias}"
 
 

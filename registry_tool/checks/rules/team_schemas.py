@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
+from weakref import WeakKeyDictionary
 
-from registry_tool.catalog.index import ModelView, VersionView
-from registry_tool.checks.rule import Hit, ModelRule, ModelUnderCheck, Rule
+from registry_tool.catalog.index import Catalog, ModelView, VersionView
+from registry_tool.checks.rule import (
+    Hit,
+    ModelRule,
+    ModelUnderCheck,
+    RegistryRule,
+    RegistryView,
+    Rule,
+)
 from registry_tool.manifests.data import Data, get, member, records, text
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import REGISTRY
-from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.schema import BrokenSchema, Mismatch, team_mismatches
+from registry_tool.manifests.problems import JSON, JSONPath
+from registry_tool.manifests.schema import Mismatch
 
 __all__ = ["RULES"]
+
+
+# After so many documents that a schema could not judge, the others are not tried: the verdict is the same, and sooner.
+_ENOUGH: Final = 10
+_GIVEN_UP: Final[WeakKeyDictionary[Catalog, Counter[bytes]]] = WeakKeyDictionary()
 
 
 class _Demand(NamedTuple):
@@ -48,13 +62,35 @@ def _broken(demand: _Demand, reason: str) -> Hit:
     )
 
 
-def _asked(model: ModelView, demand: _Demand, value: JSON) -> tuple[list[Mismatch], Hit | None]:
+def _endless(demand: _Demand, reason: str, path: str) -> Hit:
+    schema, field = text(demand.data, "schema"), text(demand.data, "field")
+    return Hit(
+        f"{field} cannot be judged by {schema}: {reason}",
+        path=path,
+        at=(field,),
+        found=f"a {field} that is too large for this schema",
+        expected="a document that the schema judges in a bounded number of steps",
+        remedy=f"make {field} smaller, or {schema} simpler",
+    )
+
+
+def _asked(
+    model: ModelView, demand: _Demand, value: JSON, path: str
+) -> tuple[list[Mismatch], Hit | None]:
     """What a schema finds in a value, or that it cannot be asked."""
+    from registry_tool.manifests.team_schema import BrokenSchema, TooManySteps, team_mismatches
+
     source = model.catalog.tree.read(text(demand.data, "schema"), limit=READ_LIMIT)
     if source is None:
         return [], _broken(demand, "there is no such file")
+    given_up = _GIVEN_UP.setdefault(model.catalog, Counter())
+    if given_up[source] >= _ENOUGH:
+        return [], _endless(demand, f"it was given up for {_ENOUGH} others", path)
     try:
         return team_mismatches(source, value), None
+    except TooManySteps as exc:
+        given_up[source] += 1
+        return [], _endless(demand, str(exc), path)
     except BrokenSchema as exc:
         return [], _broken(demand, str(exc))
 
@@ -87,7 +123,7 @@ def _in_model(model: ModelView) -> Iterator[Hit]:
         return
     for demand in _demands(model, "models"):
         value = _plain(document.data, text(demand.data, "field"))
-        found, broken = _asked(model, demand, value)
+        found, broken = _asked(model, demand, value, document.path)
         yield from [broken] if broken else _hits(demand, found, document.path)
 
 
@@ -100,7 +136,7 @@ def _in_version(version: VersionView, demand: _Demand) -> Iterator[Hit]:
         return
     field = text(demand.data, "field")
     value = _plain(document.data, field)
-    found, broken = _asked(version.model, demand, value)
+    found, broken = _asked(version.model, demand, value, document.path)
     if broken is not None:
         yield broken
         return
@@ -109,7 +145,7 @@ def _in_version(version: VersionView, demand: _Demand) -> Iterator[Hit]:
     if field != "metadata" or over is None or over.data is None or "metadata" not in over.data:
         return
     merged: JSON = {**member(document.data, field), **member(over.data, field)}
-    later, _ = _asked(version.model, demand, merged)
+    later, _ = _asked(version.model, demand, merged, over.path)
     yield from _hits(demand, [m for m in later if m not in found], over.path)
 
 
@@ -131,6 +167,91 @@ def meets_team_schemas(model: ModelUnderCheck) -> Iterator[Hit]:
             yield from _in_version(version, demand)
 
 
+def _named_schemas(registry: RegistryView) -> Iterator[tuple[str, bytes, dict[str, JSON]]]:
+    """Each schema that ``metadata_schemas`` names and that can be read: path, source and data."""
+    listed = records(registry.catalog.settings, "metadata_schemas")
+    if not listed:
+        return
+    from registry_tool.manifests.team_schema import BrokenSchema, schema_of
+
+    for path in dict.fromkeys(text(data, "schema") for data in listed):
+        source = registry.catalog.tree.read(path, limit=READ_LIMIT)
+        if source is None:
+            continue
+        try:
+            yield path, source, schema_of(source)
+        except BrokenSchema:
+            continue  # M210 says so
+
+
+def _pointer(path: JSONPath) -> str:
+    """A JSON pointer, https://www.rfc-editor.org/rfc/rfc6901."""
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
+
+
+def linear_patterns(registry: RegistryView) -> Iterator[Hit]:
+    r"""The patterns of a team's schema must be such that their time grows with the text, and no faster.
+
+    Patterns that look ahead or behind, or refer back to what they matched, can take longer than anybody waits for a
+    text of forty characters. Such patterns that are published go on to be used, with a bound on their steps.
+
+    Mend it: write the pattern without ``(?=``, ``(?!``, ``(?<`` and ``\1``; often two patterns under ``allOf`` say
+    the same.
+
+    Example:
+        ``"pattern": "^(?!.*--)[a-z-]+$"`` in ``schemas/speech.json``; ``"not": {"pattern": "--"}`` says it too.
+    """
+    for path, source, schema in _named_schemas(registry):
+        from registry_tool.manifests.explain import explain
+        from registry_tool.manifests.patterns import BrokenPattern, matcher
+        from registry_tool.manifests.team_schema import patterns_of
+
+        for pattern in patterns_of(schema):
+            try:
+                if matcher(pattern.text).is_linear:
+                    continue
+                reason = "looks around or back, which can take for ever"
+            except BrokenPattern:
+                reason = "is not a regular expression of ECMA-262"
+            yield Hit(
+                f"the pattern at {_pointer(pattern.path)} {reason}",
+                path=path,
+                place=explain(source).place(pattern.path),
+                found=pattern.text,
+                expected="a pattern without lookaround and back references",
+                remedy='split it: several patterns under "allOf", or "not" with a pattern',
+            )
+
+
+def bounded_schemas(registry: RegistryView) -> Iterator[Hit]:
+    """At most 1,000 parts of a team's schema may look at one value.
+
+    References that double, each to two more, make thirty lines take longer than anybody waits; a schema that refers
+    to itself for the same value never ends.
+
+    Mend it: refer to a definition once, and let references go down into the data, as those of a tree do.
+
+    Example:
+        ``"$defs": {"a": {"allOf": [{"$ref": "#/$defs/b"}, {"$ref": "#/$defs/b"}]}, "b": …}``, and so on to ``z``.
+    """
+    for path, _, schema in _named_schemas(registry):
+        from registry_tool.manifests.team_schema import WIDTH, width_of
+
+        width = width_of(schema)
+        if width > WIDTH:
+            found = "no end" if width == float("inf") else f"{width:,.0f} parts"
+            yield Hit(
+                f"more than {WIDTH:,} parts of the schema look at one value",
+                path=path,
+                place=(1, 1),
+                found=found,
+                expected=f"at most {WIDTH:,}",
+                remedy="refer to each definition once: open the file and look for $ref under allOf and anyOf",
+            )
+
+
 RULES: tuple[Rule, ...] = (
     ModelRule("M210", "free fields meet the team's schemas", "refuse", meets_team_schemas),
+    RegistryRule("R315", "patterns of team schemas are linear", "refuse", linear_patterns),
+    RegistryRule("R316", "team schemas are bounded", "refuse", bounded_schemas),
 )

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from registry_tool.catalog.index import ModelView
 from registry_tool.checks.rule import Hit, ModelRule, ModelUnderCheck, Rule
-from registry_tool.checks.rules.wording import named
+from registry_tool.checks.rules.wording import named, removal
 from registry_tool.errors import InvalidName
 from registry_tool.names import check_version, fold
 from registry_tool.schemes import admits
@@ -99,7 +99,8 @@ def complete(model: ModelUnderCheck) -> Iterator[Hit]:
         yield Hit(
             f"model {named(str(model.name))} has no model.yaml",
             expected=f"{named(model.folder)}/model.yaml",
-            remedy="registry model add, or `git rm -r` the folder",
+            remedy=f"registry model add {named(str(model.name))} --task TASK --owner TEAM --description TEXT; or: "
+            + removal(model.folder),
         )
     for version in model.looked_at():
         if version.document is None:

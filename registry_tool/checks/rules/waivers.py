@@ -9,7 +9,7 @@ from typing import Final
 
 from registry_tool.catalog.index import Catalog
 from registry_tool.checks.rule import ChangeRule, ChangeView, Hit, RegistryRule, RegistryView, Rule
-from registry_tool.checks.rules.wording import command, named
+from registry_tool.checks.rules.wording import named, removal
 from registry_tool.checks.waivers import NEVER, Waiver, waivers_of
 from registry_tool.errors import InvalidName
 from registry_tool.manifests.layout import WAIVERS
@@ -64,7 +64,7 @@ def waivers_hold(view: RegistryView) -> Iterator[Hit]:
             path=waiver.path,
             at=(at,),
             expected="a waiver in force, of something that is there",
-            remedy=command("git rm", waiver.path),
+            remedy=removal(waiver.path),
         )
 
 
@@ -89,7 +89,7 @@ def waivers_expire(view: RegistryView) -> Iterator[Hit]:
                 at=("expires",),
                 found=str(waiver.expires),
                 expected=f"what {waiver.rule} asks for, until then",
-                remedy=f"mend it, then: {command('git rm', waiver.path)}",
+                remedy=f"repair it, then: {removal(waiver.path)}",
             )
 
 

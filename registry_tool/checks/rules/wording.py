@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from registry_tool.manifests.shown import shown
 
-__all__ = ["command", "named"]
+__all__ = ["command", "named", "removal"]
 
 _LONG = 160
 
@@ -25,3 +25,8 @@ def command(words: str, path: str) -> str:
 
     plain = path.isascii() and path.isprintable()
     return f"{words} -- {shlex.quote(path) if plain else shown(path)}"
+
+
+def removal(path: str) -> str:
+    """The command that removes a file or folder from the index and the work tree, tracked or not."""
+    return f"{command('git rm -rfq --ignore-unmatch', path)} && {command('rm -rf', path)}"

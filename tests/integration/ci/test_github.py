@@ -7,13 +7,26 @@ import json
 from collections.abc import Callable, Mapping
 
 import pytest
-from ci_hosts import MODEL, NEW_VERSION, THIRD, TO_NOWHERE, Hosted, Run, note_on, receiver, run_act
+from ci_hosts import (
+    MODEL,
+    MOVES,
+    NEW_VERSION,
+    THIRD,
+    TO_NOWHERE,
+    Hosted,
+    Run,
+    note_on,
+    receiver,
+    run_act,
+)
 from support import (
     alias_yaml,
+    commit,
     git,
     namespace_yaml,
     registry_yaml,
     tag_yaml,
+    write_files,
 )
 
 Make = Callable[..., Hosted]
@@ -84,14 +97,17 @@ def test_a_fork_does_not_get_the_credential(on_host: Make) -> None:
     assert (ran.code, "Ask the storage" in ran.out) == (0, False)
 
 
-def test_another_storage_does_not_get_the_credential(on_host: Make) -> None:
-    place = on_host("github")
-    config = (
-        "[core]\n    remote = storage\n['remote \"storage\"']\n    url = https://127.0.0.1:9/\n"
-    )
-    ran = pull_request(place, "artifacts", place.change({**NEW_VERSION, ".dvc/config": config}))
-    assert ran.code == 0, ran.out
-    assert "::warning file=.dvc/config::the storage itself changes" in ran.out
+@pytest.mark.parametrize("name", MOVES)
+def test_another_storage_does_not_get_the_credential(on_host: Make, name: str) -> None:
+    place, files = on_host("github"), dict(MOVES[name])
+    if moved := files.get("registry.yaml"):
+        published = git(place.host, "show", "main:registry.yaml")
+        files["registry.yaml"] = published.replace("remote: storage", moved)
+    ran = pull_request(place, "artifacts", place.change({**NEW_VERSION, **files}))
+    assert ran.code == (1 if name == "local configuration" else 0), ran.out
+    assert f"::warning file={next(iter(files))}" in ran.out
+    assert "no remote was asked" in ran.out
+    assert "A501" not in ran.out
 
 
 # --- promote
@@ -274,6 +290,35 @@ def test_what_policy_allows_is_merged_at_the_commit_that_was_judged(on_host: Mak
     assert ran.code == 0, ran.out
     assert "#1: pass, kind evidence" in ran.out
     assert merges(place) == [["pr", "merge", "1", "--merge", "--match-head-commit", commit]]
+
+
+def test_a_main_branch_that_moves_between_the_two_calls_is_said(on_host: Make) -> None:
+    place = on_host("github", automerge=["evidence"])
+    commit = place.propose(1, note_on(place, "2", 1), HEAD)
+    landed = "abc" * 13 + "a"
+    place.answer("pr view", landed + "\n")
+    place.answer(f"api repos/acme/models/commits/{landed}", place.tip() + "\n")
+    assert merge(place, [listed(1, commit)]).code == 0
+    place.answer(f"api repos/acme/models/commits/{landed}", "0123456789" * 4 + "\n")
+    ran = merge(place, [listed(1, commit)])
+    assert ran.code == 1
+    assert f"merged onto {'0123456789' * 4}" in ran.out
+    assert f"registry check --base {'0123456789' * 4} --head {landed}" in ran.out
+
+
+def test_a_branch_with_a_secret_that_was_deleted_does_not_merge_by_itself(on_host: Make) -> None:
+    """A merge commit would bring it into the history of the main branch."""
+    place = on_host("github", automerge=["evidence"])
+    place.change({"notes.txt": "-----BEGIN " + "PRIVATE KEY-----\n"}, branch="change-1")
+    (place.root / "notes.txt").unlink()
+    write_files(place.root, note_on(place, "2", 1))
+    head = commit(place.root, "Evidence alone")
+    git(place.root, "push", "-q", str(place.host), f"{head}:{HEAD.format(1)}")
+    git(place.root, "switch", "-q", "main")
+    ran = merge(place, [listed(1, head)])
+    assert ran.code == 0, ran.out
+    assert "#1: pass, kind evidence" in ran.out
+    assert merges(place) == []
 
 
 def review(state: str, who: str = "ada") -> dict[str, object]:

@@ -7,8 +7,10 @@ import json
 import re
 from collections.abc import Callable
 
+import pytest
 from ci_hosts import (
     MODEL,
+    MOVES,
     NEW_VERSION,
     THIRD,
     TO_NOWHERE,
@@ -113,6 +115,19 @@ def test_bytes_that_are_not_on_the_storage_fail(on_host: Make) -> None:
     ran = merge_request(place, place.change(NEW_VERSION))
     assert ends(ran) == {"validate": "PASS", "artifacts": "FAIL"}
     assert "A501" in ran.out
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_another_storage_does_not_get_the_credential(on_host: Make, name: str) -> None:
+    place, files = on_host("gitlab"), dict(MOVES[name])
+    if moved := files.get("registry.yaml"):
+        published = git(place.host, "show", "main:registry.yaml")
+        files["registry.yaml"] = published.replace("remote: storage", moved)
+    ran = merge_request(place, place.change({**NEW_VERSION, **files}))
+    wanted = "FAIL" if name == "local configuration" else "WARN"
+    assert ends(ran)["artifacts"] == wanted
+    assert "no remote was asked" in ran.out
+    assert "A501" not in ran.out
 
 
 def test_a_fork_is_asked_about_in_the_train_only(on_host: Make) -> None:
@@ -273,6 +288,26 @@ def test_what_policy_allows_is_merged_at_the_commit_that_was_judged(on_host: Mak
     assert (asked.method, asked.path) == ("PUT", f"{API}/merge_requests/5/merge")
     assert asked.body == f"sha={commits[4]}"
     assert (tokens["reviewers"], tokens["merge"]) == ("read", "bot")
+
+
+def test_a_merge_is_one_step_and_its_base_is_looked_at(on_host: Make) -> None:
+    place = on_host("gitlab", automerge=["evidence"])
+    commit, landed = place.propose(1, note_on(place, "2", 1), HEAD), "abc" * 13 + "a"
+    with receiver() as api:
+        api.answers[f"GET {API}/repository/branches/main"] = {"commit": {"id": place.tip()}}
+        api.answers[f"GET {API}"] = {"merge_method": "ff"}
+        api.answers[f"PUT {API}/merge_requests/1/merge"] = {"merge_commit_sha": landed}
+        api.answers[f"GET {API}/repository/commits/{landed}"] = {"parent_ids": [place.tip()]}
+        listed(api, 1, commit)
+        ran = schedule(place, "automerge", api)
+        assert ran.code == 0, ran.out
+        (asked,) = api.changes()
+        assert asked.body == f"sha={commit}&squash=true"
+        moved = {"parent_ids": ["0123456789" * 4]}
+        api.answers[f"GET {API}/repository/commits/{landed}"] = moved
+        ran = schedule(place, "automerge", api)
+        assert ran.code == 1
+    assert f"registry check --base {'0123456789' * 4} --head {landed}" in ran.out
 
 
 def test_what_policy_does_not_allow_is_left_to_people(on_host: Make) -> None:

@@ -19,7 +19,7 @@ def blob(folder: Path, data: bytes = b"weights") -> tuple[str, Path]:
 
 def test_the_last_part_of_its_path_is_made(tmp_path: Path) -> None:
     remote = LocalRemote("storage", tmp_path / "new")
-    assert send([blob(tmp_path)], remote) == 1
+    assert send([blob(tmp_path)], remote).sent == 1
 
 
 def test_the_folder_above_it_is_not(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def added(tmp_path: Path, remote: LocalRemote, cache: Cache) -> Added:
 
 
 def stored(remote: LocalRemote) -> set[str]:
-    found = (p for p in remote.folder.rglob("*") if p.is_file())
+    found = (p for p in (remote.folder / "files").rglob("*") if p.is_file())
     return {p.parent.name + p.name for p in found}
 
 

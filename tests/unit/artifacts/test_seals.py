@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.artifacts.seals import is_verified, link, seal
+from registry_tool.artifacts import seals
+from registry_tool.artifacts.seals import copy_verified, is_verified, link, seal
+from registry_tool.errors import EnvironmentTrouble
 
 DATA = b"weights" * 100
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -118,3 +120,57 @@ def test_a_link_is_the_same_file(sealed: Path, tmp_path: Path) -> None:
 def test_a_link_to_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         link(str(tmp_path / "none"), str(tmp_path / "name"), SHA256)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """A sealed file in a folder into which others may move theirs."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o777)
+    path = folder / "object"
+    path.write_bytes(DATA)
+    seal(str(path), SHA256)
+    return path
+
+
+def test_in_a_folder_of_several_users_a_seal_belongs_to_one_file(
+    shared: Path, sealed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shared.stat().st_mtime_ns != sealed.stat().st_mtime_ns
+    read: list[str] = []
+
+    def note(path: str, _: str) -> bool:
+        read.append(path)
+        return False
+
+    monkeypatch.setattr(seals, "_holds", note)
+    assert holds(shared)
+    assert read == []  # it is believed without being read
+    other = shared.with_name("other")
+    other.write_bytes(b"x" * len(DATA))
+    other.chmod(0o444)
+    os.utime(other, ns=(0, shared.stat().st_mtime_ns))
+    other.replace(shared)
+    assert not holds(shared)
+    assert read == [str(shared)]
+
+
+def test_a_file_that_others_may_write_to_is_read_each_time(sealed: Path) -> None:
+    before = sealed.stat()
+    sealed.chmod(0o664)
+    assert holds(sealed)
+    assert sealed.stat().st_mode & 0o777 == 0o444
+    sealed.chmod(0o664)
+    sealed.write_bytes(b"x" * len(DATA))
+    os.utime(sealed, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert not holds(sealed)
+
+
+def test_a_copy_of_what_was_replaced_meanwhile_is_refused(shared: Path, tmp_path: Path) -> None:
+    shared.with_name("new").write_bytes(b"x" * len(DATA))
+    shared.with_name("new").replace(shared)
+    with pytest.raises(EnvironmentTrouble, match="was replaced by another user or process"):
+        copy_verified(str(shared), str(tmp_path / "copy"), SHA256)
+    with pytest.raises(EnvironmentTrouble, match="was replaced by another user or process"):
+        link(str(shared), str(tmp_path / "link"), SHA256)

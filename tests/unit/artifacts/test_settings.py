@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 from dvc.config import Config
+from dvc.config_schema import REMOTE_SCHEMAS
 
 from registry_tool.artifacts.settings import DvcSettings, chosen_remote, merged_levels
 from registry_tool.errors import NoRemote, RemoteTrouble
+from registry_tool.manifests.dvc_config import _ALL, _ANY, REFUSED
 
 COMMITTED = b"""\
 [core]
@@ -123,3 +125,94 @@ def test_a_refused_secret_is_not_repeated() -> None:
         chosen_remote(DvcSettings(b"['remote \"r\"']\nurl = s3://b\npassword = hunter2\n"), "r")
     assert "hunter2" not in str(caught.value)
     assert "dvc remote modify --local r password" in caught.value.remedy
+
+
+# --- the committed level is data
+
+PRIVATE = {
+    "profile": "s3://b/x",
+    "ssl_verify": "s3://b/x",
+    "keyfile": "ssh://h/x",
+    "agent_forwarding": "ssh://h/x",
+    "cert_path": "webdavs://h/x",
+    "key_path": "webdavs://h/x",
+    "kerb_ticket": "hdfs://h/x",
+    "data_proxy_target": "webhdfs://h/x",
+    "gdrive_user_credentials_file": "gdrive://folder/x",
+    "gdrive_service_account_json_file_path": "gdrive://folder/x",
+}
+
+
+@pytest.mark.parametrize("option", PRIVATE)
+def test_a_private_option_is_not_taken_from_a_commit(option: str, tmp_path: Path) -> None:
+    committed = f"['remote \"r\"']\nurl = {PRIVATE[option]}\n{option} = false\n".encode()
+    chosen = chosen_remote(DvcSettings(committed), "r")
+    assert option not in chosen.options
+    assert chosen.left_out == (option,)
+    local = put(tmp_path / "config.local", f"['remote \"r\"']\n{option} = mine\n")
+    own = chosen_remote(DvcSettings(committed, local), "r")
+    assert (str(own.options[option]).endswith("mine"), own.left_out) == (True, ())
+
+
+def test_every_option_of_dvc_is_decided_about() -> None:
+    """An option that a new DVC brings is left out; one that it renames would be lost unseen."""
+    known = {
+        str(getattr(option, "schema", option))
+        for scheme, options in REMOTE_SCHEMAS.items()
+        if scheme != "remote"
+        for option in options
+    }
+    assert known - _ALL - _ANY - REFUSED == {
+        "cert_path", "data_proxy_target", "gdrive_client_secret", "gdrive_service_account_json_file_path",
+        "gdrive_user_credentials_file", "kerb_ticket", "key_path", "keyfile", "profile", "ssl_verify",
+    }  # fmt: skip
+
+
+def test_what_says_where_bytes_are_is_taken() -> None:
+    config = (
+        b"['remote \"r\"']\nurl = s3://b/x\nendpointurl = https://h\nregion = eu-west-1\n"
+        b"ssl_verify = true\nallow_anonymous_login = true\n[cache]\ndir = /srv\n[core]\nremote = r\n"
+    )
+    chosen = chosen_remote(DvcSettings(config), None)
+    assert dict(chosen.options) == {
+        "endpointurl": "https://h", "region": "eu-west-1", "ssl_verify": "true", "allow_anonymous_login": "true",
+    }  # fmt: skip
+    assert "cache" not in merged_levels(DvcSettings(config))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "url = ssh://h$(touch${IFS}owned)/x",
+        "url = ssh://h/x\nuser = me;touch owned",
+        "url = s3://b/x\nregion = evil.example.org/",
+        "url = azure://c/x\naccount_name = evil.example.org/",
+        "url = s3://b/x\nendpointurl = https://user:hunter2@h",
+    ],
+)
+def test_a_host_that_is_more_than_a_host_is_refused(lines: str) -> None:
+    with pytest.raises(RemoteTrouble):
+        chosen_remote(DvcSettings(f"['remote \"r\"']\n{lines}\n".encode()), "r")
+
+
+BUSY = {
+    "quotes": "k = " + '"",' * 40 + '"x',
+    "blanks": "k" + " " * 60_000,
+    "blanks in a value": "k = a" + " " * 30_000 + '",',
+    "references": "\n".join(f"k{n} = {f'%(k{n + 1})s' * 100}" for n in range(10)),
+    "one line": "k = " + "a" * 60_000,
+}
+
+
+@pytest.mark.parametrize("name", BUSY)
+@pytest.mark.timeout(20)
+def test_a_file_that_would_keep_a_reader_busy_is_refused(name: str) -> None:
+    config = f"[core]\nremote = r\n{BUSY[name]}\n['remote \"r\"']\nurl = s3://b/x\n"
+    with pytest.raises(RemoteTrouble, match="is not a DVC configuration"):
+        chosen_remote(DvcSettings(config.encode()), None)
+
+
+def test_a_persons_own_file_may_have_long_lines(tmp_path: Path) -> None:
+    local = put(tmp_path / "config.local", f"['remote \"r\"']\nsas_token = {'a' * 9000}\n")
+    chosen = chosen_remote(DvcSettings(b"['remote \"r\"']\nurl = azure://c/x\n", local), "r")
+    assert len(str(chosen.options["sas_token"])) == 9000

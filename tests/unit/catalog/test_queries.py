@@ -97,6 +97,15 @@ def found(*words: str, versions: bool = False, files: dict[str, str] = FILES) ->
         (["quantised", "alias:production"], ["nlp/lang-id@2"]),
         (["cats framework:fasttext"], ["vision/cats@1"]),
         ([""], ["nlp/lang-id", "vision/cats"]),
+        (["accuracy==0.95"], ["nlp/lang-id@2"]),
+        (["accuracy == 0.95"], ["nlp/lang-id@2"]),
+        (["metrics.accuracy > 0.9"], ["nlp/lang-id@2"]),
+        (["metrics.accuracy>=0.9 AND framework:onnx"], ["nlp/lang-id@2"]),
+        (["languages AND edge"], ["nlp/lang-id"]),
+        (["languages and edge"], ["nlp/lang-id"]),
+        (["zoe\u0308"], ["vision/cats"]),  # decomposed, where the file has it composed
+        (["ZOE\u0308"], ["vision/cats"]),
+        (['grade="good"'], ["nlp/lang-id@2"]),
     ],
 )
 def test_search_finds(words: list[str], expected: list[str]) -> None:
@@ -134,6 +143,27 @@ def test_what_is_quoted_is_a_word() -> None:
         (">=0.9", "is not a bound on a metric"),
         ("accuracy>=", "is not a bound on a metric"),
         ('label:"edge', "a double quote is not closed"),
+        ("accuracy=>0.9", "=> is not an operator"),
+        ("accuracy => 0.9", "=> is not an operator"),
+        ("accuracy=<0.9", "=< is not an operator"),
+        ("accuracy<>0.9", "<> is not an operator"),
+        ("accuracy===0.9", "=== is not an operator"),
+        ("accuracy=~0.9", "=~ is not an operator"),
+        ("accuracy=0,95", "'0,95' is not a number"),
+        ("accuracy=95%", "'95%' is not a number"),
+        ("0.9<=accuracy", "has its number first"),
+        ("0.9=accuracy", "has its number first"),
+        ("0.9<accuracy<1", "has two operators"),
+        ("edge OR cpu", "there is no OR in a search"),
+        ("edge or cpu", "there is no or in a search"),
+        ("NOT edge", "there is no NOT in a search"),
+        ("edge && cpu", "there is no && in a search"),
+        ("(edge cpu)", r"\(edge is not a word"),
+        ("-edge", "-edge is not a word"),
+        ("label :edge", ":edge is not a word"),
+        ("lang*", "there are no wildcards"),
+        ("label:edge,cpu", "is not one value"),
+        ("'F1 (macro)'", "is not a word"),
     ],
 )
 def test_wrong_queries_say_what_is_wrong(query: str, message: str) -> None:
@@ -160,3 +190,16 @@ def test_search_reads_no_further_than_it_is_asked() -> None:
     hits = search(rows_of(files), Query(), unreadable=names.append)
     next(hits)
     assert names == []
+
+
+def test_decomposed_text_is_found_by_composed_words() -> None:
+    files = FILES | model_files(
+        "vision/cats", versions=("1",), description="Zoe\u0308s Katze", metadata={"k": "A\u030angstro\u0308m"},
+        owner="@acme/vision", task="image-classification",
+    )  # fmt: skip
+    assert found("zo\u00ebs", files=files) == ["vision/cats"]
+    assert found("\u00e5ngstr\u00f6m", files=files) == ["vision/cats"]
+
+
+def test_the_words_of_other_languages_can_be_looked_for_in_quotes() -> None:
+    assert parse_query(['"or" "not" "(x" "a*"']) == Query(("or", "not", "(x", "a*"))

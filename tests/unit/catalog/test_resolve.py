@@ -5,9 +5,11 @@ from support import (
     alias_yaml,
     model_files,
     model_yaml,
+    namespace_yaml,
     registry_yaml,
     small_registry,
     status_yaml,
+    tag_yaml,
     version_files,
 )
 
@@ -15,6 +17,7 @@ from registry_tool.catalog.index import Catalog
 from registry_tool.catalog.resolve import find_model, in_order, latest, resolve
 from registry_tool.errors import InvalidManifest, InvalidName, NotFound, Withdrawn
 from registry_tool.git.tree import DictTree
+from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
 
 FOLDER = "models/nlp/lang-id"
@@ -170,3 +173,61 @@ def test_a_broken_file_off_the_way_does_not_matter() -> None:
 def test_a_name_that_is_none() -> None:
     with pytest.raises(InvalidName):
         resolve(catalog(), "nlp/../x")
+
+
+GATED: dict[str, JSON] = {"live": {"require": [{"metric": "accuracy", "min": 0.9}]}}
+
+
+@pytest.mark.parametrize("where", ["registry.yaml", "models/nlp/namespace.yaml"])
+def test_a_tag_never_answers_for_a_stage_with_gates(where: str) -> None:
+    manifest = registry_yaml if where == "registry.yaml" else namespace_yaml
+    tag = {f"{FOLDER}/tags/live.yaml": tag_yaml("1")}
+    with pytest.raises(
+        NotFound, match="holds the stage live; the tag live names version 1"
+    ) as caught:
+        resolve(catalog({**tag, where: manifest(stages=GATED)}), "nlp/lang-id@live")
+    assert caught.value.remedy == "registry show nlp/lang-id@1"
+    found = resolve(catalog({**tag, where: manifest(stages={"live": {}})}), "nlp/lang-id@live")
+    assert (found.version.version, found.via) == ("1", "tag")
+    assert found.notes == (
+        "live is a stage, and this is a tag, which never moves; use nlp/lang-id@1",
+    )
+
+
+def test_a_version_that_is_called_as_a_stage_is_read_with_a_note() -> None:
+    files = {"registry.yaml": registry_yaml(version_scheme="free", stages=GATED)}
+    found = resolve(
+        Catalog(DictTree({**files, **model_files(versions=["live"])})), "nlp/lang-id@live"
+    )
+    assert (found.version.version, found.via) == ("live", "version")
+    assert "this is a version" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "versions", "status", "message", "remedy"),
+    [
+        ("semver", ["1.0.0-rc.1", "1.0.0-rc.2"], {},
+         "nlp/lang-id has only pre-releases, and latest passes over pre-releases; the newest is 1.0.0-rc.2",
+         "registry resolve nlp/lang-id@1.0.0-rc.2"),
+        ("calver", ["2026.11rc1"], {},
+         "nlp/lang-id has only pre-releases, and latest passes over pre-releases; the newest is 2026.11rc1",
+         "registry resolve nlp/lang-id@2026.11rc1"),
+        ("semver", ["1.0.0-rc.1", "1.0.0"], {"1.0.0": "withdrawn"},
+         "nlp/lang-id has no active release, and latest passes over pre-releases; the newest is 1.0.0-rc.1",
+         "registry resolve nlp/lang-id@1.0.0-rc.1"),
+        ("integer", ["1"], {"1": "deprecated"}, "nlp/lang-id has no active version", "registry show nlp/lang-id"),
+        ("integer", [], {}, "nlp/lang-id has no versions yet", "registry version add nlp/lang-id"),
+    ],
+)  # fmt: skip
+def test_why_latest_means_nothing(
+    scheme: str, versions: list[str], status: dict[str, str], message: str, remedy: str
+) -> None:
+    files = {
+        "registry.yaml": registry_yaml(version_scheme=scheme),
+        **model_files(versions=versions),
+        **{f"{FOLDER}/versions/{v}/status.yaml": status_yaml(state) for v, state in status.items()},
+    }
+    with pytest.raises(NotFound) as caught:
+        resolve(Catalog(DictTree(files)), "nlp/lang-id")
+    assert caught.value.message.startswith(message)
+    assert (caught.value.remedy or "").startswith(remedy)

@@ -140,3 +140,19 @@ def test_many_at_once(kept: Path) -> None:
         thread.join()
     assert seen == [str(number % 10) for number in range(50)] * 4 or None not in seen
     assert len(files(kept)) == 10
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away"
+)
+def test_what_another_user_put_there_is_not_believed(kept: Path) -> None:
+    shelf = Shelf(kept, PARTS)
+    shelf.put("one", "a")
+    (place,) = files(kept)
+    os.chown(place, 65_534, 65_534)
+    assert shelf.take("a") is None
+    os.chown(place, 0, 0)
+    place.chmod(0o666)
+    assert shelf.take("a") is None
+    place.chmod(0o644)
+    assert shelf.take("a") == "one"

@@ -341,3 +341,18 @@ def test_hostile_names_everywhere_are_findings_and_never_an_exception(shard: int
     assert about_the_result(back) == []
     for finding in (*whole.findings, *there.findings, *back.findings):
         assert (finding.message + finding.found + finding.expected + finding.remedy).isprintable()
+
+
+def test_new_restrictions_only_warn_about_what_is_published() -> None:
+    path = f"{LANG}/model.yaml"
+    glued = model_yaml(labels=["edge"]) + 'metadata: {note: "x"}# c\n'
+    base = {**small_registry(), path: glued}
+    report = check(DictTree({**base, f"{LANG}/CARD.md": "# Card\n"}), base=DictTree(base))
+    assert report.verdict == "pass"
+    whole = check(DictTree(base), published=DictTree(base))
+    assert [(f.rule, f.severity) for f in whole.findings] == [("F121", "warn")]
+    edited = change(base, {**base, path: glued.replace("edge", "mobile")})
+    assert [(f.rule, f.severity) for f in edited.findings] == [("F121", "warn")]
+    worse = change(base, {**base, path: glued.replace("labels:\n  - edge", "labels: [edge]# d")})
+    assert [(f.rule, f.severity) for f in worse.findings] == [("F121", "warn"), ("F121", "refuse")]
+    assert [(f.rule, f.severity) for f in check(DictTree(base)).findings] == [("F121", "refuse")]

@@ -27,6 +27,33 @@ def changes(*lines: str) -> list[Located]:
     return [one(*line.split(" ", 1)) for line in lines]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".github/workflows/a.yml", ".gitlab-ci.yml", ".gitlab/ci/a.yml", "ci/build.gitlab-ci.yml", ".gitea/workflows/a.yml",
+        ".forgejo/workflows/a.yaml", ".circleci/config.yml", "Jenkinsfile", "Jenkinsfile.release", "ci/Jenkinsfile",
+        "a.jenkinsfile", "azure-pipelines.yml", "ci/azure-pipelines-nightly.yaml", ".azure-pipelines/a.yml",
+        ".woodpecker.yml", ".woodpecker/a.yaml", ".buildkite/pipeline.yml", ".drone.yml", ".drone.jsonnet",
+        "bitbucket-pipelines.yml", ".travis.yml", "appveyor.yml", ".appveyor.yml", ".cirrus.yml", ".cirrus.star",
+        ".teamcity/settings.kts", ".tekton/push.yaml", ".builds/a.yml", ".semaphore/semaphore.yml", "cloudbuild.yaml",
+        "buildspec.yml", ".mergify.yml", "renovate.json5", "bors.toml", ".husky/pre-commit", "lefthook.yml", "JENKINSFILE",
+        ".GitHub/workflows/a.yml", ".gitea/CODEOWNERS",
+    ],
+)  # fmt: skip
+def test_what_runs_in_any_ci_is_policy(path: str) -> None:
+    for mark in "+~-":
+        assert act_of(one(mark, path)) == "policy"
+        assert kind_of(changes(f"{mark} {path}", f"+ {LANG}/tags/a.yaml")) == "mixed"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["Makefile", "tools/jenkins.py", "docs/github.txt", "azure.yml", "woodpecker.yml", ".githubx/a", "notes/travis.yml"],
+)  # fmt: skip
+def test_what_only_sounds_like_it_is_not(path: str) -> None:
+    assert act_of(one("+", path)) in {"other file", "document"}
+
+
 VERSION = (f"+ {LANG}/versions/2/version.yaml", f"+ {LANG}/versions/2/a.bin.dvc")
 
 

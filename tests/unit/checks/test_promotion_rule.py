@@ -249,7 +249,9 @@ def test_a_guarded_stage_is_not_removed(moved: Staged) -> None:
         "nlp/lang-id@production has gates and may not be removed while version 1 is active: the next version would be"
         " compared with nothing"
     )
-    assert "registry rollback nlp/lang-id production" in found.remedy
+    assert found.remedy.endswith(
+        "; or withdraw the version in the same change: registry withdraw nlp/lang-id@1 --reason TEXT --remove-aliases"
+    )
 
 
 def test_it_goes_with_its_version(moved: Staged) -> None:

@@ -102,3 +102,10 @@ def test_through_the_shell(root: Path) -> None:
     env = {"_REGISTRY_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "2"}
     ran = run_program(cwd=root, env=env)
     assert (ran.out, ran.err) == ("plain,nlp/lang-id@production\n", "")
+
+
+def test_names_that_are_no_plain_word_are_not_offered(root: Path) -> None:
+    for name in ("a b", "$(touch x)", "a\n::error::x", "\x1b[31m", "naïve"):
+        (root / "models/nlp" / name).mkdir()
+        (root / "models/nlp" / name / "model.yaml").write_text("x")
+    assert offered(complete_model, "nlp/") == ["nlp/lang-id"]

@@ -31,7 +31,7 @@ def test_long_values_are_cut() -> None:
 
 def test_fields_leave_out_what_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
     fields([("a", "one\ntwo\n"), ("empty", ""), ("none", None), ("longer", 0)])
-    assert capsys.readouterr().out == "a       one\n        two\nlonger  0\n"
+    assert capsys.readouterr().out == "a       one\\ntwo\nlonger  0\n"
 
 
 def test_an_empty_table_is_not_drawn(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,7 +47,7 @@ def test_control_characters_are_harmless(capsys: pytest.CaptureFixture[str]) -> 
     assert "\x1b" not in out
     assert "\u202e" not in out
     assert "\\u001b[31mred" in out
-    assert "b c" in out
+    assert "b\\nc" in out
 
 
 def test_json_of_a_name_that_is_not_utf_8(capsys: pytest.CaptureFixture[str]) -> None:

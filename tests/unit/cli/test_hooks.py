@@ -19,11 +19,15 @@ def bare(tmp_path: Path) -> Path:
 
 def test_a_server_is_set_up_and_looked_at(cli: Run, bare: Path, tmp_path: Path) -> None:
     before = cli("hooks", "status", "--server", "models.git", cwd=tmp_path)
-    assert (before.code, before.out) == (1, f"{bare}/hooks/pre-receive: missing\n")
+    assert before.code == 1
+    assert f"{bare}/hooks/pre-receive: missing\n" in before.out
+    assert "receive.fsckObjects: not set, so Git takes objects that are malformed" in before.out
+    assert f"    try:      git -C {bare} config receive.fsckObjects true" in before.out
     made = cli("hooks", "install", "--server", "models.git", cwd=tmp_path)
     assert made.code == 0
     assert f"{bare}/hooks/pre-receive: installed" in made.out
     assert "guards main: that is what HEAD of" in made.out
+    assert "git config receive.fsckObjects true: set" in made.out
     after = cli("hooks", "status", "--server", str(bare), cwd=tmp_path)
     assert (after.code, after.out) == (0, f"{bare}/hooks/pre-receive: in place\n")
     script = bare / "hooks/pre-receive"

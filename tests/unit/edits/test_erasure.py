@@ -114,7 +114,7 @@ NO: dict[str, tuple[Act, Mapping[str, str], type[RegistryError], str]] = {
     "an alias with tags": (act("nlp/lang-id@1", with_tags=True), {}, Refused, "held by the alias production"),
     "aliases": (act(), ALIASED, Refused, "held by the aliases champion, staging"),
     "the command that mends it": (
-        act(), ALIASED, Refused, "registry alias set nlp/lang-id@VERSION champion, or registry alias rm nlp/lang-id champion",
+        act(), ALIASED, Refused, "registry alias set nlp/lang-id@VERSION champion; or: registry alias rm nlp/lang-id champion",
     ),
     "tags": (act(), TAGGED, Refused, "held by the tags best, v2"),
     "the option that mends it": (act(), TAGGED, Refused, "--with-tags deletes them"),

@@ -125,12 +125,44 @@ def test_unusual_forms(source: str) -> None:
     assert explain(edited.encode()).data == {**data, "a": 7, "new": "x"}
 
 
-def test_text_that_looks_like_a_number_is_quoted_where_it_stands() -> None:
+def test_text_that_looks_like_a_number_stays_as_it_was_written() -> None:
     # As the document says, "version" is text; as written, other readers take it for a number.
     source = b"version: 010e1  # c\nlist: [3, x]  # d\nowner: x\n"
     data: dict[str, JSON] = {"version": "010e1", "list": ["3", "x"], "owner": "x"}
     edited = changed(source, data, {"owner": "zoe"}, "x.yaml").decode()
-    assert edited == 'version: "010e1"  # c\nlist: ["3", x]  # d\nowner: zoe\n'
+    assert edited == "version: 010e1  # c\nlist: [3, x]  # d\nowner: zoe\n"
+    edited = changed(source, data, {"list": ["3", "x", "4"]}, "x.yaml").decode()
+    assert edited == 'version: 010e1  # c\nlist: [3, x, "4"]  # d\nowner: x\n'
+
+
+@pytest.mark.parametrize(
+    ("source", "fields", "edited"),
+    [
+        ("a: ~\nb: 2024-01-02   \nc: 010 # c\n", {"d": 1}, "a: ~\nb: 2024-01-02   \nc: 010 # c\nd: 1\n"),
+        ("m:\n    x: 010\n\n    y: 'q'  # c\nb: 1\n", {"m": {"x": 8, "y": "q", "z": 1}},
+         "m:\n    x: 010\n\n    y: 'q'  # c\n    z: 1\nb: 1\n"),
+        ("m: {x: 010, y: 1}   # c\n", {"m": {"x": "010", "y": 2, "z": "a, b"}},
+         'm: {x: 010, y: 2, z: "a, b"}   # c\n'),
+        ("a: 1\n...\n", {"b": 2}, "a: 1\nb: 2\n...\n"),
+        ("a: >-\n  folded\n  text\n\nb: 1\n", {"b": 2}, "a: >-\n  folded\n  text\n\nb: 2\n"),
+        ("l:\n- a  # c\n-   b\nz: 1\n", {"l": ["a", "b", "c"]}, "l:\n- a  # c\n-   b\n- c\nz: 1\n"),
+        ("l:\n- a  # c\n-   b\nz: 1\n", {"l": ["b"]}, "l:\n-   b\nz: 1\n"),
+        ("l:\n- k: 1\n  n: 2\n- k: 3\n", {"l": [{"n": 2}, {"k": 3}]}, "l:\n- n: 2\n- k: 3\n"),
+        ("m:\n  a: 1\n  # about b\n  b: 2\n", {"m": {"b": 2}}, "m:\n  # about b\n  b: 2\n"),
+        ("a:\nb: 1\n", {"a": "x"}, "a: x\nb: 1\n"),
+        ("a: {}   # none\nb: 1\n", {"a": {"k": 1}}, "a:   # none\n  k: 1\nb: 1\n"),
+        ("a: |\n  x\n  y\nb: 1\n", {"a": "short"}, "a: short\nb: 1\n"),
+        ("'a' : 1\nb: 1\n", {"a": 2}, "'a' : 2\nb: 1\n"),
+    ],
+)  # fmt: skip
+def test_a_change_stands_at_its_place(source: str, fields: dict[str, JSON], edited: str) -> None:
+    data = explain(source.encode()).data
+    assert isinstance(data, dict)
+    if "010" in source and isinstance(fields.get("m"), dict):
+        kept = fields["m"]
+        assert isinstance(kept, dict)
+        kept["x"] = "010"
+    assert _edit(source, **fields) == edited
 
 
 def test_what_would_be_lost_is_refused() -> None:
@@ -229,3 +261,61 @@ def test_no_comment_of_another_field_is_ever_lost(source: str, which: int, value
         if comment in missing:
             missing.remove(comment)
     assert missing == []
+
+
+_HARD = st.sampled_from(
+    [
+        "010", "~", "2024-01-02", "No", "1e3", "  two   words", "'it''s'", '"\\u00e9"', "[a,   'b', 010]", "{k:  ~, n: [1]}",
+        "|\n    kept \n\n    text\n", ">-\n    folded\n    text", "\n    in:  010   # c\n    # between\n    out: 'x'",
+        "\n  -  1\n  # between\n  - two", "", "plain\n   going on", "[\n    a,   # c\n    b ]",
+    ]
+)  # fmt: skip
+_ENDS = st.sampled_from(["", "   ", "  # a comment", "\t# after a TAB"])
+
+
+@st.composite
+def _by_hand(draw: st.DrawFn) -> str:
+    """A file with all that programs like to tidy."""
+    parts = [draw(_BETWEEN)]
+    for key in draw(st.lists(st.sampled_from("abcdefg"), min_size=2, max_size=6, unique=True)):
+        value = draw(_HARD)
+        end = "" if "\n" in value else draw(_ENDS)
+        parts.append(
+            f"{key}:{'' if value.startswith(chr(10)) else ' '}{value}{end}\n{draw(_BETWEEN)}"
+        )
+    return "".join(parts)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    source=_by_hand(), which=st.integers(0, 6), value=st.one_of(_VALUES, st.just(GONE), st.just({"k": [1]}))
+)  # fmt: skip
+def test_what_was_not_changed_keeps_its_bytes(source: str, which: int, value: object) -> None:
+    text = explain(source.encode())
+    assume(isinstance(text.data, dict) and not [p for p in text.problems if p.code != "ambiguous"])
+    assert isinstance(text.data, dict)
+    names = [*text.data, "new"]
+    key = names[which % len(names)]
+    assume(key in text.data or value is not GONE)
+    try:
+        edited = _edit(source, **{key: value})
+    except InvalidManifest:
+        return
+    lines = source.split("\n")
+    starts = sorted(at[0] - 1 for path, at in text.key_places.items() if len(path) == 1)
+    if key in text.data:
+        begin = text.key_places[(key,)][0] - 1
+        end = min((start for start in starts if start > begin), default=len(lines))
+        before, after = lines[:begin], lines[end:]
+    else:
+        before, after = lines[: starts[-1] + 1], []
+    changed_lines = edited.split("\n")
+    assert changed_lines[: len(before)] == before
+    assert not after or changed_lines[-len(after) :] == after
+
+
+def test_nearly_every_such_change_is_made() -> None:
+    source = "a: 010\nb:\n    in:  010\n    out: 'x'\nc: [a,   'b']\nd: >-\n    folded\n    text\n"
+    for key in "abcd":
+        for value in ("x", 1, None, {"k": 1}, ["x"]):
+            assert f"{key}:" in _edit(source, **{key: value})

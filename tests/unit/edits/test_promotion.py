@@ -165,7 +165,7 @@ def test_a_deprecated_one_will_do(registry: Staged, back: Back) -> None:
 def test_a_version_that_never_held_it_is_promoted_and_not_gone_back_to(back: Back) -> None:
     with pytest.raises(Refused) as exc:
         back("7")
-    assert exc.value.remedy == "registry promote nlp/lang-id@7 --to production asks its gates"
+    assert exc.value.remedy == "registry promote nlp/lang-id@7 --to production"
 
 
 @pytest.mark.usefixtures("_moved")

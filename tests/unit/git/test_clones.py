@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from support import commit, git, new_repository, write_files
+from git_servers import smart_http
+from support import commit, git, give_away, new_repository, small_registry, write_files
 
-from registry_tool.errors import OfflineError, UsageError
+from registry_tool.errors import OfflineError, UntrustedRepository, UsageError
+from registry_tool.git.addresses import handed, stored_url
 from registry_tool.git.clones import is_url, open_clone, shown_url
+from registry_tool.registry import open_registry
 
 
 @pytest.fixture
@@ -168,6 +175,9 @@ def test_what_is_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ("ssh://git@host:22/x", "ssh://git@host:22/x"),
         ("git@host:acme/x.git", "git@host:acme/x.git"),
         ("file:///a/b", "file:///a/b"),
+        ("https://host/x.git?access_token=secret", "https://host/x.git?***"),
+        ("https://secret@host/x.git?private_token=secret", "https://***@host/x.git?***"),
+        ("HTTPS://user:secret@host/x", "HTTPS://***@host/x"),
     ],
 )
 def test_passwords_and_tokens_are_not_shown(url: str, shown: str) -> None:
@@ -175,12 +185,181 @@ def test_passwords_and_tokens_are_not_shown(url: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://user:secret@127.0.0.1:9/x.git", "http://secret@127.0.0.1:9/x.git"]
-)
+    "url",
+    [
+        "http://user:secret@127.0.0.1:9/x.git", "http://secret@127.0.0.1:9/x.git",
+        "http://127.0.0.1:9/x.git?access_token=secret", "http://a:secret@127.0.0.1:9/x?private_token=secret",
+    ],
+)  # fmt: skip
 def test_no_message_holds_the_password(url: str, cache: Path) -> None:
     with pytest.raises(OfflineError) as caught:
         open_clone(url, cache)
     assert "secret" not in str(caught.value)
+    for exc in (caught.value, caught.value.__cause__):
+        assert "secret" not in str(exc)
     with pytest.raises(OfflineError) as caught:
         open_clone(url, cache, offline=True)
     assert "secret" not in str(caught.value)
+    with pytest.raises(OfflineError) as caught:
+        open_registry(url)
+    assert "secret" not in str(caught.value)
+
+
+# --- credentials in an address
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A registry, and its address on a web server, with a password in it."""
+    folder = new_repository(tmp_path / "served", small_registry())
+    git(folder, "config", "uploadpack.allowFilter", "true")
+    with smart_http(tmp_path) as url:
+        yield folder, url.replace("://", "://user:secret@") + "/served/.git"
+
+
+def _holding(folder: Path, word: bytes) -> list[Path]:
+    return [p for p in folder.rglob("*") if p.is_file() and word in p.read_bytes()]
+
+
+def test_credentials_are_handed_to_git_and_stored_nowhere(
+    served: tuple[Path, str], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, url = served
+    said: list[Sequence[str]] = []
+    run = subprocess.run
+
+    def heard(command: Sequence[str], **more: object) -> object:
+        said.append(command)
+        return run(command, **more)  # type: ignore[call-overload]  # as it was called
+
+    monkeypatch.setattr(subprocess, "run", heard)
+    first = open_clone(url, cache)
+    assert first.git.config("remote.origin.url") == stored_url(url)
+    write_files(start, {"README.md": "2\n"})
+    moved = commit(start)
+    again = open_clone(url, cache)
+    assert (again.note, again.git.head()) == ("", moved)
+    assert _holding(cache, b"secret") == []
+    assert [command for command in said if "secret" in " ".join(command)] == []
+    # With its history, and with another token, it is the same clone.
+    assert len(git(first.git.git_dir, "rev-list", "--all").split()) == 1
+    other = open_clone(url.replace("secret", "newer"), cache)
+    assert other.git.git_dir == first.git.git_dir
+
+
+def test_a_registry_does_not_show_its_credentials(served: tuple[Path, str]) -> None:
+    start, url = served
+    with open_registry(url) as registry:
+        assert "secret" not in repr(registry) + registry.source
+        assert len(registry.history("nlp/lang-id")) > 0
+        write_files(start, {"README.md": "2\n"})
+        moved = commit(start)
+        with registry.refresh() as fresh:
+            assert fresh.commit == moved
+
+
+def test_a_clone_of_an_older_release_forgets_the_credentials(
+    served: tuple[Path, str], cache: Path
+) -> None:
+    start, url = served
+    cache.mkdir()
+    old = cache / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
+    git(cache, "clone", "--quiet", "--bare", str(start), str(old))
+    git(old, "config", "remote.origin.url", url)
+    assert _holding(cache, b"secret") == [old / "config"]
+    old.chmod(0o755)
+    cache.chmod(0o755)
+    offline = open_clone(url, cache, offline=True)
+    assert offline.git.head() == git(start, "rev-parse", "HEAD")
+    assert _holding(cache, b"secret") == []
+    assert not old.exists()
+    moved = commit(start)
+    assert open_clone(url, cache).git.head() == moved
+
+
+def test_configurations_of_an_older_release_are_closed(origin: Path, cache: Path) -> None:
+    other = cache / "other.git"
+    git(origin, "clone", "--quiet", "--bare", ".", str(other))
+    (other / "config").chmod(0o644)
+    cache.chmod(0o755)
+    open_clone(origin.as_uri(), cache)
+    assert (other / "config").stat().st_mode & 0o077 == 0
+
+
+def test_clones_are_for_their_user_alone(origin: Path, cache: Path) -> None:
+    open_clone(origin.as_uri(), cache)
+    assert cache.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "stored"),
+    [
+        ("https://user:secret@host/x", "https://host/x"),
+        ("https://host/x.git?access_token=secret", "https://host/x.git"),
+        ("ssh://git:secret@host/x", "ssh://git@host/x"),
+        ("ssh://git@host/x", "ssh://git@host/x"),
+        ("git@host:x", "git@host:x"),
+    ],
+)
+def test_what_is_stored_of_an_address(url: str, stored: str) -> None:
+    assert stored_url(url) == stored
+    assert handed(url) == ({} if url == stored else {f"url.{url}.insteadOf": stored})
+
+
+# --- clones that are not as this release makes them
+
+
+def test_a_clone_whose_remote_has_another_name_is_made_again(origin: Path, cache: Path) -> None:
+    place = open_clone(origin.as_uri(), cache).git.git_dir
+    git(place, "remote", "rename", "origin", "elsewhere")
+    write_files(origin, {"registry.yaml": "2\n"})
+    moved = commit(origin)
+    clone = open_clone(origin.as_uri(), cache, offline=True)
+    assert "was not reached" in clone.note
+    clone = open_clone(origin.as_uri(), cache)
+    assert (clone.note, clone.git.head()) == ("", moved)
+    assert len(_clones(cache)) == 1
+
+
+def test_a_clone_of_another_registry_in_that_place_is_not_believed(
+    origin: Path, cache: Path, tmp_path: Path
+) -> None:
+    place = open_clone(origin.as_uri(), cache).git.git_dir
+    other = new_repository(tmp_path / "other", {"registry.yaml": "other\n"})
+    git(place, "config", "remote.origin.url", other.as_uri())
+    with pytest.raises(OfflineError):
+        open_clone(origin.as_uri(), cache, offline=True)
+    assert open_clone(origin.as_uri(), cache).git.config("remote.origin.url") == origin.as_uri()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_in_a_shared_cache_each_user_has_clones_of_their_own(
+    origin: Path, cache: Path, tmp_path: Path
+) -> None:
+    url = origin.as_uri()
+    theirs = open_clone(url, cache).git.git_dir
+    old = git(origin, "rev-parse", "HEAD")
+    git(theirs, "config", "core.sshCommand", f"touch {tmp_path}/RAN")
+    give_away(cache)
+    os.chown(cache, 65534, 65534)
+    write_files(origin, {"registry.yaml": "2\n"})
+    moved = commit(origin)
+    # What another user cloned answers where nothing else can, and nothing in it is obeyed.
+    offline = open_clone(url, cache, offline=True)
+    assert offline.git.git_dir == theirs
+    assert "was not reached" in offline.note
+    assert (offline.git.head(), offline.git.is_trusted) == (old, False)
+    assert offline.git.config("core.sshcommand") is None
+    mine = open_clone(url, cache)
+    assert (mine.note, mine.git.head(), mine.git.is_trusted) == ("", moved, True)
+    assert mine.git.git_dir.parent == cache.with_name(f"cache-{os.geteuid()}")
+    assert not (tmp_path / "RAN").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_another_user_puts_in_the_place_of_a_clone_is_refused(
+    origin: Path, cache: Path
+) -> None:
+    give_away(open_clone(origin.as_uri(), cache).git.git_dir)
+    with pytest.raises(UntrustedRepository, match="dubious ownership"):
+        open_clone(origin.as_uri(), cache)

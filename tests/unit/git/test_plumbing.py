@@ -12,10 +12,10 @@ import pytest
 from support import git, new_repository, run_git, write_files
 
 from registry_tool.errors import GitTrouble, UsageError
+from registry_tool.git.neutral import FIXED, clean_environment
 from registry_tool.git.plumbing import (
     Git,
     GitFailed,
-    clean_environment,
     find_repository,
     receiving_repository,
 )
@@ -85,7 +85,10 @@ def test_every_variable_git_calls_local_is_cleaned(
     for name in names:
         monkeypatch.setenv(name, "x")
     env = clean_environment()
-    assert env.pop("GIT_NO_REPLACE_OBJECTS") == "1"  # ours, whatever it was
+    # Ours, whatever they were.
+    assert env.pop("GIT_NO_REPLACE_OBJECTS") == "1"
+    assert env.pop("GIT_CONFIG_COUNT") == str(len(FIXED))
+    assert not Path(env.pop("GIT_GRAFT_FILE")).exists()
     assert [name for name in names if name in env] == []
 
 

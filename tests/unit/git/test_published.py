@@ -36,23 +36,28 @@ def clone(root: Path, tmp_path: Path) -> Path:
     return tmp_path / "clone"
 
 
+def main_of(repository: Git) -> tuple[str, str] | None:
+    found = published(repository)
+    return None if found is None else (found.name, found.tip)
+
+
 def test_without_a_remote_the_main_branch_is_published(root: Path) -> None:
     main = git(root, "rev-parse", "HEAD")
     git(root, "switch", "--quiet", "-c", "topic")
     step(root, "topic")
-    assert published(opened(root)) == ("main", main)
+    assert main_of(opened(root)) == ("main", main)
 
 
 def test_what_the_remote_had_is_published_and_not_what_is_ahead_of_it(clone: Path) -> None:
     there = git(clone, "rev-parse", "HEAD")
     step(clone, "mine")
-    assert published(opened(clone)) == ("origin/main", there)
+    assert main_of(opened(clone)) == ("origin/main", there)
 
 
 def test_the_head_of_the_remote_names_its_main_branch(root: Path, tmp_path: Path) -> None:
     git(root, "branch", "--quiet", "--move", "main", "trunk")
     git(tmp_path, "clone", "--quiet", str(root), "clone")
-    found = published(opened(tmp_path / "clone"))
+    found = main_of(opened(tmp_path / "clone"))
     assert found == ("origin/trunk", git(root, "rev-parse", "trunk"))
 
 
@@ -63,7 +68,7 @@ def test_of_a_fork_the_upstream_is_published(clone: Path, tmp_path: Path, branch
     git(tmp_path / "upstream", "branch", "--quiet", "--move", "main", branch)
     git(clone, "remote", "add", "upstream", str(tmp_path / "upstream"))
     git(clone, "fetch", "--quiet", "upstream")
-    assert published(opened(clone)) == (f"upstream/{branch}", tip)
+    assert main_of(opened(clone)) == (f"upstream/{branch}", tip)
 
 
 def test_a_setting_names_it(root: Path) -> None:
@@ -71,7 +76,7 @@ def test_a_setting_names_it(root: Path) -> None:
     tip = git(root, "rev-parse", "HEAD")
     step(root, "later")
     git(root, "config", "registry.published", "refs/heads/releases")
-    assert published(opened(root)) == ("releases", tip)
+    assert main_of(opened(root)) == ("releases", tip)
 
 
 @pytest.mark.parametrize("name", ["gone", "--all", "main:README.md"])
@@ -86,12 +91,12 @@ def test_of_a_bare_repository_its_own_head_is_published(root: Path, tmp_path: Pa
     git(root, "branch", "--quiet", "--move", "main", "trunk")
     git(tmp_path, "clone", "--quiet", "--bare", str(root), "bare.git")
     bare = opened(tmp_path / "bare.git")
-    assert published(bare) == ("trunk", git(root, "rev-parse", "HEAD"))
+    assert main_of(bare) == ("trunk", git(root, "rev-parse", "HEAD"))
     # Its HEAD may name a branch that nobody ever pushed.
     git(tmp_path / "bare.git", "symbolic-ref", "HEAD", "refs/heads/never")
     assert published(bare) is None
     git(tmp_path / "bare.git", "branch", "main", "trunk")
-    assert published(bare) == ("main", git(root, "rev-parse", "HEAD"))
+    assert main_of(bare) == ("main", git(root, "rev-parse", "HEAD"))
 
 
 def test_nothing_is_published_before_the_first_commit(tmp_path: Path) -> None:
@@ -194,3 +199,62 @@ def test_a_shallow_clone_says_that_it_does_not_reach_so_far(root: Path, tmp_path
     assert "git fetch --deepen" in raised.value.remedy
     git(shallow, "fetch", "--quiet", "--unshallow")
     assert parting(opened(shallow), *tips) == tips[1]
+
+
+# --- a main branch that was renamed
+
+
+def _renamed(root: Path, tmp_path: Path) -> Path:
+    """A clone from before the server's main branch `master` became `main`, with one commit more."""
+    git(root, "branch", "--quiet", "--move", "main", "master")
+    git(tmp_path, "clone", "--quiet", str(root), "clone")
+    git(root, "branch", "--quiet", "--move", "master", "main")
+    step(root, "later")
+    return tmp_path / "clone"
+
+
+def test_a_head_of_the_remote_that_may_be_out_of_date_is_doubted(
+    root: Path, tmp_path: Path
+) -> None:
+    clone = _renamed(root, tmp_path)
+    git(clone, "fetch", "--quiet")
+    found = published(opened(clone))
+    assert found is not None
+    assert found.name == "origin/master"
+    assert found.doubt.endswith(": git remote set-head origin --auto")
+    git(clone, "remote", "set-head", "origin", "--auto")
+    assert main_of(opened(clone)) == ("origin/main", git(root, "rev-parse", "main"))
+    again = published(opened(clone))
+    assert again is not None
+    assert again.doubt == ""
+
+
+def test_a_head_of_the_remote_whose_branch_is_gone_is_passed_over(
+    root: Path, tmp_path: Path
+) -> None:
+    clone = _renamed(root, tmp_path)
+    git(clone, "fetch", "--quiet", "--prune")
+    found = published(opened(clone))
+    assert found is not None
+    assert (found.name, found.tip) == ("origin/main", git(root, "rev-parse", "main"))
+    assert found.doubt.startswith("origin/HEAD names a branch that is gone: git remote set-head")
+
+
+def test_another_branch_beside_the_main_one_is_no_doubt(root: Path, tmp_path: Path) -> None:
+    git(root, "branch", "master", "main")
+    git(root, "switch", "--quiet", "-c", "topic")
+    step(root, "ahead")
+    git(root, "switch", "--quiet", "main")
+    step(root, "newer")
+    git(tmp_path, "clone", "--quiet", str(root), "clone")
+    found = published(opened(tmp_path / "clone"))
+    assert found is not None
+    assert (found.name, found.doubt) == ("origin/main", "")
+
+
+def test_a_setting_names_the_branch_and_no_tag(clone: Path) -> None:
+    there = git(clone, "rev-parse", "HEAD")
+    step(clone, "mine")
+    git(clone, "tag", "origin/main")
+    git(clone, "config", "registry.published", "origin/main")
+    assert main_of(opened(clone)) == ("origin/main", there)

@@ -10,7 +10,7 @@ from support import commit, git, new_repository, write_files
 
 from registry_tool.errors import GitTrouble
 from registry_tool.git.plumbing import Git
-from registry_tool.git.refs import Tip, tips, unfetched
+from registry_tool.git.refs import Tip, advertised, tips, unfetched
 
 Opened = Callable[[Path], Git]
 
@@ -94,3 +94,38 @@ def test_a_remote_that_cannot_be_asked(pair: tuple[Path, Path], opened: Opened) 
     with pytest.raises(GitTrouble, match="origin cannot be asked which branches it has") as caught:
         unfetched(opened(clone))
     assert "git ls-remote origin" in caught.value.remedy
+
+
+def test_what_lies_outside_branches_and_tags_is_brought_without_a_ref(
+    pair: tuple[Path, Path], opened: Opened
+) -> None:
+    server, clone = pair
+    write_files(server, {"a": "2\n"})
+    made = commit(server)
+    git(server, "update-ref", "refs/pull/7/head", made)
+    git(server, "update-ref", "refs/changes/07/7/1", made)
+    git(server, "reset", "--quiet", "--hard", "HEAD~1")
+    before = git(clone, "for-each-ref")
+    assert [tip.oid for tip in advertised(opened(clone))] == [made]
+    assert unfetched(opened(clone)) == []
+    assert git(clone, "for-each-ref") == before
+    assert not (clone / ".git" / "FETCH_HEAD").exists()
+    git(clone, "remote", "rename", "origin", "company")
+    assert advertised(opened(clone)) == [Tip("company refs/pull/7/head", made)]
+    git(clone, "remote", "set-url", "company", str(clone.parent / "gone"))
+    assert advertised(opened(clone)) == []
+
+
+def test_what_a_remote_lists_and_does_not_give_is_said(
+    pair: tuple[Path, Path], opened: Opened
+) -> None:
+    server, clone = pair
+    write_files(server, {"b": "lost\n"})
+    made = commit(server)
+    git(server, "update-ref", "refs/pull/7/head", made)
+    git(server, "reset", "--quiet", "--hard", "HEAD~1")
+    blob = git(server, "rev-parse", f"{made}:b")
+    (server / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    assert advertised(opened(clone)) == []
+    with pytest.raises(GitTrouble):
+        unfetched(opened(clone))

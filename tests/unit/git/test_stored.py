@@ -84,8 +84,8 @@ def test_a_raw_tree_object_of_git(repository: RepositoryOf) -> None:
 
 
 def test_names_that_are_not_utf_8_survive() -> None:
-    data = b"100644 caf\xe9\0" + bytes(20)
-    assert parse_tree_object(data, 20) == {"caf\udce9": Entry(FILE, "0" * 40)}
+    data = b"100644 caf\xe9\0" + b"\x11" * 20
+    assert parse_tree_object(data, 20) == {"caf\udce9": Entry(FILE, "1" * 40)}
 
 
 def test_a_submodule_is_an_entry_without_bytes_or_files(

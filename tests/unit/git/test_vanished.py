@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from histories import History
-from support import git
+from support import git, give_away
 
 from registry_tool.git.line import Line
 from registry_tool.git.plumbing import find_repository
@@ -32,6 +33,21 @@ def carry(folder: Path, before: str, *, came: Iterable[str] = (), went: Iterable
     found = find_repository(folder)
     assert found is not None
     carry_on(found, before, git(folder, "rev-parse", "HEAD"), came=came, went=went)
+
+
+FIRST = b"registry-tool vanished 3 "
+
+
+def read_note(note: Path) -> dict[str, dict[str, list[str]]]:
+    """What a note says, below the line with its digest."""
+    found: dict[str, dict[str, list[str]]] = json.loads(note.read_bytes().partition(b"\n")[2])
+    return found
+
+
+def write_note(note: Path, text: bytes) -> None:
+    """Replace a note by one that says something else, under the digest of that."""
+    digest = hashlib.sha256(text).hexdigest().encode()
+    note.write_bytes(FIRST + digest + b"\n" + text)
 
 
 def notes(folder: Path) -> list[Path]:
@@ -125,7 +141,7 @@ def test_after_many_folders_everything_is_read_once(past: History) -> None:
     for number in range(41):
         vanished(past.folder, below=[f"models/nlp/model-{number}"])
     (note,) = notes(past.folder / ".git")
-    kept = json.loads(note.read_text(encoding="utf-8"))["folders"]
+    kept = read_note(note)
     assert kept == {"models": {git(past.folder, "rev-parse", "HEAD"): [ONE]}}
     past.commit({TAG: None})
     assert vanished(past.folder, below=[MODEL]) == {ONE, TAG}
@@ -138,13 +154,11 @@ def test_a_later_question_reads_only_what_was_added(past: History) -> None:
     past.commit({ONE: None})
     vanished(past.folder)
     (note,) = notes(past.folder / ".git")
-    kept = json.loads(note.read_text(encoding="utf-8"))
-    assert kept["folders"] == {"models": {git(past.folder, "rev-parse", "HEAD"): [ONE]}}
+    kept = read_note(note)
+    assert kept == {"models": {git(past.folder, "rev-parse", "HEAD"): [ONE]}}
     # What stands in the note is believed: so it was not read again.
-    kept["folders"]["models"] = {
-        tip: ["models/told/by/the/note/model.yaml"] for tip in kept["folders"]["models"]
-    }
-    note.write_text(json.dumps(kept), encoding="utf-8")
+    kept["models"] = {tip: ["models/told/by/the/note/model.yaml"] for tip in kept["models"]}
+    write_note(note, json.dumps(kept).encode())
     past.commit({TAG: None})
     assert vanished(past.folder) == {TAG, "models/told/by/the/note/model.yaml"}
 
@@ -159,17 +173,14 @@ def test_an_earlier_and_another_branch_have_notes_of_their_own(past: History) ->
         assert vanished(past.folder, "other") == {TWO}
         assert vanished(past.folder, "HEAD~1") == frozenset()
     (note,) = notes(past.folder / ".git")
-    assert len(json.loads(note.read_text(encoding="utf-8"))["folders"]["models"]) == 3
+    assert len(read_note(note)["models"]) == 3
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"{", b"[]", b"null", b"\xff", b'{"format": "vanished/v9", "folders": {"models": {"TIP": ["x"]}}}',
-        b'{"format": "vanished/v2", "folders": ["models"]}',
-        b'{"format": "vanished/v2", "folders": {"models": ["TIP"]}}',
-        b'{"format": "vanished/v2", "folders": {"models": {"TIP": "x"}}}',
-        b'{"format": "vanished/v2", "folders": {"models": {"TIP": [1], "": ["x"]}}}', b"[" * 100_000,
+        b"", b"{", b"[]", b"null", b"\xff", b'["models"]', b'{"models": ["TIP"]}',
+        b'{"models": {"TIP": "x"}}', b'{"models": {"TIP": [1], "": ["x"]}}', b"[" * 100_000,
     ],
 )  # fmt: skip
 def test_a_note_that_is_not_ours_is_replaced(past: History, content: bytes) -> None:
@@ -177,9 +188,56 @@ def test_a_note_that_is_not_ours_is_replaced(past: History, content: bytes) -> N
     vanished(past.folder)
     (note,) = notes(past.folder / ".git")
     tip = git(past.folder, "rev-parse", "HEAD")
-    note.write_bytes(content.replace(b"TIP", tip.encode()))
+    write_note(note, content.replace(b"TIP", tip.encode()))
     assert vanished(past.folder) == {ONE}
-    assert json.loads(note.read_text(encoding="utf-8"))["folders"]["models"][tip] == [ONE]
+    assert read_note(note)["models"][tip] == [ONE]
+
+
+def test_a_note_of_an_older_release_is_replaced(past: History) -> None:
+    past.commit({ONE: None})
+    vanished(past.folder)
+    (note,) = notes(past.folder / ".git")
+    tip = git(past.folder, "rev-parse", "HEAD")
+    old = {"format": "vanished/v2", "folders": {"models": {tip: []}}}
+    note.write_text(json.dumps(old), encoding="utf-8")
+    assert vanished(past.folder) == {ONE}
+
+
+def test_no_flipped_bit_gives_a_name_again(past: History) -> None:
+    past.commit({ONE: None})
+    vanished(past.folder)
+    (note,) = notes(past.folder / ".git")
+    whole = note.read_bytes()
+    for place in range(len(whole)):
+        note.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert vanished(past.folder) == {ONE}, place
+    for size in range(len(whole)):
+        note.write_bytes(whole[:size])
+        assert vanished(past.folder) == {ONE}, size
+
+
+def test_notes_that_another_user_may_have_written_are_not_read(past: History) -> None:
+    past.commit({ONE: None})
+    vanished(past.folder)
+    (note,) = notes(past.folder / ".git")
+    said = read_note(note)
+    write_note(note, json.dumps({"models": {key: [] for key in said["models"]}}).encode())
+    assert vanished(past.folder) == frozenset()
+    before = note.read_bytes()
+    tip = git(past.folder, "rev-parse", "HEAD")
+    give_away(past.folder)
+    found = find_repository(past.folder)
+    assert found is not None
+    assert Line(found, tip).vanished() == {ONE}
+    assert note.read_bytes() == before
+
+
+def test_grafts_hide_no_name(past: History) -> None:
+    past.commit({ONE: None})
+    tip = git(past.folder, "rev-parse", "HEAD")
+    (past.folder / ".git" / "info").mkdir(exist_ok=True)
+    (past.folder / ".git" / "info" / "grafts").write_text(f"{tip}\n", encoding="ascii")
+    assert vanished(past.folder) == {ONE}
 
 
 def test_notes_do_not_grow_for_ever(past: History) -> None:
@@ -187,7 +245,7 @@ def test_notes_do_not_grow_for_ever(past: History) -> None:
         past.commit({"x": f"{number}\n"})
         vanished(past.folder)
     (note,) = notes(past.folder / ".git")
-    tips = json.loads(note.read_text(encoding="utf-8"))["folders"]["models"]
+    tips = read_note(note)["models"]
     assert len(tips) == 16
     assert git(past.folder, "rev-parse", "HEAD") in tips
 
@@ -230,7 +288,7 @@ def test_processes_that_write_at_once_agree(past: History) -> None:
     outputs = [process.communicate()[0] for process in running]
     assert outputs == [f"{ONE}\n" * 5] * len(tips)
     (note,) = notes(past.folder / ".git")  # and nothing half-made
-    found = json.loads(note.read_text(encoding="utf-8"))["folders"]["models"]
+    found = read_note(note)["models"]
     assert all(paths == [ONE] for paths in found.values())
 
 
@@ -239,8 +297,7 @@ def test_processes_that_write_at_once_agree(past: History) -> None:
 
 def _kept(folder: Path) -> dict[str, dict[str, list[str]]]:
     (note,) = notes(folder / ".git")
-    found: dict[str, dict[str, list[str]]] = json.loads(note.read_text(encoding="utf-8"))["folders"]
-    return found
+    return read_note(note)
 
 
 @pytest.mark.parametrize("below", [(), (MODEL, "models/cv")])

@@ -18,6 +18,7 @@ from registry_tool.hooks.installing import (
     look_at_hooks,
     look_at_server,
 )
+from registry_tool.hooks.serving import guard_settings, missing_settings
 from registry_tool.resources import resource
 
 NAMES = ["pre-commit", "pre-merge-commit", "pre-push"]
@@ -208,3 +209,19 @@ def test_only_bare_repositories_are_servers(registry: Path) -> None:
         with pytest.raises(UsageError, match="no bare repository"):
             install_server_hook(repository(place))
     assert not (registry / ".git/hooks/pre-receive").exists()
+
+
+def test_a_server_checks_the_form_of_objects(server: Path) -> None:
+    assert [setting for setting, _, _ in missing_settings(repository(server))] == [
+        "receive.fsckObjects"
+    ]
+    git(server, "config", "transfer.fsckObjects", "yes")
+    assert list(missing_settings(repository(server))) == []
+    git(server, "config", "receive.fsckObjects", "false")
+    assert len(list(missing_settings(repository(server)))) == 1
+    made = dict(guard_settings(repository(server)))
+    assert made["receive.fsckObjects"] == "true"
+    assert git(server, "config", "--get", "receive.fsckobjects") == "true"
+    assert git(server, "config", "--get", "registry.receive.guard") == "true"
+    assert guard_settings(repository(server)) == ()
+    assert list(missing_settings(repository(server))) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import alias_yaml, commit, git, small_registry, version_files, write_files
 
-from registry_tool.errors import UsageError
+from registry_tool.errors import Refused, UsageError
 from registry_tool.git.plumbing import Git
 from registry_tool.git.repository import Repository
 from registry_tool.git.updates import Update
@@ -92,7 +92,7 @@ def test_an_old_state_that_is_not_the_branchs_was_overtaken(server: Server) -> N
     for old in (NONE, new):
         said = server.refusal(Update(MAIN, old, new))
         assert "somebody was faster" in said
-        assert "git pull --rebase origin main, then push again" in said
+        assert "git pull --rebase origin main; then push again" in said
 
 
 def test_settings_are_words_or_nothing_passes(server: Server) -> None:
@@ -188,3 +188,14 @@ def test_the_pusher_is_whom_the_web_server_let_in_or_the_account(
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     assert pusher() == getpass.getuser()
+
+
+def test_a_push_of_very_many_steps_is_made_in_parts(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry_tool.hooks.pushes._MOST_STEPS", 2)
+    commits = [server.bring({"README.md": f"{n}\n"}) for n in range(3)]
+    with pytest.raises(Refused, match="the push has 3 commits on the main line") as caught:
+        server.answer(Update(MAIN, server.tip, commits[-1]))
+    assert caught.value.remedy.endswith(f"git push origin {commits[1]}:{MAIN}")
+    assert not server.answer(Update(MAIN, server.tip, commits[1])).refused

@@ -48,7 +48,7 @@ CASES: dict[str, tuple[bytes, str, tuple[int, int], str]] = {
     "two values": (b"a: b: c\n", "parse", (1, 5), "not YAML"),
     "bad indentation": (b"a:\n    b: 1\n  c: 2\n", "parse", (3, 3), "not YAML"),
     "bad escape": (b'a: "\\q"\n', "parse", (1, 6), "not YAML"),
-    "escape out of range": (b'a: "\\UFFFFFFFF"\n', "parse", (1, 1), "not YAML"),
+    "escape out of range": (b'a: "\\UFFFFFFFF"\n', "parse", (1, 6), "not YAML"),
     "mapping as a key": (b"? {a: 1}\n: 2\n", "form", (1, 3), "a key is not text"),
 }
 

@@ -12,8 +12,9 @@ from registry_tool.manifests.document import parse_document
 from registry_tool.manifests.explain import Text
 from registry_tool.manifests.layout import Place
 from registry_tool.manifests.problems import JSON, Problem
-from registry_tool.manifests.schema import Mismatch, schema_data, schema_ids, team_mismatches
+from registry_tool.manifests.schema import Mismatch, schema_data, schema_ids
 from registry_tool.manifests.shown import shown
+from registry_tool.manifests.team_schema import team_mismatches
 from registry_tool.manifests.words import problem_of
 from registry_tool.names import ModelName
 
@@ -170,3 +171,12 @@ def test_a_mismatch_of_the_whole_file() -> None:
     problem = problem_of(Mismatch((), "type", [], {"type": "object"}), Text())
     assert problem.message == "the file is not as the schema says"
     assert problem.expected == "a mapping"
+
+
+def test_a_text_of_a_certain_form_is_shown_by_an_example() -> None:
+    source = b"schema: registry/v1\nname: acme\nstages:\n  a: {}\n  b: {from: a, soak: 2 days}\n"
+    document = parse_document("registry.yaml", Place("registry"), source)
+    (problem,) = document.problems
+    assert problem.expected == (
+        'how long it must have held it: minutes, hours, days or weeks, such as "2d"'
+    )

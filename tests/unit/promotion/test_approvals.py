@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from promotions import ADA, BOB, CAROL, Staged, approval, key, record, signer
+from promotions import ADA, BOB, CAROL, NOW, Staged, approval, key, record, signer
 from support import evidence_yaml
 
 from registry_tool.manifests.problems import JSON
@@ -237,7 +238,11 @@ def test_only_signers_may_be_asked_for(staged: Make, keys: Callable[[str], Path]
     assert (state, f"(commit {plain[:12]} is not signed)" in words) == ("failed", True)
     registry.commit(approval(BOB, name="forged"), by=BOB, key=mallory)
     state, words = registry.says()
-    assert (state, "signed with a key that is not in allowed_signers: SHA256:" in words) == (
+    assert (
+        state,
+        "signed with a key that allowed_signers does not have, or not for that time: SHA256:"
+        in words,
+    ) == (
         "failed",
         True,
     )
@@ -289,3 +294,52 @@ def test_who_signed_the_record_made_it(staged: Make, keys: Callable[[str], Path]
     assert registry.says() == (
         "failed", "0 of 1 approval; does not count: dave@example.org (made the version)",
     )  # fmt: skip
+
+
+EXPIRED = 'valid-before="20261105"'
+
+
+@pytest.mark.parametrize("way", ["commit", "merged"])
+def test_a_commit_that_is_dated_back_gains_an_expired_key_nothing(
+    staged: Make, keys: Callable[[str], Path], way: str
+) -> None:
+    bob = keys("bob")
+    registry = staged(SIGNED, files={"allowed_signers": signer(BOB, bob, EXPIRED)})
+    registry.commit(at="2026-11-09T12:00:00Z")
+    put = registry.commit if way == "commit" else registry.merged
+    put(approval(BOB), by=BOB, key=bob, at="2026-11-04T12:00:00Z")
+    state, words = registry.says()
+    assert (state, "or not for that time" in words) == ("failed", True)
+
+
+def test_what_was_approved_in_time_stays_approved(
+    staged: Make, keys: Callable[[str], Path]
+) -> None:
+    bob = keys("bob")
+    registry = staged(SIGNED, files={"allowed_signers": signer(BOB, bob, EXPIRED)})
+    registry.commit(approval(BOB), by=BOB, key=bob, at="2026-11-04T12:00:00Z")
+    registry.commit(at="2026-11-20T12:00:00Z")
+    assert registry.says()[0] == "held"
+    assert registry.ask(now=NOW + dt.timedelta(days=4000))[-1].state == "held"
+
+
+def test_dates_in_the_future_are_left_out(staged: Make, keys: Callable[[str], Path]) -> None:
+    bob = keys("bob")
+    registry = staged(SIGNED, files={"allowed_signers": signer(BOB, bob, EXPIRED)})
+    registry.commit(at="2099-01-01T12:00:00Z")
+    registry.commit(approval(BOB), by=BOB, key=bob, at="2026-11-04T12:00:00Z")
+    assert registry.says()[0] == "held"
+
+
+def test_a_line_that_excludes_somebody_is_not_their_signature(
+    staged: Make, keys: Callable[[str], Path]
+) -> None:
+    bob = keys("bob")
+    line = signer("!bob@example.org,*@example.org", bob)
+    registry = staged(SIGNED, files={"allowed_signers": line})
+    registry.commit(approval(BOB), by=BOB, key=bob)
+    state, words = registry.says()
+    assert (state, "signed as *@example.org, which is nobody in particular" in words) == (
+        "failed",
+        True,
+    )

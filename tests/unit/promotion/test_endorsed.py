@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from promotions import ADA, BOB, MODEL, Staged, key, record, signer
+from promotions import ADA, BOB, MODEL, NOW, Staged, key, record, signer
 from support import evidence_yaml
 
 from registry_tool.manifests.problems import JSON
@@ -161,3 +162,30 @@ def test_two_releases_of_a_scanner_are_one_tool(staged: Make) -> None:
     assert registry.says()[0] == "failed"
     assert registry.says(scan("virus-scanner 7", "pass"))[0] == "failed"
     assert registry.says(scan("registry-tool 0.2.0", "pass"))[0] == "held"
+
+
+def test_a_commit_that_is_dated_back_gains_an_expired_key_nothing(staged: Make, keys: Keys) -> None:
+    ada = keys("ada")
+    line = signer(ADA, ada, 'valid-before="20261105"')
+    registry = staged(GATE, files={"allowed_signers": line})
+    registry.commit(at="2026-11-09T12:00:00Z")
+    registry.commit(signature(ada), at="2026-11-04T12:00:00Z")
+    state, words = registry.says()
+    assert state == "failed"
+    assert "by a key that is not valid on 2026-11-09 12:00 UTC, when it was published" in words
+
+
+def test_a_change_is_judged_by_the_clock_of_whoever_judges(staged: Make, keys: Keys) -> None:
+    ada = keys("ada")
+    line = signer(ADA, ada, 'valid-before="20261122"')
+    registry = staged(GATE, files={"allowed_signers": line})
+    late = NOW + dt.timedelta(days=2)
+    assert registry.ask(change=signature(ada))[-1].state == "held"
+    assert registry.ask(change=signature(ada), now=late)[-1].state == "failed"
+
+
+def test_a_date_that_no_calendar_has(staged: Make, keys: Keys) -> None:
+    ada = keys("ada")
+    registry = staged(GATE, files={"allowed_signers": signer(ADA, ada, 'valid-after="20200101"')})
+    registry.commit(signature(ada), at="@99999999999999 +0000")
+    assert registry.says()[0] in {"held", "failed"}

@@ -21,7 +21,7 @@ def test_none(staged: Make) -> None:
     )
     assert (
         outcome.remedy
-        == "registry evidence add nlp/lang-id@2 --kind evaluation --suite holdout --verdict pass"
+        == "registry evidence add nlp/lang-id@2 --kind evaluation --suite holdout --verdict pass --metric KEY=VALUE --commit"
     )
 
 

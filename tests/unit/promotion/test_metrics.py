@@ -43,7 +43,7 @@ def test_a_missing_metric_has_a_remedy(staged: Make) -> None:
     (outcome,) = staged({"metric": "word error", "min": 0}).ask()
     assert (
         outcome.remedy
-        == "registry evidence add nlp/lang-id@2 --kind metrics --metric 'word error'=VALUE"
+        == "registry evidence add nlp/lang-id@2 --kind metrics --metric 'word error'=VALUE --commit"
     )
 
 
@@ -144,7 +144,8 @@ def test_a_holder_without_the_metric_is_nothing_to_compare_with(staged: Make) ->
         "nlp/lang-id@1, which holds production, has no loss: there is nothing to compare 0.1 with"
     )
     assert (
-        outcome.remedy == "registry evidence add nlp/lang-id@1 --kind metrics --metric loss=VALUE"
+        outcome.remedy
+        == "registry evidence add nlp/lang-id@1 --kind metrics --metric loss=VALUE --commit"
     )
 
 

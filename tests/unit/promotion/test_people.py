@@ -30,7 +30,7 @@ def test_case_does_not_make_two_people() -> None:
 
 @pytest.mark.parametrize(
     ("said", "expected"),
-    [("ada@example.org", True), ("*@example.org", False), ("ad?@example.org", False), ("A <>", False), ("", False)],
+    [("ada@example.org", True), ("*@example.org", False), ("ad?@example.org", False), ("!ada@example.org", False), ("A <>", False), ("", False)],
 )  # fmt: skip
 def test_a_pattern_is_nobody(said: str, *, expected: bool) -> None:
     assert is_person(said) is expected

@@ -107,3 +107,11 @@ def test_without_history_and_without_ssh_keygen(
     assert outcome.state == "unknown"
     assert "ssh-keygen" in outcome.explanation
     assert "OpenSSH" in outcome.remedy
+
+
+def test_a_commit_that_is_dated_back_gains_an_expired_key_nothing(staged: Make, ada: Path) -> None:
+    line = signer(ADA, ada, 'valid-before="20261105"')
+    registry = staged(GATE, files={"allowed_signers": line})
+    registry.commit(at="2026-11-09T12:00:00Z")
+    registry.commit(RECORD, by=ADA, key=ada, at="2026-11-04T12:00:00Z")
+    assert registry.says()[0] == "failed"

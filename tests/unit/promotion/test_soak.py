@@ -32,7 +32,7 @@ def holds(registry: Staged, now: dt.datetime = NOW) -> tuple[Outcome, Outcome]:
 def test_nobody_holds_the_stage_before(soaking: Staged) -> None:
     before, soak = holds(soaking)
     assert (before.state, before.explanation) == ("failed", "no version holds staging")
-    assert before.remedy.startswith("registry promote nlp/lang-id@2 --to staging")
+    assert before.remedy == "have this merged first: registry promote nlp/lang-id@2 --to staging"
     assert (soak.state, soak.explanation) == ("failed", "it does not hold staging")
 
 

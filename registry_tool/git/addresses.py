@@ -1,0 +1,61 @@
+"""Addresses of Git repositories, and the credentials that people write into them.
+
+A token in an address is for the server alone. It is not printed, not stored, and stands in no command line, which every
+user of a machine can read: git is given the address without it, and a setting that says what that stands for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+__all__ = ["handed", "is_url", "scheme_of", "shown_url", "stored_url", "without_credentials"]
+
+_WITH_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.+")
+_SCP_LIKE: Final = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9._-]*:(?!//).+")
+_OVER_HTTP: Final = re.compile(r"(https?://)[^/?#]*@", re.IGNORECASE)
+# Of a name on SSH the password goes; `git` in git@host is no secret.
+_PASSWORD: Final = re.compile(r"(://[^/@:?#]*):[^/?#]*@")
+_QUERY: Final = re.compile(r"^(https?://[^?#]*)\?[^#]*", re.IGNORECASE)
+_IN_TEXT: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
+
+
+def is_url(source: str) -> bool:
+    """True for what Git takes for a remote: ``scheme://…`` or ``[user@]host:path``."""
+    return bool(_WITH_SCHEME.fullmatch(source)) or (
+        bool(_SCP_LIKE.fullmatch(source)) and not Path(source).exists()
+    )
+
+
+def scheme_of(url: str) -> str:
+    """The scheme of a URL; empty for what has none."""
+    match = _WITH_SCHEME.fullmatch(url)
+    return match[1] if match else ""
+
+
+def _replaced(url: str, user: str, password: str, query: str) -> str:
+    found = _PASSWORD.sub(rf"\1{password}@", _OVER_HTTP.sub(rf"\1{user}", url, count=1), count=1)
+    return _QUERY.sub(rf"\1{query}", found)
+
+
+def shown_url(url: str) -> str:
+    """A URL for messages, without the password and the query; over HTTP the name alone may be a token."""
+    return _replaced(url, "***@", ":***", "?***")
+
+
+def stored_url(url: str) -> str:
+    """A URL as it may be written to a disk: without credentials, and without a trace of them."""
+    return _replaced(url, "", "", "")
+
+
+def handed(url: str) -> Mapping[str, str]:
+    """The settings with which git reaches a URL under its stored form; none where both are the same."""
+    stored = stored_url(url)
+    return {} if stored == url else {f"url.{url}.insteadOf": stored}
+
+
+def without_credentials(text: str) -> str:
+    """Words of git, which may quote an address."""
+    return _IN_TEXT.sub(lambda match: shown_url(match[0]), text)

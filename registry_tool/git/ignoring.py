@@ -1,0 +1,143 @@
+"""What a file of ignore rules says of a path, as Git reads it, and as DVC does.
+
+No process is asked: a check also reads registries that lie in no work tree, and its verdict must not depend on which
+version of Git or of DVC's libraries judges. https://git-scm.com/docs/gitignore
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+__all__ = ["IgnoreRules", "Pattern", "parse_ignore_rules"]
+
+_MOST: Final = 2000  # patterns of one file that are looked at
+_LONGEST: Final = 1000
+_SPECIAL: Final = re.compile(r"\\(.)")
+
+
+class Pattern(NamedTuple):
+    """One line of a file of ignore rules.
+
+    Attributes:
+        line: Its number, from 1.
+        text: As it is written.
+        parts: What it matches, between slashes; ``**`` stands for any number of folders.
+        ignores: False where it begins with ``!``: it takes back what earlier lines say.
+        folders_only: True where it ends in a slash.
+    """
+
+    line: int
+    text: str
+    parts: tuple[str, ...]
+    ignores: bool
+    folders_only: bool
+
+    def fits(self, path: Sequence[str], *, is_folder: bool) -> bool:
+        """True where it speaks of this very path, not of a folder above it."""
+        return (is_folder or not self.folders_only) and _fits(self.parts, tuple(path))
+
+    @property
+    def speaks_of_content(self) -> bool:
+        """True where it ends in ``/*`` or ``/**``: dulwich takes that for a word about the folder as well."""
+        return len(self.parts) > 1 and self.parts[-1] in {"*", "**"}
+
+
+def _glob(part: str) -> str:
+    """A part of a pattern in the language of ``fnmatch``, which takes linear time."""
+    plain = _SPECIAL.sub(lambda c: f"[{c[1]}]" if c[1] in "*?[" else c[1], part)
+    return plain.replace("[^", "[!")
+
+
+@lru_cache(1 << 12)
+def _fits(parts: tuple[str, ...], path: tuple[str, ...]) -> bool:
+    """Pattern against path, part by part."""
+    if not parts:
+        return not path
+    first, rest = parts[0], parts[1:]
+    if first == "**":
+        if not rest:
+            return bool(path)
+        return _fits(rest, path) or (bool(path) and _fits(parts, path[1:]))
+    return bool(path) and fnmatch.fnmatchcase(path[0], _glob(first)) and _fits(rest, path[1:])
+
+
+def _pattern(number: int, line: str) -> Pattern | None:
+    text = line.removesuffix("\r")
+    while text.endswith(" ") and not text.endswith("\\ "):
+        text = text[:-1]
+    if not text or text.startswith("#") or len(text) > _LONGEST:
+        return None
+    ignores = not text.startswith("!")
+    body = text if ignores else text[1:]
+    folders_only = body.endswith("/")
+    body = body.rstrip("/") if folders_only else body
+    if not body:
+        return None
+    parts = tuple(body.replace("\\/", "/").removeprefix("/").split("/"))
+    if "/" not in body:
+        parts = ("**", *parts)
+    return Pattern(number, text, parts, ignores, folders_only)
+
+
+class IgnoreRules(NamedTuple):
+    """The rules of one file, which lies at the root.
+
+    Attributes:
+        patterns: In their order; of several that fit, the last one counts.
+    """
+
+    patterns: tuple[Pattern, ...]
+
+    def _last(self, path: Sequence[str], *, is_folder: bool) -> Pattern | None:
+        fitting = (p for p in reversed(self.patterns) if p.fits(path, is_folder=is_folder))
+        return next(fitting, None)
+
+    def hides(self, path: str, *, is_folder: bool = False) -> Pattern | None:
+        """The pattern that makes Git ignore a path, or a folder above it; None where nothing does.
+
+        Args:
+            path: From the root, with ``/`` between its parts.
+            is_folder: True where a folder lies there.
+        """
+        parts = path.split("/")
+        for end in range(1, len(parts) + 1):
+            found = self._last(parts[:end], is_folder=is_folder or end < len(parts))
+            if found is not None and found.ignores:
+                return found
+        return None
+
+    def hides_from_dvc(self, folder: str) -> Pattern | None:
+        """The pattern that makes DVC pass over a folder with all that lies in it; None where nothing does.
+
+        DVC asks dulwich, which since 1.2.15 takes a folder for ignored where the last pattern about its content
+        ignores that, whatever others say of single files in it.
+
+        Args:
+            folder: From the root, without a slash at its end.
+        """
+        hidden = self.hides(folder, is_folder=True)
+        if hidden is not None:
+            return hidden
+        inside = [*folder.split("/"), "x"]
+        about = (p for p in reversed(self.patterns) if p.speaks_of_content)
+        last = next((p for p in about if p.fits(inside, is_folder=True)), None)
+        return last if last is not None and last.ignores else None
+
+
+def parse_ignore_rules(source: bytes) -> IgnoreRules:
+    """The rules in the bytes of a ``.gitignore`` or ``.dvcignore``; what is too long or too much is left out."""
+
+    def read() -> Iterator[Pattern]:
+        text = source.removeprefix(b"\xef\xbb\xbf").decode(errors="surrogateescape")
+        for number, line in enumerate(text.split("\n"), 1):
+            found = _pattern(number, line)
+            if found is not None:
+                yield found
+            if number >= _MOST:
+                return
+
+    return IgnoreRules(tuple(read()))

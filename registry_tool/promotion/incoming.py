@@ -1,0 +1,69 @@
+"""Signatures that a change brings: on the commits that give its files their content.
+
+What is published is judged by the time at which it was published; what is not yet, by the clock of whoever judges.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import NamedTuple
+
+from registry_tool.catalog.index import Catalog
+from registry_tool.git.line import Line
+from registry_tool.git.stored import CommitTree
+from registry_tool.git.tree import Entry
+from registry_tool.promotion.entering import brought_by
+from registry_tool.promotion.signatures import Signature, allowed_signers, signature_of
+
+__all__ = ["Incoming", "incoming"]
+
+
+class Incoming(NamedTuple):
+    """The commit of a change that gives a file its content.
+
+    Attributes:
+        commit: Its full id.
+        now: What its signature is worth now.
+        then: What it would be worth at the commit's own date.
+    """
+
+    commit: str
+    now: Signature
+    then: Signature
+
+
+def _oid(line: Line, head: Catalog, path: str, entry: Entry) -> str:
+    if entry.oid:
+        return entry.oid
+    source = head.tree.read(path) or b""
+    return line.git.run("hash-object", "--stdin", stdin=source).decode().strip()
+
+
+def incoming(
+    line: Line | None, base: Catalog, head: Catalog, path: str, *, now: dt.datetime
+) -> Incoming | None:
+    """The commit that brings a file, with its signature.
+
+    Args:
+        line: What is published; None where there is no history.
+        base: What is published: whose keys are known.
+        head: The change.
+        path: A file of it.
+        now: The time, in UTC.
+
+    Returns:
+        None where no commit brings the file: it is not committed yet, or there is no history here.
+
+    Raises:
+        GitTrouble: The history cannot be read.
+    """
+    entry = head.tree.entry(path)
+    if line is None or entry is None:
+        return None
+    tip = head.tree.commit if isinstance(head.tree, CommitTree) else line.git.head()
+    commit = brought_by(line, tip, path, _oid(line, head, path, entry)) if tip else ""
+    if not commit:
+        return None
+    signers = allowed_signers(base)
+    then = signature_of(line.git, commit, signers)
+    return Incoming(commit, signature_of(line.git, commit, signers, moment=now), then)

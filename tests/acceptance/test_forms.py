@@ -1,0 +1,154 @@
+"""The real program on odd YAML, hostile schemas, hand-written files, searches and licences."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import (
+    Ran,
+    commit,
+    git,
+    metadata_yaml,
+    model_yaml,
+    registry_yaml,
+    small_registry,
+    version_files,
+)
+
+from registry_tool.manifests.problems import JSON
+
+Cli = Callable[..., Ran]
+LANG = "models/nlp/lang-id"
+HAND_WRITTEN = """\
+# What the team says about it.
+schema: metadata/v1
+metadata:
+    size:   010      # octal to some
+    since: 2024-01-02
+    unknown: ~
+
+    notes: >-
+        folded
+        text
+    'quoted' : "as it is"
+    list: [a,   b]   # flow
+labels: [ edge ]
+"""
+
+
+def _program(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "registry_tool", *arguments],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def test_odd_yaml_is_refused_with_its_place_and_published_files_stay(
+    make_registry: Callable[..., Path],
+) -> None:
+    published = model_yaml() + 'metadata: {note: "x"}# glued\n'
+    root = make_registry({**small_registry(), f"{LANG}/model.yaml": published})
+    git(root, "update-ref", "refs/remotes/origin/main", "HEAD")
+    whole = _program(root, "check", "--all")
+    assert (whole.returncode, "F121" in whole.stdout, "warn" in whole.stdout) == (0, True, True)
+    assert _program(root, "show", "nlp/lang-id").returncode == 0
+    path = root / LANG / "model.yaml"
+    for source, rule, words in (
+        ("%YAML 1.3\n---\n" + model_yaml(), "F102", "a directive"),
+        (model_yaml() + "labels: [-]\n", "F121", "a dash stands alone inside brackets"),
+        (model_yaml() + "metadata: { ?foo: bar }\n", "F121", "a question mark begins a word"),
+    ):
+        path.write_text(source)
+        refused = _program(root, "check")
+        assert refused.returncode == 1
+        assert rule in refused.stdout
+        assert words in refused.stdout
+        assert "Traceback" not in refused.stdout + refused.stderr
+    path.write_text(model_yaml() + 'metadata: {"note"\n  : "x"}\t\n')
+    assert _program(root, "check").returncode == 0
+
+
+def _with_schema(schema: object) -> dict[str, str]:
+    demand: JSON = [
+        {"schema": "schemas/speech.json", "applies_to": "versions", "field": "metadata"}
+    ]
+    return {
+        **small_registry(),
+        "registry.yaml": registry_yaml(metadata_schemas=demand),
+        "schemas/speech.json": json.dumps(schema),
+        **version_files("3", metadata={"a" * 60: "a" * 60 + "b", "list": list(range(2_000))}),
+    }
+
+
+_DOUBLED = {
+    f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]}
+    for n in range(30)
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "code", "rule"),
+    [
+        ({"additionalProperties": {"pattern": "^(a+)+$"}}, 1, "M210"),
+        ({"patternProperties": {"^(a+)+$": {"pattern": "^(a|aa)+$"}}}, 1, "M210"),
+        ({"additionalProperties": {"pattern": "^(?:(?=a)a+)+$"}}, 1, "R315"),
+        ({"$ref": "#/$defs/d0", "$defs": {**_DOUBLED, "d30": {"type": "object"}}}, 1, "R316"),
+        ({"$ref": "#"}, 1, "R316"),
+    ],
+    ids=["nested", "keys", "ahead", "doubled", "itself"],
+)
+def test_a_hostile_schema_gets_an_answer(
+    make_registry: Callable[..., Path], schema: object, code: int, rule: str
+) -> None:
+    root = make_registry(_with_schema(schema))
+    ran = _program(root, "check", "--all")
+    assert ran.returncode == code
+    assert rule in ran.stdout
+    assert "Traceback" not in ran.stdout + ran.stderr
+
+
+def test_annotate_leaves_every_other_byte(make_registry: Callable[..., Path]) -> None:
+    path = f"{LANG}/versions/1/metadata.yaml"
+    root = make_registry({**small_registry(), path: HAND_WRITTEN})
+    ran = _program(root, "annotate", "nlp/lang-id@1", "colour=blue", "size=12")
+    assert ran.returncode == 0, ran.stderr
+    changed = HAND_WRITTEN.replace("size:   010  ", "size:   12  ")
+    changed = changed.replace("   # flow\n", "   # flow\n    colour: blue\n")
+    assert (root / path).read_text() == changed
+
+
+def test_searches_parse_or_are_refused(make_registry: Callable[..., Path]) -> None:
+    files = {
+        **small_registry(),
+        **version_files("3", metrics=[{"key": "accuracy", "value": 0.97}]),
+        f"{LANG}/versions/3/metadata.yaml": metadata_yaml(description="Zoe\u0308s Wahl"),
+    }
+    root = make_registry(files)
+    commit(root, "all")
+    for query in ("accuracy==0.97", "metrics.accuracy > 0.9", "zoës AND accuracy>0.9"):
+        found = _program(root, "search", query)
+        assert (found.returncode, "nlp/lang-id@3" in found.stdout) == (0, True), found
+    for query in ("accuracy=>0.9", "zoës OR edge", "NOT edge"):
+        refused = _program(root, "search", query)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "try" in refused.stderr
+
+
+def test_licences_for_models(make_registry: Callable[..., Path]) -> None:
+    root = make_registry(small_registry())
+    path = root / LANG / "model.yaml"
+    for licence, code in (
+        ("OpenMDW-1.0", 0),
+        ("DocumentRef-acme:LicenseRef-weights", 0),
+        ("GPL-2.0-only WITH Classpath-exception-2.0", 0),
+        ("OpenMDW-9", 1),
+    ):
+        path.write_text(model_yaml(license=licence))
+        ran = _program(root, "check")
+        assert ran.returncode == code, ran.stdout
+        assert ("M212" in ran.stdout) is bool(code)
