@@ -20,6 +20,7 @@ from registry_tool.scanning.report import Level
 __all__ = [
     "Judgement",
     "NameKind",
+    "is_known_bad",
     "judge_call",
     "judge_name",
     "judge_state",
@@ -91,7 +92,8 @@ def _is_below(module: str, table: frozenset[str]) -> bool:
     return any(".".join(parts[:n]) in table for n in range(1, len(parts) + 1))
 
 
-def _is_bad(module: str, name: str) -> bool:
+def is_known_bad(module: str, name: str) -> bool:
+    """True for a name that is known to do harm, or to lead to what does."""
     full = f"{module}.{name}"
     parts = name.split(".")
     # A dotted name leads away from its module: protocol 4 follows the dots.
@@ -142,7 +144,7 @@ def kind_of_name(module: str, name: str) -> NameKind:
             return kind
     if module == "torch" and "." not in name and name.endswith(_TORCH_ENDS):
         return "called"
-    return "dangerous" if _is_bad(module, name) or name.endswith(_WRAPPERS) else "unknown"
+    return "dangerous" if is_known_bad(module, name) or name.endswith(_WRAPPERS) else "unknown"
 
 
 def judge_name(module: str, name: str) -> Judgement | None:

@@ -74,7 +74,7 @@ HOMES = {
     "jsonschema": {"manifests/"},
     "jsonschema_rs": {"manifests/"},
     "yaml_rs": {"manifests/"},
-    "ruamel": {"manifests/", "edits/keep.py"},
+    "ruamel": {"manifests/", "edits/keep.py", "scanning/documents.py"},
 }
 
 
