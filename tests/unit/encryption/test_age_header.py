@@ -13,7 +13,8 @@ from registry_tool.encryption.keys import new_key, wrap, wrap_with_passphrase
 from registry_tool.scanning.age_header import NotAge, is_age, read_armour, read_header
 
 pyrage = pytest.importorskip("pyrage")
-GOOD = b"age-encryption.org/v1\n-> X25519 abc\n" + b"A" * 43 + b"\n--- " + b"B" * 43 + b"\nrest"
+TEXT, SEAL = b"A" * 43, b"B" * 42 + b"A"  # 32 bytes each
+GOOD = b"age-encryption.org/v1\n-> X25519 " + TEXT + b"\n" + TEXT + b"\n--- " + SEAL + b"\nrest"
 
 
 def test_whom_a_file_is_for() -> None:
@@ -42,13 +43,17 @@ def test_a_whole_header() -> None:
         (b"", "begin with"),
         (b"PK\x03\x04", "begin with"),
         (GOOD[:40], "does not end"),
-        (GOOD.replace(b"B" * 43, b"B" * 42), "no seal"),
+        (GOOD.replace(SEAL, b"B" * 42), "no seal"),
+        (GOOD.replace(SEAL, b"B" * 43), "not canonical"),
         (GOOD.replace(b"-> X25519", b"=> X25519"), "broken"),
-        (GOOD.replace(b"A" * 43, b"A" * 70), "broken"),
-        (GOOD.replace(b"A" * 43, b"!"), "broken"),
-        (GOOD.replace(b"A" * 43, b"A" * 64), "too early"),
-        (GOOD.replace(b"-> X25519 abc\n", b"-> x-grease\n"), "no recipient"),
-        (GOOD.replace(b"-> X25519 abc\n" + b"A" * 43, b"-> scrypt x 18\nA\n-> X25519 a\nA"), "company"),
+        (GOOD.replace(TEXT + b"\n---", b"A" * 70 + b"\n---"), "broken"),
+        (GOOD.replace(TEXT + b"\n---", b"!\n---"), "broken"),
+        (GOOD.replace(TEXT + b"\n---", b"A" * 64 + b"\n---"), "too early"),
+        (GOOD.replace(TEXT + b"\n---", b"AA\n---"), "X25519 in it is broken"),
+        (GOOD.replace(b"X25519 " + TEXT, b"X25519 " + TEXT + b" x"), "X25519 in it is broken"),
+        (GOOD.replace(b"X25519 " + TEXT, b"x-grease"), "no recipient"),
+        (GOOD.replace(b"X25519 " + TEXT, b"scrypt " + TEXT + b" 18"), "passphrase in it is broken"),
+        (GOOD.replace(b"-> X25519", b"-> scrypt " + b"A" * 22 + b" 18\n" + TEXT + b"\n-> X25519"), "company"),
         (b"age-encryption.org/v1\n" + b"-> X25519 a\nA\n" * 20_000, "does not end"),
     ],
 )  # fmt: skip
@@ -63,10 +68,11 @@ def test_what_is_no_armour(text: str) -> None:
         read_armour(text)
 
 
-@given(st.lists(st.sampled_from([b"-> X25519 a", b"-> scrypt", b"A" * 64, b"A", b"", b"--- " + b"B" * 43, b"\xff"])))  # fmt: skip
+@given(st.lists(st.sampled_from([b"-> X25519 " + TEXT, b"-> other a", b"-> scrypt", TEXT, b"A" * 64, b"AA", b"", b"--- " + SEAL, b"\xff"])))  # fmt: skip
 def test_any_lines_are_read_or_refused(lines: list[bytes]) -> None:
     data = b"age-encryption.org/v1\n" + b"\n".join(lines)
-    armour = base64.b64encode(data).decode()
+    armour = base64.encodebytes(data).decode().replace("\n", "")
+    armour = "\n".join(armour[at : at + 64] for at in range(0, len(armour), 64))
     text = f"-----BEGIN AGE ENCRYPTED FILE-----\n{armour}\n-----END AGE ENCRYPTED FILE-----\n"
     try:
         assert read_header(data) == read_armour(text)
