@@ -113,6 +113,7 @@ def install(*, server: str | None, repo: str, force: bool) -> int:
     branch, the one HEAD names there, only grows, and takes nothing that `registry check` refuses. In its Git configuration,
     registry.receive.review (accept, refuse) says what becomes of changes of main that ask for a review, and
     registry.receive.branches (report, refuse, off) of what is wrong on other branches; with off, they are not looked at.
+    registry.receive.timeLimit is how many seconds a push may take, 1800 by default; 0 is no limit.
     Each commit that main would gain is judged, and no ref takes a secret or a large file. receive.fsckObjects is switched on.
 
     \b
@@ -191,12 +192,14 @@ def _received() -> Answer:
     from registry_tool.git.plumbing import receiving_repository
     from registry_tool.git.repository import Repository
     from registry_tool.git.updates import received_updates
+    from registry_tool.hooks.patience import limited
     from registry_tool.hooks.receive import receive as judge
 
     git = receiving_repository()
     repository = Repository(git, source=str(git.git_dir))
     try:
-        return judge(repository, received_updates(sys.stdin.buffer.read()))
+        with limited(git):
+            return judge(repository, received_updates(sys.stdin.buffer.read()))
     finally:
         repository.close()
 

@@ -12,7 +12,7 @@ from registry_tool.edits.changeset import Act, ChangeSet
 from registry_tool.edits.keep import changed
 from registry_tool.edits.versions import timestamp
 from registry_tool.errors import InvalidManifest, NotFound, Refused
-from registry_tool.manifests.data import member, texts
+from registry_tool.manifests.data import Data, member, texts
 from registry_tool.manifests.incoming import plain_fields, plain_text
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.writer import render
@@ -57,14 +57,8 @@ def annotate(
             problem = before.problems[0]
             raise InvalidManifest(f"{path}:{problem.line}: {problem.message}")
         old = {"schema": "metadata/v1"} if before is None or before.data is None else before.data
-        free = {k: v for k, v in member(old, "metadata").items() if k not in remove}
+        free = _without(member(old, "metadata"), remove, version)
         fields: dict[str, JSON] = {}
-        for key in remove:
-            if key not in member(old, "metadata"):
-                raise NotFound(
-                    f"the metadata.yaml of {version} has no key {key!a}",
-                    remedy="what stands in the record itself never changes",
-                )
         if given or remove:
             fields["metadata"] = {**free, **given}
         if wanted:
@@ -80,6 +74,16 @@ def annotate(
         return ChangeSet(f"Annotate {version}", {path: source})
 
     return act
+
+
+def _without(metadata: Data, remove: Sequence[str], version: VersionView) -> dict[str, JSON]:
+    for key in remove:
+        if key not in metadata:
+            raise NotFound(
+                f"the metadata.yaml of {version} has no key {key!a}",
+                remedy="what stands in the record itself never changes",
+            )
+    return {key: value for key, value in metadata.items() if key not in remove}
 
 
 def _evidence_id(version: VersionView, kind: str, fields: Mapping[str, JSON], at: str) -> str:

@@ -116,6 +116,6 @@ def located(trouble: MalformedTree, path: str, oid: str, commit: str) -> Malform
     return MalformedTree(
         f"{folder} of {commit[:12]} (tree {oid[:12]}) cannot be read: {trouble.message}; Git does not write such trees,"
         " and programs differ about what is in it",
-        remedy=f"git reset --soft {commit[:12]}~1 && git commit; where it is published, an administrator resets the branch",
+        remedy=f"where it is published, an administrator resets the branch; elsewhere: git reset --soft {commit[:12]}~1 && git commit",
         path=path,
     )

@@ -8,13 +8,8 @@ from registry_tool.git.plumbing import find_repository
 
 __all__ = ["is_tracked"]
 
-# Pathspecs are plain text whatever the user's environment says, and `.DVC` is `.dvc` where the disk says so.
-_PLAIN = {
-    "GIT_LITERAL_PATHSPECS": "0",
-    "GIT_GLOB_PATHSPECS": "0",
-    "GIT_NOGLOB_PATHSPECS": "1",
-    "GIT_ICASE_PATHSPECS": "1",
-}
+# A path stands for itself, and `.DVC` is `.dvc` where the disk says so.
+_ANY_CASE = {"GIT_NOGLOB_PATHSPECS": "1", "GIT_ICASE_PATHSPECS": "1"}
 
 
 def is_tracked(root: Path, path: str) -> bool:
@@ -36,7 +31,7 @@ def is_tracked(root: Path, path: str) -> bool:
         if place.is_relative_to(top):
             inner = place.relative_to(top)
             ways |= {one.as_posix() for one in (inner, *inner.parents) if one.parts}
-    listed = git.run("ls-files", "-z", "--cached", "--", *sorted(ways), env=_PLAIN)
+    listed = git.run("ls-files", "-z", "--cached", "--", *sorted(ways), env=_ANY_CASE)
     found = {name.decode(errors="surrogateescape").casefold() for name in listed.split(b"\0")}
     # A folder's own name is in the index only where it is a link or a submodule.
     return not found.isdisjoint(way.casefold() for way in ways)

@@ -87,7 +87,7 @@ def test_a_revert_of_a_merged_version_is_refused_and_the_remedy_mends_it(
     assert "registry withdraw nlp/lang-id@3 --reason TEXT" in record["remedy"]
     # What the findings say to do, done.
     git(clone, *shlex.split(record["remedy"].partition(";")[0])[1:])
-    git(clone, *shlex.split(pointer["remedy"].partition(",")[0])[1:])
+    git(clone, *shlex.split(pointer["remedy"].partition(";")[0])[1:])
     commit(clone, "Put it back")
     withdraw = ("withdraw", "nlp/lang-id@3", "--reason", "It was reverted.", "--commit")
     assert cli(*withdraw, cwd=clone).code == 0

@@ -112,6 +112,20 @@ class RegistryPlayer(Player):
         for move in moves:
             self.go({"do": "fetch", "who": 2}, move, {"do": "push", "who": 2})
 
+    @rule(kept=registry.PROBES, tree=st.sampled_from(["merged", "server", "tip"]))
+    def aside(self, kept: Move, tree: str) -> None:
+        """The attacker merges the wrong way round, so that what is published would lie on a side line."""
+        harmless = [{"edit": "metadata", "version": "1"}], [{"edit": "metadata", "version": "2"}]
+        self.go(
+            {"do": "fetch", "who": 2},
+            {**kept, "edits": harmless[0]},
+            {"do": "fetch", "who": 1},
+            {"do": "commit", "who": 1, "edits": harmless[1]},
+            {"do": "push", "who": 1},
+            {"do": "commit", "who": 2, "parents": ["tip", "server"], "tree": tree},
+            {"do": "push", "who": 2},
+        )
+
     @rule(moves=registry.ATTACKS)
     def attack(self, moves: list[Move]) -> None:
         """The attacker pushes commits on top of what is published."""

@@ -28,6 +28,8 @@ from adversary.games import Journal, Table, replay
 from adversary.machines import OutOfTime, Player, RegistryPlayer, play_round
 
 _SHRINK = 180.0
+# So many rounds in a row that the player itself fails end a run: something it needs is gone.
+_FAULTS = 5
 
 
 def _own_home(home: Path) -> None:
@@ -85,21 +87,27 @@ def _interruptible() -> Iterator[None]:
 
 def _rounds(machine: type[Player], first: int, log: Path) -> None:
     """Play rounds with seeds that follow one another, until the time is over."""
+    in_a_row = 0
     for number in range(1_000_000):
         try:
             play_round(machine, first + number)
-        except Exception:  # noqa: BLE001 (an hour alone goes on after a fault of the player itself, and tells)
+            in_a_row = 0
+        except Exception:  # an hour alone goes on after a fault of the player itself, and tells
             if time.monotonic() >= machine.until:  # Hypothesis was stopped in the middle of a game
                 raise OutOfTime from None
             with log.open("a", encoding="utf-8") as file:
                 file.write(f"seed {first + number}\n{traceback.format_exc()}\n")
             print(f"seed {first + number}: the player itself failed, see {log}", flush=True)
+            in_a_row += 1
+            if in_a_row == _FAULTS:
+                raise
 
 
 def _play(player: str, options: argparse.Namespace, out: Path) -> int:
     """One player, in this process; how many kinds of violations it found."""
-    out.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix="players-"))
+    # Beside what is written, not in a folder for temporary files: somebody tidies that within an hour.
+    place = out.absolute() / f"worlds-{os.getpid()}"
+    place.mkdir(parents=True)
     _own_home(place / "home")
     machine, start = _machine(player), time.monotonic()
     machine.dealt = staticmethod(_dealer(player, place / "games", options.hook))

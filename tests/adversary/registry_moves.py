@@ -166,6 +166,19 @@ _ERASURE: Final[Moves] = st.just(
         {"edit": "delete", "path": "tags/quarter"},
     ]}
 )  # fmt: skip
+_RETURN: Final[Moves] = st.fixed_dictionaries(
+    {
+        "do": st.just("commit"),
+        "who": st.just(2),
+        "edits": st.fixed_dictionaries(
+            {
+                "edit": st.sampled_from(["tag", "alias"]),
+                "name": st.sampled_from(["quarter", "quarter", "QUARTER"]),
+                "version": st.sampled_from(["1", "2", "3"]),
+            }
+        ).map(lambda edit: [edit]),
+    }
+)
 STEPS: Final[Moves] = st.fixed_dictionaries(
     {"do": st.just("commit"), "who": st.just(2), "edits": st.lists(EDITS, min_size=1, max_size=2)},
     optional={"date": _DATES, "author": st.sampled_from(["ada", "bob", "registry"])},
@@ -187,11 +200,13 @@ PROBES: Final[Moves] = st.fixed_dictionaries(
 def _attack(draw: st.DrawFn) -> list[Move]:
     """From what the server has: some commits, taken back or not, then a push, or one after each."""
     commits = draw(st.lists(STEPS, min_size=1, max_size=3))
-    special = draw(st.integers(0, 15))
-    if special == 15:
+    special = draw(st.sampled_from(["", "", "", "", "", "", "", "trick", "erasure", "return"]))
+    if special == "trick":
         commits += [draw(_TRICK)]
-    if special == 14:
+    if special == "erasure":
         commits = [draw(_ERASURE), *commits]
+    if special == "return":
+        commits = [draw(_ERASURE), draw(_RETURN)]
     if draw(st.booleans()):
         commits += [draw(_TAKE_BACK)]
     push: Move = {"do": "push", "who": 2}
