@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, NamedTuple
 
@@ -15,7 +15,7 @@ from registry_tool.scanning.report import Finding, Level, Report, Scanned, verdi
 from registry_tool.scanning.stream import Stream
 from registry_tool.scanning.zips import ends_as_zip, scan_zip
 
-__all__ = ["Scan", "scan_files", "scan_path"]
+__all__ = ["Scan", "scan_files", "scan_path", "size_below"]
 
 # The last member of a tar file may be a zip file.
 _MAY_END_AS_ZIP: Final = frozenset({"zip", "torch", "torchscript", "npz", "keras", "tar"})
@@ -78,22 +78,62 @@ def _scan_file(place: Path, path: str) -> Scanned:
         return _unread(path, f"it cannot be read: {exc.strerror or exc}")
 
 
-def scan_files(files: Iterable[tuple[str, Path]], others: Sequence[Scanner] = ()) -> Scan:
+def _nothing(_: int) -> None:
+    pass
+
+
+def scan_files(
+    files: Iterable[tuple[str, Path]],
+    others: Sequence[Scanner] = (),
+    done: Callable[[int], None] = _nothing,
+) -> Scan:
     """Scan some files. One that cannot be read is a finding.
 
     Args:
         files: The path of each inside its artifact, and where it lies.
         others: Scanners of other packages that look too; see ``plugins``.
+        done: Is given the size in bytes of each file that was scanned.
     """
-    return Scan(tuple(_scan_by_all(place, path, others) for path, place in files))
+    return Scan(tuple(_scan_by_all(place, path, others, done) for path, place in files))
 
 
-def _scan_by_all(place: Path, path: str, others: Sequence[Scanner]) -> Scanned:
+def _scan_by_all(
+    place: Path, path: str, others: Sequence[Scanner], done: Callable[[int], None]
+) -> Scanned:
     found = _scan_file(place, path)
+    try:
+        done(place.stat().st_size)
+    except OSError:
+        done(0)
     if not others:
         return found
     more = [finding for scanner in others for finding in scan_with(scanner, place, path)]
     return found._replace(findings=(*found.findings, *more))
+
+
+def _in_cache(link: Path) -> Path | None:
+    """The bytes behind a link of a Hugging Face snapshot: ``snapshots/COMMIT/…`` into ``blobs`` of the same repository.
+
+    https://huggingface.co/docs/huggingface_hub/guides/manage-cache. No other link is followed.
+    """
+    folder = Path(os.path.normpath(link.absolute())).parent
+    for above in folder.parents:
+        if above.name != "snapshots":
+            continue
+        blobs = above.parent / "blobs"
+        target = Path(os.path.normpath(folder / link.readlink()))
+        plain = target.parent == blobs and not blobs.is_symlink() and not target.is_symlink()
+        return target if plain and target.is_file() else None
+    return None
+
+
+def _entry(place: Path) -> Path | str:
+    if not place.is_symlink():
+        return place
+    try:
+        return _in_cache(place) or "a symbolic link, which is not followed"
+    except OSError as exc:
+        return f"it cannot be read: {exc.strerror or exc}"
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, Path | str]]:
@@ -109,21 +149,34 @@ def _walk(folder: Path) -> Iterator[tuple[str, Path | str]]:
             continue
         for entry in entries:
             inner = f"{prefix}/{entry.name}" if prefix else entry.name
-            if entry.is_symlink():
-                found.append((inner, "a symbolic link, which is not followed"))
-            elif entry.is_dir():
+            if entry.is_dir(follow_symlinks=False):
                 waiting.append((inner, Path(entry.path)))
             else:
-                found.append((inner, Path(entry.path)))
+                found.append((inner, _entry(Path(entry.path))))
     yield from sorted(found, key=lambda one: one[0])
 
 
-def scan_path(path: Path, others: Sequence[Scanner] = ()) -> Scan:
+def size_below(path: Path) -> int:
+    """How many bytes a scan of a file or a folder reads at most."""
+    found = [("", path)] if not path.is_dir() else list(_walk(path))
+    return sum(one.stat().st_size for _, one in found if isinstance(one, Path) and one.is_file())
+
+
+def scan_path(
+    path: Path,
+    others: Sequence[Scanner] = (),
+    done: Callable[[int], None] = _nothing,
+    called: str | None = None,
+) -> Scan:
     """Scan a file or all files of a folder. What cannot be read is a finding.
+
+    In a snapshot of Hugging Face's cache the links to its own ``blobs`` are followed.
 
     Args:
         path: The file or folder.
         others: Scanners of other packages that look too; see ``plugins``.
+        done: Is given the size in bytes of each file that was scanned.
+        called: What stands before the paths of the files of a folder, or for the file; by default nothing, or its name.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -131,10 +184,13 @@ def scan_path(path: Path, others: Sequence[Scanner] = ()) -> Scan:
     if not os.path.lexists(path):
         raise FileNotFoundError(path)
     if not path.is_dir():
-        return scan_files([(path.name, path)], others)
+        return scan_files([(called or path.name, path)], others, done)
+    before = f"{called.rstrip('/')}/" if called else ""
     return Scan(
         tuple(
-            _unread(inner, place) if isinstance(place, str) else _scan_by_all(place, inner, others)
+            _unread(f"{before}{inner}", place)
+            if isinstance(place, str)
+            else _scan_by_all(place, f"{before}{inner}", others, done)
             for inner, place in _walk(path)
         )
     )
