@@ -1,7 +1,8 @@
 """Scanners against each other: ``python tests/benchmarks/scanners.py --out DIR [--peer picklescan=PYTHON …]``.
 
 The sets are built anew from the packages that are installed: objects that people pickle, by pickle in every protocol,
-joblib, cloudpickle and dill; and pickles that call the names of the peers' own tables and of public advisories. For each
+joblib, cloudpickle and dill; pickles that call the names of the peers' own tables and of public advisories; and files of
+other formats in which data names code. For each
 scanner the table says how many hostile files it finds, how many benign ones it flags, the seconds of computing and the
 memory. A peer that needs an environment of its own is named with the interpreter to run it with; benign sets made by
 other versions of the packages are added with ``--benign DIR``. Nothing here asserts a time.
@@ -19,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent / "scanning"
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
+from code_naming_files import HARMLESS, HOSTILE  # noqa: E402
 from hostile_pickles import ADVISORIES, hostile_pickles  # noqa: E402
 
 PEERS = ("picklescan", "modelscan", "fickling", "modelaudit")
@@ -50,9 +52,19 @@ def _write(folder: Path, files: Iterator[tuple[str, bytes]]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
     for name, data in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
         count += 1
     return count
+
+
+def _naming() -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
+    """Files of other formats, hostile and benign; each in a folder of its own, since names say what files are."""
+    hostile = [one for one in HOSTILE if one.level != "unsafe"]
+    return (
+        [(f"{at:03}/{one.name}", one.data) for at, one in enumerate(hostile)],
+        [(f"{at:03}/{name}", data) for at, (name, data) in enumerate(HARMLESS)],
+    )
 
 
 def main() -> None:
@@ -74,17 +86,21 @@ def main() -> None:
     empty.mkdir(parents=True, exist_ok=True)
     names = {name for peer, python in peers.items() for name in _run(python, peer, empty)["tables"]}
     _write(hostile, hostile_pickles(sorted(names | set(ADVISORIES))))
-    benign_sets = [benign, *asked.benign]
+    hostile_formats, benign_formats = _naming()
+    _write(asked.out / "hostile-formats", iter(hostile_formats))
+    _write(asked.out / "benign-formats", iter(benign_formats))
+    hostile_sets = [hostile, asked.out / "hostile-formats"]
+    benign_sets = [benign, asked.out / "benign-formats", *asked.benign]
     counted = [
         sum(1 for d in folders for p in d.rglob("*") if p.is_file())
-        for folders in ([hostile], benign_sets)
+        for folders in (hostile_sets, benign_sets)
     ]
     print(f"{counted[0]} hostile files, {counted[1]} benign files")
     print("| scanner | hostile found | benign flagged | broke | seconds | peak MiB |")
     print("| --- | --- | --- | --- | --- | --- |")
     results = {}
     for name, python in {"registry-tool": sys.executable, **peers}.items():
-        bad, good = _run(python, name, hostile), _run(python, name, *benign_sets)
+        bad, good = _run(python, name, *hostile_sets), _run(python, name, *benign_sets)
         results[name] = (bad, good)
         print(
             f"| {name} {bad['version']} | {len(bad['flagged'])} | {len(good['flagged'])} | {bad['failed'] + good['failed']}"
@@ -96,7 +112,7 @@ def main() -> None:
         p for name, (bad, _) in results.items() if name != "registry-tool" for p in bad["flagged"]
     } - ours
     for path in sorted(missed):
-        print(f"found by a peer, and not here: {Path(path).name}")
+        print(f"found by a peer, and not here: {path}")
     for path in sorted(results["registry-tool"][1]["flagged"]):
         print(f"benign, and flagged here: {path}")
 

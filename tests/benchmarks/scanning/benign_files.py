@@ -8,6 +8,7 @@ import pickle
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from benign_objects import benign_objects
 
 def _picklers() -> Iterator[tuple[str, Callable[[Any], bytes]]]:
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        yield f"p{protocol}", lambda made, protocol=protocol: pickle.dumps(made, protocol=protocol)
+        yield f"p{protocol}", partial(pickle.dumps, protocol=protocol)
     for name in ("cloudpickle", "dill"):
         try:
             package = importlib.import_module(name)

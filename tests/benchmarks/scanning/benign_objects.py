@@ -48,7 +48,7 @@ def _numpy() -> Iterator[tuple[str, Make]]:
     yield "fortran", lambda: np.asfortranarray(np.ones((2, 3)))
     yield "strided", lambda: np.ones((4, 4))[::2, ::2]
     yield "records", lambda: np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")])
-    yield "masked", lambda: np.ma.masked_array([1, 2], mask=[0, 1])
+    yield "masked", lambda: np.ma.masked_array([1, 2], mask=np.array([0, 1], dtype=bool))
     yield "matrix", lambda: np.matrix([[1, 2]])
     yield "recarray", lambda: np.rec.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")])
     yield "random-state", lambda: np.random.RandomState(0)

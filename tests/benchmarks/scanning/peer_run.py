@@ -27,14 +27,14 @@ def _ours() -> Callable[[str], bool]:
 def _picklescan() -> Callable[[str], bool]:
     from picklescan.scanner import scan_file_path
 
-    return lambda path: scan_file_path(path).issues_count > 0
+    return lambda path: bool(scan_file_path(path).issues_count > 0)
 
 
 def _modelscan() -> Callable[[str], bool]:
     from modelscan.modelscan import ModelScan
 
     scanner = ModelScan()
-    return lambda path: scanner.scan(path)["summary"]["total_issues"] > 0
+    return lambda path: bool(scanner.scan(path)["summary"]["total_issues"] > 0)
 
 
 def _fickling() -> Callable[[str], bool]:
