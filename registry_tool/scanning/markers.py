@@ -16,6 +16,7 @@ __all__ = ["is_hdf5", "is_program", "scan_hdf5", "scan_program"]
 
 # Attributes hold text as it is, never compressed, and end with a zero.
 _BEGINS: Final = re.compile(rb'\{[ \t\r\n]{0,8}"')
+_BEGINNING: Final = 9
 _TRIES: Final = 32
 _LONGEST: Final = 8 << 30
 _PROGRAMS: Final = {
@@ -32,23 +33,30 @@ def is_hdf5(head: bytes) -> bool:
 
 def _texts(look: Look) -> Iterator[bytes]:
     """Runs of bytes without a zero, from the first place where JSON could begin."""
-    held = b""
+    begun: list[bytes] = []
+    size, tail = 0, b""
     while piece := look.stream.some():
-        *ended, last = piece.split(b"\0")
-        for one in ended:
-            run, held = held + one, b""
-            if begin := _BEGINS.search(run):
-                yield run[begin.start() :]
-        begin = _BEGINS.search(held + last)
-        # Of a run without a beginning only its end can be one.
-        held = (held + last)[begin.start() :] if begin else (held + last)[-10:]
-        if len(held) > DOCUMENT_LIMIT:
-            yield held
-            held = b""
+        if begun:
+            end = piece.find(b"\0")
+            begun.append(piece if end < 0 else piece[:end])
+            size += len(begun[-1])
+            if end < 0 and size <= DOCUMENT_LIMIT:
+                continue
+            yield b"".join(begun)
+            begun, piece = [], piece[end:] if end >= 0 else b""
+        piece, at = tail + piece, 0
+        tail = piece[-_BEGINNING:]
+        while match := _BEGINS.search(piece, at):
+            at = piece.find(b"\0", match.end())
+            if at < 0:
+                begun, tail = [piece[match.start() :]], b""
+                size = len(begun[0])
+                break
+            yield piece[match.start() : at]
         if look.stream.tell() > _LONGEST:
             raise TooLarge(f"only its first {_LONGEST} bytes were searched")
-    if held:
-        yield held
+    if begun:
+        yield b"".join(begun)
 
 
 _DECODER: Final = json.JSONDecoder()
@@ -77,6 +85,7 @@ def _report_json(look: Look, run: bytes) -> None:
 def scan_hdf5(look: Look) -> None:
     """Judge the configurations that Keras keeps in attributes as JSON, such as ``model_config``."""
     for run in _texts(look):
+        look.report.budget.spend("fields")
         _report_json(look, run)
     look.tells(format="hdf5")
 

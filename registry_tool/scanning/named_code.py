@@ -201,7 +201,8 @@ _CLIMBS: Final = re.compile(
     r"|gi_frame|gi_code|cr_frame|tb_frame|f_back|func_globals|mro\s*\()"
 )  # fmt: skip
 _COMPUTED: Final = re.compile(
-    r"\|\s*attr\s*\(|[\"'](?:_{1,2}|_{1,2}\w{0,30}|\w{0,30}__)[\"']\s*(?:~|\+|,|\]|\|)|[~+]\s*[\"'](?:_{1,2}|\w{0,30}__)[\"']|%c"
+    r"\|\s*attr\s*\(|[\"'](?:__\w{0,30}|\w{0,30}__)[\"']|[\"']_[\"']\s*(?:[~+]\s*[\"']_|\*)|%c"
+    r"|[\w\])]\[\s*([\"'])\w*\1\s*[+~]|[+~]\s*([\"'])\w*\2\s*\]|[\w\])]\s*\[[^\[\]\"']{0,200}~[^\[\]]{0,200}\]"
     r"|\{%-?\+?\s*(?:include|import|from|extends)\b"
 )  # fmt: skip
 

@@ -43,7 +43,7 @@ def _fickling() -> Callable[[str], bool]:
 
     def flagged(path: str) -> bool:
         with Path(path).open("rb") as file:
-            return check_safety(Pickled.load(file)).severity > Severity.POSSIBLY_UNSAFE
+            return bool(check_safety(Pickled.load(file)).severity > Severity.POSSIBLY_UNSAFE)
 
     return flagged
 
