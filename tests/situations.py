@@ -276,7 +276,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "init without a name", "", "cd .. && registry init more", "a new registry needs --name",
-        "registry init DIR --name NAME", {"DIR": "more", "NAME": "acme"}, stays=True,
+        "registry init DIR --name NAME", {"DIR": "more", "NAME": "acme"},
     ),
     Situation(
         "no key to sign with", "ssh-keygen -q -t ed25519 -N '' -f ../key", "registry sign nlp/lang-id@3", "there is no key to sign with",
@@ -381,6 +381,7 @@ SITUATIONS: Final = (
         "a number that a tag once had", f"cp {_MODEL}/tags/first.yaml {_MODEL}/tags/4.yaml && git add -A && git commit -qm Tag && git rm -q {_MODEL}/tags/4.yaml && git commit -qm 'Past the hooks'",
         "registry version add nlp/lang-id --track s3://b/m --framework custom --commit", "was there once, and its name is not given again",
         "take another: registry version add nlp/lang-id 5 --artifact PATH --framework TYPE; what it was: git log -- models/nlp/lang-id/tags/4.yaml", _ADD | {"PATH": "new.bin"}, (0, 1),
+        after="git add -A && git commit -qm Five",
     ),
     Situation(
         "fetching what is not locked", "registry lock nlp/lang-id@3", "registry fetch nlp/lang-id@1 --locked -o ../out", "does not pin",
@@ -522,7 +523,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "make one: openssl ecparam -name prime256v1 -genkey -noout -out key.pem": _NET,
     "write the public half of one: openssl ec -in key.pem -pubout -out key.pub": _NET,
     "give it without, then run: dvc remote modify --local {} password PASSWORD": _NET,
-    "git reset --soft {}~1 && git commit; where it is published, an administrator resets the branch": _RARE,
+    "where it is published, an administrator resets the branch; elsewhere: git reset --soft {}~1 && git commit": _RARE,
     "git reset --soft {} && git commit": _RARE,
     "git reset --soft $(git rev-list --max-parents=0 HEAD) && git commit --amend": _RARE,
     "push them in parts: git push origin {}:{}": _RARE,
@@ -573,6 +574,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "push to a branch and open a pull request: git push origin HEAD:refs/heads/NAME": _RARE,
     "git replace -d OBJECT": _RARE,
     "on the server: git config {} {}": _RARE,
+    "push less at once, or on the server: git config {} {}": _RARE,
     "on the server: git fetch --unshallow": _RARE,
     "push to a branch of another name: git push REMOTE HEAD:refs/heads/NAME": _RARE,
     "commit it: git add --all && git commit -m TEXT": _SAME,

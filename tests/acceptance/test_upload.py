@@ -93,7 +93,7 @@ def test_other_bytes_are_refused(
     ran = cli("upload", "nlp/lang-id@1", str(tmp_path / "other"), "--artifact", name, cwd=registry)
     assert (ran.code, ran.out) == (1, "")
     assert why in ran.err
-    assert "registry version add" in ran.err
+    assert "other bytes are another version" in ran.err
     assert not lost.exists()
 
 

@@ -316,12 +316,12 @@ metadata:   # free
         (
             "versions/1/status.yaml", HAND_STATUS,
             ("deprecate", "nlp/lang-id@1", "--reason", "weak: see 2", "--replaced-by", "2"),
-            [("state: active ", "state: deprecated "), ("\n# no reason yet\n", '\n# no reason yet\nreason: "weak: see 2"\nreplaced_by: "2"\n')],
+            [("state: active ", "state: deprecated "), ("\n\n# no reason yet\n", '\nreason: "weak: see 2"\nreplaced_by: "2"\n\n# no reason yet\n')],
         ),
         (
             "versions/1/metadata.yaml", HAND_METADATA,
             ("annotate", "nlp/lang-id@1", 'team="text"', "--label", "fast"),
-            [("    'speech'     #", " 'text'          #"), ('[edge, "small"]   #', '[edge, "small", fast] #')],
+            [("    'speech'     #", "    text     #"), ('[edge, "small"]   #', '[edge, "small", fast]   #')],
         ),
         (
             "versions/1/metadata.yaml", HAND_METADATA,
@@ -356,7 +356,7 @@ def test_archiving_keeps_a_hand_written_model(cli: Cli, root: Path) -> None:
     path.write_text(hand)
     commit_all(root)
     assert cli("archive", "nlp/lang-id", cwd=root).code == 0
-    assert path.read_text() == f"{hand}state: archived\n"
+    assert path.read_text() == hand.replace("\n\n# the end", "\nstate: archived\n\n# the end")
 
 
 # --- refused edits ------------------------------------------------------------------------------------------------
