@@ -201,7 +201,7 @@ _CLIMBS: Final = re.compile(
     r"|gi_frame|gi_code|cr_frame|tb_frame|f_back|func_globals|mro\s*\()"
 )  # fmt: skip
 _COMPUTED: Final = re.compile(
-    r"\|\s*attr\s*\(|[\"'](?:__\w{0,30}|\w{0,30}__)[\"']|[\"']_[\"']\s*(?:[~+]\s*[\"']_|\*)|%c"
+    r"\|\s*attr\s*\(|[\"'](?:__[a-z_]{0,30}|[a-z_]{0,30}__)[\"']|[\"']__\w{0,30}[\"']\s*\||[\"']_[\"']\s*(?:[~+]\s*[\"']_|\*)|%c"
     r"|[\w\])]\[\s*([\"'])\w*\1\s*[+~]|[+~]\s*([\"'])\w*\2\s*\]|[\w\])]\s*\[[^\[\]\"']{0,200}~[^\[\]]{0,200}\]"
     r"|\{%-?\+?\s*(?:include|import|from|extends)\b"
 )  # fmt: skip
