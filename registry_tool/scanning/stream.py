@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
-from typing import BinaryIO, Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Final, cast
 
 __all__ = ["PIECE_LIMIT", "Malformed", "Stream", "TooLarge"]
 
 # No scanner holds more of a file than this at once.
 PIECE_LIMIT: Final = 16 << 20
 _CHUNK: Final = 64 << 10
+_SPOOL: Final = 8 << 20
 
 
 class Malformed(ValueError):
@@ -136,3 +138,22 @@ class Stream:
             whole.write(piece)
         whole.seek(0)
         return whole
+
+    @contextmanager
+    def on_disk(self, limit: int) -> Iterator[BinaryIO]:
+        """The rest, as a file that one can move about in: in memory where it is small, else in a temporary one.
+
+        Raises:
+            TooLarge: It is larger than that.
+        """
+        from tempfile import SpooledTemporaryFile
+
+        with SpooledTemporaryFile(max_size=_SPOOL) as whole:
+            size = 0
+            while piece := self.some():
+                size += len(piece)
+                if size > limit:
+                    raise TooLarge(f"it is larger than {limit} bytes")
+                whole.write(piece)
+            whole.seek(0)
+            yield cast("BinaryIO", whole)

@@ -6,7 +6,7 @@ The fields are those of https://github.com/tensorflow/tensorflow/blob/master/ten
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import BinaryIO, Final
 
 from registry_tool.scanning.look import Look
 from registry_tool.scanning.named_code import NamedCode, report_code
@@ -14,7 +14,7 @@ from registry_tool.scanning.stream import Malformed
 
 __all__ = ["is_tflite", "scan_tflite"]
 
-_IN_MEMORY: Final = 32 << 20
+_ON_DISK: Final = 256 << 20
 _OPERATORS: Final = 1
 _CUSTOM_CODE: Final = 1
 _MOST: Final = 10_000
@@ -30,11 +30,8 @@ def is_tflite(head: bytes) -> bool:
 class _Flat:
     """Bytes that one can move about in, with the few kinds of value that are needed."""
 
-    def __init__(self, look: Look) -> None:
-        if look.stream.file is not None:
-            self._file = look.stream.file
-        else:
-            self._file = look.stream.in_memory(_IN_MEMORY)
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
 
     def bytes_at(self, at: int, size: int) -> bytes:
         if at < 0:
@@ -85,7 +82,11 @@ def _custom_operators(flat: _Flat) -> set[str]:
 
 def scan_tflite(look: Look) -> None:
     """Judge operators of TensorFlow that it takes over, and name those of a library of one's own."""
-    found = _custom_operators(_Flat(look))
+    if look.stream.file is not None:
+        found = _custom_operators(_Flat(look.stream.file))
+    else:
+        with look.stream.on_disk(_ON_DISK) as file:
+            found = _custom_operators(_Flat(file))
     for name in sorted(found):
         report_code(look, NamedCode("", "operation", name.removeprefix("Flex"), "TensorFlow Lite"))
     own = sorted(name for name in found if not name.startswith("Flex"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -62,6 +63,7 @@ def test_changed_files_of_every_format(
 def test_memory_is_bounded(tmp_path: Path, kind: str) -> None:
     """Documents that are small on disk, or just within a limit, and hold as many values as they can."""
     bombs = {
+        "nested": ("a.bin", gzip.compress(zip_of({"a/model.keras": zip_of({"x": b"\0"}), "noise": os.urandom(30 << 20)}), 1)),
         "json": ("a.json", b"[" + b"{}," * 1_000_000 + b"1]"),
         "yaml": ("a.yaml", b"- {a: [1, 2]}\n" * 36_000),
         "keras-metadata": ("keras_metadata.pb", message((1, message((5, b"[" + b"{}," * 80_000 + b"1]"))))),
