@@ -163,6 +163,22 @@ class CloudRemote:
         """See ``Remote.size``."""
         return self.sizes([md5]).get(md5)
 
+    def modified(self, md5s: Iterable[str]) -> dict[str, float]:
+        """See ``Remote.modified``."""
+        wanted = set(md5s)
+        if not wanted or not self._store.can_list:
+            return {}
+        paths = (path_of(md5) for md5 in wanted for path_of in (object_path, legacy_path))
+        folders = sorted({path.rpartition("/")[0] for path in paths})
+        listed = in_parallel(self._entries, folders, workers=_WORKERS)
+        found: dict[str, float] = {}
+        for folder, entries in zip(folders, listed, strict=True):
+            for entry in entries:
+                md5 = address(folder.rpartition("/")[2], entry.name)
+                if md5 in wanted and entry.modified is not None:
+                    found[md5] = max(entry.modified, found.get(md5, entry.modified))
+        return found
+
     def _check_founded(self) -> None:
         """An answer that nothing is there may come from a place that is not there."""
         if self._is_founded:

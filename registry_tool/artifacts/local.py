@@ -90,6 +90,17 @@ class LocalRemote:
         """See ``Remote.size``."""
         return self.sizes([md5]).get(md5)
 
+    def modified(self, md5s: Iterable[str]) -> dict[str, float]:
+        """See ``Remote.modified``."""
+        found: dict[str, float] = {}
+        with on_disk(f"{self._label} cannot be read", kind=RemoteTrouble):
+            for md5 in md5s:
+                for path in (object_path(md5), legacy_path(md5)):
+                    with suppress(FileNotFoundError):
+                        time = (self.folder / path).stat().st_mtime
+                        found[md5] = max(time, found.get(md5, time))
+        return found
+
     def _size(self, path: str) -> int | None:
         with on_disk(f"{self._label} cannot be read", kind=RemoteTrouble):
             try:

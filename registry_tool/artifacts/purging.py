@@ -5,7 +5,7 @@
     record of the version --recorded, complete--> blobs --plan, with who needs what--> plan --purge--> gone
 
 Nothing that anybody else needs is deleted, and nothing that a change which is not published yet has leased (see
-``leases``). A purge that broke off is made again: the list of a folder's files is
+``leases``) or uploaded again after the erasure. A purge that broke off is made again: the list of a folder's files is
 deleted last, so what is left can still be found.
 """
 
@@ -198,13 +198,16 @@ def _folders_last(blobs: Sequence[Blob]) -> tuple[Blob, ...]:
     return tuple(sorted(blobs, key=lambda blob: blob.md5.endswith(_FOLDER)))
 
 
-def plan(blobs: Sequence[Blob], needs: Needs, remote: Remote) -> Plan:
+def plan(
+    blobs: Sequence[Blob], needs: Needs, remote: Remote, *, erased: float | None = None
+) -> Plan:
     """What may be deleted, what is gone already, and what stays.
 
     Args:
         blobs: The objects of the version.
         needs: Who else needs them; every one of them was asked about.
         remote: Asked what it has, and for the lists of folders that others need.
+        erased: When the version was erased, in seconds since 1970; None where that is not known.
 
     Raises:
         RemoteTrouble: The remote cannot be asked, or lacks a list of files that decides.
@@ -215,6 +218,9 @@ def plan(blobs: Sequence[Blob], needs: Needs, remote: Remote) -> Plan:
     there = remote.exists([blob.md5 for blob in free], legacy=True)
     if free and not there:
         _check_reachable(remote, free[0].md5)
+    if again := _uploaded_again(remote, there, erased):
+        taken |= again
+        free = [blob for blob in free if blob.md5 not in again]
 
     def sized(blob: Blob) -> Blob:
         return blob if blob.size is not None else blob._replace(size=remote.size(blob.md5))
@@ -234,6 +240,27 @@ def _leased(found: Iterable[Lease]) -> dict[str, Need]:
     return {
         md5: Need("a change that is not published yet", lease.words) for md5, lease in kept.items()
     }
+
+
+def _uploaded_again(remote: Remote, md5s: Iterable[str], erased: float | None) -> dict[str, Need]:
+    """Objects that somebody brought back after the erasure, for a change that this clone cannot see yet.
+
+    A purge that is made again finds them under the names of those that it deleted.
+    """
+    if erased is None:
+        return {}
+    # A commit tells whole seconds: what was uploaded in that second may have come before it.
+    since = max(erased + 1, time.time() - LEASE_DAYS * 24 * 3600)
+    found = remote.modified(md5s)
+    return {md5: Need(_again_words(when), "") for md5, when in found.items() if when > since}
+
+
+def _again_words(when: float) -> str:
+    day, until = (
+        time.strftime("%Y-%m-%d", time.gmtime(moment))
+        for moment in (when, when + LEASE_DAYS * 24 * 3600)
+    )
+    return f"uploaded again on {day}, after the erasure; kept until {until}"
 
 
 def _check_still_free(planned: Plan, remote: Remote) -> None:

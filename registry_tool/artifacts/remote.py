@@ -107,6 +107,9 @@ class Remote(Protocol):
     def size(self, md5: str) -> int | None:
         """The object's size in bytes; None when it is not there."""
 
+    def modified(self, md5s: Iterable[str]) -> dict[str, float]:
+        """When the objects were put there, as of ``Held``, the last time in either layout; without those of no known time."""
+
     def put(
         self, md5: str, source: Path,
         *, progress: Callable[[int], None] = ignore, legacy: bool = False,

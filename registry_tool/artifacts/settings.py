@@ -19,7 +19,14 @@ from typing import NamedTuple
 
 from registry_tool.artifacts.disk import on_disk
 from registry_tool.errors import NoRemote, RemoteTrouble
-from registry_tool.manifests.dvc_config import REFUSED, Sections, parse_sections, remote_of, take
+from registry_tool.manifests.dvc_config import (
+    REFUSED,
+    Sections,
+    parse_sections,
+    remote_of,
+    take,
+    unsafe_hosts,
+)
 
 __all__ = [
     "DvcSettings",
@@ -33,9 +40,6 @@ __all__ = [
 
 _PASSWORD = re.compile(r"\w+://[^/@:]*:[^/@]+@")
 _REMOTE_URL = re.compile(r"remote://([^/]*)/?(.*)")
-# What has a meaning to a shell or a log. A driver may pass a host on to a program: `Match exec` in ~/.ssh/config does.
-_UNSAFE = re.compile(r"""[\s"'`$;&|<>(){}\\*?!#]""")
-_LABEL = re.compile(r"[A-Za-z0-9-]+")
 _PATH_OPTIONS = (
     "url",
     "gdrive_user_credentials_file",
@@ -186,18 +190,11 @@ def _check_urls(name: str, options: Mapping[str, object]) -> None:
 
 
 def _check_hosts(name: str, options: Mapping[str, object]) -> None:
-    """A commit does not say what a driver would put into a command, or into another host's name."""
-    scheme, _, rest = str(options.get("url", "")).partition("://")
-    asked = {"url": rest.partition("/")[0]} if rest and scheme != "remote" else {}
-    more = ("region", "account_name", "port", *(("user",) if scheme == "ssh" else ()))
-    asked.update({key: str(options[key]) for key in more if key in options})
-    for option, value in asked.items():
-        is_part = option in {"region", "account_name"}  # of a host's name
-        if _UNSAFE.search(value) or (is_part and not _LABEL.fullmatch(value)):
-            raise RemoteTrouble(
-                f"`{option}` of {name} in the committed .dvc/config has characters that no host, user or region has",
-                remedy=f"run: dvc remote modify {name} {option} VALUE",
-            )
+    for option in unsafe_hosts(options):
+        raise RemoteTrouble(
+            f"`{option}` of {name} in the committed .dvc/config has characters that no host, user or region has",
+            remedy=f"run: dvc remote modify {name} {option} VALUE",
+        )
 
 
 def _committed_level(settings: DvcSettings) -> tuple[Sections, dict[str, tuple[str, ...]]]:
@@ -300,7 +297,8 @@ def _without_references(levels: Sections, chain: list[str]) -> dict[str, object]
 def _origin(url: str, port: object = None) -> str:
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
-    place = rest.partition("/")[0].rpartition("@")[2].lower()
+    # A host ends at any of these: https://url.spec.whatwg.org/#host-state
+    place = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2].lower()
     named, colon, said = place.rpartition(":")
     if port is not None and not (colon and said.isdigit()):
         place = f"{place}:{port}"

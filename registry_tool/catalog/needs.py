@@ -50,11 +50,16 @@ class Need(NamedTuple):
 
     Attributes:
         subject: A version such as ``nlp/lang-id@3``, a model, or the path of another file that names the object.
-        ref: Where it stands, such as ``origin/main``.
+        ref: Where it stands, such as ``origin/main``; empty where the subject is the whole reason.
     """
 
     subject: str
     ref: str
+
+    @property
+    def words(self) -> str:
+        """For messages."""
+        return f"{self.subject} in {self.ref} needs it" if self.ref else self.subject
 
 
 class Seen(NamedTuple):

@@ -30,7 +30,16 @@ from registry_tool.errors import RegistryError, UsageError
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
 
-__all__ = ["Bound", "Filter", "Found", "Query", "parse_query", "search"]
+__all__ = [
+    "Bound",
+    "Filter",
+    "Found",
+    "MetricNames",
+    "Query",
+    "named_metric",
+    "parse_query",
+    "search",
+]
 
 _MODEL_FIELDS: Final = ("namespace", "task", "owner", "label", "license")
 _VERSION_FIELDS: Final = ("framework", "alias", "tag")
@@ -52,6 +61,10 @@ _MEANT: Final = {
     "=>": ">=", "=<": "<=", "<>": "!=", "===": "=", "!==": "!=", "=~": "=", ">>": ">", "<<": "<", "=!": "!=",
 }  # fmt: skip
 _METRICS: Final = "metrics."
+_TURNED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+# Signs that look like operators: `accuracy≥0.9`, `loss~0.1`.
+_LIKE_AN_OPERATOR: Final = re.compile(r"([^≥≤≠~≈]+)([≥≤≠~≈]=?)([-+]?[0-9.]+%?)")
+_LOOKALIKES: Final = {"≥": ">=", "≤": "<=", "≠": "!="}
 # What people write who know other query languages.
 _SIGNS: Final = {
     "&&": "leave it out: all terms must hold",
@@ -129,18 +142,23 @@ def _checked_sign(metric: str, sign: str, value: str, *, is_quoted: bool) -> str
     if sign not in _COMPARE:
         meant = _MEANT.get(sign)
         remedy = (
-            f"write {metric}{meant}{value}" if meant else "operators are >=, >, <=, <, = and !="
+            f'write "{metric}{meant}{value}"' if meant else "operators are >=, >, <=, <, = and !="
         )
         raise UsageError(f"{sign} is not an operator", remedy=remedy)
-    if not is_quoted and _OPERATOR.search(value):
+    second = None if is_quoted else _OPERATOR.search(value)
+    is_turned = _NUMERIC.fullmatch(metric) is not None
+    if second is not None:
+        middle = value[: second.start()].strip()
+        low = f"{middle}{_TURNED.get(sign, sign)}{metric}" if is_turned else f"{metric}>=LOW"
+        high = value if is_turned else f"{metric}<=HIGH"
         raise UsageError(
             f"{metric}{sign}{value} has two operators",
-            remedy=f"write one bound for each: {metric}>=LOW {metric}<=HIGH",
+            remedy=f'write one bound for each: "{low}" "{high}"',
         )
-    if _NUMERIC.fullmatch(metric) and not _NUMERIC.fullmatch(value):
+    if is_turned and not _NUMERIC.fullmatch(value):
         raise UsageError(
             f"{metric}{sign}{value} has its number first",
-            remedy=f'write the metric first, such as "{value}>=0.9"',
+            remedy=f'write the metric first: "{value}{_TURNED.get(sign, sign)}{metric}"',
         )
     return sign
 
@@ -161,6 +179,10 @@ def _bound(metric: str, sign: str, value: str, *, is_quoted: bool = False) -> Bo
     looks_like_one = _NUMERIC.fullmatch(value) is not None and not is_quoted
     if sign in {"=", "!="} and not looks_like_one:
         return Bound(metric, sign, value)
+    bare = value.rstrip(")")
+    example = f"{metric.lstrip('(')}{sign}{bare}"
+    if bare != value and _NUMERIC.fullmatch(bare):
+        raise UsageError("there are no brackets in a search", remedy=f'leave them out: "{example}"')
     raise UsageError(
         f"{metric}{sign}{value}: {value!a} is not a number",
         remedy='write a number, such as "accuracy>=0.9"',
@@ -179,6 +201,11 @@ def _word(token: str) -> str:
             else "only a metric can be excluded, with !="
         )
         raise UsageError(f"there is no {token} in a search", remedy=f'{way}; a word is "{token}"')
+    if like := _LIKE_AN_OPERATOR.fullmatch(token):
+        raise UsageError(
+            f"{like[2]} is not an operator",
+            remedy=f'write "{like[1]}{_LOOKALIKES.get(like[2], ">=")}{like[3]}"; a word is "{token}"',
+        )
     if token[0] in "()-!:'" or (token.endswith(")") and "(" not in token):
         raise UsageError(
             f"{token} is not a word to look for",
@@ -249,7 +276,40 @@ def _model_holds(model: ModelRow, asked: Filter) -> bool:
     return folded(model.task if asked.field == "task" else model.license) == value
 
 
-def _named_metric(metrics: Mapping[str, JSON], asked: str) -> str | None:
+class MetricNames:
+    """Which metrics a search asked for, and which the versions had that it looked at."""
+
+    def __init__(self) -> None:
+        self._asked: set[str] = set()
+        self._found: set[str] = set()
+        self._known: set[str] = set()
+
+    def missed(self, asked: str, metrics: Mapping[str, JSON]) -> None:
+        """A version has other metrics."""
+        self._asked.add(asked)
+        self._known.update(metrics)
+
+    def found(self, asked: str) -> None:
+        """A version has the metric."""
+        self._found.add(asked)
+
+    def notes(self) -> Iterator[str]:
+        """For each metric that no version had: that, and what may have been meant."""
+        from difflib import get_close_matches
+
+        for name in sorted(self._asked - self._found):
+            field = name.removeprefix(_METRICS)
+            near = get_close_matches(field, sorted(self._known), n=3)
+            if field in _FIELDS:
+                meant = f"; a filter is written {field}:VALUE"
+            elif near:
+                meant = f"; did you mean {' or '.join(near)}?"
+            else:
+                meant = ""
+            yield f"no version that was searched has a metric {name!a}{meant}"
+
+
+def named_metric(metrics: Mapping[str, JSON], asked: str) -> str | None:
     """The metric that is meant: by its name, or with ``metrics.`` before it."""
     for name in (asked, asked.removeprefix(_METRICS)):
         if name in metrics:
@@ -260,10 +320,12 @@ def _named_metric(metrics: Mapping[str, JSON], asked: str) -> str | None:
     return None
 
 
-def _bound_holds(metrics: Mapping[str, JSON], bound: Bound) -> bool:
-    name = _named_metric(metrics, bound.metric)
+def _bound_holds(metrics: Mapping[str, JSON], bound: Bound, names: MetricNames) -> bool:
+    name = named_metric(metrics, bound.metric)
     if name is None:
+        names.missed(bound.metric, metrics)
         return False
+    names.found(bound.metric)
     value = metrics[name]
     if isinstance(bound.value, str):
         found = composed(value) if isinstance(value, str) else value
@@ -293,21 +355,21 @@ def _filtered(asked: Filter) -> _Step:
     return _Step("status", lambda row: row.state == name)
 
 
-def _bounded(bound: Bound) -> _Step:
-    return _Step("version", lambda row: _bound_holds(row.metrics, bound))
+def _bounded(bound: Bound, names: MetricNames) -> _Step:
+    return _Step("version", lambda row: _bound_holds(row.metrics, bound, names))
 
 
 def _worded(word: str) -> _Step:
     return _Step("version", lambda row: word in row.text)
 
 
-def _steps(query: Query, model: ModelRow) -> Iterator[_Step]:
+def _steps(query: Query, model: ModelRow, names: MetricNames) -> Iterator[_Step]:
     """What is still to be asked of the versions of a model, once, for all of them."""
     for asked in query.filters:
         is_label = asked.field == "label" and folded(asked.value) not in model.labels
         if is_label or _is_of_version(asked):
             yield _filtered(asked)
-    yield from map(_bounded, query.bounds)
+    yield from (_bounded(bound, names) for bound in query.bounds)
     yield from (_worded(word) for word in query.words if word not in model.text)
 
 
@@ -330,8 +392,8 @@ def _passes(row: VersionRow, steps: Sequence[_Step]) -> bool | None:
 
 
 def _in_model(
-    rows: Rows, name: ModelName, query: Query, unreadable: Callable[[str], None]
-) -> Iterator[Found]:
+    rows: Rows, name: ModelName, query: Query, unreadable: Callable[[str], None], metrics: MetricNames
+) -> Iterator[Found]:  # fmt: skip
     model = rows.model(name)
     if model.unreadable:
         unreadable(str(name))
@@ -345,7 +407,7 @@ def _in_model(
         if all(word in model.text for word in query.words):
             yield Found(model, None)
         return
-    steps = tuple(_steps(query, model))
+    steps = tuple(_steps(query, model, metrics))
     for row in _versions_of(rows, name, query):
         passes = _passes(row, steps)
         if passes:
@@ -355,7 +417,11 @@ def _in_model(
 
 
 def search(
-    rows: Rows, query: Query, *, unreadable: Callable[[str], None] = lambda _name: None
+    rows: Rows,
+    query: Query,
+    *,
+    unreadable: Callable[[str], None] = lambda _name: None,
+    metrics: MetricNames | None = None,
 ) -> Iterator[Found]:
     """What a query finds: models by name, or versions by model, highest first.
 
@@ -363,10 +429,12 @@ def search(
         rows: Where to look.
         query: What to look for.
         unreadable: Told the name of each model or version whose manifests cannot be read; it is passed over.
+        metrics: Told which metrics the versions have.
     """
+    names = MetricNames() if metrics is None else metrics
     asked = {f.value for f in query.filters if f.field == "namespace"}
     for name in rows.models(asked.pop() if len(asked) == 1 else None):
         try:
-            yield from _in_model(rows, name, query, unreadable)
+            yield from _in_model(rows, name, query, unreadable, names)
         except RegistryError:
             unreadable(str(name))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.catalog.index import Catalog, VersionView
 from registry_tool.catalog.resolve import Resolved, resolve
-from registry_tool.errors import NotFound, Refused, UsageError
+from registry_tool.errors import NotFound, Refused, ShallowHistory, UsageError
 from registry_tool.git.published import published
 
 if TYPE_CHECKING:
@@ -28,6 +28,18 @@ class Tombstone(NamedTuple):
     version: VersionView
     branch: str
     commit: str
+
+    def time(self, repository: Repository) -> float | None:
+        """When the main branch came to call it erased, in seconds since 1970; None where a shallow clone hides that."""
+        from registry_tool.git.line import Line
+
+        try:
+            entered = Line(repository.git, self.commit).entered(
+                f"{self.version.folder}/status.yaml"
+            )
+        except ShallowHistory:
+            return None
+        return None if entered is None else float(entered.step.when)
 
 
 def check_fixed(found: Resolved) -> None:

@@ -22,7 +22,10 @@ _FILES: Final = frozenset(
         ".pre-commit-config.yaml",
     }
 )  # fmt: skip
+_FOLDED: Final = frozenset(name.lower() for name in _FILES)
 _FOLDERS: Final = ("schemas/", ".dvc/")
+# DVC takes the nearest such folder above where it is called.
+_DVC_INSIDE: Final = "/.dvc/"
 # Files that Git, DVC or git-lfs obey wherever they lie: what they ignore, fetch, convert, write or run.
 _NAMES: Final = frozenset(
     {".gitattributes", ".gitmodules", ".lfsconfig", ".dvcignore", "dvc.yaml", "dvc.lock"}
@@ -35,6 +38,8 @@ CI_FOLDERS: Final = (
     ".circleci/", ".azure-pipelines/", ".azuredevops/", ".woodpecker/", ".buildkite/", ".teamcity/", ".tekton/",
     ".semaphore/", ".builds/", ".zuul.d/", "zuul.d/", ".jenkins/", ".codefresh/", ".harness/", ".buddy/", ".prow/", ".drone/",
     ".mergify/", ".husky/", ".githooks/", ".lefthook/",
+    # What editors run when somebody opens the folder.
+    ".vscode/", ".devcontainer/",
 )  # fmt: skip
 # Many of them may lie in any folder, so they are known by name; `*` stands for any text.
 CI_FILES: Final = (
@@ -47,8 +52,9 @@ CI_FILES: Final = (
     ".zuul.yaml", "zuul.yaml", "codefresh.yml", "screwdriver.yaml", "wercker.yml", "buddy.yml", ".prow.yaml",
     ".onedev-buildspec.yml", "codemagic.yaml", "*.gocd.yaml", "*.gocd.yml", "shippable.yml", ".semaphore.yml",
     # What merges changes, or makes them.
-    ".mergify.yml", ".kodiak.toml", "bors.toml", "renovate.json*", ".renovaterc*",
-    # What runs at a commit in a clone.
+    ".mergify.yml", ".kodiak.toml", ".pullapprove.yml", "bors.toml", "renovate.json*", ".renovaterc*",
+    # What runs at a commit in a clone, or when somebody enters it.
+    ".envrc", ".gitpod.yml", ".devcontainer.json",
     "lefthook.y*ml", ".lefthook.y*ml", "lefthook-local.y*ml", ".overcommit.yml", ".huskyrc*",
 )  # fmt: skip
 
@@ -60,10 +66,12 @@ def _ci_file() -> re.Pattern[str]:
 
 def is_policy(path: str) -> bool:
     """True for a file outside the layout that decides how changes are judged, or what runs or merges by itself."""
-    name = path.rpartition("/")[2]
-    named = name in _NAMES or name.endswith(_POINTER)
-    if path in _FILES or named or path.startswith(_FOLDERS):
-        return True
-    # Systems differ about case, and so do the file systems they read from.
+    # Systems differ about case, and so do the file systems that programs read from.
     folded = path.lower()
-    return folded.startswith(CI_FOLDERS) or _ci_file().match(name.lower()) is not None
+    name = folded.rpartition("/")[2]
+    if folded in _FOLDED or name in _NAMES or name.endswith(_POINTER):
+        return True
+    # A link or a submodule in place of such a folder has no slash at its end.
+    if f"{folded}/".startswith((*_FOLDERS, *CI_FOLDERS)) or _DVC_INSIDE in folded:
+        return True
+    return _ci_file().match(name) is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["read_fields", "read_text", "requirements"]
 
 _LIMIT = 256 * 1024
+_FREE = ("metadata", "parameters", "metrics")
+# Numbers of YAML that readers of manifests take for text, since none of 64 bits is meant. Dates and `010` are no numbers.
+_LARGE = re.compile(
+    r"[-+]?[1-9][0-9]{18,}|0x[0-9a-fA-F]{16,}|0o[0-7]{21,}|[-+]?[0-9.]+[eE]\+?[0-9]{3,}|[-+]?[1-9][0-9]{308,}\.[0-9]*"
+)
 
 
 def read_text(path: str, option: str) -> str:
@@ -90,6 +95,8 @@ def read_fields(path: str, schema: str, option: str = "--file") -> dict[str, JSO
         raise UsageError(f"{option}: {shown(path)} is not a mapping of fields")
     _keep_texts(text.data, text.written, schema, f"{option}: {shown(path)}")
     _check_numbers(text, f"{option}: {shown(path)}")
+    if not path.endswith(".json"):  # there a number that is too large is none
+        _check_size(text, source, f"{option}: {shown(path)}")
     return text.data
 
 
@@ -105,6 +112,30 @@ def _check_numbers(text: Text, where: str) -> None:
             raise UsageError(
                 f"{where} line {line}: `{dotted}`: {exc}", remedy=f'write it as text: "{written}"'
             ) from exc
+
+
+def _texts(value: JSON, path: JSONPath) -> Iterator[tuple[JSONPath, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(inner, (*path, key))
+
+
+def _check_size(text: Text, source: str, where: str) -> None:
+    """See that no number of the free fields became text because it is too large; in quotes it is text."""
+    lines, data = source.split("\n"), text.data if isinstance(text.data, dict) else {}
+    for path, value in (found for key in _FREE for found in _texts(data.get(key), (key,))):
+        if not _LARGE.fullmatch(value):
+            continue
+        line, column = text.place(path)
+        if lines[line - 1][column - 1 :].startswith(value):
+            dotted = ".".join(map(str, path))
+            raise UsageError(
+                f"{where} line {line}: `{dotted}`: {value[:20]} is too large: whole numbers below 2^63 and numbers of 64 bits "
+                "are kept",
+                remedy=f'write it as text: "{value}"',
+            )
 
 
 def _keep_texts(

@@ -72,7 +72,7 @@ class ObjectLine(NamedTuple):
 
     def cells(self) -> tuple[str, ...]:
         """For people."""
-        why = "" if self.need is None else f"{self.need.subject} in {self.need.ref} needs it"
+        why = "" if self.need is None else self.need.words
         size = "" if self.blob.size is None else size_words(self.blob.size)
         return (f"  {self.fate}", size, self.blob.path, why)
 
@@ -193,7 +193,7 @@ def _planned(
     found = needs((blob.md5 for blob in blobs), registries)
     doubts = (behind(one) for one in (repository, *others))
     return _Purge(
-        tomb, store, plan(blobs, found, store.remote),
+        tomb, store, plan(blobs, found, store.remote, erased=tomb.time(repository)),
         [seen for states in registries.values() for seen in states],
         copies(own, tomb.version.folder),
         next((doubt for doubt in doubts if doubt is not None), None),

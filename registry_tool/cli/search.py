@@ -53,11 +53,16 @@ def _rows(registry: Registry, stack: ExitStack) -> Rows:
 
 
 def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
+    from registry_tool.catalog.queries import named_metric
+
     first = (str(row["description"]).strip().split("\n") or [""])[0]
     if "version" not in row:
         return (str(row["model"]), str(row["task"]), first)
     known = row["metrics"] if isinstance(row["metrics"], dict) else {}
-    bounds = "  ".join(f"{key}={value_words(known.get(key))}" for key in metrics)
+    named = ((key, named_metric(known, key)) for key in metrics)
+    bounds = "  ".join(
+        f"{name or key}={value_words(known.get(name or key))}" for key, name in named
+    )
     return (f"{row['model']}@{row['version']}", str(row["state"]), bounds, first)
 
 
@@ -97,7 +102,10 @@ def search(
     unreadable: list[str] = []
     with ExitStack() as stack:
         registry = stack.enter_context(open_for_reading(repo, ref))
-        hits = queries.search(_rows(registry, stack), asked, unreadable=unreadable.append)
+        names = queries.MetricNames()
+        hits = queries.search(
+            _rows(registry, stack), asked, unreadable=unreadable.append, metrics=names
+        )
         rows = [_row(hit) for hit in islice(hits, limit)]
         more = next(hits, None) is not None
     if form == "json":
@@ -110,3 +118,5 @@ def search(
         say(f"note:  there are more than {limit}; ask for more with --limit", err=True)
     if not rows:
         say("note:  nothing found", err=True)
+        for note in names.notes():
+            say(f"note:  {note}", err=True)

@@ -9,6 +9,7 @@ cloned is read only when nothing else can answer.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,13 +23,16 @@ from registry_tool.git.addresses import (
     without_credentials,
 )
 from registry_tool.git.ownership import are_ours
-from registry_tool.git.plumbing import Git, GitFailed
+from registry_tool.git.plumbing import Git, GitFailed, quoted
 from registry_tool.git.shallow import is_newest
 
 __all__ = ["Clone", "is_url", "open_clone", "shown_url"]
 
 _SCHEMES: Final = ("file", "git", "http", "https", "ssh", "git+ssh")
 _OTHERS: Final = 0o077
+_DUBIOUS: Final = re.compile(
+    r"^fatal: detected dubious ownership in repository at '(.+)'$", re.MULTILINE
+)
 
 
 class Clone(NamedTuple):
@@ -71,6 +75,14 @@ def _words(exc: GitFailed) -> str:
         line for line in exc.words.splitlines() if line.startswith(("fatal:", "ERROR:", "error:"))
     ]
     return without_credentials((lines or exc.words.splitlines() or [exc.message])[0])
+
+
+def _remedy(exc: GitFailed, url: str) -> str:
+    # What a server says is no command to paste, so only a folder of this machine is named.
+    found = _DUBIOUS.search(exc.words) if scheme_of(url) in {"", "file"} else None
+    if found is not None:
+        return f"git config --global --add safe.directory {quoted(found[1])}"
+    return "check the address, the network and your credentials"
 
 
 def _own_folder(cache: Path) -> Path:
@@ -172,7 +184,7 @@ def _cached(url: str, place: Path, *, offline: bool) -> Clone:
     except GitFailed as exc:
         raise OfflineError(
             f"{shown_url(url)} cannot be cloned: {_words(exc)}",
-            remedy="check the address, the network and your credentials",
+            remedy=_remedy(exc, url),
         ) from exc
     return Clone(Git(place, settings=handed(url)))
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-__all__ = ["IgnoreRules", "Pattern", "parse_ignore_rules"]
+__all__ = ["IgnoreRules", "Pattern", "parse_ignore_rules", "speaking_of"]
 
 _MOST: Final = 2000  # patterns of one file that are looked at
 _LONGEST: Final = 1000
+# Names of folders that every model has.
+_STRUCTURE: Final = frozenset({"models", "versions", "tags", "aliases", "evidence"})
+_EVERYTHING: Final = frozenset({"*", "**", "?*"})
 _SPECIAL: Final = re.compile(r"\\(.)")
 
 
@@ -39,6 +42,11 @@ class Pattern(NamedTuple):
     def fits(self, path: Sequence[str], *, is_folder: bool) -> bool:
         """True where it speaks of this very path, not of a folder above it."""
         return (is_folder or not self.folders_only) and _fits(self.parts, tuple(path))
+
+    @property
+    def names_something(self) -> bool:
+        """True where it is about some models, versions or files, and not about all of a kind."""
+        return any(map(_is_some, self.parts))
 
     @property
     def speaks_of_content(self) -> bool:
@@ -81,6 +89,10 @@ def _pattern(number: int, line: str) -> Pattern | None:
     if "/" not in body:
         parts = ("**", *parts)
     return Pattern(number, text, parts, ignores, folders_only)
+
+
+def _is_some(part: str) -> bool:
+    return part not in _EVERYTHING and part not in _STRUCTURE
 
 
 class IgnoreRules(NamedTuple):
@@ -126,6 +138,32 @@ class IgnoreRules(NamedTuple):
         about = (p for p in reversed(self.patterns) if p.speaks_of_content)
         last = next((p for p in about if p.fits(inside, is_folder=True)), None)
         return last if last is not None and last.ignores else None
+
+
+def speaking_of(patterns: Sequence[Pattern]) -> Callable[[str], bool]:
+    """Whether one of some patterns may speak of a file or of a folder above it: a quick question about many files.
+
+    Folders and names are asked about once. It may say yes where ``IgnoreRules.hides`` says no, and not the other way.
+    """
+    names = [_glob(p.parts[1]) for p in patterns if len(p.parts) == 2 and p.parts[0] == "**"]  # noqa: PLR2004 (of a name)
+    placed = [p for p in patterns if len(p.parts) != 2 or p.parts[0] != "**"]  # noqa: PLR2004
+
+    @lru_cache(1 << 14)
+    def fits_name(part: str) -> bool:
+        return any(fnmatch.fnmatchcase(part, name) for name in names)
+
+    def fits(path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        if names and fits_name(name):
+            return True
+        parts = path.split("/")
+        return any(p.fits(parts, is_folder=True) for p in placed) or fits_folder(folder)
+
+    @lru_cache(1 << 14)
+    def fits_folder(folder: str) -> bool:
+        return bool(folder) and fits(folder)
+
+    return fits if patterns else lambda _: False
 
 
 def parse_ignore_rules(source: bytes) -> IgnoreRules:

@@ -35,6 +35,7 @@ __all__ = [
     "GitFailed",
     "clone_bare",
     "find_repository",
+    "quoted",
     "receiving_repository",
 ]
 

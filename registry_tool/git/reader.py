@@ -25,13 +25,15 @@ _REVISION = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) (\w+) (\d+)\n?")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close the pipes of a process, which ends it, and wait for it."""
+    """Close the pipes of a process, end it, and wait for it."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             try:
                 pipe.close()
             except BrokenPipeError:
                 continue
+    # One that waits for a server or a disk does not see that its pipes are closed; on this signal git still tidies up.
+    process.terminate()
     process.wait()
 
 

@@ -8,7 +8,7 @@ the main one, so that a HEAD that names the wrong branch opens nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from registry_tool.errors import MalformedTree
 from registry_tool.git.line import Line
@@ -17,7 +17,11 @@ from registry_tool.git.repository import Repository
 from registry_tool.git.updates import BRANCHES, FASTER, Update
 from registry_tool.manifests.layout import REGISTRY
 
-__all__ = ["Main", "Objection", "guarded", "main_of", "objection"]
+__all__ = ["Main", "Objection", "guarded", "main_of", "objection", "shadowing"]
+
+_TAGS: Final = "refs/tags/"
+# What clones call the server, as a rule.
+_REMOTES: Final = ("origin", "upstream")
 
 
 class Main(NamedTuple):
@@ -56,6 +60,20 @@ def guarded(main: Main, updates: Iterable[Update]) -> frozenset[str]:
     """The names of the branches that only grow and hold nothing wrong."""
     pushed = {update.ref for update in updates if update.is_branch}
     return frozenset(pushed) if main.tip is None and not pushed & main.names else main.names
+
+
+def shadowing(main: Main, update: Update) -> bool:
+    """True for a tag or branch after which the name of the main branch means two things, here and in every clone."""
+    if update.deletes or update.ref in main.names:
+        return False
+    names = {"HEAD"}
+    for ref in main.names:
+        name = ref.removeprefix(BRANCHES)
+        names |= {name, f"heads/{name}", ref, *(f"{remote}/{name}" for remote in _REMOTES)}
+    tag = update.ref.removeprefix(_TAGS) if update.ref.startswith(_TAGS) else ""
+    branch = update.ref.removeprefix(BRANCHES) if update.is_branch else ""
+    # A branch called `origin/main` is `origin/origin/main` in a clone.
+    return tag in names or (branch != "" and branch in {"HEAD", *main.names})
 
 
 def _rebase(update: Update) -> str:

@@ -4,7 +4,7 @@ What the main branch would become is checked as a change to what it is, and refu
 step of it, since history believes them all. Other branches are checked as what they would change in it; what is found there
 is told, and refused where the server's settings say so. Secrets and large files are refused in any new commit on any ref, for
 Git keeps them. Replacements of objects are refused: they would show readers of the server other files than those that were
-checked.
+checked. So are tags that are named like the main branch: whoever asks for that name would be told that it means two things.
 
 Settings, in the Git configuration of the bare repository: ``registry.receive.review`` (``accept``, ``refuse``) for a change
 of the main branch that asks for a review, and ``registry.receive.branches`` (``report``, ``refuse``, ``off``).
@@ -25,7 +25,7 @@ from registry_tool.git.published import parting
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
 from registry_tool.git.updates import BRANCHES, REPLACEMENTS, Update
-from registry_tool.hooks.guard import Main, guarded, main_of, objection
+from registry_tool.hooks.guard import Main, guarded, main_of, objection, shadowing
 from registry_tool.hooks.pushes import (
     LOOKED_AT,
     Answer,
@@ -172,14 +172,16 @@ class _Desk:
     def look_at_files(self, published: str | None, updates: Sequence[Update]) -> None:
         """Judge what new commits bring, on whatever ref: Git keeps it, whether or not a later commit takes it back."""
         commits: dict[str, None] = {}
+        branches: dict[str, None] = {}
         others: dict[str, str] = {}
         for update in updates:
             found = self._repository.reader.read(f"{update.new}^{{}}", limit=0)
             if found is not None and found[1] == "commit":
-                commits[found[0]] = None
+                (branches if update.is_branch else commits)[found[0]] = None
             elif found is not None:
                 others[found[0]] = update.ref
-        tips = list(concerning(self._repository, published, commits))
+        # A branch may be a web site; notes, tags and other refs have no such use of their own.
+        tips = [*commits, *concerning(self._repository, published, branches)]
         known = [] if published is None else [published]
         if tips:
             self._say_of_files(
@@ -204,6 +206,20 @@ class _Desk:
             "what a push brings stays in the repository, whatever later commits do; push it without that",
             remedy,
         )
+
+    def refuse_names(self, updates: Sequence[Update]) -> None:
+        """Refuse refs that would show other things under the names of those that were checked."""
+        replacing = [u for u in updates if u.ref.startswith(REPLACEMENTS)]
+        if replacing:
+            self.reply.refuse(
+                f"{replacing[0].ref}: objects of a registry are not replaced",
+                "git replace -d OBJECT",
+            )
+        for update in (u for u in updates if shadowing(self._main, u)):
+            self.reply.refuse(
+                f"{update.ref}: the name of the main branch would mean two things",
+                "give it another name, or leave it out of the push",
+            )
 
     def leave_out(self, rest: int, *, strict: bool) -> None:
         """Tell how many branches were not looked at; where nothing unseen goes in, that refuses them."""
@@ -250,11 +266,7 @@ def receive(repository: Repository, updates: Sequence[Update]) -> Answer:
     names = guarded(main, updates)
     first = [u for u in updates if u.ref in names]
     others = [u for u in updates if u.ref not in names and not u.deletes]
-    replacing = [u for u in updates if u.ref.startswith(REPLACEMENTS)]
-    if replacing:
-        desk.reply.refuse(
-            f"{replacing[0].ref}: objects of a registry are not replaced", "git replace -d OBJECT"
-        )
+    desk.refuse_names(updates)
     if first and main.tip is None and not names & main.names:
         desk.reply.say(_wrong_head(main))
     for update in first[:LOOKED_AT]:

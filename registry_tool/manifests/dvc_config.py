@@ -9,7 +9,7 @@ schema, https://github.com/iterative/dvc/blob/3.67.1/dvc/config_schema.py; a tes
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "parse_sections",
     "remote_of",
     "take",
+    "unsafe_hosts",
 ]
 
 CONFIG: Final = ".dvc/config"
@@ -99,6 +100,12 @@ REFUSED: Final = (SECRETS - {"gdrive_client_secret"}) | {
 }  # fmt: skip
 
 
+# What has a meaning to a shell or a log. A driver may pass a host on to a program: `Match exec` in ~/.ssh/config does.
+_UNSAFE: Final = re.compile(r"""[\s"'`$;&|<>(){}\\*?!#]""")
+_LABEL: Final = re.compile(r"[A-Za-z0-9-]+")
+_LABELS: Final = frozenset({"region", "account_name"})  # of a host's name
+
+
 class LeftOut(NamedTuple):
     """An option of the committed file that is not taken from there.
 
@@ -166,6 +173,25 @@ def parse_sections(text: str, *, trusted: bool = False) -> Sections:
         if isinstance(options, dict):
             found[f"{match[1]} {match[2]}" if match else section] = options
     return found
+
+
+def unsafe_hosts(options: Mapping[str, object]) -> Iterator[str]:
+    r"""The options of a remote that name a host, a user or a part of a host with characters that none has.
+
+    A commit does not say what a driver would put into a command, or into another host's name. And libraries differ about
+    where the host of ``https://a.org\@b.org`` ends.
+    """
+    scheme, _, rest = str(options.get("url", "")).partition("://")
+    asked = {"url": rest.partition("/")[0]} if rest and scheme != "remote" else {}
+    for key in ("endpointurl", "oss_endpoint"):
+        if key in options:
+            said = str(options[key])
+            asked[key] = (said.partition("://")[2] or said).partition("/")[0]
+    more = (*sorted(_LABELS), "port", *(("user",) if scheme == "ssh" else ()))
+    asked.update({key: str(options[key]) for key in more if key in options})
+    for option, value in asked.items():
+        if _UNSAFE.search(value) or (option in _LABELS and not _LABEL.fullmatch(value)):
+            yield option
 
 
 def _is_taken(section: str, option: str, options: Mapping[str, object]) -> bool:

@@ -54,6 +54,7 @@ __all__ = [
 INTEGER_LIMIT: Final = 2**63
 """Whole numbers from this one on, and from its negative down, are text for readers of manifests."""
 
+_FLOAT_EXACT: Final = 2**53
 _DEEPEST: Final = 60
 # A manifest has at most 256 kB, and a value takes two bytes: what is larger is refused before it is copied.
 _MOST_VALUES: Final = 1 << 17
@@ -103,6 +104,9 @@ def _real(value: object, at: str) -> float:
         raise _refused(at, value, "is not 0 and would become 0", _as_text(at))
     if math.isinf(number) and value not in (math.inf, -math.inf):
         raise _refused(at, value, "is finite and would become infinity", _as_text(at))
+    # From 2^53 on not every whole number has a float of its own; a Decimal or a Fraction may be one that has none.
+    if _FLOAT_EXACT <= abs(number) < INTEGER_LIMIT and value != number and value % 1 == 0:  # type: ignore[operator]  # real
+        raise _refused(at, value, "would become another whole number", "give int(value)")
     return number
 
 

@@ -23,6 +23,61 @@ _SIZE: Final = 1 << 20
 # Escapes that Python knew when it read these patterns, as the engine spells them.
 _OF_PYTHON: Final = {r"\Z": r"\z", r"\0": r"\x00"}
 _ESCAPE: Final = re.compile(r"\\(?s:.)")
+# What Python's syntax has and ECMA-262 has not, and all that can hide it.
+_PYTHON: Final = re.compile(
+    r"\\(?P<back>[1-9][0-9]?)|\\(?s:.)|\[\^?\]?(?:\\(?s:.)|[^\]\\])*\]|(?P<comment>\(\?\#[^)]*\))"
+    r"|\(\?P=(?P<ref>\w+)\)|\(\?P<(?P<name>\w+)>|(?P<atomic>\(\?>)|(?P<other>\(\?)|(?P<group>\()|(?P<end>\))|(?s:.)"
+)
+
+
+class _Rewriting:
+    """Rewrites comments, named back references and atomic groups of Python's syntax."""
+
+    def __init__(self) -> None:
+        self._written = 0
+        self._numbers: list[int] = [0]
+        self._names: dict[str, int] = {}
+        self._ends: list[str] = []
+
+    def _group(self) -> str:
+        self._written += 1
+        self._numbers.append(self._written)
+        self._ends.append(")")
+        return "("
+
+    def _atomic(self) -> str:
+        # What a look ahead took is not given back: (?>x) is (?=(x))\1.
+        self._written += 1
+        self._ends.append(f"))\\{self._written})")
+        return "(?:(?=("
+
+    def piece(self, found: re.Match[str]) -> str:
+        """One token, rewritten."""
+        kind = found.lastgroup
+        if kind == "comment":
+            return ""
+        if kind == "back":
+            return f"(?:\\{self._numbers[int(found['back'])]})"
+        if kind == "ref":
+            return f"(?:\\{self._names[found['ref']]})"
+        if kind == "name":
+            self._names[found["name"]] = self._written + 1
+        if kind in {"name", "group"}:
+            return self._group()
+        if kind == "atomic":
+            return self._atomic()
+        if kind == "other":
+            self._ends.append(")")
+        return self._ends.pop() if kind == "end" else found[0]
+
+
+def _rewritten(pattern: str) -> str | None:
+    """The pattern without what only Python's syntax has; None where it refers to no group."""
+    rewriting = _Rewriting()
+    try:
+        return "".join(map(rewriting.piece, _PYTHON.finditer(pattern)))
+    except (LookupError, IndexError):
+        return None
 
 
 class BrokenPattern(ValueError):
@@ -51,6 +106,11 @@ class Matcher:
         compiled = self._compiled(linear)
         self.is_linear = compiled is not None
         compiled = compiled or self._compiled(bounded)
+        rewritten = _rewritten(self._pattern) if compiled is None else None
+        if rewritten is not None:
+            # Published schemas may have it. It counts as not linear, so a change has to write it otherwise.
+            self._pattern = rewritten
+            compiled = self._compiled(bounded)
         if compiled is None:
             raise BrokenPattern(f"{pattern!a} is not a regular expression of ECMA-262")
         self._validator = compiled

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from urllib.parse import unquote
 
 from registry_tool.manifests.interpreter import same
 from registry_tool.manifests.patterns import BrokenPattern, EndlessPattern, matcher
@@ -103,19 +104,45 @@ def _parts(schema: Mapping[str, JSON]) -> Iterator[tuple[str, JSONPath, JSON]]:
             yield word, (word, name), one
 
 
+def _subschemas(schema: JSON, path: JSONPath = ()) -> Iterator[tuple[JSONPath, dict[str, JSON]]]:
+    """Every sub-schema with its path, those included that only a reference reaches, wherever they stand."""
+    # Of each: its path, itself, and the resource that its references start from.
+    left: list[tuple[JSONPath, JSON, JSON]] = [(path, schema, schema)]
+    seen: set[int] = set()
+    while left:
+        here, one, resource = left.pop()
+        if not isinstance(one, dict) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield here, one
+        resource = one if isinstance(one.get("$id"), str) else resource
+        for base in (resource, schema):
+            left += [(at, part, resource) for at, part in _references(base, one)]
+        # Taken before what a reference reaches, so that a path is the plain one where there is one.
+        left += [((*here, *inner), part, resource) for _, inner, part in _parts(one)]
+
+
+def _references(base: JSON, schema: dict[str, JSON]) -> Iterator[tuple[JSONPath, JSON]]:
+    for word in ("$ref", "$dynamicRef"):
+        reference = schema.get(word)
+        if isinstance(reference, str) and reference.startswith("#/"):
+            yield tuple(_unescaped(reference)), _referred(base, reference)
+
+
 def patterns_of(schema: JSON, path: JSONPath = ()) -> Iterator[Pattern]:
     """Every regular expression of a schema."""
-    left: list[tuple[JSONPath, JSON]] = [(path, schema)]
-    while left:
-        here, one = left.pop()
-        if not isinstance(one, dict):
-            continue
+    for here, one in _subschemas(schema, path):
         if isinstance(one.get("pattern"), str):
             yield Pattern((*here, "pattern"), str(one["pattern"]))
         named = one.get("patternProperties")
         for name in named if isinstance(named, dict) else ():
             yield Pattern((*here, "patternProperties", name), name)
-        left += [((*here, *inner), part) for _, inner, part in _parts(one)]
+
+
+def _unescaped(reference: str) -> list[str]:
+    """The steps of a JSON pointer, https://www.rfc-editor.org/rfc/rfc6901."""
+    steps = unquote(reference.removeprefix("#")).split("/")[1:]
+    return [step.replace("~1", "/").replace("~0", "~") for step in steps]
 
 
 def _referred(root: JSON, reference: str) -> JSON:
@@ -123,8 +150,7 @@ def _referred(root: JSON, reference: str) -> JSON:
     found = root
     if not reference.startswith("#/") and reference != "#":
         return True
-    for step in reference.removeprefix("#").split("/")[1:]:
-        plain = step.replace("~1", "/").replace("~0", "~")
+    for plain in _unescaped(reference):
         if isinstance(found, dict) and plain in found:
             found = found[plain]
         elif isinstance(found, list) and plain.isdigit() and int(plain) < len(found):
@@ -265,12 +291,14 @@ def _unique(_: Validator, said: JSON, instance: JSON, __: JSON) -> Iterator[Vali
 
 
 def _canonical(data: JSON) -> str:
+    """Equal text for equal values; the parts are joined as they are, since quoting them doubles at every level."""
     if isinstance(data, float) and data.is_integer():
         return json.dumps(int(data))
     if isinstance(data, dict):
-        return json.dumps({key: _canonical(value) for key, value in data.items()}, sort_keys=True)
+        members = (f"{json.dumps(key)}:{_canonical(data[key])}" for key in sorted(data))
+        return f"{{{','.join(members)}}}"
     if isinstance(data, list):
-        return json.dumps([_canonical(value) for value in data])
+        return f"[{','.join(map(_canonical, data))}]"
     return json.dumps(data)
 
 
@@ -390,5 +418,8 @@ def team_mismatches(source: bytes, data: JSON) -> list[Mismatch]:
         raise BrokenSchema(f"it refers to another document: {exc.ref}") from exc
     except EndlessPattern as exc:
         raise TooManySteps(f"the pattern {str(exc)!a} goes back too often") from exc
-    except RecursionError as exc:
+    # A reference may reach what is no schema; an `$id` may be no address, and a number larger than any float.
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as exc:
+        if isinstance(exc, BrokenSchema):
+            raise
         raise BrokenSchema(f"it cannot be used: {exc}") from exc

@@ -14,6 +14,8 @@ from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import Entry
 from registry_tool.promotion.entering import brought_by
 from registry_tool.promotion.signatures import Signature, allowed_signers, signature_of
+from registry_tool.signing.signers import names_of, signers_in
+from registry_tool.signing.sshsig import fingerprint_of
 
 __all__ = ["Incoming", "incoming"]
 
@@ -24,12 +26,13 @@ class Incoming(NamedTuple):
     Attributes:
         commit: Its full id.
         now: What its signature is worth now.
-        then: What it would be worth at the commit's own date.
+        ended: The name of the key where ``allowed_signers`` has it for another time than now, whatever the commit's own
+            date is; empty for a good signature and for a key that is not there.
     """
 
     commit: str
     now: Signature
-    then: Signature
+    ended: str
 
 
 def _oid(line: Line, head: Catalog, path: str, entry: Entry) -> str:
@@ -37,6 +40,21 @@ def _oid(line: Line, head: Catalog, path: str, entry: Entry) -> str:
         return entry.oid
     source = head.tree.read(path) or b""
     return line.git.run("hash-object", "--stdin", stdin=source).decode().strip()
+
+
+def _ended(now: Signature, then: Signature, signers: bytes) -> str:
+    """Whose key it is that is not valid now. A date in the future, or before all others, hides that from ``then``."""
+    if now.state == "good":
+        return ""
+    if then.state == "good":
+        return then.signer
+    if now.state != "unknown key":
+        return ""
+    for one in signers_in(signers):
+        if fingerprint_of(one.key) == now.key:
+            names = names_of(signers, one.key, namespace="git")
+            return names[0] if names else ""
+    return ""
 
 
 def incoming(
@@ -65,5 +83,5 @@ def incoming(
     if not commit:
         return None
     signers = allowed_signers(base)
-    then = signature_of(line.git, commit, signers)
-    return Incoming(commit, signature_of(line.git, commit, signers, moment=now), then)
+    found = signature_of(line.git, commit, signers, moment=now)
+    return Incoming(commit, found, _ended(found, signature_of(line.git, commit, signers), signers))

@@ -14,7 +14,7 @@ import re
 import struct
 from typing import Final, NamedTuple
 
-__all__ = ["NAMESPACE", "Fields", "NotASignature", "SshSignature", "parse"]
+__all__ = ["NAMESPACE", "Fields", "NotASignature", "SshSignature", "fingerprint_of", "parse"]
 
 # What `ssh-keygen -Y sign -n` gets: a signature of a commit (`git`) or a file is none of a record, and the other way.
 NAMESPACE: Final = "registry-tool"
@@ -24,6 +24,12 @@ _HASHES: Final = ("sha256", "sha512")
 _ARMOUR: Final = re.compile(
     r"\s*-----BEGIN SSH SIGNATURE-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END SSH SIGNATURE-----\s*"
 )
+
+
+def fingerprint_of(key: bytes) -> str:
+    """The fingerprint of a public key, as ``ssh-keygen -l`` prints it."""
+    digest = base64.b64encode(hashlib.sha256(key).digest()).decode()
+    return f"SHA256:{digest.rstrip('=')}"
 
 
 class NotASignature(ValueError):
@@ -89,8 +95,7 @@ class SshSignature(NamedTuple):
     @property
     def fingerprint(self) -> str:
         """The key's fingerprint, as ``ssh-keygen -l`` prints it."""
-        digest = base64.b64encode(hashlib.sha256(self.key).digest()).decode()
-        return f"SHA256:{digest.rstrip('=')}"
+        return fingerprint_of(self.key)
 
     def signed_bytes(self, message: bytes) -> bytes:
         """The bytes that the key signed, if the signature is one of this message."""

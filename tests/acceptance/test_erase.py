@@ -8,6 +8,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -328,6 +329,7 @@ def test_what_broke_off_is_made_again(erased: Path, storage: Path, cli: Cli) -> 
     (place / "in the way").rmdir()
     place.rmdir()
     put_object(erased.parent, SECOND)
+    os.utime(place, (1_000_000_000, 1_000_000_000))  # not an upload after the erasure
     assert cli(*PURGE, "--yes", cwd=erased).code == 0
     assert not place.exists()
 
@@ -376,3 +378,29 @@ def test_its_help_says_what_it_does_not_do(root: Path, cli: Cli) -> None:
     text = " ".join(cli("erase", "--help", cwd=root).out.split())
     assert "A whole model is not erased: archive it." in text
     assert "There is no way back" in text
+
+
+def test_bytes_that_were_brought_back_survive_a_second_purge(
+    erased: Path, storage: Path, cli: Cli
+) -> None:
+    assert cli(*PURGE, "--yes", cwd=erased).code == 0
+    other = clone(erased, "other")
+    (erased.parent / "again.bin").write_bytes(SECOND)
+    # A commit tells whole seconds; the upload comes a while later.
+    added = cli(
+        "version", "add", "nlp/lang-id", "--artifact", str(erased.parent / "again.bin"),
+        "--framework", "custom", cwd=other,
+    )  # fmt: skip
+    assert added.code == 0, added.err
+    brought = storage / "files" / "md5" / md5(SECOND)[:2] / md5(SECOND)[2:]
+    later = time.time() + 5
+    os.utime(brought, (later, later))
+    done = cli(*PURGE, "--yes", cwd=erased)
+    assert done.code == 0
+    assert "after the erasure; kept until" in done.out
+    assert md5(SECOND) in stored(storage)
+    # Nobody published it for longer than a lease counts.
+    old = time.time() - 8 * 24 * 3600
+    os.utime(brought, (old, old))
+    assert "freed 13 B" in cli(*PURGE, "--yes", cwd=erased).out
+    assert md5(SECOND) not in stored(storage)

@@ -17,6 +17,7 @@ from support import (
     model_yaml,
     registry_yaml,
     small_registry,
+    stored_artifact,
     version_files,
 )
 
@@ -152,3 +153,28 @@ def test_licences_for_models(make_registry: Callable[..., Path]) -> None:
         ran = _program(root, "check")
         assert ran.returncode == code, ran.stdout
         assert ("M212" in ran.stdout) is bool(code)
+
+
+@pytest.mark.parametrize("pattern", [r"^(?P<n>a|b)-(?P=n)$", "^b(?#why)-b$", "^(?>b+)-b$"])
+def test_a_published_pattern_of_python_goes_on_with_a_warning(
+    make_registry: Callable[..., Path], pattern: str
+) -> None:
+    third = version_files("3", metadata={"pair": "b-b"}, artifacts=[stored_artifact(b"third")])
+    schema = {"properties": {"pair": {"pattern": pattern}}}
+    root = make_registry({**_with_schema(schema), **third})
+    git(root, "update-ref", "refs/remotes/origin/main", "HEAD")
+    ran = _program(root, "check", "--all")
+    assert (ran.returncode, "warn R315" in ran.stdout) == (0, True), ran.stdout
+    assert "M210" not in ran.stdout
+
+
+def test_a_number_of_a_file_that_is_too_large_is_refused_as_on_the_command_line(
+    make_registry: Callable[..., Path], tmp_path: Path
+) -> None:
+    root = make_registry(small_registry())
+    (tmp_path / "fields.yaml").write_text("metadata: {seed: 18446744073709551615}\n")
+    add = ("version", "add", "nlp/lang-id", "--framework", "custom")
+    for given in (("--file", "../fields.yaml"), ("--metadata", "seed=18446744073709551615")):
+        ran = _program(root, *add, *given)
+        assert (ran.returncode, "18446744073709551615 is too large" in ran.stderr) == (2, True)
+    assert git(root, "status", "--porcelain") == ""

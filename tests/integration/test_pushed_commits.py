@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -268,3 +269,74 @@ def test_a_tree_with_two_entries_of_one_name_does_not_go_in(
     done = push(clone, "origin", f"{back}:refs/heads/main")
     assert _is_refused(done, bare, tip), done.said
     assert ("F116" if fsck == "false" else "duplicateEntries") in done.said
+
+
+def test_a_tag_with_the_name_of_the_main_branch_is_refused(clone: Path, bare: Path) -> None:
+    """With it, `registry list --ref main` and every program that opens `ref="main"` would be told of two meanings."""
+    git(clone, "tag", "main")
+    done = push(clone, "origin", "refs/tags/main")
+    assert done.code != 0
+    assert "refs/tags/main: the name of the main branch would mean two things" in done.said
+    assert git(bare, "tag", "--list") == ""
+    git(clone, "tag", "-d", "main")
+    git(clone, "tag", "v1")
+    assert push(clone, "origin", "refs/tags/v1").code == 0
+
+
+@pytest.mark.parametrize(
+    "line", ["lang-id/\n", f"/{MODEL}/versions/2/\n", f"/{MODEL}/versions/?\n"]
+)
+def test_a_line_that_hides_one_model_or_version_from_dvc_is_refused(
+    clone: Path, bare: Path, line: str
+) -> None:
+    tip = git(bare, "rev-parse", "main")
+    change(clone, {".dvcignore": line})
+    done = push(clone)
+    assert _is_refused(done, bare, tip), done.said
+    assert f".dvcignore:1:1: refuse C423 .dvcignore makes DVC ignore {MODEL}/" in done.said
+
+
+@pytest.mark.parametrize("ref", ["refs/notes/commits", "refs/tags/note", "refs/pull/1/head"])
+def test_a_secret_comes_in_on_no_ref_that_shares_no_history(
+    clone: Path, bare: Path, ref: str
+) -> None:
+    (clone / "secret").write_text(KEY, encoding="ascii")
+    git(clone, "notes", "add", "-F", "secret")
+    done = push(clone, "--no-verify", "origin", f"refs/notes/commits:{ref}")
+    assert done.code != 0
+    assert "refuse F111 the file holds a private key" in done.said
+    assert git(bare, "for-each-ref", ref) == ""
+    git(clone, "update-ref", "-d", "refs/notes/commits")
+    git(clone, "notes", "add", "-m", "Reviewed by Ada.")
+    assert push(clone, "origin", f"refs/notes/commits:{ref}").code == 0
+
+
+def test_a_push_that_takes_longer_than_the_server_waits_is_refused(
+    clone: Path, bare: Path, tmp_path: Path
+) -> None:
+    """Git prepends its own folder of programs to the PATH of hooks, so a slow Git is put there."""
+    programs = Path(git(clone, "--exec-path"))
+    slow = tmp_path / "programs"
+    slow.mkdir()
+    for program in programs.iterdir():
+        (slow / program.name).symlink_to(program)
+    (slow / "git").unlink(missing_ok=True)
+    (slow / "git").write_text(
+        "#!/bin/sh\n"
+        '[ -z "$GIT_QUARANTINE_PATH" ] || case " $* " in *" cat-file "*) exec sleep 60 ;; esac\n'
+        f'exec "{programs}/git" "$@"\n'
+    )
+    (slow / "git").chmod(0o755)
+    git(bare, "config", "registry.receive.timeLimit", "2")
+    tip = git(bare, "rev-parse", "main")
+    change(clone, {"README.md": "Models.\n"})
+    done = subprocess.run(
+        ["git", "push"],
+        cwd=clone, env={**os.environ, "GIT_EXEC_PATH": str(slow)}, timeout=100, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert _is_refused(Pushed(done.returncode, done.stdout), bare, tip), done.stdout
+    assert "the push was not judged within 2 seconds" in done.stdout
+    assert "git config registry.receive.timeLimit 8" in done.stdout
+    git(bare, "config", "registry.receive.timeLimit", "600")
+    assert push(clone).code == 0

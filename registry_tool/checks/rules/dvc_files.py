@@ -9,7 +9,15 @@ from typing import Final
 from registry_tool.catalog.index import Catalog
 from registry_tool.checks.rule import ChangeRule, ChangeView, FileRule, FileView, Hit, Rule
 from registry_tool.checks.rules.wording import command, named
-from registry_tool.manifests.dvc_config import CONFIG, SECRETS, LeftOut, parse_sections, take
+from registry_tool.manifests.dvc_config import (
+    CONFIG,
+    SECRETS,
+    LeftOut,
+    parse_sections,
+    remote_of,
+    take,
+    unsafe_hosts,
+)
 
 __all__ = ["RULES"]
 
@@ -61,6 +69,21 @@ def _broken(catalog: Catalog) -> str:
     except ValueError as exc:
         return str(exc)
     return ""
+
+
+def _unusable(catalog: Catalog) -> dict[LeftOut, None]:
+    """Options with which no reader takes the remote."""
+    source = catalog.tree.read(CONFIG, limit=_LIMIT) or b""
+    try:
+        sections = parse_sections(source.decode())
+    except ValueError:
+        return {}
+    return {
+        LeftOut(section, remote_of(section), option, str(options[option])): None
+        for section, options in sections.items()
+        if remote_of(section)
+        for option in unsafe_hosts(options)
+    }
 
 
 def _place(source: str, one: LeftOut) -> tuple[int, int]:
@@ -136,6 +159,17 @@ def configuration_adds_nothing_else(view: ChangeView) -> Iterator[Hit]:
             place=(1, 1),
             expected="a file that `dvc remote` wrote",
             remedy="delete that line, and set options with: dvc remote modify NAME OPTION VALUE",
+        )
+    known = _unusable(view.base)
+    for one in (one for one in _unusable(view.head) if one not in known):
+        source = (view.head.tree.read(CONFIG, limit=_LIMIT) or b"").decode(errors="replace")
+        yield Hit(
+            f"`{one.option}` of the remote {named(one.remote)} has characters that no host, user or region has",
+            path=CONFIG,
+            place=_place(source, one),
+            found=named(one.option),  # its value may hold a password
+            expected="the plain name of a host, such as https://s3.example.org",
+            remedy=f"dvc remote modify {named(one.remote)} {one.option} VALUE",
         )
     before = set(_left_out(view.base))
     fresh = [one for one in _left_out(view.head) if one not in before]

@@ -90,10 +90,10 @@ def _of_commit(view: ChangeView, change: Located) -> Iterator[Hit]:
     from registry_tool.promotion.incoming import incoming
 
     found = incoming(view.line, view.base, view.head, change.path, now=view.now)
-    if found is None or found.then.state != "good" or found.now.state == "good":
+    if found is None or not found.ended:
         return
     yield Hit(
-        f"commit {found.commit[:12]} is signed with a key of {named(found.then.signer)} that is not valid now",
+        f"commit {found.commit[:12]} is signed with a key of {named(found.ended)} that is not valid now",
         path=change.path,
         place=(1, 1),
         found=found.now.key,

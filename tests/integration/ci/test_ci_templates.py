@@ -104,7 +104,7 @@ def test_the_files_name_commands_and_options_that_there_are(ci: Host, tmp_path: 
     for text in texts(ci).values():
         for line in text.replace("\\\n", " ").splitlines():
             for command, rest in re.findall(r"\bregistry (check|diff|events|promote|codeowners)\b([^|>`]*)", line):  # fmt: skip
-                found |= {(command, option) for option in re.findall(r"(?<!\S)--[a-z]+", rest)}
+                found |= {(command, option) for option in re.findall(r"(?<!\S)--[a-z-]+", rest)}
     assert len(found) > 10
     for command in {command for command, _ in found}:
         helped = run_program(command, "--help", cwd=tmp_path).out

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -284,7 +286,9 @@ def test_through_the_file_systems_of_dvc(cloud: CloudRemote, cache: Cache, tmp_p
     upload(ingested, cloud)
     entry: dict[str, JSON] = {"path": "folder", "md5": ingested.md5, "sha256": ingested.sha256}
     blobs = all_of([entry], cloud, cache)
-    planned = plan(blobs, nobody(*blobs), cloud)
+    assert cloud.modified(blob.md5 for blob in blobs).keys() == {blob.md5 for blob in blobs}
+    assert len(plan(blobs, nobody(*blobs), cloud, erased=time.time() - 60).kept) == 3
+    planned = plan(blobs, nobody(*blobs), cloud, erased=time.time())
     assert len(planned.going) == 3
     assert purge(planned, cloud, cache).objects == 3
     assert list(cloud.objects()) == []
@@ -376,3 +380,33 @@ def test_an_empty_plan(remote: LocalRemote, cache: Cache) -> None:
     assert purge(Plan((), (), ()), remote, cache) == Purged(0, 0, 0)
     with pytest.raises(MissingObject), remote.download("0" * 32):
         pass
+
+
+def test_what_was_uploaded_after_the_erasure_stays_for_a_while(
+    added: Added, remote: LocalRemote, cache: Cache
+) -> None:
+    entries = [added("model.bin", b"m" * 70), added("old.bin", b"o")]
+    blobs = all_of(entries, remote, cache)
+    now, day = time.time(), 24 * 3600
+    for content, when in ((b"m" * 70, now - day), (b"o", now - 3 * day)):
+        os.utime(remote.folder / object_path(md5(content)), (when, when))
+    planned = plan(blobs, nobody(*blobs), remote, erased=now - 2 * day)
+    assert [blob.path for blob in planned.going] == ["old.bin"]
+    assert [kept.blob.path for kept in planned.kept] == ["model.bin"]
+    assert "after the erasure; kept until" in planned.kept[0].need.words
+    # Long ago: whoever brought it back never published it.
+    long_ago = now - 8 * day
+    os.utime(remote.folder / object_path(md5(b"m" * 70)), (long_ago, long_ago))
+    planned = plan(blobs, nobody(*blobs), remote, erased=now - 30 * day)
+    assert {blob.path for blob in planned.going} == {"model.bin"}
+
+
+def test_objects_in_the_layout_of_dvc_2_have_a_time_too(
+    added: Added, remote: LocalRemote, cache: Cache
+) -> None:
+    blobs = all_of([added("model.bin", b"m")], remote, cache)
+    (remote.folder / legacy_path(md5(b"m"))).parent.mkdir(parents=True)
+    new, old = remote.folder / object_path(md5(b"m")), remote.folder / legacy_path(md5(b"m"))
+    new.rename(old)
+    os.utime(old, (1_000_000_000, 1_000_000_000))
+    assert remote.modified([blobs[0].md5, md5(b"x")]) == {md5(b"m"): 1_000_000_000}

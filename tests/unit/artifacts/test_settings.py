@@ -188,6 +188,11 @@ def test_what_says_where_bytes_are_is_taken() -> None:
         "url = s3://b/x\nregion = evil.example.org/",
         "url = azure://c/x\naccount_name = evil.example.org/",
         "url = s3://b/x\nendpointurl = https://user:hunter2@h",
+        "url = s3://b/x\nendpointurl = https://collector.example.org?@s3.example.org",
+        "url = s3://b/x\nendpointurl = 'https://collector.example.org#@s3.example.org'",
+        "url = s3://b/x\nendpointurl = https://collector.example.org\\@s3.example.org",
+        "url = s3://b/x\nendpointurl = https://collector.example.org?://s3.example.org",
+        "url = oss://b/x\noss_endpoint = https://collector.example.org?@oss.example.org",
     ],
 )
 def test_a_host_that_is_more_than_a_host_is_refused(lines: str) -> None:

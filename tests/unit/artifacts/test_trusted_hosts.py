@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.artifacts.settings import DvcSettings, chosen_remote
+from registry_tool.artifacts.settings import DvcSettings, chosen_remote, endpoint
 from registry_tool.artifacts.trusted_hosts import check_host, confirmed_hosts, trust
 from registry_tool.errors import RemoteTrouble
 from registry_tool.places import state_folder
@@ -137,3 +137,9 @@ def test_another_registry_has_hosts_of_its_own() -> None:
     use(s3(OLD))
     other = replace(settings(s3(NEW)), registry="https://git.example.org/other")
     check_host(other, chosen_remote(other, "storage"))
+
+
+@pytest.mark.parametrize("after", ["?@s3.example.org", "#@s3.example.org", "/@s3.example.org"])
+def test_a_host_ends_where_a_client_ends_it(after: str) -> None:
+    options = {"url": "s3://models/x", "endpointurl": f"https://collector.example.net{after}"}
+    assert endpoint(options) == "https://collector.example.net"

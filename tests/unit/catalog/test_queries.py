@@ -14,7 +14,7 @@ from support import (
 )
 
 from registry_tool.catalog.index import Catalog
-from registry_tool.catalog.queries import Bound, Filter, Query, parse_query, search
+from registry_tool.catalog.queries import Bound, Filter, MetricNames, Query, parse_query, search
 from registry_tool.catalog.rows import Rows
 from registry_tool.errors import UsageError
 from registry_tool.git.tree import DictTree
@@ -203,3 +203,38 @@ def test_decomposed_text_is_found_by_composed_words() -> None:
 
 def test_the_words_of_other_languages_can_be_looked_for_in_quotes() -> None:
     assert parse_query(['"or" "not" "(x" "a*"']) == Query(("or", "not", "(x", "a*"))
+
+
+@pytest.mark.parametrize(
+    ("query", "remedy"),
+    [
+        ("0.5<accuracy<0.9", 'write one bound for each: "accuracy>0.5" "accuracy<0.9"'),
+        ("0.5<=accuracy<0.9", 'write one bound for each: "accuracy>=0.5" "accuracy<0.9"'),
+        ("0.9<accuracy", 'write the metric first: "accuracy>0.9"'),
+        ("(accuracy>0.5)", 'leave them out: "accuracy>0.5"'),
+        ("accuracy\u22650.9", 'write "accuracy>=0.9"; a word is "accuracy\u22650.9"'),
+        ("accuracy~0.9", 'write "accuracy>=0.9"; a word is "accuracy~0.9"'),
+    ],
+)
+def test_the_remedy_has_the_metric_and_the_numbers_of_the_query(query: str, remedy: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_query([query])
+    assert caught.value.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    ("query", "notes"),
+    [
+        ("acuracy>0.1", ["no version that was searched has a metric 'acuracy'; did you mean accuracy?"]),
+        (
+            "framework=custom",
+            ["no version that was searched has a metric 'framework'; a filter is written framework:VALUE"],
+        ),
+        ("accuracy>2", []),
+        ("metrics.accuracy>2", []),
+    ],
+)  # fmt: skip
+def test_a_metric_that_no_version_has_is_noted(query: str, notes: list[str]) -> None:
+    names = MetricNames()
+    assert list(search(rows_of(FILES), parse_query([query]), metrics=names)) == []
+    assert list(names.notes()) == notes

@@ -66,6 +66,26 @@ def test_an_expired_key_does_not_come_in_whatever_its_commit_is_dated(
     assert entered(judged(made, published, now=dt.datetime(2026, 11, 4, 13, tzinfo=dt.UTC))) == []
 
 
+@pytest.mark.parametrize("date", ["2037-01-01T00:00:00Z", "2001-01-01T00:00:00Z"])
+def test_an_expired_key_does_not_come_in_dated_when_it_is_not_valid_either(
+    tmp_path: Path, keys: Keys, date: str
+) -> None:
+    """In a registry that was quiet since the key ended, the time of such a step would be that of the commit before it."""
+    bob = keys("bob")
+    made = Staged(tmp_path / "registry", {})
+    times = 'valid-after="20260101",valid-before="20261105"'
+    signers = signer(BOB, bob, times) + signer(ADA, keys("ada"), "")
+    made.commit({"allowed_signers": signers, **POLICY}, at="2026-11-03T12:00:00Z")
+    published = made.head
+    made.commit(approval(BOB), by=BOB, key=bob, at=date)
+    assert [f.message.partition("signed with ")[2] for f in entered(judged(made, published))] == [
+        "a key of bob@example.org that is not valid now"
+    ]
+    git(made.root, "reset", "-q", "--hard", published)
+    made.commit(approval(BOB), by=BOB, key=keys("mallory"), at=date)
+    assert entered(judged(made, published)) == []
+
+
 def test_the_same_goes_for_the_commit_of_a_record(tmp_path: Path, keys: Keys) -> None:
     ada = keys("ada")
     made = registry(tmp_path, signer(ADA, ada, EXPIRED))

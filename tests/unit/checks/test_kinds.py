@@ -37,7 +37,8 @@ def changes(*lines: str) -> list[Located]:
         "bitbucket-pipelines.yml", ".travis.yml", "appveyor.yml", ".appveyor.yml", ".cirrus.yml", ".cirrus.star",
         ".teamcity/settings.kts", ".tekton/push.yaml", ".builds/a.yml", ".semaphore/semaphore.yml", "cloudbuild.yaml",
         "buildspec.yml", ".mergify.yml", "renovate.json5", "bors.toml", ".husky/pre-commit", "lefthook.yml", "JENKINSFILE",
-        ".GitHub/workflows/a.yml", ".gitea/CODEOWNERS",
+        ".GitHub/workflows/a.yml", ".gitea/CODEOWNERS", ".github", ".dvc", ".DVCIGNORE", ".GitModules", "docs/.dvc/config",
+        "docs/.dvc/config.local", ".vscode/tasks.json", ".devcontainer/devcontainer.json", ".envrc", "CodeOwners",
     ],
 )  # fmt: skip
 def test_what_runs_in_any_ci_is_policy(path: str) -> None:

@@ -272,3 +272,35 @@ def test_a_number_of_a_file_that_would_become_0_is_refused(tmp_path: Path, name:
         read_fields(str(path), "version/v1")
     path.write_text('{"parameters": {"loss": 0.0e-400, "gain": 1e-300}}\n')
     assert read_fields(str(path), "version/v1") == {"parameters": {"loss": 0.0, "gain": 1e-300}}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "9223372036854775808",
+        "-9223372036854775809",
+        "0xFFFFFFFFFFFFFFFFFF",
+        "1e400",
+        "[1, 99999999999999999999]",
+        "{a: 99999999999999999999}",
+        "99999999999999999999 # as a number",
+    ],
+)
+def test_a_number_of_a_file_that_would_become_text_is_refused(tmp_path: Path, written: str) -> None:
+    path = tmp_path / "fields.yaml"
+    path.write_text(f"framework: {{type: custom}}\nmetadata:\n  k: {written}\n")
+    with pytest.raises(UsageError, match=r"line 3: `metadata\.k.*is too large") as caught:
+        read_fields(str(path), "version/v1")
+    assert caught.value.remedy.startswith('write it as text: "')
+
+
+def test_what_is_text_in_a_file_stays_text(tmp_path: Path) -> None:
+    path = tmp_path / "fields.yaml"
+    digits = "1234567890" * 4
+    path.write_text(
+        f"source: {{type: git, commit: {digits}}}\n"
+        f"metadata: {{a: \"{digits}\", b: '1e400', c: 010, d: 9223372036854775807}}\n"
+    )
+    fields = read_fields(str(path), "version/v1")
+    assert fields["metadata"] == {"a": digits, "b": "1e400", "c": "010", "d": 2**63 - 1}
+    assert fields["source"] == {"type": "git", "commit": digits}

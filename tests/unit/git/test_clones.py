@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -363,3 +364,16 @@ def test_what_another_user_puts_in_the_place_of_a_clone_is_refused(
     give_away(open_clone(origin.as_uri(), cache).git.git_dir)
     with pytest.raises(UntrustedRepository, match="dubious ownership"):
         open_clone(origin.as_uri(), cache)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_the_remedy_for_a_repository_of_another_user_works(
+    origin: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    give_away(origin)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    with pytest.raises(OfflineError, match="dubious ownership") as caught:
+        open_clone(origin.as_uri(), cache)
+    assert caught.value.remedy.startswith("git config --global --add safe.directory /")
+    subprocess.run(shlex.split(caught.value.remedy), check=True)
+    assert open_clone(origin.as_uri(), cache).note == ""

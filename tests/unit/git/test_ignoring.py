@@ -12,7 +12,7 @@ from dulwich.ignore import IgnoreFilterManager
 from dulwich.repo import Repo
 from support import run_git
 
-from registry_tool.git.ignoring import parse_ignore_rules
+from registry_tool.git.ignoring import parse_ignore_rules, speaking_of
 
 FILES = (
     "a", "a.yaml", "b/a.yaml", "b/c/a.yaml", "b/c/d.bin", "b/c/d/e", "key.yaml", "x y", "#h", "!h", "b/[z]", "b/zz", "k.YAML",
@@ -101,3 +101,35 @@ def test_bytes_that_are_no_text_are_read() -> None:
 
 def test_a_mark_at_the_beginning_is_no_part_of_the_pattern() -> None:
     assert parse_ignore_rules(b"\xef\xbb\xbfkey.yaml\n").hides("keys/key.yaml") is not None
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_quick_question_misses_nothing_that_is_hidden(source: str) -> None:
+    rules = parse_ignore_rules(source.encode())
+    is_near = speaking_of(rules.patterns)
+    for file in FILES:
+        assert is_near(file) or rules.hides(file) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("/models/*/*/?*", False), ("/models/*/*/versions/*/?*", False), ("/models/*/*/*", False), ("models/", False),
+        ("lang-id/", True), ("/models/??/", True), ("/models/[a-m]*/", True), ("*.yaml", True),
+    ],
+)  # fmt: skip
+def test_a_line_names_something_or_all(line: str, found: bool) -> None:  # noqa: FBT001 (a table)
+    (pattern,) = parse_ignore_rules(line.encode()).patterns
+    assert pattern.names_something is found
+
+
+def test_many_files_are_asked_about_in_no_time() -> None:
+    lines = "".join(f"name{n}*\ndir{n}/\n" for n in range(50))
+    is_near = speaking_of(parse_ignore_rules(lines.encode()).patterns)
+    start = time.perf_counter()
+    assert not any(
+        is_near(f"models/n{n % 50}/m{n % 700}/versions/{n}/{file}")
+        for n in range(5_000)
+        for file in ("version.yaml", "a.bin.dvc")
+    )
+    assert time.perf_counter() - start < 10

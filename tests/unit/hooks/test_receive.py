@@ -64,6 +64,22 @@ def test_what_concerns_no_registry_is_answered_with_nothing(server: Server) -> N
     assert server.answer() == server.answer(gone, tag) == Answer((), refused=False)
 
 
+@pytest.mark.parametrize(
+    "ref",
+    ["refs/tags/main", "refs/tags/HEAD", "refs/tags/origin/main", "refs/tags/heads/main", "refs/heads/HEAD",
+     "refs/tags/refs/heads/main", "refs/heads/refs/heads/main"],
+)  # fmt: skip
+def test_no_other_ref_takes_the_name_of_the_main_branch(server: Server, ref: str) -> None:
+    said = server.refusal(Update(ref, NONE, server.tip))
+    assert said.startswith(f"{ref}: the name of the main branch would mean two things\n")
+    assert not server.answer(Update(ref, server.tip, NONE)).refused
+
+
+@pytest.mark.parametrize("ref", ["refs/tags/main-1", "refs/tags/v1", "refs/heads/origin/main"])
+def test_other_names_are_free(server: Server, ref: str) -> None:
+    assert not server.answer(Update(ref, NONE, server.tip)).refused
+
+
 def test_a_good_change_passes(server: Server) -> None:
     answer = server.answer(Update(MAIN, server.tip, server.bring(GOOD)))
     assert not answer.refused

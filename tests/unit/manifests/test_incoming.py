@@ -115,6 +115,8 @@ def test_what_is_a_number_becomes_the_plain_number(value: object, expected: floa
     ("value", "words"),
     [
         (Decimal("1e-400"), "is not 0 and would become 0"),
+        (Decimal(2**53 + 1), "would become another whole number"),
+        (Fraction(2**53 + 1), "would become another whole number"),
         (Fraction(1, 10**400), "is not 0 and would become 0"),
         (Decimal("1e400"), "is finite and would become infinity"),
         (Fraction(10**400), "would become infinity"),

@@ -38,6 +38,15 @@ def _asked(schema: JSON, data: JSON) -> list[str]:
         (r"a\/b", "xa/by", True),
         (r"^(a+)+$", "a" * 50_000 + "b", False),
         (r"^(?!-)[a-z]+(?<!-)$", "abc", True),
+        # Python's own, in published schemas.
+        (r"^(?P<n>a|b)-(?P=n)$", "b-b", True),
+        (r"^(?P<n>a|b)-(?P=n)$", "a-b", False),
+        (r"^a(?#a comment)b$", "ab", True),
+        (r"^[(?#)]+(?#c)$", "(#)", True),
+        (r"^(?>a|ab)c$", "ac", True),
+        (r"^(?>a|ab)c$", "abc", False),
+        (r"^(x)(?>a+)+(y)\2\1$", "xaayyx", True),
+        (r"^(x)(?>a+)+(y)\2\1$", "xaayxy", False),
         (r"^(a)\1$", "aa", True),
         (r"^a\Z", "a", True),
     ],
@@ -158,3 +167,47 @@ def test_width() -> None:
     assert width_of(schema_of(json.dumps(_doubled(5)).encode())) == 126
     assert width_of({"$ref": "#"}) == float("inf")
     assert width_of({"properties": {"a": {"$ref": "#"}}}) == 2
+
+
+def _nested(levels: int) -> JSON:
+    found: JSON = 'a "word"'
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
+@pytest.mark.timeout(20)
+def test_items_are_told_apart_in_time_that_does_not_double_with_each_level() -> None:
+    assert _asked({"uniqueItems": True}, [_nested(60), _nested(59)]) == []
+    assert _asked({"uniqueItems": True}, [_nested(60), _nested(60)]) == ["uniqueItems"]
+    alike: list[JSON] = [{"a": 1, "b": 2}, {"b": 2.0, "a": 1.0}]
+    assert _asked({"uniqueItems": True}, alike) == ["uniqueItems"]
+    assert _asked({"uniqueItems": True}, ["[1]", [1], {"a": "1"}, {"a": 1}, '{"a":1}']) == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "data"),
+    [
+        ({"$ref": "#/x", "x": {"pattern": "("}}, "a"),
+        ({"$ref": "#/x", "x": {"minimum": "a"}}, 3),
+        ({"$ref": "#/x", "x": 3}, 3),
+        ({"$id": "http://[/", "$ref": "x"}, 1),
+        ({"multipleOf": 0.1}, 10**400),
+    ],
+)
+def test_what_a_library_cannot_use_is_a_broken_schema(schema: JSON, data: JSON) -> None:
+    with pytest.raises(BrokenSchema):
+        _asked(schema, data)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/x/y", "x": {"y": {"pattern": "(?=a)"}}},
+        {"properties": {"a": {"$ref": "#/x~1z/0"}}, "x/z": [{"items": {"pattern": "(?=a)"}}]},
+        {"$defs": {"d": {"$id": "other", "$ref": "#/x", "x": {"pattern": "(?=a)"}}}, "$ref": "#/$defs/d"},
+        {"$ref": "#/%78", "x": {"$ref": "#/z", "z": 1}, "z": {"pattern": "(?=a)"}},
+    ],
+)  # fmt: skip
+def test_patterns_are_found_wherever_a_reference_leads(schema: JSON) -> None:
+    assert [pattern.text for pattern in patterns_of(schema)] == ["(?=a)"]
