@@ -94,6 +94,10 @@ def _is_below(module: str, table: frozenset[str]) -> bool:
 
 def is_known_bad(module: str, name: str) -> bool:
     """True for a name that is known to do harm, or to lead to what does."""
+    if not _MODULE.fullmatch(module):
+        return (
+            False  # no such module can be imported: `import os` read as an instruction of a pickle
+        )
     full = f"{module}.{name}"
     parts = name.split(".")
     # A dotted name leads away from its module: protocol 4 follows the dots.
@@ -101,6 +105,7 @@ def is_known_bad(module: str, name: str) -> bool:
     return full in _DANGEROUS_NAMES or _is_below(module, _DANGEROUS) or leads_out
 
 
+_MODULE: Final = re.compile(r"[\w.]*")
 _DUNDER: Final = re.compile(r"__\w+__")
 _NESTED: Final = "torch.storage._load_from_bytes"
 # A type that is looked up by its name.

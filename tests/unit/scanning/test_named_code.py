@@ -28,3 +28,10 @@ def test_code_that_data_names_is_found(tmp_path: Path, sample: Sample) -> None:
 @pytest.mark.parametrize(("name", "data"), HARMLESS, ids=[name for name, _ in HARMLESS])
 def test_what_honest_programs_write_is_clean(scan: Scan, name: str, data: bytes) -> None:
     assert [str(finding) for finding in scan(data, name).findings] == []
+
+
+def test_python_source_is_not_taken_for_a_pickle(scan: Scan) -> None:
+    """`i` is an instruction of old pickles, and `import os` begins with it."""
+    (finding,) = scan(b"import subprocess\nsubprocess.run('x')\n", "run.py").findings
+    assert (finding.level, "source code" in finding.message) == ("unsafe", True)
+    assert scan(b"import os\nos.system('x')\n", "notes.txt").findings == ()
