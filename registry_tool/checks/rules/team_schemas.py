@@ -27,6 +27,7 @@ __all__ = ["RULES"]
 
 # After so many documents that a schema could not judge, the others are not tried: the verdict is the same, and sooner.
 _ENOUGH: Final = 10
+_TOO_MANY: Final = 2 * _ENOUGH
 _GIVEN_UP: Final[WeakKeyDictionary[Catalog, Counter[bytes]]] = WeakKeyDictionary()
 
 
@@ -84,8 +85,10 @@ def _asked(
     if source is None:
         return [], _broken(demand, "there is no such file")
     given_up = _GIVEN_UP.setdefault(model.catalog, Counter())
-    if given_up[source] >= _ENOUGH:
-        return [], _endless(demand, f"it was given up for {_ENOUGH} others", path)
+    in_all = given_up.total()
+    # Many schemas that are each given up a few times keep a check as busy as one that is never given up.
+    if in_all >= _TOO_MANY or given_up[source] >= (1 if in_all >= _ENOUGH else _ENOUGH):
+        return [], _endless(demand, f"schemas were given up for {in_all} others", path)
     try:
         return team_mismatches(source, value), None
     except TooManySteps as exc:
