@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.ingesting import Ingested
     from registry_tool.scanning.report import Finding, Level
 
-__all__ = ["ALLOWED", "check_allowed", "look_at_content", "look_at_files"]
+__all__ = ["ALLOWED", "accepted_by", "check_allowed", "look_at_content", "look_at_files"]
 
 _DEFAULTS: Final[Mapping[Level, str]] = MappingProxyType(
-    {"dangerous": "refuse", "unread": "warn", "unsafe": "warn"}
+    {"dangerous": "refuse", "unknown": "warn", "unread": "warn", "unsafe": "warn"}
 )
 _SHOWN: Final = 5
 # What content is refused for until the author says that it is meant.
@@ -101,9 +101,10 @@ def look_at_files(
     policy = {level: text(settings, "scan", level) or _DEFAULTS[level] for level in _DEFAULTS}
     if set(policy.values()) == {"off"}:
         return ()
+    from registry_tool.scanning.plugins import installed_scanners
     from registry_tool.scanning.scan import scan_files
 
-    findings = scan_files(files).findings
+    findings = scan_files(files, installed_scanners()).findings
     refused = [found for found in findings if policy[found.level] == "refuse"]
     if refused:
         shown = "; ".join(str(found) for found in refused[:_SHOWN])
@@ -114,6 +115,17 @@ def look_at_files(
             " what is refused is said by `scan` in registry.yaml",
         )
     return tuple(found for found in findings if policy[found.level] == "warn")
+
+
+def accepted_by(settings: Data) -> frozenset[Level]:
+    """The levels that do not fail a scan of a version: ``unsafe``, and ``unknown`` where the registry says so itself.
+
+    Without a word of the registry a new version with something unknown is stored with a warning, and a gate refuses it.
+    """
+    accepted: set[Level] = {"unsafe"}
+    if text(settings, "scan", "unknown") in {"warn", "off"}:
+        accepted.add("unknown")
+    return frozenset(accepted)
 
 
 def look_at_content(

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from registry_tool.registry import Registry
 
-__all__ = ["format_option", "open_for_reading", "ref_option", "repo_option"]
+__all__ = ["format_of", "format_option", "open_for_reading", "ref_option", "repo_option"]
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -32,12 +32,19 @@ def ref_option(function: Function) -> Function:
     )(function)  # fmt: skip
 
 
+def format_of(*forms: str) -> Callable[[Function], Function]:
+    """``--format``: for people or for programs, in these forms."""
+    said = "Text for people, or JSON for programs."
+    if "sarif" in forms:
+        said = "Text for people, JSON for programs, or SARIF for code scanning services."
+    return click.option(
+        "--format", "form", type=click.Choice(forms), default="text", show_default=True, help=said
+    )
+
+
 def format_option(function: Function) -> Function:
     """``--format``: for people or for programs."""
-    return click.option(
-        "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
-        help="Text for people, or JSON for programs.",
-    )(function)  # fmt: skip
+    return format_of("text", "json")(function)
 
 
 def open_for_reading(repo: str, ref: str | None, *, offline: bool = False) -> Registry:

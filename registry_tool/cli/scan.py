@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,21 +10,22 @@ import click
 
 from registry_tool.cli.completion import complete_reference
 from registry_tool.cli.console import print_json, progress_bar, say
-from registry_tool.cli.options import open_for_reading
-from registry_tool.cli.writing import How, writing, writing_options
+from registry_tool.cli.options import format_of, open_for_reading
+from registry_tool.cli.writing import How, writing, writing_options_and
 from registry_tool.errors import InvalidName, NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
+    from registry_tool.edits.changeset import Act
     from registry_tool.manifests.problems import JSON
     from registry_tool.names import Reference
     from registry_tool.registry import Registry
-    from registry_tool.scanning.report import Scanned
+    from registry_tool.scanning.report import Level, Scanned
     from registry_tool.scanning.scan import Scan
     from registry_tool.views import ModelVersion
 
 __all__ = ["scan"]
 
-_COLOURS = {"dangerous": "red", "unread": "yellow", "unsafe": "yellow"}
+_COLOURS = {"dangerous": "red", "unknown": "yellow", "unread": "yellow", "unsafe": "yellow"}
 _MOST = 1000
 
 
@@ -44,28 +46,44 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _print_words(found: Scan) -> None:
-    for file in found.files:
+def _verdict(scans: Sequence[Scan]) -> str:
+    return "fail" if any(found.verdict == "fail" for found in scans) else "pass"
+
+
+def _print_words(*scans: Scan) -> None:
+    files = [file for found in scans for file in found.files]
+    for file in files:
         say(f"{file.path}  {_facts(file.facts)}")
         for finding in file.findings:
             inner = "" if finding.path == file.path else f"{finding.path}: "
-            say(f"  {finding.level:<9}  {inner}{finding.message}", fg=_COLOURS[finding.level])
-    counted = [_counted(len(found.files), "file"), _counted(len(found.findings), "finding")]
-    say(f"{found.verdict}: {', '.join(counted)}")
+            by = "" if finding.scanner == "registry-tool" else f"{finding.scanner}: "
+            say(f"  {finding.level:<9}  {inner}{by}{finding.message}", fg=_COLOURS[finding.level])
+    findings = sum(len(file.findings) for file in files)
+    counted = [_counted(len(files), "file"), _counted(findings, "finding")]
+    say(f"{_verdict(scans)}: {', '.join(counted)}")
 
 
-def _data(found: Scan) -> dict[str, object]:
+def _data(*scans: Scan) -> dict[str, object]:
     return {
-        "verdict": found.verdict,
+        "verdict": _verdict(scans),
         "files": [
             {
                 "path": file.path,
                 "facts": file.facts,
                 "findings": [finding._asdict() for finding in file.findings],
             }
+            for found in scans
             for file in found.files
         ],
     }
+
+
+def _sarif(*scans: Scan) -> JSON:
+    from registry_tool.scanning.sarif import scan_sarif
+    from registry_tool.version import VERSION
+
+    found = [(one, one.level in scan.accepted) for scan in scans for one in scan.findings]
+    return scan_sarif(found, VERSION)
 
 
 def _as_reference(subject: str) -> Reference:
@@ -93,9 +111,11 @@ def _sealed(file: Scanned, version: ModelVersion) -> Scanned:
     return file._replace(findings=(wrong, *file.findings))
 
 
-def _of_version(version: ModelVersion) -> Scan:
+def _of_version(version: ModelVersion, accepted: frozenset[Level], called: str = "") -> Scan:
     """The bytes of each stored artifact, fetched where they are not here."""
     from registry_tool.artifacts.folders import walk
+    from registry_tool.artifacts.progress import shown
+    from registry_tool.scanning.plugins import installed_scanners
     from registry_tool.scanning.scan import Scan, scan_files
 
     files: list[tuple[str, Path]] = []
@@ -109,20 +129,71 @@ def _of_version(version: ModelVersion) -> Scan:
                 files += [(f"{artifact.path}/{inner}", place / inner) for inner, _ in walk(place)]
             else:
                 files.append((artifact.path, place))
-    found = scan_files(files) if files else Scan(())
-    return Scan(tuple(_sealed(file, version) for file in found.files))
+        total = sum(place.stat().st_size for _, place in files)
+        with shown(progress, total, "scan"):
+            found = scan_files(files, installed_scanners(), progress.advance)
+    before = f"{called}/" if called else ""
+    sealed = (_sealed(file, version) for file in found.files)
+    return Scan(tuple(_under(file, before) for file in sealed), accepted)
 
 
-def _scanned(registry: Registry, reference: Reference) -> Scan:
-    return _of_version(registry.version(reference, allow_withdrawn=True))
+def _under(file: Scanned, before: str) -> Scanned:
+    """A file whose paths begin with what was asked for, where that is more than one thing."""
+    findings = tuple(one._replace(path=f"{before}{one.path}") for one in file.findings)
+    return file._replace(path=f"{before}{file.path}", findings=findings)
+
+
+def _scanned(registry: Registry, reference: Reference, called: str = "") -> Scan:
+    from registry_tool.content import accepted_by
+
+    version = registry.version(reference, allow_withdrawn=True)
+    return _of_version(version, accepted_by(registry.catalog.settings), called)
+
+
+def _scan_all(subjects: Sequence[str], repo: str) -> Iterator[Scan]:
+    """What was asked for, one after the other."""
+    from registry_tool.artifacts.progress import shown
+    from registry_tool.scanning.plugins import installed_scanners
+    from registry_tool.scanning.scan import scan_path, size_below
+
+    alone = len(subjects) == 1
+    for subject in subjects:
+        place, called = Path(subject), "" if alone else subject
+        if not place.exists():
+            reference = _as_reference(subject)
+            with open_for_reading(repo, None) as registry:
+                yield _scanned(registry, reference, called)
+            continue
+        with progress_bar() as progress, shown(progress, size_below(place), subject):
+            yield scan_path(place, installed_scanners(), progress.advance, called or None)
+
+
+def _evidence(reference: Reference, found: Scan, *, by: str) -> Act:
+    """One record for each scanner: a gate may ask for one of them."""
+    from registry_tool.edits.changeset import combined
+    from registry_tool.edits.notes import add_evidence
+    from registry_tool.scanning.plugins import installed_scanners
+    from registry_tool.scanning.report import OWN, verdict_of
+    from registry_tool.version import VERSION
+
+    others = ((one.name, one.version) for one in installed_scanners())
+    acts = []
+    for name, version in [(OWN, VERSION), *others]:
+        findings = found.of(name)
+        verdict = verdict_of(findings, found.accepted)
+        fields: dict[str, JSON] = {"tool": f"{name} {version}".strip(), "verdict": verdict}
+        if findings:
+            fields["findings"] = [str(finding) for finding in findings[:_MOST]]
+        acts.append(add_evidence(reference, "scan", fields, by=by))
+    if len(acts) == 1:
+        return acts[0]
+    return combined(acts, f"Add what {len(acts)} scanners found in {reference}")
 
 
 def _add_evidence(how: How, asked: Reference, by: str | None) -> int:
     """Scan a version, and write down what was found; the exit code."""
-    from registry_tool.edits.notes import add_evidence
     from registry_tool.names import Reference
     from registry_tool.registry import Registry
-    from registry_tool.version import VERSION
 
     with writing(how) as desk:
         who = by or desk.author()
@@ -134,56 +205,57 @@ def _add_evidence(how: How, asked: Reference, by: str | None) -> int:
         found = _scanned(state, exact)
         if how.form == "text":
             _print_words(found)
-        fields: dict[str, JSON] = {"tool": f"registry-tool {VERSION}", "verdict": found.verdict}
-        if found.findings:
-            fields["findings"] = [str(finding) for finding in found.findings[:_MOST]]
-        done = desk.finish(add_evidence(exact, "scan", fields, by=who), more={"scan": _data(found)})
+        done = desk.finish(_evidence(exact, found, by=who), more={"scan": _data(found)})
     return done or int(found.verdict == "fail")
 
 
 @click.command()
-@click.argument("subject", metavar="FILE|DIR|REF", shell_complete=complete_reference)
+@click.argument(
+    "subjects",
+    metavar="FILE|DIR|REF...",
+    nargs=-1,
+    required=True,
+    shell_complete=complete_reference,
+)
 @click.option(
     "--evidence",
     is_flag=True,
-    help="With REF: write down what was found, as evidence of kind scan.",
+    help="With one REF: write down what was found, as evidence of kind scan.",
 )
 @click.option(
     "--by", metavar="WHO", help="Who says so, with --evidence. Default: your name in Git."
 )
-@writing_options
-def scan(*, subject: str, evidence: bool, by: str | None, how: How) -> int:
-    """Say what is in a file, a folder or a version, and what it could do, without ever loading it.
+@writing_options_and(format_of("text", "json", "sarif"))
+def scan(*, subjects: tuple[str, ...], evidence: bool, by: str | None, how: How) -> int:
+    """Say what is in files, folders and versions, and what they could do, without ever loading them.
 
-    Headers are read for facts: safetensors, GGUF, ONNX, NumPy. Pickles are walked instruction by instruction; archives
-    are listed and looked into. dangerous: it does harm, or breaks a reader. unread: nobody could look. unsafe: the
-    format runs code when it is loaded. Exit code 1 for what is dangerous or unread.
+    Headers are read for facts: safetensors, GGUF, ONNX, NumPy. Pickles are walked instruction by instruction; names of
+    code in configurations are judged as those in pickles are; archives are listed and looked into. dangerous: it does
+    harm, or breaks a reader. unknown: loading it runs code that is not known to be harmless. unread: a scan cannot look.
+    unsafe: the format runs code when it is loaded. Exit code 1 for all but unsafe. docs/scanning.md has each format.
 
     \b
     Examples:
       registry scan model.pkl
-      registry scan nlp/lang-id@4 --format json
+      registry scan ~/.cache/huggingface/hub/models--org--name/snapshots/COMMIT
+      registry scan model.onnx exports/ nlp/lang-id@4 --format sarif
       registry scan nlp/lang-id@4 --evidence --commit
     """
-    from registry_tool.scanning.scan import scan_path
-
     if evidence:
         from registry_tool.names import Reference
 
-        _as_reference(subject)
-        return _add_evidence(how, Reference.for_change(subject), by)
+        if len(subjects) > 1 or how.form == "sarif":
+            raise UsageError("--evidence takes one REF, and no --format sarif")
+        _as_reference(subjects[0])
+        return _add_evidence(how, Reference.for_change(subjects[0]), by)
     if how.commit or how.branch or how.push or how.message or by:
         raise UsageError("without --evidence nothing is written", remedy="add --evidence")
-    if Path(subject).exists():
-        found = scan_path(Path(subject))
+    found = list(_scan_all(subjects, how.repo))
+    if how.form == "text":
+        _print_words(*found)
     else:
-        reference = _as_reference(subject)
-        with open_for_reading(how.repo, None) as registry:
-            found = _scanned(registry, reference)
-    if how.form == "json":
-        print_json(_data(found))
-    else:
-        _print_words(found)
-    if found.verdict == "fail":
-        raise Refused(f"the scan of {subject} did not pass")
+        print_json(_data(*found) if how.form == "json" else _sarif(*found))
+    if _verdict(found) == "fail":
+        failed = [one for one, scan in zip(subjects, found, strict=True) if scan.verdict == "fail"]
+        raise Refused(f"the scan of {', '.join(failed[:8])} did not pass")
     return 0

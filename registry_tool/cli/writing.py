@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Fields = Mapping[str, object]
 
-__all__ = ["Desk", "How", "carry_out", "writing", "writing_options"]
+__all__ = ["Desk", "How", "carry_out", "writing", "writing_options", "writing_options_and"]
 
 
 class How(NamedTuple):
@@ -55,14 +55,30 @@ _OPTIONS = (
     ),
     click.option("--push", is_flag=True, help="Make a commit and push its branch to origin."),
     click.option("--message", "-m", metavar="TEXT", help="The commit's message. Default: what was done."),
-    format_option,
     repo_option,
 )  # fmt: skip
 
 
 def writing_options(function: Callable[..., int]) -> Callable[..., int]:
     """The options of a command that writes, given to it as one value ``how``; all text it gets is looked at first."""
+    return writing_options_and(format_option)(function)
 
+
+def writing_options_and(
+    form: Callable[[Callable[..., int]], Callable[..., int]],
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """``writing_options``, with another ``--format``."""
+
+    def decorated(function: Callable[..., int]) -> Callable[..., int]:
+        return _with_options(function, (*_OPTIONS[:-1], form, _OPTIONS[-1]))
+
+    return decorated
+
+
+def _with_options(
+    function: Callable[..., int],
+    options: tuple[Callable[[Callable[..., int]], Callable[..., int]], ...],
+) -> Callable[..., int]:
     @functools.wraps(function)
     def wrapped(**given: object) -> int:
         for name, value in given.items():
@@ -72,7 +88,7 @@ def writing_options(function: Callable[..., int]) -> Callable[..., int]:
             raise UsageError("--message is empty")
         return function(how=how, **given)
 
-    for option in reversed(_OPTIONS):
+    for option in reversed(options):
         wrapped = option(wrapped)
     return wrapped
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from registry_tool.encryption.header import NotAge, read_armour
 from registry_tool.encryption.package import Identity, Recipient, pyrage_package
 from registry_tool.errors import Refused, UsageError
+from registry_tool.scanning.age_header import NotAge, decode_armour, read_header
 
 __all__ = [
     "Key",
@@ -27,6 +27,13 @@ __all__ = [
 ]
 
 _SECRET: Final = "AGE-SECRET-KEY-1"  # noqa: S105 (how every secret begins)
+_POST_QUANTUM_SECRET: Final = "AGE-SECRET-KEY-PQ-1"  # noqa: S105 (how every such secret begins)
+_POST_QUANTUM: Final = "age1pq1"
+# As the reference implementation: more takes minutes and gigabytes.
+_MOST_WORK: Final = 22
+_NO_POST_QUANTUM: Final = (
+    "post-quantum keys of age are not supported: the package pyrage has none of them"
+)
 _FILE_LIMIT: Final = 64 * 1024
 
 
@@ -69,6 +76,11 @@ def recipient_of(public_key: str) -> Recipient:
     Raises:
         UsageError: It is none.
     """
+    if public_key.startswith(_POST_QUANTUM):
+        raise UsageError(
+            _NO_POST_QUANTUM,
+            remedy="use a key that begins with age1 and was made by age-keygen without -pq",
+        )
     pyrage = pyrage_package()
     kind = pyrage.ssh if public_key.startswith("ssh-") else pyrage.x25519
     try:
@@ -116,11 +128,17 @@ def wrap_with_passphrase(key: Key, passphrase: str) -> str:
 
 
 def _checked(value: str) -> bytes:
+    """The age file in a wrap, found to be well formed: the package opens some that the format forbids."""
     try:
-        read_armour(value)
+        data = decode_armour(value)
+        work = read_header(data).work
     except NotAge as exc:
         raise Refused(f"a wrap is broken: {exc}", remedy="registry check --all") from exc
-    return value.encode()
+    if work > _MOST_WORK:
+        raise Refused(
+            f"a wrap asks for 2^{work} steps of scrypt, and at most 2^{_MOST_WORK} are done"
+        )
+    return data
 
 
 def open_wrap(value: str, identities: Sequence[Identity]) -> Key | None:
@@ -155,6 +173,8 @@ def _from_lines(text: str, path: Path) -> list[Identity]:
     pyrage = pyrage_package()
     found: list[Identity] = []
     for line in text.splitlines():
+        if line.strip().startswith(_POST_QUANTUM_SECRET):
+            raise UsageError(f"{path}: {_NO_POST_QUANTUM}", remedy="age-keygen -o FILE")
         if line.strip().startswith(_SECRET):
             try:
                 found.append(pyrage.x25519.Identity.from_str(line.strip()))

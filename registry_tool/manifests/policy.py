@@ -54,6 +54,7 @@ class Gate(Part):
     better: Literal["higher", "lower"] | None = None
     evidence: Literal["evaluation", "metrics", "scan", "signature", "note"] | None = None
     suite: Line | None = None
+    tool: Line | None = None
     verdict: Verdict | None = None
     approvals: Annotated[Whole, Field(ge=1, le=16)] | None = None
     not_: Literal["author"] | None = Field(default=None, alias="not")
@@ -85,6 +86,8 @@ class Gate(Part):
     def _qualifies_its_own_word(self) -> Self:
         if self.evidence != "evaluation":
             refuses(self, "suite", why="only with evidence: evaluation")
+        if self.evidence != "scan":
+            refuses(self, "tool", why="only with evidence: scan")
         if self.evidence not in {"evaluation", "scan"}:
             refuses(self, "verdict", why="only with evidence: evaluation or scan")
         if self.approvals is None:
@@ -140,6 +143,7 @@ class ScanPolicy(Part):
     """What happens when a scan of new artifacts finds something, by its level."""
 
     dangerous: _ScanAnswer = "refuse"
+    unknown: _ScanAnswer = "warn"
     unread: _ScanAnswer = "warn"
     unsafe: _ScanAnswer = "warn"
 

@@ -101,16 +101,26 @@ def _name(piece: Piece) -> str:
     return piece.document.path.rpartition("/")[2]
 
 
+def _tool(data: Data) -> str:
+    """The tool that scanned, without its release."""
+    return _RELEASE.sub("", text(data, "tool"))
+
+
 def evidence_gate(question: Question, gate: Data) -> Answer:
     """Evidence of a kind must be there; with a verdict, the newest of each suite or tool must have it."""
-    kind, suite = text(gate, "evidence"), text(gate, "suite")
+    kind, suite, tool = text(gate, "evidence"), text(gate, "suite"), text(gate, "tool")
     version, verdict = question.version, text(gate, "verdict")
-    there = [p for p in pieces(version, kind) if not suite or text(p.data, "suite") == suite]
+    there = [
+        piece
+        for piece in pieces(version, kind)
+        if (not suite or text(piece.data, "suite") == suite)
+        and (not tool or _tool(piece.data) == tool)
+    ]
     found = [piece for piece in there if piece.fits]
     remedy = adding(str(version), kind, suite=suite, commit=True)
     if not found:
         others = "".join(f"; {_name(p)} is about other bytes" for p in there)
-        what = f"{kind} of {suite}" if suite else kind
+        what = f"{kind} of {suite or tool}" if suite or tool else kind
         return failed(f"{version} has no {what}{others}", remedy)
     if not verdict:
         return held(f"{len(found)}, such as {_name(found[0])}")

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import io
+import lzma
+import re
 import zlib
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from registry_tool.encryption.header import HEADER_LIMIT, NotAge, is_age, read_header
+from registry_tool.scanning.age_header import HEADER_LIMIT, NotAge, is_age, read_header
+from registry_tool.scanning.code_in_documents import report_document
+from registry_tool.scanning.code_in_graphs import (
+    scan_coreml,
+    scan_keras_metadata,
+    scan_paddle,
+    scan_saved_model,
+    scan_tensorflow_graph,
+    scan_tensorflow_meta_graph,
+)
+from registry_tool.scanning.code_in_text import (
+    scan_graph_text,
+    scan_python,
+    scan_spacy,
+    scan_template,
+    scan_xml,
+)
+from registry_tool.scanning.documents import DOCUMENT_LIMIT, Document, read_json, read_yaml
 from registry_tool.scanning.gguf import is_gguf, scan_gguf
 from registry_tool.scanning.inflate import inflated
 from registry_tool.scanning.look import Look
-from registry_tool.scanning.markers import (
-    is_hdf5,
-    is_program,
-    scan_hdf5,
-    scan_keras_config,
-    scan_program,
-    scan_saved_model,
-)
+from registry_tool.scanning.markers import is_hdf5, is_program, scan_hdf5, scan_program
 from registry_tool.scanning.numpy_arrays import is_npy, scan_npy
 from registry_tool.scanning.onnx import scan_onnx
 from registry_tool.scanning.pickle_files import (
@@ -28,21 +41,34 @@ from registry_tool.scanning.pickle_files import (
 )
 from registry_tool.scanning.report import Spent
 from registry_tool.scanning.safetensors import is_safetensors, scan_safetensors
-from registry_tool.scanning.stream import Malformed, TooLarge
+from registry_tool.scanning.stream import Malformed, Stream, TooLarge
 from registry_tool.scanning.tars import is_tar, scan_tar
+from registry_tool.scanning.tflite import is_tflite, scan_tflite
+from registry_tool.scanning.unopened import is_unopened, scan_unopened
 from registry_tool.scanning.zips import scan_zip
 
-__all__ = ["look_at"]
+__all__ = ["FORMATS", "look_at"]
 
 _HEAD: Final = 512
+_DISGUISED: Final = 64 << 10
 
 
 class _Format(NamedTuple):
-    """A format: how it is known, by its first bytes and its name, and who looks at it."""
+    """A format.
+
+    Attributes:
+        name: What facts call it.
+        fits: Whether the first bytes and the name of a file are its.
+        scan: Who looks at it.
+        looked_at: For the documentation: what is looked at; empty where another line has said so.
+        passed_over: What is not.
+    """
 
     name: str
     fits: Callable[[bytes, str], bool]
     scan: Callable[[Look], None]
+    looked_at: str = ""
+    passed_over: str = ""
 
 
 def _begins(sign: bytes) -> Callable[[bytes, str], bool]:
@@ -81,8 +107,63 @@ def _fasttext(look: Look) -> None:
     look.tells(format="fasttext", version=version, dimensions=dimensions, magic=hex(magic))
 
 
-def _tflite(look: Look) -> None:
-    look.tells(format="tflite")
+def _is_lzma(head: bytes, _: str) -> bool:
+    """True for the format before xz, which has no mark: its header must be a likely one, and begin to unpack."""
+    if head[:3] != b"\x5d\0\0" or len(head) < 14:  # noqa: PLR2004 (properties, two sizes, a first byte)
+        return False
+    try:
+        return bool(
+            lzma.LZMADecompressor(format=lzma.FORMAT_ALONE, memlimit=1 << 27).decompress(head, 64)
+        )
+    except (lzma.LZMAError, MemoryError):
+        return False
+
+
+# Of documents that are too large to parse, or broken: what could name code. Honest writers escape no letters.
+_NAMES_CODE: Final = re.compile(
+    rb'"(?:class_name|auto_map|_target_|__loader__|__lambda__|loader_module|py/\w+|parent_library)"|!!?python/'
+    rb'|"[^"\\\n]{0,200}\\u00[4-7]'
+)
+_OVERLAP: Final = 512
+
+
+def _searched(look: Look) -> None:
+    """Search what is not parsed."""
+    before = b""
+    while piece := look.stream.some():
+        if match := _NAMES_CODE.search(before + piece):
+            look.finds(
+                "unread",
+                f"it may name code ({match[0].decode(errors='replace')}), and is too large or too broken to read",
+            )
+            return
+        before = (before + piece)[-_OVERLAP:]
+
+
+def _document(kind: str, read: Callable[[Stream], Document]) -> Callable[[Look], None]:
+    def scan(look: Look) -> None:
+        look.tells(format=kind)
+        if look.stream.size is not None and look.stream.size > DOCUMENT_LIMIT:
+            _searched(look)
+            return
+        data = look.stream.in_memory(DOCUMENT_LIMIT).getvalue()
+        try:
+            document = read(Stream.of(io.BytesIO(data), len(data)))
+        except Malformed:
+            _searched(
+                Look(
+                    Stream.of(io.BytesIO(data), len(data)),
+                    look.path,
+                    look.report,
+                    look.depth,
+                    look.at,
+                    look.told,
+                )
+            )
+            return
+        report_document(look, document)
+
+    return scan
 
 
 def _age(look: Look) -> None:
@@ -93,29 +174,49 @@ def _age(look: Look) -> None:
     look.tells(format="age", recipients=[*header.stanzas[:32]])
 
 
-# In order: the first that fits. By content where there is a mark, then by name.
-_FORMATS: Final = (
-    _Format("zip", _begins(b"PK\x03\x04"), scan_zip),
+# Known by their names alone.
+_BY_NAME: Final = frozenset({"json", "yaml", "python", "jinja", "config", "xml", "tensorflow", "coreml", "paddle", "keras-metadata"})  # fmt: skip
+# In order: the first that fits. By content where there is a mark, then by name. docs/scanning.md shows this table.
+FORMATS: Final = (
+    _Format("zip", _begins(b"PK\x03\x04"), scan_zip, "each member; names, links, overlaps, sizes; `.mar`, `.keras`, torch and skops are zip files", "members that are encrypted or packed otherwise than by deflate or bzip2: unread"),
     _Format("zip", _begins(b"PK\x05\x06"), scan_zip),
-    _Format("gzip", _begins(b"\x1f\x8b"), _packed("gzip")),
-    _Format("bzip2", _begins(b"BZh"), _packed("bzip2")),
-    _Format("xz", _begins(b"\xfd7zXZ\0"), _packed("xz")),
-    _Format("zlib", _is_zlib, _packed("zlib")),
-    _Format("tar", _head(is_tar), scan_tar),
-    _Format("pickle", _head(is_pickle), scan_pickle),
-    _Format("npy", _head(is_npy), scan_npy),
-    _Format("gguf", _head(is_gguf), scan_gguf),
-    _Format("hdf5", _head(is_hdf5), scan_hdf5),
-    _Format("safetensors", _head(is_safetensors), scan_safetensors),
+    _Format("gzip", _begins(b"\x1f\x8b"), _packed("gzip"), "what is packed", "beyond 8 GiB: unread"),
+    _Format("bzip2", _begins(b"BZh"), _packed("bzip2"), "what is packed", "beyond 8 GiB: unread"),
+    _Format("xz", _begins(b"\xfd7zXZ\0"), _packed("xz"), "what is packed", "beyond 8 GiB, or with a dictionary of more than 128 MiB: unread"),
+    _Format("lzma", _is_lzma, _packed("lzma"), "what is packed", "as xz"),
+    _Format("zlib", _is_zlib, _packed("zlib"), "what is packed", "beyond 8 GiB: unread"),
+    _Format("tar", _head(is_tar), scan_tar, "each member; names, links, devices, sizes; `.nemo` is a tar file", "sparse members: unread"),
+    _Format("pickle", _head(is_pickle), scan_pickle, "each instruction; names that it imports and what it calls with which arguments; joblib and old torch files too", "what a function that it holds by value does: unsafe"),
+    _Format("npy", _head(is_npy), scan_npy, "the header; the pickle of an array of objects", "the numbers"),
+    _Format("gguf", _head(is_gguf), scan_gguf, "keys, tensors' names and shapes; each `tokenizer.chat_template`", "the tensors"),
+    _Format("hdf5", _head(is_hdf5), scan_hdf5, "JSON in attributes, such as Keras's `model_config`: modules, classes, functions, Lambda layers, wrapped pickles", "data sets; what filters pack"),
+    _Format("safetensors", _head(is_safetensors), scan_safetensors, "the header: types, shapes, offsets", "the tensors; no code can stand in it"),
     _Format("safetensors", _called(".safetensors"), scan_safetensors),
-    _Format("fasttext", _begins((793712314).to_bytes(4, "little")), _fasttext),
-    _Format("age", _head(is_age), _age),
-    _Format("tflite", lambda head, _: head[4:8] == b"TFL3", _tflite),
-    _Format("onnx", _called(".onnx"), scan_onnx),
-    _Format("tensorflow", _called("saved_model.pb"), scan_saved_model),
-    _Format("json", lambda _, name: name == "config.json", scan_keras_config),
-    _Format("program", _head(is_program), scan_program),
+    _Format("fasttext", _begins((793712314).to_bytes(4, "little")), _fasttext, "the header", "the rest; no code can stand in it"),
+    _Format("age", _head(is_age), _age, "the header: the kinds of recipients", "what is encrypted"),
+    _Format("tflite", _head(is_tflite), scan_tflite, "operators: those of TensorFlow and those of a library of one's own", "the tensors"),
+    _Format("unopened", is_unopened, scan_unopened, "nothing: 7z, Zstandard, RAR, LZ4, Brotli, Snappy, lzip, cabinets and others are recognised", "all of it: unread"),
+    _Format("python", _called(".py"), scan_python, "TorchScript: operators that read or write files. TorchServe: handlers that start programs", "what other source does: unsafe"),
+    _Format("program", _head(is_program), scan_program, "the kind: ELF, Windows, Mach-O, script", "what it does: unsafe"),
+    _Format("onnx", _called(".onnx"), scan_onnx, "operators and their domains, places of tensors outside", "the tensors"),
+    _Format("keras-metadata", _called("keras_metadata.pb"), scan_keras_metadata, "configurations of layers, as for HDF5", ""),
+    _Format("tensorflow", _called("saved_model.pb"), scan_saved_model, "the operation of each node, also in functions: PyFunc, ReadFile, WriteFile and others", "what values the operations get"),
+    _Format("tensorflow", _called(".pb"), scan_tensorflow_graph),
+    _Format("tensorflow", _called(".meta"), scan_tensorflow_meta_graph),
+    _Format("tensorflow", _called(".pbtxt"), scan_graph_text),
+    _Format("coreml", _called(".mlmodel"), scan_coreml, "custom layers and models, linked files; also inside pipelines and `.mlpackage`", "weights; programs of MIL"),
+    _Format("paddle", _called(".pdmodel", "__model__"), scan_paddle, "operations such as `py_func`, `save`, `load`", "the tensors"),
+    _Format("json", _called(".json"), _document("json", read_json), "names of code by the keys in the table below", "documents of more than 4 MiB are searched for these keys; with one of them: unread"),
+    _Format("yaml", _called(".yaml", ".yml", "mlmodel"), _document("yaml", read_yaml), "names of code by the keys in the table below; tags such as `!!python/object/apply`", "documents of more than 512 KiB are searched for these keys; with one of them: unread"),
+    _Format("jinja", _called(".jinja", ".jinja2", ".j2"), scan_template, "ways from a value to Python's classes, escaped or put together", "other logic"),
+    _Format("config", lambda _, name: name == "config.cfg", scan_spacy, "functions that spaCy's configurations name: `@architectures` and others", "what these functions do"),
+    _Format("xml", _called(".xml", ".pmml"), scan_xml, "entities; extensions of OpenVINO", "other values"),
 )  # fmt: skip
+
+
+def _pickle_in_disguise(look: Look, head: bytes) -> None:
+    """A pickle of an old protocol has no mark, and may be called like a text."""
+    try_pickle(Look(Stream.of(io.BytesIO(head), len(head)), look.path, look.report, look.depth, look.at, told=False))  # fmt: skip
 
 
 def _unknown(look: Look) -> None:
@@ -133,9 +234,11 @@ def look_at(look: Look) -> None:
     format_ = "unknown"
     try:
         head, name = look.stream.peek(_HEAD), look.name
-        for one in _FORMATS:
+        for one in FORMATS:
             if one.fits(head, name):
                 format_ = one.name
+                if format_ in _BY_NAME:
+                    _pickle_in_disguise(look, look.stream.peek(_DISGUISED))
                 one.scan(look)
                 return
         _unknown(look)

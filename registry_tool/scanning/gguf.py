@@ -6,8 +6,9 @@ from collections import Counter
 from math import prod
 from typing import Final
 
-from registry_tool.manifests.problems import JSON
 from registry_tool.scanning.look import Look
+from registry_tool.scanning.named_code import NamedCode, report_code
+from registry_tool.scanning.report import JSON
 from registry_tool.scanning.stream import Malformed, Stream
 
 __all__ = ["is_gguf", "scan_gguf"]
@@ -29,6 +30,9 @@ _TYPES: Final = {
     29: "IQ1_M", 30: "BF16", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",
 }  # fmt: skip
 _TOLD: Final = ("general.architecture", "general.name", "general.license", "tokenizer.ggml.model")
+
+# `tokenizer.chat_template` and, for further ones, `tokenizer.chat_template.NAME`.
+_TEMPLATE: Final = "tokenizer.chat_template"
 
 
 def is_gguf(head: bytes) -> bool:
@@ -100,6 +104,8 @@ def scan_gguf(look: Look) -> None:
     told: dict[str, JSON] = {}
     for _ in range(keys):
         key, value = _text(look.stream), _value(look)
+        if key.startswith(_TEMPLATE) and isinstance(value, str):
+            report_code(look, NamedCode(key[:80], "template", value, "Jinja"))
         if key in _TOLD and isinstance(value, str):
             told[key.rpartition(".")[2] if key != _TOLD[3] else "tokenizer"] = value[:128]
     types = _tensors(look, tensors)

@@ -61,6 +61,7 @@ PACKED: Final[Mapping[str, Callable[[], _Decompressor]]] = MappingProxyType(
         "zlib": lambda: _Deflated(15),
         "bzip2": bz2.BZ2Decompressor,
         "xz": lambda: lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_MEMORY),
+        "lzma": lambda: lzma.LZMADecompressor(format=lzma.FORMAT_ALONE, memlimit=_MEMORY),
     }
 )
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from math import prod
 from typing import Final
 
-from registry_tool.scanning.pickle_machine import Call, Imported, Machine
-from registry_tool.scanning.pickles import Walked, walk
+from registry_tool.scanning.pickle_calls import Calls
+from registry_tool.scanning.pickle_values import Call, Imported
+from registry_tool.scanning.pickle_vm import Machine, Walked, walk
 from registry_tool.scanning.report import Budget
 from registry_tool.scanning.stream import Malformed, Stream
 
@@ -72,7 +73,7 @@ def _check_other(made: Call) -> None:
 
 
 class Arrays:
-    """What ``pickles.walk`` is told about joblib: it passes over the data of arrays.
+    """What ``pickle_vm.walk`` is told about joblib: it passes over the data of arrays.
 
     Args:
         budget: Instructions of pickles in arrays are taken from it.
@@ -86,7 +87,7 @@ class Arrays:
     def __call__(self, stream: Stream, machine: Machine) -> Iterator[Walked]:
         """Take an array's data from the stream, if one was just described."""
         made = machine.built
-        if made is None or _WRAPPER not in machine.names:
+        if made is None or _WRAPPER not in machine.calls.names:
             return
         if made.function != _WRAPPER:
             _check_other(made)
@@ -95,19 +96,20 @@ class Arrays:
         if made.arguments != () or not isinstance(state, dict):
             raise Malformed("an array in it is described in an unknown way")
         self.seen += 1
+        machine.hand_over()
         machine.replace_top()  # joblib puts the array there
         kind, size = _item(state)
         if kind == "O":
-            yield self._objects(stream)
+            yield self._objects(stream, machine.calls)
             return
         if isinstance(state.get("numpy_array_alignment_bytes"), int):
             stream.skip(stream.take(1)[0])
         stream.skip(prod(_shape(state)) * size)
 
-    def _objects(self, stream: Stream) -> Walked:
+    def _objects(self, stream: Stream, calls: Calls) -> Walked:
         if self._depth == _DEPTH:
             raise Malformed("pickles are nested too deeply in it")
         self._depth += 1
-        found = walk(stream, self._budget, self)
+        found = walk(stream, self._budget, calls, self)
         self._depth -= 1
         return found

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from registry_tool.manifests.problems import JSON
-from registry_tool.scanning.report import Level, Report
+from registry_tool.scanning.report import JSON, Level, Report
 from registry_tool.scanning.stream import Stream
 
 __all__ = ["DEEPEST", "Look"]

@@ -1,25 +1,24 @@
-"""Formats that are not read, only searched for words that say: this runs code."""
+"""HDF5 and programs: what is known of them without a reader of the whole format."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Final
 
+from registry_tool.scanning.code_in_documents import report_document
+from registry_tool.scanning.documents import DOCUMENT_LIMIT, parse_json
 from registry_tool.scanning.look import Look
+from registry_tool.scanning.stream import Malformed, TooLarge
 
-__all__ = ["is_hdf5", "scan_hdf5", "scan_keras_config", "scan_program", "scan_saved_model"]
+__all__ = ["is_hdf5", "is_program", "scan_hdf5", "scan_program"]
 
-_SEARCHED: Final = 256 << 20
-_OVERLAP: Final = 256
-_LAMBDA: Final = re.compile(rb'"class_name"\s{0,8}:\s{0,8}"(?:Lambda|TFOpLambda)"')
-# Operations of TensorFlow that read or write files, or call Python: https://github.com/tensorflow/tensorflow/blob/master/SECURITY.md
-_OPERATIONS: Final = re.compile(
-    rb"\n.(PyFunc|PyFuncStateless|EagerPyFunc|ReadFile|WriteFile|MatchingFiles|Save|SaveV2)\x12"
-)
-_HARMFUL: Final = frozenset(
-    {b"PyFunc", b"PyFuncStateless", b"EagerPyFunc", b"ReadFile", b"WriteFile", b"MatchingFiles"}
-)
+# Attributes hold text as it is, never compressed, and end with a zero.
+_BEGINS: Final = re.compile(rb'\{[ \t\r\n]{0,8}"')
+_BEGINNING: Final = 9
+_TRIES: Final = 32
+_LONGEST: Final = 8 << 30
 _PROGRAMS: Final = {
     b"\x7fELF": "ELF", b"MZ": "Windows", b"\xfe\xed\xfa\xce": "Mach-O", b"\xfe\xed\xfa\xcf": "Mach-O",
     b"\xce\xfa\xed\xfe": "Mach-O", b"\xcf\xfa\xed\xfe": "Mach-O", b"\xca\xfe\xba\xbe": "Mach-O or Java",
@@ -32,46 +31,63 @@ def is_hdf5(head: bytes) -> bool:
     return head.startswith(b"\x89HDF\r\n\x1a\n")
 
 
-def _windows(look: Look) -> Iterator[bytes]:
-    """The file in pieces that lie over each other a little."""
-    before = b""
-    while look.stream.tell() < _SEARCHED and (piece := look.stream.some()):
-        yield before + piece
-        before = piece[-_OVERLAP:]
-    if look.stream.peek(1):
-        look.finds("unread", f"only its first {_SEARCHED} bytes were searched")
+def _texts(look: Look) -> Iterator[bytes]:
+    """Runs of bytes without a zero, from the first place where JSON could begin."""
+    begun: list[bytes] = []
+    size, tail = 0, b""
+    while piece := look.stream.some():
+        if begun:
+            end = piece.find(b"\0")
+            begun.append(piece if end < 0 else piece[:end])
+            size += len(begun[-1])
+            if end < 0 and size <= DOCUMENT_LIMIT:
+                continue
+            yield b"".join(begun)
+            begun, piece = [], piece[end:] if end >= 0 else b""
+        piece, at = tail + piece, 0
+        tail = piece[-_BEGINNING:]
+        while match := _BEGINS.search(piece, at):
+            at = piece.find(b"\0", match.end())
+            if at < 0:
+                begun, tail = [piece[match.start() :]], b""
+                size = len(begun[0])
+                break
+            yield piece[match.start() : at]
+        if look.stream.tell() > _LONGEST:
+            raise TooLarge(f"only its first {_LONGEST} bytes were searched")
+    if begun:
+        yield b"".join(begun)
 
 
-def _has_lambda(look: Look) -> bool:
-    return any(_LAMBDA.search(window) is not None for window in _windows(look))
+_DECODER: Final = json.JSONDecoder()
 
 
-_KERAS: Final = "a Lambda layer of Keras: it holds code of Python, which runs"
+def _report_json(look: Look, run: bytes) -> None:
+    """Judge the JSON at the beginning of a run, and what follows on it."""
+    text, at = run.decode(errors="replace"), 0
+    for _ in range(_TRIES):
+        at = text.find("{", at)
+        if at < 0:
+            return
+        try:
+            _, end = _DECODER.raw_decode(text, at)
+            report_document(look, parse_json(text[at:end]))
+        except Malformed as exc:
+            look.finds("unread", f"a text in it was not read: {exc}")
+            return
+        except (ValueError, RecursionError):
+            end = at + 1
+        at = end
+    if len(run) > DOCUMENT_LIMIT:
+        look.finds("unread", f"a text in it has more than {DOCUMENT_LIMIT} bytes")
 
 
 def scan_hdf5(look: Look) -> None:
-    """Search for layers of Keras that hold code."""
-    if _has_lambda(look):
-        look.finds("unsafe", _KERAS)
+    """Judge the configurations that Keras keeps in attributes as JSON, such as ``model_config``."""
+    for run in _texts(look):
+        look.report.budget.spend("fields")
+        _report_json(look, run)
     look.tells(format="hdf5")
-
-
-def scan_keras_config(look: Look) -> None:
-    """The configuration of a Keras 3 model."""
-    if _has_lambda(look):
-        look.finds("unsafe", _KERAS)
-    look.tells(format="json")
-
-
-def scan_saved_model(look: Look) -> None:
-    """Search TensorFlow's graph for operations that reach out of it."""
-    found = {
-        match[1] for window in _windows(look) for match in _OPERATIONS.finditer(window)
-    } & _HARMFUL
-    if found:
-        names = ", ".join(sorted(name.decode() for name in found))
-        look.finds("unsafe", f"operations of TensorFlow that reach out of the graph: {names}")
-    look.tells(format="tensorflow")
 
 
 def scan_program(look: Look) -> None:

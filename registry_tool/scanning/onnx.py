@@ -13,6 +13,7 @@ from typing import Final
 
 from registry_tool.scanning.look import Look
 from registry_tool.scanning.members import name_problem
+from registry_tool.scanning.named_code import NamedCode, report_code
 from registry_tool.scanning.protobuf import Field, fields
 from registry_tool.scanning.stream import Malformed
 
@@ -29,7 +30,7 @@ _MESSAGES: Final = {
     ("tensor", 13): "external",
 }  # fmt: skip
 _WANTED: Final = {
-    ("model", 2): 4096, ("model", 3): 4096, ("opset", 1): 4096, ("node", 4): 4096, ("node", 7): 4096,
+    ("model", 2): 4096, ("model", 3): 4096, ("opset", 1): 4096, ("node", 4): 4096, ("node", 7): 4096, ("function", 10): 4096,
     ("tensor", 1): 4096, ("external", 1): 4096, ("external", 2): 4096,
 }  # fmt: skip
 _TYPES: Final = {
@@ -39,9 +40,23 @@ _TYPES: Final = {
     23: "float4e2m1",
 }  # fmt: skip
 _TENSORS: Final = frozenset(key for key, kind in _MESSAGES.items() if kind == "tensor")
-_OWN: Final = frozenset(
-    {"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training"}
+_KNOWN: Final = frozenset(
+    {
+        "",
+        "ai.onnx",
+        "ai.onnx.ml",
+        "ai.onnx.training",
+        "ai.onnx.preview.training",
+        # ONNX Runtime brings these itself: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
+        "com.microsoft",
+        "com.microsoft.nchwc",
+        "com.ms.internal.nhwc",
+        "ai.onnx.preview",
+    }
 )
+
+# Operators of https://github.com/microsoft/onnxruntime-extensions that call Python.
+_RUNS_PYTHON: Final = frozenset({"PyOp", "PyCustomOp", "PyCustomOpDef"})
 
 
 def _packed(data: bytes) -> Iterator[int]:
@@ -68,6 +83,7 @@ class _Model:
     opsets: dict[str, int] = field(default_factory=dict)
     operators: Counter[str] = field(default_factory=Counter)
     domains: set[str] = field(default_factory=set)
+    defined: set[str] = field(default_factory=set)
     types: Counter[str] = field(default_factory=Counter)
     outside: list[str] = field(default_factory=list)
     tensors: int = 0
@@ -108,6 +124,8 @@ class _Model:
                 self.outside.append(said)
             case ("node", 4):
                 self.operators[said[:64]] += 1
+            case ("function", 10):
+                self.defined.add(said[:64])  # the model itself says of which operators it is made
             case ("node", 7):
                 self.domains.add(said[:64])
             case ("opset", 1):
@@ -138,7 +156,10 @@ def scan_onnx(look: Look) -> None:
     for place in dict.fromkeys(model.outside):
         if problem := name_problem(place):
             look.finds("dangerous", f"a tensor lies outside, at {problem}: {place}")
-    own = sorted((model.domains | model.opsets.keys()) - _OWN)
+    for name in sorted(model.operators):
+        if name in _RUNS_PYTHON:
+            report_code(look, NamedCode("", "operation", name, "ONNX"))
+    own = sorted((model.domains | model.opsets.keys()) - _KNOWN - model.defined)
     if own:
         shown = ", ".join(own[:8])
         look.finds("unsafe", f"operators of {shown}: a library of one's own runs them")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterable
 from typing import Final
 
 from registry_tool.scanning.joblib_arrays import Arrays
 from registry_tool.scanning.look import Look
-from registry_tool.scanning.pickle_machine import Imported
-from registry_tool.scanning.pickle_names import kind_of_name
-from registry_tool.scanning.pickles import Walked, walk
+from registry_tool.scanning.pickle_calls import Calls
+from registry_tool.scanning.pickle_vm import walk
+from registry_tool.scanning.report import Level
+from registry_tool.scanning.stream import Stream
 
 __all__ = ["could_be_pickle", "is_pickle", "scan_pickle", "try_pickle"]
 
@@ -30,53 +33,49 @@ def could_be_pickle(name: str) -> bool:
     return name.endswith(_SUFFIXES)
 
 
-def _shown(names: list[Imported]) -> str:
-    said = [f"{module}.{name}"[:120] for module, name in names[:_SHOWN]]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(said) + more
+def _shown(things: Iterable[object]) -> str:
+    listed = [str(one)[:120] for one in things]
+    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+    return ", ".join(listed[:_SHOWN]) + more
 
 
-def _tell(look: Look, walked: Walked) -> None:
-    kinds = {name: kind_of_name(*name) for name in walked.names}
-    bad = [name for name, kind in kinds.items() if kind == "dangerous"]
-    if bad:
-        look.finds("dangerous", f"loading this pickle runs {_shown(bad)}")
-    if walked.computed:
-        look.finds("dangerous", "this pickle computes the name of what it runs")
-    if walked.extensions:
+_SAID: Final[dict[Level, str]] = {
+    "dangerous": "loading this pickle runs {}",
+    "unknown": "loading this pickle runs {}, which is not known to be harmless",
+    "unread": "loading this pickle runs {}",
+}
+
+
+def _report(look: Look, calls: Calls, trouble: str) -> None:
+    for level, said in _SAID.items():
+        if found := calls.judged.get(level):
+            look.finds(level, said.format(_shown(found)))
+    if calls.extensions:
         look.finds("unread", "this pickle runs what the process that loads it has registered")
-    if any(kind == "nested" for kind in kinds.values()):
-        look.finds("unread", "this pickle loads another one from bytes that it holds")
-    if walked.trouble:
-        look.finds("unread", f"this pickle cannot be followed to its end: {walked.trouble}")
-    other = [name for name, kind in kinds.items() if kind == "other"]
-    runs = f"; it runs {_shown(other)}" if other else "; this one only makes plain data and tensors"
-    calm = not (bad or walked.computed or walked.trouble or walked.extensions)
-    look.finds("unsafe", f"a pickle: loading it may run any code{runs if other or calm else ''}")
-
-
-def _joined(walked: list[Walked]) -> Walked:
-    names = dict.fromkeys(name for one in walked for name in one.names)
-    return Walked(
-        tuple(names),
-        any(one.computed for one in walked),
-        any(one.extensions for one in walked),
-        max(one.protocol for one in walked),
-        sum(one.opcodes for one in walked),
-        walked[-1].trouble,
-    )
+    if trouble:
+        look.finds("unread", f"this pickle cannot be followed to its end: {trouble}")
+    for data in calls.nested:
+        look.inside(Stream(io.BytesIO(data).read, size=len(data)), "storage")
+    calm = not (trouble or calls.extensions or set(calls.judged) - {"unsafe"})
+    runs = ""
+    if "unsafe" in calls.judged:
+        runs = f"; it runs {_shown(calls.judged['unsafe'])}"
+    elif calm:
+        runs = "; this one only makes objects that are known to be harmless"
+    look.finds("unsafe", f"a pickle: loading it may run any code{runs}")
 
 
 def scan_pickle(look: Look) -> None:
     """Follow the pickles at the beginning of a file, as far as they go."""
-    arrays = Arrays(look.report.budget)
+    budget, calls = look.report.budget, Calls()
+    arrays = Arrays(budget)
     is_torch = _TORCH in look.stream.peek(64)
-    found = [walk(look.stream, look.report.budget, arrays)]
+    found = [walk(look.stream, budget, calls, arrays)]
     while not found[-1].trouble and len(found) < _IN_A_ROW and is_pickle(look.stream.peek(2)):
-        found.append(walk(look.stream, look.report.budget, arrays))
+        found.append(walk(look.stream, budget, calls, arrays))
     if not is_torch and not found[-1].trouble and look.stream.peek(1):
         look.finds("unread", "bytes follow on the pickle, and no scan knows what reads them")
-    _tell(look, _joined(found))
+    _report(look, calls, found[-1].trouble)
     form = "torch, before 1.6" if is_torch else "joblib" if arrays.seen else "pickle"
     look.tells(
         format=form,
@@ -87,10 +86,12 @@ def scan_pickle(look: Look) -> None:
 
 def try_pickle(look: Look) -> bool:
     """Follow a file that may be a pickle of an old protocol, which has no mark of its own; False where it is none."""
-    walked = walk(look.stream, look.report.budget)
-    runs = [name for name in walked.names if kind_of_name(*name) == "dangerous"]
-    if not walked.trouble and (walked.names or could_be_pickle(look.name)):
-        _tell(look, walked)
+    calls = Calls()
+    arrays = Arrays(look.report.budget)
+    walked = walk(look.stream, look.report.budget, calls, arrays)
+    runs = calls.judged.get("dangerous")
+    if not walked.trouble and (calls.names or could_be_pickle(look.name)):
+        _report(look, calls, "")
     elif runs:  # it runs them before it breaks
         look.finds("dangerous", f"read as a pickle, it runs {_shown(runs)}")
     else:

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
-from registry_tool.manifests.problems import JSON
+__all__ = [
+    "JSON",
+    "LEVELS",
+    "OWN",
+    "Budget",
+    "Finding",
+    "Level",
+    "Report",
+    "Scanned",
+    "Spent",
+    "verdict_of",
+]
 
-__all__ = ["Budget", "Finding", "Level", "Report", "Scanned", "Spent", "verdict_of"]
+# Plain data, as a fact about a file may be.
+JSON: TypeAlias = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 
-# dangerous: it does harm, or breaks a reader. unread: it may; nobody could look. unsafe: loading it runs code by design.
-Level = Literal["dangerous", "unread", "unsafe"]
+# dangerous: it does harm, or breaks a reader. unknown: it runs what no table knows. unread: no scan could look.
+# unsafe: its format runs code by design.
+Level = Literal["dangerous", "unknown", "unread", "unsafe"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+# The name of these scanners, among those of other packages.
+OWN: Final = "registry-tool"
 
-_Work = Literal["opcodes", "text", "members", "unpacked", "fields"]
+_Work = Literal["opcodes", "nested", "members", "unpacked", "fields"]
 _MOST: Final = 100
 # So many members of an archive may be named for one and the same thing.
 _ALIKE: Final = 3
 _LONG: Final = 400
 _WORDS: Final[dict[_Work, str]] = {
     "opcodes": "instructions",
-    "text": "text",
+    "nested": "bytes of pickles in pickles",
     "members": "members",
     "unpacked": "packed bytes",
     "fields": "fields",
@@ -32,17 +48,20 @@ class Finding(NamedTuple):
     """One thing that is wrong.
 
     Attributes:
-        level: ``dangerous``, ``unread`` or ``unsafe``.
+        level: ``dangerous``, ``unknown``, ``unread`` or ``unsafe``.
         path: The file; a member of an archive stands behind ``!``.
         message: What it is, in one sentence of printable ASCII.
+        scanner: Who found it: ``registry-tool``, or the name of another scanner.
     """
 
     level: Level
     path: str
     message: str
+    scanner: str = OWN
 
     def __str__(self) -> str:
-        return f"{self.level}: {self.path}: {self.message}"
+        by = "" if self.scanner == OWN else f"{self.scanner}: "
+        return f"{self.level}: {self.path}: {by}{self.message}"
 
 
 class Scanned(NamedTuple):
@@ -59,9 +78,17 @@ class Scanned(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def verdict_of(findings: Iterable[Finding]) -> Literal["pass", "fail"]:
-    """``fail`` where something is dangerous, or nobody could look; that a format is unsafe is a matter of policy."""
-    return "fail" if any(finding.level != "unsafe" for finding in findings) else "pass"
+def verdict_of(
+    findings: Iterable[Finding], accepted: Collection[Level] = frozenset[Level]({"unsafe"})
+) -> Literal["pass", "fail"]:
+    """``fail`` where a finding has a level that is not accepted.
+
+    Args:
+        findings: What was found.
+        accepted: That a format is unsafe is a matter of policy, so ``unsafe`` is accepted; a registry may accept
+            ``unknown`` too.
+    """
+    return "fail" if any(finding.level not in accepted for finding in findings) else "pass"
 
 
 class Spent(Exception):
@@ -74,14 +101,14 @@ class Budget:
 
     Attributes:
         opcodes: Instructions of pickles.
-        text: Characters of short texts in pickles, which are kept in memory.
+        nested: Bytes of pickles that other pickles hold.
         members: Members of archives.
         unpacked: Bytes that come out of compression.
         fields: Fields of headers.
     """
 
-    opcodes: int = 5_000_000
-    text: int = 256 << 20
+    opcodes: int = 50_000_000
+    nested: int = 32 << 20
     members: int = 100_000
     unpacked: int = 8 << 30
     fields: int = 5_000_000
@@ -107,19 +134,21 @@ class Report:
         facts: What the file's header says.
         findings: What is wrong.
         budget: How much work is left.
+        scanner: Who looks.
     """
 
     size: int = 0
     facts: dict[str, JSON] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     budget: Budget = field(default_factory=Budget)
+    scanner: str = OWN
     _times: Counter[tuple[Level, str]] = field(default_factory=Counter)
 
     def add(self, level: Level, path: str, message: str) -> None:
         """Add a finding. Text from the file may stand in it: it is escaped, and cut where it is long."""
         said = _plain(message)
         said = said if len(said) <= _LONG else f"{said[:_LONG]}..."
-        found = Finding(level, _plain(path), said)
+        found = Finding(level, _plain(path), said, _plain(self.scanner))
         if found in self.findings:
             return
         self._times[level, said] += 1

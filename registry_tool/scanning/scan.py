@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, NamedTuple
 
-from registry_tool.artifacts.disk import on_disk
-from registry_tool.artifacts.folders import walk
-from registry_tool.errors import NotFound, UsageError
 from registry_tool.scanning.formats import look_at
 from registry_tool.scanning.look import Look
-from registry_tool.scanning.report import Finding, Report, Scanned, verdict_of
+from registry_tool.scanning.plugins import Scanner, scan_with
+from registry_tool.scanning.report import Finding, Level, Report, Scanned, verdict_of
 from registry_tool.scanning.stream import Stream
 from registry_tool.scanning.zips import ends_as_zip, scan_zip
 
-__all__ = ["Scan", "scan_files", "scan_path"]
+__all__ = ["Scan", "scan_files", "scan_path", "size_below"]
 
 # The last member of a tar file may be a zip file.
 _MAY_END_AS_ZIP: Final = frozenset({"zip", "torch", "torchscript", "npz", "keras", "tar"})
@@ -28,9 +26,11 @@ class Scan(NamedTuple):
 
     Attributes:
         files: Each file.
+        accepted: The levels that do not fail it.
     """
 
     files: tuple[Scanned, ...]
+    accepted: frozenset[Level] = frozenset({"unsafe"})
 
     @property
     def findings(self) -> list[Finding]:
@@ -40,7 +40,11 @@ class Scan(NamedTuple):
     @property
     def verdict(self) -> Literal["pass", "fail"]:
         """See ``report.verdict_of``."""
-        return verdict_of(self.findings)
+        return verdict_of(self.findings, self.accepted)
+
+    def of(self, scanner: str) -> list[Finding]:
+        """What one scanner found."""
+        return [finding for finding in self.findings if finding.scanner == scanner]
 
 
 def _scan_open(file: BinaryIO, size: int, path: str) -> Scanned:
@@ -54,39 +58,139 @@ def _scan_open(file: BinaryIO, size: int, path: str) -> Scanned:
     return report.result(path)
 
 
+def _unread(path: str, why: str) -> Scanned:
+    report = Report()
+    report.add("unread", path, why)
+    report.facts["format"] = "unknown"
+    return report.result(path)
+
+
 def _scan_file(place: Path, path: str) -> Scanned:
-    with on_disk(f"{place} cannot be read"):
+    try:
         # A pipe would be waited for.
         handle = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(handle, "rb", buffering=0) as file:
             info = os.fstat(handle)
             if not stat.S_ISREG(info.st_mode):
-                raise UsageError(f"{place} is neither a file nor a folder")
+                return _unread(path, "it is neither a file nor a folder")
             return _scan_open(file, info.st_size, path)
+    except OSError as exc:
+        return _unread(path, f"it cannot be read: {exc.strerror or exc}")
 
 
-def scan_files(files: Iterable[tuple[str, Path]]) -> Scan:
-    """Scan some files.
+def _nothing(_: int) -> None:
+    pass
+
+
+def scan_files(
+    files: Iterable[tuple[str, Path]],
+    others: Sequence[Scanner] = (),
+    done: Callable[[int], None] = _nothing,
+) -> Scan:
+    """Scan some files. One that cannot be read is a finding.
 
     Args:
         files: The path of each inside its artifact, and where it lies.
-
-    Raises:
-        EnvironmentTrouble: One cannot be read.
+        others: Scanners of other packages that look too; see ``plugins``.
+        done: Is given the size in bytes of each file that was scanned.
     """
-    return Scan(tuple(_scan_file(place, path) for path, place in files))
+    return Scan(tuple(_scan_by_all(place, path, others, done) for path, place in files))
 
 
-def scan_path(path: Path) -> Scan:
-    """Scan a file or all files of a folder.
+def _scan_by_all(
+    place: Path, path: str, others: Sequence[Scanner], done: Callable[[int], None]
+) -> Scanned:
+    found = _scan_file(place, path)
+    try:
+        done(place.stat().st_size)
+    except OSError:
+        done(0)
+    if not others:
+        return found
+    more = [finding for scanner in others for finding in scan_with(scanner, place, path)]
+    return found._replace(findings=(*found.findings, *more))
+
+
+def _in_cache(link: Path) -> Path | None:
+    """The bytes behind a link of a Hugging Face snapshot: ``snapshots/COMMIT/…`` into ``blobs`` of the same repository.
+
+    https://huggingface.co/docs/huggingface_hub/guides/manage-cache. No other link is followed.
+    """
+    folder = Path(os.path.normpath(link.absolute())).parent
+    for above in folder.parents:
+        if above.name != "snapshots":
+            continue
+        blobs = above.parent / "blobs"
+        target = Path(os.path.normpath(folder / link.readlink()))
+        plain = target.parent == blobs and not blobs.is_symlink() and not target.is_symlink()
+        return target if plain and target.is_file() else None
+    return None
+
+
+def _entry(place: Path) -> Path | str:
+    if not place.is_symlink():
+        return place
+    try:
+        return _in_cache(place) or "a symbolic link, which is not followed"
+    except OSError as exc:
+        return f"it cannot be read: {exc.strerror or exc}"
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, Path | str]]:
+    """The files below a folder in the order of their paths; or why there is none to open."""
+    waiting: list[tuple[str, Path]] = [("", folder)]
+    found: list[tuple[str, Path | str]] = []
+    while waiting:
+        prefix, place = waiting.pop()
+        try:
+            entries = list(os.scandir(place))
+        except OSError as exc:
+            found.append((prefix or ".", f"it cannot be read: {exc.strerror or exc}"))
+            continue
+        for entry in entries:
+            inner = f"{prefix}/{entry.name}" if prefix else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((inner, Path(entry.path)))
+            else:
+                found.append((inner, _entry(Path(entry.path))))
+    yield from sorted(found, key=lambda one: one[0])
+
+
+def size_below(path: Path) -> int:
+    """How many bytes a scan of a file or a folder reads at most."""
+    found = [("", path)] if not path.is_dir() else list(_walk(path))
+    return sum(one.stat().st_size for _, one in found if isinstance(one, Path) and one.is_file())
+
+
+def scan_path(
+    path: Path,
+    others: Sequence[Scanner] = (),
+    done: Callable[[int], None] = _nothing,
+    called: str | None = None,
+) -> Scan:
+    """Scan a file or all files of a folder. What cannot be read is a finding.
+
+    In a snapshot of Hugging Face's cache the links to its own ``blobs`` are followed.
+
+    Args:
+        path: The file or folder.
+        others: Scanners of other packages that look too; see ``plugins``.
+        done: Is given the size in bytes of each file that was scanned.
+        called: What stands before the paths of the files of a folder, or for the file; by default nothing, or its name.
 
     Raises:
-        NotFound: There is no such file.
-        UsageError: It is neither; or the folder holds links or special files, which no artifact can hold.
-        EnvironmentTrouble: It cannot be read.
+        FileNotFoundError: There is no such file.
     """
     if not os.path.lexists(path):
-        raise NotFound(f"there is no file {path}")
+        raise FileNotFoundError(path)
     if not path.is_dir():
-        return scan_files([(path.name, path)])
-    return scan_files((inner, path / inner) for inner, _ in walk(path))
+        return scan_files([(called or path.name, path)], others, done)
+    before = f"{called.rstrip('/')}/" if called else ""
+    return Scan(
+        tuple(
+            _unread(f"{before}{inner}", place)
+            if isinstance(place, str)
+            else _scan_by_all(place, f"{before}{inner}", others, done)
+            for inner, place in _walk(path)
+        )
+    )

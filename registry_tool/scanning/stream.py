@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Final
+from contextlib import contextmanager
+from typing import BinaryIO, Final, cast
 
-__all__ = ["PIECE_LIMIT", "Malformed", "Skipped", "Stream", "TooLarge"]
+__all__ = ["PIECE_LIMIT", "Malformed", "Stream", "TooLarge"]
 
 # No scanner holds more of a file than this at once.
 PIECE_LIMIT: Final = 16 << 20
 _CHUNK: Final = 64 << 10
+_SPOOL: Final = 8 << 20
 
 
 class Malformed(ValueError):
@@ -20,19 +22,6 @@ class Malformed(ValueError):
 
 class TooLarge(Malformed):
     """A part of the file is larger than a scanner holds in memory."""
-
-
-class Skipped:
-    """Bytes that were passed over: only how many they were is known."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(())
 
 
 class Stream:
@@ -150,23 +139,21 @@ class Stream:
         whole.seek(0)
         return whole
 
-    # As `pickletools` reads a file.
-
-    def read(self, size: int) -> bytes | Skipped:
-        """At most so many bytes; a large run of them is passed over and stands for itself."""
-        if size <= PIECE_LIMIT:
-            wanted = self.peek(size) if size <= _CHUNK else b""
-            return self.take(len(wanted) if size <= _CHUNK else size)
-        self.skip(size)
-        return Skipped(size)
-
-    def readline(self) -> bytes:
-        """One line.
+    @contextmanager
+    def on_disk(self, limit: int) -> Iterator[BinaryIO]:
+        """The rest, as a file that one can move about in: in memory where it is small, else in a temporary one.
 
         Raises:
-            TooLarge: It is longer than 64 KiB.
+            TooLarge: It is larger than that.
         """
-        line, newline, _ = self.peek(_CHUNK).partition(b"\n")
-        if not newline and len(line) == _CHUNK:
-            raise TooLarge("a line of it is longer than 64 KiB")
-        return self.take(len(line) + len(newline))
+        from tempfile import SpooledTemporaryFile
+
+        with SpooledTemporaryFile(max_size=_SPOOL) as whole:
+            size = 0
+            while piece := self.some():
+                size += len(piece)
+                if size > limit:
+                    raise TooLarge(f"it is larger than {limit} bytes")
+                whole.write(piece)
+            whole.seek(0)
+            yield cast("BinaryIO", whole)

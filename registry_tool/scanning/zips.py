@@ -17,7 +17,7 @@ from registry_tool.scanning.stream import Stream, TooLarge
 __all__ = ["ends_as_zip", "scan_zip"]
 
 _DIRECTORY: Final = 16 << 20
-_IN_MEMORY: Final = 64 << 20
+_ON_DISK: Final = 64 << 20
 _TARGET: Final = 4096
 _LOCAL_HEADER: Final = 30
 _END: Final = b"PK\x05\x06"
@@ -155,7 +155,11 @@ def _scan(look: Look, file: BinaryIO) -> None:
 def scan_zip(look: Look) -> None:
     """List the members of a zip file, and look into each."""
     try:
-        _scan(look, look.stream.file or look.stream.in_memory(_IN_MEMORY))
+        if look.stream.file is not None:
+            _scan(look, look.stream.file)
+            return
+        with look.stream.on_disk(_ON_DISK) as file:
+            _scan(look, file)
     except (Spent, TooLarge) as exc:
         look.finds("unread", str(exc))
     except _BROKEN as exc:

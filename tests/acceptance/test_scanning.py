@@ -8,7 +8,10 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import pytest
+from code_naming_files import HOSTILE
+from sarif_schema import SARIF
 from support import Ran, git, put_object, run_git, write_files
 
 import registry_tool
@@ -153,3 +156,161 @@ def test_programs_are_held_to_the_policy_too(registry: Path, evil: Path) -> None
     with pytest.raises(Refused, match="is refused: dangerous"), opened.change("Add") as change:
         change.model("nlp/lang-id").new_version(framework={"type": "custom"}, artifacts=[evil])
     assert git(registry, "status", "--porcelain") == ""
+
+
+# --- classes that no table knows, and scanners of others
+
+# `my_classes.Model` is imported and called.
+OWN_CLASS = b"\x80\x04\x8c\x0amy_classes\x8c\x05Model\x93)R."
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    place = tmp_path / "own.pkl"
+    place.write_bytes(OWN_CLASS)
+    return place
+
+
+def gated(registry: Path, *gates: str) -> None:
+    """Production asks for these."""
+    git(registry, "rm", "--quiet", "models/nlp/lang-id/aliases/production.yaml")
+    text = (registry / "registry.yaml").read_text()
+    lines = "".join(f"      - {gate}\n" for gate in gates)
+    whole = f"{text}stages:\n  production:\n    require:\n{lines}"
+    write_files(registry, {"registry.yaml": whole})
+    run_git(registry, "commit", "--quiet", "-a", "-m", "Gates")
+
+
+def test_an_unknown_class_is_stored_with_a_warning_and_fails_a_scan(
+    cli: Cli, registry: Path, own: Path
+) -> None:
+    ran = cli(*ADD, str(own), cwd=registry)
+    assert ran.code == 0
+    assert "warn:  unknown: own.pkl: loading this pickle runs my_classes.Model" in ran.err
+    ran = cli("scan", "nlp/lang-id@4", "--evidence", "--commit", "--format", "json", cwd=registry)
+    assert (ran.code, json.loads(ran.out)["scan"]["verdict"]) == (1, "fail")
+
+
+@pytest.mark.parametrize(("answer", "code"), [("warn", 0), ("off", 0), ("refuse", 1)])
+def test_a_policy_about_what_is_unknown(
+    cli: Cli, registry: Path, own: Path, answer: str, code: int
+) -> None:
+    assert cli(*ADD, str(own), cwd=registry).code == 0
+    policy(registry, unknown=answer)
+    ran = cli("scan", "nlp/lang-id@4", "--format", "json", cwd=registry)
+    assert (ran.code, json.loads(ran.out)["verdict"]) == (code, "fail" if code else "pass")
+    own.write_bytes(OWN_CLASS.replace(b"Model", b"Other"))
+    assert cli(*ADD, str(own), cwd=registry).code == code
+
+
+def test_a_gate_asks_for_one_scanner(cli: Cli, registry: Path, install_scanner: Path) -> None:
+    gated(registry, "{evidence: scan, tool: acme, verdict: pass}")
+    promote = ("promote", "nlp/lang-id@3", "--to", "production", "--dry-run")
+    assert cli(*promote, cwd=registry).code == 1
+    ran = cli("scan", "nlp/lang-id@3", "--evidence", "--commit", cwd=registry)
+    assert ran.code == 0, ran.err
+    folder = registry / "models/nlp/lang-id/versions/3/evidence"
+    tools = sorted(
+        line for path in folder.glob("*.yaml") for line in path.read_text().splitlines() if "tool:" in line
+    )  # fmt: skip
+    assert any("acme 1.0" in line for line in tools)
+    assert any("registry-tool" in line for line in tools)
+    assert cli(*promote, cwd=registry).code == 0
+    assert install_scanner.exists()
+
+
+@pytest.fixture
+def install_scanner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A scanner of another package."""
+    site = tmp_path / "site"
+    info = site / "acme-1.0.dist-info"
+    info.mkdir(parents=True)
+    code = "class Scanner:\n    name, version = 'acme', '1.0'\n    def scan(self, path):\n        return []\n"
+    (site / "acme_scanner.py").write_text(code)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[registry_tool.scanners]\nacme = acme_scanner:Scanner\n")  # fmt: skip
+    monkeypatch.syspath_prepend(str(site))
+    return site
+
+
+# --- several things, other forms
+
+
+def test_several_things_and_sarif(cli: Cli, registry: Path, tmp_path: Path, evil: Path) -> None:
+    write_files(tmp_path / "model", {"config.json": b'{"auto_map": {"AutoModel": "m.Model"}}'})
+    asked = ("scan", str(evil), str(tmp_path / "model"), "nlp/lang-id@3")
+    ran = cli(*asked, "--format", "json", cwd=registry)
+    data = json.loads(ran.out)
+    assert (ran.code, data["verdict"]) == (1, "fail")
+    assert [file["path"] for file in data["files"]] == [
+        str(evil), f"{tmp_path}/model/config.json", "nlp/lang-id@3/model.bin", "nlp/lang-id@3/vocab.bin",
+    ]  # fmt: skip
+    assert f"the scan of {evil} did not pass" in ran.err
+    ran = cli(*asked, "--format", "sarif", cwd=registry)
+    report = json.loads(ran.out)
+    jsonschema.validate(report, SARIF)
+    (run,) = report["runs"]
+    assert [(r["ruleId"], r["level"]) for r in run["results"]] == [
+        ("dangerous", "error"),
+        ("unsafe", "note"),
+        ("unsafe", "note"),
+    ]
+    rules = run["tool"]["driver"]["rules"]
+    assert all(rules[r["ruleIndex"]]["id"] == r["ruleId"] for r in run["results"])
+    assert cli("scan", "nlp/lang-id@3", str(evil), "--evidence", cwd=registry).code == 2
+
+
+def test_a_snapshot_of_hugging_face(cli: Cli, tmp_path: Path) -> None:
+    """Links into the cache's own blobs are followed, others are not."""
+    cache = tmp_path / "models--org--name"
+    snapshot = cache / "snapshots" / "abc"
+    write_files(
+        cache, {"blobs/one": b'{"auto_map": {"AutoModel": "modeling_x.Model"}}', "blobs/two": b"import os\n", "blobs/three": EVIL}
+    )  # fmt: skip
+    (snapshot / "unet").mkdir(parents=True)
+    (snapshot / "config.json").symlink_to("../../blobs/one")
+    (snapshot / "modeling_x.py").symlink_to("../../blobs/two")
+    (snapshot / "unet" / "weights.bin").symlink_to("../../../blobs/three")
+    (snapshot / "outside.txt").symlink_to(tmp_path / "secret")
+    (snapshot / "up.txt").symlink_to("../../blobs/../secret")
+    (tmp_path / "secret").write_text("x")
+    (cache / "secret").write_text("x")
+    ran = cli("scan", str(snapshot), "--format", "json", cwd=tmp_path)
+    data = json.loads(ran.out)
+    said = {(one["path"], one["level"]) for file in data["files"] for one in file["findings"]}
+    assert said == {
+        ("config.json", "unsafe"), ("modeling_x.py", "unsafe"), ("unet/weights.bin", "dangerous"), ("unet/weights.bin", "unsafe"),
+        ("outside.txt", "unread"), ("up.txt", "unread"),
+    }  # fmt: skip
+    assert ran.code == 1
+
+
+def test_code_that_data_names(cli: Cli, tmp_path: Path) -> None:
+    """One of each level, by the program as people run it; every format is in tests/unit/scanning."""
+    chosen = {sample.name: sample for sample in HOSTILE}
+    for name in (
+        "module.keras",
+        "target.nemo",
+        "climb.gguf",
+        "custom.mlmodel",
+        "m.7z",
+        "plain.mar",
+    ):
+        sample = chosen[name]
+        (tmp_path / name).write_bytes(sample.data)
+        ran = cli("scan", name, cwd=tmp_path)
+        assert sample.words in ran.out
+        assert ran.code == (0 if sample.level == "unsafe" else 1)
+
+
+def test_an_archive_that_is_not_opened_passes_no_gate(
+    cli: Cli, registry: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "model.7z").write_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(60))
+    gated(registry, "{evidence: scan, verdict: pass}")
+    ran = cli(*ADD, str(tmp_path / "model.7z"), cwd=registry)
+    assert (ran.code, "warn:  unread: model.7z" in ran.err) == (0, True)
+    assert cli("scan", "nlp/lang-id@4", "--evidence", "--commit", cwd=registry).code == 1
+    assert (
+        cli("promote", "nlp/lang-id@4", "--to", "production", "--dry-run", cwd=registry).code == 1
+    )

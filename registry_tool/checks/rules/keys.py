@@ -26,7 +26,7 @@ __all__ = ["RULES"]
 
 def _wrap_trouble(wrap: Data) -> str:
     """Why a wrap cannot be what it says; empty where it can."""
-    from registry_tool.encryption.header import NotAge, read_armour  # few models are encrypted
+    from registry_tool.scanning.age_header import NotAge, read_armour  # few models are encrypted
 
     try:
         header = read_armour(text(wrap, "value"))

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_tool.errors import NotFound, UsageError
 from registry_tool.scanning.scan import scan_path
 
 
@@ -28,12 +27,23 @@ def test_a_folder(tmp_path: Path) -> None:
     assert found.verdict == "pass"
 
 
-def test_what_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="there is no file"):
+def test_there_is_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
         scan_path(tmp_path / "none")
+
+
+def test_what_cannot_be_read_is_a_finding_with_its_place(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UsageError, match="neither a file nor a folder"):
-        scan_path(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/etc/hostname")
+    (tmp_path / "model.txt").write_text("x")
+    found = scan_path(tmp_path)
+    assert [str(finding) for finding in found.findings] == [
+        "unread: link: a symbolic link, which is not followed",
+        "unread: pipe: it is neither a file nor a folder",
+    ]
+    assert found.verdict == "fail"
+    (alone,) = scan_path(tmp_path / "pipe").findings
+    assert alone.level == "unread"
 
 
 def test_a_hostile_name_is_escaped(tmp_path: Path) -> None:
