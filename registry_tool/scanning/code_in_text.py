@@ -19,7 +19,8 @@ _FUNCTION: Final = re.compile(
 _OPERATION: Final = re.compile(r"\b(?:op|name)\s*:\s*[\"'](\w{1,100})[\"']")
 _ENTITY: Final = re.compile(r"<!ENTITY\b", re.IGNORECASE)
 _EXTENSION: Final = re.compile(
-    r"<layer\b[^>]{0,2000}\bversion\s*=\s*[\"'](?!opset\d|experimental)([^\"']{1,80})[\"']"
+    # To the next tag at most: what is looked through for one layer is not looked through for the next.
+    r"<layer\b[^<]{0,2000}?\bversion\s*=\s*[\"'](?!opset\d|experimental)([^\"']{1,80})[\"']"
 )
 _RUNS: Final = re.compile(
     r"xmlns:\w+\s*=\s*[\"'](?:xalan://|http://xml\.apache\.org/xalan|urn:schemas-microsoft-com:xslt)"
