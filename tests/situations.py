@@ -514,6 +514,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "a remote there lends its credentials: dvc remote add {} {}, {}": _NET,
     "get it first, and give the local folder: dvc get-url URL DIR": _NET,
     "--key FILE; make one: openssl ecparam -name prime256v1 -genkey -noout -out FILE": _NET,
+    "make one: age-keygen -o FILE": _NET,
     "make one: age-keygen -o FILE; an SSH key must have no passphrase here": _NET,
     'pip install "registry-tool[encrypt]"': _NET,
     "check its address, the network and your credentials: git ls-remote ": _NET,

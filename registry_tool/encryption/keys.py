@@ -174,7 +174,7 @@ def _from_lines(text: str, path: Path) -> list[Identity]:
     found: list[Identity] = []
     for line in text.splitlines():
         if line.strip().startswith(_POST_QUANTUM_SECRET):
-            raise UsageError(f"{path}: {_NO_POST_QUANTUM}", remedy="age-keygen -o FILE")
+            raise UsageError(f"{path}: {_NO_POST_QUANTUM}", remedy="make one: age-keygen -o FILE")
         if line.strip().startswith(_SECRET):
             try:
                 found.append(pyrage.x25519.Identity.from_str(line.strip()))
