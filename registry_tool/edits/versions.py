@@ -103,7 +103,8 @@ def _chosen(model: ModelView, version: str | None) -> str:
             remedy=f"such a version looks like {_EXAMPLES[scheme]}",
         )
     _check_not_a_stage(model, version)
-    twins = [v for v in model.versions if fold(v) == fold(version)]
+    wanted = fold(version)
+    twins = [v for v in model.versions if fold(v) == wanted]
     if twins:
         raise Refused(
             f"{model.name} has a version {twins[0]} already",
