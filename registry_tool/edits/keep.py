@@ -150,7 +150,9 @@ def _round_trip(source: str, fields: Mapping[str, JSON | _Gone]) -> str | None:
     _merge(loaded, fields)
     stream = io.StringIO()
     yaml.dump(loaded, stream)
-    return stream.getvalue()
+    # It drops empty lines before the first field (0.19).
+    empty = source[: len(source) - len(source.lstrip("\n"))]
+    return empty + stream.getvalue().lstrip("\n")
 
 
 def _bare(lines: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ import difflib
 import re
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from registry_tool.edits.keep import GONE, changed
@@ -290,6 +290,7 @@ def _by_hand(draw: st.DrawFn) -> str:
 @given(
     source=_by_hand(), which=st.integers(0, 6), value=st.one_of(_VALUES, st.just(GONE), st.just({"k": [1]}))
 )  # fmt: skip
+@example(source="\na: |\n    kept \n\n    text\n\nb: 010\n\n", which=1, value=GONE)
 def test_what_was_not_changed_keeps_its_bytes(source: str, which: int, value: object) -> None:
     text = explain(source.encode())
     assume(isinstance(text.data, dict) and not [p for p in text.problems if p.code != "ambiguous"])
