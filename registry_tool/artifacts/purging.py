@@ -249,10 +249,10 @@ def _uploaded_again(remote: Remote, md5s: Iterable[str], erased: float | None) -
     """
     if erased is None:
         return {}
-    # A commit tells whole seconds: what was uploaded in that second may have come before it.
-    since = max(erased + 1, time.time() - LEASE_DAYS * 24 * 3600)
+    # A commit tells whole seconds: what was uploaded in that second may have come after it.
+    since = max(erased, time.time() - LEASE_DAYS * 24 * 3600)
     found = remote.modified(md5s)
-    return {md5: Need(_again_words(when), "") for md5, when in found.items() if when > since}
+    return {md5: Need(_again_words(when), "") for md5, when in found.items() if when >= since}
 
 
 def _again_words(when: float) -> str:
@@ -260,7 +260,7 @@ def _again_words(when: float) -> str:
         time.strftime("%Y-%m-%d", time.gmtime(moment))
         for moment in (when, when + LEASE_DAYS * 24 * 3600)
     )
-    return f"uploaded again on {day}, after the erasure; kept until {until}"
+    return f"uploaded again on {day}, not before the erasure; kept until {until}"
 
 
 def _check_still_free(planned: Plan, remote: Remote) -> None:

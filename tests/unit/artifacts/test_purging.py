@@ -393,7 +393,7 @@ def test_what_was_uploaded_after_the_erasure_stays_for_a_while(
     planned = plan(blobs, nobody(*blobs), remote, erased=now - 2 * day)
     assert [blob.path for blob in planned.going] == ["old.bin"]
     assert [kept.blob.path for kept in planned.kept] == ["model.bin"]
-    assert "after the erasure; kept until" in planned.kept[0].need.words
+    assert "not before the erasure; kept until" in planned.kept[0].need.words
     # Long ago: whoever brought it back never published it.
     long_ago = now - 8 * day
     os.utime(remote.folder / object_path(md5(b"m" * 70)), (long_ago, long_ago))
