@@ -32,7 +32,6 @@ FLOORS: tuple[frozenset[str], ...] = (
 FORWARDS = "__init__"
 # Circles that are still to be opened.
 KNOWN_CIRCLES: tuple[frozenset[str], ...] = (
-    frozenset({"manifests.yaml.explain", "manifests.yaml.fast", "manifests.yaml.parser"}),
     frozenset({"git.remote.clone", "git.shallow"}),
     frozenset({"git.transaction.index", "git.transaction.journal", "git.transaction.recovery"}),
     frozenset(f"artifacts.remotes.{name}" for name in ("base", "dvc", "file_store", "local", "s3")),
