@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from places import FETCH, Place, is_whole
 from support import Ran
+from support.remote_registries import FETCH, Place, is_whole
 
 from registry_tool.artifacts.local import LocalRemote
 from registry_tool.artifacts.readers import open_source

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 
 import pytest
-from support import model_yaml, status_yaml, stored_artifact, version_yaml
+from support.manifests import model_yaml, status_yaml, stored_artifact, version_yaml
 
 from registry_tool.catalog.index import Catalog
 from registry_tool.edits.changeset import Act, ChangeSet, combined

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from histories import History
 from support import git, give_away
+from support.commit_histories import History
 
 from registry_tool.git.line import Line
 from registry_tool.git.plumbing import find_repository

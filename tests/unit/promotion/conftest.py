@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from promotions import Staged
+from support.staged_registries import Staged
 
 from registry_tool.manifests.problems import JSON
 

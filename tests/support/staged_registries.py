@@ -12,20 +12,6 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from support import (
-    MODEL_BYTES,
-    alias_yaml,
-    evidence_yaml,
-    git,
-    model_yaml,
-    namespace_yaml,
-    registry_yaml,
-    stored_artifact,
-    version_files,
-    without,
-    write_files,
-)
-
 from registry_tool.catalog.index import Catalog
 from registry_tool.git.line import Line
 from registry_tool.git.overlay import OverlayTree
@@ -37,6 +23,17 @@ from registry_tool.promotion.gates import outcomes
 from registry_tool.promotion.outcome import Outcome
 from registry_tool.promotion.question import Present, Question
 from registry_tool.promotion.stages import stages_of
+from support import git, without, write_files
+from support.manifests import (
+    MODEL_BYTES,
+    alias_yaml,
+    evidence_yaml,
+    model_yaml,
+    namespace_yaml,
+    registry_yaml,
+    stored_artifact,
+    version_files,
+)
 
 __all__ = [
     "ADA",
