@@ -25,8 +25,8 @@ from registry_tool.manifests.problems import JSON
 if not __package__:
     sys.path[0] = str(Path(__file__).parents[1])
 
-from support import git, new_repository, write_files  # noqa: E402
-from support.manifests import (  # noqa: E402
+from support import git, new_repository, write_files
+from support.manifests import (
     alias_yaml,
     evidence_yaml,
     metadata_yaml,
