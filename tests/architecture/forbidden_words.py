@@ -81,7 +81,7 @@ FORBIDDEN = (
     ),
     Forbidden(
         "is no X",
-        rf"(?<!there )(?:{_BE}) (?:no|none)(?! (?:longer|more|less|fewer|later|newer|earlier|older"
+        rf"(?<!there )(?<!default )(?:{_BE}) (?:no|none)(?! (?:longer|more|less|fewer|later|newer|earlier|older"
         r"|larger|smaller|matter|such|wiser)\b)",
         "is not a X; has no",
     ),
