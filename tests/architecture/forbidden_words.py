@@ -219,8 +219,9 @@ def _in_schema(path: str, text: str) -> Iterator[Place]:
 
 
 def _used(text: str) -> str:
-    """A document whose lines between the two marks are empty."""
+    """A document whose lines between the two marks are empty, and whose links lead nowhere: names of files are not words."""
     lines, used = [], True
+    text = re.sub(r"\]\([^)\n]*\)", lambda link: "]" + " " * (len(link[0]) - 1), text)
     for line in text.split("\n"):
         used = line.strip() == _ON or (used and line.strip() != _OFF)
         lines.append(line if used else "")
