@@ -66,7 +66,8 @@ def _names(path: Path, expression: ast.expr) -> set[str]:
 
 
 def _is_environment(node: ast.expr) -> bool:
-    return ast.unparse(node) in {"os.environ", "environ"}
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name == "environ"
 
 
 def _read_of(node: ast.AST) -> ast.expr | None:
@@ -78,7 +79,8 @@ def _read_of(node: ast.AST) -> ast.expr | None:
     if isinstance(node, ast.Call):
         function = node.func
         of_environment = isinstance(function, ast.Attribute) and _is_environment(function.value)
-        if ast.unparse(function) in {"os.getenv", "getenv"} or (of_environment and node.args):
+        name = getattr(function, "attr", getattr(function, "id", ""))
+        if name == "getenv" or (of_environment and node.args):
             return node.args[0]
         given = (word.value for word in node.keywords if word.arg == "envvar")
         return next(given, None)
