@@ -65,7 +65,7 @@ __all__ = [
 
 
 ErrorCode = Literal["usage", "not_found", "refused", "invalid", "conflict", "unavailable"]
-"""What a program needs to know of an error; new codes may be added, the meaning of a code does not change."""
+"""The kind of error, for programs. New codes may be added; the meaning of a code does not change."""
 
 
 class RegistryError(Exception):
@@ -147,7 +147,7 @@ class MalformedTreeError(RefusedError):
     """A tree object is not in the form that Git writes, so two programs could read different files from it.
 
     Args:
-        message: What is wrong, with the tree and its entry.
+        message: The error, with the tree and its entry.
         remedy: What the reader can do now.
         path: The folder, from the root; empty for the root itself.
     """
