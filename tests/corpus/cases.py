@@ -2,34 +2,38 @@
 
 ``tests/corpus/<rule>/{good,bad}/<case>.yaml`` has up to five keys::
 
-    base: one-version         # a folder of tests/corpus/_bases; absent: no files
-    past: {…}                 # layers, each on top of the one before it: what was published at first,
-    published: {…}            # what is published now (present where a change is checked, ``{}`` if it is the base)
-    change: {…}               # and what is checked
-    expected: |               # all findings, one a line; only in bad cases
+    base: one-version     # a folder of tests/corpus/_bases; without it, there are no files
+    past: {…}             # what was published at first, as a layer on top of the base; only where history matters
+    published: {…}        # what is published now, as a layer on top of that; only where a change is checked
+    change: {…}           # what is checked, as a layer on top of that
+    expected: |           # only in bad cases: all findings, one a line
       path:line:column RULE message
 
-A layer gives for each path its new content::
+A layer gives paths their new content; ``{}`` changes nothing::
 
-    models/nlp/namespace.yaml: |        # the whole text
+    models/nlp/namespace.yaml: |                # the whole text
       schema: namespace/v1
-    models/nlp/lang-id/model.yaml:      # an edit of the text in the layer below, in hunks that begin with @@
+    models/nlp/lang-id/model.yaml:              # an edit of the file in the layer below, in hunks that begin with @@
       diff: |
         @@
          name: lang-id
         -owner: "@acme/speech"
         +owner: ""
-    models/nlp/lang-id/tags/first.yaml: null      # deleted
-    models/nlp/lid/: null                         # a folder, deleted with all that it contains
+    models/nlp/lang-id/tags/first.yaml: null    # deleted
+    models/nlp/lid/: null                       # a folder, deleted with everything in it
+    models/nlp/lang-id/versions/2/: {from: two-versions}                # a folder of another shared registry
+    models/nlp/lid/: {like: models/nlp/lang-id/}                        # a copy of a folder of the layer below
+    models/nlp/lang-id/CARD.md: {like: models/nlp/lid/CARD.md}          # a copy of a file; ``diff`` edits the copy
+    models/nlp/lang-id/aliases/production.yaml: {mode: "100755"}        # modes are those of Git: 120000, 160000, …
 
-Where a text is not enough, a mapping says more: ``like`` (the content of another path of the layer below; ``diff`` edits
-it), ``text`` (also as a list of pieces that are joined: a secret is written in pieces, so that no scanner takes it for
-one), ``base64``, ``repeat`` and ``times`` (appended to the text), ``mode`` (as Git writes it: 100755, 120000, 160000),
-``series`` (so many files; the path contains ``{number}``), ``levels`` (so many folders; the path contains ``{levels}``)
-and ``percent_encoded`` (the path has bytes that are not UTF-8).
+A mapping can also have ``text`` and ``without`` (what is taken out of the text: a secret is written ``AK{}IA…`` without
+``{}``, so that no scanner takes it for one), ``base64``, ``repeat`` and ``times`` (the text so many times, in the place of ``{repeat}`` or at the end;
+``{number}`` counts from 0, ``{next}`` from 1), ``series`` (so many files; ``{number}`` in the path counts them),
+``levels`` (so many folders; ``{levels}`` in the path stands for them) and ``percent_encoded`` (for a path with bytes
+that are not UTF-8).
 
-``tests/corpus/schemas/<kind>.yaml`` holds examples of one kind of manifest under ``good`` and ``bad``, by name; they are
-written in the same way, and ``like`` names a good example.
+``tests/corpus/schemas/<kind>.yaml`` has the examples of one kind of manifest under ``good`` and ``bad``, by name, written
+in the same way; ``like`` names a good example.
 """
 
 from __future__ import annotations
@@ -69,10 +73,10 @@ BASES = CORPUS / "_bases"
 _SCHEMAS = CORPUS / "schemas"
 _CASE_KEYS = {"base", "past", "published", "change", "expected"}
 _CONTENT_KEYS = {
-    "text", "base64", "repeat", "times", "like", "diff", "mode", "series", "levels", "percent_encoded",
+    "text", "without", "base64", "repeat", "times", "like", "from", "diff", "mode", "series", "levels", "percent_encoded",
 }  # fmt: skip
 
-_Spec = Mapping[str, str | int | bool | list[str]]
+_Spec = Mapping[str, str | int | bool]
 _Entry = str | _Spec | None
 
 
@@ -244,33 +248,42 @@ def _read_case(path: Path) -> Case:
 def _changed(below: Files, layer: Mapping[str, _Entry], *, only_new: bool = False) -> Files:
     """The files with a layer on top; ``only_new``: without those of the layer below."""
     files = {} if only_new else dict(below)
-    lower = dict(below)
+    seen = dict(below)  # with what this layer deletes, so that it can move files
     for pattern, entry in layer.items():
         if entry is None:
-            gone = [path for path in below if path == pattern or _is_under(path, pattern)]
-            if not gone:
-                raise MalformedCaseError(
-                    f"{pattern} cannot be deleted: the layer below does not have it"
-                )
-            for path in gone:
+            for path in _matching(pattern, below):
                 del files[path]
             continue
         spec = {"text": entry} if isinstance(entry, str) else entry
         _mapping(spec, _CONTENT_KEYS)
-        for path in _paths(pattern, spec):
-            files[path] = lower[path] = _content(path, spec, lower)
+        source = read_base(str(spec["from"])) if "from" in spec else seen
+        if pattern.endswith("/"):
+            origin = str(spec.get("like", pattern))
+            new = {
+                pattern + path[len(origin) :]: source[path] for path in _matching(origin, source)
+            }
+        else:
+            new = {path: _content(path, spec, source) for path in _paths(pattern, spec)}
+        if idle := [path for path, content in new.items() if files.get(path) == content]:
+            raise MalformedCaseError(f"{idle[0]} is already so in the layer below")
+        files.update(new)
+        seen.update(new)
     return files
 
 
-def _is_under(path: str, folder: str) -> bool:
-    return folder.endswith("/") and path.startswith(folder)
+def _matching(pattern: str, files: Files) -> list[str]:
+    """A file, or the files in a folder where the pattern ends in a slash."""
+    is_folder = pattern.endswith("/")
+    found = [path for path in files if path == pattern or (is_folder and path.startswith(pattern))]
+    if not found:
+        raise MalformedCaseError(f"{pattern} does not exist in the layer below")
+    return found
 
 
 def _paths(pattern: str, spec: _Spec) -> list[str]:
     if "series" in spec:
-        return [
-            pattern.replace("{number}", f"{number:05}") for number in range(_int(spec, "series"))
-        ]
+        count = _int(spec, "series")
+        return [pattern.replace("{number}", f"{number:05}") for number in range(count)]
     if "levels" in spec:
         return [pattern.replace("{levels}", "/".join("d" * _int(spec, "levels")))]
     if spec.get("percent_encoded"):
@@ -290,8 +303,9 @@ def _content(path: str, spec: _Spec, below: Files) -> Content:
     if "base64" in spec:
         return Content(base64.b64decode(str(spec["base64"])), mode)
     if "text" in spec or ("repeat" in spec and "diff" not in spec):
-        pieces = spec.get("text", "")
-        text = "".join(pieces) if isinstance(pieces, list) else str(pieces)
+        text = str(spec.get("text", ""))
+        if "without" in spec:
+            text = text.replace(str(spec["without"]), "")
         return Content(_with_repeated(text, spec).encode(), mode)
     origin = str(spec.get("like", path))
     if origin not in below:
@@ -307,7 +321,8 @@ def _with_repeated(text: str, spec: _Spec) -> str:
         return text
     piece, times = str(spec["repeat"]), _int(spec, "times")
     if "{number}" in piece:
-        whole = "".join(piece.replace("{number}", str(number)) for number in range(times))
+        numbered = [piece.replace("{number}", str(number)) for number in range(times)]
+        whole = "".join(p.replace("{next}", str(number)) for number, p in enumerate(numbered, 1))
     else:
         whole = piece * times
     return text.replace("{repeat}", whole) if "{repeat}" in text else text + whole
