@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.version import VERSION
+from registry_tool._version import VERSION
 
 ROOT = Path(__file__).parents[2]
 DISTRIBUTIONS = ROOT / ".ci" / "distributions"

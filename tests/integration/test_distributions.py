@@ -14,7 +14,7 @@ import pytest
 from places import BIG, SMALL, Place, is_whole
 from support import without
 
-from registry_tool.version import VERSION
+from registry_tool._version import VERSION
 
 ROOT = Path(__file__).parents[2]
 MEGABYTE = 1_000_000
