@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from places import BIG, SMALL, Place, is_whole
 from support import without
+from support.remote_registries import BIG, SMALL, Place, is_whole
 
 from registry_tool._version import VERSION
 
