@@ -27,10 +27,10 @@ import sys, warnings
 warnings.simplefilter("error")
 import registry_tool as registry
 with registry.open(sys.argv[1]) as reg:
-    assert reg.resolve("nlp/lang-id@2").version == "2"
-    assert [str(model.name) for model in reg.models()] == ["nlp/lang-id"]
+    assert reg.resolve("nlp/lang-id@2").version.version == "2"
+    assert [model.versions for model in reg.models()] == [("1", "2")]
     version = reg.version("nlp/lang-id@2")
-    assert [each.version for each in version.model.versions()] == ["1", "2"]
+    assert [each.version for each in reg.versions("nlp/lang-id")] == ["1", "2"]
     assert version.framework.type == "custom" and version.metadata == {}
     print(version.artifact("model").fetch())
     print(version.artifact("parts").fetch())

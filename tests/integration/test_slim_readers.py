@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from support import Ran, git, model_files, small_registry, version_yaml
+from support import Ran, git
+from support.manifests import small_registry, version_yaml
 from support.remote_registries import FETCH, Place, is_whole
 
 from registry_tool.artifacts.remotes.http_reader import WebSource
@@ -102,24 +103,20 @@ def test_a_slim_image_does_not_write_to_servers(place: Place, another: Path) -> 
 BEYOND_READING = ("dvc", "git", "packaging", "rich", "ruamel")
 
 
-# No pattern settles this requirement; and only a round trip edits this file.
+# No pattern settles this requirement.
 REQUIREMENT: JSON = {"pip_packages": ["torch >= 2 ; python_version > '3'"]}
-HAND_WRITTEN = "{schema: metadata/v1, labels: [edge]}  # by hand\n"
 
 
 @pytest.fixture
 def registry(make_registry: Callable[..., Path]) -> Path:
     version = version_yaml("2", environment=REQUIREMENT)
-    files = small_registry() | {"models/nlp/lang-id/versions/2/version.yaml": version}
-    written = {"models/nlp/other/versions/1/metadata.yaml": HAND_WRITTEN}
-    return make_registry(files | model_files("nlp/other", versions=("1",)) | written)
+    return make_registry(small_registry() | {"models/nlp/lang-id/versions/2/version.yaml": version})
 
 
 @pytest.mark.parametrize(
     ("words", "task", "package"),
     [
         (("check", "--all"), "a check of `pip_packages`", "packaging"),
-        (("annotate", "nlp/other@1", "a=1"), "an edit that keeps comments", "ruamel.yaml"),
         (("scan", "registry.yaml"), "a scan of YAML", "ruamel.yaml"),
         (("init", "another", "--name", "acme"), "a new registry", "gitpython"),
     ],
