@@ -7,7 +7,7 @@ import subprocess
 import sys
 import venv
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -118,9 +118,7 @@ class Installed:
 
 
 @pytest.fixture(scope="module")
-def installed(
-    built: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], Installed]]:
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Installed]:
     """An environment with a requirement, made when it is first asked for."""
     made: dict[str, Installed] = {}
 
