@@ -22,6 +22,7 @@ here is misuse, a broken environment, or a question that has no answer::
         │   └── UntrustedRepositoryError  Git does not obey a repository of somebody else
         ├── ShallowHistoryError   the answer lies beyond what a shallow clone has
         ├── OfflineError          nothing cached and no way to fetch
+        ├── MissingPackageError   a Python package is not installed
         └── RemoteError           the artifact remote
             ├── NoRemoteError         none is configured
             ├── MissingObjectError    the remote does not have the bytes
@@ -42,6 +43,7 @@ __all__ = [
     "InvalidNameError",
     "MalformedTreeError",
     "MissingObjectError",
+    "MissingPackageError",
     "NoRemoteError",
     "NotARegistryError",
     "NotFoundError",
@@ -179,6 +181,10 @@ class ShallowHistoryError(OperationalError):
 
 class OfflineError(OperationalError):
     """Nothing is cached and there is no way to fetch."""
+
+
+class MissingPackageError(OperationalError):
+    """A Python package is not installed: reading needs fewer than writing and checking."""
 
 
 class RemoteError(OperationalError):

@@ -203,3 +203,52 @@ _lines = st.builds(
 @example(lines=["a: word\n", "  more\n"])
 def test_lines_of_ordinary_manifests_are_read_alike(lines: list[str]) -> None:
     _check("".join(lines).encode())
+
+
+_OPENINGS = [
+    "a: ",
+    "a: |\n",
+    "a: >-\n",
+    "- ",
+    'a: "x\n',
+    "a: 'x\n",
+    "a: word\n",
+    "a: [",
+    "a: {b: 1",
+    "a:\n",
+]
+_COMMENTED = st.builds(
+    "{}{}{}{}\n".format,
+    st.sampled_from(["", "  ", "    "]),
+    st.sampled_from(
+        [
+            "",
+            "k: ",
+            "- ",
+            "word",
+            "[1, 2]",
+            "{b: 1}",
+            '"x"',
+            "'x'",
+            "x]",
+            "}",
+            '"',
+            "'",
+            "[",
+            "b: {c: 1}",
+        ]
+    ),
+    st.sampled_from(["", " ", "# ", " # ", " #", "#"]),
+    st.sampled_from(
+        ["", "{", "]", "[a, {b: c}]", '["x', "x", "'", "{a: 1} # [", "`x` (y)", "k: [1, 2]"]
+    ),
+)
+
+
+@settings(max_examples=1500)
+@given(opening=st.sampled_from(_OPENINGS), lines=st.lists(_COMMENTED, min_size=1, max_size=4))
+@example(opening="a: |\n", lines=["  x # {\n", "  # [\n"])
+@example(opening="a: {b: 1", lines=[" # c\n", "  }\n"])
+@example(opening='a: "x\n', lines=["  y # {\n", '  "\n'])
+def test_brackets_in_comments_are_read_alike(opening: str, lines: list[str]) -> None:
+    _check((opening + "".join(lines)).encode())
