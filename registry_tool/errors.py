@@ -24,6 +24,7 @@ programs (a server maps it to a status) and an exit code for the command line::
         │   └── UntrustedRepositoryError  another user owns the repository               unavailable    4
         ├── ShallowHistoryError       the clone is shallow and lacks the history         unavailable    4
         ├── OfflineError              nothing is cached and fetching is not possible     unavailable    4
+        ├── MissingPackageError       a Python package is not installed                  unavailable    4
         └── RemoteError               the artifact remote cannot be used                 unavailable    4
             ├── NoRemoteError             no artifact remote is configured               unavailable    4
             ├── MissingObjectError        the remote lacks the object                    unavailable    4
@@ -47,6 +48,7 @@ __all__ = [
     "InvalidNameError",
     "MalformedTreeError",
     "MissingObjectError",
+    "MissingPackageError",
     "NoRemoteError",
     "NotARegistryError",
     "NotFoundError",
@@ -203,6 +205,10 @@ class ShallowHistoryError(OperationalError):
 
 class OfflineError(OperationalError):
     """Nothing is cached, and fetching is not possible."""
+
+
+class MissingPackageError(OperationalError):
+    """A Python package is not installed: reading needs fewer than writing and checking."""
 
 
 class RemoteError(OperationalError):

@@ -23,6 +23,7 @@ from typing import Final, NamedTuple, NoReturn, Protocol, cast
 
 from registry_tool.crypto.pem import PublicKey, not_by_key
 from registry_tool.errors import OperationalError, UsageError
+from registry_tool.installation import install_command
 
 __all__ = ["LIMIT", "Bundle", "NotABundleError", "check_package", "parse", "sign", "trouble"]
 
@@ -255,7 +256,7 @@ def _package() -> _Package:
     except ImportError as exc:
         raise OperationalError(
             f"signatures of files and folders need the package model-signing ({exc})",
-            remedy='pip install "registry-tool[model-signing]"',
+            remedy=install_command("model-signing"),
         ) from exc
 
 

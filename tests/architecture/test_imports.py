@@ -14,6 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the ground up. A module may import from its own part and from the floors below.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "paths", "versioning", "_version"}),
+    frozenset({"installation"}),
     frozenset({"names", "scanning"}),
     frozenset({"git", "crypto"}),
     frozenset({"manifests"}),

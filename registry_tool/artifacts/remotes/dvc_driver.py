@@ -79,7 +79,9 @@ def _lacks_package(refusals: Refusals) -> RemoteError:
 def _lacks_dvc(refusals: Refusals) -> RemoteError:
     """In the image of a reader; what works there is said."""
     reads = (
-        '; or to read only: pip install "registry-tool[reader]"' if refusals.scheme == "s3" else ""
+        '; or to read only: pip install "registry-tool-reader[s3]"'
+        if refusals.scheme == "s3"
+        else ""
     )
     return RemoteError(
         f"{refusals.label} needs the package dvc, which is not installed;"

@@ -17,6 +17,7 @@ from difflib import SequenceMatcher
 from typing import Final, cast
 
 from registry_tool.errors import InvalidManifestError
+from registry_tool.installation import package_for
 from registry_tool.manifests.problems import JSON, JSONPath
 from registry_tool.manifests.yaml.explain import Text, explain
 from registry_tool.manifests.yaml.splice import CannotSpliceError, spliced
@@ -136,8 +137,9 @@ def _indents(source: str) -> dict[str, int]:
 
 def _round_trip(source: str, fields: Mapping[str, JSON | _Gone]) -> str | None:
     """The text as ruamel.yaml writes it; None where that cannot read it, as with some TABs (0.19)."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    with package_for("an edit that keeps comments"):
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
 
     yaml = YAML(typ="rt", pure=True)
     yaml.preserve_quotes = True

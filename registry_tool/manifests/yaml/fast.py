@@ -62,16 +62,23 @@ _SUSPECT: Final = (
 
 # A line with brackets as it is read fast: closed on that line, quotes only where a text begins. yaml-rs lets lines inside
 # brackets stand in any column, and YAML does not.
-_BRACKETS: Final = re.compile(rb"(?m)^.*[\[\]{}].*$")
+# A line of comment is none: where it is text after all, in a block or in quotes, it opens nothing either.
+_BRACKETS: Final = re.compile(rb"(?m)^(?! *#).*[\[\]{}].*$")
 _CLOSED: Final = re.compile(
     rb" *(?:- )*(?:[A-Za-z_][A-Za-z0-9_-]*: )?"
     rb'(?>[\[\]{},: ]|[A-Za-z0-9_./+-]++|(?:(?<=[\[{])|(?<=[,:] ))"[ !#-\[\]-~]*+")++'
 )
+_BRACKET: Final = re.compile(rb"[\[\]{}]")
+_QUOTE: Final = re.compile(rb"[\"']")
 _QUOTED: Final = re.compile(rb'"[^"]*"')
 
 
 def _closes_brackets(data: bytes) -> bool:
-    for line in _BRACKETS.findall(data):
+    for found in _BRACKETS.findall(data):
+        # In a line without quotes ` #` begins a comment, or stands in a block of text.
+        line = found if _QUOTE.search(found) else found.partition(b" #")[0]
+        if not _BRACKET.search(line):
+            continue
         if not _CLOSED.fullmatch(line):
             return False
         bare = _QUOTED.sub(b"", line)
