@@ -120,7 +120,7 @@ class Artifact(Part):
     @model_validator(mode="after")
     def _is_stored_or_tracked(self) -> Self:
         if self.uri is None:
-            needs(self, *_STORED, why="an artifact without a uri is stored")
+            needs(self, *_STORED, why="an artifact without `uri` is stored")
             refuses(self, "etag", why="an artifact with a path is stored")
         else:
             refuses(

@@ -61,9 +61,9 @@ class Wrap(Part):
     @model_validator(mode="after")
     def _says_who(self) -> Self:
         if self.kind == "recipients":
-            needs(self, "to", why="a wrap to recipients says to whom")
+            needs(self, "to", why="a key wrapped for recipients names them")
         else:
-            refuses(self, "to", why="a passphrase is nobody's")
+            refuses(self, "to", why="a key wrapped with a passphrase has no recipients")
         return self
 
 

@@ -118,7 +118,7 @@ __all__ = [
 
 def _each_once(labels: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(labels)) != len(labels):
-        raise ValueError("a label stands twice")
+        raise ValueError("a label appears twice")
     return labels
 
 
