@@ -11,7 +11,7 @@ from pathlib import Path
 from remote_servers import Server
 from support import new_repository, run_program, small_registry, write_files
 
-from registry_tool.artifacts.settings import DvcSettings
+from registry_tool.artifacts.remotes.config import DvcSettings
 
 __all__ = ["BIG", "FETCH", "SMALL", "Place", "is_whole", "new_place"]
 

@@ -17,10 +17,10 @@ from typing import NamedTuple, NoReturn
 
 import pytest
 
-from registry_tool.artifacts.pointers import Pointer, render_pointer
+from registry_tool.artifacts.dvc_files import Pointer, render_pointer
 from registry_tool.manifests.identity import identity
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.writer import render
+from registry_tool.manifests.yaml.writer import render
 
 __all__ = [
     "CREATED_AT",

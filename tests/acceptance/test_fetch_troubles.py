@@ -20,7 +20,7 @@ from support import (
     write_files,
 )
 
-from registry_tool.artifacts.folders import dir_md5
+from registry_tool.artifacts.dvc_files import dir_md5
 from registry_tool.manifests.problems import JSON
 
 Make = Callable[..., Path]
@@ -43,7 +43,7 @@ def shared_cache() -> Path:
 
 
 def forget_everything() -> None:
-    from registry_tool.artifacts.uses import uses_of
+    from registry_tool.artifacts.cache.locks import uses_of
 
     uses_of.cache_clear()  # as when the process ends
     shutil.rmtree(shared_cache(), ignore_errors=True)

@@ -39,7 +39,7 @@ from support import (
 from support import commit as commit_all
 
 from registry_tool.cli.main import run
-from registry_tool.git.updates import Update
+from registry_tool.git.refs import Update
 
 __all__ = ["BytesTemplate", "BytesWorld", "Ended"]
 

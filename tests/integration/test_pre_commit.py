@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support import alias_yaml, git, run_program, small_registry, without, write_files
 
-from registry_tool.resources import resource_text
+from registry_tool.paths import resource_text
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent

@@ -18,15 +18,15 @@ from support import git
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Finding, Report
 from registry_tool.checks.rules import RULES
-from registry_tool.git.line import Line
-from registry_tool.git.plumbing import find_repository
+from registry_tool.git.command import find_repository
+from registry_tool.git.history import FirstParentHistory
 
 GOOD = case_paths("good")
 BAD = case_paths("bad")
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 
 
-def published_line(case: Case, folder: Path) -> Line:
+def published_line(case: Case, folder: Path) -> FirstParentHistory:
     """A repository in which ``published`` follows on ``past``."""
     assert case.past is not None
     assert case.published is not None
@@ -35,7 +35,7 @@ def published_line(case: Case, folder: Path) -> Line:
     published = commit_files(folder, case.published, past, message="published")
     found = find_repository(folder)
     assert found is not None
-    return Line(found, published)
+    return FirstParentHistory(found, published)
 
 
 def report_of(case: Case) -> Report:
