@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from corpus.cases import Example, examples
-from support import model_yaml, version_yaml
+from support.corpus_cases import Example, examples
+from support.manifests import model_yaml, version_yaml
 
 from registry_tool.manifests.document import parse_document
 from registry_tool.manifests.layout import Place
@@ -174,5 +174,5 @@ def test_a_text_of_a_certain_form_is_shown_by_an_example() -> None:
     document = parse_document("registry.yaml", Place("registry"), source)
     (problem,) = document.problems
     assert problem.expected == (
-        'how long it must have held it: minutes, hours, days or weeks, such as "2d"'
+        'how long the version must have been in that stage: minutes, hours, days or weeks, such as "2d"'
     )
