@@ -30,7 +30,19 @@ _GIT_VARIABLES = (
     "GIT_CONFIG_COUNT", "GIT_CEILING_DIRECTORIES", "GIT_QUARANTINE_PATH",
 )  # fmt: skip
 _OWN_VARIABLES = ("REGISTRY_REPO", "CI", "FORCE_COLOR", "CLICOLOR_FORCE", "GITHUB_ACTIONS")
-_GIT_CONFIG = "[init]\n\tdefaultBranch = main\n[commit]\n\tgpgSign = false\n[gc]\n\tauto = 0\n"
+# Without upkeep after each commit, which is a process, and without waiting for the disk: temporary folders need no power cuts.
+_GIT_CONFIG = """\
+[init]
+	defaultBranch = main
+[commit]
+	gpgSign = false
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+[core]
+	fsync = none
+"""
 _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
