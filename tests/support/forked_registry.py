@@ -156,5 +156,5 @@ if __name__ == "__main__":
     else:
         folder = Path(sys.argv[0]).parent
         sys.exit(
-            ask(str(folder / "socket"), sys.argv[1:], os.getcwd(), dict(os.environ), [0, 1, 2])
+            ask(str(folder / "socket"), sys.argv[1:], str(Path.cwd()), dict(os.environ), [0, 1, 2])
         )
