@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from registry_tool import errors
-    from registry_tool.catalog.past import HistoryEntry
-    from registry_tool.names import ModelName, Reference
-    from registry_tool.registry import (
+    from registry_tool._version import VERSION as __version__  # noqa: N811 (the name Python uses)
+    from registry_tool.api.registry import (
         WORK_TREE,
         Registry,
         StaleRegistryWarning,
         UntrustedRegistryWarning,
     )
-    from registry_tool.registry import open_registry as open  # noqa: A004 (registry.open reads well)
-    from registry_tool.version import VERSION as __version__  # noqa: N811 (the name Python uses)
-    from registry_tool.views import Artifact, ModelVersion, RegisteredModel
+    from registry_tool.api.registry import open_registry as open  # noqa: A004 (registry.open reads well)
+    from registry_tool.api.views import Artifact, ModelVersion, RegisteredModel
+    from registry_tool.catalog.history import HistoryEntry
+    from registry_tool.names import ModelName, Reference
 
 __all__ = [
     "WORK_TREE",
@@ -48,19 +48,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "WORK_TREE": ("registry", "WORK_TREE"),
-    "Artifact": ("views", "Artifact"),
-    "HistoryEntry": ("catalog.past", "HistoryEntry"),
+    "WORK_TREE": ("api.registry", "WORK_TREE"),
+    "Artifact": ("api.views", "Artifact"),
+    "HistoryEntry": ("catalog.history", "HistoryEntry"),
     "ModelName": ("names", "ModelName"),
-    "ModelVersion": ("views", "ModelVersion"),
+    "ModelVersion": ("api.views", "ModelVersion"),
     "Reference": ("names", "Reference"),
-    "RegisteredModel": ("views", "RegisteredModel"),
-    "Registry": ("registry", "Registry"),
-    "StaleRegistryWarning": ("registry", "StaleRegistryWarning"),
-    "UntrustedRegistryWarning": ("registry", "UntrustedRegistryWarning"),
-    "__version__": ("version", "VERSION"),
+    "RegisteredModel": ("api.views", "RegisteredModel"),
+    "Registry": ("api.registry", "Registry"),
+    "StaleRegistryWarning": ("api.registry", "StaleRegistryWarning"),
+    "UntrustedRegistryWarning": ("api.registry", "UntrustedRegistryWarning"),
+    "__version__": ("_version", "VERSION"),
     "errors": ("errors", ""),
-    "open": ("registry", "open_registry"),
+    "open": ("api.registry", "open_registry"),
 }
 
 

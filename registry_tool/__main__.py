@@ -1,5 +1,5 @@
 """``python -m registry_tool``."""
 
-from registry_tool.cli.start import main
+from registry_tool.cli.fast_path import main
 
 main()

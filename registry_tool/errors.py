@@ -5,27 +5,27 @@ here is misuse, a broken environment, or a question that has no answer::
 
     RegistryError
     ├── UsageError            the caller asked for something that cannot be      (exit code 2)
-    │   ├── InvalidName           a name or reference that is not well formed
-    │   ├── NotARegistry          no registry.yaml where one was expected
-    │   ├── NotFound              no such model, version, alias, artifact
-    │   └── VersionNotNamed       a change of a version, and the reference names none
-    ├── Refused               the engine says no                                 (exit code 1)
-    │   ├── InvalidManifest       a manifest that was asked for does not pass its schema
-    │   ├── MalformedTree         a folder of a commit that Git would not write
-    │   ├── CheckFailed           an edit whose result would not pass the check
-    │   └── Withdrawn             the version was withdrawn or erased
-    ├── Conflict              somebody else was there first                      (exit code 1)
-    │   ├── DirtyFiles            uncommitted work is in the way
-    │   └── StaleBase             the branch moved while the change was made
-    └── EnvironmentTrouble    the machine, Git or a remote                       (exit code 4)
-        ├── GitTrouble            git failed or is missing
-        │   └── UntrustedRepository   Git does not obey a repository of somebody else
-        ├── ShallowHistory        the answer lies beyond what a shallow clone has
+    │   ├── InvalidNameError      a name or reference that is not well formed
+    │   ├── NotARegistryError     no registry.yaml where one was expected
+    │   ├── NotFoundError         no such model, version, alias, artifact
+    │   └── VersionNotNamedError  a change of a version, and the reference names none
+    ├── RefusedError          the engine says no                                 (exit code 1)
+    │   ├── InvalidManifestError  a manifest that was asked for does not pass its schema
+    │   ├── MalformedTreeError    a folder of a commit that Git would not write
+    │   ├── CheckFailedError      an edit whose result would not pass the check
+    │   └── WithdrawnError        the version was withdrawn or erased
+    ├── ConflictError         somebody else was there first                      (exit code 1)
+    │   ├── DirtyFilesError       uncommitted work is in the way
+    │   └── StaleBaseError        the branch moved while the change was made
+    └── OperationalError      the machine, Git or a remote                       (exit code 4)
+        ├── GitError              git failed or is missing
+        │   └── UntrustedRepositoryError  Git does not obey a repository of somebody else
+        ├── ShallowHistoryError   the answer lies beyond what a shallow clone has
         ├── OfflineError          nothing cached and no way to fetch
-        └── RemoteTrouble         the artifact remote
-            ├── NoRemote              none is configured
-            ├── MissingObject         the remote does not have the bytes
-            └── CorruptObject         the bytes are not what the manifest says
+        └── RemoteError           the artifact remote
+            ├── NoRemoteError         none is configured
+            ├── MissingObjectError    the remote does not have the bytes
+            └── CorruptObjectError    the bytes are not what the manifest says
 
 Each carries an optional ``remedy``: the next step in one sentence, or the command that mends it.
 """
@@ -33,29 +33,29 @@ Each carries an optional ``remedy``: the next step in one sentence, or the comma
 from __future__ import annotations
 
 __all__ = [
-    "CheckFailed",
-    "Conflict",
-    "CorruptObject",
-    "DirtyFiles",
-    "EnvironmentTrouble",
-    "GitTrouble",
-    "InvalidManifest",
-    "InvalidName",
-    "MalformedTree",
-    "MissingObject",
-    "NoRemote",
-    "NotARegistry",
-    "NotFound",
+    "CheckFailedError",
+    "ConflictError",
+    "CorruptObjectError",
+    "DirtyFilesError",
+    "GitError",
+    "InvalidManifestError",
+    "InvalidNameError",
+    "MalformedTreeError",
+    "MissingObjectError",
+    "NoRemoteError",
+    "NotARegistryError",
+    "NotFoundError",
     "OfflineError",
-    "Refused",
+    "OperationalError",
+    "RefusedError",
     "RegistryError",
-    "RemoteTrouble",
-    "ShallowHistory",
-    "StaleBase",
-    "UntrustedRepository",
+    "RemoteError",
+    "ShallowHistoryError",
+    "StaleBaseError",
+    "UntrustedRepositoryError",
     "UsageError",
-    "VersionNotNamed",
-    "Withdrawn",
+    "VersionNotNamedError",
+    "WithdrawnError",
 ]
 
 
@@ -84,19 +84,19 @@ class UsageError(RegistryError):
     exit_code = 2
 
 
-class InvalidName(UsageError):
+class InvalidNameError(UsageError):
     """A name or a reference is not well formed."""
 
 
-class NotARegistry(UsageError):
+class NotARegistryError(UsageError):
     """There is no ``registry.yaml`` where one was expected."""
 
 
-class NotFound(UsageError):
+class NotFoundError(UsageError):
     """No such model, version, alias, tag, artifact or revision."""
 
 
-class VersionNotNamed(UsageError):
+class VersionNotNamedError(UsageError):
     """A change of a version whose reference names none: what changes is said, not assumed.
 
     Args:
@@ -113,17 +113,17 @@ class VersionNotNamed(UsageError):
         self.latest = latest
 
 
-class Refused(RegistryError):
+class RefusedError(RegistryError):
     """The engine says no."""
 
     exit_code = 1
 
 
-class InvalidManifest(Refused):
+class InvalidManifestError(RefusedError):
     """A manifest that was asked for does not pass its schema."""
 
 
-class MalformedTree(Refused):
+class MalformedTreeError(RefusedError):
     """A tree object is not as Git writes one, so two programs could read different files from it.
 
     Args:
@@ -137,61 +137,61 @@ class MalformedTree(Refused):
         self.path = path
 
 
-class CheckFailed(Refused):
+class CheckFailedError(RefusedError):
     """The result of an edit would not pass the check; nothing was written."""
 
 
-class Withdrawn(Refused):
+class WithdrawnError(RefusedError):
     """The version was withdrawn or erased and is not served."""
 
 
-class Conflict(RegistryError):
+class ConflictError(RegistryError):
     """Somebody else was there first."""
 
     exit_code = 1
 
 
-class DirtyFiles(Conflict):
+class DirtyFilesError(ConflictError):
     """Uncommitted work is in the way of an edit; nothing was written."""
 
 
-class StaleBase(Conflict):
+class StaleBaseError(ConflictError):
     """The branch moved while the change was made; make it again on the new tip."""
 
 
-class EnvironmentTrouble(RegistryError):
+class OperationalError(RegistryError):
     """The machine, Git or a remote."""
 
     exit_code = 4
 
 
-class GitTrouble(EnvironmentTrouble):
+class GitError(OperationalError):
     """Git failed or is missing."""
 
 
-class UntrustedRepository(GitTrouble):
+class UntrustedRepositoryError(GitError):
     """Git does not obey a repository of somebody else, so nothing is changed in it, and nothing is fetched for it."""
 
 
-class ShallowHistory(EnvironmentTrouble):
+class ShallowHistoryError(OperationalError):
     """The answer needs history that a shallow clone does not have; nothing is guessed."""
 
 
-class OfflineError(EnvironmentTrouble):
+class OfflineError(OperationalError):
     """Nothing is cached and there is no way to fetch."""
 
 
-class RemoteTrouble(EnvironmentTrouble):
+class RemoteError(OperationalError):
     """The artifact remote could not be used."""
 
 
-class NoRemote(RemoteTrouble):
+class NoRemoteError(RemoteError):
     """No artifact remote is configured."""
 
 
-class MissingObject(RemoteTrouble):
+class MissingObjectError(RemoteError):
     """The remote does not have the bytes a manifest names."""
 
 
-class CorruptObject(RemoteTrouble):
+class CorruptObjectError(RemoteError):
     """The bytes are not what the manifest says; they were not kept."""

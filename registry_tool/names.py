@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from registry_tool.errors import InvalidName
+from registry_tool.errors import InvalidNameError
 
 __all__ = [
     "DEFAULT_NAMESPACE",
@@ -60,7 +60,7 @@ def _checked(text: str, pattern: re.Pattern[str], what: str, rule: str) -> str:
     if pattern.fullmatch(text):
         return text
     article = "an" if what[0] in "aeiou" else "a"
-    raise InvalidName(f"{_quoted(text)} is not {article} {what} name", remedy=rule)
+    raise InvalidNameError(f"{_quoted(text)} is not {article} {what} name", remedy=rule)
 
 
 def check_namespace(text: str) -> str:
@@ -79,14 +79,14 @@ def check_version(text: str) -> str:
     """The version itself, or InvalidName."""
     rule = "a version has 1 to 128 of A-Z a-z 0-9 with - . _ + inside"
     if text.casefold() in RESERVED:
-        raise InvalidName(f"{_quoted(text)} is reserved", remedy="choose another version")
+        raise InvalidNameError(f"{_quoted(text)} is reserved", remedy="choose another version")
     return _checked(text, _VERSION, "version", rule)
 
 
 def check_pointer(text: str, what: str) -> str:
     """The tag or alias itself, or InvalidName; ``what`` is the word for messages."""
     if text in RESERVED:
-        raise InvalidName(
+        raise InvalidNameError(
             f"{_quoted(text)} is reserved: it always means the highest version",
             remedy=f"choose another {what}",
         )
@@ -120,7 +120,7 @@ def check_new_name(text: str, what: str) -> str:
     """
     if not is_device(text):
         return text
-    raise InvalidName(
+    raise InvalidNameError(
         f"{_quoted(text)} is a device name on Windows, where no file can be called so",
         remedy=f"choose another {what} name, such as {_quoted(f'my-{text[:40]}')}",
     )
@@ -150,7 +150,7 @@ class ModelName(NamedTuple):
         """Read ``[namespace/]model``.
 
         Raises:
-            InvalidName: The text is not such a name.
+            InvalidNameError: The text is not such a name.
         """
         namespace, slash, name = text.rpartition("/")
         if not slash:
@@ -172,14 +172,14 @@ class Reference(NamedTuple):
         """Read ``[namespace/]model[@version|tag|alias|latest]``.
 
         Raises:
-            InvalidName: The text is not a reference.
+            InvalidNameError: The text is not a reference.
         """
         name, at, selector = text.partition("@")
         model = ModelName.parse(name)
         if not at:
             return cls(model, LATEST)
         if selector != LATEST and not _VERSION.fullmatch(selector):
-            raise InvalidName(
+            raise InvalidNameError(
                 f"{_quoted(text)} is not a reference",
                 remedy="a reference is [namespace/]model[@version|tag|alias|latest], such as nlp/lang-id@production",
             )
@@ -190,7 +190,7 @@ class Reference(NamedTuple):
         """As ``parse``, for something that will change: without a version it selects none, and resolving it is refused.
 
         Raises:
-            InvalidName: The text is not a reference.
+            InvalidNameError: The text is not a reference.
         """
         found = cls.parse(text)
         return found if "@" in text else found._replace(selector=UNNAMED)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple, Self
 
-from registry_tool.artifacts.folders import (
+from registry_tool.artifacts.dvc_files import (
     Member,
     check_paths,
     dir_md5,
@@ -15,7 +15,7 @@ from registry_tool.artifacts.folders import (
     folder_sha256,
     is_listing,
 )
-from registry_tool.errors import CorruptObject, InvalidManifest, NotFound, UsageError
+from registry_tool.errors import CorruptObjectError, InvalidManifestError, NotFoundError, UsageError
 
 __all__ = ["Request", "StoredEntry", "not_as_said"]
 
@@ -24,9 +24,9 @@ _SHOWN: Final = 8
 
 def not_as_said(
     label: str, what: str, expected: object, found: object, *, where: str = ""
-) -> CorruptObject:
+) -> CorruptObjectError:
     """The bytes, or a list of files, are not what the manifest says."""
-    return CorruptObject(
+    return CorruptObjectError(
         f"{label} is not what its manifest says: expected {what} {expected}, found {found}{where}",
         remedy="nothing was kept; ask the owner of the remote to restore the object",
     )
@@ -36,14 +36,14 @@ def _text(data: Mapping[str, object], key: str, label: str) -> str:
     value = data.get(key)
     if isinstance(value, str) and value:
         return value
-    raise InvalidManifest(f"{label}: `{key}` must be text")
+    raise InvalidManifestError(f"{label}: `{key}` must be text")
 
 
 def _count(data: Mapping[str, object], key: str, label: str) -> int:
     value = data.get(key)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    raise InvalidManifest(f"{label}: `{key}` must be a whole number, zero or more")
+    raise InvalidManifestError(f"{label}: `{key}` must be a whole number, zero or more")
 
 
 def _members(data: Mapping[str, object], label: str) -> tuple[Member, ...]:
@@ -51,7 +51,7 @@ def _members(data: Mapping[str, object], label: str) -> tuple[Member, ...]:
     if files is None:
         return ()
     if not isinstance(files, list) or not all(isinstance(one, dict) for one in files):
-        raise InvalidManifest(f"{label}: `files` must be a list of files")
+        raise InvalidManifestError(f"{label}: `files` must be a list of files")
     members = tuple(
         Member(
             _text(one, "path", label),
@@ -97,8 +97,8 @@ class StoredEntry:
         """The entry of plain data.
 
         Raises:
-            InvalidManifest: It is not well formed.
-            CorruptObject: Its files could leave their folder, or do not add up to what it says of the folder.
+            InvalidManifestError: It is not well formed.
+            CorruptObjectError: Its files could leave their folder, or do not add up to what it says of the folder.
             UsageError: The artifact is tracked elsewhere.
         """
         label = str(data.get("name") or data.get("path") or "the artifact")
@@ -118,7 +118,9 @@ class StoredEntry:
             members=_members(data, label),
         )
         if entry.members and not entry.is_folder:
-            raise InvalidManifest(f"{label}: `files` stands with an md5 that is not a folder's")
+            raise InvalidManifestError(
+                f"{label}: `files` stands with an md5 that is not a folder's"
+            )
         if entry.members:
             entry.check(entry.members)
             # What plain `dvc pull` would restore must be the same.
@@ -130,7 +132,7 @@ class StoredEntry:
         """See that files are those of this folder.
 
         Raises:
-            CorruptObject: They are not.
+            CorruptObjectError: They are not.
         """
         self.check_count(len(members))
         if (size := sum(m.size for m in members)) != self.size:
@@ -142,7 +144,7 @@ class StoredEntry:
         """See that there are as many files as the manifest says.
 
         Raises:
-            CorruptObject: There are more or fewer.
+            CorruptObjectError: There are more or fewer.
         """
         if self.nfiles not in {None, count}:
             raise not_as_said(self.label, "number of files", self.nfiles, count)
@@ -155,7 +157,7 @@ class StoredEntry:
             members: The files of the folder.
 
         Raises:
-            NotFound: The folder has no such file.
+            NotFoundError: The folder has no such file.
             UsageError: This is no folder.
         """
         if not self.is_folder:
@@ -170,7 +172,9 @@ class StoredEntry:
                 return type(self)(f"{self.label}: {path}", name, size, sha256, md5)
         listed = ", ".join(ascii(member.path)[1:-1] for member in members[:_SHOWN])
         more = f" and {len(members) - _SHOWN} more" if len(members) > _SHOWN else ""
-        raise NotFound(f"{self.label} has no file {path!a}", remedy=f"its files: {listed}{more}")
+        raise NotFoundError(
+            f"{self.label} has no file {path!a}", remedy=f"its files: {listed}{more}"
+        )
 
 
 class Request(NamedTuple):
@@ -190,7 +194,7 @@ class Request(NamedTuple):
         Of a folder whose manifest does not list its files that is all of it: only the whole has a sha256.
 
         Raises:
-            NotFound: The folder has no such file.
+            NotFoundError: The folder has no such file.
             UsageError: A file of what is no folder.
         """
         if self.file and (self.entry.members or not self.entry.is_folder):

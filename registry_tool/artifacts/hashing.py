@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from registry_tool.artifacts.disk import on_disk
+from registry_tool.artifacts.filesystem import on_disk
 from registry_tool.errors import UsageError
 
 __all__ = [
@@ -149,7 +149,7 @@ def digest_file(path: Path, *, progress: Callable[[int], None] = ignore) -> Dige
     """Size and digests of one file.
 
     Raises:
-        EnvironmentTrouble: The file cannot be read.
+        OperationalError: The file cannot be read.
     """
     with on_disk(f"{path} cannot be read"), path.open("rb", buffering=0) as stream:
         return digest_stream(stream, progress=progress, expected=path.stat().st_size)

@@ -25,11 +25,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from registry_tool.artifacts.threads import in_parallel
-from registry_tool.errors import Conflict, MissingObject, RemoteTrouble
+from registry_tool.artifacts.progress import in_parallel
+from registry_tool.errors import ConflictError, MissingObjectError, RemoteError
 
 if TYPE_CHECKING:
-    from registry_tool.artifacts.remote import Note, Remote
+    from registry_tool.artifacts.remotes.base import Note, Remote
 
 __all__ = [
     "LEASE_DAYS",
@@ -81,7 +81,7 @@ class Lease(NamedTuple):
 
 def _read(remote: Remote, notes: Sequence[Note]) -> list[Lease]:
     if len(notes) > _MOST_NOTES:
-        raise RemoteTrouble(
+        raise RemoteError(
             f"the remote {remote.name} ({remote.url}) has {len(notes)} notes in {_LEASES}: more than can be read",
             remedy=f"delete the old files of that folder on the remote: {_LEASES}",
         )
@@ -89,10 +89,10 @@ def _read(remote: Remote, notes: Sequence[Note]) -> list[Lease]:
     def one(note: Note) -> Lease | None:
         try:
             data = remote.read_note(note.path, limit=_LIMIT)
-        except MissingObject:
+        except MissingObjectError:
             return None  # it was deleted meanwhile
         if len(data) > _LIMIT:
-            raise RemoteTrouble(
+            raise RemoteError(
                 f"{note.path} on the remote {remote.name} ({remote.url}) is larger than {_LIMIT} bytes, so what it "
                 "keeps cannot be read",
                 remedy="delete that file on the remote if no change of these days needs it",
@@ -107,7 +107,7 @@ def leases(remote: Remote, *, besides: Collection[str] = ()) -> list[Lease]:
     """The leases on a remote, the expired ones too, besides those at some paths.
 
     Raises:
-        RemoteTrouble: One of them cannot be read.
+        RemoteError: One of them cannot be read.
     """
     return _read(remote, [note for note in remote.notes(_LEASES) if note.path not in besides])
 
@@ -135,7 +135,7 @@ def _check_unnoticed(remote: Remote, objects: Collection[str], *, besides: str =
     others = (note for note in remote.notes(_NOTICES) if note.path != besides)
     for notice in _read(remote, [note for note in others if not _is_dead(note)]):
         if common := wanted & notice.objects:
-            raise Conflict(
+            raise ConflictError(
                 f"{len(common)} of the objects on the remote {remote.name} ({remote.url}) are being deleted by another "
                 f"process, which left {notice.path}: nothing was written",
                 remedy="wait for it to end, and run the command again; the file of a killed process is ignored after "
@@ -149,8 +149,8 @@ def renew(remote: Remote, objects: Collection[str]) -> None:
     Whether they are there is asked afterwards.
 
     Raises:
-        Conflict: They are being deleted.
-        RemoteTrouble: The remote takes no note.
+        ConflictError: They are being deleted.
+        RemoteError: The remote takes no note.
     """
     if objects:
         _write(remote, _LEASES, objects)
@@ -162,8 +162,8 @@ def noticed(remote: Remote, objects: Collection[str]) -> Iterator[None]:
     """Leave a notice of what is about to be deleted, while that is done.
 
     Raises:
-        Conflict: Another process deletes some of them.
-        RemoteTrouble: The remote takes no note.
+        ConflictError: Another process deletes some of them.
+        RemoteError: The remote takes no note.
     """
     if not objects:
         yield
@@ -181,7 +181,7 @@ def drop(remote: Remote, paths: Iterable[str]) -> None:
     """Delete notes that count no more; where the remote does not let them go, they stay."""
 
     def one(path: str) -> None:
-        with suppress(RemoteTrouble, MissingObject):
+        with suppress(RemoteError, MissingObjectError):
             remote.remove_note(path)
 
     in_parallel(one, list(paths))

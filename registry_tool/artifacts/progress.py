@@ -1,12 +1,19 @@
-"""Progress of long work with bytes, told to whoever draws it. The library itself never draws."""
+"""Progress of long work with bytes, told to whoever draws it. The library itself never draws.
+
+What is said while another process is waited for.
+
+Work on many objects at once. Hashing and waiting for a remote both release the interpreter lock.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
-__all__ = ["SILENT", "Progress", "shown"]
+__all__ = ["SILENT", "Patience", "Progress", "in_parallel", "say_nothing", "shown"]
 
 
 class Progress(Protocol):
@@ -44,3 +51,51 @@ def shown(progress: Progress, total_bytes: int, description: str) -> Iterator[Pr
         yield progress
     finally:
         progress.finish()
+
+
+_WORDS_AFTER: Final = 1.0
+
+
+def say_nothing(_words: str) -> None:
+    """What a caller who does not listen is told."""
+
+
+class Patience:
+    """Says once, after a second, that another process is waited for.
+
+    Args:
+        label: What it fetches.
+        tell: Told so.
+    """
+
+    def __init__(self, label: str, tell: Callable[[str], None]) -> None:
+        self._label, self._tell = label, tell
+        self._since = 0.0
+
+    def wait(self, _there: int = 0) -> None:
+        """Another process is still at it, and has so many bytes."""
+        now = time.monotonic()
+        if not self._since:
+            self._since = now
+        elif now - self._since > _WORDS_AFTER:
+            self._since = float("inf")
+            self._tell(f"waiting for another process that fetches {self._label} …")
+
+
+_WORKERS: Final = 8
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+def in_parallel(
+    work: Callable[[_T], _R], items: Sequence[_T], *, workers: int = _WORKERS
+) -> list[_R]:
+    """The results in the order of the items; the first error ends the work instead of waiting for the rest."""
+    if len(items) <= 1:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            return list(pool.map(work, items))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
-from registry_tool.catalog.facts import labels_of, last_metrics
-from registry_tool.catalog.index import VersionView
+from registry_tool.catalog.catalog import VersionView, labels_of, last_metrics
 from registry_tool.manifests.data import Data, member, records, text, texts
 from registry_tool.manifests.problems import JSON
 
@@ -151,7 +150,7 @@ def compare(left: VersionView, right: VersionView) -> Comparison:
     """Two versions side by side; of one model or of two.
 
     Raises:
-        InvalidManifest: The record of one of them cannot be read.
+        InvalidManifestError: The record of one of them cannot be read.
     """
     a, b = _sides(left), _sides(right)
     return Comparison(
@@ -166,6 +165,6 @@ def compare_files(left: VersionView, right: VersionView) -> tuple[Row, ...]:
     """The files inside of folders, as far as the records list them, with size and digest.
 
     Raises:
-        InvalidManifest: The record of one of them cannot be read.
+        InvalidManifestError: The record of one of them cannot be read.
     """
     return _rows(_files(left.data), _files(right.data))

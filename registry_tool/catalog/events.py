@@ -24,7 +24,7 @@ __all__ = [
     "NamespaceEvent",
     "PolicyEvent",
     "StatusEvent",
-    "Stored",
+    "StoredEvent",
     "TagEvent",
     "VersionEvent",
     "WaiverEvent",
@@ -34,7 +34,7 @@ __all__ = [
 Act = Literal["added", "moved", "changed", "edited", "removed"]
 
 
-class Stored(NamedTuple):
+class StoredEvent(NamedTuple):
     """One artifact of a version, in short.
 
     Attributes:
@@ -85,7 +85,7 @@ _OF_ALL: Final = frozenset({"path", "act"})
 
 
 def _plain(value: object) -> JSON:
-    if isinstance(value, Stored):
+    if isinstance(value, StoredEvent):
         return {name: _plain(part) for name, part in value._asdict().items()}
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
@@ -154,7 +154,7 @@ class VersionEvent(_OfVersion):
     author: str = ""
     framework: str = ""
     framework_version: str = ""
-    artifacts: tuple[Stored, ...] = ()
+    artifacts: tuple[StoredEvent, ...] = ()
     metrics: Mapping[str, JSON] = field(default_factory=dict)
     fields: tuple[str, ...] = ()
 

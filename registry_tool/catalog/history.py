@@ -1,24 +1,211 @@
 """The past of one alias, tag, version or model.
 
 What is asked for need not be there any more: a removed alias has a history too.
+
+What the steps of a line did: events, each with its commit, its time, who made it and who published it.
+
+Manifests are read by object id, many at a time where a partial clone left them on its remote. The newest steps come
+first, in growing batches, so that a question for the last move does not read the history of years.
+
+Who held which name, from when to when: the audit of all aliases, out of one walk over the history.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from registry_tool.catalog.events import AliasEvent, Event, TagEvent
-from registry_tool.catalog.index import Catalog
-from registry_tool.catalog.past import HistoryEntry, entries_of
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.catalog.diff import Pair, events_of, has_data
+from registry_tool.catalog.events import AliasEvent, Event, StatusEvent, TagEvent
 from registry_tool.catalog.resolve import find_model, latest, resolve
-from registry_tool.errors import NotFound
-from registry_tool.git.line import Line
+from registry_tool.errors import NotFoundError, ShallowHistoryError
+from registry_tool.git.history import FirstParentHistory, Touch
+from registry_tool.git.log import Step, makers
+from registry_tool.git.object_reader import BlobReader, bring
 from registry_tool.git.repository import Repository
-from registry_tool.names import LATEST, Reference
+from registry_tool.git.shallow import too_shallow
+from registry_tool.git.tree import Entry
+from registry_tool.manifests.data import Data
+from registry_tool.manifests.document import READ_LIMIT, parse_document
+from registry_tool.manifests.layout import MODELS, Layout, Place
+from registry_tool.names import LATEST, ModelName, Reference
 
-__all__ = ["history"]
+__all__ = [
+    "HistoryEntry",
+    "Holding",
+    "entries_of",
+    "history",
+    "holdings",
+    "moment",
+]
+
+_FIRST_BATCH: Final = 8
+_LARGEST_BATCH: Final = 512
+_KEPT: Final = 4096  # what one step leaves is what the next one found
+_LAST: Final = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
+_NOTHING: Final[Data] = {}
+_Read = Callable[[str, Place, str], Data]
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One thing that happened, as the history tells it.
+
+    Attributes:
+        event: What happened.
+        commit: The commit on the first-parent line that published it.
+        parent: The commit before it on the line; empty for the first commit.
+        when: The committer's time of that commit, UTC. It is told, not used: the order is the line's.
+        by: Who made the change, as ``Name <email>``: where the commit is a merge, the author of the last commit of the
+            merged branch that touched the file. Empty where no one commit did it.
+        merged_by: Who published it, likewise: the author of the merge, else the committer.
+        subject: The first paragraph of the commit's message, as one line.
+    """
+
+    event: Event
+    commit: str
+    parent: str
+    when: dt.datetime
+    by: str
+    merged_by: str
+    subject: str
+
+    @property
+    def alias(self) -> str:
+        """The alias that was moved; empty where it was something else that happened."""
+        return self.event.alias if isinstance(self.event, AliasEvent) else ""
+
+    @property
+    def version(self) -> str | None:
+        """The version an alias or a tag names since, or the one it happened to; None where the name was removed."""
+        return getattr(self.event, "version", None)
+
+    @property
+    def before(self) -> str | None:
+        """The version an alias or a tag named before, or the state a version was in; None where there was none."""
+        if isinstance(self.event, AliasEvent | TagEvent | StatusEvent):
+            return self.event.before
+        return None
+
+    @property
+    def pinned(self) -> bool:
+        """True where an alias was pinned: an automatic promotion leaves it."""
+        return isinstance(self.event, AliasEvent) and self.event.pinned
+
+    @property
+    def reason(self) -> str:
+        """Why, as the file says; empty where it does not."""
+        return str(getattr(self.event, "reason", ""))
+
+
+def moment(seconds: int) -> dt.datetime:
+    """A commit's time; one that no calendar holds is the last there is."""
+    try:
+        return dt.datetime.fromtimestamp(seconds, tz=dt.UTC)
+    except (OverflowError, ValueError, OSError):
+        return _LAST
+
+
+def _batches(touches: Iterable[Touch]) -> Iterator[list[list[Touch]]]:
+    """Touches by step, and steps by batches; what was read before the history ends too early is not lost."""
+    batch: list[list[Touch]] = []
+    size = _FIRST_BATCH
+    try:
+        for touch in touches:
+            if not batch or batch[-1][-1].step.commit != touch.step.commit:
+                if len(batch) == size:
+                    yield batch
+                    batch, size = [], min(2 * size, _LARGEST_BATCH)
+                batch.append([])
+            batch[-1].append(touch)
+    except ShallowHistoryError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _reading(reader: BlobReader) -> _Read:
+    @lru_cache(maxsize=_KEPT)
+    def read(path: str, place: Place, oid: str) -> Data:
+        found = reader.read(oid, limit=READ_LIMIT)
+        data = None if found is None else parse_document(path, place, found[2]).data
+        return _NOTHING if data is None else data
+
+    return read
+
+
+def _pair(touch: Touch, layout: Layout, read: _Read) -> Pair:
+    place = layout.locate(touch.path)
+
+    def side(entry: Entry | None) -> Data | None:
+        if entry is None:
+            return None
+        if place is None or not has_data(place, entry):
+            return _NOTHING
+        return read(touch.path, place, entry.oid)
+
+    return Pair(touch.path, place, side(touch.before), side(touch.after))
+
+
+def _bring(repository: Repository, layout: Layout, touches: Iterable[Touch]) -> None:
+    wanted = [
+        entry.oid
+        for touch in touches
+        for entry in (touch.before, touch.after)
+        if entry is not None and has_data(layout.locate(touch.path), entry)
+    ]
+    bring(repository.git, wanted)
+
+
+def _entry(event: Event, step: Step, by: str) -> HistoryEntry:
+    merge = len(step.parents) > 1
+    return HistoryEntry(
+        event=event,
+        commit=step.commit,
+        parent=step.parents[0] if step.parents else "",
+        when=moment(step.when),
+        by=by,
+        merged_by=step.author if merge else step.committer,
+        subject=step.subject,
+    )
+
+
+def entries_of(
+    repository: Repository, layout: Layout, touches: Iterable[Touch]
+) -> Iterator[list[HistoryEntry]]:
+    """What each step did, newest first; what one step did in the order of reading.
+
+    Args:
+        repository: Where the line lies.
+        layout: Of the registry.
+        touches: Of one line, newest first.
+
+    Raises:
+        ShallowHistoryError: The answer lies beyond the boundary of a shallow clone. What came before it is right.
+        OfflineError: A partial clone cannot read a file.
+    """
+    read = _reading(repository.reader)
+    for batch in _batches(touches):
+        flat = [touch for group in batch for touch in group]
+        if repository.git.flag("remote.origin.promisor"):  # a cached clone becomes one here
+            _bring(repository, layout, flat)
+        made = makers(repository.git, flat)
+        for group in batch:
+            step = group[0].step
+            found = []
+            for event in events_of(_pair(touch, layout, read) for touch in group):
+                maker = made.get((step.commit, event.path), step)
+                if maker is None:
+                    raise too_shallow(repository.git, step.commit)
+                found.append(_entry(event, step, maker.author))
+            yield found
 
 
 class _Question(NamedTuple):
@@ -76,15 +263,15 @@ def history(
         limit: At most so many, the newest; None for all.
 
     Raises:
-        InvalidName: The text is not a reference.
-        NotFound: There never was such a thing.
-        ShallowHistory: The answer lies beyond the boundary of a shallow clone.
-        GitTrouble: Git cannot read the history.
+        InvalidNameError: The text is not a reference.
+        NotFoundError: There never was such a thing.
+        ShallowHistoryError: The answer lies beyond the boundary of a shallow clone.
+        GitError: Git cannot read the history.
     """
     asked = Reference.parse(reference)
     catalog = Catalog(repository.tree(tip))
     question = _question(catalog, asked, whole_model="@" not in reference)
-    touches = Line(repository.git, tip).touches(*question.paths)
+    touches = FirstParentHistory(repository.git, tip).touches(*question.paths)
     steps = entries_of(repository, catalog.layout, touches)
     # Within one step the last thing that happened comes first, too.
     newest: Iterator[HistoryEntry] = chain.from_iterable(reversed(step) for step in steps)
@@ -94,8 +281,94 @@ def history(
             resolve(catalog, asked, allow_withdrawn=True)  # says which names are near
         else:
             find_model(catalog, asked.model)
-        raise NotFound(
+        raise NotFoundError(
             f"nothing is committed about {asked.model}",
             remedy="commit it: git add --all && git commit -m TEXT",
         )
     return found
+
+
+class Holding(NamedTuple):
+    """One alias naming one version, from one commit to another.
+
+    Attributes:
+        model: As ``namespace/name``.
+        alias: The alias.
+        version: What it named; empty where its file could not be read.
+        start: The move that gave the version the name: when, by whom, why, in which commit.
+        end: The move or the removal that took it; None while it holds.
+    """
+
+    model: str
+    alias: str
+    version: str
+    start: HistoryEntry
+    end: HistoryEntry | None
+
+
+def _touches(line: FirstParentHistory, layout: Layout, model: ModelName | None) -> Iterator[Touch]:
+    folder = MODELS if model is None else f"{layout.model(model)}/aliases"
+    for touch in line.touches(folder):
+        if "/aliases/" not in touch.path:  # of most files this is all there is to know
+            continue
+        place = layout.locate(touch.path)
+        if place is not None and place.kind == "alias":
+            yield touch
+
+
+def _all(moves: Iterator[HistoryEntry]) -> Iterator[Holding]:
+    """Holdings out of moves, both newest first."""
+    ends: dict[str, HistoryEntry] = {}
+    for entry in moves:
+        event = entry.event
+        if not isinstance(event, AliasEvent) or event.version == event.before:
+            continue  # a new reason or pin: the holder stays
+        if event.version is not None:
+            end = ends.get(event.path)
+            yield Holding(event.model, event.alias, event.version, entry, end)
+        ends[event.path] = entry
+
+
+def _later(line: FirstParentHistory, commit: str | None) -> frozenset[str]:
+    """The commits of a line that came after one of its commits."""
+    if commit is None:
+        return frozenset()
+    return frozenset(step.commit for step in line.steps(since=commit))
+
+
+def holdings(
+    repository: Repository,
+    tip: str,
+    *,
+    model: ModelName | None = None,
+    since: str | None = None,
+    until: str | None = None,
+) -> list[Holding]:
+    """Who held which alias, by model and alias, oldest first.
+
+    Args:
+        repository: Where the registry lies.
+        tip: The full id of the commit to look back from.
+        model: Only this model's aliases.
+        since: A commit on the line; what ended before it is left out.
+        until: A commit on the line; what began after it is left out.
+
+    Raises:
+        ShallowHistoryError: The clone is shallow: nobody can say who held what before its boundary.
+        GitError: Git cannot read the history.
+    """
+    line = FirstParentHistory(repository.git, tip)
+    layout = Catalog(repository.tree(tip)).layout
+    steps = entries_of(repository, layout, _touches(line, layout, model))
+    found = _all(entry for step in steps for entry in reversed(step))
+    after_since, after_until = _later(line, since), _later(line, until)
+
+    def counts(holding: Holding) -> bool:
+        ended = holding.end.commit if holding.end is not None else None
+        lasted = since is None or ended is None or ended in after_since
+        return lasted and holding.start.commit not in after_until
+
+    kept = [holding for holding in found if counts(holding)]
+    kept.reverse()
+    # The sort is stable: what came first on the line stays first, whatever the clocks said.
+    return sorted(kept, key=lambda holding: (holding.model, holding.alias))

@@ -1,16 +1,35 @@
-"""From a reference to one version: the question a serving process asks."""
+"""From a reference to one version: the question a serving process asks.
+
+The life of a version: its states, and which may follow which. The commands and the rules read this one table.
+
+Nothing leads out of ``withdrawn`` but ``erased``: who took a version away was told why, and may not find it served
+again. Nothing leads out of ``erased``: its bytes are gone.
+
+Which commit gives an answer: what a program that reads a work tree may write down and ask again.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-from registry_tool.catalog.index import USABLE, Catalog, ModelView, VersionView, require
-from registry_tool.errors import NotFound, VersionNotNamed, Withdrawn
+from registry_tool.catalog.catalog import USABLE, Catalog, ModelView, VersionView, require
+from registry_tool.errors import NotFoundError, RegistryError, VersionNotNamedError, WithdrawnError
 from registry_tool.manifests.data import text
 from registry_tool.names import LATEST, UNNAMED, ModelName, Reference
-from registry_tool.schemes import is_prerelease, order_key
+from registry_tool.versioning import is_prerelease, order_key
 
-__all__ = ["Resolved", "find_model", "in_order", "latest", "resolve"]
+__all__ = [
+    "FOLLOWING",
+    "Resolved",
+    "find_model",
+    "in_order",
+    "is_answer_of",
+    "latest",
+    "may_follow",
+    "resolve",
+]
 
 _SUGGESTIONS = 3
 
@@ -44,7 +63,7 @@ def find_model(catalog: Catalog, name: ModelName) -> ModelView:
     """The model of a name.
 
     Raises:
-        NotFound: There is none; the remedy names near ones.
+        NotFoundError: There is none; the remedy names near ones.
     """
     model = catalog.model(name)
     if model is not None:
@@ -52,7 +71,7 @@ def find_model(catalog: Catalog, name: ModelName) -> ModelView:
     near = _nearest(str(name), [str(n) for n in catalog.model_names(name.namespace)])
     if not near and name.namespace not in catalog.namespaces():
         near = _nearest(str(name), [str(n) for n in catalog.model_names()])
-    raise NotFound(
+    raise NotFoundError(
         f"there is no model {name}", remedy=near or "`registry list` shows the models there are"
     )
 
@@ -71,22 +90,22 @@ def in_order(model: ModelView) -> list[str]:
     return sorted(model.versions, key=lambda v: order_key(scheme, v, created(v)))
 
 
-def _nothing_latest(model: ModelView, prereleases: list[VersionView]) -> NotFound:
+def _nothing_latest(model: ModelView, prereleases: list[VersionView]) -> NotFoundError:
     """Why ``latest`` means nothing, by what the model has instead."""
     if prereleases:
         newest = prereleases[0]
         only = all(is_prerelease(model.scheme, version) for version in model.versions)
         what = "only pre-releases" if only else "no active release"
-        return NotFound(
+        return NotFoundError(
             f"{model.name} has {what}, and latest passes over pre-releases; the newest is {newest.version}",
             remedy=f"registry resolve {newest}",
         )
     if model.versions:
-        return NotFound(
+        return NotFoundError(
             f"{model.name} has no active version: latest passes over what is deprecated, withdrawn or erased",
             remedy=f"registry show {model.name}",
         )
-    return NotFound(
+    return NotFoundError(
         f"{model.name} has no versions yet",
         remedy=f"registry version add {model.name} --artifact PATH --framework TYPE",
     )
@@ -96,7 +115,7 @@ def latest(model: ModelView) -> VersionView:
     """The highest version that is active and no pre-release.
 
     Raises:
-        NotFound: The model has no such version; the message says what it has, and the remedy how to refer to that.
+        NotFoundError: The model has no such version; the message says what it has, and the remedy how to refer to that.
     """
     prereleases: list[VersionView] = []
     for version in reversed(in_order(model)):
@@ -113,16 +132,16 @@ def _stage_notes(view: VersionView, selector: str) -> tuple[str, ...]:
     """What to say of a tag, or a version, that has the name of a stage; most have none.
 
     Raises:
-        NotFound: The stage has gates, and a tag never passed them.
+        NotFoundError: The stage has gates, and a tag never passed them.
     """
-    from registry_tool.catalog.stagenames import is_gated, stages_written  # an alias needs none
+    from registry_tool.catalog.stage_names import is_gated, stages_written  # an alias needs none
 
     model = view.model
     stage = stages_written(model.catalog, model.name.namespace).get(selector)
     if stage is None:
         return ()
     if selector != view.version and is_gated(stage):
-        raise NotFound(
+        raise NotFoundError(
             f"no version of {model.name} holds the stage {selector}; the tag {selector} names version {view.version},"
             " which met no gate",
             remedy=f"registry show {view}",
@@ -139,7 +158,7 @@ def _pointed_at(model: ModelView, selector: str) -> tuple[VersionView, str, tupl
         data = require(document, f"{model.name}@{selector}")
         view = model.version(text(data, "version"))
         if view is None:
-            raise NotFound(
+            raise NotFoundError(
                 f"{kind} {selector} of {model.name} names version {text(data, 'version')}, which is not there",
                 remedy="registry check --all",
             )
@@ -154,7 +173,7 @@ def _select(model: ModelView, selector: str) -> tuple[VersionView, str, tuple[st
     if selector == LATEST:
         return latest(model), "latest", ()
     if selector == UNNAMED:
-        raise VersionNotNamed(str(model.name), latest(model).version)
+        raise VersionNotNamedError(str(model.name), latest(model).version)
     view = model.version(selector)
     if view is not None:
         # In no other scheme can a version be called as a stage.
@@ -163,7 +182,7 @@ def _select(model: ModelView, selector: str) -> tuple[VersionView, str, tuple[st
     if found is not None:
         return found
     near = _nearest(selector, [*model.versions, *model.aliases, *model.tags])
-    raise NotFound(
+    raise NotFoundError(
         f"{model.name} has no version, tag or alias {selector}",
         remedy=near or f"`registry show {model.name}` shows what it has",
     )
@@ -194,11 +213,11 @@ def resolve(
         allow_withdrawn: Answer for a withdrawn or erased version too, instead of refusing.
 
     Raises:
-        InvalidName: The text is not a reference.
-        NotFound: There is no such model or version.
-        VersionNotNamed: The reference is to something that changes, and names no version.
-        Withdrawn: The version is not served any more.
-        InvalidManifest: A file on the way does not pass its schema.
+        InvalidNameError: The text is not a reference.
+        NotFoundError: There is no such model or version.
+        VersionNotNamedError: The reference is to something that changes, and names no version.
+        WithdrawnError: The version is not served any more.
+        InvalidManifestError: A file on the way does not pass its schema.
     """
     asked = Reference.parse(reference) if isinstance(reference, str) else reference
     model = find_model(catalog, asked.model)
@@ -206,5 +225,43 @@ def resolve(
     state = view.state
     told = (*notes, *_notes(view, state))
     if state not in USABLE and not allow_withdrawn:
-        raise Withdrawn(_notes(view, state)[0], remedy=f"its record stays: registry show {view}")
+        raise WithdrawnError(
+            _notes(view, state)[0], remedy=f"its record stays: registry show {view}"
+        )
     return Resolved(asked, view, via, state, told)
+
+
+FOLLOWING: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "active": frozenset({"deprecated", "withdrawn", "erased"}),
+        "deprecated": frozenset({"active", "withdrawn", "erased"}),
+        "withdrawn": frozenset({"erased"}),
+        "erased": frozenset(),
+    }
+)
+
+
+def may_follow(before: str, after: str) -> bool:
+    """True when a version may pass from one state to another; a state it keeps is no passage."""
+    return after in FOLLOWING.get(before, frozenset())
+
+
+def is_answer_of(catalog: Catalog, resolved: Resolved) -> bool:
+    """True when a catalog gives the same answer: the same version, state, record and registry settings.
+
+    Args:
+        catalog: Of a commit.
+        resolved: What another state of the registry, such as a work tree, answered.
+    """
+    try:
+        other = resolve(catalog, resolved.reference, allow_withdrawn=True)
+    except RegistryError:
+        return False
+    ours, theirs = resolved.version, other.version
+    same = (resolved.via, resolved.state, ours.version) == (other.via, other.state, theirs.version)
+    pairs = (
+        (ours.document, theirs.document),
+        (ours.status, theirs.status),
+        (ours.model.catalog.registry, catalog.registry),
+    )
+    return same and all((a and a.source) == (b and b.source) for a, b in pairs)

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from registry_tool.catalog.changes import between
+from registry_tool.catalog.catalog import Catalog, ModelView, VersionView, aliases_of
 from registry_tool.catalog.compare import Comparison, Row, compare, compare_files
+from registry_tool.catalog.diff import between
 from registry_tool.catalog.events import AliasEvent, Event, VersionEvent
-from registry_tool.catalog.facts import aliases_of
-from registry_tool.catalog.index import Catalog, ModelView, VersionView
 from registry_tool.catalog.resolve import in_order
-from registry_tool.errors import InvalidManifest
+from registry_tool.errors import InvalidManifestError
 from registry_tool.manifests.data import member
 from registry_tool.names import ModelName
 
@@ -128,7 +127,7 @@ def _others(base: Catalog, view: VersionView, event: Event) -> tuple[Against, ..
             if other is not None:
                 found = compare(other, view), compare_files(other, view)
                 others.append(Against(version, ", ".join(words), *found))
-        except InvalidManifest:
+        except InvalidManifestError:
             continue  # the check says what is wrong with it
     return tuple(others)
 
@@ -142,7 +141,7 @@ def _versus(base: Catalog, head: Catalog, event: VersionEvent | AliasEvent) -> V
     why = "new" if isinstance(event, VersionEvent) else event.alias
     try:
         alone = compare(view, view)
-    except InvalidManifest as exc:
+    except InvalidManifestError as exc:
         return Versus(event.model, version, why, None, unreadable=exc.message)
     return Versus(event.model, version, why, alone, _others(base, view, event))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry_tool.catalog.index import Catalog, VersionView
+from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.resolve import Resolved, resolve
-from registry_tool.errors import NotFound, Refused, ShallowHistory, UsageError
-from registry_tool.git.published import published
+from registry_tool.errors import NotFoundError, RefusedError, ShallowHistoryError, UsageError
+from registry_tool.git.refs import published
 
 if TYPE_CHECKING:
     from registry_tool.git.repository import Repository
@@ -31,13 +31,13 @@ class Tombstone(NamedTuple):
 
     def time(self, repository: Repository) -> float | None:
         """When the main branch came to call it erased, in seconds since 1970; None where a shallow clone hides that."""
-        from registry_tool.git.line import Line
+        from registry_tool.git.history import FirstParentHistory
 
         try:
-            entered = Line(repository.git, self.commit).entered(
+            entered = FirstParentHistory(repository.git, self.commit).entered(
                 f"{self.version.folder}/status.yaml"
             )
-        except ShallowHistory:
+        except ShallowHistoryError:
             return None
         return None if entered is None else float(entered.step.when)
 
@@ -59,23 +59,23 @@ def tombstone(repository: Repository, reference: Reference) -> Tombstone:
     """The erased version of a reference.
 
     Raises:
-        NotFound: The main branch has no such version.
+        NotFoundError: The main branch has no such version.
         UsageError: The reference is an alias or ``latest``.
-        Refused: The main branch does not call the version erased; or there is no main branch.
+        RefusedError: The main branch does not call the version erased; or there is no main branch.
     """
     main = published(repository.git)
     if main is None:
-        raise Refused(
+        raise RefusedError(
             f"{repository.source} has no main branch, so nothing is published as erased",
             remedy="name it: git config registry.published BRANCH",
         )
     try:
         found = resolve(Catalog(repository.tree(main.tip)), reference, allow_withdrawn=True)
-    except NotFound as exc:
-        raise NotFound(f"{exc.message} in {main.name}", remedy=exc.remedy) from exc
+    except NotFoundError as exc:
+        raise NotFoundError(f"{exc.message} in {main.name}", remedy=exc.remedy) from exc
     check_fixed(found)
     if found.state != "erased":
-        raise Refused(
+        raise RefusedError(
             f"{found.version} is {found.state} in {main.name}: bytes are purged once the main branch calls "
             "their version erased",
             remedy=f"registry erase {found.version} --reason TEXT; merge that; then: git fetch",

@@ -12,19 +12,19 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.engine import check, judge_file, malformed
 from registry_tool.checks.findings import Finding, Report, in_order
 from registry_tool.checks.rule import FileRule, FileView
-from registry_tool.checks.rules.payloads import no_large_blob
+from registry_tool.checks.rules.file import no_large_blob
 from registry_tool.checks.rules.secrets import no_secret
 from registry_tool.checks.waivers import waived
-from registry_tool.errors import MalformedTree
-from registry_tool.git.growing import GrowingLine, LineStep, line_steps
+from registry_tool.errors import MalformedTreeError
+from registry_tool.git.commit_tree import PickedTree
+from registry_tool.git.history import GrowingLine, LineStep, line_steps
 from registry_tool.git.log import Step, log
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
-from registry_tool.git.stored import PickedTree
 from registry_tool.git.tree import FILE, SUBMODULE, Entry, Tree, walk
 from registry_tool.manifests.layout import REGISTRY
 
@@ -96,7 +96,7 @@ def _step_report(
     try:
         if base is None or base.entry(REGISTRY) is None:
             return None if head.entry(REGISTRY) is None else check(head, now=now)
-    except MalformedTree as exc:
+    except MalformedTreeError as exc:
         return malformed(exc)
     return check(head, base=base, line=line.at(), now=now)
 
@@ -118,7 +118,7 @@ def judge_steps(
         skipped: Commits that are not judged.
 
     Raises:
-        GitTrouble: A commit cannot be read.
+        GitError: A commit cannot be read.
     """
     line = GrowingLine(repository.git, since)
     before = repository.tree(since) if since else None
@@ -136,7 +136,7 @@ def judge_steps(
 
 def _added(
     repository: Repository, revisions: Sequence[str], options: Sequence[str], passed: frozenset[str]
-) -> Iterator[Added | MalformedTree]:
+) -> Iterator[Added | MalformedTreeError]:
     """The files that commits bring, each content once at a path; and folders that cannot be read."""
     seen: set[tuple[str, str]] = set()
     catalog: Catalog | None = None
@@ -155,7 +155,7 @@ def _added(
         if entry is None or entry.is_folder:
             try:
                 catalog.tree.folder(path)
-            except MalformedTree as exc:
+            except MalformedTreeError as exc:
                 yield exc
         elif entry.mode != SUBMODULE:
             yield Added(commit, catalog, path, entry)
@@ -183,12 +183,12 @@ def judge_files(
         now: The time, for waivers; None is the clock's.
 
     Raises:
-        GitTrouble: A commit cannot be read.
+        GitError: A commit cannot be read.
     """
     found: list[Finding] = []
     today = (now or dt.datetime.now(dt.UTC)).date()
     for added in _added(repository, revisions, options, passed):
-        if isinstance(added, MalformedTree):
+        if isinstance(added, MalformedTreeError):
             found += malformed(added).findings
         elif known is None or known.entry(added.path) != added.entry:
             found += judge_added(added, policy, today)
@@ -220,7 +220,7 @@ def judge_bare_object(
         policy: What severities and waivers come from.
 
     Raises:
-        GitTrouble: It cannot be read.
+        GitError: It cannot be read.
     """
     found = repository.reader.read(oid, limit=0)
     if found is None:
@@ -238,7 +238,7 @@ def judge_bare_object(
         for path, entry in walk(tree):
             if entry.mode != SUBMODULE:
                 yield from judge_added(Added("", catalog, path, entry), policy, today)
-    except MalformedTree as exc:
+    except MalformedTreeError as exc:
         yield from malformed(exc).findings
 
 
@@ -315,7 +315,7 @@ def with_commits(report: Report, repository: Repository, base: str, tip: str) ->
         tip: The last commit of the change.
 
     Raises:
-        GitTrouble: A commit cannot be read.
+        GitError: A commit cannot be read.
     """
     ends = _branch(repository, base, tip)
     if not ends or report.verdict == "refuse":

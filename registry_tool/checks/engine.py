@@ -14,21 +14,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from registry_tool.catalog.index import Catalog
-from registry_tool.checks.claims import Claims
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.checks.cache import Memory, Remembered
+from registry_tool.checks.change_kind import kind_of
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
-from registry_tool.checks.kinds import kind_of
-from registry_tool.checks.memory import Memory, Remembered
 from registry_tool.checks.rule import (
     ChangeView,
     FileRule,
     FileView,
-    Hit,
     Located,
     ModelUnderCheck,
     RegistryRule,
     RegistryView,
     Rule,
+    Violation,
 )
 from registry_tool.checks.rules import (
     CHANGE_RULES,
@@ -39,8 +38,9 @@ from registry_tool.checks.rules import (
     RULES,
 )
 from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
+from registry_tool.checks.uniqueness import Claims
 from registry_tool.checks.waivers import waived
-from registry_tool.errors import MalformedTree, ShallowHistory
+from registry_tool.errors import MalformedTreeError, ShallowHistoryError
 from registry_tool.git.tree import Change, Entry, Tree, differences
 from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.document import READ_LIMIT
@@ -48,7 +48,7 @@ from registry_tool.manifests.layout import REGISTRY
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
-    from registry_tool.git.line import Line
+    from registry_tool.git.history import FirstParentHistory
 
 __all__ = ["check", "judge_file", "judge_models", "malformed"]
 
@@ -77,7 +77,7 @@ class _Desk:
                 del self._severities[name]
         self.findings: list[Finding] = []
 
-    def take(self, rule: Rule, hits: Iterable[Hit], path: str) -> None:
+    def take(self, rule: Rule, hits: Iterable[Violation], path: str) -> None:
         """Record one rule's hits on one subject; a rule that the policy switches off is not run."""
         severity = self._severities.get(rule.id)
         if severity is None:
@@ -93,7 +93,7 @@ class _Desk:
                 )
             )  # fmt: skip
 
-    def _place(self, path: str, hit: Hit) -> tuple[int, int]:
+    def _place(self, path: str, hit: Violation) -> tuple[int, int]:
         place = self._catalog.layout.locate(path)
         document = None
         if place is not None and place.kind != "card":
@@ -115,7 +115,7 @@ def _located(base: Catalog, head: Catalog, change: Change) -> Located | None:
 
 
 def _compared(
-    published: Tree | None, head: Catalog, line: Line | None, now: dt.datetime
+    published: Tree | None, head: Catalog, line: FirstParentHistory | None, now: dt.datetime
 ) -> ChangeView:
     """The change to what is published; without anything published the head is its own base, and nothing differs."""
     if published is None or published.entry(REGISTRY) is None:
@@ -132,7 +132,7 @@ def _judged(view: ChangeView) -> tuple[list[Finding], tuple[str, ...]]:
     for rule in CHANGE_RULES if view.changes else ():
         try:
             desk.take(rule, rule.check(view), REGISTRY)
-        except ShallowHistory as exc:
+        except ShallowHistoryError as exc:
             notes.setdefault(f"{exc.message}; {exc.remedy}", []).append(rule.id)
     said = tuple(f"{', '.join(rules)} not answered: {words}" for words, rules in notes.items())
     return desk.findings, said
@@ -243,7 +243,9 @@ def _merges_unseen(view: ChangeView, kind: str) -> bool:
     """True when the policy of what is published lets a change of a kind that passes merge without a person."""
     if kind not in texts(view.base.settings, "automerge"):
         return False
-    from registry_tool.checks.unseen import unsigned_approvals  # few registries have such a policy
+    from registry_tool.checks.review_needed import (
+        unsigned_approvals,  # few registries have such a policy
+    )
 
     return not unsigned_approvals(view)
 
@@ -286,7 +288,7 @@ def check(
     *,
     base: Tree | None = None,
     published: Tree | None = None,
-    line: Line | None = None,
+    line: FirstParentHistory | None = None,
     now: dt.datetime | None = None,
     paths: Sequence[str] = (),
     kept: Path | None = None,
@@ -313,7 +315,7 @@ def check(
         view = _compared(base if published is None else published, catalog, line, now)
         memory = None if kept is None else Memory(kept, catalog, view.base)
         return _report(view, scope_of(catalog, base, paths), paths, memory, progress)
-    except MalformedTree as exc:
+    except MalformedTreeError as exc:
         return malformed(exc)
 
 
@@ -353,7 +355,7 @@ def judge_file(rules: Iterable[FileRule], file: FileView, policy: Catalog) -> li
     return desk.findings
 
 
-def malformed(trouble: MalformedTree) -> Report:
+def malformed(trouble: MalformedTreeError) -> Report:
     """The report on a commit with a folder that cannot be read in one way: nothing else in it is judged."""
     path = _harmless(trouble.path or REGISTRY)
     message, remedy = _harmless(trouble.message), _harmless(trouble.remedy)

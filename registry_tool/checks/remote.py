@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
-from registry_tool.checks.rule import Hit
-from registry_tool.checks.rules.wording import named
+from registry_tool.checks.rule import Violation, named
 from registry_tool.checks.waivers import waived
 from registry_tool.git.tree import Tree, differences, walk
 from registry_tool.manifests.data import Data, records, text
@@ -21,8 +20,8 @@ from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import MODELS, REGISTRY, Place
 
 if TYPE_CHECKING:
-    from registry_tool.artifacts.presence import Lack
-    from registry_tool.artifacts.remote import Remote
+    from registry_tool.artifacts.remotes.base import Remote
+    from registry_tool.artifacts.verify import Lack
     from registry_tool.manifests.problems import JSONPath
 
 __all__ = [
@@ -31,7 +30,7 @@ __all__ = [
     "ArtifactRule",
     "Moving",
     "MovingRule",
-    "Stored",
+    "StoredObject",
     "check_remote",
     "moved_by",
     "with_moving",
@@ -44,7 +43,7 @@ _RECORDS: Final = frozenset({"version", "model"})
 _SEVERITIES: Final[dict[str, Severity]] = {"refuse": "refuse", "review": "review", "warn": "warn"}
 
 
-class Stored(NamedTuple):
+class StoredObject(NamedTuple):
     """One stored artifact of a manifest, and what the remote lacks of it."""
 
     document: Document
@@ -61,7 +60,7 @@ class ArtifactRule:
     id: str
     title: str
     severity: Severity
-    check: Callable[[Stored], Iterator[Hit]]
+    check: Callable[[StoredObject], Iterator[Violation]]
 
 
 def _what(lack: Lack, entry: Data) -> str:
@@ -74,7 +73,7 @@ def _what(lack: Lack, entry: Data) -> str:
     return artifact if lack.size is None else f"{artifact}, {lack.size} bytes"
 
 
-def _remedy(stored: Stored, pointer: str) -> str:
+def _remedy(stored: StoredObject, pointer: str) -> str:
     place = stored.document.place
     if place.version is None:  # of a model as a whole
         return f'dvc commit -f "{pointer}" && dvc push "{pointer}"'
@@ -82,7 +81,7 @@ def _remedy(stored: Stored, pointer: str) -> str:
     return f"registry upload {subject} PATH --artifact {named(text(stored.entry, 'name'))}"
 
 
-def available(stored: Stored) -> Iterator[Hit]:
+def available(stored: StoredObject) -> Iterator[Violation]:
     """The bytes of every stored artifact must be on the artifact remote, whole.
 
     A version whose bytes are gone cannot be fetched by anyone. Only ``registry check --remote`` asks, for every file of
@@ -99,7 +98,7 @@ def available(stored: Stored) -> Iterator[Hit]:
     at: JSONPath = ("artifacts", stored.number)
     remedy = _remedy(stored, f"{folder}/{path}.dvc")
     for lack in stored.lacks[:_SHOWN]:
-        yield Hit(
+        yield Violation(
             f"the bytes of {_what(lack, stored.entry)}, are not on the remote {stored.remote}",
             path=stored.document.path,
             at=at,
@@ -109,7 +108,7 @@ def available(stored: Stored) -> Iterator[Hit]:
         )
     if more := stored.lacks[_SHOWN:]:
         size = sum(lack.size or 0 for lack in more)
-        yield Hit(
+        yield Violation(
             f"the bytes of artifact {text(stored.entry, 'name')}, {len(more)} more files, {size} bytes, are not on the remote"
             f" {stored.remote}",
             path=stored.document.path,
@@ -142,10 +141,10 @@ class MovingRule:
     id: str
     title: str
     severity: Severity
-    check: Callable[[Moving], Iterator[Hit]]
+    check: Callable[[Moving], Iterator[Violation]]
 
 
-def moves_in_the_open(moving: Moving) -> Iterator[Hit]:
+def moves_in_the_open(moving: Moving) -> Iterator[Violation]:
     """CI must not ask a remote that only the change under check names.
 
     Whoever proposes the change chooses that remote, and a question takes credentials there. So CI asks nobody, and a
@@ -157,7 +156,7 @@ def moves_in_the_open(moving: Moving) -> Iterator[Hit]:
         a pull request changes ``url`` in ``.dvc/config``.
     """
     for path in moving.paths:
-        yield Hit(
+        yield Violation(
             f"{named(path)} changes where the bytes are, so no remote was asked for them",
             path=path,
             place=(1, 1),
@@ -221,7 +220,9 @@ def _document(catalog: Catalog, place: Place) -> Document | None:
     return None if erased else version.document
 
 
-def _stored(documents: Sequence[Document], open_remote: Callable[[], Remote]) -> Iterator[Stored]:
+def _stored(
+    documents: Sequence[Document], open_remote: Callable[[], Remote]
+) -> Iterator[StoredObject]:
     entries = [
         (document, number, entry)
         for document in documents
@@ -230,13 +231,13 @@ def _stored(documents: Sequence[Document], open_remote: Callable[[], Remote]) ->
     ]
     if not entries:
         return
-    from registry_tool.artifacts.presence import lacks
+    from registry_tool.artifacts.verify import lacks
 
     remote = open_remote()
     found = lacks([entry for _, _, entry in entries], lambda: remote)
     where = f"{remote.name} ({remote.url})"
     for (document, number, entry), lacking in zip(entries, found, strict=True):
-        yield Stored(document, number, entry, lacking, where)
+        yield StoredObject(document, number, entry, lacking, where)
 
 
 def check_remote(
@@ -261,7 +262,7 @@ def check_remote(
         paths: Files and folders to which the check is narrowed.
 
     Raises:
-        RemoteTrouble: The remote cannot be asked.
+        RemoteError: The remote cannot be asked.
     """
     catalog = Catalog(head)
     published = base if published is None else published
@@ -305,7 +306,7 @@ def _with(
     return report._replace(findings=findings, verdict=verdict, automerge=automerge)
 
 
-def _finding(hit: Hit, severity: Severity, document: Document) -> Finding:
+def _finding(hit: Violation, severity: Severity, document: Document) -> Finding:
     line, column = document.where(hit.at)
     return Finding(
         AVAILABLE.id, severity, hit.path, line, column,

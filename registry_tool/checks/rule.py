@@ -3,6 +3,12 @@
 The letter of the id says what the function is given: ``F`` one file, ``M`` one model, ``R`` the registry, ``C`` a
 change to what is published. A rule yields hits; it never reads the disk, prints, or knows how a finding is shown. Ids are
 permanent and never reused.
+
+Words that several rules share: how a name, a command and an unreadable value are shown.
+
+What stands in a registry may be hostile: whatever is printed is one line of ASCII without control characters.
+
+What several rules about changes ask of what is published, and how they say to put it back.
 """
 
 from __future__ import annotations
@@ -12,34 +18,42 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry_tool.catalog.index import Catalog, ModelView, VersionView
-from registry_tool.checks.claims import Claims
+from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
 from registry_tool.checks.findings import Severity
+from registry_tool.checks.uniqueness import Claims
 from registry_tool.git.tree import EXECUTABLE, FILE, Entry
+from registry_tool.manifests.data import text
 from registry_tool.manifests.document import READ_LIMIT, Document
 from registry_tool.manifests.layout import MANIFEST_KINDS, Place
-from registry_tool.manifests.problems import JSONPath
+from registry_tool.manifests.problems import JSONPath, shown
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
-    from registry_tool.git.line import Line
+    from registry_tool.git.history import FirstParentHistory
 
 __all__ = [
     "ChangeRule",
     "ChangeView",
     "FileRule",
     "FileView",
-    "Hit",
     "Located",
     "ModelRule",
     "ModelUnderCheck",
     "RegistryRule",
     "RegistryView",
     "Rule",
+    "Violation",
+    "command",
+    "named",
+    "put_back",
+    "record_entry",
+    "removal",
+    "state_of",
+    "version_of",
 ]
 
 
-class Hit(NamedTuple):
+class Violation(NamedTuple):
     """What a rule yields.
 
     Attributes:
@@ -180,7 +194,7 @@ class ChangeView(NamedTuple):
     base: Catalog
     head: Catalog
     changes: tuple[Located, ...]
-    line: Line | None
+    line: FirstParentHistory | None
     now: dt.datetime
 
 
@@ -194,7 +208,7 @@ class FileRule(NamedTuple):
     id: str
     title: str
     severity: Severity
-    check: Callable[[FileView], Iterator[Hit]]
+    check: Callable[[FileView], Iterator[Violation]]
     of_problems: bool = False
 
 
@@ -204,7 +218,7 @@ class ModelRule(NamedTuple):
     id: str
     title: str
     severity: Severity
-    check: Callable[[ModelUnderCheck], Iterator[Hit]]
+    check: Callable[[ModelUnderCheck], Iterator[Violation]]
 
 
 class RegistryRule(NamedTuple):
@@ -213,7 +227,7 @@ class RegistryRule(NamedTuple):
     id: str
     title: str
     severity: Severity
-    check: Callable[[RegistryView], Iterator[Hit]]
+    check: Callable[[RegistryView], Iterator[Violation]]
 
 
 class ChangeRule(NamedTuple):
@@ -225,7 +239,61 @@ class ChangeRule(NamedTuple):
     id: str
     title: str
     severity: Severity
-    check: Callable[[ChangeView], Iterator[Hit]]
+    check: Callable[[ChangeView], Iterator[Violation]]
 
 
 Rule = FileRule | ModelRule | RegistryRule | ChangeRule
+
+
+_LONG = 160
+
+
+def named(text: str) -> str:
+    """A path or name for a message: as it is where that is harmless, else escaped in quotes."""
+    if text.isascii() and text.isprintable() and text and len(text) <= _LONG:
+        return text
+    return shown(text)
+
+
+def command(words: str, path: str) -> str:
+    """A command line that ends in a path, to be copied into a shell."""
+    import shlex
+
+    plain = path.isascii() and path.isprintable()
+    return f"{words} -- {shlex.quote(path) if plain else shown(path)}"
+
+
+def removal(path: str) -> str:
+    """The command that removes a file or folder from the index and the work tree, tracked or not."""
+    return f"{command('git rm -rfq --ignore-unmatch', path)} && {command('rm -rf', path)}"
+
+
+_SHOWN = 12
+
+
+def record_entry(catalog: Catalog, place: Place) -> Entry | None:
+    """The entry of the ``version.yaml`` of the version that a place lies in; None where there is none."""
+    if place.model is None or place.version is None:
+        return None
+    return catalog.tree.entry(f"{catalog.layout.version(place.model, place.version)}/version.yaml")
+
+
+def version_of(catalog: Catalog, place: Place) -> VersionView | None:
+    """The version that a place lies in."""
+    model = None if place.model is None else catalog.model(place.model)
+    return None if model is None or place.version is None else model.version(place.version)
+
+
+def state_of(version: VersionView | None) -> str:
+    """A version's state; empty where there is no version, or its status cannot be read."""
+    if version is None:
+        return ""
+    return "active" if version.status is None else text(version.status.data, "state")
+
+
+def put_back(view: ChangeView, path: str) -> str:
+    """The command that brings back a published file; words where no history is at hand."""
+    if view.line is None:
+        return "put the published file back as it was"
+    tip = view.line.tip[:_SHOWN]
+    return command(f"git restore --source={tip} --staged --worktree", path)

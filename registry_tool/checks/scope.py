@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.git.tree import Change, Entry, Tree, differences, walk
 from registry_tool.manifests.layout import MODELS, REGISTRY, Layout, Place
 from registry_tool.names import DEFAULT_NAMESPACE, ModelName

@@ -12,25 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.errors import (
-    MalformedTree,
-    NotARegistry,
-    NotFound,
+    MalformedTreeError,
+    NotARegistryError,
+    NotFoundError,
     RegistryError,
-    ShallowHistory,
+    ShallowHistoryError,
     UsageError,
 )
-from registry_tool.git.clones import is_url, shown_url
-from registry_tool.git.plumbing import find_repository
-from registry_tool.git.published import are_related, merging, parting, published
+from registry_tool.git.command import find_repository
+from registry_tool.git.commit_tree import CommitTree
+from registry_tool.git.refs import are_related, merging, parting, published
+from registry_tool.git.remote.clone_cache import is_url, shown_url
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
-from registry_tool.git.stored import CommitTree
 from registry_tool.git.tree import Tree, differences
 from registry_tool.git.worktree import FolderTree, head_tree
 from registry_tool.manifests.layout import REGISTRY
 
 if TYPE_CHECKING:
-    from registry_tool.git.line import Line
+    from registry_tool.git.history import FirstParentHistory
 
 __all__ = ["Subject", "choose"]
 
@@ -70,13 +70,13 @@ class Subject(NamedTuple):
         return self.repository.tree(self.published)
 
     @property
-    def line(self) -> Line | None:
+    def line(self) -> FirstParentHistory | None:
         """The history that ends at what is published."""
         if self.repository is None or self.published is None:
             return None
-        from registry_tool.git.line import Line
+        from registry_tool.git.history import FirstParentHistory
 
-        return Line(self.repository.git, self.published)
+        return FirstParentHistory(self.repository.git, self.published)
 
     def close(self) -> None:
         """End the process that reads Git."""
@@ -111,10 +111,10 @@ def _plain_folder(source: str | Path) -> Subject | None:
 def _commit(repository: Repository, revision: str) -> str:
     try:
         return repository.commit(revision)
-    except NotFound as exc:
+    except NotFoundError as exc:
         if not boundary(repository.git):
             raise
-        raise ShallowHistory(
+        raise ShallowHistoryError(
             f"{exc.message}; the clone is shallow",
             remedy="bring more history: git fetch --deepen=100; or: git fetch --unshallow",
         ) from exc
@@ -180,10 +180,10 @@ def _checked(subject: Subject, source: str | Path) -> Subject:
     head, base = subject.head, subject.base
     try:
         root = head.entry(REGISTRY) or (None if base is None else base.entry(REGISTRY))
-    except MalformedTree:
+    except MalformedTreeError:
         return subject  # for the check to report
     if root is None:
-        raise NotARegistry(
+        raise NotARegistryError(
             f"{shown_url(str(source))} is a Git repository but not a registry: it has no {REGISTRY}",
             remedy="make one: registry init DIR --name NAME",
         )
@@ -208,9 +208,9 @@ def choose(
         head: A revision to judge; without ``base`` the whole of it.
 
     Raises:
-        NotARegistry: There is no ``registry.yaml``.
-        NotFound: There is no such revision.
-        ShallowHistory: A shallow clone does not reach it.
+        NotARegistryError: There is no ``registry.yaml``.
+        NotFoundError: There is no such revision.
+        ShallowHistoryError: A shallow clone does not reach it.
         UsageError: The arguments contradict each other, or need Git where there is none.
     """
     if staged and (base or head):

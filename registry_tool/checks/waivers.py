@@ -10,9 +10,9 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.findings import Finding
-from registry_tool.errors import InvalidName
+from registry_tool.errors import InvalidNameError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import REGISTRY, WAIVERS, Layout, Place
 from registry_tool.names import Reference
@@ -78,7 +78,7 @@ def covers(waiver: Waiver, finding: Finding, layout: Layout) -> bool:
         return False
     try:
         reference = Reference.parse(waiver.subject)
-    except InvalidName:
+    except InvalidNameError:
         return False
     return _is_about(place, reference, whole="@" not in waiver.subject)
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.cli.plain import harmless, lines, print_what_can_be_printed
+from registry_tool.cli.output.escape import harmless, lines, print_what_can_be_printed
 from registry_tool.errors import (
-    CheckFailed,
-    EnvironmentTrouble,
-    InvalidName,
+    CheckFailedError,
+    InvalidNameError,
+    OperationalError,
     RegistryError,
-    VersionNotNamed,
+    VersionNotNamedError,
 )
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "cli", "run"]
 
-_PACKAGE = "registry_tool.cli"
+_PACKAGE = "registry_tool.cli.commands"
 # name -> (module, what it does): the words stand here so that `registry --help` imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
     "alias": ("alias", "Set or remove a movable name of a version."),
     "annotate": ("annotate", "Add metadata, labels or a description to a version."),
     "archive": ("lifecycle", "Archive a model: no new versions."),
-    "audit": ("audit", "Export who held which alias, from when to when, and why."),
+    "audit": ("history", "Export who held which alias, from when to when, and why."),
     "cache": ("cache", "Show the cache of artifacts, or clear it."),
     "check": ("check", "Check the registry, a change, or what is staged."),
     "codeowners": (
@@ -41,11 +41,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Write CODEOWNERS from the owners of the registry and its namespaces.",
     ),
     "compare": ("compare", "Compare two versions."),
-    "decrypt": ("decrypt", "Fetch a version and decrypt it."),
+    "decrypt": ("encryption", "Fetch a version and decrypt it."),
     "demo": ("demo", "Do the main job once, on a real small model."),
     "deprecate": ("lifecycle", "Mark a version as not to be used for new work."),
     "diff": ("diff", "Say in words what changed between two revisions."),
-    "encrypt": ("encrypt", "Add a version again, encrypted."),
+    "encrypt": ("encryption", "Add a version again, encrypted."),
     "erase": ("erase", "Erase a version: its record stays, its bytes go."),
     "events": ("events", "Print what changed as CloudEvents, for deploy jobs."),
     "evidence": ("evidence", "Add an evaluation, approval, scan or note to a version."),
@@ -59,11 +59,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "model": ("model", "Add a model."),
     "promote": ("promote", "Move a version to a stage, if its gates hold."),
     "recover": ("recover", "Finish what a killed command left half done."),
-    "rekey": ("encrypt", "Add an encrypted version again, with a new key."),
+    "rekey": ("encryption", "Add an encrypted version again, with a new key."),
     "remote": ("remote", "Copy all bytes to another remote, and confirm hosts."),
     "resolve": ("resolve", "Say which version a reference means."),
-    "rewrap": ("rewrap", "Wrap the key of a version or a group anew."),
-    "rollback": ("rollback", "Move a stage back to its last good version, and pin it."),
+    "rewrap": ("encryption", "Wrap the key of a version or a group anew."),
+    "rollback": ("promote", "Move a stage back to its last good version, and pin it."),
     "rules": ("rules", "List the rules, or explain one."),
     "scan": ("scan", "Say what is in files, without loading them."),
     "search": ("search", "Search models and versions."),
@@ -102,7 +102,7 @@ class _Table(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            from registry_tool.cli.console import nobody_reads
+            from registry_tool.cli.output.console import nobody_reads
 
             nobody_reads()
             return 0
@@ -128,7 +128,7 @@ class _Table(click.Group):
 
 def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 (click's signature)
     if wanted and not ctx.resilient_parsing:
-        from registry_tool.version import VERSION
+        from registry_tool._version import VERSION
 
         click.echo(f"registry-tool {VERSION}")
         ctx.exit()
@@ -155,10 +155,10 @@ def cli() -> None:
     """
 
 
-def _print_report(error: CheckFailed) -> bool:
+def _print_report(error: CheckFailedError) -> bool:
     """What the check refused, as `registry check` shows it; False where the error brings no report."""
-    from registry_tool.checks.reports import finding_lines
-    from registry_tool.publish import RefusedByCheck
+    from registry_tool.api.publish import RefusedByCheck
+    from registry_tool.checks.reports.text import finding_lines
 
     if not isinstance(error, RefusedByCheck):
         return False
@@ -169,7 +169,7 @@ def _print_report(error: CheckFailed) -> bool:
 
 def _complain(error: RegistryError) -> int:
     click.echo(f"{click.style('error:', fg='red', bold=True)} {lines(error.message)}", err=True)
-    if isinstance(error, CheckFailed) and _print_report(error):
+    if isinstance(error, CheckFailedError) and _print_report(error):
         return error.exit_code
     if error.remedy:
         click.echo(f"{click.style('try:', fg='cyan')}   {lines(error.remedy)}", err=True)
@@ -178,7 +178,7 @@ def _complain(error: RegistryError) -> int:
 
 def _fill_in_version(error: RegistryError, arguments: Sequence[str]) -> None:
     """Where a version was to be named, the remedy becomes the command as it was typed, with the version filled in."""
-    if not isinstance(error, VersionNotNamed):
+    if not isinstance(error, VersionNotNamedError):
         return
     import shlex
 
@@ -188,7 +188,7 @@ def _fill_in_version(error: RegistryError, arguments: Sequence[str]) -> None:
     for at, word in enumerate(words):
         try:
             found = str(ModelName.parse(word)) == error.model
-        except InvalidName:
+        except InvalidNameError:
             continue
         if found:
             words[at] = f"{word}@{error.latest}"
@@ -200,8 +200,8 @@ def _unexpected(error: BaseException) -> int:
     """No traceback reaches a user: it goes to a file that a bug report can carry."""
     import traceback
 
-    from registry_tool.git.addresses import without_credentials
-    from registry_tool.places import cache_folder
+    from registry_tool.git.remote.url import without_credentials
+    from registry_tool.paths import cache_folder
 
     log = cache_folder() / "last-error.txt"
     try:
@@ -221,7 +221,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     print_what_can_be_printed()
     if "_REGISTRY_COMPLETE" in os.environ:
-        from registry_tool.cli.bash import install
+        from registry_tool.cli.completion import install
 
         install()
     try:
@@ -243,7 +243,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _fill_in_version(error, sys.argv[1:] if arguments is None else arguments)
         return _complain(error)
     except OSError as error:
-        full = EnvironmentTrouble("no space is left to write the output")
+        full = OperationalError("no space is left to write the output")
         return _complain(full) if error.errno == errno.ENOSPC else _unexpected(error)
     except Exception as error:  # noqa: BLE001 (the outermost ring)
         return _unexpected(error)

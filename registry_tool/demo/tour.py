@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from registry_tool.api.registry import WORK_TREE, Registry, open_registry
 from registry_tool.artifacts.hashing import digest_file
-from registry_tool.artifacts.transfer import place
+from registry_tool.artifacts.transfer.place import place
 from registry_tool.demo.model import load, measure, save, texts, train
-from registry_tool.errors import Conflict, EnvironmentTrouble, GitTrouble, Refused, UsageError
+from registry_tool.errors import ConflictError, GitError, OperationalError, RefusedError, UsageError
+from registry_tool.git.command import Git
 from registry_tool.git.commit import author_of
-from registry_tool.git.plumbing import Git
-from registry_tool.registry import WORK_TREE, Registry, open_registry
-from registry_tool.scaffold import new_registry
+from registry_tool.scaffold.create import new_registry
 
 __all__ = ["Step", "tour"]
 
@@ -55,9 +55,9 @@ def tour(folder: Path) -> Iterator[Step]:
         folder: A new folder for everything; it is left there.
 
     Raises:
-        Conflict: The folder is there already.
+        ConflictError: The folder is there already.
         UsageError: Its path cannot stand in an address.
-        EnvironmentTrouble: It cannot be written, or Git or DVC fails.
+        OperationalError: It cannot be written, or Git or DVC fails.
     """
     root = folder.absolute()
     if "%" in str(root):  # Git decodes it in an address, file:// ones too
@@ -65,11 +65,11 @@ def tour(folder: Path) -> Iterator[Step]:
     try:
         root.mkdir(parents=True)
     except FileExistsError as exc:
-        raise Conflict(
+        raise ConflictError(
             f"{folder} is there already", remedy="name a new folder: registry demo DIR"
         ) from exc
     except OSError as exc:
-        raise EnvironmentTrouble(f"{folder} cannot be made: {exc.strerror}") from exc
+        raise OperationalError(f"{folder} cannot be made: {exc.strerror}") from exc
     demo = _Demo(root)
     with _cache(root / "cache-of-the-author"):
         yield from demo.start()
@@ -104,7 +104,7 @@ def _dvc(*arguments: str, cwd: Path) -> None:
     )  # fmt: skip
     if done.returncode:
         words = done.stderr.decode(errors="replace").strip().splitlines()
-        raise EnvironmentTrouble(f"dvc {arguments[0]} failed: {words[-1] if words else ''}")
+        raise OperationalError(f"dvc {arguments[0]} failed: {words[-1] if words else ''}")
 
 
 class _Demo:
@@ -127,7 +127,7 @@ class _Demo:
         Repo.init(self._host, bare=True, initial_branch="main").close()
         try:
             author_of(Git(self._host))
-        except GitTrouble:
+        except GitError:
             own = Repo.init(self._folder, initial_branch="main")
             with own.config_writer() as settings:
                 settings.set_value("user", "name", "Registry Demo")
@@ -233,7 +233,7 @@ class _Demo:
         try:
             with self._open() as registry, registry.change("Claim a tag again") as change:
                 change.add_tag(f"{_MODEL}@2", "first")
-        except Refused as exc:
+        except RefusedError as exc:
             return Step(command, (f"refused: {exc.message}",))
         raise AssertionError("a tag was given twice")
 
@@ -251,7 +251,7 @@ class _Demo:
             place(artifact.fetch(), fetched)
         digest = digest_file(fetched).sha256
         if digest != artifact.sha256:
-            raise EnvironmentTrouble(f"{fetched} has the sha256 {digest}, not {artifact.sha256}")
+            raise OperationalError(f"{fetched} has the sha256 {digest}, not {artifact.sha256}")
         yield Step(
             f"registry fetch {_MODEL}@production --repo {url} -o ../fetched",
             (f"{artifact.size} bytes, sha256 {digest[:16]}… as the manifest says",),
@@ -275,7 +275,7 @@ class _Demo:
             self._root / "fetched" / _FILE
         ).read_bytes()
         if not same:
-            raise EnvironmentTrouble("dvc pull restored other bytes")
+            raise OperationalError("dvc pull restored other bytes")
         yield Step(
             f"cd ..; git clone remote.git clone; cd clone; dvc pull {path}.dvc",
             ("the same bytes, by Git and DVC alone",),

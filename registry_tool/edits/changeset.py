@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from registry_tool.catalog.index import Catalog
-from registry_tool.errors import Refused
-from registry_tool.git.overlay import OverlayTree
-from registry_tool.git.tree import DictTree, Tree
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.errors import RefusedError
+from registry_tool.git.tree import DictTree, OverlayTree, Tree
 
-__all__ = ["Act", "ChangeSet", "combined", "overlaid"]
+__all__ = ["ChangeSet", "Edit", "combined", "overlaid"]
 
 
 _FORBIDDEN: Final = frozenset({"", ".", "..", ".git"})
@@ -35,13 +34,13 @@ class ChangeSet:
 
 
 # Acts are made again on a newer base when somebody else was first.
-Act = Callable[[Catalog], ChangeSet]
+Edit = Callable[[Catalog], ChangeSet]
 
 
 def _check_paths(change: ChangeSet) -> None:
     for path in sorted({*change.puts, *change.deletes}):
         if not _FORBIDDEN.isdisjoint(path.casefold().split("/")):
-            raise Refused(f"{path!a} is no path inside a registry")
+            raise RefusedError(f"{path!a} is no path inside a registry")
 
 
 def _check_folders(base: Tree, change: ChangeSet) -> None:
@@ -49,7 +48,7 @@ def _check_folders(base: Tree, change: ChangeSet) -> None:
     for folder in sorted(above - change.deletes):
         entry = base.entry(folder)
         if entry is not None and not entry.is_folder:
-            raise Refused(f"{folder} is a file or a link, where a folder is needed")
+            raise RefusedError(f"{folder} is a file or a link, where a folder is needed")
 
 
 def _depths(path: str) -> range:
@@ -67,13 +66,13 @@ def overlaid(base: Tree, change: ChangeSet) -> Tree:
     """The tree as it would be.
 
     Raises:
-        Refused: A path leads out of the registry or into Git's own folder; or a file or a link lies where a folder is
+        RefusedError: A path leads out of the registry or into Git's own folder; or a file or a link lies where a folder is
             needed, and would vanish unseen.
     """
     return OverlayTree(base, _lay(base, change), deletes=change.deletes)
 
 
-def combined(acts: list[Act], message: str) -> Act:
+def combined(acts: list[Edit], message: str) -> Edit:
     """Several acts as one, each seeing what those before it did."""
 
     def act(catalog: Catalog) -> ChangeSet:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
-from registry_tool.catalog.index import Catalog, require
-from registry_tool.edits.changeset import Act, ChangeSet
-from registry_tool.errors import Refused
+from registry_tool.catalog.catalog import Catalog, require
+from registry_tool.edits.changeset import ChangeSet, Edit
+from registry_tool.errors import RefusedError
 from registry_tool.git.tree import Tree
 from registry_tool.manifests.data import texts
 from registry_tool.manifests.layout import MODELS, REGISTRY
@@ -81,7 +81,7 @@ def _lines(owners: Iterable[tuple[str, list[str]]], host: Host, notes: list[str]
 def _mark(lines: list[str], mark: str, path: str) -> int | None:
     found = [number for number, line in enumerate(lines) if line.startswith(mark)]
     if len(found) > 1:
-        raise Refused(
+        raise RefusedError(
             f"{path}:{found[1] + 1}: the mark `{mark}` stands here a second time",
             remedy="keep one pair of marks, with the generated lines between them",
         )
@@ -102,7 +102,7 @@ def _placed(text: str, block: list[str], path: str) -> str:
         gap = [""] if at else []
         return "\n".join([*lines[:at], *gap, *block, *lines[at:], ""])
     if begin is None or end is None or end < begin:
-        raise Refused(
+        raise RefusedError(
             f"{path}: one of the marks `{_BEGIN}` and `{_END}` is missing, or they are reversed",
             remedy="put the line that is missing back, or delete the other one",
         )
@@ -112,14 +112,14 @@ def _placed(text: str, block: list[str], path: str) -> str:
 def _text(tree: Tree, path: str) -> str:
     source = tree.read(path, limit=_LIMIT) or b""
     if len(source) > _LIMIT:
-        raise Refused(f"{path} is larger than {_LIMIT} bytes", remedy="no Git host reads that")
+        raise RefusedError(f"{path} is larger than {_LIMIT} bytes", remedy="no Git host reads that")
     try:
         return source.decode()
     except UnicodeDecodeError as exc:
-        raise Refused(f"{path} is not UTF-8 text", remedy="save it as UTF-8") from exc
+        raise RefusedError(f"{path} is not UTF-8 text", remedy="save it as UTF-8") from exc
 
 
-def write_codeowners(host: Host | None = None) -> Act:
+def write_codeowners(host: Host | None = None) -> Edit:
     """Write the owners of the registry and of its namespaces into ``CODEOWNERS``; nothing where they stand there.
 
     Args:

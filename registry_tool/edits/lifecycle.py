@@ -1,23 +1,31 @@
-"""The states of versions and models: deprecate, withdraw, archive."""
+"""The states of versions and models: deprecate, withdraw, archive.
+
+Erasing a version: its record stays, its pointers go. The bytes follow later, once that is on the main branch.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Literal
 
-from registry_tool.catalog.index import Catalog, VersionView
-from registry_tool.catalog.resolve import find_model, resolve
-from registry_tool.catalog.states import may_follow
-from registry_tool.edits.changeset import Act, ChangeSet, combined
-from registry_tool.edits.keep import GONE, changed
-from registry_tool.edits.pointers import remove_alias
-from registry_tool.errors import Refused
+from registry_tool.catalog.catalog import Catalog, VersionView, aliases_of, tags_of
+from registry_tool.catalog.resolve import find_model, may_follow, resolve
+from registry_tool.catalog.tombstones import check_fixed
+from registry_tool.edits.aliases import remove_alias
+from registry_tool.edits.changeset import ChangeSet, Edit, combined
+from registry_tool.errors import RefusedError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.writer import render
+from registry_tool.manifests.yaml.editor import GONE, changed
+from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference
 
-__all__ = ["archive", "set_state", "withdraw_with_aliases"]
+__all__ = [
+    "archive",
+    "erase",
+    "set_state",
+    "withdraw_with_aliases",
+]
 
 _WORDS = {"active": "Activate", "deprecated": "Deprecate", "withdrawn": "Withdraw"}
 
@@ -39,7 +47,7 @@ def set_state(
     reason: str,
     replaced_by: str = "",
     today: dt.date | None = None,
-) -> Act:
+) -> Edit:
     """Set a version's state, with a reason.
 
     The act raises NotFound, or Refused: the step is not allowed, or an alias still points at what is withdrawn.
@@ -52,13 +60,13 @@ def set_state(
         if found.state == state:
             return ChangeSet(f"{version} is {state} already")
         if not may_follow(found.state, state):
-            raise Refused(
+            raise RefusedError(
                 f"{version} is {found.state}; it cannot become {state}",
                 remedy="add a new version instead",
             )
         holders = _held_by(version) if state == "withdrawn" else []
         if holders:
-            raise Refused(
+            raise RefusedError(
                 f"{version} is still named by the alias {', '.join(holders)}",
                 remedy=f"move it first: registry alias set {version.model.name}@VERSION {holders[0]};"
                 " or remove it in the same change: --remove-aliases",
@@ -73,7 +81,7 @@ def set_state(
     return act
 
 
-def withdraw_with_aliases(reference: Reference, *, reason: str, replaced_by: str = "") -> Act:
+def withdraw_with_aliases(reference: Reference, *, reason: str, replaced_by: str = "") -> Edit:
     """Withdraw a version and remove the aliases that point at it, as one change. The act raises as ``set_state``."""
 
     def act(catalog: Catalog) -> ChangeSet:
@@ -95,7 +103,7 @@ def _status(version: VersionView, path: str, fields: dict[str, JSON]) -> bytes:
     return changed(before.source, before.data, {**fields, **gone}, path)
 
 
-def archive(model: ModelName) -> Act:
+def archive(model: ModelName) -> Edit:
     """Archive a model: it keeps its versions and takes no new ones. The act raises NotFound."""
 
     def act(catalog: Catalog) -> ChangeSet:
@@ -107,5 +115,90 @@ def archive(model: ModelName) -> Act:
         source = b"" if view.document is None else view.document.source
         edited = changed(source, data, {"state": "archived"}, path)
         return ChangeSet(f"Archive {model}", {path: edited})
+
+    return act
+
+
+_POINTER = ".dvc"
+
+
+def _names_of(pointing: dict[str, str], version: VersionView) -> list[str]:
+    return sorted(name for name, wanted in pointing.items() if wanted == version.version)
+
+
+def _check_no_alias(version: VersionView) -> None:
+    held = _names_of(aliases_of(version.model), version)
+    if held:
+        named = "alias" if len(held) == 1 else "aliases"
+        raise RefusedError(
+            f"{version} is held by the {named} {', '.join(held)}",
+            remedy=f"registry alias set {version.model.name}@VERSION {held[0]}; or: "
+            f"registry alias rm {version.model.name} {held[0]}",
+        )
+
+
+def _tags(version: VersionView, *, go: bool) -> frozenset[str]:
+    """The paths of the tags that hold the version; they go with it, or stop it."""
+    model = version.model
+    held = _names_of(tags_of(model), version)
+    if held and not go:
+        named = "tag" if len(held) == 1 else "tags"
+        raise RefusedError(
+            f"{version} is held by the {named} {', '.join(held)}",
+            remedy="--with-tags deletes them in the same change; their names are not free again",
+        )
+    return frozenset(model.catalog.layout.tag(model.name, tag) for tag in held)
+
+
+def _pointers(version: VersionView) -> frozenset[str]:
+    """The pointers in the version's folder; also one that its record does not know, since plain DVC reads it."""
+    found = version.model.catalog.tree.folder(version.folder)
+    names = (n for n, entry in found.items() if n.endswith(_POINTER) and not entry.is_folder)
+    return frozenset(f"{version.folder}/{name}" for name in names)
+
+
+def _erased_status(version: VersionView, path: str, fields: dict[str, JSON]) -> bytes:
+    before = version.status
+    if before is None or before.data is None:
+        return render({"schema": "status/v1", **fields})
+    return changed(before.source, before.data, fields, path)
+
+
+def erase(
+    reference: Reference, *, reason: str, with_tags: bool = False, today: dt.date | None = None
+) -> Edit:
+    """Erase a version, from whatever state; there is no way back.
+
+    Its ``status.yaml`` says so, and its ``.dvc`` pointers are deleted, so that a plain ``dvc pull`` does not ask for
+    bytes that are gone. Its record with all digests, its card and its evidence stay.
+
+    Args:
+        reference: The version, or a tag of it.
+        reason: Why; readers are told.
+        with_tags: Delete the tags that hold it, too.
+        today: The date that is written down; today in UTC by default.
+
+    Returns:
+        An act that raises NotFound, UsageError (the reference is an alias or ``latest``), or Refused: an alias
+        holds the version, or a tag that may not go.
+    """
+    since = (today or dt.datetime.now(dt.UTC).date()).isoformat()
+
+    def act(catalog: Catalog) -> ChangeSet:
+        found = resolve(catalog, reference, allow_withdrawn=True)
+        version = found.version
+        if found.state == "erased":
+            return ChangeSet(f"{version} is erased already")
+        if found.via != "alias":  # an alias holds what it names, which says more
+            check_fixed(found)
+        _check_no_alias(version)
+        gone = _tags(version, go=with_tags) | _pointers(version)
+        path = f"{version.folder}/status.yaml"
+        status = _erased_status(
+            version, path, {"state": "erased", "reason": reason, "since": since}
+        )
+        note = f"its bytes stay on the remote; once this is on the main branch: registry erase {version} --purge"
+        message = f"Erase {version}: {reason}".split("\n")[0]
+        return ChangeSet(message, {path: status}, gone, (note,))
 
     return act

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.resolve import find_model
-from registry_tool.edits.changeset import Act, ChangeSet
-from registry_tool.errors import Refused
-from registry_tool.manifests.incoming import plain_fields
+from registry_tool.edits.changeset import ChangeSet, Edit
+from registry_tool.errors import RefusedError
 from registry_tool.manifests.layout import Layout
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.writer import render
+from registry_tool.manifests.values import plain_fields
+from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, check_new_name, fold_model
 
 __all__ = ["add_model"]
@@ -39,7 +39,7 @@ def _check_new(catalog: Catalog, name: ModelName) -> None:
     ]
     if twins:
         same = twins[0] == name
-        raise Refused(
+        raise RefusedError(
             f"there is a model {twins[0]} already",
             remedy=f"add a version to it: registry version add {twins[0]} --artifact PATH --framework TYPE"
             if same
@@ -53,7 +53,7 @@ def add_model(
     *,
     card: str = "",
     files: Mapping[str, bytes] | None = None,
-) -> Act:
+) -> Edit:
     """Add a model; its namespace too, when this is its first.
 
     Args:

@@ -9,23 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from registry_tool.catalog.index import USABLE, Catalog, ModelView
+from registry_tool.catalog.catalog import USABLE, Catalog, ModelView
 from registry_tool.catalog.resolve import find_model, resolve
-from registry_tool.catalog.stagenames import stages_written
-from registry_tool.edits.changeset import Act, ChangeSet
-from registry_tool.edits.keep import GONE, changed
-from registry_tool.edits.pointers import set_alias
-from registry_tool.errors import InvalidManifest, NotFound, Refused
-from registry_tool.git.line import Line
+from registry_tool.catalog.stage_names import stages_written
+from registry_tool.edits.aliases import set_alias
+from registry_tool.edits.changeset import ChangeSet, Edit
+from registry_tool.errors import InvalidManifestError, NotFoundError, RefusedError
+from registry_tool.git.history import FirstParentHistory
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.problems import JSON
+from registry_tool.manifests.yaml.editor import GONE, changed
 from registry_tool.names import ModelName, Reference, check_pointer, check_version
-from registry_tool.promotion.moves import earlier, moves
+from registry_tool.promotion.holders import earlier, moves
 
 __all__ = ["promote", "rollback"]
 
 
-def promote(reference: Reference, stage: str, *, reason: str = "") -> Act:
+def promote(reference: Reference, stage: str, *, reason: str = "") -> Edit:
     """Move a stage to the version a reference means, and take off its pin.
 
     The act raises NotFound, Refused (the name is taken, the version is not usable) or InvalidName.
@@ -57,16 +57,16 @@ def _alias(model: ModelView, stage: str) -> tuple[Data, bytes, str]:
     document = model.alias(stage)
     if document is None:
         names = ", ".join(model.aliases) or "none"
-        raise NotFound(f"{model.name} has no alias {stage}", remedy=f"its aliases: {names}")
+        raise NotFoundError(f"{model.name} has no alias {stage}", remedy=f"its aliases: {names}")
     if document.data is None:
-        raise InvalidManifest(
+        raise InvalidManifestError(
             f"{document.path} cannot be read, so nobody knows what it held",
             remedy="registry check --all",
         )
     return document.data, document.source, document.path
 
 
-def _past(line: Line | None, path: str) -> Iterator[str]:
+def _past(line: FirstParentHistory | None, path: str) -> Iterator[str]:
     """The versions that the alias held, the newest good one first."""
     if line is None:
         return
@@ -91,7 +91,7 @@ def _forward(model: ModelView, version: str, stage: str) -> str:
 def _last_good(model: ModelView, stage: str, held: str, past: Iterator[str]) -> str:
     found = next((v for v in past if v != held and _usable(model, v)), None)
     if found is None:
-        raise Refused(
+        raise RefusedError(
             f"no version that may still be used held {stage} of {model.name} before {held}",
             remedy=_forward(model, "VERSION", stage),
         )
@@ -100,12 +100,14 @@ def _last_good(model: ModelView, stage: str, held: str, past: Iterator[str]) -> 
 
 def _asked(model: ModelView, stage: str, to: str, past: Iterator[str]) -> str:
     if to not in past:
-        raise Refused(
+        raise RefusedError(
             f"version {to} of {model.name} did not hold {stage} before, or was rolled back itself",
             remedy=_forward(model, to, stage),
         )
     if not _usable(model, to):
-        raise Refused(f"version {to} of {model.name} is out of service; no alias may point at it")
+        raise RefusedError(
+            f"version {to} of {model.name} is out of service; no alias may point at it"
+        )
     return to
 
 
@@ -114,9 +116,9 @@ def rollback(
     stage: str,
     *,
     reason: str,
-    history: Callable[[], Line | None],
+    history: Callable[[], FirstParentHistory | None],
     to: str = "",
-) -> Act:
+) -> Edit:
     """Move a stage back to the last version that held it well, and pin it there.
 
     Args:

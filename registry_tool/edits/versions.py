@@ -6,20 +6,19 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from registry_tool.catalog.index import Catalog, ModelView
+from registry_tool.catalog.catalog import Catalog, ModelView
 from registry_tool.catalog.resolve import find_model
-from registry_tool.catalog.stagenames import stages_written
-from registry_tool.edits.changeset import Act, ChangeSet, combined
-from registry_tool.edits.pointers import add_tag
-from registry_tool.errors import InvalidName, Refused, UsageError
-from registry_tool.manifests.data import Data, text
+from registry_tool.catalog.stage_names import stages_written
+from registry_tool.edits.aliases import add_tag
+from registry_tool.edits.changeset import ChangeSet, Edit, combined
+from registry_tool.errors import InvalidNameError, RefusedError, UsageError
+from registry_tool.manifests.data import Data, in_order, text
 from registry_tool.manifests.identity import identity
-from registry_tool.manifests.incoming import plain_fields, plain_text
-from registry_tool.manifests.metrics import in_order
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.writer import render
+from registry_tool.manifests.values import plain_fields, plain_text
+from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference, check_new_name, check_version, fold
-from registry_tool.schemes import admits, next_version
+from registry_tool.versioning import admits, next_version
 
 __all__ = ["VersionRecord", "add_version", "timestamp", "version_fields"]
 
@@ -98,7 +97,7 @@ def _chosen(model: ModelView, version: str | None) -> str:
         return chosen
     check_new_name(check_version(version), "version")
     if not admits(scheme, version):
-        raise InvalidName(
+        raise InvalidNameError(
             f"{version} is not a version of the scheme {scheme}, which {model.name} has",
             remedy=f"such a version looks like {_EXAMPLES[scheme]}",
         )
@@ -106,7 +105,7 @@ def _chosen(model: ModelView, version: str | None) -> str:
     wanted = fold(version)
     twins = [v for v in model.versions if fold(v) == wanted]
     if twins:
-        raise Refused(
+        raise RefusedError(
             f"{model.name} has a version {twins[0]} already",
             remedy="a version never changes; choose the next one",
         )
@@ -116,7 +115,7 @@ def _chosen(model: ModelView, version: str | None) -> str:
 def _check_not_a_stage(model: ModelView, version: str) -> None:
     stages = stages_written(model.catalog, model.name.namespace)
     if fold(version) in stages:
-        raise Refused(
+        raise RefusedError(
             f"{fold(version)} is a stage of {model.name.namespace}; a version cannot have its name",
             remedy="choose another version",
         )
@@ -125,9 +124,9 @@ def _check_not_a_stage(model: ModelView, version: str) -> None:
 def _check_open(model: ModelView) -> None:
     data = model.data
     if text(data, "state") == "archived":
-        raise Refused(f"{model.name} is archived; it takes no new versions")
+        raise RefusedError(f"{model.name} is archived; it takes no new versions")
     if moved := text(data, "moved_to"):
-        raise Refused(
+        raise RefusedError(
             f"{model.name} moved to {moved}; it takes no new versions",
             remedy=f"registry version add {moved} --artifact PATH --framework TYPE",
         )
@@ -147,7 +146,7 @@ def _manifest(model: ModelView, version: str, record: VersionRecord) -> dict[str
     return data
 
 
-def _new_version(name: ModelName, version: str | None, record: VersionRecord) -> Act:
+def _new_version(name: ModelName, version: str | None, record: VersionRecord) -> Edit:
     def act(catalog: Catalog) -> ChangeSet:
         model = find_model(catalog, name)
         _check_open(model)
@@ -163,7 +162,7 @@ def _new_version(name: ModelName, version: str | None, record: VersionRecord) ->
     return act
 
 
-def add_version(name: ModelName, version: str | None, record: VersionRecord) -> Act:
+def add_version(name: ModelName, version: str | None, record: VersionRecord) -> Edit:
     """Add a version to a model.
 
     Args:

@@ -4,32 +4,205 @@ The branch moves only if it still is where the change was made from. Of the inde
 paths are brought along: what else is staged or dirty stays exactly as it is. The steps that can be seen stand in a
 journal before the first of them, and Git's own lock on the index is held until the last, so that no git command sees
 a state in between or builds on it.
+
+A branch that is about to move: Git's own program does it, started before it is needed.
+
+Starting a program takes longer than moving a branch. So it is started first, and waits while the objects are written;
+it is told where to at the very end. Everything that Git does with a ref (hooks, reflogs, packed refs, other formats)
+is done by it, in the one transaction that it makes.
+
+Who commits, and a commit in their name, written without asking Git for each.
+
+Git's own program writes the commit where there is more to it: a signature, a date in the environment, an encoding.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from registry_tool.errors import (
-    DirtyFiles,
-    EnvironmentTrouble,
-    GitTrouble,
-    Refused,
+    DirtyFilesError,
+    GitError,
+    OperationalError,
+    RefusedError,
     RegistryError,
+    StaleBaseError,
 )
-from registry_tool.git.index import Index, hold_index
-from registry_tool.git.journal import Journal, Step, forget, steps_of, workshop, write_down
-from registry_tool.git.lock import say_nothing
-from registry_tool.git.moves import Move
-from registry_tool.git.objects import ObjectWriter, tree_with
-from registry_tool.git.people import identity_of, plain_commit
-from registry_tool.git.plumbing import Git, GitFailed
+from registry_tool.git.command import HEARD, UNHEARD, Git, GitCommandError
+from registry_tool.git.object_writer import ObjectWriter, tree_with
+from registry_tool.git.transaction.files import check_places, write_files
+from registry_tool.git.transaction.index import Index, hold_index
+from registry_tool.git.transaction.journal import (
+    Journal,
+    Step,
+    forget,
+    steps_of,
+    workshop,
+    write_down,
+)
+from registry_tool.git.transaction.lock import say_nothing
 from registry_tool.git.tree import Tree
-from registry_tool.git.working_files import check_places, write_files
 
-__all__ = ["Target", "author_of", "check_clean", "commit_change"]
+if TYPE_CHECKING:
+    import subprocess
+
+__all__ = [
+    "RefUpdate",
+    "Target",
+    "author_of",
+    "check_clean",
+    "commit_change",
+    "identity_of",
+    "plain_commit",
+]
+
+
+class RefUpdate:
+    """One branch, and the program that will move it. Use it in a ``with`` block; without ``to`` nothing moves.
+
+    Args:
+        git: The repository.
+        ref: The full name of the branch.
+        message: What the reflog is to say.
+    """
+
+    def __init__(self, git: Git, ref: str, message: str) -> None:
+        self._git = git
+        self._ref = ref
+        self._arguments = ("update-ref", "--create-reflog", "-m", message, "--stdin", "-z")
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = self._git.popen(*self._arguments, stdout=UNHEARD, stderr=HEARD)
+        # A transaction that is not committed in so many words never is, even when this process is killed.
+        if process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(b"start\0")
+                process.stdin.flush()
+        return process
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        process = self._process
+        if process.poll() is None:
+            process.terminate()  # gently: then git takes its locks away, should it hold any
+        for pipe in (process.stdin, process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        process.wait()
+
+    def to(self, commit: str, before: str) -> None:
+        """Move the branch.
+
+        Args:
+            commit: The full id of the commit it is to be at.
+            before: The one it is at; empty when it must not be there yet.
+
+        Raises:
+            StaleBaseError: It is somewhere else.
+            GitError: Git does not move it; or another git command does, or was killed at it.
+        """
+        if self._process.poll() is not None:  # somebody ended it
+            self._end()
+            self._process = self._start()
+        words = [f"update {self._ref}", commit, before or "0" * len(commit), "commit", ""]
+        said = self._told("\0".join(words).encode(errors="surrogateescape"))
+        if self._process.wait() != 0:
+            raise self._trouble(said.decode(errors="replace").strip())
+
+    def _told(self, words: bytes) -> bytes:
+        """Say what to do, and hear what the program complains of until it ends."""
+        stdin, stderr = self._process.stdin, self._process.stderr
+        if stdin is None or stderr is None:
+            raise GitError("git update-ref has no pipes")
+        with contextlib.suppress(BrokenPipeError):  # it says why
+            stdin.write(words)
+            stdin.close()
+        return stderr.read()
+
+    def _trouble(self, words: str) -> GitError | StaleBaseError:
+        branch = self._ref.removeprefix("refs/heads/")
+        if "but expected" in words or "already exists" in words:
+            return StaleBaseError(
+                f"{branch} moved while the change was made", remedy="make the change again"
+            )
+        status = self._process.returncode
+        last = words.splitlines()[-1] if words else f"exit code {status}"
+        if "File exists" in words:
+            return GitError(
+                f"a git command is moving {branch}, or one was killed at it: {last}",
+                remedy="when no git command is running, remove the file that ends in .lock",
+            )
+        return GitCommandError(f"git update-ref failed: {last}", status=status, words=words)
+
+
+_ROLES: Final = ("author", "committer")
+# What Git does not take into a name or an address (ident.c, crud).
+_CRUD: Final = " .,:;<>\"\\'"
+
+
+def _said(git: Git, role: str, part: str) -> str:
+    """A name or an address that somebody chose, in Git's order; empty where nobody did."""
+    own = os.environ.get(f"GIT_{role.upper()}_{part.upper()}")
+    if own:
+        return own
+    return git.config(f"{role}.{part}") or git.config(f"user.{part}") or ""
+
+
+def identity_of(git: Git, role: str) -> str | None:
+    """Who an author or committer is, as ``Name <email>``; None where Git has to find out.
+
+    Args:
+        git: The repository.
+        role: ``author`` or ``committer``.
+    """
+    name, email = _said(git, role, "name"), _said(git, role, "email")
+    plain = all(text.isprintable() and text.strip(_CRUD) == text for text in (name, email))
+    if not name or not email or not plain or "<" in name + email or ">" in name + email:
+        return None
+    return f"{name} <{email}>"
+
+
+def _zone(now: float) -> str:
+    minutes = time.localtime(now).tm_gmtoff // 60
+    sign = "-" if minutes < 0 else "+"
+    return f"{sign}{abs(minutes) // 60:02}{abs(minutes) % 60:02}"
+
+
+def plain_commit(git: Git, tree: str, parent: str | None, message: str) -> bytes | None:
+    """A commit object, made now; None where Git's own program has to make it.
+
+    Args:
+        git: The repository.
+        tree: The id of its tree.
+        parent: The id of its parent; None for the first.
+        message: What it does.
+    """
+    dated = any(f"GIT_{role.upper()}_DATE" in os.environ for role in _ROLES)
+    if dated or git.config("i18n.commitencoding") or "\0" in message:
+        return None
+    people = {role: identity_of(git, role) for role in _ROLES}
+    if None in people.values():
+        return None
+    now = time.time()
+    lines = [f"tree {tree}", *([] if parent is None else [f"parent {parent}"])]
+    lines += [f"{role} {who} {int(now)} {_zone(now)}" for role, who in people.items()]
+    try:
+        return "\n".join([*lines, "", message]).encode()
+    except UnicodeEncodeError:
+        return None
+
 
 _PATTERNS: Final = 100
 _NO_IDENTITY = ("ident name", "tell me who you are", "auto-detect email", "no email was given")
@@ -56,11 +229,11 @@ class Target(NamedTuple):
         return self.ref.removeprefix("refs/heads/")
 
 
-def _who(failed: GitFailed) -> GitTrouble:
+def _who(failed: GitCommandError) -> GitError:
     """What git said, or, where it does not know who commits, how to tell it."""
     if not any(words in failed.words for words in _NO_IDENTITY):
         return failed
-    return GitTrouble(
+    return GitError(
         "Git does not know who you are",
         remedy='git config --global user.name "NAME"; git config --global user.email EMAIL',
     )
@@ -70,14 +243,14 @@ def author_of(git: Git) -> str:
     """Who commits here, as ``Name <email>``.
 
     Raises:
-        GitTrouble: Git does not know.
+        GitError: Git does not know.
     """
     known = identity_of(git, "author")
     if known is not None:
         return known
     try:
         ident = git.line("var", "GIT_AUTHOR_IDENT")
-    except GitFailed as exc:
+    except GitCommandError as exc:
         raise _who(exc) from exc
     return ident.rsplit(">", 1)[0] + ">"
 
@@ -104,10 +277,10 @@ def check_clean(git: Git, paths: list[str]) -> None:
     """See that nothing uncommitted lies at some paths.
 
     Raises:
-        DirtyFiles: Something does.
+        DirtyFilesError: Something does.
     """
     if dirty := _dirty(git, paths):
-        raise DirtyFiles(
+        raise DirtyFilesError(
             f"uncommitted work is in the way: {', '.join(dirty[:5])}",
             remedy="commit it, or put it aside: git stash",
         )
@@ -128,7 +301,7 @@ def _commit_object(
     arguments = ["commit-tree", *signing, *parents, "-F", "-", tree]
     try:
         return git.run(*arguments, stdin=message.encode()).decode().strip()
-    except GitFailed as exc:
+    except GitCommandError as exc:
         raise _who(exc) from exc
 
 
@@ -146,16 +319,16 @@ def _follow(git: Git, root: Path, index: Index, journal: Journal) -> None:
     try:
         index.switch()
         write_files(root, journal.puts, journal.deletes, staging=workshop(git))
-    except (EnvironmentTrouble, Refused, OSError) as exc:
+    except (OperationalError, RefusedError, OSError) as exc:
         forget(git)
         words = exc.message if isinstance(exc, RegistryError) else str(exc)
-        raise EnvironmentTrouble(
+        raise OperationalError(
             f"commit {journal.commit[:12]} was made, but the work tree does not follow: {words}",
             remedy="move what is in the way, then: git restore .",
         ) from exc
 
 
-def _move_checkout(git: Git, root: Path, move: Move, index: Index, journal: Journal) -> None:
+def _move_checkout(git: Git, root: Path, move: RefUpdate, index: Index, journal: Journal) -> None:
     index.prepare(journal.steps)
     write_down(git, journal)
     try:
@@ -200,11 +373,11 @@ def commit_change(
         tell: Told when a git command has to be waited for.
 
     Raises:
-        StaleBase: The branch is not at ``target.tip`` any more; nothing was written.
-        DirtyFiles: Uncommitted work lies at the changed paths; nothing was written.
-        UntrustedRepository: The repository belongs to somebody else.
-        GitTrouble: Git does not know who commits, or fails; or another git command holds the index.
-        EnvironmentTrouble: The disk is full; or the commit was made and a file could not follow it.
+        StaleBaseError: The branch is not at ``target.tip`` any more; nothing was written.
+        DirtyFilesError: Uncommitted work lies at the changed paths; nothing was written.
+        UntrustedRepositoryError: The repository belongs to somebody else.
+        GitError: Git does not know who commits, or fails; or another git command holds the index.
+        OperationalError: The disk is full; or the commit was made and a file could not follow it.
     """
     git.check_trusted()
     root = git.work_tree if target.checked_out else None
@@ -214,7 +387,7 @@ def commit_change(
         check_clean(git, paths)
         check_places(root, paths)
     what = message.split("\n", 1)[0]
-    with Move(git, target.ref, f"registry: {what}") as move:
+    with RefUpdate(git, target.ref, f"registry: {what}") as move:
         writer = ObjectWriter(git)
         tree = tree_with(writer, base.folder, puts, deletes)
         commit = _commit_object(git, writer, tree, target.parent, message)

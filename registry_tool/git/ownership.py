@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from registry_tool.errors import GitTrouble
+from registry_tool.errors import GitError
 
 __all__ = ["are_ours", "beginning_of", "ceilings", "make_view", "reads_only"]
 
@@ -127,7 +127,7 @@ def _config(settings: Mapping[str, str], *, bare: bool) -> str:
     formats = {spelt: settings[key] for key, spelt in _FORMATS.items() if key in settings}
     for spelt, value in formats.items():
         if not value.isalnum():
-            raise GitTrouble(f"{value[:60]!a} is not a format that Git has ({spelt})")
+            raise GitError(f"{value[:60]!a} is not a format that Git has ({spelt})")
         lines += ["[extensions]", f"{spelt} = {value}"]
     if _is_partial(settings):
         # What the clone left out is then an error and not a missing file; there is no address to ask.
@@ -145,7 +145,7 @@ def make_view(git_dir: Path, common_dir: Path, settings: Mapping[str, str], *, b
         bare: Whether it has no work tree.
 
     Raises:
-        GitTrouble: Its configuration names a format that there is not.
+        GitError: Its configuration names a format that there is not.
         OSError: This system has no symbolic links, or no room.
     """
     import tempfile  # for what is rare

@@ -3,18 +3,59 @@
 What was not fetched is not here. The remotes can be asked which refs they have. Branches and tags that were not fetched
 are named; what lies outside them, such as the heads of pull requests, is not fetched by people, and so is brought here
 without a ref of its own.
+
+Which branch a commit goes to, and whether it may.
+
+What is published: the main branch, as far as this clone knows it, and where another history left it.
+
+What is published is frozen; what is committed on a branch of one's own may still be mended. In a clone that is what
+the remote's main branch had when it was fetched last; without a remote it is the main branch itself.
+
+What a push wants to change: the lines that Git writes to its hooks, read as data.
+
+A name of a ref comes from whoever pushes. It may hold anything but controls and a few marks of Git's own syntax, it need
+not be UTF-8, and it may be long; it is compared and shown, and never given to a program. Only object ids are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from registry_tool.git.plumbing import Git, GitFailed
-from registry_tool.git.shallow import with_history
+from registry_tool.errors import (
+    ConflictError,
+    GitError,
+    NotFoundError,
+    ShallowHistoryError,
+    UsageError,
+)
+from registry_tool.git.command import Git, GitCommandError
+from registry_tool.git.commit import Target
+from registry_tool.git.revisions import commit_of, tip_of
+from registry_tool.git.shallow import boundary, with_history
 
-__all__ = ["Tip", "advertised", "tips", "unfetched"]
+__all__ = [
+    "BRANCHES",
+    "FASTER",
+    "REPLACEMENTS",
+    "Published",
+    "Tip",
+    "Update",
+    "advertised",
+    "are_related",
+    "merging",
+    "outgoing_updates",
+    "parting",
+    "published",
+    "received_updates",
+    "target_of",
+    "tips",
+    "unfetched",
+]
 
 # Replacements by `git replace` are one machine's view; the refs that hold them are listed like all others.
 _FORMAT = "--format=%(objectname) %(objecttype) %(*objecttype) %(refname)"
@@ -47,7 +88,7 @@ def tips(git: Git) -> list[Tip]:
     Branches and tags, those of remotes, the stash, and whatever else was fetched or pushed here.
 
     Raises:
-        GitTrouble: A ref leads nowhere.
+        GitError: A ref leads nowhere.
         OfflineError: A cached clone of the newest commits cannot be given what its refs lead to.
     """
     with_history(git)
@@ -81,8 +122,8 @@ def _listed(git: Git, remote: str) -> dict[str, str]:
     """The refs of a remote and where they are."""
     try:
         out = git.run("ls-remote", "--quiet", "--refs", "--", remote)
-    except GitFailed as failed:
-        raise GitFailed(
+    except GitCommandError as failed:
+        raise GitCommandError(
             f"{remote} cannot be asked which branches it has: {failed.message}",
             status=failed.status,
             words=failed.words,
@@ -113,7 +154,7 @@ def _bring(git: Git, remote: str, refs: dict[str, str]) -> None:
     """Fetch what refs outside branches and tags lead to; no ref is made of it.
 
     Raises:
-        GitFailed: The remote does not give it.
+        GitCommandError: The remote does not give it.
     """
     lacking = _lacking(git, refs.values())
     wanted = [ref for ref, oid in refs.items() if oid in lacking]
@@ -134,9 +175,9 @@ def advertised(git: Git) -> list[Tip]:
     """
     found: dict[str, str] = {}
     for remote in _remotes(git):
-        with suppress(GitFailed):
+        with suppress(GitCommandError):
             hidden = _hidden(_listed(git, remote))
-            with suppress(GitFailed):
+            with suppress(GitCommandError):
                 _bring(git, remote, hidden)
             lacking = _lacking(git, hidden.values())
             found |= {oid: f"{remote} {ref}" for ref, oid in hidden.items() if oid not in lacking}
@@ -149,7 +190,7 @@ def unfetched(git: Git) -> list[str]:
     Those outside branches and tags are brought here first; see ``advertised``.
 
     Raises:
-        GitFailed: One of them cannot be asked, or does not give what it lists.
+        GitCommandError: One of them cannot be asked, or does not give what it lists.
     """
     names = []
     # The ids of refs, not of all objects: only what a ref leads to is looked at.
@@ -161,3 +202,299 @@ def unfetched(git: Git) -> list[str]:
         named = ((ref, oid) for ref, oid in refs.items() if ref not in hidden)
         names += [f"{remote}/{_short(ref)}" for ref, oid in named if oid not in here]
     return names
+
+
+_BRANCH_LENGTH: Final = 200  # a branch is a file, and its lock file has a longer name
+
+
+def _branch_ref(git: Git, branch: str) -> str:
+    ref = f"refs/heads/{branch}"
+    try:
+        # What `git branch` refuses too, and `git check-ref-format` alone does not.
+        if branch.startswith("-") or branch == "HEAD" or len(ref.encode()) > _BRANCH_LENGTH:
+            raise UsageError(f"{branch[:60]!a} is not a name for a branch")
+        git.run("check-ref-format", ref)
+    except (GitCommandError, UnicodeEncodeError) as exc:
+        raise UsageError(f"{branch[:60]!a} is not a name for a branch") from exc
+    return ref
+
+
+def _check_not_elsewhere(git: Git, ref: str) -> None:
+    """A branch that moves under a checkout makes its files look like deletions."""
+    place = ""
+    for field in git.run("worktree", "list", "--porcelain", "-z").split(b"\0"):
+        word, _, rest = field.decode(errors="replace").partition(" ")
+        place = rest if word == "worktree" else place
+        if word == "branch" and rest == ref:
+            raise ConflictError(
+                f"{ref.removeprefix('refs/heads/')} is checked out in {place}",
+                remedy="make the change there, or name another branch",
+            )
+
+
+def target_of(git: Git, branch: str | None) -> Target:
+    """The branch a commit goes to: the named one, or the checked-out one.
+
+    Raises:
+        GitError: HEAD is detached and no branch is named.
+        UsageError: The name is not one for a branch.
+        ConflictError: The branch is checked out in another work tree.
+    """
+    current, head = git.branch(), git.head()
+    if branch is None:
+        if current is None:
+            raise GitError(
+                "HEAD is detached: a commit would belong to no branch",
+                remedy="name one with --branch NAME, or go to one: git switch NAME",
+            )
+        return Target(current, head, head, checked_out=git.work_tree is not None)
+    ref = _branch_ref(git, branch)
+    tip = tip_of(git, ref)
+    if ref == current and git.work_tree is not None:
+        return Target(ref, tip, tip, checked_out=True)
+    _check_not_elsewhere(git, ref)
+    return Target(ref, tip, tip or head, checked_out=False)
+
+
+# A fork's main branch is `origin`'s, and what counts is that of the repository it was forked from.
+_CANDIDATES: Final = (
+    "refs/remotes/upstream/HEAD",
+    "refs/remotes/upstream/main",
+    "refs/remotes/upstream/master",
+    "refs/remotes/origin/HEAD",
+    "refs/remotes/origin/main",
+    "refs/remotes/origin/master",
+    "refs/heads/main",
+    "refs/heads/master",
+)
+_REMOTES: Final = ("upstream", "origin")
+_SET_HEAD: Final = "git remote set-head"
+_OWN: Final = _CANDIDATES[-2:]
+_SETTING: Final = "registry.published"
+# How far back the main branch is searched for the newest of several merge bases.
+_FAR: Final = 10_000
+# `git merge` names in its hooks what it merges; MERGE_HEAD is written after them.
+_MERGED: Final = re.compile(r"GITHEAD_([0-9a-f]{40}|[0-9a-f]{64})")
+
+
+class Published(NamedTuple):
+    """The main branch.
+
+    Attributes:
+        name: As people write it, such as ``origin/main``.
+        tip: The commit it is at.
+        doubt: Why it may be another one, and what to do; empty where nothing says so.
+    """
+
+    name: str
+    tip: str
+    doubt: str = ""
+
+
+def _short_name(ref: str) -> str:
+    return ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
+
+
+def _named(git: Git, name: str) -> Published:
+    tip = commit_of(git, name)
+    if not tip:
+        raise NotFoundError(
+            f"Git's setting {_SETTING} names {name!a}, and there is no such branch",
+            remedy=f"git fetch; or: git config --unset {_SETTING}",
+        )
+    return Published(_short_name(name), tip)
+
+
+def published(git: Git) -> Published | None:
+    """The main branch; None where there is none yet.
+
+    Git's setting ``registry.published`` names it; otherwise it is the main branch of ``upstream``, of ``origin``, or of
+    this repository.
+
+    Raises:
+        NotFoundError: The setting names what is not there.
+        UsageError: The setting's name may mean several commits.
+    """
+    chosen = git.config(_SETTING)
+    if chosen is not None:
+        return _named(git, chosen)
+    if git.work_tree is None and (own := git.branch()) is not None and (tip := git.head()):
+        return Published(_short_name(own), tip)
+    # What a bare repository has is its own, whatever it was cloned from.
+    patterns = _CANDIDATES if git.work_tree is not None else (git.branch() or "HEAD", *_OWN)
+    out = git.run("for-each-ref", "--format=%(refname) %(objectname) %(symref)", *patterns)
+    lines = out.decode(errors="surrogateescape").rstrip("\n").split("\n") if out else []
+    found = {ref: (tip, target) for ref, tip, target in (line.split(" ", 2) for line in lines)}
+    ref = next((ref for ref in patterns if ref in found), None)
+    if ref is None:
+        return None
+    tip, target = found[ref]
+    doubt = _renamed(git, ref, target, {name: tip for name, (tip, _) in found.items()})
+    return Published(_short_name(target or ref), tip, doubt)
+
+
+def _renamed(git: Git, ref: str, target: str, tips: Mapping[str, str]) -> str:
+    """Why a remote's HEAD, which Git sets when it clones and seldom again, may name a branch that was renamed since.
+
+    Only the remote knows which branch is its main one now. What is known here: that the branch is gone, or that the
+    other usual name has all of it and more.
+    """
+    remote, _, name = ref.removeprefix("refs/remotes/").rpartition("/")
+    if not ref.startswith("refs/remotes/"):
+        remote = next((r for r in _REMOTES if _dangles(git, r, tips)), "")
+        return (
+            f"{remote}/HEAD names a branch that is gone: {_SET_HEAD} {remote} --auto"
+            if remote
+            else ""
+        )
+    if _dangles(git, remote, tips):
+        return f"{remote}/HEAD names a branch that is gone: {_SET_HEAD} {remote} --auto"
+    others = {f"refs/remotes/{remote}/{usual}" for usual in ("main", "master")} - {target}
+    for other in sorted(others & tips.keys()) if name == "HEAD" else ():
+        if tips[other] != tips[ref] and _follows(git, tips[other], tips[ref]):
+            return (
+                f"{_short_name(other)} has all of {_short_name(target)} and more: if the main branch was renamed, run: "
+                f"{_SET_HEAD} {remote} --auto"
+            )
+    return ""
+
+
+def _dangles(git: Git, remote: str, tips: Mapping[str, str]) -> bool:
+    head = f"refs/remotes/{remote}/HEAD"
+    return head not in tips and os.path.lexists(git.shared_dir / head)
+
+
+def _follows(git: Git, later: str, earlier: str) -> bool:
+    try:
+        git.run("merge-base", "--is-ancestor", earlier, later)
+    except GitCommandError:
+        return False
+    return True
+
+
+def merging(git: Git) -> tuple[str, ...]:
+    """The commits that a merge under way brings in; empty when there is none."""
+    named = {match[1] for match in map(_MERGED.fullmatch, os.environ) if match}
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        named.update((git.git_dir / "MERGE_HEAD").read_text(encoding="ascii").split())
+    return tuple(sorted(commit for commit in named if commit_of(git, commit)))
+
+
+def _newest(git: Git, main: str, bases: list[str]) -> str:
+    """Of several merge bases, the newest on the main branch's first-parent line: what is published since is known."""
+    out = git.run(
+        "rev-list", "--first-parent", f"--max-count={_FAR}", "--end-of-options", main, "--"
+    )
+    return next((commit for commit in out.decode().split() if commit in bases), bases[0])
+
+
+def parting(git: Git, main: str, *tips: str) -> str:
+    """The commit at which a history left another; the other itself when they share nothing.
+
+    Args:
+        git: The repository.
+        main: A commit of what is published.
+        tips: The commit of the change; several of a merge that is under way.
+
+    Raises:
+        ShallowHistoryError: The clone does not reach back so far.
+    """
+    if main in tips:
+        return main
+    with_history(git)
+    out = git.run("merge-base", "--all", "--end-of-options", main, *tips, allowed=(0, 1)).decode()
+    bases = out.split()
+    if len(bases) == 1:
+        return bases[0]
+    if bases:
+        return _newest(git, main, bases)
+    if boundary(git):
+        raise ShallowHistoryError(
+            f"the clone is shallow and does not reach back to where {tips[0][:12]} left {main[:12]}",
+            remedy="bring more history: git fetch --deepen=100; or: git fetch --unshallow",
+        )
+    return main
+
+
+def are_related(git: Git, one: str, other: str) -> bool:
+    """True when two commits share history that this clone has."""
+    arguments = ("merge-base", "--end-of-options", one, other)
+    return bool(git.run(*arguments, allowed=(0, 1)).strip())
+
+
+BRANCHES: Final = "refs/heads/"
+REPLACEMENTS: Final = "refs/replace/"
+# What our hook says when a branch moved while it was pushed; who pushes knows by it that the push can be made again.
+FASTER: Final = "somebody was faster"
+_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SHOWN = 60
+
+
+class Update(NamedTuple):
+    """One ref that a push wants to change.
+
+    Attributes:
+        ref: Its full name on the server.
+        old: The object it is at; zeros where it is new.
+        new: The object it is to be at; zeros where it is to be deleted.
+    """
+
+    ref: str
+    old: str
+    new: str
+
+    @property
+    def creates(self) -> bool:
+        """True when the server has no such ref yet."""
+        return not self.old.strip("0")
+
+    @property
+    def deletes(self) -> bool:
+        """True when the ref is to go."""
+        return not self.new.strip("0")
+
+    @property
+    def is_branch(self) -> bool:
+        """True for a branch, false for a tag and whatever else is pushed."""
+        return self.ref.startswith(BRANCHES)
+
+    @property
+    def shown(self) -> str:
+        """The name for people, at a length that fits a line."""
+        name = self.ref.removeprefix(BRANCHES)
+        return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
+
+
+def _fields(data: bytes, count: int) -> list[list[str]]:
+    """The words of each line; only the first, what a client typed for a commit, can have spaces in it."""
+    lines = data.decode(errors="surrogateescape").split("\n")
+    if lines.pop():
+        raise UsageError("the last line of what is pushed is cut off")
+    found = [line.rsplit(" ", count - 1) for line in lines]
+    if any(len(fields) != count for fields in found):
+        raise UsageError("what is pushed is not said as Git says it to a hook")
+    return found
+
+
+def _update(ref: str, old: str, new: str) -> Update:
+    if not (_ID.fullmatch(old) and _ID.fullmatch(new) and ref.startswith("refs/")):
+        raise UsageError("what is pushed is not said as Git says it to a hook")
+    return Update(ref, old, new)
+
+
+def received_updates(data: bytes) -> tuple[Update, ...]:
+    """What the hook pre-receive reads: ``OLD NEW REF`` lines.
+
+    Raises:
+        UsageError: The lines are not of that form.
+    """
+    return tuple(_update(ref, old, new) for old, new, ref in _fields(data, 3))
+
+
+def outgoing_updates(data: bytes) -> tuple[Update, ...]:
+    """What the hook pre-push reads: ``LOCAL_REF LOCAL_ID REMOTE_REF REMOTE_ID`` lines.
+
+    Raises:
+        UsageError: The lines are not of that form.
+    """
+    return tuple(_update(ref, old, new) for _, new, ref, old in _fields(data, 4))

@@ -1,4 +1,10 @@
-"""One opened repository: which commit, which tree, and whether its history is whole."""
+"""One opened repository: which commit, which tree, and whether its history is whole.
+
+The repository that Git calls a hook for, where it does not lie around the work tree.
+
+With ``git --git-dir=DIR --work-tree=DIR`` the repository is found by ``GIT_DIR`` alone. That variable is otherwise left
+aside: around the hook of one repository it would lead a command away from another.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +13,27 @@ import os
 import re
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Final
 
-from registry_tool.errors import NotARegistry, NotFound, ShallowHistory, UsageError
-from registry_tool.git.addresses import is_url, stored_url
-from registry_tool.git.asked import Asked
-from registry_tool.git.clones import open_clone
-from registry_tool.git.plumbing import Git, GitFailed, find_repository
-from registry_tool.git.promised import PromisedReader
-from registry_tool.git.reader import BlobReader
+from registry_tool.errors import NotARegistryError, NotFoundError, ShallowHistoryError, UsageError
+from registry_tool.git.command import BackgroundCommand, Git, GitCommandError, find_repository
+from registry_tool.git.commit_tree import CommitTree
+from registry_tool.git.object_reader import BlobReader, PromisedReader
+from registry_tool.git.remote.clone_cache import open_clone
+from registry_tool.git.remote.url import is_url, stored_url
 from registry_tool.git.revisions import chosen, places, with_prefix
 from registry_tool.git.shallow import boundary, is_newest, too_shallow, with_history
-from registry_tool.git.stored import CommitTree
+from registry_tool.git.transaction.journal import check_finished
 from registry_tool.git.tree import Tree
-from registry_tool.git.unfinished import check_finished
 from registry_tool.git.worktree import FolderTree, begin_staged, staged_tree, work_tree
-from registry_tool.places import cache_folder, usable_folder
+from registry_tool.paths import cache_folder, usable_folder
 
-__all__ = ["Repository", "in_text", "is_time"]
+__all__ = [
+    "Repository",
+    "hooked_repository",
+    "in_text",
+    "is_time",
+]
 
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
@@ -116,7 +126,7 @@ class Repository:
         self.source = source
         self.note = note
         self.doubt = ""
-        self._begun: Asked | None = None
+        self._begun: BackgroundCommand | None = None
 
     @property
     def caution(self) -> str:
@@ -138,7 +148,7 @@ class Repository:
         """Open the repository that holds a path, or the cached clone of a URL.
 
         Raises:
-            NotARegistry: There is no Git repository at the path.
+            NotARegistryError: There is no Git repository at the path.
             OfflineError: The URL cannot be reached and was never cloned.
         """
         text = str(source)
@@ -149,10 +159,10 @@ class Repository:
             note = "; ".join(filter(None, (why, clone.note)))
             return cls(clone.git, source=stored_url(text), note=note)
         if not os.path.lexists(source):  # else the repository around a mistyped name would answer
-            raise NotARegistry(f"there is no {text}", remedy="is it spelled right?")
+            raise NotARegistryError(f"there is no {text}", remedy="is it spelled right?")
         git = find_repository(Path(source))
         if git is None:
-            raise NotARegistry(
+            raise NotARegistryError(
                 f"{text} is not in a Git repository",
                 remedy="go into a registry, name one with --repo, or make one: registry init DIR --name NAME",
             )
@@ -162,7 +172,7 @@ class Repository:
         """The commit id of a branch, tag, commit or ``HEAD``.
 
         Raises:
-            NotFound: There is none; an empty repository has no HEAD.
+            NotFoundError: There is none; an empty repository has no HEAD.
             UsageError: The name may mean several.
         """
         # Asked of the process that will read the files, so that a cold start runs git once.
@@ -172,11 +182,11 @@ class Repository:
         if found is not None:
             return found[0]
         if ref == "HEAD":
-            raise NotFound(
+            raise NotFoundError(
                 f"{self.source} has no commit yet",
                 remedy="commit what is there: git add --all && git commit -m TEXT",
             )
-        raise NotFound(
+        raise NotFoundError(
             f"{ref!a} is not a commit, branch or tag of {self.source}",
             remedy="`git log --oneline --all` shows what there is",
         )
@@ -201,9 +211,9 @@ class Repository:
         if not _PAST.search(ref) or not isinstance(self.reader, PromisedReader):
             return None
         if _ID.fullmatch(ref) and is_newest(self.git):
-            from registry_tool.git.newest import adopt
+            from registry_tool.git.remote.clone import adopt
 
-            with contextlib.suppress(GitFailed):
+            with contextlib.suppress(GitCommandError):
                 adopt(self.git, ref)
         else:
             with_history(self.git)
@@ -219,30 +229,30 @@ class Repository:
         commit by a machine whose clock is slow does not hide those below it.
 
         Raises:
-            NotFound: The branch began later, or there is no such revision.
-            ShallowHistory: The clone does not reach back so far, or may have lost the revision with its history.
+            NotFoundError: The branch began later, or there is no such revision.
+            ShallowHistoryError: The clone does not reach back so far, or may have lost the revision with its history.
             UsageError: There is no such day or time.
         """
         if not is_time(moment):
             return self.past_commit(moment)
         found = self.newest_by(moment, self.commit(ref))
         if found is None:
-            raise NotFound(f"{ref} has no commit as old as {moment}")
+            raise NotFoundError(f"{ref} has no commit as old as {moment}")
         return found
 
     def past_commit(self, revision: str) -> str:
         """As ``commit``, for a revision that may lie far back.
 
         Raises:
-            NotFound: There is none.
-            ShallowHistory: There is none here, and a shallow clone may have left it out.
+            NotFoundError: There is none.
+            ShallowHistoryError: There is none here, and a shallow clone may have left it out.
         """
         try:
             return self.commit(revision)
-        except NotFound as exc:
+        except NotFoundError as exc:
             if not boundary(self.git):
                 raise
-            raise ShallowHistory(
+            raise ShallowHistoryError(
                 f"{exc.message}; the clone is shallow", remedy="git fetch --unshallow"
             ) from exc
 
@@ -250,7 +260,7 @@ class Repository:
         """The commit a line was at, at some time, as ``commit_at`` says; None where the line began later.
 
         Raises:
-            ShallowHistory: The clone does not reach back so far.
+            ShallowHistoryError: The clone does not reach back so far.
             UsageError: There is no such day or time.
         """
         before = f"--before={_in_utc(moment)}"
@@ -270,7 +280,9 @@ class Repository:
         reader = self.reader
         if not isinstance(reader, PromisedReader):
             return CommitTree(self.git, commit, reader)
-        from registry_tool.git.distant import DistantTree  # a registry on this machine does without
+        from registry_tool.git.commit_tree import (
+            DistantTree,  # a registry on this machine does without
+        )
 
         return DistantTree(self.git, commit, reader)
 
@@ -288,7 +300,7 @@ class Repository:
         """The files of the work tree that Git would take in.
 
         Raises:
-            EnvironmentTrouble: They are half of what a killed command began; or the repository is bare.
+            OperationalError: They are half of what a killed command began; or the repository is bare.
         """
         check_finished(self.git)
         return work_tree(self.git, self.reader)
@@ -305,3 +317,27 @@ class Repository:
     def close(self) -> None:
         """End the reading process."""
         self.reader.close()
+
+
+# Set by our own scripts, which Git calls in the top of the work tree.
+_NAMED: Final = "REGISTRY_HOOK_GIT_DIR"
+
+
+def hooked_repository(folder: Path) -> Git | None:
+    """The repository of a hook that runs in a folder; None where the folder's own one is meant.
+
+    Args:
+        folder: The current folder.
+    """
+    around = find_repository(folder)
+    named = os.environ.get(_NAMED) or (os.environ.get("GIT_DIR") if around is None else None)
+    if not named:
+        return None
+    place = Path(named).absolute()
+    if not (place / "HEAD").exists():
+        return None
+    if around is not None and around.git_dir.resolve() == place.resolve():
+        return None
+    top = os.environ.get("GIT_WORK_TREE")
+    # Git runs its hooks, so it has looked at whose it is, or was told.
+    return Git(place, folder.absolute() if top is None else Path(top).absolute(), vouched=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from registry_tool.errors import UsageError
-from registry_tool.git.plumbing import Git
+from registry_tool.git.command import Git
 
 __all__ = ["chosen", "commit_of", "places", "tip_of", "with_prefix"]
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from registry_tool.errors import ShallowHistory
-from registry_tool.git.plumbing import Git
+from registry_tool.errors import ShallowHistoryError
+from registry_tool.git.command import Git
 
 __all__ = ["NEWEST", "boundary", "common_dir", "is_newest", "too_shallow", "with_history"]
 
@@ -34,9 +34,9 @@ def boundary(git: Git) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def too_shallow(git: Git, commit: str) -> ShallowHistory:
+def too_shallow(git: Git, commit: str) -> ShallowHistoryError:
     """What to raise when an answer would need the parents of a commit at the boundary."""
-    return ShallowHistory(
+    return ShallowHistoryError(
         f"{git.place} is a shallow clone: what was before commit {commit[:12]} is not here",
         remedy="git fetch --unshallow",
     )
@@ -52,9 +52,9 @@ def with_history(git: Git) -> None:
 
     Raises:
         OfflineError: It cannot be brought.
-        EnvironmentTrouble: Another process has been bringing it for ten minutes.
+        OperationalError: Another process has been bringing it for ten minutes.
     """
     if is_newest(git):
-        from registry_tool.git.newest import deepen  # whoever reads what is here does without
+        from registry_tool.git.remote.clone import deepen  # whoever reads what is here does without
 
         deepen(git)

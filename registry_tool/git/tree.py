@@ -3,15 +3,20 @@
 A tree is folders of entries, each with a mode and, where Git knows one, an object id. A commit, the index, a folder
 on disk, an edit laid over another tree and a dict in a test are all trees, so one engine serves them all.
 Paths are ``/``-separated, relative, without ``.`` or ``..``; the root is the empty string.
+
+One tree laid over another: an edit before it is written, the index over HEAD, a work tree over HEAD.
+
+Strings that are looked for in many files at once.
+
+To look for a thousand digests one by one in ten thousand files takes ten seconds, for git too. But they all begin alike:
+what they share is found in one pass, and what follows it is looked up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Final, NamedTuple, Protocol
-
-from registry_tool.git.needles import Needles
 
 __all__ = [
     "DEEPEST",
@@ -24,6 +29,8 @@ __all__ = [
     "DictTree",
     "Entry",
     "Folders",
+    "MultiPattern",
+    "OverlayTree",
     "Tree",
     "blob_id",
     "differences",
@@ -32,6 +39,51 @@ __all__ = [
     "split",
     "walk",
 ]
+
+# Fewer are looked for as fast one by one; a shorter beginning stands in too many places.
+_MANY: Final = 16
+_LONG: Final = 4
+
+
+def _beginning(words: Sequence[bytes]) -> bytes:
+    """What some words all begin with."""
+    lowest, highest = min(words), max(words)
+    same = (one == other for one, other in zip(lowest, highest, strict=False))
+    return lowest[: sum(takewhile(bool, same))]
+
+
+class MultiPattern:
+    """Strings that are looked for.
+
+    Args:
+        words: The strings.
+
+    Attributes:
+        words: Each of them once, as bytes.
+        beginning: What they all begin with; empty where they are better looked for one by one.
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self.words = tuple(dict.fromkeys(word.encode(errors="surrogateescape") for word in words))
+        # Git tells lines, in which no line feed stands.
+        lines = len(self.words) >= _MANY and not any(b"\n" in word for word in self.words)
+        shared = _beginning(self.words) if lines else b""
+        self.beginning = shared if len(shared) >= _LONG else b""
+        self._lengths = sorted(set(map(len, self.words)))
+        self._known = frozenset(self.words)
+
+    def are_in(self, data: bytes) -> bool:
+        """True when one of them stands in some bytes."""
+        if not self.beginning:
+            return any(word in data for word in self.words)
+        place = data.find(self.beginning)
+        while place >= 0:
+            for length in self._lengths:
+                if data[place : place + length] in self._known:
+                    return True
+            place = data.find(self.beginning, place + 1)
+        return False
+
 
 FOLDER = 0o040000
 FILE = 0o100644
@@ -185,7 +237,7 @@ def _compared(base: Tree, head: Tree, under: str) -> Iterator[Change]:
 
 def scan(tree: Tree, needles: Iterable[str], under: str | Sequence[str]) -> Iterator[str]:
     """``Tree.grep`` for trees that have nothing better than reading every file."""
-    wanted = Needles(needles)
+    wanted = MultiPattern(needles)
     for folder in [under] if isinstance(under, str) else under:
         for path, entry in walk(tree, folder):
             data = tree.read(path) if entry.mode in (FILE, EXECUTABLE) else None
@@ -243,3 +295,100 @@ class DictTree(Folders):
     def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         """See ``Tree.grep``."""
         return scan(self, needles, under)
+
+
+_CHANGED_FOLDER: Final = Entry(FOLDER, "")  # a folder with an edit inside has no id any more
+
+
+class OverlayTree:
+    """A tree whose files come from ``upper`` where it has them, and from ``base`` elsewhere.
+
+    Listings of folders on the way to a change are copied and changed, all others are the base's; so laying a layer
+    costs what the layer holds.
+
+    Args:
+        base: The tree below.
+        upper: The files that are new or replaced.
+        deletes: Paths of files that are gone; a folder left empty is gone too.
+    """
+
+    def __init__(self, base: Tree, upper: Tree, *, deletes: Iterable[str] = ()) -> None:
+        self.base = base
+        self._folders: dict[str, dict[str, Entry]] = {}
+        self._holders: dict[str, Tree] = {}  # which layer has the bytes of a path
+        self._deletes: set[str] = set()
+        self.lay(upper, deletes=deletes)
+
+    def lay(self, upper: Tree, *, deletes: Iterable[str] = ()) -> None:
+        """Lay one more layer on top; for whoever builds the tree, not while somebody else reads it."""
+        for path in deletes:
+            self._holders.pop(path, None)
+            self._deletes.add(path)
+            self._remove(path)
+        for path, entry in walk(upper):
+            self._holders[path] = upper
+            self._put(path, entry)
+
+    def _own(self, folder: str) -> dict[str, Entry]:
+        """A folder's listing, ours to change."""
+        if folder not in self._folders:
+            self._folders[folder] = dict(self.base.folder(folder))
+        return self._folders[folder]
+
+    def _put(self, path: str, entry: Entry) -> None:
+        while path:
+            folder, name = split(path)
+            self._own(folder)[name] = entry
+            path, entry = folder, _CHANGED_FOLDER
+
+    def _remove(self, path: str) -> None:
+        while path:
+            folder, name = split(path)
+            listing = self._own(folder)
+            if listing.pop(name, None) is None:
+                return
+            if listing:
+                self._put(folder, _CHANGED_FOLDER)
+                return
+            path = folder  # it is empty, and goes too
+
+    def folder(self, path: str) -> Mapping[str, Entry]:
+        """See ``Tree.folder``."""
+        own = self._folders.get(path)
+        return self.base.folder(path) if own is None else own
+
+    def entry(self, path: str) -> Entry | None:
+        """See ``Tree.entry``."""
+        folder, name = split(path)
+        return self.folder(folder).get(name)
+
+    def read(self, path: str, *, limit: int | None = None) -> bytes | None:
+        """See ``Tree.read``."""
+        holder = self._holders.get(path)
+        if holder is not None:
+            return holder.read(path, limit=limit)
+        return None if path in self._deletes else self.base.read(path, limit=limit)
+
+    def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
+        """See ``Tree.grep``."""
+        wanted = tuple(needles)
+        return self._found(wanted, under, self.base.grep(wanted, under=under))
+
+    def _found(
+        self, wanted: Sequence[str], under: str | Sequence[str], below: Iterator[str]
+    ) -> Iterator[str]:
+        for upper in dict.fromkeys(self._holders.values()):
+            for path in upper.grep(wanted, under=under):
+                if self._holders.get(path) is upper:
+                    yield path
+        for path in below:
+            if path not in self._deletes and path not in self._holders:
+                yield path
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """See ``Tree.prefetch``."""
+        self.base.prefetch(path for path in paths if path not in self._holders)
+
+    def gather(self, folders: Iterable[str]) -> None:
+        """See ``Tree.gather``."""
+        self.base.gather(folders)

@@ -2,6 +2,10 @@
 
 The index and the work tree are read as HEAD plus what differs from it, so their cost follows the change and not the
 size of the registry.
+
+What lies in a work tree and is ignored: nobody sees it until it is missing.
+
+Whether Git tracks a file that is read from a work tree: then a commit brought it, and nobody here chose it.
 """
 
 from __future__ import annotations
@@ -13,12 +17,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from registry_tool.errors import Conflict, EnvironmentTrouble
-from registry_tool.git.asked import Asked
-from registry_tool.git.overlay import OverlayTree
-from registry_tool.git.plumbing import Git
-from registry_tool.git.reader import BlobReader
-from registry_tool.git.stored import CommitTree, PickedTree
+from registry_tool.errors import ConflictError, OperationalError
+from registry_tool.git.command import BackgroundCommand, Git, find_repository
+from registry_tool.git.commit_tree import CommitTree, PickedTree
+from registry_tool.git.object_reader import BlobReader
 from registry_tool.git.tree import (
     EXECUTABLE,
     FILE,
@@ -27,11 +29,21 @@ from registry_tool.git.tree import (
     SYMLINK,
     DictTree,
     Entry,
+    OverlayTree,
     Tree,
     scan,
 )
 
-__all__ = ["FolderTree", "begin_staged", "head_tree", "staged_tree", "work_tree"]
+__all__ = [
+    "FolderTree",
+    "begin_staged",
+    "head_tree",
+    "ignored_among",
+    "ignored_files",
+    "is_tracked",
+    "staged_tree",
+    "work_tree",
+]
 
 _SKIPPED = frozenset({".git", ".venv", "__pycache__"})
 _DVC_PRIVATE = frozenset({"cache", "tmp", "config.local"})
@@ -59,10 +71,10 @@ def _raw_changes(out: bytes) -> Iterator[tuple[str, str, int, str]]:
         yield parts[4][0], next(fields).decode(errors="surrogateescape"), int(parts[1], 8), parts[3]
 
 
-def begin_staged(git: Git) -> Asked:
+def begin_staged(git: Git) -> BackgroundCommand:
     """Have git begin to read the index, which takes 0.07 s where it is large; honours ``GIT_INDEX_FILE``."""
     base = git.head() or git.line("hash-object", "-t", "tree", os.devnull)  # the empty tree
-    return Asked(
+    return BackgroundCommand(
         git, "diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev",
         "--ita-invisible-in-index",  # `git add -N` is no content
         "--end-of-options", base, env=_index_environment(),
@@ -70,7 +82,11 @@ def begin_staged(git: Git) -> Asked:
 
 
 def staged_tree(
-    git: Git, reader: BlobReader, begun: Asked | None = None, *, merged_only: bool = False
+    git: Git,
+    reader: BlobReader,
+    begun: BackgroundCommand | None = None,
+    *,
+    merged_only: bool = False,
 ) -> Tree:
     """The files as they are staged.
 
@@ -81,7 +97,7 @@ def staged_tree(
         merged_only: Leave out the files of an unresolved merge.
 
     Raises:
-        Conflict: The index holds an unresolved merge.
+        ConflictError: The index holds an unresolved merge.
     """
     out = (begun or begin_staged(git)).answer()
     puts: dict[str, Entry] = {}
@@ -90,7 +106,7 @@ def staged_tree(
         if status == "U" and merged_only:
             continue
         if status == "U":
-            raise Conflict(
+            raise ConflictError(
                 f"{path} has an unresolved merge conflict",
                 remedy="resolve it, `git add` the file, and try again",
             )
@@ -110,10 +126,10 @@ def work_tree(git: Git, reader: BlobReader) -> Tree:
     """The files as they lie in the work tree, untracked ones included, ignored ones not.
 
     Raises:
-        EnvironmentTrouble: The repository is bare.
+        OperationalError: The repository is bare.
     """
     if git.work_tree is None:
-        raise EnvironmentTrouble(
+        raise OperationalError(
             f"{git.place} is a bare repository and has no work tree",
             remedy="name a revision with --ref, or --base and --head",
         )
@@ -195,7 +211,7 @@ class FolderTree:
         except OSError as exc:
             if exc.errno == errno.ENAMETOOLONG:
                 return {}
-            raise EnvironmentTrouble(f"{self.root / path} cannot be read: {exc.strerror}") from exc
+            raise OperationalError(f"{self.root / path} cannot be read: {exc.strerror}") from exc
         private = _DVC_PRIVATE if path == ".dvc" else _SKIPPED
         return {
             name: entry
@@ -214,7 +230,7 @@ class FolderTree:
             except OSError as exc:
                 if exc.errno == errno.ENAMETOOLONG:
                     return False  # so it is not there: whoever asks next finds that
-                raise EnvironmentTrouble(f"{here} cannot be read: {exc.strerror}") from exc
+                raise OperationalError(f"{here} cannot be read: {exc.strerror}") from exc
         return False
 
     def entry(self, path: str) -> Entry | None:
@@ -229,7 +245,7 @@ class FolderTree:
         except OSError as exc:
             if exc.errno == errno.ENAMETOOLONG:  # Git can name what no system can hold
                 return None
-            raise EnvironmentTrouble(f"{self.root / path} cannot be read: {exc.strerror}") from exc
+            raise OperationalError(f"{self.root / path} cannot be read: {exc.strerror}") from exc
 
     def read(self, path: str, *, limit: int | None = None) -> bytes | None:
         """See ``Tree.read``; a symbolic link reads as its target's name, as in Git."""
@@ -245,7 +261,7 @@ class FolderTree:
             with place.open("rb") as stream:
                 return stream.read(-1 if limit is None else limit + 1)
         except OSError as exc:
-            raise EnvironmentTrouble(f"{place} cannot be read: {exc.strerror}") from exc
+            raise OperationalError(f"{place} cannot be read: {exc.strerror}") from exc
 
     def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         """See ``Tree.grep``."""
@@ -256,3 +272,63 @@ class FolderTree:
 
     def gather(self, folders: Iterable[str]) -> None:
         """See ``Tree.gather``; these files are at hand."""
+
+
+def ignored_files(git: Git, under: Sequence[str]) -> Iterator[str]:
+    """The ignored files below some paths, in order; a folder that is ignored as a whole is one, with a slash at its end.
+
+    Every rule counts that Git follows, those of the user and of ``.git/info/exclude`` too.
+
+    Args:
+        git: The repository; one without a work tree has no such files.
+        under: Paths from the root, taken as they are.
+    """
+    if git.work_tree is None or not under:
+        return
+    out = git.run(
+        "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z", "--", *under,
+        env={"GIT_LITERAL_PATHSPECS": "1"},
+    )  # fmt: skip
+    found = out.decode(errors="surrogateescape").split("\0")
+    for path, following in zip(found, [*found[1:], ""], strict=True):
+        # A folder without a tracked file is listed too, where only some of its files are ignored.
+        if path and not (path.endswith("/") and following.startswith(path)):
+            yield path
+
+
+def ignored_among(git: Git, paths: Iterable[str]) -> list[str]:
+    """Those of some paths that Git ignores, and does not know yet."""
+    asked = "\0".join(paths).encode(errors="surrogateescape")
+    if not asked:
+        return []
+    out = git.run("check-ignore", "--stdin", "-z", stdin=asked, allowed=(0, 1))
+    return out.decode(errors="surrogateescape").split("\0")[:-1]
+
+
+# A path stands for itself, and `.DVC` is `.dvc` where the disk says so.
+_ANY_CASE = {"GIT_NOGLOB_PATHSPECS": "1", "GIT_ICASE_PATHSPECS": "1"}
+
+
+def is_tracked(root: Path, path: str) -> bool:
+    """Whether a file of a work tree, or a link through which it is reached, is in Git's index.
+
+    Args:
+        root: The folder of a registry; one without Git tracks nothing.
+        path: From the root.
+
+    Raises:
+        GitError: The index cannot be read.
+    """
+    git = find_repository(root)
+    if git is None or git.work_tree is None:
+        return False
+    top, ways = git.work_tree.resolve(), set[str]()
+    # As it is called, and where it really is: a tracked link may lead to a tracked file of another name.
+    for place in (root.resolve() / path, (root / path).resolve()):
+        if place.is_relative_to(top):
+            inner = place.relative_to(top)
+            ways |= {one.as_posix() for one in (inner, *inner.parents) if one.parts}
+    listed = git.run("ls-files", "-z", "--cached", "--", *sorted(ways), env=_ANY_CASE)
+    found = {name.decode(errors="surrogateescape").casefold() for name in listed.split(b"\0")}
+    # A folder's own name is in the index only where it is a link or a submodule.
+    return not found.isdisjoint(way.casefold() for way in ways)

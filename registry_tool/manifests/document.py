@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from registry_tool.manifests.layout import MANIFEST_KINDS, Place
 from registry_tool.manifests.problems import JSON, JSONPath, Problem, is_fatal
 from registry_tool.manifests.schema import Mismatch, fast_validator, mismatches, schema_ids
-from registry_tool.manifests.yaml import SIZE_LIMIT, Unsure, load_fast
+from registry_tool.manifests.yaml.fast import SIZE_LIMIT, Unsure, load_fast
 
 if TYPE_CHECKING:
-    from registry_tool.manifests.explain import Text
+    from registry_tool.manifests.yaml.explain import Text
 
 __all__ = ["READ_LIMIT", "Document", "parse_document"]
 
@@ -45,7 +45,7 @@ class Document(NamedTuple):
 
     def where(self, at: JSONPath) -> tuple[int, int]:
         """Line and column (from 1) of a value; parses again, so only for messages."""
-        from registry_tool.manifests.explain import explain
+        from registry_tool.manifests.yaml.explain import explain
 
         return explain(self.source).place(at)
 
@@ -143,8 +143,8 @@ def _settle(schema_id: str, text: Text) -> list[Mismatch]:
 
 def _explain(path: str, place: Place, source: bytes) -> Document:
     # Not needed for a good file, and a cold `registry resolve` counts milliseconds.
-    from registry_tool.manifests.explain import explain
-    from registry_tool.manifests.words import problem_of
+    from registry_tool.manifests.messages import problem_of
+    from registry_tool.manifests.yaml.explain import explain
 
     text = explain(source)
     problems = list(text.problems)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from registry_tool.errors import InvalidManifest
+from registry_tool.errors import InvalidManifestError
 from registry_tool.manifests.problems import JSON
 
 __all__ = ["identity"]
@@ -91,7 +91,7 @@ def _canonical(value: JSON) -> bytes:
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, RecursionError) as exc:
-        raise InvalidManifest(
+        raise InvalidManifestError(
             f"the version has no identity: {exc}",
             remedy="in framework and parameters, write numbers beyond 2^53 as text",
         ) from exc
@@ -126,7 +126,7 @@ def identity(version: Mapping[str, JSON]) -> str:
         version: Plain data that holds to ``version/v1``; the member ``identity`` is not read.
 
     Raises:
-        InvalidManifest: A number has no canonical form (a whole number beyond 2^53).
+        InvalidManifestError: A number has no canonical form (a whole number beyond 2^53).
     """
     entries: list[JSON] = [_described(a) for a in _artifacts(version) if a.get("role") in _ROLES]
     content: dict[str, JSON] = _filled(

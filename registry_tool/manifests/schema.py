@@ -13,9 +13,9 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
-from registry_tool.manifests.interpreter import Interpreter, ecma_pattern
 from registry_tool.manifests.problems import JSON, JSONPath
-from registry_tool.resources import resource
+from registry_tool.manifests.schema_fast import Interpreter, ecma_pattern
+from registry_tool.paths import resource
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError

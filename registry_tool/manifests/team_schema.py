@@ -15,10 +15,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from urllib.parse import unquote
 
-from registry_tool.manifests.interpreter import same
 from registry_tool.manifests.patterns import BrokenPattern, EndlessPattern, matcher
 from registry_tool.manifests.problems import JSON, JSONPath
 from registry_tool.manifests.schema import Mismatch, found_mismatches
+from registry_tool.manifests.schema_fast import same
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError

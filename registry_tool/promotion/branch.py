@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from registry_tool.catalog.index import Catalog, VersionView
+from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.git.repository import Repository
 from registry_tool.git.revisions import tip_of
 from registry_tool.manifests.data import text

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from registry_tool.catalog.index import Catalog
-from registry_tool.catalog.stagenames import stages_written
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.catalog.stage_names import stages_written
 from registry_tool.manifests.data import Data, records, text
 
 __all__ = ["Stage", "soak_of", "stages_of"]

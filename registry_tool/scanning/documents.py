@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from registry_tool.scanning.stream import Malformed, Stream, TooLarge
+from registry_tool.scanning.stream import MalformedFileError, Stream, TooLarge
 
 if TYPE_CHECKING:
     from ruamel.yaml.events import Event
@@ -68,7 +68,7 @@ def parse_json(text: str) -> Document:
     """JSON as the readers of Python take it.
 
     Raises:
-        Malformed: It is none.
+        MalformedFileError: It is none.
         TooLarge: It has more values than are held at once.
     """
     if len(text) > DOCUMENT_LIMIT or sum(1 for _ in _OPENS.finditer(text)) > _PARTS:
@@ -90,7 +90,7 @@ def parse_json(text: str) -> Document:
     try:
         found.roots.append(json.loads(text, object_pairs_hook=once))
     except (ValueError, RecursionError) as exc:
-        raise Malformed("it is not JSON") from exc
+        raise MalformedFileError("it is not JSON") from exc
     return found
 
 
@@ -138,7 +138,7 @@ class _Builder:
         self.add(value, anchor)
         self._open.append((value, []))
         if len(self._open) > _DEEPEST:
-            raise Malformed("its YAML is nested too deeply")
+            raise MalformedFileError("its YAML is nested too deeply")
 
     def tagged(self, tag: object, line: int) -> None:
         if tag is not None:
@@ -164,7 +164,7 @@ def read_yaml(stream: Stream) -> Document:
     """The rest of a stream as YAML, of whatever tags.
 
     Raises:
-        Malformed: It is none.
+        MalformedFileError: It is none.
         TooLarge: It is larger than the reader takes.
     """
     from ruamel.yaml import YAML
@@ -180,10 +180,10 @@ def read_yaml(stream: Stream) -> Document:
             made.take(event)
             if isinstance(event, NodeEvent) and not isinstance(event, AliasEvent):
                 made.tagged(getattr(event, "tag", None), event.start_mark.line + 1)
-    except Malformed:
+    except MalformedFileError:
         raise
     except (YAMLError, RecursionError, ValueError) as exc:
-        raise Malformed("it is not YAML") from exc
+        raise MalformedFileError("it is not YAML") from exc
     return made.document
 
 

@@ -10,8 +10,12 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from registry_tool.scanning.age_header import HEADER_LIMIT, NotAge, is_age, read_header
-from registry_tool.scanning.code_in_documents import report_document
-from registry_tool.scanning.code_in_graphs import (
+from registry_tool.scanning.archives.inflate import inflated
+from registry_tool.scanning.archives.tar import is_tar, scan_tar
+from registry_tool.scanning.archives.unopened import is_unopened, scan_unopened
+from registry_tool.scanning.archives.zip import scan_zip
+from registry_tool.scanning.code.documents import report_document
+from registry_tool.scanning.code.graphs import (
     scan_coreml,
     scan_keras_metadata,
     scan_paddle,
@@ -19,33 +23,24 @@ from registry_tool.scanning.code_in_graphs import (
     scan_tensorflow_graph,
     scan_tensorflow_meta_graph,
 )
-from registry_tool.scanning.code_in_text import (
+from registry_tool.scanning.code.text import (
     scan_graph_text,
     scan_python,
     scan_spacy,
     scan_template,
     scan_xml,
 )
+from registry_tool.scanning.context import Look
 from registry_tool.scanning.documents import DOCUMENT_LIMIT, Document, read_json, read_yaml
-from registry_tool.scanning.gguf import is_gguf, scan_gguf
-from registry_tool.scanning.inflate import inflated
-from registry_tool.scanning.look import Look
 from registry_tool.scanning.markers import is_hdf5, is_program, scan_hdf5, scan_program
-from registry_tool.scanning.numpy_arrays import is_npy, scan_npy
-from registry_tool.scanning.onnx import scan_onnx
-from registry_tool.scanning.pickle_files import (
-    could_be_pickle,
-    is_pickle,
-    scan_pickle,
-    try_pickle,
-)
-from registry_tool.scanning.report import Spent
-from registry_tool.scanning.safetensors import is_safetensors, scan_safetensors
-from registry_tool.scanning.stream import Malformed, Stream, TooLarge
-from registry_tool.scanning.tars import is_tar, scan_tar
-from registry_tool.scanning.tflite import is_tflite, scan_tflite
-from registry_tool.scanning.unopened import is_unopened, scan_unopened
-from registry_tool.scanning.zips import scan_zip
+from registry_tool.scanning.pickles.files import could_be_pickle, is_pickle, scan_pickle, try_pickle
+from registry_tool.scanning.report import BudgetExceededError
+from registry_tool.scanning.stream import MalformedFileError, Stream, TooLarge
+from registry_tool.scanning.tensors.gguf import is_gguf, scan_gguf
+from registry_tool.scanning.tensors.numpy_arrays import is_npy, scan_npy
+from registry_tool.scanning.tensors.onnx import scan_onnx
+from registry_tool.scanning.tensors.safetensors import is_safetensors, scan_safetensors
+from registry_tool.scanning.tensors.tflite import is_tflite, scan_tflite
 
 __all__ = ["FORMATS", "look_at"]
 
@@ -149,7 +144,7 @@ def _document(kind: str, read: Callable[[Stream], Document]) -> Callable[[Look],
         data = look.stream.in_memory(DOCUMENT_LIMIT).getvalue()
         try:
             document = read(Stream.of(io.BytesIO(data), len(data)))
-        except Malformed:
+        except MalformedFileError:
             _searched(
                 Look(
                     Stream.of(io.BytesIO(data), len(data)),
@@ -170,7 +165,7 @@ def _age(look: Look) -> None:
     try:
         header = read_header(look.stream.peek(HEADER_LIMIT))
     except NotAge as exc:
-        raise Malformed(str(exc)) from exc
+        raise MalformedFileError(str(exc)) from exc
     look.tells(format="age", recipients=[*header.stanzas[:32]])
 
 
@@ -242,10 +237,10 @@ def look_at(look: Look) -> None:
                 one.scan(look)
                 return
         _unknown(look)
-    except Spent as exc:
+    except BudgetExceededError as exc:
         look.finds("unread", str(exc))
     except TooLarge as exc:
         look.finds("unread", str(exc))
-    except Malformed as exc:
+    except MalformedFileError as exc:
         look.finds("unread", f"it is broken as {format_}: {exc}")
     look.tells(format=look.report.facts.get("format", format_))

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from registry_tool.scanning.code_in_documents import report_document
+from registry_tool.scanning.code.documents import report_document
+from registry_tool.scanning.context import Look
 from registry_tool.scanning.documents import DOCUMENT_LIMIT, parse_json
-from registry_tool.scanning.look import Look
-from registry_tool.scanning.stream import Malformed, TooLarge
+from registry_tool.scanning.stream import MalformedFileError, TooLarge
 
 __all__ = ["is_hdf5", "is_program", "scan_hdf5", "scan_program"]
 
@@ -72,7 +72,7 @@ def _report_json(look: Look, run: bytes) -> None:
         try:
             _, end = _DECODER.raw_decode(text, at)
             report_document(look, parse_json(text[at:end]))
-        except Malformed as exc:
+        except MalformedFileError as exc:
             look.finds("unread", f"a text in it was not read: {exc}")
             return
         except (ValueError, RecursionError):

@@ -10,11 +10,11 @@ import json
 import re
 from typing import Final
 
-from registry_tool.scanning.gguf import is_gguf
 from registry_tool.scanning.markers import is_hdf5, is_program
-from registry_tool.scanning.numpy_arrays import is_npy
-from registry_tool.scanning.pickle_files import is_pickle
-from registry_tool.scanning.safetensors import is_safetensors
+from registry_tool.scanning.pickles.files import is_pickle
+from registry_tool.scanning.tensors.gguf import is_gguf
+from registry_tool.scanning.tensors.numpy_arrays import is_npy
+from registry_tool.scanning.tensors.safetensors import is_safetensors
 
 __all__ = ["HEAD_LIMIT", "contradiction"]
 

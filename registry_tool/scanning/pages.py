@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registry_tool.scanning.code_in_documents import KEYS
+from registry_tool.scanning.code.documents import KEYS
 from registry_tool.scanning.formats import FORMATS
 
 __all__ = ["formats_table", "keys_table"]

@@ -12,11 +12,11 @@ __all__ = [
     "LEVELS",
     "OWN",
     "Budget",
+    "BudgetExceededError",
     "Finding",
     "Level",
     "Report",
     "Scanned",
-    "Spent",
     "verdict_of",
 ]
 
@@ -91,7 +91,7 @@ def verdict_of(
     return "fail" if any(finding.level not in accepted for finding in findings) else "pass"
 
 
-class Spent(Exception):
+class BudgetExceededError(Exception):
     """More work than a scan does."""
 
 
@@ -117,11 +117,11 @@ class Budget:
         """Take from it.
 
         Raises:
-            Spent: There is not so much left.
+            BudgetExceededError: There is not so much left.
         """
         left = getattr(self, what) - n
         if left < 0:
-            raise Spent(f"it has more {_WORDS[what]} than a scan looks at")
+            raise BudgetExceededError(f"it has more {_WORDS[what]} than a scan looks at")
         setattr(self, what, left)
 
 

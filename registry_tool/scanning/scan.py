@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, NamedTuple
 
+from registry_tool.scanning.archives.zip import ends_as_zip, scan_zip
+from registry_tool.scanning.context import Look
 from registry_tool.scanning.formats import look_at
-from registry_tool.scanning.look import Look
 from registry_tool.scanning.plugins import Scanner, scan_with
 from registry_tool.scanning.report import Finding, Level, Report, Scanned, verdict_of
 from registry_tool.scanning.stream import Stream
-from registry_tool.scanning.zips import ends_as_zip, scan_zip
 
 __all__ = ["Scan", "scan_files", "scan_path", "size_below"]
 

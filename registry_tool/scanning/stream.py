@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Final, cast
 
-__all__ = ["PIECE_LIMIT", "Malformed", "Stream", "TooLarge"]
+__all__ = ["PIECE_LIMIT", "MalformedFileError", "Stream", "TooLarge"]
 
 # No scanner holds more of a file than this at once.
 PIECE_LIMIT: Final = 16 << 20
@@ -16,11 +16,11 @@ _CHUNK: Final = 64 << 10
 _SPOOL: Final = 8 << 20
 
 
-class Malformed(ValueError):
+class MalformedFileError(ValueError):
     """The bytes are not what their format says."""
 
 
-class TooLarge(Malformed):
+class TooLarge(MalformedFileError):
     """A part of the file is larger than a scanner holds in memory."""
 
 
@@ -79,7 +79,7 @@ class Stream:
         """Exactly the next bytes.
 
         Raises:
-            Malformed: There are not so many.
+            MalformedFileError: There are not so many.
             TooLarge: So many are not held at once.
         """
         end = self._from + size
@@ -92,7 +92,7 @@ class Stream:
         parts, missing = [], size
         while missing:
             if not (piece := self.some()):
-                raise Malformed("it ends too early")
+                raise MalformedFileError("it ends too early")
             if len(piece) > missing:
                 self._from -= len(piece) - missing
                 piece = piece[:missing]
@@ -104,19 +104,19 @@ class Stream:
         """Pass over the next bytes.
 
         Raises:
-            Malformed: There are not so many.
+            MalformedFileError: There are not so many.
         """
         ahead = len(self._ahead) - self._from
         if size > ahead and self.file is not None and self.size is not None:
             if self.tell() + size > self.size:
-                raise Malformed("it ends too early")
+                raise MalformedFileError("it ends too early")
             self.file.seek(size - ahead, io.SEEK_CUR)
             self._before += self._from + size
             self._ahead, self._from = b"", 0
             return
         while size:
             if not (piece := self.some()):
-                raise Malformed("it ends too early")
+                raise MalformedFileError("it ends too early")
             used = min(len(piece), size)
             self._from -= len(piece) - used
             size -= used

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from support import Ran, git, run_program, write_files
 
+from registry_tool.api.registry import open_registry
 from registry_tool.demo.model import load, measure, save, texts, train
 from registry_tool.errors import UsageError
-from registry_tool.registry import open_registry
 
 
 def test_the_demo_does_the_main_job(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def shared_cache() -> Path:
 
 
 def forget_everything() -> None:
-    from registry_tool.artifacts.uses import uses_of
+    from registry_tool.artifacts.cache.locks import uses_of
 
     uses_of.cache_clear()  # as when the process ends
     shutil.rmtree(shared_cache(), ignore_errors=True)
@@ -368,7 +368,7 @@ def test_the_cache_is_shown_and_cleared(cli: Cli, root: Path) -> None:
     assert shown["size"] >= len(WEIGHTS)
     assert "size " in done(cli("cache", cwd=root))
     assert cli("cache", "clean", "--to", "much", cwd=root).code == 2
-    from registry_tool.artifacts.uses import uses_of
+    from registry_tool.artifacts.cache.locks import uses_of
 
     ran = cli("cache", "clean", cwd=root)  # this process fetched it, and may still use it
     assert done(ran) == "freed 0 B\n"

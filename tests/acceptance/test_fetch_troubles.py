@@ -14,7 +14,7 @@ import pytest
 from support import Ran, put_object, write_files
 from support.manifests import small_registry, stored_artifact, version_files
 
-from registry_tool.artifacts.folders import dir_md5
+from registry_tool.artifacts.dvc_files import dir_md5
 from registry_tool.manifests.problems import JSON
 
 Make = Callable[..., Path]
@@ -37,7 +37,7 @@ def shared_cache() -> Path:
 
 
 def forget_everything() -> None:
-    from registry_tool.artifacts.uses import uses_of
+    from registry_tool.artifacts.cache.locks import uses_of
 
     uses_of.cache_clear()  # as when the process ends
     shutil.rmtree(shared_cache(), ignore_errors=True)

@@ -15,7 +15,7 @@ from support.code_naming_files import HOSTILE
 from support.sarif_schema import SARIF
 
 import registry_tool
-from registry_tool.errors import Refused
+from registry_tool.errors import RefusedError
 
 Cli = Callable[..., Ran]
 ADD = ("version", "add", "nlp/lang-id", "--framework", "custom", "--commit", "--artifact")
@@ -153,7 +153,7 @@ def test_a_policy_that_does_not_look(cli: Cli, registry: Path, evil: Path) -> No
 def test_programs_are_held_to_the_policy_too(registry: Path, evil: Path) -> None:
     put_object(registry, b"unused")
     opened = registry_tool.open(registry)
-    with pytest.raises(Refused, match="is refused: dangerous"), opened.change("Add") as change:
+    with pytest.raises(RefusedError, match="is refused: dangerous"), opened.change("Add") as change:
         change.model("nlp/lang-id").new_version(framework={"type": "custom"}, artifacts=[evil])
     assert git(registry, "status", "--porcelain") == ""
 

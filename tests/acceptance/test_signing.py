@@ -11,7 +11,7 @@ from support import Ran, git, run_git, write_files
 from support.staged_registries import key, signer
 
 import registry_tool
-from registry_tool.errors import Refused
+from registry_tool.errors import RefusedError
 
 Cli = Callable[..., Ran]
 ME = "A. Tester <tester@example.org>"
@@ -123,7 +123,7 @@ def test_fetch_of_a_signed_version(signed: Path, cli: Cli, tmp_path: Path) -> No
 def test_a_program_may_ask_for_signed_versions_only(signed: Path) -> None:
     with registry_tool.open(signed) as opened:
         assert opened.version("nlp/lang-id@3", signed=True).version == "3"
-        with pytest.raises(Refused, match="no signature by an allowed signer"):
+        with pytest.raises(RefusedError, match="no signature by an allowed signer"):
             opened.version("nlp/lang-id@1", signed=True)
 
 

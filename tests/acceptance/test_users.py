@@ -212,7 +212,7 @@ def test_a_serving_process_holds_one_state_until_it_asks_anew(cli: Cli, server: 
         assert reg.version("tab/churn@production").version == "1"
         with reg.refresh() as newer:
             assert newer.version("tab/churn@production").version == "2"
-            with pytest.raises(registry.errors.Withdrawn, match="leaks"):
+            with pytest.raises(registry.errors.WithdrawnError, match="leaks"):
                 newer.version("tab/churn@1")
     server.rename(server.with_name("away.git"))
     with warnings.catch_warnings(record=True) as heard:

@@ -13,8 +13,8 @@ import pytest
 from support import Ran, git
 
 import registry_tool
-from registry_tool.change import Change
-from registry_tool.errors import VersionNotNamed
+from registry_tool.api.change import Change
+from registry_tool.errors import VersionNotNamedError
 
 Cli = Callable[..., Ran]
 MODEL = "nlp/lang-id"
@@ -91,7 +91,7 @@ def test_the_library_wants_it_too(registry: Path) -> None:
     with registry_tool.open(registry) as opened:
         for act in ACTS:
             with (
-                pytest.raises(VersionNotNamed, match="names no version") as caught,
+                pytest.raises(VersionNotNamedError, match="names no version") as caught,
                 opened.change("Change") as change,
             ):
                 act(change)

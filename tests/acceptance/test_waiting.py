@@ -20,8 +20,8 @@ _HOLDER = """
 import sys
 from pathlib import Path
 from threading import Event
-from registry_tool.git.exclusive import exclusive
-from registry_tool.git.plumbing import find_repository
+from registry_tool.git.transaction.recovery import exclusive
+from registry_tool.git.command import find_repository
 sys.argv = ["registry", "version", "add", "nlp/lang-id", "--metadata", "secret=1"]
 with exclusive(find_repository(Path.cwd())):
     print("held", flush=True)

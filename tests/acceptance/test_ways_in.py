@@ -11,10 +11,10 @@ import pytest
 from support import Ran, run_program
 from support.manifests import small_registry
 
-from registry_tool.errors import Refused, UsageError
+from registry_tool.api.registry import WORK_TREE, open_registry
+from registry_tool.errors import RefusedError, UsageError
 from registry_tool.manifests.data import Data, records
-from registry_tool.manifests.explain import explain
-from registry_tool.registry import WORK_TREE, open_registry
+from registry_tool.manifests.yaml.explain import explain
 
 Cli = Callable[..., Ran]
 ADD = ("version", "add", "nlp/lang-id", "3", "--framework", "fasttext")
@@ -257,7 +257,7 @@ def test_content_that_contradicts_its_name_is_refused_until_it_is_meant(
         assert "--allow mislabelled" in ran.err
     with open_registry(root, ref=WORK_TREE) as registry:
         draft = registry.change("Add").model("nlp/lang-id").new_version("3")
-        with pytest.raises(Refused, match="HTML"):
+        with pytest.raises(RefusedError, match="HTML"):
             draft.upload_artifact(page)
         assert draft.upload_artifact(page, allow=["mislabelled"])[0].name == "model.onnx"
         with pytest.raises(UsageError, match="unknown"):

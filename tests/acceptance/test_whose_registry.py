@@ -105,7 +105,7 @@ def test_a_program_is_warned(foreign: Path, ran: Path) -> None:
     with reg:
         assert reg.version("nlp/lang-id@production").version == "3"
         assert reg.store.remote.url.endswith("/storage")
-        with pytest.raises(registry_tool.errors.UntrustedRepository, match=DUBIOUS):
+        with pytest.raises(registry_tool.errors.UntrustedRepositoryError, match=DUBIOUS):
             _archive(reg)
     assert not ran.exists()
 

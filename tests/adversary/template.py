@@ -24,8 +24,8 @@ from support.manifests import (
     version_files,
 )
 
-from registry_tool.git.plumbing import Git
-from registry_tool.hooks.installing import install_server_hook
+from registry_tool.git.command import Git
+from registry_tool.hooks.install import install_server_hook
 from registry_tool.manifests.problems import JSON
 
 __all__ = ["MODELS", "PEOPLE", "POLICIES", "new_template", "version_of"]

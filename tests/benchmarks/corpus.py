@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from registry_tool.artifacts.pointers import Pointer, render_pointer
+from registry_tool.artifacts.dvc_files import Pointer, render_pointer
 from registry_tool.manifests.identity import identity
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.writer import render
+from registry_tool.manifests.yaml.writer import render
 
 __all__ = ["MODELS", "NAMESPACES", "WATCHED", "make_corpus", "model_name"]
 

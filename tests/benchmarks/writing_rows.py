@@ -15,8 +15,8 @@ from benchmarks.scene import Scene, git
 from benchmarks.warm import Warm
 
 import registry_tool
-from registry_tool.change import Change
-from registry_tool.registry import Registry
+from registry_tool.api.change import Change
+from registry_tool.api.registry import Registry
 
 __all__ = ["ROWS"]
 

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from registry_tool.artifacts.cache import Cache
-from registry_tool.artifacts.pointers import Pointer, pointer_from_data, render_pointer
-from registry_tool.artifacts.remote import DvcSettings, Remote, object_path, open_remote
-from registry_tool.artifacts.transfer import FILES_LIMIT, Ingested, fetch, ingest, upload
+from registry_tool.artifacts.cache.cache import Cache
+from registry_tool.artifacts.dvc_files import Pointer, pointer_from_data, render_pointer
+from registry_tool.artifacts.remotes.base import DvcSettings, Remote, object_path, open_remote
+from registry_tool.artifacts.transfer.fetch import fetch
+from registry_tool.artifacts.transfer.ingest import FILES_LIMIT, IngestedBlob, ingest
+from registry_tool.artifacts.transfer.upload import upload
 
 DVC = Path(sys.executable).with_name("dvc")
 FOLDER = {
@@ -92,7 +94,7 @@ def pointer_of(path: Path) -> Pointer:
     return pointer_from_data(data)
 
 
-def publish(root: Path, source: Path, cache: Cache) -> Ingested:
+def publish(root: Path, source: Path, cache: Cache) -> IngestedBlob:
     ingested = ingest(source, cache=cache)
     upload(ingested, remote_of(root))
     pointer = Pointer(source.name, ingested.md5, ingested.size, nfiles=ingested.nfiles)

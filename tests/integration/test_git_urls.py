@@ -90,7 +90,7 @@ def _push_alias(bare: Path) -> None:
 def test_a_registry_stays_at_its_commit_until_it_is_refreshed(url: str, bare: Path) -> None:
     with registry.open(url) as reg:
         _push_alias(bare)
-        with pytest.raises(registry.errors.NotFound):
+        with pytest.raises(registry.errors.NotFoundError):
             reg.version("nlp/lang-id@production")
         with reg.refresh() as now:
             assert now.version("nlp/lang-id@production").version == "1"
@@ -190,7 +190,7 @@ def test_the_past_can_be_asked_by_url(url: str, bare: Path) -> None:
     with registry.open(url) as reg:
         moves = reg.history("nlp/lang-id@production")
         assert [move.version for move in moves] == ["1"]
-        with pytest.raises(registry.errors.NotFound):
+        with pytest.raises(registry.errors.NotFoundError):
             reg.at("HEAD~1").version("nlp/lang-id@production")
         assert reg.version("nlp/lang-id@production").version == "1"
 
@@ -201,7 +201,7 @@ def test_a_deployment_pinned_to_an_old_commit_reads_it_by_url(url: str, bare: Pa
     with registry.open(url, ref=old) as reg:
         assert reg.commit == old
         assert reg.version("nlp/lang-id@1").version == "1"
-        with pytest.raises(registry.errors.NotFound):
+        with pytest.raises(registry.errors.NotFoundError):
             reg.version("nlp/lang-id@production")
 
 
@@ -233,7 +233,7 @@ def _push_alias_named(bare: Path, alias: str) -> None:
 def test_a_command_that_waits_for_history_says_so(
     bare: Path, cli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry_tool.git.newest._A_WHILE", 0.0)
+    monkeypatch.setattr("registry_tool.git.remote.clone._A_WHILE", 0.0)
     asked = ("history", "nlp/lang-id", "--repo", bare.as_uri())
     assert cli(*asked, cwd=bare.parent).err == "note:  bringing the registry's history, once\n"
     assert cli(*asked, cwd=bare.parent).err == ""

@@ -14,7 +14,7 @@ from support import Ran, run_program, without, write_files
 
 from registry_tool.manifests.layout import Layout
 from registry_tool.names import ModelName
-from registry_tool.scaffold import new_registry
+from registry_tool.scaffold.create import new_registry
 
 pytestmark = [
     pytest.mark.network,

@@ -12,7 +12,7 @@ import pytest
 from support import git, run_program, without, write_files
 from support.manifests import alias_yaml, small_registry
 
-from registry_tool.resources import resource_text
+from registry_tool.paths import resource_text
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent

@@ -24,7 +24,7 @@ from support import Ran, new_repository, without
 from support.remote_servers import KINDS, SERVERS, Server, lacking
 from support.upload_proxies import proxy
 
-from registry_tool.artifacts.remote import DvcSettings, Remote, object_path, open_remote
+from registry_tool.artifacts.remotes.base import DvcSettings, Remote, object_path, open_remote
 
 Cli = Callable[..., Ran]
 Fetch = Callable[[], tuple[Ran, Path]]

@@ -16,12 +16,12 @@ from support import without
 from support.remote_servers import Server, lacking, seaweed
 from support.upload_proxies import proxy
 
-from registry_tool.artifacts.bucket import Bucket
-from registry_tool.artifacts.cloud import CloudRemote
-from registry_tool.artifacts.parts import PART
-from registry_tool.artifacts.remote import DvcSettings, object_path, open_remote
-from registry_tool.artifacts.sending import send
-from registry_tool.errors import RemoteTrouble
+from registry_tool.artifacts.remotes.base import DvcSettings, object_path, open_remote
+from registry_tool.artifacts.remotes.dvc import CloudRemote
+from registry_tool.artifacts.remotes.s3 import Bucket
+from registry_tool.artifacts.remotes.s3_multipart import PART
+from registry_tool.artifacts.transfer.upload import send
+from registry_tool.errors import RemoteError
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_a_locked_object_is_not_erased(versioned: CloudRemote, tmp_path: Path) -
     bucket._call(
         "put_object_legal_hold", Key=bucket._key(object_path(md5)), LegalHold={"Status": "ON"}
     )
-    with pytest.raises(RemoteTrouble, match="does not let") as caught:
+    with pytest.raises(RemoteError, match="does not let") as caught:
         versioned.erase(md5)
     assert "legal hold" in caught.value.remedy
     assert versioned.exists([md5]) == {md5}
@@ -122,16 +122,16 @@ def test_bytes_that_are_not_what_their_name_says_are_refused_by_the_server(
     bucket_of(remote)._s3.retries = 1
     path = tmp_path / "other"
     path.write_bytes(b"something else")
-    with pytest.raises(RemoteTrouble, match="refused an upload"):
+    with pytest.raises(RemoteError, match="refused an upload"):
         remote.put("0" * 32, path)
 
 
 def test_a_bucket_that_is_not_there(server: Server, tmp_path: Path) -> None:
     remote = open_on(tmp_path, server, "s3://nowhere/x")
     one = blob(tmp_path, b"weights")
-    with pytest.raises(RemoteTrouble, match="is not there and cannot be made"):
+    with pytest.raises(RemoteError, match="is not there and cannot be made"):
         send([one], remote)
-    with pytest.raises(RemoteTrouble, match="that place does not exist"), remote.download(one[0]):
+    with pytest.raises(RemoteError, match="that place does not exist"), remote.download(one[0]):
         pass
 
 
@@ -139,7 +139,7 @@ PARTS = 7
 SENDING = """
 import sys
 from pathlib import Path
-from registry_tool.artifacts.remote import DvcSettings, open_remote
+from registry_tool.artifacts.remotes.base import DvcSettings, open_remote
 remote = open_remote(DvcSettings(local_config=Path(sys.argv[1])))
 remote.put(sys.argv[2], Path(sys.argv[3]))
 """

@@ -10,13 +10,14 @@ import pytest
 from support.http_object_server import serving
 from support.remote_servers import Server
 
-from registry_tool.artifacts.cache import Cache
-from registry_tool.artifacts.readers import open_source
-from registry_tool.artifacts.remote import open_remote
-from registry_tool.artifacts.s3 import S3Source
-from registry_tool.artifacts.settings import DvcSettings
-from registry_tool.artifacts.transfer import ingest, upload
-from registry_tool.errors import RemoteTrouble
+from registry_tool.artifacts.cache.cache import Cache
+from registry_tool.artifacts.remotes.base import open_remote
+from registry_tool.artifacts.remotes.config import DvcSettings
+from registry_tool.artifacts.remotes.open import open_source
+from registry_tool.artifacts.remotes.s3_reader import S3Source
+from registry_tool.artifacts.transfer.ingest import ingest
+from registry_tool.artifacts.transfer.upload import upload
+from registry_tool.errors import RemoteError
 
 pytestmark = pytest.mark.usefixtures("in_no_cloud")
 
@@ -49,9 +50,9 @@ def test_credentials_come_from_the_environment_and_from_profiles(
         with source.download(ingested.md5) as stream:
             return stream.read(10)
 
-    with pytest.raises(RemoteTrouble, match="no credentials"):
+    with pytest.raises(RemoteError, match="no credentials"):
         read()
-    with pytest.raises(RemoteTrouble, match=r"the remote s .*secret"):
+    with pytest.raises(RemoteError, match=r"the remote s .*secret"):
         read(profile="secret")
     (tmp_path / "credentials").write_text(
         f"[mine]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
@@ -60,14 +61,14 @@ def test_credentials_come_from_the_environment_and_from_profiles(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
     assert read() == b"x"
-    with pytest.raises(RemoteTrouble, match="refuses the credentials"):
+    with pytest.raises(RemoteError, match="refuses the credentials"):
         read(allow_anonymous_login="true")
 
 
 def test_a_bucket_that_is_not_there_is_not_a_missing_object(bucket: Server, tmp_path: Path) -> None:
     source = open_source(settings_of(bucket, tmp_path, "s3://nobodys-bucket/x", **bucket.secrets))
     with (
-        pytest.raises(RemoteTrouble, match="that place does not exist there"),
+        pytest.raises(RemoteError, match="that place does not exist there"),
         source.download("0" * 32),
     ):
         pass
@@ -82,7 +83,7 @@ def test_where_the_store_answers_strangely_botocore_is_asked(
         elsewhere.moved_to = "http://127.0.0.1:1"
         options = {**bucket.secrets, "endpointurl": elsewhere.url.removesuffix("/store")}
         source = open_source(settings_of(bucket, tmp_path, "s3://store/x", **options))
-        with pytest.raises(RemoteTrouble, match="the remote s"), source.download("0" * 32):
+        with pytest.raises(RemoteError, match="the remote s"), source.download("0" * 32):
             pass
         assert elsewhere.asked.total() > 1
 

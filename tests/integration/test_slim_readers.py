@@ -11,10 +11,10 @@ import pytest
 from support import Ran
 from support.remote_registries import FETCH, Place, is_whole
 
-from registry_tool.artifacts.local import LocalRemote
-from registry_tool.artifacts.readers import open_source
-from registry_tool.artifacts.s3 import S3Source
-from registry_tool.artifacts.web import WebSource
+from registry_tool.artifacts.remotes.http_reader import WebSource
+from registry_tool.artifacts.remotes.local import LocalRemote
+from registry_tool.artifacts.remotes.open import open_source
+from registry_tool.artifacts.remotes.s3_reader import S3Source
 
 # Read without DVC, and by what.
 SLIM = {"local": LocalRemote, "http": WebSource, "s3": S3Source}

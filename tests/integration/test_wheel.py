@@ -71,7 +71,7 @@ def test_the_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     assert "registry_tool/demo/texts/en.txt" in names
     assert not [name for name in names if name.startswith(("tests/", "docs/"))]
     programs = environment_with(wheel, tmp_path / "environment")
-    place = "import registry_tool.resources as r; print(r.__file__, r.resource('schemas'))"
+    place = "import registry_tool.paths as r; print(r.__file__, r.resource('schemas'))"
     found = run(programs / "python", "-c", place, cwd=tmp_path)
     assert str(ROOT) not in found
     assert "_data" in found

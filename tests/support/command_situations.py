@@ -444,7 +444,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "… and {} versions more: `registry compare`": _HELP,
     "… and {} rows more: `registry compare`": _HELP,
     "… and {} more: run `registry check`": _HELP,
-    '# The rules\n\nEvery check runs these rules: on the desk, in the hook, in CI, on the server and in the library. A rule has a permanent\nid. `registry rules ID` prints one of them; `rules` in `registry.yaml` changes a severity:\n\n```yaml\nrules:\n  M208: refuse\n  F106: "off"\n```\n\n`refuse` fails the check, `review` asks for a person\'s decision, `warn` is only said. Severities come from the branch a\nchange goes to, so a change cannot soften the rules it is judged by.\n\nThis page is generated: `python -m registry_tool.checks.pages > docs/rules.md`.\n': _HELP,
+    '# The rules\n\nEvery check runs these rules: on the desk, in the hook, in CI, on the server and in the library. A rule has a permanent\nid. `registry rules ID` prints one of them; `rules` in `registry.yaml` changes a severity:\n\n```yaml\nrules:\n  M208: refuse\n  F106: "off"\n```\n\n`refuse` fails the check, `review` asks for a person\'s decision, `warn` is only said. Severities come from the branch a\nchange goes to, so a change cannot soften the rules it is judged by.\n\nThis page is generated: `python -m registry_tool.devtools.rules_page > docs/rules.md`.\n': _HELP,
     "Everything lies in {}. Look around: registry list --repo {}/registry": _HELP,
     "Remove it with: rm -r {}": _HELP,
     "note:  cannot be read: {}; see `registry check --all`": _HELP,

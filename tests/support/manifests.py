@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from registry_tool.artifacts.pointers import Pointer, render_pointer
+from registry_tool.artifacts.dvc_files import Pointer, render_pointer
 from registry_tool.manifests.identity import identity
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.writer import render
+from registry_tool.manifests.yaml.writer import render
 
 __all__ = [
     "CREATED_AT",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry_tool.artifacts.settings import DvcSettings
+from registry_tool.artifacts.remotes.config import DvcSettings
 from support import new_repository, run_program, write_files
 from support.manifests import small_registry
 from support.remote_servers import Server

@@ -12,16 +12,14 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from registry_tool.catalog.index import Catalog
-from registry_tool.git.line import Line
-from registry_tool.git.overlay import OverlayTree
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.git.history import FirstParentHistory
 from registry_tool.git.repository import Repository
-from registry_tool.git.tree import DictTree
+from registry_tool.git.tree import DictTree, OverlayTree
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
-from registry_tool.promotion.gates import outcomes
-from registry_tool.promotion.outcome import Outcome
-from registry_tool.promotion.question import Present, Question
+from registry_tool.promotion.context import GateInput, GateResult, Present
+from registry_tool.promotion.evaluate import outcomes
 from registry_tool.promotion.stages import stages_of
 from support import git, without, write_files
 from support.manifests import (
@@ -215,9 +213,9 @@ class Staged:
         return git(self.root, "rev-parse", "HEAD")
 
     @property
-    def line(self) -> Line:
+    def line(self) -> FirstParentHistory:
         """The history that ends there."""
-        return Line(Repository.open(self.root).git, self.head)
+        return FirstParentHistory(Repository.open(self.root).git, self.head)
 
     def catalog(self, files: Mapping[str, str] | None = None) -> Catalog:
         """The registry at HEAD, with a change laid over it."""
@@ -232,14 +230,14 @@ class Staged:
         history: bool = True,
         now: dt.datetime = NOW,
         present: Present | None = None,
-    ) -> Question:
+    ) -> GateInput:
         """May a version become production? A change may bring evidence of its own."""
         base = self.catalog()
         model = self.catalog(change).model(ModelName("nlp", "lang-id"))
         view = None if model is None else model.version(version)
         assert view is not None
         stage = stages_of(base, "nlp")["production"]
-        return Question(base, view, stage, self.line if history else None, now, present)
+        return GateInput(base, view, stage, self.line if history else None, now, present)
 
     def ask(
         self,
@@ -249,7 +247,7 @@ class Staged:
         history: bool = True,
         now: dt.datetime = NOW,
         present: Present | None = None,
-    ) -> tuple[Outcome, ...]:
+    ) -> tuple[GateResult, ...]:
         """What each gate says."""
         return outcomes(
             self.question(version, change=change, history=history, now=now, present=present)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import git
 
-from registry_tool.places import cache_folder
+from registry_tool.paths import cache_folder
 
 
 def test_home_and_caches_are_the_tests_own(

@@ -12,16 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_tool import names
-from registry_tool.errors import InvalidName
-from registry_tool.names import (
-    ModelName,
-    Reference,
-    check_new_name,
-    fold,
-    fold_model,
-    is_device,
-)
-from registry_tool.resources import resource
+from registry_tool.errors import InvalidNameError
+from registry_tool.names import ModelName, Reference, check_new_name, fold, fold_model, is_device
+from registry_tool.paths import resource
 
 CHECKS: dict[str, Callable[[str], str]] = {
     "namespace": names.check_namespace,
@@ -76,7 +69,7 @@ def test_good_names(kind: str) -> None:
 @pytest.mark.parametrize("kind", CHECKS)
 def test_bad_names_are_refused_in_words_that_cannot_draw(kind: str) -> None:
     for name in BAD[kind] + BAD_ANYWHERE:
-        with pytest.raises(InvalidName) as caught:
+        with pytest.raises(InvalidNameError) as caught:
             CHECKS[kind](name)
         assert caught.value.message.isprintable()
         assert caught.value.message.isascii()
@@ -84,7 +77,7 @@ def test_bad_names_are_refused_in_words_that_cannot_draw(kind: str) -> None:
 
 
 def test_a_long_bad_name_is_cut() -> None:
-    with pytest.raises(InvalidName) as caught:
+    with pytest.raises(InvalidNameError) as caught:
         names.check_model("x" * 10_000 + "!")
     assert len(caught.value.message) < 200
 
@@ -103,7 +96,7 @@ def test_model_names(text: str, namespace: str, name: str) -> None:
     "text", ["", "/", "a/", "/a", "a/b/c", "A/b", "a/b@1", "a//b", "../b", "a b"]
 )
 def test_what_is_no_model_name(text: str) -> None:
-    with pytest.raises(InvalidName):
+    with pytest.raises(InvalidNameError):
         ModelName.parse(text)
 
 
@@ -124,7 +117,7 @@ def test_references(text: str, shown: str) -> None:
     "text", ["", "@", "a@", "@1", "a@b@c", "a/b@../x", "a@b/c", "a@ 1", "a@1\n", "a@-1", "a@1:2"]
 )
 def test_what_is_no_reference(text: str) -> None:
-    with pytest.raises(InvalidName):
+    with pytest.raises(InvalidNameError):
         Reference.parse(text)
 
 
@@ -132,7 +125,7 @@ def test_what_is_no_reference(text: str) -> None:
 def test_any_text_is_a_reference_or_a_clear_no(text: str) -> None:
     try:
         parsed = Reference.parse(text)
-    except InvalidName:
+    except InvalidNameError:
         return
     assert Reference.parse(str(parsed)) == parsed
     assert not {"..", "\n", " "} & {str(parsed)}
@@ -173,7 +166,7 @@ def test_the_schemas_say_the_same(kind: str, schema: str, pattern: str) -> None:
 )  # fmt: skip
 def test_names_of_devices(name: str) -> None:
     assert is_device(name)
-    with pytest.raises(InvalidName, match="device") as caught:
+    with pytest.raises(InvalidNameError, match="device") as caught:
         check_new_name(name, "tag")
     assert str(caught.value).isascii()
 

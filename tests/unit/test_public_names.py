@@ -68,11 +68,11 @@ def test_every_error_is_public_and_says_how_the_program_ends() -> None:
 
 
 def test_an_error_is_its_message_and_its_remedy() -> None:
-    error = registry_tool.errors.NotFound("there is no x", remedy="make one")
+    error = registry_tool.errors.NotFoundError("there is no x", remedy="make one")
     assert (error.message, error.remedy, str(error)) == (
         "there is no x", "make one", "there is no x\nmake one",
     )  # fmt: skip
-    assert str(registry_tool.errors.NotFound("there is no x")) == "there is no x"
+    assert str(registry_tool.errors.NotFoundError("there is no x")) == "there is no x"
 
 
 def _module(name: str) -> ModuleType:

@@ -9,12 +9,12 @@ from dulwich.ignore import IgnoreFilterManager
 from dulwich.repo import Repo
 from support import commit, git, run_git, write_files
 
-from registry_tool.checks.rules.ignoring import hidden_by
-from registry_tool.git.ignoring import parse_ignore_rules
+from registry_tool.checks.rules.dvc import hidden_by
+from registry_tool.git.ignore_rules import parse_ignore_rules
 from registry_tool.manifests.layout import MANIFEST_KINDS, Layout
 from registry_tool.names import ModelName
-from registry_tool.scaffold import new_registry, repair_ignore_rules
-from registry_tool.starter import registry_files, repaired_ignore_file
+from registry_tool.scaffold.create import new_registry, repair_ignore_rules
+from registry_tool.scaffold.templates import registry_files, repaired_ignore_file
 
 MODEL = ModelName("nlp", "lang-id")
 # What `registry init` wrote until 0.1.

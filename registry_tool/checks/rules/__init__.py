@@ -5,32 +5,21 @@ from __future__ import annotations
 from registry_tool.checks.rule import ChangeRule, FileRule, ModelRule, RegistryRule, Rule
 from registry_tool.checks.rules import (
     artifacts,
-    claims,
-    devices,
-    dvc_files,
+    device_names,
+    dvc,
+    encryption,
+    evidence,
     file,
-    folders,
-    frozen,
-    ignoring,
-    keys,
-    kinds,
+    immutability,
     lifecycle,
-    lineage,
     names,
-    numbering,
-    payloads,
-    permanence,
-    places,
-    pointers,
+    policy,
     promotion,
-    records,
-    regress,
-    reserved,
+    references,
+    registry,
+    reserved_names,
     secrets,
-    signatures,
-    stages,
-    targets,
-    team_schemas,
+    uniqueness,
     versions,
     waivers,
 )
@@ -45,10 +34,8 @@ __all__ = [
 ]
 
 _NOUNS = (
-    file, places, ignoring, names, devices, pointers, secrets, payloads, dvc_files,
-    artifacts, versions, targets, lineage, records, signatures, keys, team_schemas,
-    reserved, folders, claims, stages, waivers,
-    kinds, frozen, lifecycle, permanence, numbering, regress, promotion,
+    file, names, device_names, reserved_names, secrets, dvc, artifacts, versions, references,
+    evidence, encryption, policy, registry, uniqueness, waivers, immutability, lifecycle, promotion,
 )  # fmt: skip
 _ALL: tuple[Rule, ...] = tuple(
     sorted((rule for noun in _NOUNS for rule in noun.RULES), key=lambda rule: rule.id)

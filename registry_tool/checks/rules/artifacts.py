@@ -1,21 +1,36 @@
-"""The rule that holds the artifacts of a manifest and the pointers beside it together."""
+"""The rule that holds the artifacts of a manifest and the pointers beside it together.
+
+The rule about one ``.dvc`` pointer by itself.
+"""
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
-from registry_tool.catalog.index import VersionView
-from registry_tool.checks.rule import Hit, ModelRule, ModelUnderCheck, Rule
+from registry_tool.catalog.catalog import VersionView
+from registry_tool.checks.rule import (
+    FileRule,
+    FileView,
+    ModelRule,
+    ModelUnderCheck,
+    Violation,
+    named,
+    removal,
+)
 from registry_tool.checks.rules.names import check_artifact_file
-from registry_tool.checks.rules.wording import named, removal
-from registry_tool.errors import InvalidName
+from registry_tool.errors import InvalidNameError
 from registry_tool.git.tree import Tree
 from registry_tool.manifests.data import Data, records, text, whole
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.problems import JSON, JSONPath
 from registry_tool.names import fold
 
-__all__ = ["RULES"]
+__all__ = [
+    "RULES",
+]
 
 _POINTER = ".dvc"
 _AGREE = ("md5", "size", "nfiles")
@@ -25,13 +40,13 @@ def _value(data: JSON) -> str:
     return "nothing" if data is None else str(data)
 
 
-def _against(entry: Data, pointer: Data, at: JSONPath, path: str) -> Iterator[Hit]:
+def _against(entry: Data, pointer: Data, at: JSONPath, path: str) -> Iterator[Violation]:
     """Fields of an entry that its pointer contradicts; a pointer of DVC 2 may say less."""
     out = records(pointer, "outs")[0]
     for field in _AGREE:
         said, pointed = entry.get(field), out.get(field)
         if said != pointed and (pointed is not None or field == "md5"):
-            yield Hit(
+            yield Violation(
                 f"`{field}` of artifact {text(entry, 'name')} is not that of its pointer {named(path)}",
                 at=(*at, field) if field in entry else at,
                 found=_value(said),
@@ -40,14 +55,14 @@ def _against(entry: Data, pointer: Data, at: JSONPath, path: str) -> Iterator[Hi
             )
 
 
-def _inside(entry: Data, at: JSONPath) -> Iterator[Hit]:
+def _inside(entry: Data, at: JSONPath) -> Iterator[Violation]:
     """What a folder's entry says of itself: its files add up."""
     files = records(entry, "files")
     if not files:
         return
     for field, added in (("nfiles", len(files)), ("size", sum(whole(f, "size") for f in files))):
         if whole(entry, field) != added:
-            yield Hit(
+            yield Violation(
                 f"`{field}` of artifact {text(entry, 'name')} is not what its `files` add up to",
                 at=(*at, field),
                 found=_value(entry.get(field)),
@@ -56,7 +71,7 @@ def _inside(entry: Data, at: JSONPath) -> Iterator[Hit]:
             )
 
 
-def _twins(entries: list[Data], field: str) -> Iterator[Hit]:
+def _twins(entries: list[Data], field: str) -> Iterator[Violation]:
     seen: dict[str, str] = {}
     for number, entry in enumerate(entries):
         value = text(entry, field)
@@ -64,7 +79,7 @@ def _twins(entries: list[Data], field: str) -> Iterator[Hit]:
         if not value or first is None:
             seen[fold(value)] = value
             continue
-        yield Hit(
+        yield Violation(
             f"two artifacts have the {field} {value}",
             at=("artifacts", number, field),
             found=value if value == first else f"{first} and {value}",
@@ -73,11 +88,11 @@ def _twins(entries: list[Data], field: str) -> Iterator[Hit]:
         )
 
 
-def _lock(data: Data) -> Iterator[Hit]:
+def _lock(data: Data) -> Iterator[Violation]:
     lock = text(data, "environment", "lock")
     names = [text(entry, "name") for entry in records(data, "artifacts")]
     if lock and lock not in names:
-        yield Hit(
+        yield Violation(
             f"`environment.lock` names artifact {lock}, which the version does not have",
             at=("environment", "lock"),
             found=lock,
@@ -88,7 +103,7 @@ def _lock(data: Data) -> Iterator[Hit]:
 
 def _stored(
     entries: list[Data], folder: str, pointer_of: Callable[[str], Document | None]
-) -> Iterator[Hit]:
+) -> Iterator[Violation]:
     for number, entry in enumerate(entries):
         at: JSONPath = ("artifacts", number)
         path = text(entry, "path")
@@ -96,7 +111,7 @@ def _stored(
             continue
         pointer = pointer_of(path)
         if pointer is None:
-            yield Hit(
+            yield Violation(
                 f"artifact {text(entry, 'name')} has no pointer {path}{_POINTER}",
                 at=(*at, "path"),
                 found=path,
@@ -112,12 +127,12 @@ def _is_artifact_file(name: str) -> bool:
     """False for a name that no entry can have; that is another rule's finding."""
     try:
         check_artifact_file(name)
-    except InvalidName:
+    except InvalidNameError:
         return False
     return True
 
 
-def _orphans(tree: Tree, folder: str, entries: list[Data]) -> Iterator[Hit]:
+def _orphans(tree: Tree, folder: str, entries: list[Data]) -> Iterator[Violation]:
     paths = frozenset(text(entry, "path") for entry in entries)
     for name, entry in sorted(tree.folder(folder).items()):
         artifact = name.removesuffix(_POINTER)
@@ -129,7 +144,7 @@ def _orphans(tree: Tree, folder: str, entries: list[Data]) -> Iterator[Hit]:
         ):
             continue
         path = f"{folder}/{name}"
-        yield Hit(
+        yield Violation(
             f"the manifest has no artifact for the pointer {named(name)}",
             path=path,
             expected=f"an entry with `path: {named(artifact)}` under `artifacts`",
@@ -137,7 +152,7 @@ def _orphans(tree: Tree, folder: str, entries: list[Data]) -> Iterator[Hit]:
         )
 
 
-def _record(document: Document) -> Iterator[Hit]:
+def _record(document: Document) -> Iterator[Violation]:
     """What a record says of itself, whether its bytes are there or not."""
     data = document.data or {}
     entries = records(data, "artifacts")
@@ -148,7 +163,7 @@ def _record(document: Document) -> Iterator[Hit]:
 
 def _compared(
     document: Document, folder: str, tree: Tree, pointer_of: Callable[[str], Document | None]
-) -> Iterator[Hit]:
+) -> Iterator[Violation]:
     """A record and the pointers beside it."""
     entries = records(document.data, "artifacts")
     for hit in _stored(entries, folder, pointer_of):
@@ -163,12 +178,12 @@ def _is_erased(version: VersionView) -> bool:
     return version.status is not None and text(version.status.data, "state") == "erased"
 
 
-def _left_over(version: VersionView) -> Iterator[Hit]:
+def _left_over(version: VersionView) -> Iterator[Violation]:
     """Pointers of an erased version: plain DVC would look for bytes that are gone."""
     for name, entry in sorted(version.model.catalog.tree.folder(version.folder).items()):
         if name.endswith(_POINTER) and not entry.is_folder:
             path = f"{version.folder}/{name}"
-            yield Hit(
+            yield Violation(
                 f"version {named(version.version)} of {named(str(version.model.name))} is erased "
                 f"and still has the pointer {named(name)}",
                 path=path,
@@ -177,7 +192,7 @@ def _left_over(version: VersionView) -> Iterator[Hit]:
             )
 
 
-def _of_version(version: VersionView) -> Iterator[Hit]:
+def _of_version(version: VersionView) -> Iterator[Violation]:
     document, erased = version.document, _is_erased(version)
     if document is not None and document.data is not None:
         yield from _record(document)
@@ -188,7 +203,7 @@ def _of_version(version: VersionView) -> Iterator[Hit]:
         yield from _left_over(version)
 
 
-def artifacts_agree(model: ModelUnderCheck) -> Iterator[Hit]:
+def artifacts_agree(model: ModelUnderCheck) -> Iterator[Violation]:
     """Artifacts and pointers must say the same: one pointer for each stored artifact, one entry for each pointer.
 
     ``version.yaml`` holds the sha256 that readers verify, the ``.dvc`` pointer holds the address the bytes are
@@ -209,6 +224,117 @@ def artifacts_agree(model: ModelUnderCheck) -> Iterator[Hit]:
         yield from _of_version(version)
 
 
-RULES: tuple[Rule, ...] = (
+_CONFIG = ".dvc/config"
+_CONFIG_LIMIT = 64 * 1024
+# DVC writes ['remote "storage"']; the inner quotes are part of the section's name.
+_REMOTE = re.compile(rb"""(?mi)^[ \t]*\[[ \t]*['"]?remote[ \t]+"([^"\n]+)"['"]?[ \t]*\]""")
+# Folders whose files the registry reads.
+_READ = frozenset({"evidence", "versions", "tags", "aliases"})
+# Fields that DVC knows and that say the bytes are kept in a way the registry cannot fetch.
+_ELSEWHERE = {
+    "push": "the bytes are never pushed to the remote",
+    "cache": "the bytes are not kept by their digest",
+    "files": "the bytes are kept in a version-aware remote",
+    "cloud": "the bytes are kept in a version-aware remote",
+}
+
+
+@lru_cache(maxsize=8)
+def _remotes(config: bytes) -> frozenset[str]:
+    """Their names, as DVC compares them."""
+    return frozenset(m.decode(errors="replace").lower() for m in _REMOTE.findall(config))
+
+
+def _named_remote(file: FileView, out: Data) -> Iterator[Violation]:
+    remote = text(out, "remote")
+    if not remote:
+        return
+    known = _remotes(file.catalog.tree.read(_CONFIG, limit=_CONFIG_LIMIT) or b"")
+    if remote.lower() not in known:
+        yield Violation(
+            f"the pointer names remote {remote}, which {_CONFIG} does not know",
+            at=("outs", 0, "remote"),
+            found=remote,
+            expected=", ".join(sorted(known)) or f"a remote of {_CONFIG}",
+            remedy=f"dvc remote add {remote} URL; or delete the line",
+        )
+
+
+def _working_folder(file: FileView, data: Data) -> Iterator[Violation]:
+    """Where a pointer's ``wdir`` would put the bytes onto something else."""
+    first = next((part for part in text(data, "wdir").split("/") if part not in {"", "."}), "")
+    if not first:
+        return
+    folder = file.path.rpartition("/")[0]
+    others = {name.casefold() for name in file.catalog.tree.folder(folder)}
+    if first.casefold() in _READ or f"{first.casefold()}.dvc" in others:
+        yield Violation(
+            f"`wdir` leads into {named(first)}, which holds something else",
+            at=("wdir",),
+            found=named(text(data, "wdir")),
+            expected="the folder of the pointer, or one of its own below it",
+            remedy="delete the line `wdir`, and move the bytes beside the pointer",
+        )
+
+
+def _imported(file: FileView, data: Data) -> Iterator[Violation]:
+    """A pointer of ``dvc import``: plain DVC asks the other repository for the bytes, and no remote of this one."""
+    if not any("repo" in dependency for dependency in records(data, "deps")):
+        return
+    folder, _, name = file.path.rpartition("/")
+    artifact = name.removesuffix(".dvc")
+    move = f"cd {shlex.quote(folder)} && dvc update {shlex.quote(name)} && "
+    yield Violation(
+        "`dvc pull` restores the bytes from another repository only, and they may go there",
+        at=("deps", 0, "repo"),
+        found="a pointer of `dvc import`",
+        expected="bytes in a remote of this registry",
+        remedy=f"{move}dvc remove {shlex.quote(name)} && dvc add {shlex.quote(artifact)} && "
+        f"dvc push {shlex.quote(name)}",
+    )
+
+
+def pointer_stays(file: FileView) -> Iterator[Violation]:
+    """A ``.dvc`` pointer must name the file beside it that it is called after, kept in a remote this registry has.
+
+    ``weights.dvc`` restores ``weights``. A pointer that led to another name or folder could overwrite a manifest, and
+    one whose bytes are not pushed by digest names bytes that nobody else can fetch. A pointer of ``dvc import`` leads to
+    another repository: nothing is fetched from there. ``wdir`` may name a folder below the pointer's own that holds
+    nothing else.
+
+    Mend it: add the file again with ``registry version add``, which writes the pointer.
+
+    Example:
+        ``weights.bin.dvc`` with ``path: other.bin``, or with ``push: false``.
+    """
+    document, place = file.document, file.location
+    if document is None or document.data is None or place is None or place.kind != "dvc":
+        return
+    out = records(document.data, "outs")[0]
+    path = text(out, "path")
+    if path != place.name:
+        yield Violation(
+            f"the pointer restores {named(path)}, but it is called after {named(place.name)}",
+            at=("outs", 0, "path"),
+            found=named(path),
+            expected=named(place.name),
+            remedy=f"write `path: {named(place.name)}`, or rename the pointer to {named(path)}.dvc",
+        )
+    for field, meaning in _ELSEWHERE.items():
+        if field in out and out[field] is not True:
+            yield Violation(
+                f"`{field}` says that {meaning}",
+                at=("outs", 0, field),
+                found=field,
+                expected="bytes in the remote, by their digest",
+                remedy=f"delete `{field}` and push the bytes with `dvc push {named(file.path)}`",
+            )
+    yield from _named_remote(file, out)
+    yield from _working_folder(file, document.data)
+    yield from _imported(file, document.data)
+
+
+RULES = (
     ModelRule("M201", "artifacts and pointers agree", "refuse", artifacts_agree),
+    FileRule("F107", "a pointer restores the file it is called after", "refuse", pointer_stays),
 )

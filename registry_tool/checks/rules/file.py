@@ -1,6 +1,10 @@
 """Rules about one manifest as text: it can be read, has the form, and meets its schema.
 
 The reader of manifests has found these problems already; each rule hands on those of its kind.
+
+Rules about where a file lies and what kind of file it is.
+
+The rule that keeps payloads out of Git: bytes belong into a DVC remote.
 """
 
 from __future__ import annotations
@@ -8,9 +12,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from registry_tool.checks.rule import FileRule, FileView, Hit, Rule
+from registry_tool.checks.rule import FileRule, FileView, Violation, command, named, removal
+from registry_tool.checks.rules.names import is_well_named
+from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, folds_to_git
+from registry_tool.manifests.data import Data, text
+from registry_tool.manifests.document import READ_LIMIT
+from registry_tool.manifests.layout import (
+    KEYS,
+    MODELS,
+    RECIPIENTS,
+    REGISTRY,
+    WAIVERS,
+    Layout,
+    Place,
+)
+from registry_tool.names import ModelName
 
-__all__ = ["RULES"]
+__all__ = [
+    "FILE_LIMIT",
+    "RULES",
+    "allowed_at",
+    "is_payload",
+    "no_large_blob",
+]
 
 _DIGEST = re.compile(r"[0-9a-f]{32}(?:\.dir)?|[0-9a-f]{40}|[0-9a-f]{64}")
 # The digests that some reader of YAML 1.1 or 1.2 takes for a number.
@@ -18,14 +42,14 @@ _SIDE = re.compile(rb"^<{7} .*$", re.MULTILINE)
 _NUMBER = re.compile(r"[0-9]+(?:e[0-9]+)?|0b[01]+")
 
 
-def _problems(file: FileView, code: str) -> Iterator[Hit]:
+def _problems(file: FileView, code: str) -> Iterator[Violation]:
     """The reader's problems of one kind."""
     document = file.document
     if document is None:
         return
     for problem in document.problems:
         if problem.code == code:
-            yield Hit(
+            yield Violation(
                 problem.message,
                 place=(problem.line, problem.column),
                 found=problem.found,
@@ -34,12 +58,12 @@ def _problems(file: FileView, code: str) -> Iterator[Hit]:
             )
 
 
-def _conflict(file: FileView) -> Hit | None:
+def _conflict(file: FileView) -> Violation | None:
     """What Git leaves behind where two branches say different things: a reader sees only broken YAML."""
     side = _SIDE.search(file.source)
     if side is None:
         return None
-    return Hit(
+    return Violation(
         "the file holds both sides of a merge conflict",
         place=(file.source.count(b"\n", 0, side.start()) + 1, 1),
         found=side[0].decode(errors="replace").strip(),
@@ -48,7 +72,7 @@ def _conflict(file: FileView) -> Hit | None:
     )
 
 
-def readable(file: FileView) -> Iterator[Hit]:
+def readable(file: FileView) -> Iterator[Violation]:
     """A manifest must be YAML that can be read: UTF-8 text, well-formed.
 
     A file that cannot be read says nothing, so nothing else is checked about it.
@@ -64,7 +88,7 @@ def readable(file: FileView) -> Iterator[Hit]:
     yield from problems if conflict is None else [conflict]
 
 
-def form(file: FileView) -> Iterator[Hit]:
+def form(file: FileView) -> Iterator[Violation]:
     """A manifest must be one plain document: each key once, LF line ends, at most 256 kB and 64 levels.
 
     Readers of YAML differ about the rest of the language: of two equal keys one keeps the first and another the last,
@@ -78,7 +102,7 @@ def form(file: FileView) -> Iterator[Hit]:
     return _problems(file, "form")
 
 
-def schema(file: FileView) -> Iterator[Hit]:
+def schema(file: FileView) -> Iterator[Violation]:
     """A manifest must meet the JSON Schema of its kind.
 
     Programs read manifests without looking twice. An unknown field is most often a misspelt one, and would otherwise
@@ -92,7 +116,7 @@ def schema(file: FileView) -> Iterator[Hit]:
     return _problems(file, "schema")
 
 
-def schema_version(file: FileView) -> Iterator[Hit]:
+def schema_version(file: FileView) -> Iterator[Violation]:
     """The ``schema:`` line must name a version that this registry-tool knows.
 
     A newer file may mean something that this installation would misread.
@@ -105,7 +129,7 @@ def schema_version(file: FileView) -> Iterator[Hit]:
     return _problems(file, "schema-version")
 
 
-def unambiguous(file: FileView) -> Iterator[Hit]:
+def unambiguous(file: FileView) -> Iterator[Violation]:
     """A value that readers of YAML differ about should stand in quotes.
 
     ``010`` is 8 to some readers, 10 to others and text to this one; ``no`` is false to some. Here the schema decides,
@@ -122,7 +146,7 @@ def unambiguous(file: FileView) -> Iterator[Hit]:
             yield hit
 
 
-def read_alike(file: FileView) -> Iterator[Hit]:
+def read_alike(file: FileView) -> Iterator[Violation]:
     """A manifest must be YAML 1.2 that every reader of YAML reads alike.
 
     Some forms are refused by YAML 1.2 and read by many programs, or read differently: ``key: "value"# comment``, a
@@ -137,7 +161,243 @@ def read_alike(file: FileView) -> Iterator[Hit]:
     return _problems(file, "lenient")
 
 
-RULES: tuple[Rule, ...] = (
+# The most a file outside models/ may have.
+FILE_LIMIT = 1 << 20
+_ADD = "; then `registry version add` stores the bytes and writes the pointer"
+
+
+def _has_pointer(file: FileView) -> bool:
+    """True where the file, or a folder it lies in, is an artifact by the pointer beside it."""
+    parts = file.path.split("/")
+    # models/<namespace>/<model>/<file> is the shallowest place of an artifact.
+    ends = range(4, len(parts) + 1)
+    return any(file.catalog.tree.entry("/".join(parts[:end]) + ".dvc") for end in ends)
+
+
+def is_payload(file: FileView) -> bool:
+    """True for a file without a place in the layout that is an artifact's bytes, or as large as such."""
+    if file.location is not None or not file.path.startswith(f"{MODELS}/"):
+        return False
+    return _has_pointer(file) or len(file.source) > READ_LIMIT
+
+
+def _is_large(file: FileView) -> bool:
+    """True for more than 1 MiB; the second read is only made for files that passed the first limit."""
+    if len(file.source) <= READ_LIMIT:
+        return False
+    return len(file.catalog.tree.read(file.path, limit=FILE_LIMIT) or b"") > FILE_LIMIT
+
+
+def no_payload(file: FileView) -> Iterator[Violation]:
+    """No artifact's bytes and no large file may be committed to Git.
+
+    Git keeps every version of every file for ever, and each clone pays for it. Bytes belong into the DVC remote; Git
+    holds the ``.dvc`` pointer and the digests. Under ``models/`` the limit is 256 kB, elsewhere 1 MiB.
+
+    Mend it: ``git rm --cached FILE``, then ``registry version add`` stores the bytes and writes the pointer.
+
+    Example:
+        ``models/nlp/lang-id/versions/4/lid.176.ftz`` committed beside ``lid.176.ftz.dvc``.
+    """
+    place, path = file.location, file.path
+    if not file.is_regular:
+        return
+    remedy = command("git rm --cached", path)
+    if place is not None and place.kind == "card" and len(file.source) > READ_LIMIT:
+        yield Violation(
+            f"{named(path)} is larger than {READ_LIMIT // 1024} kB",
+            expected=f"at most {READ_LIMIT:,} bytes",
+            remedy="shorten it; pictures belong into artifacts, or behind a link",
+        )
+    elif is_payload(file):
+        what = "the bytes of an artifact" if _has_pointer(file) else "a large file"
+        yield Violation(
+            f"{named(path)} is {what} in Git", expected="a .dvc pointer", remedy=remedy + _ADD
+        )
+    elif place is None and not path.startswith(f"{MODELS}/") and _is_large(file):
+        yield Violation(
+            f"{named(path)} is larger than 1 MiB",
+            expected=f"at most {FILE_LIMIT:,} bytes",
+            remedy=remedy + "; keep it elsewhere",
+        )
+
+
+def no_large_blob(file: FileView) -> Iterator[Violation]:
+    """As ``no_payload``, for a file of a commit whose manifests nobody else looks at: these have a limit, too."""
+    hits = list(no_payload(file))
+    yield from hits
+    if not hits and file.location is not None and len(file.source) > READ_LIMIT:
+        yield Violation(
+            f"{named(file.path)} is larger than {READ_LIMIT // 1024} kB",
+            expected=f"at most {READ_LIMIT:,} bytes",
+        )
+
+
+_IN_NAMESPACE = "namespace.yaml and a folder for each model"
+_IN_MODEL = "model.yaml, CARD.md, <artifact>.dvc, versions/, tags/<tag>.yaml, aliases/<alias>.yaml"
+_IN_VERSION = "version.yaml, metadata.yaml, status.yaml, key.yaml, CARD.md, <artifact>.dvc, evidence/<id>.yaml"
+_FIELDS = {"tag": ("model",), "alias": ("model",), "version": ("model", "version")}
+_OURS = (f"{MODELS}/", f"{WAIVERS}/", f"{KEYS}/", "schemas/", ".dvc/")
+_TOPS = frozenset({MODELS, WAIVERS, KEYS, "schemas", ".dvc", REGISTRY, RECIPIENTS})
+# Folders in which every file is one that the layout knows.
+_READ = (f"{MODELS}/", f"{WAIVERS}/", f"{KEYS}/")
+# Where a part of a path that folds to `.git` may begin.
+_MAY_FOLD = re.compile(r"(?i)(?:^|/)(?:\.|git~|[^\x00-\x7f])|\\")
+_MODES = {
+    EXECUTABLE: "an executable file",
+    SYMLINK: "a symbolic link",
+    SUBMODULE: "a submodule",
+}
+
+
+def _wanted(place: Place) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The fields that repeat what the path says, with the value the path gives them."""
+    model = place.model or ModelName("", "")
+    if place.kind == "model":
+        yield ("namespace",), model.namespace
+        yield ("name",), model.name
+    for field in _FIELDS.get(place.kind, ()):
+        yield (field,), str(model) if field == "model" else place.version or ""
+    if place.kind == "evidence":
+        yield ("subject", "version"), place.version or ""
+
+
+def _moved(field: tuple[str, ...], said: str, wanted: str) -> Violation:
+    name = ".".join(field)
+    return Violation(
+        f"`{name}` is {said}, but the path says {named(wanted)}",
+        at=field,
+        found=said,
+        expected=named(wanted),
+        remedy=f"write `{field[-1]}: {named(wanted)}`, or put the file where {said} belongs",
+    )
+
+
+def _differing(place: Place, data: Data) -> Iterator[Violation]:
+    for field, wanted in _wanted(place):
+        said = text(data, *field)
+        if said != wanted:
+            yield _moved(field, said, wanted)
+
+
+def path_agrees(file: FileView) -> Iterator[Violation]:
+    """The names in a file must be those of its path.
+
+    The path decides what a file is about. A name that says otherwise is most often left over from a copy.
+
+    Mend it: write the name of the path into the file, or move the file to where its names belong.
+
+    Example:
+        ``models/nlp/lang-id/versions/4/version.yaml`` with ``version: "3"``.
+    """
+    document, place = file.document, file.location
+    if document is not None and document.data is not None and place is not None:
+        hits = list(_differing(place, document.data))
+        # A path whose own names are wrong is no measure; that is another rule's finding.
+        if hits and is_well_named(place, file.catalog.layout):
+            yield from hits
+
+
+def allowed_at(path: str, layout: Layout) -> str:
+    """What may lie where a misplaced file lies, in words."""
+    parts = path.split("/")
+    if parts[0] == WAIVERS:
+        return f"{WAIVERS}/<date>-<rule>-<slug>.yaml"
+    if parts[0] == KEYS:
+        return f"{KEYS}/<group>.yaml"
+    if len(parts) <= 3:  # noqa: PLR2004 (models, namespace, file)
+        return _IN_NAMESPACE
+    inner = parts[4 if layout.shard else 3 :]
+    return _IN_VERSION if inner[:1] == ["versions"] and len(inner) > 2 else _IN_MODEL  # noqa: PLR2004 (versions, version, file)
+
+
+def _misplaced_model(file: FileView) -> str:
+    """Where a model that lies in a wrong shard belongs; empty for anything else."""
+    layout, parts = file.catalog.layout, file.path.split("/")
+    if not layout.shard or len(parts) <= 4 or not parts[3].isascii():  # noqa: PLR2004
+        return ""
+    folder = layout.model(ModelName(parts[1], parts[3]))
+    return "" if file.path.startswith(f"{folder}/") else folder
+
+
+def has_place(file: FileView) -> Iterator[Violation]:
+    """A file under ``models/``, ``waivers/`` or ``keys/`` must be one that the layout knows.
+
+    Nobody reads a file that lies elsewhere: an alias in the wrong folder is no alias. A short list of what may be
+    there also keeps caches, notes and notebooks out. Read the bytes of artifacts through their ``.dvc`` pointer.
+
+    Mend it: move the file to its place, or delete it with ``git rm``.
+
+    Example:
+        ``models/nlp/lang-id/alias/production.yaml``: the folder is called ``aliases``.
+    """
+    path = file.path
+    inside = path.startswith(_READ) or path in {MODELS, WAIVERS, KEYS}
+    if not inside or file.location is not None or not file.is_regular or is_payload(file):
+        return
+    shard = _misplaced_model(file)
+    if path.endswith("/.gitignore"):
+        remedy = f"ignore artifacts in the .gitignore at the root; then: {removal(path)}"
+    else:
+        remedy = f"move it to its place; or: {removal(path)}"
+    yield Violation(
+        f"{named(path)} has no place in a registry",
+        expected=f"the model's files under {named(shard)}/"
+        if shard
+        else allowed_at(path, file.catalog.layout),
+        remedy=remedy,
+    )
+
+
+def plain_mode(file: FileView) -> Iterator[Violation]:
+    """The registry's own files must be plain files: no symbolic link, no submodule, no executable bit.
+
+    A link can lead a reader out of the repository, a submodule brings in content that nobody reviewed here, and
+    neither survives on every system. Nothing in a registry is a program.
+
+    Mend it: ``git update-index --chmod=-x FILE`` takes the executable bit away; put a file in place of a link.
+
+    Example:
+        ``models/nlp/lang-id/aliases/production.yaml`` as a symbolic link to ``staging.yaml``.
+    """
+    path, mode = file.path, file.entry.mode
+    if mode == FILE or not (path.startswith(_OURS) or path in _TOPS):
+        return
+    what = _MODES.get(mode, f"a file of mode {mode:o}")
+    if mode == EXECUTABLE:
+        remedy = f"{command('chmod -x', path)} && {command('git add --chmod=-x', path)}"
+    else:
+        remedy = command("git rm --cached", path) + "; then add a plain file in its place"
+    yield Violation(f"{named(path)} is {what}", found=what, expected="a plain file", remedy=remedy)
+
+
+def no_git_folder(file: FileView) -> Iterator[Violation]:
+    """No path may have a part that some file system takes for ``.git``, and every tree must be one that Git would write.
+
+    On a file system that folds case, ignores some characters or strips dots, ``.GIT/hooks/pre-commit`` becomes a program
+    that Git runs. A tree object with two entries of one name, or out of order, shows different files to different programs.
+    Such a commit is refused as a whole, wherever it is read. This rule cannot be waived.
+
+    Mend it: rename the file; build the commit again with ``git``.
+
+    Example:
+        ``docs/.GIT/config``, or a second entry ``models`` in the tree of a commit.
+    """
+    path = file.path
+    if not _MAY_FOLD.search(path):
+        return
+    for part in path.split("/"):
+        if folds_to_git(part):
+            yield Violation(
+                f"{named(part)} is a name that some file systems take for .git",
+                found=ascii(part)[1:-1],
+                expected="another name",
+                remedy=command("git rm -r --cached", path),
+            )
+            return
+
+
+RULES = (
     FileRule("F101", "the file can be read", "refuse", readable, of_problems=True),
     FileRule("F102", "the file has the plain form", "refuse", form, of_problems=True),
     FileRule("F103", "the file meets its schema", "refuse", schema, of_problems=True),
@@ -150,4 +410,9 @@ RULES: tuple[Rule, ...] = (
     FileRule(
         "F121", "the file is YAML that all read alike", "refuse", read_alike, of_problems=True
     ),
+    FileRule("F105", "the names in the file are those of its path", "refuse", path_agrees),
+    FileRule("F108", "the file has a place in the layout", "refuse", has_place),
+    FileRule("F109", "the file is a plain file", "refuse", plain_mode),
+    FileRule("F116", "trees are as Git writes them", "refuse", no_git_folder),
+    FileRule("F112", "no payload or large file is in Git", "refuse", no_payload),
 )

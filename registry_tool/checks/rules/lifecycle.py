@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from registry_tool.catalog.index import Catalog
-from registry_tool.catalog.states import FOLLOWING, may_follow
-from registry_tool.checks.rule import ChangeRule, ChangeView, Hit, Located, Rule
-from registry_tool.checks.rules.publication import put_back, record_entry, state_of, version_of
-from registry_tool.checks.rules.wording import named
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.catalog.resolve import FOLLOWING, may_follow
+from registry_tool.checks.rule import (
+    ChangeRule,
+    ChangeView,
+    Located,
+    Rule,
+    Violation,
+    named,
+    put_back,
+    record_entry,
+    state_of,
+    version_of,
+)
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.layout import Place
 
@@ -20,8 +29,10 @@ def _following(state: str) -> str:
     return f"{state}, or {' or '.join(found)} after it" if found else f"{state}, for good"
 
 
-def _wrong_way(view: ChangeView, change: Located, place: Place, before: str, after: str) -> Hit:
-    return Hit(
+def _wrong_way(
+    view: ChangeView, change: Located, place: Place, before: str, after: str
+) -> Violation:
+    return Violation(
         f"{named(f'{place.model}@{place.version}')} is {before}, and cannot become {after}",
         path=change.path,
         at=("state",),
@@ -31,8 +42,8 @@ def _wrong_way(view: ChangeView, change: Located, place: Place, before: str, aft
     )
 
 
-def _without_reason(change: Located, place: Place, before: str, after: str) -> Hit:
-    return Hit(
+def _without_reason(change: Located, place: Place, before: str, after: str) -> Violation:
+    return Violation(
         f"{named(f'{place.model}@{place.version}')} was {before}, and becomes {after} without a reason",
         path=change.path,
         at=("state",),
@@ -42,7 +53,7 @@ def _without_reason(change: Located, place: Place, before: str, after: str) -> H
     )
 
 
-def _passage(view: ChangeView, change: Located, place: Place) -> Iterator[Hit]:
+def _passage(view: ChangeView, change: Located, place: Place) -> Iterator[Violation]:
     version = version_of(view.head, place)
     before, after = state_of(version_of(view.base, place)), state_of(version)
     if not before or not after or before == after:
@@ -54,7 +65,7 @@ def _passage(view: ChangeView, change: Located, place: Place) -> Iterator[Hit]:
         yield _without_reason(change, place, before, after)
 
 
-def states_follow(view: ChangeView) -> Iterator[Hit]:
+def states_follow(view: ChangeView) -> Iterator[Violation]:
     """A version's state may only pass to one that follows it, and with a reason.
 
     ``active`` and ``deprecated`` pass to each other, to ``withdrawn`` and to ``erased``; ``withdrawn`` only to ``erased``;
@@ -87,11 +98,11 @@ def _end(record: Data | None) -> str:
     return "archived" if text(record, "state") == "archived" else ""
 
 
-def _late_version(view: ChangeView, change: Located, place: Place) -> Iterator[Hit]:
+def _late_version(view: ChangeView, change: Located, place: Place) -> Iterator[Violation]:
     record = _record(view.base, place)
     end, moved = _end(record), text(record, "moved_to")
     if end:
-        yield Hit(
+        yield Violation(
             f"{named(str(place.model))} is {end}, and takes no new versions",
             path=change.path,
             place=(1, 1),
@@ -103,11 +114,11 @@ def _late_version(view: ChangeView, change: Located, place: Place) -> Iterator[H
         )
 
 
-def _moved_on(view: ChangeView, change: Located, place: Place) -> Iterator[Hit]:
+def _moved_on(view: ChangeView, change: Located, place: Place) -> Iterator[Violation]:
     was, after = text(_record(view.base, place), "moved_to"), _record(view.head, place)
     becomes = text(after, "moved_to")
     if was and after is not None and becomes != was:
-        yield Hit(
+        yield Violation(
             f"{named(str(place.model))} has moved to {was}, and that is for good",
             path=change.path,
             at=("moved_to",) if becomes else (),
@@ -117,7 +128,7 @@ def _moved_on(view: ChangeView, change: Located, place: Place) -> Iterator[Hit]:
         )
 
 
-def ended_models_rest(view: ChangeView) -> Iterator[Hit]:
+def ended_models_rest(view: ChangeView) -> Iterator[Violation]:
     """A model that is archived or has moved takes no new versions, and ``moved_to`` stays as it was set.
 
     Readers were sent elsewhere; a version that appears behind them is found by nobody, or by those who did not listen.
@@ -139,7 +150,7 @@ def ended_models_rest(view: ChangeView) -> Iterator[Hit]:
             yield from _moved_on(view, change, place)
 
 
-def ends_are_seen(view: ChangeView) -> Iterator[Hit]:
+def ends_are_seen(view: ChangeView) -> Iterator[Violation]:
     """The end of a model, and its return, need the eyes of a person.
 
     Archiving a model stops everybody who wants to add a version to it, and ``moved_to`` cannot be taken back. So neither
@@ -157,7 +168,7 @@ def ends_are_seen(view: ChangeView) -> Iterator[Hit]:
         after = _record(view.head, place)
         was, becomes = _end(_record(view.base, place)), _end(after)
         if after is not None and was != becomes:
-            yield Hit(
+            yield Violation(
                 f"{named(str(place.model))} was {was or 'live'}, and is {becomes or 'live'} after this",
                 path=change.path,
                 at=("moved_to",) if "moved_to" in after else ("state",),

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry_tool.catalog.index import USABLE, VersionView
-from registry_tool.checks.rule import ChangeRule, ChangeView, Hit, Located, Rule
-from registry_tool.checks.rules.publication import put_back
-from registry_tool.checks.rules.wording import named
-from registry_tool.errors import InvalidManifest, ShallowHistory
+from registry_tool.catalog.catalog import USABLE, VersionView
+from registry_tool.checks.rule import (
+    ChangeRule,
+    ChangeView,
+    Located,
+    Rule,
+    Violation,
+    named,
+    put_back,
+)
+from registry_tool.errors import InvalidManifestError, ShallowHistoryError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.document import Document
 from registry_tool.names import ModelName
 from registry_tool.promotion.stages import Stage, stages_of
 
 if TYPE_CHECKING:
-    from registry_tool.promotion.outcome import Outcome
+    from registry_tool.promotion.context import GateResult
 
 __all__ = ["RULES"]
 
@@ -85,16 +91,16 @@ def _state(version: VersionView | None) -> str:
     """The state of a version in the change; empty where nobody can tell."""
     try:
         return "" if version is None else version.state
-    except InvalidManifest:
+    except InvalidManifestError:
         return ""
 
 
-def _removed(view: ChangeView, move: _Move) -> Iterator[Hit]:
+def _removed(view: ChangeView, move: _Move) -> Iterator[Violation]:
     """A guarded stage may be empty only because its version is taken out of service in the same change."""
     state = _state(_version(view, move, move.old))
     if not move.stage.is_guarded or state not in USABLE:
         return
-    yield Hit(
+    yield Violation(
         f"{move.named} has gates and may not be removed while version {move.old} is {state}: the next version would be"
         " compared with nothing",
         path=move.path,
@@ -107,20 +113,20 @@ def _removed(view: ChangeView, move: _Move) -> Iterator[Hit]:
 
 def _goes_back(view: ChangeView, move: _Move) -> bool | None:
     """True when the version held the stage before and was not rolled back itself; None where nobody can tell."""
-    from registry_tool.promotion.moves import earlier, moves  # most changes move no stage
+    from registry_tool.promotion.holders import earlier, moves  # most changes move no stage
 
     if view.line is None:
         return None
     try:
         return move.new in earlier(moves(view.line, move.path))
-    except ShallowHistory:
+    except ShallowHistoryError:
         return None
 
 
-def _pinned(move: _Move, *, back: bool | None) -> Iterator[Hit]:
+def _pinned(move: _Move, *, back: bool | None) -> Iterator[Violation]:
     """What is wrong with a move that has a pin on it and is no rollback."""
     if back is None and (move.stage.is_guarded or _is_pinned(move.before)):
-        yield Hit(
+        yield Violation(
             f"{move.named} moves to version {move.new} and is pinned: without the whole history nobody can tell whether"
             " that is a rollback",
             path=move.path,
@@ -130,7 +136,7 @@ def _pinned(move: _Move, *, back: bool | None) -> Iterator[Hit]:
             remedy="in a shallow clone: git fetch --unshallow; elsewhere: check it in its Git repository",
         )
     elif _is_pinned(move.before):
-        yield Hit(
+        yield Violation(
             f"{move.named} is pinned to version {move.old}, and moves on to {move.new} with the pin on it",
             path=move.path,
             at=("pinned",),
@@ -140,7 +146,7 @@ def _pinned(move: _Move, *, back: bool | None) -> Iterator[Hit]:
         )
 
 
-def _remedy(move: _Move, outcome: Outcome, *, back: bool) -> str:
+def _remedy(move: _Move, outcome: GateResult, *, back: bool) -> str:
     if back:
         return f"registry rollback {move.model} {move.stage.name} --to {move.new} --reason TEXT"
     explained = f"registry promote {move.model}@{move.new} --to {move.stage.name} --dry-run"
@@ -151,23 +157,23 @@ def _remedy(move: _Move, outcome: Outcome, *, back: bool) -> str:
     )
 
 
-def _gates(view: ChangeView, move: _Move) -> Iterator[Hit]:
+def _gates(view: ChangeView, move: _Move) -> Iterator[Violation]:
     """The gates that do not hold. Whether bytes are there is asked by ``registry check --remote``."""
-    from registry_tool.promotion.gates import outcomes
-    from registry_tool.promotion.question import Question
+    from registry_tool.promotion.context import GateInput
+    from registry_tool.promotion.evaluate import outcomes
 
     version = _version(view, move, move.new)
     if not move.stage.is_guarded:
         return
     if version is None or version.document is None or version.document.data is None:
-        yield Hit(
+        yield Violation(
             f"{move.named} has gates, and version {move.new} has no record they could be asked about",
             path=move.path,
             at=("version",),
             expected="a version with a record",
         )
         return
-    found = outcomes(Question(view.base, version, move.stage, view.line, view.now))
+    found = outcomes(GateInput(view.base, version, move.stage, view.line, view.now))
     wrong = [
         o
         for o in found
@@ -181,7 +187,7 @@ def _gates(view: ChangeView, move: _Move) -> Iterator[Hit]:
     )
     for outcome in wrong:
         doubt = "" if outcome.state == "failed" else "nobody can tell here: "
-        yield Hit(
+        yield Violation(
             f"version {move.new} may not hold {move.named}: {doubt}{outcome.explanation}{told}",
             path=move.path,
             at=("version",),
@@ -190,7 +196,7 @@ def _gates(view: ChangeView, move: _Move) -> Iterator[Hit]:
         )
 
 
-def gates_hold(view: ChangeView) -> Iterator[Hit]:
+def gates_hold(view: ChangeView) -> Iterator[Violation]:
     """A stage must only move to a version for which its gates hold, or back to one that held it, with a pin.
 
     The gates are those that are published, and they are asked again for every change, so a stage cannot be moved by

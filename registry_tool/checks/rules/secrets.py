@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from registry_tool.checks.rule import FileRule, FileView, Hit, Rule
-from registry_tool.checks.rules.payloads import FILE_LIMIT
+from registry_tool.checks.rule import FileRule, FileView, Rule, Violation
+from registry_tool.checks.rules.file import FILE_LIMIT
 from registry_tool.manifests.document import READ_LIMIT
 
 __all__ = ["RULES", "no_secret"]
@@ -127,7 +127,7 @@ def _place(source: bytes, start: int) -> tuple[int, int]:
     return source.count(b"\n", 0, start) + 1, column
 
 
-def no_secret(file: FileView) -> Iterator[Hit]:
+def no_secret(file: FileView) -> Iterator[Violation]:
     """No committed text may hold a secret: a private key, an access token, a password.
 
     Everyone who can read the registry can read it, and Git keeps it after it is deleted. Credentials of DVC remotes
@@ -148,7 +148,7 @@ def no_secret(file: FileView) -> Iterator[Hit]:
     told = [range(secret.start, secret.start + len(secret.value) + 1) for secret in found]
     found.extend(s for s in _shapes(source) if not any(s.start in span for span in told))
     for secret in found[:_MOST]:
-        yield Hit(
+        yield Violation(
             f"the file holds {secret.what}",
             place=_place(source, secret.start),
             found=_hint(secret.value),

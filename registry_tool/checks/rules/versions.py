@@ -1,18 +1,40 @@
-"""Rules about the versions of a model: their names, and that their folders are complete."""
+"""Rules about the versions of a model: their names, and that their folders are complete.
+
+Rules about what single fields of models, versions and evidence must be, beyond what a schema can say.
+
+Rules about the version scheme, which gives versions their order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from registry_tool.catalog.index import ModelView
-from registry_tool.checks.rule import Hit, ModelRule, ModelUnderCheck, Rule
-from registry_tool.checks.rules.wording import named, removal
-from registry_tool.errors import InvalidName
-from registry_tool.names import check_version, fold
-from registry_tool.schemes import admits
+from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
+from registry_tool.checks.rule import (
+    ChangeRule,
+    ChangeView,
+    Located,
+    ModelRule,
+    ModelUnderCheck,
+    Violation,
+    named,
+    removal,
+)
+from registry_tool.errors import InvalidManifestError, InvalidNameError
+from registry_tool.manifests.data import Data, text, texts
+from registry_tool.manifests.identity import identity
+from registry_tool.manifests.layout import REGISTRY
+from registry_tool.manifests.problems import shown
+from registry_tool.names import ModelName, check_version, fold
+from registry_tool.promotion.commands import adding
+from registry_tool.versioning import admits
 
-__all__ = ["RULES"]
+__all__ = [
+    "RULES",
+]
 
 _SCHEMES = {
     "integer": "1, 2, 3 and so on, without leading zeros",
@@ -27,7 +49,7 @@ _KEPT = 1 << 14  # every change of a model looks at the names of all its version
 def _is_named(version: str) -> bool:
     try:
         check_version(version)
-    except InvalidName:
+    except InvalidNameError:
         return False
     return True
 
@@ -38,7 +60,7 @@ def _folded(scheme: str, version: str) -> str:
     return fold(version.partition("+")[0] if scheme == "semver" else version)
 
 
-def fits_scheme(model: ModelView) -> Iterator[Hit]:
+def fits_scheme(model: ModelView) -> Iterator[Violation]:
     """Every version must fit the model's version scheme, and differ from the others in more than case.
 
     The scheme gives versions their order, and so ``latest`` its meaning. In ``semver``, build metadata (after ``+``)
@@ -58,7 +80,7 @@ def fits_scheme(model: ModelView) -> Iterator[Hit]:
         path = f"{model.folder}/versions/{version}/version.yaml"
         first = seen.setdefault(_folded(scheme, version), version)
         if not admits(scheme, version):
-            yield Hit(
+            yield Violation(
                 f"version {version} of {named(str(model.name))} does not fit the scheme {scheme}",
                 path=path,
                 at=("version",),
@@ -67,7 +89,7 @@ def fits_scheme(model: ModelView) -> Iterator[Hit]:
                 remedy="rename the version; `registry version add` chooses the next one",
             )
         elif first != version:
-            yield Hit(
+            yield Violation(
                 f"versions {first} and {version} of {named(str(model.name))} are one and the same",
                 path=path,
                 at=("version",),
@@ -84,7 +106,7 @@ def _holds_a_model(model: ModelView) -> bool:
     return any(name in known or name.endswith(".dvc") for name in names)
 
 
-def complete(model: ModelUnderCheck) -> Iterator[Hit]:
+def complete(model: ModelUnderCheck) -> Iterator[Violation]:
     """A model's folder must hold ``model.yaml``, and a version's folder ``version.yaml``.
 
     Without them nobody knows what the rest is about. A withdrawn or erased version keeps its record: its state is
@@ -96,7 +118,7 @@ def complete(model: ModelUnderCheck) -> Iterator[Hit]:
         ``versions/4/lid.176.ftz.dvc`` was committed, ``versions/4/version.yaml`` was forgotten.
     """
     if model.document is None and _holds_a_model(model):
-        yield Hit(
+        yield Violation(
             f"model {named(str(model.name))} has no model.yaml",
             expected=f"{named(model.folder)}/model.yaml",
             remedy=f"registry model add {named(str(model.name))} --task TASK --owner TEAM --description TEXT; or: "
@@ -104,7 +126,7 @@ def complete(model: ModelUnderCheck) -> Iterator[Hit]:
         )
     for version in model.looked_at():
         if version.document is None:
-            yield Hit(
+            yield Violation(
                 f"version {named(version.version)} of {named(str(model.name))} has no version.yaml",
                 path=f"{version.folder}/version.yaml",
                 expected=f"{named(version.folder)}/version.yaml",
@@ -112,7 +134,245 @@ def complete(model: ModelUnderCheck) -> Iterator[Hit]:
             )
 
 
-RULES: tuple[Rule, ...] = (
+# A name and a release: PEP 508 and PEP 440 at their plainest.
+_PINNED = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:==|>=|<=)[0-9]+(?:\.[0-9]+)*")
+
+
+def _records(model: ModelUnderCheck) -> Iterator[tuple[VersionView, str, Data, bytes]]:
+    """The versions whose record can be read: view, path, data and bytes."""
+    for version in model.looked_at():
+        document = version.document
+        if document is not None and document.data is not None:
+            yield version, document.path, document.data, document.source
+
+
+def identity_holds(model: ModelUnderCheck) -> Iterator[Violation]:
+    """The ``identity`` of a version must be the digest of what its record says.
+
+    Equal versions are found by it, so one that was copied or typed would hide an equal version or claim one.
+
+    Mend it: write the value that the finding gives as expected, or let ``registry version add`` compute it.
+
+    Example:
+        A ``version.yaml`` copied from version 3, with another sha256 and the old ``identity``.
+    """
+    for version, path, data, _ in _records(model):
+        said = text(data, "identity")
+        try:
+            wanted = identity(data)
+        except InvalidManifestError as exc:
+            yield Violation(exc.message, path=path, at=("identity",), remedy=exc.remedy)
+            continue
+        if said != wanted:
+            yield Violation(
+                f"the identity of {named(str(version))} is not that of its content",
+                path=path,
+                at=("identity",),
+                found=said,
+                expected=wanted,
+                remedy=f'write `identity: "{wanted}"`',
+            )
+
+
+def evidence_is_about_it(model: ModelUnderCheck) -> Iterator[Violation]:
+    """Evidence must name the sha256 of the ``version.yaml`` it is about.
+
+    A score or an approval holds for what was measured or read, and for nothing else. The digest ties it to exactly
+    that record.
+
+    Mend it: add the evidence with ``registry evidence add``, which writes the digest.
+
+    Example:
+        ``evidence/holdout.yaml`` of version 4, copied from version 3 with its ``subject.sha256``.
+    """
+    for version, _, _, source in _records(model):
+        if "evidence" not in model.catalog.tree.folder(version.folder):
+            continue
+        digest = hashlib.sha256(source).hexdigest()
+        for evidence in version.evidence():
+            said = text(evidence.data, "subject", "sha256")
+            if evidence.data is not None and said != digest:
+                yield Violation(
+                    f"the evidence is not about this record of {named(str(version))}",
+                    path=evidence.path,
+                    at=("subject", "sha256"),
+                    found=said,
+                    expected=digest,
+                    remedy="delete the file and add evidence that was made for this record: "
+                    + adding(named(str(version)), text(evidence.data, "kind")),
+                )
+
+
+def licence_is_known(model: ModelUnderCheck) -> Iterator[Violation]:
+    """A model's ``license`` must be an SPDX licence expression.
+
+    People and programs choose models by what they are allowed to do with them, and can only compare known words. A
+    licence of your own is ``LicenseRef-`` and a name.
+
+    Mend it: take the identifier from https://spdx.org/licenses, or write ``LicenseRef-NAME``.
+
+    Example:
+        ``license: Apache 2`` is ``Apache-2.0``.
+    """
+    document = model.document
+    said = "" if document is None else text(document.data, "license")
+    if not said:
+        return
+    from registry_tool.manifests.spdx import licence_trouble
+
+    if trouble := licence_trouble(said):
+        yield Violation(
+            f"{said} is not an SPDX licence expression: {trouble}",
+            at=("license",),
+            found=said,
+            expected="an SPDX expression, such as Apache-2.0 or LicenseRef-acme",
+            remedy="https://spdx.org/licenses lists them; write your own as LicenseRef-NAME",
+        )
+
+
+@lru_cache(maxsize=8192)
+def _requirement_trouble(requirement: str) -> str:
+    if _PINNED.fullmatch(requirement):
+        return (
+            ""  # nearly all of them, and importing the library costs more than a hundred such looks
+        )
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(requirement)
+    except InvalidRequirement as exc:
+        return str(exc).partition("\n")[0]
+    return ""
+
+
+def packages_are_requirements(model: ModelUnderCheck) -> Iterator[Violation]:
+    """Each entry of ``pip_packages`` must be a requirement that pip understands.
+
+    Serving environments are built from it. Options, comments and paths of a requirements file are not requirements.
+
+    Mend it: write ``name==version``, as ``pip freeze`` prints it.
+
+    Example:
+        ``scikit-learn=1.5`` has one ``=`` too few.
+    """
+    for version, path, data, _ in _records(model):
+        for number, package in enumerate(texts(data, "environment", "pip_packages")):
+            if trouble := _requirement_trouble(package):
+                yield Violation(
+                    f"{shown(package)} in {named(str(version))} is not a requirement: {trouble}",
+                    path=path,
+                    at=("environment", "pip_packages", number),
+                    found=named(package),
+                    expected="a requirement, such as numpy==2.1.0",
+                    remedy="write name==version, as `pip freeze` prints it",
+                )
+
+
+def _own_scheme(model: ModelView) -> str:
+    return "" if model.document is None else text(model.document.data, "version_scheme")
+
+
+def _governed(base: Catalog) -> ModelView | None:
+    """A model with versions that takes its scheme from the registry."""
+    return next((m for m in base.models() if not _own_scheme(m) and m.versions), None)
+
+
+def _new_default(view: ChangeView) -> Iterator[Violation]:
+    was, becomes = view.base.scheme, view.head.scheme
+    model = None if was == becomes or not view.head.settings else _governed(view.base)
+    if model is not None:
+        yield Violation(
+            f"models such as {named(str(model.name))} have versions, and this orders them by another scheme",
+            path=REGISTRY,
+            at=("version_scheme",),
+            found=becomes,
+            expected=was,
+            remedy=f"first write `version_scheme: {was}` into each of these models",
+        )
+
+
+def _new_scheme(view: ChangeView, change: Located, name: ModelName) -> Iterator[Violation]:
+    before, after = view.base.model(name), view.head.model(name)
+    if before is None or after is None or not before.versions:
+        return
+    is_readable = after.document is not None and after.document.data is not None
+    is_its_own = bool(_own_scheme(before) or _own_scheme(after))
+    if is_readable and is_its_own and before.scheme != after.scheme:
+        yield Violation(
+            f"{named(str(name))} has versions of the scheme {before.scheme}",
+            path=change.path,
+            at=("version_scheme",),
+            found=after.scheme,
+            expected=before.scheme,
+            remedy=f"write `version_scheme: {before.scheme}`",
+        )
+
+
+def schemes_stay(view: ChangeView) -> Iterator[Violation]:
+    """The version scheme of a model stays as it is once the model has versions, and so does the registry's.
+
+    The scheme gives versions their order, so another one makes ``latest`` another version, in silence. A scheme in
+    ``model.yaml`` stands before that of ``registry.yaml``.
+
+    Mend it: put ``version_scheme`` back. To change that of the registry, first write the present one into each model
+    that has none of its own.
+
+    Example:
+        ``version_scheme: free`` in the ``registry.yaml`` of a registry whose models count 1, 2, 3.
+    """
+    for change in view.changes:
+        place = change.place
+        if change.path == REGISTRY:
+            yield from _new_default(view)
+        elif place is not None and place.kind == "model" and place.model and change.edited:
+            yield from _new_scheme(view, change, place.model)
+
+
+def _highest(versions: Iterable[str]) -> int:
+    return max((int(v) for v in versions if admits("integer", v)), default=0)
+
+
+def integers_count_up(view: ChangeView) -> Iterator[Violation]:
+    """A new version of a scheme that counts should be higher than all that are there.
+
+    ``latest`` is the highest number, and people take it for the newest. A version that fills a gap is never ``latest``;
+    perhaps it was meant to be. A person decides. Several versions may come at once.
+
+    Mend it: ``registry version add`` without a number takes the next one.
+
+    Example:
+        Version 5 is on the main branch, and a pull request that was opened before adds version 4.
+    """
+    added: dict[ModelName, list[Located]] = {}
+    for change in view.changes:
+        place = change.place
+        if change.added and place is not None and place.kind == "version" and place.model:
+            added.setdefault(place.model, []).append(change)
+    for name, changes in added.items():
+        model = view.base.model(name)
+        if model is None or model.scheme != "integer":
+            continue
+        highest = _highest(model.versions)
+        for change in changes:
+            version = "" if change.place is None else change.place.version or ""
+            if admits("integer", version) and int(version) < highest:
+                yield Violation(
+                    f"version {version} of {named(str(name))} comes after version {highest}",
+                    path=change.path,
+                    at=("version",),
+                    found=version,
+                    expected=f"{highest + 1}, or higher",
+                    remedy=f"take the next number: registry version add {named(str(name))} --artifact PATH --framework TYPE",
+                )
+
+
+RULES = (
     ModelRule("M202", "versions fit the scheme and are unique", "refuse", fits_scheme),
     ModelRule("M214", "model and version folders are complete", "refuse", complete),
+    ModelRule("M209", "the identity is that of the content", "refuse", identity_holds),
+    ModelRule("M211", "evidence is about the record beside it", "refuse", evidence_is_about_it),
+    ModelRule("M212", "the licence is an SPDX expression", "refuse", licence_is_known),
+    ModelRule("M213", "pip packages are requirements", "refuse", packages_are_requirements),
+    ChangeRule("C412", "a version scheme stays as it is", "refuse", schemes_stay),
+    ChangeRule("C415", "integer versions count up", "review", integers_count_up),
 )

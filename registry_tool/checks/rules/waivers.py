@@ -7,11 +7,19 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from registry_tool.catalog.index import Catalog
-from registry_tool.checks.rule import ChangeRule, ChangeView, Hit, RegistryRule, RegistryView, Rule
-from registry_tool.checks.rules.wording import named, removal
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.checks.rule import (
+    ChangeRule,
+    ChangeView,
+    RegistryRule,
+    RegistryView,
+    Rule,
+    Violation,
+    named,
+    removal,
+)
 from registry_tool.checks.waivers import NEVER, Waiver, waivers_of
-from registry_tool.errors import InvalidName
+from registry_tool.errors import InvalidNameError
 from registry_tool.manifests.layout import WAIVERS
 from registry_tool.names import Reference
 
@@ -30,7 +38,7 @@ def _lost(catalog: Catalog, subject: str) -> str:
         return "which is a folder" if entry.is_folder else ""
     try:
         reference = Reference.parse(subject)
-    except InvalidName:
+    except InvalidNameError:
         return "which is no file of the registry"
     model = catalog.model(reference.model)
     if model is None:
@@ -40,7 +48,7 @@ def _lost(catalog: Catalog, subject: str) -> str:
     return ""
 
 
-def waivers_hold(view: RegistryView) -> Iterator[Hit]:
+def waivers_hold(view: RegistryView) -> Iterator[Violation]:
     """A waiver should be in force, and about something that is there.
 
     One that has expired or was used up waives nothing, and who reads it believes otherwise. Only a check of everything
@@ -59,7 +67,7 @@ def waivers_hold(view: RegistryView) -> Iterator[Hit]:
             at, words = "subject", f"names {named(waiver.subject)}, {lost}"
         else:
             continue
-        yield Hit(
+        yield Violation(
             f"the waiver of {waiver.rule} {words}",
             path=waiver.path,
             at=(at,),
@@ -68,7 +76,7 @@ def waivers_hold(view: RegistryView) -> Iterator[Hit]:
         )
 
 
-def waivers_expire(view: RegistryView) -> Iterator[Hit]:
+def waivers_expire(view: RegistryView) -> Iterator[Violation]:
     """A waiver that ends within two weeks is named, while there is time to mend what it covers.
 
     Only a check of everything looks for it, such as the one that runs each night.
@@ -83,7 +91,7 @@ def waivers_expire(view: RegistryView) -> Iterator[Hit]:
         left = waiver.expires - today
         if dt.timedelta(0) <= left <= _SOON:
             days = "today" if not left.days else f"in {left.days} day{'s' * (left.days > 1)}"
-            yield Hit(
+            yield Violation(
                 f"the waiver of {waiver.rule} for {named(waiver.subject)} ends {days}",
                 path=waiver.path,
                 at=("expires",),
@@ -95,7 +103,7 @@ def waivers_expire(view: RegistryView) -> Iterator[Hit]:
 
 def _objections(view: ChangeView, waiver: Waiver) -> Iterator[tuple[str, str, str]]:
     """What is wrong with a new waiver: the field, a sentence, and what would be right."""
-    from registry_tool.checks.listing import explained  # it lists these rules, too
+    from registry_tool.checks.rule_docs import explained  # it lists these rules, too
 
     today = view.now.date()
     if waiver.rule not in explained():
@@ -118,7 +126,7 @@ def _objections(view: ChangeView, waiver: Waiver) -> Iterator[tuple[str, str, st
         yield "rule", f"the file's name does not say that it waives {waiver.rule}", wanted
 
 
-def waivers_are_narrow(view: ChangeView) -> Iterator[Hit]:
+def waivers_are_narrow(view: ChangeView) -> Iterator[Violation]:
     """A new or changed waiver must be of one rule, for one subject that can be found, and end within 180 days.
 
     Its subject is a file, a version as ``NAMESPACE/MODEL@VERSION``, or a model without its versions. What is waived for
@@ -136,7 +144,7 @@ def waivers_are_narrow(view: ChangeView) -> Iterator[Hit]:
         return
     for waiver in waivers_of(view.head):
         for field, words, expected in _objections(view, waiver) if waiver.path in touched else ():
-            yield Hit(
+            yield Violation(
                 words,
                 path=waiver.path,
                 at=(field,),

@@ -10,9 +10,9 @@ import pytest
 from support import git, run_program
 from support.ci_hosts import program
 
+from registry_tool._version import VERSION
 from registry_tool.edits.codeowners import Host
-from registry_tool.starter import ci_files
-from registry_tool.version import VERSION
+from registry_tool.scaffold.templates import ci_files
 
 WORKFLOWS = ["artifacts", "automerge", "deploy-events", "nightly", "promote", "validate"]
 # What may be written by strangers: it reaches a shell through `env` only.

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.artifacts.cache import Cache
-from registry_tool.artifacts.local import LocalRemote
+from registry_tool.artifacts.cache.cache import Cache
+from registry_tool.artifacts.remotes.local import LocalRemote
 
 
 @pytest.fixture(autouse=True)

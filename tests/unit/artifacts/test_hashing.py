@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from registry_tool.artifacts.hashing import check_md5, check_sha256, digest_file, digest_stream
-from registry_tool.errors import EnvironmentTrouble, UsageError
+from registry_tool.errors import OperationalError, UsageError
 
 
 @pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (5 << 20) + 3])
@@ -31,7 +31,7 @@ def test_a_stream_without_end_is_left_after_the_limit() -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentTrouble, match=r"model\.bin cannot be read"):
+    with pytest.raises(OperationalError, match=r"model\.bin cannot be read"):
         digest_file(tmp_path / "model.bin")
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.artifacts.collecting import audit, collect
 from registry_tool.artifacts.leases import is_leased, leases, noticed, renew
-from registry_tool.artifacts.local import LocalRemote
-from registry_tool.artifacts.remote import object_path
-from registry_tool.artifacts.sending import send
-from registry_tool.catalog.needs import Needs
-from registry_tool.errors import Conflict, MissingObject, RemoteTrouble
+from registry_tool.artifacts.remotes.base import object_path
+from registry_tool.artifacts.remotes.local import LocalRemote
+from registry_tool.artifacts.transfer.upload import send
+from registry_tool.errors import ConflictError, MissingObjectError, RemoteError
+from registry_tool.gc.collect import audit, collect
+from registry_tool.gc.reachability import Needs
 
 DAY = 24 * 3600
 
@@ -83,7 +83,7 @@ def test_bytes_that_are_taken_over_are_leased_and_must_be_there(remote: LocalRem
     assert send([], remote, relied={md5}) == (0, "")
     assert set(is_leased(leases(remote), week())) == {md5}
     place.unlink()
-    with pytest.raises(MissingObject, match="1 objects that this change takes over"):
+    with pytest.raises(MissingObjectError, match="1 objects that this change takes over"):
         send([], remote, relied={md5})
 
 
@@ -91,7 +91,7 @@ def test_a_collector_sees_a_lease_that_came_meanwhile(remote: LocalRemote) -> No
     (md5, place), (_, other) = put(remote, b"one"), put(remote, b"other")
     found = audit(remote, nobody, before=week())
     renew(remote, [md5])
-    with pytest.raises(Conflict, match=r"the lease of .*\.json\) names an object"):
+    with pytest.raises(ConflictError, match=r"the lease of .*\.json\) names an object"):
         collect(found, remote, nobody)
     assert place.exists()
     assert other.exists()
@@ -103,7 +103,7 @@ def test_a_collector_sees_an_upload_that_came_meanwhile(
     md5, place = put(remote, b"one")
     found = audit(remote, nobody, before=week())
     remote.put(*sources(b"one"))
-    with pytest.raises(Conflict, match="an upload renewed an object"):
+    with pytest.raises(ConflictError, match="an upload renewed an object"):
         collect(found, remote, nobody)
     assert place.exists()
     assert remote.exists([md5])
@@ -114,11 +114,11 @@ def test_an_add_sees_a_collector_at_work(
 ) -> None:
     (md5, _), (other, _) = put(remote, b"one"), put(remote, b"other")
     with noticed(remote, [md5]):
-        with pytest.raises(Conflict, match="are being deleted by another process") as caught:
+        with pytest.raises(ConflictError, match="are being deleted by another process") as caught:
             send([sources(b"one")], remote)
         assert "registry-tool/collections/" in caught.value.message
         assert send([sources(b"other")], remote).sent == 0  # another object
-        with pytest.raises(Conflict), noticed(remote, [other, md5]):
+        with pytest.raises(ConflictError), noticed(remote, [other, md5]):
             raise AssertionError
     assert send([sources(b"one")], remote).sent == 0
 
@@ -130,7 +130,7 @@ def test_the_notice_of_a_killed_collector_is_passed_over_and_cleared_away(
     folder = remote.folder / "registry-tool/collections"
     folder.mkdir(parents=True)
     (folder / "dead.json").write_text(f'{{"objects": ["{md5}"]}}')
-    with pytest.raises(Conflict):
+    with pytest.raises(ConflictError):
         send([sources(b"one")], remote)
     age(folder / "dead.json", 1)
     assert send([sources(b"one")], remote).sent == 0
@@ -154,7 +154,7 @@ def test_a_remote_that_takes_no_notes_is_said(
     put(remote, b"one")
 
     def refuse(_: LocalRemote, path: str, data: bytes) -> None:
-        raise RemoteTrouble(f"{path} of {len(data)} bytes cannot be written")
+        raise RemoteError(f"{path} of {len(data)} bytes cannot be written")
 
     monkeypatch.setattr(LocalRemote, "put_note", refuse)
     done = send([sources(b"one")], remote)
@@ -165,6 +165,6 @@ def test_a_remote_that_takes_no_notes_is_said(
     )
     assert "within 7 days" in done.warning
     found = audit(remote, nobody, before=week())
-    with pytest.raises(RemoteTrouble):  # without a notice nothing is deleted
+    with pytest.raises(RemoteError):  # without a notice nothing is deleted
         collect(found, remote, nobody)
     assert len(found.orphans) == 1

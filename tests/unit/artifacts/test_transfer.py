@@ -9,18 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.artifacts.cache import Cache
-from registry_tool.artifacts.local import LocalRemote
-from registry_tool.artifacts.remote import Remote, object_path
-from registry_tool.artifacts.transfer import FILES_LIMIT, fetch, ingest, place, upload
+from registry_tool.artifacts.cache.cache import Cache
+from registry_tool.artifacts.remotes.base import Remote, object_path
+from registry_tool.artifacts.remotes.local import LocalRemote
+from registry_tool.artifacts.transfer.fetch import fetch
+from registry_tool.artifacts.transfer.ingest import FILES_LIMIT, ingest
+from registry_tool.artifacts.transfer.place import place
+from registry_tool.artifacts.transfer.upload import upload
 from registry_tool.errors import (
-    Conflict,
-    CorruptObject,
-    EnvironmentTrouble,
-    InvalidManifest,
-    MissingObject,
-    NotFound,
-    RemoteTrouble,
+    ConflictError,
+    CorruptObjectError,
+    InvalidManifestError,
+    MissingObjectError,
+    NotFoundError,
+    OperationalError,
+    RemoteError,
     UsageError,
 )
 
@@ -141,7 +144,7 @@ def test_a_wrong_byte_is_refused_and_nothing_kept(
     source.write_bytes(b"weights" * 1000)
     entry = publish(source, cache, remote)
     harm(stored(remote, entry["md5"]))
-    with pytest.raises(CorruptObject, match=r"model \(model\.bin\).*expected .* found "):
+    with pytest.raises(CorruptObjectError, match=r"model \(model\.bin\).*expected .* found "):
         fetch(entry, lambda: remote, other)
     assert contents(other.root) == {}
 
@@ -152,7 +155,7 @@ def test_md5_alone_does_not_convince(
     source = tmp_path / "model.bin"
     source.write_bytes(b"weights")
     entry = publish(source, cache, remote)
-    with pytest.raises(CorruptObject, match="sha256"):
+    with pytest.raises(CorruptObjectError, match="sha256"):
         fetch({**entry, "sha256": "0" * 64}, lambda: remote, other)
 
 
@@ -168,7 +171,7 @@ def test_a_wrong_byte_in_a_member_gives_no_folder(
     source, other = make(tmp_path / "model", files), Cache(tmp_path / "other")
     entry = publish(source, cache, remote)
     harm(stored(remote, ingest(source, cache=cache).members[1].md5))
-    with pytest.raises(CorruptObject, match="model"):
+    with pytest.raises(CorruptObjectError, match="model"):
         fetch(entry, lambda: remote, other)
     assert not (other.root / "artifacts").exists()
 
@@ -187,7 +190,7 @@ def test_a_folder_whose_manifest_disagrees_is_refused(
     entry = publish(make(tmp_path / "model", FILES), cache, remote)
     other = Cache(tmp_path / "other")
     entry = {key: value for key, value in entry.items() if key not in left_out}
-    with pytest.raises((CorruptObject, MissingObject)):
+    with pytest.raises((CorruptObjectError, MissingObjectError)):
         fetch({**entry, **change}, lambda: remote, other)
     assert not (other.root / "artifacts").exists()
 
@@ -199,7 +202,7 @@ def test_a_missing_object_is_named_with_size_and_remote(
     source.write_bytes(b"weights")
     entry = publish(source, cache, remote)
     stored(remote, entry["md5"]).unlink()
-    with pytest.raises(MissingObject, match=r"model \(model\.bin\) \(7 bytes\).*storage"):
+    with pytest.raises(MissingObjectError, match=r"model \(model\.bin\) \(7 bytes\).*storage"):
         fetch(entry, lambda: remote, other)
 
 
@@ -226,9 +229,9 @@ def test_right_bytes_at_a_wrong_address_are_refused(
     wrong = stored(remote, "0" * 32)
     wrong.parent.mkdir()
     wrong.write_bytes(b"weights")
-    with pytest.raises(CorruptObject, match="md5"):
+    with pytest.raises(CorruptObjectError, match="md5"):
         fetch({**entry, "md5": "0" * 32}, lambda: remote, other)
-    with pytest.raises(CorruptObject, match="size 8, found 7"):
+    with pytest.raises(CorruptObjectError, match="size 8, found 7"):
         fetch({**entry, "size": 8}, lambda: remote, other)
 
 
@@ -241,7 +244,7 @@ def test_a_folders_own_object_must_be_the_one_the_manifest_names(
     same_files = own.read_bytes().replace(b"[", b"[ ")
     own.unlink()
     own.write_bytes(same_files)
-    with pytest.raises(CorruptObject, match="its list of files"):
+    with pytest.raises(CorruptObjectError, match="its list of files"):
         fetch(entry, lambda: remote, other)
 
 
@@ -257,7 +260,7 @@ BAD_ENTRIES: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("name", BAD_ENTRIES)
 def test_an_entry_that_is_not_well_formed_is_refused(other: Cache, name: str) -> None:
     entry = {"path": "m", "size": 7, "sha256": "0" * 64, "md5": "0" * 32, **BAD_ENTRIES[name]}
-    with pytest.raises(InvalidManifest):
+    with pytest.raises(InvalidManifestError):
         fetch(entry, never, other)
 
 
@@ -270,7 +273,7 @@ def test_members_that_leave_their_folder_are_refused(other: Cache) -> None:
         "md5": "0" * 32 + ".dir",
         "files": [member],
     }
-    with pytest.raises(CorruptObject):
+    with pytest.raises(CorruptObjectError):
         fetch(entry, never, other)
 
 
@@ -281,7 +284,7 @@ def test_what_is_tracked_elsewhere_says_where(other: Cache) -> None:
 
 
 def test_a_source_that_is_not_there_is_named(tmp_path: Path, cache: Cache) -> None:
-    with pytest.raises(NotFound, match="nothing-here"):
+    with pytest.raises(NotFoundError, match="nothing-here"):
         ingest(tmp_path / "nothing-here", cache=cache)
 
 
@@ -321,7 +324,7 @@ class Appending:
 def test_a_file_that_changes_while_read_is_refused(tmp_path: Path, cache: Cache, size: int) -> None:
     source = tmp_path / "model.bin"
     source.write_bytes(b"w" * size)
-    with pytest.raises(Conflict, match="changed while it was read"):
+    with pytest.raises(ConflictError, match="changed while it was read"):
         ingest(source, cache=cache, progress=Appending(source))
     assert contents(cache.root) == {}
 
@@ -330,7 +333,7 @@ def test_a_file_that_appears_in_a_folder_while_read_is_noticed(
     tmp_path: Path, cache: Cache
 ) -> None:
     source = make(tmp_path / "model", FILES)
-    with pytest.raises(Conflict, match="changed while it was read"):
+    with pytest.raises(ConflictError, match="changed while it was read"):
         ingest(source, cache=cache, progress=Appending(source / "new"))
 
 
@@ -402,7 +405,7 @@ def test_something_else_is_only_overwritten_when_allowed(
         make(target, {"mine": b"mine"})
     else:
         target.symlink_to(precious)
-    with pytest.raises(Conflict, match="exists and is something else"):
+    with pytest.raises(ConflictError, match="exists and is something else"):
         place(cached[kind], target)
     assert place(cached[kind], target, overwrite=True)
     assert (contents(target) == FILES) if kind == "folder" else (target.read_bytes() == b"weights")
@@ -425,7 +428,7 @@ def test_an_empty_folder_is_a_place(tmp_path: Path, cached: dict[str, Path]) -> 
 def test_a_place_below_a_file_is_an_environment_trouble(
     tmp_path: Path, cached: dict[str, Path]
 ) -> None:
-    with pytest.raises(EnvironmentTrouble, match="a file where a folder should be"):
+    with pytest.raises(OperationalError, match="a file where a folder should be"):
         place(cached["folder"], tmp_path / "file.bin" / "target")
 
 
@@ -436,7 +439,7 @@ def test_an_upload_that_stops_has_not_written_the_folders_own_object(
     victim = ingested.members[1].md5
     (remote.folder / "files/md5").mkdir(parents=True)
     (remote.folder / "files/md5" / victim[:2]).write_text("in the way")
-    with pytest.raises(RemoteTrouble):
+    with pytest.raises(RemoteError):
         upload(ingested, remote)
     assert not stored(remote, ingested.md5).exists()
 
@@ -444,10 +447,12 @@ def test_an_upload_that_stops_has_not_written_the_folders_own_object(
 FULL = """
 import resource, sys
 from pathlib import Path
-from registry_tool.artifacts.cache import Cache
-from registry_tool.artifacts.local import LocalRemote
-from registry_tool.artifacts.transfer import ingest, place, upload
-from registry_tool.errors import EnvironmentTrouble
+from registry_tool.artifacts.cache.cache import Cache
+from registry_tool.artifacts.remotes.local import LocalRemote
+from registry_tool.artifacts.transfer.ingest import ingest
+from registry_tool.artifacts.transfer.place import place
+from registry_tool.artifacts.transfer.upload import upload
+from registry_tool.errors import OperationalError
 root = Path(sys.argv[1])
 (root / "small").write_bytes(b"x")
 cache = Cache(root / "cache")
@@ -460,7 +465,7 @@ for act in (
 ):
     try:
         act()
-    except EnvironmentTrouble as exc:
+    except OperationalError as exc:
         print(type(exc).__name__, exc.message)
 """
 
@@ -473,9 +478,9 @@ def test_a_disk_that_takes_no_more_leaves_no_halves(tmp_path: Path) -> None:
     assert ran.stderr == ""
     lines = ran.stdout.splitlines()
     assert [line.split()[0] for line in lines] == [
-        "EnvironmentTrouble",
-        "RemoteTrouble",
-        "EnvironmentTrouble",
+        "OperationalError",
+        "RemoteError",
+        "OperationalError",
     ]
     assert all("larger than the system allows" in line for line in lines)
     for folder in ("full", "store", "out"):
@@ -485,9 +490,9 @@ def test_a_disk_that_takes_no_more_leaves_no_halves(tmp_path: Path) -> None:
 LOCAL_FETCH = """
 import sys
 from pathlib import Path
-from registry_tool.artifacts.cache import Cache
-from registry_tool.artifacts.remote import DvcSettings, open_remote
-from registry_tool.artifacts.transfer import fetch
+from registry_tool.artifacts.cache.cache import Cache
+from registry_tool.artifacts.remotes.base import DvcSettings, open_remote
+from registry_tool.artifacts.transfer.fetch import fetch
 root = Path(sys.argv[1])
 config = f"[core]\\nremote = s\\n['remote \\"s\\"']\\nurl = {root}/remote\\n".encode()
 entry = {"path": "model.bin", "size": 7, "sha256": sys.argv[2], "md5": sys.argv[3]}

@@ -10,8 +10,8 @@ from support.manifests import (
     version_files,
 )
 
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.compare import GROUPS, Comparison, Row, compare
-from registry_tool.catalog.index import Catalog
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName

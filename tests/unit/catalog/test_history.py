@@ -22,10 +22,9 @@ from support.manifests import (
 
 import registry_tool
 from registry_tool import HistoryEntry, Registry
-from registry_tool.catalog.audit import Holding, holdings
-from registry_tool.catalog.past import moment
-from registry_tool.catalog.wording import sentence
-from registry_tool.errors import InvalidName, NotFound, ShallowHistory
+from registry_tool.catalog.describe import sentence
+from registry_tool.catalog.history import Holding, holdings, moment
+from registry_tool.errors import InvalidNameError, NotFoundError, ShallowHistoryError
 from registry_tool.manifests.layout import Layout
 from registry_tool.names import ModelName
 
@@ -190,12 +189,12 @@ def test_models_in_shards(tmp_path: Path, opened: Open) -> None:
 @pytest.mark.parametrize(
     ("reference", "error", "words"),
     [
-        ("nlp/lang-id@prodcution", NotFound, "no version, tag or alias prodcution"),
-        ("nlp/lang-id@9", NotFound, "no version, tag or alias 9"),
-        ("nlp/lang-ids", NotFound, "there is no model nlp/lang-ids"),
-        ("nlp/lang-ids@1", NotFound, "there is no model nlp/lang-ids"),
-        ("NLP/x@1", InvalidName, "is not a namespace name"),
-        ("nlp/lang-id@a b", InvalidName, "is not a reference"),
+        ("nlp/lang-id@prodcution", NotFoundError, "no version, tag or alias prodcution"),
+        ("nlp/lang-id@9", NotFoundError, "no version, tag or alias 9"),
+        ("nlp/lang-ids", NotFoundError, "there is no model nlp/lang-ids"),
+        ("nlp/lang-ids@1", NotFoundError, "there is no model nlp/lang-ids"),
+        ("NLP/x@1", InvalidNameError, "is not a namespace name"),
+        ("nlp/lang-id@a b", InvalidNameError, "is not a reference"),
     ],
 )
 def test_what_never_was(
@@ -209,7 +208,7 @@ def test_what_is_not_committed_has_no_history(past: History, opened: Open) -> No
     folder = past.folder / f"{FOLDER}/versions/5"
     folder.mkdir()
     registry = opened(past.folder, ref=registry_tool.WORK_TREE)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         registry.history("nlp/lang-id@5")
 
 
@@ -219,11 +218,11 @@ def test_what_is_not_committed_has_no_history(past: History, opened: Open) -> No
 def test_a_shallow_clone_refuses_to_guess(past: History, opened: Open) -> None:
     one = opened(past.clone("one", "--depth=1"))
     for reference in ("nlp/lang-id@production", "nlp/lang-id@1", "nlp/lang-id", "nlp/lang-id@no"):
-        with pytest.raises(ShallowHistory, match="is a shallow clone"):
+        with pytest.raises(ShallowHistoryError, match="is a shallow clone"):
             one.history(reference)
-    with pytest.raises(ShallowHistory):
+    with pytest.raises(ShallowHistoryError):
         one.at("2026-03-01")
-    with pytest.raises(ShallowHistory):
+    with pytest.raises(ShallowHistoryError):
         one.at("HEAD~1")
     assert one.at("2026-03-02").commit == one.commit
     assert one.version("nlp/lang-id@production").version == "2"
@@ -232,7 +231,7 @@ def test_a_shallow_clone_refuses_to_guess(past: History, opened: Open) -> None:
 def test_a_shallow_clone_answers_what_it_can(past: History, opened: Open) -> None:
     three = opened(past.clone("three", "--depth=3"))
     assert len(three.history("nlp/lang-id@production", limit=2)) == 2
-    with pytest.raises(ShallowHistory):
+    with pytest.raises(ShallowHistoryError):
         three.history("nlp/lang-id@production", limit=3)
 
 
@@ -241,7 +240,7 @@ def test_a_merge_whose_branch_is_cut_is_not_laid_at_the_merger_s_door(
 ) -> None:
     git(past.folder, "reset", "--quiet", "--hard", "HEAD~4")
     two = opened(past.clone("two", "--depth=2", "--branch=main"))
-    with pytest.raises(ShallowHistory):  # the move is here, and who made it is not
+    with pytest.raises(ShallowHistoryError):  # the move is here, and who made it is not
         two.history("nlp/lang-id@production", limit=1)
 
 
@@ -324,7 +323,7 @@ def test_a_window_follows_the_line(past: History, opened: Open) -> None:
 def test_an_audit_of_a_shallow_clone_is_refused(past: History, opened: Open) -> None:
     shallow = opened(past.clone("shallow", "--depth=2"))
     assert shallow.commit is not None
-    with pytest.raises(ShallowHistory):
+    with pytest.raises(ShallowHistoryError):
         holdings(shallow.repository, shallow.commit)
 
 

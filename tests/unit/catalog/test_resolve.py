@@ -13,9 +13,14 @@ from support.manifests import (
     version_files,
 )
 
-from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.resolve import find_model, in_order, latest, resolve
-from registry_tool.errors import InvalidManifest, InvalidName, NotFound, Withdrawn
+from registry_tool.errors import (
+    InvalidManifestError,
+    InvalidNameError,
+    NotFoundError,
+    WithdrawnError,
+)
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
@@ -105,7 +110,7 @@ def test_latest_passes_over_what_is_not_active(state: str) -> None:
 
 def test_no_active_version() -> None:
     status = {f"{FOLDER}/versions/{v}/status.yaml": status_yaml() for v in "12"}
-    with pytest.raises(NotFound, match="nlp/lang-id has no active version"):
+    with pytest.raises(NotFoundError, match="nlp/lang-id has no active version"):
         resolve(catalog(status), "nlp/lang-id")
 
 
@@ -121,7 +126,7 @@ def test_deprecated_versions_are_served_with_a_note() -> None:
 @pytest.mark.parametrize("state", ["withdrawn", "erased"])
 def test_withdrawn_versions_are_refused(state: str) -> None:
     status = {f"{FOLDER}/versions/1/status.yaml": status_yaml(state, reason="Wrong.")}
-    with pytest.raises(Withdrawn, match=f"nlp/lang-id@1 is {state}: Wrong"):
+    with pytest.raises(WithdrawnError, match=f"nlp/lang-id@1 is {state}: Wrong"):
         resolve(catalog(status), "nlp/lang-id@production")
     assert resolve(catalog(status), "nlp/lang-id@1", allow_withdrawn=True).state == state
 
@@ -148,20 +153,20 @@ def test_pinned_and_moved_are_noted() -> None:
     ],
 )
 def test_not_found_names_near_ones(reference: str, message: str, remedy: str) -> None:
-    with pytest.raises(NotFound, match=message) as caught:
+    with pytest.raises(NotFoundError, match=message) as caught:
         resolve(catalog(), reference)
     assert remedy in caught.value.remedy
 
 
 def test_an_alias_of_nothing() -> None:
     files = {f"{FOLDER}/aliases/production.yaml": alias_yaml("9")}
-    with pytest.raises(NotFound, match="alias production of nlp/lang-id names version 9"):
+    with pytest.raises(NotFoundError, match="alias production of nlp/lang-id names version 9"):
         resolve(catalog(files), "nlp/lang-id@production")
 
 
 @pytest.mark.parametrize("path", ["aliases/production.yaml", "versions/1/status.yaml"])
 def test_a_broken_file_on_the_way(path: str) -> None:
-    with pytest.raises(InvalidManifest, match=f"{FOLDER}/{path}:1"):
+    with pytest.raises(InvalidManifestError, match=f"{FOLDER}/{path}:1"):
         resolve(catalog({f"{FOLDER}/{path}": "x: ["}), "nlp/lang-id@production")
 
 
@@ -171,7 +176,7 @@ def test_a_broken_file_off_the_way_does_not_matter() -> None:
 
 
 def test_a_name_that_is_none() -> None:
-    with pytest.raises(InvalidName):
+    with pytest.raises(InvalidNameError):
         resolve(catalog(), "nlp/../x")
 
 
@@ -183,7 +188,7 @@ def test_a_tag_never_answers_for_a_stage_with_gates(where: str) -> None:
     manifest = registry_yaml if where == "registry.yaml" else namespace_yaml
     tag = {f"{FOLDER}/tags/live.yaml": tag_yaml("1")}
     with pytest.raises(
-        NotFound, match="holds the stage live; the tag live names version 1"
+        NotFoundError, match="holds the stage live; the tag live names version 1"
     ) as caught:
         resolve(catalog({**tag, where: manifest(stages=GATED)}), "nlp/lang-id@live")
     assert caught.value.remedy == "registry show nlp/lang-id@1"
@@ -227,7 +232,7 @@ def test_why_latest_means_nothing(
         **model_files(versions=versions),
         **{f"{FOLDER}/versions/{v}/status.yaml": status_yaml(state) for v, state in status.items()},
     }
-    with pytest.raises(NotFound) as caught:
+    with pytest.raises(NotFoundError) as caught:
         resolve(Catalog(DictTree(files)), "nlp/lang-id")
     assert caught.value.message.startswith(message)
     assert (caught.value.remedy or "").startswith(remedy)

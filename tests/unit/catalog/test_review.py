@@ -17,9 +17,9 @@ from support.manifests import (
     version_files,
 )
 
-from registry_tool.catalog.index import Catalog
-from registry_tool.catalog.report import markdown
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.review import Review, review
+from registry_tool.catalog.review_report import markdown
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.problems import JSON
 

@@ -10,7 +10,7 @@ from support import commit, git, write_files
 from support.manifests import small_registry, status_yaml, tag_yaml
 
 from registry_tool.catalog.tombstones import tombstone
-from registry_tool.errors import NotFound, Refused, UsageError
+from registry_tool.errors import NotFoundError, RefusedError, UsageError
 from registry_tool.git.repository import Repository
 from registry_tool.names import Reference
 
@@ -30,14 +30,14 @@ def found(root: Path, reference: str = "nlp/lang-id@2") -> tuple[str, str, str]:
 
 def test_the_main_branch_decides(root: Path) -> None:
     with pytest.raises(
-        Refused, match="nlp/lang-id@2 is active in main: bytes are purged once"
+        RefusedError, match="nlp/lang-id@2 is active in main: bytes are purged once"
     ) as no:
         found(root)
     assert no.value.remedy.startswith("registry erase nlp/lang-id@2 --reason TEXT; merge that")
     git(root, "switch", "-q", "-c", "erase")
     write_files(root, ERASED)
     tip = commit(root)
-    with pytest.raises(Refused, match="is active in main"):
+    with pytest.raises(RefusedError, match="is active in main"):
         found(root)
     git(root, "switch", "-q", "main")
     git(root, "merge", "-q", "--ff-only", "erase")
@@ -49,7 +49,7 @@ def test_in_a_clone_the_main_branch_is_that_of_the_remote(root: Path, tmp_path: 
     git(tmp_path, "clone", "-q", str(root), "clone")
     write_files(tmp_path / "clone", ERASED)
     commit(tmp_path / "clone")
-    with pytest.raises(Refused, match="is active in origin/main"):
+    with pytest.raises(RefusedError, match="is active in origin/main"):
         found(tmp_path / "clone")
 
 
@@ -60,12 +60,12 @@ def test_a_name_that_moves_is_not_enough(reference: str, root: Path) -> None:
 
 
 def test_a_version_that_is_not_published(root: Path) -> None:
-    with pytest.raises(NotFound, match="has no version, tag or alias 9 in main"):
+    with pytest.raises(NotFoundError, match="has no version, tag or alias 9 in main"):
         found(root, "nlp/lang-id@9")
 
 
 def test_no_main_branch(root: Path) -> None:
     git(root, "branch", "-m", "main", "trunk")
-    with pytest.raises(Refused, match="has no main branch") as no:
+    with pytest.raises(RefusedError, match="has no main branch") as no:
         found(root)
     assert "registry.published" in no.value.remedy

@@ -16,12 +16,11 @@ from support.manifests import (
     waiver_yaml,
 )
 
-from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.commits import judge_files, judge_steps, with_commits
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Report
-from registry_tool.git.growing import GrowingLine, line_steps
-from registry_tool.git.line import Line
+from registry_tool.git.history import FirstParentHistory, GrowingLine, line_steps
 from registry_tool.git.repository import Repository
 
 MODEL = "models/nlp/lang-id"
@@ -56,7 +55,7 @@ class History:
         repository = Repository.open(self.folder)
         try:
             base, head = repository.tree(self.base), repository.tree(tip)
-            found = check(head, base=base, line=Line(repository.git, self.base))
+            found = check(head, base=base, line=FirstParentHistory(repository.git, self.base))
             return with_commits(found, repository, self.base, tip)
         finally:
             repository.close()
@@ -174,7 +173,7 @@ def test_the_line_of_steps_knows_what_vanished_without_writing_it_down(history: 
     gone = history.remove(*files)
     repository = Repository.open(history.folder)
     try:
-        expected = Line(repository.git, gone).vanished(f"{MODEL}/versions")
+        expected = FirstParentHistory(repository.git, gone).vanished(f"{MODEL}/versions")
         (history.folder / ".git/registry-tool/vanished.json").unlink()
         line = GrowingLine(repository.git, history.base)
         for step in line_steps(repository.git, gone, history.base):

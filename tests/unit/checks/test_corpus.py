@@ -28,8 +28,8 @@ from support import commit, git
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Finding, Report
 from registry_tool.checks.rules import RULES
-from registry_tool.git.line import Line
-from registry_tool.git.plumbing import find_repository
+from registry_tool.git.command import find_repository
+from registry_tool.git.history import FirstParentHistory
 from registry_tool.git.tree import FILE, DictTree
 
 CORPUS = Path(__file__).parents[2] / "corpus"
@@ -69,7 +69,7 @@ def tree_of(case: Path) -> DictTree:
     return DictTree(files, modes=modes)
 
 
-def published_line(case: Path, folder: Path) -> Line:
+def published_line(case: Path, folder: Path) -> FirstParentHistory:
     """A repository in which ``base/`` follows on ``past/``."""
     git(folder, "init", "--quiet")
     for state in ("past", "base"):
@@ -78,7 +78,7 @@ def published_line(case: Path, folder: Path) -> Line:
         commit(folder, state)
     found = find_repository(folder)
     assert found is not None
-    return Line(found, git(folder, "rev-parse", "HEAD"))
+    return FirstParentHistory(found, git(folder, "rev-parse", "HEAD"))
 
 
 def report_of(case: Path) -> Report:

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 import pytest
 from support.manifests import evidence_yaml, metadata_yaml, small_registry, status_yaml, waiver_yaml
 
-from registry_tool.catalog.index import Catalog
-from registry_tool.catalog.queries import parse_query, search
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.resolve import resolve
-from registry_tool.catalog.rows import Rows
+from registry_tool.catalog.search import parse_query, search
+from registry_tool.catalog.summary_cache import Rows
 from registry_tool.checks.engine import check
-from registry_tool.checks.reports import FORMATS, render
+from registry_tool.checks.reports.text import FORMATS, render
 from registry_tool.errors import RegistryError
 from registry_tool.git.tree import DictTree
-from registry_tool.manifests.explain import explain
+from registry_tool.manifests.yaml.explain import explain
 
 _TREES = 60
 _TOKENS = [

@@ -24,10 +24,9 @@ from support.staged_registries import (
 
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Finding, Report
-from registry_tool.git.line import Line
-from registry_tool.git.overlay import OverlayTree
+from registry_tool.git.history import FirstParentHistory
 from registry_tool.git.repository import Repository
-from registry_tool.git.tree import DictTree
+from registry_tool.git.tree import DictTree, OverlayTree
 
 Keys = Callable[[str], Path]
 POLICY = {"registry.yaml": registry_yaml(automerge=["evidence"])}
@@ -52,7 +51,7 @@ def judged(
     repository = Repository.open(made.root)
     base = repository.tree(published)
     head = repository.work() if on_disk else repository.tree(made.head)
-    return check(head, base=base, line=Line(repository.git, published), now=now)
+    return check(head, base=base, line=FirstParentHistory(repository.git, published), now=now)
 
 
 def entered(report: Report) -> list[Finding]:

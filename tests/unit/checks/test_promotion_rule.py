@@ -26,10 +26,9 @@ from support.staged_registries import (
 
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Finding
-from registry_tool.git.line import Line
-from registry_tool.git.overlay import OverlayTree
+from registry_tool.git.history import FirstParentHistory
 from registry_tool.git.repository import Repository
-from registry_tool.git.tree import DictTree
+from registry_tool.git.tree import DictTree, OverlayTree
 from registry_tool.manifests.problems import JSON
 
 PATH = f"{ALIASES}/production.yaml"
@@ -60,7 +59,7 @@ def judged(
     repository = Repository.open(place or registry.root)
     published = repository.tree(registry.head)
     head = OverlayTree(published, DictTree(change), deletes=frozenset(deletes))
-    line = Line(repository.git, registry.head)
+    line = FirstParentHistory(repository.git, registry.head)
     report = check(head, base=published, published=published, line=line, now=NOW)
     return [finding for finding in report.findings if finding.rule == "C406"]
 
@@ -185,7 +184,12 @@ def test_a_reverted_promotion_is_asked_for_gates_and_told_of_rollback(moved: Sta
     git(moved.root, "revert", "--no-edit", "HEAD")
     after = moved.catalog().tree
     repository = Repository.open(moved.root)
-    report = check(after, base=repository.tree(before), line=Line(repository.git, before), now=NOW)
+    report = check(
+        after,
+        base=repository.tree(before),
+        line=FirstParentHistory(repository.git, before),
+        now=NOW,
+    )
     (found,) = [f for f in report.findings if f.rule == "C406"]
     assert found.message == (
         "version 1 may not hold nlp/lang-id@production: staging is version 2; it held production before, and going back is"

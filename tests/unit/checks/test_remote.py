@@ -18,13 +18,13 @@ from support.manifests import (
     waiver_yaml,
 )
 
-from registry_tool.artifacts.folders import Listed, dir_md5, dir_object
-from registry_tool.artifacts.local import LocalRemote
-from registry_tool.artifacts.remote import Remote, object_path
+from registry_tool.artifacts.dvc_files import Listed, dir_md5, dir_object
+from registry_tool.artifacts.remotes.base import Remote, object_path
+from registry_tool.artifacts.remotes.local import LocalRemote
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Finding, Report
 from registry_tool.checks.remote import check_remote
-from registry_tool.errors import NoRemote
+from registry_tool.errors import NoRemoteError
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.problems import JSON
 
@@ -179,7 +179,7 @@ def test_severity_comes_from_the_base(remote: Remote) -> None:
 
 def test_a_registry_without_stored_bytes_needs_no_remote() -> None:
     def none() -> Remote:
-        raise NoRemote("no remote is configured")
+        raise NoRemoteError("no remote is configured")
 
     files = {
         path: text
@@ -189,5 +189,5 @@ def test_a_registry_without_stored_bytes_needs_no_remote() -> None:
     head = DictTree(files)
     assert check_remote(check(head), head, none).verdict == "pass"
     tracked = DictTree(files | version_files(artifacts=[tracked_artifact()]))
-    with pytest.raises(NoRemote):
+    with pytest.raises(NoRemoteError):
         check_remote(check(tracked), DictTree(small_registry()), none)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import InvalidRequirement, Requirement
 
-from registry_tool.checks.rules.records import _PINNED
+from registry_tool.checks.rules.versions import _PINNED
 
 _pieces = st.sampled_from(
     [

@@ -12,7 +12,7 @@ from support.manifests import alias_yaml, small_registry
 from registry_tool.checks import subject
 from registry_tool.checks.engine import check
 from registry_tool.checks.subject import Subject
-from registry_tool.errors import NotARegistry, NotFound, ShallowHistory, UsageError
+from registry_tool.errors import NotARegistryError, NotFoundError, ShallowHistoryError, UsageError
 from registry_tool.git.tree import differences
 
 Make = Callable[..., Path]
@@ -134,10 +134,10 @@ def test_folder_below_a_repository_that_is_no_registry(choose: Choose, make_regi
 
 
 def test_no_registry_at_all(choose: Choose, make_registry: Make, tmp_path: Path) -> None:
-    with pytest.raises(NotARegistry, match=r"it has no registry\.yaml"):
+    with pytest.raises(NotARegistryError, match=r"it has no registry\.yaml"):
         choose(make_registry({"README.md": "a project"}))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(NotARegistry, match="not in a Git repository"):
+    with pytest.raises(NotARegistryError, match="not in a Git repository"):
         choose(tmp_path / "empty")
 
 
@@ -148,7 +148,7 @@ def test_deleted_registry_file_is_left_to_the_rules(choose: Choose, make_registr
 
 
 def test_unknown_base(choose: Choose, make_registry: Make) -> None:
-    with pytest.raises(NotFound, match="'nope' is not a commit"):
+    with pytest.raises(NotFoundError, match="'nope' is not a commit"):
         choose(make_registry(small_registry()), base="nope")
 
 
@@ -162,10 +162,10 @@ def test_shallow_clone_says_so(choose: Choose, make_registry: Make, tmp_path: Pa
         tmp_path, "clone", "--quiet", "--depth=1", "--no-single-branch", f"file://{root}", "shallow"
     )
     shallow = tmp_path / "shallow"
-    with pytest.raises(ShallowHistory, match="is not a commit") as unknown:
+    with pytest.raises(ShallowHistoryError, match="is not a commit") as unknown:
         choose(shallow, base=f"{first}^")
     assert "git fetch --deepen" in unknown.value.remedy
-    with pytest.raises(ShallowHistory, match="does not reach back") as parted:
+    with pytest.raises(ShallowHistoryError, match="does not reach back") as parted:
         choose(shallow, base="origin/old")
     assert "git fetch --deepen" in parted.value.remedy
 

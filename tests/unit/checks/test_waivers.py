@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from support.manifests import registry_yaml, small_registry, waiver_yaml
 
-from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.findings import Finding
 from registry_tool.checks.waivers import NEVER, Waiver, covers, waived, waivers_of
 from registry_tool.git.tree import DictTree

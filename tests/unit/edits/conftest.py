@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import pytest
 from support.manifests import small_registry
 
-from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.engine import check
-from registry_tool.edits.changeset import Act, ChangeSet, overlaid
+from registry_tool.edits.changeset import ChangeSet, Edit, overlaid
 from registry_tool.git.tree import DictTree, Tree
 
 Make = Callable[..., tuple[ChangeSet, Catalog]]
@@ -19,7 +19,7 @@ Make = Callable[..., tuple[ChangeSet, Catalog]]
 def make() -> Make:
     """Makes an act on the small registry and more files; the change set, and the registry as it then is."""
 
-    def made(act: Act, files: Mapping[str, str] | None = None) -> tuple[ChangeSet, Catalog]:
+    def made(act: Edit, files: Mapping[str, str] | None = None) -> tuple[ChangeSet, Catalog]:
         base: Tree = DictTree({**small_registry(), **(files or {})})
         change = act(Catalog(base))
         return change, Catalog(overlaid(base, change))

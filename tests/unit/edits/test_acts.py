@@ -10,18 +10,18 @@ from collections.abc import Callable, Mapping
 import pytest
 from support.manifests import model_yaml, status_yaml, stored_artifact, version_yaml
 
-from registry_tool.catalog.index import Catalog
-from registry_tool.edits.changeset import Act, ChangeSet, combined
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.edits.aliases import add_tag, remove_alias, set_alias
+from registry_tool.edits.annotations import add_evidence, annotate
+from registry_tool.edits.changeset import ChangeSet, Edit, combined
 from registry_tool.edits.lifecycle import archive, set_state
 from registry_tool.edits.models import add_model
-from registry_tool.edits.notes import add_evidence, annotate
-from registry_tool.edits.pointers import add_tag, remove_alias, set_alias
 from registry_tool.edits.versions import VersionRecord, add_version, timestamp
 from registry_tool.errors import (
-    InvalidManifest,
-    InvalidName,
-    NotFound,
-    Refused,
+    InvalidManifestError,
+    InvalidNameError,
+    NotFoundError,
+    RefusedError,
     RegistryError,
     UsageError,
 )
@@ -41,7 +41,7 @@ def ref(text: str) -> Reference:
     return Reference.parse(text)
 
 
-GOOD: dict[str, tuple[Act, str, set[str], set[str]]] = {
+GOOD: dict[str, tuple[Edit, str, set[str], set[str]]] = {
     "model": (
         add_model(ModelName("nlp", "ocr"), FIELDS), "Add model nlp/ocr",
         {"models/nlp/ocr/model.yaml", "models/nlp/ocr/CARD.md"}, set(),
@@ -102,7 +102,7 @@ def test_an_act_writes_few_files_and_passes_the_check(
 
 @pytest.mark.parametrize("name", [name for name in GOOD if not name.startswith("model")])
 def test_acts_on_a_model_that_is_not_there(name: str) -> None:
-    with pytest.raises(NotFound, match="there is no model nlp/lang-id"):
+    with pytest.raises(NotFoundError, match="there is no model nlp/lang-id"):
         GOOD[name][0](Catalog(DictTree({"registry.yaml": "schema: registry/v1\nname: x\n"})))
 
 
@@ -111,18 +111,18 @@ ERASED = {f"{TOP}/versions/2/status.yaml": status_yaml("erased", reason="By law.
 DEPRECATED = {f"{TOP}/versions/2/status.yaml": status_yaml("deprecated", reason="Old.")}
 BROKEN = {f"{TOP}/versions/2/version.yaml": "schema: version/v1\n"}
 RECORD = VersionRecord()
-NO: dict[str, tuple[Act, Mapping[str, str], type[RegistryError], str]] = {
-    "model twice": (add_model(MODEL, FIELDS), {}, Refused, "there is a model nlp/lang-id already"),
+NO: dict[str, tuple[Edit, Mapping[str, str], type[RegistryError], str]] = {
+    "model twice": (add_model(MODEL, FIELDS), {}, RefusedError, "there is a model nlp/lang-id already"),
     "a twin by case and dashes": (
-        add_model(ModelName("nlp", "Lang_ID"), FIELDS), {}, Refused, "there is a model nlp/lang-id already",
+        add_model(ModelName("nlp", "Lang_ID"), FIELDS), {}, RefusedError, "there is a model nlp/lang-id already",
     ),
     "continues nothing": (
-        add_model(ModelName("nlp", "b"), {**FIELDS, "continues": "nlp/nothing"}), {}, NotFound, "no model nlp/nothing",
+        add_model(ModelName("nlp", "b"), {**FIELDS, "continues": "nlp/nothing"}), {}, NotFoundError, "no model nlp/nothing",
     ),
-    "version twice": (add_version(MODEL, "1", RECORD), {}, Refused, "has a version 1 already"),
-    "not of the scheme": (add_version(MODEL, "1.0.0", RECORD), {}, InvalidName, "not a version of the scheme integer"),
-    "reserved": (add_version(MODEL, "Latest", RECORD), {}, InvalidName, "'Latest' is reserved"),
-    "no name": (add_version(MODEL, "../x", RECORD), {}, InvalidName, "is not a version name"),
+    "version twice": (add_version(MODEL, "1", RECORD), {}, RefusedError, "has a version 1 already"),
+    "not of the scheme": (add_version(MODEL, "1.0.0", RECORD), {}, InvalidNameError, "not a version of the scheme integer"),
+    "reserved": (add_version(MODEL, "Latest", RECORD), {}, InvalidNameError, "'Latest' is reserved"),
+    "no name": (add_version(MODEL, "../x", RECORD), {}, InvalidNameError, "is not a version name"),
     "does not count": (
         add_version(MODEL, None, RECORD), {f"{TOP}/model.yaml": model_yaml(version_scheme="semver")}, UsageError,
         "semver, which does not count by itself",
@@ -130,61 +130,61 @@ NO: dict[str, tuple[Act, Mapping[str, str], type[RegistryError], str]] = {
     "a twin by case": (
         add_version(MODEL, "V1", RECORD),
         {f"{TOP}/model.yaml": model_yaml(version_scheme="free"), f"{TOP}/versions/v1/version.yaml": version_yaml("v1")},
-        Refused, "has a version v1 already",
+        RefusedError, "has a version v1 already",
     ),
     "archived": (
-        add_version(MODEL, None, RECORD), {f"{TOP}/model.yaml": model_yaml(state="archived")}, Refused, "is archived",
+        add_version(MODEL, None, RECORD), {f"{TOP}/model.yaml": model_yaml(state="archived")}, RefusedError, "is archived",
     ),
     "moved": (
-        add_version(MODEL, None, RECORD), {f"{TOP}/model.yaml": model_yaml(moved_to="nlp/new")}, Refused,
+        add_version(MODEL, None, RECORD), {f"{TOP}/model.yaml": model_yaml(moved_to="nlp/new")}, RefusedError,
         "moved to nlp/new",
     ),
     "model unreadable": (
-        add_version(MODEL, None, RECORD), {f"{TOP}/model.yaml": "schema: model/v1\n"}, InvalidManifest, "model.yaml:1",
+        add_version(MODEL, None, RECORD), {f"{TOP}/model.yaml": "schema: model/v1\n"}, InvalidManifestError, "model.yaml:1",
     ),
     "first tag taken": (
-        add_version(MODEL, None, VersionRecord(tags=["first"])), {}, Refused, "has a tag first already",
+        add_version(MODEL, None, VersionRecord(tags=["first"])), {}, RefusedError, "has a tag first already",
     ),
     "tag is the version": (
-        add_version(MODEL, None, VersionRecord(tags=["3"])), {}, Refused, "has a version named 3 already",
+        add_version(MODEL, None, VersionRecord(tags=["3"])), {}, RefusedError, "has a version named 3 already",
     ),
-    "alias to nothing": (set_alias(ref("nlp/lang-id@9"), "a"), {}, NotFound, "no version, tag or alias 9"),
-    "alias named as a tag": (set_alias(ref("nlp/lang-id@1"), "first"), {}, Refused, "has a tag named first"),
-    "alias named as a version": (set_alias(ref("nlp/lang-id@1"), "2"), {}, Refused, "has a version named 2"),
+    "alias to nothing": (set_alias(ref("nlp/lang-id@9"), "a"), {}, NotFoundError, "no version, tag or alias 9"),
+    "alias named as a tag": (set_alias(ref("nlp/lang-id@1"), "first"), {}, RefusedError, "has a tag named first"),
+    "alias named as a version": (set_alias(ref("nlp/lang-id@1"), "2"), {}, RefusedError, "has a version named 2"),
     "alias to a withdrawn version": (
-        set_alias(ref("nlp/lang-id@2"), "a"), WITHDRAWN, Refused, "is withdrawn; an alias may not point at it",
+        set_alias(ref("nlp/lang-id@2"), "a"), WITHDRAWN, RefusedError, "is withdrawn; an alias may not point at it",
     ),
-    "alias to an erased version": (set_alias(ref("nlp/lang-id@2"), "a"), ERASED, Refused, "is erased"),
-    "no such alias": (remove_alias(MODEL, "nothing"), {}, NotFound, "has no alias"),
-    "tag that moves": (add_tag(ref("nlp/lang-id@2"), "first"), {}, Refused, "has a tag first already: it names version 1"),
-    "tag named as an alias": (add_tag(ref("nlp/lang-id@1"), "production"), {}, Refused, "has an alias named production"),
+    "alias to an erased version": (set_alias(ref("nlp/lang-id@2"), "a"), ERASED, RefusedError, "is erased"),
+    "no such alias": (remove_alias(MODEL, "nothing"), {}, NotFoundError, "has no alias"),
+    "tag that moves": (add_tag(ref("nlp/lang-id@2"), "first"), {}, RefusedError, "has a tag first already: it names version 1"),
+    "tag named as an alias": (add_tag(ref("nlp/lang-id@1"), "production"), {}, RefusedError, "has an alias named production"),
     "tag of an erased version": (add_tag(ref("nlp/lang-id@2"), "x"), ERASED, UsageError, "is erased"),
     "withdrawn under an alias": (
-        set_state(ref("nlp/lang-id@1"), "withdrawn", reason="x"), {}, Refused, "still named by the alias production",
+        set_state(ref("nlp/lang-id@1"), "withdrawn", reason="x"), {}, RefusedError, "still named by the alias production",
     ),
     "back from withdrawn": (
-        set_state(ref("nlp/lang-id@2"), "active", reason="x"), WITHDRAWN, Refused, "is withdrawn; it cannot become active",
+        set_state(ref("nlp/lang-id@2"), "active", reason="x"), WITHDRAWN, RefusedError, "is withdrawn; it cannot become active",
     ),
     "deprecated after withdrawn": (
-        set_state(ref("nlp/lang-id@2"), "deprecated", reason="x"), WITHDRAWN, Refused, "cannot become deprecated",
+        set_state(ref("nlp/lang-id@2"), "deprecated", reason="x"), WITHDRAWN, RefusedError, "cannot become deprecated",
     ),
     "withdrawn after erased": (
-        set_state(ref("nlp/lang-id@2"), "withdrawn", reason="x"), ERASED, Refused, "cannot become withdrawn",
+        set_state(ref("nlp/lang-id@2"), "withdrawn", reason="x"), ERASED, RefusedError, "cannot become withdrawn",
     ),
-    "key that is not there": (annotate(ref("nlp/lang-id@1"), remove=["x"]), {}, NotFound, "has no key 'x'"),
+    "key that is not there": (annotate(ref("nlp/lang-id@1"), remove=["x"]), {}, NotFoundError, "has no key 'x'"),
     "metadata unreadable": (
-        annotate(ref("nlp/lang-id@1"), metadata={"a": 1}), {f"{ONE}/metadata.yaml": "schema: x\n"}, InvalidManifest,
+        annotate(ref("nlp/lang-id@1"), metadata={"a": 1}), {f"{ONE}/metadata.yaml": "schema: x\n"}, InvalidManifestError,
         "metadata.yaml:1",
     ),
     "evidence twice": (
-        add_evidence(ref("nlp/lang-id@1"), "note", {}, by="x", name="n"), {f"{ONE}/evidence/n.yaml": "x: 1\n"}, Refused,
+        add_evidence(ref("nlp/lang-id@1"), "note", {}, by="x", name="n"), {f"{ONE}/evidence/n.yaml": "x: 1\n"}, RefusedError,
         "is there already",
     ),
     "evidence on nothing": (
-        add_evidence(ref("nlp/lang-id@9"), "note", {}, by="x", name="n"), {}, NotFound, "no version, tag or alias 9",
+        add_evidence(ref("nlp/lang-id@9"), "note", {}, by="x", name="n"), {}, NotFoundError, "no version, tag or alias 9",
     ),
     "evidence on a broken record": (
-        add_evidence(ref("nlp/lang-id@2"), "note", {}, by="x", name="n"), BROKEN, InvalidManifest, "cannot be read",
+        add_evidence(ref("nlp/lang-id@2"), "note", {}, by="x", name="n"), BROKEN, InvalidManifestError, "cannot be read",
     ),
 }  # fmt: skip
 
@@ -199,13 +199,13 @@ def test_an_act_that_says_no(name: str, make: Make) -> None:
 @pytest.mark.parametrize("name", ["latest", "Upper", "", "a/b", "../x", "x" * 65])
 def test_names_are_looked_at_before_anything_is_read(name: str) -> None:
     for act in (set_alias, add_tag):
-        with pytest.raises(InvalidName):
+        with pytest.raises(InvalidNameError):
             act(ref("nlp/lang-id@1"), name)
-    with pytest.raises(InvalidName):
+    with pytest.raises(InvalidNameError):
         remove_alias(MODEL, name)
 
 
-ALREADY: dict[str, tuple[Act, Mapping[str, str]]] = {
+ALREADY: dict[str, tuple[Edit, Mapping[str, str]]] = {
     "alias": (set_alias(ref("nlp/lang-id@1"), "production"), {}),
     "alias through itself": (set_alias(ref("nlp/lang-id@production"), "production"), {}),
     "tag": (add_tag(ref("nlp/lang-id@1"), "first"), {}),
@@ -323,7 +323,7 @@ def test_acts_together_see_what_those_before_did(make: Make, refused: RefusedBy)
 
 def test_one_act_that_says_no_stops_all(make: Make) -> None:
     acts = [add_tag(ref("nlp/lang-id@1"), "x"), add_tag(ref("nlp/lang-id@2"), "x")]
-    with pytest.raises(Refused, match="has a tag x already: it names version 1"):
+    with pytest.raises(RefusedError, match="has a tag x already: it names version 1"):
         make(combined(acts, "Both"))
 
 
@@ -334,7 +334,7 @@ def test_what_is_removed_can_be_made_again(make: Make) -> None:
 
 
 def test_a_file_where_a_folder_is_needed_is_not_overwritten(make: Make) -> None:
-    with pytest.raises(Refused, match="is a file or a link, where a folder is needed"):
+    with pytest.raises(RefusedError, match="is a file or a link, where a folder is needed"):
         make(add_model(ModelName("nlp", "ocr"), FIELDS), {"models/nlp/ocr": "a file\n"})
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pytest
 from support.manifests import namespace_yaml, registry_yaml, small_registry
 
-from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.changeset import ChangeSet
 from registry_tool.edits.codeowners import Host, host_of, write_codeowners
-from registry_tool.errors import InvalidManifest, InvalidName, Refused
+from registry_tool.errors import InvalidManifestError, InvalidNameError, RefusedError
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.problems import JSON
 
@@ -74,14 +74,14 @@ def test_peoples_own_lines_stay_and_those_below_win(before: str, after: list[str
     "before", [f"{BEGIN}\n", f"{END}\n", f"{END}\n{BEGIN}\n", f"{BEGIN}\n{BEGIN}\n{END}\n"]
 )
 def test_broken_marks_are_not_guessed_at(before: str) -> None:
-    with pytest.raises(Refused, match="mark") as caught:
+    with pytest.raises(RefusedError, match="mark") as caught:
         change({**ADMINS, "CODEOWNERS": before})
     assert caught.value.remedy
 
 
 @pytest.mark.parametrize("source", [b"\xff\xfe", b"#" * 3_000_001])
 def test_a_file_that_no_host_reads_is_refused(source: bytes) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         change({**ADMINS, "CODEOWNERS": source})
 
 
@@ -139,7 +139,7 @@ def test_the_host_is_told_from_its_settings(path: str, host: Host) -> None:
 
 def test_owners_that_cannot_be_read_are_not_passed_over() -> None:
     for files in ({"registry.yaml": "a: b\n"}, {"models/nlp/namespace.yaml": "owners: me\n"}):
-        with pytest.raises(InvalidManifest):
+        with pytest.raises(InvalidManifestError):
             change({**ADMINS, **files})
-    with pytest.raises(InvalidName):
+    with pytest.raises(InvalidNameError):
         change({**ADMINS, "models/a b @me/namespace.yaml": namespace_yaml()})

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from support.manifests import alias_yaml, small_registry
 
-from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.engine import check
 from registry_tool.edits.changeset import overlaid
 from registry_tool.edits.lifecycle import set_state, withdraw_with_aliases
-from registry_tool.errors import Refused
+from registry_tool.errors import RefusedError
 from registry_tool.git.tree import DictTree
 from registry_tool.names import Reference
 
@@ -22,7 +22,7 @@ FILES = small_registry() | {
 
 
 def test_an_alias_holds_a_version_and_the_way_out_is_said() -> None:
-    with pytest.raises(Refused, match="champion, production") as raised:
+    with pytest.raises(RefusedError, match="champion, production") as raised:
         set_state(FIRST, "withdrawn", reason="bad")(Catalog(DictTree(FILES)))
     assert "--remove-aliases" in raised.value.remedy
 

@@ -10,19 +10,19 @@ from support import git
 from support.manifests import alias_yaml, status_yaml
 from support.staged_registries import ALIASES, MODEL, Staged, alias
 
-from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.changeset import ChangeSet
 from registry_tool.edits.promotion import promote, rollback
 from registry_tool.errors import (
-    InvalidManifest,
-    InvalidName,
-    NotFound,
-    Refused,
+    InvalidManifestError,
+    InvalidNameError,
+    NotFoundError,
+    RefusedError,
     RegistryError,
-    ShallowHistory,
+    ShallowHistoryError,
 )
-from registry_tool.git.line import Line
-from registry_tool.git.plumbing import Git
+from registry_tool.git.command import Git
+from registry_tool.git.history import FirstParentHistory
 from registry_tool.names import ModelName, Reference
 
 NAME = ModelName("nlp", "lang-id")
@@ -82,8 +82,11 @@ def test_a_reference_is_what_it_names_then(registry: Staged) -> None:
 @pytest.mark.parametrize(
     ("files", "error"),
     [
-        ({f"{MODEL}/versions/2/status.yaml": status_yaml("withdrawn")}, Refused),
-        ({f"{MODEL}/tags/production.yaml": alias_yaml("1").replace("alias/v1", "tag/v1")}, Refused),
+        ({f"{MODEL}/versions/2/status.yaml": status_yaml("withdrawn")}, RefusedError),
+        (
+            {f"{MODEL}/tags/production.yaml": alias_yaml("1").replace("alias/v1", "tag/v1")},
+            RefusedError,
+        ),
     ],
 )
 def test_what_cannot_be_promoted(
@@ -94,11 +97,11 @@ def test_what_cannot_be_promoted(
 
 
 def test_names_are_looked_at_before_anything_is_read() -> None:
-    with pytest.raises(InvalidName):
+    with pytest.raises(InvalidNameError):
         promote(TWO, "latest")
-    with pytest.raises(InvalidName):
+    with pytest.raises(InvalidNameError):
         rollback(NAME, "Pro", reason="x", history=lambda: None)
-    with pytest.raises(InvalidName):
+    with pytest.raises(InvalidNameError):
         rollback(NAME, "production", reason="x", history=lambda: None, to="a/b")
 
 
@@ -136,12 +139,13 @@ def test_back_to_the_last_good_holder_with_a_pin(back: Back) -> None:
 def test_what_was_rolled_back_is_passed_over(registry: Staged, back: Back) -> None:
     registry.commit(alias("production", "1", pinned=True))
     with pytest.raises(
-        Refused, match="no version that may still be used held production of nlp/lang-id before 1"
+        RefusedError,
+        match="no version that may still be used held production of nlp/lang-id before 1",
     ) as exc:
         back()
     assert "registry promote nlp/lang-id@VERSION --to production" in exc.value.remedy
     with pytest.raises(
-        Refused,
+        RefusedError,
         match="version 2 of nlp/lang-id did not hold production before, or was rolled back itself",
     ):
         back("2")
@@ -150,9 +154,9 @@ def test_what_was_rolled_back_is_passed_over(registry: Staged, back: Back) -> No
 @pytest.mark.usefixtures("_moved")
 def test_a_version_out_of_service_is_passed_over(registry: Staged, back: Back) -> None:
     registry.commit({f"{MODEL}/versions/1/status.yaml": status_yaml("withdrawn")})
-    with pytest.raises(Refused, match="no version that may still be used"):
+    with pytest.raises(RefusedError, match="no version that may still be used"):
         back()
-    with pytest.raises(Refused, match="version 1 of nlp/lang-id is out of service"):
+    with pytest.raises(RefusedError, match="version 1 of nlp/lang-id is out of service"):
         back("1")
 
 
@@ -164,7 +168,7 @@ def test_a_deprecated_one_will_do(registry: Staged, back: Back) -> None:
 
 @pytest.mark.usefixtures("_moved")
 def test_a_version_that_never_held_it_is_promoted_and_not_gone_back_to(back: Back) -> None:
-    with pytest.raises(Refused) as exc:
+    with pytest.raises(RefusedError) as exc:
         back("7")
     assert exc.value.remedy == "registry promote nlp/lang-id@7 --to production"
 
@@ -184,25 +188,27 @@ def test_an_edit_that_is_not_committed_goes_back_to_what_is(registry: Staged, ba
 
 def test_an_alias_that_is_not_there_or_cannot_be_read(registry: Staged, back: Back) -> None:
     registry.commit(alias("staging", "1"))
-    with pytest.raises(NotFound, match="nlp/lang-id has no alias production") as exc:
+    with pytest.raises(NotFoundError, match="nlp/lang-id has no alias production") as exc:
         back()
     assert exc.value.remedy == "its aliases: staging"
     registry.commit({PATH: "schema: alias/v1\n"})
-    with pytest.raises(InvalidManifest):
+    with pytest.raises(InvalidManifestError):
         back()
 
 
 def test_without_history_there_is_no_way_back(registry: Staged) -> None:
     act = rollback(NAME, "production", reason="x", history=lambda: None)
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         act(registry.catalog(alias("production", "1")))
 
 
 @pytest.mark.usefixtures("_moved")
 def test_a_shallow_clone_does_not_guess(registry: Staged, tmp_path: Path) -> None:
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{registry.root}", "shallow")
-    line = Line(Git(tmp_path / "shallow" / ".git", tmp_path / "shallow"), registry.head)
+    line = FirstParentHistory(
+        Git(tmp_path / "shallow" / ".git", tmp_path / "shallow"), registry.head
+    )
     act = rollback(NAME, "production", reason="x", history=lambda: line)
-    with pytest.raises(ShallowHistory) as exc:
+    with pytest.raises(ShallowHistoryError) as exc:
         act(registry.catalog())
     assert exc.value.remedy == "git fetch --unshallow"

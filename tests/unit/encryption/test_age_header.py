@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_tool.encryption.keys import new_key, wrap, wrap_with_passphrase
+from registry_tool.crypto.age import new_key, wrap, wrap_with_passphrase
 from registry_tool.scanning.age_header import NotAge, is_age, read_armour, read_header
 
 pyrage = pytest.importorskip("pyrage")

@@ -11,9 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.encryption.keys import Key, open_with_passphrase, open_wrap, read_identities
-from registry_tool.encryption.streams import decrypt_stream
-from registry_tool.errors import Refused, UsageError
+from registry_tool.crypto.age import (
+    Key,
+    decrypt_stream,
+    open_with_passphrase,
+    open_wrap,
+    read_identities,
+)
+from registry_tool.errors import RefusedError, UsageError
 from registry_tool.scanning.age_header import NotAge, decode_armour, read_header
 
 pyrage = pytest.importorskip("pyrage")
@@ -78,7 +83,7 @@ def test_a_stream(vector: Vector) -> None:
         out = io.BytesIO()
         try:
             decrypt_stream(io.BytesIO(vector.data), out, Key(secret))
-        except Refused:
+        except RefusedError:
             continue
         opened = True
         break
@@ -111,12 +116,12 @@ def test_a_passphrase(vector: Vector, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def key_of(text: str) -> Key:
         seen.append(text.encode())
-        raise Refused("not a key")
+        raise RefusedError("not a key")
 
-    monkeypatch.setattr("registry_tool.encryption.keys.Key", key_of)
+    monkeypatch.setattr("registry_tool.crypto.age.Key", key_of)
     armour = vector.data.decode("latin-1") if vector.is_armoured else _armoured(vector.data)
     for passphrase in vector.said["passphrase"]:
-        with suppress(Refused):
+        with suppress(RefusedError):
             open_with_passphrase(armour, passphrase)
     assert bool(seen) == (vector.expected == "success")
     if seen:
@@ -146,5 +151,5 @@ def test_post_quantum_keys_are_refused_in_words(vector: Vector, tmp_path: Path) 
 def test_an_armour_with_cr_lf_is_a_wrap() -> None:
     (vector,) = [v for v in VECTORS if v.name == "armor_crlf"]
     assert b"\r\n" in vector.data
-    with pytest.raises(Refused, match="holds is no age key"):  # it opens, and holds a text
+    with pytest.raises(RefusedError, match="holds is no age key"):  # it opens, and holds a text
         open_wrap(vector.data.decode(), [Key(vector.said["identity"][0]).identity])

@@ -8,15 +8,12 @@ from pathlib import Path
 import pytest
 from support import commit, git, new_repository, write_files
 
-from registry_tool.git.clones import open_clone
-from registry_tool.git.distant import DistantTree
-from registry_tool.git.overlay import OverlayTree
-from registry_tool.git.plumbing import Git, find_repository
-from registry_tool.git.promised import PromisedReader
-from registry_tool.git.reader import BlobReader
+from registry_tool.git.command import Git, find_repository
+from registry_tool.git.commit_tree import CommitTree, DistantTree
+from registry_tool.git.object_reader import BlobReader, PromisedReader
+from registry_tool.git.remote.clone_cache import open_clone
 from registry_tool.git.shallow import is_newest
-from registry_tool.git.stored import CommitTree
-from registry_tool.git.tree import DictTree, Tree
+from registry_tool.git.tree import DictTree, OverlayTree, Tree
 from registry_tool.git.worktree import FolderTree, staged_tree, work_tree
 
 _FILES: dict[str, str | bytes] = {

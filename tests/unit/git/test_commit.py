@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from support import commit, git, new_repository, write_files
 
-from registry_tool.errors import DirtyFiles, EnvironmentTrouble, GitTrouble, StaleBase
+from registry_tool.errors import DirtyFilesError, GitError, OperationalError, StaleBaseError
+from registry_tool.git.command import Git
 from registry_tool.git.commit import Target, author_of, check_clean, commit_change
-from registry_tool.git.plumbing import Git
-from registry_tool.git.reader import BlobReader
-from registry_tool.git.stored import CommitTree
+from registry_tool.git.commit_tree import CommitTree
+from registry_tool.git.object_reader import BlobReader
 from registry_tool.git.tree import DictTree, Tree
 
 Opened = Callable[[Path], Git]
@@ -94,7 +94,7 @@ def test_uncommitted_work_at_a_changed_path_is_in_the_way(
     if state == "deleted":
         (checkout / path).unlink()
     before = git(checkout, "rev-parse", "HEAD")
-    with pytest.raises(DirtyFiles, match=f"uncommitted work is in the way: {path}"):
+    with pytest.raises(DirtyFilesError, match=f"uncommitted work is in the way: {path}"):
         change(checkout, {path: b"theirs\n"})
     assert git(checkout, "rev-parse", "HEAD") == before
     assert state == "deleted" or (checkout / path).read_bytes() == b"mine\n"
@@ -103,7 +103,7 @@ def test_uncommitted_work_at_a_changed_path_is_in_the_way(
 def test_names_are_no_patterns_when_looking_for_dirt(checkout: Path, opened: Opened) -> None:
     write_files(checkout, {"a": "dirty\n"})
     check_clean(opened(checkout), ["*", ":(glob)**", "?"])
-    with pytest.raises(DirtyFiles):
+    with pytest.raises(DirtyFilesError):
         check_clean(opened(checkout), ["a"])
 
 
@@ -111,7 +111,7 @@ def test_a_branch_that_moved_is_a_stale_base(checkout: Path, change: Change) -> 
     first = git(checkout, "rev-parse", "HEAD")
     write_files(checkout, {"other": "moved\n"})
     second = commit(checkout)
-    with pytest.raises(StaleBase, match="main moved while the change was made"):
+    with pytest.raises(StaleBaseError, match="main moved while the change was made"):
         change(checkout, {"a": b"2\n"}, at=first, checked_out=False)
     assert git(checkout, "rev-parse", "main") == second
 
@@ -119,7 +119,7 @@ def test_a_branch_that_moved_is_a_stale_base(checkout: Path, change: Change) -> 
 def test_a_branch_that_appeared_is_a_stale_base(checkout: Path, change: Change) -> None:
     made = change(checkout, {"a": b"2\n"}, ref="refs/heads/side", checked_out=False)
     assert git(checkout, "rev-parse", "side") == made
-    with pytest.raises(StaleBase, match="side moved"):
+    with pytest.raises(StaleBaseError, match="side moved"):
         change(checkout, {"a": b"3\n"}, ref="refs/heads/side", checked_out=False)
     assert git(checkout, "rev-parse", "side") == made
 
@@ -216,7 +216,7 @@ def test_a_key_that_is_missing_says_so_and_nothing_moves(checkout: Path, change:
     }.items():  # fmt: skip
         git(checkout, "config", name, said)
     before = git(checkout, "rev-parse", "HEAD")
-    with pytest.raises(GitTrouble):
+    with pytest.raises(GitError):
         change(checkout, {"a": b"2\n"})
     assert git(checkout, "rev-parse", "HEAD") == before
 
@@ -233,7 +233,7 @@ def test_nobody_commits_without_a_name(
         monkeypatch.delenv(f"GIT_{role}_EMAIL")
     monkeypatch.delenv("EMAIL", raising=False)
     git(checkout, "config", "user.useConfigOnly", "true")
-    with pytest.raises(GitTrouble, match="Git does not know who you are") as caught:
+    with pytest.raises(GitError, match="Git does not know who you are") as caught:
         change(checkout, {"a": b"2\n"})
     assert "git config --global user.name" in caught.value.remedy
 
@@ -242,7 +242,7 @@ def test_a_work_tree_that_cannot_follow_says_that_the_commit_was_made(
     checkout: Path, change: Change
 ) -> None:
     (checkout / "new").mkdir()  # Git does not see an empty folder
-    with pytest.raises(EnvironmentTrouble, match="was made, but the work tree does not follow"):
+    with pytest.raises(OperationalError, match="was made, but the work tree does not follow"):
         change(checkout, {"new": b"1\n"})
     assert git(checkout, "show", "HEAD:new") == "1"
     (checkout / "new").rmdir()

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from support import git, give_away, new_repository, write_files
 
-from registry_tool.errors import OfflineError, UntrustedRepository
+from registry_tool.errors import OfflineError, UntrustedRepositoryError
+from registry_tool.git.command import Git, find_repository
 from registry_tool.git.ownership import are_ours, beginning_of, reads_only
-from registry_tool.git.plumbing import Git, find_repository
 from registry_tool.git.repository import Repository
 
 Opened = Callable[[Path], Git]
@@ -101,7 +101,7 @@ def test_it_is_read_and_nothing_of_it_runs(foreign: Path, ran: Path) -> None:
 def test_no_command_that_changes_or_fetches_anything_is_run(
     arguments: list[str], foreign: Path, ran: Path, opened: Opened
 ) -> None:
-    with pytest.raises(UntrustedRepository, match="dubious ownership") as caught:
+    with pytest.raises(UntrustedRepositoryError, match="dubious ownership") as caught:
         opened(foreign).run(*arguments)
     assert caught.value.remedy == f"git config --global --add safe.directory {foreign}"
     assert not ran.exists()

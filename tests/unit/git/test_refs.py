@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support import commit, git, new_repository, write_files
 
-from registry_tool.errors import GitTrouble
-from registry_tool.git.plumbing import Git
+from registry_tool.errors import GitError
+from registry_tool.git.command import Git
 from registry_tool.git.refs import Tip, advertised, tips, unfetched
 
 Opened = Callable[[Path], Git]
@@ -54,7 +54,7 @@ def test_a_detached_head_and_no_commit(tmp_path: Path, opened: Opened) -> None:
 def test_a_ref_that_leads_nowhere(tmp_path: Path, opened: Opened) -> None:
     root = new_repository(tmp_path / "root", {"a": "1\n"})
     (root / ".git/refs/heads/torn").write_text("1" * 40 + "\n")
-    with pytest.raises(GitTrouble):
+    with pytest.raises(GitError):
         tips(opened(root))
 
 
@@ -91,7 +91,7 @@ def test_a_clone_of_one_branch_knows_that_there_are_more(
 def test_a_remote_that_cannot_be_asked(pair: tuple[Path, Path], opened: Opened) -> None:
     _, clone = pair
     git(clone, "remote", "set-url", "origin", str(clone.parent / "gone"))
-    with pytest.raises(GitTrouble, match="origin cannot be asked which branches it has") as caught:
+    with pytest.raises(GitError, match="origin cannot be asked which branches it has") as caught:
         unfetched(opened(clone))
     assert "git ls-remote origin" in caught.value.remedy
 
@@ -127,5 +127,5 @@ def test_what_a_remote_lists_and_does_not_give_is_said(
     blob = git(server, "rev-parse", f"{made}:b")
     (server / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
     assert advertised(opened(clone)) == []
-    with pytest.raises(GitTrouble):
+    with pytest.raises(GitError):
         unfetched(opened(clone))

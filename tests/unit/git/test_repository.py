@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import commit, git, new_repository, write_files
 
-from registry_tool.errors import NotARegistry, NotFound, ShallowHistory, UsageError
+from registry_tool.errors import NotARegistryError, NotFoundError, ShallowHistoryError, UsageError
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import walk
 
@@ -49,7 +49,7 @@ def test_by_path_by_url_and_from_inside(tmp_path: Path, open_repository: Open) -
 
 
 def test_no_repository(tmp_path: Path, open_repository: Open) -> None:
-    with pytest.raises(NotARegistry, match="is not in a Git repository") as caught:
+    with pytest.raises(NotARegistryError, match="is not in a Git repository") as caught:
         open_repository(tmp_path)
     assert "registry init" in caught.value.remedy
 
@@ -76,14 +76,14 @@ def test_revisions(history: tuple[Path, list[str]], open_repository: Open) -> No
 def test_what_is_no_revision(
     history: tuple[Path, list[str]], open_repository: Open, revision: str
 ) -> None:
-    with pytest.raises(NotFound, match="is not a commit, branch or tag") as caught:
+    with pytest.raises(NotFoundError, match="is not a commit, branch or tag") as caught:
         open_repository(history[0]).commit(revision)
     assert caught.value.message.isprintable()
 
 
 def test_before_the_first_commit(tmp_path: Path, open_repository: Open) -> None:
     git(tmp_path, "init", "--quiet", "r")
-    with pytest.raises(NotFound, match="has no commit yet"):
+    with pytest.raises(NotFoundError, match="has no commit yet"):
         open_repository(tmp_path / "r").commit("HEAD")
 
 
@@ -128,7 +128,7 @@ def test_a_time_that_never_was_is_no_guess(
 
 def test_before_the_line_began(tmp_path: Path, open_repository: Open) -> None:
     folder = new_repository(tmp_path / "r", {"registry.yaml": "1\n"})
-    with pytest.raises(NotFound, match="main has no commit as old as 2000-01-01"):
+    with pytest.raises(NotFoundError, match="main has no commit as old as 2000-01-01"):
         open_repository(folder).commit_at("2000-01-01", ref="main")
 
 
@@ -139,7 +139,7 @@ def test_a_shallow_clone_says_that_its_history_is_cut(
     git(tmp_path, "clone", "--quiet", "--depth=1", folder.as_uri(), "shallow")
     repository = open_repository(tmp_path / "shallow")
     for moment in ("2026-08-01", "HEAD~1", commits[0]):
-        with pytest.raises(ShallowHistory, match=r"is (a )?shallow") as caught:
+        with pytest.raises(ShallowHistoryError, match=r"is (a )?shallow") as caught:
             repository.commit_at(moment, ref="main")
         assert "git fetch --unshallow" in caught.value.remedy
     assert repository.commit_at("2026-08-03", ref="main") == commits[2]
@@ -152,7 +152,7 @@ def test_a_whole_clone_is_not_called_shallow(
     git(tmp_path / "once", "fetch", "--quiet", "--unshallow")
     repository = open_repository(tmp_path / "once")
     assert repository.commit_at("2026-08-01", ref="main") == history[1][0]
-    with pytest.raises(NotFound, match="main has no commit as old as 2000-01-01"):
+    with pytest.raises(NotFoundError, match="main has no commit as old as 2000-01-01"):
         repository.commit_at("2000-01-01", ref="main")
 
 
@@ -174,7 +174,7 @@ def test_the_line_decides_and_not_the_clock(tmp_path: Path, open_repository: Ope
     }.items():  # fmt: skip
         assert repository.commit_at(moment, ref="line") == commits[name]
     assert repository.commit_at("2026-08-01T12:00:00Z", ref=commits["future"]) == commits["second"]
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         repository.commit_at("2026-08-01T11:29:59Z", ref="line")
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support import commit, git, new_repository, write_files
 
-from registry_tool.errors import NotFound, UsageError
-from registry_tool.git.plumbing import Git
+from registry_tool.errors import NotFoundError, UsageError
+from registry_tool.git.command import Git
 from registry_tool.git.repository import Repository
 from registry_tool.git.revisions import commit_of, tip_of
 
@@ -36,7 +36,7 @@ def meant(request: pytest.FixtureRequest, clone: Path, opened: Opened) -> Callab
         repository = Repository(opened(clone), source="clone")
         try:
             return repository.commit(revision)
-        except NotFound:
+        except NotFoundError:
             return ""
         finally:
             repository.close()
@@ -116,7 +116,7 @@ def test_before_the_first_commit_no_tag_is_head(tmp_path: Path, opened: Opened) 
     git(start, "pack-refs", "--all")
     assert opened(start).head() is None
     repository = Repository(opened(start), source="start")
-    with pytest.raises(NotFound, match="has no commit yet"):
+    with pytest.raises(NotFoundError, match="has no commit yet"):
         repository.commit("HEAD")
     repository.close()
 

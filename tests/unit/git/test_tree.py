@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import commit, git, new_repository, run_git, write_files
 
-from registry_tool.git.plumbing import Git
-from registry_tool.git.reader import BlobReader
-from registry_tool.git.stored import CommitTree
+from registry_tool.git.command import Git
+from registry_tool.git.commit_tree import CommitTree
+from registry_tool.git.object_reader import BlobReader
 from registry_tool.git.tree import (
     EXECUTABLE,
     FILE,

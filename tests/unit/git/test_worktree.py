@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from support import commit, git, new_repository, run_git, write_files
 
-from registry_tool.errors import Conflict, EnvironmentTrouble
-from registry_tool.git.plumbing import Git
-from registry_tool.git.reader import BlobReader
+from registry_tool.errors import ConflictError, OperationalError
+from registry_tool.git.command import Git
+from registry_tool.git.object_reader import BlobReader
 from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, Tree, walk
 from registry_tool.git.worktree import FolderTree, head_tree, staged_tree, work_tree
 
@@ -92,7 +92,7 @@ def test_an_unresolved_merge_is_a_conflict(checkout: Path, trees: Trees) -> None
     commit(checkout)
     with pytest.raises(AssertionError):
         git(checkout, "merge", "side")
-    with pytest.raises(Conflict, match="change has an unresolved merge conflict"):
+    with pytest.raises(ConflictError, match="change has an unresolved merge conflict"):
         trees(checkout)
 
 
@@ -210,7 +210,7 @@ def test_a_bare_repository_has_no_work_tree(
 ) -> None:
     git(tmp_path, "clone", "--quiet", "--bare", str(checkout), "bare")
     repository = opened(tmp_path / "bare")
-    with pytest.raises(EnvironmentTrouble, match="bare repository and has no work tree"):
+    with pytest.raises(OperationalError, match="bare repository and has no work tree"):
         work_tree(repository, reader_of(repository))
 
 
@@ -263,7 +263,7 @@ def test_a_name_longer_than_a_file_system_takes_is_not_there(tmp_path: Path) -> 
 def test_a_file_without_permission_is_trouble_of_the_environment(tmp_path: Path) -> None:
     write_files(tmp_path, {"closed": "1"})
     (tmp_path / "closed").chmod(0)
-    with pytest.raises(EnvironmentTrouble, match="closed cannot be read: Permission denied"):
+    with pytest.raises(OperationalError, match="closed cannot be read: Permission denied"):
         FolderTree(tmp_path).read("closed")
 
 

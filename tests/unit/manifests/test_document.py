@@ -7,7 +7,7 @@ from support.manifests import model_yaml, version_yaml
 
 from registry_tool.manifests.document import READ_LIMIT, Document, parse_document
 from registry_tool.manifests.layout import Place
-from registry_tool.manifests.yaml import SIZE_LIMIT
+from registry_tool.manifests.yaml.fast import SIZE_LIMIT
 from registry_tool.names import ModelName
 
 MODEL = ModelName("nlp", "lang-id")

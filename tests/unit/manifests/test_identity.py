@@ -11,9 +11,9 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry_tool.errors import InvalidManifest
+from registry_tool.errors import InvalidManifestError
 from registry_tool.manifests.identity import _canonical, _is_common, identity
-from registry_tool.manifests.models import VersionManifest
+from registry_tool.manifests.models.model import VersionManifest
 from registry_tool.manifests.problems import JSON
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
@@ -199,7 +199,7 @@ def test_two_artifacts_with_the_same_bytes_are_not_one() -> None:
 
 
 def test_a_number_without_canonical_form_is_refused_with_a_remedy() -> None:
-    with pytest.raises(InvalidManifest, match="no identity") as caught:
+    with pytest.raises(InvalidManifestError, match="no identity") as caught:
         identity({**VERSION, "parameters": {"seed": 2**60}})
     assert "as text" in caught.value.remedy
 

@@ -16,10 +16,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.manifests import alias_yaml, model_yaml, registry_yaml, version_yaml
 
-from registry_tool.manifests.explain import explain
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.writer import render
-from registry_tool.manifests.yaml import Unsure, load_fast
+from registry_tool.manifests.yaml.explain import explain
+from registry_tool.manifests.yaml.fast import Unsure, load_fast
+from registry_tool.manifests.yaml.writer import render
 
 CORPUS = sorted((Path(__file__).parents[2] / "corpus").rglob("*.yaml"))
 CANONICAL = [registry_yaml(), model_yaml(labels=["edge", "a b"]), version_yaml(), alias_yaml()]

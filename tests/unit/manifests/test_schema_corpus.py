@@ -13,13 +13,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from registry_tool import names
-from registry_tool.errors import InvalidManifest
-from registry_tool.manifests.explain import explain
-from registry_tool.manifests.interpreter import Interpreter
-from registry_tool.manifests.models import MANIFESTS
+from registry_tool.errors import InvalidManifestError
+from registry_tool.manifests.models.model import MANIFESTS
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema import mismatches, schema_data, schema_ids
-from registry_tool.manifests.yaml import Unsure, load_fast
+from registry_tool.manifests.schema_fast import Interpreter
+from registry_tool.manifests.yaml.explain import explain
+from registry_tool.manifests.yaml.fast import Unsure, load_fast
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "schemas"
 CASES = sorted(CORPUS.glob("*/*/*.yaml"))
@@ -48,7 +48,7 @@ def fast(schema_id: str) -> jsonschema_rs.Draft202012Validator:
 def typed_accepts(schema_id: str, data: JSON) -> bool:
     try:
         MANIFESTS[schema_id].from_data(data)
-    except InvalidManifest:
+    except InvalidManifestError:
         return False
     return True
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
-from registry_tool.manifests.spdx import licence_trouble
-from registry_tool.manifests.spdx_list import EXCEPTIONS, LICENCES
+from registry_tool.manifests.spdx import EXCEPTIONS, LICENCES, licence_trouble
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from registry_tool.manifests.interpreter import ecma_pattern
 from registry_tool.manifests.patterns import BrokenPattern, EndlessPattern, matcher
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema import schema_data, schema_ids
+from registry_tool.manifests.schema_fast import ecma_pattern
 from registry_tool.manifests.team_schema import (
     BrokenSchema,
     TooManySteps,

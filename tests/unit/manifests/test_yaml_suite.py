@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from registry_tool.manifests.explain import explain
 from registry_tool.manifests.problems import JSON, is_fatal
-from registry_tool.manifests.yaml import Unsure, load_fast
+from registry_tool.manifests.yaml.explain import explain
+from registry_tool.manifests.yaml.fast import Unsure, load_fast
 
 
 class Case(NamedTuple):

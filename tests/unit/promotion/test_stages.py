@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from support.manifests import namespace_yaml, registry_yaml
 
-from registry_tool.catalog.index import Catalog
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.git.tree import DictTree
 from registry_tool.promotion.stages import soak_of, stages_of
 

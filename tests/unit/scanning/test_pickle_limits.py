@@ -29,8 +29,8 @@ CASES = {
 PROGRAM = """
 import re, sys
 from pathlib import Path
-from registry_tool.scanning.pickle_calls import Calls
-from registry_tool.scanning.pickle_vm import walk
+from registry_tool.scanning.pickles.calls import Calls
+from registry_tool.scanning.pickles.vm import walk
 from registry_tool.scanning.report import Budget
 from registry_tool.scanning.stream import Stream
 begin, piece, total = eval(sys.stdin.read())

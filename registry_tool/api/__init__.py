@@ -1,0 +1,1 @@
+"""The façade: what programs, the command line and servers call to read, check and change a registry."""

@@ -1,0 +1,1 @@
+"""The cache of verified objects on this machine."""

@@ -1,0 +1,282 @@
+"""Clearing the cache: what was not used for the longest time goes first, and nothing that a running process uses.
+
+An artifact and its objects are names of the same files, so bytes are free when the last of their names went.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from registry_tool.artifacts.cache.cache import Cache
+from registry_tool.artifacts.cache.locks import clear_claim, clearing
+from registry_tool.artifacts.filesystem import fresh_name, on_disk, remove
+from registry_tool.errors import UsageError
+
+__all__ = [
+    "NO_ROOM",
+    "Cleared",
+    "Usage",
+    "cache_limit",
+    "clear",
+    "clear_unfinished",
+    "make_room",
+    "parse_size",
+    "usage",
+]
+
+LIMIT_VARIABLE: Final = "REGISTRY_CACHE_SIZE"
+NO_ROOM: Final = "what was used in the last hour fills what it may have (REGISTRY_CACHE_SIZE)"
+# A script may have got a path a moment ago from a command that ended since.
+_SPARED_SECONDS: Final = 3600.0
+_BLOCK: Final = 512
+_SIZE: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([kmgtp]?)(i?)b?", re.IGNORECASE)
+_POWERS: Final = "kmgtp"
+_Inode = tuple[int, int]
+
+
+class Usage(NamedTuple):
+    """What the cache holds: bytes on disk, objects, artifacts, and bytes of unfinished downloads."""
+
+    size: int
+    objects: int
+    artifacts: int
+    unfinished: int
+
+
+class Cleared(NamedTuple):
+    """What went, or would go: bytes that became free, and names; and bytes that are in use and stay."""
+
+    size: int
+    names: int
+    in_use: int
+
+
+class _Named(NamedTuple):
+    """One name in the cache: an object, an artifact, or a list of a folder's files."""
+
+    path: Path
+    digest: str
+    inodes: tuple[_Inode, ...]
+
+
+class _File(NamedTuple):
+    size: int
+    used: float
+
+
+class _Inventory(NamedTuple):
+    """All names, and the files behind them."""
+
+    objects: list[_Named]
+    artifacts: list[_Named]
+    lists: list[_Named]
+    files: dict[_Inode, _File]
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files.values())
+
+    def names(self) -> Iterator[_Named]:
+        yield from self.artifacts
+        yield from self.lists
+        yield from self.objects
+
+    def used(self, named: _Named) -> float:
+        return max((self.files[inode].used for inode in named.inodes), default=0.0)
+
+
+def parse_size(text: str) -> int | None:
+    """Bytes: ``50GB``, ``1.5 TiB``, ``1000000``; None for ``none``.
+
+    Raises:
+        UsageError: It is no size.
+    """
+    if text.strip().lower() in {"", "none"}:
+        return None
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{text[:40]!a} is not a size", remedy="write it as 50GB, 800MiB or none")
+    power = _POWERS.find(match[2].lower()) + 1 if match[2] else 0
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
+
+
+def cache_limit() -> int | None:
+    """How large the cache may become: ``$REGISTRY_CACHE_SIZE``; None without a limit.
+
+    Raises:
+        UsageError: The variable is no size.
+    """
+    return parse_size(os.environ.get(LIMIT_VARIABLE, ""))
+
+
+def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """All files, at any depth."""
+    folders = [os.fspath(folder)]
+    while folders:
+        try:
+            entries = list(os.scandir(folders.pop()))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            else:
+                yield entry
+
+
+def _look(paths: Iterable[os.DirEntry[str]], files: dict[_Inode, _File]) -> tuple[_Inode, ...]:
+    found = []
+    for entry in paths:
+        try:
+            info = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        inode = (info.st_dev, info.st_ino)
+        blocks = getattr(info, "st_blocks", None)
+        size = info.st_size if blocks is None else blocks * _BLOCK
+        files[inode] = _File(size, info.st_atime)
+        found.append(inode)
+    return tuple(found)
+
+
+def _single(folder: Path, files: dict[_Inode, _File]) -> list[_Named]:
+    """Files that are named by the last two parts of their paths."""
+    return [
+        _Named(Path(entry.path), "".join(Path(entry.path).parts[-2:]), _look([entry], files))
+        for entry in _below(folder)
+    ]
+
+
+def _inventory(root: Path) -> _Inventory:
+    files: dict[_Inode, _File] = {}
+    trees = [
+        Path(tree.path)
+        for prefix in _entries(root / "artifacts")
+        for tree in _entries(Path(prefix.path))
+    ]
+    return _Inventory(
+        objects=_single(root / "objects" / "sha256", files),
+        artifacts=[_Named(tree, tree.name, _look(_below(tree), files)) for tree in trees],
+        lists=_single(root / "folders", files),
+        files=files,
+    )
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        return list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def usage(cache: Cache) -> Usage:
+    """What the cache holds.
+
+    Raises:
+        OperationalError: It cannot be read.
+    """
+    with on_disk(f"the cache {cache.root} cannot be read"):
+        found = _inventory(cache.root)
+        partial: dict[_Inode, _File] = {}
+        _look(_below(cache.root / "partial"), partial)
+    unfinished = sum(file.size for file in partial.values())
+    return Usage(found.size, len(found.objects), len(found.artifacts), unfinished)
+
+
+def _chosen(
+    found: _Inventory, used: frozenset[str], *, down_to: int, spared: float
+) -> tuple[list[_Named], Cleared]:
+    """What goes, oldest use first, until the rest is small enough; and what that gives."""
+    kept = {inode for one in found.names() if one.digest in used for inode in one.inodes}
+    names = Counter(inode for one in found.names() for inode in one.inodes)
+    newest = time.time() - spared
+    going: list[_Named] = []
+    left, freed = found.size, 0
+    for one in sorted(found.names(), key=found.used):
+        if (down_to and left <= down_to) or (spared and found.used(one) > newest):
+            break  # where nothing is to stay, files of no bytes go too
+        if one.digest in used or kept.issuperset(one.inodes):
+            continue
+        going.append(one)
+        for inode in one.inodes:
+            names[inode] -= 1
+            freed += 0 if names[inode] else found.files[inode].size
+        left = found.size - freed
+    in_use = sum(found.files[inode].size for inode in kept)
+    return going, Cleared(freed, len(going), in_use)
+
+
+def _take_away(root: Path, going: Sequence[_Named]) -> list[Path]:
+    """Give what goes another name, at once; the new names, to be removed at leisure."""
+    folder = root / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = []
+    for one in going:
+        place = fresh_name(folder)
+        try:
+            one.path.rename(place)
+        except FileNotFoundError:
+            continue
+        aside.append(place)
+    return aside
+
+
+def clear(cache: Cache, *, down_to: int = 0, spared: float = 0.0, dry_run: bool = False) -> Cleared:
+    """Remove what was not used for the longest time.
+
+    Args:
+        cache: Which cache.
+        down_to: How many bytes may stay.
+        spared: What was used in so many seconds stays in any case.
+        dry_run: Only say what would go.
+
+    Raises:
+        OperationalError: It cannot be written.
+    """
+    with on_disk(f"the cache {cache.root} cannot be cleared"):
+        found = _inventory(cache.root)
+        with clearing(cache.root) as used:
+            going, cleared = _chosen(found, used, down_to=down_to, spared=spared)
+            aside = [] if dry_run else _take_away(cache.root, going)
+        for path in aside:
+            remove(path)
+    return cleared
+
+
+def clear_unfinished(cache: Cache) -> int:
+    """Remove the unfinished downloads that nobody is at work on; how many bytes they had.
+
+    Raises:
+        OperationalError: They cannot be removed.
+    """
+    freed = 0
+    with on_disk(f"the cache {cache.root} cannot be cleared"):
+        for entry in _entries(cache.root / "partial"):
+            size = entry.stat().st_size
+            freed += size if clear_claim(Path(entry.path)) else 0
+    return freed
+
+
+def make_room(cache: Cache, needed: int) -> bool:
+    """Before so many bytes are added, see that the cache stays within the user's limit, where there is one.
+
+    Returns:
+        False where it will not: what is in use, or was an hour ago, stays.
+
+    Raises:
+        UsageError: The limit is no size.
+        OperationalError: The cache cannot be written.
+    """
+    limit = cache_limit()
+    if limit is None:
+        return True
+    size = usage(cache).size
+    if size + needed > limit:
+        size -= clear(cache, down_to=max(0, limit - needed), spared=_SPARED_SECONDS).size
+    return size + needed <= limit

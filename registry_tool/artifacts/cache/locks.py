@@ -1,0 +1,384 @@
+"""Who fetches an object: the one process that holds its unfinished file. The others wait for it, or take over.
+
+The unfinished file is the lock itself, and the system lets go of the lock when its holder dies. So a killed process
+keeps nobody waiting, and whoever comes next goes on where it stopped.
+
+What running processes use of the cache, so that nobody clears it away under them.
+
+::
+
+    uses/<random>    one for each process, locked while it lives: the digests of what it found or added, one a line
+    uses/gate        shared by whoever adds a line, held alone by whoever clears away
+
+A process that looks at the cache only after its line is written either finds what it wants and keeps it, or does not
+find it. What a process once used counts as used until it ends: its paths may be opened again at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from threading import Event, Lock
+from typing import Final, NamedTuple
+
+from registry_tool.artifacts.filesystem import fresh_name
+from registry_tool.paths import is_guarded, own_user
+
+__all__ = [
+    "DownloadLock",
+    "Uses",
+    "claimed",
+    "clear_claim",
+    "clearing",
+    "sweep_claims",
+    "try_lock",
+    "uses_of",
+]
+
+_FIRST_PAUSE: Final = 0.005
+_LONGEST_PAUSE: Final = 0.1
+_WEEK: Final = 7 * 24 * 3600
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def try_lock(handle: int) -> bool:
+        """Lock an open file if nobody else has; Windows locks bytes, so one far behind the end."""
+        os.lseek(handle, 1 << 40, os.SEEK_SET)
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def try_lock(handle: int) -> bool:
+        """Lock an open file if nobody else has.
+
+        Raises:
+            OSError: The file system knows no locks.
+        """
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # EACCES: said by some network file systems
+            return False
+        return True
+
+
+class DownloadLock(NamedTuple):
+    """An unfinished file that only this process writes to.
+
+    Attributes:
+        path: Where it is.
+        handle: Open for reading and writing.
+    """
+
+    path: Path
+    handle: int
+
+    @property
+    def size(self) -> int:
+        """The bytes that it has."""
+        return os.fstat(self.handle).st_size
+
+    def empty(self) -> None:
+        """Begin again."""
+        os.ftruncate(self.handle, 0)
+
+    def drop(self) -> None:
+        """Let the file go away: it is finished, or of no use."""
+        self.path.unlink(missing_ok=True)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """True while the open file is the one at the path: its holder may have finished it meanwhile."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(handle), there)
+
+
+class _NoLocksError(Exception):
+    """The file system knows no locks."""
+
+
+def _is_free(handle: int) -> bool:
+    try:
+        return try_lock(handle)
+    except OSError as exc:
+        raise _NoLocksError from exc
+
+
+class _ForeignError(Exception):
+    """The file is another user's, who may keep it, and write to it, for as long as they like."""
+
+
+def _taken(path: Path, waiting: Callable[[int], None]) -> int | None:
+    """The file, open and locked; None while somebody else has it."""
+    try:
+        handle = os.open(path, _FLAGS, 0o666)
+    except PermissionError as exc:
+        if os.path.lexists(path):
+            raise _ForeignError from exc
+        raise
+    try:
+        if own_user() not in {None, os.fstat(handle).st_uid}:
+            raise _ForeignError
+        if not _is_free(handle):
+            waiting(os.fstat(handle).st_size)
+        elif _is_at(handle, path):
+            kept, handle = handle, -1
+            return kept
+        return None
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+def _waited(path: Path, is_done: Callable[[], bool], waiting: Callable[[int], None]) -> int | None:
+    """The file, open and locked; None when somebody else finished."""
+    pause = _FIRST_PAUSE
+    while not is_done():
+        if (handle := _taken(path, waiting)) is not None:
+            return handle
+        Event().wait(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+    return None
+
+
+def _opened(
+    path: Path, is_done: Callable[[], bool], waiting: Callable[[int], None]
+) -> tuple[Path, int | None]:
+    """The file that this process writes to; it has another name where the path is another user's."""
+    for name in (path.name, f"{path.name}.{own_user()}"):
+        mine = path.with_name(name)
+        try:
+            return mine, _waited(mine, is_done, waiting)
+        except _ForeignError:
+            continue
+        except _NoLocksError:
+            mine.unlink(missing_ok=True)
+            break
+    alone = fresh_name(path.parent, path.name)  # of this process alone, and begun from the start
+    return alone, os.open(alone, _FLAGS, 0o666)
+
+
+@contextmanager
+def claimed(
+    path: Path, *, is_done: Callable[[], bool], waiting: Callable[[int], None]
+) -> Iterator[DownloadLock | None]:
+    """Be the one who fetches; None when there is nothing to do any more.
+
+    Args:
+        path: The unfinished file. It is made; when it has bytes at the end, it stays for the next try.
+        is_done: Says whether what it will become is there.
+        waiting: Told again and again how many bytes the file has while somebody else fetches.
+
+    Raises:
+        OSError: The file cannot be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path, handle = _opened(path, is_done, waiting)
+    if handle is None:
+        yield None
+        return
+    claim = DownloadLock(path, handle)
+    try:
+        yield None if is_done() else claim
+    finally:
+        if not claim.size:
+            claim.drop()
+        os.close(handle)
+
+
+def sweep_claims(folder: Path) -> None:
+    """Remove unfinished files that nobody went on with for a week.
+
+    Raises:
+        OSError: As the system reports it.
+    """
+    try:
+        found = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    for entry in found:
+        with suppress(OSError):
+            if entry.stat(follow_symlinks=False).st_mtime < time.time() - _WEEK:
+                clear_claim(Path(entry.path))
+
+
+def clear_claim(path: Path) -> bool:
+    """Remove an unfinished file unless somebody is at work on it; False when it stays.
+
+    Raises:
+        OSError: As the system reports it.
+    """
+    try:
+        handle = os.open(path, _FLAGS & ~os.O_CREAT)
+    except PermissionError:
+        return False  # another user's
+    try:
+        free = try_lock(handle) and _is_at(handle, path)
+        if free:
+            path.unlink()
+        return free
+    finally:
+        os.close(handle)
+
+
+_CACHES: Final = 16  # at once in one process
+_GATE: Final = "gate"
+_READ: Final = 1 << 20
+_PAUSE: Final = 0.05
+_TRIES: Final = 1200
+
+if sys.platform == "win32":
+
+    def _share(_handle: int, *, patient: bool) -> None:
+        """Windows keeps what is open from being deleted."""
+else:
+    import fcntl
+
+    def _share(handle: int, *, patient: bool) -> None:
+        """Wait until nobody clears away; where another user may hold the gate for ever, not for ever.
+
+        Raises:
+            BlockingIOError: Somebody has held it for a minute.
+        """
+        if patient:
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            return
+        for tried in range(_TRIES):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if tried + 1 == _TRIES:
+                    raise
+                Event().wait(_PAUSE)
+            else:
+                return
+
+
+def _gate(folder: Path) -> int:
+    flags = os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+    try:
+        return os.open(folder / _GATE, os.O_RDWR | flags, 0o666)
+    except PermissionError:  # another user made it: reading is enough for a lock
+        return os.open(folder / _GATE, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+
+
+@contextmanager
+def _entered(folder: Path) -> Iterator[None]:
+    handle = _gate(folder)
+    try:
+        _share(handle, patient=is_guarded(str(folder)))
+        yield
+    finally:
+        os.close(handle)
+
+
+def _end(path: Path, handle: int, process: int) -> None:
+    if os.getpid() == process:  # not in a child, which ends earlier
+        path.unlink(missing_ok=True)
+    os.close(handle)
+
+
+class Uses:
+    """What this process uses of one cache.
+
+    Args:
+        root: The cache's folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root / "uses"
+        self._known: set[str] = set()
+        self._guard = Lock()
+        self._handle: int | None = None
+
+    def add(self, *sha256s: str) -> bool:
+        """Use these objects or folders until the process ends; False when it did before.
+
+        In a cache that cannot be written nothing is noted: nobody can clear it away either.
+        """
+        if self._known.issuperset(sha256s):
+            return False
+        with self._guard, suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with _entered(self._folder):
+                if self._handle is None:
+                    self._handle = self._begin()
+                os.write(self._handle, "".join(f"{one}\n" for one in sha256s).encode())
+        self._known.update(sha256s)
+        return True
+
+    def _begin(self) -> int:
+        path = self._folder / secrets.token_hex(8)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+        handle = os.open(path, flags, 0o666)
+        try_lock(handle)
+        weakref.finalize(self, _end, path, handle, os.getpid())
+        return handle
+
+
+@lru_cache(_CACHES)
+def uses_of(root: Path) -> Uses:
+    """What this process uses of the cache in a folder, however many objects stand for that cache."""
+    return Uses(root)
+
+
+def _lines(path: Path) -> set[str]:
+    """What a process uses; a process that ended uses nothing, and its list goes."""
+    try:
+        handle = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    except FileNotFoundError:  # it ended just now, and took its list away
+        return set()
+    except PermissionError:
+        return _foreign_lines(path)
+    with os.fdopen(handle, "rb") as stream:
+        if try_lock(handle):
+            path.unlink(missing_ok=True)
+            return set()
+        return set(stream.read().decode("ascii", "replace").split())
+
+
+def _foreign_lines(path: Path) -> set[str]:
+    """What a process of another user uses; one that cannot be asked keeps what it has open, and no more."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return set()
+    with os.fdopen(handle, "rb") as stream:
+        return set() if try_lock(handle) else set(stream.read().decode("ascii", "replace").split())
+
+
+@contextmanager
+def clearing(root: Path) -> Iterator[frozenset[str]]:
+    """What is in use; nothing else comes into use before the block ends.
+
+    Raises:
+        OSError: The cache cannot be written, or its file system knows no locks.
+    """
+    folder = root / "uses"
+    folder.mkdir(parents=True, exist_ok=True)
+    gate = _gate(folder)
+    try:
+        if sys.platform != "win32":
+            fcntl.flock(gate, fcntl.LOCK_EX)
+        used: set[str] = set()
+        for entry in os.scandir(folder):
+            if entry.name != _GATE:
+                used |= _lines(Path(entry.path))
+        yield frozenset(used)
+    finally:
+        os.close(gate)

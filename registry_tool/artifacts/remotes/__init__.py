@@ -1,0 +1,1 @@
+"""DVC remotes: folders, HTTP, S3 and those of DVC's drivers."""

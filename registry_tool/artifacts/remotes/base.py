@@ -1,0 +1,317 @@
+"""The place artifacts are stored: objects by md5 in a DVC remote, laid out so that plain DVC reads and writes them.
+
+A remote in a local folder is served without importing DVC. Every other kind goes through DVC's own file systems,
+one object at a time, never through an index of the repository.
+
+What a fetch needs of the place it reads from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol, runtime_checkable
+from urllib.parse import urlsplit, urlunsplit
+
+from registry_tool.artifacts.dvc_files import DIR_OBJECT_LIMIT, Listed, dir_md5, read_dir_object
+from registry_tool.artifacts.hashing import Readable, check_md5, ignore
+from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings, chosen_remote
+from registry_tool.artifacts.remotes.trusted_hosts import check_host
+from registry_tool.errors import CorruptObjectError, RemoteError
+
+__all__ = [
+    "FOLDERS",
+    "OBJECTS",
+    "DvcSettings",
+    "Held",
+    "Leftover",
+    "Note",
+    "Ranged",
+    "Remote",
+    "Source",
+    "address",
+    "legacy_path",
+    "never",
+    "object_path",
+    "open_chosen",
+    "open_remote",
+    "read_listing",
+    "shown_url",
+]
+
+
+class Source(Protocol):
+    """Objects by md5; a ``Remote`` is one. All methods may be called from several threads.
+
+    Every method raises RemoteTrouble when it cannot be reached or refuses, with the cause in words.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name in DVC's configuration."""
+
+    @property
+    def url(self) -> str:
+        """Where it is, for messages: without credentials."""
+
+    def download(self, md5: str, *, start: int = 0) -> AbstractContextManager[Readable]:
+        """The object's bytes from an offset on, unverified; also from where DVC 2 put them.
+
+        Raises:
+            MissingObjectError: It is not there.
+        """
+
+
+@runtime_checkable
+class Ranged(Protocol):
+    """A source that gives parts of an object, several at a time faster than one after the other."""
+
+    def piece(self, md5: str, start: int, stop: int) -> bytes | None:
+        """The bytes from ``start`` to before ``stop``, fewer at the object's end; None where it gives no parts.
+
+        Raises:
+            MissingObjectError: The object is not there.
+        """
+
+
+class Held(NamedTuple):
+    """An object on a remote, as a listing of it shows.
+
+    Attributes:
+        md5: Its address; that of a folder's list of files ends in ``.dir``.
+        size: In bytes; None where the server does not tell.
+        modified: When it was put there, in seconds since 1970 by the remote's clock; None where that is not told.
+    """
+
+    md5: str
+    size: int | None
+    modified: float | None
+
+
+class Leftover(NamedTuple):
+    """What a broken upload left on a remote.
+
+    Attributes:
+        path: Where it is.
+        size: In bytes; None where the server does not tell.
+        modified: When it was begun or last written, as of ``Held``.
+        upload: The server's name of an unfinished upload in parts; empty for a file.
+    """
+
+    path: str
+    size: int | None
+    modified: float | None
+    upload: str = ""
+
+
+class Note(NamedTuple):
+    """A small file of this program on a remote, apart from the objects; see ``leases``.
+
+    Attributes:
+        path: Where it is, below the remote's URL.
+        modified: When it was put there, as of ``Held``.
+    """
+
+    path: str
+    modified: float | None
+
+
+class Remote(Protocol):
+    """Objects by md5. All methods may be called from several threads.
+
+    Every method raises RemoteTrouble when the remote cannot be reached or refuses, with the cause in words.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name in DVC's configuration."""
+
+    @property
+    def url(self) -> str:
+        """Where it is, for messages: without credentials."""
+
+    def sizes(self, md5s: Iterable[str], *, legacy: bool = False) -> dict[str, int]:
+        """Those of the objects that are there, with their sizes in bytes; asked for together.
+
+        ``legacy`` also looks where DVC 2 put them.
+        """
+
+    def exists(self, md5s: Iterable[str], *, legacy: bool = False) -> set[str]:
+        """Those of the objects that are there, as ``sizes``."""
+
+    def size(self, md5: str) -> int | None:
+        """The object's size in bytes; None when it is not there."""
+
+    def modified(self, md5s: Iterable[str]) -> dict[str, float]:
+        """When the objects were put there, as of ``Held``, the last time in either layout; without those of no known time."""
+
+    def put(
+        self, md5: str, source: Path,
+        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+    ) -> None:  # fmt: skip
+        """Put a file there, over one of another size; ``sending.send`` asks first and verifies afterwards.
+
+        A reader never sees half an object. ``legacy`` puts it where DVC 2 looks for it.
+        """
+
+    def download(self, md5: str, *, start: int = 0) -> AbstractContextManager[Readable]:
+        """The object's bytes from an offset on, unverified; also from where DVC 2 put them.
+
+        Raises:
+            MissingObjectError: It is not there.
+        """
+
+    def delete(self, md5: str) -> bool:
+        """Remove an object, also from where DVC 2 put it, and see that it is gone; False when it was not there.
+
+        Where a store keeps the versions of its objects, the bytes can be brought back there; see ``erase``.
+        """
+
+    def erase(self, md5: str) -> bool:
+        """As ``delete``, with every version that the store keeps of the object."""
+
+    def objects(self) -> Iterator[Held]:
+        """Everything that is stored there, in DVC's layouts; other files are passed over."""
+
+    def leftovers(self) -> list[Leftover]:
+        """What broken uploads left there."""
+
+    def discard(self, leftover: Leftover) -> None:
+        """Remove what a broken upload left."""
+
+    def notes(self, folder: str) -> list[Note]:
+        """The notes in a folder; none where the remote cannot list what it holds."""
+
+    def put_note(self, path: str, data: bytes) -> None:
+        """Write a note; a reader sees all of it or nothing."""
+
+    def read_note(self, path: str, *, limit: int) -> bytes:
+        """A note's bytes, at most ``limit`` + 1.
+
+        Raises:
+            MissingObjectError: It is not there.
+        """
+
+    def remove_note(self, path: str) -> None:
+        """Remove a note."""
+
+
+OBJECTS: Final = "files/md5"
+FOLDERS: Final = re.compile(r"[0-9a-f]{2}")
+_NAME: Final = re.compile(r"[0-9a-f]{30}(?:\.dir)?")
+
+
+def never() -> bool:
+    """The answer where nothing is known: no bytes were stored there before."""
+    return False
+
+
+def object_path(md5: str) -> str:
+    """Where an object lies below the remote's URL (DVC 3)."""
+    return f"{OBJECTS}/{legacy_path(md5)}"
+
+
+def legacy_path(md5: str) -> str:
+    """Where DVC 2 put an object.
+
+    Raises:
+        UsageError: It is not an md5 digest.
+    """
+    check_md5(md5)
+    return f"{md5[:2]}/{md5[2:]}"
+
+
+def address(folder: str, name: str) -> str:
+    """The md5 of the object that is a file in a folder of a remote; empty when it is none."""
+    return folder + name if FOLDERS.fullmatch(folder) and _NAME.fullmatch(name) else ""
+
+
+def read_listing(remote: Source, md5: str, *, label: str) -> list[Listed]:
+    """The files of a folder, as DVC's object of it lists them; its bytes must be what its name says.
+
+    Args:
+        remote: Where it is.
+        md5: Its name, which ends in ``.dir``.
+        label: What messages call it.
+
+    Raises:
+        MissingObjectError: It is not there.
+        CorruptObjectError: It is not what its name says, or no list of files.
+    """
+    data = bytearray()
+    with remote.download(md5) as stream:
+        while (piece := stream.read(1 << 20)) and len(data) <= DIR_OBJECT_LIMIT:
+            data += piece
+    if (found := dir_md5(bytes(data))) != md5:
+        raise CorruptObjectError(
+            f"{label} is not what its manifest says: expected md5 {md5}, found {found}",
+            remedy="nothing was kept; ask the owner of the remote to restore the object",
+        )
+    return read_dir_object(bytes(data), label=label)
+
+
+def shown_url(url: str) -> str:
+    """A URL that may be printed: without user, password and query."""
+    if not re.match(r"\w+://", url):
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.partition("://")[0] + "://…"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _refuse_cloud_versions(chosen: RemoteSettings) -> None:
+    for key in ("version_aware", "worktree"):
+        if str(chosen.options.get(key, "false")).lower() == "true":
+            raise RemoteError(
+                f"the DVC remote {chosen.name} is set to `{key}`, which is not supported: objects must be "
+                "stored by digest",
+                remedy=f"run: dvc remote modify {chosen.name} {key} false",
+            )
+
+
+def open_remote(
+    settings: DvcSettings, name: str | None = None, *, in_use: Callable[[], bool] = never
+) -> Remote:
+    """The remote of that name, or DVC's default one.
+
+    Args:
+        settings: Where DVC's configuration is.
+        name: Which remote; None is the default one.
+        in_use: Says whether bytes were stored there before; a folder that is not there is then not made anew.
+
+    Raises:
+        NoRemoteError: None has that name, or there is no default.
+        RemoteError: Its configuration cannot be used, credentials are withheld from its host, or the package that
+            drives it is missing.
+    """
+    return open_chosen(settings, chosen_remote(settings, name), in_use=in_use)
+
+
+def open_chosen(
+    settings: DvcSettings, chosen: RemoteSettings, *, in_use: Callable[[], bool] = never
+) -> Remote:
+    """As ``open_remote``, of a remote whose settings are known."""
+    _refuse_cloud_versions(chosen)
+    check_host(settings, chosen)
+    if re.match(r"\w+://", chosen.url):
+        from registry_tool.artifacts.remotes.dvc import open_cloud
+
+        return open_cloud(chosen, shown_url(chosen.url), in_use=in_use)
+    if not Path(chosen.url).is_absolute():
+        raise RemoteError(
+            f"the DVC remote {chosen.name} is the relative path {chosen.url}, and this registry has no "
+            "folder it could start from",
+            remedy="work in a clone of the registry, or give the remote an absolute URL",
+        )
+    from registry_tool.artifacts.remotes.local import LocalRemote
+
+    return LocalRemote(
+        name=chosen.name,
+        folder=Path(chosen.url),
+        shared=chosen.options.get("shared") == "group",
+        in_use=in_use,
+    )

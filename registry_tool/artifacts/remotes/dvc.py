@@ -1,0 +1,356 @@
+"""A DVC remote anywhere but in a local folder: S3, SSH, HTTP, … through DVC's own drivers.
+
+Their exceptions become RemoteTrouble here, at the edge, the cause in words and kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import weakref
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from registry_tool.artifacts.filesystem import on_disk
+from registry_tool.artifacts.hashing import Readable, ignore
+from registry_tool.artifacts.progress import in_parallel
+from registry_tool.artifacts.remotes.base import (
+    FOLDERS,
+    OBJECTS,
+    Held,
+    Leftover,
+    Note,
+    address,
+    legacy_path,
+    never,
+    object_path,
+)
+from registry_tool.artifacts.remotes.errors import Refusals
+from registry_tool.artifacts.remotes.file_store import Entry, ObjectStore, Reading
+from registry_tool.errors import MissingObjectError, RemoteError
+
+if TYPE_CHECKING:
+    from registry_tool.artifacts.remotes.config import RemoteSettings
+
+__all__ = ["CloudRemote", "open_cloud"]
+
+_WORKERS: Final = 16
+# From so many objects in one folder on, its listing is asked for; a listing of so many times more is not.
+_LISTED_FROM: Final = 4
+_LISTED_TO: Final = 64
+_PAGE: Final = 1000
+_TEMPORARY: Final = ".tmp"
+_NOTE: Final = ".json"
+_NO_DELETE: Final = "see that your credentials may delete there, and that no object lock, retention or legal hold keeps the object"
+
+
+def open_cloud(
+    chosen: RemoteSettings, url: str, *, in_use: Callable[[], bool] = never
+) -> CloudRemote:
+    """The remote through DVC's file system for its scheme.
+
+    Args:
+        chosen: Its settings.
+        url: Where it is, for messages.
+        in_use: Says whether bytes were stored there before, so that its place must be there.
+
+    Raises:
+        RemoteError: DVC refuses the options, the package for the scheme is missing, or the host refuses.
+    """
+    from registry_tool.artifacts.remotes.dvc_driver import close_session, open_driver
+    from registry_tool.artifacts.remotes.file_store import DavStore, FileStore
+    from registry_tool.artifacts.remotes.s3 import Bucket
+
+    label = f"the remote {chosen.name} ({url})"
+    refusals = Refusals(chosen.name, label, chosen.url.partition("://")[0], chosen.left_out)
+    fs, folder = open_driver(chosen, refusals)
+    kinds: dict[str, type[Bucket | FileStore]] = {
+        "s3": Bucket,
+        "webdav": DavStore,
+        "webdavs": DavStore,
+    }
+    store: ObjectStore = kinds.get(fs.protocol, FileStore)(fs, folder)
+    remote = CloudRemote(chosen.name, url, store, refusals, in_use=in_use)
+    weakref.finalize(remote, close_session, fs.fs)
+    return remote
+
+
+class CloudRemote:
+    """See ``Remote``.
+
+    Args:
+        name: Its name in DVC's configuration.
+        url: Where it is, for messages.
+        store: Where its files are.
+        refusals: What its exceptions mean.
+        in_use: Says whether bytes were stored there before.
+    """
+
+    def __init__(
+        self, name: str, url: str, store: ObjectStore, refusals: Refusals,
+        *, in_use: Callable[[], bool] = never,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.url = url
+        self._store = store
+        self._refusals = refusals
+        self._asking = refusals.asking
+        self._in_use = in_use
+        self._is_founded = False
+        self._founding = Lock()
+
+    def sizes(self, md5s: Iterable[str], *, legacy: bool = False) -> dict[str, int]:
+        """See ``Remote.sizes``."""
+        wanted = set(md5s)
+        found = self._asked(wanted, object_path)
+        if legacy and (rest := wanted - found.keys()):
+            found |= self._asked(rest, legacy_path)
+        if len(found) < len(wanted):
+            self._check_founded()
+        return found
+
+    def _asked(self, wanted: Iterable[str], path_of: Callable[[str], str]) -> dict[str, int]:
+        groups: dict[str, list[str]] = defaultdict(list)
+        for md5 in sorted(wanted):
+            groups[path_of(md5).rpartition("/")[0]].append(md5)
+
+        def listed(folder: str) -> dict[str, int] | None:
+            return self._listed(folder, groups[folder])
+
+        known = dict(zip(groups, in_parallel(listed, [*groups], workers=_WORKERS), strict=True))
+        found = {md5: size for sizes in known.values() for md5, size in (sizes or {}).items()}
+        alone = [md5 for folder, sizes in known.items() if sizes is None for md5 in groups[folder]]
+        sizes = in_parallel(lambda md5: self._size(path_of(md5), md5), alone, workers=_WORKERS)
+        return found | {
+            md5: size for md5, size in zip(alone, sizes, strict=True) if size is not None
+        }
+
+    def _listed(self, folder: str, md5s: list[str]) -> dict[str, int] | None:
+        """The objects in question that a folder's listing has; None where one question for each is cheaper."""
+        if not self._store.can_list or len(md5s) < _LISTED_FROM:
+            return None
+        with self._asking("cannot be asked"):
+            entries = self._store.entries(folder, limit=max(_PAGE, _LISTED_TO * len(md5s)))
+        if entries is None or any(entry.size is None for entry in entries if not entry.is_folder):
+            return None
+        prefix, wanted = folder.rpartition("/")[2], set(md5s)
+        there = {address(prefix, entry.name): entry.size or 0 for entry in entries}
+        return {md5: size for md5, size in there.items() if md5 in wanted}
+
+    def _size(self, path: str, md5: str) -> int | None:
+        try:
+            with self._asking("cannot be asked", missing=path):
+                size = self._store.size(path)
+        except MissingObjectError:
+            return None
+        return self._counted(md5) if size is None else size
+
+    def _counted(self, md5: str) -> int:
+        """For web servers that do not tell a size."""
+        with self.download(md5) as stream:
+            return sum(len(piece) for piece in iter(lambda: stream.read(1 << 20), b""))
+
+    def exists(self, md5s: Iterable[str], *, legacy: bool = False) -> set[str]:
+        """See ``Remote.exists``."""
+        return set(self.sizes(md5s, legacy=legacy))
+
+    def size(self, md5: str) -> int | None:
+        """See ``Remote.size``."""
+        return self.sizes([md5]).get(md5)
+
+    def modified(self, md5s: Iterable[str]) -> dict[str, float]:
+        """See ``Remote.modified``."""
+        wanted = set(md5s)
+        if not wanted or not self._store.can_list:
+            return {}
+        paths = (path_of(md5) for md5 in wanted for path_of in (object_path, legacy_path))
+        folders = sorted({path.rpartition("/")[0] for path in paths})
+        listed = in_parallel(self._entries, folders, workers=_WORKERS)
+        found: dict[str, float] = {}
+        for folder, entries in zip(folders, listed, strict=True):
+            for entry in entries:
+                md5 = address(folder.rpartition("/")[2], entry.name)
+                if md5 in wanted and entry.modified is not None:
+                    found[md5] = max(entry.modified, found.get(md5, entry.modified))
+        return found
+
+    def _check_founded(self) -> None:
+        """An answer that nothing is there may come from a place that is not there."""
+        if self._is_founded:
+            return
+        with self._asking("cannot be asked"):
+            self._is_founded = self._store.is_founded()
+        if not self._is_founded and self._in_use():
+            raise RemoteError(
+                f"{self._refusals.label} is not there, although bytes were stored there before",
+                remedy=f"bring it back, or set its place: dvc remote modify {self.name} url URL",
+            )
+
+    def _found(self) -> None:
+        """Make the place of the remote where it is not there."""
+        self._check_founded()
+        if not self._is_founded:
+            with self._asking(
+                "is not there and cannot be made",
+                remedy="see that the folder above it is there, that you may write there, and that its URL is right: "
+                f"dvc remote modify {self.name} url URL",
+            ):
+                self._store.found()
+            self._is_founded = True
+
+    def put(
+        self, md5: str, source: Path,
+        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+    ) -> None:  # fmt: skip
+        """See ``Remote.put``."""
+        with on_disk(f"{source} cannot be read"):
+            source.stat()
+        with self._founding:
+            self._found()
+        with self._asking("refused an upload"):
+            self._store.put(source, legacy_path(md5) if legacy else object_path(md5), md5, progress)
+
+    @contextmanager
+    def download(self, md5: str, *, start: int = 0) -> Iterator[Readable]:
+        """See ``Remote.download``."""
+        try:
+            stream = self._opened(object_path(md5), md5, start)
+        except MissingObjectError:
+            stream = self._opened(legacy_path(md5), md5, start)
+        try:
+            yield stream
+        finally:
+            stream.close()
+
+    def _opened(self, path: str, md5: str, start: int) -> Reading:
+        missing = f"{self._refusals.label} does not have the object {md5}"
+        with self._asking("cannot be read", missing=missing):
+            return Reading(self._store.open(path, start), self._refusals)
+
+    def delete(self, md5: str) -> bool:
+        """See ``Remote.delete``."""
+        return self._take_away(md5, self._remove)
+
+    def erase(self, md5: str) -> bool:
+        """See ``Remote.erase``."""
+        return self._take_away(md5, self._store.erase)
+
+    def _remove(self, path: str) -> bool:
+        if not self._has(path):
+            return False
+        self._store.remove(path)
+        return True
+
+    def _take_away(self, md5: str, take: Callable[[str], bool]) -> bool:
+        taken = False
+        for path in (object_path(md5), legacy_path(md5)):
+            if not self._store.can_list:
+                if self._has(path):
+                    raise RemoteError(
+                        f"{self._refusals.label} is a plain web server: DVC has no way to delete there",
+                        remedy=f"delete it on the server itself: {path}",
+                    )
+                continue
+            with self._asking(f"does not let {md5} be deleted", remedy=_NO_DELETE):
+                was_there = take(path)
+            if was_there and self._has(path):
+                raise RemoteError(
+                    f"{self._refusals.label} still has {md5} after it was deleted",
+                    remedy=_NO_DELETE,
+                )
+            taken |= was_there
+        return taken
+
+    def _has(self, path: str) -> bool:
+        try:
+            with self._asking("cannot be asked", missing=path):
+                self._store.size(path)
+        except MissingObjectError:
+            return False
+        return True
+
+    def _entries(self, folder: str) -> list[Entry]:
+        if not self._store.can_list:
+            raise RemoteError(
+                f"{self._refusals.label} is a plain web server, which cannot say what it holds",
+                remedy="look on the server itself, or use its store through another kind of remote",
+            )
+        with self._asking("cannot be listed"):
+            return self._store.entries(folder) or []
+
+    def objects(self) -> Iterator[Held]:
+        """See ``Remote.objects``."""
+        self._check_founded()
+        for folder, entries in self._object_folders():
+            for entry in entries:
+                if md5 := address(folder.rpartition("/")[2], entry.name):
+                    yield Held(md5, entry.size, entry.modified)
+
+    def _object_folders(self) -> Iterator[tuple[str, list[Entry]]]:
+        """The folders of objects in both layouts, and what they hold."""
+        for top in (OBJECTS, ""):
+            names = [
+                e.name for e in self._entries(top) if e.is_folder and FOLDERS.fullmatch(e.name)
+            ]
+            folders = [f"{top}/{name}".lstrip("/") for name in names]
+            yield from zip(
+                folders, in_parallel(self._entries, folders, workers=_WORKERS), strict=True
+            )
+
+    def leftovers(self) -> list[Leftover]:
+        """See ``Remote.leftovers``."""
+        folders = self._object_folders() if self._store.leaves_files else ()
+        files = [
+            Leftover(f"{folder}/{entry.name}", entry.size, entry.modified)
+            for folder, entries in folders
+            for entry in entries
+            if entry.name.startswith(".") and entry.name.endswith(_TEMPORARY)
+        ]
+        with self._asking("cannot be listed"):
+            return [*files, *self._store.leftovers()]
+
+    def discard(self, leftover: Leftover) -> None:
+        """See ``Remote.discard``."""
+        with self._asking("does not let the rest of an upload be deleted", remedy=_NO_DELETE):
+            self._store.discard(leftover)
+
+    def notes(self, folder: str) -> list[Note]:
+        """See ``Remote.notes``."""
+        if not self._store.can_list:
+            return []
+        with self._asking("cannot be listed"):
+            entries = self._store.entries(folder) or []
+        names = (entry for entry in entries if entry.name.endswith(_NOTE))
+        return [Note(f"{folder}/{entry.name}", entry.modified) for entry in names]
+
+    def put_note(self, path: str, data: bytes) -> None:
+        """See ``Remote.put_note``."""
+        with self._founding:
+            self._found()
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "note"
+            source.write_bytes(data)
+            with self._asking("takes no notes"):
+                digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+                self._store.put(source, path, digest, ignore)
+
+    def read_note(self, path: str, *, limit: int) -> bytes:
+        """See ``Remote.read_note``."""
+        found = bytearray()
+        with self._asking("cannot be read", missing=f"{self._refusals.label} has no {path}"):
+            stream = self._store.open(path, 0)
+            try:
+                while len(found) <= limit and (piece := stream.read(min(1 << 20, limit + 1))):
+                    found += piece
+            finally:
+                stream.close()
+        return bytes(found[: limit + 1])
+
+    def remove_note(self, path: str) -> None:
+        """See ``Remote.remove_note``."""
+        with self._asking(f"does not let {path} be deleted", remedy=_NO_DELETE):
+            self._store.remove(path)

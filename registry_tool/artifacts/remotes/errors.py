@@ -1,0 +1,243 @@
+"""What a driver's exception means, in words, and the command that mends it.
+
+Drivers raise classes of packages that need not be installed here, and each store says the same things in its own way.
+So the whole chain of an exception is read by the names of its classes, by HTTP statuses and by error codes; everything
+leaves as RemoteTrouble, or as MissingObject where that is what the store says.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Literal
+
+from registry_tool.errors import MissingObjectError, RegistryError, RemoteError
+
+__all__ = ["Asking", "Refusals", "is_absence", "is_ended", "is_taken", "is_unknown"]
+
+_GONE = frozenset({404, 410})
+_TAKEN = frozenset({"PreconditionFailed", "412", "FileExistsError", "ConditionalRequestConflict"})
+_UNKNOWN = frozenset({"NotImplemented", "501"})
+_SHOWN = 300
+_SECRET = re.compile(r"(?<=://)[^/@\s]+@|(?<=\?)[^\s'\"]+")
+# What a store says, as names of exception classes and codes of errors.
+_SAYS: Final = {
+    "none": {
+        "NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError", "CredentialUnavailableError",
+        "AuthError",
+    },
+    "expired": {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestTimeTooSkewed"},
+    "refused": {
+        "401", "InvalidAccessKeyId", "SignatureDoesNotMatch", "PermissionDenied", "ClientAuthenticationError",
+        "RefreshError", "InvalidToken", "KeyImportError", "KeyEncryptionError", "AuthenticationFailed",
+    },
+    "forbidden": {"403", "AccessDenied", "Forbidden", "PermissionError", "SFTPPermissionDenied"},
+    "host": {"HostKeyNotVerifiable"},
+    "place": {"NoSuchBucket", "InvalidBucketName", "ContainerNotFound", "BucketNotFound"},
+    "full": {"507", "SFTPNoSpaceOnFilesystem", "SFTPQuotaExceeded", "QuotaExceeded", "StorageFull"},
+    "method": {"405", "501", "MethodNotAllowed"},
+    "certificate": {"SSLError", "SSLCertVerificationError", "ClientConnectorCertificateError"},
+    "unreachable": {
+        "ConnectionRefusedError", "ConnectionResetError", "ConnectionLost", "ConnectError", "ConnectTimeout",
+        "ConnectTimeoutError", "ClientConnectorError", "ClientOSError", "EndpointConnectionError", "ReadTimeout",
+        "ServerDisconnectedError", "TimeoutError", "FSTimeoutError", "gaierror", "ServiceRequestError",
+        "BrokenPipeError", "ConnectionClosedError", "RemoteProtocolError", "ReadTimeoutError", "DisconnectError",
+        "SFTPNoConnection", "SFTPConnectionLost",
+    },
+}  # fmt: skip
+_WORDS: Final = {
+    "none": "there are no credentials for it on this machine",
+    "expired": "the credentials for it have expired, or the clock is wrong",
+    "refused": "it refuses the credentials",
+    "forbidden": "it refuses the credentials, or what they may do",
+    "host": "its host key is not the one that known_hosts has for it",
+    "place": "that place does not exist there",
+    "full": "it has no space left",
+    "method": "it does not take files by that method",
+    "certificate": "its certificate cannot be verified",
+    "unreachable": "it cannot be reached",
+}
+# The settings that say who asks, by the scheme of the URL.
+_CREDENTIALS: Final = {
+    "s3": ("access_key_id ID", "secret_access_key SECRET"),
+    "ssh": ("user NAME", "keyfile PATH"),
+    "webdav": ("user NAME", "password PASSWORD"),
+    "http": ("auth basic", "user NAME", "password PASSWORD"),
+    "gs": ("credentialpath PATH",),
+    "azure": ("account_name NAME", "account_key KEY"),
+}
+_ELSEWHERE: Final = {
+    "s3": "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, or a profile",
+    "ssh": "or a key in an SSH agent, or ask_password true",
+    "gs": "or run: gcloud auth application-default login",
+    "azure": "or AZURE_STORAGE_CONNECTION_STRING in the environment, or run: az login",
+}
+
+
+def _family(scheme: str) -> str:
+    return {"webdavs": "webdav", "https": "http", "gcs": "gs", "sftp": "ssh"}.get(scheme, scheme)
+
+
+def _chain(exc: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    current: BaseException | None = exc
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or (
+            None if current.__suppress_context__ else current.__context__
+        )
+
+
+def _says(exc: BaseException) -> Iterator[str]:
+    """Names of classes, error codes and statuses of the whole chain."""
+    for one in _chain(exc):
+        yield from (kind.__name__ for kind in type(one).__mro__)
+        own = getattr(one, "__dict__", {})
+        response = own.get("response")
+        if isinstance(response, dict):  # botocore
+            yield str(response.get("Error", {}).get("Code", ""))
+        for holder in (own, getattr(response, "__dict__", {})):
+            for key in ("status", "status_code", "error_code", "code"):
+                if isinstance(value := holder.get(key), int | str):
+                    yield str(value)
+        if "authentication failures" in str(one):  # OpenSSH hangs up after some keys
+            yield "PermissionDenied"
+        if isinstance(one, OSError) and one.errno in {errno.ENOSPC, errno.EDQUOT}:
+            yield "507"
+
+
+def _kind(exc: BaseException) -> str:
+    said = set(_says(exc))
+    return next((kind for kind in _WORDS if said & _SAYS[kind]), "")
+
+
+def _in_words(exc: BaseException) -> str:
+    """The first line of the innermost message that says something; URLs in it lose their credentials."""
+    while exc.__cause__ is not None:
+        exc = exc.__cause__
+    text = next(iter(str(exc).strip().splitlines()), "")
+    return _SECRET.sub("", text)[:_SHOWN] or type(exc).__name__
+
+
+def is_absence(exc: BaseException) -> bool:
+    """True when the driver says that the object is not there.
+
+    fsspec's HTTP raises FileNotFoundError for every failure, a refused connection too; its cause tells them apart. S3
+    says the same of a bucket as of an object.
+    """
+    if not isinstance(exc, FileNotFoundError) or _SAYS["place"].intersection(_says(exc)):
+        return False
+    cause = exc.__cause__
+    status = getattr(cause, "status", None)
+    if isinstance(status, int):
+        return status in _GONE
+    foreign = type(cause).__module__.partition(".")[0] == "aiohttp"
+    return isinstance(cause, FileNotFoundError) or not (foreign or isinstance(cause, OSError))
+
+
+def is_taken(exc: BaseException) -> bool:
+    """True when a store did not put an object because one is there."""
+    return bool(_TAKEN.intersection(_says(exc)))
+
+
+def is_ended(exc: BaseException) -> bool:
+    """True when an upload in parts is not there any more: somebody else finished it, or cleared it away."""
+    return "NoSuchUpload" in set(_says(exc))
+
+
+def is_unknown(exc: BaseException) -> bool:
+    """True when a store does not know what it was asked to do."""
+    return bool(_UNKNOWN.intersection(_says(exc)))
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """Words for one remote.
+
+    Attributes:
+        name: Its name in DVC's configuration.
+        label: What messages call it.
+        scheme: Of its URL.
+        left_out: Options of the committed configuration that are not taken from there.
+    """
+
+    name: str
+    label: str
+    scheme: str
+    left_out: tuple[str, ...] = ()
+
+    def asking(self, doing: str, *, missing: str = "", remedy: str = "") -> Asking:
+        """A context in which a driver is used; ``missing`` is said where it is an object that is not there."""
+        return Asking(self, doing, missing, remedy)
+
+    def no_credentials(self) -> RemoteError:
+        """What to say when the settings name a user, and nothing that proves it."""
+        return RemoteError(
+            f"{self.label} cannot be asked: {_WORDS['none']}", remedy=self._credentials()
+        )
+
+    def trouble(self, doing: str, exc: BaseException, *, remedy: str = "") -> RemoteError:
+        """What happened, and what to do."""
+        kind, found = _kind(exc), _in_words(exc)
+        if not kind and _family(self.scheme) == "http" and is_absence(exc):
+            kind = "method"  # where nothing is looked for, a web server means that it takes nothing there
+        words = f"{_WORDS[kind]} ({found})" if kind else found
+        return RemoteError(f"{self.label} {doing}: {words}", remedy=remedy or self._remedy(kind))
+
+    def _set(self, setting: str, *, local: bool = True) -> str:
+        return f"dvc remote modify {'--local ' if local else ''}{self.name} {setting}"
+
+    def _credentials(self) -> str:
+        settings = _CREDENTIALS.get(_family(self.scheme), ())
+        if not settings:
+            return f"set its credentials: {self._set('OPTION VALUE')}"
+        commands = " && ".join(self._set(setting) for setting in settings)
+        elsewhere = _ELSEWHERE.get(_family(self.scheme), "")
+        return f"set them: {commands}" + (f"; {elsewhere}" if elsewhere else "")
+
+    def _own(self) -> str:
+        """What the committed configuration sets in vain."""
+        commands = ", ".join(self._set(f"{option} VALUE") for option in self.left_out)
+        return f"what the committed .dvc/config sets is not taken from there: {commands}"
+
+    def _remedy(self, kind: str) -> str:
+        if self.left_out and kind in {"none", "refused", "forbidden", "certificate"}:
+            return self._own()
+        if kind in {"none", "expired", "refused", "forbidden"}:
+            return self._credentials()
+        by_kind = {
+            "host": "if the host really has a new key: ssh-keygen -R HOST; then log in once: ssh HOST",
+            "place": f"make it, or name another: {self._set('url URL', local=False)}",
+            "full": "free some space there, and run the same command again: what arrived is not sent twice",
+            "method": f"if the server takes PUT: {self._set('method PUT', local=False)}",
+            "certificate": f"name your own authority: {self._set('ssl_verify FILE')}",
+        }
+        setting = "endpointurl URL" if _family(self.scheme) == "s3" else "url URL"
+        fallback = f"check the network, and where it is: {self._set(setting, local=False)}"
+        return by_kind.get(kind, fallback)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Runs a driver's code: whatever it raises leaves as RemoteTrouble, or as MissingObject."""
+
+    refusals: Refusals
+    doing: str
+    missing: str
+    remedy: str
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, _: TracebackType | None
+    ) -> Literal[False]:
+        if not isinstance(exc, Exception) or isinstance(exc, RegistryError):
+            return False
+        if self.missing and is_absence(exc):
+            raise MissingObjectError(self.missing) from exc
+        raise self.refusals.trouble(self.doing, exc, remedy=self.remedy) from exc

@@ -1,0 +1,320 @@
+"""Files in a store that a driver of DVC reaches: by path below the remote's URL, raising whatever the driver raises.
+
+``FileStore`` serves most drivers; WebDAV and S3 have stores of their own, in ``dav`` and ``bucket``.
+
+A store that a WebDAV server keeps: where DVC's driver asks the server many things, this asks one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from registry_tool.artifacts.filesystem import fresh_name
+from registry_tool.artifacts.hashing import Readable
+from registry_tool.artifacts.remotes.errors import Refusals, is_absence
+
+if TYPE_CHECKING:
+    from dvc_objects.fs.base import FileSystem
+
+    from registry_tool.artifacts.remotes.base import Leftover
+
+__all__ = [
+    "DavStore",
+    "Entry",
+    "FileStore",
+    "ObjectStore",
+    "Reading",
+    "Stream",
+    "driver_callback",
+    "seconds",
+]
+
+_WEB: Final = frozenset({"http", "https"})
+# They have buckets instead of folders, and show an object when its last byte came.
+_OBJECT_STORES: Final = frozenset({"s3", "gs", "azure", "oss"})
+# These show a file while it grows. The driver for SSH renames by itself.
+_SHOWS_HALF_FILES: Final = frozenset({"hdfs", "webhdfs", "memory", "webdav", "webdavs"})
+_TIMES: Final = ("LastModified", "mtime", "modified", "last_modified", "updated", "created")
+_PARTIAL: Final = 206
+_PIECE: Final = 1 << 20
+
+
+class Entry(NamedTuple):
+    """A file or folder in a folder: its name, size in bytes, time in seconds since 1970; None where not told."""
+
+    name: str
+    size: int | None
+    modified: float | None
+    is_folder: bool = False
+
+
+class Stream(Readable, Protocol):
+    """Bytes that are read until they are closed."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A stream whose breaking off is told in words."""
+
+    raw: Stream
+    refusals: Refusals
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes."""
+        with self.refusals.asking("broke off"):
+            return self.raw.read(size)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        with self.refusals.asking("broke off"):
+            self.raw.close()
+
+
+class ObjectStore(Protocol):
+    """Where objects are put. Paths are below the remote's URL; what is not there raises FileNotFoundError."""
+
+    @property
+    def can_list(self) -> bool:
+        """False for a plain web server."""
+
+    @property
+    def leaves_files(self) -> bool:
+        """True where a broken upload leaves a temporary file beside the objects."""
+
+    def size(self, path: str) -> int | None:
+        """In bytes; None where the server does not tell."""
+
+    def entries(self, path: str, *, limit: int | None = None) -> list[Entry] | None:
+        """What a folder holds; nothing for one that is not there, None for one with more entries than the limit."""
+
+    def put(self, source: Path, path: str, md5: str, progress: Callable[[int], None]) -> None:
+        """Put a file there that a reader sees whole or not at all."""
+
+    def open(self, path: str, start: int) -> Stream:
+        """Its bytes from an offset on."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file."""
+
+    def erase(self, path: str) -> bool:
+        """Remove a file with every version that is kept of it; False when there was none."""
+
+    def is_founded(self) -> bool:
+        """False when the store says that the place of the remote is not there."""
+
+    def found(self) -> None:
+        """Make the place of the remote, where it is a folder and the folder above it is there."""
+
+    def leftovers(self) -> list[Leftover]:
+        """What broken uploads left, other than files."""
+
+    def discard(self, leftover: Leftover) -> None:
+        """Remove what a broken upload left."""
+
+
+def seconds(value: object) -> float | None:
+    """A time as drivers tell it, in seconds since 1970."""
+    if isinstance(value, str):
+        try:
+            value = dt.datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if isinstance(value, dt.datetime):
+        aware = value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
+        return aware.timestamp()
+    return float(value) if isinstance(value, int | float) else None
+
+
+def driver_callback(progress: Callable[[int], None]) -> object:
+    """Turn the running totals that fsspec tells into differences."""
+    from fsspec.callbacks import Callback
+
+    told = 0
+
+    def tell(_size: int, value: int, **_: object) -> None:
+        nonlocal told
+        if value > told:
+            progress(value - told)
+            told = value
+
+    return Callback(hooks={"bytes": tell})
+
+
+def _entry(info: Mapping[str, object]) -> Entry:
+    size = info.get("size")
+    times = (seconds(info[key]) for key in _TIMES if key in info)
+    return Entry(
+        name=str(info["name"]).rstrip("/").rpartition("/")[2],
+        size=size if isinstance(size, int) else None,
+        modified=next((time for time in times if time is not None), None),
+        is_folder=info.get("type") == "directory",
+    )
+
+
+class FileStore:
+    """See ``ObjectStore``.
+
+    Args:
+        fs: DVC's file system.
+        folder: The remote's place in it.
+    """
+
+    def __init__(self, fs: FileSystem, folder: str) -> None:
+        self.fs = fs
+        self.folder = folder
+        self._made: set[str] = set()
+
+    @property
+    def can_list(self) -> bool:
+        """See ``Store.can_list``."""
+        return self.fs.protocol not in _WEB
+
+    @property
+    def leaves_files(self) -> bool:
+        """See ``Store.leaves_files``."""
+        return self.can_list and self.fs.protocol not in _OBJECT_STORES
+
+    def _at(self, path: str) -> str:
+        return str(self.fs.join(self.folder, *path.split("/"))) if path else self.folder
+
+    def size(self, path: str) -> int | None:
+        """See ``Store.size``."""
+        # Not fs.exists(): fsspec answers False when the server cannot be reached.
+        size = self.fs.info(self._at(path)).get("size")
+        return size if isinstance(size, int) else None
+
+    def entries(self, path: str, *, limit: int | None = None) -> list[Entry] | None:
+        """See ``Store.entries``."""
+        self.fs.fs.invalidate_cache()
+        try:
+            found = [_entry(info) for info in self.fs.ls(self._at(path), detail=True)]
+        except (FileNotFoundError, NotADirectoryError) as exc:
+            if isinstance(exc, FileNotFoundError) and not is_absence(exc):
+                raise
+            return []
+        return None if limit is not None and len(found) > limit else found
+
+    def put(self, source: Path, path: str, md5: str, progress: Callable[[int], None]) -> None:  # noqa: ARG002 (see Store)
+        """See ``Store.put``."""
+        target = self._at(path)
+        folder = self.fs.parent(target)
+        self._make(folder)
+        if self.fs.protocol not in _SHOWS_HALF_FILES:
+            self.send(source, target, progress)
+            return
+        temporary = self.fs.join(folder, fresh_name(Path()).name)
+        try:
+            self.send(source, temporary, progress)
+            self.move(temporary, target)
+        except BaseException:
+            with suppress(
+                Exception
+            ):  # what stays is cleared away later, and the first error is the one to tell
+                self.fs.rm_file(temporary)
+            raise
+
+    def _make(self, folder: str) -> None:
+        if folder not in self._made:
+            self.fs.makedirs(folder)
+            self._made.add(folder)
+
+    def send(self, source: Path, target: str, progress: Callable[[int], None]) -> None:
+        """Put a file in a place of the driver's."""
+        self.fs.put_file(str(source), target, callback=driver_callback(progress))
+
+    def move(self, source: str, target: str) -> None:
+        """Move a file from one place to another, over what is there."""
+        self.fs.move(source, target)
+
+    def open(self, path: str, start: int) -> Stream:
+        """See ``Store.open``."""
+        place = self._at(path)
+        if self.fs.protocol in _WEB:
+            return self._open_web(place, start)
+        stream: Stream = self.fs.open(place, "rb")
+        if start:
+            stream.seek(start)  # type: ignore[attr-defined]  # every file of fsspec can
+        return stream
+
+    def _open_web(self, place: str, start: int) -> Stream:
+        # One request from start to end instead of one for each block.
+        ranged = {"headers": {"Range": f"bytes={start}-"}} if start else {}
+        stream: Stream = self.fs.open(place, "rb", block_size=0, **ranged)
+        answer = getattr(stream, "r", None)
+        if start and getattr(answer, "status", None) != _PARTIAL:  # the server knows no ranges
+            while start and (piece := stream.read(min(start, _PIECE))):
+                start -= len(piece)
+        return stream
+
+    def remove(self, path: str) -> None:
+        """See ``Store.remove``."""
+        self.fs.rm_file(self._at(path))
+
+    def erase(self, path: str) -> bool:
+        """See ``Store.erase``."""
+        try:
+            self.fs.rm_file(self._at(path))
+        except FileNotFoundError as exc:
+            if is_absence(exc):
+                return False
+            raise
+        return True
+
+    def _is_there(self, folder: str) -> bool:
+        try:
+            self.fs.info(folder)
+        except FileNotFoundError as exc:
+            return not is_absence(exc)
+        except PermissionError:
+            return True  # who may write objects need not be allowed to look at the place itself
+        return True
+
+    def is_founded(self) -> bool:
+        """See ``Store.is_founded``."""
+        if self.fs.protocol in _WEB or self.fs.protocol == "memory":
+            return True
+        if self.fs.protocol in _OBJECT_STORES:
+            return self._is_there(self.folder.partition("/")[0])
+        return self._is_there(self.folder)
+
+    def found(self) -> None:
+        """See ``Store.found``."""
+        if self.fs.protocol in _OBJECT_STORES:
+            raise FileNotFoundError(f"there is no {self.folder.partition('/')[0]}")
+        self.fs.fs.mkdir(self.folder, create_parents=False)
+
+    def leftovers(self) -> list[Leftover]:
+        """See ``Store.leftovers``."""
+        return []
+
+    def discard(self, leftover: Leftover) -> None:
+        """See ``Store.discard``."""
+        self.remove(leftover.path)
+
+
+class DavStore(FileStore):
+    """See ``stores.FileStore``."""
+
+    def send(self, source: Path, target: str, progress: Callable[[int], None]) -> None:
+        """See ``FileStore.send``."""
+        size = source.stat().st_size
+        with source.open("rb") as stream:
+            self.fs.fs.client.upload_fileobj(
+                stream, target, overwrite=True, size=size, callback=progress
+            )
+
+    def move(self, source: str, target: str) -> None:
+        """See ``FileStore.move``; the driver would copy and delete."""
+        self.fs.fs.client.move(source, target, overwrite=True)
+
+    def found(self) -> None:
+        """See ``Store.found``."""
+        self.fs.fs.client.mkdir(self.folder)

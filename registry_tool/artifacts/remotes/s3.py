@@ -1,0 +1,205 @@
+"""S3 and what speaks like it: conditional uploads, uploads in parts that go on where they broke off, listings.
+
+The server is told the md5 of every piece, so that it refuses what did not arrive as it was sent. Nothing that is there
+is overwritten with the same: with versions kept, or under an object lock, that would store the bytes twice.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Final
+
+from registry_tool.artifacts.remotes.errors import is_absence, is_ended, is_taken, is_unknown
+from registry_tool.artifacts.remotes.file_store import Entry, Stream, seconds
+from registry_tool.artifacts.remotes.s3_multipart import PART, PartedUpload
+
+if TYPE_CHECKING:
+    from dvc_objects.fs.base import FileSystem
+
+    from registry_tool.artifacts.remotes.base import Leftover
+
+__all__ = ["Bucket"]
+
+_AT_ONCE: Final = 8  # pieces in memory, of all uploads together
+_PAGE: Final = 1000
+
+
+class Bucket:
+    """See ``stores.Store``.
+
+    Args:
+        fs: DVC's file system for S3.
+        folder: Bucket and prefix.
+    """
+
+    can_list = True
+    leaves_files = False
+
+    def __init__(self, fs: FileSystem, folder: str) -> None:
+        self._s3 = fs.fs
+        self._bucket, self._prefix, _ = self._s3.split_path(folder)
+        self._slots = BoundedSemaphore(_AT_ONCE)
+        self._conditional = True
+
+    def _key(self, path: str) -> str:
+        return f"{self._prefix.rstrip('/')}/{path}".strip("/")
+
+    def _call(self, act: str, /, **arguments: object) -> Mapping[str, object]:
+        answer: Mapping[str, object] = self._s3.call_s3(act, Bucket=self._bucket, **arguments)
+        return answer
+
+    def size(self, path: str) -> int | None:
+        """See ``Store.size``."""
+        size = self._call("head_object", Key=self._key(path))["ContentLength"]
+        return size if isinstance(size, int) else None
+
+    def entries(self, path: str, *, limit: int | None = None) -> list[Entry] | None:
+        """See ``Store.entries``."""
+        prefix = f"{self._key(path)}/".lstrip("/")
+        found: list[Entry] = []
+        for page in self._pages(
+            "list_objects_v2", "ContinuationToken", Prefix=prefix, Delimiter="/"
+        ):
+            for one in _records(page, "CommonPrefixes"):
+                name = str(one["Prefix"]).rstrip("/").rpartition("/")[2]
+                found.append(Entry(name, None, None, is_folder=True))
+            for one in _records(page, "Contents"):
+                size, name = one.get("Size"), str(one["Key"]).rpartition("/")[2]
+                known = size if isinstance(size, int) else None
+                found.append(Entry(name, known, seconds(one.get("LastModified"))))
+            if limit is not None and (len(found) > limit):
+                return None
+        return found
+
+    def _pages(self, act: str, marker: str, **asked: object) -> Iterator[Mapping[str, object]]:
+        """All pages of an answer; ``marker`` names what the next one is asked by."""
+        while True:
+            page = self._call(act, **asked)
+            yield page
+            if not page.get("IsTruncated") or not page.get(f"Next{marker}"):
+                return
+            asked[marker] = page[f"Next{marker}"]
+            for second in ("UploadIdMarker", "VersionIdMarker"):
+                if f"Next{second}" in page:
+                    asked[second] = page[f"Next{second}"]
+
+    def put(self, source: Path, path: str, md5: str, progress: Callable[[int], None]) -> None:
+        """See ``Store.put``."""
+        key, size = self._key(path), source.stat().st_size
+        unless = {"IfNoneMatch": "*"}
+        while True:
+            condition = unless if self._conditional else {}
+            try:
+                return self._send(source, key, md5, progress, condition)
+            except OSError as exc:  # as the driver translates what the server says
+                if is_unknown(exc) and condition:
+                    self._conditional = False
+                elif is_taken(exc) or is_ended(exc):
+                    if self._is_whole(key, size):
+                        return None  # somebody else was faster
+                    unless = {}
+                else:
+                    raise
+
+    def _is_whole(self, key: str, size: int) -> bool:
+        try:
+            return self._call("head_object", Key=key)["ContentLength"] == size
+        except FileNotFoundError as exc:
+            if is_absence(exc):
+                return False
+            raise
+
+    def _send(
+        self, source: Path, key: str, md5: str, progress: Callable[[int], None],
+        condition: Mapping[str, object],
+    ) -> None:  # fmt: skip
+        size = source.stat().st_size
+        if size > PART:
+            PartedUpload(self._call, key, source, size, self._slots).run(progress, condition)
+            return
+        digest = b64encode(bytes.fromhex(md5[:32])).decode()
+        with self._slots:
+            body = source.read_bytes()
+            self._call("put_object", Key=key, Body=body, ContentMD5=digest, **condition)
+        progress(size)
+
+    def open(self, path: str, start: int) -> Stream:
+        """See ``Store.open``."""
+        ranged = {"Range": f"bytes={start}-"} if start else {}
+        answer = self._call("get_object", Key=self._key(path), **ranged)
+        return _Body(answer["Body"], self._s3.loop)
+
+    def remove(self, path: str) -> None:
+        """See ``Store.remove``."""
+        self._call("delete_object", Key=self._key(path))
+
+    def erase(self, path: str) -> bool:
+        """See ``Store.erase``; a store that knows no versions has one, named null, or none at all."""
+        key = self._key(path)
+        pages = self._pages("list_object_versions", "KeyMarker", Prefix=key)
+        mine = [
+            str(one["VersionId"])
+            for page in pages
+            for one in (*_records(page, "Versions"), *_records(page, "DeleteMarkers"))
+            if one["Key"] == key
+        ]
+        for version in mine:
+            self._call("delete_object", Key=key, VersionId=version)
+        return bool(mine)
+
+    def is_founded(self) -> bool:
+        """See ``Store.is_founded``."""
+        try:
+            self._call("head_bucket")
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True  # who may write objects need not be allowed to look at the bucket itself
+        return True
+
+    def found(self) -> None:
+        """See ``Store.found``; a bucket is made by its owner, with the rights and rules it needs."""
+        raise FileNotFoundError(f"there is no bucket {self._bucket}")
+
+    def leftovers(self) -> list[Leftover]:
+        """See ``Store.leftovers``."""
+        from registry_tool.artifacts.remotes.base import OBJECTS, Leftover
+
+        prefix = f"{self._key(OBJECTS)}/"
+        return [
+            Leftover(str(one["Key"]), None, seconds(one.get("Initiated")), str(one["UploadId"]))
+            for page in self._pages("list_multipart_uploads", "KeyMarker", Prefix=prefix)
+            for one in _records(page, "Uploads")
+        ]
+
+    def discard(self, leftover: Leftover) -> None:
+        """See ``Store.discard``."""
+        if leftover.upload:
+            self._call("abort_multipart_upload", Key=leftover.path, UploadId=leftover.upload)
+        else:
+            self._call("delete_object", Key=leftover.path)
+
+
+def _records(page: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
+    found = page.get(key)
+    return found if isinstance(found, list) else []
+
+
+class _Body:
+    """The body of an answer, read from another thread than the one its connection lives in."""
+
+    def __init__(self, body: object, loop: object) -> None:
+        self._body = body
+        self._loop = loop
+
+    def read(self, size: int, /) -> bytes:
+        from fsspec.asyn import sync
+
+        data: bytes = sync(self._loop, self._body.read, size)  # type: ignore[attr-defined]  # aiobotocore's
+        return data
+
+    def close(self) -> None:
+        self._body.close()  # type: ignore[attr-defined]  # aiobotocore's

@@ -1,0 +1,266 @@
+"""A DVC remote in a bucket of S3, or of a store that speaks like it, read with botocore and DVC's settings.
+
+Credentials come from the settings, the environment, a profile or the machine, as botocore looks for them, and botocore
+signs. But the questions are asked over connections of our own, which takes a tenth of the time for a small object. Where
+the store answers with anything but the object or its absence (another region, a redirect, a refusal) botocore asks
+again: it knows what to do, or says what is wrong.
+"""
+
+from __future__ import annotations
+
+import base64
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+import botocore.session
+from botocore import UNSIGNED
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+from registry_tool._version import VERSION
+from registry_tool.artifacts.hashing import Readable
+from registry_tool.artifacts.remotes.base import legacy_path, object_path
+from registry_tool.artifacts.remotes.config import RemoteSettings
+from registry_tool.artifacts.remotes.errors import Refusals
+from registry_tool.artifacts.remotes.http_client import (
+    BEYOND,
+    PART,
+    WHOLE,
+    Body,
+    Client,
+    Connections,
+    HttpResponse,
+    Timeouts,
+)
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+__all__ = ["S3Source"]
+
+_SECONDS: Final = 60.0
+_TRIES: Final = 4
+_REGION: Final = "us-east-1"  # for stores that have none; the real one says so when it is another
+_ABSENT: Final = b"<Code>NoSuchKey</Code>"
+_GONE: Final = frozenset({"NoSuchKey", "404"})
+_NO_BYTES: Final = "InvalidRange"
+_WORDS: Final = 64 << 10
+_NOT_THERE: Final = 404
+
+
+def _text(chosen: RemoteSettings, option: str) -> str | None:
+    value = chosen.options.get(option)
+    return None if value is None else str(value)
+
+
+def _is(chosen: RemoteSettings, option: str, *, default: str) -> bool:
+    return (_text(chosen, option) or default).lower() == "true"
+
+
+def _timeouts(chosen: RemoteSettings) -> Timeouts:
+    connect, read = (_text(chosen, f"{kind}_timeout") or _SECONDS for kind in ("connect", "read"))
+    return Timeouts(float(connect), float(read))
+
+
+def _session(chosen: RemoteSettings) -> botocore.session.Session:
+    session = botocore.session.Session(profile=_text(chosen, "profile"))
+    for option, variable in (("credentialpath", "credentials_file"), ("configpath", "config_file")):
+        if path := _text(chosen, option):
+            session.set_config_variable(variable, path)
+    return session
+
+
+def _credentials(chosen: RemoteSettings, session: botocore.session.Session) -> Credentials | None:
+    """Who asks; None for somebody without a name."""
+    if _is(chosen, "allow_anonymous_login", default="false"):
+        return None
+    key, secret = _text(chosen, "access_key_id"), _text(chosen, "secret_access_key")
+    if key is not None and secret is not None:
+        return Credentials(key, secret, _text(chosen, "session_token"))
+    return session.get_credentials()
+
+
+def _client(chosen: RemoteSettings, session: botocore.session.Session) -> BaseClient:
+    seconds, verify = _timeouts(chosen), _text(chosen, "ssl_verify")
+    config = Config(
+        connect_timeout=seconds.connect,
+        read_timeout=seconds.read,
+        retries={"mode": "standard", "max_attempts": _TRIES},
+        # Every byte is hashed here anyway, and not every store knows these checksums.
+        response_checksum_validation="when_required",
+    )
+    if _is(chosen, "allow_anonymous_login", default="false"):
+        config = config.merge(Config(signature_version=UNSIGNED))
+    return session.create_client(
+        "s3",
+        region_name=_text(chosen, "region") or session.get_config_variable("region") or _REGION,
+        endpoint_url=_text(chosen, "endpointurl"),
+        use_ssl=_is(chosen, "use_ssl", default="true"),
+        verify=None
+        if verify is None
+        else {"true": True, "false": False}.get(verify.lower(), verify),
+        aws_access_key_id=_text(chosen, "access_key_id"),
+        aws_secret_access_key=_text(chosen, "secret_access_key"),
+        aws_session_token=_text(chosen, "session_token"),
+        config=config,
+    )
+
+
+def _certificates(chosen: RemoteSettings) -> str | None:
+    said = _text(chosen, "ssl_verify") or ""
+    return {"false": None, "true": ""}.get(said.lower(), said)
+
+
+def _encryption(chosen: RemoteSettings) -> dict[str, str | bytes]:
+    """The key that the store needs to read what was encrypted with a customer's."""
+    key = _text(chosen, "sse_customer_key")
+    if key is None:
+        return {}
+    algorithm = _text(chosen, "sse_customer_algorithm") or "AES256"
+    return {"SSECustomerAlgorithm": algorithm, "SSECustomerKey": base64.b64decode(key)}
+
+
+class _Signed:
+    """Questions that botocore signs, asked over connections of our own.
+
+    Args:
+        base: The address of what all keys begin with.
+        region: Of the bucket.
+        credentials: Who asks.
+        connections: Over which it is asked.
+    """
+
+    def __init__(
+        self, base: str, region: str, credentials: Credentials | None, connections: Connections
+    ) -> None:
+        self.client = Client(connections)
+        self._base, self._region, self._credentials = base, region, credentials
+
+    def get(self, path: str, ranged: str) -> HttpResponse:
+        """What the store answers, whatever it is."""
+        headers = {"User-Agent": f"registry-tool/{VERSION}"}
+        headers |= {"Range": f"bytes={ranged}"} if ranged else {}
+        request = AWSRequest("GET", f"{self._base}/{path}", headers=headers)
+        if self._credentials is not None:
+            frozen = self._credentials.get_frozen_credentials()  # which renews what expires
+            S3SigV4Auth(frozen, "s3", self._region).add_auth(request)
+        return self.client.get(request.url, dict(request.headers))
+
+
+class S3Source:
+    """See ``Source`` and ``Ranged``.
+
+    Args:
+        chosen: Its settings.
+        url: Where it is, for messages.
+    """
+
+    def __init__(self, chosen: RemoteSettings, url: str) -> None:
+        self.name = chosen.name
+        self.url = url
+        self._chosen = chosen
+        self._refusals = Refusals(
+            chosen.name, f"the remote {chosen.name} ({url})", "s3", chosen.left_out
+        )
+        self._bucket, _, prefix = chosen.url.partition("://")[2].partition("/")
+        self._prefix = f"{prefix.strip('/')}/".lstrip("/")
+        self._encryption = _encryption(chosen)
+        self._signed: _Signed | None = None
+        with self._refusals.asking("cannot be opened"):
+            session = _session(chosen)
+            self._client = _client(chosen, session)
+            if not self._encryption:
+                self._signed = self._signing(_credentials(chosen, session))
+
+    def _signing(self, credentials: Credentials | None) -> _Signed:
+        key = {"Bucket": self._bucket, "Key": f"{self._prefix}x"}
+        parts = urlsplit(self._client.generate_presigned_url("get_object", Params=key))
+        base = urlunsplit((parts.scheme, parts.netloc, parts.path.removesuffix("/x"), "", ""))
+        connections = Connections(_timeouts(self._chosen), _certificates(self._chosen))
+        weakref.finalize(self, connections.close)
+        return _Signed(base, self._client.meta.region_name, credentials, connections)
+
+    def _asked_quickly(self, signed: _Signed, path: str, ranged: str) -> HttpResponse | None:
+        """An answer with bytes; None where botocore has to ask."""
+        answer = signed.client.patiently(lambda: signed.get(path, ranged))
+        if answer.status in {WHOLE, PART, BEYOND}:
+            return answer
+        words = answer.read(_WORDS) if answer.status == _NOT_THERE else b""
+        signed.client.done_with(answer)
+        if _ABSENT in words:
+            raise FileNotFoundError(path)
+        return None
+
+    def _asked_of_botocore(self, path: str, ranged: str) -> Readable:
+        more = {"Range": f"bytes={ranged}"} if ranged else {}
+        try:
+            answer = self._client.get_object(
+                Bucket=self._bucket, Key=self._prefix + path, **more, **self._encryption
+            )
+        except ClientError as exc:
+            code = str(exc.response.get("Error", {}).get("Code"))
+            if code == _NO_BYTES:
+                return BytesIO()
+            if code in _GONE:
+                raise FileNotFoundError(path) from None
+            raise
+        body: Readable = answer["Body"]
+        return body
+
+    def _open(self, path: str, ranged: str) -> _Opened:
+        signed = self._signed
+        if signed is not None and (answer := self._asked_quickly(signed, path, ranged)):
+            return _Opened(Body(answer, self._refusals), partial(signed.client.done_with, answer))
+        stream = _Stream(self._asked_of_botocore(path, ranged), self._refusals)
+        self._signed = None  # botocore knows the way, and keeps to it
+        return _Opened(stream, stream.close)
+
+    @contextmanager
+    def _opened(self, md5: str, ranged: str) -> Iterator[Readable]:
+        missing = f"the remote {self.name} ({self.url}) does not have the object {md5}"
+        with self._refusals.asking("cannot be read", missing=missing):
+            try:
+                opened = self._open(object_path(md5), ranged)
+            except FileNotFoundError:
+                opened = self._open(legacy_path(md5), ranged)
+        try:
+            yield opened.stream
+        finally:
+            opened.close()
+
+    def download(self, md5: str, *, start: int = 0) -> AbstractContextManager[Readable]:
+        """See ``Source.download``."""
+        return self._opened(md5, f"{start}-" if start else "")
+
+    def piece(self, md5: str, start: int, stop: int) -> bytes | None:
+        """See ``Ranged.piece``."""
+        with self._opened(md5, f"{start}-{stop - 1}") as stream:
+            return b"".join(iter(lambda: stream.read(stop - start), b""))
+
+
+class _Opened(NamedTuple):
+    stream: Readable
+    close: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class _Stream:
+    body: Readable
+    refusals: Refusals
+
+    def read(self, size: int, /) -> bytes:
+        with self.refusals.asking("broke off"):
+            return self.body.read(size)
+
+    def close(self) -> None:
+        if close := getattr(self.body, "close", None):
+            close()

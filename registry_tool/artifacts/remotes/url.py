@@ -1,0 +1,120 @@
+"""An object at a URL that is no DVC remote, read with the credentials that the remotes of the registry have.
+
+The settings of a remote are used for a URL on the same host, or in the same bucket. For S3 those of any remote will do:
+what is signed with them goes to the endpoint they name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from registry_tool.artifacts.hashing import Readable
+from registry_tool.artifacts.remotes.base import shown_url
+from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings, all_remotes
+from registry_tool.artifacts.remotes.errors import Refusals
+from registry_tool.artifacts.remotes.file_store import Reading
+from registry_tool.artifacts.remotes.trusted_hosts import check_host
+from registry_tool.errors import RemoteError, UsageError
+
+__all__ = ["Opened", "is_url", "opened"]
+
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.+")
+_NOBODY: Final = "NAME"  # what a remote would be called that is not there yet
+_SCHEMES: Final = ("azure", "gs", "http", "https", "s3", "ssh", "webdav", "webdavs")
+
+
+class Opened(NamedTuple):
+    """What is at a URL.
+
+    Attributes:
+        stream: Its bytes.
+        size: How many; None where the server does not tell.
+        label: The URL without credentials, for messages.
+    """
+
+    stream: Readable
+    size: int | None
+    label: str
+
+
+def is_url(text: str) -> bool:
+    """True for an address with a scheme."""
+    return _URL.fullmatch(text) is not None
+
+
+def _borrowed(settings: DvcSettings, url: str) -> RemoteSettings:
+    """The URL with the options of a remote that it may be read with."""
+    wanted, best = urlsplit(url), RemoteSettings(_NOBODY, url, {})
+    for one in all_remotes(settings):
+        there = urlsplit(one.url)
+        if there.scheme != wanted.scheme:
+            continue
+        found = replace(one, url=url)
+        if there.netloc.rpartition("@")[2] == wanted.netloc.rpartition("@")[2]:
+            return found
+        if wanted.scheme == "s3":
+            best = found
+    return best
+
+
+def _without_remote(remedy: str, url: str) -> str:
+    """What to do where no remote lends its settings: advice about one is about one that has to be made."""
+    parts = urlsplit(url)
+    host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    if f"--local {_NOBODY} " in remedy:
+        commands = remedy.removeprefix("set them: ")
+        return f"a remote there lends its credentials: dvc remote add {_NOBODY} {host}, {commands}"
+    return "check the network, and the address" if f" {_NOBODY} " in remedy else remedy
+
+
+@contextmanager
+def _reworded(chosen: RemoteSettings) -> Iterator[None]:
+    try:
+        yield
+    except RemoteError as exc:
+        if chosen.name == _NOBODY:
+            exc.remedy = _without_remote(exc.remedy, chosen.url)
+        raise
+
+
+@contextmanager
+def opened(url: str, settings: DvcSettings) -> Iterator[Opened]:
+    """The object at a URL, for reading.
+
+    Raises:
+        UsageError: It is of a kind that cannot be read, or names a folder.
+        MissingObjectError: It is not there.
+        RemoteError: The server cannot be reached or refuses, or a package is missing.
+    """
+    label, scheme = shown_url(url), url.partition("://")[0].lower()
+    if scheme not in _SCHEMES:
+        raise UsageError(
+            f"{label} is no address that bytes can be copied from",
+            remedy=f"there are {', '.join(_SCHEMES)}; a local file is given by its path",
+        )
+    if urlsplit(url).path.endswith("/"):
+        raise UsageError(
+            f"{label} is a folder: only single objects are copied",
+            remedy="get it first, and give the local folder: dvc get-url URL DIR",
+        )
+    from registry_tool.artifacts.remotes.dvc_driver import close_session, open_driver
+    from registry_tool.artifacts.remotes.file_store import FileStore
+    from registry_tool.artifacts.remotes.s3 import Bucket
+
+    chosen = _borrowed(settings, url)
+    check_host(settings, chosen)
+    refusals = Refusals(chosen.name, label, scheme, chosen.left_out)
+    with ExitStack() as held:
+        held.enter_context(_reworded(chosen))
+        fs, place = open_driver(chosen, refusals)
+        held.callback(close_session, fs.fs)
+        store = Bucket(fs, place) if fs.protocol == "s3" else FileStore(fs, place)
+        with refusals.asking("cannot be read", missing=f"there is nothing at {label}"):
+            size, stream = store.size(""), Reading(store.open("", 0), refusals)
+        held.callback(stream.close)
+        yield Opened(stream, size, label)

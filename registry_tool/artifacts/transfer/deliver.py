@@ -1,0 +1,117 @@
+"""From remotes to the folders users name: through the shared cache, or straight where that cannot be written."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from registry_tool.artifacts.cache.cache import Cache
+from registry_tool.artifacts.cache.eviction import NO_ROOM, cache_limit, make_room
+from registry_tool.artifacts.dvc_files import Member
+from registry_tool.artifacts.entry import Request
+from registry_tool.artifacts.filesystem import on_disk
+from registry_tool.artifacts.transfer.fetch import Content, Fetcher
+from registry_tool.artifacts.transfer.place import Placed, Put, copied, making, moved, place_files
+from registry_tool.errors import OperationalError, RemoteError
+from registry_tool.paths import is_guarded
+
+__all__ = ["Delivery", "deliver"]
+
+_DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+class Delivery(NamedTuple):
+    """What is asked for, and the path it gets."""
+
+    request: Request
+    destination: Path
+
+
+def _files(content: Content, cache: Cache) -> list[Placed]:
+    def placed(member: Member) -> Placed:
+        source = cache.objects.place(member.sha256)
+        is_safe = is_guarded(os.path.dirname(source))  # noqa: PTH120 - text
+        return Placed(member.path, source, member.size, "" if is_safe else member.sha256)
+
+    return [placed(member) for member in content.members]
+
+
+def _moving(files: Sequence[Placed]) -> Put:
+    """Moves what has one place and copies what has several."""
+    places = Counter(file.source for file in files)
+
+    def put(source: str, target: str, told: Callable[[int], None]) -> None:
+        (copied if places[source] > 1 else moved)(source, target, told)
+
+    return put
+
+
+def _straight(fetcher: Fetcher, delivery: Delivery, *, overwrite: bool) -> Content:
+    """Through a cache of its own beside the destination, which goes again."""
+    destination = delivery.destination
+    with on_disk(f"{destination} cannot be written"):
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        with making(destination) as folder:
+            cache = Cache(folder / "new")
+            content = replace(fetcher, cache=cache, bounded=False).bring([delivery.request])[0]
+            files = _files(content, cache)
+            put = _moving(files)
+            place_files(files, destination, put=put, overwrite=overwrite, progress=fetcher.progress)
+    return content
+
+
+def _why_not_cached(cache: Cache, size: int) -> str:
+    limit = cache_limit()
+    if limit is not None and size > limit:
+        return f"{size} bytes are more than it may have ({limit}, REGISTRY_CACHE_SIZE)"
+    if why := cache.why_read_only():
+        return why
+    return "" if make_room(cache, size) else NO_ROOM
+
+
+def _is_denied(exc: OperationalError) -> bool:
+    return isinstance(exc.__cause__, OSError) and exc.__cause__.errno in _DENIED
+
+
+def deliver(
+    fetcher: Fetcher, deliveries: Sequence[Delivery], *, put: Put = copied, overwrite: bool = False
+) -> list[Content]:
+    """Fetch what is asked for and place it; each complete or not at all.
+
+    Args:
+        fetcher: Brings the bytes.
+        deliveries: What, and where to.
+        put: How the files get there: ``copied`` or ``linked``.
+        overwrite: Replace something else that is there.
+
+    Returns:
+        What was placed, in the order of the deliveries.
+
+    Raises:
+        ConflictError: Something else is at a destination and ``overwrite`` is not set.
+        OperationalError: A destination cannot be written; or as ``Fetcher.bring``.
+    """
+    cache, requests = fetcher.cache, [delivery.request for delivery in deliveries]
+    lacking = fetcher.lacking(requests)
+    why = _why_not_cached(cache, sum(entry.size for entry in lacking)) if lacking else ""
+    contents: list[Content] = []
+    if not why:
+        try:
+            contents = replace(fetcher, bounded=False).bring(requests)
+        except OperationalError as exc:
+            # Another user made some of its folders, and closed them.
+            if isinstance(exc, RemoteError) or not _is_denied(exc):
+                raise
+            why = exc.message
+    if why:
+        fetcher.tell(f"nothing is kept in the cache {cache.root}: {why}")
+        return [_straight(fetcher, delivery, overwrite=overwrite) for delivery in deliveries]
+    for delivery, content in zip(deliveries, contents, strict=True):
+        files, progress = _files(content, cache), fetcher.progress
+        place_files(files, delivery.destination, put=put, overwrite=overwrite, progress=progress)
+    return contents

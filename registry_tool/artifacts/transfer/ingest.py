@@ -1,0 +1,267 @@
+"""From a user's files, folders or streams into the cache.
+
+The bytes are hashed while they are copied into the cache, and uploaded from that copy: what is described is what is
+stored, even if the user's file changes a moment later.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from registry_tool.artifacts.cache.cache import Cache, CachedObject
+from registry_tool.artifacts.dvc_files import Member, dir_md5, dir_object, folder_sha256, walk
+from registry_tool.artifacts.filesystem import on_disk
+from registry_tool.artifacts.hashing import Digest, Readable
+from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, shown
+from registry_tool.errors import ConflictError, NotFoundError, UsageError
+
+__all__ = ["FILES_LIMIT", "IngestedBlob", "ingest", "ingest_stream", "merge"]
+
+FILES_LIMIT: Final = 1000
+
+
+@dataclass(frozen=True)
+class IngestedBlob:
+    """An artifact in the cache, ready to be uploaded and described.
+
+    Attributes:
+        size: Bytes, of all files together.
+        md5: DVC's address; ends in ``.dir`` for a folder.
+        sha256: Of the bytes; for a folder see ``folders.folder_sha256``.
+        nfiles: Files in the folder; None for a file.
+        members: The folder's files, sorted; empty for a file.
+        blobs: Every object the remote must hold, by md5, with its place in the cache; a folder's own object last.
+        relied: The md5 of objects of which nothing is in the cache: the remote must have them already.
+    """
+
+    size: int
+    md5: str
+    sha256: str
+    nfiles: int | None = None
+    members: tuple[Member, ...] = ()
+    blobs: tuple[tuple[str, Path], ...] = field(default=(), repr=False)
+    relied: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def described(self) -> dict[str, object]:
+        """The fields of the artifact's entry in a manifest; a folder of many files is not listed file by file."""
+        fields: dict[str, object] = {"size": self.size, "sha256": self.sha256, "md5": self.md5}
+        if self.nfiles is not None:
+            fields["nfiles"] = self.nfiles
+            if self.nfiles <= FILES_LIMIT:
+                fields["files"] = [
+                    {"path": m.path, "size": m.size, "sha256": m.sha256, "md5": m.md5}
+                    for m in self.members
+                ]
+        return fields
+
+
+class _File(NamedTuple):
+    """A file that goes into a folder: its path there, where it is now, and what the system says of it."""
+
+    path: str
+    place: Path
+    info: os.stat_result
+
+    def state(self) -> tuple[object, ...]:
+        """What tells that it is still the same; reading it does not count."""
+        return (self.path, self.info.st_size, self.info.st_mtime_ns, self.info.st_ino)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The user's file; its errors are not the cache's."""
+
+    raw: Readable
+    label: str
+
+    def read(self, size: int, /) -> bytes:
+        with on_disk(f"{self.label} cannot be read"):
+            return self.raw.read(size)
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[tuple[_Source, Callable[[], os.stat_result]]]:
+    """A regular file for reading, and its current state; a pipe or device is never waited for."""
+    with on_disk(f"{path} cannot be read"):
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | flags)
+    with os.fdopen(handle, "rb", buffering=0) as raw:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise UsageError(f"{path} is neither a file nor a folder")
+        yield _Source(raw, str(path)), lambda: os.fstat(handle)
+
+
+def _changed(path: Path) -> ConflictError:
+    return ConflictError(
+        f"{path} changed while it was read",
+        remedy="let whatever writes it finish, and try again",
+    )
+
+
+def _ingest_one(path: Path, cache: Cache, progress: Progress, *, flags: int = 0) -> CachedObject:
+    with _opened(path, flags) as (source, state):
+        before = state()
+
+        def check(digest: Digest) -> None:
+            after = state()
+            unchanged = (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+            if not unchanged or digest.size != before.st_size:
+                raise _changed(path)
+
+        return cache.add_stream(
+            source,
+            check=check,
+            expected=before.st_size,
+            limit=before.st_size,
+            progress=progress.advance,
+        )
+
+
+def _files(sources: Sequence[Path]) -> list[_File]:
+    """What several files and folders hold, in one folder: files under their own names, folders by their content."""
+    found: list[_File] = []
+    for source in sources:
+        with on_disk(f"{source} cannot be read"):
+            if not source.exists():
+                raise NotFoundError(f"there is no file or folder {source}")
+            is_folder, info = source.is_dir(), source.stat()
+        if is_folder:
+            found += (_File(path, source / path, info) for path, info in walk(source))
+        else:
+            found.append(_File(source.name, source, info))
+    return sorted(found, key=lambda file: file.path)
+
+
+def _check_overlap(files: Sequence[_File]) -> None:
+    seen: dict[str, Path] = {}
+    for path, place, _ in files:
+        parts = path.split("/")
+        above = ("/".join(parts[:n]) for n in range(1, len(parts) + 1))
+        other = next((seen[one] for one in above if one in seen), None)
+        if other is not None:
+            raise UsageError(
+                f"{other} and {place} would get the same place {path!a}",
+                remedy="rename one of them, or leave it out",
+            )
+        seen[path] = place
+
+
+def _ingest_files(
+    sources: Sequence[Path], cache: Cache, progress: Progress, name: str
+) -> IngestedBlob:
+    files = _files(sources)
+    if len(sources) > 1:
+        _check_overlap(files)
+    no_links = getattr(os, "O_NOFOLLOW", 0) if len(sources) == 1 else 0
+
+    def one(file: _File) -> CachedObject:
+        return _ingest_one(file.place, cache, progress, flags=no_links)
+
+    with shown(progress, sum(file.info.st_size for file in files), f"Reading {name}"):
+        stored = in_parallel(one, files)
+    # Each file was whole when it was read; this sees that all of them belong together.
+    if [file.state() for file in _files(sources)] != [file.state() for file in files]:
+        raise _changed(sources[0] if len(sources) == 1 else Path(name))
+    members = tuple(
+        Member(file.path, kept.digest.size, kept.digest.sha256, kept.digest.md5)
+        for file, kept in zip(files, stored, strict=True)
+    )
+    listing = dir_object(members)
+    own = cache.add_stream(io.BytesIO(listing), check=lambda _: None)
+    blobs = {kept.digest.md5: kept.path for kept in stored} | {dir_md5(listing): own.path}
+    if len(members) > FILES_LIMIT:  # no manifest will list them, and a purge has to find them here
+        cache.keep_members(folder_sha256(members), members)
+    return IngestedBlob(
+        size=sum(m.size for m in members),
+        md5=dir_md5(listing),
+        sha256=folder_sha256(members),
+        nfiles=len(members),
+        members=members,
+        blobs=tuple(blobs.items()),
+    )
+
+
+def _as_file(kept: CachedObject) -> IngestedBlob:
+    return IngestedBlob(*kept.digest, blobs=((kept.digest.md5, kept.path),))
+
+
+def ingest(source: Path, *, cache: Cache, progress: Progress = SILENT) -> IngestedBlob:
+    """Copy a file or a folder into the cache and say what it is.
+
+    A link given as the source itself is followed; links inside a folder are refused.
+
+    Raises:
+        NotFoundError: There is nothing at that path.
+        UsageError: It is no file or folder, or holds what an artifact cannot hold.
+        ConflictError: It changed while it was read.
+        OperationalError: It cannot be read, or the cache cannot be written.
+    """
+    cache.sweep()
+    with on_disk(f"{source} cannot be read"):
+        if not source.exists():
+            raise NotFoundError(f"there is no file or folder {source}")
+        is_folder, size = source.is_dir(), source.stat().st_size
+    if is_folder:
+        return _ingest_files([source], cache, progress, source.name)
+    with shown(progress, size, f"Reading {source.name}"):
+        return _as_file(_ingest_one(source, cache, progress))
+
+
+def merge(
+    sources: Sequence[Path], name: str, *, cache: Cache, progress: Progress = SILENT
+) -> IngestedBlob:
+    """Copy several files and folders into the cache, as one folder, and say what it is.
+
+    A file comes under its own name, a folder by what it holds.
+
+    Raises:
+        UsageError: Two would get the same place; otherwise as ``ingest``.
+    """
+    cache.sweep()
+    return _ingest_files(sources, cache, progress, name)
+
+
+def ingest_stream(
+    stream: Readable,
+    label: str,
+    *,
+    cache: Cache,
+    size: int | None = None,
+    progress: Progress = SILENT,
+) -> IngestedBlob:
+    """Copy a stream into the cache and say what it was.
+
+    Args:
+        stream: The bytes.
+        label: What messages call it.
+        cache: Where they are kept.
+        size: How many there must be, where that is known.
+        progress: Told of them.
+
+    Raises:
+        UsageError: There were none.
+        ConflictError: There were more or fewer than there must be.
+        OperationalError: It cannot be read, or the cache cannot be written.
+    """
+
+    def check(digest: Digest) -> None:
+        if size is not None and digest.size != size:
+            raise ConflictError(
+                f"{label} gave {digest.size} bytes, and said it has {size}",
+                remedy="try again: it broke off, or changed while it was read",
+            )
+        if not digest.size:
+            raise UsageError(f"{label} holds no bytes", remedy="see what should have written them")
+
+    cache.sweep()
+    with shown(progress, size or 0, f"Reading {label}"):
+        kept = cache.add_stream(
+            _Source(stream, label), check=check, expected=size or 0, progress=progress.advance
+        )
+    return _as_file(kept)

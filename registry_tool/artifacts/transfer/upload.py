@@ -1,0 +1,180 @@
+"""From the cache to the remote: what it lacks is sent, and what it has already is renewed; see ``leases``.
+
+Bytes that a remote lost, brought back by somebody who has them: they must be the ones that the record names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from registry_tool.artifacts.cache.cache import Cache
+from registry_tool.artifacts.dvc_files import is_listing
+from registry_tool.artifacts.filesystem import on_disk
+from registry_tool.artifacts.leases import LEASE_DAYS, renew
+from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, shown
+from registry_tool.artifacts.remotes.base import Remote
+from registry_tool.artifacts.transfer.ingest import IngestedBlob, ingest
+from registry_tool.artifacts.verify import differences
+from registry_tool.errors import MissingObjectError, RefusedError, RemoteError, UsageError
+from registry_tool.manifests.data import Data, text
+
+__all__ = [
+    "Delivery",
+    "Restored",
+    "restore",
+    "send",
+    "upload",
+]
+
+
+class Delivery(NamedTuple):
+    """What was done to have all objects on a remote.
+
+    Attributes:
+        sent: How many objects were sent.
+        warning: Why objects that it had before may be deleted by ``gc`` before the change is published; mostly empty.
+    """
+
+    sent: int
+    warning: str = ""
+
+
+def send(
+    blobs: Sequence[tuple[str, Path]],
+    remote: Remote,
+    *,
+    relied: Collection[str] = (),
+    progress: Progress = SILENT,
+) -> Delivery:
+    """Put objects on the remote: all that it lacks, several at a time; then see that all are there, whole.
+
+    The remote is asked twice, each time for all objects together. What an earlier try sent is not sent again: it gets
+    a lease, so that it counts as uploaded now, and is asked about once more after that.
+
+    Args:
+        blobs: The md5 and the file of each; a folder's list of files comes last, so that it never stands for
+            files that are not there.
+        remote: Where they go.
+        relied: Objects that must be there already: nothing of them is at hand.
+        progress: Told of all bytes, those that are there already too.
+
+    Raises:
+        ConflictError: An object that is there is being deleted.
+        MissingObjectError: One that is relied on is not there.
+        RemoteError: The remote refused, or does not show an object afterwards.
+    """
+    with on_disk("the artifact vanished from the cache"):
+        sizes = {md5: path.stat().st_size for md5, path in blobs}
+    with shown(progress, sum(sizes.values()), f"Uploading to {remote.name}"):
+        there, warning = _renewed(sizes, relied, remote)
+        _check_relied(relied, there, remote)
+        wanting = [(md5, path) for md5, path in blobs if there.get(md5) != sizes[md5]]
+        progress.advance(sum(sizes.values()) - sum(sizes[md5] for md5, _ in wanting))
+
+        def put(blob: tuple[str, Path]) -> None:
+            remote.put(*blob, progress=progress.advance)
+
+        files = [blob for blob in wanting if not is_listing(blob[0])]
+        in_parallel(put, sorted(files, key=lambda blob: -sizes[blob[0]]))
+        in_parallel(put, [blob for blob in wanting if is_listing(blob[0])])
+    if wanting:
+        _check_arrived({md5: sizes[md5] for md5, _ in wanting}, remote)
+    return Delivery(len(wanting), warning)
+
+
+def _there(own: Collection[str], relied: Collection[str], remote: Remote) -> dict[str, int]:
+    # What is at hand is sent to where DVC 3 puts it; what is not may lie where DVC 2 put it.
+    found = remote.sizes(own) if own else {}
+    return {**remote.sizes(relied, legacy=True), **found} if relied else found
+
+
+def _renewed(
+    own: Collection[str], relied: Collection[str], remote: Remote
+) -> tuple[dict[str, int], str]:
+    """What of some objects is there, with a lease, by size; and why there is none."""
+    there = _there(own, relied, remote)
+    if not there:
+        return there, ""
+    try:
+        renew(remote, there.keys())
+    except RemoteError as exc:
+        return there, (
+            f"{len(there)} objects were on the remote {remote.name} before, and their age cannot be "
+            f"renewed: {exc.message}; registry gc may delete them unless the change is published within {LEASE_DAYS} "
+            "days of their upload"
+        )
+    # What was there before the lease may have been deleted before it.
+    return _there(own, relied, remote), ""
+
+
+def _check_relied(relied: Collection[str], there: Mapping[str, int], remote: Remote) -> None:
+    gone = [md5 for md5 in relied if md5 not in there]
+    if gone:
+        raise MissingObjectError(
+            f"{len(gone)} objects that this change takes over, {gone[0]} among them, are not on the remote "
+            f"{remote.name} ({remote.url}) any more",
+            remedy="give the files themselves, so that they are uploaded: --artifact PATH",
+        )
+
+
+def _check_arrived(sizes: Mapping[str, int], remote: Remote) -> None:
+    found = remote.sizes(sizes)
+    wrong = sorted(md5 for md5, size in sizes.items() if found.get(md5) != size)
+    if not wrong:
+        return
+    first = wrong[0]
+    shows = f"{found[first]} bytes instead of {sizes[first]}" if first in found else "nothing"
+    raise RemoteError(
+        f"the remote {remote.name} ({remote.url}) does not show {len(wrong)} of {len(sizes)} objects after the "
+        f"upload: of {first} it has {shows}",
+        remedy="see whether something else writes there, and try again",
+    )
+
+
+def upload(ingested: IngestedBlob, remote: Remote, *, progress: Progress = SILENT) -> int:
+    """Put every object of an artifact on the remote; how many it lacked. See ``send``."""
+    return send(ingested.blobs, remote, progress=progress).sent
+
+
+class Restored(NamedTuple):
+    """What was brought back: how many objects the remote lacked, of how many, and their bytes together."""
+
+    objects: int
+    of: int
+    size: int
+
+
+def restore(
+    entry: Data, source: Path, *, cache: Cache, remote: Remote, progress: Progress = SILENT
+) -> Restored:
+    """Upload what the remote lacks of a stored artifact.
+
+    Args:
+        entry: The artifact's entry in a manifest that passed its schema.
+        source: The file or folder with its bytes; of an encrypted artifact, its ciphertext.
+        cache: Where the bytes are kept on their way.
+        remote: Where they go.
+        progress: Told of the bytes.
+
+    Raises:
+        UsageError: The artifact is tracked elsewhere, or there is no such file.
+        RefusedError: These are other bytes; nothing was uploaded.
+        RemoteError: The remote refused.
+    """
+    name = text(entry, "name")
+    if "md5" not in entry:
+        raise UsageError(
+            f"artifact {name} is tracked elsewhere, so the registry's remote has no bytes of it",
+            remedy=f"it is kept at {text(entry, 'uri')}",
+        )
+    ingested = ingest(source, cache=cache, progress=progress)
+    if (ingested.md5, ingested.sha256) != (text(entry, "md5"), text(entry, "sha256")):
+        whys = differences(entry, source) or [f"is md5 {ingested.md5}, not {text(entry, 'md5')}"]
+        raise RefusedError(
+            f"{source} is not artifact {name}: it {whys[0]}",
+            remedy="bring the bytes that were added; other bytes are another version",
+        )
+    sent = upload(ingested, remote, progress=progress)
+    return Restored(sent, len(ingested.blobs), ingested.size)

@@ -1,0 +1,387 @@
+"""The catalog: what a tree holds, read on demand.
+
+Listings come from folders, so a question costs the folders it opens and the files it reads. A file that does not
+pass its schema is a document with problems here too; whoever needs its data asks through ``require``.
+
+What the files of one version say together: last metrics, metadata laid over the record, names that point at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from registry_tool.errors import InvalidManifestError
+from registry_tool.git.tree import FOLDER
+from registry_tool.manifests.data import Data, last_values, member, records, text, texts
+from registry_tool.manifests.layout import MODELS, REGISTRY, Layout, Place
+from registry_tool.manifests.problems import JSON
+from registry_tool.names import ModelName
+
+if TYPE_CHECKING:
+    from registry_tool.git.tree import Tree
+    from registry_tool.manifests.document import Document
+
+__all__ = [
+    "USABLE",
+    "Catalog",
+    "ModelView",
+    "VersionFacts",
+    "VersionView",
+    "aliases_of",
+    "description_of",
+    "labels_of",
+    "last_metrics",
+    "metadata_of",
+    "naming",
+    "require",
+    "tags_of",
+]
+
+_YAML = ".yaml"
+# States in which an alias may point at a version.
+USABLE = frozenset({"active", "deprecated"})
+
+
+def require(document: Document | None, what: str) -> Data:
+    """A document's data.
+
+    Raises:
+        InvalidManifestError: There is no such file, or it does not pass its schema.
+    """
+    if document is None:
+        raise InvalidManifestError(f"{what} has no manifest", remedy="registry check --all")
+    if document.data is None:
+        problem = document.problems[0]
+        raise InvalidManifestError(
+            f"{document.path}:{problem.line}: {problem.message}", remedy="registry check --all"
+        )
+    return document.data
+
+
+class VersionView:
+    """One version of a model."""
+
+    def __init__(self, model: ModelView, version: str) -> None:
+        self.model = model
+        self.version = version
+        self.folder = f"{model.folder}/versions/{version}"
+
+    def __str__(self) -> str:
+        return f"{self.model.name}@{self.version}"
+
+    def _file(self, kind: str) -> Document | None:
+        place = Place(kind, self.model.name, self.version)
+        return self.model.catalog.document(f"{self.folder}/{kind}{_YAML}", place)
+
+    @cached_property
+    def document(self) -> Document | None:
+        """``version.yaml``."""
+        return self._file("version")
+
+    @cached_property
+    def status(self) -> Document | None:
+        """``status.yaml``; None while nothing was said."""
+        return self._file("status")
+
+    @cached_property
+    def metadata(self) -> Document | None:
+        """``metadata.yaml``; None while nothing was added."""
+        return self._file("metadata")
+
+    @property
+    def data(self) -> Data:
+        """The record; InvalidManifest when it cannot be read."""
+        known = None if self.document is None else self.document.data
+        return require(self.document, str(self)) if known is None else known
+
+    @property
+    def state(self) -> str:
+        """``active``, ``deprecated``, ``withdrawn`` or ``erased``; an unreadable status raises InvalidManifest."""
+        status = self.status
+        return "active" if status is None else text(require(status, str(self)), "state")
+
+    def pointer(self, artifact_path: str) -> Document | None:
+        """The ``.dvc`` pointer of an artifact's path."""
+        place = Place("dvc", self.model.name, self.version, artifact_path)
+        return self.model.catalog.document(f"{self.folder}/{artifact_path}.dvc", place)
+
+    def evidence(self) -> Iterator[Document]:
+        """The evidence files, by name."""
+        folder = f"{self.folder}/evidence"
+        for name in sorted(self.model.catalog.tree.folder(folder)):
+            place = Place("evidence", self.model.name, self.version, name.removesuffix(_YAML))
+            found = self.model.catalog.document(f"{folder}/{name}", place)
+            if found is not None and name.endswith(_YAML):
+                yield found
+
+
+class ModelView:
+    """One registered model."""
+
+    def __init__(self, catalog: Catalog, name: ModelName) -> None:
+        self.catalog = catalog
+        self.name = name
+        self.folder = catalog.layout.model(name)
+        self._versions: dict[str, VersionView] = {}
+
+    def prefetch(self, *folders: str) -> None:
+        """Say that the manifests in some folders of this model will be read, in the order of their paths.
+
+        They are read ahead, and a partial clone brings them in one request.
+        """
+        from registry_tool.git.tree import walk
+
+        tree = self.catalog.tree
+        files = (path for folder in folders for path, _ in walk(tree, f"{self.folder}/{folder}"))
+        tree.prefetch(path for path in files if path.endswith(_YAML))
+
+    @cached_property
+    def document(self) -> Document | None:
+        """``model.yaml``."""
+        return self.catalog.document(f"{self.folder}/model.yaml", Place("model", self.name))
+
+    @property
+    def data(self) -> Data:
+        """The record; InvalidManifest when it cannot be read."""
+        return require(self.document, str(self.name))
+
+    @cached_property
+    def scheme(self) -> str:
+        """The version scheme: the model's own, else the registry's."""
+        own = self.document.data if self.document is not None else None
+        return text(own, "version_scheme") or self.catalog.scheme
+
+    def _names(self, folder: str) -> list[str]:
+        found = self.catalog.tree.folder(f"{self.folder}/{folder}")
+        return sorted(
+            n.removesuffix(_YAML) for n, e in found.items() if n.endswith(_YAML) and not e.is_folder
+        )
+
+    @cached_property
+    def versions(self) -> list[str]:
+        """The names of the version folders, in text order."""
+        found = self.catalog.tree.folder(f"{self.folder}/versions")
+        return sorted([name for name, entry in found.items() if entry.mode == FOLDER])
+
+    @cached_property
+    def aliases(self) -> list[str]:
+        """The names of the alias files."""
+        return self._names("aliases")
+
+    @cached_property
+    def tags(self) -> list[str]:
+        """The names of the tag files."""
+        return self._names("tags")
+
+    def version(self, version: str) -> VersionView | None:
+        """One version, or None when it has no folder."""
+        if version not in self._versions:
+            # The version's own folder, not the listing of versions/: a model may have thousands.
+            if not self.catalog.tree.folder(f"{self.folder}/versions/{version}"):
+                return None
+            self._versions[version] = VersionView(self, version)
+        return self._versions[version]
+
+    def alias(self, alias: str) -> Document | None:
+        """An alias's file, or None."""
+        place = Place("alias", self.name, None, alias)
+        return self.catalog.document(self.catalog.layout.alias(self.name, alias), place)
+
+    def tag(self, tag: str) -> Document | None:
+        """A tag's file, or None."""
+        place = Place("tag", self.name, None, tag)
+        return self.catalog.document(self.catalog.layout.tag(self.name, tag), place)
+
+    def pointer(self, artifact_path: str) -> Document | None:
+        """The ``.dvc`` pointer of an artifact that belongs to the model."""
+        place = Place("dvc", self.name, None, artifact_path)
+        return self.catalog.document(f"{self.folder}/{artifact_path}.dvc", place)
+
+
+class Catalog:
+    """What one tree holds. Safe for reading from several threads: the worst case is that a file is read twice."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self._documents: dict[str, Document | None] = {}
+        # Every model that was asked for: what a verdict may depend on.
+        self.asked: set[ModelName] = set()
+
+    def document(self, path: str, place: Place) -> Document | None:
+        """One manifest, read and kept; None when there is no such file."""
+        if path not in self._documents:
+            self._documents[path] = self.read(path, place)
+        return self._documents[path]
+
+    def forget_models(self) -> None:
+        """Let go of what was read of models: a sweep over all of them would keep every file of the registry."""
+        self._documents = {
+            p: d for p, d in self._documents.items() if d is not None and d.place.model is None
+        }
+
+    def apart(self) -> Catalog:
+        """The same tree in a catalog of its own: what is read of one model is let go of with it."""
+        other = Catalog(self.tree)
+        other._documents[REGISTRY] = self.registry
+        return other
+
+    def after(self, paths: Collection[str]) -> Catalog:
+        """The same tree after some of its files changed: what was read of the others is kept."""
+        other = Catalog(self.tree)
+        other._documents = {p: d for p, d in self._documents.items() if p not in paths}
+        return other
+
+    def read(self, path: str, place: Place) -> Document | None:
+        """One manifest, read and not kept: for sweeps over many."""
+        from registry_tool.manifests.document import READ_LIMIT, parse_document
+
+        source = self.tree.read(path, limit=READ_LIMIT)
+        return None if source is None else parse_document(path, place, source)
+
+    @cached_property
+    def registry(self) -> Document | None:
+        """``registry.yaml``."""
+        return self.document(REGISTRY, Place("registry"))
+
+    @property
+    def settings(self) -> Data:
+        """The data of ``registry.yaml``; empty when it cannot be read."""
+        found = self.registry
+        return {} if found is None or found.data is None else found.data
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where files lie in this registry."""
+        shard = self.settings.get("shard")
+        return Layout(shard if isinstance(shard, int) else 0)
+
+    @cached_property
+    def scheme(self) -> str:
+        """The registry's version scheme."""
+        return text(self.settings, "version_scheme") or "integer"
+
+    def namespaces(self) -> list[str]:
+        """The names of the namespaces."""
+        return sorted(n for n, e in self.tree.folder(MODELS).items() if e.is_folder)
+
+    def namespace(self, namespace: str) -> Document | None:
+        """A namespace's ``namespace.yaml``."""
+        path = f"{self.layout.namespace(namespace)}/namespace.yaml"
+        return self.document(path, Place("namespace", name=namespace))
+
+    def model_names(self, namespace: str | None = None) -> Iterator[ModelName]:
+        """The models of one namespace, or of all, in order."""
+        chosen = self.namespaces() if namespace is None else [namespace]
+        if len(chosen) > 1:
+            self.tree.prefetch(map(self.layout.namespace, chosen))
+        for found in chosen:
+            folder = self.layout.namespace(found)
+            folders = [folder]
+            if self.layout.shard:
+                folders = [f"{folder}/{s}" for s in self._folders(folder)]
+            names = sorted(name for f in folders for name in self._folders(f))
+            yield from (ModelName(found, name) for name in names)
+
+    def _folders(self, path: str) -> list[str]:
+        return sorted(n for n, e in self.tree.folder(path).items() if e.is_folder)
+
+    def model(self, name: ModelName) -> ModelView | None:
+        """One model, or None when it has no folder."""
+        self.asked.add(name)
+        self.tree.gather([self.layout.model(name)])
+        return ModelView(self, name) if self.tree.folder(self.layout.model(name)) else None
+
+    def models(self, namespace: str | None = None) -> Iterator[ModelView]:
+        """The models of one namespace, or of all, in order."""
+        views = [ModelView(self, name) for name in self.model_names(namespace)]
+        self.tree.prefetch(f"{view.folder}/model.yaml" for view in views)
+        return iter(views)
+
+
+def last_metrics(view: VersionView) -> dict[str, JSON]:
+    """The last value of each metric, of the record and of what evidence added later."""
+    measured = [*records(view.data, "metrics")]
+    for evidence in view.evidence():
+        if text(evidence.data, "kind") == "metrics":
+            measured += records(evidence.data, "metrics")
+    return last_values(measured)
+
+
+def _added(view: VersionView) -> Data | None:
+    return None if view.metadata is None else view.metadata.data
+
+
+def description_of(view: VersionView) -> str:
+    """What was said last: ``metadata.yaml`` over the record."""
+    return text(_added(view), "description") or text(view.data, "description")
+
+
+def labels_of(view: VersionView) -> tuple[str, ...]:
+    """The labels of the version, sorted."""
+    return tuple(sorted(texts(_added(view), "labels")))
+
+
+def metadata_of(view: VersionView) -> dict[str, JSON]:
+    """Free metadata: ``metadata.yaml`` laid over the record, key by key."""
+    return {**member(view.data, "metadata"), **member(_added(view), "metadata")}
+
+
+def aliases_of(model: ModelView) -> dict[str, str]:
+    """The version each alias names; those that cannot be read are left out."""
+    found = {name: model.alias(name) for name in model.aliases}
+    return {name: text(d.data, "version") for name, d in found.items() if d and d.data is not None}
+
+
+def tags_of(model: ModelView) -> dict[str, str]:
+    """The version each tag names; those that cannot be read are left out."""
+    found = {name: model.tag(name) for name in model.tags}
+    return {name: text(d.data, "version") for name, d in found.items() if d and d.data is not None}
+
+
+def naming(version: str, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Which of some aliases or tags name a version."""
+    return tuple(name for name, named in names.items() if named == version)
+
+
+class VersionFacts:
+    """What a row says of one version (``catalog/row.py``), each read from its files when it is asked for."""
+
+    def __init__(self, view: VersionView) -> None:
+        self._view = view
+
+    @property
+    def state(self) -> str:
+        """As ``VersionView.state``."""
+        return self._view.state
+
+    @property
+    def created_at(self) -> str:
+        """As the record says."""
+        return text(self._view.data, "created_at")
+
+    @property
+    def description(self) -> str:
+        """As ``description_of``."""
+        return description_of(self._view)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """As ``labels_of``."""
+        return labels_of(self._view)
+
+    @property
+    def metrics(self) -> dict[str, JSON]:
+        """As ``last_metrics``."""
+        return last_metrics(self._view)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that name it."""
+        return naming(self._view.version, tags_of(self._view.model))
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The aliases that name it."""
+        return naming(self._view.version, aliases_of(self._view.model))

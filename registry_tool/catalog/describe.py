@@ -1,0 +1,237 @@
+"""What an event says to people: one sentence each, the same for a terminal, a pull request and a history.
+
+Everything that comes from the registry passes through ``quote``, so that each reader's format escapes it in its own way.
+
+Values of manifests as words for people.
+
+Text from a registry as Markdown that stays text.
+
+Whoever opens a pull request writes the paths and values in it, so nothing of them may act as Markdown or HTML, link,
+or call people: punctuation becomes character references, and what would mention is parted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from functools import singledispatch
+from typing import Final
+
+from registry_tool.catalog.events import (
+    AliasEvent,
+    ArtifactEvent,
+    CardEvent,
+    Event,
+    EvidenceEvent,
+    MetadataEvent,
+    ModelEvent,
+    NamespaceEvent,
+    PolicyEvent,
+    StatusEvent,
+    TagEvent,
+    VersionEvent,
+    WaiverEvent,
+)
+from registry_tool.manifests.problems import JSON
+
+__all__ = [
+    "Quote",
+    "escaped",
+    "sentence",
+    "size_words",
+    "value_words",
+]
+
+_KILO: Final = 1000
+_LONGEST: Final = 200
+
+
+def size_words(size: int | None) -> str:
+    """A size for people, in powers of 1000: ``938.0 kB``."""
+    if size is None:
+        return "?"
+    if size < _KILO:
+        return f"{size} B"
+    amount = float(size)
+    for unit in ("kB", "MB", "GB", "TB"):
+        amount /= _KILO
+        if amount < _KILO:
+            return f"{amount:.1f} {unit}"
+    return f"{amount:.1f} PB"
+
+
+def value_words(value: JSON) -> str:
+    """A value in one cell: text as it is, numbers short, everything else as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict) and set(value) == {"bytes"}:
+        return "(bytes)"
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(map(str, value))
+    words = json.dumps(value, ensure_ascii=False)
+    return words if len(words) <= _LONGEST else words[:_LONGEST] + "…"
+
+
+Quote = Callable[[str], str]
+_SHOWN: Final = 6  # of artifacts, metrics and fields; the rest is counted
+_DONE: Final = {"added": "is new", "edited": "is edited", "removed": "is removed"}
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _listed(words: Iterable[str]) -> str:
+    found = list(words)
+    more = len(found) - _SHOWN
+    return ", ".join(found[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _because(reason: str, quote: Quote) -> str:
+    return f": {quote(reason)}" if reason else ""
+
+
+def _fields(fields: tuple[str, ...], quote: Quote) -> str:
+    return f": {_listed(map(quote, fields))}" if fields else ""
+
+
+def _aimed(version: str | None, quote: Quote) -> str:
+    """The version that a tag or an alias names."""
+    return quote(version) if version else "what cannot be read"
+
+
+@singledispatch
+def _said(event: Event, quote: Quote) -> str:
+    return f"file {quote(event.path)} {_DONE[event.act]}"
+
+
+@_said.register
+def _policy(event: PolicyEvent, quote: Quote) -> str:
+    return f"the policy, registry.yaml, {_DONE[event.act]}{_fields(event.fields, quote)}"
+
+
+@_said.register
+def _namespace(event: NamespaceEvent, quote: Quote) -> str:
+    owners = _listed(map(quote, event.owners))
+    owned = f", owned by {owners}" if event.act == "added" and owners else ""
+    return f"namespace {quote(event.namespace)} {_DONE[event.act]}{owned}{_fields(event.fields, quote)}"
+
+
+@_said.register
+def _model(event: ModelEvent, quote: Quote) -> str:
+    said = [("for", event.task), ("owned by", event.owner)] if event.act == "added" else []
+    about = "".join(f", {word} {quote(value)}" for word, value in said if value)
+    return f"model {quote(event.model)} {_DONE[event.act]}{about}{_fields(event.fields, quote)}"
+
+
+@_said.register
+def _version(event: VersionEvent, quote: Quote) -> str:
+    named = f"version {quote(event.reference)} {_DONE[event.act]}"
+    if event.act != "added":
+        return f"{named}{_fields(event.fields, quote)}"
+    parts = [" ".join(quote(word) for word in (event.framework, event.framework_version) if word)]
+    parts.append(_listed(f"{quote(a.name)} {size_words(a.size)}" for a in event.artifacts))
+    metrics = event.metrics.items()
+    parts.append(_listed(f"{quote(key)} {quote(value_words(value))}" for key, value in metrics))
+    told = "; ".join(part for part in parts if part)
+    return f"{named}: {told}" if told else named
+
+
+@_said.register
+def _status(event: StatusEvent, quote: Quote) -> str:
+    was = f" (it was {quote(event.before)})" if event.act == "changed" else " as before"
+    instead = f", use {quote(event.replaced_by)} instead" if event.replaced_by else ""
+    because = _because(event.reason, quote)
+    return f"version {quote(event.reference)} is {quote(event.state)}{was}{instead}{because}"
+
+
+@_said.register
+def _evidence(event: EvidenceEvent, quote: Quote) -> str:
+    found = [event.evidence_kind, event.topic, event.verdict]
+    about = " ".join(quote(word) for word in found if word)
+    by = f" by {quote(event.evidence_by)}" if event.evidence_by else ""
+    named = f"evidence {quote(event.evidence)} on {quote(event.reference)}"
+    return f"{named} {_DONE[event.act]}" + (f": {about}{by}" if about else "")
+
+
+@_said.register
+def _metadata(event: MetadataEvent, quote: Quote) -> str:
+    return f"metadata of {quote(event.reference)} {_DONE[event.act]}{_fields(event.fields, quote)}"
+
+
+@_said.register
+def _card(event: CardEvent, quote: Quote) -> str:
+    return f"the card of {quote(event.reference)} {_DONE[event.act]}"
+
+
+@_said.register
+def _artifact(event: ArtifactEvent, quote: Quote) -> str:
+    named = f"the pointer to {quote(event.artifact)} of {quote(event.reference)}"
+    return f"{named} {_DONE[event.act]}"
+
+
+@_said.register
+def _tag(event: TagEvent, quote: Quote) -> str:
+    named = f"tag {quote(event.reference)}"
+    if event.version is None:
+        return f"{named} is removed; it named {_aimed(event.before, quote)}"
+    if event.act == "moved":
+        before, after = _aimed(event.before, quote), _aimed(event.version, quote)
+        return f"{named} is moved from {before} to {after}"
+    return f"{named} {_DONE[event.act]}: it names {_aimed(event.version, quote)}"
+
+
+@_said.register
+def _alias(event: AliasEvent, quote: Quote) -> str:
+    named, because = quote(event.reference), _because(event.reason, quote)
+    after, before = _aimed(event.version, quote), _aimed(event.before, quote)
+    pinned = " and pinned" if event.pinned else ""
+    if event.version is None:
+        return f"{named} is removed; it was {before}"
+    if event.act == "added":
+        return f"{named} is new and set to {after}{pinned}{because}"
+    if event.act == "moved":
+        return f"{named} is moved from {before} to {after}{pinned}{because}"
+    return f"{named} stays {after}, edited{pinned}{because}"
+
+
+@_said.register
+def _waiver(event: WaiverEvent, quote: Quote) -> str:
+    subject = f" waives {quote(event.rule)} for {quote(event.waived)}" if event.rule else ""
+    until = f" until {quote(event.expires)}" if event.expires else ""
+    by = f", approved by {quote(event.approved_by)}" if event.approved_by else ""
+    named = f"waiver {quote(event.waiver)} {_DONE[event.act]}"
+    return f"{named}; it{subject}{until}{by}{_because(event.reason, quote)}" if subject else named
+
+
+def sentence(event: Event, quote: Quote = _as_it_is) -> str:
+    """What happened, in one sentence without a full stop.
+
+    Args:
+        event: What happened.
+        quote: Escapes a piece of text for where the sentence will stand.
+    """
+    return _said(event, quote)
+
+
+_LONGEST_CELL: Final = 500
+_SPACE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_INVISIBLE: Final = re.compile(
+    "[\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\U000e0000-\U000e007f]"
+)
+# All ASCII punctuation: a character reference is text to Markdown, never structure (CommonMark 2.5).
+_PUNCTUATION: Final = re.compile(r"[!-,./:-@\[-`{-~-]")
+# After rendering GitHub looks for mentions and issues in the text; a zero-width space parts them.
+_CALLS: Final = frozenset("@#")
+
+
+def escaped(text: str) -> str:
+    """A text as one line of Markdown, also inside a table; a long one is cut."""
+    short = text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
+    plain = _SPACE.sub(" ", _INVISIBLE.sub("�", short)).strip()
+    return _PUNCTUATION.sub(
+        lambda c: f"&#{ord(c[0])};" + ("&#8203;" if c[0] in _CALLS else ""), plain
+    )

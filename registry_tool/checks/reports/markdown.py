@@ -1,0 +1,36 @@
+"""A report as Markdown, for the summary of a CI job or a comment on a pull request; all of a finding is escaped."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from registry_tool.catalog.describe import escaped
+from registry_tool.checks.findings import Finding, Report
+
+__all__ = ["markdown"]
+
+_LIMIT: Final = 200  # GitHub cuts a job's summary at 1 MiB
+_HEADS: Final = {"pass": "✅ passes", "review": "🟡 needs review", "refuse": "❌ refused"}
+
+
+def _row(finding: Finding) -> str:
+    place = f"{escaped(finding.path)}&#58;{finding.line}"
+    words = [escaped(finding.message)]
+    for name, text in (("found", finding.found), ("expected", finding.expected)):
+        words += [f"{name}: {escaped(text)}"] if text else []
+    remedy = escaped(finding.remedy)
+    cells = (finding.severity, finding.rule, place, "<br>".join(words), remedy)
+    return f"| {' | '.join(cells)} |"
+
+
+def markdown(report: Report, summary: str) -> str:
+    """A heading with the verdict, a table of the findings, and the summary."""
+    lines = [f"## Registry check: {_HEADS[report.verdict]}", ""]
+    if report.findings:
+        lines += ["| Severity | Rule | Where | What | Try |", "| --- | --- | --- | --- | --- |"]
+        lines += [_row(finding) for finding in report.findings[:_LIMIT]]
+        lines += [""]
+    if len(report.findings) > _LIMIT:
+        lines += [f"… and {len(report.findings) - _LIMIT} more: run `registry check`", ""]
+    lines += [f"{escaped(note)}\\" for note in report.notes]
+    return "\n".join([*lines, f"{summary}."]) + "\n"

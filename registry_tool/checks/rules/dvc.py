@@ -1,0 +1,411 @@
+"""Rules about what DVC reads from a repository besides pointers: its configuration, and what it keeps for one machine.
+
+Rules about what the files of ignore rules hide: manifests from Git, and folders with pointers from DVC.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import Final, NamedTuple
+
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.checks.rule import (
+    ChangeRule,
+    ChangeView,
+    FileRule,
+    FileView,
+    Violation,
+    command,
+    named,
+)
+from registry_tool.git.ignore_rules import IgnoreRules, Pattern, parse_ignore_rules, speaking_of
+from registry_tool.git.tree import walk
+from registry_tool.manifests.document import READ_LIMIT
+from registry_tool.manifests.dvc_config import (
+    CONFIG,
+    SECRETS,
+    LeftOut,
+    parse_sections,
+    remote_of,
+    take,
+    unsafe_hosts,
+)
+from registry_tool.manifests.layout import MODELS, Layout
+from registry_tool.names import ModelName
+
+__all__ = ["IGNORE_FILES", "RULES", "Hidden", "hidden_by"]
+
+_LOCAL: Final = ".dvc/config.local"
+_FOLDER: Final = ".dvc/"
+# What DVC lays down to be committed. https://dvc.org/doc/user-guide/project-structure/internal-files
+_COMMITTED: Final = frozenset({CONFIG, ".dvc/.gitignore", ".dvc/config.local"})
+_PLOTS: Final = ".dvc/plots/"
+_LIMIT: Final = 64 * 1024
+
+
+def local_configuration(file: FileView) -> Iterator[Violation]:
+    """DVC's local configuration must not be committed.
+
+    ``.dvc/config.local`` belongs to one person and one machine. DVC takes everything from it: an S3 profile whose
+    configuration names a program to run, and an ``endpointurl`` to which the credentials of whoever reads the registry
+    are sent. This program does not read one that Git tracks.
+
+    Mend it: ``git rm --cached .dvc/config.local``, and ignore it in ``.dvc/.gitignore``.
+
+    Example:
+        ``.dvc/config.local`` with ``endpointurl = https://collector.example.org``.
+    """
+    if file.path.casefold() == _LOCAL:
+        yield Violation(
+            f"{named(file.path)} is the configuration of one machine, and this one is committed",
+            expected="a file that Git ignores",
+            remedy=command("git rm --cached", file.path)
+            + " && echo /config.local >> .dvc/.gitignore",
+        )
+
+
+def _left_out(catalog: Catalog) -> list[LeftOut]:
+    """Options of the committed configuration that are not taken from there; secrets are for another rule."""
+    source = catalog.tree.read(CONFIG, limit=_LIMIT) or b""
+    try:
+        left = take(parse_sections(source.decode()))[1]
+    except ValueError:
+        return []
+    return [one for one in left if one.option not in SECRETS]
+
+
+def _broken(catalog: Catalog) -> str:
+    """Why the committed configuration cannot be read; empty where it can."""
+    try:
+        parse_sections((catalog.tree.read(CONFIG, limit=_LIMIT) or b"").decode())
+    except UnicodeDecodeError:
+        return "it is not UTF-8"
+    except ValueError as exc:
+        return str(exc)
+    return ""
+
+
+def _unusable(catalog: Catalog) -> dict[LeftOut, None]:
+    """Options with which no reader takes the remote."""
+    source = catalog.tree.read(CONFIG, limit=_LIMIT) or b""
+    try:
+        sections = parse_sections(source.decode())
+    except ValueError:
+        return {}
+    return {
+        LeftOut(section, remote_of(section), option, str(options[option])): None
+        for section, options in sections.items()
+        if remote_of(section)
+        for option in unsafe_hosts(options)
+    }
+
+
+def _place(source: str, one: LeftOut) -> tuple[int, int]:
+    """Line and column of an option."""
+    inside = False
+    wanted = one.remote or one.section
+    for number, line in enumerate(source.splitlines(), 1):
+        if line.lstrip().startswith("["):
+            inside = wanted in re.split(r"""[\[\]'"\s]+""", line.lower())
+        elif inside and line.partition("=")[0].strip().lower() == one.option:
+            return number, len(line) - len(line.lstrip()) + 1
+    return 1, 1
+
+
+def _own_setting(one: LeftOut) -> str:
+    if not one.remote:
+        return f"dvc config --unset {one.section}.{one.option}"
+    return (
+        f"dvc remote modify --local {one.remote} {one.option} VALUE && "
+        f"dvc remote modify --unset {one.remote} {one.option}"
+    )
+
+
+def _hits(catalog: Catalog, options: list[LeftOut], ends: str) -> Iterator[Violation]:
+    source = (catalog.tree.read(CONFIG, limit=_LIMIT) or b"").decode(errors="replace")
+    for one in options:
+        what = f"of the remote {named(one.remote)}" if one.remote else f"in [{named(one.section)}]"
+        yield Violation(
+            f"`{named(one.option)}` {what} {ends}",
+            path=CONFIG,
+            place=_place(source, one),
+            found=named(one.option),
+            expected="options that say where bytes are, such as url, endpointurl and region",
+            remedy=_own_setting(one),
+        )
+
+
+def configuration_is_taken(file: FileView) -> Iterator[Violation]:
+    """The committed ``.dvc/config`` should set only what is taken from a commit.
+
+    Whoever may write to the registry writes this file. Taken are options that say where bytes are and how to talk to
+    that place: ``url``, ``endpointurl``, ``region`` and the like. Not taken are profiles, paths to credentials, keys and
+    certificates, programs, and ``ssl_verify = false``; nor sections about one machine. Each person sets those in
+    ``.dvc/config.local`` or for all registries with ``dvc config --global``. Plain DVC takes them, so delete them.
+
+    Mend it: ``dvc remote modify --local NAME OPTION VALUE``, then ``dvc remote modify --unset NAME OPTION``.
+
+    Example:
+        ``profile = production`` in the section of an S3 remote.
+    """
+    if file.path == CONFIG and file.is_regular:
+        yield from _hits(file.catalog, _left_out(file.catalog), "is not taken from a commit")
+
+
+def configuration_adds_nothing_else(view: ChangeView) -> Iterator[Violation]:
+    """A change must not add options to ``.dvc/config`` that are not taken from a commit.
+
+    See ``F120`` for what is taken and why. Options that are published already only get its warning. A file that cannot be
+    read at all would stop every reader.
+
+    Mend it: set the option where it is needed, ``dvc remote modify --local NAME OPTION VALUE``, and take it out of the
+    commit.
+
+    Example:
+        a pull request adds ``credentialpath = keys/aws`` to the remote ``storage``.
+    """
+    if not any(change.path == CONFIG and not change.removed for change in view.changes):
+        return
+    if (why := _broken(view.head)) and not _broken(view.base):
+        yield Violation(
+            f"{CONFIG} cannot be read: {named(why)}",
+            path=CONFIG,
+            place=(1, 1),
+            expected="a file that `dvc remote` wrote",
+            remedy="delete that line, and set options with: dvc remote modify NAME OPTION VALUE",
+        )
+    known = _unusable(view.base)
+    for one in (one for one in _unusable(view.head) if one not in known):
+        source = (view.head.tree.read(CONFIG, limit=_LIMIT) or b"").decode(errors="replace")
+        yield Violation(
+            f"`{one.option}` of the remote {named(one.remote)} has characters that no host, user or region has",
+            path=CONFIG,
+            place=_place(source, one),
+            found=named(one.option),  # its value may hold a password
+            expected="the plain name of a host, such as https://s3.example.org",
+            remedy=f"dvc remote modify {named(one.remote)} {one.option} VALUE",
+        )
+    before = set(_left_out(view.base))
+    fresh = [one for one in _left_out(view.head) if one not in before]
+    yield from _hits(view.head, fresh, "may not come from a commit")
+
+
+def dvc_keeps_nothing_else(view: ChangeView) -> Iterator[Violation]:
+    """A change must not add other files under ``.dvc/`` than ``config``, ``.gitignore`` and templates of plots.
+
+    What DVC keeps there is for one machine: a cache, locks, and in ``tmp`` the tokens with which it is logged in. A
+    committed one would be used by everybody who has a clone.
+
+    Mend it: ``git rm --cached FILE``, and ignore it in ``.dvc/.gitignore``.
+
+    Example:
+        ``.dvc/tmp/gdrive-user-credentials.json``
+    """
+    for change in view.changes:
+        folded = change.path.casefold()
+        if not change.added or not folded.startswith(_FOLDER) or folded.startswith(_PLOTS):
+            continue
+        if folded not in _COMMITTED:
+            yield Violation(
+                f"{named(change.path)} is no file of DVC's that is committed",
+                path=change.path,
+                place=(1, 1),
+                expected=".dvc/config, .dvc/.gitignore, .dvc/plots/",
+                remedy=command("git rm --cached", change.path),
+            )
+
+
+IGNORE_FILES: Final = (".gitignore", ".dvcignore")
+# What names look like: a pattern may speak of a dot, a dash or a number.
+_MODEL: Final = ModelName("nlp", "lang-id")
+_VERSIONS: Final = ("4", "1.2.0")
+_NAME: Final = "v4-edge.bin"
+_REPAIR: Final = 'registry init . && git add .gitignore && git commit -m "Repair the ignore rules"'
+# How the lines begin that `registry init` writes.
+_OURS: Final = f"/{MODELS}/*/"
+_TAKEN_BACK: Final = f"!{_OURS}"
+
+
+class Hidden(NamedTuple):
+    """Something that must be seen and is not.
+
+    Attributes:
+        pattern: Why.
+        path: An example of what is hidden.
+        of_dvc: True where DVC passes over it, and Git does not.
+    """
+
+    pattern: Pattern
+    path: str
+    of_dvc: bool
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The folders that a path lies in, from the outermost."""
+    parts = path.split("/")
+    return ("/".join(parts[:end]) for end in range(1, len(parts)))
+
+
+def hidden_by(rules: IgnoreRules, layout: Layout, *, of: str = "") -> Iterator[Hidden]:
+    """What the rules of a file at the root hide from Git or from DVC, by examples of every kind of manifest.
+
+    Args:
+        rules: The file's rules.
+        layout: Where files lie in this registry.
+        of: How the names end that are asked about; DVC reads pointers alone.
+    """
+    for version in _VERSIONS:
+        for path in layout.examples(_MODEL, version, _NAME):
+            found = _hidden_at(rules, path) if path.endswith(of) else None
+            if found is not None:
+                yield found
+
+
+def _hidden_at(rules: IgnoreRules, path: str) -> Hidden | None:
+    """Why a manifest cannot be seen; None where it can."""
+    pattern = rules.hides(path)
+    if pattern is not None:
+        return Hidden(pattern, path, of_dvc=False)
+    for folder in _folders(path) if path.startswith(f"{MODELS}/") else ():
+        why = rules.hides_from_dvc(folder)
+        if why is not None:
+            return Hidden(why, f"{folder}/", of_dvc=True)
+    return None
+
+
+def _rules(catalog: Catalog, path: str) -> IgnoreRules:
+    return parse_ignore_rules(catalog.tree.read(path, limit=READ_LIMIT) or b"")
+
+
+def _ending(file: str) -> str:
+    """How the names end of what a file of ignore rules can hide: DVC reads pointers alone."""
+    return ".dvc" if file == ".dvcignore" else ""
+
+
+def _hidden(catalog: Catalog, path: str) -> Iterator[Hidden]:
+    return hidden_by(_rules(catalog, path), catalog.layout, of=_ending(path))
+
+
+def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:
+    """Manifests of the registry that a change of a file hides by their own names, which no example has."""
+    before, after = _rules(view.base, file), _rules(view.head, file)
+    old, new = ({p.text for p in rules.patterns} for rules in (before, after))
+    # Lines about models in general are asked with examples, so that a repaired file costs no look at every model.
+    changed = [p for p in after.patterns if p.text not in old and p.ignores]
+    changed += [
+        p for p in before.patterns if p.text not in new and not p.text.startswith(_TAKEN_BACK)
+    ]
+    changed = [p for p in changed if p.names_something]
+    if not changed:
+        return
+    is_near, seen = speaking_of(changed), set[Pattern]()
+    for path, _ in walk(view.head.tree, MODELS):
+        if not path.endswith(_ending(file)) or not is_near(path):
+            continue
+        found = None if view.head.layout.locate(path) is None else _hidden_at(after, path)
+        if found is not None and found.pattern not in seen and _hidden_at(before, path) is None:
+            yield found
+            seen.add(found.pattern)  # one example of each says enough
+            if len(seen) >= len(changed):
+                return
+
+
+def _added_unseen(view: ChangeView, file: str) -> Iterator[Hidden]:
+    """Manifests that a change adds where published rules hide them by name; what hides every model is only warned of."""
+    rules = _rules(view.head, file)
+    named_ones = [p for p in rules.patterns if p.ignores and p.names_something]
+    if not named_ones:
+        return
+    is_near = speaking_of(named_ones)
+    known = {one.pattern.line for one in _hidden(view.head, file)}
+    for change in view.changes:
+        path = change.path
+        if not change.added or change.place is None or not path.endswith(_ending(file)):
+            continue
+        if not is_near(path):
+            continue
+        found = _hidden_at(rules, path)
+        if found is not None and found.pattern.line not in known:
+            yield found
+
+
+def _ignore_file_violations(file: str, hidden: Iterator[Hidden]) -> Iterator[Violation]:
+    """One for each pattern: the first example says enough."""
+    seen: set[int] = set()
+    for pattern, path, of_dvc in hidden:
+        if pattern.line in seen:
+            continue
+        seen.add(pattern.line)
+        is_ours, delete = pattern.text.startswith(_OURS), f"delete line {pattern.line} of {file}"
+        reader = "DVC" if of_dvc or file == ".dvcignore" else "Git"
+        yield Violation(
+            f"{file} makes {reader} ignore {path}",
+            path=file,
+            place=(pattern.line, 1),
+            found=named(pattern.text),
+            expected="rules that hide no manifest, and no folder that holds one",
+            remedy=_REPAIR if is_ours and file == ".gitignore" else delete,
+        )
+
+
+def manifests_are_seen(file: FileView) -> Iterator[Violation]:
+    """The ignore rules of a registry must hide no manifest from Git, and no folder with pointers from DVC.
+
+    A manifest that Git ignores is missing from the commit, and ``git clean -X`` deletes it. A folder that DVC ignores is
+    empty to it: ``dvc pull`` fetches nothing from there, ``dvc push`` copies nothing, and ``dvc gc -c`` deletes the
+    bytes on the remote, because it finds no pointer that needs them. Registries of an earlier ``registry init`` have such
+    a file: ``/models/*/*/*`` means the files in a model's folder to Git, and also the folder itself to DVC.
+
+    Mend it: ``registry init .`` rewrites the lines of ``.gitignore`` that it wrote, and keeps those of others; a line
+    that somebody added is deleted by hand.
+
+    Example:
+        ``*.yaml`` in ``.gitignore``.
+    """
+    if file.path in IGNORE_FILES and file.is_regular:
+        yield from _ignore_file_violations(file.path, _hidden(file.catalog, file.path))
+
+
+def nothing_new_is_hidden(view: ChangeView) -> Iterator[Violation]:
+    """A change must not make the ignore rules hide manifests that they do not hide yet.
+
+    What ``F113`` warns of in a published file is refused in a change: nobody needs it, and the next version would be
+    committed without a part of it. So is a line that hides one model or version of this registry, and a new manifest
+    that a published line hides by its name.
+
+    Mend it: delete the line, or name what it is meant for more closely.
+
+    Example:
+        a pull request adds ``key.yaml`` to ``.gitignore``.
+    """
+    changed = {change.path for change in view.changes if not change.removed}
+    for path in IGNORE_FILES:
+        if path in changed:
+            known = frozenset((one.path, one.of_dvc) for one in _hidden(view.base, path))
+            found = _hidden(view.head, path)
+            new = (one for one in found if (one.path, one.of_dvc) not in known)
+            hits = _ignore_file_violations(path, chain(new, _hidden_by_name(view, path)))
+        else:
+            hits = _ignore_file_violations(path, _added_unseen(view, path))
+        for hit in hits:
+            remedy = f"delete line {hit.place[0] if hit.place else 1} of {path}"
+            yield hit._replace(remedy=remedy)
+
+
+RULES = (
+    FileRule("F119", "local configuration of DVC is not committed", "refuse", local_configuration),
+    FileRule(
+        "F120", "the configuration of DVC is one that is taken", "warn", configuration_is_taken
+    ),
+    ChangeRule("C421", "nothing else of DVC's is committed", "refuse", dvc_keeps_nothing_else),
+    ChangeRule(
+        "C422",
+        "the configuration of DVC adds no private option",
+        "refuse",
+        configuration_adds_nothing_else,
+    ),
+    FileRule("F113", "the ignore rules hide no manifest", "warn", manifests_are_seen),
+    ChangeRule("C423", "no change hides manifests", "refuse", nothing_new_is_hidden),
+)

@@ -1,0 +1,244 @@
+"""Rules about signatures: each must be one, and is made with a key that is valid when it comes in.
+
+The rule about steps back: what was signed or evaluated is followed by what is, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from registry_tool.catalog.catalog import ModelView, VersionView
+from registry_tool.catalog.resolve import in_order
+from registry_tool.checks.rule import (
+    ChangeRule,
+    ChangeView,
+    Located,
+    ModelRule,
+    ModelUnderCheck,
+    Violation,
+    named,
+    version_of,
+)
+from registry_tool.manifests.data import Data, text
+from registry_tool.manifests.layout import Place
+from registry_tool.promotion.commands import adding
+
+__all__ = [
+    "RULES",
+]
+
+_SIGNERS: Final = "allowed_signers"
+_LIMIT: Final = 1 << 20
+
+
+def signature_is_one(model: ModelUnderCheck) -> Iterator[Violation]:
+    """Evidence with an SSH signature must hold one that its own key made of the ``version.yaml`` beside it.
+
+    A file that only looks like a signature would stand in every list of what vouches for a version. Whose key it is, a
+    check does not ask: the gate ``{evidence: signature}``, ``registry verify`` and ``registry fetch --require-signature``
+    do. Certificates and signatures of other formats are left to them too.
+
+    Mend it: delete the file and sign the version with ``registry sign``.
+
+    Example:
+        ``evidence/signed.yaml`` with the signature of version 3 and the digest of version 4.
+    """
+    for version in model.looked_at():
+        record = version.document
+        if record is None or "evidence" not in model.catalog.tree.folder(version.folder):
+            continue
+        # Ten modules about signatures, which a check of records without evidence does not need.
+        from registry_tool.catalog.evidence import pieces
+        from registry_tool.signing.signatures import SSH, trouble
+
+        for piece in pieces(version, "signature"):
+            # That it is about another record is for M211 to say.
+            if not piece.fits or text(piece.data, "format") != SSH or "value" not in piece.data:
+                continue
+            if why := trouble(piece.data, record.source):
+                yield Violation(
+                    f"the signature of {named(str(version))} does not hold: {why}",
+                    path=piece.document.path,
+                    at=("value",),
+                    expected="an SSH signature of the bytes of version.yaml",
+                    remedy=f"registry sign {named(str(version))}",
+                )
+
+
+def _of_record(view: ChangeView, change: Located, signers: bytes) -> Iterator[Violation]:
+    """What is wrong with the key of a signature that is a file of evidence."""
+    from registry_tool.crypto.allowed_signers import names_of
+    from registry_tool.crypto.sshsig import NAMESPACE, NotASignature, parse
+    from registry_tool.signing.signatures import SSH
+
+    place = change.place
+    document = None if place is None else view.head.document(change.path, place)
+    data = None if document is None else document.data
+    if place is None or data is None or text(data, "format") != SSH:
+        return
+    try:
+        signature = parse(text(data, "value"))
+    except NotASignature:
+        return  # M216
+    now = int(view.now.timestamp())
+    ever = names_of(signers, signature.key, namespace=NAMESPACE)
+    if ever and not names_of(signers, signature.key, namespace=NAMESPACE, moment=now):
+        yield Violation(
+            f"the key of {named(ever[0])} is not valid now, so its signature cannot come in",
+            path=change.path,
+            at=("value",),
+            found=signature.fingerprint,
+            expected="a key that allowed_signers has for today",
+            remedy=f"delete the file and sign with a valid key: registry sign {named(f'{place.model}@{place.version}')}",
+        )
+
+
+def _of_commit(view: ChangeView, change: Located) -> Iterator[Violation]:
+    """What is wrong with the key that signed the commit which brings a file."""
+    from registry_tool.promotion.added import incoming
+
+    found = incoming(view.line, view.base, view.head, change.path, now=view.now)
+    if found is None or not found.ended:
+        return
+    yield Violation(
+        f"commit {found.commit[:12]} is signed with a key of {named(found.ended)} that is not valid now",
+        path=change.path,
+        place=(1, 1),
+        found=found.now.key,
+        expected="a key that allowed_signers has for today",
+        remedy="sign the commit again with a valid key: git commit --amend --no-edit -S",
+    )
+
+
+def signatures_come_in_valid(view: ChangeView) -> Iterator[Violation]:
+    """A signature that a change brings must be made with a key that is valid now, by the clock of whoever judges.
+
+    A key that ``allowed_signers`` ends with ``valid-before`` may be in wrong hands, and whoever has it can date a commit
+    back. Signatures that are published stay good: their time is when they were published. Looked at are SSH
+    signatures of records, and the signed commits that bring approvals and records.
+
+    Mend it: sign again with a valid key: ``registry sign``, or ``git commit --amend --no-edit -S`` for a commit.
+
+    Example:
+        an approval in a commit that is dated 2025 and signed with a key that has ``valid-before="20260101"``.
+    """
+    wanted = [c for c in view.changes if c.place is not None and c.place.kind in {"evidence", "version"} and not c.removed]  # fmt: skip
+    if not wanted:
+        return
+    # Read here: without a key that is valid for some time only, a dozen modules need not be imported.
+    signers = view.base.tree.read(_SIGNERS, limit=_LIMIT) or b""
+    if b"valid-" not in signers.lower():
+        return
+    for change in wanted:
+        if change.place is None:
+            continue
+        document = view.head.document(change.path, change.place)
+        kind = "" if document is None else text(document.data, "kind")
+        if kind == "signature":
+            yield from _of_record(view, change, signers)
+        elif change.place.kind == "version" or kind == "approval":
+            yield from _of_commit(view, change)
+
+
+# What tells apart evidence of one kind.
+_SERIES = {"evaluation": "suite", "scan": "tool"}
+# The versions of models in order, by folder: a change may add a thousand to one.
+_Orders = dict[str, list[str]]
+
+
+def _grounds(version: VersionView) -> dict[tuple[str, str], str]:
+    """What speaks for a version, in words: signatures, and the suites and tools that it passed."""
+    found: dict[tuple[str, str], str] = {}
+    for document in version.evidence():
+        data: Data = document.data or {}
+        kind = text(data, "kind")
+        if kind == "signature":
+            found[kind, ""] = "a signature"
+        elif kind in _SERIES and text(data, "verdict") == "pass":
+            name = text(data, _SERIES[kind])
+            found[kind, name] = f"a passing {kind} by {name}"
+    return found
+
+
+def _followed(model: ModelView, order: list[str], version: str) -> VersionView | None:
+    """The version that a new one follows, by the order of its scheme."""
+    place = order.index(version)
+    return model.version(order[place - 1]) if place else None
+
+
+def _lost(before: VersionView, after: VersionView, *kinds: str) -> list[tuple[str, str]]:
+    """What speaks for one version and is missing from another: kind of evidence, and words."""
+    had, has = _grounds(before), _grounds(after)
+    return [(key[0], words) for key, words in had.items() if key[0] in kinds and key not in has]
+
+
+def _unsigned(
+    view: ChangeView, change: Located, place: Place, orders: _Orders
+) -> Iterator[Violation]:
+    after = version_of(view.head, place)
+    if after is None:
+        return
+    folder = after.model.folder
+    if folder not in orders:
+        orders[folder] = in_order(after.model)
+    followed = _followed(after.model, orders[folder], after.version)
+    if followed is None or not _lost(followed, after, "signature"):
+        return
+    yield Violation(
+        f"{named(str(after))} has no signature, and {named(followed.version)}, which it follows, has one",
+        path=change.path,
+        place=(1, 1),
+        found="no evidence of kind signature",
+        expected="a signature in the same change",
+        remedy=f"registry sign {named(str(after))}",
+    )
+
+
+def _with_less(view: ChangeView, change: Located, place: Place) -> Iterator[Violation]:
+    old, new = view.base.document(change.path, place), view.head.document(change.path, place)
+    model = None if place.model is None else view.head.model(place.model)
+    if old is None or new is None or model is None:
+        return
+    before, after = (model.version(text(d.data, "version")) for d in (old, new))
+    if before is None or after is None or before.version == after.version:
+        return
+    for kind, words in _lost(before, after, "evaluation", "scan", "signature"):
+        yield Violation(
+            f"alias {named(place.name)} moves from {named(before.version)} to {named(str(after))}, "
+            f"which lacks {words}",
+            path=change.path,
+            at=("version",),
+            found=named(after.version),
+            expected=f"evidence of kind {kind}, as {named(before.version)} has it",
+            remedy=adding(named(str(after)), kind),
+        )
+
+
+def no_steps_back(view: ChangeView) -> Iterator[Violation]:
+    """A version that follows a signed one should be signed, and an alias should not move to a version with less evidence.
+
+    A signature that is missing for the first time may be an oversight, or somebody else's version. A suite that the
+    present ``production`` passed and the next one was not asked may be the one it would fail. A person decides.
+
+    Mend it: add the evidence with ``registry evidence add`` or ``registry sign``, in this change or in one before it.
+
+    Example:
+        Versions 1 to 4 have ``evidence/signature.yaml``, and version 5 comes without.
+    """
+    orders: _Orders = {}
+    for change in view.changes:
+        place = change.place
+        if place is None:
+            continue
+        if place.kind == "version" and change.added:
+            yield from _unsigned(view, change, place, orders)
+        elif place.kind == "alias" and change.edited:
+            yield from _with_less(view, change, place)
+
+
+RULES = (
+    ModelRule("M216", "a signature is one of the record beside it", "refuse", signature_is_one),
+    ChangeRule("C420", "a signature comes in with a valid key", "refuse", signatures_come_in_valid),
+    ChangeRule("C408", "signatures and evidence do not go back", "review", no_steps_back),
+)

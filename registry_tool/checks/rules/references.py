@@ -1,0 +1,362 @@
+"""Rules about what tags and aliases point at.
+
+Rules about references from one model or version to another: they resolve, and they end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from registry_tool.catalog.catalog import USABLE, Catalog, ModelView, VersionView
+from registry_tool.checks.rule import ModelRule, ModelUnderCheck, Violation, named, removal
+from registry_tool.errors import InvalidNameError
+from registry_tool.manifests.data import Data, text
+from registry_tool.manifests.problems import JSONPath
+from registry_tool.names import LATEST, ModelName, Reference
+
+__all__ = [
+    "RULES",
+]
+
+_SHOWN = 5
+
+
+class _Pointer(NamedTuple):
+    """A tag or alias that can be read; ``state`` is empty where the version's status cannot be."""
+
+    name: str
+    path: str
+    wanted: str
+    version: VersionView | None
+    state: str
+
+
+def _state(version: VersionView | None) -> str:
+    if version is None or version.status is None:
+        return "active"
+    return text(version.status.data, "state")
+
+
+def _pointers(model: ModelView, kind: str) -> Iterator[_Pointer]:
+    names, document_of = (
+        (model.aliases, model.alias) if kind == "alias" else (model.tags, model.tag)
+    )
+    for name in names:
+        document = document_of(name)
+        if document is not None and document.data is not None:
+            wanted = text(document.data, "version")
+            version = model.version(wanted)
+            yield _Pointer(name, document.path, wanted, version, _state(version))
+
+
+def _missing(model: ModelView, kind: str, pointer: _Pointer) -> Violation:
+    known, more = model.versions[-_SHOWN:], len(model.versions) - _SHOWN
+    names = ", ".join(named(v) for v in known) + (f" and {more} more" if more > 0 else "")
+    target = f"{named(str(model.name))}@VERSION {named(pointer.name)}"
+    # A tag never moves, so the one that names nothing goes first.
+    anew = f"{removal(pointer.path)} && registry tag add {target}"
+    return Violation(
+        f"{kind} {named(pointer.name)} of {named(str(model.name))} names version {pointer.wanted}, which is not there",
+        path=pointer.path,
+        at=("version",),
+        found=pointer.wanted,
+        expected=f"one of {names}" if known else "a version",
+        remedy=f"registry alias set {target}" if kind == "alias" else anew,
+    )
+
+
+def alias_is_usable(model: ModelView) -> Iterator[Violation]:
+    """An alias must point at a version of its model that exists and is neither withdrawn nor erased.
+
+    Programs are deployed by alias. One that leads nowhere, or to a version that was taken back, stops them.
+
+    Mend it: ``registry alias set NAMESPACE/MODEL@VERSION ALIAS``, or ``registry alias rm`` before the version is
+    withdrawn.
+
+    Example:
+        ``aliases/production.yaml`` says ``version: "7"``, and the highest version is 6.
+    """
+    for pointer in _pointers(model, "alias"):
+        if pointer.version is None:
+            yield _missing(model, "alias", pointer)
+        elif pointer.state and pointer.state not in USABLE:
+            yield Violation(
+                f"alias {named(pointer.name)} of {named(str(model.name))} points at version {pointer.wanted}, "
+                f"which is {pointer.state}",
+                path=pointer.path,
+                at=("version",),
+                found=pointer.state,
+                expected="a version that is active or deprecated",
+                remedy=f"registry alias set {named(str(model.name))}@VERSION {named(pointer.name)}",
+            )
+
+
+def tag_has_target(model: ModelView) -> Iterator[Violation]:
+    """A tag must point at a version of its model that exists and is not erased.
+
+    A tag never moves, so it may outlive the use of a version: a withdrawn one keeps its tags. Of an erased one there
+    is nothing left to name.
+
+    Mend it: write a version that exists; a tag that is on the main branch stays as it is.
+
+    Example:
+        ``tags/v4-edge.yaml`` says ``version: "4"``, and there is no ``versions/4``.
+    """
+    for pointer in _pointers(model, "tag"):
+        if pointer.version is None:
+            yield _missing(model, "tag", pointer)
+        elif pointer.state == "erased":
+            yield Violation(
+                f"tag {named(pointer.name)} of {named(str(model.name))} points at version {pointer.wanted}, which is erased",
+                path=pointer.path,
+                at=("version",),
+                found="erased",
+                expected="a version whose bytes are there",
+                remedy="delete the tag in the change that erases the version",
+            )
+
+
+def _way_on(model: ModelView, pointer: _Pointer, instead: str) -> str:
+    """The next step for an alias of a deprecated version; an alias cannot lead into another model."""
+    name, alias = named(str(model.name)), named(pointer.name)
+    if "/" in instead or "@" in instead:
+        return f"move its users to {instead}; then: registry alias rm {name} {alias}"
+    return f"registry alias set {name}@{instead or 'VERSION'} {alias}"
+
+
+def alias_is_current(model: ModelView) -> Iterator[Violation]:
+    """An alias should not stay on a deprecated version.
+
+    It still works, and its users should move on; ``replaced_by`` in the version's ``status.yaml`` says where to.
+
+    Mend it: ``registry alias set NAMESPACE/MODEL@VERSION ALIAS`` with an active version.
+
+    Example:
+        ``aliases/production.yaml`` points at version 3, which ``status.yaml`` calls deprecated.
+    """
+    for pointer in _pointers(model, "alias"):
+        if pointer.state == "deprecated" and pointer.version is not None:
+            status = pointer.version.status
+            instead = text(status.data, "replaced_by") if status is not None else ""
+            yield Violation(
+                f"alias {named(pointer.name)} of {named(str(model.name))} "
+                f"points at version {pointer.wanted}, which is deprecated",
+                path=pointer.path,
+                at=("version",),
+                found="deprecated",
+                expected=instead or "an active version",
+                remedy=_way_on(model, pointer, instead),
+            )
+
+
+# A walk that long has left what people write; the next check of another model goes on from there.
+_STEPS = 10_000
+
+
+def _reference(value: str) -> Reference | None:
+    try:
+        return Reference.parse(value)
+    except InvalidNameError:
+        return None
+
+
+def _hit(path: str, at: JSONPath, value: str, reason: str, *, expected: str = "") -> Violation:
+    field = ".".join(str(step) for step in at)
+    return Violation(
+        f"`{field}` names {named(value)}, {reason}",
+        path=path,
+        at=at,
+        found=named(value),
+        expected=expected or "a model or version of this registry",
+        remedy="`registry list` and `registry show` say what there is; delete the line if it is gone",
+    )
+
+
+def _lost(catalog: Catalog, reference: Reference, *, fixed: bool) -> str:
+    """Why a reference leads nowhere, in words; empty when it leads somewhere.
+
+    Args:
+        catalog: Where to look.
+        reference: The reference.
+        fixed: Only a version will do: no tag, alias or ``latest``.
+    """
+    model = catalog.model(reference.model)
+    if model is None:
+        return f"but there is no model {reference.model}"
+    selector = reference.selector
+    if model.version(selector) is not None:
+        return ""
+    if fixed:
+        return f"but {reference.model} has no version {selector}"
+    known = selector == LATEST or model.tag(selector) or model.alias(selector)
+    return "" if known else f"but {reference.model} has no version, tag or alias {selector}"
+
+
+def _checked(
+    catalog: Catalog, path: str, at: JSONPath, value: str, *, fixed: bool
+) -> Iterator[Violation]:
+    reference = _reference(value)
+    if reference is None:
+        reason = "which is neither a reference nor a URI"
+        yield _hit(path, at, value, reason, expected="a reference, or a URI such as https://…")
+    elif reason := _lost(catalog, reference, fixed=fixed):
+        yield _hit(path, at, value, reason)
+
+
+def _model_links(model: ModelView) -> Iterator[Violation]:
+    document = model.document
+    for field in ("continues", "moved_to") if document is not None else ():
+        value = text(document.data, field) if document is not None else ""
+        if value and model.catalog.model(ModelName.parse(value)) is None:
+            path = f"{model.folder}/model.yaml"
+            yield _hit(path, (field,), value, f"but there is no model {value}")
+
+
+def _base_model(data: Data) -> str:
+    """What ``lineage.base_model`` names in this registry; empty for a URI, which has a colon."""
+    base = text(data, "lineage", "base_model")
+    return "" if ":" in base else base
+
+
+def _same(version: VersionView, data: Data, same_as: str, path: str) -> Iterator[Violation]:
+    catalog, at = version.model.catalog, ("same_as",)
+    lost = list(_checked(catalog, path, at, same_as, fixed=True))
+    reference = _reference(same_as)
+    if lost or reference is None:
+        yield from lost
+        return
+    model = catalog.model(reference.model)
+    other = model.version(reference.selector) if model is not None else None
+    record = other.document.data if other is not None and other.document is not None else None
+    if record is not None and text(record, "identity") != text(data, "identity"):
+        reason = "whose identity is another one"
+        yield _hit(path, at, same_as, reason, expected="a version with the same identity")
+
+
+def _version_links(version: VersionView) -> Iterator[Violation]:
+    catalog, document = version.model.catalog, version.document
+    if document is not None and document.data is not None:
+        if base := _base_model(document.data):
+            at = ("lineage", "base_model")
+            yield from _checked(catalog, document.path, at, base, fixed=False)
+        if same_as := text(document.data, "same_as"):
+            yield from _same(version, document.data, same_as, document.path)
+    status = version.status
+    successor = text(status.data, "replaced_by") if status is not None else ""
+    if status is None or not successor:
+        return
+    at_successor = ("replaced_by",)
+    if "@" in successor or "/" in successor:
+        yield from _checked(catalog, status.path, at_successor, successor, fixed=False)
+    elif version.model.version(successor) is None:
+        reason = f"but {named(str(version.model.name))} has no version {successor}"
+        yield _hit(status.path, at_successor, successor, reason)
+
+
+def resolves(model: ModelUnderCheck) -> Iterator[Violation]:
+    """What a model or version says it was made from, continues, equals or is replaced by must be in this registry.
+
+    A reader follows these references. ``lineage.base_model`` may also be a URI; anything without a colon is taken for
+    a reference. ``same_as`` names a version with the same identity.
+
+    Mend it: correct the reference; what other models name cannot be deleted, only withdrawn.
+
+    Example:
+        ``moved_to: nlp/lang-id-2`` before that model was added.
+    """
+    yield from _model_links(model)
+    for version in model.looked_at():
+        yield from _version_links(version)
+
+
+def _next_model(model: ModelView, field: str) -> ModelView | None:
+    """The model that a field of ``model.yaml`` names; its schema has seen to it that the name is one."""
+    value = "" if model.document is None else text(model.document.data, field)
+    return model.catalog.model(ModelName.parse(value)) if value else None
+
+
+def _chain_loops(model: ModelView, field: str) -> bool:
+    seen: set[ModelName] = set()
+    current = _next_model(model, field)
+    while current is not None and current.name not in seen and len(seen) < _STEPS:
+        if current.name == model.name:
+            return True
+        seen.add(current.name)
+        current = _next_model(current, field)
+    return False
+
+
+def _parent(version: VersionView) -> VersionView | None:
+    """The version that ``lineage.base_model`` fixes.
+
+    Aliases and ``latest`` are not followed: they move, and a version that was tuned from ``production`` and then
+    became ``production`` is no loop.
+    """
+    document, catalog = version.document, version.model.catalog
+    base = "" if document is None or document.data is None else _base_model(document.data)
+    reference = _reference(base) if base else None
+    model = None if reference is None else catalog.model(reference.model)
+    if reference is None or model is None:
+        return None
+    tag = model.tag(reference.selector)
+    return model.version(reference.selector if tag is None else text(tag.data, "version"))
+
+
+def _lineage_loops(version: VersionView, settled: set[str]) -> bool:
+    """True when the walk from a version comes back to it; what was walked without a loop is remembered."""
+    start, seen = str(version), set[str]()
+    current = _parent(version)
+    while current is not None and len(seen) < _STEPS:
+        name = str(current)
+        if name == start:
+            return True
+        if name in settled:
+            break
+        if name in seen:
+            return False  # a loop further on, which is reported where it lies
+        seen.add(name)
+        current = _parent(current)
+    settled.update(seen)
+    return False
+
+
+def ends(model: ModelUnderCheck) -> Iterator[Violation]:
+    """Following ``moved_to``, ``continues`` or ``lineage.base_model`` must come to an end.
+
+    A reader that follows a loop never arrives, and nothing can be made from itself.
+
+    Mend it: delete the reference that closes the loop.
+
+    Example:
+        ``nlp/a`` says ``moved_to: nlp/b`` and ``nlp/b`` says ``moved_to: nlp/a``.
+    """
+    for field in ("moved_to", "continues"):
+        if model.document is not None and _chain_loops(model, field):
+            yield Violation(
+                f"following `{field}` from {named(str(model.name))} leads back to it",
+                at=(field,),
+                found=text(model.document.data, field),
+                expected="a chain that ends",
+                remedy=f"delete `{field}` in one of the models",
+            )
+    settled: set[str] = set()
+    for version in model.looked_at():
+        if version.document is not None and _lineage_loops(version, settled):
+            yield Violation(
+                f"following `lineage.base_model` from {named(str(version))} leads back to it",
+                path=version.document.path,
+                at=("lineage", "base_model"),
+                found=text(version.document.data, "lineage", "base_model"),
+                expected="a lineage that ends",
+                remedy="name the version it was really made from",
+            )
+
+
+RULES = (
+    ModelRule("M203", "an alias points at a usable version", "refuse", alias_is_usable),
+    ModelRule("M204", "a tag points at a version that is there", "refuse", tag_has_target),
+    ModelRule("M208", "an alias points at an active version", "warn", alias_is_current),
+    ModelRule("M206", "references to models and versions resolve", "refuse", resolves),
+    ModelRule("M207", "chains of references end", "refuse", ends),
+)

@@ -1,0 +1,442 @@
+"""Rules about the registry as folders: what must be there, how wide they are, and names that differ by case.
+
+The rule about stages of promotion: their order, and what a namespace may change in them.
+
+Rules about what a change is: one kind of act at a time, and policy in the open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.checks.change_kind import ALONE, act_of, kind_of
+from registry_tool.checks.rule import (
+    ChangeRule,
+    ChangeView,
+    FileRule,
+    FileView,
+    Located,
+    ModelRule,
+    ModelUnderCheck,
+    RegistryRule,
+    RegistryView,
+    Violation,
+    command,
+    named,
+)
+from registry_tool.git.tree import DEEPEST
+from registry_tool.manifests.data import Data, get, member, records, text
+from registry_tool.manifests.layout import MODELS, REGISTRY, WAIVERS
+from registry_tool.manifests.problems import shown
+from registry_tool.names import fold, fold_model
+from registry_tool.promotion.stages import soak_of
+
+__all__ = [
+    "RULES",
+]
+
+_WIDE = 1000
+_TOO_WIDE = 3000
+_SPLIT = "spread it: more namespaces or models, or `shard` in a new registry.yaml"
+
+
+def has_registry(view: RegistryView) -> Iterator[Violation]:
+    """A registry must have ``registry.yaml`` at its root.
+
+    It names the registry and holds its policy; without it this is some repository.
+
+    Mend it: ``registry init`` makes a new registry; in an old one, bring the file back from Git's history.
+
+    Example:
+        ``registry.yaml`` was renamed to ``registry.yml``.
+    """
+    if view.catalog.registry is None:
+        yield Violation(
+            "there is no registry.yaml",
+            path=REGISTRY,
+            expected="registry.yaml at the root of the repository",
+            remedy="restore the file: git checkout HEAD -- registry.yaml; or make a registry: registry init DIR --name NAME",
+        )
+
+
+def _twins(names: Iterable[str], folded: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    """Pairs of names that fold to one: the first in order, lower case before upper case, and each later one."""
+    seen: dict[str, str] = {}
+    for name in sorted(names, key=str.swapcase):
+        first = seen.setdefault(folded(name), name)
+        if first != name:
+            yield first, name
+
+
+def _twin(first: str, second: str, path: str, what: str, differ: str) -> Violation:
+    return Violation(
+        f"{what} {named(first)} and {named(second)} differ only by {differ}",
+        path=path,
+        found=f"{named(first)} and {named(second)}",
+        expected=f"names that differ by more than {differ}",
+        remedy="rename the newer one with `git mv`, or delete it",
+    )
+
+
+def _twin_models(view: RegistryView) -> Iterator[Violation]:
+    wanted = frozenset(view.models)
+    for namespace in view.namespaces:
+        models = {name.name: name for name in view.catalog.model_names(namespace)}
+        for first, second in _twins(models, fold_model):
+            if view.complete or wanted & {models[first], models[second]}:
+                path = f"{view.catalog.layout.model(models[second])}/model.yaml"
+                yield _twin(first, second, path, "the models", "case or by - _ .")
+
+
+def _twin_files(catalog: Catalog, folder: str) -> Iterator[Violation]:
+    for first, second in _twins(catalog.tree.folder(folder), fold):
+        path = f"{folder}/{second}" if folder else second
+        yield _twin(first, second, path, "the files or folders", "case")
+
+
+def differs_by_more_than_case(view: RegistryView) -> Iterator[Violation]:
+    """No two namespaces, models or top-level files may differ only by case; models also not by ``-``, ``_``, ``.``.
+
+    A checkout on Windows or macOS can hold only one of two such files and silently loses the other, and people
+    mistake one such model for the other.
+
+    Mend it: rename the newer one, before it is on the main branch.
+
+    Example:
+        ``models/nlp/lang-id`` and ``models/nlp/Lang_ID``.
+    """
+    layout = view.catalog.layout
+    yield from _twin_files(view.catalog, "")
+    for first, second in _twins(view.catalog.namespaces(), fold):
+        if view.complete or {first, second} & set(view.namespaces):
+            path = f"{layout.namespace(second)}/namespace.yaml"
+            yield _twin(first, second, path, "the namespaces", "case")
+    yield from _twin_models(view)
+
+
+def files_differ_by_more_than_case(model: ModelUnderCheck) -> Iterator[Violation]:
+    """No two files of a model or of a version may differ only by case.
+
+    A checkout on Windows or macOS can hold only one of them and silently loses the other.
+
+    Mend it: rename the newer one, before it is on the main branch.
+
+    Example:
+        ``versions/4/CARD.md`` and ``versions/4/card.md``.
+    """
+    folders = [model.folder + inner for inner in ("", "/tags", "/aliases")]
+    for folder in [*folders, *(version.folder for version in model.looked_at())]:
+        yield from _twin_files(model.catalog, folder)
+
+
+def _widths(view: RegistryView) -> Iterator[tuple[str, int]]:
+    """The folders that may grow, with their number of entries."""
+    layout, tree = view.catalog.layout, view.catalog.tree
+    folders = [MODELS, WAIVERS]
+    for namespace in view.namespaces:
+        home = layout.namespace(namespace)
+        folders.append(home)
+        if layout.shard:
+            folders.extend(f"{home}/{n}" for n, e in tree.folder(home).items() if e.is_folder)
+    for model in view.models:
+        folder = layout.model(model)
+        folders.extend(f"{folder}/{inner}" for inner in ("versions", "tags", "aliases"))
+    tree.prefetch(folders)
+    for folder in folders:
+        yield folder, len(tree.folder(folder))
+
+
+def _wide(folder: str, width: int, limit: int) -> Violation:
+    return Violation(
+        f"{named(folder)} has {width:,} entries",
+        path=folder,
+        found=f"{width:,} entries",
+        expected=f"at most {limit:,}",
+        remedy=_SPLIT,
+    )
+
+
+def not_too_wide(view: RegistryView) -> Iterator[Violation]:
+    """No folder of the registry may have more than 3,000 entries.
+
+    Git writes a whole folder anew for each change in it, and hosts stop showing folders of that size.
+
+    Mend it: use more namespaces or models; a registry that expects one huge namespace sets ``shard`` when it is made.
+
+    Example:
+        A namespace with 3,001 models.
+    """
+    for folder, width in _widths(view):
+        if width > _TOO_WIDE:
+            yield _wide(folder, width, _TOO_WIDE)
+
+
+def not_wide(view: RegistryView) -> Iterator[Violation]:
+    """A folder of the registry should not have more than 1,000 entries.
+
+    It still works, and it is time to think of where the next thousand go: at 3,000 the registry refuses more.
+
+    Mend it: use more namespaces or models.
+
+    Example:
+        A model with 1,001 versions.
+    """
+    for folder, width in _widths(view):
+        if _WIDE < width <= _TOO_WIDE:
+            yield _wide(folder, width, _WIDE)
+
+
+def has_owners(view: RegistryView) -> Iterator[Violation]:
+    """Each namespace must have a ``namespace.yaml`` that names its owners.
+
+    Somebody must answer for what is in it and review its changes.
+
+    Mend it: add ``models/NAMESPACE/namespace.yaml`` with ``schema: namespace/v1`` and ``owners``.
+
+    Example:
+        ``models/nlp/lang-id/model.yaml`` was added, and there is no ``models/nlp/namespace.yaml``.
+    """
+    present = frozenset(view.catalog.namespaces())
+    for namespace in view.namespaces:
+        if namespace in present and view.catalog.namespace(namespace) is None:
+            path = f"{view.catalog.layout.namespace(namespace)}/namespace.yaml"
+            yield Violation(
+                f"namespace {named(namespace)} has no namespace.yaml",
+                path=path,
+                expected=f"{named(path)} with `owners`",
+                remedy="write it with the lines `schema: namespace/v1` and `owners: ['@org/team']`",
+            )
+
+
+def not_too_deep(file: FileView) -> Iterator[Violation]:
+    """No folder may lie more than 1,000 levels deep.
+
+    Git itself reads 2,048 levels, on Windows 512, and no system checks out a path of that length. What lies below is not
+    looked at, so it may not come in.
+
+    Mend it: delete the outermost folder of the chain with ``git rm -r``.
+
+    Example:
+        ``a/a/a/…`` with 3,000 folders, each in the one before.
+    """
+    if file.entry.is_folder:
+        outermost = file.path.split("/", 1)[0]
+        yield Violation(
+            f"a folder in {named(outermost)} lies more than {DEEPEST:,} levels deep",
+            path=outermost,
+            found=f"more than {DEEPEST:,} levels",
+            expected=f"at most {DEEPEST:,}",
+            remedy=command("git rm -r", outermost),
+        )
+
+
+def _comes_back(stages: Data, start: str) -> bool:
+    """True when following ``from`` leads back to a stage."""
+    seen: set[str] = set()
+    current = text(stages, start, "from")
+    while current and current not in seen:
+        if current == start:
+            return True
+        seen.add(current)
+        current = text(stages, current, "from")
+    return False
+
+
+def _order(path: str, own: Data, stages: Data) -> Iterator[Violation]:
+    """What is wrong with ``from`` in the stages of one file, among all stages that hold there."""
+    for name in own:
+        before = text(own, name, "from")
+        if before and before not in stages:
+            yield Violation(
+                f"stage {name} comes from {before}, which is no stage",
+                path=path,
+                at=("stages", name, "from"),
+                found=before,
+                expected="one of " + ", ".join(stages),
+                remedy=f"add the stage {before}, or correct `from`",
+            )
+        elif _comes_back(stages, name):
+            yield Violation(
+                f"following `from` leads from stage {name} back to it",
+                path=path,
+                at=("stages", name, "from"),
+                found=before,
+                expected="an order with a first stage",
+                remedy="delete `from` in the stage that comes first",
+            )
+
+
+def _looser(wanted: Data, own: Data) -> Iterator[tuple[str, str, str]]:
+    """The fields in which a stage asks for less than the registry's: field, found, expected."""
+    if text(own, "from") != text(wanted, "from"):
+        yield "from", text(own, "from") or "nothing", text(wanted, "from") or "nothing"
+    if soak_of(text(own, "soak")) < soak_of(text(wanted, "soak")):
+        yield "soak", text(own, "soak") or "nothing", f"at least {text(wanted, 'soak')}"
+    gates = records(own, "require")
+    for gate in records(wanted, "require"):
+        if gate not in gates:
+            yield "require", f"{len(gates)} gates without it", shown(dict(gate))
+
+
+def _tightened(path: str, own: Data, stages: Data) -> Iterator[Violation]:
+    for name in own:
+        if name not in stages:
+            continue
+        for field, found, expected in _looser(member(stages, name), member(own, name)):
+            at = ("stages", name, field) if get(own, name, field) is not None else ("stages", name)
+            yield Violation(
+                f"`{field}` of stage {name} asks for less than {REGISTRY} does",
+                path=path,
+                at=at,
+                found=found,
+                expected=expected,
+                remedy=f"repeat the stage of {REGISTRY} and add to it",
+            )
+
+
+def stages_hold(view: RegistryView) -> Iterator[Violation]:
+    """Stages must have an order that ends, and a namespace may only tighten them.
+
+    ``from`` names a stage, and following it comes to a first one. A stage in ``namespace.yaml`` stands in place of the
+    registry's: it has the same ``from``, at least the same ``soak``, and every gate of it unchanged; it may add gates,
+    and a namespace may add stages. Otherwise a namespace could promote what the registry refuses.
+
+    Mend it: repeat the registry's stage in ``namespace.yaml``, then add to it.
+
+    Example:
+        ``registry.yaml`` asks for ``{approvals: 2}`` and ``namespace.yaml`` for ``{approvals: 1}`` only.
+    """
+    stages = member(view.catalog.settings, "stages")
+    yield from _order(REGISTRY, stages, stages)
+    for namespace in view.namespaces:
+        document = view.catalog.namespace(namespace)
+        own = {} if document is None else member(document.data, "stages")
+        if document is not None and own:
+            yield from _order(document.path, own, {**stages, **own})
+            yield from _tightened(document.path, own, stages)
+
+
+_FIXED = ("shard",)
+_SHOWN = 5
+
+
+def _subject(change: Located) -> str:
+    """What a file is about, in words; empty outside models and namespaces."""
+    place = change.place
+    if place is None or (place.model is None and place.kind != "namespace"):
+        return ""
+    return named(str(place.model)) if place.model else f"namespace {named(place.name)}"
+
+
+def _acts(changes: list[Located]) -> str:
+    """What some files are, in a word or two."""
+    kind = kind_of(changes)
+    alone = sorted({act_of(change) for change in changes} & ALONE)
+    return " and ".join(alone) if kind == "mixed" and alone else kind or ""
+
+
+def _parts(view: ChangeView) -> Iterator[str]:
+    """What a change is made of, by what it is about."""
+    groups: dict[str, list[Located]] = {}
+    for change in view.changes:
+        groups.setdefault(_subject(change), []).append(change)
+    for subject, changes in sorted(groups.items()):
+        yield f"{subject}: {_acts(changes)}" if subject else _acts(changes)
+
+
+def one_kind(view: ChangeView) -> Iterator[Violation]:
+    """A change should be of one kind: a new model, a new version, a move of an alias, a tag, a status and so on.
+
+    A pull request that adds a version and moves ``production`` in one go hides the second behind the first, and no
+    policy for automatic merges fits it. So a person decides. A new version may bring its tags, its evidence and the
+    card of its model, but nothing of another version; a new model its namespace, its first versions and aliases.
+
+    Mend it: make two pull requests; the second may start from the first.
+
+    Example:
+        ``versions/4/version.yaml`` is new and ``aliases/production.yaml`` changes.
+    """
+    first: dict[str, str] = {}
+    for change in view.changes:
+        first.setdefault(act_of(change), change.path)
+    # What may never change is refused by other rules, and splitting does not help it.
+    alone = [] if "frozen" in first else [path for act, path in first.items() if act in ALONE]
+    if kind_of(view.changes) == "mixed" and len(alone) > 1:
+        parts = list(_parts(view))
+        more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
+        yield Violation(
+            "the change mixes kinds",
+            path=max(alone, key=lambda path: path.count("/")),
+            place=(1, 1),
+            found="; ".join(parts[:_SHOWN]) + more,
+            expected="one kind of change",
+            remedy="split it into one pull request for each",
+        )
+
+
+def policy_is_seen(view: ChangeView) -> Iterator[Violation]:
+    """A change to policy, to owners or to waivers needs the eyes of a person.
+
+    These files decide how every later change is judged: ``registry.yaml``, ``namespace.yaml``, ``waivers/``, ``schemas/``,
+    ``allowed_signers``, ``CODEOWNERS``, what runs in CI or merges by itself (``.github/``, ``.gitlab-ci.yml``, ``.gitea/``,
+    ``.circleci/``, ``Jenkinsfile``, ``azure-pipelines.yml``, ``.mergify.yml`` and their like), and where bytes lie. The change itself is judged by what is
+    published, so a waiver cannot waive the change that brings it. This rule cannot be waived.
+
+    Mend it: nothing to mend; an owner of the registry reviews it.
+
+    Example:
+        a pull request lowers the severity of ``M208`` in ``registry.yaml``.
+    """
+    for change in view.changes:
+        act = act_of(change)
+        if act in {"policy", "waiver"}:
+            what = "a waiver" if act == "waiver" else "policy"
+            done = "added" if change.added else "removed" if change.removed else "changed"
+            yield Violation(
+                f"{what} is {done}",
+                path=change.path,
+                place=(1, 1),
+                remedy="an owner of the registry reviews it",
+            )
+
+
+def layout_is_fixed(view: ChangeView) -> Iterator[Violation]:
+    """Where files lie is decided when the registry is made.
+
+    ``shard`` says in which folder a model lies; another value would make every path wrong at once, for readers, for
+    open pull requests and for history. This rule cannot be waived.
+
+    Mend it: put the value back.
+
+    Example:
+        ``shard: 2`` is added to the ``registry.yaml`` of a registry without shards.
+    """
+    if view.head.registry is None or view.head.registry.data is None:
+        return
+    for field in _FIXED:
+        before, after = get(view.base.settings, field) or 0, get(view.head.settings, field) or 0
+        if before != after:
+            yield Violation(
+                f"`{field}` was fixed when the registry was made",
+                path=REGISTRY,
+                at=(field,) if field in view.head.settings else (),
+                found=str(after),
+                expected=str(before),
+                remedy=f"put back {field}: {before}" if before else f"delete `{field}`",
+            )
+
+
+RULES = (
+    FileRule("F118", "no folder lies too deep", "refuse", not_too_deep),
+    ModelRule("M215", "files differ by more than case", "refuse", files_differ_by_more_than_case),
+    RegistryRule("R301", "registry.yaml is there", "refuse", has_registry),
+    RegistryRule("R302", "names differ by more than case", "refuse", differs_by_more_than_case),
+    RegistryRule("R303", "no folder is too wide", "refuse", not_too_wide),
+    RegistryRule("R304", "no folder is growing too wide", "warn", not_wide),
+    RegistryRule("R305", "each namespace has owners", "refuse", has_owners),
+    RegistryRule("R309", "stages have an order, and only tighten", "refuse", stages_hold),
+    ChangeRule("C407", "a change is of one kind", "review", one_kind),
+    ChangeRule("C409", "policy changes in the open", "review", policy_is_seen),
+    ChangeRule("C410", "the layout is fixed", "refuse", layout_is_fixed),
+)

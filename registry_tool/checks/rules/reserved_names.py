@@ -1,0 +1,220 @@
+"""Rules about names of a model that are reserved: those of stages, and those that its versions get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from registry_tool.catalog.catalog import Catalog, ModelView
+from registry_tool.catalog.stage_names import is_gated, stages_written
+from registry_tool.checks.rule import (
+    ChangeRule,
+    ChangeView,
+    Located,
+    ModelRule,
+    Rule,
+    Violation,
+    named,
+)
+from registry_tool.manifests.data import Data, member
+from registry_tool.manifests.layout import REGISTRY, Place
+from registry_tool.names import ModelName, fold
+from registry_tool.versioning import looks_like_version
+
+__all__ = ["RULES"]
+
+
+class _Reserved(NamedTuple):
+    """A name that something has and should not have.
+
+    Attributes:
+        kind: What has it: ``tag``, ``alias`` or ``version``.
+        name: The name.
+        path: The file that gives it.
+        why: What the name is reserved for.
+    """
+
+    kind: str
+    name: str
+    path: str
+    why: str
+
+
+def _why(model: ModelView, kind: str, name: str, stages: Mapping[str, Data]) -> str:
+    """What a name is reserved for; empty for a free one, and for an alias of a stage."""
+    if kind != "alias" and fold(name) in stages:
+        return "is the name of a stage, which only an alias can have"
+    if kind != "version" and looks_like_version(model.scheme, name):
+        return f"has the form of a version of the scheme {model.scheme}"
+    return ""
+
+
+def _reserved(model: ModelView) -> Iterator[_Reserved]:
+    """The names of a model that are reserved for something else."""
+    catalog, layout = model.catalog, model.catalog.layout
+    stages = stages_written(catalog, model.name.namespace)
+    # In the other schemes a version that is called as a stage is none of the scheme.
+    versions = model.versions if model.scheme == "free" and stages else []
+    for kind, names, path_of in (
+        ("tag", model.tags, layout.tag),
+        ("alias", model.aliases, layout.alias),
+        ("version", versions, lambda name, v: f"{layout.version(name, v)}/version.yaml"),
+    ):
+        for name in names:
+            why = _why(model, kind, name, stages)
+            # A tag or alias that is a version as well is for M205 to say.
+            if why and (kind == "version" or fold(name) not in map(fold, model.versions)):
+                yield _Reserved(kind, name, path_of(model.name, name), why)
+
+
+def _way_out(model: ModelView, one: _Reserved) -> str:
+    """How to live with a published name that is reserved: it is permanent."""
+    subject = named(str(model.name))
+    if one.kind == "version":
+        return f"read it by its name, {subject}@{one.name}, and give the stage another name"
+    if one.kind == "alias":
+        return f"set another alias, then: registry alias rm {subject} {named(one.name)}"
+    if fold(one.name) in stages_written(model.catalog, model.name.namespace):
+        return f"read the version by its number, and give the stage another name: `registry show {subject}` lists both"
+    return f"read the version by its number; `registry version add {subject}` passes over {named(one.name)}"
+
+
+def reserved_names_are_known(model: ModelView) -> Iterator[Violation]:
+    """No tag or version should have the name of a stage, and no tag or alias the form of a version number.
+
+    A stage is an alias with gates, and whoever asks for ``lang-id@production`` relies on them. A tag of that name met
+    none of them: while the stage has gates, the tag does not answer for it. A tag that looks like a version is taken for one, and the
+    next version passes over its number. What was published before this rule stays valid and keeps its meaning; C419
+    refuses new ones.
+
+    Mend it: read the version by its own name, and give the stage another name where the model needs it.
+
+    Example:
+        ``tags/production.yaml`` in a registry whose ``registry.yaml`` defines the stage ``production``.
+    """
+    for one in _reserved(model):
+        yield Violation(
+            f"{one.kind} {named(one.name)} of {named(str(model.name))} {one.why}",
+            path=one.path,
+            place=(1, 1),
+            expected="a name that is not reserved",
+            remedy=_way_out(model, one),
+        )
+
+
+def _stages(view: ChangeView, namespace: str) -> dict[str, Data]:
+    """The stages before and after a change: neither side is a way round the other."""
+    return {**stages_written(view.base, namespace), **stages_written(view.head, namespace)}
+
+
+def _given(view: ChangeView, change: Located, place: Place) -> Iterator[Violation]:
+    """What is wrong with one name that a change gives."""
+    model = None if place.model is None else view.head.model(place.model)
+    if model is None or place.model is None:
+        return
+    name = place.version or place.name
+    why = _why(model, place.kind, name, _stages(view, place.model.namespace))
+    if why:
+        yield Violation(
+            f"{place.kind} {named(name)} of {named(str(place.model))} {why}",
+            path=change.path,
+            place=(1, 1),
+            expected="a name that is not reserved",
+            remedy=f"choose another name for the {place.kind}",
+        )
+
+
+class _Defined(NamedTuple):
+    """A stage that a change defines, or gives its first gates."""
+
+    name: str
+    gated: bool
+
+
+def _defined(before: Mapping[str, Data], after: Mapping[str, Data]) -> Iterator[_Defined]:
+    for name, stage in after.items():
+        old = before.get(name)
+        if old is None or (is_gated(stage) and not is_gated(old)):
+            yield _Defined(name, is_gated(stage))
+
+
+def _holder(model: ModelView, stage: str) -> str:
+    """What has the name of a stage in a model, in words; empty for nothing, or an alias."""
+    if model.catalog.tree.entry(model.catalog.layout.tag(model.name, stage)) is not None:
+        return "a tag"
+    if model.scheme == "free" and stage in map(fold, model.versions):
+        return "a version"
+    return ""
+
+
+def _unusable(
+    head: Catalog, path: str, stage: str, models: list[ModelName], scheme: str
+) -> Iterator[Violation]:
+    """What is wrong with the name of one new stage."""
+    at, remedy = ("stages", stage), "choose another name for the stage"
+    if looks_like_version(scheme, stage):
+        yield Violation(
+            f"the name of stage {named(stage)} has the form of a version of the scheme {scheme}",
+            path=path,
+            at=at,
+            remedy=remedy,
+        )
+        return
+    for name in models:
+        model = head.model(name)
+        if model is not None and (holder := _holder(model, stage)):
+            yield Violation(
+                f"stage {named(stage)} cannot be used: {named(str(name))} has {holder} of that name",
+                path=path,
+                at=at,
+                expected="a name that no tag and no version has",
+                remedy=remedy,
+            )
+            return
+
+
+def _definitions(view: ChangeView, change: Located) -> Iterator[Violation]:
+    """What is wrong with the stages that one manifest defines."""
+    place = change.place
+    if place is None or change.removed:
+        return
+    if place.kind == "namespace":
+        before, after = (stages_written(c, place.name) for c in (view.base, view.head))
+        models = view.head.model_names(place.name)
+    else:
+        before, after = (
+            {name: member(stages, name) for name in stages}
+            for stages in (member(c.settings, "stages") for c in (view.base, view.head))
+        )
+        models = view.head.model_names()
+    found = list(_defined(before, after))
+    names = list(models) if found else []
+    for stage in found:
+        yield from _unusable(view.head, change.path, stage.name, names, view.head.scheme)
+
+
+def reserved_names_stay_free(view: ChangeView) -> Iterator[Violation]:
+    """A change does not give a tag or version the name of a stage, a tag or alias that of a version, or a stage a taken name.
+
+    The names of stages, in ``registry.yaml`` and in ``namespace.yaml``, belong to aliases alone, also before an alias is
+    set: otherwise a tag ``production`` would answer where gates are expected. Names in the form of a version belong to
+    versions: digits where the scheme is ``integer``, and what ``semver`` or ``calver`` admits. A new stage may not
+    have the name of a published tag either. Names that are published already are for M219 to report.
+
+    Mend it: choose another name, such as ``v4`` for the tag ``4``, or ``live`` for the stage ``production``.
+
+    Example:
+        a pull request adds ``tags/production.yaml`` to a model, and ``registry.yaml`` has the stage ``production``.
+    """
+    for change in view.changes:
+        place = change.place
+        if change.path == REGISTRY or (place is not None and place.kind == "namespace"):
+            yield from _definitions(view, change)
+        elif change.added and place is not None and place.kind in {"tag", "alias", "version"}:
+            yield from _given(view, change, place)
+
+
+RULES: tuple[Rule, ...] = (
+    ModelRule("M219", "reserved names are known", "warn", reserved_names_are_known),
+    ChangeRule("C419", "reserved names stay free", "refuse", reserved_names_stay_free),
+)

@@ -1,0 +1,166 @@
+"""Rules about values that one subject of the registry may claim: external ids, and the identity of a version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from registry_tool.checks.rule import RegistryRule, RegistryView, Rule, Violation
+from registry_tool.checks.uniqueness import UniqueValue
+from registry_tool.errors import InvalidNameError
+from registry_tool.manifests.data import Data, records, text
+from registry_tool.names import Reference
+
+__all__ = ["RULES"]
+
+
+class _Equal(NamedTuple):
+    """A version among those with one identity, sortable: the earliest first."""
+
+    created_at: str
+    path: str
+    name: str
+    model: str
+    same_as: str
+
+
+def _late(view: RegistryView, claims: list[UniqueValue]) -> tuple[UniqueValue, list[UniqueValue]]:
+    """The claim that stands, and the others: what a change touches comes after what was there."""
+    touched = frozenset(view.models)
+
+    def order(claim: UniqueValue) -> tuple[bool, UniqueValue]:
+        place = view.catalog.layout.locate(claim.path)
+        return place is not None and place.model in touched, claim
+
+    first, *others = sorted(claims, key=order)
+    return first, others
+
+
+def _claimed_once(view: RegistryView, pool: str, what: str) -> Iterator[Violation]:
+    for claims in view.claims.shared(pool):
+        first, others = _late(view, claims)
+        for claim in others:
+            yield Violation(
+                f"the external id {claim.value} is already that of another {what}",
+                path=claim.path,
+                at=claim.at,
+                found=f"also in {first.path}",
+                expected="an id that is claimed once",
+                remedy=f"take the id of this {what}, or delete the line",
+            )
+
+
+def subject_id_is_unique(view: RegistryView) -> Iterator[Violation]:
+    """An ``external_id`` of a model or version must be claimed once in the registry.
+
+    Another system finds its model here by that id, and must find one.
+
+    Mend it: write the id of this very model or version, or leave the field out.
+
+    Example:
+        Version 4, copied from version 3 with ``external_id: run-7f3a``.
+    """
+    yield from _claimed_once(view, "subject", "model or version")
+
+
+def artifact_id_is_unique(view: RegistryView) -> Iterator[Violation]:
+    """An ``external_id`` of an artifact must be claimed once in the registry.
+
+    Another system finds its artifact here by that id, and must find one. Ids of artifacts are apart from those of
+    models and versions.
+
+    Mend it: write the id of this very artifact, or leave the field out.
+
+    Example:
+        Two artifacts of one version with ``external_id: blob-12``.
+    """
+    yield from _claimed_once(view, "artifact", "artifact")
+
+
+def _equal(view: RegistryView, claim: UniqueValue) -> _Equal | None:
+    """The version behind a claim; None for one without artifacts, whose identity is over no bytes."""
+    place = view.catalog.layout.locate(claim.path)
+    document = None if place is None else view.catalog.document(claim.path, place)
+    data: Data | None = None if document is None else document.data
+    if place is None or data is None or not records(data, "artifacts"):
+        return None
+    name = f"{place.model}@{place.version}"
+    created, same_as = text(data, "created_at"), text(data, "same_as")
+    return _Equal(created, claim.path, name, str(place.model), same_as)
+
+
+def _canonical(reference: str) -> str:
+    try:
+        return str(Reference.parse(reference))
+    except InvalidNameError:
+        return ""
+
+
+def _equals(view: RegistryView) -> Iterator[list[_Equal]]:
+    """The versions that share an identity, the earliest first."""
+    for claims in view.claims.shared("identity"):
+        yield sorted(e for e in (_equal(view, claim) for claim in claims) if e is not None)
+
+
+def _undeclared(equal: _Equal, equals: list[_Equal]) -> Iterator[Violation]:
+    others = [other.name for other in equals if other.name != equal.name]
+    if not others or (equal.same_as and _canonical(equal.same_as) in others):
+        return
+    yield Violation(
+        f"{equal.name} is the same as {others[0]}, and does not say so",
+        path=equal.path,
+        at=("same_as",) if equal.same_as else ("identity",),
+        found=equal.same_as or "no `same_as`",
+        expected=f"same_as: {others[0]}",
+        remedy=f'write `same_as: "{others[0]}"` if that is meant',
+    )
+
+
+def equals_are_declared(view: RegistryView) -> Iterator[Violation]:
+    """A version with the identity of an earlier one of its model must name it in ``same_as``.
+
+    Two versions with one identity answer alike. That may be meant, as when a model is measured again, or it may be the
+    same file registered twice; the second says which. A version without artifacts is passed over.
+
+    Mend it: add ``same_as: NAMESPACE/MODEL@VERSION`` to the later version, or leave it out of the registry.
+
+    Example:
+        Version 5 holds the bytes, framework and environment of version 4.
+    """
+    for equals in _equals(view):
+        first: set[str] = set()
+        for equal in equals:
+            if equal.model in first:
+                sisters = [e for e in equals if e.model == equal.model]
+                declared = _canonical(equal.same_as) in {e.name for e in equals} - {equal.name}
+                yield from () if declared else _undeclared(equal, sisters)
+            first.add(equal.model)
+
+
+def twins_are_known(view: RegistryView) -> Iterator[Violation]:
+    """A version with the identity of an earlier one of another model should name it in ``same_as``.
+
+    Teams that register one download each under a name of their own pay for it twice, in evaluations and in mending.
+    Only a check of everything looks for it, so that the check of a change costs what changed.
+
+    Mend it: add ``same_as: NAMESPACE/MODEL@VERSION``, or use the other model.
+
+    Example:
+        ``vision/detector@1`` and ``edge/detector@1`` hold the same file.
+    """
+    for equals in _equals(view) if view.complete else ():
+        models = {equal.model for equal in equals[:1]}
+        for equal in equals[1:]:
+            if equal.model not in models:
+                models.add(equal.model)
+                yield from _undeclared(equal, [e for e in equals if e.model != equal.model])
+
+
+RULES: tuple[Rule, ...] = (
+    RegistryRule("R306", "an external id is claimed once", "refuse", subject_id_is_unique),
+    RegistryRule(
+        "R307", "an artifact's external id is claimed once", "refuse", artifact_id_is_unique
+    ),
+    RegistryRule("R308", "equal versions of a model say so", "refuse", equals_are_declared),
+    RegistryRule("R312", "equal versions of two models are known", "warn", twins_are_known),
+)

@@ -1,0 +1,142 @@
+"""``registry evidence``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+import click
+
+from registry_tool.cli import parsing
+from registry_tool.cli.change import How, writing, writing_options
+from registry_tool.cli.completion import complete_file, complete_reference
+from registry_tool.cli.options import Part
+from registry_tool.cli.parsing import read_fields
+from registry_tool.errors import UsageError
+
+if TYPE_CHECKING:
+    from registry_tool.manifests.problems import JSON
+
+__all__ = ["evidence"]
+
+_KINDS = ("evaluation", "metrics", "approval", "scan", "signature", "note")
+
+
+class _Options(TypedDict):
+    file: str | None
+    suite: str | None
+    verdict: str | None
+    metric: tuple[str, ...]
+    dataset: str | None
+    stage: str | None
+    decision: str | None
+    tool: str | None
+    text: str | None
+
+
+@click.group(cls=Part)
+def evidence() -> None:
+    """Add an evaluation, approval, scan or note to a version.
+
+    Evidence is added and never changed; it names the record it is about by its digest.
+    """
+
+
+def _metrics(given: tuple[str, ...]) -> list[JSON]:
+    from registry_tool.artifacts.entry_builder import metric_entry
+
+    found = [parsing.metric(text) for text in given]
+    return [metric_entry(m.key, m.value, step=m.step) for m in found]
+
+
+def _from_file(path: str | None, kind: str) -> dict[str, JSON]:
+    if path is None:
+        return {}
+    fields = read_fields(path, "evidence/v1")
+    if "subject" in fields:
+        raise UsageError(
+            f"--file: {parsing.shown(path)} holds `subject`, which is computed", remedy="delete it"
+        )
+    for key, expected in {"schema": "evidence/v1", "kind": kind}.items():
+        found = fields.pop(key, expected)
+        if found != expected:
+            raise UsageError(
+                f"--file: {parsing.shown(path)}: `{key}` is {parsing.shown(str(found))}, not {parsing.shown(str(expected))}"
+            )
+    return fields
+
+
+def _fields(kind: str, options: _Options) -> dict[str, JSON]:
+    """What that kind of evidence says: the file's fields, and over them the options."""
+    fields = _from_file(options["file"], kind)
+    for key in ("suite", "verdict", "stage", "decision", "tool", "text"):
+        value = options[key]
+        if value is not None:
+            fields[key] = value
+    if options["dataset"] is not None:
+        fields["dataset"] = {"uri": options["dataset"]}
+    if options["metric"]:
+        before = fields.get("metrics")
+        fields["metrics"] = [
+            *(before if isinstance(before, list) else []),
+            *_metrics(options["metric"]),
+        ]
+    return fields
+
+
+def _word(fields: dict[str, JSON], key: str) -> str:
+    """A field of the file that is an argument of its own here."""
+    value = fields.pop(key, "")
+    if not isinstance(value, str):
+        raise UsageError(f"--file: `{key}` is not text", remedy="put it in quotes")
+    return value
+
+
+@evidence.command("add")
+@click.argument("reference", metavar="REF", shell_complete=complete_reference)
+@click.option("--kind", type=click.Choice(_KINDS), required=True, help="What kind of evidence.")
+@click.option(
+    "--file", metavar="FILE", help="Its fields, YAML or JSON; options win.",
+    shell_complete=complete_file,
+)  # fmt: skip
+@click.option("--suite", metavar="S", help="evaluation: which tests.")
+@click.option(
+    "--verdict", type=click.Choice(["pass", "fail"]), help="evaluation, scan: the outcome."
+)
+@click.option(
+    "--metric",
+    metavar="KEY[@STEP]=VALUE",
+    multiple=True,
+    help="evaluation, metrics: a measured value.",
+)
+@click.option("--dataset", metavar="URI", help="evaluation: the data it was measured with.")
+@click.option("--stage", metavar="S", help="approval: for which stage.")
+@click.option("--decision", type=click.Choice(["approve", "reject"]), help="approval: yes or no.")
+@click.option("--tool", metavar="T", help="scan: the program and its release.")
+@click.option("--text", metavar="T", help="note: the note; elsewhere a remark.")
+@click.option("--by", metavar="WHO", help="Who says so. Default: your name in Git.")
+@click.option(
+    "--name", metavar="ID", default="", help="The file's name. Default: date, kind and a digest."
+)
+@writing_options
+def add(
+    *, reference: str, kind: str, by: str | None, name: str, how: How, **options: Unpack[_Options]
+) -> int:
+    """Add a record of evidence to the version that REF means.
+
+    \b
+    Examples:
+      registry evidence add nlp/lang-id@4 --kind evaluation --suite holdout-2026 --verdict pass --metric accuracy=0.97
+      registry evidence add nlp/lang-id@4 --kind approval --stage production --decision approve --by @acme/speech
+      registry evidence add nlp/lang-id@4 --kind scan --file scan.yaml --commit
+    """  # fmt: skip
+    from registry_tool.edits.annotations import add_evidence
+    from registry_tool.names import Reference
+
+    asked = Reference.for_change(reference)
+    fields = _fields(kind, options)
+    said, at = _word(fields, "by"), _word(fields, "at")
+    with writing(how) as desk:
+        who = by or said or desk.author()
+        if not who:
+            raise UsageError("nobody says so: Git does not know who you are", remedy="--by WHO")
+        return desk.finish(add_evidence(asked, kind, fields, by=who, at=at, name=name))

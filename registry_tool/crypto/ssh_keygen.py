@@ -1,0 +1,162 @@
+"""The program ``ssh-keygen``: it makes signatures with a person's key, and says whose a signature is.
+
+The key may lie in a file, in the agent or in hardware; it is asked for its passphrase or a touch by ``ssh-keygen``, on
+the terminal. What it reads of ours lies in a folder of its own, and names no path of the user's.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from registry_tool.crypto.allowed_signers import names_of
+from registry_tool.crypto.sshsig import NAMESPACE, parse
+from registry_tool.errors import OperationalError, UsageError
+
+__all__ = ["is_there", "is_timed", "principals", "sign"]
+
+_PROGRAM: Final = "ssh-keygen"
+# Options of a line of allowed_signers that make the answer a question of time.
+_TIMED: Final = (b"valid-after", b"valid-before")
+_MOST: Final = 16
+_CERTIFICATE: Final = "-cert-v01@openssh.com"
+
+
+def is_there() -> bool:
+    """True when the program is installed."""
+    return shutil.which(_PROGRAM) is not None
+
+
+def is_timed(allowed: bytes) -> bool:
+    """True when a line of ``allowed_signers`` counts for some time only, so that it matters when a signature was made."""
+    return any(word in allowed.lower() for word in _TIMED)
+
+
+def _program() -> str:
+    found = shutil.which(_PROGRAM)
+    if found is None:
+        raise OperationalError(
+            "ssh-keygen is not installed", remedy="install the OpenSSH client, 8.2 or newer"
+        )
+    return found
+
+
+def _run(
+    arguments: Sequence[str], *, stdin: bytes, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[bytes]:
+    command = [_program(), *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, env=env, check=False)
+
+
+def _trouble(words: bytes, key: str) -> UsageError:
+    lines = [line for line in words.decode(errors="replace").splitlines() if line.strip()]
+    said = lines[-1].strip() if lines else "it did not say why"
+    return UsageError(
+        f"ssh-keygen could not sign with {key}: {said}",
+        remedy="name a private key, or the public half of a key that your agent has: --key FILE",
+    )
+
+
+def sign(message: bytes, key: str) -> str:
+    """The signature of a message, in its armour.
+
+    Args:
+        message: The bytes.
+        key: The path of a private key, or of the public half of one that the agent has; or, as in Git's
+            ``user.signingKey``, the public key itself behind ``key::``.
+
+    Raises:
+        UsageError: There is no such key, or it cannot be used.
+        OperationalError: There is no ``ssh-keygen``.
+    """
+    with TemporaryDirectory(prefix="registry-sign-") as folder:
+        place = Path(key).expanduser()
+        if key.startswith("key::"):
+            place = Path(folder) / "key.pub"
+            place.write_text(key.removeprefix("key::") + "\n", encoding="utf-8")
+        elif not place.is_file():
+            raise UsageError(
+                f"there is no key {key}", remedy="make one: ssh-keygen -t ed25519; then --key FILE"
+            )
+        record = Path(folder) / "record"
+        record.write_bytes(message)
+        # By file, so that standard input stays the terminal's: a passphrase may be asked for.
+        done = subprocess.run(
+            [_program(), "-Y", "sign", "-n", NAMESPACE, "-f", str(place.absolute()), str(record)],
+            stdin=None if sys.stdin is not None and sys.stdin.isatty() else subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        made = record.with_name("record.sig")
+        if done.returncode or not made.is_file():
+            raise _trouble(done.stderr, "that key" if key.startswith("key::") else key)
+        return made.read_text(encoding="ascii")
+
+
+def _certified(files: Sequence[str], env: Mapping[str, str]) -> list[str]:
+    """The names that go with the key of a certificate."""
+    found = _run(["-Y", "find-principals", *files], stdin=b"", env=env)
+    names = [] if found.returncode else found.stdout.decode(errors="replace").splitlines()
+    return [name for name in names if not name.startswith("!")]
+
+
+def _candidates(
+    armour: str, allowed: bytes, namespace: str, moment: dt.datetime | None
+) -> list[str] | None:
+    """The names to ask about; None for a certificate."""
+    signature = parse(armour)
+    if signature.key_type.endswith(_CERTIFICATE):
+        return None
+    when = moment or dt.datetime.now(dt.UTC)
+    return names_of(allowed, signature.key, namespace=namespace, moment=int(when.timestamp()))
+
+
+def principals(
+    armour: str,
+    message: bytes,
+    allowed: bytes,
+    *,
+    moment: dt.datetime | None = None,
+    namespace: str = NAMESPACE,
+) -> list[str]:
+    """Whose signature of a message it is, as ``allowed_signers`` names them; empty for a stranger's or a bad one.
+
+    Args:
+        armour: The signature.
+        message: The bytes it should be of.
+        allowed: The content of ``allowed_signers``; who may sign has no ``namespaces``, or has the namespace in it.
+        moment: When the signature was there: a key that is valid for some time only must be valid then. Now by default.
+        namespace: What the signature was made for.
+
+    Raises:
+        OperationalError: There is no ``ssh-keygen``.
+        NotASignature: It is none.
+    """
+    # Times without a zone in allowed_signers are UTC, so that every machine says the same.
+    env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC0"}
+    candidates = _candidates(armour, allowed, namespace, moment)
+    if candidates == []:
+        _program()
+        return []
+    with TemporaryDirectory(prefix="registry-verify-") as folder:
+        signature, signers = Path(folder) / "signature", Path(folder) / "signers"
+        signature.write_text(armour, encoding="utf-8")
+        signers.write_bytes(allowed)
+        files = ["-f", str(signers), "-s", str(signature)]
+        if moment is not None and is_timed(allowed):
+            files.append(f"-Overify-time={moment.astimezone(dt.UTC):%Y%m%d%H%M%S}")
+        names = _certified(files, env) if candidates is None else candidates
+        return [
+            name
+            for name in names[:_MOST]
+            if not _run(
+                ["-Y", "verify", "-n", namespace, "-I", name, *files], stdin=message, env=env
+            ).returncode
+        ]

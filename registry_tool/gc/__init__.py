@@ -1,0 +1,1 @@
+"""Objects of a remote that no version needs: found, collected, purged."""

@@ -1,0 +1,306 @@
+"""Which stored objects are needed, over every ref: what must be known before bytes are deleted.
+
+An object is needed by every version and model whose manifest names it, and by every ``.dvc`` file and ``dvc.lock``
+wherever it lies. The question is asked of every ref that this clone has or that its remotes list, of its work trees
+and indexes, and of commits that no ref leads to any more and that can still be published. In doubt an object is needed:
+a manifest that cannot be read needs every digest in its text.
+
+An erased version needs nothing. What the main branch calls erased is erased in every ref: a tag, an old branch or an
+open pull request that still has it active does not hold its bytes, because erased is final and a merge keeps it so.
+``copies`` names these refs.
+
+A folder of files that was looked at in one ref is passed over in all others where Git gives it the same id, so five
+hundred branches cost little more than one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.errors import GitError, RefusedError
+from registry_tool.git.commit_tree import CommitTree
+from registry_tool.git.object_reader import BlobReader
+from registry_tool.git.refs import advertised, published, tips
+from registry_tool.git.transaction.journal import check_finished
+from registry_tool.git.tree import EXECUTABLE, FILE, Entry, Tree, walk
+from registry_tool.git.unreferenced import linked_work_trees, unmerged_trees, unnamed_commits
+from registry_tool.git.worktree import staged_tree, work_tree
+from registry_tool.manifests.data import records, text
+
+if TYPE_CHECKING:
+    from registry_tool.git.command import Git
+    from registry_tool.git.repository import Repository
+    from registry_tool.manifests.layout import Place
+
+__all__ = ["Need", "Needs", "Seen", "copies", "everywhere", "needs", "stores_bytes"]
+
+_DIGEST: Final = re.compile(rb"(?<![0-9A-Za-z])[0-9a-f]{32}(?:\.dir)?(?![0-9A-Za-z])")
+_RECORDS: Final = ("model.yaml", "version.yaml")
+_STATUS: Final = "status.yaml"
+_LIMIT: Final = 64 << 20
+
+
+class Need(NamedTuple):
+    """Who needs an object.
+
+    Attributes:
+        subject: A version such as ``nlp/lang-id@3``, a model, or the path of another file that names the object.
+        ref: Where it stands, such as ``origin/main``; empty where the subject is the whole reason.
+    """
+
+    subject: str
+    ref: str
+
+    @property
+    def words(self) -> str:
+        """For messages."""
+        return f"{self.subject} in {self.ref} needs it" if self.ref else self.subject
+
+
+class Seen(NamedTuple):
+    """One state of a registry that is looked at.
+
+    Attributes:
+        ref: A ref, a work tree, or how else it can be published.
+        tree: Its files.
+        is_main: True for what is published.
+        is_spare: True where no ref leads: files that Git has cleared away there need nothing.
+    """
+
+    ref: str
+    tree: Tree
+    is_main: bool = False
+    is_spare: bool = False
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What was found.
+
+    Attributes:
+        wanted: The objects that were asked about, by md5; those of folders end in ``.dir``. None asks about all.
+        objects: Of these, the needed ones, each with the first who needs it.
+        folders: Folders by md5 whose files no manifest lists, and who needs them: any file may be among theirs.
+    """
+
+    wanted: frozenset[str] | None
+    objects: dict[str, Need] = field(default_factory=dict)
+    folders: dict[str, Need] = field(default_factory=dict)
+
+
+class _Group(NamedTuple):
+    """The files of one folder that may name objects."""
+
+    folder: str
+    names: tuple[str, ...]
+    has_status: bool
+
+    def paths(self) -> Iterator[str]:
+        yield from (f"{self.folder}/{name}".removeprefix("/") for name in self.names)
+        if self.has_status:
+            yield f"{self.folder}/{_STATUS}"
+
+
+def _may_name(name: str, entry: Entry) -> bool:
+    named = name in _RECORDS or name.endswith(".dvc") or name == "dvc.lock"
+    return named and entry.mode in (FILE, EXECUTABLE)
+
+
+def _unreadable(seen: Seen, path: str) -> GitError:
+    return GitError(
+        f"{path} of {seen.ref} cannot be read, so nobody knows which bytes it needs",
+        remedy="see what is broken: git fsck; then fetch it again, or delete the ref",
+    )
+
+
+def _groups(seen: Seen, known: set[tuple[str, str]]) -> Iterator[_Group]:
+    """The folders that were not seen before with the same content."""
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        listing = seen.tree.folder(folder)
+        if folder and not listing:  # Git has no empty folders
+            raise _unreadable(seen, folder)
+        names = tuple(sorted(n for n, e in listing.items() if _may_name(n, e)))
+        if names:
+            yield _Group(folder, names, _STATUS in listing)
+        for name, entry in listing.items():
+            path = f"{folder}/{name}" if folder else name
+            if entry.is_folder and (path, entry.oid) not in known:
+                waiting.append(path)
+                if entry.oid:
+                    known.add((path, entry.oid))
+
+
+def _is_erased(catalog: Catalog, folder: str) -> bool:
+    """True for the folder of a version whose status says so; what cannot be read is not erased."""
+    place = catalog.layout.locate(f"{folder}/{_STATUS}")
+    status = None if place is None else catalog.read(f"{folder}/{_STATUS}", place)
+    return status is not None and text(status.data, "state") == "erased"
+
+
+def _subject(path: str, place: Place | None) -> str:
+    if place is None or place.model is None:
+        return path
+    return str(place.model) if place.version is None else f"{place.model}@{place.version}"
+
+
+def _named(
+    source: bytes, catalog: Catalog, path: str, place: Place | None
+) -> tuple[set[str], set[str]]:
+    """The digests a file names, and those of folders whose files it lists."""
+    digests = {match.decode() for match in _DIGEST.findall(source)}
+    listed: set[str] = set()
+    # The text tells all, except which files belong to a folder, and what YAML escapes.
+    if place is None or not (b".dir" in source or b"\\" in source):
+        return digests, listed
+    document = catalog.read(path, place)
+    data = None if document is None else document.data
+    for entry in (*records(data, "artifacts"), *records(data, "outs")):
+        files = [text(file, "md5") for file in records(entry, "files")]
+        digests.update({text(entry, "md5"), *files})
+        listed.update({text(entry, "md5")} if files else ())
+    return digests, listed
+
+
+class _Search:
+    """Looks through the states of one registry, the main branch first."""
+
+    def __init__(self, found: Needs, label: str, leaving: str) -> None:
+        self._found = found
+        self._label = label
+        self._known: set[tuple[str, str]] = set()
+        self._erased = {leaving} if leaving else set()
+
+    def look(self, seen: Seen) -> None:
+        """Note what one state needs."""
+        groups = list(_groups(seen, self._known))
+        seen.tree.prefetch(path for group in groups for path in group.paths())
+        catalog = Catalog(seen.tree)
+        for group in groups:
+            if group.folder in self._erased:
+                continue
+            if group.has_status and _is_erased(catalog, group.folder):
+                self._erased.update({group.folder} if seen.is_main else ())
+                continue
+            self._note(seen, catalog, group)
+
+    def _note(self, seen: Seen, catalog: Catalog, group: _Group) -> None:
+        listed: set[str] = set()
+        # Records first: they say which files the folders of the pointers beside them hold.
+        names = sorted(group.names, key=lambda name: name not in _RECORDS)
+        for name in names:
+            path = f"{group.folder}/{name}".removeprefix("/")
+            source = seen.tree.read(path, limit=_LIMIT)
+            if source is None:
+                raise _unreadable(seen, path)
+            if len(source) > _LIMIT:
+                raise RefusedError(f"{path} of {seen.ref} is too large to be searched for digests")
+            place = catalog.layout.locate(path)
+            digests, more = _named(source, catalog, path, place)
+            listed |= more
+            ref = f"{seen.ref} of {self._label}" if self._label else seen.ref
+            need = Need(_subject(path, place), ref)
+            wanted = self._found.wanted
+            for digest in digests if wanted is None else digests & wanted:
+                self._found.objects.setdefault(digest, need)
+            for digest in digests - listed:
+                if digest.endswith(".dir"):
+                    self._found.folders.setdefault(digest, need)
+
+
+def _work_states(git: Git, reader: BlobReader, label: str) -> Iterator[Seen]:
+    """What lies in a work tree and in its index."""
+    if git.work_tree is not None:
+        check_finished(git)
+        yield Seen(label, work_tree(git, reader))
+        yield Seen(f"the index of {label}", staged_tree(git, reader, merged_only=True))
+        for tree in unmerged_trees(git, reader):
+            yield Seen(f"the merge in {label}", tree, is_spare=True)
+
+
+def everywhere(repository: Repository) -> list[Seen]:
+    """Every state of a registry that can be published from this clone or its remotes.
+
+    The main branch, all other refs, those that only remotes have, the work trees and their indexes, and what no ref
+    leads to any more: reflogs, stashes, and young commits that a rebase or an amended commit left.
+
+    Raises:
+        GitError: A ref leads nowhere.
+        OperationalError: A work tree holds half of what a killed command began.
+    """
+    git = repository.git
+    # Without `git replace`: what one machine shows in place of a commit is not what others have.
+    reader = BlobReader(git, {"GIT_NO_REPLACE_OBJECTS": "1"})
+    main = published(git)
+    found = {} if main is None else {main.tip: main.name}
+    for name, oid in (*tips(git), *advertised(git)):
+        found.setdefault(oid, name)
+    states = []
+    for oid, name in found.items():
+        root = reader.read(f"{oid}^{{tree}}", limit=0)
+        if root is None:
+            raise GitError(f"{name} leads to nothing that can be read", remedy="git fsck")
+        is_main = main is not None and oid == main.tip
+        states.append(Seen(name, CommitTree(git, oid, reader), is_main))
+    if git.work_tree is not None:
+        states += _work_states(git, reader, "the work tree")
+    for other in linked_work_trees(git):
+        states += _work_states(other, reader, f"the work tree {other.work_tree}")
+    for oid in unnamed_commits(git):
+        if oid not in found:
+            name = f"commit {oid[:12]}, to which no ref leads"
+            states.append(Seen(name, CommitTree(git, oid, reader), is_spare=True))
+    return states
+
+
+def needs(
+    wanted: Iterable[str] | None, registries: Mapping[str, Sequence[Seen]], *, leaving: str = ""
+) -> Needs:
+    """Who needs some objects.
+
+    Args:
+        wanted: Their md5; those of folders end in ``.dir``. None finds all that any file names, and whatever in a
+            manifest merely looks like the name of one.
+        registries: All states of each registry that shares the remote, the main branch first; by the words that
+            messages call it by, empty for this one.
+        leaving: The folder of a version of this registry that is about to be erased, and needs nothing any more.
+
+    Raises:
+        GitError: A file that may name an object cannot be read.
+        RefusedError: Such a file is too large.
+    """
+    found = Needs(None if wanted is None else frozenset(wanted))
+    for label, states in registries.items():
+        search = _Search(found, label, "" if label else leaving)
+        for seen in states:
+            try:
+                search.look(seen)
+            except GitError:
+                if not seen.is_spare:
+                    raise
+    return found
+
+
+def copies(states: Iterable[Seen], folder: str) -> list[str]:
+    """The refs in which the version of a folder is there and not erased."""
+    return [
+        seen.ref
+        for seen in states
+        if not seen.is_spare
+        and seen.tree.entry(f"{folder}/version.yaml") is not None
+        and not _is_erased(Catalog(seen.tree), folder)
+    ]
+
+
+def stores_bytes(catalog: Catalog) -> bool:
+    """True when a model of one state has a pointer, so that its remote holds bytes."""
+    # A model at a time: of a registry that is far away only the first travels.
+    folders = map(catalog.layout.model, catalog.model_names())
+    return any(
+        path.endswith(".dvc") for folder in folders for path, _ in walk(catalog.tree, folder)
+    )

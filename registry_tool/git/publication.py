@@ -1,0 +1,79 @@
+"""When something entered what is published, and which commit of a change brings it.
+
+The graph says which step published a file; only when that was is asked of clocks. A step is as old as it says, but no
+older than any commit it follows, and dates in the future are left out. So whoever dates a commit back gains nothing: the
+commit before it is dated too.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+from registry_tool.git.history import LITERAL, FirstParentHistory
+from registry_tool.git.log import Step
+
+__all__ = ["brought_by", "entered_at", "moment_of", "newest_followed"]
+
+# Git takes dates that no calendar has.
+_LAST: Final = 253_402_300_799
+
+
+def moment_of(seconds: int) -> dt.datetime:
+    """A time in seconds since 1970, in UTC; what no calendar has becomes the first or last second of one."""
+    return dt.datetime.fromtimestamp(min(max(seconds, 0), _LAST), dt.UTC)
+
+
+def newest_followed(line: FirstParentHistory, step: Step, now: int) -> int:
+    """The time of the newest commit that a step follows, those dated in the future left out; else the step's own."""
+    out = line.git.run(
+        "log", "--no-show-signature", "--format=%ct", f"--since-as-filter=@{step.when}",
+        "--end-of-options", step.commit, "--", env=LITERAL,
+    )  # fmt: skip
+    times = [int(field) for field in out.split() if field.isdigit()]
+    return max((when for when in times if when <= now), default=step.when)
+
+
+def entered_at(line: FirstParentHistory, step: Step, now: dt.datetime) -> dt.datetime:
+    """When a step published what it brought, by the graph.
+
+    Args:
+        line: What was published.
+        step: A step of it.
+        now: The time, in UTC.
+
+    Raises:
+        GitError: Git cannot read the history.
+    """
+    limit = int(now.timestamp())
+    if step.when <= limit:
+        return moment_of(newest_followed(line, step, limit))
+    # Its own date is in the future: the commits before it say since when it can have been there.
+    before = newest_followed(line, step._replace(when=0), limit)
+    return moment_of(before) if before else now
+
+
+def brought_by(line: FirstParentHistory, tip: str, path: str, oid: str) -> str:
+    """The commit that gave a file its content, among those that a change adds to the line.
+
+    Args:
+        line: What is published.
+        tip: The full id of the change's newest commit.
+        path: The file.
+        oid: The id of its content in the change.
+
+    Returns:
+        The commit's full id; empty where none of them did, such as for a file that is not committed yet.
+
+    Raises:
+        GitError: Git cannot read the history.
+    """
+    out = line.git.run(
+        "log", "-1", "--no-show-signature", "--no-renames", "--format=%H", "--end-of-options",
+        tip, f"^{line.tip}", "--", path, env=LITERAL,
+    )  # fmt: skip
+    commit = out.decode().strip()
+    if not commit:
+        return ""
+    listed = line.git.run("ls-tree", "-z", "--full-tree", commit, "--", path, env=LITERAL)
+    return commit if f" {oid}\t".encode() in listed else ""

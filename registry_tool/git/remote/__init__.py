@@ -1,0 +1,1 @@
+"""Repositories on servers: clone, fetch, push."""

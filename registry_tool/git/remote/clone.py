@@ -1,0 +1,367 @@
+"""Making clones: of the newest commits alone, or of all history without files.
+
+What a server can do is found out by asking: one that does not filter, does not give single objects or knows no
+shallow clones is cloned in the way it can.
+
+Clones of the newest commits, and the history that they are given the first time somebody asks for it.
+
+Who reads what is there now needs one commit. Who asks what was there before, or makes a change that must be compared
+with it, needs all: then the clone becomes one with history, for good. A file in the clone says which kind it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from registry_tool.errors import MalformedTreeError, OfflineError, OperationalError
+from registry_tool.git.command import Git, GitCommandError, clone_bare
+from registry_tool.git.commit_tree import parse_tree_object
+from registry_tool.git.object_reader import ALONE, PromisedReader, promising, request
+from registry_tool.git.shallow import NEWEST, boundary, is_newest
+from registry_tool.git.tree import FOLDER, SUBMODULE, Entry
+
+__all__ = [
+    "FILTERS",
+    "REFSPECS",
+    "adopt",
+    "building",
+    "clone_history",
+    "clone_newest",
+    "crown",
+    "deepen",
+    "held",
+    "make_newest",
+    "renew",
+]
+
+# With the commit come the root, its files and the folders in it; large hosts may allow the commit alone.
+FILTERS: Final = ("tree:2", "tree:0")
+_LOCK_SECONDS: Final = 600
+
+
+@contextlib.contextmanager
+def held(place: Path, shown: str) -> Iterator[None]:
+    """The lock on a clone, for whoever makes it, fetches into it or brings its history.
+
+    Args:
+        place: Of the clone, which need not be there yet.
+        shown: What is cloned, for messages.
+
+    Raises:
+        OperationalError: Another process has held it for ten minutes.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(f"{place}.lock", timeout=_LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except OSError as exc:
+        raise OperationalError(
+            f"{place.parent} cannot be written: {exc.strerror}",
+            remedy="name a folder of your own: export REGISTRY_CACHE=~/.cache/registry-tool",
+        ) from exc
+    except Timeout as exc:
+        raise OperationalError(
+            f"another process has been fetching {shown} for {_LOCK_SECONDS} seconds",
+            remedy="wait for it to end and try again",
+        ) from exc
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def building(place: Path) -> Iterator[Path]:
+    """A folder beside a clone, for what is renamed into its place when it is whole."""
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _gives_blobs(clone: Git) -> bool:
+    """True when a blob that the clone left out can be had.
+
+    A server may filter and then not give single objects: over SSH without ``AcceptEnv GIT_PROTOCOL`` Git falls back to
+    protocol 0, where only the tips of branches can be asked for.
+    """
+    arguments = ["rev-parse", "--verify", "--quiet", "HEAD:registry.yaml"]
+    blob = clone.run(*arguments, allowed=(0, 1, 128)).decode().strip()
+    try:
+        return not blob or bool(clone.run("cat-file", "blob", blob))
+    except GitCommandError:
+        return False
+
+
+def clone_history(url: str, folder: Path, settings: Mapping[str, str]) -> Path:
+    """Clone a repository with all of its history, without files where the server allows it.
+
+    Args:
+        url: What ``git clone`` takes, without credentials.
+        folder: Where to make it.
+        settings: With which it is reached.
+
+    Returns:
+        Where it is in that folder.
+
+    Raises:
+        GitCommandError: It cannot be reached.
+    """
+    try:
+        clone_bare(url, folder / "clone", "--filter=blob:none", settings=settings)
+    except GitCommandError as exc:
+        if "filter" not in exc.words:
+            raise
+    else:
+        if _gives_blobs(Git(folder / "clone", settings=settings)):
+            return folder / "clone"
+    clone_bare(url, folder / "whole", settings=settings)
+    return folder / "whole"
+
+
+def clone_newest(url: str, place: Path, settings: Mapping[str, str]) -> str:
+    """Clone the newest commit of each branch and tag; folders and files are left on the remote.
+
+    Git is not told that the clone is partial: it would bring a missing folder with everything below it.
+
+    Args:
+        url: What ``git clone`` takes, without credentials.
+        place: Where to make it.
+        settings: With which it is reached.
+
+    Returns:
+        The filter that the server allows.
+
+    Raises:
+        GitCommandError: It cannot be reached, or does not serve clones of this kind.
+    """
+    chosen = _cloned(url, place, settings)
+    git = Git(place, settings=settings)
+    for key in ("promisor", "partialclonefilter"):
+        git.run("config", "--unset-all", f"remote.origin.{key}", allowed=(0, 5))
+    crown(git)
+    return chosen
+
+
+def _cloned(url: str, place: Path, settings: Mapping[str, str]) -> str:
+    for chosen in FILTERS:
+        try:
+            options = ("--depth=1", "--no-single-branch", f"--filter={chosen}")
+            clone_bare(url, place, *options, settings=settings)
+        except GitCommandError as exc:
+            shutil.rmtree(place, ignore_errors=True)
+            if chosen == FILTERS[-1] or "filter" not in exc.words:
+                raise
+        else:
+            break
+    return chosen
+
+
+def _listed(reader: PromisedReader, git: Git, folders: list[str]) -> list[Entry]:
+    """What is in some folders, which are brought."""
+    request(git, reader.absent(folders), ALONE)
+    entries: list[Entry] = []
+    for tree in reader.read_many(folders):
+        if tree is not None:
+            with contextlib.suppress(
+                MalformedTreeError
+            ):  # whoever reads it hears of it, with its place
+                entries += parse_tree_object(tree[2], len(tree[0]) // 2).values()
+    return entries
+
+
+def crown(git: Git) -> None:
+    """Have what every command reads: the root of HEAD, its files and folders, and the files in these.
+
+    Where all that is here already, one object more is asked for: that shows whether the server gives single objects.
+
+    Raises:
+        GitCommandError: It does not.
+    """
+    reader = PromisedReader(git)
+    try:
+        found = reader.read("HEAD")
+        if found is None:  # nothing was ever committed
+            return
+        root = found[2].split(b"\n", 1)[0].removeprefix(b"tree ").decode()
+        top = _listed(reader, git, [root])
+        inner = _listed(reader, git, [e.oid for e in top if e.mode == FOLDER])
+        files = [e.oid for e in (*top, *inner) if e.mode not in {FOLDER, SUBMODULE}]
+        missing = reader.absent(files)
+        request(git, missing or sorted(reader.absent([e.oid for e in inner]))[:1], ALONE)
+    finally:
+        reader.close()
+
+
+REFSPECS: Final = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+# Each request leaves a pack, and git looks into all of them.
+_MOST_PACKS: Final = 60
+_A_WHILE: Final = 3.0  # seconds
+
+
+def make_newest(url: str, place: Path, settings: Mapping[str, str]) -> None:
+    """Clone the newest commits.
+
+    Args:
+        url: What ``git clone`` takes, without credentials.
+        place: Where to make it.
+        settings: With which it is reached.
+
+    Raises:
+        GitCommandError: It cannot be reached, or does not serve clones of this kind.
+    """
+    chosen = clone_newest(url, place, settings)
+    (place / NEWEST).write_text(chosen, encoding="ascii")
+
+
+def _refs(out: bytes) -> set[bytes]:
+    return {line.replace(b"\t", b" ") for line in out.split(b"\n") if line}
+
+
+def _depth(git: Git) -> list[str]:
+    """What keeps a clone shallow; nothing for one that somebody has deepened by hand."""
+    parents = git.run("rev-list", "--parents", "--max-count=1", "HEAD", "--", allowed=(0, 128))
+    return [] if len(parents.split()) > 1 else ["--depth=1"]
+
+
+def _cut_at(git: Git, commits: Iterable[str]) -> None:
+    """Write down where the clone ends."""
+    lines = "".join(f"{commit}\n" for commit in sorted(commits))
+    beside = git.git_dir / "shallow.new"
+    beside.write_text(lines, encoding="ascii")
+    beside.replace(git.git_dir / "shallow")
+    if not lines:
+        (git.git_dir / "shallow").unlink()
+
+
+def _forget(git: Git) -> None:
+    """Forget the boundary that was: git keeps it, and would name it to the server at each request."""
+    out = git.run("for-each-ref", "--format=%(objectname) %(*objectname)")
+    _cut_at(git, boundary(git).intersection(out.decode().split()))
+
+
+def _tidy(git: Git) -> None:
+    """Make one pack of many; processes that read the old ones find everything in it."""
+    if len(list((git.git_dir / "objects" / "pack").glob("*.pack"))) > _MOST_PACKS:
+        git.run(*promising(ALONE), "repack", "-a", "-d", "-q")
+
+
+def renew(git: Git) -> None:
+    """Fetch what is new into a clone of the newest commits.
+
+    Raises:
+        GitCommandError: The remote cannot be reached.
+    """
+    # Whether anything is new is asked first: a server looks for the boundary of a shallow clone even when nothing is.
+    there = git.run("ls-remote", "--quiet", "--heads", "--tags", "--refs", "origin")
+    here = git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
+    if _refs(there) == _refs(here):
+        return
+    said = (git.git_dir / NEWEST).read_text(encoding="ascii", errors="replace")
+    # A word to git, so it is one of ours or none.
+    chosen, depth = said if said in FILTERS else FILTERS[-1], _depth(git)
+    git.run(
+        *promising(chosen), "fetch", "--quiet", "--prune", "--no-auto-maintenance", "--no-write-fetch-head",
+        *depth, f"--filter={chosen}", "origin", *REFSPECS,
+    )  # fmt: skip
+    if depth:
+        _forget(git)
+    with contextlib.suppress(GitCommandError):  # it is asked for again when it is read
+        crown(git)
+    _tidy(git)
+
+
+def adopt(git: Git, commit: str) -> None:
+    """Bring one commit more, such as one that a deployment is pinned to; without its history.
+
+    Raises:
+        GitCommandError: The remote has no such commit, or cannot be reached.
+        OperationalError: Another process has been fetching for ten minutes.
+    """
+    with held(git.git_dir, "the registry"):
+        git.run(
+            *promising(ALONE), "fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
+            "--no-auto-maintenance", "--depth=1", f"--filter={ALONE}", "origin", commit,
+        )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _said_if_long(words: str) -> Iterator[None]:
+    """Log what is done, to whoever listens, when it takes a while."""
+    import logging
+    import threading
+
+    timer = threading.Timer(_A_WHILE, logging.getLogger(__name__).info, [words])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def deepen(git: Git) -> None:
+    """Give a clone its history, unless another process was faster.
+
+    Raises:
+        OfflineError: It cannot be brought.
+        OperationalError: Another process has been bringing it for ten minutes.
+    """
+    url = git.config("remote.origin.url") or ""
+    with held(git.git_dir, "the registry"), _said_if_long("bringing the registry's history, once"):
+        if is_newest(git):
+            _deepen(git, url)
+
+
+def _deepen(git: Git, url: str) -> None:
+    # Cloned beside, and not fetched: git takes for granted that whoever has a commit has its folders.
+    try:
+        with building(git.git_dir) as folder:
+            whole = clone_history(url, folder, git.settings)
+            partial = Git(whole).flag("remote.origin.promisor")
+            _take_in(whole / "objects" / "pack", git.git_dir / "objects" / "pack")
+    except GitCommandError as exc:
+        raise OfflineError(
+            f"the answer needs the registry's history, which cannot be brought: {exc.message}",
+            remedy="try again with a network",
+        ) from exc
+    _lay_open(git)
+    if partial:
+        git.run("config", "remote.origin.promisor", "true")
+        git.run("config", "remote.origin.partialclonefilter", "blob:none")
+    (git.git_dir / NEWEST).unlink()
+
+
+def _take_in(packs: Path, place: Path) -> None:
+    """Move packs; an index last, because with it git begins to use its pack."""
+    for pack in sorted(packs.iterdir(), key=lambda file: file.suffix == ".idx"):
+        pack.replace(place / pack.name)
+
+
+def _parents(git: Git, commits: frozenset[str]) -> Iterator[tuple[str, list[str]]]:
+    for commit in commits:
+        head = (
+            git.run("cat-file", "commit", commit, allowed=(0, 128))
+            .split(b"\n\n", 1)[0]
+            .decode(errors="replace")
+        )
+        lines = (line.partition(" ") for line in head.split("\n"))
+        yield commit, [oid for word, _, oid in lines if word == "parent"]
+
+
+def _lay_open(git: Git) -> None:
+    """Forget the boundary, but where history was rewritten: what was before such a commit nobody has any more."""
+    cut = []
+    for commit, parents in _parents(git, boundary(git)):
+        asked = "".join(f"{parent}\n" for parent in parents).encode()
+        if b" missing\n" in git.run("cat-file", "--batch-check", stdin=asked):
+            cut.append(commit)
+    _cut_at(git, cut)

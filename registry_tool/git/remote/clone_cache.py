@@ -1,0 +1,225 @@
+"""Clones of remote registries: bare, without what nobody has asked for, kept and fetched instead of re-cloned.
+
+A clone is a cache: whoever needs it takes its lock, and a half-made one is never seen, because it is built beside its
+place and renamed. Without a network the clone answers from what it has, and says so. Each user has clones of their own,
+in a folder that is closed to others, and no credentials are stored in them; where a cache is shared, what another user
+cloned is read only when nothing else can answer.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from registry_tool.errors import OfflineError, OperationalError, UsageError
+from registry_tool.git.command import Git, GitCommandError, quoted
+from registry_tool.git.ownership import are_ours
+from registry_tool.git.remote.url import (
+    handed,
+    is_url,
+    scheme_of,
+    shown_url,
+    stored_url,
+    without_credentials,
+)
+from registry_tool.git.shallow import is_newest
+
+__all__ = ["Clone", "is_url", "open_clone", "shown_url"]
+
+_SCHEMES: Final = ("file", "git", "http", "https", "ssh", "git+ssh")
+_OTHERS: Final = 0o077
+_DUBIOUS: Final = re.compile(
+    r"^fatal: detected dubious ownership in repository at '(.+)'$", re.MULTILINE
+)
+
+
+class Clone(NamedTuple):
+    """A cached clone.
+
+    Attributes:
+        git: The bare repository.
+        note: Why it may be out of date; empty when it was just fetched.
+    """
+
+    git: Git
+    note: str = ""
+
+
+def _check_url(url: str) -> None:
+    scheme = scheme_of(url)
+    if url.startswith("-") or "::" in url.split("/", 1)[0] or (scheme and scheme not in _SCHEMES):
+        raise UsageError(
+            f"{shown_url(url)!a} is not a Git address this program opens",
+            remedy="use a path, file://, https://, ssh:// or user@host:path",
+        )
+
+
+def _clone(url: str, place: Path) -> None:
+    from registry_tool.git.remote.clone import building, clone_history, make_newest
+
+    stored, settings = stored_url(url), handed(url)
+    with building(place) as folder:
+        try:
+            make_newest(stored, folder / "newest", settings)
+        except GitCommandError:  # the server may be too old or too plain for that
+            clone_history(stored, folder, settings).rename(place)
+        else:
+            (folder / "newest").rename(place)
+
+
+def _words(exc: GitCommandError) -> str:
+    lines = [
+        line for line in exc.words.splitlines() if line.startswith(("fatal:", "ERROR:", "error:"))
+    ]
+    return without_credentials((lines or exc.words.splitlines() or [exc.message])[0])
+
+
+def _remedy(exc: GitCommandError, url: str) -> str:
+    # What a server says is no command to paste, so only a folder of this machine is named.
+    found = _DUBIOUS.search(exc.words) if scheme_of(url) in {"", "file"} else None
+    if found is not None:
+        return f"git config --global --add safe.directory {quoted(found[1])}"
+    return "check the address, the network and your credentials"
+
+
+def _own_folder(cache: Path) -> Path:
+    """Where this user's clones lie: in the folder itself, or beside it where that belongs to somebody else."""
+    if not hasattr(os, "geteuid") or are_ours([cache]):
+        return cache
+    return cache.with_name(f"{cache.name}-{os.geteuid()}")
+
+
+def _made_private(folder: Path) -> None:
+    """Make the folder for this user alone; in one of an older release, close the files that may hold a token."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_mode & _OTHERS:
+            for config in folder.glob("*.git/config"):
+                if config.stat().st_mode & _OTHERS:
+                    config.chmod(0o600)
+    except OSError as exc:
+        raise OperationalError(
+            f"{folder} cannot be used for clones: {exc.strerror}",
+            remedy="name a folder of your own: export REGISTRY_CACHE=~/.cache/registry-tool",
+        ) from exc
+
+
+def _digest(url: str) -> str:
+    import hashlib
+
+    return f"{hashlib.sha256(url.encode(errors='surrogateescape')).hexdigest()[:24]}.git"
+
+
+def open_clone(
+    url: str, cache: Path, *, offline: bool = False, others: Path | None = None
+) -> Clone:
+    """The cached clone of a URL, made or fetched now.
+
+    Args:
+        url: What ``git clone`` takes.
+        cache: The folder that holds clones.
+        offline: Do not try to fetch.
+        others: Where clones of other users may lie; the folder itself by default.
+
+    Raises:
+        UsageError: The URL names a transport that can run commands, or none.
+        OfflineError: There is no clone yet and none can be made.
+        OperationalError: Another process has been cloning it for ten minutes; or the folder cannot be written.
+        UntrustedRepositoryError: What lies in the place of the clone belongs to somebody else.
+    """
+    from registry_tool.git.remote.clone import held
+
+    _check_url(url)
+    name, folder = _digest(stored_url(url)), _own_folder(cache)
+    _made_private(folder)
+    place, of_others = folder / name, (others or cache) / name
+    with held(place, shown_url(url)):
+        if stored_url(url) != url:
+            _move(folder / _digest(url), place)
+        try:
+            return _cached(url, place, offline=offline)
+        except OfflineError:
+            if of_others == place or not of_others.exists():
+                raise
+            return Clone(Git(of_others), _stale(url, of_others))
+
+
+def _move(old: Path, place: Path) -> None:
+    """Where an older release put the clone of a URL with credentials; it stored them too."""
+    import shutil
+
+    if old.exists() and place.exists():
+        shutil.rmtree(old, ignore_errors=True)
+    elif old.exists():
+        old.rename(place)
+
+
+def _is_right(git: Git, url: str, *, offline: bool) -> bool:
+    """True for a clone of that URL; one that stores credentials is told to forget them."""
+    named = git.config("remote.origin.url")
+    if named == url != stored_url(url):
+        git.run("config", "remote.origin.url", stored_url(url))
+        return True
+    # An older release obeyed `clone.defaultRemoteName`: such a clone has another remote, and can never be fetched.
+    return named == stored_url(url) or (named is None and offline)
+
+
+def _cached(url: str, place: Path, *, offline: bool) -> Clone:
+    git = Git(place, settings=handed(url))
+    if place.exists():
+        git.check_trusted()
+        if _is_right(git, url, offline=offline):
+            current = not offline and _fetched(git)
+            return Clone(git, "" if current else _stale(url, place))
+    if offline:
+        raise OfflineError(
+            f"there is no cached clone of {shown_url(url)}", remedy="open it once with a network"
+        )
+    try:
+        _replace(url, place)
+    except GitCommandError as exc:
+        raise OfflineError(
+            f"{shown_url(url)} cannot be cloned: {_words(exc)}",
+            remedy=_remedy(exc, url),
+        ) from exc
+    return Clone(Git(place, settings=handed(url)))
+
+
+def _replace(url: str, place: Path) -> None:
+    """Clone to a place; what is there goes once the clone is whole."""
+    import shutil
+
+    fresh = place.with_suffix(".fresh") if place.exists() else place
+    _clone(url, fresh)
+    if fresh != place:
+        shutil.rmtree(place)
+        fresh.rename(place)
+
+
+def _fetched(git: Git) -> bool:
+    from registry_tool.git.remote.clone import REFSPECS, renew
+
+    try:
+        if is_newest(git):
+            renew(git)
+        else:
+            git.run(
+                "fetch", "--quiet", "--prune", "--no-auto-maintenance", "--no-write-fetch-head",
+                "origin", *REFSPECS,
+            )  # fmt: skip
+    except GitCommandError:
+        return False
+    (git.git_dir / "fetched").touch()
+    return True
+
+
+def _stale(url: str, place: Path) -> str:
+    import datetime as dt
+
+    stamp = place / "fetched"
+    when = (stamp if stamp.exists() else place / "HEAD").stat().st_mtime
+    since = dt.datetime.fromtimestamp(when, tz=dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{shown_url(url)} was not reached; answering from the clone fetched {since}"

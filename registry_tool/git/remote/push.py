@@ -1,0 +1,217 @@
+"""Pushing a branch, with the server's own words when it refuses.
+
+Of two who push at once, one loses. Nothing of the loser's is lost: the commit stays where it is, and what to do is said.
+``give_way`` takes it back where the change can be made again without overwriting what won: where both changed one file,
+such as an alias, only a person knows who is right.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+from registry_tool.errors import ConflictError, GitError, OfflineError
+from registry_tool.git.command import Git, GitCommandError
+from registry_tool.git.refs import BRANCHES, FASTER
+from registry_tool.git.remote.url import without_credentials
+from registry_tool.git.revisions import tip_of
+from registry_tool.git.shallow import is_newest, with_history
+
+__all__ = ["LostRaceError", "check_remote", "give_way", "push_branch"]
+
+# How Git says that the branch on the server is not where this clone saw it: refused here, or by the lock there.
+_LOST: Final = (
+    "fetch first",
+    "non-fast-forward",
+    "stale info",
+    "cannot lock ref",
+    "failed to update ref",
+    "incorrect old value provided",
+)
+_NAMED = 3
+_LONGEST: Final = 8.0
+_RECORD: Final = "version.yaml"
+_INDENT = "\n       "  # as wide as `try:   ` before it
+
+
+class LostRaceError(ConflictError):
+    """Somebody else pushed to the branch first; the commit stays here."""
+
+
+def check_remote(git: Git, remote: str = "origin") -> None:
+    """See that a Git remote is configured, before a commit is made that is to go there.
+
+    Raises:
+        GitError: It is not.
+    """
+    if git.config(f"remote.{remote}.url") is None:
+        raise GitError(
+            f"there is no Git remote {remote}", remedy=f"add one: git remote add {remote} URL"
+        )
+
+
+def _asking_first(git: Git) -> tuple[str, ...]:
+    """Options with which git asks the server which commits it has, where it would send files that are not here."""
+    return ("-c", "push.negotiate=true") if is_newest(git) else ()
+
+
+def push_branch(git: Git, branch: str, *, remote: str = "origin") -> None:
+    """Push a branch to the branch of that name; whatever happens, it stays as it is here.
+
+    Raises:
+        GitError: There is no such remote, or it cannot be reached.
+        LostRaceError: Somebody else was first.
+        ConflictError: The server refused the push for another reason.
+    """
+    git.check_trusted()
+    check_remote(git, remote)
+    refspec = f"{BRANCHES}{branch}:{BRANCHES}{branch}"
+    # https://git-scm.com/docs/git-push, "Output": with --porcelain one line for each ref, on standard output.
+    arguments = ["push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no"]
+    try:
+        git.run(*_asking_first(git), *arguments, "--", remote, refspec)
+    except GitCommandError as exc:
+        lines = exc.out.decode(errors="replace").split("\n")
+        refused = next((line for line in lines if line.startswith("!\t")), None)
+        if refused is not None and not _is_own(refused):
+            raise _refusal(git, branch, remote, refused.split("\t")[2], exc.words) from exc
+        raise GitError(
+            f"git push failed: {_words(exc.words)}", remedy=f"the commit stays on {branch} here"
+        ) from exc
+
+
+def _is_own(refused: str) -> bool:
+    """True where Git itself gave up, and no server said a word."""
+    return refused.endswith("[remote failure] (remote failed to report status)")
+
+
+def _refusal(git: Git, branch: str, remote: str, summary: str, said: str) -> ConflictError:
+    # What hooks of the server print.
+    stripped = (line.strip() for line in said.splitlines())
+    lines = [line for line in stripped if line.startswith("remote:") and line != "remote:"]
+    message = f"{remote} refused {branch}: {summary}"
+    if any(words in summary for words in _LOST) or any(FASTER in line for line in lines):
+        return LostRaceError(message, remedy=_INDENT.join(_after_losing(git, branch, remote)))
+    own = _INDENT.join(lines) or f"see what {remote} allows to be pushed to {branch}"
+    return ConflictError(message, remedy=f"the commit stays on {branch} here; {own}")
+
+
+def _after_losing(git: Git, branch: str, remote: str) -> list[str]:
+    """What the loser does; where both changed one file, who changed it there."""
+    ref, theirs = f"{BRANCHES}{branch}", _fetched(git, branch, remote)
+    there = [] if git.branch() == ref else [f"git switch {branch}"]
+    rebase = [f"git pull --rebase {remote} {branch}", f"git push {remote} {branch}"]
+    both = set() if theirs is None else _changed_by_both(git, branch, theirs)
+    if theirs is None or not both:
+        stays = f"the commit stays on {branch} here; bring it on top of theirs and push:"
+        return [stays, *there, *rebase]
+    said = ["both changed the same:", *_makers(git, branch, theirs, sorted(both))]
+    if len(_unpushed(git, branch, theirs)) > 1:
+        return [*said, "the rebase stops there, for you to choose:", *there, *rebase]
+    return [
+        *said,
+        "to leave theirs as it is; run your command again where that is still right:",
+        *there,
+        f"git reset --keep {remote}/{branch}",
+        "to put yours in its place by hand, where that is allowed:",
+        *there,
+        *rebase,
+    ]
+
+
+def _fetched(git: Git, branch: str, remote: str) -> str | None:
+    """The commit the branch is at on the server now; None where it cannot be had."""
+    if git.work_tree is not None:
+        # `git reset --keep` takes a file for changed whose time in the index is not that of the disk.
+        git.run("update-index", "-q", "--refresh", allowed=(0, 1, 128))
+    tracking = f"refs/remotes/{remote}/{branch}"
+    try:
+        with_history(git)  # without it nobody knows what both changed
+        git.run("fetch", "--quiet", "--no-tags", "--", remote, f"+{BRANCHES}{branch}:{tracking}")
+    except (GitCommandError, OfflineError):
+        return None
+    return tip_of(git, tracking)
+
+
+def _changed(git: Git, old: str, new: str) -> set[str]:
+    out = git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", old, new)
+    return {path.decode(errors="surrogateescape") for path in out.split(b"\0") if path}
+
+
+def _unpushed(git: Git, branch: str, theirs: str) -> list[str]:
+    return git.run("rev-list", f"{theirs}..{BRANCHES}{branch}", "--").decode().split()
+
+
+def _parted(git: Git, branch: str, theirs: str) -> str:
+    """Where the branch here left the one on the server; empty when they share nothing."""
+    out = git.run("merge-base", f"{BRANCHES}{branch}", theirs, allowed=(0, 1, 128)).decode()
+    return out.strip().split("\n")[0]
+
+
+def _changed_by_both(git: Git, branch: str, theirs: str) -> set[str]:
+    base, ours = _parted(git, branch, theirs), tip_of(git, f"{BRANCHES}{branch}")
+    if not base or ours is None:
+        return set()
+    return _changed(git, base, ours) & _changed(git, base, theirs)
+
+
+def _makers(git: Git, branch: str, theirs: str, paths: list[str]) -> Iterator[str]:
+    """Who changed some files on the server; a few of them."""
+    since = f"{_parted(git, branch, theirs)}..{theirs}"
+    for path in paths[:_NAMED]:
+        who = git.line("log", "-1", "--format=%an in %h (%s)", since, "--", f":(literal){path}")
+        yield f"{path}: there by {who}"
+    if len(paths) > _NAMED:
+        yield f"and {len(paths) - _NAMED} more"
+
+
+def _can_be_made_again(both: set[str]) -> bool:
+    """True when all that both changed is one version number, which both took as the next; another is free."""
+    folders = tuple(path.removesuffix(_RECORD) for path in both if path.endswith(f"/{_RECORD}"))
+    return all(path.startswith(folders) for path in both)
+
+
+def give_way(
+    git: Git, branch: str, commit: str, *, remote: str = "origin", losses: int = 1
+) -> bool:
+    """Take back a commit that lost the race, so that its change can be made again on what won.
+
+    The branch goes to where it is on the server; uncommitted work in the work tree stays. Before that it waits for a
+    random while, so that many who lost together do not all try again together.
+
+    Args:
+        git: The repository.
+        branch: The branch, without ``refs/heads/``.
+        commit: The commit that could not be pushed.
+        remote: Where it should have gone.
+        losses: How often this change has lost so far; the oftener, the longer the wait may be, up to eight seconds.
+
+    Returns:
+        True when the branch is at what won. False when that cannot be had, when both changed the same file, when other
+        work of this clone is not pushed either, or when uncommitted work is in the way: then nothing was changed.
+    """
+    ref = f"{BRANCHES}{branch}"
+    threading.Event().wait(random.uniform(0, min(_LONGEST, 2**losses / 4)))  # noqa: S311 (no secret)
+    theirs = _fetched(git, branch, remote)
+    if theirs is None or tip_of(git, ref) != commit:
+        return False
+    if _unpushed(git, branch, theirs) != [commit]:
+        return False
+    if not _can_be_made_again(_changed_by_both(git, branch, theirs)):
+        return False
+    try:
+        if git.work_tree is not None and git.branch() == ref:
+            git.run("reset", "--quiet", "--keep", theirs)
+        else:
+            git.run("update-ref", "-m", "registry: gave way", ref, theirs, commit)
+    except GitCommandError:
+        return False
+    return True
+
+
+def _words(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines()]
+    said = [line for line in lines if line.startswith(("remote:", "fatal:", "error:", "ERROR:"))]
+    return without_credentials(" ".join(said or lines[-1:]))

@@ -1,0 +1,1 @@
+"""One write at a time, which happens as a whole or not at all."""

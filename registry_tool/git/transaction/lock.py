@@ -1,0 +1,200 @@
+"""One writer at a time: a lock that the system takes back when its holder dies, in a file that says who holds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import takewhile
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from registry_tool.errors import OperationalError
+
+__all__ = ["PATIENCE", "LockOwner", "hold", "holder_of", "is_held", "say_nothing"]
+
+PATIENCE: Final = 60.0
+_WORDS_AFTER: Final = 1.0
+_FIRST_PAUSE: Final = 0.005
+_LONGEST_PAUSE: Final = 0.1
+_COMMAND_LENGTH: Final = 80
+_FILE_LIMIT: Final = 4096
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> bool:
+        """Take the lock if it is free; Windows locks bytes, so one is locked that nobody reads."""
+        os.lseek(handle, _FILE_LIMIT, os.SEEK_SET)
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _lock(handle: int) -> bool:
+        """Take the lock if it is free."""
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # EACCES: said by some network file systems
+            return False
+        return True
+
+
+def _host() -> str:
+    import platform
+
+    return platform.node()
+
+
+def say_nothing(_words: str) -> None:
+    """What a caller who does not listen is told."""
+
+
+def _command() -> str:
+    """How this program was started, up to its first option: what follows may be long, or secret."""
+    program, *rest = sys.argv or [""]
+    name = Path(program).name
+    name = "registry" if Path(program).parts[-2:] == ("registry_tool", "__main__.py") else name
+    words = list(takewhile(lambda word: not word.startswith("-"), rest))
+    said = " ".join([name, *words])
+    return f"{said[:_COMMAND_LENGTH]} …" if said[_COMMAND_LENGTH:] or rest[len(words) :] else said
+
+
+class LockOwner(NamedTuple):
+    """Who holds a lock.
+
+    Attributes:
+        pid: Its process.
+        host: The machine it runs on.
+        command: How it was started, without options.
+        since: When it took the lock, in seconds since 1970.
+    """
+
+    pid: int
+    host: str
+    command: str
+    since: float
+
+    @classmethod
+    def me(cls) -> LockOwner:
+        """This process, now."""
+        return cls(os.getpid(), _host(), _command(), time.time())
+
+    @property
+    def words(self) -> str:
+        """Who it is, for people."""
+        place = "" if self.host == _host() else f" on {self.host}"
+        seconds = max(0, round(time.time() - self.since))
+        return f"pid {self.pid}{place}, `{self.command}`, since {seconds} s"
+
+
+def holder_of(path: Path) -> LockOwner | None:
+    """Who holds a lock, or held it when it was killed; None while nobody does, or before it could say so."""
+    try:
+        with path.open("rb") as stream:
+            said = json.loads(stream.read(_FILE_LIMIT))
+        return LockOwner(int(said[0]), str(said[1]), str(said[2]), float(said[3]))
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return None
+
+
+def _wait(
+    handle: int, path: Path, *, place: str, patience: float, tell: Callable[[str], None]
+) -> None:
+    from threading import Event
+
+    pause, waited, told = _FIRST_PAUSE, time.monotonic(), False
+    while not _lock(handle):
+        passed = time.monotonic() - waited
+        if passed >= _WORDS_AFTER and not told:
+            holder = holder_of(path)
+            told = True
+            tell(f"waiting for another registry command{f' ({holder.words})' if holder else ''} …")
+        if passed >= patience:
+            holder = holder_of(path)
+            who = f": {holder.words}" if holder else ""
+            raise OperationalError(
+                f"another registry command is at work in {place}{who}; waited {patience:.0f} s for it",
+                remedy="wait for it to end and try again",
+            )
+        Event().wait(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise OperationalError(f"{path} cannot be locked: {exc.strerror}") from exc
+
+
+def _opened(path: Path) -> int:
+    # Never truncated here: the file may say who holds it.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        return os.open(path, flags, 0o666)
+    except OSError as exc:
+        raise OperationalError(f"{path.parent} cannot be written: {exc.strerror}") from exc
+
+
+def _write(handle: int, words: bytes) -> None:
+    with suppress(OSError):  # the lock holds without words, on a full disk too
+        os.ftruncate(handle, 0)
+        os.lseek(handle, 0, os.SEEK_SET)
+        os.write(handle, words)
+
+
+@contextmanager
+def hold(
+    path: Path,
+    *,
+    place: str,
+    patience: float = PATIENCE,
+    tell: Callable[[str], None] = say_nothing,
+) -> Iterator[None]:
+    """Hold a lock, and wait for it while another process or thread does.
+
+    Args:
+        path: The lock's file; it is made, and stays.
+        place: What the lock is for, for messages.
+        patience: How many seconds to wait.
+        tell: Told who is waited for, once, after about a second.
+
+    Raises:
+        OperationalError: It was held for longer than that, or the file cannot be written.
+    """
+    handle = _opened(path)
+    try:
+        with _in_words(path):
+            _wait(handle, path, place=place, patience=patience, tell=tell)
+        _write(handle, json.dumps(LockOwner.me()).encode())
+        try:
+            yield
+        finally:
+            _write(handle, b"")
+    finally:
+        os.close(handle)
+
+
+def is_held(path: Path) -> bool:
+    """True while another process or thread holds the lock; nothing is made.
+
+    Raises:
+        OperationalError: The file system knows no locks.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        with _in_words(path):
+            return not _lock(handle)
+    finally:
+        os.close(handle)

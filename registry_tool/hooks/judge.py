@@ -1,0 +1,287 @@
+"""Judging what is pushed: the one engine, for the hook of a server and for that of a clone.
+
+A branch is judged as the change it makes to the main branch since it left that; with no main branch yet, whole. A push
+may hold any number of branches, so only some are looked at, and what is told about them has an end too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.checks.commits import judge_bare_object, judge_files, judge_steps
+from registry_tool.checks.engine import check, malformed
+from registry_tool.checks.findings import Report, in_order, verdict_of
+from registry_tool.checks.reports.text import finding_lines, summary
+from registry_tool.errors import MalformedTreeError, RefusedError
+from registry_tool.git.history import FirstParentHistory, line_steps
+from registry_tool.git.refs import Update, are_related, parting
+from registry_tool.git.repository import Repository
+from registry_tool.manifests.layout import REGISTRY
+from registry_tool.manifests.problems import inert, one_line
+
+__all__ = [
+    "LOOKED_AT",
+    "Judge",
+    "Judged",
+    "PushVerdict",
+    "Reply",
+    "concerning",
+    "judge_bare_objects",
+    "judge_line",
+    "judge_new_files",
+    "squash",
+    "told",
+    "told_findings",
+]
+
+LOOKED_AT: Final = 20
+_ORDER: Final = ("refuse", "review", "warn")
+_FINDINGS = 10
+_LINES = 120
+_LENGTH = 400
+_ID = 12
+# Each step costs a check, a hundredth of a second.
+_MOST_STEPS: Final = 10_000
+# Of so many commits without a registry it is asked whether they have to do with the main branch; more are looked at anyway.
+_ASKED: Final = 100
+
+
+class Judged(NamedTuple):
+    """One branch of a push, looked at.
+
+    Attributes:
+        update: The branch.
+        report: What the check said; None where it holds no registry.
+    """
+
+    update: Update
+    report: Report | None
+
+
+class PushVerdict(NamedTuple):
+    """What a hook says about a push.
+
+    Attributes:
+        lines: For the person who pushes; bounded, and nothing in them can draw on a terminal.
+        refused: True when nothing of the push may go in.
+    """
+
+    lines: tuple[str, ...]
+    refused: bool
+
+
+class Judge:
+    """Checks branches against what is published.
+
+    Args:
+        repository: Where the pushed commits can be read.
+        published: The tip of the main branch; None when there is none yet.
+    """
+
+    def __init__(self, repository: Repository, published: str | None) -> None:
+        self._repository = repository
+        self._published = published
+        self._reports: dict[str, Report | None] = {}
+
+    def look(self, updates: Iterable[Update]) -> Iterator[Judged]:
+        """Judge branches; those whose commit would be the 21st one looked at are left out.
+
+        Raises:
+            ShallowHistoryError: The repository does not reach back to where a branch left the main one.
+            GitError: A commit cannot be read.
+        """
+        for update in updates:
+            if update.new not in self._reports:
+                if len(self._reports) >= LOOKED_AT:
+                    continue
+                self._reports[update.new] = self._report(update.new)
+            yield Judged(update, self._reports[update.new])
+
+    def _report(self, commit: str) -> Report | None:
+        found = self._repository.reader.read(commit, limit=0)
+        if found is None or found[1] != "commit":
+            return None  # Git takes no such thing for a branch
+        git = self._repository.git
+        head = self._repository.tree(commit)
+        try:
+            head.entry(REGISTRY)
+        except MalformedTreeError as exc:
+            return malformed(exc)
+        if self._published is None:
+            return None if head.entry(REGISTRY) is None else check(head)
+        if head.entry(REGISTRY) is None and not are_related(git, self._published, commit):
+            return None
+        base = parting(git, self._published, commit)
+        return check(head, base=self._repository.tree(base), line=FirstParentHistory(git, base))
+
+
+def judge_line(
+    repository: Repository, update: Update, published: str | None
+) -> Iterator[tuple[str, Report]]:
+    """What the steps of the main branch would be one by one, where the push has several; those that pass are left out.
+
+    Args:
+        repository: Where the pushed commits can be read.
+        update: The main branch.
+        published: The commit on its first-parent line that is published; None where nothing is.
+
+    Yields:
+        What to call the step, and the report on it; at last what the commits beside the line leave in the repository.
+
+    Raises:
+        GitError: A commit cannot be read.
+        RefusedError: There are too many steps for one push.
+    """
+    since = published or ""
+    steps = line_steps(repository.git, update.new, since)
+    if len(steps) > _MOST_STEPS:
+        part = steps[_MOST_STEPS - 1].step.commit
+        raise RefusedError(
+            f"{update.shown}: the push has {len(steps):,} commits on the main line, and {_MOST_STEPS:,} are judged at once",
+            remedy=f"push them in parts: git push origin {part}:{update.ref}",
+        )
+    passed = {update.new}  # the tip is judged as what it changes in all
+    for step, report in judge_steps(repository, steps, since) if len(steps) > 1 else ():
+        if report is not None:
+            passed.add(step.commit)
+            if report.findings or report.notes:
+                yield f"{update.shown} at {step.commit[:_ID]}", report
+    if len(passed) == len(steps) and all(len(one.step.parents) < 2 for one in steps):  # noqa: PLR2004 (a merge)
+        return
+    known = [published] if published else []
+    files = judge_new_files(repository, [update.new], known, frozenset(passed))
+    if files is not None:
+        yield f"{update.shown}, in commits beside its first parents", files
+
+
+def judge_new_files(
+    repository: Repository,
+    tips: Sequence[str],
+    known: Sequence[str],
+    passed: frozenset[str] = frozenset(),
+    options: Sequence[str] = (),
+) -> Report | None:
+    """What new commits bring that stays in the repository even when a later one takes it back.
+
+    Args:
+        repository: Where the pushed commits can be read.
+        tips: The commits that are pushed.
+        known: Commits that are there already, with what they reach; the policy comes from the first.
+        passed: Commits of which every file is judged elsewhere.
+        options: More of ``git log``.
+
+    Returns:
+        A report with findings; None where there are none.
+
+    Raises:
+        GitError: A commit cannot be read.
+    """
+    policy = Catalog(repository.tree(known[0])) if known else None
+    revisions = [*dict.fromkeys(tips), *(f"^{commit}" for commit in known)]
+    found = judge_files(repository, revisions, policy=policy, options=options, passed=passed)
+    return Report(verdict_of(found), found, len(found)) if found else None
+
+
+def judge_bare_objects(
+    repository: Repository, objects: Mapping[str, str], published: str
+) -> Report | None:
+    """What files and folders bring that are pushed without a commit, as the target of a tag.
+
+    Args:
+        repository: Where they can be read.
+        objects: The ref by the full id of the object it leads to.
+        published: The commit that the policy comes from.
+
+    Returns:
+        A report with findings; None where there are none.
+
+    Raises:
+        GitError: An object cannot be read.
+    """
+    policy = Catalog(repository.tree(published))
+    found = in_order(
+        finding
+        for oid, ref in objects.items()
+        for finding in judge_bare_object(repository, oid, ref, policy)
+    )
+    return Report(verdict_of(found), found, len(found)) if found else None
+
+
+def squash(since: str | None) -> str:
+    """The command that makes one commit of those since a published one; of all, where nothing is published."""
+    if since is None:
+        return "git reset --soft $(git rev-list --max-parents=0 HEAD) && git commit --amend"
+    return f"git reset --soft {since[:_ID]} && git commit"
+
+
+def concerning(
+    repository: Repository, published: str | None, commits: Iterable[str]
+) -> Iterator[str]:
+    """The commits that hold a registry, or share history with what is published."""
+    asked = 0
+    for commit in commits:
+        try:
+            holds = repository.tree(commit).entry(REGISTRY) is not None
+        except MalformedTreeError:
+            holds = True
+        if not holds and published is not None:
+            asked += 1
+            holds = asked > _ASKED or are_related(repository.git, published, commit)
+        if holds:
+            yield commit
+
+
+def told(judged: Judged) -> Iterator[str]:
+    """A judged branch in words: the count, then the findings, those that decide first."""
+    name, report = judged.update.shown, judged.report
+    if report is None:
+        yield f"{name}: not checked, it holds no {REGISTRY}"
+        return
+    yield f"{name}: {summary(report)}"
+    yield from told_findings(report)
+
+
+def told_findings(report: Report) -> Iterator[str]:
+    """The notes and findings of a report, those that decide first."""
+    yield from (f"note: {note}" for note in report.notes)
+    findings = sorted(report.findings, key=lambda f: _ORDER.index(f.severity))
+    # A blank line parts the files in a report; here every line counts.
+    yield from (line.text for line in finding_lines(findings[:_FINDINGS]) if line.text)
+    if len(findings) > _FINDINGS:
+        yield f"and {len(findings) - _FINDINGS} more: registry check --base origin/main lists all"
+
+
+def _short(line: str) -> str:
+    plain = inert(one_line(line))
+    return plain if len(plain) <= _LENGTH else f"{plain[:_LENGTH]}…"
+
+
+class Reply:
+    """The words so far, and whether anything was refused."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self.refused = False
+
+    @property
+    def said(self) -> bool:
+        """True when there is anything to tell."""
+        return bool(self._lines)
+
+    def say(self, *lines: str) -> None:
+        """Tell something."""
+        self._lines += lines
+
+    def refuse(self, message: str, remedy: str) -> None:
+        """Refuse the push, and say what to do instead."""
+        self.say(message, f"    try:      {remedy}")
+        self.refused = True
+
+    def answer(self, last: str) -> PushVerdict:
+        """The words, as many as fit a terminal; ``last`` is the last line, however many come before."""
+        shown = [_short(line) for line in self._lines[:_LINES]]
+        if len(self._lines) > _LINES:
+            shown.append(f"and {len(self._lines) - _LINES} more lines")
+        return PushVerdict((*shown, _short(last)), self.refused)

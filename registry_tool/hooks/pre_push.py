@@ -1,0 +1,121 @@
+"""What the hook pre-push of a clone says to a push, before anything leaves: what the server would find, as far as is known.
+
+Branches are judged as what they change in the remote's main branch, as it was fetched last. What is wrong does not leave;
+what asks for a review does, since the pull request is where it is reviewed. Whether a branch may be deleted or rewound is
+the server's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from registry_tool.checks.findings import Report
+from registry_tool.checks.reports.text import summary
+from registry_tool.git.command import Git
+from registry_tool.git.refs import BRANCHES, Published, Update, parting, published
+from registry_tool.git.remote.url import is_url
+from registry_tool.git.repository import Repository
+from registry_tool.hooks.judge import (
+    LOOKED_AT,
+    Judge,
+    PushVerdict,
+    Reply,
+    concerning,
+    judge_line,
+    judge_new_files,
+    squash,
+    told,
+    told_findings,
+)
+from registry_tool.manifests.layout import REGISTRY
+
+__all__ = ["send"]
+
+_USUAL = frozenset({"refs/heads/main", "refs/heads/master"})
+
+
+def _published(git: Git, remote: str) -> Published | None:
+    """The main branch, where anything was ever fetched from a remote; one that nobody knows is taken for empty."""
+    if is_url(remote):  # it has no branches here, and may hold a password
+        return None
+    known = git.run("for-each-ref", "--count=1", "--format=%(refname)", f"refs/remotes/{remote}/")
+    return published(git) if known else None
+
+
+def _main_names(git: Git, remote: str) -> frozenset[str]:
+    """How the main branch may be called on the server."""
+    if is_url(remote):
+        return _USUAL
+    prefix = f"refs/remotes/{remote}/"
+    out = git.run("symbolic-ref", "--quiet", f"{prefix}HEAD", allowed=(0, 1, 128))
+    name = out.decode(errors="surrogateescape").strip().removeprefix(prefix)
+    return frozenset({f"{BRANCHES}{name}"}) if name else _USUAL
+
+
+def _found_in_commits(
+    repository: Repository,
+    remote: str,
+    main: Published | None,
+    branches: Sequence[Update],
+    names: frozenset[str],
+) -> Iterator[tuple[str, Report]]:
+    """What the server would find in the commits one by one: in each step of the main branch, and in new files of all."""
+    git, tip = repository.git, None if main is None else main.tip
+    for update in branches:
+        if update.ref in names:
+            since = None if tip is None else parting(git, tip, update.new)
+            yield from judge_line(repository, update, since)
+    others = dict.fromkeys(update.new for update in branches if update.ref not in names)
+    tips = list(concerning(repository, tip, others))
+    known = [] if tip is None else [tip]
+    # What is on any branch of the remote is there already.
+    options = ("--not", f"--remotes={remote}", "--not")
+    found = judge_new_files(repository, tips, known, options=options) if tips else None
+    if found is not None:
+        yield "new commits", found
+
+
+def send(repository: Repository, remote: str, updates: Sequence[Update]) -> PushVerdict:
+    """Judge a push before it leaves.
+
+    Args:
+        repository: The clone.
+        remote: The name of the remote; its address where it has none.
+        updates: What the push wants to change there.
+
+    Returns:
+        The answer; without lines when no branch is pushed.
+
+    Raises:
+        NotFoundError: Git's setting ``registry.published`` names what is not there.
+        ShallowHistoryError: The clone does not reach back to where a branch left the main one.
+        GitError: What is pushed cannot be read.
+    """
+    git = repository.git
+    branches = [update for update in updates if update.is_branch and not update.deletes]
+    if not branches:
+        return PushVerdict((), refused=False)
+    main, names, reply = _published(git, remote), _main_names(git, remote), Reply()
+    looked = list(Judge(repository, None if main is None else main.tip).look(branches))
+    for judged in looked:
+        reply.say(*told(judged))
+        if judged.report is None and judged.update.ref in names:
+            reply.refuse(
+                f"{judged.update.shown}: it must hold {REGISTRY}",
+                "push to a branch of another name: git push REMOTE HEAD:refs/heads/NAME",
+            )
+        elif judged.report is not None and judged.report.verdict == "refuse":
+            reply.refused = True
+    found = _found_in_commits(repository, remote, main, branches, names)
+    for name, report in () if reply.refused else found:
+        reply.say(f"{name}: {summary(report)}", *told_findings(report))
+        if report.verdict == "refuse":
+            since = None if main is None else parting(git, main.tip, branches[0].new)
+            words = (
+                "what a commit brings cannot be taken back by a later one; make one commit of them"
+            )
+            reply.refuse(words, squash(since))
+    if rest := len(branches) - len(looked):
+        reply.say(f"{rest} more branches were not looked at: {LOOKED_AT} of a push are")
+    stopped = "stopped, nothing was pushed; git push --no-verify leaves the judgement to the server"
+    return reply.answer(stopped if reply.refused else "passed")

@@ -1,0 +1,430 @@
+"""What the hook pre-receive of a Git server says to a push, before any ref moves.
+
+What the main branch would become is checked as a change to what it is, and refused like in a pull request; so is each
+step of it, since history believes them all. Other branches are checked as what they would change in it; what is found there
+is told, and refused where the server's settings say so. Secrets and large files are refused in any new commit on any ref, for
+Git keeps them. Replacements of objects are refused: they would show readers of the server other files than those that were
+checked. So are tags that are named like the main branch: whoever asks for that name would be told that it means two things.
+
+Settings, in the Git configuration of the bare repository: ``registry.receive.review`` (``accept``, ``refuse``) for a change
+of the main branch that asks for a review, and ``registry.receive.branches`` (``report``, ``refuse``, ``off``).
+
+The main branch of a server: which it is, and that it only grows.
+
+It is the one that HEAD of the bare repository names. It is not deleted, not rewound, not replaced, and each state that was
+published stays on its first-parent line, which is what history reads. While it is not there, every branch is guarded as
+the main one, so that a HEAD that names the wrong branch opens nothing.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from registry_tool.checks.findings import Report
+from registry_tool.checks.reports.text import summary
+from registry_tool.errors import MalformedTreeError, UsageError
+from registry_tool.git.command import Git
+from registry_tool.git.history import FirstParentHistory
+from registry_tool.git.refs import BRANCHES, FASTER, REPLACEMENTS, Update, parting
+from registry_tool.git.repository import Repository
+from registry_tool.git.shallow import boundary
+from registry_tool.hooks.judge import (
+    LOOKED_AT,
+    Judge,
+    PushVerdict,
+    Reply,
+    concerning,
+    judge_bare_objects,
+    judge_line,
+    judge_new_files,
+    squash,
+    told,
+    told_findings,
+)
+from registry_tool.manifests.layout import REGISTRY
+
+__all__ = [
+    "Main",
+    "Objection",
+    "Policy",
+    "guarded",
+    "main_of",
+    "objection",
+    "policy_of",
+    "pusher",
+    "receive",
+    "shadowing",
+]
+
+_TAGS: Final = "refs/tags/"
+# What clones call the server, as a rule.
+_REMOTES: Final = ("origin", "upstream")
+
+
+class Main(NamedTuple):
+    """The main branch of a server.
+
+    Attributes:
+        ref: Its full name; empty when HEAD is at a commit and names no branch.
+        names: That, and symbolic refs that lead to it.
+        tip: The commit it is at; None when it is not there.
+    """
+
+    ref: str
+    names: frozenset[str]
+    tip: str | None
+
+
+class Objection(NamedTuple):
+    """Why a branch may not change so, and what to do instead."""
+
+    message: str
+    remedy: str
+
+
+def main_of(git: Git) -> Main:
+    """The main branch of a bare repository."""
+    ref = git.branch() or ""
+    out = git.run("for-each-ref", "--format=%(refname) %(objectname) %(symref)", BRANCHES)
+    found = [line.split(" ") for line in out.decode(errors="surrogateescape").splitlines()]
+    # A push to a symbolic ref moves what it leads to.
+    names = {name for name, _, leads_to in found if leads_to == ref} | {ref} if ref else set()
+    tip = next((commit for name, commit, _ in found if name == ref), None)
+    return Main(ref, frozenset(names), tip)
+
+
+def guarded(main: Main, updates: Iterable[Update]) -> frozenset[str]:
+    """The names of the branches that only grow and hold nothing wrong."""
+    pushed = {update.ref for update in updates if update.is_branch}
+    return frozenset(pushed) if main.tip is None and not pushed & main.names else main.names
+
+
+def shadowing(main: Main, update: Update) -> bool:
+    """True for a tag or branch after which the name of the main branch means two things, here and in every clone."""
+    if update.deletes or update.ref in main.names:
+        return False
+    names = {"HEAD"}
+    for ref in main.names:
+        name = ref.removeprefix(BRANCHES)
+        names |= {name, f"heads/{name}", ref, *(f"{remote}/{name}" for remote in _REMOTES)}
+    tag = update.ref.removeprefix(_TAGS) if update.ref.startswith(_TAGS) else ""
+    branch = update.ref.removeprefix(BRANCHES) if update.is_branch else ""
+    # A branch called `origin/main` is `origin/origin/main` in a clone.
+    return tag in names or (branch != "" and branch in {"HEAD", *main.names})
+
+
+def _rebase(update: Update) -> str:
+    return f"git pull --rebase origin {update.shown}; then push again"
+
+
+def _rewound(git: Git, update: Update) -> Objection | None:
+    bases = ("merge-base", "--end-of-options", update.old, update.new)
+    parted = git.run(*bases, allowed=(0, 1)).decode().strip()
+    if not parted:
+        return Objection(
+            f"{update.shown}: this shares no history with what is published",
+            f"start from what is there: git fetch origin; git switch -c NAME origin/{update.shown}",
+        )
+    if parted != update.old:
+        return Objection(
+            f"{update.shown}: this would take back what is published; the branch only grows",
+            f"{_rebase(update)}; to undo a commit: git revert COMMIT",
+        )
+    return None
+
+
+def _aside(git: Git, update: Update) -> Objection | None:
+    if FirstParentHistory(git, update.new).holds(update.old):
+        return None
+    return Objection(
+        f"{update.shown}: a merge the wrong way round puts what is published on its side; history reads first parents",
+        f"{_rebase(update)}; or: git switch {update.shown}; git merge --no-ff BRANCH",
+    )
+
+
+def _no_commit(repository: Repository, update: Update) -> Objection | None:
+    found = repository.reader.read(update.new, limit=0)
+    if found is not None and found[1] == "commit":
+        return None
+    kind = "nothing" if found is None else f"a {found[1]}"
+    return Objection(f"{update.shown}: {update.new[:12]} is {kind}, not a commit", "push a commit")
+
+
+def _holds_registry(repository: Repository, commit: str) -> bool:
+    try:
+        return repository.tree(commit).entry(REGISTRY) is not None
+    except MalformedTreeError:
+        return True  # for the check to report
+
+
+def objection(repository: Repository, main: Main, update: Update) -> Objection | None:
+    """Why a guarded branch may not change so, whatever the files say; None when it may.
+
+    Raises:
+        GitError: Its history cannot be read.
+    """
+    if update.deletes:
+        return Objection(
+            f"{update.shown}: it is published and cannot be deleted",
+            "leave it; other branches can be deleted",
+        )
+    if update.ref in main.names and main.tip is not None and update.old != main.tip:
+        return Objection(
+            f"{update.shown}: {FASTER}, it moved while this was pushed", _rebase(update)
+        )
+    found = _no_commit(repository, update)
+    if found is None and not update.creates:
+        found = _rewound(repository.git, update) or _aside(repository.git, update)
+    if found is None and not _holds_registry(repository, update.new):
+        found = Objection(
+            f"{update.shown}: it must hold {REGISTRY}",
+            "push to a branch of another name; or make a registry: registry init DIR --name NAME",
+        )
+    return found
+
+
+# The first word of each is what holds where nothing is set.
+_SETTINGS: Final = {"review": ("accept", "refuse"), "branches": ("report", "refuse", "off")}
+
+# What no ref of the server reaches yet; before the pushed commits, which are not to be left out.
+_NEW: Final = ("--not", "--all", "--not")
+_STEPS_TOLD: Final = 5
+
+
+class Policy(NamedTuple):
+    """What a server does with what is not plainly right or wrong.
+
+    Attributes:
+        review: A change of the main branch that asks for a review: ``accept`` or ``refuse`` it.
+        branches: What is wrong on another branch: ``report`` or ``refuse`` it; or ``off``, do not look.
+    """
+
+    review: str = "accept"
+    branches: str = "report"
+
+
+def _setting(git: Git, name: str) -> str:
+    key, words = f"registry.receive.{name}", _SETTINGS[name]
+    value = git.config(key) or words[0]
+    if value not in words:
+        raise UsageError(
+            f"the server's setting {key} is {value[:40]!a}, and must be one of {', '.join(words)}",
+            remedy=f"on the server: git config {key} {words[0]}",
+        )
+    return value
+
+
+def policy_of(git: Git) -> Policy:
+    """The policy of a server, from its Git configuration.
+
+    Raises:
+        UsageError: A setting is not one of the words it may be.
+    """
+    return Policy(_setting(git, "review"), _setting(git, "branches"))
+
+
+def pusher() -> str:
+    """Who pushes, for people to read; nothing is decided by it.
+
+    Over HTTP it is whom the web server let in, over SSH the account.
+    """
+    name = os.environ.get("REMOTE_USER")
+    if name:
+        return name
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no such account: https://docs.python.org/3/library/getpass.html
+        return "somebody"
+
+
+class _Desk:
+    """One push at the server."""
+
+    def __init__(self, repository: Repository, policy: Policy, main: Main) -> None:
+        self._repository = repository
+        self._main = main
+        self._policy = policy
+        self.reply = Reply()
+
+    def guard(self, update: Update) -> None:
+        """Judge a guarded branch: as a whole, then each step and each file that it would publish."""
+        why = objection(self._repository, self._main, update)
+        if why is not None:
+            self.reply.refuse(*why)
+            return
+        published = None if update.creates else update.old
+        (judged,) = Judge(self._repository, published).look([update])
+        self.reply.say(*told(judged))
+        verdicts = {"refuse" if judged.report is None else judged.report.verdict}
+        noted = judged.report is not None and bool(judged.report.notes)
+        for name, report in () if "refuse" in verdicts else self._line(update, published):
+            self.reply.say(f"{name}: {summary(report)}", *told_findings(report))
+            verdicts.add(report.verdict)
+            noted = noted or bool(report.notes)
+        if "refuse" in verdicts:
+            self.reply.refused = True
+        elif "review" in verdicts:
+            self._want_review(update)
+        if noted and boundary(self._repository.git):
+            self.reply.refuse(
+                f"{update.shown}: the server lacks older history, so this cannot be judged",
+                "on the server: git fetch --unshallow",
+            )
+
+    def _line(self, update: Update, published: str | None) -> Iterator[tuple[str, Report]]:
+        """What is found in the steps of a guarded branch, with what to do about those that are refused."""
+        refused = 0
+        for name, report in judge_line(self._repository, update, published):
+            refused += report.verdict == "refuse"
+            if refused <= _STEPS_TOLD:
+                yield name, report
+        if refused > _STEPS_TOLD:
+            self.reply.say(f"and {refused - _STEPS_TOLD} more commits are refused")
+        if not refused:
+            return
+        self.reply.refuse(
+            f"{update.shown}: history believes every commit of the main branch, so each must pass; this makes one of them",
+            squash(published),
+        )
+
+    def _want_review(self, update: Update) -> None:
+        if self._policy.review == "accept":
+            self.reply.say(f"{update.shown}: asks for a review; this server takes it without one")
+            return
+        self.reply.refuse(
+            f"{update.shown}: asks for a review, and a push is none",
+            "push to a branch and open a pull request: git push origin HEAD:refs/heads/NAME",
+        )
+
+    def look(self, published: str | None, updates: Sequence[Update]) -> None:
+        """Judge branches that may hold what is wrong, as many as are looked at."""
+        strict = self._policy.branches == "refuse"
+        looked = list(Judge(self._repository, published).look(updates))
+        self.leave_out(len(updates) - len(looked), strict=strict)
+        for judged in looked:
+            self.reply.say(*told(judged))
+            if judged.report is None or judged.report.verdict != "refuse":
+                continue
+            if strict:
+                self.reply.refused = True
+            else:
+                self.reply.say(f"{judged.update.shown}: taken, but main does not take it like this")
+
+    def look_at_files(self, published: str | None, updates: Sequence[Update]) -> None:
+        """Judge what new commits bring, on whatever ref: Git keeps it, whether or not a later commit takes it back."""
+        commits: dict[str, None] = {}
+        branches: dict[str, None] = {}
+        others: dict[str, str] = {}
+        for update in updates:
+            found = self._repository.reader.read(f"{update.new}^{{}}", limit=0)
+            if found is not None and found[1] == "commit":
+                (branches if update.is_branch else commits)[found[0]] = None
+            elif found is not None:
+                others[found[0]] = update.ref
+        # A branch may be a web site; notes, tags and other refs have no such use of their own.
+        tips = [*commits, *concerning(self._repository, published, branches)]
+        known = [] if published is None else [published]
+        if tips:
+            self._say_of_files(
+                "new commits", judge_new_files(self._repository, tips, known, options=_NEW), tips
+            )
+        if others and published is not None:
+            self._say_of_files(
+                "pushed without a commit", judge_bare_objects(self._repository, others, published)
+            )
+
+    def _say_of_files(self, name: str, found: Report | None, tips: Sequence[str] = ()) -> None:
+        if found is None:
+            return
+        self.reply.say(f"{name}: {summary(found)}", *told_findings(found))
+        if found.verdict != "refuse":
+            return
+        remedy = "leave the tag out of the push"
+        if tips:
+            main, git = self._main.tip, self._repository.git
+            remedy = squash(None if main is None else parting(git, main, tips[0]))
+        self.reply.refuse(
+            "what a push brings stays in the repository, whatever later commits do; push it without that",
+            remedy,
+        )
+
+    def refuse_names(self, updates: Sequence[Update]) -> None:
+        """Refuse refs that would show other things under the names of those that were checked."""
+        replacing = [u for u in updates if u.ref.startswith(REPLACEMENTS)]
+        if replacing:
+            self.reply.refuse(
+                f"{replacing[0].ref}: objects of a registry are not replaced",
+                "git replace -d OBJECT",
+            )
+        for update in (u for u in updates if shadowing(self._main, u)):
+            self.reply.refuse(
+                f"{update.ref}: the name of the main branch would mean two things",
+                "give it another name, or leave it out of the push",
+            )
+
+    def leave_out(self, rest: int, *, strict: bool) -> None:
+        """Tell how many branches were not looked at; where nothing unseen goes in, that refuses them."""
+        words = f"{rest} more branches were not looked at"
+        if rest and strict:
+            self.reply.refuse(words, f"push {LOOKED_AT} at once")
+        elif rest:
+            self.reply.say(f"{words}: {LOOKED_AT} of a push are")
+
+
+def _wrong_head(main: Main) -> str:
+    name = main.ref.removeprefix(BRANCHES)
+    names = f"names {name}, which is not there" if name else "names no branch"
+    return (
+        f"note: HEAD of the server {names}, so every branch is guarded as the main one; "
+        "on the server: git symbolic-ref HEAD refs/heads/NAME"
+    )
+
+
+def _published(main: Main, updates: Sequence[Update]) -> str | None:
+    """The commit other branches are compared with: what the main branch becomes by this push, or is."""
+    new = next((u.new for u in updates if u.ref in main.names and not u.deletes), None)
+    return new or main.tip
+
+
+def receive(repository: Repository, updates: Sequence[Update]) -> PushVerdict:
+    """Judge a push.
+
+    Args:
+        repository: The server's, opened so that what is pushed can be read.
+        updates: What the push wants to change.
+
+    Returns:
+        The answer; without lines when nothing of the push is a matter of the registry.
+
+    Raises:
+        UsageError: A setting of the server is wrong.
+        ShallowHistoryError: The server does not reach back to where a branch left the main one.
+        GitError: What is pushed cannot be read.
+    """
+    git = repository.git
+    policy, main = policy_of(git), main_of(git)
+    desk = _Desk(repository, policy, main)
+    names = guarded(main, updates)
+    first = [u for u in updates if u.ref in names]
+    others = [u for u in updates if u.ref not in names and not u.deletes]
+    desk.refuse_names(updates)
+    if first and main.tip is None and not names & main.names:
+        desk.reply.say(_wrong_head(main))
+    for update in first[:LOOKED_AT]:
+        desk.guard(update)
+    if len(first) > LOOKED_AT:
+        desk.reply.refuse(
+            f"{len(first) - LOOKED_AT} more branches were not looked at",
+            f"push {LOOKED_AT} at once",
+        )
+    if policy.branches != "off" and not desk.reply.refused:
+        published = _published(main, updates)
+        desk.look(published, [u for u in others if u.is_branch])
+        desk.look_at_files(published, others)
+    if not desk.reply.said:
+        return PushVerdict((), refused=False)
+    said = "refused, nothing was changed" if desk.reply.refused else "passed"
+    return desk.reply.answer(f"{said} (pushed by {pusher()[:60]})")

@@ -1,0 +1,203 @@
+"""All gates of a stage, asked one after the other.
+
+One version that would hold a stage, and what stands in its way.
+
+The gates ahead of versions, for whoever reviews the change that brings them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from registry_tool.catalog.catalog import USABLE, Catalog, VersionView
+from registry_tool.catalog.resolve import resolve
+from registry_tool.errors import (
+    InvalidManifestError,
+    NotFoundError,
+    RefusedError,
+    ShallowHistoryError,
+)
+from registry_tool.manifests.data import Data, text
+from registry_tool.names import Reference, check_pointer
+from registry_tool.promotion.context import (
+    GateAnswer,
+    GateInput,
+    GateResult,
+    Present,
+    Published,
+    unknown,
+)
+from registry_tool.promotion.gates.approvals import approvals_gate
+from registry_tool.promotion.gates.artifacts import available_gate
+from registry_tool.promotion.gates.evidence import evidence_gate
+from registry_tool.promotion.gates.metrics import metric_gate
+from registry_tool.promotion.gates.signatures import endorsed_gate, signed_gate
+from registry_tool.promotion.gates.soak import from_gate, soak_gate
+from registry_tool.promotion.stages import Stage, stages_of
+
+__all__ = [
+    "Candidate",
+    "candidate_of",
+    "gates_ahead",
+    "outcomes",
+]
+
+
+def _evidence(question: GateInput, gate: Data) -> GateAnswer:
+    """A signature counts by what it is worth; any other evidence by what it says."""
+    ask = endorsed_gate if text(gate, "evidence") == "signature" else evidence_gate
+    return ask(question, gate)
+
+
+# By the word a gate begins with.
+_GATES: Final[Mapping[str, Callable[[GateInput, Data], GateAnswer]]] = MappingProxyType(
+    {
+        "from": from_gate,
+        "soak": soak_gate,
+        "metric": metric_gate,
+        "evidence": _evidence,
+        "approvals": approvals_gate,
+        "artifacts": available_gate,
+        "signed": signed_gate,
+    }
+)
+
+
+def _gates(stage: Stage) -> Iterator[Data]:
+    if stage.before:
+        yield {"from": stage.before}
+        if stage.soak:
+            yield {"soak": stage.soak}
+    yield from stage.require
+
+
+def _asked(question: GateInput, gate: Data) -> GateAnswer:
+    for word, ask in _GATES.items():
+        if word in gate:
+            try:
+                return ask(question, gate)
+            except ShallowHistoryError as exc:
+                return unknown(exc.message, exc.remedy)
+    return unknown("this registry-tool does not know such a gate", "upgrade it")
+
+
+def outcomes(question: GateInput) -> tuple[GateResult, ...]:
+    """What each gate of the stage says, in the order in which they are written.
+
+    A gate that would need history beyond the boundary of a shallow clone is ``unknown``, and says so.
+
+    Raises:
+        InvalidManifestError: The version's record cannot be read.
+        GitError: Git cannot read the history.
+    """
+    return tuple(
+        GateResult(", ".join(f"{k}: {v}" for k, v in gate.items()), *_asked(question, gate))
+        for gate in _gates(question.stage)
+    )
+
+
+class Candidate(NamedTuple):
+    """A version that would hold a stage.
+
+    Attributes:
+        version: The version.
+        stage: The stage.
+        alias: The stage's file as it is now; empty where no version holds it.
+        outcomes: What each gate says.
+    """
+
+    version: VersionView
+    stage: Stage
+    alias: Data
+    outcomes: tuple[GateResult, ...]
+
+    @property
+    def holder(self) -> str:
+        """The version that holds the stage now; empty for none."""
+        return text(self.alias, "version")
+
+    @property
+    def pinned(self) -> bool:
+        """True when the stage stays where it is until somebody takes the pin off."""
+        return self.alias.get("pinned") is True
+
+
+def _stage(base: Catalog, version: VersionView, name: str) -> Stage:
+    stages = stages_of(base, version.model.name.namespace)
+    if name not in stages:
+        known = ", ".join(stages) or "none"
+        raise NotFoundError(
+            f"{name} is no stage of {version.model.name}",
+            remedy=f"its stages: {known}; a plain alias is set with: registry alias set {version} {name}",
+        )
+    return stages[name]
+
+
+def candidate_of(
+    head: Catalog,
+    ground: Published,
+    reference: Reference,
+    stage: str,
+    *,
+    now: dt.datetime,
+    present: Present | None = None,
+) -> Candidate:
+    """Ask whether a version may hold a stage.
+
+    Args:
+        head: The registry with the version and its evidence.
+        ground: What is published: stages, holders and keys come from there.
+        reference: The version.
+        stage: The stage.
+        now: The time, in UTC.
+        present: Asks the artifact remote; None leaves it alone.
+
+    Raises:
+        NotFoundError: There is no such model, version or stage.
+        InvalidNameError: The stage can be no alias.
+        RefusedError: The version is withdrawn or erased.
+        InvalidManifestError: A file on the way cannot be read.
+    """
+    check_pointer(stage, "stage")
+    found = resolve(head, reference, allow_withdrawn=True)
+    version = found.version
+    wanted = _stage(ground.base, version, stage)
+    if found.state not in USABLE:
+        raise RefusedError(f"{version} is {found.state}; it may hold no stage")
+    document = version.model.alias(stage)
+    alias = {} if document is None or document.data is None else document.data
+    question = GateInput(ground.base, version, wanted, ground.line, now, present)
+    return Candidate(version, wanted, alias, outcomes(question))
+
+
+_MARKS: Final = {"held": "✓", "failed": "✗", "unknown": "?"}
+
+
+def gates_ahead(
+    versions: Iterable[VersionView], ground: Published, *, now: dt.datetime
+) -> Iterator[str]:
+    """What each gate of each guarded stage says of each version now, a line a gate.
+
+    Args:
+        versions: The versions, as the change under review has them.
+        ground: What is published: stages, holders and keys come from there.
+        now: The time, in UTC.
+
+    Raises:
+        GitError: Git cannot read the history.
+    """
+    for version in versions:
+        for stage in stages_of(ground.base, version.model.name.namespace).values():
+            if not stage.is_guarded:
+                continue
+            question = GateInput(ground.base, version, stage, ground.line, now)
+            try:
+                answers = outcomes(question)
+            except InvalidManifestError:
+                continue  # the check says what is wrong with it
+            for answer in answers:
+                words = f"{version} to {stage.name}: {answer.gate}: {answer.explanation}"
+                yield f"{_MARKS[answer.state]} {words}"

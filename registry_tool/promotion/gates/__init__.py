@@ -1,0 +1,1 @@
+"""The gates of a stage, one module for each kind."""

@@ -1,0 +1,221 @@
+"""The gate that counts approvals: distinct people, about this very record, who really said so.
+
+``by`` in a file of evidence is only a claim. It is held against the commit that gave the file its content: the person
+who signed that commit with a key of ``allowed_signers``, else its author. A rejection stands, whoever wrote it, until
+the same person approves in a later step.
+
+Who somebody is: the address in ``Name <address>``, whatever its case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from registry_tool.catalog.evidence import EvidenceItem, pieces
+from registry_tool.git.blame import Origin, Written, written
+from registry_tool.manifests.data import Data, text, whole
+from registry_tool.promotion.context import GateAnswer, failed, held, unknown
+from registry_tool.signing.signatures import (
+    Signature,
+    allowed_signers,
+    published_signature,
+    signature_of,
+)
+
+if TYPE_CHECKING:
+    from registry_tool.promotion.context import GateInput
+
+__all__ = [
+    "address_of",
+    "approvals_gate",
+    "is_person",
+    "person_of",
+]
+
+_ADDRESS: Final = re.compile(r"<([^<>]*)>\s*\Z")
+
+
+def address_of(said: str) -> str:
+    """The address as it is written: what stands in angle brackets at the end, else all of it."""
+    match = _ADDRESS.search(said)
+    return (match[1] if match else said).strip()
+
+
+def person_of(said: str) -> str:
+    """What two spellings of one person share; empty where nobody is named."""
+    return address_of(said).casefold()
+
+
+def is_person(said: str) -> bool:
+    """True for what can name one person: no pattern, as a line of ``allowed_signers`` may have."""
+    address = address_of(said)
+    return bool(address) and not address.startswith("!") and not {"*", "?"} & set(address)
+
+
+_SHOWN: Final = 8
+# Newer than all that is published: it is part of the change under check.
+_HERE: Final = -1
+
+
+class _Vote(NamedTuple):
+    """One file that approves or rejects.
+
+    Attributes:
+        who: The address, as it is shown.
+        person: Who it is, folded.
+        approves: False for a rejection.
+        age: Smaller is newer.
+        at: The time the file gives itself; decides only where there is no history.
+        against: Why it does not count; empty where it does.
+    """
+
+    who: str
+    person: str
+    approves: bool
+    age: int
+    at: str
+    against: str
+
+
+def _is_signed(signature: Signature) -> bool:
+    """True for a good signature of one person; `*@example.org` may sign, and is nobody in particular."""
+    return signature.state == "good" and is_person(signature.signer)
+
+
+def _unsigned(origin: Origin, signature: Signature) -> str:
+    """Why the signature of a commit is not that of a known person."""
+    commit = f"commit {origin.commit[:12]}"
+    return {
+        "good": f"signed as {signature.signer}, which is nobody in particular",
+        "unknown key": f"signed with a key that allowed_signers does not have, or not for that time: {signature.key}",
+        "other": f"{commit} carries no SSH signature, but one of another kind",
+        "unchecked": "ssh-keygen, which checks signatures, is missing or too old here",
+        "none": f"{commit} is not signed",
+    }.get(signature.state, f"{commit} carries a bad signature")
+
+
+def _mismatch(by: str, origin: Origin, signature: Signature, *, signers: bool) -> str:
+    """Why a commit does not show that somebody approved; empty where it does."""
+    if _is_signed(signature):
+        same = person_of(signature.signer) == person_of(by)
+        return "" if same else f"signed by {signature.signer}"
+    if signers or signature.state == "bad":
+        return _unsigned(origin, signature)
+    same = person_of(origin.author) == person_of(by)
+    return "" if same else f"committed by {address_of(origin.author)}"
+
+
+def _person(by: str, origin: Origin, signature: Signature) -> str:
+    """Whose word a file is, whatever it claims."""
+    known = signature.signer if _is_signed(signature) else origin.author
+    return person_of(known) or person_of(by)
+
+
+def _vote(
+    question: GateInput, piece: EvidenceItem, known: Mapping[str, Written], *, signers: bool
+) -> _Vote:
+    by = text(piece.data, "by")
+    approves = text(piece.data, "decision") == "approve"
+    mine = _Vote(address_of(by), person_of(by), approves, _HERE, text(piece.data, "at"), "")
+    if not piece.fits:
+        return mine._replace(against="about other bytes")
+    if question.line is None:
+        return mine
+    source = known.get(piece.document.path)
+    if source is None:
+        return mine._replace(against="added by this change: it counts once it is published")
+    allowed = allowed_signers(question.base)
+    signature = published_signature(question.line, source, allowed, now=question.now)
+    against = _mismatch(by, source.origin, signature, signers=signers)
+    person = _person(by, source.origin, signature)
+    return mine._replace(person=person, age=source.age, against=against)
+
+
+def _makers(question: GateInput, known: Mapping[str, Written]) -> frozenset[str]:
+    """Who made the version: its author, and who wrote, committed or signed its record."""
+    record = question.version.document
+    makers = {text(question.version.data, "author")}
+    source = None if record is None else known.get(record.path)
+    if source is not None and question.line is not None:
+        signed = signature_of(
+            question.line.git, source.origin.commit, allowed_signers(question.base)
+        )
+        makers |= {source.origin.author, source.origin.committer, signed.signer}
+    return frozenset(person for maker in makers if (person := person_of(maker)))
+
+
+def _votes(question: GateInput, gate: Data) -> list[_Vote]:
+    found = [
+        piece
+        for piece in pieces(question.version, "approval")
+        if text(piece.data, "stage") == question.stage.name
+    ]
+    if not found:
+        return []
+    known: Mapping[str, Written] = {}
+    record = question.version.document
+    if question.line is not None and record is not None:
+        paths = [record.path, *(piece.document.path for piece in found)]
+        head = question.version.model.catalog.tree
+        known = written(question.line, question.base.tree, head, paths)
+    signers = text(gate, "by") == "signers"
+    votes = [_vote(question, piece, known, signers=signers) for piece in found]
+    makers = _makers(question, known) if text(gate, "not") == "author" else frozenset()
+    return [
+        vote._replace(against="made the version")
+        if vote.approves and not vote.against and vote.person in makers
+        else vote
+        for vote in votes
+    ]
+
+
+def _is_lifted(vote: _Vote, votes: Iterable[_Vote]) -> bool:
+    """True for a rejection that the same person took back later."""
+    return any(
+        later.approves
+        and later.person == vote.person
+        and (later.age < vote.age or (later.age == vote.age == _HERE and later.at > vote.at))
+        and later.against in {"", "made the version"}
+        for later in votes
+    )
+
+
+def _standing(votes: list[_Vote]) -> list[_Vote]:
+    return [
+        vote
+        for vote in votes
+        if not vote.approves and vote.against != "about other bytes" and not _is_lifted(vote, votes)
+    ]
+
+
+def _told(counted: list[str], votes: list[_Vote], wanted: int) -> str:
+    words = f"{len(counted)} of {wanted} approval{'' if wanted == 1 else 's'}"
+    words += f": {', '.join(counted[:_SHOWN])}" if counted else ""
+    idle = [f"{vote.who} ({vote.against})" for vote in votes if vote.approves and vote.against]
+    return words + (f"; does not count: {', '.join(idle[:_SHOWN])}" if idle else "")
+
+
+def approvals_gate(question: GateInput, gate: Data) -> GateAnswer:
+    """Enough people must have approved the version for the stage, and nobody may stand against it."""
+    wanted = whole(gate, "approvals")
+    version, stage = question.version, question.stage.name
+    votes = _votes(question, gate)
+    against = _standing(votes)
+    if against:
+        names = ", ".join(vote.who for vote in against[:_SHOWN])
+        return failed(
+            f"rejected by {names}",
+            "whoever rejected it may add an approval of their own later",
+        )
+    counted = [
+        *{vote.person: vote.who for vote in votes if vote.approves and not vote.against}.values()
+    ]
+    found = _told(counted, votes, wanted)
+    if len(counted) < wanted:
+        remedy = f"registry evidence add {version} --kind approval --stage {stage} --decision approve --commit"
+        return failed(found, f"whoever approves has this merged first: {remedy}")
+    if question.line is None:
+        return unknown(f"{found}, as the files say; without history nobody can tell who wrote them")
+    return held(found)

@@ -1,0 +1,59 @@
+"""The gate that asks whether the bytes are on their remote; the asking itself is the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Final
+
+from registry_tool.catalog.catalog import VersionView
+from registry_tool.errors import RemoteError
+from registry_tool.manifests.data import Data, records, text
+from registry_tool.promotion.context import GateAnswer, failed, held, unknown
+
+if TYPE_CHECKING:
+    from registry_tool.promotion.context import GateInput, Present
+
+__all__ = ["available_gate", "objects_of", "presence"]
+
+_SHOWN: Final = 5
+
+
+def objects_of(version: VersionView) -> dict[str, str]:
+    """The objects a version stores: for each md5 the artifact it belongs to, files of folders included."""
+    found: dict[str, str] = {}
+    for entry in records(version.data, "artifacts"):
+        for part in (entry, *records(entry, "files")):
+            if "md5" in part:
+                found.setdefault(text(part, "md5"), text(entry, "name"))
+    return found
+
+
+def presence(exists: Callable[[Sequence[str]], Collection[str]]) -> Present:
+    """What ``Question.present`` asks, made of a function that says which md5s are there."""
+
+    def missing(version: VersionView) -> list[str]:
+        wanted = objects_of(version)
+        there = exists(sorted(wanted)) if wanted else ()
+        return [f"{name} (md5 {md5})" for md5, name in wanted.items() if md5 not in there]
+
+    return missing
+
+
+def available_gate(question: GateInput, gate: Data) -> GateAnswer:  # noqa: ARG001 (all gates are asked alike)
+    """Every object that the version stores must be on the remote."""
+    version = question.version
+    if question.present is None:
+        return unknown("the remote was not asked", "ask it: registry check --remote")
+    try:
+        missing = question.present(version)
+    except RemoteError as exc:
+        return unknown(f"the remote cannot be asked: {exc.message}", exc.remedy)
+    stored = len(objects_of(version))
+    if not missing:
+        what = f"all {stored} objects are there" if stored != 1 else "the object is there"
+        return held(what if stored else "the version stores nothing")
+    more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+    remedy = f"upload them from a machine that has them: registry upload {version} PATH"
+    return failed(
+        f"{len(missing)} of {stored} missing: {', '.join(missing[:_SHOWN])}{more}", remedy
+    )

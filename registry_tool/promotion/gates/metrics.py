@@ -1,0 +1,148 @@
+"""Gates on metrics: bounds, and the comparison with the version that holds the stage now.
+
+Whether more of a metric is better or worse.
+
+A gate may say so (``better: lower``). One with only ``min`` or only ``max`` has said so. Otherwise a few words that mean
+the same everywhere are known; for any other name nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, Literal
+
+from registry_tool.catalog.catalog import VersionView
+from registry_tool.catalog.evidence import measured
+from registry_tool.manifests.data import Data, text
+from registry_tool.manifests.problems import JSON, shown
+from registry_tool.promotion.context import GateAnswer, failed, held
+
+if TYPE_CHECKING:
+    from registry_tool.promotion.context import GateInput
+
+__all__ = [
+    "Direction",
+    "direction_of",
+    "metric_gate",
+]
+
+Direction = Literal["higher", "lower"]
+
+# As decision 0009 lists them; a name is split at everything that is no letter or digit.
+_LOWER: Final = frozenset(
+    {
+        "latency", "loss", "error", "errors", "perplexity", "wer", "cer", "mae", "mse", "rmse", "mape", "fpr", "fnr",
+        "ms", "us", "ns", "seconds", "bytes",
+    }
+)  # fmt: skip
+_HIGHER: Final = frozenset(
+    {
+        "accuracy", "f1", "precision", "recall", "auc", "auroc", "map", "mrr", "ndcg", "bleu", "rouge", "iou",
+        "throughput",
+    }
+)  # fmt: skip
+_SPLIT: Final = re.compile(r"[^a-z0-9]+")
+
+
+def direction_of(gate: Data) -> tuple[Direction | None, str]:
+    """Which way a gate's metric is better, and how one knows; None where nothing says so."""
+    said = text(gate, "better")
+    if said in {"higher", "lower"}:
+        return ("higher" if said == "higher" else "lower"), "the gate says so"
+    if ("min" in gate) != ("max" in gate):
+        return ("higher", "the gate has min") if "min" in gate else ("lower", "the gate has max")
+    words = frozenset(_SPLIT.split(text(gate, "metric").lower()))
+    lower, higher = words & _LOWER, words & _HIGHER
+    if bool(lower) == bool(higher):
+        return None, ""
+    return ("lower" if lower else "higher"), "its name says so"
+
+
+def _number(value: JSON) -> float | None:
+    """A finite number; None for text, bytes and what is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.4g} %"
+
+
+def _bounds(gate: Data, key: str, value: float) -> Iterator[GateAnswer]:
+    least, most = _number(gate.get("min")), _number(gate.get("max"))
+    if least is not None:
+        below = value < least
+        yield (failed if below else held)(f"{key} {value} {'<' if below else '>='} {least}")
+    if most is not None:
+        above = value > most
+        yield (failed if above else held)(f"{key} {value} {'>' if above else '<='} {most}")
+
+
+def _compared(gate: Data, value: float, current: float, holder: str) -> GateAnswer:
+    """A metric beside that of the version which holds the stage."""
+    key, tolerance = text(gate, "metric"), _number(gate.get("tolerance")) or 0.0
+    both = f"{key} {value} against {current} of version {holder}"
+    direction, why = direction_of(gate)
+    if value == current:
+        return held(f"{both}: the same")
+    if direction is None:
+        return failed(
+            f"{both}, and nothing says whether more is better",
+            "write `better: higher` or `better: lower` in the gate",
+        )
+    rule = f"{direction} is better: {why}"
+    worse = current - value if direction == "higher" else value - current
+    if worse < 0:
+        return held(f"{both}: no worse ({rule})")
+    if current == 0:
+        return failed(f"{both}: worse ({rule})")
+    share = worse / abs(current)
+    fits = share <= tolerance or math.isclose(share, tolerance, rel_tol=1e-9)
+    words = f"{both}: {_percent(share)} worse, at most {_percent(tolerance)} ({rule})"
+    return (held if fits else failed)(words)
+
+
+def _add(version: VersionView, key: str) -> str:
+    return (
+        f"registry evidence add {version} --kind metrics --metric {shlex.quote(key)}=VALUE --commit"
+    )
+
+
+def _against_current(question: GateInput, gate: Data, value: float) -> GateAnswer:
+    current, stage, key = question.current, question.stage.name, text(gate, "metric")
+    if current is None:
+        return held(f"no version holds {stage} yet")
+    if current.document is None or current.document.data is None:
+        return failed(f"the record of {current}, which holds {stage}, cannot be read")
+    other = measured(current).get(key)
+    number = _number(other)
+    if number is None:
+        what = f"has no {key}" if other is None else f"says {shown(other)}"
+        return failed(
+            f"{current}, which holds {stage}, {what}: there is nothing to compare {value} with",
+            _add(current, key),
+        )
+    return _compared(gate, value, number, current.version)
+
+
+def metric_gate(question: GateInput, gate: Data) -> GateAnswer:
+    """A metric must keep its bounds, and not be worse than that of the version which holds the stage now."""
+    key, there = text(gate, "metric"), measured(question.version)
+    value = _number(there.get(key))
+    if value is None:
+        remedy = _add(question.version, key)
+        if key not in there:
+            return failed(f"{question.version} has no {key}", remedy)
+        return failed(f"{key} is {shown(there[key])}, which is no number", remedy)
+    answers = [*_bounds(gate, key, value)]
+    if "not_worse_than" in gate:
+        answers.append(_against_current(question, gate, value))
+    explanation = "; ".join(answer.explanation for answer in answers)
+    wrong = [answer for answer in answers if answer.state != "held"]
+    if not wrong:
+        return held(explanation)
+    return failed(explanation, next((answer.remedy for answer in wrong if answer.remedy), ""))

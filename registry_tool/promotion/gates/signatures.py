@@ -1,0 +1,108 @@
+"""The gate that asks for a signature on the commit which made the record.
+
+The gate that asks for a signature of the record itself, by somebody whom the registry knows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from registry_tool.git.blame import written
+from registry_tool.manifests.data import Data
+from registry_tool.promotion.context import GateAnswer, failed, held, unknown
+from registry_tool.signing.signatures import (
+    ALLOWED_SIGNERS,
+    Endorsement,
+    Signature,
+    allowed_signers,
+    endorsements,
+    known_since,
+    published_signature,
+)
+
+if TYPE_CHECKING:
+    from registry_tool.promotion.context import GateInput
+
+__all__ = [
+    "endorsed_gate",
+    "signed_gate",
+]
+
+_AGAIN: Final = "add a new version with a signed commit: git config commit.gpgSign true"
+
+
+def _unknown_key(where: str, key: str, signers: bytes) -> GateAnswer:
+    if not signers:
+        return failed(
+            f"{where} is signed, and there is no {ALLOWED_SIGNERS} that says whose key {key} is",
+            f"write the address and the public key of each signer into {ALLOWED_SIGNERS}; have that merged first",
+        )
+    return failed(
+        f"{where} is signed with a key that {ALLOWED_SIGNERS} does not have, or not for that time: {key}",
+        f"have the key added to {ALLOWED_SIGNERS}, if it is known whose it is",
+    )
+
+
+def _answer(signature: Signature, commit: str, signers: bytes) -> GateAnswer:
+    where = f"commit {commit[:12]}"
+    if signature.state == "good":
+        return held(f"{where}, by {signature.signer}")
+    if signature.state == "unknown key":
+        return _unknown_key(where, signature.key, signers)
+    if signature.state == "unchecked":
+        return unknown(
+            f"{where} is signed, and ssh-keygen, which checks it, is missing or too old here",
+            "install the OpenSSH client, 8.2 or newer",
+        )
+    trouble = {
+        "bad": "carries a signature that is not good for it",
+        "other": "carries no SSH signature, but one of another kind",
+    }.get(signature.state, "is not signed")
+    return failed(f"{where} {trouble}", _AGAIN)
+
+
+def signed_gate(question: GateInput, gate: Data) -> GateAnswer:  # noqa: ARG001 (all gates are asked alike)
+    """The commit that gave ``version.yaml`` its content must be signed by a key that the registry knows."""
+    record = question.version.document
+    if question.line is None or record is None:
+        return unknown("there is no history here that has the commit")
+    head = question.version.model.catalog.tree
+    source = written(question.line, question.base.tree, head, [record.path]).get(record.path)
+    if source is None:
+        return failed("the record is not published yet", "merge the version first, then promote it")
+    signers = allowed_signers(question.base)
+    found = published_signature(question.line, source, signers, now=question.now)
+    return _answer(found, source.origin.commit, signers)
+
+
+_SHOWN: Final = 3
+
+
+def _told(found: list[Endorsement]) -> str:
+    shown = [f"{e.path.rpartition('/')[2]}: {e.why}" for e in found[:_SHOWN]]
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return "; ".join(shown) + more
+
+
+def endorsed_gate(question: GateInput, gate: Data) -> GateAnswer:  # noqa: ARG001 (all gates are asked alike)
+    """A signature of the record must be there, by a key of the ``allowed_signers`` that is published."""
+    version, signers = question.version, allowed_signers(question.base)
+    head = version.model.catalog.tree
+    line = question.line
+    if line is None:
+        found = [*endorsements(version, signers)]
+    else:
+        moment = known_since(line, question.base.tree, head, question.now)
+        found = [*endorsements(version, signers, moment=moment)]
+    names = dict.fromkeys(e.signature.signer for e in found if e.signature.state == "good")
+    if names:
+        return held(f"by {', '.join([*names][:_SHOWN])}")
+    remedy = f"registry sign {version} --commit"
+    if not found:
+        return failed(f"{version} is not signed", remedy)
+    if any(e.signature.state == "unchecked" for e in found):
+        return unknown(_told(found), "install the OpenSSH client, 8.2 or newer")
+    if not signers:
+        told = f"there is no {ALLOWED_SIGNERS} that says whose keys are whose"
+        return failed(told, f"write address and public key of each signer into {ALLOWED_SIGNERS}")
+    return failed(_told(found), remedy)

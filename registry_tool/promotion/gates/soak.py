@@ -1,0 +1,83 @@
+"""How long a version has held the stage it comes from.
+
+The graph says which commit gave it to the version; only how long ago that was is asked of clocks. A commit is as old as
+it says, but no older than any commit it follows and no newer than now: a slow clock shortens no wait, and one that is
+ahead of its time makes it longer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Final
+
+from registry_tool.git.history import FirstParentHistory
+from registry_tool.git.log import Step
+from registry_tool.git.publication import newest_followed
+from registry_tool.git.shallow import boundary, too_shallow
+from registry_tool.manifests.data import Data, text
+from registry_tool.promotion.context import GateAnswer, failed, held, unknown
+from registry_tool.promotion.holders import moves
+from registry_tool.promotion.stages import soak_of
+
+if TYPE_CHECKING:
+    from registry_tool.promotion.context import GateInput
+
+__all__ = ["from_gate", "soak_gate"]
+
+_LONGEST: Final = 10**11  # seconds: Git takes dates that no calendar has
+
+
+def _since(line: FirstParentHistory, step: Step, now: int) -> int:
+    """Since when a step is there: see ``entering``; no part of its past may be missing."""
+    cut = boundary(line.git)
+    if cut:
+        raise too_shallow(line.git, min(cut))
+    return max(step.when, newest_followed(line, step, now))
+
+
+def _shown(span: dt.timedelta) -> str:
+    """A span in two units at most: ``2 d 3 h``."""
+    seconds = int(span.total_seconds())
+    parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min")]
+    told = [f"{number} {unit}" for number, unit in parts if number][:2]
+    return " ".join(told) or f"{seconds} s"
+
+
+def from_gate(question: GateInput, gate: Data) -> GateAnswer:
+    """The version must hold the stage before this one now, in what is published."""
+    version, before = question.version.version, text(gate, "from")
+    holder = question.holder_of(before)
+    if holder == version:
+        return held(f"{before} is version {version}")
+    found = f"{before} is version {holder}" if holder else f"no version holds {before}"
+    remedy = f"have this merged first: registry promote {question.version} --to {before}"
+    return failed(found, remedy)
+
+
+def soak_gate(question: GateInput, gate: Data) -> GateAnswer:
+    """The version must have held the stage before this one for some time, without a break."""
+    before, soak = question.stage.before, text(gate, "soak")
+    if question.holder_of(before) != question.version.version:
+        return failed(f"it does not hold {before}")
+    if question.line is None:
+        return unknown("there is no history here that could say since when")
+    path = question.base.layout.alias(question.version.model.name, before)
+    move = next(moves(question.line, path), None)
+    if move is None or move.version != question.version.version:
+        return unknown(f"the history here does not say since when it holds {before}")
+    now = int(question.now.timestamp())
+    commit = f"commit {move.step.commit[:12]}"
+    if move.step.when > now:
+        ahead = _shown(dt.timedelta(seconds=min(move.step.when - now, _LONGEST)))
+        return failed(
+            f"0 of {soak}: {commit} is dated {ahead} in the future, and its time counts from then",
+            "if a clock was wrong, move the stage away and back with a right one",
+        )
+    since = _since(question.line, move.step, now)
+    span = dt.timedelta(seconds=now - since)
+    day = dt.datetime.fromtimestamp(since, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    found = f"{_shown(span)} of {soak}, since {day} ({commit})"
+    wanted = soak_of(soak)
+    if span >= wanted:
+        return held(found)
+    return failed(found, f"wait another {_shown(wanted - span)}")

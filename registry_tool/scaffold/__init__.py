@@ -1,0 +1,1 @@
+"""New registries: the files they start with."""

@@ -1,0 +1,364 @@
+"""New registries: built aside, checked, committed, then put in place at once.
+
+Until the last step the target is not touched; when a step fails, nothing is left behind. To a registry that is there
+already, CI is added file by file, and no file of somebody's own is written over.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from registry_tool.api.publish import Destination, publish
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.checks.rules.dvc import hidden_by
+from registry_tool.edits.changeset import ChangeSet
+from registry_tool.edits.codeowners import Host
+from registry_tool.errors import (
+    ConflictError,
+    GitError,
+    OperationalError,
+    RegistryError,
+    UsageError,
+)
+from registry_tool.git.command import Git, find_repository
+from registry_tool.git.commit import Target, author_of, commit_change
+from registry_tool.git.ignore_rules import parse_ignore_rules
+from registry_tool.git.repository import Repository
+from registry_tool.git.transaction.journal import steps_of, write_in_order
+from registry_tool.git.transaction.lock import hold, is_held
+from registry_tool.git.transaction.recovery import exclusive
+from registry_tool.git.tree import DictTree
+from registry_tool.hooks.install import Installed, install_hooks
+from registry_tool.manifests.data import text
+from registry_tool.scaffold.templates import (
+    ci_files,
+    registry_files,
+    remote_url,
+    repaired_ignore_file,
+    stored_url,
+)
+
+__all__ = [
+    "AddedCi",
+    "NewRegistry",
+    "RepairedRules",
+    "add_ci",
+    "new_registry",
+    "repair_ignore_rules",
+]
+
+_BRANCH: Final = "refs/heads/main"
+_IGNORE: Final = ".gitignore"
+_BUILDING: Final = ".new-registry-"
+_OWN: Final = re.compile(r"\.new-registry-[0-9a-f]{8}")
+
+
+class NewRegistry(NamedTuple):
+    """What was made.
+
+    Attributes:
+        folder: Where it lies.
+        branch: The branch it begins, without ``refs/heads/``.
+        commit: Its first commit.
+        hooks: The Git hooks that were installed.
+        notes: What the person should be told.
+    """
+
+    folder: Path
+    branch: str
+    commit: str
+    hooks: tuple[Installed, ...]
+    notes: tuple[str, ...]
+
+
+class AddedCi(NamedTuple):
+    """What was done to a registry that was there.
+
+    Attributes:
+        written: Files that were written, by path in the registry.
+        kept: Files that were there and are not as the templates have them; they were left alone.
+    """
+
+    written: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+class RepairedRules(NamedTuple):
+    """What was done to the ignore rules of a registry.
+
+    Attributes:
+        written: True where ``.gitignore`` was written.
+        left: Lines of others that hide manifests, with their numbers.
+    """
+
+    written: bool
+    left: tuple[tuple[int, str], ...]
+
+
+def _is_empty_repository(folder: Path) -> bool:
+    """True for ``git init`` and nothing else, or a clone of an empty repository."""
+    if [p.name for p in folder.iterdir()] != [".git"]:
+        return False
+    git = find_repository(folder)
+    if git is None or git.work_tree != folder:
+        return False
+    return git.head() is None and not git.run("for-each-ref", "--count=1")
+
+
+def _check_target(folder: Path) -> bool:
+    """See that a registry can be made there; True when there is an empty Git repository already."""
+    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise UsageError(f"{there} is not a folder", remedy="choose another place")
+    if there != folder:
+        return False
+    if not any(folder.iterdir()):
+        return False
+    if _is_empty_repository(folder):
+        return True
+    if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
+        raise ConflictError(
+            f"{folder} is a bare repository, nothing was written",
+            remedy="clone it, make the registry in the clone, and push",
+        )
+    raise ConflictError(
+        f"{folder} is not empty, nothing was written",
+        remedy="choose a new folder, an empty one, or an empty Git repository",
+    )
+
+
+def _existing(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that is there."""
+    return next(place for place in (folder, *folder.parents) if place.is_dir())
+
+
+def _beside(place: Path, what: str) -> Path:
+    return place.with_name(f"{place.name}.{what}")
+
+
+@contextmanager
+def _building_place(folder: Path) -> Iterator[Path]:
+    """A folder on the same disk that goes away again; while it is locked, somebody builds in it."""
+    # Not tempfile: its folders are closed to the group, and this one becomes the registry.
+    place = _existing(folder) / f"{_BUILDING}{secrets.token_hex(4)}"
+    lock = _beside(place, "lock")
+    try:
+        with hold(lock, place=str(place)):
+            place.mkdir()
+            yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+        for file in (_beside(place, "ready"), lock):
+            file.unlink(missing_ok=True)
+
+
+def _clean_up(folder: Path) -> None:
+    """Take away what killed commands left where they built; what was finished, and half in its place, gets there."""
+    for lock in sorted(folder.glob(f"{_BUILDING}*.lock")):
+        place = lock.with_name(lock.name.removesuffix(".lock"))
+        # The folder of somebody else, or of a command that is at work, stays.
+        if not _OWN.fullmatch(place.name) or lock.is_symlink() or is_held(lock):
+            continue
+        with suppress(OSError):
+            if _beside(place, "ready").exists():
+                for piece in sorted(place.iterdir()):
+                    if not os.path.lexists(folder / piece.name):
+                        piece.rename(folder / piece.name)
+            shutil.rmtree(place, ignore_errors=True)
+            _beside(place, "ready").unlink(missing_ok=True)
+            lock.unlink()
+
+
+def _move_in(built: Path, folder: Path) -> None:
+    """Put the finished registry in its place."""
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        built.rename(folder)
+        return
+    # Into an empty folder piece by piece: replacing it would pull it from under a shell that stands in it.
+    _beside(built, "ready").touch()
+    moved: list[Path] = []
+    try:
+        for piece in sorted(built.iterdir()):
+            moved += [piece.rename(folder / piece.name)]
+    except OSError:
+        for piece in moved:
+            piece.rename(built / piece.name)
+        raise
+
+
+def _first_commit(git: Git, files: Mapping[str, bytes], name: str) -> tuple[str, str]:
+    author_of(git)
+    branch = git.branch() or _BRANCH
+    target = Target(branch, None, None, checked_out=True)
+    message = f"Start registry {name}"
+    commit = commit_change(
+        git, target, DictTree({}), puts=files, deletes=frozenset(), message=message
+    )
+    return target.branch, commit
+
+
+def _hooks(git: Git, notes: list[str]) -> tuple[Installed, ...]:
+    """The installed hooks; a registry without them is whole, so a trouble is only told."""
+    try:
+        return install_hooks(git)
+    except RegistryError as exc:
+        notes.append(f"no hooks were installed: {exc.message}")
+        notes.append(f"later: registry hooks install ({exc.remedy})" if exc.remedy else "")
+        return ()
+
+
+def _init(place: Path) -> Git:
+    from git import Repo
+    from git.exc import GitCommandError
+
+    git = Git(place / ".git", place)
+    # Inside a hook Git names another repository by these.
+    env = {"GIT_DIR": str(git.git_dir), "GIT_WORK_TREE": str(place)}
+    try:
+        Repo.init(place, initial_branch=_BRANCH.removeprefix("refs/heads/"), env=env).close()
+    except GitCommandError as exc:
+        raise GitError(f"git init failed: {str(exc.stderr).strip()}") from exc
+    return git
+
+
+def _made(
+    folder: Path, files: Mapping[str, bytes], name: str, *, hooks: bool, into_repository: bool
+) -> NewRegistry:
+    notes: list[str] = []
+    if into_repository:
+        git = Git(folder / ".git", folder)
+        branch, commit = _first_commit(git, files, name)
+        done = _hooks(git, notes) if hooks else ()
+    else:
+        with _building_place(folder) as place:
+            git = _init(place)
+            branch, commit = _first_commit(git, files, name)
+            done = _hooks(git, notes) if hooks else ()
+            _move_in(place, folder)
+        done = tuple(h._replace(path=folder / h.path.relative_to(place.resolve())) for h in done)
+    return NewRegistry(folder, branch, commit, done, tuple(n for n in notes if n))
+
+
+def new_registry(
+    folder: Path,
+    *,
+    name: str,
+    remote_url: str | None = None,
+    description: str = "",
+    shard: int = 0,
+    ci: Host | None = None,
+    hooks: bool = True,
+) -> NewRegistry:
+    """Make a registry with one commit: all of it, or nothing.
+
+    Args:
+        folder: Where; a new folder, an empty one, or an empty Git repository.
+        name: The registry's name.
+        remote_url: The DVC remote that keeps the bytes; a relative path starts at the current folder. None writes
+            no remote; one is added later with ``dvc remote add -d storage URL``.
+        description: What the registry is for.
+        shard: Hexadecimal digits that stand as a folder before each model, for a hundred thousand models in one
+            namespace; it cannot be changed later.
+        ci: The Git host whose CI is set up as well.
+        hooks: Install the Git hooks.
+
+    Raises:
+        InvalidNameError: The name is not one.
+        UsageError: The folder is a file, or the address of the remote cannot be used.
+        ConflictError: The folder is not empty.
+        GitError: Git is missing, fails, or does not know who commits.
+        OperationalError: The folder cannot be written.
+    """
+    target = folder.absolute()
+    stored = None if remote_url is None else stored_url(remote_url, target)
+    files = registry_files(name=name, description=description, remote=stored, shard=shard, ci=ci)
+    try:
+        _clean_up(_existing(target))
+        into_repository = _check_target(target)
+        outer = None if into_repository else find_repository(_existing(target))
+        made = _made(target, files, name, hooks=hooks, into_repository=into_repository)
+    except OSError as exc:
+        raise OperationalError(
+            f"{folder} cannot be written: {exc.strerror}", remedy="nothing was written"
+        ) from exc
+    if outer is None:
+        return made
+    note = f"it lies inside another Git repository, {outer.place}: keep it out of that one"
+    return made._replace(notes=(*made.notes, note))
+
+
+def _differs(place: Path, source: bytes) -> bool:
+    """True where something else lies already."""
+    if not os.path.lexists(place):
+        return False
+    return place.is_symlink() or not place.is_file() or place.read_bytes() != source
+
+
+def add_ci(folder: Path, host: Host) -> AddedCi:
+    """Add the files of a Git host's CI to the work tree of a registry; nothing that is there is written over.
+
+    Args:
+        folder: The registry's folder, or one in it.
+        host: Whose CI runs them.
+
+    Raises:
+        NotARegistryError: The folder lies in no registry.
+        OperationalError: The registry is a bare repository, or cannot be written.
+        RefusedError: A folder in the way is a link that leads out of the registry.
+    """
+    repository = Repository.open(folder)
+    try:
+        catalog = Catalog(repository.work())
+        named = text(catalog.settings, "remote")
+        url = remote_url(catalog.tree.read(".dvc/config") or b"", named)
+        wanted = ci_files(host, url)
+        root = repository.git.work_tree or folder  # without one, publishing says so
+        kept = [path for path, source in wanted.items() if _differs(root / path, source)]
+        puts = {p: source for p, source in wanted.items() if not os.path.lexists(root / p)}
+        publish(repository, lambda _: ChangeSet(f"Add CI for {host}", puts), Destination())
+    finally:
+        repository.close()
+    return AddedCi(tuple(sorted(puts)), tuple(sorted(kept)))
+
+
+def repair_ignore_rules(folder: Path) -> RepairedRules:
+    """Rewrite the lines of ``.gitignore`` that `registry init` wrote, where the file hides manifests from Git or DVC.
+
+    Lines of others stay. The file is written in the work tree; nothing is committed. What else lies there is not
+    judged: a manifest that is missing because it is hidden must not be in the way.
+
+    Args:
+        folder: The registry's folder, or one in it.
+
+    Returns:
+        Whether the file was written, and what hides manifests and is not ours.
+
+    Raises:
+        NotARegistryError: The folder lies in no registry.
+        OperationalError: The registry is a bare repository, or cannot be written.
+        RefusedError: A folder in the way is a link that leads out of the registry.
+    """
+    repository = Repository.open(folder)
+    try:
+        catalog, root = Catalog(repository.work()), repository.git.work_tree or folder
+        layout, source = catalog.layout, catalog.tree.read(_IGNORE)
+        if source is not None and not list(hidden_by(parse_ignore_rules(source), layout)):
+            return RepairedRules(written=False, left=())
+        fresh = repaired_ignore_file(source or b"", layout.shard)
+        if fresh != source:
+            with exclusive(repository.git):
+                steps = steps_of(root, {_IGNORE: fresh}, frozenset())
+                write_in_order(repository.git, root, "Repair the ignore rules", steps)
+        hidden = hidden_by(parse_ignore_rules(fresh), layout)
+        left = {one.pattern.line: one.pattern.text for one in hidden}
+        return RepairedRules(fresh != source, tuple(sorted(left.items())))
+    finally:
+        repository.close()

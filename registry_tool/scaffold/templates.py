@@ -1,0 +1,221 @@
+"""The files of a new registry, from ``templates/registry/``, and those of its CI, from ``templates/ci/``.
+
+``$word`` is replaced and nothing else happens, in the files of CI ``%%word``; ``dot-`` at the start of a name stands
+for the dot, so that no tool takes the templates for settings of the checkout they lie in.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from registry_tool._version import VERSION
+from registry_tool.api.publish import RefusedByCheck
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.checks.engine import check
+from registry_tool.edits.codeowners import Host, write_codeowners
+from registry_tool.errors import InvalidNameError, UsageError
+from registry_tool.git.tree import DictTree
+from registry_tool.manifests.yaml.writer import render
+from registry_tool.names import MODEL_PATTERN, check_new_name
+from registry_tool.paths import resource
+
+__all__ = [
+    "REMOTE",
+    "ci_files",
+    "registry_files",
+    "remote_url",
+    "repaired_ignore_file",
+    "stored_url",
+]
+
+REMOTE: Final = "storage"
+_IGNORE: Final = "templates/registry/dot-gitignore"
+_MOST_SHARD: Final = 4
+_WITH_SCHEME: Final = re.compile(r"\w+://.+")
+_PASSWORD: Final = re.compile(r"://[^/@]*:[^/@]*@")
+_HIDDEN: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def _check_name(name: str) -> str:
+    if re.fullmatch(MODEL_PATTERN, name):
+        return check_new_name(name, "registry")
+    raise InvalidNameError(
+        f"{name[:60]!a} is not a name for a registry",
+        remedy="a registry's name has 1 to 128 of A-Z a-z 0-9 with - . _ inside, such as acme-models",
+    )
+
+
+def stored_url(url: str, folder: Path) -> str:
+    """A remote's address as DVC writes it: a relative path starts at ``.dvc``, not at the current folder.
+
+    Args:
+        url: As a person gives it: an address, or a folder from the current one.
+        folder: Where the registry will lie.
+
+    Raises:
+        UsageError: It cannot be an address, or holds a password.
+    """
+    if not url or _HIDDEN.search(url) or url.startswith("-"):
+        raise UsageError(
+            f"{url[:60]!a} is not an address of a DVC remote",
+            remedy="give a folder, or an address such as s3://bucket/models",
+        )
+    if _PASSWORD.search(url):
+        raise UsageError(
+            "the address of the remote holds a password, and it would be committed",
+            remedy=f"give it without, then run: dvc remote modify --local {REMOTE} password PASSWORD",
+        )
+    if _WITH_SCHEME.fullmatch(url) or Path(url).is_absolute():
+        return url
+    place = Path(url).expanduser()
+    if place.is_absolute():
+        return str(place)
+    if folder in (inside := Path(os.path.abspath(place)), *inside.parents):  # noqa: PTH100 (links stay)
+        raise UsageError(
+            f"the remote {url} would lie in the registry, and Git would take in its bytes",
+            remedy="choose a folder beside it",
+        )
+    return Path(os.path.relpath(place, folder / ".dvc")).as_posix()
+
+
+def _dvc_config(url: str | None) -> str:
+    if url is None:
+        return ""
+    from configobj import ConfigObj
+
+    # The parser DVC has, so that a blank, a comma or a # in a path is quoted as DVC reads it.
+    config = ConfigObj({"core": {"remote": REMOTE}, f'remote "{REMOTE}"': {"url": url}})
+    config.indent_type = "    "
+    lines: list[str] = config.write()
+    return "\n".join(lines) + "\n"
+
+
+def _yaml(**fields: str | int) -> str:
+    return render(dict(fields)).decode()
+
+
+def _templates(folder: Path) -> Iterator[tuple[str, str]]:
+    """Path in the registry and text of each template."""
+    for place in sorted(folder.rglob("*")):
+        if place.is_file():
+            parts = place.relative_to(folder).parts
+            path = "/".join(re.sub("^dot-", ".", part) for part in parts)
+            yield path, place.read_text(encoding="utf-8")
+
+
+class _CiTemplate(Template):
+    """``$`` belongs to the shell and to the hosts' own expressions."""
+
+    delimiter = "%%"
+
+
+def remote_url(config: bytes, name: str = "") -> str:
+    """The address of a remote in the bytes of a committed ``.dvc/config``; empty where it says none.
+
+    Args:
+        config: The file.
+        name: The remote; DVC's default one where it is empty.
+    """
+    from configobj import ConfigObj, ConfigObjError
+
+    try:
+        said = ConfigObj(config.decode().splitlines(), interpolation=False)
+        chosen = name or said.get("core", {}).get("remote", "")
+        return str(
+            said.get(f'remote "{chosen}"', said.get(f"'remote \"{chosen}\"'", {})).get("url", "")
+        )
+    except (ConfigObjError, UnicodeDecodeError, AttributeError):
+        return ""
+
+
+def ci_files(host: Host, remote: str = "") -> Mapping[str, bytes]:
+    """The files that make a Git host check, merge and promote, by path.
+
+    Args:
+        host: Whose CI runs them.
+        remote: The address of the DVC remote: what CI installs can reach it.
+    """
+    from registry_tool.artifacts.remotes.dvc_driver import extra_for
+
+    extra = extra_for(remote.partition("://")[0]) if "://" in remote else ""
+    words = {"version": VERSION, "extra": f"[{extra}]" if extra else ""}
+    templates = _templates(resource(f"templates/ci/{host}"))
+    return {path: _CiTemplate(text).substitute(words).encode() for path, text in templates}
+
+
+def _ignore_file(name: str, shard: int) -> str:
+    model = "*/*/*" if shard else "*/*"
+    return Template(resource(name).read_text(encoding="utf-8")).substitute(model=model)
+
+
+# How these lines were written first; DVC took the folders of models for ignored by the first of them, and key.yaml was missing.
+_EARLIER: Final = ("/models/{}/*", "/models/{}/tags/*", "/models/{}/aliases/*", "/models/{}/versions/*/*",
+                   "/models/{}/versions/*/evidence/*", "# a version: its record, what may be added to it, pointers, evidence")  # fmt: skip
+
+
+def repaired_ignore_file(source: bytes, shard: int) -> bytes:
+    """A registry's ``.gitignore`` with the lines that `registry init` writes as they are today.
+
+    Lines of others stay, in their order, below them.
+
+    Args:
+        source: The file as it is; empty where there is none.
+        shard: The registry's.
+    """
+    ours = {line for digits in (0, 1) for line in _ignore_file(_IGNORE, digits).splitlines()}
+    ours |= {line.format(model) for line in _EARLIER for model in ("*/*", "*/*/*")}
+    ours.remove("")
+    fresh = _ignore_file(_IGNORE, shard)
+    kept = [
+        line
+        for line in source.splitlines(keepends=True)
+        if line.rstrip().decode(errors="replace") not in ours
+    ]
+    others = b"".join(kept).strip(b"\r\n")
+    return fresh.encode() + (b"\n" + others + b"\n" if others else b"")
+
+
+def registry_files(
+    *,
+    name: str,
+    description: str = "",
+    remote: str | None = None,
+    shard: int = 0,
+    ci: Host | None = None,
+) -> Mapping[str, bytes]:
+    """The files of a new registry, by path.
+
+    Args:
+        name: Its name.
+        description: What it is for.
+        remote: The DVC remote's address as it stands in ``.dvc/config``; None for none yet.
+        shard: Hexadecimal digits that stand as a folder before each model.
+        ci: Whose CI is set up as well.
+
+    Raises:
+        InvalidNameError: The name is not one.
+        UsageError: There are no such shards.
+        RefusedByCheck: The description does not pass.
+    """
+    if not 0 <= shard <= _MOST_SHARD:
+        raise UsageError(f"a shard of {shard} digits cannot be", remedy="choose 0 to 4")
+    words = {
+        "name": _yaml(x=_check_name(name)).removeprefix("x: ").rstrip("\n"),
+        "description": _yaml(description=description) if description else "",
+        "shard": _yaml(shard=shard) if shard else "",
+        "about": f"{description.strip()}\n\n" if description.strip() else "",
+        "model": "*/*/*" if shard else "*/*",
+        "dvc_config": _dvc_config(remote),
+    }
+    templates = _templates(resource("templates/registry"))
+    files = {path: Template(text).substitute(words).encode() for path, text in templates}
+    files.update(ci_files(ci, remote or "") if ci is not None else {})
+    report = check(DictTree(files))
+    if report.verdict == "refuse":
+        raise RefusedByCheck("the new registry would not pass its own check", report)
+    return {**files, **write_codeowners(ci)(Catalog(DictTree(files))).puts}

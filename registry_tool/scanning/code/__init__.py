@@ -1,0 +1,1 @@
+"""Code that a file names or carries."""

@@ -1,0 +1,1 @@
+"""Pickles: what they would import and call, found without loading them."""

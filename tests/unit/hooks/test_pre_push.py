@@ -1,0 +1,99 @@
+"""What the hook of a clone says before a push leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import commit, git, write_files
+from support.manifests import alias_yaml, small_registry
+
+from registry_tool.git.command import find_repository
+from registry_tool.git.refs import Update
+from registry_tool.git.repository import Repository
+from registry_tool.hooks.judge import LOOKED_AT, PushVerdict
+from registry_tool.hooks.pre_push import send
+
+MODEL = "models/nlp/lang-id"
+NONE = "0" * 40
+GOOD = {f"{MODEL}/aliases/staging.yaml": alias_yaml("2")}
+BAD = {f"{MODEL}/aliases/staging.yaml": alias_yaml("7")}
+
+
+@pytest.fixture
+def clone(make_registry: Callable[..., Path], tmp_path: Path) -> Path:
+    """A clone whose remote has the registry on the branch ``trunk``."""
+    start = make_registry(small_registry(), name="start")
+    git(start, "branch", "-m", "trunk")
+    git(tmp_path, "clone", "-q", str(start), "clone")
+    return tmp_path / "clone"
+
+
+def answer(folder: Path, *updates: Update, remote: str = "origin") -> PushVerdict:
+    found = find_repository(folder)
+    assert found is not None
+    repository = Repository(found, source=str(folder))
+    try:
+        return send(repository, remote, updates)
+    finally:
+        repository.close()
+
+
+def change(folder: Path, files: dict[str, str]) -> str:
+    write_files(folder, files)
+    return commit(folder)
+
+
+def test_a_branch_is_judged_as_what_it_changes_on_the_remotes_main(clone: Path) -> None:
+    first = change(clone, BAD)
+    second = change(clone, {"README.md": "Models.\n"})
+    for old in (NONE, first, "b" * 40):  # new, known, and somebody else's
+        said = answer(clone, Update("refs/heads/idea", old, second))
+        assert said.refused
+        assert "aliases/staging.yaml:3:10: refuse M203" in "\n".join(said.lines)
+        assert "--no-verify" in said.lines[-1]
+    assert not answer(clone, Update("refs/heads/idea", NONE, change(clone, GOOD))).refused
+
+
+def test_a_remote_that_nobody_knows_gets_everything_checked(clone: Path) -> None:
+    head = git(clone, "rev-parse", "HEAD")
+    known = answer(clone, Update("refs/heads/trunk", NONE, head))
+    assert known.lines[0] == "trunk: nothing found in 0 files checked"
+    for remote in ("elsewhere", "https://example.org/x.git", "--help", "../x y"):
+        said = answer(clone, Update("refs/heads/trunk", NONE, head), remote=remote)
+        assert said.lines[0] == "trunk: nothing found in 11 files checked"
+
+
+def test_deletions_and_tags_are_the_servers_matter(clone: Path) -> None:
+    head = git(clone, "rev-parse", "HEAD")
+    gone = Update("refs/heads/trunk", head, NONE)
+    assert answer(clone, gone, Update("refs/tags/v1", NONE, head)) == PushVerdict((), refused=False)
+
+
+def test_a_branch_of_another_kind_passes_and_main_does_not_become_one(clone: Path) -> None:
+    git(clone, "switch", "-q", "--orphan", "gh-pages")
+    pages = change(clone, {"index.html": "hello\n"})
+    said = answer(clone, Update("refs/heads/gh-pages", NONE, pages))
+    assert not said.refused
+    assert said.lines[0] == "gh-pages: not checked, it holds no registry.yaml"
+    main = answer(clone, Update("refs/heads/trunk", "a" * 40, pages))
+    assert main.refused
+    assert "trunk: it must hold registry.yaml" in "\n".join(main.lines)
+    for name in ("main", "master"):
+        assert answer(clone, Update(f"refs/heads/{name}", NONE, pages), remote="new").refused
+
+
+def test_a_registry_whose_settings_are_deleted_is_none_of_another_kind(clone: Path) -> None:
+    (clone / "registry.yaml").unlink()
+    said = answer(clone, Update("refs/heads/idea", NONE, commit(clone)))
+    assert said.refused
+    assert "R301" in "\n".join(said.lines)
+
+
+def test_a_push_of_many_says_what_was_left_out(clone: Path) -> None:
+    commits = [change(clone, {"README.md": f"{n}\n"}) for n in range(LOOKED_AT + 3)]
+    updates = [Update(f"refs/heads/b{n}", NONE, c) for n, c in enumerate(commits)]
+    said = answer(clone, *updates)
+    assert not said.refused
+    assert f"3 more branches were not looked at: {LOOKED_AT} of a push are" in said.lines
