@@ -46,6 +46,23 @@ _GIT_CONFIG = """\
 _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked ``long`` begin first, dealt to the workers, each of which begins with an equal part of the list.
+
+    What is left when they end is short, and is taken from one worker by another.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.get_closest_marker("long")]
+    rest = [item for item in items if not item.get_closest_marker("long")]
+    share = -(-len(items) // workers)
+    dealt: list[pytest.Item] = []
+    for worker in range(workers):
+        mine = long[worker::workers]
+        dealt += [*mine, *rest[: share - len(mine)]]
+        rest = rest[share - len(mine) :]
+    items[:] = [*dealt, *rest]
+
+
 @pytest.fixture(autouse=True)
 def _own_home(
     request: pytest.FixtureRequest,

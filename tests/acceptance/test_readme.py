@@ -65,6 +65,7 @@ def test_a_slim_image_gets_all_that_is_imported_but_dvc() -> None:
     assert words == needed - {"dvc"}
 
 
+@pytest.mark.long
 def test_the_commands_run_in_the_order_they_stand(folder: Path) -> None:
     out = _bash("\n".join(_blocks("bash")), folder)
     assert "nlp/lang-id@1" in out
