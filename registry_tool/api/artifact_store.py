@@ -130,7 +130,7 @@ class ArtifactStore:
             NoRemoteError: None is configured.
             RemoteError: Its configuration cannot be used.
         """
-        from registry_tool.artifacts.remotes.base import open_chosen
+        from registry_tool.artifacts.remotes.open import open_chosen
         from registry_tool.gc.reachability import stores_bytes
 
         return open_chosen(self.settings, self.chosen, in_use=lambda: stores_bytes(self._catalog))

@@ -16,8 +16,10 @@ from proxies import proxy
 from remote_servers import Server, lacking, seaweed
 from support import without
 
-from registry_tool.artifacts.remotes.base import DvcSettings, object_path, open_remote
+from registry_tool.artifacts.remotes.base import object_path
+from registry_tool.artifacts.remotes.config import DvcSettings
 from registry_tool.artifacts.remotes.dvc import CloudRemote
+from registry_tool.artifacts.remotes.open import open_remote
 from registry_tool.artifacts.remotes.s3 import Bucket
 from registry_tool.artifacts.remotes.s3_multipart import PART
 from registry_tool.artifacts.transfer.upload import send
@@ -139,7 +141,8 @@ PARTS = 7
 SENDING = """
 import sys
 from pathlib import Path
-from registry_tool.artifacts.remotes.base import DvcSettings, open_remote
+from registry_tool.artifacts.remotes.open import open_remote
+from registry_tool.artifacts.remotes.config import DvcSettings
 remote = open_remote(DvcSettings(local_config=Path(sys.argv[1])))
 remote.put(sys.argv[2], Path(sys.argv[3]))
 """

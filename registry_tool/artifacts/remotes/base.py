@@ -1,9 +1,6 @@
-"""The place artifacts are stored: objects by md5 in a DVC remote, laid out so that plain DVC reads and writes them.
+"""What a remote is: objects by md5, laid out so that plain DVC reads and writes them.
 
-A remote in a local folder is served without importing DVC. Every other kind goes through DVC's own file systems,
-one object at a time, never through an index of the repository.
-
-What a fetch needs of the place it reads from.
+``ObjectSource`` is the half that a fetch needs, ``Remote`` the whole; ``open`` makes both.
 """
 
 from __future__ import annotations
@@ -17,14 +14,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 from registry_tool.artifacts.dvc_files import DIR_OBJECT_LIMIT, Listed, dir_md5, read_dir_object
 from registry_tool.artifacts.hashing import Readable, check_md5, ignore
-from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings, chosen_remote
-from registry_tool.artifacts.remotes.trusted_hosts import check_host
-from registry_tool.errors import CorruptObjectError, RemoteError
+from registry_tool.errors import CorruptObjectError
 
 __all__ = [
     "FOLDERS",
     "OBJECTS",
-    "DvcSettings",
     "Held",
     "Leftover",
     "Note",
@@ -35,8 +29,6 @@ __all__ = [
     "legacy_path",
     "never",
     "object_path",
-    "open_chosen",
-    "open_remote",
     "read_listing",
     "shown_url",
 ]
@@ -261,57 +253,3 @@ def shown_url(url: str) -> str:
     except ValueError:
         return url.partition("://")[0] + "://…"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def _refuse_cloud_versions(chosen: RemoteSettings) -> None:
-    for key in ("version_aware", "worktree"):
-        if str(chosen.options.get(key, "false")).lower() == "true":
-            raise RemoteError(
-                f"the DVC remote {chosen.name} is set to `{key}`, which is not supported: objects must be "
-                "stored by digest",
-                remedy=f"run: dvc remote modify {chosen.name} {key} false",
-            )
-
-
-def open_remote(
-    settings: DvcSettings, name: str | None = None, *, in_use: Callable[[], bool] = never
-) -> Remote:
-    """The remote of that name, or DVC's default one.
-
-    Args:
-        settings: Where DVC's configuration is.
-        name: Which remote; None is the default one.
-        in_use: Says whether bytes were stored there before; a folder that is not there is then not made anew.
-
-    Raises:
-        NoRemoteError: None has that name, or there is no default.
-        RemoteError: Its configuration cannot be used, credentials are withheld from its host, or the package that
-            drives it is missing.
-    """
-    return open_chosen(settings, chosen_remote(settings, name), in_use=in_use)
-
-
-def open_chosen(
-    settings: DvcSettings, chosen: RemoteSettings, *, in_use: Callable[[], bool] = never
-) -> Remote:
-    """As ``open_remote``, of a remote whose settings are known."""
-    _refuse_cloud_versions(chosen)
-    check_host(settings, chosen)
-    if re.match(r"\w+://", chosen.url):
-        from registry_tool.artifacts.remotes.dvc import open_cloud
-
-        return open_cloud(chosen, shown_url(chosen.url), in_use=in_use)
-    if not Path(chosen.url).is_absolute():
-        raise RemoteError(
-            f"the DVC remote {chosen.name} is the relative path {chosen.url}, and this registry has no "
-            "folder it could start from",
-            remedy="work in a clone of the registry, or give the remote an absolute URL",
-        )
-    from registry_tool.artifacts.remotes.local import LocalRemote
-
-    return LocalRemote(
-        name=chosen.name,
-        folder=Path(chosen.url),
-        shared=chosen.options.get("shared") == "group",
-        in_use=in_use,
-    )

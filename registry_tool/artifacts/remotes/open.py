@@ -1,17 +1,23 @@
-"""Remotes opened for reading: a folder, a web server and S3 without the package ``dvc``, with the settings DVC has.
+"""Opens remotes, from the settings that DVC has for them.
 
-Every other kind, and every option that these readers do not know, goes through DVC's own drivers.
+A folder is served without the package ``dvc``, a web server and S3 are read without it. Every other kind, and every
+option that these readers do not know, goes through DVC's own drivers, one object at a time and never through an index of
+the repository.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
-from registry_tool.artifacts.remotes.base import Source, open_chosen, shown_url
+from registry_tool.artifacts.remotes.base import Remote, Source, never, shown_url
 from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings, chosen_remote
 from registry_tool.artifacts.remotes.trusted_hosts import check_host
+from registry_tool.errors import RemoteError
 
-__all__ = ["open_source"]
+__all__ = ["open_chosen", "open_remote", "open_source"]
 
 # Options that say how to write or list, and nothing about reading.
 _ANY: Final = frozenset({"jobs", "verify"})
@@ -52,3 +58,57 @@ def open_source(settings: DvcSettings, name: str | None = None) -> Source:
     chosen = chosen_remote(settings, name)
     check_host(settings, chosen)
     return _own_reader(chosen) or open_chosen(settings, chosen)
+
+
+def _refuse_cloud_versions(chosen: RemoteSettings) -> None:
+    for key in ("version_aware", "worktree"):
+        if str(chosen.options.get(key, "false")).lower() == "true":
+            raise RemoteError(
+                f"the DVC remote {chosen.name} is set to `{key}`, which is not supported: objects must be "
+                "stored by digest",
+                remedy=f"run: dvc remote modify {chosen.name} {key} false",
+            )
+
+
+def open_remote(
+    settings: DvcSettings, name: str | None = None, *, in_use: Callable[[], bool] = never
+) -> Remote:
+    """The remote of that name, or DVC's default one.
+
+    Args:
+        settings: Where DVC's configuration is.
+        name: Which remote; None is the default one.
+        in_use: Says whether bytes were stored there before; a folder that is not there is then not made anew.
+
+    Raises:
+        NoRemoteError: None has that name, or there is no default.
+        RemoteError: Its configuration cannot be used, credentials are withheld from its host, or the package that
+            drives it is missing.
+    """
+    return open_chosen(settings, chosen_remote(settings, name), in_use=in_use)
+
+
+def open_chosen(
+    settings: DvcSettings, chosen: RemoteSettings, *, in_use: Callable[[], bool] = never
+) -> Remote:
+    """As ``open_remote``, of a remote whose settings are known."""
+    _refuse_cloud_versions(chosen)
+    check_host(settings, chosen)
+    if re.match(r"\w+://", chosen.url):
+        from registry_tool.artifacts.remotes.dvc import open_cloud
+
+        return open_cloud(chosen, shown_url(chosen.url), in_use=in_use)
+    if not Path(chosen.url).is_absolute():
+        raise RemoteError(
+            f"the DVC remote {chosen.name} is the relative path {chosen.url}, and this registry has no "
+            "folder it could start from",
+            remedy="work in a clone of the registry, or give the remote an absolute URL",
+        )
+    from registry_tool.artifacts.remotes.local import LocalRemote
+
+    return LocalRemote(
+        name=chosen.name,
+        folder=Path(chosen.url),
+        shared=chosen.options.get("shared") == "group",
+        in_use=in_use,
+    )

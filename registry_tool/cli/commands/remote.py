@@ -136,7 +136,7 @@ def _both(
     registry: Registry, published: Registry, to: str, from_: str | None
 ) -> tuple[Remote, Remote]:
     """The source and the target."""
-    from registry_tool.artifacts.remotes.base import open_chosen
+    from registry_tool.artifacts.remotes.open import open_chosen
 
     theirs, ours = published.store.settings, registry.store.settings
     if from_ is None:

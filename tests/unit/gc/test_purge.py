@@ -17,17 +17,13 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.dvc_files import folder_sha256
-from registry_tool.artifacts.remotes.base import (
-    DvcSettings,
-    Remote,
-    legacy_path,
-    object_path,
-    open_remote,
-)
+from registry_tool.artifacts.remotes.base import Remote, legacy_path, object_path
+from registry_tool.artifacts.remotes.config import DvcSettings
 from registry_tool.artifacts.remotes.dvc import CloudRemote
 from registry_tool.artifacts.remotes.errors import Refusals
 from registry_tool.artifacts.remotes.file_store import FileStore
 from registry_tool.artifacts.remotes.local import LocalRemote
+from registry_tool.artifacts.remotes.open import open_remote
 from registry_tool.artifacts.transfer.fetch import fetch
 from registry_tool.artifacts.transfer.ingest import FILES_LIMIT, ingest
 from registry_tool.artifacts.transfer.upload import upload

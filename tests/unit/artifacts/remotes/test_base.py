@@ -11,17 +11,13 @@ from pathlib import Path
 import pytest
 from dvc.fs import get_fs_cls
 
-from registry_tool.artifacts.remotes.base import (
-    DvcSettings,
-    Remote,
-    object_path,
-    open_remote,
-    shown_url,
-)
+from registry_tool.artifacts.remotes.base import Remote, object_path, shown_url
+from registry_tool.artifacts.remotes.config import DvcSettings
 from registry_tool.artifacts.remotes.dvc import CloudRemote
 from registry_tool.artifacts.remotes.errors import Refusals
 from registry_tool.artifacts.remotes.file_store import FileStore
 from registry_tool.artifacts.remotes.local import LocalRemote
+from registry_tool.artifacts.remotes.open import open_remote
 from registry_tool.artifacts.transfer.upload import send
 from registry_tool.errors import MissingObjectError, RemoteError, UsageError
 

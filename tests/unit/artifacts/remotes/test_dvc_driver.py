@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from dvc.config import Config
 
-from registry_tool.artifacts.remotes.base import DvcSettings, open_remote
-from registry_tool.artifacts.remotes.config import chosen_remote
+from registry_tool.artifacts.remotes.config import DvcSettings, chosen_remote
 from registry_tool.artifacts.remotes.dvc_driver import _known_hosts
+from registry_tool.artifacts.remotes.open import open_remote
 from registry_tool.errors import RemoteError
 
 
