@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from support import git, run_program, small_registry
+from support import git, run_program
+from support.manifests import small_registry
 
 HARNESS = Path(__file__).parents[1] / "benchmarks" / "kills.py"
 FOLDER = "models/nlp/lang-id"

@@ -12,19 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from object_server import ObjectServer, serving
-from support import (
-    MODEL_BYTES,
-    Ran,
-    alias_yaml,
-    commit,
-    git,
-    put_object,
-    small_registry,
-    status_yaml,
-    without,
-    write_files,
-)
+from support import Ran, commit, git, put_object, without, write_files
+from support.http_object_server import ObjectServer, serving
+from support.manifests import MODEL_BYTES, alias_yaml, small_registry, status_yaml
 
 Make = Callable[..., Path]
 Cli = Callable[..., Ran]

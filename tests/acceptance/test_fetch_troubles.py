@@ -11,14 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import (
-    Ran,
-    put_object,
-    small_registry,
-    stored_artifact,
-    version_files,
-    write_files,
-)
+from support import Ran, put_object, write_files
+from support.manifests import small_registry, stored_artifact, version_files
 
 from registry_tool.artifacts.dvc_files import dir_md5
 from registry_tool.manifests.problems import JSON

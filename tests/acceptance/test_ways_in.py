@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from support import Ran, run_program, small_registry
+from support import Ran, run_program
+from support.manifests import small_registry
 
 from registry_tool.api.registry import WORK_TREE, open_registry
 from registry_tool.errors import RefusedError, UsageError

@@ -10,16 +10,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from support import (
+from support import git, run_program, write_files
+from support.manifests import (
     alias_yaml,
-    git,
     model_files,
-    run_program,
     small_registry,
     stored_artifact,
     tag_yaml,
     version_files,
-    write_files,
 )
 
 MODEL = "models/nlp/lang-id"

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from support import alias_yaml, git, run_program, small_registry, without, write_files
+from support import git, run_program, without, write_files
+from support.manifests import alias_yaml, small_registry
 
 from registry_tool.paths import resource_text
 

@@ -20,9 +20,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from proxies import proxy
-from remote_servers import KINDS, SERVERS, Server, lacking
 from support import Ran, new_repository, without
+from support.remote_servers import KINDS, SERVERS, Server, lacking
+from support.upload_proxies import proxy
 
 from registry_tool.artifacts.remotes.base import Remote, object_path
 from registry_tool.artifacts.remotes.config import DvcSettings

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from proxies import proxy
-from remote_servers import Server, lacking, seaweed
 from support import without
+from support.remote_servers import Server, lacking, seaweed
+from support.upload_proxies import proxy
 
 from registry_tool.artifacts.remotes.base import object_path
 from registry_tool.artifacts.remotes.config import DvcSettings

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from object_server import serving
-from remote_servers import Server
+from support.http_object_server import serving
+from support.remote_servers import Server
 
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.remotes.config import DvcSettings

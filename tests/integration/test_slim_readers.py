@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from places import FETCH, Place, is_whole
 from support import Ran
+from support.remote_registries import FETCH, Place, is_whole
 
 from registry_tool.artifacts.remotes.http_reader import WebSource
 from registry_tool.artifacts.remotes.local import LocalRemote

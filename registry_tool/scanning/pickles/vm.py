@@ -1,8 +1,7 @@
 """Pickles, walked instruction by instruction: nothing is imported, nothing is called.
 
-A stack machine holds what the unpickler's would, as far as it matters: short texts, whole numbers, tuples, small
-dictionaries, imported names and what was called. So a name that is put together from pieces, or fetched from the memo,
-is seen as it is. Where a pickle cannot be followed, that is reported: the unpickler may read on.
+A stack machine keeps what matters of the unpickler's stack: short texts, whole numbers, tuples, small dictionaries,
+imported names and calls. A name that is put together from pieces is seen. Where a pickle cannot be followed, that is reported.
 
 The instructions and their arguments: https://github.com/python/cpython/blob/main/Lib/pickletools.py. The walk reads a
 window of the file at a time, and holds little: long texts and bytes are passed over, and the memo forgets the oldest

@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable, Mapping
 
 import pytest
-from ci_hosts import (
+from support import commit, git, write_files
+from support.ci_hosts import (
     MODEL,
     MOVES,
     NEW_VERSION,
@@ -19,15 +20,7 @@ from ci_hosts import (
     receiver,
     run_act,
 )
-from support import (
-    alias_yaml,
-    commit,
-    git,
-    namespace_yaml,
-    registry_yaml,
-    tag_yaml,
-    write_files,
-)
+from support.manifests import alias_yaml, namespace_yaml, registry_yaml, tag_yaml
 
 Make = Callable[..., Hosted]
 HEAD = "refs/pull/{}/head"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from support import alias_yaml, evidence_yaml, metadata_yaml, small_registry, version_yaml
+from support.manifests import alias_yaml, evidence_yaml, metadata_yaml, small_registry, version_yaml
 
 from registry_tool.catalog.catalog import (
     Catalog,

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import (
+from support import commit, git, write_files
+from support.manifests import (
     alias_yaml,
-    commit,
     evidence_yaml,
-    git,
     metadata_yaml,
     model_files,
     model_yaml,
@@ -22,7 +21,6 @@ from support import (
     status_yaml,
     tag_yaml,
     version_yaml,
-    write_files,
 )
 
 from registry_tool.catalog.catalog import Catalog, ModelView, VersionFacts, VersionView

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support import model_yaml, namespace_yaml, registry_yaml
+from support.manifests import model_yaml, namespace_yaml, registry_yaml
 
 from registry_tool.checks.engine import check
 from registry_tool.git.tree import DictTree

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from support import (
+from support import commit, git, write_files
+from support.manifests import (
     MODEL_BYTES,
-    commit,
-    git,
     model_files,
     model_yaml,
     pointer_yaml,
@@ -19,7 +18,6 @@ from support import (
     status_yaml,
     stored_artifact,
     version_files,
-    write_files,
 )
 
 from registry_tool.errors import GitError

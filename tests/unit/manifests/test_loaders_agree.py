@@ -14,7 +14,7 @@ import ruamel.yaml
 import yaml  # type: ignore[import-untyped] # noqa: TID251 (one more reader, to compare with)
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support import alias_yaml, model_yaml, registry_yaml, version_yaml
+from support.manifests import alias_yaml, model_yaml, registry_yaml, version_yaml
 
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.yaml.explain import explain

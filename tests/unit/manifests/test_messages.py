@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support import model_yaml, version_yaml
+from support.manifests import model_yaml, version_yaml
 
 from registry_tool.manifests.document import parse_document
 from registry_tool.manifests.layout import Place

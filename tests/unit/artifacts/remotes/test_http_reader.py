@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from object_server import ObjectServer, serving
+from support.http_object_server import ObjectServer, serving
 
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.entry import Request, StoredEntry

@@ -12,20 +12,6 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from support import (
-    MODEL_BYTES,
-    alias_yaml,
-    evidence_yaml,
-    git,
-    model_yaml,
-    namespace_yaml,
-    registry_yaml,
-    stored_artifact,
-    version_files,
-    without,
-    write_files,
-)
-
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.git.history import FirstParentHistory
 from registry_tool.git.repository import Repository
@@ -35,6 +21,17 @@ from registry_tool.names import ModelName
 from registry_tool.promotion.context import GateInput, GateResult, Present
 from registry_tool.promotion.evaluate import outcomes
 from registry_tool.promotion.stages import stages_of
+from support import git, without, write_files
+from support.manifests import (
+    MODEL_BYTES,
+    alias_yaml,
+    evidence_yaml,
+    model_yaml,
+    namespace_yaml,
+    registry_yaml,
+    stored_artifact,
+    version_files,
+)
 
 __all__ = [
     "ADA",

@@ -4,7 +4,7 @@ Each row has two changes to one registry, made on two branches. They are really 
 orders, and the result of the second merge is judged by ``registry check`` against the main branch before it. Run as a
 program this prints the table that the rows make::
 
-    python tests/merge_races.py
+    python tests/support/merge_races.py
 """
 
 from __future__ import annotations
@@ -19,15 +19,20 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
-from support import (
+from registry_tool.manifests.problems import JSON
+
+# Run as a program, it finds its own package.
+if not __package__:
+    sys.path[0] = str(Path(__file__).parents[1])
+
+from support import git, new_repository, write_files
+from support.manifests import (
     alias_yaml,
     evidence_yaml,
-    git,
     metadata_yaml,
     model_files,
     model_yaml,
     namespace_yaml,
-    new_repository,
     registry_yaml,
     small_registry,
     status_yaml,
@@ -35,10 +40,7 @@ from support import (
     tag_yaml,
     version_files,
     waiver_yaml,
-    write_files,
 )
-
-from registry_tool.manifests.problems import JSON
 
 __all__ = ["ROWS", "Outcomes", "Row", "race", "table"]
 

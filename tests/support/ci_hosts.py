@@ -22,18 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from support import (
-    alias_yaml,
-    commit,
-    evidence_yaml,
-    git,
-    put_object,
-    run_program,
-    stored_artifact,
-    version_files,
-    without,
-    write_files,
-)
+from support import commit, git, put_object, run_program, without, write_files
+from support.manifests import alias_yaml, evidence_yaml, stored_artifact, version_files
 
 __all__ = [
     "MODEL",
@@ -54,7 +44,7 @@ __all__ = [
     "run_gitlab",
 ]
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MODEL = "models/nlp/lang-id"
 THIRD = b"nlp/lang-id@3"
 # Changes that requests bring: a version whose bytes are THIRD, and an alias that the check refuses.

@@ -1,4 +1,4 @@
-"""Commands that are killed, for the long harness; ``aftermath`` looks at what they left.
+"""Commands that are killed, for the long harness; ``kill_leftovers`` looks at what they left.
 
 A ``Scene`` is a fresh registry with a remote and a cache of its own; ``OPERATIONS`` are commands that change one, and
 ``NEXT`` is what a user does after a kill.
@@ -18,16 +18,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from support import (
-    MODEL_BYTES,
-    Ran,
-    alias_yaml,
-    new_repository,
-    registry_yaml,
-    small_registry,
-)
-
 from registry_tool.cli.main import COMMANDS, run
+from support import Ran, new_repository
+from support.manifests import MODEL_BYTES, alias_yaml, registry_yaml, small_registry
 
 __all__ = [
     "NEXT",

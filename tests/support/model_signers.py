@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+
 from support import without
 
 __all__ = ["PemKey", "model_signing", "need_model_signing"]

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from remote_servers import Server
-from support import new_repository, run_program, small_registry, write_files
-
 from registry_tool.artifacts.remotes.config import DvcSettings
+from support import new_repository, run_program, write_files
+from support.manifests import small_registry
+from support.remote_servers import Server
 
 __all__ = ["BIG", "FETCH", "SMALL", "Place", "is_whole", "new_place"]
 

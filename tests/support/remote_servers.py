@@ -19,7 +19,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from git_servers import free_port
+from support.git_servers import free_port
 
 __all__ = ["KINDS", "SERVERS", "Server", "lacking", "local_folder", "nginx_web", "seaweed", "sftp"]
 

@@ -1,4 +1,4 @@
-"""What tests build registries from: manifests with good defaults, Git repositories, runs of the program.
+"""Manifests with good defaults, and whole registries of them.
 
 Every builder gives the text of one manifest; keyword arguments set or replace fields, and ``None`` takes one away.
 ``small_registry`` is a whole valid registry as a mapping from path to text.
@@ -7,15 +7,7 @@ Every builder gives the text of one manifest; keyword arguments set or replace f
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple, NoReturn
-
-import pytest
 
 from registry_tool.artifacts.dvc_files import Pointer, render_pointer
 from registry_tool.manifests.identity import identity
@@ -26,22 +18,14 @@ __all__ = [
     "CREATED_AT",
     "DVC_CONFIG",
     "MODEL_BYTES",
-    "Ran",
     "alias_yaml",
-    "commit",
     "evidence_yaml",
-    "git",
-    "give_away",
     "metadata_yaml",
     "model_files",
     "model_yaml",
     "namespace_yaml",
-    "new_repository",
     "pointer_yaml",
-    "put_object",
     "registry_yaml",
-    "run_git",
-    "run_program",
     "small_registry",
     "status_yaml",
     "stored_artifact",
@@ -51,10 +35,8 @@ __all__ = [
     "version_files",
     "version_yaml",
     "waiver_yaml",
-    "write_files",
 ]
 
-_ANOTHER = 65534
 CREATED_AT = "2026-11-21T08:30:00.000Z"
 MODEL_BYTES = b"the bytes of a model\n"
 # A remote in a folder of the registry's own checkout, which Git ignores; ``put_object`` fills it.
@@ -228,95 +210,3 @@ def small_registry(*, versions: Sequence[str] = ("1", "2")) -> dict[str, str]:
         f"{folder}/aliases/production.yaml": alias_yaml(versions[0]),
         f"{folder}/tags/first.yaml": tag_yaml(versions[0]),
     }
-
-
-def without(what: str) -> NoReturn:
-    """Skip a test whose server or program is missing here, and say how to have it; in CI that is a failure."""
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
-
-
-def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
-    """Write files below a folder, as they are."""
-    for path, content in files.items():
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-def put_object(root: Path, content: bytes, *, storage: str = "storage") -> Path:
-    """Put bytes on the registry's local remote, as DVC lays it out; the object's path."""
-    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    place = root / storage / "files" / "md5" / md5[:2] / md5[2:]
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(content)
-    return place
-
-
-def give_away(folder: Path) -> None:
-    """Make a folder that of another user: in deed where we may, or by a variable of Git's own tests."""
-    if os.geteuid() != 0:
-        os.environ["GIT_TEST_ASSUME_DIFFERENT_OWNER"] = "1"  # the environment of a test is its own
-        return
-    for place in (folder, *folder.rglob("*")):
-        os.chown(place, _ANOTHER, _ANOTHER, follow_symlinks=False)
-
-
-def run_git(folder: Path, *arguments: str, stdin: bytes = b"") -> bytes:
-    """The output of one git command in a folder; fails the test when git does."""
-    done = subprocess.run(
-        ["git", *arguments], cwd=folder, input=stdin, capture_output=True, check=False
-    )
-    if done.returncode:
-        raise AssertionError(f"git {' '.join(arguments)}: {done.stderr.decode(errors='replace')}")
-    return done.stdout
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """As ``run_git``, as text without the last line feed."""
-    return run_git(folder, *arguments).decode(errors="surrogateescape").rstrip("\n")
-
-
-def commit(folder: Path, message: str = "Change", *, at: str | None = None) -> str:
-    """Commit everything that lies in a work tree, at a time if one is given; the commit's id."""
-    git(folder, "add", "--all")
-    dates = {} if at is None else {"GIT_AUTHOR_DATE": at, "GIT_COMMITTER_DATE": at}
-    subprocess.run(
-        ["git", "commit", "--quiet", "--allow-empty", "-m", message],
-        cwd=folder, env={**os.environ, **dates}, check=True,
-    )  # fmt: skip
-    return git(folder, "rev-parse", "HEAD")
-
-
-def new_repository(folder: Path, files: Mapping[str, str | bytes]) -> Path:
-    """A Git repository with one commit of some files; the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    git(folder, "init", "--quiet", "--initial-branch=main")
-    write_files(folder, files)
-    if any(path.endswith(".dvc") for path in files):  # bytes were stored, so the remote is there
-        for url in re.findall(
-            r"^ *url = (/.*|\.\./.*)$", str(files.get(".dvc/config")), re.MULTILINE
-        ):
-            (folder / ".dvc" / url).resolve().mkdir(parents=True, exist_ok=True)
-    commit(folder, "Start")
-    return folder
-
-
-class Ran(NamedTuple):
-    """How a run of the program ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-def run_program(
-    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: bytes = b""
-) -> Ran:
-    """Run ``registry`` as a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "registry_tool", *arguments],
-        cwd=cwd, env={**os.environ, **(env or {})}, input=stdin, capture_output=True, check=False,
-    )  # fmt: skip
-    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from killing import Operation, Scene, object_place, registry
 from support import git, run_git
+from support.killed_commands import Operation, Scene, object_place, registry
 
 __all__ = ["leftovers", "state", "troubles", "without_bytes"]
 
