@@ -32,10 +32,10 @@ __all__ = [
     "DvcSettings",
     "RemoteSettings",
     "all_remotes",
-    "chosen_remote",
     "committed_remotes",
     "endpoint",
     "merged_levels",
+    "select_remote",
 ]
 
 _PASSWORD = re.compile(r"\w+://[^/@:]*:[^/@]+@")
@@ -133,7 +133,7 @@ def _over(*levels: Sections) -> Sections:
     return merged
 
 
-def _resolved(path: str, base: Path | None) -> str:
+def _resolve_path(path: str, base: Path | None) -> str:
     if re.match(r"\w+://", path) or Path(path).is_absolute():
         return path
     expanded = os.path.expanduser(path)  # noqa: PTH111 - as DVC: an unknown ~user stays text
@@ -151,7 +151,7 @@ def _level(text: str, base: Path | None, name: str, *, trusted: bool) -> Section
     for section, options in level.items():
         for key in _PATH_OPTIONS if remote_of(section) else ():
             if isinstance(value := options.get(key), str):
-                options[key] = _resolved(value, base)
+                options[key] = _resolve_path(value, base)
     return level
 
 
@@ -327,7 +327,7 @@ def endpoint(options: Mapping[str, object]) -> str:
     return _origin(str(said) if "://" in str(said) else f"https://{said}")
 
 
-def _deciding(options: Mapping[str, object]) -> str:
+def _host_option(options: Mapping[str, object]) -> str:
     """The option that decides which host is asked."""
     scheme = str(options.get("url", "")).partition("://")[0].lower()
     option = _BY_OPTION.get(scheme, ("", ""))[0]
@@ -336,7 +336,7 @@ def _deciding(options: Mapping[str, object]) -> str:
 
 def _committed_host(levels: _Levels, chain: list[str], options: Mapping[str, object]) -> str:
     """The host, where the committed level names it."""
-    option = _deciding(options)
+    option = _host_option(options)
     merged = levels.merged()
     # A remote that refers to another has the URL of the last one, and of other options the first that is set.
     name = chain[-1] if option == "url" else next(
@@ -353,7 +353,7 @@ def _own_host(levels: _Levels, name: str) -> str:
     return endpoint(own) if isinstance(own.get("url"), str) else ""
 
 
-def _settled(levels: _Levels, name: str) -> RemoteSettings:
+def _resolve_remote(levels: _Levels, name: str) -> RemoteSettings:
     merged = levels.merged()
     chain = [*_chain(merged, name)]
     options = _without_references(merged, chain)
@@ -370,7 +370,7 @@ def _settled(levels: _Levels, name: str) -> RemoteSettings:
     )
 
 
-def chosen_remote(settings: DvcSettings, name: str | None) -> RemoteSettings:
+def select_remote(settings: DvcSettings, name: str | None) -> RemoteSettings:
     """The named remote, or DVC's default one.
 
     Raises:
@@ -395,7 +395,7 @@ def chosen_remote(settings: DvcSettings, name: str | None) -> RemoteSettings:
 
 def _named(settings: DvcSettings, levels: _Levels, name: str) -> RemoteSettings:
     try:
-        return _settled(levels, name)
+        return _resolve_remote(levels, name)
     except NoRemoteError as exc:
         if not _is_on_disk(settings, name):
             raise
@@ -408,7 +408,7 @@ def _named(settings: DvcSettings, levels: _Levels, name: str) -> RemoteSettings:
 def _usable(levels: _Levels, names: Iterable[str]) -> Iterator[RemoteSettings]:
     for name in names:
         try:
-            yield _settled(levels, name)
+            yield _resolve_remote(levels, name)
         except RemoteError:
             continue
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.artifacts.remotes.config import RemoteSettings
-from registry_tool.artifacts.remotes.errors import Refusals
+from registry_tool.artifacts.remotes.errors import ErrorTranslator
 from registry_tool.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -69,38 +69,38 @@ def _lacks_secret(scheme: str, options: Mapping[str, object]) -> bool:
     return not any(options.get(key) for key in ("password", "ask_password", "token"))
 
 
-def _lacks_package(refusals: Refusals) -> RemoteError:
+def _lacks_package(errors: ErrorTranslator) -> RemoteError:
     return RemoteError(
-        f"{refusals.label} needs a package that is not installed",
-        remedy=f"run: {_install(refusals.scheme)}",
+        f"{errors.label} needs a package that is not installed",
+        remedy=f"run: {_install(errors.scheme)}",
     )
 
 
-def _lacks_dvc(refusals: Refusals) -> RemoteError:
+def _lacks_dvc(errors: ErrorTranslator) -> RemoteError:
     """In the image of a reader; what works there is said."""
     reads = (
-        '; or to read only: pip install "registry-tool[reader]"' if refusals.scheme == "s3" else ""
+        '; or to read only: pip install "registry-tool[reader]"' if errors.scheme == "s3" else ""
     )
     return RemoteError(
-        f"{refusals.label} needs the package dvc, which is not installed;"
+        f"{errors.label} needs the package dvc, which is not installed;"
         " without it bytes are read from folders, web servers and S3, and written to folders",
-        remedy=f"run: {_install(refusals.scheme)}{reads}",
+        remedy=f"run: {_install(errors.scheme)}{reads}",
     )
 
 
-def open_driver(chosen: RemoteSettings, refusals: Refusals) -> tuple[FileSystem, str]:
+def open_driver(chosen: RemoteSettings, errors: ErrorTranslator) -> tuple[FileSystem, str]:
     """DVC's file system, and the remote's place in it. SSH connects now, the others when they are asked something.
 
     Raises:
         RemoteError: DVC refuses the options, the package for the scheme is missing, or the host refuses.
     """
-    if _lacks_secret(refusals.scheme, chosen.options):
-        raise refusals.no_credentials()
-    with refusals.asking("cannot be opened"):
+    if _lacks_secret(errors.scheme, chosen.options):
+        raise errors.no_credentials()
+    with errors.translate("cannot be opened"):
         try:
             from dvc.fs import RemoteMissingDepsError, get_cloud_fs
         except ImportError as exc:
-            raise _lacks_dvc(refusals) from exc
+            raise _lacks_dvc(errors) from exc
         try:
             config = {"core": dict(chosen.core)}
             kind, options, path = get_cloud_fs(config, url=chosen.url, **chosen.options)
@@ -109,10 +109,10 @@ def open_driver(chosen: RemoteSettings, refusals: Refusals) -> tuple[FileSystem,
                 _secure(fs)
             fs.fs  # noqa: B018 - made once here: threads would each make one, with its own connections
         except (ImportError, RemoteMissingDepsError) as exc:
-            raise _lacks_package(refusals) from exc
+            raise _lacks_package(errors) from exc
     if fs.protocol == "local":  # DVC would make a folder named after the scheme
         raise RemoteError(
-            f"{refusals.label} has a URL that DVC cannot serve",
+            f"{errors.label} has a URL that DVC cannot serve",
             remedy=f"a local folder is written as a plain path: dvc remote modify {chosen.name} url /PATH",
         )
     return fs, str(path)

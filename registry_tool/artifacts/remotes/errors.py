@@ -1,8 +1,8 @@
-"""What a driver's exception means, in words, and the command that mends it.
+"""What a driver's exception means, and the command that fixes it.
 
-Drivers raise classes of packages that need not be installed here, and each store says the same things in its own way.
-So the whole chain of an exception is read by the names of its classes, by HTTP statuses and by error codes; everything
-leaves as RemoteTrouble, or as MissingObject where that is what the store says.
+Drivers raise classes of packages that may not be installed here, and each store reports the same conditions in its own
+way. So the whole chain of an exception is classified by class names, HTTP statuses and error codes. Everything leaves
+as ``RemoteError``, or as ``MissingObjectError`` where the store says that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from typing import Final, Literal
 
 from registry_tool.errors import MissingObjectError, RegistryError, RemoteError
 
-__all__ = ["Asking", "Refusals", "is_absence", "is_ended", "is_taken", "is_unknown"]
+__all__ = [
+    "ErrorTranslator",
+    "_Translation",
+    "already_exists",
+    "is_absence",
+    "is_unsupported",
+    "upload_expired",
+]
 
 _GONE = frozenset({404, 410})
 _TAKEN = frozenset({"PreconditionFailed", "412", "FileExistsError", "ConditionalRequestConflict"})
@@ -139,23 +146,23 @@ def is_absence(exc: BaseException) -> bool:
     return isinstance(cause, FileNotFoundError) or not (foreign or isinstance(cause, OSError))
 
 
-def is_taken(exc: BaseException) -> bool:
+def already_exists(exc: BaseException) -> bool:
     """True when a store did not put an object because one is there."""
     return bool(_TAKEN.intersection(_says(exc)))
 
 
-def is_ended(exc: BaseException) -> bool:
+def upload_expired(exc: BaseException) -> bool:
     """True when an upload in parts is not there any more: somebody else finished it, or cleared it away."""
     return "NoSuchUpload" in set(_says(exc))
 
 
-def is_unknown(exc: BaseException) -> bool:
+def is_unsupported(exc: BaseException) -> bool:
     """True when a store does not know what it was asked to do."""
     return bool(_UNKNOWN.intersection(_says(exc)))
 
 
 @dataclass(frozen=True)
-class Refusals:
+class ErrorTranslator:
     """Words for one remote.
 
     Attributes:
@@ -170,9 +177,9 @@ class Refusals:
     scheme: str
     left_out: tuple[str, ...] = ()
 
-    def asking(self, doing: str, *, missing: str = "", remedy: str = "") -> Asking:
+    def translate(self, doing: str, *, missing: str = "", remedy: str = "") -> _Translation:
         """A context in which a driver is used; ``missing`` is said where it is an object that is not there."""
-        return Asking(self, doing, missing, remedy)
+        return _Translation(self, doing, missing, remedy)
 
     def no_credentials(self) -> RemoteError:
         """What to say when the settings name a user, and nothing that proves it."""
@@ -222,10 +229,10 @@ class Refusals:
 
 
 @dataclass(frozen=True)
-class Asking:
-    """Runs a driver's code: whatever it raises leaves as RemoteTrouble, or as MissingObject."""
+class _Translation:
+    """Runs a driver's code: whatever it raises leaves as RemoteError, or as MissingObjectError."""
 
-    refusals: Refusals
+    errors: ErrorTranslator
     doing: str
     missing: str
     remedy: str
@@ -240,4 +247,4 @@ class Asking:
             return False
         if self.missing and is_absence(exc):
             raise MissingObjectError(self.missing) from exc
-        raise self.refusals.trouble(self.doing, exc, remedy=self.remedy) from exc
+        raise self.errors.trouble(self.doing, exc, remedy=self.remedy) from exc

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from registry_tool.artifacts.remotes.base import Remote, Source, never, shown_url
-from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings, chosen_remote
+from registry_tool.artifacts.remotes.base import ObjectSource, Remote, never_used, redact_url
+from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings, select_remote
 from registry_tool.artifacts.remotes.trusted_hosts import check_host
 from registry_tool.errors import RemoteError
 
-__all__ = ["open_chosen", "open_remote", "open_source"]
+__all__ = ["open_configured", "open_remote", "open_source"]
 
 # Options that say how to write or list, and nothing about reading.
 _ANY: Final = frozenset({"jobs", "verify"})
@@ -32,13 +32,13 @@ _S3: Final = _ANY | {
 }  # fmt: skip
 
 
-def _own_reader(chosen: RemoteSettings) -> Source | None:
-    scheme, url = chosen.url.partition("://")[0], shown_url(chosen.url)
+def _open_reader(chosen: RemoteSettings) -> ObjectSource | None:
+    scheme, url = chosen.url.partition("://")[0], redact_url(chosen.url)
     asked = {key for key, value in chosen.options.items() if str(value).lower() != "false"}
     if scheme in {"http", "https"} and asked <= _WEB and "?" not in chosen.url:
-        from registry_tool.artifacts.remotes.http_reader import WebSource
+        from registry_tool.artifacts.remotes.http_reader import HttpSource
 
-        return WebSource(chosen, url)
+        return HttpSource(chosen, url)
     if scheme == "s3" and asked <= _S3:
         try:
             from registry_tool.artifacts.remotes.s3_reader import S3Source
@@ -48,16 +48,16 @@ def _own_reader(chosen: RemoteSettings) -> Source | None:
     return None
 
 
-def open_source(settings: DvcSettings, name: str | None = None) -> Source:
+def open_source(settings: DvcSettings, name: str | None = None) -> ObjectSource:
     """The remote of that name, or DVC's default one, for reading. Nothing is asked of it yet.
 
     Raises:
         NoRemoteError: None has that name, or there is no default.
         RemoteError: Its configuration cannot be used, or the package that drives it is missing.
     """
-    chosen = chosen_remote(settings, name)
+    chosen = select_remote(settings, name)
     check_host(settings, chosen)
-    return _own_reader(chosen) or open_chosen(settings, chosen)
+    return _open_reader(chosen) or open_configured(settings, chosen)
 
 
 def _refuse_cloud_versions(chosen: RemoteSettings) -> None:
@@ -71,7 +71,7 @@ def _refuse_cloud_versions(chosen: RemoteSettings) -> None:
 
 
 def open_remote(
-    settings: DvcSettings, name: str | None = None, *, in_use: Callable[[], bool] = never
+    settings: DvcSettings, name: str | None = None, *, in_use: Callable[[], bool] = never_used
 ) -> Remote:
     """The remote of that name, or DVC's default one.
 
@@ -85,19 +85,19 @@ def open_remote(
         RemoteError: Its configuration cannot be used, credentials are withheld from its host, or the package that
             drives it is missing.
     """
-    return open_chosen(settings, chosen_remote(settings, name), in_use=in_use)
+    return open_configured(settings, select_remote(settings, name), in_use=in_use)
 
 
-def open_chosen(
-    settings: DvcSettings, chosen: RemoteSettings, *, in_use: Callable[[], bool] = never
+def open_configured(
+    settings: DvcSettings, chosen: RemoteSettings, *, in_use: Callable[[], bool] = never_used
 ) -> Remote:
     """As ``open_remote``, of a remote whose settings are known."""
     _refuse_cloud_versions(chosen)
     check_host(settings, chosen)
     if re.match(r"\w+://", chosen.url):
-        from registry_tool.artifacts.remotes.dvc import open_cloud
+        from registry_tool.artifacts.remotes.dvc import open_dvc_remote
 
-        return open_cloud(chosen, shown_url(chosen.url), in_use=in_use)
+        return open_dvc_remote(chosen, redact_url(chosen.url), in_use=in_use)
     if not Path(chosen.url).is_absolute():
         raise RemoteError(
             f"the DVC remote {chosen.name} is the relative path {chosen.url}, and this registry has no "

@@ -3,9 +3,8 @@
 A stack machine keeps what matters of the unpickler's stack: short texts, whole numbers, tuples, small dictionaries,
 imported names and calls. A name that is put together from pieces is seen. Where a pickle cannot be followed, that is reported.
 
-The instructions and their arguments: https://github.com/python/cpython/blob/main/Lib/pickletools.py. The walk reads a
-window of the file at a time, and holds little: long texts and bytes are passed over, and the memo forgets the oldest
-values that name nothing. A name that was forgotten counts as one that cannot be read.
+The instructions and their arguments: https://github.com/python/cpython/blob/main/Lib/pickletools.py. The walk reads a window
+of the file at a time; long texts are skipped, and the memo forgets old values. A forgotten name counts as unreadable.
 """
 
 from __future__ import annotations
