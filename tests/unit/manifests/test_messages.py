@@ -177,5 +177,5 @@ def test_a_text_of_a_certain_form_is_shown_by_an_example() -> None:
     document = parse_document("registry.yaml", Place("registry"), source)
     (problem,) = document.problems
     assert problem.expected == (
-        'how long it must have held it: minutes, hours, days or weeks, such as "2d"'
+        'how long the version must have been in that stage: minutes, hours, days or weeks, such as "2d"'
     )
