@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from registry_tool.artifacts.filesystem import on_disk
+from registry_tool.artifacts.remotes.kinds import find_kind, parse_scheme
 from registry_tool.errors import NoRemoteError, RemoteError
 from registry_tool.manifests.dvc_config import (
     REFUSED,
@@ -50,15 +51,6 @@ _PATH_OPTIONS = (
     "cert_path",
     "key_path",
 )
-# The option that says which host is asked, where it is not the URL that does; and the host without it.
-_BY_OPTION = {
-    "s3": ("endpointurl", "https://s3.amazonaws.com"),
-    "gs": ("endpointurl", "https://storage.googleapis.com"),
-    "azure": ("account_name", "https://blob.core.windows.net"),
-    "oss": ("oss_endpoint", "https://oss.aliyuncs.com"),
-    "gdrive": ("", "https://www.googleapis.com"),
-}
-_PORTS = {"http": "80", "https": "443", "webdav": "80", "webdavs": "443", "ssh": "22"}
 _ADD = "run: dvc remote add -d storage URL"
 _INIT = "run: dvc init -q && dvc remote add -d storage URL"
 _COMMIT = 'run: git add .dvc/config && git commit -m "Add the DVC remote" .dvc/config'
@@ -303,7 +295,8 @@ def _origin(url: str, port: object = None) -> str:
     if port is not None and not (colon and said.isdigit()):
         place = f"{place}:{port}"
         named, said = place.rpartition(":")[0], str(port)
-    return f"{scheme}://{named if named and said == _PORTS.get(scheme) else place}"
+    usual = str(find_kind(scheme).port(scheme))
+    return f"{scheme}://{named if named and said == usual else place}"
 
 
 def endpoint(options: Mapping[str, object]) -> str:
@@ -312,25 +305,24 @@ def endpoint(options: Mapping[str, object]) -> str:
     It is an address such as ``https://s3.example.org``, without user, path, or the port that is usual anyway.
     """
     url = str(options.get("url", ""))
-    scheme = url.partition("://")[0].lower() if re.match(r"\w+://", url) else ""
+    scheme = parse_scheme(url) if re.match(r"\w+://", url) else ""
     if not scheme:
         shared = re.match(r"[\\/]{2}([^\\/]+)", url) if os.name == "nt" else None
         return f"smb://{shared[1].lower()}" if shared else ""
-    option, usual = _BY_OPTION.get(scheme, ("", ""))
-    if not usual:
+    kind = find_kind(scheme)
+    if not kind.default_host:
         return _origin(url, options.get("port"))
-    said = options.get(option)
+    said = options.get(kind.host_option)
     if said is None:
-        return usual
-    if option == "account_name":
-        return usual.replace("//", f"//{str(said).lower()}.")
+        return kind.default_host
+    if kind.host_option == "account_name":
+        return kind.default_host.replace("//", f"//{str(said).lower()}.")
     return _origin(str(said) if "://" in str(said) else f"https://{said}")
 
 
 def _host_option(options: Mapping[str, object]) -> str:
     """The option that decides which host is asked."""
-    scheme = str(options.get("url", "")).partition("://")[0].lower()
-    option = _BY_OPTION.get(scheme, ("", ""))[0]
+    option = find_kind(parse_scheme(str(options.get("url", "")))).host_option
     return option if option in options else "url"
 
 

@@ -31,6 +31,7 @@ from registry_tool.artifacts.remotes.base import (
 )
 from registry_tool.artifacts.remotes.errors import ErrorTranslator
 from registry_tool.artifacts.remotes.file_store import DriverStream, ObjectStore, StoreEntry
+from registry_tool.artifacts.remotes.kinds import find_kind, parse_scheme
 from registry_tool.errors import MissingObjectError, RemoteError
 
 if TYPE_CHECKING:
@@ -66,14 +67,10 @@ def open_dvc_remote(
     from registry_tool.artifacts.remotes.s3 import S3Store
 
     label = f"the remote {chosen.name} ({url})"
-    errors = ErrorTranslator(chosen.name, label, chosen.url.partition("://")[0], chosen.left_out)
+    errors = ErrorTranslator(chosen.name, label, parse_scheme(chosen.url), chosen.left_out)
     fs, folder = open_driver(chosen, errors)
-    kinds: dict[str, type[S3Store | FileStore]] = {
-        "s3": S3Store,
-        "webdav": WebDavStore,
-        "webdavs": WebDavStore,
-    }
-    store: ObjectStore = kinds.get(fs.protocol, FileStore)(fs, folder)
+    stores: dict[str, type[S3Store | FileStore]] = {"s3": S3Store, "webdav": WebDavStore}
+    store: ObjectStore = stores.get(find_kind(fs.protocol).store, FileStore)(fs, folder)
     remote = DvcRemote(chosen.name, url, store, errors, in_use=in_use)
     weakref.finalize(remote, close_session, fs.fs)
     return remote

@@ -12,31 +12,19 @@ from typing import TYPE_CHECKING, Final
 
 from registry_tool.artifacts.remotes.config import RemoteSettings
 from registry_tool.artifacts.remotes.errors import ErrorTranslator
+from registry_tool.artifacts.remotes.kinds import find_kind
 from registry_tool.errors import RemoteError
 
 if TYPE_CHECKING:
     from dvc_objects.fs.base import FileSystem
 
-__all__ = ["close_session", "extra_for", "open_driver"]
+__all__ = ["close_session", "open_driver"]
 
-_EXTRAS: Final = {
-    "s3": "s3",
-    "ssh": "ssh",
-    "gs": "gs",
-    "azure": "azure",
-    "webdav": "webdav",
-    "webdavs": "webdav",
-}
 _SSH_PORT: Final = 22
 
 
-def extra_for(scheme: str) -> str:
-    """The extra of this distribution that brings what a remote of some scheme needs; empty where nothing is needed."""
-    return _EXTRAS.get(scheme, "")
-
-
 def _install(scheme: str) -> str:
-    extra = extra_for(scheme)
+    extra = find_kind(scheme).extra
     package = f"registry-tool[{extra}]" if extra else f"dvc-{scheme}"
     return f'pip install "{package}"'
 
@@ -62,9 +50,9 @@ def _secure(fs: FileSystem) -> None:
 
 
 def _lacks_secret(scheme: str, options: Mapping[str, object]) -> bool:
-    """True when the settings name a user and no secret; drivers fail on that in ways of their own."""
-    names_user = {"http": "auth", "https": "auth", "webdav": "user", "webdavs": "user"}.get(scheme)
-    if names_user is None or not options.get(names_user):
+    """True when the settings name a user and no secret; each driver fails on that in its own way."""
+    user = find_kind(scheme).user_option
+    if not user or not options.get(user):
         return False
     return not any(options.get(key) for key in ("password", "ask_password", "token"))
 
@@ -79,7 +67,9 @@ def _lacks_package(errors: ErrorTranslator) -> RemoteError:
 def _lacks_dvc(errors: ErrorTranslator) -> RemoteError:
     """In the image of a reader; what works there is said."""
     reads = (
-        '; or to read only: pip install "registry-tool[reader]"' if errors.scheme == "s3" else ""
+        '; or to read only: pip install "registry-tool[reader]"'
+        if find_kind(errors.scheme).reader == "s3"
+        else ""
     )
     return RemoteError(
         f"{errors.label} needs the package dvc, which is not installed;"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Literal
 
+from registry_tool.artifacts.remotes.kinds import RemoteKind, find_kind
 from registry_tool.errors import MissingObjectError, RegistryError, RemoteError
 
 __all__ = [
@@ -67,25 +68,6 @@ _WORDS: Final = {
     "certificate": "its certificate cannot be verified",
     "unreachable": "it cannot be reached",
 }
-# The settings that say who asks, by the scheme of the URL.
-_CREDENTIALS: Final = {
-    "s3": ("access_key_id ID", "secret_access_key SECRET"),
-    "ssh": ("user NAME", "keyfile PATH"),
-    "webdav": ("user NAME", "password PASSWORD"),
-    "http": ("auth basic", "user NAME", "password PASSWORD"),
-    "gs": ("credentialpath PATH",),
-    "azure": ("account_name NAME", "account_key KEY"),
-}
-_ELSEWHERE: Final = {
-    "s3": "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, or a profile",
-    "ssh": "or a key in an SSH agent, or ask_password true",
-    "gs": "or run: gcloud auth application-default login",
-    "azure": "or AZURE_STORAGE_CONNECTION_STRING in the environment, or run: az login",
-}
-
-
-def _family(scheme: str) -> str:
-    return {"webdavs": "webdav", "https": "http", "gcs": "gs", "sftp": "ssh"}.get(scheme, scheme)
 
 
 def _chain(exc: BaseException) -> Iterator[BaseException]:
@@ -117,7 +99,7 @@ def _says(exc: BaseException) -> Iterator[str]:
             yield "507"
 
 
-def _kind(exc: BaseException) -> str:
+def _classify(exc: BaseException) -> str:
     said = set(_says(exc))
     return next((kind for kind in _WORDS if said & _SAYS[kind]), "")
 
@@ -189,22 +171,27 @@ class ErrorTranslator:
 
     def trouble(self, doing: str, exc: BaseException, *, remedy: str = "") -> RemoteError:
         """What happened, and what to do."""
-        kind, found = _kind(exc), _in_words(exc)
-        if not kind and _family(self.scheme) == "http" and is_absence(exc):
+        kind, found = _classify(exc), _in_words(exc)
+        if not kind and not self._kind.can_list and is_absence(exc):
             kind = "method"  # where nothing is looked for, a web server means that it takes nothing there
         words = f"{_WORDS[kind]} ({found})" if kind else found
         return RemoteError(f"{self.label} {doing}: {words}", remedy=remedy or self._remedy(kind))
+
+    @property
+    def _kind(self) -> RemoteKind:
+        return find_kind(self.scheme)
 
     def _set(self, setting: str, *, local: bool = True) -> str:
         return f"dvc remote modify {'--local ' if local else ''}{self.name} {setting}"
 
     def _credentials(self) -> str:
-        settings = _CREDENTIALS.get(_family(self.scheme), ())
-        if not settings:
+        kind = self._kind
+        if not kind.credential_settings:
             return f"set its credentials: {self._set('OPTION VALUE')}"
-        commands = " && ".join(self._set(setting) for setting in settings)
-        elsewhere = _ELSEWHERE.get(_family(self.scheme), "")
-        return f"set them: {commands}" + (f"; {elsewhere}" if elsewhere else "")
+        commands = " && ".join(self._set(setting) for setting in kind.credential_settings)
+        return f"set them: {commands}" + (
+            f"; {kind.credential_hint}" if kind.credential_hint else ""
+        )
 
     def _own(self) -> str:
         """What the committed configuration sets in vain."""
@@ -223,8 +210,8 @@ class ErrorTranslator:
             "method": f"if the server takes PUT: {self._set('method PUT', local=False)}",
             "certificate": f"name your own authority: {self._set('ssl_verify FILE')}",
         }
-        setting = "endpointurl URL" if _family(self.scheme) == "s3" else "url URL"
-        fallback = f"check the network, and where it is: {self._set(setting, local=False)}"
+        location = self._set(self._kind.location_setting, local=False)
+        fallback = f"check the network, and where it is: {location}"
         return by_kind.get(kind, fallback)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from registry_tool.artifacts.filesystem import temporary_name
 from registry_tool.artifacts.hashing import ByteReader
 from registry_tool.artifacts.remotes.errors import ErrorTranslator, is_absence
+from registry_tool.artifacts.remotes.kinds import find_kind
 
 if TYPE_CHECKING:
     from dvc_objects.fs.base import FileSystem
@@ -33,11 +34,6 @@ __all__ = [
     "parse_time",
 ]
 
-_WEB: Final = frozenset({"http", "https"})
-# They have buckets instead of folders, and show an object when its last byte came.
-_OBJECT_STORES: Final = frozenset({"s3", "gs", "azure", "oss"})
-# These show a file while it grows. The driver for SSH renames by itself.
-_SHOWS_HALF_FILES: Final = frozenset({"hdfs", "webhdfs", "memory", "webdav", "webdavs"})
 _TIMES: Final = ("LastModified", "mtime", "modified", "last_modified", "updated", "created")
 _PARTIAL: Final = 206
 _PIECE: Final = 1 << 20
@@ -169,17 +165,18 @@ class FileStore:
     def __init__(self, fs: FileSystem, folder: str) -> None:
         self.fs = fs
         self.folder = folder
+        self._kind = find_kind(fs.protocol)
         self._made: set[str] = set()
 
     @property
     def can_list(self) -> bool:
         """See ``ObjectStore.can_list``."""
-        return self.fs.protocol not in _WEB
+        return self._kind.can_list
 
     @property
     def leaves_files(self) -> bool:
         """See ``ObjectStore.leaves_files``."""
-        return self.can_list and self.fs.protocol not in _OBJECT_STORES
+        return self.can_list and not self._kind.has_buckets
 
     def _at(self, path: str) -> str:
         return str(self.fs.join(self.folder, *path.split("/"))) if path else self.folder
@@ -206,7 +203,7 @@ class FileStore:
         target = self._at(path)
         folder = self.fs.parent(target)
         self._make(folder)
-        if self.fs.protocol not in _SHOWS_HALF_FILES:
+        if not self._kind.shows_partial_files:
             self.send(source, target, progress)
             return
         temporary = self.fs.join(folder, temporary_name(Path()).name)
@@ -236,7 +233,7 @@ class FileStore:
     def open(self, path: str, start: int) -> ByteStream:
         """See ``ObjectStore.open``."""
         place = self._at(path)
-        if self.fs.protocol in _WEB:
+        if not self.can_list:
             return self._open_web(place, start)
         stream: ByteStream = self.fs.open(place, "rb")
         if start:
@@ -278,15 +275,15 @@ class FileStore:
 
     def place_exists(self) -> bool:
         """See ``ObjectStore.place_exists``."""
-        if self.fs.protocol in _WEB or self.fs.protocol == "memory":
+        if self._kind.always_exists:
             return True
-        if self.fs.protocol in _OBJECT_STORES:
+        if self._kind.has_buckets:
             return self._is_there(self.folder.partition("/")[0])
         return self._is_there(self.folder)
 
     def create_place(self) -> None:
         """See ``ObjectStore.create_place``."""
-        if self.fs.protocol in _OBJECT_STORES:
+        if self._kind.has_buckets:
             raise FileNotFoundError(f"there is no {self.folder.partition('/')[0]}")
         self.fs.fs.mkdir(self.folder, create_parents=False)
 

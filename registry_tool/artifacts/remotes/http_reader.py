@@ -26,6 +26,7 @@ from registry_tool.artifacts.remotes.http_client import (
     basic,
     host_of,
 )
+from registry_tool.artifacts.remotes.kinds import parse_scheme
 
 __all__ = ["HttpSource"]
 
@@ -89,7 +90,7 @@ class HttpSource:
         self._errors = ErrorTranslator(
             chosen.name,
             f"the remote {chosen.name} ({url})",
-            chosen.url.partition("://")[0],
+            parse_scheme(chosen.url),
             chosen.left_out,
         )
         own = {"User-Agent": f"registry-tool/{VERSION}", "Accept": "*/*"}

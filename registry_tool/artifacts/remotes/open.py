@@ -10,42 +10,33 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from registry_tool.artifacts.remotes.base import ObjectSource, Remote, never_used, redact_url
 from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings, select_remote
+from registry_tool.artifacts.remotes.kinds import find_kind, parse_scheme
 from registry_tool.artifacts.remotes.trusted_hosts import check_host
 from registry_tool.errors import RemoteError
 
 __all__ = ["open_configured", "open_remote", "open_source"]
 
-# Options that say how to write or list, and nothing about reading.
-_ANY: Final = frozenset({"jobs", "verify"})
-_WEB: Final = _ANY | {
-    "auth", "user", "password", "custom_auth_header", "ssl_verify", "connect_timeout", "read_timeout", "method",
-}  # fmt: skip
-_S3: Final = _ANY | {
-    "region", "profile", "credentialpath", "configpath", "endpointurl", "access_key_id", "secret_access_key",
-    "session_token", "listobjects", "use_ssl", "allow_anonymous_login", "ssl_verify", "sse", "sse_kms_key_id",
-    "sse_customer_algorithm", "sse_customer_key", "acl", "grant_read", "grant_read_acp", "grant_write_acp",
-    "grant_full_control", "cache_regions", "read_timeout", "connect_timeout",
-}  # fmt: skip
-
 
 def _open_reader(chosen: RemoteSettings) -> ObjectSource | None:
-    scheme, url = chosen.url.partition("://")[0], redact_url(chosen.url)
-    asked = {key for key, value in chosen.options.items() if str(value).lower() != "false"}
-    if scheme in {"http", "https"} and asked <= _WEB and "?" not in chosen.url:
-        from registry_tool.artifacts.remotes.http_reader import HttpSource
-
-        return HttpSource(chosen, url)
-    if scheme == "s3" and asked <= _S3:
+    """The reader that needs no package ``dvc``; None where DVC's driver has to read."""
+    kind, url = find_kind(parse_scheme(chosen.url)), redact_url(chosen.url)
+    given = {key for key, value in chosen.options.items() if str(value).lower() != "false"}
+    if not kind.reader or not given <= kind.reader_options:
+        return None
+    if kind.reader == "s3":
         try:
             from registry_tool.artifacts.remotes.s3_reader import S3Source
         except ModuleNotFoundError:  # DVC's driver says which package is missing
             return None
         return S3Source(chosen, url)
-    return None
+    if "?" in chosen.url:
+        return None
+    from registry_tool.artifacts.remotes.http_reader import HttpSource
+
+    return HttpSource(chosen, url)
 
 
 def open_source(settings: DvcSettings, name: str | None = None) -> ObjectSource:

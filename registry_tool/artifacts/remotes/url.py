@@ -18,6 +18,7 @@ from registry_tool.artifacts.remotes.base import redact_url
 from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings, all_remotes
 from registry_tool.artifacts.remotes.errors import ErrorTranslator
 from registry_tool.artifacts.remotes.file_store import DriverStream
+from registry_tool.artifacts.remotes.kinds import find_kind, parse_scheme, readable_schemes
 from registry_tool.artifacts.remotes.trusted_hosts import check_host
 from registry_tool.errors import RemoteError, UsageError
 
@@ -25,7 +26,6 @@ __all__ = ["OpenedUrl", "is_url", "open_url"]
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.+")
 _NOBODY: Final = "NAME"  # what a remote would be called that is not there yet
-_SCHEMES: Final = ("azure", "gs", "http", "https", "s3", "ssh", "webdav", "webdavs")
 
 
 class OpenedUrl(NamedTuple):
@@ -57,7 +57,7 @@ def _borrow_settings(settings: DvcSettings, url: str) -> RemoteSettings:
         found = replace(one, url=url)
         if there.netloc.rpartition("@")[2] == wanted.netloc.rpartition("@")[2]:
             return found
-        if wanted.scheme == "s3":
+        if find_kind(wanted.scheme).store == "s3":
             best = found
     return best
 
@@ -91,11 +91,12 @@ def open_url(url: str, settings: DvcSettings) -> Iterator[OpenedUrl]:
         MissingObjectError: It is not there.
         RemoteError: The server cannot be reached or refuses, or a package is missing.
     """
-    label, scheme = redact_url(url), url.partition("://")[0].lower()
-    if scheme not in _SCHEMES:
+    label, scheme = redact_url(url), parse_scheme(url)
+    kind = find_kind(scheme)
+    if not kind.is_copyable:
         raise UsageError(
-            f"{label} is no address that bytes can be copied from",
-            remedy=f"there are {', '.join(_SCHEMES)}; a local file is given by its path",
+            f"cannot copy from {label}: unsupported scheme",
+            remedy=f"use one of {', '.join(readable_schemes())}, or the path of a local file",
         )
     if urlsplit(url).path.endswith("/"):
         raise UsageError(
@@ -113,7 +114,7 @@ def open_url(url: str, settings: DvcSettings) -> Iterator[OpenedUrl]:
         held.enter_context(_reworded(chosen))
         fs, place = open_driver(chosen, errors)
         held.callback(close_session, fs.fs)
-        store = S3Store(fs, place) if fs.protocol == "s3" else FileStore(fs, place)
+        store = S3Store(fs, place) if kind.store == "s3" else FileStore(fs, place)
         with errors.translate("cannot be read", missing=f"there is nothing at {label}"):
             size, stream = store.size(""), DriverStream(store.open("", 0), errors)
         held.callback(stream.close)
