@@ -38,7 +38,6 @@ KNOWN_CIRCLES: tuple[frozenset[str], ...] = (
     frozenset(f"artifacts.remotes.{name}" for name in ("base", "dvc", "file_store", "local", "s3")),
     frozenset({"checks.rule_docs", "checks.rules", "checks.rules.waivers"}),
     frozenset({"api.change", "api.drafts"}),
-    frozenset({"api.listing", "api.registry"}),
 )
 
 # Where a package may be imported. Everything else reaches it through that module.
