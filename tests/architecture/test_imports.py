@@ -37,7 +37,6 @@ KNOWN_CIRCLES: tuple[frozenset[str], ...] = (
     frozenset({"git.transaction.index", "git.transaction.journal", "git.transaction.recovery"}),
     frozenset({"checks.rule_docs", "checks.rules", "checks.rules.waivers"}),
     frozenset({"api.change", "api.drafts"}),
-    frozenset({"api.listing", "api.registry"}),
 )
 
 # Where a package may be imported. Everything else reaches it through that module.

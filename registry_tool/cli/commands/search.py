@@ -65,7 +65,7 @@ def _row(found: Found) -> dict[str, JSON]:
 
 def _rows(registry: Registry, stack: ExitStack) -> Rows:
     """The rows of a registry; where many have to be made, a second process helps until the search ends."""
-    from registry_tool.api.listing import rows_folder, rows_of
+    from registry_tool.api.rows import load_rows, rows_folder
     from registry_tool.catalog.worker import going_ahead
 
     git = registry.repository.git
@@ -73,7 +73,7 @@ def _rows(registry: Registry, stack: ExitStack) -> Rows:
     if commit is None:
         return registry.rows
     ahead = going_ahead(git, commit, rows_folder())
-    return rows_of(registry, many=lambda: stack.enter_context(ahead))
+    return load_rows(registry.catalog, registry.repository, many=lambda: stack.enter_context(ahead))
 
 
 def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
