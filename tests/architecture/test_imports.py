@@ -33,13 +33,10 @@ FLOORS: tuple[frozenset[str], ...] = (
 FORWARDS = "__init__"
 # Circles that are still to be opened.
 KNOWN_CIRCLES: tuple[frozenset[str], ...] = (
-    frozenset({"manifests.yaml.explain", "manifests.yaml.fast", "manifests.yaml.parser"}),
     frozenset({"git.remote.clone", "git.shallow"}),
     frozenset({"git.transaction.index", "git.transaction.journal", "git.transaction.recovery"}),
-    frozenset(f"artifacts.remotes.{name}" for name in ("base", "dvc", "file_store", "local", "s3")),
     frozenset({"checks.rule_docs", "checks.rules", "checks.rules.waivers"}),
     frozenset({"api.change", "api.drafts"}),
-    frozenset({"api.listing", "api.registry"}),
 )
 
 # Where a package may be imported. Everything else reaches it through that module.

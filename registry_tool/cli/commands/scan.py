@@ -115,7 +115,7 @@ def _sealed(file: Scanned, version: ModelVersion) -> Scanned:
 def _of_version(version: ModelVersion, accepted: frozenset[Level], called: str = "") -> Scan:
     """The bytes of each stored artifact, fetched where they are not here."""
     from registry_tool.artifacts.dvc_files import walk
-    from registry_tool.artifacts.progress import shown
+    from registry_tool.artifacts.progress import show_progress
     from registry_tool.scanning.plugins import installed_scanners
     from registry_tool.scanning.scan import Scan, scan_files
 
@@ -131,7 +131,7 @@ def _of_version(version: ModelVersion, accepted: frozenset[Level], called: str =
             else:
                 files.append((artifact.path, place))
         total = sum(place.stat().st_size for _, place in files)
-        with shown(progress, total, "scan"), package_for("a scan of YAML"):
+        with show_progress(progress, total, "scan"), package_for("a scan of YAML"):
             found = scan_files(files, installed_scanners(), progress.advance)
     before = f"{called}/" if called else ""
     sealed = (_sealed(file, version) for file in found.files)
@@ -153,7 +153,7 @@ def _scanned(registry: Registry, reference: Reference, called: str = "") -> Scan
 
 def _scan_all(subjects: Sequence[str], repo: str) -> Iterator[Scan]:
     """What was asked for, one after the other."""
-    from registry_tool.artifacts.progress import shown
+    from registry_tool.artifacts.progress import show_progress
     from registry_tool.scanning.plugins import installed_scanners
     from registry_tool.scanning.scan import scan_path, size_below
 
@@ -167,7 +167,7 @@ def _scan_all(subjects: Sequence[str], repo: str) -> Iterator[Scan]:
             continue
         with (
             progress_bar() as progress,
-            shown(progress, size_below(place), subject),
+            show_progress(progress, size_below(place), subject),
             package_for("a scan of YAML"),
         ):
             found = scan_path(place, installed_scanners(), progress.advance, called or None)

@@ -20,7 +20,7 @@ from registry_tool.errors import InvalidManifestError
 from registry_tool.installation import package_for
 from registry_tool.manifests.problems import JSON, JSONPath
 from registry_tool.manifests.yaml.explain import Text, explain
-from registry_tool.manifests.yaml.splice import CannotSplice, spliced
+from registry_tool.manifests.yaml.splice import CannotSpliceError, spliced
 from registry_tool.manifests.yaml.writer import render
 
 __all__ = ["GONE", "changed"]
@@ -222,7 +222,7 @@ def _attempts(
     source: str, old: JSON, wanted: dict[str, JSON], fields: Mapping[str, JSON | _Gone]
 ) -> Iterator[tuple[str | None, Counter[str]]]:
     """Ways to make the change, the most faithful first, and the comments that go with what goes."""
-    with suppress(CannotSplice):
+    with suppress(CannotSpliceError):
         text, gone = spliced(source, old, wanted)
         yield text, Counter(match[1].rstrip() for match in _COMMENT.finditer("".join(gone)))
     own = _own_comments(source, fields)
