@@ -56,6 +56,8 @@ HOMES = {
     "dvc": {"artifacts/"},
     "dvc_data": {"artifacts/"},
     "dvc_objects": {"artifacts/"},
+    "urllib3": {"artifacts/remotes/"},
+    "botocore": {"artifacts/remotes/s3_reader.py"},
     "click": {
         "cli/",
         "demo/__main__.py",
