@@ -67,7 +67,7 @@ def _lacks_package(errors: ErrorTranslator) -> RemoteError:
 def _lacks_dvc(errors: ErrorTranslator) -> RemoteError:
     """In the image of a reader; what works there is said."""
     reads = (
-        '; or to read only: pip install "registry-tool[reader]"'
+        '; or to read only: pip install "registry-tool-reader[s3]"'
         if find_kind(errors.scheme).reader == "s3"
         else ""
     )

@@ -9,7 +9,7 @@ import click
 
 from registry_tool.cli.change import ChangeSession, How, writing, writing_options
 from registry_tool.cli.commands.purge import (
-    NothingDone,
+    NothingDoneError,
     ObjectLine,
     confirm,
     say_lines,
@@ -145,5 +145,5 @@ def erase(
         if purge:
             return purge_bytes(asked, also, how, yes=yes)
         return _erase(asked, reason or "", how, with_tags=with_tags, yes=yes)
-    except NothingDone:
+    except NothingDoneError:
         return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from registry_tool.cli.commands.purge import NothingDone, behind, confirm, say_looked_through
+from registry_tool.cli.commands.purge import NothingDoneError, behind, confirm, say_looked_through
 from registry_tool.cli.completion import complete_folder
 from registry_tool.cli.options import (
     finish_interrupted,
@@ -188,7 +188,7 @@ def _carry_out(outcome: _Outcome, registries: _Registries, form: str, *, yes: bo
         say_looked_through(registries.states)
         say("what registries or DVC repositories that are not named with --also need is not seen")
     if not (found.orphans or found.leftovers):
-        raise NothingDone
+        raise NothingDoneError
     if yes:
         registries.check_trusted()
         _check_sane(found, remote)
@@ -246,7 +246,7 @@ def gc(*, also: tuple[str, ...], older_than: int, yes: bool, form: str, repo: st
         outcome = _Outcome(remote, found, missing, older_than, registries.doubt())
         try:
             _carry_out(outcome, registries, form, yes=yes)
-        except NothingDone:
+        except NothingDoneError:
             if form == "json":
                 print_json(outcome.data(None))
     return 1 if any(one.severity == "refuse" for one in missing) else 0

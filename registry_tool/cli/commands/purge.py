@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from registry_tool.names import Reference
 
 __all__ = [
-    "NothingDone",
+    "NothingDoneError",
     "ObjectLine",
     "behind",
     "confirm",
@@ -38,7 +38,7 @@ _SHOWN = 20
 _FETCH = "git fetch --tags origin '+refs/heads/*:refs/remotes/origin/*'"
 
 
-class NothingDone(Exception):
+class NothingDoneError(Exception):
     """The person wanted to see it only."""
 
 
@@ -51,12 +51,12 @@ def confirm(version: str, form: str, deed: str) -> None:
 
     Raises:
         RefusedError: Something else was typed.
-        NothingDone: Nobody can be asked.
+        NothingDoneError: Nobody can be asked.
     """
     if not _is_interactive(form):
         if form == "text":
             say(f"nothing was {deed}: this was a dry run; add --yes to do it")
-        raise NothingDone
+        raise NothingDoneError
     typed = click.prompt(f"type {version} to go on", default="", show_default=False)
     if typed.strip() != version:
         raise RefusedError(f"{typed!a} is not {version}: nothing was {deed}")
@@ -257,7 +257,7 @@ def purge(reference: Reference, also: Sequence[str], how: How, *, yes: bool) -> 
 
     Raises:
         RefusedError: The main branch does not call the version erased, or this clone is behind.
-        NothingDone: It was shown only.
+        NothingDoneError: It was shown only.
     """
     from registry_tool.api.registry import Registry
 

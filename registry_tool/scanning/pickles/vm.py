@@ -492,9 +492,6 @@ def walk(stream: Stream, budget: Budget, calls: Calls, between: Between | None =
         machine.hand_over()
     except IndexError:  # of a window at the end of its file, or of an empty stack
         trouble = "it ends too early, or takes a value where none is left"
-    except (
-        BudgetExceededError,
-        ValueError,
-    ) as exc:  # ours are ValueErrors too; so is a text that is no UTF-8
+    except (BudgetExceededError, ValueError) as exc:  # also text that is not UTF-8
         trouble = str(exc)
     return Walked(machine.protocol, machine.opcodes, trouble)
