@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from registry_tool.cli.change import How, writing, writing_options
+from registry_tool.cli.change import (
+    WriteArguments,
+    open_for_writing,
+    print_publication,
+    writing_options,
+)
 from registry_tool.cli.completion import complete_file, complete_model
 from registry_tool.cli.options import Part
 from registry_tool.errors import UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.manifests.problems import JSON
+    from registry_tool.api.types import JSON
 
 __all__ = ["model"]
 
@@ -35,10 +40,10 @@ class _Options(TypedDict):
 
 @click.group(cls=Part)
 def model() -> None:
-    """Add a model."""
+    """A model is a named line of versions with an owner and a model card."""
 
 
-def _described(options: _Options, card: str) -> str:
+def _describe(options: _Options, card: str) -> str:
     """The description given, else the card's first paragraph."""
     if options["description"] is not None:
         return options["description"]
@@ -46,8 +51,8 @@ def _described(options: _Options, card: str) -> str:
     found = next((p for p in paragraphs if p and not p.startswith(("#", "---"))), "")
     if not found:
         raise UsageError(
-            "say what the model is: --description",
-            remedy='--description "Tells 176 languages apart."',
+            "a model needs a description",
+            remedy='--description "Identifies 176 languages."',
         )
     return found
 
@@ -58,7 +63,7 @@ def _fields(options: _Options, card: str) -> dict[str, JSON]:
     given: dict[str, JSON] = {
         "owner": options["owner"],
         "task": options["task"],
-        "description": _described(options, card),
+        "description": _describe(options, card),
         "labels": list(dict.fromkeys(options["label"])),
         "license": options["license_"],
         "external_id": options["external_id"],
@@ -73,19 +78,21 @@ def _fields(options: _Options, card: str) -> dict[str, JSON]:
 @model.command("add")
 @click.argument("name", metavar="[NS/]MODEL", shell_complete=complete_model)
 @click.option("--task", metavar="T", required=True, help="What it does: language-identification.")
-@click.option("--owner", metavar="O", required=True, help="The user or team that answers for it.")
+@click.option("--owner", metavar="O", required=True, help="The user or team that owns it.")
 @click.option(
     "--description", metavar="TEXT", help="What it is. Default: the card's first paragraph."
 )
-@click.option("--label", metavar="L", multiple=True, help="A word to find it by.")
+@click.option("--label", metavar="L", multiple=True, help="A label for searches.")
 @click.option("--license", "license_", metavar="SPDX", help="Its licence: Apache-2.0.")
 @click.option("--external-id", metavar="X", help="Its identifier in another system.")
 @click.option(
     "--scheme",
     type=click.Choice(["integer", "semver", "calver", "free"]),
-    help="How its versions are named. Default: the registry's.",
+    help="The version scheme. Default: the registry's.",
 )
-@click.option("--continues", metavar="NS/MODEL", help="The model it is the new name of.")
+@click.option(
+    "--continues", metavar="NS/MODEL", help="The model that it replaces under a new name."
+)
 @click.option(
     "--card", metavar="FILE", help="Its model card, in Markdown.", shell_complete=complete_file
 )
@@ -98,34 +105,28 @@ def _fields(options: _Options, card: str) -> dict[str, JSON]:
 )
 @click.option(
     "--allow", type=click.Choice(["empty", "mislabelled"]), multiple=True,
-    help="Add an artifact although it is one empty file, or its content contradicts its name.",
+    help="Accept an artifact that is one empty file, or whose content contradicts its name.",
 )  # fmt: skip
-@click.option("--metadata", metavar="KEY=JSON", multiple=True, help="Anything else.")
+@click.option("--metadata", metavar="KEY=JSON", multiple=True, help="Free metadata.")
 @click.option("--link", metavar="TITLE=URL", multiple=True, help="A page about it.")
 @writing_options
-def add(*, name: str, how: How, **options: Unpack[_Options]) -> int:
-    """Add a model, and its namespace when it is the first there.
+def add(*, name: str, how: WriteArguments, **options: Unpack[_Options]) -> int:
+    """Add a model, and its namespace if it is the first model there.
 
     \b
     Examples:
       registry model add nlp/lang-id --task language-identification --owner @acme/speech \\
-          --description "Tells 176 languages apart." --license CC-BY-SA-3.0
+          --description "Identifies 176 languages." --license CC-BY-SA-3.0
       registry model add nlp/lang-id --task language-identification --owner @acme/speech --card CARD.md --commit
     """  # fmt: skip
-    from registry_tool.cli.artifact_args import sources, tracked
+    from registry_tool.cli.artifact_args import parse_sources
     from registry_tool.cli.parsing import read_text
-    from registry_tool.edits.models import add_model
-    from registry_tool.names import ModelName
 
-    full = ModelName.parse(name)
     card = read_text(options["card"], "--card") if options["card"] is not None else ""
     fields = _fields(options, card)
-    with writing(how) as desk:
-        add_model(full, fields)(desk.catalog)  # a taken name is refused before files are read
-        asked = sources(options["artifact"])
-        plain = [one for one in asked if one.kind != "url"]
-        stored, pointers = desk.take_in(plain, allow=options["allow"])
-        entries = [*stored, *tracked((one for one in asked if one.kind == "url"), {})]
-        if entries:
-            fields["artifacts"] = [*entries]
-        return desk.finish(add_model(full, fields, card=card, files=pointers))
+    artifacts = parse_sources(options["artifact"])
+    with open_for_writing(how) as (registry, write):
+        done = registry.add_model(
+            name, fields, card=card, artifacts=artifacts, allow=options["allow"], **write
+        )
+        return print_publication(registry, how, done)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry_tool.api.data import Data, member, records, text, texts
 from registry_tool.cli.completion import complete_reference
 from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
 from registry_tool.cli.output.console import (
@@ -19,12 +20,10 @@ from registry_tool.cli.output.console import (
     table,
     value_words,
 )
-from registry_tool.manifests.data import Data, member, records, text, texts
-from registry_tool.manifests.problems import JSON
 
 if TYPE_CHECKING:
-    from registry_tool.api.registry import Registry
-    from registry_tool.catalog.catalog import ModelView, VersionView
+    from registry_tool.api.describe import Description
+    from registry_tool.api.types import JSON
 
 __all__ = ["show"]
 
@@ -55,25 +54,11 @@ def _group(title: str, data: Data) -> None:
     table(title, [(name, value_words(value)) for name, value in data.items()])
 
 
-def _model_data(model: ModelView) -> dict[str, object]:
-    from registry_tool.catalog.catalog import aliases_of, tags_of
-    from registry_tool.catalog.resolve import in_order
-
-    return {
-        "model": str(model.name),
-        "record": dict(model.data),
-        "versions": in_order(model),
-        "aliases": aliases_of(model),
-        "tags": tags_of(model),
-    }
-
-
-def _draw_model(model: ModelView) -> None:
-    from registry_tool.catalog.catalog import aliases_of, tags_of
-    from registry_tool.catalog.resolve import in_order
-
-    data, versions = model.data, in_order(model)
-    _title(str(model.name), text(data, "state") or "live")
+def _print_model(found: Description) -> None:
+    data = member(found.data, "record")
+    listed = found.data["versions"]
+    versions = [str(one) for one in listed] if isinstance(listed, list) else []
+    _title(found.name, found.state)
     fields(
         [
             ("description", text(data, "description")),
@@ -83,13 +68,13 @@ def _draw_model(model: ModelView) -> None:
                 (name, data.get(name))
                 for name in ("license", "external_id", "continues", "moved_to")
             ),
-            ("scheme", model.scheme),
+            ("scheme", found.scheme),
             (
                 "versions",
                 f"{len(versions)}: {', '.join(versions[::-1][:10])}" if versions else "none",
             ),
-            ("aliases", names_words(aliases_of(model))),
-            ("tags", names_words(tags_of(model))),
+            ("aliases", names_words(_texts_of(member(found.data, "aliases")))),
+            ("tags", names_words(_texts_of(member(found.data, "tags")))),
         ]
     )
     table("links", [(text(link, "title"), text(link, "url")) for link in records(data, "links")])
@@ -97,33 +82,8 @@ def _draw_model(model: ModelView) -> None:
     _group("metadata", member(data, "metadata"))
 
 
-def _names(view: VersionView) -> tuple[list[str], list[str]]:
-    from registry_tool.catalog.catalog import aliases_of, tags_of
-
-    both = (aliases_of(view.model), tags_of(view.model))
-    aliases, tags = ([n for n, v in names.items() if v == view.version] for names in both)
-    return aliases, tags
-
-
-def _version_data(view: VersionView) -> dict[str, object]:
-    from registry_tool.catalog.catalog import description_of, labels_of, last_metrics, metadata_of
-
-    aliases, tags = _names(view)
-    status = view.status
-    return {
-        "model": str(view.model.name),
-        "version": view.version,
-        "state": view.state,
-        "status": dict(status.data) if status is not None and status.data is not None else None,
-        "aliases": aliases,
-        "tags": tags,
-        "description": description_of(view),
-        "labels": list(labels_of(view)),
-        "metrics": last_metrics(view),
-        "metadata": metadata_of(view),
-        "record": dict(view.data),
-        "evidence": [{"id": d.place.name, **d.data} for d in view.evidence() if d.data is not None],
-    }
+def _texts_of(data: Data) -> dict[str, str]:
+    return {name: str(value) for name, value in data.items()}
 
 
 def _evidence_cells(data: Data, name: str) -> tuple[str, ...]:
@@ -145,46 +105,32 @@ def _signature(data: Data) -> Iterable[tuple[str, ...]]:
             yield (side, text(column, "name") or "-", kind)
 
 
-def _draw_version(view: VersionView, notes: Iterable[str]) -> None:
-    from registry_tool.catalog.catalog import description_of, labels_of, last_metrics, metadata_of
-
-    data, state = view.data, view.state
-    _title(str(view), state)
-    for note in notes:
-        say(note, fg=STATE_COLOURS.get(state, "yellow"))
-    aliases, tags = _names(view)
+def _print_version(found: Description) -> None:
+    whole, data = found.data, member(found.data, "record")
+    _title(found.name, found.state)
+    for note in found.notes:
+        say(note, fg=STATE_COLOURS.get(found.state, "yellow"))
     plain: list[tuple[str, JSON]] = [
         ("name", data.get("name")),
-        ("description", description_of(view)),
+        ("description", text(whole, "description")),
         ("created", data.get("created_at")),
         ("author", data.get("author")),
-        ("aliases", ", ".join(aliases)),
-        ("tags", ", ".join(tags)),
-        ("labels", ", ".join(labels_of(view))),
+        ("aliases", ", ".join(texts(whole, "aliases"))),
+        ("tags", ", ".join(texts(whole, "tags"))),
+        ("labels", ", ".join(texts(whole, "labels"))),
         ("external_id", data.get("external_id")),
         ("same_as", data.get("same_as")),
         ("identity", data.get("identity")),
     ]
     fields(plain)
-    table("metrics", [(k, value_words(v)) for k, v in last_metrics(view).items()])
+    table("metrics", [(k, value_words(v)) for k, v in member(whole, "metrics").items()])
     _artifacts(data)
     for group in ("framework", "environment", "parameters", "source", "lineage"):
         _group(group, member(data, group))
     table("signature", _signature(data))
-    _group("metadata", metadata_of(view))
-    seen = [(d.place.name, d.data) for d in view.evidence() if d.data is not None]
-    table("evidence", [_evidence_cells(record, name) for name, record in seen])
-
-
-def _show_model(registry: Registry, name: str, form: str) -> None:
-    from registry_tool.catalog.resolve import find_model
-    from registry_tool.names import ModelName
-
-    model = find_model(registry.catalog, ModelName.parse(name))
-    if form == "json":
-        print_json(_model_data(model))
-    else:
-        _draw_model(model)
+    _group("metadata", member(whole, "metadata"))
+    evidence = records(whole, "evidence")
+    table("evidence", [_evidence_cells(one, text(one, "id")) for one in evidence])
 
 
 @click.command()
@@ -193,10 +139,7 @@ def _show_model(registry: Registry, name: str, form: str) -> None:
 @repo_option
 @ref_option
 def show(*, reference: str, form: str, repo: str, ref: str | None) -> None:
-    """Show a model or a version.
-
-    REF is a model, [NAMESPACE/]MODEL, or a version of it, MODEL@VERSION|TAG|ALIAS|latest. Withdrawn versions are
-    shown too.
+    """REF is a model, [NAMESPACE/]MODEL, or a version, MODEL@VERSION|TAG|ALIAS|latest. Withdrawn versions are shown too.
 
     \b
     Examples:
@@ -205,11 +148,10 @@ def show(*, reference: str, form: str, repo: str, ref: str | None) -> None:
       registry show nlp/lang-id@4 --format json
     """
     with open_for_reading(repo, ref) as registry:
-        if "@" not in reference:
-            _show_model(registry, reference, form)
-            return
-        found = registry.resolve(reference, allow_withdrawn=True)
-        if form == "json":
-            print_json(_version_data(found.version))
-        else:
-            _draw_version(found.version, found.notes)
+        found = registry.describe(reference)
+    if form == "json":
+        print_json(found.data)
+    elif found.is_version:
+        _print_version(found)
+    else:
+        _print_model(found)

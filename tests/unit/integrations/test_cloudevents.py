@@ -12,11 +12,12 @@ import pytest
 from histories import ANA, BEN, History
 from support import alias_yaml, git, registry_yaml, small_registry, version_files
 
+from registry_tool.api.history import entries_between
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.errors import ShallowHistoryError, UsageError
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree
-from registry_tool.integrations.cloudevents import cloud_event, entries_between, source_of
+from registry_tool.integrations.cloudevents import cloud_event, source_of
 from registry_tool.manifests.problems import JSON
 
 ALIAS = "models/nlp/lang-id/aliases/production.yaml"
