@@ -16,12 +16,12 @@ from registry_tool.names import check_artifact_name, check_new_name, is_device
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.cache.cache import Cache
-    from registry_tool.artifacts.hashing import Readable
+    from registry_tool.artifacts.hashing import ByteReader
     from registry_tool.artifacts.progress import Progress
     from registry_tool.artifacts.remotes.base import Remote
     from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings
     from registry_tool.artifacts.transfer.ingest import IngestedBlob
-    from registry_tool.artifacts.transfer.sources import Supply
+    from registry_tool.artifacts.transfer.sources import ArtifactSources
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.encryption.seal import Package
     from registry_tool.git.repository import Repository
@@ -75,14 +75,21 @@ class StagedArtifact(NamedTuple):
 
 
 class UploadSummary(NamedTuple):
-    """What an upload did: how many objects it sent, of how many; the remote had the others already.
+    """The result of an upload.
 
-    ``warning`` says why those may be deleted by ``gc`` before the change is published; mostly empty.
+    Attributes:
+        objects: How many objects were sent.
+        of: How many there are; the remote already had the others.
+        warning: Why those may be deleted by ``gc`` before the change is published; empty where they may not.
+        size: The size of the artifacts that had to be in the remote, in bytes.
+        remote: The name of the remote.
     """
 
     objects: int
     of: int
     warning: str = ""
+    size: int = 0
+    remote: str = ""
 
 
 def _check_new_names(members: Iterable[str], called: str, name: str) -> None:
@@ -105,14 +112,25 @@ class ArtifactStore:
         catalog: The tree that holds ``.dvc/config`` and ``registry.yaml``.
         root: The registry's folder on this machine, for relative remotes and local credentials; None without one.
         registry: Which registry it is, for the hosts that get credentials: its URL, or its folder, which is the default.
+        package: Encrypts every file that is read; None stores files as they are.
     """
 
-    def __init__(self, catalog: Catalog, root: Path | None, registry: str = "") -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        root: Path | None,
+        registry: str = "",
+        *,
+        package: Package | None = None,
+    ) -> None:
         self._catalog = catalog
         self._root = root
         self._registry = registry or str(root or "")
-        # An encrypted version is in the making: files are taken in encrypted.
-        self.package: Package | None = None
+        self._package = package
+
+    def encrypting(self, package: Package) -> ArtifactStore:
+        """The same storage, which encrypts every file that is read into it."""
+        return ArtifactStore(self._catalog, self._root, self._registry, package=package)
 
     @cached_property
     def cache(self) -> Cache:
@@ -130,10 +148,12 @@ class ArtifactStore:
             NoRemoteError: None is configured.
             RemoteError: Its configuration cannot be used.
         """
-        from registry_tool.artifacts.remotes.base import open_chosen
+        from registry_tool.artifacts.remotes.open import open_configured
         from registry_tool.gc.reachability import stores_bytes
 
-        return open_chosen(self.settings, self.chosen, in_use=lambda: stores_bytes(self._catalog))
+        return open_configured(
+            self.settings, self.chosen, in_use=lambda: stores_bytes(self._catalog)
+        )
 
     @cached_property
     def chosen(self) -> RemoteSettings:
@@ -143,9 +163,9 @@ class ArtifactStore:
             NoRemoteError: None is configured.
             RemoteError: Its configuration cannot be used.
         """
-        from registry_tool.artifacts.remotes.config import chosen_remote
+        from registry_tool.artifacts.remotes.config import select_remote
 
-        return chosen_remote(self.settings, text(self._catalog.settings, "remote") or None)
+        return select_remote(self.settings, text(self._catalog.settings, "remote") or None)
 
     @cached_property
     def settings(self) -> DvcSettings:
@@ -176,15 +196,15 @@ class ArtifactStore:
         self.remote.sizes([_NOTHING])
 
     @cached_property
-    def supply(self) -> Supply:
+    def supply(self) -> ArtifactSources:
         """Where its bytes are read from."""
-        from registry_tool.artifacts.transfer.sources import Supply
+        from registry_tool.artifacts.transfer.sources import ArtifactSources
 
         name = text(self._catalog.settings, "remote") or None
-        return Supply(lambda: self.settings, name, self.cache)
+        return ArtifactSources(lambda: self.settings, name, self.cache)
 
     def fetch(self, entry: Data, file: str = "", progress: Progress | None = None) -> Path:
-        """The verified bytes of an artifact's entry, or of one file of a folder; see ``Supply.fetch``."""
+        """The verified bytes of an artifact's entry, or of one file of a folder; see ``ArtifactSources.fetch``."""
         return self.supply.fetch(entry, file, progress=progress or SILENT)
 
     def _described(
@@ -231,7 +251,7 @@ class ArtifactStore:
 
     def _check_plain(self) -> None:
         """Never store in plain what was to be encrypted."""
-        if self.package is not None:
+        if self._package is not None:
             raise UsageError(
                 "only a file or a folder of its own is encrypted",
                 remedy="put the bytes into one file or folder, and give that",
@@ -265,8 +285,8 @@ class ArtifactStore:
         from registry_tool.artifacts.transfer.ingest import ingest, merge
 
         told = progress or SILENT
-        if self.package is not None and isinstance(source, Path):
-            return self._sealed(self.package, source, name, role, progress=told, allow=allow)
+        if self._package is not None and isinstance(source, Path):
+            return self._sealed(self._package, source, name, role, progress=told, allow=allow)
         if not isinstance(source, Path):
             self._check_plain()
             called = check_artifact_name(path or name)
@@ -282,7 +302,7 @@ class ArtifactStore:
 
     def take_stream(
         self,
-        stream: Readable,
+        stream: ByteReader,
         *,
         name: str,
         role: str = "",
@@ -318,12 +338,12 @@ class ArtifactStore:
             ConflictError: It gave another number of bytes than it said.
         """
         from registry_tool.artifacts.entry_builder import last_part
-        from registry_tool.artifacts.remotes.url import opened
+        from registry_tool.artifacts.remotes.url import open_url
         from registry_tool.artifacts.transfer.ingest import ingest_stream
 
         self._check_plain()
         called = check_artifact_name(last_part(url))
-        with opened(url, self.settings) as found:
+        with open_url(url, self.settings) as found:
             ingested = ingest_stream(
                 found.stream, found.label, cache=self.cache, size=found.size, progress=progress or SILENT
             )  # fmt: skip
@@ -338,7 +358,7 @@ class ArtifactStore:
         """
         from registry_tool.artifacts.dvc_files import Pointer, render_pointer
         from registry_tool.artifacts.transfer.ingest import IngestedBlob
-        from registry_tool.artifacts.verify import lacks, objects
+        from registry_tool.artifacts.verify import find_missing, objects
 
         self._check_plain()
         if "md5" not in entry:
@@ -346,7 +366,7 @@ class ArtifactStore:
                 f"artifact {text(entry, 'name')} is tracked elsewhere: it has no bytes in the store",
                 remedy=f"record its address again: --track {text(entry, 'uri')}",
             )
-        (lacking,) = lacks([entry], lambda: self.remote)
+        (lacking,) = find_missing([entry], lambda: self.remote)
         if lacking:
             raise MissingObjectError(
                 f"the bytes of artifact {text(entry, 'name')} are not on the remote {self.remote.name} "
@@ -386,4 +406,5 @@ class ArtifactStore:
         if not (blobs or relied):
             return UploadSummary(0, 0)
         done = send([*blobs.items()], self.remote, relied=relied, progress=progress or SILENT)
-        return UploadSummary(done.sent, len(blobs), done.warning)
+        size = sum(one.size for one in all_of_them if one.blobs)
+        return UploadSummary(done.sent, len(blobs), done.warning, size, self.remote.name)

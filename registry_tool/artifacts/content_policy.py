@@ -1,7 +1,7 @@
-"""What the content of new artifacts may be: a scan before they are stored, and what the registry's policy makes of it.
+"""Scan the content of new artifacts before it is stored, and apply the registry's policy to the findings.
 
-The policy is ``scan`` of ``registry.yaml``: by level of finding ``refuse``, ``warn`` or ``off``. A check of a registry
-cannot see content; a gate ``{evidence: scan, verdict: pass}`` keeps what nobody scanned out of a stage.
+The policy is ``scan`` of ``registry.yaml``: ``refuse``, ``warn`` or ``off`` for each level of finding. A check of a
+registry cannot see content; the gate ``{evidence: scan, verdict: pass}`` keeps unscanned versions out of a stage.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from registry_tool.manifests.values import plain_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, check_new_name, fold_model
 
-__all__ = ["add_model"]
+__all__ = ["add_model", "check_new_model"]
 
 _HANDLE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
@@ -29,7 +29,12 @@ def _owner_handle(owner: str) -> str:
     return f"@{owner}" if _HANDLE.fullmatch(owner) else owner
 
 
-def _check_new(catalog: Catalog, name: ModelName) -> None:
+def check_new_model(catalog: Catalog, name: ModelName) -> None:
+    """Check that no model has this name, or one that differs only by case or separators.
+
+    Raises:
+        RefusedError: One has.
+    """
     twins = [
         m
         for m in catalog.model_names(name.namespace)
@@ -68,7 +73,7 @@ def add_model(
     given = plain_fields(fields)
 
     def act(catalog: Catalog) -> ChangeSet:
-        _check_new(catalog, name)
+        check_new_model(catalog, name)
         check_new_name(name.name, "model")
         if name.namespace not in catalog.namespaces():
             check_new_name(name.namespace, "namespace")

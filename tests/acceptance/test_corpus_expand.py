@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from corpus.cases import CORPUS, case_paths
 from support import git, run_program
+from support.corpus_cases import CORPUS, case_paths
 
 SCRIPT = CORPUS / "expand.py"
 CASES = (

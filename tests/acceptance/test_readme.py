@@ -54,6 +54,7 @@ def test_the_set_up_is_what_ci_runs() -> None:
     assert script.splitlines()[-1] == ".venv/bin/pytest"
 
 
+@pytest.mark.long
 def test_the_commands_run_in_the_order_they_stand(folder: Path) -> None:
     out = _bash("\n".join(_blocks("bash")), folder)
     assert "nlp/lang-id@1" in out

@@ -17,9 +17,9 @@ from pathlib import Path
 sys.path.pop(0)
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from corpus.cases import CORPUS, VERDICTS, Case, MalformedCaseError, case_paths, read_case
-from corpus.repositories import commit_files
 from support import git
+from support.corpus_cases import CORPUS, VERDICTS, Case, MalformedCaseError, case_paths, read_case
+from support.corpus_repositories import commit_files
 
 
 def expand(case: Case, folder: Path) -> bool:

@@ -39,9 +39,10 @@ def _constants(tree: ast.Module) -> dict[str, str]:
     """Names of a module, and the texts they stand for."""
     found = {}
     for node in tree.body:
-        target: ast.expr | None = node.target if isinstance(node, ast.AnnAssign) else None
-        target = node.targets[0] if isinstance(node, ast.Assign) else target
-        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        target: ast.expr = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+        value = node.value
         if isinstance(target, ast.Name) and isinstance(value, ast.Constant):
             found[target.id] = str(value.value)
     return found

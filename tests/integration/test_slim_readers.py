@@ -12,14 +12,14 @@ from support import Ran, git
 from support.manifests import small_registry, version_yaml
 from support.remote_registries import FETCH, Place, is_whole
 
-from registry_tool.artifacts.remotes.http_reader import WebSource
+from registry_tool.artifacts.remotes.http_reader import HttpSource
 from registry_tool.artifacts.remotes.local import LocalRemote
 from registry_tool.artifacts.remotes.open import open_source
 from registry_tool.artifacts.remotes.s3_reader import S3Source
 from registry_tool.manifests.problems import JSON
 
 # Read without DVC, and by what.
-SLIM = {"local": LocalRemote, "http": WebSource, "s3": S3Source}
+SLIM = {"local": LocalRemote, "http": HttpSource, "s3": S3Source}
 DVC = ("dvc", "dvc_data", "dvc_objects", "dvc_http", "dvc_s3", "dvc_ssh", "dvc_webdav", "fsspec")
 DRIVERS = ("s3fs", "aiobotocore", "aiohttp", "sshfs", "asyncssh", "webdav4")
 PROGRAM = """

@@ -1,6 +1,6 @@
 """Every rule against its corpus: ``tests/corpus/<rule>/{good,bad}/<case>.yaml``, each a change to a shared registry.
 
-``corpus/cases.py`` says how a case is written. ``expected`` of a bad case lists all findings of the check, one a line.
+``support/corpus_cases.py`` says how a case is written. ``expected`` of a bad case lists all findings of the check, one a line.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from corpus.cases import Case, case_paths, read_case, tree_of
-from corpus.repositories import commit_files
 from support import git
+from support.corpus_cases import Case, case_paths, read_case, tree_of
+from support.corpus_repositories import commit_files
 
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Finding, Report

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from corpus.cases import (
+from support import git, new_repository, run_git
+from support.corpus_cases import (
     BASES,
     VERDICTS,
     Case,
@@ -16,8 +17,7 @@ from corpus.cases import (
     read_case,
     tree_of,
 )
-from corpus.repositories import commit_files
-from support import git, new_repository, run_git
+from support.corpus_repositories import commit_files
 from support.manifests import small_registry
 
 from registry_tool.checks.engine import check
@@ -154,6 +154,15 @@ def test_shared_registries_pass_and_each_is_used() -> None:
         assert [f for f in check(tree_of(read_base(name))).findings if f.severity == "refuse"] == []
     texts = [path.read_text() for verdict in VERDICTS for path in case_paths(verdict)]
     assert {text.split("\n")[0].removeprefix("base: ") for text in texts} >= shared
+
+
+def test_the_example_in_the_documentation_is_a_case(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "CONTRIBUTING.md").read_text()
+    case = case_of(tmp_path, text.partition("```yaml\n")[2].partition("```")[0])
+    assert case.published is not None
+    findings = check(tree_of(case.head), base=tree_of(case.published)).findings
+    told = [f"{f.path}:{f.line}:{f.column} {f.rule} {f.message}" for f in findings]
+    assert told == case.expected.splitlines()
 
 
 def test_objects_are_those_that_git_writes(tmp_path: Path) -> None:

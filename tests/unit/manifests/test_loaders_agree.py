@@ -12,9 +12,9 @@ import io
 
 import ruamel.yaml
 import yaml  # type: ignore[import-untyped] # noqa: TID251 (one more reader, to compare with)
-from corpus.cases import VERDICTS, case_paths, examples, read_case
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.corpus_cases import VERDICTS, case_paths, examples, read_case
 from support.manifests import alias_yaml, model_yaml, registry_yaml, version_yaml
 
 from registry_tool.manifests.problems import JSON

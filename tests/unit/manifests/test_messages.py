@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from corpus.cases import Example, examples
+from support.corpus_cases import Example, examples
 from support.manifests import model_yaml, version_yaml
 
 from registry_tool.manifests.document import parse_document

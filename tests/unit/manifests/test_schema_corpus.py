@@ -10,8 +10,8 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
-from corpus.cases import VERDICTS, Example, examples
 from jsonschema import Draft202012Validator
+from support.corpus_cases import VERDICTS, Example, examples
 
 from registry_tool import names
 from registry_tool.errors import InvalidManifestError

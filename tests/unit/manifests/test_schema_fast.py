@@ -9,9 +9,9 @@ from functools import lru_cache
 
 import jsonschema_rs
 import pytest
-from corpus.cases import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.corpus_cases import examples
 
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema import fast_validator, schema_data, schema_ids

@@ -10,9 +10,9 @@ from typing import Annotated, Union, get_args, get_origin
 
 import jsonschema_rs
 import pytest
-from corpus.cases import Example, examples
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from support.corpus_cases import Example, examples
 
 from registry_tool.errors import InvalidManifestError
 from registry_tool.manifests.models.base import Part

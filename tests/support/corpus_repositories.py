@@ -8,8 +8,8 @@ import zlib
 from collections import defaultdict
 from pathlib import Path
 
-from corpus.cases import Files
 from support import git
+from support.corpus_cases import Files
 
 __all__ = ["commit_files"]
 

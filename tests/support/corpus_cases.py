@@ -67,7 +67,7 @@ __all__ = [
     "tree_of",
 ]
 
-CORPUS = Path(__file__).parent
+CORPUS = Path(__file__).parents[1] / "corpus"
 VERDICTS = ("good", "bad")
 BASES = CORPUS / "_bases"
 _SCHEMAS = CORPUS / "schemas"
