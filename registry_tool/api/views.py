@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         Environment,
         Framework,
         Lineage,
-        Source,
+        VersionSource,
         VersionManifest,
     )
 
@@ -172,7 +172,7 @@ class ModelVersion:
         return self.manifest.lineage
 
     @property
-    def source(self) -> Source | None:
+    def source(self) -> VersionSource | None:
         """Where the version comes from."""
         return self.manifest.source
 

@@ -1,91 +1,73 @@
-"""``evidence/<id>.yaml`` as a type: what was found out about a version after it was made."""
+"""``evidence/<id>.yaml``, as types; generated from ``schemas/`` by ``python -m registry_tool.devtools.models``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Annotated, Final, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field
 
-from registry_tool.manifests.models.base import (
-    Line,
-    Manifest,
-    Part,
-    PointerName,
-    Reason,
-    Sha256,
-    Text,
-    Timestamp,
-    Uri,
-    Verdict,
-    VersionName,
-    listed,
-    needs,
-    refuses,
-)
-from registry_tool.manifests.models.version import Dataset, Metric
+from registry_tool.manifests.models.base import Manifest, Part
+from registry_tool.manifests.models.parts import Dataset, Metric
 
-__all__ = ["EvidenceManifest", "Subject"]
-
-_NEEDED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "evaluation": ("suite", "verdict", "metrics"),
-        "metrics": ("metrics",),
-        "approval": ("stage", "decision"),
-        "scan": ("tool", "verdict"),
-        "signature": ("format",),
-        "note": ("text",),
-    }
-)
-_OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {"evaluation": ("dataset",), "scan": ("findings",), "signature": ("value", "uri")}
-)
-_SPECIAL: Final = frozenset(
-    name for names in (*_NEEDED.values(), *_OPTIONAL.values()) for name in names
-) - {"text"}
+__all__ = [
+    "EvidenceManifest",
+    "EvidenceSubject",
+]
 
 
-class Subject(Part):
-    """The version the evidence is about, and the SHA-256 of the bytes of its ``version.yaml``."""
+class EvidenceSubject(Part):
+    """The subject of the evidence.
 
-    version: VersionName
-    sha256: Sha256
+    Attributes:
+        version: The version.
+        sha256: SHA-256 of its version.yaml.
+    """
+
+    version: str
+    sha256: str
 
 
 class EvidenceManifest(Manifest):
-    """One piece of evidence; which fields it has follows from ``kind``. Any kind may have ``text``, a remark."""
+    """evidence/<id>.yaml: a fact about a version that was recorded after its publication.
+
+    Add-only.
+
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        kind: The kind of evidence.
+        subject: The version, and the digest of its record.
+        by: The person or job that recorded it.
+        at: The time of recording.
+        suite: evaluation: the test suite.
+        dataset: evaluation: the dataset that was used.
+        metrics: evaluation, metrics: the measured values.
+        verdict: evaluation, scan: the outcome.
+        stage: approval: the stage.
+        decision: approval: the decision.
+        tool: scan: the scanner and its release.
+        findings: scan: the findings.
+        format: signature: its format, such as ssh or sigstore.
+        value: signature: the signature itself.
+        uri: signature: the address of the signature.
+        text: note: the text. For any other kind, a comment.
+    """
+
+    schema_id: ClassVar[str] = "evidence/v1"
 
     schema_: Literal["evidence/v1"] = Field(alias="schema")
     kind: Literal["evaluation", "metrics", "approval", "scan", "signature", "note"]
-    subject: Subject
-    by: Line
-    at: Timestamp
-    suite: Line | None = None
+    subject: EvidenceSubject
+    by: str
+    at: str
+    suite: str | None = None
     dataset: Dataset | None = None
-    metrics: Annotated[tuple[Metric, ...], listed(least=1, most=10000)] = ()
-    verdict: Verdict | None = None
-    stage: PointerName | None = None
+    metrics: tuple[Metric, ...] = ()
+    verdict: Literal["pass", "fail"] | None = None
+    stage: str | None = None
     decision: Literal["approve", "reject"] | None = None
-    tool: Line | None = None
-    findings: Annotated[tuple[Reason, ...], listed(most=1000)] = ()
-    format: Line | None = None
-    value: Annotated[str, StringConstraints(min_length=1, max_length=16384)] | None = None
-    uri: Uri | None = None
-    text: Text | None = None
-
-    @model_validator(mode="after")
-    def _has_what_its_kind_has(self) -> Self:
-        needed, optional = _NEEDED[self.kind], _OPTIONAL.get(self.kind, ())
-        needs(self, *needed, why=f"evidence of kind {self.kind} has it")
-        foreign = sorted(_SPECIAL.difference(needed, optional))
-        refuses(self, *foreign, why=f"evidence of kind {self.kind} does not have it")
-        return self
-
-    @model_validator(mode="after")
-    def _signs_once(self) -> Self:
-        if self.kind == "signature" and self.uri is None:
-            needs(self, "value", why="a signature is given by value or by uri")
-        if self.uri is not None:
-            refuses(self, "value", why="a signature is given by value or by uri, not both")
-        return self
+    tool: str | None = None
+    findings: tuple[str, ...] = ()
+    format: str | None = None
+    value: str | None = None
+    uri: str | None = None
+    text: str | None = None
