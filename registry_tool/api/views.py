@@ -28,8 +28,8 @@ if TYPE_CHECKING:
         Environment,
         Framework,
         Lineage,
-        VersionSource,
         VersionManifest,
+        VersionSource,
     )
 
 __all__ = ["Artifact", "Fetcher", "ModelVersion", "RegisteredModel"]
