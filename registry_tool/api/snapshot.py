@@ -213,5 +213,5 @@ class Snapshot:
         past = type(self)(
             self.repository, ref=commit, tree=tree, commit=commit, address=self._address
         )
-        past._check_registry()
+        past._check_registry()  # noqa: SLF001 (of the same class)
         return past

@@ -92,7 +92,7 @@ def _serve(place: str) -> None:
         listening.listen()
         os.write(1, b".")
         while True:
-            ready, _, _ = select.select([listening, 0], [], [])
+            ready, _, _ = select.select([listening.fileno(), 0], [], [])
             if 0 in ready:
                 os._exit(0)
             connection, _ = listening.accept()

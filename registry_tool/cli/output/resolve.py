@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from registry_tool.manifests.data import Data, records
 
 if TYPE_CHECKING:
-    from registry_tool.api.registry import Registry
+    from registry_tool.api.snapshot import Snapshot
     from registry_tool.catalog.resolve import Resolved
 
 __all__ = ["answer_data", "answer_line", "answering_commit"]
@@ -18,7 +18,7 @@ def answer_line(found: Resolved) -> str:
     return f"{found.version}  {found.via}, {found.state}"
 
 
-def answering_commit(registry: Registry, found: Resolved) -> str | None:
+def answering_commit(registry: Snapshot, found: Resolved) -> str | None:
     """The commit that gives this answer; None while it is not committed."""
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.catalog.resolve import is_answer_of
