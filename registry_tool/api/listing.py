@@ -17,6 +17,7 @@ from registry_tool.catalog.search import parse_query, search
 from registry_tool.catalog.summary import VersionRow
 from registry_tool.catalog.summary_cache import Rows
 from registry_tool.git.worktree import FolderTree, work_tree
+from registry_tool.names import fold_task
 from registry_tool.paths import cache_folder
 
 if TYPE_CHECKING:
@@ -67,11 +68,12 @@ def matching_models(
 ) -> Iterator[RegisteredModel]:
     """See ``Registry.models``."""
     wanted = set(labels)
+    asked_task = None if task is None else fold_task(task)
     for view in registry.catalog.models(namespace):
         if view.document is None or view.document.data is None:
             continue
         model = RegisteredModel(view, fetcher=registry.store.fetch)
-        if task is not None and model.task != task:
+        if asked_task is not None and fold_task(model.task or "") != asked_task:
             continue
         if owner is not None and model.owner != owner:
             continue

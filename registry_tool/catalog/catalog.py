@@ -33,6 +33,8 @@ __all__ = [
     "description_of",
     "labels_of",
     "last_metrics",
+    "later_artifacts",
+    "measured_values",
     "metadata_of",
     "naming",
     "require",
@@ -58,6 +60,15 @@ def require(document: Document | None, what: str) -> Data:
             f"{document.path}:{problem.line}: {problem.message}", remedy="registry check --all"
         )
     return document.data
+
+
+def _evidence(model: ModelView, version: str | None, folder: str) -> Iterator[Document]:
+    """The evidence files of one folder, by name."""
+    for name in sorted(model.catalog.tree.folder(folder)):
+        place = Place("evidence", model.name, version, name.removesuffix(_YAML))
+        found = model.catalog.document(f"{folder}/{name}", place)
+        if found is not None and name.endswith(_YAML):
+            yield found
 
 
 class VersionView:
@@ -109,12 +120,7 @@ class VersionView:
 
     def evidence(self) -> Iterator[Document]:
         """The evidence files, by name."""
-        folder = f"{self.folder}/evidence"
-        for name in sorted(self.model.catalog.tree.folder(folder)):
-            place = Place("evidence", self.model.name, self.version, name.removesuffix(_YAML))
-            found = self.model.catalog.document(f"{folder}/{name}", place)
-            if found is not None and name.endswith(_YAML):
-                yield found
+        return _evidence(self.model, self.version, f"{self.folder}/evidence")
 
 
 class ModelView:
@@ -193,6 +199,10 @@ class ModelView:
         """A tag's file, or None."""
         place = Place("tag", self.name, None, tag)
         return self.catalog.document(self.catalog.layout.tag(self.name, tag), place)
+
+    def evidence(self) -> Iterator[Document]:
+        """The files of evidence about the model itself, by name."""
+        return _evidence(self, None, f"{self.folder}/evidence")
 
     def pointer(self, artifact_path: str) -> Document | None:
         """The ``.dvc`` pointer of an artifact that belongs to the model."""
@@ -300,13 +310,27 @@ class Catalog:
         return iter(views)
 
 
-def last_metrics(view: VersionView) -> dict[str, JSON]:
-    """The last value of each metric, of the record and of what evidence added later."""
+def measured_values(view: VersionView | ModelView) -> list[Data]:
+    """Every measured value: of the record, where it has some, then of what evidence added later, by file name."""
     measured = [*records(view.data, "metrics")]
     for evidence in view.evidence():
         if text(evidence.data, "kind") == "metrics":
             measured += records(evidence.data, "metrics")
-    return last_values(measured)
+    return measured
+
+
+def last_metrics(view: VersionView | ModelView) -> dict[str, JSON]:
+    """The last value of each metric, of the record and of what evidence added later."""
+    return last_values(measured_values(view))
+
+
+def later_artifacts(view: VersionView) -> list[Data]:
+    """The artifacts that evidence added to a published version; all of them are tracked elsewhere."""
+    found: list[Data] = []
+    for evidence in view.evidence():
+        if text(evidence.data, "kind") == "artifacts":
+            found += records(evidence.data, "artifacts")
+    return found
 
 
 def _added(view: VersionView) -> Data | None:

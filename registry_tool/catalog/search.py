@@ -28,7 +28,7 @@ from registry_tool.catalog.summary import ModelRow, VersionRow, composed, folded
 from registry_tool.catalog.summary_cache import Rows
 from registry_tool.errors import RegistryError, UsageError
 from registry_tool.manifests.problems import JSON
-from registry_tool.names import ModelName
+from registry_tool.names import ModelName, fold_task
 
 __all__ = [
     "Bound",
@@ -273,7 +273,9 @@ def _model_holds(model: ModelRow, asked: Filter) -> bool:
         return value in model.labels
     if asked.field == "state":
         return model.state == value
-    return folded(model.task if asked.field == "task" else model.license) == value
+    if asked.field == "task":
+        return fold_task(model.task) == fold_task(asked.value)
+    return folded(model.license) == value
 
 
 class MetricNames:

@@ -256,9 +256,13 @@ def hidden_by(rules: IgnoreRules, layout: Layout, *, of: str = "") -> Iterator[H
         layout: Where files lie in this registry.
         of: How the names end that are asked about; DVC reads pointers alone.
     """
+    # Files that came with evidence/v2: the rules of older registries hide them, and most registries have none.
+    unasked = layout.evidence(_MODEL, None, _NAME)
     for version in _VERSIONS:
         for path in layout.examples(_MODEL, version, _NAME):
-            found = _hidden_at(rules, path) if path.endswith(of) else None
+            if path == unasked or not path.endswith(of):
+                continue
+            found = _hidden_at(rules, path)
             if found is not None:
                 yield found
 

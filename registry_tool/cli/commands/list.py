@@ -43,7 +43,7 @@ def _model_row(row: ModelRow, model: ModelView) -> _Row:
         "versions": len(model.versions),
         "latest": highest,
         "aliases": dict(aliases_of(model)),
-        "task": row.task,
+        "task": row.task or None,
         "owner": row.owner,
         "labels": [*row.labels],
         "state": row.state,
