@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, SupportsFloat, SupportsIndex
 
 from registry_tool.api.views import Artifact
 from registry_tool.artifacts.entry_builder import MetricValue, metric_entry, tracked_entry
-from registry_tool.catalog.catalog import VersionView, later_artifacts
+from registry_tool.catalog.catalog import VersionView
 from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.edits.annotations import add_evidence, add_model_evidence, annotate
 from registry_tool.edits.changeset import ChangeSet, Edit, combined
@@ -460,7 +460,7 @@ class PublishedVersion(_InChange):
 
     def _published(self) -> list[Data]:
         view = self._view()
-        return [] if view is None else [*records(view.data, "artifacts"), *later_artifacts(view)]
+        return [] if view is None else [*records(view.data, "artifacts"), *view.later_artifacts]
 
     def add_evidence(
         self, kind: str, fields: Mapping[str, object], *, by: str = "", name: str = ""

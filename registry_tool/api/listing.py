@@ -6,60 +6,37 @@ are of one moment, and the files of a work tree may change under a program, so i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from registry_tool.api.views import ModelVersion, RegisteredModel
-from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
+from registry_tool.catalog.catalog import ModelView, VersionView
 from registry_tool.catalog.resolve import find_model
 from registry_tool.catalog.search import parse_query, search
 from registry_tool.catalog.summary import VersionRow
 from registry_tool.catalog.summary_cache import Rows
-from registry_tool.git.worktree import FolderTree, work_tree
 from registry_tool.names import fold_task
-from registry_tool.paths import cache_folder
 
 if TYPE_CHECKING:
-    from registry_tool.api.registry import Registry
+    from registry_tool.api.snapshot import Snapshot
     from registry_tool.names import ModelName
 
 __all__ = [
     "found_versions",
     "listed_versions",
     "matching_models",
-    "rows_folder",
-    "rows_of",
     "version_rows",
 ]
 
 
-def rows_folder() -> Path:
-    """Where rows are kept between runs."""
-    return cache_folder() / "rows"
-
-
-def rows_of(registry: Registry, *, many: Callable[[], object] = lambda: None) -> Rows:
-    """See ``Registry.rows``: of a work tree, those of HEAD with what differs from it, since HEAD has object ids.
-
-    Args:
-        registry: Of which.
-        many: See ``Rows``.
-    """
-    catalog, repository = registry.catalog, registry.repository
-    if isinstance(catalog.tree, FolderTree):
-        catalog = Catalog(work_tree(repository.git, repository.reader))
-    return Rows(catalog, rows_folder(), many=many)
-
-
-def version_rows(registry: Registry, name: ModelName) -> tuple[VersionRow, ...]:
+def version_rows(registry: Snapshot, name: ModelName) -> tuple[VersionRow, ...]:
     """The rows of one model, highest first: of a work tree from its files, without asking Git about all of them."""
     rows = Rows(registry.catalog) if registry.commit is None else registry.rows
     return rows.versions(name)
 
 
 def matching_models(
-    registry: Registry,
+    registry: Snapshot,
     *,
     namespace: str | None,
     task: str | None,
@@ -81,20 +58,20 @@ def matching_models(
             yield model
 
 
-def _of_files(registry: Registry, model: ModelView, version: str) -> Iterator[ModelVersion]:
+def _of_files(registry: Snapshot, model: ModelView, version: str) -> Iterator[ModelVersion]:
     view = model.version(version)
     if view is not None:
         yield ModelVersion(view, fetcher=registry.store.fetch)
 
 
-def _of_row(registry: Registry, model: ModelView, row: VersionRow) -> Iterator[ModelVersion]:
+def _of_row(registry: Snapshot, model: ModelView, row: VersionRow) -> Iterator[ModelVersion]:
     if registry.commit is None or row.unreadable:
         return _of_files(registry, model, row.version)
     view = VersionView(model, row.version)
     return iter([ModelVersion(view, fetcher=registry.store.fetch, row=row)])
 
 
-def listed_versions(registry: Registry, name: ModelName) -> Iterator[ModelVersion]:
+def listed_versions(registry: Snapshot, name: ModelName) -> Iterator[ModelVersion]:
     """See ``Registry.versions``."""
     model = find_model(registry.catalog, name)
     if registry.commit is None or registry.rows.model(name).unreadable:
@@ -105,7 +82,7 @@ def listed_versions(registry: Registry, name: ModelName) -> Iterator[ModelVersio
         yield from _of_row(registry, model, row)
 
 
-def found_versions(registry: Registry, words: str) -> Iterator[ModelVersion]:
+def found_versions(registry: Snapshot, words: str) -> Iterator[ModelVersion]:
     """See ``Registry.search``."""
     for model, row in search(registry.rows, parse_query([words], versions=True)):
         if row is not None:

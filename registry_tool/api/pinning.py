@@ -11,12 +11,12 @@ from registry_tool.catalog.lockfile import Pin, pinned_version
 from registry_tool.errors import NotFoundError, WithdrawnError
 
 if TYPE_CHECKING:
-    from registry_tool.api.registry import Registry
+    from registry_tool.api.snapshot import Snapshot
 
 __all__ = ["pinned"]
 
 
-def _catalogs(registry: Registry, pin: Pin) -> Iterator[Catalog]:
+def _catalogs(registry: Snapshot, pin: Pin) -> Iterator[Catalog]:
     """What the registry shows, and only if that does not have it, what it was at the commit of the pin."""
     yield registry.catalog
     try:
@@ -26,13 +26,13 @@ def _catalogs(registry: Registry, pin: Pin) -> Iterator[Catalog]:
     yield Catalog(registry.repository.tree(commit))
 
 
-def _state_today(registry: Registry, pin: Pin) -> str:
+def _state_today(registry: Snapshot, pin: Pin) -> str:
     model = registry.catalog.model(pin.version.model)
     view = None if model is None else model.version(pin.version.selector)
     return "gone" if view is None else view.state
 
 
-def pinned(registry: Registry, pin: Pin, label: str) -> ModelVersion:
+def pinned(registry: Snapshot, pin: Pin, label: str) -> ModelVersion:
     """The version that a lock file pins; what its reference means today is not asked.
 
     Args:

@@ -37,7 +37,7 @@ from registry_tool.git.tree import DictTree, Tree
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.promotion.context import ground_of
 
-__all__ = ["Destination", "Publication", "RefusedByCheck", "base_catalog", "publish"]
+__all__ = ["Destination", "Publication", "RefusedByCheckError", "base_catalog", "publish"]
 
 _TRIES = 10
 
@@ -48,7 +48,7 @@ def _seen(finding: Finding) -> str:
     return f" ({'; '.join(said)})" if said else ""
 
 
-class RefusedByCheck(CheckFailedError):
+class RefusedByCheckError(CheckFailedError):
     """As CheckFailed; ``report`` is what the check said."""
 
     def __init__(self, message: str, report: Report) -> None:
@@ -152,7 +152,7 @@ def _checked(
         line=ground.line,
     )
     if report.verdict == "refuse":
-        raise RefusedByCheck(
+        raise RefusedByCheckError(
             f"{change.message}: the result would not pass the check, nothing was written", report
         )
     return _Judged(report, main)
@@ -273,7 +273,7 @@ def publish(
         tell: Told, in words, which other command is waited for, and what a killed one had left to finish.
 
     Raises:
-        RefusedByCheck: The result would not pass; nothing was written.
+        RefusedByCheckError: The result would not pass; nothing was written.
         DirtyFilesError: Uncommitted work is in the way; nothing was written.
         StaleBaseError: The branch kept moving.
         ConflictError: The branch is checked out in another work tree; or the server refused the push, somebody else pushed

@@ -13,14 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.catalog.catalog import (
     ModelView,
-    VersionFacts,
     VersionView,
-    aliases_of,
-    last_metrics,
-    later_artifacts,
-    measured_values,
-    metadata_of,
-    tags_of,
 )
 from registry_tool.catalog.resolve import in_order as versions_in_order
 from registry_tool.errors import NotFoundError
@@ -39,7 +32,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from registry_tool.artifacts.progress import Progress
-    from registry_tool.catalog.summary import VersionRow
+    from registry_tool.catalog.summary import VersionRow, VersionSummary
     from registry_tool.manifests.models.model import ModelManifest, ModelManifestV2
     from registry_tool.manifests.models.version import (
         Environment,
@@ -209,7 +202,7 @@ class _Measured:
             NotFoundError: It was never measured.
             InvalidManifestError: The record cannot be read.
         """
-        entries = in_order(measured_values(self._measured))
+        entries = in_order(self._measured.measured)
         found = tuple(
             MetricPoint(metric_value(e.get("value")), _whole(e, "step"), _whole(e, "timestamp"))
             for e in entries
@@ -246,7 +239,7 @@ class ModelVersion(_Measured):
         view: Its files; its record is read now, unless there is a row.
         fetcher: Brings bytes.
         notes: What whoever asked should know.
-        row: What was read of its files before: the questions it answers do not read them again.
+        row: Its kept summary: the values in it are not read from the files again.
     """
 
     def __init__(
@@ -258,7 +251,7 @@ class ModelVersion(_Measured):
         row: VersionRow | None = None,
     ) -> None:
         self._view = view
-        self._facts: VersionFacts | VersionRow = VersionFacts(view) if row is None else row
+        self._summary: VersionSummary = view if row is None else row
         self._data = view.data if row is None else None
         self._fetcher = fetcher
         self.notes = notes
@@ -286,7 +279,7 @@ class ModelVersion(_Measured):
     @property
     def state(self) -> str:
         """``active``, ``deprecated``, ``withdrawn`` or ``erased``."""
-        return self._facts.state
+        return self._summary.state
 
     @property
     def framework(self) -> Framework | None:
@@ -311,7 +304,7 @@ class ModelVersion(_Measured):
     @property
     def created_at(self) -> str:
         """When it was made: RFC 3339, UTC, milliseconds."""
-        return self._facts.created_at
+        return self._summary.created_at
 
     @property
     def author(self) -> str:
@@ -326,32 +319,32 @@ class ModelVersion(_Measured):
     @property
     def description(self) -> str:
         """What was said last: ``metadata.yaml`` over the record."""
-        return self._facts.description
+        return self._summary.description
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels, sorted."""
-        return self._facts.labels
+        return self._summary.labels
 
     @property
     def metadata(self) -> Mapping[str, JSON]:
         """Free metadata: ``metadata.yaml`` laid over the record, key by key."""
-        return metadata_of(self._view)
+        return self._view.all_metadata
 
     @cached_property
     def metrics(self) -> Mapping[str, float | str | bytes]:
         """The last value of each metric, of the record and of later evidence: by step, without steps by time."""
-        return {key: metric_value(value) for key, value in self._facts.metrics.items()}
+        return {key: metric_value(value) for key, value in self._summary.metrics.items()}
 
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags that name this version."""
-        return self._facts.tags
+        return self._summary.tags
 
     @property
     def aliases(self) -> tuple[str, ...]:
         """The aliases that name this version."""
-        return self._facts.aliases
+        return self._summary.aliases
 
     def artifacts(self) -> tuple[Artifact, ...]:
         """The artifacts, in the order of the manifest, and then those that were tracked after it was published.
@@ -366,7 +359,7 @@ class ModelVersion(_Measured):
         return tuple(Artifact.of(entry, self._fetcher, self._name) for entry in entries)
 
     def _later_artifacts(self) -> tuple[Artifact, ...]:
-        entries = later_artifacts(self._view)
+        entries = self._view.later_artifacts
         return tuple(Artifact.of(entry, self._fetcher, self._name) for entry in entries)
 
     def artifact(self, name: str | None = None) -> Artifact:
@@ -427,7 +420,7 @@ class RegisteredModel(_Measured):
     @cached_property
     def metrics(self) -> Mapping[str, float | str | bytes]:
         """The last value of each metric of the model itself: by step, without steps by time."""
-        return {key: metric_value(value) for key, value in last_metrics(self._view).items()}
+        return {key: metric_value(value) for key, value in self._view.metrics.items()}
 
     def evidence(self) -> Iterator[Data]:
         """The evidence records about the model itself, by file name."""
@@ -446,12 +439,12 @@ class RegisteredModel(_Measured):
     @property
     def aliases(self) -> Mapping[str, str]:
         """The version each alias names."""
-        return aliases_of(self._view)
+        return self._view.alias_targets()
 
     @property
     def tags(self) -> Mapping[str, str]:
         """The version each tag names."""
-        return tags_of(self._view)
+        return self._view.tag_targets()
 
     def artifacts(self) -> tuple[Artifact, ...]:
         """The artifacts that belong to all versions."""

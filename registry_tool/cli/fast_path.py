@@ -50,7 +50,7 @@ def _question(arguments: Sequence[str]) -> _Question | None:
 
 
 def _answer(question: _Question) -> str | None:
-    from registry_tool.api.registry import WORK_TREE, open_registry
+    from registry_tool.api.snapshot import WORK_TREE, Snapshot
     from registry_tool.cli.output.escape import harmless, json_text
     from registry_tool.cli.output.resolve import answer_data, answer_line, answering_commit
     from registry_tool.git.command import find_repository
@@ -62,7 +62,7 @@ def _answer(question: _Question) -> str | None:
     git = None if is_url(question.repo) else find_repository(Path(source))
     if git is None or not git.is_trusted:
         return None
-    with open_registry(source, ref=question.ref or WORK_TREE) as registry:
+    with Snapshot.open(source, ref=question.ref or WORK_TREE) as registry:
         if not question.ref and unfinished(registry.repository.git):
             return None
         found = registry.resolve(question.reference)

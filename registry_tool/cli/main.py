@@ -157,10 +157,10 @@ def cli() -> None:
 
 def _print_report(error: CheckFailedError) -> bool:
     """What the check refused, as `registry check` shows it; False where the error brings no report."""
-    from registry_tool.api.publish import RefusedByCheck
+    from registry_tool.api.publish import RefusedByCheckError
     from registry_tool.checks.reports.text import finding_lines
 
-    if not isinstance(error, RefusedByCheck):
+    if not isinstance(error, RefusedByCheckError):
         return False
     for line in finding_lines([f for f in error.report.findings if f.severity == "refuse"]):
         click.echo(harmless(line.text), err=True)

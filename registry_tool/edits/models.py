@@ -10,6 +10,7 @@ from registry_tool.catalog.resolve import find_model
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.errors import InvalidManifestError, RefusedError
 from registry_tool.manifests.data import Data, member, records, text
+from registry_tool.manifests.fields import MODEL_FIELDS, in_write_order
 from registry_tool.manifests.layout import Layout
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema_fast import same
@@ -25,10 +26,7 @@ _PERSON = re.compile(r"[^<>]*<([^<>@\s]+@[^<>@\s]+)>")
 # What model/v1 takes for a task: it also knows no model without one, or without a description.
 _FIRST_TASKS = re.compile(POINTER_PATTERN)
 
-_ORDER = (
-    "owner", "task", "description", "labels", "license", "external_id", "version_scheme", "continues",
-    "links", "artifacts", "metadata",
-)  # fmt: skip
+_ORDER = in_write_order(MODEL_FIELDS, "model")
 
 
 def model_schema(data: Data) -> str:

@@ -14,7 +14,7 @@ from string import Template
 from typing import Final
 
 from registry_tool._version import VERSION
-from registry_tool.api.publish import RefusedByCheck
+from registry_tool.api.publish import RefusedByCheckError
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.engine import check
 from registry_tool.edits.codeowners import Host, write_codeowners
@@ -140,9 +140,9 @@ def ci_files(host: Host, remote: str = "") -> Mapping[str, bytes]:
         host: Whose CI runs them.
         remote: The address of the DVC remote: what CI installs can reach it.
     """
-    from registry_tool.artifacts.remotes.dvc_driver import extra_for
+    from registry_tool.artifacts.remotes.kinds import find_kind, parse_scheme
 
-    extra = extra_for(remote.partition("://")[0]) if "://" in remote else ""
+    extra = find_kind(parse_scheme(remote)).extra
     words = {"version": VERSION, "extra": f"[{extra}]" if extra else ""}
     templates = _templates(resource(f"templates/ci/{host}"))
     return {path: _CiTemplate(text).substitute(words).encode() for path, text in templates}
@@ -200,7 +200,7 @@ def registry_files(
     Raises:
         InvalidNameError: The name is not one.
         UsageError: There are no such shards.
-        RefusedByCheck: The description does not pass.
+        RefusedByCheckError: The description does not pass.
     """
     if not 0 <= shard <= _MOST_SHARD:
         raise UsageError(f"a shard of {shard} digits cannot be", remedy="choose 0 to 4")
@@ -217,5 +217,5 @@ def registry_files(
     files.update(ci_files(ci, remote or "") if ci is not None else {})
     report = check(DictTree(files))
     if report.verdict == "refuse":
-        raise RefusedByCheck("the new registry would not pass its own check", report)
+        raise RefusedByCheckError("the new registry would not pass its own check", report)
     return {**files, **write_codeowners(ci)(Catalog(DictTree(files))).puts}

@@ -37,9 +37,9 @@ def shared_cache() -> Path:
 
 
 def forget_everything() -> None:
-    from registry_tool.artifacts.cache.locks import uses_of
+    from registry_tool.artifacts.cache.locks import get_uses
 
-    uses_of.cache_clear()  # as when the process ends
+    get_uses.cache_clear()  # as when the process ends
     shutil.rmtree(shared_cache(), ignore_errors=True)
 
 

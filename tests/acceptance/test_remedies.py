@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from support.command_situations import EXCUSED, SITUATIONS, Situation
+from support.programs import programs_folder
 
 import registry_tool
 
@@ -57,7 +58,8 @@ def filled(command: str, fills: Mapping[str, str]) -> str:
 
 
 def shell(line: str, cwd: Path) -> tuple[int, str]:
-    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    places = (programs_folder(), Path(sys.executable).parent, os.environ["PATH"])
+    env = {**os.environ, "PATH": os.pathsep.join(map(str, places))}
     done = subprocess.run(
         line, shell=True, cwd=cwd, env=env, capture_output=True, text=True, check=False
     )

@@ -1,6 +1,7 @@
 """Helpers of the tests. Repositories and runs of the program are here by name; the rest is in its module:
 
 - ``manifests``: the text of each kind of manifest, and small registries of them;
+- ``corpus_cases``, ``corpus_repositories``: cases of ``tests/corpus``, read and as repositories;
 - ``repositories``, ``commit_histories``, ``raw_trees``, ``staged_registries``, ``remote_registries``: registries in Git;
 - ``programs``, ``killed_commands``, ``kill_leftovers``, ``command_situations``: runs of the program;
 - ``git_servers``, ``remote_servers``, ``http_object_server``, ``ci_hosts``: servers on 127.0.0.1;

@@ -8,6 +8,7 @@ what was asked. Pushes go to a real repository.
 
 from __future__ import annotations
 
+import compileall
 import http.server
 import json
 import os
@@ -17,7 +18,7 @@ import sys
 import sysconfig
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -186,26 +187,43 @@ def program(name: str, words: str) -> str:
     return found or without(f"{name} is not installed: {words}")
 
 
+def _wheel_of_paths(folder: Path, name: str, paths: Sequence[Path], entries: str = "") -> Path:
+    """A wheel that puts folders on Python's path, and has programs."""
+    info = f"{name}-1.dist-info"
+    files = {
+        f"{name}.pth": "".join(f"{path}\n" for path in paths),
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": entries,
+    }
+    record = "".join(f"{path},,\n" for path in (*files, f"{info}/RECORD"))
+    made = folder / f"{name}-1-py3-none-any.whl"
+    with zipfile.ZipFile(made, "w") as wheel:
+        for path, text in {**files, f"{info}/RECORD": record}.items():
+            wheel.writestr(path, text)
+    return made
+
+
 def requirements(folder: Path) -> str:
     """The lines of a requirements file that installs the wheel of this checkout, without a network.
 
-    What the wheel depends on is taken from the environment that the tests run in: a second wheel puts it on the path.
+    The wheel is unpacked and compiled once, here, and each job installs one that leads to it; so is what it depends on
+    taken from the environment that the tests run in. ``tests/integration/test_wheel.py`` installs the wheel itself.
     """
     build = ["-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run([sys.executable, *build], check=True, capture_output=True)
     (ours,) = folder.glob("registry_tool-*.whl")
-    info = "tests_environment-1.dist-info"
-    files = {
-        "tests_environment.pth": f"{sysconfig.get_path('purelib')}\n",
-        f"{info}/METADATA": "Metadata-Version: 2.1\nName: tests-environment\nVersion: 1\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = "".join(f"{name},,\n" for name in (*files, f"{info}/RECORD"))
-    rest = folder / "tests_environment-1-py3-none-any.whl"
-    with zipfile.ZipFile(rest, "w") as wheel:
-        for name, text in {**files, f"{info}/RECORD": record}.items():
-            wheel.writestr(name, text)
-    return f"--no-index\n{ours}\n{rest}\n"
+    unpacked = folder / "unpacked"
+    with zipfile.ZipFile(ours) as wheel:
+        wheel.extractall(unpacked)
+    compileall.compile_dir(unpacked, quiet=2)
+    entries = next(unpacked.glob("*.dist-info")) / "entry_points.txt"
+    installed = Path(sysconfig.get_path("purelib"))
+    wheels = (
+        _wheel_of_paths(folder, "registry_of_tests", [unpacked], entries.read_text()),
+        _wheel_of_paths(folder, "tests_environment", [installed]),
+    )
+    return "--no-index\n" + "".join(f"{wheel}\n" for wheel in wheels)
 
 
 def hosted(folder: Path, ci: str, tool: str, files: Mapping[str, str | bytes]) -> Hosted:

@@ -505,7 +505,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "bring it back, or set its place: dvc remote modify {} url URL": _NET,
     "see that the folder above it is there, that you may write there, and that its URL is right: dvc remote modify {} url URL": _NET,
     'pip install "{}"': _NET,
-    '; or to read only: pip install "registry-tool[reader]"': _NET,
+    '; or to read only: pip install "registry-tool-reader[s3]"': _NET,
     "a local folder is written as a plain path: dvc remote modify {} url /PATH": _NET,
     "mount it, or set its place with: dvc remote modify --local {} url PATH": _NET,
     "mount it, or make the folder first: mkdir -p {}": _NET,

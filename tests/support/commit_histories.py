@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from support import git, write_files
+from support.repositories import new_work_tree, tip_of
 
 __all__ = ["ANA", "BEN", "History"]
 
@@ -33,8 +34,11 @@ class History:
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
         if not (folder / ".git").exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            git(folder, "init", "--quiet", "--initial-branch=main", *options)
+            if options:
+                folder.mkdir(parents=True, exist_ok=True)
+                git(folder, "init", "--quiet", "--initial-branch=main", *options)
+            else:
+                new_work_tree(folder)
 
     def _run(self, *arguments: str, by: str, at: str) -> str:
         env = {**os.environ, **_who(by, at)}
@@ -42,7 +46,7 @@ class History:
             ["git", *arguments], cwd=self.folder, env=env, capture_output=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        return git(self.folder, "rev-parse", "HEAD")
+        return tip_of(self.folder)
 
     def commit(
         self,

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
-__all__ = ["commit", "git", "give_away", "new_repository", "put_object", "run_git", "write_files"]
+__all__ = [
+    "commit",
+    "git",
+    "give_away",
+    "new_repository",
+    "new_work_tree",
+    "put_object",
+    "run_git",
+    "tip_of",
+    "write_files",
+]
 
 _ANOTHER = 65534
 
@@ -63,13 +77,43 @@ def commit(folder: Path, message: str = "Change", *, at: str | None = None) -> s
         ["git", "commit", "--quiet", "--allow-empty", "-m", message],
         cwd=folder, env={**os.environ, **dates}, check=True,
     )  # fmt: skip
-    return git(folder, "rev-parse", "HEAD")
+    return tip_of(folder)
+
+
+def tip_of(folder: Path) -> str:
+    """The commit that is checked out in a work tree: read from the files that say so, where they are plain."""
+    place = folder / ".git"
+    try:
+        head = (place / "HEAD").read_text(encoding="ascii")
+        return (place / head[5:].strip()).read_text(encoding="ascii").strip()
+    except OSError:  # a linked work tree, a packed reference, no branch
+        return git(folder, "rev-parse", "HEAD")
+
+
+def new_work_tree(folder: Path) -> None:
+    """Do what ``git init`` does: a copy of what it made once with these settings, without its samples of hooks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / ".git").exists():
+        git(folder, "init", "--quiet", "--initial-branch=main")
+        return
+    settings = Path(os.environ.get("GIT_CONFIG_GLOBAL", ""))
+    text = settings.read_text(encoding="utf-8") if settings.is_file() else ""
+    shutil.copytree(_initialised(text), folder / ".git")
+
+
+@cache
+def _initialised(settings: str) -> Path:
+    made = Path(mkdtemp(prefix="registry-tests-git-"))
+    atexit.register(shutil.rmtree, made)
+    git(made, "init", "--quiet", "--initial-branch=main")
+    for sample in (made / ".git/hooks").glob("*.sample"):
+        sample.unlink()
+    return made / ".git"
 
 
 def new_repository(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     """A Git repository with one commit of some files; the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    git(folder, "init", "--quiet", "--initial-branch=main")
+    new_work_tree(folder)
     write_files(folder, files)
     if any(path.endswith(".dvc") for path in files):  # bytes were stored, so the remote is there
         for url in re.findall(

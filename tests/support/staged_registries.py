@@ -32,6 +32,7 @@ from support.manifests import (
     stored_artifact,
     version_files,
 )
+from support.repositories import new_work_tree, tip_of
 
 __all__ = [
     "ADA",
@@ -137,8 +138,7 @@ class Staged:
         self, root: Path, production: Mapping[str, JSON], files: Mapping[str, str] | None = None
     ) -> None:
         self.root = root
-        root.mkdir(parents=True)
-        git(root, "init", "--quiet", "--initial-branch=main")
+        new_work_tree(root)
         stages: dict[str, JSON] = {"staging": {}, "production": dict(production)}
         first = {
             "registry.yaml": registry_yaml(stages=stages),
@@ -210,7 +210,7 @@ class Staged:
     @property
     def head(self) -> str:
         """The commit that is checked out."""
-        return git(self.root, "rev-parse", "HEAD")
+        return tip_of(self.root)
 
     @property
     def line(self) -> FirstParentHistory:

@@ -1,8 +1,6 @@
-"""Connections to web servers that are kept between questions.
+"""Requests to web servers over kept-alive connections; the body of a response is read as it arrives.
 
 Proxies are taken from the environment (``https_proxy``, ``no_proxy``), certificates from the system or a file.
-
-Questions to web servers and their answers, whose bytes are read as they come.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from threading import Event
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from registry_tool.artifacts.remotes.errors import Refusals
+from registry_tool.artifacts.remotes.errors import ErrorTranslator
 
 __all__ = [
     "BEYOND",
@@ -214,20 +212,20 @@ class HttpResponse:
 
 @dataclass(frozen=True)
 class Body:
-    """The bytes of an answer, as a ``Readable``; none where there are none at the offset."""
+    """The bytes of an answer, as a ``ByteReader``; none where there are none at the offset."""
 
     answer: HttpResponse
-    refusals: Refusals
+    errors: ErrorTranslator
 
     def read(self, size: int, /) -> bytes:
-        """See ``Readable``.
+        """See ``ByteReader``.
 
         Raises:
             RemoteError: It broke off.
         """
         if self.answer.status == BEYOND:
             return b""
-        with self.refusals.asking("broke off"):
+        with self.errors.translate("broke off"):
             return self.answer.read(size)
 
     def rest(self, size: int) -> bytes:

@@ -9,10 +9,10 @@ from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from registry_tool._version import VERSION
-from registry_tool.artifacts.hashing import Readable
+from registry_tool.artifacts.hashing import ByteReader
 from registry_tool.artifacts.remotes.base import legacy_path, object_path
 from registry_tool.artifacts.remotes.config import RemoteSettings
-from registry_tool.artifacts.remotes.errors import Refusals
+from registry_tool.artifacts.remotes.errors import ErrorTranslator
 from registry_tool.artifacts.remotes.http_client import (
     BEYOND,
     PART,
@@ -26,8 +26,9 @@ from registry_tool.artifacts.remotes.http_client import (
     basic,
     host_of,
 )
+from registry_tool.artifacts.remotes.kinds import parse_scheme
 
-__all__ = ["WebSource"]
+__all__ = ["HttpSource"]
 
 _SECONDS: Final = 60
 _REDIRECTS: Final = 5
@@ -47,7 +48,7 @@ def _from_netrc(host: str) -> dict[str, str]:
     return {"Authorization": basic(found[0], found[2] or "")} if found else {}
 
 
-def _credentials(chosen: RemoteSettings, refusals: Refusals) -> dict[str, str]:
+def _credentials(chosen: RemoteSettings, errors: ErrorTranslator) -> dict[str, str]:
     """What says who asks: DVC's settings, the URL, or the file ``.netrc``."""
     options, parts = chosen.options, urlsplit(chosen.url)
     user, password, method = (options.get(key) for key in ("user", "password", "auth"))
@@ -56,7 +57,7 @@ def _credentials(chosen: RemoteSettings, refusals: Refusals) -> dict[str, str]:
     if method == "custom" and options.get("custom_auth_header") and password is not None:
         return {str(options["custom_auth_header"]): str(password)}
     if method:
-        raise refusals.no_credentials()
+        raise errors.no_credentials()
     if parts.username:
         return {"Authorization": basic(unquote(parts.username), unquote(parts.password or ""))}
     return _from_netrc(parts.hostname or "")
@@ -74,8 +75,8 @@ def _without_user(url: str) -> str:
     )
 
 
-class WebSource:
-    """See ``Source`` and ``Ranged``.
+class HttpSource:
+    """See ``ObjectSource`` and ``RangeSource``.
 
     Args:
         chosen: Its settings.
@@ -86,14 +87,14 @@ class WebSource:
         self.name = chosen.name
         self.url = url
         self._base = _without_user(chosen.url)
-        self._refusals = Refusals(
+        self._errors = ErrorTranslator(
             chosen.name,
             f"the remote {chosen.name} ({url})",
-            chosen.url.partition("://")[0],
+            parse_scheme(chosen.url),
             chosen.left_out,
         )
         own = {"User-Agent": f"registry-tool/{VERSION}", "Accept": "*/*"}
-        self._headers = own | _credentials(chosen, self._refusals)
+        self._headers = own | _credentials(chosen, self._errors)
         seconds = (
             float(str(chosen.options.get(f"{kind}_timeout", _SECONDS)))
             for kind in ("connect", "read")
@@ -129,19 +130,19 @@ class WebSource:
     @contextmanager
     def _opened(self, md5: str, ranged: str) -> Iterator[Body]:
         missing = f"the remote {self.name} ({self.url}) does not have the object {md5}"
-        with self._refusals.asking("cannot be read", missing=missing):
+        with self._errors.translate("cannot be read", missing=missing):
             try:
                 answer = self._asked(object_path(md5), ranged)
             except FileNotFoundError:
                 answer = self._asked(legacy_path(md5), ranged)
         try:
-            yield Body(answer, self._refusals)
+            yield Body(answer, self._errors)
         finally:
             self._client.done_with(answer)
 
     @contextmanager
-    def download(self, md5: str, *, start: int = 0) -> Iterator[Readable]:
-        """See ``Source.download``."""
+    def download(self, md5: str, *, start: int = 0) -> Iterator[ByteReader]:
+        """See ``ObjectSource.download``."""
         with self._opened(md5, f"{start}-" if start else "") as body:
             skip = start if body.answer.status == WHOLE else 0  # the server knows no ranges
             while skip and (piece := body.read(min(skip, _PIECE))):
@@ -149,7 +150,7 @@ class WebSource:
             yield body
 
     def piece(self, md5: str, start: int, stop: int) -> bytes | None:
-        """See ``Ranged.piece``."""
+        """See ``RangeSource.piece``."""
         if not self._gives_parts:
             return None
         with self._opened(md5, f"{start}-{stop - 1}") as body:

@@ -27,10 +27,10 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from registry_tool._version import VERSION
-from registry_tool.artifacts.hashing import Readable
+from registry_tool.artifacts.hashing import ByteReader
 from registry_tool.artifacts.remotes.base import legacy_path, object_path
 from registry_tool.artifacts.remotes.config import RemoteSettings
-from registry_tool.artifacts.remotes.errors import Refusals
+from registry_tool.artifacts.remotes.errors import ErrorTranslator
 from registry_tool.artifacts.remotes.http_client import (
     BEYOND,
     PART,
@@ -157,7 +157,7 @@ class _Signed:
 
 
 class S3Source:
-    """See ``Source`` and ``Ranged``.
+    """See ``ObjectSource`` and ``RangeSource``.
 
     Args:
         chosen: Its settings.
@@ -168,14 +168,14 @@ class S3Source:
         self.name = chosen.name
         self.url = url
         self._chosen = chosen
-        self._refusals = Refusals(
+        self._errors = ErrorTranslator(
             chosen.name, f"the remote {chosen.name} ({url})", "s3", chosen.left_out
         )
         self._bucket, _, prefix = chosen.url.partition("://")[2].partition("/")
         self._prefix = f"{prefix.strip('/')}/".lstrip("/")
         self._encryption = _encryption(chosen)
         self._signed: _Signed | None = None
-        with self._refusals.asking("cannot be opened"):
+        with self._errors.translate("cannot be opened"):
             session = _session(chosen)
             self._client = _client(chosen, session)
             if not self._encryption:
@@ -200,7 +200,7 @@ class S3Source:
             raise FileNotFoundError(path)
         return None
 
-    def _asked_of_botocore(self, path: str, ranged: str) -> Readable:
+    def _asked_of_botocore(self, path: str, ranged: str) -> ByteReader:
         more = {"Range": f"bytes={ranged}"} if ranged else {}
         try:
             answer = self._client.get_object(
@@ -213,21 +213,23 @@ class S3Source:
             if code in _GONE:
                 raise FileNotFoundError(path) from None
             raise
-        body: Readable = answer["Body"]
+        body: ByteReader = answer["Body"]
         return body
 
-    def _open(self, path: str, ranged: str) -> _Opened:
+    def _open(self, path: str, ranged: str) -> _OpenedObject:
         signed = self._signed
         if signed is not None and (answer := self._asked_quickly(signed, path, ranged)):
-            return _Opened(Body(answer, self._refusals), partial(signed.client.done_with, answer))
-        stream = _Stream(self._asked_of_botocore(path, ranged), self._refusals)
+            return _OpenedObject(
+                Body(answer, self._errors), partial(signed.client.done_with, answer)
+            )
+        stream = _BotocoreStream(self._asked_of_botocore(path, ranged), self._errors)
         self._signed = None  # botocore knows the way, and keeps to it
-        return _Opened(stream, stream.close)
+        return _OpenedObject(stream, stream.close)
 
     @contextmanager
-    def _opened(self, md5: str, ranged: str) -> Iterator[Readable]:
+    def _opened(self, md5: str, ranged: str) -> Iterator[ByteReader]:
         missing = f"the remote {self.name} ({self.url}) does not have the object {md5}"
-        with self._refusals.asking("cannot be read", missing=missing):
+        with self._errors.translate("cannot be read", missing=missing):
             try:
                 opened = self._open(object_path(md5), ranged)
             except FileNotFoundError:
@@ -237,28 +239,28 @@ class S3Source:
         finally:
             opened.close()
 
-    def download(self, md5: str, *, start: int = 0) -> AbstractContextManager[Readable]:
-        """See ``Source.download``."""
+    def download(self, md5: str, *, start: int = 0) -> AbstractContextManager[ByteReader]:
+        """See ``ObjectSource.download``."""
         return self._opened(md5, f"{start}-" if start else "")
 
     def piece(self, md5: str, start: int, stop: int) -> bytes | None:
-        """See ``Ranged.piece``."""
+        """See ``RangeSource.piece``."""
         with self._opened(md5, f"{start}-{stop - 1}") as stream:
             return b"".join(iter(lambda: stream.read(stop - start), b""))
 
 
-class _Opened(NamedTuple):
-    stream: Readable
+class _OpenedObject(NamedTuple):
+    stream: ByteReader
     close: Callable[[], None]
 
 
 @dataclass(frozen=True)
-class _Stream:
-    body: Readable
-    refusals: Refusals
+class _BotocoreStream:
+    body: ByteReader
+    errors: ErrorTranslator
 
     def read(self, size: int, /) -> bytes:
-        with self.refusals.asking("broke off"):
+        with self.errors.translate("broke off"):
             return self.body.read(size)
 
     def close(self) -> None:

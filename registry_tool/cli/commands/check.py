@@ -31,11 +31,15 @@ _MANY = 500
 
 @contextmanager
 def _counter() -> Iterator[Callable[[int], None]]:
-    """Counts on standard error, on a terminal, once there is a lot to count."""
+    """Counts on standard error, on a terminal with rich, once there is a lot to count."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console
+    try:
+        from rich.console import Console
+    except ModuleNotFoundError:  # registry-tool-reader does without
+        yield lambda _: None
+        return
 
     done = 0
     status = Console(stderr=True).status("checking", spinner="line")

@@ -9,7 +9,7 @@ import click
 
 from registry_tool.cli.change import ChangeSession, How, writing, writing_options
 from registry_tool.cli.commands.purge import (
-    NothingDone,
+    NothingDoneError,
     ObjectLine,
     confirm,
     say_lines,
@@ -30,12 +30,12 @@ __all__ = ["erase"]
 def _preview(desk: ChangeSession, act: Edit, reference: Reference, how: How) -> None:
     """Show what erasing would write, delete and set free, and ask."""
     from registry_tool.catalog.resolve import resolve
-    from registry_tool.gc.purge import recorded
+    from registry_tool.gc.purge import recorded_objects
     from registry_tool.gc.reachability import everywhere, needs
 
     change = act(desk.catalog)
     version = resolve(desk.catalog, reference, allow_withdrawn=True).version
-    blobs, states = recorded(version.data), everywhere(desk.repository)
+    blobs, states = recorded_objects(version.data), everywhere(desk.repository)
     found = needs((b.md5 for b in blobs), {"": states}, leaving=version.folder).objects
     lines = [
         ObjectLine("kept" if b.md5 in found else "purgeable", b, found.get(b.md5)) for b in blobs
@@ -145,5 +145,5 @@ def erase(
         if purge:
             return purge_bytes(asked, also, how, yes=yes)
         return _erase(asked, reason or "", how, with_tags=with_tags, yes=yes)
-    except NothingDone:
+    except NothingDoneError:
         return 0

@@ -35,7 +35,7 @@ class _Options(TypedDict):
 
 @click.group(cls=Part)
 def evidence() -> None:
-    """Add an evaluation, approval, scan or note to a version.
+    """Add metrics, an evaluation, approval, scan or note to a version or a model.
 
     Evidence is added and never changed; it names the record it is about by its digest.
     """
@@ -98,6 +98,10 @@ def _word(fields: dict[str, JSON], key: str) -> str:
     "--file", metavar="FILE", help="Its fields, YAML or JSON; options win.",
     shell_complete=complete_file,
 )  # fmt: skip
+@click.option(
+    "--model", "about_model", is_flag=True,
+    help="The evidence is about the model itself: metrics, an evaluation or a note.",
+)  # fmt: skip
 @click.option("--suite", metavar="S", help="evaluation: which tests.")
 @click.option(
     "--verdict", type=click.Choice(["pass", "fail"]), help="evaluation, scan: the outcome."
@@ -119,24 +123,36 @@ def _word(fields: dict[str, JSON], key: str) -> str:
 )
 @writing_options
 def add(
-    *, reference: str, kind: str, by: str | None, name: str, how: How, **options: Unpack[_Options]
+    *,
+    reference: str,
+    kind: str,
+    about_model: bool,
+    by: str | None,
+    name: str,
+    how: How,
+    **options: Unpack[_Options],
 ) -> int:
-    """Add a record of evidence to the version that REF means.
+    """Add a record of evidence to the version that REF means, or with --model to a model.
 
     \b
     Examples:
       registry evidence add nlp/lang-id@4 --kind evaluation --suite holdout-2026 --verdict pass --metric accuracy=0.97
       registry evidence add nlp/lang-id@4 --kind approval --stage production --decision approve --by @acme/speech
       registry evidence add nlp/lang-id@4 --kind scan --file scan.yaml --commit
+      registry evidence add nlp/lang-id --model --kind metrics --metric requests_per_day=120000
     """  # fmt: skip
-    from registry_tool.edits.annotations import add_evidence
-    from registry_tool.names import Reference
+    from registry_tool.edits.annotations import add_evidence, add_model_evidence
+    from registry_tool.names import ModelName, Reference
 
-    asked = Reference.for_change(reference)
+    asked = ModelName.parse(reference) if about_model else Reference.for_change(reference)
     fields = _fields(kind, options)
     said, at = _word(fields, "by"), _word(fields, "at")
     with writing(how) as desk:
         who = by or said or desk.author()
         if not who:
-            raise UsageError("nobody says so: Git does not know who you are", remedy="--by WHO")
+            raise UsageError(
+                "evidence says who added it, and Git does not know who you are", remedy="--by WHO"
+            )
+        if isinstance(asked, ModelName):
+            return desk.finish(add_model_evidence(asked, kind, fields, by=who, at=at, name=name))
         return desk.finish(add_evidence(asked, kind, fields, by=who, at=at, name=name))

@@ -25,7 +25,7 @@ from registry_tool.errors import RegistryError, UsageError, WithdrawnError
 if TYPE_CHECKING:
     from registry_tool.api.registry import Registry
     from registry_tool.api.views import Artifact, ModelVersion
-    from registry_tool.artifacts.entry import Request, StoredEntry
+    from registry_tool.artifacts.entry import ArtifactRequest, StoredEntry
     from registry_tool.artifacts.transfer.fetch import Fetcher
 
 __all__ = ["fetch"]
@@ -41,10 +41,10 @@ class _Wanted(NamedTuple):
     folder: Path
 
     @property
-    def request(self) -> Request:
-        from registry_tool.artifacts.entry import Request, StoredEntry
+    def request(self) -> ArtifactRequest:
+        from registry_tool.artifacts.entry import ArtifactRequest, StoredEntry
 
-        return Request(StoredEntry.read(self.artifact.entry), self.file)
+        return ArtifactRequest(StoredEntry.read(self.artifact.entry), self.file)
 
 
 class _Fetched(NamedTuple):
@@ -119,12 +119,12 @@ def _into_folders(
     fetcher: Fetcher, wanted: Sequence[_Wanted], *, link: bool, overwrite: bool
 ) -> list[_Fetched]:
     from registry_tool.artifacts.transfer.deliver import Delivery, deliver
-    from registry_tool.artifacts.transfer.place import copied, linked
+    from registry_tool.artifacts.transfer.place import copy_into, link_into
 
     places = [Path(one.folder, one.artifact.path, one.file) for one in wanted]
     deliveries = [Delivery(one.request, place) for one, place in zip(wanted, places, strict=True)]
     try:
-        put = linked if link else copied
+        put = link_into if link else copy_into
         contents = deliver(fetcher, deliveries, put=put, overwrite=overwrite)
     except RegistryError as exc:
         if exc.exit_code == 1:

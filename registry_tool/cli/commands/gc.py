@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from registry_tool.cli.commands.purge import NothingDone, behind, confirm, say_looked_through
+from registry_tool.cli.commands.purge import NothingDoneError, behind, confirm, say_looked_through
 from registry_tool.cli.completion import complete_folder
 from registry_tool.cli.options import (
     finish_interrupted,
@@ -23,10 +23,10 @@ from registry_tool.errors import NotFoundError, RefusedError, RegistryError, Usa
 
 if TYPE_CHECKING:
     from registry_tool.api.registry import Registry
-    from registry_tool.artifacts.remotes.base import Held, Remote
+    from registry_tool.artifacts.remotes.base import Remote, RemoteObject
     from registry_tool.checks.findings import Finding
-    from registry_tool.gc.collect import Audit, Collected
-    from registry_tool.gc.reachability import Needs, Seen
+    from registry_tool.gc.collect import CollectSummary, RemoteAudit
+    from registry_tool.gc.reachability import RegistryState, RequiredObjects
     from registry_tool.git.repository import Repository
 
 __all__ = ["gc"]
@@ -40,9 +40,9 @@ class _Registries:
 
     def __init__(self, own: Repository, others: Sequence[Repository]) -> None:
         self._all = {"": own, **{other.source: other for other in others}}
-        self.states: list[Seen] = []
+        self.states: list[RegistryState] = []
 
-    def ask(self, md5s: Iterable[str]) -> Needs:
+    def ask(self, md5s: Iterable[str]) -> RequiredObjects:
         """Who needs some objects, in all refs that are there now."""
         from registry_tool.gc.reachability import everywhere, needs
 
@@ -68,12 +68,12 @@ class _Outcome(NamedTuple):
     """What was found, and what was done about it."""
 
     remote: Remote
-    audit: Audit
+    audit: RemoteAudit
     missing: Sequence[Finding]
     days: int
     doubt: RegistryError | None
 
-    def data(self, done: Collected | None) -> dict[str, object]:
+    def data(self, done: CollectSummary | None) -> dict[str, object]:
         """For programs."""
         found = self.audit
         return {
@@ -125,11 +125,11 @@ class _Outcome(NamedTuple):
             say(f"  try: {self.doubt.remedy}", err=True)
 
 
-def _object(one: Held) -> dict[str, object]:
+def _object(one: RemoteObject) -> dict[str, object]:
     return {"md5": one.md5, "size": one.size, "time": one.modified}
 
 
-def _orphan_cells(one: Held) -> tuple[str, ...]:
+def _orphan_cells(one: RemoteObject) -> tuple[str, ...]:
     day = "" if one.modified is None else time.strftime("%Y-%m-%d", time.gmtime(one.modified))
     return ("   ", "" if one.size is None else size_words(one.size), day, one.md5)
 
@@ -169,7 +169,7 @@ def _opened(places: Sequence[str], own: Repository) -> Iterator[list[Repository]
         yield found
 
 
-def _check_sane(found: Audit, remote: Remote) -> None:
+def _check_sane(found: RemoteAudit, remote: Remote) -> None:
     """A registry that needs nothing of all that is there most likely looks at the remote of another one."""
     if found.orphans and not found.needed:
         raise RefusedError(
@@ -188,7 +188,7 @@ def _carry_out(outcome: _Outcome, registries: _Registries, form: str, *, yes: bo
         say_looked_through(registries.states)
         say("what registries or DVC repositories that are not named with --also need is not seen")
     if not (found.orphans or found.leftovers):
-        raise NothingDone
+        raise NothingDoneError
     if yes:
         registries.check_trusted()
         _check_sane(found, remote)
@@ -246,7 +246,7 @@ def gc(*, also: tuple[str, ...], older_than: int, yes: bool, form: str, repo: st
         outcome = _Outcome(remote, found, missing, older_than, registries.doubt())
         try:
             _carry_out(outcome, registries, form, yes=yes)
-        except NothingDone:
+        except NothingDoneError:
             if form == "json":
                 print_json(outcome.data(None))
     return 1 if any(one.severity == "refuse" for one in missing) else 0

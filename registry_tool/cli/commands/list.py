@@ -31,7 +31,6 @@ _Row = dict[str, JSON]
 
 
 def _model_row(row: ModelRow, model: ModelView) -> _Row:
-    from registry_tool.catalog.catalog import aliases_of
     from registry_tool.catalog.resolve import latest
 
     try:
@@ -42,9 +41,9 @@ def _model_row(row: ModelRow, model: ModelView) -> _Row:
         "model": str(row.name),
         "versions": len(model.versions),
         "latest": highest,
-        "aliases": dict(aliases_of(model)),
-        "task": row.task or None,
-        "owner": row.owner,
+        "aliases": dict(model.alias_targets()),
+        "task": row.get("task") or None,
+        "owner": row.get("owner"),
         "labels": [*row.labels],
         "state": row.state,
     }
@@ -63,7 +62,7 @@ def _version_rows(
             "created_at": row.created_at,
             "aliases": [*row.aliases],
             "tags": [*row.tags],
-            "framework": row.framework,
+            "framework": row.get("framework.type"),
             "metrics": dict(row.metrics),
         }
 

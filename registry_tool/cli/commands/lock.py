@@ -62,10 +62,10 @@ def _pinned(registry: Registry, reference: str) -> Pin:
 
 
 def _write(path: str, data: bytes) -> None:
-    from registry_tool.artifacts.filesystem import fresh_name, on_disk, remove
+    from registry_tool.artifacts.filesystem import on_disk, remove, temporary_name
 
     place = Path(path)
-    temporary = fresh_name(place.parent, place.name)
+    temporary = temporary_name(place.parent, place.name)
     with on_disk(f"{path} cannot be written"):
         try:
             temporary.write_bytes(data)

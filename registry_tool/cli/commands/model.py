@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict, Unpack
-
 import click
 
-from registry_tool.cli.change import How, writing, writing_options
+from registry_tool.cli.change import ChangeSession, How, writing, writing_options
 from registry_tool.cli.completion import complete_file, complete_model
+from registry_tool.cli.field_options import field_options, given_fields
 from registry_tool.cli.options import Part
 from registry_tool.errors import UsageError
-
-if TYPE_CHECKING:
-    from registry_tool.manifests.problems import JSON
+from registry_tool.manifests.fields import MODEL_FIELDS
 
 __all__ = ["model"]
-
-
-class _Options(TypedDict):
-    task: str
-    owner: str
-    description: str | None
-    label: tuple[str, ...]
-    license_: str | None
-    external_id: str | None
-    scheme: str | None
-    continues: str | None
-    card: str | None
-    artifact: tuple[str, ...]
-    allow: tuple[str, ...]
-    metadata: tuple[str, ...]
-    link: tuple[str, ...]
 
 
 @click.group(cls=Part)
@@ -38,54 +19,25 @@ def model() -> None:
     """Add a model."""
 
 
-def _described(options: _Options, card: str) -> str:
-    """The description given, else the card's first paragraph."""
-    if options["description"] is not None:
-        return options["description"]
+def _describe(card: str) -> str:
+    """The first paragraph of the card; empty without one."""
     paragraphs = (p.strip() for p in card.replace("\r\n", "\n").split("\n\n"))
-    found = next((p for p in paragraphs if p and not p.startswith(("#", "---"))), "")
-    if not found:
+    return next((p for p in paragraphs if p and not p.startswith(("#", "---"))), "")
+
+
+def _owner(desk: ChangeSession) -> str:
+    """The author of the change."""
+    author = desk.author()
+    if not author:
         raise UsageError(
-            "say what the model is: --description",
-            remedy='--description "Tells 176 languages apart."',
+            "the model needs an owner, and Git does not know who you are", remedy="--owner @TEAM"
         )
-    return found
-
-
-def _fields(options: _Options, card: str) -> dict[str, JSON]:
-    from registry_tool.cli.parsing import json_pairs, link
-
-    given: dict[str, JSON] = {
-        "owner": options["owner"],
-        "task": options["task"],
-        "description": _described(options, card),
-        "labels": list(dict.fromkeys(options["label"])),
-        "license": options["license_"],
-        "external_id": options["external_id"],
-        "version_scheme": options["scheme"],
-        "continues": options["continues"],
-        "links": [link(text) for text in options["link"]],
-        "metadata": json_pairs(options["metadata"], "--metadata"),
-    }
-    return {key: value for key, value in given.items() if value not in (None, [], {})}
+    return author
 
 
 @model.command("add")
 @click.argument("name", metavar="[NS/]MODEL", shell_complete=complete_model)
-@click.option("--task", metavar="T", required=True, help="What it does: language-identification.")
-@click.option("--owner", metavar="O", required=True, help="The user or team that answers for it.")
-@click.option(
-    "--description", metavar="TEXT", help="What it is. Default: the card's first paragraph."
-)
-@click.option("--label", metavar="L", multiple=True, help="A word to find it by.")
-@click.option("--license", "license_", metavar="SPDX", help="Its licence: Apache-2.0.")
-@click.option("--external-id", metavar="X", help="Its identifier in another system.")
-@click.option(
-    "--scheme",
-    type=click.Choice(["integer", "semver", "calver", "free"]),
-    help="How its versions are named. Default: the registry's.",
-)
-@click.option("--continues", metavar="NS/MODEL", help="The model it is the new name of.")
+@field_options(MODEL_FIELDS)
 @click.option(
     "--card", metavar="FILE", help="Its model card, in Markdown.", shell_complete=complete_file
 )
@@ -100,32 +52,44 @@ def _fields(options: _Options, card: str) -> dict[str, JSON]:
     "--allow", type=click.Choice(["empty", "mislabelled"]), multiple=True,
     help="Add an artifact although it is one empty file, or its content contradicts its name.",
 )  # fmt: skip
-@click.option("--metadata", metavar="KEY=JSON", multiple=True, help="Anything else.")
-@click.option("--link", metavar="TITLE=URL", multiple=True, help="A page about it.")
 @writing_options
-def add(*, name: str, how: How, **options: Unpack[_Options]) -> int:
+def add(
+    *,
+    name: str,
+    how: How,
+    card: str | None,
+    artifact: tuple[str, ...],
+    allow: tuple[str, ...],
+    **options: object,
+) -> int:
     """Add a model, and its namespace when it is the first there.
 
     \b
     Examples:
-      registry model add nlp/lang-id --task language-identification --owner @acme/speech \\
+      registry model add nlp/lang-id
+      registry model add nlp/lang-id --task "Language ID" --owner @acme/speech \\
           --description "Tells 176 languages apart." --license CC-BY-SA-3.0
       registry model add nlp/lang-id --task language-identification --owner @acme/speech --card CARD.md --commit
     """  # fmt: skip
     from registry_tool.cli.artifact_args import sources, tracked
     from registry_tool.cli.parsing import read_text
     from registry_tool.edits.models import add_model
+    from registry_tool.manifests.arguments import check_fields
     from registry_tool.names import ModelName
 
     full = ModelName.parse(name)
-    card = read_text(options["card"], "--card") if options["card"] is not None else ""
-    fields = _fields(options, card)
+    words = "" if card is None else read_text(card, "--card")
+    fields = given_fields(MODEL_FIELDS, options)
+    if "description" not in fields and (described := _describe(words)):
+        fields["description"] = described
     with writing(how) as desk:
+        fields = {"owner": _owner(desk), **fields} if "owner" not in fields else fields
+        check_fields("model/v2", fields)
         add_model(full, fields)(desk.catalog)  # a taken name is refused before files are read
-        asked = sources(options["artifact"])
+        asked = sources(artifact)
         plain = [one for one in asked if one.kind != "url"]
-        stored, pointers = desk.take_in(plain, allow=options["allow"])
+        stored, pointers = desk.take_in(plain, allow=allow)
         entries = [*stored, *tracked((one for one in asked if one.kind == "url"), {})]
         if entries:
             fields["artifacts"] = [*entries]
-        return desk.finish(add_model(full, fields, card=card, files=pointers))
+        return desk.finish(add_model(full, fields, card=words, files=pointers))

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from registry_tool.api.registry import Registry
     from registry_tool.catalog.tombstones import Tombstone
     from registry_tool.cli.change import How
-    from registry_tool.gc.purge import Blob, Plan
-    from registry_tool.gc.reachability import Need, Seen
+    from registry_tool.gc.purge import PurgeObject, PurgePlan
+    from registry_tool.gc.reachability import NeededBy, RegistryState
     from registry_tool.git.repository import Repository
     from registry_tool.names import Reference
 
 __all__ = [
-    "NothingDone",
+    "NothingDoneError",
     "ObjectLine",
     "behind",
     "confirm",
@@ -38,7 +38,7 @@ _SHOWN = 20
 _FETCH = "git fetch --tags origin '+refs/heads/*:refs/remotes/origin/*'"
 
 
-class NothingDone(Exception):
+class NothingDoneError(Exception):
     """The person wanted to see it only."""
 
 
@@ -51,12 +51,12 @@ def confirm(version: str, form: str, deed: str) -> None:
 
     Raises:
         RefusedError: Something else was typed.
-        NothingDone: Nobody can be asked.
+        NothingDoneError: Nobody can be asked.
     """
     if not _is_interactive(form):
         if form == "text":
             say(f"nothing was {deed}: this was a dry run; add --yes to do it")
-        raise NothingDone
+        raise NothingDoneError
     typed = click.prompt(f"type {version} to go on", default="", show_default=False)
     if typed.strip() != version:
         raise RefusedError(f"{typed!a} is not {version}: nothing was {deed}")
@@ -66,8 +66,8 @@ class ObjectLine(NamedTuple):
     """What happens to one object: a word for it, and who needs it."""
 
     fate: str
-    blob: Blob
-    need: Need | None = None
+    blob: PurgeObject
+    need: NeededBy | None = None
 
     def cells(self) -> tuple[str, ...]:
         """For people."""
@@ -96,7 +96,7 @@ def say_lines(lines: Sequence[ObjectLine]) -> None:
         say(f"  … and {len(lines) - _SHOWN} more, {size_words(rest)}")
 
 
-def say_looked_through(states: Sequence[Seen]) -> None:
+def say_looked_through(states: Sequence[RegistryState]) -> None:
     """Where it was asked who needs what, and what that leaves out."""
     say(
         f"looked through every ref of this clone and its remotes, its work trees and reflogs, {len(states)} different "
@@ -136,8 +136,8 @@ class _Purge(NamedTuple):
 
     tomb: Tombstone
     store: ArtifactStore
-    plan: Plan
-    states: list[Seen]
+    plan: PurgePlan
+    states: list[RegistryState]
     copies: list[str]
     doubt: RegistryError | None
 
@@ -181,12 +181,12 @@ def _planned(
     repository: Repository, others: Iterable[Repository], reference: Reference, store_of: Callable[[Tombstone], ArtifactStore]
 ) -> _Purge:  # fmt: skip
     from registry_tool.catalog.tombstones import tombstone
-    from registry_tool.gc.purge import complete, plan, recorded
+    from registry_tool.gc.purge import complete_listing, plan, recorded_objects
     from registry_tool.gc.reachability import copies, everywhere, needs
 
     tomb = tombstone(repository, reference)
     store = store_of(tomb)
-    blobs = complete(recorded(tomb.version.data), store.remote, store.cache)
+    blobs = complete_listing(recorded_objects(tomb.version.data), store.remote, store.cache)
     own = everywhere(repository)
     registries = {"": own, **{other.source: everywhere(other) for other in others}}
     found = needs((blob.md5 for blob in blobs), registries)
@@ -257,7 +257,7 @@ def purge(reference: Reference, also: Sequence[str], how: How, *, yes: bool) -> 
 
     Raises:
         RefusedError: The main branch does not call the version erased, or this clone is behind.
-        NothingDone: It was shown only.
+        NothingDoneError: It was shown only.
     """
     from registry_tool.api.registry import Registry
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from registry_tool.api.registry import Registry
     from registry_tool.artifacts.remotes.base import Remote
     from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings
-    from registry_tool.artifacts.transfer.copy import Copied, Journal, Plan
+    from registry_tool.artifacts.transfer.copy import CopyJournal, CopyPlan, CopySummary
     from registry_tool.checks.findings import Finding
 
 __all__ = ["remote"]
@@ -46,7 +46,7 @@ def list_(*, form: str, repo: str) -> None:
     Examples:
       registry remote list
     """
-    from registry_tool.artifacts.remotes.base import shown_url
+    from registry_tool.artifacts.remotes.base import redact_url
     from registry_tool.artifacts.remotes.config import all_remotes
     from registry_tool.artifacts.remotes.trusted_hosts import confirmed_hosts
 
@@ -60,7 +60,7 @@ def list_(*, form: str, repo: str) -> None:
     rows = [
         {
             "name": one.name,
-            "url": shown_url(one.url),
+            "url": redact_url(one.url),
             "default": one.name == used,
             "host": one.host,
             "confirmed": confirmed.get(one.name, []),
@@ -97,13 +97,13 @@ def trust(*, name: str, host: str | None, repo: str) -> None:
       registry remote trust storage
       registry remote trust storage https://s3.example.org
     """
-    from registry_tool.artifacts.remotes.config import chosen_remote, endpoint
+    from registry_tool.artifacts.remotes.config import endpoint, select_remote
     from registry_tool.artifacts.remotes.trusted_hosts import trust as confirm
 
     with open_for_reading(repo, None) as registry:
         settings = registry.store.settings
     if host is None:
-        chosen = chosen_remote(settings, name)
+        chosen = select_remote(settings, name)
         host = endpoint({**chosen.options, "url": chosen.url})
         if not host:
             raise UsageError(
@@ -123,20 +123,20 @@ def _chosen(settings: DvcSettings, name: str) -> RemoteSettings:
     """A remote by its name, or at a URL or path that the user gives."""
     from pathlib import Path
 
-    from registry_tool.artifacts.remotes.config import RemoteSettings, chosen_remote
+    from registry_tool.artifacts.remotes.config import RemoteSettings, select_remote
 
     if "://" in name:
         return RemoteSettings("new", name, {})
     if "/" in name and Path(name).expanduser().is_absolute():
         return RemoteSettings("new", str(Path(name).expanduser()), {})
-    return chosen_remote(settings, name)
+    return select_remote(settings, name)
 
 
 def _both(
     registry: Registry, published: Registry, to: str, from_: str | None
 ) -> tuple[Remote, Remote]:
     """The source and the target."""
-    from registry_tool.artifacts.remotes.base import open_chosen
+    from registry_tool.artifacts.remotes.open import open_configured
 
     theirs, ours = published.store.settings, registry.store.settings
     if from_ is None:
@@ -155,16 +155,16 @@ def _both(
             f"{to!a} is where the bytes are: {target.name} and {source.name} are the same place",
             remedy="name the remote to copy to: registry remote copy NAME|URL",
         )
-    return open_chosen(theirs, source), open_chosen(ours, target)
+    return open_configured(theirs, source), open_configured(ours, target)
 
 
-def _planned(registry: Registry, source: Remote, target: Remote) -> tuple[Plan, Journal]:
-    from registry_tool.artifacts.transfer.copy import Journal, plan, present
+def _planned(registry: Registry, source: Remote, target: Remote) -> tuple[CopyPlan, CopyJournal]:
+    from registry_tool.artifacts.transfer.copy import CopyJournal, plan, present
     from registry_tool.gc.reachability import everywhere, needs
 
     named = needs(None, {"": everywhere(registry.repository)})
     found = present(named.objects, named.folders.keys(), source)
-    journal = Journal(registry.store.settings.registry, target.url)
+    journal = CopyJournal(registry.store.settings.registry, target.url)
     return plan(found, target, journal), journal
 
 
@@ -177,7 +177,7 @@ def _missing(published: Registry, target: Remote) -> list[Finding]:
     return [*report.findings]
 
 
-def _say(todo: Plan, source: Remote, target: Remote) -> None:
+def _say(todo: CopyPlan, source: Remote, target: Remote) -> None:
     say(f"from {source.name} ({source.url})")
     say(f"to   {target.name} ({target.url})")
     kinds = (
@@ -236,7 +236,7 @@ def copy(*, to: str, from_: str | None, dry_run: bool, form: str, repo: str) -> 
     return 1 if missing else 0
 
 
-def _data(todo: Plan, done: Copied | None, missing: list[Finding]) -> dict[str, object]:
+def _data(todo: CopyPlan, done: CopySummary | None, missing: list[Finding]) -> dict[str, object]:
     """For programs."""
     return {
         "dry_run": done is None,
@@ -251,7 +251,7 @@ def _data(todo: Plan, done: Copied | None, missing: list[Finding]) -> dict[str, 
     }
 
 
-def _say_outcome(done: Copied | None, missing: list[Finding]) -> None:
+def _say_outcome(done: CopySummary | None, missing: list[Finding]) -> None:
     """For people."""
     for one in missing:
         say(f"{one.path}:{one.line}: {one.rule} {one.message}", err=True, fg="red")

@@ -13,6 +13,7 @@ from registry_tool.cli.completion import complete_reference
 from registry_tool.cli.options import format_of, open_for_reading
 from registry_tool.cli.output.console import print_json, progress_bar, say
 from registry_tool.errors import InvalidNameError, NotFoundError, RefusedError, UsageError
+from registry_tool.installation import package_for
 
 if TYPE_CHECKING:
     from registry_tool.api.registry import Registry
@@ -114,7 +115,7 @@ def _sealed(file: Scanned, version: ModelVersion) -> Scanned:
 def _of_version(version: ModelVersion, accepted: frozenset[Level], called: str = "") -> Scan:
     """The bytes of each stored artifact, fetched where they are not here."""
     from registry_tool.artifacts.dvc_files import walk
-    from registry_tool.artifacts.progress import shown
+    from registry_tool.artifacts.progress import show_progress
     from registry_tool.scanning.plugins import installed_scanners
     from registry_tool.scanning.scan import Scan, scan_files
 
@@ -130,7 +131,7 @@ def _of_version(version: ModelVersion, accepted: frozenset[Level], called: str =
             else:
                 files.append((artifact.path, place))
         total = sum(place.stat().st_size for _, place in files)
-        with shown(progress, total, "scan"):
+        with show_progress(progress, total, "scan"), package_for("a scan of YAML"):
             found = scan_files(files, installed_scanners(), progress.advance)
     before = f"{called}/" if called else ""
     sealed = (_sealed(file, version) for file in found.files)
@@ -152,7 +153,7 @@ def _scanned(registry: Registry, reference: Reference, called: str = "") -> Scan
 
 def _scan_all(subjects: Sequence[str], repo: str) -> Iterator[Scan]:
     """What was asked for, one after the other."""
-    from registry_tool.artifacts.progress import shown
+    from registry_tool.artifacts.progress import show_progress
     from registry_tool.scanning.plugins import installed_scanners
     from registry_tool.scanning.scan import scan_path, size_below
 
@@ -164,8 +165,13 @@ def _scan_all(subjects: Sequence[str], repo: str) -> Iterator[Scan]:
             with open_for_reading(repo, None) as registry:
                 yield _scanned(registry, reference, called)
             continue
-        with progress_bar() as progress, shown(progress, size_below(place), subject):
-            yield scan_path(place, installed_scanners(), progress.advance, called or None)
+        with (
+            progress_bar() as progress,
+            show_progress(progress, size_below(place), subject),
+            package_for("a scan of YAML"),
+        ):
+            found = scan_path(place, installed_scanners(), progress.advance, called or None)
+        yield found
 
 
 def _evidence(reference: Reference, found: Scan, *, by: str) -> Edit:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
 
+from registry_tool.catalog.search import FILTERS, VERSION_FILTERS
 from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
 from registry_tool.cli.output.console import columns, note_unreadable, print_json, say, value_words
+from registry_tool.manifests.fields import MODEL_FIELDS, VERSION_FIELDS
 from registry_tool.manifests.problems import JSON
 
 if TYPE_CHECKING:
@@ -20,19 +23,41 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 
+def _listed(words: Iterable[str], end: str = "") -> str:
+    *first, last = (f"{word}{end}" for word in words)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+_SEARCHED = dict.fromkeys(f.name for f in (*MODEL_FIELDS, *VERSION_FIELDS) if f.is_searched)
+_HELP = f"""Search models and versions.
+
+Words are searched in {_listed(_SEARCHED)}. Filters are {_listed(FILTERS, ":")}; METRIC>=VALUE is a bound on a metric.
+Every term must match. A filter on versions ({_listed(VERSION_FILTERS, ":")}, a metric, a version's state:)
+finds versions. AND between terms is allowed; OR, NOT, brackets and wildcards are not. Text in double quotes is
+taken literally.
+
+\b
+Examples:
+  registry search language
+  registry search label:edge owner:@acme/speech
+  registry search "accuracy>=0.9" framework:fasttext
+  registry search alias:production --limit 10
+"""
+
+
 def _row(found: Found) -> dict[str, JSON]:
     model, version = found
     row: dict[str, JSON] = {
         "model": str(model.name),
-        "task": model.task or None,
-        "description": model.description,
+        "task": model.get("task") or None,
+        "description": model.get("description"),
     }
     if version is not None:
         row |= {
             "version": version.version,
             "state": version.state,
-            "description": version.description or model.description,
-            "framework": version.framework,
+            "description": version.description or model.get("description"),
+            "framework": version.get("framework.type"),
             "metrics": dict(version.metrics),
         }
     return row
@@ -40,7 +65,7 @@ def _row(found: Found) -> dict[str, JSON]:
 
 def _rows(registry: Registry, stack: ExitStack) -> Rows:
     """The rows of a registry; where many have to be made, a second process helps until the search ends."""
-    from registry_tool.api.listing import rows_folder, rows_of
+    from registry_tool.api.rows import load_rows, rows_folder
     from registry_tool.catalog.worker import going_ahead
 
     git = registry.repository.git
@@ -48,7 +73,7 @@ def _rows(registry: Registry, stack: ExitStack) -> Rows:
     if commit is None:
         return registry.rows
     ahead = going_ahead(git, commit, rows_folder())
-    return rows_of(registry, many=lambda: stack.enter_context(ahead))
+    return load_rows(registry.catalog, registry.repository, many=lambda: stack.enter_context(ahead))
 
 
 def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
@@ -65,7 +90,7 @@ def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
     return (f"{row['model']}@{row['version']}", str(row["state"]), bounds, first)
 
 
-@click.command()
+@click.command(help=_HELP)
 @click.argument("query", nargs=-1, required=True)
 @click.option("--versions", is_flag=True, help="Find versions, also where no filter asks for them.")
 @click.option(
@@ -78,20 +103,7 @@ def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
 def search(
     *, query: tuple[str, ...], versions: bool, limit: int, form: str, repo: str, ref: str | None
 ) -> None:
-    """Search models and versions.
-
-    Words are looked for in name, description, task, labels and metadata. Filters: namespace: task: owner: label:
-    license: state: framework: alias: tag:, and bounds on metrics. All must hold. A filter about versions (framework:,
-    alias:, tag:, a metric, a version's state:) finds versions. AND may stand between terms; OR, NOT, brackets and
-    wildcards are refused. Text in double quotes is taken as it is.
-
-    \b
-    Examples:
-      registry search language
-      registry search label:edge owner:@acme/speech
-      registry search "accuracy>=0.9" framework:fasttext
-      registry search alias:production --limit 10
-    """
+    """Search models and versions; see ``_HELP``."""
     from contextlib import ExitStack
     from itertools import islice
 

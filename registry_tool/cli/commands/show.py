@@ -19,7 +19,8 @@ from registry_tool.cli.output.console import (
     table,
     value_words,
 )
-from registry_tool.manifests.data import Data, member, records, text, texts
+from registry_tool.manifests.data import Data, get, member, records, text, texts
+from registry_tool.manifests.fields import MODEL_FIELDS, VERSION_FIELDS, Field
 from registry_tool.manifests.problems import JSON
 
 if TYPE_CHECKING:
@@ -55,72 +56,81 @@ def _group(title: str, data: Data) -> None:
     table(title, [(name, value_words(value)) for name, value in data.items()])
 
 
+def _lines(shown: Iterable[Field], data: Data) -> list[tuple[str, JSON]]:
+    """The fields that are one line each."""
+    return [
+        (
+            field.name,
+            ", ".join(sorted(texts(data, *field.path)))
+            if field.kind == "words"
+            else get(data, *field.path),
+        )
+        for field in shown
+        if field.is_shown and field.kind in {"text", "words"}
+    ]
+
+
+def _groups(shown: Iterable[Field], data: Data) -> None:
+    """The fields that are mappings; a signature has a table of its own."""
+    for field in shown:
+        if field.is_shown and field.kind in {"free", "part"} and field.name != "signature":
+            _group(field.name, member(data, *field.path))
+
+
 def _model_data(model: ModelView) -> dict[str, object]:
-    from registry_tool.catalog.catalog import aliases_of, tags_of
     from registry_tool.catalog.resolve import in_order
 
     return {
         "model": str(model.name),
         "record": dict(model.data),
         "versions": in_order(model),
-        "aliases": aliases_of(model),
-        "tags": tags_of(model),
+        "aliases": model.alias_targets(),
+        "tags": model.tag_targets(),
+        "metrics": model.metrics,
+        "evidence": [
+            {"id": d.place.name, **d.data} for d in model.evidence() if d.data is not None
+        ],
     }
 
 
 def _draw_model(model: ModelView) -> None:
-    from registry_tool.catalog.catalog import aliases_of, tags_of
     from registry_tool.catalog.resolve import in_order
 
     data, versions = model.data, in_order(model)
     _title(str(model.name), text(data, "state") or "live")
     fields(
         [
-            ("description", text(data, "description")),
-            *((name, data.get(name)) for name in ("owner", "task")),
-            ("labels", ", ".join(sorted(texts(data, "labels")))),
-            *(
-                (name, data.get(name))
-                for name in ("license", "external_id", "continues", "moved_to")
-            ),
+            *_lines(MODEL_FIELDS, data),
             ("scheme", model.scheme),
             (
                 "versions",
                 f"{len(versions)}: {', '.join(versions[::-1][:10])}" if versions else "none",
             ),
-            ("aliases", names_words(aliases_of(model))),
-            ("tags", names_words(tags_of(model))),
+            ("aliases", names_words(model.alias_targets())),
+            ("tags", names_words(model.tag_targets())),
         ]
     )
+    table("metrics", [(k, value_words(v)) for k, v in model.metrics.items()])
     table("links", [(text(link, "title"), text(link, "url")) for link in records(data, "links")])
     _artifacts(data)
-    _group("metadata", member(data, "metadata"))
-
-
-def _names(view: VersionView) -> tuple[list[str], list[str]]:
-    from registry_tool.catalog.catalog import aliases_of, tags_of
-
-    both = (aliases_of(view.model), tags_of(view.model))
-    aliases, tags = ([n for n, v in names.items() if v == view.version] for names in both)
-    return aliases, tags
+    _groups(MODEL_FIELDS, data)
+    seen = [(d.place.name, d.data) for d in model.evidence() if d.data is not None]
+    table("evidence", [_evidence_cells(record, name) for name, record in seen])
 
 
 def _version_data(view: VersionView) -> dict[str, object]:
-    from registry_tool.catalog.catalog import description_of, labels_of, last_metrics, metadata_of
-
-    aliases, tags = _names(view)
     status = view.status
     return {
         "model": str(view.model.name),
         "version": view.version,
         "state": view.state,
         "status": dict(status.data) if status is not None and status.data is not None else None,
-        "aliases": aliases,
-        "tags": tags,
-        "description": description_of(view),
-        "labels": list(labels_of(view)),
-        "metrics": last_metrics(view),
-        "metadata": metadata_of(view),
+        "aliases": [*view.aliases],
+        "tags": [*view.tags],
+        "description": view.description,
+        "labels": list(view.labels),
+        "metrics": view.metrics,
+        "metadata": view.all_metadata,
         "record": dict(view.data),
         "evidence": [{"id": d.place.name, **d.data} for d in view.evidence() if d.data is not None],
     }
@@ -146,32 +156,22 @@ def _signature(data: Data) -> Iterable[tuple[str, ...]]:
 
 
 def _draw_version(view: VersionView, notes: Iterable[str]) -> None:
-    from registry_tool.catalog.catalog import description_of, labels_of, last_metrics, metadata_of
-
     data, state = view.data, view.state
     _title(str(view), state)
     for note in notes:
         say(note, fg=STATE_COLOURS.get(state, "yellow"))
-    aliases, tags = _names(view)
-    plain: list[tuple[str, JSON]] = [
-        ("name", data.get("name")),
-        ("description", description_of(view)),
-        ("created", data.get("created_at")),
-        ("author", data.get("author")),
-        ("aliases", ", ".join(aliases)),
-        ("tags", ", ".join(tags)),
-        ("labels", ", ".join(labels_of(view))),
-        ("external_id", data.get("external_id")),
-        ("same_as", data.get("same_as")),
-        ("identity", data.get("identity")),
-    ]
-    fields(plain)
-    table("metrics", [(k, value_words(v)) for k, v in last_metrics(view).items()])
+    merged: Data = {
+        **data,
+        "description": view.description,
+        "labels": [*view.labels],
+        "metadata": view.all_metadata,
+    }
+    lines = _lines(VERSION_FIELDS, merged)
+    fields([*lines, ("aliases", ", ".join(view.aliases)), ("tags", ", ".join(view.tags))])
+    table("metrics", [(k, value_words(v)) for k, v in view.metrics.items()])
     _artifacts(data)
-    for group in ("framework", "environment", "parameters", "source", "lineage"):
-        _group(group, member(data, group))
     table("signature", _signature(data))
-    _group("metadata", metadata_of(view))
+    _groups(VERSION_FIELDS, merged)
     seen = [(d.place.name, d.data) for d in view.evidence() if d.data is not None]
     table("evidence", [_evidence_cells(record, name) for name, record in seen])
 

@@ -105,13 +105,17 @@ class _Bar:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A bar on standard error when that is a terminal; silence otherwise."""
+    """A bar on standard error when that is a terminal; silence otherwise, and where rich is not installed."""
     from registry_tool.artifacts.progress import SILENT
 
     if not sys.stderr.isatty():
         yield SILENT
         return
-    bar = _Bar()
+    try:
+        bar = _Bar()
+    except ModuleNotFoundError:  # registry-tool-reader does without
+        yield SILENT
+        return
     try:
         yield bar
     finally:

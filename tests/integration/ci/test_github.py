@@ -87,7 +87,7 @@ def test_bytes_that_are_not_on_the_storage_fail(on_host: Make) -> None:
 def test_a_fork_does_not_get_the_credential(on_host: Make) -> None:
     place = on_host("github")
     ran = pull_request(place, "artifacts", place.change(NEW_VERSION), fork=True)
-    assert (ran.code, "Ask the storage" in ran.out) == (0, False)
+    assert (ran.code, "Check the storage" in ran.out) == (0, False)
 
 
 @pytest.mark.parametrize("name", MOVES)

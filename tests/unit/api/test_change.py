@@ -14,7 +14,7 @@ from support import git, write_files
 from support.manifests import small_registry
 
 import registry_tool
-from registry_tool.api.publish import RefusedByCheck
+from registry_tool.api.publish import RefusedByCheckError
 from registry_tool.errors import (
     InvalidNameError,
     NoRemoteError,
@@ -109,7 +109,7 @@ def test_what_would_not_pass_is_neither_uploaded_nor_written(
                 artifacts=[model_file], framework={"type": "nothing"}
             )
 
-    with pytest.raises(RefusedByCheck, match="Wrong: the result would not pass the check"):
+    with pytest.raises(RefusedByCheckError, match="Wrong: the result would not pass the check"):
         wrong()
     assert git(folder, "status", "--porcelain") == ""
     assert list((folder / "storage").iterdir()) == []

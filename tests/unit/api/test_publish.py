@@ -11,7 +11,7 @@ import pytest
 from support import commit, git, write_files
 from support.manifests import small_registry
 
-from registry_tool.api.publish import Destination, RefusedByCheck, base_catalog, publish
+from registry_tool.api.publish import Destination, RefusedByCheckError, base_catalog, publish
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.aliases import add_tag, set_alias
 from registry_tool.edits.changeset import ChangeSet, Edit
@@ -96,7 +96,7 @@ def test_what_would_not_pass_is_not_written(
     act = _put(ALIAS, "schema: alias/v1\nmodel: nlp/lang-id\nversion: '9'\n", "Move to 9")
     uploaded: list[int] = []
     with pytest.raises(
-        RefusedByCheck, match="Move to 9: the result would not pass the check"
+        RefusedByCheckError, match="Move to 9: the result would not pass the check"
     ) as caught:
         publish(opened(registry), act, destination, before=lambda: uploaded.append(1))
     assert caught.value.report.verdict == "refuse"

@@ -15,7 +15,7 @@ from dvc.config import Config
 from support import git, new_repository
 
 from registry_tool._version import VERSION
-from registry_tool.api.publish import RefusedByCheck
+from registry_tool.api.publish import RefusedByCheckError
 from registry_tool.api.registry import WORK_TREE, open_registry
 from registry_tool.edits.codeowners import Host
 from registry_tool.errors import (
@@ -100,7 +100,7 @@ def test_a_description_is_data(tmp_path: Path, description: str) -> None:
 
 
 def test_a_description_that_is_too_long_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RefusedByCheck):
+    with pytest.raises(RefusedByCheckError):
         new_registry(tmp_path / "models", name="acme", description="x" * 20000)
     assert list(tmp_path.iterdir()) == []
 

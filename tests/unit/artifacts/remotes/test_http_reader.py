@@ -11,12 +11,12 @@ import pytest
 from support.http_object_server import ObjectServer, serving
 
 from registry_tool.artifacts.cache.cache import Cache
-from registry_tool.artifacts.entry import Request, StoredEntry
-from registry_tool.artifacts.remotes.base import Source, legacy_path, object_path
+from registry_tool.artifacts.entry import ArtifactRequest, StoredEntry
+from registry_tool.artifacts.remotes.base import ObjectSource, legacy_path, object_path
 from registry_tool.artifacts.remotes.config import DvcSettings
-from registry_tool.artifacts.remotes.dvc import CloudRemote
+from registry_tool.artifacts.remotes.dvc import DvcRemote
 from registry_tool.artifacts.remotes.http_client import Host, route_to
-from registry_tool.artifacts.remotes.http_reader import WebSource
+from registry_tool.artifacts.remotes.http_reader import HttpSource
 from registry_tool.artifacts.remotes.local import LocalRemote
 from registry_tool.artifacts.remotes.open import open_source
 from registry_tool.artifacts.transfer import resume
@@ -43,7 +43,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     route_to.cache_clear()
 
 
-def opened(server: ObjectServer, *, url: str = "", **options: str) -> Source:
+def opened(server: ObjectServer, *, url: str = "", **options: str) -> ObjectSource:
     lines = "".join(f"{key} = {value}\n" for key, value in options.items())
     remote = f"['remote \"store\"']\nurl = {url or server.url}\n{lines}"
     # Secrets stand in the local level, as they must.
@@ -60,11 +60,11 @@ def put(server: ObjectServer, data: bytes, *, legacy: bool = False) -> StoredEnt
     return StoredEntry("model", "model.bin", len(data), hashlib.sha256(data).hexdigest(), md5)
 
 
-def fetched(source: Source, cache: Cache, entry: StoredEntry) -> bytes:
-    return Fetcher([lambda: source], cache).path(Request(entry)).read_bytes()
+def fetched(source: ObjectSource, cache: Cache, entry: StoredEntry) -> bytes:
+    return Fetcher([lambda: source], cache).path(ArtifactRequest(entry)).read_bytes()
 
 
-def read(source: Source, md5: str, start: int = 0) -> bytes:
+def read(source: ObjectSource, md5: str, start: int = 0) -> bytes:
     with source.download(md5, start=start) as stream:
         return b"".join(iter(lambda: stream.read(1000), b""))
 
@@ -75,7 +75,7 @@ def test_an_object_arrives(
     server: ObjectServer, cache: Cache, data: bytes, *, legacy: bool
 ) -> None:
     source = opened(server)
-    assert isinstance(source, WebSource)
+    assert isinstance(source, HttpSource)
     assert fetched(source, cache, put(server, data, legacy=legacy)) == data
 
 
@@ -263,9 +263,9 @@ def test_a_certificate_is_verified_unless_the_user_says_otherwise(
 
 
 def test_what_this_reader_does_not_know_goes_through_dvc(server: ObjectServer) -> None:
-    assert isinstance(opened(server, ask_password="true"), CloudRemote)
-    assert isinstance(opened(server, ask_password="false"), WebSource)
-    assert isinstance(opened(server, url=f"{server.url}?token=x"), CloudRemote)
+    assert isinstance(opened(server, ask_password="true"), DvcRemote)
+    assert isinstance(opened(server, ask_password="false"), HttpSource)
+    assert isinstance(opened(server, url=f"{server.url}?token=x"), DvcRemote)
 
 
 def test_a_folder_is_read_as_a_folder(server: ObjectServer) -> None:
