@@ -266,6 +266,14 @@ def _wanted(place: Place) -> Iterator[tuple[tuple[str, ...], str]]:
 
 def _moved(field: tuple[str, ...], said: str, wanted: str) -> Violation:
     name = ".".join(field)
+    if not said:
+        return Violation(
+            f"`{name}` is missing, and the path says {named(wanted)}",
+            at=field[:-1],
+            found=f"no `{name}`",
+            expected=named(wanted),
+            remedy=f"write `{field[-1]}: {named(wanted)}`, or move the file to its subject",
+        )
     return Violation(
         f"`{name}` is {said}, but the path says {named(wanted)}",
         at=field,
