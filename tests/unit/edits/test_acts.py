@@ -285,7 +285,7 @@ def test_evidence_names_the_bytes_it_is_about(make: Make) -> None:
     act = add_evidence(
         ref("nlp/lang-id@2"),
         "evaluation",
-        {"suite": "Hold Out/2026"},
+        {"suite": "Hold Out/2026", "verdict": "pass", "metrics": [{"key": "a", "value": 1}]},
         by="x",
         at="2026-11-21T08:30:00.000Z",
     )
