@@ -75,14 +75,21 @@ class StagedArtifact(NamedTuple):
 
 
 class UploadSummary(NamedTuple):
-    """What an upload did: how many objects it sent, of how many; the remote had the others already.
+    """The result of an upload.
 
-    ``warning`` says why those may be deleted by ``gc`` before the change is published; mostly empty.
+    Attributes:
+        objects: How many objects were sent.
+        of: How many there are; the remote already had the others.
+        warning: Why those may be deleted by ``gc`` before the change is published; empty where they may not.
+        size: The size of the artifacts that had to be in the remote, in bytes.
+        remote: The name of the remote.
     """
 
     objects: int
     of: int
     warning: str = ""
+    size: int = 0
+    remote: str = ""
 
 
 def _check_new_names(members: Iterable[str], called: str, name: str) -> None:
@@ -105,14 +112,25 @@ class ArtifactStore:
         catalog: The tree that holds ``.dvc/config`` and ``registry.yaml``.
         root: The registry's folder on this machine, for relative remotes and local credentials; None without one.
         registry: Which registry it is, for the hosts that get credentials: its URL, or its folder, which is the default.
+        package: Encrypts every file that is read; None stores files as they are.
     """
 
-    def __init__(self, catalog: Catalog, root: Path | None, registry: str = "") -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        root: Path | None,
+        registry: str = "",
+        *,
+        package: Package | None = None,
+    ) -> None:
         self._catalog = catalog
         self._root = root
         self._registry = registry or str(root or "")
-        # An encrypted version is in the making: files are taken in encrypted.
-        self.package: Package | None = None
+        self._package = package
+
+    def encrypting(self, package: Package) -> ArtifactStore:
+        """The same storage, which encrypts every file that is read into it."""
+        return ArtifactStore(self._catalog, self._root, self._registry, package=package)
 
     @cached_property
     def cache(self) -> Cache:
@@ -233,7 +251,7 @@ class ArtifactStore:
 
     def _check_plain(self) -> None:
         """Never store in plain what was to be encrypted."""
-        if self.package is not None:
+        if self._package is not None:
             raise UsageError(
                 "only a file or a folder of its own is encrypted",
                 remedy="put the bytes into one file or folder, and give that",
@@ -267,8 +285,8 @@ class ArtifactStore:
         from registry_tool.artifacts.transfer.ingest import ingest, merge
 
         told = progress or SILENT
-        if self.package is not None and isinstance(source, Path):
-            return self._sealed(self.package, source, name, role, progress=told, allow=allow)
+        if self._package is not None and isinstance(source, Path):
+            return self._sealed(self._package, source, name, role, progress=told, allow=allow)
         if not isinstance(source, Path):
             self._check_plain()
             called = check_artifact_name(path or name)
@@ -388,4 +406,5 @@ class ArtifactStore:
         if not (blobs or relied):
             return UploadSummary(0, 0)
         done = send([*blobs.items()], self.remote, relied=relied, progress=progress or SILENT)
-        return UploadSummary(done.sent, len(blobs), done.warning)
+        size = sum(one.size for one in all_of_them if one.blobs)
+        return UploadSummary(done.sent, len(blobs), done.warning, size, self.remote.name)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from registry_tool.api.drafts import ModelDraft, PublishedModel, PublishedVersion
-from registry_tool.api.publish import Destination, Publication, base_catalog, publish
+from registry_tool.api.publish import Destination, Publication, publish, read_base
 from registry_tool.api.views import Artifact
 from registry_tool.edits.aliases import add_tag, remove_alias, set_alias
 from registry_tool.edits.changeset import Edit, combined
@@ -116,7 +116,7 @@ class Change:
     @cached_property
     def base(self) -> Catalog:
         """The registry that the change is made on."""
-        return base_catalog(self._repository, self._destination)
+        return read_base(self._repository, self._destination).catalog
 
     def take_in(
         self,

@@ -31,7 +31,7 @@ from registry_tool.catalog.catalog import VersionView
 from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.edits.annotations import add_evidence, add_model_evidence, annotate
 from registry_tool.edits.changeset import ChangeSet, Edit, combined
-from registry_tool.edits.models import add_model, update_model
+from registry_tool.edits.models import add_model, extend_model
 from registry_tool.edits.versions import VersionRecord, add_version, version_fields
 from registry_tool.errors import NotFoundError, RefusedError, UsageError
 from registry_tool.manifests.arguments import check_fields
@@ -242,7 +242,7 @@ class _InChange(ABC):
                 size=None if size is None else whole_number(size, "size"),
                 **{key: str(value) for key, value in known.items() if key != "size"},
             )
-            check_fields("version/v1", {"artifacts": [entry]})
+            check_fields("version/v1", {"artifacts": [entry]}, of=f"artifact {entry['name']}")
             self._add(entry)
             added.append(self._artifact(entry))
         return tuple(added)
@@ -370,10 +370,10 @@ class PublishedModel(_ModelInChange):
         """Change the record as far as that was asked for, and add evidence of metrics."""
         edits = self._evidence()
         if self._metadata or self._entries:
-            update = update_model(
+            extend = extend_model(
                 self.name, metadata=self._metadata, artifacts=self._entries, files=self._pointers
             )
-            edits.insert(0, update)
+            edits.insert(0, extend)
         return combined(edits, f"Update model {self.name}")(catalog)
 
 

@@ -46,8 +46,10 @@ def require(document: Document | None, what: str) -> Data:
         raise InvalidManifestError(f"{what} has no manifest", remedy="registry check --all")
     if document.data is None:
         problem = document.problems[0]
+        is_later = problem.code == "schema-version"
         raise InvalidManifestError(
-            f"{document.path}:{problem.line}: {problem.message}", remedy="registry check --all"
+            f"{document.path}:{problem.line}: {problem.message}",
+            remedy=problem.remedy if is_later else "registry check --all",
         )
     return document.data
 

@@ -19,13 +19,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from registry_tool.api.typed_text import typed_float, typed_integer
 from registry_tool.errors import UsageError
-from registry_tool.manifests.problems import JSON, JSONPath
-from registry_tool.manifests.values import typed_float, typed_integer
 from registry_tool.names import check_artifact_name
 
 if TYPE_CHECKING:
-    from registry_tool.manifests.yaml.explain import Text
+    from registry_tool.api.types import JSON, JSONPath
+    from registry_tool.api.yaml_text import YamlText
 
 __all__ = [
     "Metric",
@@ -347,10 +347,14 @@ def read_fields(path: str, schema: str, option: str = "--file") -> dict[str, JSO
     Raises:
         UsageError: It cannot be read, or is not such a file; the message has the line.
     """
-    from registry_tool.manifests.yaml.explain import Text, explain
+    from registry_tool.api.yaml_text import YamlText, explain
 
     source = read_text(path, option)
-    text = Text(_json(path, source, option)) if path.endswith(".json") else explain(source.encode())
+    text = (
+        YamlText(_json(path, source, option))
+        if path.endswith(".json")
+        else explain(source.encode())
+    )
     for problem in (p for p in text.problems if p.code != "ambiguous"):
         raise UsageError(
             f"{option}: {shown(path)} line {problem.line}: {problem.message}", remedy=problem.remedy
@@ -364,7 +368,7 @@ def read_fields(path: str, schema: str, option: str = "--file") -> dict[str, JSO
     return text.data
 
 
-def _check_numbers(text: Text, where: str) -> None:
+def _check_numbers(text: YamlText, where: str) -> None:
     """See that no number of the file became 0."""
     for path, written in text.written.items():
         if not re.fullmatch(r"[-+.0-9]+[eE]-[0-9]+", written):
@@ -386,7 +390,7 @@ def _texts(value: JSON, path: JSONPath) -> Iterator[tuple[JSONPath, str]]:
             yield from _texts(inner, (*path, key))
 
 
-def _check_size(text: Text, source: str, where: str) -> None:
+def _check_size(text: YamlText, source: str, where: str) -> None:
     """See that no number of the free fields became text because it is too large; in quotes it is text."""
     lines, data = source.split("\n"), text.data if isinstance(text.data, dict) else {}
     for path, value in (found for key in _FREE for found in _texts(data.get(key), (key,))):
@@ -406,7 +410,7 @@ def _keep_texts(
     data: dict[str, JSON], written: Mapping[JSONPath, str], schema: str, where: str
 ) -> None:
     """Put back what was written where the schema wants text and a number or boolean was read."""
-    from registry_tool.manifests.schema import mismatches
+    from registry_tool.api.yaml_text import mismatches
 
     for found in mismatches(schema, data):
         if found.keyword != "type" or found.rule.get("type") != "string" or not found.path:

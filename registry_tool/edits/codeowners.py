@@ -125,10 +125,10 @@ def write_codeowners(host: Host | None = None) -> Edit:
     Args:
         host: Who will read it; by default the Git host whose settings lie in the registry.
 
-    The act raises InvalidManifest (owners cannot be read) or Refused (the marks of the generated lines are broken).
+    The edit raises InvalidManifest (owners cannot be read) or Refused (the marks of the generated lines are broken).
     """
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         reader = host or host_of(catalog.tree)
         path = _place(catalog.tree, reader)
         notes: list[str] = []
@@ -144,4 +144,4 @@ def write_codeowners(host: Host | None = None) -> Edit:
             return ChangeSet(f"{path} says that already", notes=tuple(notes))
         return ChangeSet(f"Write {path}", {path: after.encode()}, notes=tuple(notes))
 
-    return act
+    return edit

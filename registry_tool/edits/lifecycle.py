@@ -50,11 +50,11 @@ def set_state(
 ) -> Edit:
     """Set a version's state, with a reason.
 
-    The act raises NotFound, or Refused: the step is not allowed, or an alias still points at what is withdrawn.
+    The edit raises NotFound, or Refused: the step is not allowed, or an alias still points at what is withdrawn.
     """
     since = (today or dt.datetime.now(dt.UTC).date()).isoformat()
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         found = resolve(catalog, reference, allow_withdrawn=True)
         version = found.version
         if found.state == state:
@@ -78,13 +78,13 @@ def set_state(
         message = f"{_WORDS[state]} {version}: {reason}".split("\n")[0]
         return ChangeSet(message, {path: _status(version, path, fields)})
 
-    return act
+    return edit
 
 
 def withdraw_with_aliases(reference: Reference, *, reason: str, replaced_by: str = "") -> Edit:
-    """Withdraw a version and remove the aliases that point at it, as one change. The act raises as ``set_state``."""
+    """Withdraw a version and remove the aliases that point at it, as one change. The edit raises as ``set_state``."""
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
         fixed = Reference(version.model.name, version.version)
         gone = [remove_alias(version.model.name, alias) for alias in _held_by(version)]
@@ -92,7 +92,7 @@ def withdraw_with_aliases(reference: Reference, *, reason: str, replaced_by: str
         message = f"Withdraw {version}: {reason}".split("\n")[0]
         return combined([*gone, state], message)(catalog)
 
-    return act
+    return edit
 
 
 def _status(version: VersionView, path: str, fields: dict[str, JSON]) -> bytes:
@@ -104,9 +104,9 @@ def _status(version: VersionView, path: str, fields: dict[str, JSON]) -> bytes:
 
 
 def archive(model: ModelName) -> Edit:
-    """Archive a model: it keeps its versions and takes no new ones. The act raises NotFound."""
+    """Archive a model: it keeps its versions and takes no new ones. The edit raises NotFound."""
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         view = find_model(catalog, model)
         data = view.data
         if text(data, "state") == "archived":
@@ -116,7 +116,7 @@ def archive(model: ModelName) -> Edit:
         edited = changed(source, data, {"state": "archived"}, path)
         return ChangeSet(f"Archive {model}", {path: edited})
 
-    return act
+    return edit
 
 
 _POINTER = ".dvc"
@@ -179,12 +179,12 @@ def erase(
         today: The date that is written down; today in UTC by default.
 
     Returns:
-        An act that raises NotFound, UsageError (the reference is an alias or ``latest``), or Refused: an alias
+        An edit that raises NotFound, UsageError (the reference is an alias or ``latest``), or Refused: an alias
         holds the version, or a tag that may not go.
     """
     since = (today or dt.datetime.now(dt.UTC).date()).isoformat()
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         found = resolve(catalog, reference, allow_withdrawn=True)
         version = found.version
         if found.state == "erased":
@@ -201,4 +201,4 @@ def erase(
         message = f"Erase {version}: {reason}".split("\n")[0]
         return ChangeSet(message, {path: status}, gone, (note,))
 
-    return act
+    return edit

@@ -19,7 +19,7 @@ from registry_tool.manifests.yaml.editor import changed
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import POINTER_PATTERN, ModelName, check_new_name, fold_model
 
-__all__ = ["add_model", "model_schema", "update_model", "upgraded_model"]
+__all__ = ["add_model", "check_new_model", "extend_model", "model_schema", "upgraded_model"]
 
 _HANDLE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 _PERSON = re.compile(r"[^<>]*<([^<>@\s]+@[^<>@\s]+)>")
@@ -59,7 +59,12 @@ def _namespace_file(owner: str, namespace: str) -> bytes:
     return render({"schema": "namespace/v1", "owners": [owner]})
 
 
-def _check_new(catalog: Catalog, name: ModelName) -> None:
+def check_new_model(catalog: Catalog, name: ModelName) -> None:
+    """Check that no model has this name, or one that differs only by case or separators.
+
+    Raises:
+        RefusedError: One has.
+    """
     twins = [
         m
         for m in catalog.model_names(name.namespace)
@@ -98,7 +103,7 @@ def add_model(
     given = plain_fields(fields)
 
     def act(catalog: Catalog) -> ChangeSet:
-        _check_new(catalog, name)
+        check_new_model(catalog, name)
         check_new_name(name.name, "model")
         if name.namespace not in catalog.namespaces():
             check_new_name(name.namespace, "namespace")
@@ -129,19 +134,17 @@ def add_model(
     return act
 
 
-def update_model(
+def extend_model(
     name: ModelName,
     *,
-    fields: Mapping[str, object] | None = None,
     metadata: Mapping[str, object] | None = None,
     artifacts: Sequence[Data] = (),
     files: Mapping[str, bytes] | None = None,
 ) -> Edit:
-    """Change the record of a published model; comments and order in its ``model.yaml`` stay.
+    """Add to the record of a published model; comments and order in its ``model.yaml`` stay.
 
     Args:
         name: The model.
-        fields: Fields of ``model.yaml`` that get another value.
         metadata: Keys of its free metadata; a key that exists is replaced.
         artifacts: Entries of artifacts that are added to its own.
         files: Pointers of these artifacts, by artifact path.
@@ -151,15 +154,14 @@ def update_model(
     Raises:
         UsageError: A value has no form in a manifest; see ``manifests.values``.
     """
-    given = plain_fields(fields or {})
     free = plain_fields(metadata or {}, "metadata")
 
-    def update(catalog: Catalog) -> ChangeSet:
+    def extend(catalog: Catalog) -> ChangeSet:
         model = find_model(catalog, name)
         old, path = model.data, f"{model.folder}/model.yaml"
-        new = dict(given)
+        new: dict[str, JSON] = {}
         if free:
-            new["metadata"] = {**member(old, "metadata"), **member(given, "metadata"), **free}
+            new["metadata"] = {**member(old, "metadata"), **free}
         if artifacts:
             new["artifacts"] = [dict(entry) for entry in (*records(old, "artifacts"), *artifacts)]
         new["schema"] = model_schema({**old, **new})
@@ -167,9 +169,9 @@ def update_model(
         puts = {f"{model.folder}/{at}.dvc": source for at, source in (files or {}).items()}
         if new:
             puts[path] = changed(_source(model), old, new, path)
-        return ChangeSet(f"Update model {name}" if puts else f"{name} says that already", puts)
+        return ChangeSet(f"Update {name}" if puts else f"{name} already has these values", puts)
 
-    return update
+    return extend
 
 
 def _source(model: ModelView) -> bytes:

@@ -1,6 +1,6 @@
 """Moving a stage: forward to a version, or back to the last good one.
 
-The acts only write the alias's file. Whether the gates hold is the check's question (rule C406), of this change as of
+The edits only write the alias's file. Whether the gates hold is the check's question (rule C406), of this change as of
 every other.
 """
 
@@ -28,11 +28,11 @@ __all__ = ["promote", "rollback"]
 def promote(reference: Reference, stage: str, *, reason: str = "") -> Edit:
     """Move a stage to the version a reference means, and take off its pin.
 
-    The act raises NotFound, Refused (the name is taken, the version is not usable) or InvalidName.
+    The edit raises NotFound, Refused (the name is taken, the version is not usable) or InvalidName.
     """
     check_pointer(stage, "stage")
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         found = resolve(catalog, reference, allow_withdrawn=True).version
         before = found.model.alias(stage)
         data: Data = {} if before is None or before.data is None else before.data
@@ -44,13 +44,13 @@ def promote(reference: Reference, stage: str, *, reason: str = "") -> Edit:
         if before is None or data.get("pinned") is not True:
             return replace(plain, message=message)
         fields: dict[str, JSON] = {"version": found.version}
-        edit = {**fields, "reason": reason or GONE, "pinned": GONE}
+        changes = {**fields, "reason": reason or GONE, "pinned": GONE}
         why = text(data, "reason")
         note = f"the pin on version {old} is taken off" + (f"; it said: {why}" if why else "")
-        puts = {before.path: changed(before.source, data, edit, before.path)}
+        puts = {before.path: changed(before.source, data, changes, before.path)}
         return ChangeSet(message, puts, notes=(note,))
 
-    return act
+    return edit
 
 
 def _alias(model: ModelView, stage: str) -> tuple[Data, bytes, str]:
@@ -129,13 +129,13 @@ def rollback(
         to: One of the versions that held the stage; by default the last that still may be used. What was rolled back
             is passed over.
 
-    The act raises NotFound (the model or alias), Refused (nothing to go back to), InvalidName, or ShallowHistory.
+    The edit raises NotFound (the model or alias), Refused (nothing to go back to), InvalidName, or ShallowHistory.
     """
     check_pointer(stage, "stage")
     if to:
         check_version(to)
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         view = find_model(catalog, model)
         data, source, path = _alias(view, stage)
         held, past = text(data, "version"), _past(history(), path)
@@ -147,4 +147,4 @@ def rollback(
             message = f"Pin {model}@{stage} to {held}: {summary}"
         return ChangeSet(message, {path: changed(source, data, fields, path)})
 
-    return act
+    return edit

@@ -5,6 +5,7 @@ The check of the whole change would find the same at its end, where nobody sees 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -15,6 +16,8 @@ from registry_tool.manifests.schema import Mismatch, mismatches, partial_mismatc
 __all__ = ["check_fields", "check_license", "check_manifest"]
 
 _SHOWN: Final = 3
+# Of a list with one entry, which the message names already.
+_ONE_ENTRY: Final = re.compile(r"^(?:metrics|artifacts)\[0\]\.")
 
 
 def _refuse(found: Iterable[Mismatch], manifest: str, before: str = "") -> None:
@@ -26,7 +29,8 @@ def _refuse(found: Iterable[Mismatch], manifest: str, before: str = "") -> None:
         return
     lines = []
     for problem in problems[:_SHOWN]:
-        words = [f"{before}{problem.message.replace('the file', manifest)}"]
+        message = problem.message.replace("the file", manifest)
+        words = [before + (_ONE_ENTRY.sub("", message) if before else message)]
         words += [f"found {problem.found}"] if problem.found else []
         words += [f"expected {problem.expected}"] if problem.expected else []
         lines.append("; ".join(words))

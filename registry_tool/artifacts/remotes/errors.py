@@ -48,6 +48,7 @@ _SAYS: Final = {
     "full": {"507", "SFTPNoSpaceOnFilesystem", "SFTPQuotaExceeded", "QuotaExceeded", "StorageFull"},
     "method": {"405", "501", "MethodNotAllowed"},
     "certificate": {"SSLError", "SSLCertVerificationError", "ClientConnectorCertificateError"},
+    "closed": {"IncompleteRead"},
     "unreachable": {
         "ConnectionRefusedError", "ConnectionResetError", "ConnectionLost", "ConnectError", "ConnectTimeout",
         "ConnectTimeoutError", "ClientConnectorError", "ClientOSError", "EndpointConnectionError", "ReadTimeout",
@@ -66,6 +67,7 @@ _WORDS: Final = {
     "full": "it has no space left",
     "method": "it does not take files by that method",
     "certificate": "its certificate cannot be verified",
+    "closed": "the connection closed early",
     "unreachable": "it cannot be reached",
 }
 
@@ -106,8 +108,12 @@ def _classify(exc: BaseException) -> str:
 
 def _in_words(exc: BaseException) -> str:
     """The first line of the innermost message that says something; URLs in it lose their credentials."""
-    while exc.__cause__ is not None:
-        exc = exc.__cause__
+    # urllib3 names the error of the socket in the arguments: ProtocolError("Connection aborted.", error).
+    while (
+        inner := exc.__cause__
+        or next((one for one in exc.args[1:] if isinstance(one, Exception)), None)
+    ) is not None:
+        exc = inner
     text = next(iter(str(exc).strip().splitlines()), "")
     return _SECRET.sub("", text)[:_SHOWN] or type(exc).__name__
 

@@ -11,7 +11,7 @@ import pytest
 from support import commit, git, write_files
 from support.manifests import small_registry
 
-from registry_tool.api.publish import Destination, RefusedByCheckError, base_catalog, publish
+from registry_tool.api.publish import Destination, RefusedByCheckError, publish, read_base
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.aliases import add_tag, set_alias
 from registry_tool.edits.changeset import ChangeSet, Edit
@@ -287,7 +287,7 @@ def test_two_commands_do_not_write_at_once(registry: Path, opened: Open) -> None
     first = threading.Thread(target=publish, args=(opened(registry), slow, COMMIT))
     first.start()
     at_work.wait()
-    second = publish(opened(registry), quick, COMMIT, tell=tell)
+    second = publish(opened(registry), quick, COMMIT, notify=tell)
     first.join()
     assert made == ["first", "second"]
     assert second.change.message == "Set nlp/lang-id@champion to 2"
@@ -309,10 +309,10 @@ def test_what_a_killed_command_left_is_finished_first(
     told: list[str] = []
     with pytest.raises(OperationalError, match=r"was interrupted in .*: Tag 2 twice"):
         repository.work()
-    catalog = base_catalog(repository, destination, tell=told.append)
+    catalog = read_base(repository, destination, notify=told.append).catalog
     assert told == ["finished what an interrupted command began: Tag 2 twice"]
     assert (catalog.tree.entry("models/nlp/lang-id/tags/two.yaml") is None) == destination.commits
-    publish(repository, MOVE, destination, tell=told.append)
+    publish(repository, MOVE, destination, notify=told.append)
     assert len(told) == 1
     assert (registry / "models/nlp/lang-id/tags/two.yaml").read_bytes() == text
 
@@ -324,7 +324,7 @@ def test_a_commit_waits_for_git_and_then_says_who_is_in_the_way(
     lock.write_bytes(b"")
     threading.Timer(1.5, lock.unlink).start()
     told: list[str] = []
-    done = publish(opened(registry), MOVE, COMMIT, tell=told.append)
+    done = publish(opened(registry), MOVE, COMMIT, notify=told.append)
     assert told == ["waiting for a git command that holds the index …"]
     assert done.commit == git(registry, "rev-parse", "HEAD")
 
@@ -417,8 +417,8 @@ def test_of_two_changes_of_one_file_the_later_stays_here(
 def test_what_an_act_is_made_on(registry: Path, opened: Open) -> None:
     write_files(registry, {"note": "dirty\n"})
     repository = opened(registry)
-    assert base_catalog(repository, Destination()).tree.read("note") == b"dirty\n"
-    assert base_catalog(repository, COMMIT).tree.read("note") is None
+    assert read_base(repository, Destination()).catalog.tree.read("note") == b"dirty\n"
+    assert read_base(repository, COMMIT).catalog.tree.read("note") is None
     assert Destination(branch="x").commits
     assert Destination(push=True).commits
 

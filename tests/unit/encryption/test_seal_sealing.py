@@ -299,8 +299,9 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from registry_tool.artifacts.cache.cache import Cache
-from registry_tool.artifacts.sealing import opening, sealing
-from registry_tool.encryption.age import Key
+from registry_tool.encryption.open import open_sealed
+from registry_tool.encryption.seal import seal
+from registry_tool.crypto.age import Key
 import json
 act, place, said, secret, out = sys.argv[1:]
 class Slow:
@@ -309,9 +310,9 @@ class Slow:
     def finish(self): pass
 encryption, key = json.loads(said), Key(secret)
 if act == "open":
-    opening.open_sealed(Path(place), encryption, key, Path(out), progress=Slow())
+    open_sealed(Path(place), encryption, key, Path(out), progress=Slow())
 else:
-    sealing.seal(Path(place), "x", key.recipient, cache=Cache(Path(out)), progress=Slow())
+    seal(Path(place), "x", key.recipient, cache=Cache(Path(out)), progress=Slow())
 """
 
 
@@ -333,8 +334,9 @@ def test_a_kill_leaves_no_plaintext(
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdin is not None
-    for _ in range(steps):
+    for step in range(steps):
         if process.stdout.readline() != "on\n":
+            assert step, "the program did not start"
             break
         process.stdin.write("\n")
         process.stdin.flush()
