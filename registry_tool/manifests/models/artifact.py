@@ -47,18 +47,31 @@ __all__ = [
     "Artifact",
     "CloudVersion",
     "FileEntry",
+    "FileType",
     "Format",
+    "MediaType",
     "PointerDependency",
     "PointerManifest",
     "PointerMember",
     "PointerOutput",
     "PointerQuery",
     "PointerRepository",
+    "Role",
+    "TrackedArtifact",
 ]
 
 # A folder of more files gives only their count: its list would not fit into a manifest.
 FILES_LIMIT: Final = 1000
 _STORED: Final = ("path", "size", "sha256", "md5")
+
+
+Role = Literal[
+    "model", "checkpoint", "document", "dataset", "tokenizer", "code", "metrics", "signature", "other"
+]  # fmt: skip
+FileType = Literal["model", "checkpoint", "text", "image", "audio", "video", "undefined"]
+MediaType = Annotated[
+    str, matching("[A-Za-z0-9][A-Za-z0-9!#&^_.+-]{0,63}/[A-Za-z0-9][A-Za-z0-9!#&^_.+-]{0,126}", 192)
+]
 
 
 class FileEntry(Part):
@@ -85,19 +98,9 @@ class Artifact(Part):
     """
 
     name: ArtifactName
-    role: Literal[
-        "model", "checkpoint", "document", "dataset", "tokenizer", "code", "metrics", "signature", "other"
-    ]  # fmt: skip
-    file_type: (
-        Literal["model", "checkpoint", "text", "image", "audio", "video", "undefined"] | None
-    ) = None
-    media_type: (
-        Annotated[
-            str,
-            matching("[A-Za-z0-9][A-Za-z0-9!#&^_.+-]{0,63}/[A-Za-z0-9][A-Za-z0-9!#&^_.+-]{0,126}", 192),
-        ]
-        | None
-    ) = None  # fmt: skip
+    role: Role
+    file_type: FileType | None = None
+    media_type: MediaType | None = None
     format: Format | None = None
     path: ArtifactPath | None = None
     uri: Uri | None = None
@@ -140,6 +143,22 @@ class Artifact(Part):
         else:
             refuses(self, "files", why=f"a folder of more than {FILES_LIMIT} files lists none")
         return self
+
+
+class TrackedArtifact(Part):
+    """A file that is elsewhere, and what is known about it."""
+
+    name: ArtifactName
+    role: Role
+    file_type: FileType | None = None
+    media_type: MediaType | None = None
+    format: Format | None = None
+    uri: Uri
+    size: Count | None = None
+    sha256: Sha256 | None = None
+    etag: Token | None = None
+    description: Text | None = None
+    metadata: Free = Field(default_factory=dict)
 
 
 class CloudVersion(Part):

@@ -77,6 +77,7 @@ __all__ = [
     "Sha256",
     "Successor",
     "Task",
+    "TaskWords",
     "Text",
     "Timestamp",
     "Token",
@@ -274,6 +275,10 @@ Uri = Annotated[str, matching(r"[A-Za-z][A-Za-z0-9+.-]{0,31}:[^\x00-\x20\x7f]+",
 Location = Annotated[str, matching(r"[^\x00-\x20\x7f-][^\x00-\x20\x7f]*", 2048)]
 Commit = Annotated[str, matching("(?:[0-9a-f]{40}|[0-9a-f]{64})", 64)]
 Task = Annotated[str, matching(POINTER_PATTERN, 64)]
+TaskWords = Annotated[
+    str,
+    matching(r"[^\x00-\x20\x7f_-](?:[^\x00-\x1f\x7f]{0,126}[^\x00-\x20\x7f_-])?", 128),
+]
 Label = Annotated[str, matching("[a-z0-9](?:[a-z0-9._:/-]{0,62}[a-z0-9])?", 64)]
 RuleId = Annotated[str, matching("[A-Z][0-9]{3}", 4)]
 _OWNER: Final = f"@{_ACCOUNT}(?:/{_ACCOUNT}){{0,4}}|{_MAILBOX}@{_HOST}"

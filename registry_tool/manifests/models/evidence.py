@@ -8,9 +8,11 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from registry_tool.manifests.models.artifact import TrackedArtifact
 from registry_tool.manifests.models.base import (
     Line,
     Manifest,
+    ModelReference,
     Part,
     PointerName,
     Reason,
@@ -26,7 +28,7 @@ from registry_tool.manifests.models.base import (
 )
 from registry_tool.manifests.models.version import Dataset, Metric
 
-__all__ = ["EvidenceManifest", "Subject"]
+__all__ = ["EvidenceManifest", "EvidenceManifestV2", "EvidenceSubject", "Subject"]
 
 _NEEDED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -36,6 +38,7 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "scan": ("tool", "verdict"),
         "signature": ("format",),
         "note": ("text",),
+        "artifacts": ("artifacts",),
     }
 )
 _OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -53,12 +56,25 @@ class Subject(Part):
     sha256: Sha256
 
 
-class EvidenceManifest(Manifest):
-    """One piece of evidence; which fields it has follows from ``kind``. Any kind may have ``text``, a remark."""
+class EvidenceSubject(Part):
+    """What the evidence is about: a version, with the SHA-256 of its ``version.yaml``, or a model."""
 
-    schema_: Literal["evidence/v1"] = Field(alias="schema")
-    kind: Literal["evaluation", "metrics", "approval", "scan", "signature", "note"]
-    subject: Subject
+    version: VersionName | None = None
+    sha256: Sha256 | None = None
+    model: ModelReference | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if self.model is None:
+            needs(self, "version", "sha256", why="evidence about a version names its record")
+        else:
+            refuses(self, "version", "sha256", why="evidence about a model names no version")
+        return self
+
+
+class _EvidenceFields(Manifest):
+    """The fields that every version of the schema has."""
+
     by: Line
     at: Timestamp
     suite: Line | None = None
@@ -74,18 +90,41 @@ class EvidenceManifest(Manifest):
     uri: Uri | None = None
     text: Text | None = None
 
-    @model_validator(mode="after")
-    def _has_what_its_kind_has(self) -> Self:
-        needed, optional = _NEEDED[self.kind], _OPTIONAL.get(self.kind, ())
-        needs(self, *needed, why=f"evidence of kind {self.kind} has it")
+    def _check_fields(self, kind: str) -> None:
+        needed, optional = _NEEDED[kind], _OPTIONAL.get(kind, ())
+        needs(self, *needed, why=f"evidence of kind {kind} has it")
         foreign = sorted(_SPECIAL.difference(needed, optional))
-        refuses(self, *foreign, why=f"evidence of kind {self.kind} does not have it")
-        return self
-
-    @model_validator(mode="after")
-    def _signs_once(self) -> Self:
-        if self.kind == "signature" and self.uri is None:
+        refuses(self, *foreign, why=f"evidence of kind {kind} does not have it")
+        if kind == "signature" and self.uri is None:
             needs(self, "value", why="a signature is given by value or by uri")
         if self.uri is not None:
             refuses(self, "value", why="a signature is given by value or by uri, not both")
+
+
+class EvidenceManifest(_EvidenceFields):
+    """One piece of evidence; which fields it has follows from ``kind``. Any kind may have ``text``, a remark."""
+
+    schema_: Literal["evidence/v1"] = Field(alias="schema")
+    kind: Literal["evaluation", "metrics", "approval", "scan", "signature", "note"]
+    subject: Subject
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_has(self) -> Self:
+        self._check_fields(self.kind)
+        return self
+
+
+class EvidenceManifestV2(_EvidenceFields):
+    """As ``EvidenceManifest``; its subject may be a model, and a version may get artifacts that are elsewhere."""
+
+    schema_: Literal["evidence/v2"] = Field(alias="schema")
+    kind: Literal["evaluation", "metrics", "artifacts", "approval", "scan", "signature", "note"]
+    subject: EvidenceSubject
+    artifacts: Annotated[tuple[TrackedArtifact, ...], listed(least=1, most=1000)] = ()
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_has(self) -> Self:
+        self._check_fields(self.kind)
+        if self.subject.model is not None and self.kind not in {"evaluation", "metrics", "note"}:
+            raise ValueError(f"evidence of kind {self.kind} is about a version, not a model")
         return self

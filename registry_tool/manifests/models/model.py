@@ -18,6 +18,7 @@ from registry_tool.manifests.models.artifact import (
     Format,
     PointerManifest,
     PointerOutput,
+    TrackedArtifact,
 )
 from registry_tool.manifests.models.base import (
     Date,
@@ -34,6 +35,7 @@ from registry_tool.manifests.models.base import (
     RuleId,
     Successor,
     Task,
+    TaskWords,
     Text,
     VersionName,
     VersionScheme,
@@ -47,7 +49,12 @@ from registry_tool.manifests.models.encryption import (
     RecipientsManifest,
     Wrap,
 )
-from registry_tool.manifests.models.evidence import EvidenceManifest, Subject
+from registry_tool.manifests.models.evidence import (
+    EvidenceManifest,
+    EvidenceManifestV2,
+    EvidenceSubject,
+    Subject,
+)
 from registry_tool.manifests.models.registry import (
     Gate,
     MetadataSchema,
@@ -82,6 +89,8 @@ __all__ = [
     "Encryption",
     "Environment",
     "EvidenceManifest",
+    "EvidenceManifestV2",
+    "EvidenceSubject",
     "FileEntry",
     "Format",
     "Framework",
@@ -95,6 +104,7 @@ __all__ = [
     "Metric",
     "MetricBytes",
     "ModelManifest",
+    "ModelManifestV2",
     "ModelSchema",
     "NamespaceManifest",
     "Parameter",
@@ -110,6 +120,7 @@ __all__ = [
     "StatusManifest",
     "Subject",
     "TagManifest",
+    "TrackedArtifact",
     "VersionManifest",
     "WaiverManifest",
     "Wrap",
@@ -132,15 +143,12 @@ class Link(Part):
     url: Annotated[str, matching(r"https?://[^\x00-\x20\x7f]+", 2048)]
 
 
-class ModelManifest(Manifest):
-    """``model.yaml``: what a model is. It lists no versions."""
+class _ModelFields(Manifest):
+    """The fields that every version of the schema has."""
 
-    schema_: Literal["model/v1"] = Field(alias="schema")
     name: ModelName
     namespace: NamespaceName
     owner: Line
-    task: Task
-    description: Text
     labels: _Labels = ()
     license: (
         Annotated[str, matching("[A-Za-z0-9(](?:[A-Za-z0-9.+:() -]*[A-Za-z0-9.+)])?", 256)] | None
@@ -153,6 +161,22 @@ class ModelManifest(Manifest):
     links: Annotated[tuple[Link, ...], listed(most=64)] = ()
     artifacts: Annotated[tuple[Artifact, ...], listed(most=1000)] = ()
     metadata: Free = Field(default_factory=dict)
+
+
+class ModelManifest(_ModelFields):
+    """``model.yaml``: what a model is. It lists no versions."""
+
+    schema_: Literal["model/v1"] = Field(alias="schema")
+    task: Task
+    description: Text
+
+
+class ModelManifestV2(_ModelFields):
+    """``model.yaml`` with a task in the team's own words; task and description are optional."""
+
+    schema_: Literal["model/v2"] = Field(alias="schema")
+    task: TaskWords | None = None
+    description: Text | None = None
 
 
 class MetadataManifest(Manifest):
@@ -215,9 +239,11 @@ MANIFESTS: Final[Mapping[str, type[Manifest]]] = MappingProxyType(
         "alias/v1": AliasManifest,
         "dvc/v1": PointerManifest,
         "evidence/v1": EvidenceManifest,
+        "evidence/v2": EvidenceManifestV2,
         "key/v1": KeyManifest,
         "metadata/v1": MetadataManifest,
         "model/v1": ModelManifest,
+        "model/v2": ModelManifestV2,
         "namespace/v1": NamespaceManifest,
         "recipients/v1": RecipientsManifest,
         "registry/v1": RegistryManifest,

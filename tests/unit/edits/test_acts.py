@@ -177,14 +177,14 @@ NO: dict[str, tuple[Edit, Mapping[str, str], type[RegistryError], str]] = {
         "metadata.yaml:1",
     ),
     "evidence twice": (
-        add_evidence(ref("nlp/lang-id@1"), "note", {}, by="x", name="n"), {f"{ONE}/evidence/n.yaml": "x: 1\n"}, RefusedError,
-        "is there already",
+        add_evidence(ref("nlp/lang-id@1"), "note", {"text": "t"}, by="x", name="n"), {f"{ONE}/evidence/n.yaml": "x: 1\n"}, RefusedError,
+        "exists already",
     ),
     "evidence on nothing": (
-        add_evidence(ref("nlp/lang-id@9"), "note", {}, by="x", name="n"), {}, NotFoundError, "no version, tag or alias 9",
+        add_evidence(ref("nlp/lang-id@9"), "note", {"text": "t"}, by="x", name="n"), {}, NotFoundError, "no version, tag or alias 9",
     ),
     "evidence on a broken record": (
-        add_evidence(ref("nlp/lang-id@2"), "note", {}, by="x", name="n"), BROKEN, InvalidManifestError, "cannot be read",
+        add_evidence(ref("nlp/lang-id@2"), "note", {"text": "t"}, by="x", name="n"), BROKEN, InvalidManifestError, "cannot be read",
     ),
 }  # fmt: skip
 
@@ -285,7 +285,7 @@ def test_evidence_names_the_bytes_it_is_about(make: Make) -> None:
     act = add_evidence(
         ref("nlp/lang-id@2"),
         "evaluation",
-        {"suite": "Hold Out/2026"},
+        {"suite": "Hold Out/2026", "verdict": "pass", "metrics": [{"key": "a", "value": 1}]},
         by="x",
         at="2026-11-21T08:30:00.000Z",
     )
