@@ -1,47 +1,54 @@
 """Every exception this package raises on purpose.
 
-A broken manifest is not an exception: it is a document with problems, or a finding of a check. What is raised
-here is misuse, a broken environment, or a question that has no answer::
+An invalid manifest in a registry is not an exception: it is a document with problems, or a finding of a check. The
+exceptions are for misuse, a broken environment, and questions without an answer. Each class has a machine code for
+programs (a server maps it to a status) and an exit code for the command line::
 
-    RegistryError
-    ├── UsageError            the caller asked for something that cannot be      (exit code 2)
-    │   ├── InvalidNameError      a name or reference that is not well formed
-    │   ├── NotARegistryError     no registry.yaml where one was expected
-    │   ├── NotFoundError         no such model, version, alias, artifact
-    │   └── VersionNotNamedError  a change of a version, and the reference names none
-    ├── RefusedError          the engine says no                                 (exit code 1)
-    │   ├── InvalidManifestError  a manifest that was asked for does not pass its schema
-    │   ├── MalformedTreeError    a folder of a commit that Git would not write
-    │   ├── CheckFailedError      an edit whose result would not pass the check
-    │   └── WithdrawnError        the version was withdrawn or erased
-    ├── ConflictError         somebody else was there first                      (exit code 1)
-    │   ├── DirtyFilesError       uncommitted work is in the way
-    │   └── StaleBaseError        the branch moved while the change was made
-    └── OperationalError      the machine, Git or a remote                       (exit code 4)
-        ├── GitError              git failed or is missing
-        │   └── UntrustedRepositoryError  Git does not obey a repository of somebody else
-        ├── ShallowHistoryError   the answer lies beyond what a shallow clone has
-        ├── OfflineError          nothing cached and no way to fetch
-        └── RemoteError           the artifact remote
-            ├── NoRemoteError         none is configured
-            ├── MissingObjectError    the remote does not have the bytes
-            └── CorruptObjectError    the bytes are not what the manifest says
+    class                         raised when                                            code           exit code
+    RegistryError                 the root of all                                        unavailable    4
+    ├── UsageError                the request cannot be valid                            usage          2
+    │   ├── InvalidNameError          a name or reference is not well formed             usage          2
+    │   ├── NotARegistryError         the repository has no registry.yaml                usage          2
+    │   ├── NotFoundError             the model, version, alias, artifact does not exist not_found      2
+    │   └── VersionNotNamedError      a change needs a version and none was named        usage          2
+    ├── RefusedError              a rule, a gate or a limit forbids it                   refused        1
+    │   ├── InvalidManifestError      the manifest does not match its schema             invalid        1
+    │   ├── MalformedTreeError        a Git tree is not in the form that Git writes      invalid        1
+    │   ├── CheckFailedError          the edit was not written: its result fails a check refused        1
+    │   └── WithdrawnError            the version was withdrawn or erased                refused        1
+    ├── ConflictError             another change came first                              conflict       1
+    │   ├── DirtyFilesError           uncommitted changes would be overwritten           conflict       1
+    │   └── StaleBaseError            the branch moved during the change                 conflict       1
+    └── OperationalError          the machine, Git or a remote failed                    unavailable    4
+        ├── GitError                  Git failed or is not installed                     unavailable    4
+        │   └── UntrustedRepositoryError  another user owns the repository               unavailable    4
+        ├── ShallowHistoryError       the clone is shallow and lacks the history         unavailable    4
+        ├── OfflineError              nothing is cached and fetching is not possible     unavailable    4
+        ├── MissingPackageError       a Python package is not installed                  unavailable    4
+        └── RemoteError               the artifact remote cannot be used                 unavailable    4
+            ├── NoRemoteError             no artifact remote is configured               unavailable    4
+            ├── MissingObjectError        the remote lacks the object                    unavailable    4
+            └── CorruptObjectError        the object does not match its digest           unavailable    4
 
-Each carries an optional ``remedy``: the next step in one sentence, or the command that mends it.
+An exception may have a ``remedy``: the next step in one sentence, or the command that fixes the problem.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar, Literal
 
 __all__ = [
     "CheckFailedError",
     "ConflictError",
     "CorruptObjectError",
     "DirtyFilesError",
+    "ErrorCode",
     "GitError",
     "InvalidManifestError",
     "InvalidNameError",
     "MalformedTreeError",
     "MissingObjectError",
+    "MissingPackageError",
     "NoRemoteError",
     "NotARegistryError",
     "NotFoundError",
@@ -59,15 +66,24 @@ __all__ = [
 ]
 
 
+ErrorCode = Literal["usage", "not_found", "refused", "invalid", "conflict", "unavailable"]
+"""The kind of error, for programs. New codes may be added; the meaning of a code does not change."""
+
+
 class RegistryError(Exception):
     """The root: anything this package raises on purpose.
 
     Args:
-        message: What happened, in one sentence, naming the thing it happened to.
-        remedy: What the reader can do now; empty when there is nothing sensible to say.
+        message: What happened and to which object, in one sentence.
+        remedy: What the reader can do now; empty when there is no sensible advice.
+
+    Attributes:
+        code: The kind of error, for programs.
+        exit_code: The exit status of a command that ends with it.
     """
 
-    exit_code = 4
+    code: ClassVar[ErrorCode] = "unavailable"
+    exit_code: ClassVar[int] = 4
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
@@ -79,8 +95,9 @@ class RegistryError(Exception):
 
 
 class UsageError(RegistryError):
-    """The caller asked for something that cannot be."""
+    """The request cannot be valid."""
 
+    code: ClassVar[ErrorCode] = "usage"
     exit_code = 2
 
 
@@ -89,24 +106,26 @@ class InvalidNameError(UsageError):
 
 
 class NotARegistryError(UsageError):
-    """There is no ``registry.yaml`` where one was expected."""
+    """The repository has no ``registry.yaml``."""
 
 
 class NotFoundError(UsageError):
-    """No such model, version, alias, tag, artifact or revision."""
+    """The model, version, alias, tag, artifact or revision does not exist."""
+
+    code: ClassVar[ErrorCode] = "not_found"
 
 
 class VersionNotNamedError(UsageError):
-    """A change of a version whose reference names none: what changes is said, not assumed.
+    """A change needs a version, and the reference names none: reading defaults to the latest, changing does not.
 
     Args:
         model: The model, as ``namespace/model``.
-        latest: The version that ``latest`` means there.
+        latest: The version that ``latest`` resolves to.
     """
 
     def __init__(self, model: str, latest: str) -> None:
         super().__init__(
-            f"{model} names no version, and only reading takes the latest by default",
+            f"{model} names no version; a change requires one",
             remedy=f"name the version: {model}@{latest}, or {model}@latest",
         )
         self.model = model
@@ -114,23 +133,28 @@ class VersionNotNamedError(UsageError):
 
 
 class RefusedError(RegistryError):
-    """The engine says no."""
+    """A rule, a gate or a limit forbids it."""
 
+    code: ClassVar[ErrorCode] = "refused"
     exit_code = 1
 
 
 class InvalidManifestError(RefusedError):
-    """A manifest that was asked for does not pass its schema."""
+    """The requested manifest does not match its schema."""
+
+    code: ClassVar[ErrorCode] = "invalid"
 
 
 class MalformedTreeError(RefusedError):
-    """A tree object is not as Git writes one, so two programs could read different files from it.
+    """A tree object is not in the form that Git writes, so two programs could read different files from it.
 
     Args:
-        message: What is wrong, with the tree and its entry.
+        message: The error, with the tree and its entry.
         remedy: What the reader can do now.
         path: The folder, from the root; empty for the root itself.
     """
+
+    code: ClassVar[ErrorCode] = "invalid"
 
     def __init__(self, message: str, *, remedy: str = "", path: str = "") -> None:
         super().__init__(message, remedy=remedy)
@@ -146,43 +170,49 @@ class WithdrawnError(RefusedError):
 
 
 class ConflictError(RegistryError):
-    """Somebody else was there first."""
+    """Another change came first."""
 
+    code: ClassVar[ErrorCode] = "conflict"
     exit_code = 1
 
 
 class DirtyFilesError(ConflictError):
-    """Uncommitted work is in the way of an edit; nothing was written."""
+    """An edit would overwrite uncommitted changes; nothing was written."""
 
 
 class StaleBaseError(ConflictError):
-    """The branch moved while the change was made; make it again on the new tip."""
+    """The branch moved during the change; repeat the change on the new tip."""
 
 
 class OperationalError(RegistryError):
-    """The machine, Git or a remote."""
+    """The machine, Git or a remote failed."""
 
+    code: ClassVar[ErrorCode] = "unavailable"
     exit_code = 4
 
 
 class GitError(OperationalError):
-    """Git failed or is missing."""
+    """Git failed or is not installed."""
 
 
 class UntrustedRepositoryError(GitError):
-    """Git does not obey a repository of somebody else, so nothing is changed in it, and nothing is fetched for it."""
+    """Another user owns the repository, so this program neither changes it nor fetches for it (``safe.directory``)."""
 
 
 class ShallowHistoryError(OperationalError):
-    """The answer needs history that a shallow clone does not have; nothing is guessed."""
+    """The answer needs history that a shallow clone does not have; this program does not guess."""
 
 
 class OfflineError(OperationalError):
-    """Nothing is cached and there is no way to fetch."""
+    """Nothing is cached, and fetching is not possible."""
+
+
+class MissingPackageError(OperationalError):
+    """A Python package is not installed: reading needs fewer than writing and checking."""
 
 
 class RemoteError(OperationalError):
-    """The artifact remote could not be used."""
+    """The artifact remote cannot be used."""
 
 
 class NoRemoteError(RemoteError):
@@ -190,8 +220,8 @@ class NoRemoteError(RemoteError):
 
 
 class MissingObjectError(RemoteError):
-    """The remote does not have the bytes a manifest names."""
+    """The remote lacks an object that a manifest names."""
 
 
 class CorruptObjectError(RemoteError):
-    """The bytes are not what the manifest says; they were not kept."""
+    """An object does not match the digest in its manifest; it was not stored."""

@@ -1,8 +1,7 @@
-"""Where this program keeps things between runs, and which of them only this user can have written.
+"""Folders of this program (cache, state), which of them only this user can have written, and packaged data files.
 
-Data files that travel with the package: schemas, hooks, templates.
-
-In a wheel they lie under ``registry_tool/_data``; in a checkout at the top level, where people read and edit them.
+In a wheel the data files (schemas, hooks, templates) are in ``registry_tool/_data``; in a checkout at the top level,
+where people read and edit them.
 """
 
 from __future__ import annotations

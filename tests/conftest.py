@@ -30,8 +30,37 @@ _GIT_VARIABLES = (
     "GIT_CONFIG_COUNT", "GIT_CEILING_DIRECTORIES", "GIT_QUARANTINE_PATH",
 )  # fmt: skip
 _OWN_VARIABLES = ("REGISTRY_REPO", "CI", "FORCE_COLOR", "CLICOLOR_FORCE", "GITHUB_ACTIONS")
-_GIT_CONFIG = "[init]\n\tdefaultBranch = main\n[commit]\n\tgpgSign = false\n[gc]\n\tauto = 0\n"
+# Without upkeep after each commit, which is a process, and without waiting for the disk: temporary folders need no power cuts.
+_GIT_CONFIG = """\
+[init]
+	defaultBranch = main
+[commit]
+	gpgSign = false
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+[core]
+	fsync = none
+"""
 _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked ``long`` begin first, dealt to the workers, each of which begins with an equal part of the list.
+
+    What is left when they end is short, and is taken from one worker by another.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.get_closest_marker("long")]
+    rest = [item for item in items if not item.get_closest_marker("long")]
+    share = -(-len(items) // workers)
+    dealt: list[pytest.Item] = []
+    for worker in range(workers):
+        mine = long[worker::workers]
+        dealt += [*mine, *rest[: share - len(mine)]]
+        rest = rest[share - len(mine) :]
+    items[:] = [*dealt, *rest]
 
 
 @pytest.fixture(autouse=True)

@@ -16,12 +16,12 @@ from registry_tool.names import check_artifact_name, check_new_name, is_device
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.cache.cache import Cache
-    from registry_tool.artifacts.hashing import Readable
+    from registry_tool.artifacts.hashing import ByteReader
     from registry_tool.artifacts.progress import Progress
     from registry_tool.artifacts.remotes.base import Remote
     from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings
     from registry_tool.artifacts.transfer.ingest import IngestedBlob
-    from registry_tool.artifacts.transfer.sources import Supply
+    from registry_tool.artifacts.transfer.sources import ArtifactSources
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.encryption.seal import Package
     from registry_tool.git.repository import Repository
@@ -148,10 +148,12 @@ class ArtifactStore:
             NoRemoteError: None is configured.
             RemoteError: Its configuration cannot be used.
         """
-        from registry_tool.artifacts.remotes.base import open_chosen
+        from registry_tool.artifacts.remotes.open import open_configured
         from registry_tool.gc.reachability import stores_bytes
 
-        return open_chosen(self.settings, self.chosen, in_use=lambda: stores_bytes(self._catalog))
+        return open_configured(
+            self.settings, self.chosen, in_use=lambda: stores_bytes(self._catalog)
+        )
 
     @cached_property
     def chosen(self) -> RemoteSettings:
@@ -161,9 +163,9 @@ class ArtifactStore:
             NoRemoteError: None is configured.
             RemoteError: Its configuration cannot be used.
         """
-        from registry_tool.artifacts.remotes.config import chosen_remote
+        from registry_tool.artifacts.remotes.config import select_remote
 
-        return chosen_remote(self.settings, text(self._catalog.settings, "remote") or None)
+        return select_remote(self.settings, text(self._catalog.settings, "remote") or None)
 
     @cached_property
     def settings(self) -> DvcSettings:
@@ -194,15 +196,15 @@ class ArtifactStore:
         self.remote.sizes([_NOTHING])
 
     @cached_property
-    def supply(self) -> Supply:
+    def supply(self) -> ArtifactSources:
         """Where its bytes are read from."""
-        from registry_tool.artifacts.transfer.sources import Supply
+        from registry_tool.artifacts.transfer.sources import ArtifactSources
 
         name = text(self._catalog.settings, "remote") or None
-        return Supply(lambda: self.settings, name, self.cache)
+        return ArtifactSources(lambda: self.settings, name, self.cache)
 
     def fetch(self, entry: Data, file: str = "", progress: Progress | None = None) -> Path:
-        """The verified bytes of an artifact's entry, or of one file of a folder; see ``Supply.fetch``."""
+        """The verified bytes of an artifact's entry, or of one file of a folder; see ``ArtifactSources.fetch``."""
         return self.supply.fetch(entry, file, progress=progress or SILENT)
 
     def _described(
@@ -300,7 +302,7 @@ class ArtifactStore:
 
     def take_stream(
         self,
-        stream: Readable,
+        stream: ByteReader,
         *,
         name: str,
         role: str = "",
@@ -336,12 +338,12 @@ class ArtifactStore:
             ConflictError: It gave another number of bytes than it said.
         """
         from registry_tool.artifacts.entry_builder import last_part
-        from registry_tool.artifacts.remotes.url import opened
+        from registry_tool.artifacts.remotes.url import open_url
         from registry_tool.artifacts.transfer.ingest import ingest_stream
 
         self._check_plain()
         called = check_artifact_name(last_part(url))
-        with opened(url, self.settings) as found:
+        with open_url(url, self.settings) as found:
             ingested = ingest_stream(
                 found.stream, found.label, cache=self.cache, size=found.size, progress=progress or SILENT
             )  # fmt: skip
@@ -356,7 +358,7 @@ class ArtifactStore:
         """
         from registry_tool.artifacts.dvc_files import Pointer, render_pointer
         from registry_tool.artifacts.transfer.ingest import IngestedBlob
-        from registry_tool.artifacts.verify import lacks, objects
+        from registry_tool.artifacts.verify import find_missing, objects
 
         self._check_plain()
         if "md5" not in entry:
@@ -364,7 +366,7 @@ class ArtifactStore:
                 f"artifact {text(entry, 'name')} is tracked elsewhere: it has no bytes in the store",
                 remedy=f"record its address again: --track {text(entry, 'uri')}",
             )
-        (lacking,) = lacks([entry], lambda: self.remote)
+        (lacking,) = find_missing([entry], lambda: self.remote)
         if lacking:
             raise MissingObjectError(
                 f"the bytes of artifact {text(entry, 'name')} are not on the remote {self.remote.name} "

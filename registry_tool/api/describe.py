@@ -5,14 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from registry_tool.catalog.catalog import (
-    aliases_of,
-    description_of,
-    labels_of,
-    last_metrics,
-    metadata_of,
-    tags_of,
-)
 from registry_tool.catalog.resolve import find_model, in_order
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
@@ -68,34 +60,27 @@ def _describe_model(registry: Snapshot, name: ModelName) -> Description:
         "model": str(model.name),
         "record": record,
         "versions": [*in_order(model)],
-        "aliases": dict(aliases_of(model)),
-        "tags": dict(tags_of(model)),
+        "aliases": dict(model.alias_targets()),
+        "tags": dict(model.tag_targets()),
     }
     return Description(
         str(model.name), False, str(record.get("state") or "live"), model.scheme, data
     )
 
 
-def _names(view: VersionView) -> tuple[list[JSON], list[JSON]]:
-    both = (aliases_of(view.model), tags_of(view.model))
-    aliases, tags = ([n for n, v in names.items() if v == view.version] for names in both)
-    return [*aliases], [*tags]
-
-
 def _version_data(view: VersionView) -> dict[str, JSON]:
-    aliases, tags = _names(view)
     status = view.status
     return {
         "model": str(view.model.name),
         "version": view.version,
         "state": view.state,
         "status": dict(status.data) if status is not None and status.data is not None else None,
-        "aliases": aliases,
-        "tags": tags,
-        "description": description_of(view),
-        "labels": [*labels_of(view)],
-        "metrics": dict(last_metrics(view)),
-        "metadata": dict(metadata_of(view)),
+        "aliases": [*view.aliases],
+        "tags": [*view.tags],
+        "description": view.description,
+        "labels": [*view.labels],
+        "metrics": dict(view.metrics),
+        "metadata": dict(view.all_metadata),
         "record": dict(view.data),
         "evidence": [{"id": d.place.name, **d.data} for d in view.evidence() if d.data is not None],
     }

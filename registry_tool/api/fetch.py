@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry_tool.artifacts.entry import Request, StoredEntry
+from registry_tool.artifacts.entry import ArtifactRequest, StoredEntry
 from registry_tool.artifacts.progress import SILENT, Progress
 from registry_tool.artifacts.transfer.deliver import Delivery, deliver
-from registry_tool.artifacts.transfer.place import copied, linked
+from registry_tool.artifacts.transfer.place import copy_into, link_into
 from registry_tool.errors import RegistryError, WithdrawnError
 from registry_tool.git.transaction.lock import say_nothing
 
@@ -70,8 +70,8 @@ class _Wanted(NamedTuple):
     folder: Path
 
     @property
-    def request(self) -> Request:
-        return Request(StoredEntry.read(self.artifact.entry), self.file)
+    def request(self) -> ArtifactRequest:
+        return ArtifactRequest(StoredEntry.read(self.artifact.entry), self.file)
 
 
 class _Selection(NamedTuple):
@@ -130,7 +130,7 @@ def _into_folders(
     places = [Path(one.folder, one.artifact.path, one.file) for one in wanted]
     deliveries = [Delivery(one.request, place) for one, place in zip(wanted, places, strict=True)]
     try:
-        put = linked if link else copied
+        put = link_into if link else copy_into
         contents = deliver(fetcher, deliveries, put=put, overwrite=overwrite)
     except RegistryError as exc:
         if exc.exit_code == 1:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from registry_tool.api.rows import load_rows, rows_folder
 from registry_tool.api.views import ModelVersion, RegisteredModel
-from registry_tool.catalog.catalog import Catalog, ModelView, VersionView, aliases_of
+from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
 from registry_tool.catalog.resolve import find_model, latest
 from registry_tool.catalog.search import (
     Filter,
@@ -150,9 +150,9 @@ def _model_data(row: ModelRow, model: ModelView) -> dict[str, JSON]:
         "model": str(row.name),
         "versions": len(model.versions),
         "latest": highest,
-        "aliases": dict(aliases_of(model)),
-        "task": row.task,
-        "owner": row.owner,
+        "aliases": dict(model.alias_targets()),
+        "task": row.get("task"),
+        "owner": row.get("owner"),
         "labels": [*row.labels],
         "state": row.state,
     }
@@ -165,7 +165,7 @@ def _version_data(row: VersionRow) -> dict[str, JSON]:
         "created_at": row.created_at,
         "aliases": [*row.aliases],
         "tags": [*row.tags],
-        "framework": row.framework,
+        "framework": row.get("framework.type"),
         "metrics": dict(row.metrics),
     }
 
@@ -226,15 +226,15 @@ def _found_data(found: Found) -> dict[str, JSON]:
     model, version = found
     row: dict[str, JSON] = {
         "model": str(model.name),
-        "task": model.task,
-        "description": model.description,
+        "task": model.get("task"),
+        "description": model.get("description"),
     }
     if version is not None:
         row |= {
             "version": version.version,
             "state": version.state,
-            "description": version.description or model.description,
-            "framework": version.framework,
+            "description": version.description or model.get("description"),
+            "framework": version.get("framework.type"),
             "metrics": dict(version.metrics),
         }
     return row

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry_tool.api.views import ModelVersion
-from registry_tool.artifacts.filesystem import fresh_name, on_disk, remove
+from registry_tool.artifacts.filesystem import on_disk, remove, temporary_name
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.lockfile import (
     LOCK_LIMIT,
@@ -165,7 +165,7 @@ def write_lock(locked: LockedReferences, path: str) -> None:
         OperationalError: It cannot be written.
     """
     data, place = render_lock(locked.registry, locked.pins), Path(path)
-    temporary = fresh_name(place.parent, place.name)
+    temporary = temporary_name(place.parent, place.name)
     with on_disk(f"cannot write {path}"):
         try:
             temporary.write_bytes(data)

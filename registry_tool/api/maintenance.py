@@ -34,10 +34,24 @@ from registry_tool.errors import (
     RegistryError,
     UsageError,
 )
-from registry_tool.gc.collect import Audit, Collected, audit, collect
-from registry_tool.gc.purge import Blob, Plan, Purged, complete, plan, recorded
+from registry_tool.gc.collect import CollectSummary, RemoteAudit, audit, collect
+from registry_tool.gc.purge import (
+    PurgeSummary,
+    PurgeObject,
+    PurgePlan,
+    complete_listing,
+    plan,
+    recorded_objects,
+)
 from registry_tool.gc.purge import purge as purge_objects
-from registry_tool.gc.reachability import Need, Needs, Seen, copies, everywhere, needs
+from registry_tool.gc.reachability import (
+    NeededBy,
+    RegistryState,
+    RequiredObjects,
+    copies,
+    everywhere,
+    needs,
+)
 from registry_tool.git.refs import published, unfetched
 from registry_tool.git.remote.clone_cache import is_url
 from registry_tool.git.repository import Repository
@@ -47,7 +61,7 @@ from registry_tool.paths import cache_folder
 if TYPE_CHECKING:
     from registry_tool.api.publish import Publication, WriteOptions
     from registry_tool.api.snapshot import Snapshot
-    from registry_tool.artifacts.remotes.base import Held, Remote
+    from registry_tool.artifacts.remotes.base import Remote, RemoteObject
     from registry_tool.edits.changeset import ChangeSet
 
 __all__ = [
@@ -108,7 +122,7 @@ def _open_others(places: Sequence[str], own: Repository) -> Iterator[list[Reposi
 
 
 def _find_doubt(repositories: Iterable[Repository]) -> RegistryError | None:
-    """Why the refs here may not be complete; None where nothing suggests it."""
+    """Why the refs here may not be complete_listing; None where nothing suggests it."""
     for repository in repositories:
         try:
             missing = unfetched(repository.git)
@@ -137,18 +151,18 @@ class GcReport:
         found: Its objects: needed, young, orphaned; and the rests of interrupted uploads.
         missing: Objects of published versions that it lacks.
         days: Objects that are younger are left alone.
-        doubt: Why the refs that were searched may not be complete.
+        doubt: Why the refs that were searched may not be complete_listing.
         states: The states that were searched.
         deleted: What was deleted; None where nothing was.
     """
 
     remote: RemoteName
-    found: Audit
+    found: RemoteAudit
     missing: tuple[Finding, ...]
     days: int
     doubt: RegistryError | None
-    states: tuple[Seen, ...]
-    deleted: Collected | None = None
+    states: tuple[RegistryState, ...]
+    deleted: CollectSummary | None = None
 
     @property
     def has_garbage(self) -> bool:
@@ -156,7 +170,7 @@ class GcReport:
         return bool(self.found.orphans or self.found.leftovers)
 
     @property
-    def orphans(self) -> Sequence[Held]:
+    def orphans(self) -> Sequence[RemoteObject]:
         """The objects that nothing uses."""
         return self.found.orphans
 
@@ -166,9 +180,9 @@ class _Searched:
 
     def __init__(self, own: Repository, others: Sequence[Repository]) -> None:
         self._all = {"": own, **{other.source: other for other in others}}
-        self.states: list[Seen] = []
+        self.states: list[RegistryState] = []
 
-    def find_needs(self, md5s: Iterable[str]) -> Needs:
+    def find_needs(self, md5s: Iterable[str]) -> RequiredObjects:
         """What uses some objects, in all refs that exist now."""
         seen = {label: everywhere(repository) for label, repository in self._all.items()}
         self.states = [state for states in seen.values() for state in states]
@@ -200,7 +214,7 @@ def collect_garbage(
         registry: The registry.
         also: Other registries or DVC repositories that use the same remote, by folder or URL.
         older_than: Leave objects alone that are younger, in days: an upload comes before the manifest that names it.
-        delete: Delete without a person watching: refused where the refs here may not be complete.
+        delete: Delete without a person watching: refused where the refs here may not be complete_listing.
         confirm: Gets the report and returns whether to delete; None deletes if ``delete`` is set.
         progress: Receives the progress.
 
@@ -245,8 +259,8 @@ class ObjectFate:
     """
 
     fate: str
-    blob: Blob
-    need: Need | None = None
+    blob: PurgeObject
+    need: NeededBy | None = None
 
 
 @dataclass(frozen=True)
@@ -263,7 +277,7 @@ class ErasePreview:
     version: str
     change: ChangeSet
     objects: tuple[ObjectFate, ...]
-    states: tuple[Seen, ...]
+    states: tuple[RegistryState, ...]
 
 
 class _DeclinedError(Exception):
@@ -315,7 +329,7 @@ def erase(
 
 def _preview_erase(session: ChangeSession, change: ChangeSet, reference: Reference) -> ErasePreview:
     version = resolve(session.catalog, reference, allow_withdrawn=True).version
-    blobs, states = recorded(version.data), everywhere(session.registry.repository)
+    blobs, states = recorded_objects(version.data), everywhere(session.registry.repository)
     used = needs((blob.md5 for blob in blobs), {"": states}, leaving=version.folder).objects
     objects = tuple(
         ObjectFate("kept" if blob.md5 in used else "purgeable", blob, used.get(blob.md5))
@@ -334,17 +348,17 @@ class PurgeReport:
         plan: What is deleted and what stays.
         states: The states that were searched for other uses.
         copies: Refs that still have the version, not erased.
-        doubt: Why the refs that were searched may not be complete.
+        doubt: Why the refs that were searched may not be complete_listing.
         deleted: What was deleted; None where nothing was.
     """
 
     tombstone: Tombstone
     remote: RemoteName
-    plan: Plan
-    states: tuple[Seen, ...]
+    plan: PurgePlan
+    states: tuple[RegistryState, ...]
     copies: tuple[str, ...]
     doubt: RegistryError | None
-    deleted: Purged | None = None
+    deleted: PurgeSummary | None = None
 
     @property
     def objects(self) -> list[ObjectFate]:
@@ -385,7 +399,7 @@ def purge(
         tomb = tombstone(repository, asked)
         store = registry.at(tomb.commit).store  # the remote that the main branch configures
         remote = store.remote
-        blobs = complete(recorded(tomb.version.data), remote, store.cache)
+        blobs = complete_listing(recorded_objects(tomb.version.data), remote, store.cache)
         own = everywhere(repository)
         searched = {"": own, **{other.source: everywhere(other) for other in others}}
         used = needs((blob.md5 for blob in blobs), searched)

@@ -9,17 +9,25 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.api.maintenance import RemoteName, published_state
 from registry_tool.artifacts.progress import SILENT, Progress
-from registry_tool.artifacts.remotes.base import open_chosen, shown_url
+from registry_tool.artifacts.remotes.base import redact_url
 from registry_tool.artifacts.remotes.config import (
     DvcSettings,
     RemoteSettings,
     all_remotes,
-    chosen_remote,
     endpoint,
+    select_remote,
 )
+from registry_tool.artifacts.remotes.open import open_configured
 from registry_tool.artifacts.remotes.trusted_hosts import confirmed_hosts
 from registry_tool.artifacts.remotes.trusted_hosts import trust as confirm_host
-from registry_tool.artifacts.transfer.copy import Copied, Journal, Plan, copy, plan, present
+from registry_tool.artifacts.transfer.copy import (
+    CopyJournal,
+    CopyPlan,
+    CopySummary,
+    copy,
+    plan,
+    present,
+)
 from registry_tool.artifacts.transfer.upload import restore
 from registry_tool.checks.findings import Finding, Report
 from registry_tool.checks.remote import check_remote
@@ -71,7 +79,7 @@ def list_remotes(registry: Snapshot) -> list[ConfiguredRemote]:
         used = ""
     return [
         ConfiguredRemote(
-            one.name, shown_url(one.url), one.name == used, one.host, tuple(confirmed.get(one.name, ()))
+            one.name, redact_url(one.url), one.name == used, one.host, tuple(confirmed.get(one.name, ()))
         )
         for one in all_remotes(settings)
     ]  # fmt: skip
@@ -90,7 +98,7 @@ def trust_host(registry: Snapshot, name: str, host: str | None = None) -> str:
     """
     settings = registry.store.settings
     if host is None:
-        chosen = chosen_remote(settings, name)
+        chosen = select_remote(settings, name)
         host = endpoint({**chosen.options, "url": chosen.url})
         if not host:
             raise UsageError(
@@ -112,7 +120,7 @@ def _find_remote(settings: DvcSettings, name: str) -> RemoteSettings:
         return RemoteSettings("new", name, {})
     if "/" in name and Path(name).expanduser().is_absolute():
         return RemoteSettings("new", str(Path(name).expanduser()), {})
-    return chosen_remote(settings, name)
+    return select_remote(settings, name)
 
 
 def _open_both(
@@ -134,7 +142,7 @@ def _open_both(
             f"{to!a} already stores the objects: {second.name} and {first.name} are the same place",
             remedy="name the remote to copy to: registry remote copy NAME|URL",
         )
-    return open_chosen(theirs, first), open_chosen(ours, second)
+    return open_configured(theirs, first), open_configured(ours, second)
 
 
 @dataclass(frozen=True)
@@ -151,8 +159,8 @@ class RemoteCopy:
 
     source: RemoteName
     target: RemoteName
-    plan: Plan
-    copied: Copied | None = None
+    plan: CopyPlan
+    copied: CopySummary | None = None
     missing: tuple[Finding, ...] = ()
 
 
@@ -184,7 +192,7 @@ def copy_remote(
     first, second = _open_both(registry, state, to, source)
     named = needs(None, {"": everywhere(registry.repository)})
     found = present(named.objects, named.folders.keys(), first)
-    journal = Journal(registry.store.settings.registry, second.url)
+    journal = CopyJournal(registry.store.settings.registry, second.url)
     todo = plan(found, second, journal)
     outcome = RemoteCopy(RemoteName.of(first), RemoteName.of(second), todo)
     on_planned(outcome)

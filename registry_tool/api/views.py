@@ -13,11 +13,7 @@ from typing import TYPE_CHECKING
 
 from registry_tool.catalog.catalog import (
     ModelView,
-    VersionFacts,
     VersionView,
-    aliases_of,
-    metadata_of,
-    tags_of,
 )
 from registry_tool.catalog.resolve import in_order
 from registry_tool.errors import NotFoundError
@@ -26,7 +22,7 @@ from registry_tool.manifests.problems import JSON
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
-    from registry_tool.catalog.summary import VersionRow
+    from registry_tool.catalog.summary import VersionRow, VersionSummary
     from registry_tool.manifests.models.model import ModelManifest
     from registry_tool.manifests.models.version import (
         Environment,
@@ -119,7 +115,7 @@ class ModelVersion:
         view: Its files; its record is read now, unless there is a row.
         fetcher: Brings bytes.
         notes: What whoever asked should know.
-        row: What was read of its files before: the questions it answers do not read them again.
+        row: Its kept summary: the values in it are not read from the files again.
     """
 
     def __init__(
@@ -131,7 +127,7 @@ class ModelVersion:
         row: VersionRow | None = None,
     ) -> None:
         self._view = view
-        self._facts: VersionFacts | VersionRow = VersionFacts(view) if row is None else row
+        self._summary: VersionSummary = view if row is None else row
         self._data = view.data if row is None else None
         self._fetcher = fetcher
         self.notes = notes
@@ -158,7 +154,7 @@ class ModelVersion:
     @property
     def state(self) -> str:
         """``active``, ``deprecated``, ``withdrawn`` or ``erased``."""
-        return self._facts.state
+        return self._summary.state
 
     @property
     def framework(self) -> Framework | None:
@@ -183,7 +179,7 @@ class ModelVersion:
     @property
     def created_at(self) -> str:
         """When it was made: RFC 3339, UTC, milliseconds."""
-        return self._facts.created_at
+        return self._summary.created_at
 
     @property
     def author(self) -> str:
@@ -198,32 +194,32 @@ class ModelVersion:
     @property
     def description(self) -> str:
         """What was said last: ``metadata.yaml`` over the record."""
-        return self._facts.description
+        return self._summary.description
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels, sorted."""
-        return self._facts.labels
+        return self._summary.labels
 
     @property
     def metadata(self) -> Mapping[str, JSON]:
         """Free metadata: ``metadata.yaml`` laid over the record, key by key."""
-        return metadata_of(self._view)
+        return self._view.all_metadata
 
     @cached_property
     def metrics(self) -> Mapping[str, JSON]:
         """The last value of each metric, of the record and of later evidence: by step, without steps by time."""
-        return dict(self._facts.metrics)
+        return dict(self._summary.metrics)
 
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags that name this version."""
-        return self._facts.tags
+        return self._summary.tags
 
     @property
     def aliases(self) -> tuple[str, ...]:
         """The aliases that name this version."""
-        return self._facts.aliases
+        return self._summary.aliases
 
     def artifacts(self) -> tuple[Artifact, ...]:
         """The artifacts, in the order of the manifest."""
@@ -289,12 +285,12 @@ class RegisteredModel:
     @property
     def aliases(self) -> Mapping[str, str]:
         """The version each alias names."""
-        return aliases_of(self._view)
+        return self._view.alias_targets()
 
     @property
     def tags(self) -> Mapping[str, str]:
         """The version each tag names."""
-        return tags_of(self._view)
+        return self._view.tag_targets()
 
     def artifacts(self) -> tuple[Artifact, ...]:
         """The artifacts that belong to all versions."""

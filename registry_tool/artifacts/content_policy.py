@@ -1,7 +1,7 @@
-"""What the content of new artifacts may be: a scan before they are stored, and what the registry's policy makes of it.
+"""Scan the content of new artifacts before it is stored, and apply the registry's policy to the findings.
 
-The policy is ``scan`` of ``registry.yaml``: by level of finding ``refuse``, ``warn`` or ``off``. A check of a registry
-cannot see content; a gate ``{evidence: scan, verdict: pass}`` keeps what nobody scanned out of a stage.
+The policy is ``scan`` of ``registry.yaml``: ``refuse``, ``warn`` or ``off`` for each level of finding. A check of a
+registry cannot see content; the gate ``{evidence: scan, verdict: pass}`` keeps unscanned versions out of a stage.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.errors import RefusedError, UsageError
+from registry_tool.installation import package_for
 from registry_tool.manifests.data import Data, text
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def look_at_files(
     from registry_tool.scanning.plugins import installed_scanners
     from registry_tool.scanning.scan import scan_files
 
-    findings = scan_files(files, installed_scanners()).findings
+    with package_for("a scan of YAML"):
+        findings = scan_files(files, installed_scanners()).findings
     refused = [found for found in findings if policy[found.level] == "refuse"]
     if refused:
         shown = "; ".join(str(found) for found in refused[:_SHOWN])

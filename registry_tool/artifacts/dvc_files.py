@@ -1,12 +1,11 @@
-"""DVC's pointer files: one artifact each, written as ``dvc add`` writes them.
+"""DVC's files: the pointer file of an artifact, and the object that lists the files of a folder.
 
-Reading YAML is not done here: ``pointer_from_data`` takes what a reader of YAML returned.
+A pointer file is written as ``dvc add`` writes it. It is not read here: ``pointer_from_data`` takes the data that a
+YAML reader returned.
 
-Folders as artifacts: which files they hold, DVC's object for a folder, and our digest of one.
-
-A member is named by its path inside the folder: ``/`` between parts, UTF-8, no control characters and no backslash,
-so that every system can write it and no terminal is surprised by it. Symbolic links and special files are refused
-rather than followed. Members are always in the order of their paths, compared by code point, as DVC sorts them.
+A member of a folder is named by its path inside it: ``/`` between parts, UTF-8, no control characters and no backslash,
+so that every system can write it and no terminal interprets it. Symbolic links and special files are refused and not
+followed. Members are always sorted by path, by code point, as DVC sorts them.
 """
 
 from __future__ import annotations

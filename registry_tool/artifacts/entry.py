@@ -1,4 +1,4 @@
-"""A stored artifact as its entry in a manifest describes it, read once and checked against itself."""
+"""A stored artifact as its entry in a manifest describes it, checked for consistency when it is read."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from registry_tool.artifacts.dvc_files import (
 )
 from registry_tool.errors import CorruptObjectError, InvalidManifestError, NotFoundError, UsageError
 
-__all__ = ["Request", "StoredEntry", "not_as_said"]
+__all__ = ["ArtifactRequest", "StoredEntry", "mismatch_error"]
 
 _SHOWN: Final = 8
 
 
-def not_as_said(
+def mismatch_error(
     label: str, what: str, expected: object, found: object, *, where: str = ""
 ) -> CorruptObjectError:
     """The bytes, or a list of files, are not what the manifest says."""
@@ -73,7 +73,7 @@ class StoredEntry:
         label: What messages call it.
         name: The last part of its path.
         size: In bytes; of a folder, of all its files.
-        sha256: Of the bytes; of a folder see ``folders.folder_sha256``.
+        sha256: Of the bytes; of a folder see ``dvc_files.folder_sha256``.
         md5: Its address on a remote; that of a folder's list of files ends in ``.dir``.
         nfiles: Of a folder, where it is said.
         members: The files of a folder; empty for a file, and for a folder of many files.
@@ -125,7 +125,7 @@ class StoredEntry:
             entry.check(entry.members)
             # What plain `dvc pull` would restore must be the same.
             if (found := dir_md5(dir_object(entry.members))) != entry.md5:
-                raise not_as_said(entry.label, "md5", entry.md5, found)
+                raise mismatch_error(entry.label, "md5", entry.md5, found)
         return entry
 
     def check(self, members: Sequence[Member]) -> None:
@@ -136,9 +136,9 @@ class StoredEntry:
         """
         self.check_count(len(members))
         if (size := sum(m.size for m in members)) != self.size:
-            raise not_as_said(self.label, "size", self.size, size)
+            raise mismatch_error(self.label, "size", self.size, size)
         if (found := folder_sha256(members)) != self.sha256:
-            raise not_as_said(self.label, "sha256", self.sha256, found)
+            raise mismatch_error(self.label, "sha256", self.sha256, found)
 
     def check_count(self, count: int) -> None:
         """See that there are as many files as the manifest says.
@@ -147,7 +147,7 @@ class StoredEntry:
             CorruptObjectError: There are more or fewer.
         """
         if self.nfiles not in {None, count}:
-            raise not_as_said(self.label, "number of files", self.nfiles, count)
+            raise mismatch_error(self.label, "number of files", self.nfiles, count)
 
     def file(self, path: str, members: Sequence[Member]) -> Self:
         """One file of this folder, as an artifact of its own.
@@ -177,7 +177,7 @@ class StoredEntry:
         )
 
 
-class Request(NamedTuple):
+class ArtifactRequest(NamedTuple):
     """What is asked for: an artifact, or one file of a folder.
 
     Attributes:

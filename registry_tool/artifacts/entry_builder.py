@@ -1,4 +1,4 @@
-"""Entries of artifacts and metrics, as they stand in a manifest."""
+"""Entries of artifacts and metrics for a manifest."""
 
 from __future__ import annotations
 

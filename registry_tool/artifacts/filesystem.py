@@ -1,4 +1,4 @@
-"""Files on the local disk, written so that a reader sees all or nothing, and what goes wrong there in words."""
+"""Files on the local disk, written so that a reader sees all of a file or nothing; the system's errors described."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from registry_tool.errors import OperationalError
 __all__ = [
     "NO_SPACE",
     "READ_ONLY",
-    "Sparse",
+    "SparseWriter",
     "copy_file",
-    "fresh_name",
-    "in_words",
+    "describe_os_error",
     "make_read_only",
     "on_disk",
     "remove",
     "sweep",
     "sync_folder",
+    "temporary_name",
     "write_all",
 ]
 
@@ -52,13 +52,13 @@ _WORDS = {
 }
 
 
-def in_words(exc: OSError) -> tuple[str, str]:
+def describe_os_error(exc: OSError) -> tuple[str, str]:
     """What happened, and what to do about it (may be empty)."""
     known = _WORDS.get(exc.errno or 0)
     return known or (exc.strerror or str(exc) or type(exc).__name__, "")
 
 
-class _OnDisk:
+class _OSErrorTranslation:
     """See ``on_disk``; a class, because a generator takes several times as long and this stands around every file."""
 
     __slots__ = ("_full", "_kind", "_what")
@@ -73,7 +73,7 @@ class _OnDisk:
         self, kind: type[BaseException] | None, exc: BaseException | None, _: TracebackType | None
     ) -> Literal[False]:
         if isinstance(exc, OSError):
-            words, remedy = in_words(exc)
+            words, remedy = describe_os_error(exc)
             if exc.errno in NO_SPACE:
                 remedy = self._full or remedy
             raise self._kind(f"{self._what}: {words}", remedy=remedy) from exc
@@ -93,7 +93,7 @@ def on_disk(
     Raises:
         OperationalError: Or the ``kind`` asked for, keeping the cause.
     """
-    return _OnDisk(what, kind, full)
+    return _OSErrorTranslation(what, kind, full)
 
 
 def make_read_only(path: str, handle: int) -> None:
@@ -108,7 +108,7 @@ def make_read_only(path: str, handle: int) -> None:
         Path(path).chmod(READ_ONLY)
 
 
-def fresh_name(folder: Path, name: str = "") -> Path:
+def temporary_name(folder: Path, name: str = "") -> Path:
     """A path in the folder that nobody else has chosen; hidden, and plainly temporary."""
     return folder / f".{name[:80]}{'.' if name else ''}{secrets.token_hex(8)}.tmp"
 
@@ -154,7 +154,7 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-class Sparse:
+class SparseWriter:
     """Writes a file from where it stands, and leaves out what is only zeros; ``end`` gives it its length.
 
     Args:

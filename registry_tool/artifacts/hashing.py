@@ -19,14 +19,14 @@ from registry_tool.artifacts.filesystem import on_disk
 from registry_tool.errors import UsageError
 
 __all__ = [
+    "ByteReader",
+    "ByteWriter",
     "Digest",
-    "Readable",
-    "Writable",
     "check_md5",
     "check_sha256",
     "digest_file",
     "digest_stream",
-    "ignore",
+    "ignore_progress",
 ]
 
 _BUFFER = 1 << 20
@@ -36,14 +36,14 @@ _MD5 = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-class Readable(Protocol):
+class ByteReader(Protocol):
     """Anything bytes can be read from; an empty answer is the end."""
 
     def read(self, size: int, /) -> bytes:
         """At most ``size`` bytes."""
 
 
-class Writable(Protocol):
+class ByteWriter(Protocol):
     """Anything bytes can be written to, whole."""
 
     def write(self, data: bytes, /) -> object:
@@ -58,7 +58,7 @@ class Digest(NamedTuple):
     sha256: str
 
 
-def ignore(n: int) -> None:
+def ignore_progress(n: int) -> None:
     """The progress nobody watches."""
 
 
@@ -84,7 +84,7 @@ def check_sha256(text: str) -> str:
     raise UsageError(f"{text[:80]!a} is not a sha256 digest in lower-case hex")
 
 
-def _chunks(stream: Readable, limit: int | None) -> Iterator[bytes]:
+def _chunks(stream: ByteReader, limit: int | None) -> Iterator[bytes]:
     seen = 0
     while chunk := stream.read(_BUFFER):
         yield chunk
@@ -114,10 +114,10 @@ def _in_this_thread(update: Callable[[bytes], None]) -> Iterator[Callable[[bytes
 
 
 def digest_stream(
-    stream: Readable,
+    stream: ByteReader,
     *,
-    sink: Writable | None = None,
-    progress: Callable[[int], None] = ignore,
+    sink: ByteWriter | None = None,
+    progress: Callable[[int], None] = ignore_progress,
     expected: int = 0,
     limit: int | None = None,
 ) -> Digest:
@@ -145,7 +145,7 @@ def digest_stream(
     return Digest(size, md5.hexdigest(), sha256.hexdigest())
 
 
-def digest_file(path: Path, *, progress: Callable[[int], None] = ignore) -> Digest:
+def digest_file(path: Path, *, progress: Callable[[int], None] = ignore_progress) -> Digest:
     """Size and digests of one file.
 
     Raises:

@@ -1,16 +1,16 @@
-"""Notes on a remote that say which objects are relied on, and which are being deleted.
+"""Files on a remote that say which objects are in use by unpublished changes, and which are about to be deleted.
 
-Bytes come before the manifest that names them, so a collector leaves young objects alone. A change that uploads
-nothing, because the remote has the bytes already, has no young objects: it leaves a *lease*, a small file that lists
-them, and they count as uploaded when the lease was. A collector leaves a *notice* of what it deletes.
+Content comes before the manifest that names it, so a collector leaves young objects alone. A change that uploads
+nothing, because the remote has the content already, has no young objects: it writes a *lease*, a small file that lists
+them, and they count as uploaded when the lease was. A collector writes a *notice* of what it deletes.
 
 ::
 
-    add:      lease    -> read notices -> see that the objects are there -> manifest
-    collect:  notice   -> read leases  -> see that the objects are old   -> delete
+    add:      lease    -> read notices -> check that the objects exist    -> manifest
+    collect:  notice   -> read leases  -> check that the objects are old  -> delete
 
 Each side writes first and reads then, so of an add and a collector at the same moment at least one sees the other
-(Dekker's algorithm); it gives way: the collector deletes nothing, the add names the notice and ends before a manifest
+(Dekker's algorithm) and gives way: the collector deletes nothing, the add reports the notice and stops before a manifest
 is written. See docs/decisions/0029.
 """
 
@@ -29,16 +29,16 @@ from registry_tool.artifacts.progress import in_parallel
 from registry_tool.errors import ConflictError, MissingObjectError, RemoteError
 
 if TYPE_CHECKING:
-    from registry_tool.artifacts.remotes.base import Note, Remote
+    from registry_tool.artifacts.remotes.base import Remote, RemoteNote
 
 __all__ = [
     "LEASE_DAYS",
     "Lease",
+    "deletion_notice",
     "drop",
     "is_leased",
     "leases",
-    "noticed",
-    "renew",
+    "renew_leases",
 ]
 
 LEASE_DAYS: Final = 7
@@ -79,14 +79,14 @@ class Lease(NamedTuple):
         return f"the lease{day} ({self.path})"
 
 
-def _read(remote: Remote, notes: Sequence[Note]) -> list[Lease]:
+def _read(remote: Remote, notes: Sequence[RemoteNote]) -> list[Lease]:
     if len(notes) > _MOST_NOTES:
         raise RemoteError(
             f"the remote {remote.name} ({remote.url}) has {len(notes)} notes in {_LEASES}: more than can be read",
             remedy=f"delete the old files of that folder on the remote: {_LEASES}",
         )
 
-    def one(note: Note) -> Lease | None:
+    def one(note: RemoteNote) -> Lease | None:
         try:
             data = remote.read_note(note.path, limit=_LIMIT)
         except MissingObjectError:
@@ -125,7 +125,7 @@ def _write(remote: Remote, folder: str, objects: Iterable[str]) -> str:
     return path
 
 
-def _is_dead(notice: Note) -> bool:
+def _is_dead(notice: RemoteNote) -> bool:
     return notice.modified is not None and notice.modified < time.time() - _NOTICE_SECONDS
 
 
@@ -143,7 +143,7 @@ def _check_unnoticed(remote: Remote, objects: Collection[str], *, besides: str =
             )
 
 
-def renew(remote: Remote, objects: Collection[str]) -> None:
+def renew_leases(remote: Remote, objects: Collection[str]) -> None:
     """Have objects that are on the remote count as uploaded now.
 
     Whether they are there is asked afterwards.
@@ -158,7 +158,7 @@ def renew(remote: Remote, objects: Collection[str]) -> None:
 
 
 @contextmanager
-def noticed(remote: Remote, objects: Collection[str]) -> Iterator[None]:
+def deletion_notice(remote: Remote, objects: Collection[str]) -> Iterator[None]:
     """Leave a notice of what is about to be deleted, while that is done.
 
     Raises:

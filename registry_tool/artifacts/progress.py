@@ -1,8 +1,7 @@
-"""Progress of long work with bytes, told to whoever draws it. The library itself never draws.
+"""Progress of long work, notices while it waits for another process, and work on many objects in threads.
 
-What is said while another process is waited for.
-
-Work on many objects at once. Hashing and waiting for a remote both release the interpreter lock.
+The library never draws: it calls a ``Progress``. Threads help because hashing and waiting for a remote both release the
+interpreter lock.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
-__all__ = ["SILENT", "Patience", "Progress", "in_parallel", "say_nothing", "shown"]
+__all__ = ["SILENT", "Progress", "WaitNotice", "in_parallel", "say_nothing", "show_progress"]
 
 
 class Progress(Protocol):
@@ -29,7 +28,7 @@ class Progress(Protocol):
         """The work ended, well or not."""
 
 
-class _Silent:
+class _SilentProgress:
     def start(self, total_bytes: int, description: str) -> None:
         pass
 
@@ -40,11 +39,11 @@ class _Silent:
         pass
 
 
-SILENT: Final[Progress] = _Silent()
+SILENT: Final[Progress] = _SilentProgress()
 
 
 @contextmanager
-def shown(progress: Progress, total_bytes: int, description: str) -> Iterator[Progress]:
+def show_progress(progress: Progress, total_bytes: int, description: str) -> Iterator[Progress]:
     """Start and surely finish one piece of work."""
     progress.start(total_bytes, description)
     try:
@@ -60,7 +59,7 @@ def say_nothing(_words: str) -> None:
     """What a caller who does not listen is told."""
 
 
-class Patience:
+class WaitNotice:
     """Says once, after a second, that another process is waited for.
 
     Args:

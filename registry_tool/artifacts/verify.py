@@ -1,8 +1,6 @@
-"""Bytes on disk against the manifest that describes them: what differs, in words.
+"""Compare content with the manifest that describes it: files on disk byte by byte, objects on a remote by size.
 
-Are the bytes of artifacts on their remote: every object of each, files of folders included, and of the right size?
-
-The remote is asked about presence and size, in one question for all; nothing but lists of files is downloaded.
+A remote is queried once for all objects; only lists of files are downloaded.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.artifacts.dvc_files import Listed, Member, folder_sha256, is_listing, walk
 from registry_tool.artifacts.hashing import Digest, digest_file
-from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, shown
+from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, show_progress
 from registry_tool.errors import CorruptObjectError, MissingObjectError, UsageError
 from registry_tool.manifests.data import Data, records, text, whole
 
@@ -22,9 +20,9 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.remotes.base import Remote
 
 __all__ = [
-    "Lack",
+    "MissingContent",
     "differences",
-    "lacks",
+    "find_missing",
     "objects",
     "plain_entry",
 ]
@@ -33,7 +31,7 @@ _SHOWN: Final = 16
 
 
 def _digest(path: Path, progress: Progress) -> Digest:
-    with shown(progress, path.stat().st_size, f"Verifying {path.name}"):
+    with show_progress(progress, path.stat().st_size, f"Verifying {path.name}"):
         return digest_file(path, progress=progress.advance)
 
 
@@ -55,7 +53,9 @@ def _members(folder: Path, progress: Progress) -> list[Member]:
         digest = digest_file(folder / item[0], progress=progress.advance)
         return Member(item[0], digest.size, digest.sha256, digest.md5)
 
-    with shown(progress, sum(info.st_size for _, info in files), f"Verifying {folder.name}"):
+    with show_progress(
+        progress, sum(info.st_size for _, info in files), f"Verifying {folder.name}"
+    ):
         return in_parallel(one, files)
 
 
@@ -120,7 +120,7 @@ def differences(entry: Data, path: Path, *, progress: Progress = SILENT) -> list
     return [*(_of_folder if is_folder else _of_file)(entry, path, progress)]
 
 
-class Lack(NamedTuple):
+class MissingContent(NamedTuple):
     """An object that is not on the remote as it must be.
 
     Attributes:
@@ -136,17 +136,17 @@ class Lack(NamedTuple):
     found: str
 
 
-class _Wanted(NamedTuple):
+class _ExpectedObject(NamedTuple):
     path: str
     md5: str
     size: int | None
 
 
-def _recorded(entry: Data) -> Iterator[_Wanted]:
+def _expected_objects(entry: Data) -> Iterator[_ExpectedObject]:
     md5 = text(entry, "md5")
-    yield _Wanted("", md5, None if is_listing(md5) else whole(entry, "size"))
+    yield _ExpectedObject("", md5, None if is_listing(md5) else whole(entry, "size"))
     for file in records(entry, "files"):
-        yield _Wanted(text(file, "path"), text(file, "md5"), whole(file, "size"))
+        yield _ExpectedObject(text(file, "path"), text(file, "md5"), whole(file, "size"))
 
 
 def _is_unlisted(entry: Data) -> bool:
@@ -166,16 +166,18 @@ def _list(entry: Data, remote: Remote) -> list[Listed] | str:
         return "something that is not the list of its files"
 
 
-def _lack(wanted: _Wanted, found: Mapping[str, int]) -> Lack | None:
+def _find_problem(wanted: _ExpectedObject, found: Mapping[str, int]) -> MissingContent | None:
     there = found.get(wanted.md5)
     if there is None:
-        return Lack(*wanted, f"nothing under md5 {wanted.md5}")
+        return MissingContent(*wanted, f"nothing under md5 {wanted.md5}")
     if wanted.size is not None and there != wanted.size:
-        return Lack(*wanted, f"{there} bytes under md5 {wanted.md5}")
+        return MissingContent(*wanted, f"{there} bytes under md5 {wanted.md5}")
     return None
 
 
-def lacks(entries: Sequence[Data], open_remote: Callable[[], Remote]) -> list[list[Lack]]:
+def find_missing(
+    entries: Sequence[Data], open_remote: Callable[[], Remote]
+) -> list[list[MissingContent]]:
     """What the remote lacks of each of some stored artifacts.
 
     Args:
@@ -192,17 +194,18 @@ def lacks(entries: Sequence[Data], open_remote: Callable[[], Remote]) -> list[li
     lists = dict(
         zip(unlisted, in_parallel(lambda n: _list(entries[n], remote), unlisted), strict=True)
     )
-    wanted = [[*_recorded(entry)] for entry in entries]
+    wanted = [[*_expected_objects(entry)] for entry in entries]
     for number, listed in lists.items():
         if not isinstance(listed, str):
-            wanted[number] += (_Wanted(file.path, file.md5, None) for file in listed)
+            wanted[number] += (_ExpectedObject(file.path, file.md5, None) for file in listed)
     found = remote.sizes({one.md5 for objects in wanted for one in objects}, legacy=True)
     result = [
-        [lack for one in objects if (lack := _lack(one, found)) is not None] for objects in wanted
+        [lack for one in objects if (lack := _find_problem(one, found)) is not None]
+        for objects in wanted
     ]
     for number, listed in lists.items():
         if isinstance(listed, str):
-            result[number] = [Lack("", text(entries[number], "md5"), None, listed)]
+            result[number] = [MissingContent("", text(entries[number], "md5"), None, listed)]
     return result
 
 
@@ -214,4 +217,4 @@ def objects(entry: Data, remote: Remote) -> frozenset[str]:
     """
     listed = _list(entry, remote) if _is_unlisted(entry) else []
     files = () if isinstance(listed, str) else (file.md5 for file in listed)
-    return frozenset({*(one.md5 for one in _recorded(entry)), *files})
+    return frozenset({*(one.md5 for one in _expected_objects(entry)), *files})

@@ -1,9 +1,8 @@
-"""The catalog: what a tree holds, read on demand.
+"""The catalog: the content of one tree, read on demand.
 
-Listings come from folders, so a question costs the folders it opens and the files it reads. A file that does not
-pass its schema is a document with problems here too; whoever needs its data asks through ``require``.
-
-What the files of one version say together: last metrics, metadata laid over the record, names that point at it.
+Listings come from folders, so a query costs the folders it opens and the files it reads. A file that does not match its
+schema is a document with problems; ``require`` returns a document's data or raises. A view combines the files of one
+model or version: the last values of metrics, metadata laid over the record, the names that point to a version.
 """
 
 from __future__ import annotations
@@ -27,16 +26,9 @@ __all__ = [
     "USABLE",
     "Catalog",
     "ModelView",
-    "VersionFacts",
     "VersionView",
-    "aliases_of",
-    "description_of",
-    "labels_of",
-    "last_metrics",
-    "metadata_of",
-    "naming",
+    "names_for",
     "require",
-    "tags_of",
 ]
 
 _YAML = ".yaml"
@@ -60,8 +52,13 @@ def require(document: Document | None, what: str) -> Data:
     return document.data
 
 
+def names_for(version: str, targets: Mapping[str, str]) -> tuple[str, ...]:
+    """The aliases or tags that point to a version."""
+    return tuple(name for name, target in targets.items() if target == version)
+
+
 class VersionView:
-    """One version of a model."""
+    """One version of a model, as its files say; see ``summary.VersionSummary``."""
 
     def __init__(self, model: ModelView, version: str) -> None:
         self.model = model
@@ -101,6 +98,49 @@ class VersionView:
         """``active``, ``deprecated``, ``withdrawn`` or ``erased``; an unreadable status raises InvalidManifest."""
         status = self.status
         return "active" if status is None else text(require(status, str(self)), "state")
+
+    @property
+    def _added(self) -> Data | None:
+        return None if self.metadata is None else self.metadata.data
+
+    @property
+    def created_at(self) -> str:
+        """The time in the record."""
+        return text(self.data, "created_at")
+
+    @property
+    def description(self) -> str:
+        """The latest description: that of ``metadata.yaml``, else that of the record."""
+        return text(self._added, "description") or text(self.data, "description")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, sorted."""
+        return tuple(sorted(texts(self._added, "labels")))
+
+    @property
+    def all_metadata(self) -> dict[str, JSON]:
+        """Free metadata: that of ``metadata.yaml`` laid over that of the record, key by key."""
+        return {**member(self.data, "metadata"), **member(self._added, "metadata")}
+
+    @property
+    def metrics(self) -> dict[str, JSON]:
+        """The last value of each metric, of the record and of later evidence."""
+        measured = [*records(self.data, "metrics")]
+        for evidence in self.evidence():
+            if text(evidence.data, "kind") == "metrics":
+                measured += records(evidence.data, "metrics")
+        return last_values(measured)
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The aliases that point to this version."""
+        return names_for(self.version, self.model.alias_targets())
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags of this version."""
+        return names_for(self.version, self.model.tag_targets())
 
     def pointer(self, artifact_path: str) -> Document | None:
         """The ``.dvc`` pointer of an artifact's path."""
@@ -193,6 +233,16 @@ class ModelView:
         """A tag's file, or None."""
         place = Place("tag", self.name, None, tag)
         return self.catalog.document(self.catalog.layout.tag(self.name, tag), place)
+
+    def alias_targets(self) -> dict[str, str]:
+        """The version of each alias; unreadable aliases are left out."""
+        found = {name: self.alias(name) for name in self.aliases}
+        return {n: text(d.data, "version") for n, d in found.items() if d and d.data is not None}
+
+    def tag_targets(self) -> dict[str, str]:
+        """The version of each tag; unreadable tags are left out."""
+        found = {name: self.tag(name) for name in self.tags}
+        return {n: text(d.data, "version") for n, d in found.items() if d and d.data is not None}
 
     def pointer(self, artifact_path: str) -> Document | None:
         """The ``.dvc`` pointer of an artifact that belongs to the model."""
@@ -298,90 +348,3 @@ class Catalog:
         views = [ModelView(self, name) for name in self.model_names(namespace)]
         self.tree.prefetch(f"{view.folder}/model.yaml" for view in views)
         return iter(views)
-
-
-def last_metrics(view: VersionView) -> dict[str, JSON]:
-    """The last value of each metric, of the record and of what evidence added later."""
-    measured = [*records(view.data, "metrics")]
-    for evidence in view.evidence():
-        if text(evidence.data, "kind") == "metrics":
-            measured += records(evidence.data, "metrics")
-    return last_values(measured)
-
-
-def _added(view: VersionView) -> Data | None:
-    return None if view.metadata is None else view.metadata.data
-
-
-def description_of(view: VersionView) -> str:
-    """What was said last: ``metadata.yaml`` over the record."""
-    return text(_added(view), "description") or text(view.data, "description")
-
-
-def labels_of(view: VersionView) -> tuple[str, ...]:
-    """The labels of the version, sorted."""
-    return tuple(sorted(texts(_added(view), "labels")))
-
-
-def metadata_of(view: VersionView) -> dict[str, JSON]:
-    """Free metadata: ``metadata.yaml`` laid over the record, key by key."""
-    return {**member(view.data, "metadata"), **member(_added(view), "metadata")}
-
-
-def aliases_of(model: ModelView) -> dict[str, str]:
-    """The version each alias names; those that cannot be read are left out."""
-    found = {name: model.alias(name) for name in model.aliases}
-    return {name: text(d.data, "version") for name, d in found.items() if d and d.data is not None}
-
-
-def tags_of(model: ModelView) -> dict[str, str]:
-    """The version each tag names; those that cannot be read are left out."""
-    found = {name: model.tag(name) for name in model.tags}
-    return {name: text(d.data, "version") for name, d in found.items() if d and d.data is not None}
-
-
-def naming(version: str, names: Mapping[str, str]) -> tuple[str, ...]:
-    """Which of some aliases or tags name a version."""
-    return tuple(name for name, named in names.items() if named == version)
-
-
-class VersionFacts:
-    """What a row says of one version (``catalog/row.py``), each read from its files when it is asked for."""
-
-    def __init__(self, view: VersionView) -> None:
-        self._view = view
-
-    @property
-    def state(self) -> str:
-        """As ``VersionView.state``."""
-        return self._view.state
-
-    @property
-    def created_at(self) -> str:
-        """As the record says."""
-        return text(self._view.data, "created_at")
-
-    @property
-    def description(self) -> str:
-        """As ``description_of``."""
-        return description_of(self._view)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """As ``labels_of``."""
-        return labels_of(self._view)
-
-    @property
-    def metrics(self) -> dict[str, JSON]:
-        """As ``last_metrics``."""
-        return last_metrics(self._view)
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The tags that name it."""
-        return naming(self._view.version, tags_of(self._view.model))
-
-    @property
-    def aliases(self) -> tuple[str, ...]:
-        """The aliases that name it."""
-        return naming(self._view.version, aliases_of(self._view.model))

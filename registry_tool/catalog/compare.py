@@ -1,21 +1,25 @@
-"""Two versions side by side: what is the same, what changed, what came and went."""
+"""Compares two versions: values that are the same, changed, were added or were removed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple
 
-from registry_tool.catalog.catalog import VersionView, labels_of, last_metrics
-from registry_tool.manifests.data import Data, member, records, text, texts
+from registry_tool.catalog.catalog import VersionView
+from registry_tool.manifests.data import Data, get, member, records, text, texts
+from registry_tool.manifests.fields import VERSION_FIELDS, Field
 from registry_tool.manifests.problems import JSON
 
 __all__ = ["GROUPS", "Change", "Comparison", "Row", "compare", "compare_files"]
 
 Change = Literal["same", "changed", "added", "removed"]
-GROUPS: Final = (
-    "metrics", "artifacts", "framework", "environment", "packages", "parameters", "lineage", "labels",
-)  # fmt: skip
+_COMPARED: Final = tuple(field for field in VERSION_FIELDS if field.compared)
+# What people look at first, then the others in the order of the table of fields.
+GROUPS: Final = tuple(
+    dict.fromkeys(("metrics", "artifacts", *(field.compared for field in _COMPARED)))
+)
+"""The groups of a comparison, in order."""
 _REQUIREMENT: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)(.*)", re.DOTALL)
 
 
@@ -132,18 +136,32 @@ def _lineage(record: Data) -> dict[str, JSON]:
     return found
 
 
+# Fields whose entries are more telling than their paths and values.
+_READERS: Final[Mapping[str, Callable[[VersionView], dict[str, JSON]]]] = {
+    "metrics": lambda view: view.metrics,
+    "artifacts": lambda view: _artifacts(view.data),
+    "environment": lambda view: _environment(view.data),
+    "environment.pip_packages": lambda view: _packages(view.data),
+    "lineage": lambda view: _lineage(view.data),
+    "labels": lambda view: dict.fromkeys(view.labels, True),
+}
+
+
+def _values(field: Field, view: VersionView) -> dict[str, JSON]:
+    reader = _READERS.get(field.name)
+    if reader is not None:
+        return reader(view)
+    if field.kind in {"free", "part"}:
+        return _flat(member(view.data, *field.path))
+    value = get(view.data, *field.path)
+    return {} if value is None else {field.name: value}
+
+
 def _sides(view: VersionView) -> dict[str, dict[str, JSON]]:
-    record = view.data
-    return {
-        "metrics": last_metrics(view),
-        "artifacts": _artifacts(record),
-        "framework": _flat(member(record, "framework")),
-        "environment": _environment(record),
-        "packages": _packages(record),
-        "parameters": _flat(member(record, "parameters")),
-        "lineage": _lineage(record),
-        "labels": dict.fromkeys(labels_of(view), True),
-    }
+    sides: dict[str, dict[str, JSON]] = {group: {} for group in GROUPS}
+    for field in _COMPARED:
+        sides[field.compared].update(_values(field, view))
+    return sides
 
 
 def compare(left: VersionView, right: VersionView) -> Comparison:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from registry_tool.catalog.catalog import Catalog, ModelView, VersionView, aliases_of
+from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
 from registry_tool.catalog.compare import Comparison, Row, compare, compare_files
 from registry_tool.catalog.diff import between
 from registry_tool.catalog.events import AliasEvent, Event, VersionEvent
@@ -82,7 +82,7 @@ def _stages(catalog: Catalog) -> list[str]:
 def _in_production(base: Catalog, model: ModelView) -> tuple[str, str] | None:
     """The alias and the version that were in production before the change."""
     before = base.model(model.name)
-    held = {} if before is None else aliases_of(before)
+    held = {} if before is None else before.alias_targets()
     return next(((alias, held[alias]) for alias in _stages(base) if alias in held), None)
 
 

@@ -22,15 +22,19 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.summary import ModelRow, VersionRow, composed, folded
 from registry_tool.catalog.summary_cache import Rows
 from registry_tool.errors import RegistryError, UsageError
+from registry_tool.manifests.fields import MODEL_FIELDS, VERSION_FIELDS, Field
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
 
 __all__ = [
+    "FILTERS",
+    "VERSION_FILTERS",
     "Bound",
     "Filter",
     "Found",
@@ -41,11 +45,20 @@ __all__ = [
     "search",
 ]
 
-_MODEL_FIELDS: Final = ("namespace", "task", "owner", "label", "license")
-_VERSION_FIELDS: Final = ("framework", "alias", "tag")
+_MODEL_FIELDS: Final = {field.filter: field for field in MODEL_FIELDS if field.filter}
+# `label:` looks at models first, and at versions where versions are found.
+_VERSION_FIELDS: Final = {
+    field.filter: field
+    for field in VERSION_FIELDS
+    if field.filter and field.filter not in _MODEL_FIELDS
+}
+_POINTERS: Final = ("alias", "tag")
 _MODEL_STATES: Final = ("live", "archived")
 _VERSION_STATES: Final = ("active", "deprecated", "withdrawn", "erased")
-_FIELDS: Final = (*_MODEL_FIELDS, "state", *_VERSION_FIELDS)
+VERSION_FILTERS: Final = (*_VERSION_FIELDS, *_POINTERS)
+"""Filters that find versions; so does ``state:`` with the state of a version."""
+FILTERS: Final = ("namespace", *_MODEL_FIELDS, "state", *VERSION_FILTERS)
+"""The words before the colon of a filter."""
 _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -116,10 +129,10 @@ class Found(NamedTuple):
 
 
 def _filter(field: str, value: str) -> Filter:
-    if field not in _FIELDS:
+    if field not in FILTERS:
         raise UsageError(
             f"there is no filter {field}:",
-            remedy=f"filters are {', '.join(f + ':' for f in _FIELDS)}; quote a word with a colon",
+            remedy=f"filters are {', '.join(f + ':' for f in FILTERS)}; quote a word with a colon",
         )
     if not value:
         raise UsageError(
@@ -234,7 +247,7 @@ def _term(token: str) -> str | Filter | Bound:
 
 
 def _is_of_version(found: Filter) -> bool:
-    return found.field in _VERSION_FIELDS or (
+    return found.field in VERSION_FILTERS or (
         found.field == "state" and found.value in _VERSION_STATES
     )
 
@@ -263,17 +276,27 @@ def parse_query(words: Sequence[str], *, versions: bool = False) -> Query:
     )
 
 
-def _model_holds(model: ModelRow, asked: Filter) -> bool:
+# Values of one field repeat from row to row.
+_folded_value: Final = lru_cache(1 << 12)(folded)
+
+
+def _matches(field: Field, value: str, row: ModelRow | VersionRow) -> bool:
+    """Whether a row has a value; both sides as the field compares them."""
+    if field.match == "member":
+        return value in row.labels
+    found = _folded_value(row.get(field.name))
+    if field.match == "owner":
+        return found.removeprefix("@") == value.removeprefix("@")
+    return found == value
+
+
+def _model_matches(model: ModelRow, asked: Filter) -> bool:
     value = folded(asked.value)
     if asked.field == "namespace":
         return model.name.namespace == value
-    if asked.field == "owner":
-        return folded(model.owner).removeprefix("@") == value.removeprefix("@")
-    if asked.field == "label":
-        return value in model.labels
     if asked.field == "state":
         return model.state == value
-    return folded(model.task if asked.field == "task" else model.license) == value
+    return _matches(_MODEL_FIELDS[asked.field], value, model)
 
 
 class MetricNames:
@@ -300,7 +323,7 @@ class MetricNames:
         for name in sorted(self._asked - self._found):
             field = name.removeprefix(_METRICS)
             near = get_close_matches(field, sorted(self._known), n=3)
-            if field in _FIELDS:
+            if field in FILTERS:
                 meant = f"; a filter is written {field}:VALUE"
             elif near:
                 meant = f"; did you mean {' or '.join(near)}?"
@@ -350,9 +373,10 @@ def _filtered(asked: Filter) -> _Step:
         return _Step("", lambda row: name in row.aliases)
     if asked.field == "tag":
         return _Step("", lambda row: name in row.tags)
-    if asked.field == "framework":
-        return _Step("version", lambda row: row.framework == value)
-    return _Step("status", lambda row: row.state == name)
+    if asked.field == "state":
+        return _Step("status", lambda row: row.state == name)
+    field = _VERSION_FIELDS[asked.field]
+    return _Step("version", lambda row: _matches(field, value, row))
 
 
 def _bounded(bound: Bound, names: MetricNames) -> _Step:
@@ -401,7 +425,7 @@ def _in_model(
     of_model = [f for f in query.filters if not _is_of_version(f)]
     # A version may have a label that its model has not.
     certain = [f for f in of_model if not (query.versions and f.field == "label")]
-    if not all(_model_holds(model, asked) for asked in certain):
+    if not all(_model_matches(model, asked) for asked in certain):
         return
     if not query.versions:
         if all(word in model.text for word in query.words):

@@ -1,79 +1,128 @@
-"""A row: the little of one model, or one version, that listings and queries need, ready to be compared.
+"""Summaries of models and versions: the few values that listings and queries need, ready to be compared.
 
-A row is made from the manifests by the same functions that answer for a single version. It depends on nothing but the
-model's folder, this program, and the registry's version scheme.
+``VersionSummary`` has two makers: ``catalog.VersionView`` reads each value from the files of a version when it is
+needed, and ``VersionRow`` keeps them all. Which fields a row contains and which text a search looks into follows from the
+tables of ``manifests/fields.py``. A row depends only on the model's folder, this program, and the registry's version scheme.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from sys import intern
-from typing import NamedTuple
+from typing import Final, NamedTuple, Protocol
 
-from registry_tool.catalog.catalog import (
-    ModelView,
-    VersionView,
-    aliases_of,
-    description_of,
-    labels_of,
-    last_metrics,
-    metadata_of,
-    naming,
-    tags_of,
-)
+from registry_tool.catalog.catalog import ModelView, VersionView, names_for
 from registry_tool.catalog.resolve import in_order
 from registry_tool.errors import InvalidManifestError
 from registry_tool.manifests.data import Data, member, text, texts
+from registry_tool.manifests.fields import (
+    LISTED_MODEL,
+    LISTED_VERSION,
+    MODEL_FIELDS,
+    VERSION_FIELDS,
+    Field,
+)
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
 
-__all__ = ["ModelRow", "VersionRow", "composed", "folded", "model_row", "named_row", "version_rows"]
+__all__ = [
+    "ModelRow",
+    "VersionRow",
+    "VersionSummary",
+    "composed",
+    "folded",
+    "model_row",
+    "named_row",
+    "version_rows",
+]
+
+_OF_MODEL: Final = {field.name: number for number, field in enumerate(LISTED_MODEL)}
+_OF_VERSION: Final = {field.name: number for number, field in enumerate(LISTED_VERSION)}
+_SEARCHED_OF_MODEL: Final = tuple(field for field in MODEL_FIELDS if field.is_searched)
+_SEARCHED_OF_VERSION: Final = tuple(field for field in VERSION_FIELDS if field.is_searched)
 
 
 class ModelRow(NamedTuple):
-    """What is asked of a model.
+    """The summary of a model.
 
     Attributes:
         name: Its name.
-        task: As its record says; so are ``owner``, ``license`` and ``description``.
+        values: The text of its listed fields, in the order of ``LISTED_MODEL``; see ``get``.
         state: ``live`` or ``archived``.
         labels: Sorted.
-        text: Where words are looked for, as ``folded`` gives it.
-        unreadable: True where its record cannot be read; all else is empty then.
+        text: The text that words are searched in, as ``folded`` returns it.
+        unreadable: True when its record cannot be read; all else is empty then.
     """
 
     name: ModelName
-    task: str = ""
-    owner: str = ""
-    license: str = ""
-    description: str = ""
+    values: tuple[str, ...] = ("",) * len(LISTED_MODEL)
     state: str = ""
     labels: tuple[str, ...] = ()
     text: str = ""
     unreadable: bool = False
 
+    def get(self, field: str) -> str:
+        """The text of a listed field, such as ``task``; empty when the record does not have it."""
+        return self.values[_OF_MODEL[field]]
+
+
+class VersionSummary(Protocol):
+    """What listings and queries need of a version; reading from files raises InvalidManifestError for broken ones."""
+
+    @property
+    def version(self) -> str:
+        """Its name, without the model's."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """``active``, ``deprecated``, ``withdrawn`` or ``erased``."""
+        ...
+
+    @property
+    def created_at(self) -> str:
+        """The time in its record."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """The latest one."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Sorted."""
+        ...
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Those that point to it, sorted."""
+        ...
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags, sorted."""
+        ...
+
+    @property
+    def metrics(self) -> Mapping[str, JSON]:
+        """The last value of each."""
+        ...
+
 
 class VersionRow(NamedTuple):
-    """What is asked of a version.
+    """The summary of a version, complete.
 
     Attributes:
-        version: Its name, without the model's.
-        state: ``active``, ``deprecated``, ``withdrawn`` or ``erased``.
-        created_at: As its record says.
-        framework: The framework's type.
-        description: What was said last.
-        labels: Sorted.
-        aliases: Those that name it, sorted; so are ``tags``.
-        metrics: The last value of each.
-        text: Where words are looked for, as ``folded`` gives it.
+        version: As in ``VersionSummary``; so are ``state``, ``labels``, ``aliases``, ``tags`` and ``metrics``.
+        values: The text of its listed fields, in the order of ``LISTED_VERSION``; see ``get``.
+        text: The text that words are searched in, as ``folded`` returns it.
         unreadable: Which of ``version`` and ``status`` cannot be read; what depends on it is empty then.
     """
 
     version: str
     state: str
-    created_at: str
-    framework: str
-    description: str
+    values: tuple[str, ...]
     labels: tuple[str, ...]
     aliases: tuple[str, ...]
     tags: tuple[str, ...]
@@ -81,9 +130,23 @@ class VersionRow(NamedTuple):
     text: str
     unreadable: tuple[str, ...]
 
+    def get(self, field: str) -> str:
+        """The text of a listed field, such as ``framework.type``; empty when the record does not have it."""
+        return self.values[_OF_VERSION[field]]
+
+    @property
+    def created_at(self) -> str:
+        """As in ``VersionSummary``."""
+        return self.values[_OF_VERSION["created_at"]]
+
+    @property
+    def description(self) -> str:
+        """As in ``VersionSummary``."""
+        return self.values[_OF_VERSION["description"]]
+
 
 def composed(words: str) -> str:
-    """Text in Unicode's form NFC: one letter and its mark are one character, however they were typed."""
+    """Text in Unicode's form NFC: a letter and its accent are one character, however they were typed."""
     if words.isascii():
         return words
     import unicodedata
@@ -92,7 +155,7 @@ def composed(words: str) -> str:
 
 
 def folded(words: str) -> str:
-    """Text as it is compared: upper and lower case alike, composed and decomposed letters alike."""
+    """Text in the form in which search compares it: case and composition are ignored."""
     return composed(composed(words).casefold())
 
 
@@ -109,67 +172,89 @@ def _strings(value: JSON) -> Iterator[str]:
             yield from _strings(inner)
 
 
+def _value(field: Field, sources: Mapping[str, Data | None]) -> str:
+    """The text of a field: that of the last file which has it. Values of filters repeat, so they are kept once."""
+    for kind in reversed(field.files):
+        found = text(sources[kind], *field.path)
+        if found:
+            return intern(found) if field.filter else found
+    return ""
+
+
+def _searched(fields: Sequence[Field], sources: Mapping[str, Data | None]) -> Iterator[str]:
+    """The texts that words are searched in; of free mappings the merged one."""
+    for field in fields:
+        if field.kind == "free":
+            merged: dict[str, JSON] = {}
+            for kind in field.files:
+                merged.update(member(sources[kind], *field.path))
+            yield from _strings(merged)
+            continue
+        for kind in field.files:
+            if field.kind == "words":
+                yield from texts(sources[kind], *field.path)
+            else:
+                yield text(sources[kind], *field.path)
+
+
 def model_row(model: ModelView) -> ModelRow:
     """The row of a model."""
     try:
         data = model.data
     except InvalidManifestError:
         return ModelRow(model.name, unreadable=True)
-    labels = tuple(sorted(texts(data, "labels")))
-    words = [str(model.name), text(data, "task"), text(data, "description"), *labels]
-    words += _strings(dict(member(data, "metadata")))
+    sources = {"model": data}
+    words = [str(model.name), *_searched(_SEARCHED_OF_MODEL, sources)]
     return ModelRow(
-        model.name, text(data, "task"), text(data, "owner"), text(data, "license"),
-        text(data, "description"), text(data, "state") or "live", labels,
+        model.name, tuple(_value(field, sources) for field in LISTED_MODEL),
+        text(data, "state") or "live", tuple(sorted(texts(data, "labels"))),
         folded("\n".join(words)),
     )  # fmt: skip
-
-
-def _words(version: VersionView, data: Data) -> str:
-    added = None if version.metadata is None else version.metadata.data
-    parts = [str(version), text(data, "name"), text(data, "description")]
-    parts += [text(added, "description"), *labels_of(version)]
-    return folded("\n".join([*parts, *_strings(metadata_of(version))]))
 
 
 def _version_row(
     version: VersionView, aliases: Mapping[str, str], tags: Mapping[str, str]
 ) -> VersionRow:
     name = version.version
-    names = (naming(name, aliases), naming(name, tags))
+    names = (names_for(name, aliases), names_for(name, tags))
     unreadable: list[str] = []
     try:
         state = version.state
     except InvalidManifestError:
         state = ""
         unreadable.append("status")
+    labels = version.labels
     try:
         data = version.data
     except InvalidManifestError:
         unreadable.append("version")
-        labels = labels_of(version)
-        return VersionRow(name, state, "", "", "", labels, *names, {}, "", tuple(unreadable))
+        empty = ("",) * len(LISTED_VERSION)
+        return VersionRow(name, state, empty, labels, *names, {}, "", tuple(unreadable))
+    sources = {
+        "version": data,
+        "metadata": None if version.metadata is None else version.metadata.data,
+    }
+    words = [str(version), *_searched(_SEARCHED_OF_VERSION, sources)]
     return VersionRow(
-        name, intern(state), text(data, "created_at"), intern(text(data, "framework", "type")),
-        description_of(version), labels_of(version), *names, last_metrics(version),
-        _words(version, data), tuple(unreadable),
+        name, intern(state), tuple(_value(field, sources) for field in LISTED_VERSION), labels,
+        *names, version.metrics, folded("\n".join(words)), tuple(unreadable),
     )  # fmt: skip
 
 
 def version_rows(model: ModelView) -> tuple[VersionRow, ...]:
     """The rows of all versions of a model, highest first."""
     model.prefetch("aliases", "tags", "versions")
-    aliases, tags = aliases_of(model), tags_of(model)
-    # In the order of their paths, in which they are read ahead.
+    aliases, tags = model.alias_targets(), model.tag_targets()
+    # In the order of their paths: that of the prefetch.
     views = filter(None, map(model.version, model.versions))
     rows = {view.version: _version_row(view, aliases, tags) for view in views}
     return tuple(rows[name] for name in reversed(in_order(model)) if name in rows)
 
 
 def named_row(model: ModelView, kind: str, name: str) -> tuple[VersionRow, ...]:
-    """The row of the version that an alias or a tag names, without those of the others."""
+    """The row of the version that an alias or a tag points to; those of other versions are not made."""
     model.prefetch("aliases", "tags")
-    aliases, tags = aliases_of(model), tags_of(model)
+    aliases, tags = model.alias_targets(), model.tag_targets()
     named = (aliases if kind == "alias" else tags).get(name)
     view = None if named is None else model.version(named)
     if view is None:

@@ -11,36 +11,43 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from sys import intern
-from typing import Final
+from typing import Any, Final
 
 from registry_tool.catalog.catalog import Catalog, ModelView
 from registry_tool.catalog.result_cache import ResultCache
 from registry_tool.catalog.summary import ModelRow, VersionRow, model_row, named_row, version_rows
+from registry_tool.manifests.fields import LISTED_VERSION
 from registry_tool.names import ModelName
 
 __all__ = ["Rows"]
 
 # Everything a row can depend on, below the package.
 _PROGRAM: Final = ("catalog", "manifests", "git/tree.py", "names.py", "versioning.py")
-# The rows of so many models take longer than the start of a process.
+# Making the rows of this many models takes longer than starting a process.
 _MANY: Final = 40
+# Values that filters ask for are few, and each is kept once in memory.
+_REPEATED: Final = tuple(n for n, field in enumerate(LISTED_VERSION) if field.filter)
 
 
-def _parsed_model(body: str) -> ModelRow:
-    (namespace, name), *fields = json.loads(body)
-    row = ModelRow(ModelName(namespace, name), *fields)
-    return row._replace(labels=tuple(row.labels))
+def _parse_model(body: str) -> ModelRow:
+    (namespace, name), values, state, labels, searched, unreadable = json.loads(body)
+    return ModelRow(
+        ModelName(namespace, name), tuple(values), state, tuple(labels), searched, unreadable
+    )
 
 
-def _parsed_versions(body: str) -> tuple[VersionRow, ...]:
-    return tuple(
-        VersionRow(
-            version, intern(state), created_at, intern(framework), description,
-            tuple(labels), tuple(aliases), tuple(tags), metrics, searched, tuple(unreadable),
-        )
-        for version, state, created_at, framework, description, labels, aliases, tags, metrics,
-            searched, unreadable in json.loads(body)
+def _parse_version(row: list[Any]) -> VersionRow:
+    version, state, values, labels, aliases, tags, metrics, searched, unreadable = row
+    for number in _REPEATED:
+        values[number] = intern(values[number])
+    return VersionRow(
+        version, intern(state), tuple(values), tuple(labels), tuple(aliases), tuple(tags), metrics,
+        searched, tuple(unreadable),
     )  # fmt: skip
+
+
+def _parse_versions(body: str) -> tuple[VersionRow, ...]:
+    return tuple(map(_parse_version, json.loads(body)))
 
 
 class Rows:
@@ -92,7 +99,7 @@ class Rows:
         names = list(self.catalog.model_names(namespace))
         for name in names:
             if name not in self._models and (body := self._kept("model", name)) is not None:
-                self._models[name] = _parsed_model(body)
+                self._models[name] = _parse_model(body)
         layout, missing = self.catalog.layout, [n for n in names if n not in self._models]
         self.catalog.tree.gather(map(layout.model, missing))
         self.catalog.tree.prefetch(f"{layout.model(name)}/model.yaml" for name in missing)
@@ -110,7 +117,7 @@ class Rows:
     def _known(self, name: ModelName) -> tuple[VersionRow, ...] | None:
         rows = self._versions.get(name)
         if rows is None and (body := self._kept("versions", name)) is not None:
-            rows = self._versions[name] = _parsed_versions(body)
+            rows = self._versions[name] = _parse_versions(body)
         return rows
 
     def versions(self, name: ModelName) -> tuple[VersionRow, ...]:

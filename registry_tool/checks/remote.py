@@ -21,7 +21,7 @@ from registry_tool.manifests.layout import MODELS, REGISTRY, Place
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.remotes.base import Remote
-    from registry_tool.artifacts.verify import Lack
+    from registry_tool.artifacts.verify import MissingContent
     from registry_tool.manifests.problems import JSONPath
 
 __all__ = [
@@ -49,7 +49,7 @@ class StoredObject(NamedTuple):
     document: Document
     number: int
     entry: Data
-    lacks: Sequence[Lack]
+    lacks: Sequence[MissingContent]
     remote: str
 
 
@@ -63,7 +63,7 @@ class ArtifactRule:
     check: Callable[[StoredObject], Iterator[Violation]]
 
 
-def _what(lack: Lack, entry: Data) -> str:
+def _what(lack: MissingContent, entry: Data) -> str:
     """The object in words: of which artifact, which file of it, and how large."""
     artifact = f"artifact {text(entry, 'name')}"
     if lack.path:
@@ -231,10 +231,10 @@ def _stored(
     ]
     if not entries:
         return
-    from registry_tool.artifacts.verify import lacks
+    from registry_tool.artifacts.verify import find_missing
 
     remote = open_remote()
-    found = lacks([entry for _, _, entry in entries], lambda: remote)
+    found = find_missing([entry for _, _, entry in entries], lambda: remote)
     where = f"{remote.name} ({remote.url})"
     for (document, number, entry), lacking in zip(entries, found, strict=True):
         yield StoredObject(document, number, entry, lacking, where)

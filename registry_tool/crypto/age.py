@@ -16,7 +16,7 @@ from registry_tool.crypto.pyrage import Identity, Readable, Recipient, Writable,
 from registry_tool.errors import RefusedError, UsageError
 from registry_tool.scanning.age_header import (
     HEADER_LIMIT,
-    NotAge,
+    NotAgeError,
     Unarmouring,
     decode_armour,
     is_armoured,
@@ -143,7 +143,7 @@ def _checked(value: str) -> bytes:
     try:
         data = decode_armour(value)
         work = read_header(data).work
-    except NotAge as exc:
+    except NotAgeError as exc:
         raise RefusedError(f"a wrap is broken: {exc}", remedy="registry check --all") from exc
     if work > _MOST_WORK:
         raise RefusedError(
@@ -342,7 +342,7 @@ def decrypt_stream(reader: Readable, writer: Writable, key: Key) -> None:
     try:
         checked = _Checked(reader)
         _run(lambda source, target: pyrage.decrypt_io(source, target, identities), checked, writer)
-    except NotAge as exc:
+    except NotAgeError as exc:
         raise RefusedError(
             f"the key does not open the payload, which is no age file: {exc}"
         ) from exc

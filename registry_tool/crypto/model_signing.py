@@ -23,8 +23,9 @@ from typing import Final, NamedTuple, NoReturn, Protocol, cast
 
 from registry_tool.crypto.pem import PublicKey, not_by_key
 from registry_tool.errors import OperationalError, UsageError
+from registry_tool.installation import install_command
 
-__all__ = ["LIMIT", "Bundle", "NotABundle", "check_package", "parse", "sign", "trouble"]
+__all__ = ["LIMIT", "Bundle", "NotABundleError", "check_package", "parse", "sign", "trouble"]
 
 # About 200 bytes for each file that it is of.
 LIMIT: Final = 64 << 20
@@ -40,12 +41,12 @@ _SMALLEST_SHARD: Final = 1 << 20
 _Object = Mapping[str, object]
 
 
-class NotABundle(ValueError):
+class NotABundleError(ValueError):
     """The text is no bundle by a key; the message says where it stops being one."""
 
 
 def _no(where: str) -> NoReturn:
-    raise NotABundle(where)
+    raise NotABundleError(where)
 
 
 class Bundle(NamedTuple):
@@ -110,9 +111,9 @@ def _json(text: str | bytes, name: str) -> _Object:
     try:
         return _object(json.loads(text), name)
     except (ValueError, RecursionError) as exc:
-        if isinstance(exc, NotABundle):
+        if isinstance(exc, NotABundleError):
             raise
-        raise NotABundle(f"its {name} is not JSON") from exc
+        raise NotABundleError(f"its {name} is not JSON") from exc
 
 
 def _same(found: object, wanted: str, name: str) -> None:
@@ -124,7 +125,7 @@ def _unpacked(text: str, name: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as exc:
-        raise NotABundle(f"its {name} is not base64") from exc
+        raise NotABundleError(f"its {name} is not base64") from exc
 
 
 def _digests(predicate: _Object, hash_type: str, size: int | None) -> dict[str, str]:
@@ -176,7 +177,7 @@ def parse(text: str) -> Bundle:
     """Read a bundle.
 
     Raises:
-        NotABundle: It is none by a key, is larger than ``LIMIT``, or is of a release before 1.0.
+        NotABundleError: It is none by a key, is larger than ``LIMIT``, or is of a release before 1.0.
     """
     if len(text) > LIMIT:
         _no(f"it is larger than {LIMIT} characters")
@@ -255,7 +256,7 @@ def _package() -> _Package:
     except ImportError as exc:
         raise OperationalError(
             f"signatures of files and folders need the package model-signing ({exc})",
-            remedy='pip install "registry-tool[model-signing]"',
+            remedy=install_command("model-signing"),
         ) from exc
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from registry_tool.errors import OperationalError
+from registry_tool.installation import install_command
 
 __all__ = ["Identity", "Pyrage", "Readable", "Recipient", "Writable", "pyrage_package"]
 
@@ -102,5 +103,5 @@ def pyrage_package() -> Pyrage:
     except ImportError as exc:
         raise OperationalError(
             "encrypted packages need the package pyrage",
-            remedy='pip install "registry-tool[encrypt]"',
+            remedy=install_command("encrypt"),
         ) from exc

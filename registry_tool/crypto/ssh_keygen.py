@@ -137,7 +137,7 @@ def principals(
 
     Raises:
         OperationalError: There is no ``ssh-keygen``.
-        NotASignature: It is none.
+        NotASignatureError: It is none.
     """
     # Times without a zone in allowed_signers are UTC, so that every machine says the same.
     env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC0"}

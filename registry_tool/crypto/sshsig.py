@@ -29,7 +29,7 @@ __all__ = [
     "KNOWN",
     "NAMESPACE",
     "Fields",
-    "NotASignature",
+    "NotASignatureError",
     "SshSignature",
     "fingerprint_of",
     "holds",
@@ -52,12 +52,12 @@ def fingerprint_of(key: bytes) -> str:
     return f"SHA256:{digest.rstrip('=')}"
 
 
-class NotASignature(ValueError):
+class NotASignatureError(ValueError):
     """The text is no SSH signature; the message says where it stops being one."""
 
 
 class Fields:
-    """Length-prefixed fields, read one after the other; NotASignature where they end too early."""
+    """Length-prefixed fields, read one after the other; NotASignatureError where they end too early."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -66,7 +66,7 @@ class Fields:
     def take(self, size: int) -> bytes:
         """The next bytes, as many as asked for."""
         if size > len(self._data) - self._at:
-            raise NotASignature("it ends too early")
+            raise NotASignatureError("it ends too early")
         found = self._data[self._at : self._at + size]
         self._at += size
         return found
@@ -87,7 +87,7 @@ class Fields:
     def end(self) -> None:
         """Nothing may follow."""
         if self._at != len(self._data):
-            raise NotASignature("bytes follow after its end")
+            raise NotASignatureError("bytes follow after its end")
 
 
 class SshSignature(NamedTuple):
@@ -127,11 +127,11 @@ class SshSignature(NamedTuple):
 def _unarmoured(text: str) -> bytes:
     match = _ARMOUR.fullmatch(text) if len(text) <= _LIMIT else None
     if match is None:
-        raise NotASignature("it does not stand between the lines BEGIN and END SSH SIGNATURE")
+        raise NotASignatureError("it does not stand between the lines BEGIN and END SSH SIGNATURE")
     try:
         return base64.b64decode("".join(match[1].split()), validate=True)
     except binascii.Error as exc:
-        raise NotASignature("it is not Base64") from exc
+        raise NotASignatureError("it is not Base64") from exc
 
 
 def parse(text: str) -> SshSignature:
@@ -141,18 +141,18 @@ def parse(text: str) -> SshSignature:
         text: The armour, as ``ssh-keygen -Y sign`` prints it.
 
     Raises:
-        NotASignature: It is none, or of a kind that nobody writes yet.
+        NotASignatureError: It is none, or of a kind that nobody writes yet.
     """
     fields = Fields(_unarmoured(text))
     if fields.take(len(_MAGIC)) != _MAGIC:
-        raise NotASignature("it does not begin with SSHSIG")
+        raise NotASignatureError("it does not begin with SSHSIG")
     if (version := fields.number()) != 1:
-        raise NotASignature(f"it is of version {version}, not 1")
+        raise NotASignatureError(f"it is of version {version}, not 1")
     key, namespace, reserved = fields.string(), fields.string(), fields.string()
     hash_name, signature = fields.string().decode("ascii", "replace"), fields.string()
     fields.end()
     if hash_name not in _HASHES:
-        raise NotASignature("it hashes the message in a way that is not known")
+        raise NotASignatureError("it hashes the message in a way that is not known")
     found = SshSignature(key, namespace.decode("ascii", "replace"), reserved, hash_name, signature)
     _ = found.key_type  # a key without a type is none
     return found
@@ -218,7 +218,7 @@ def _rsa(key: Fields, algorithm: str, rest: Fields, message: bytes) -> None:
     exponent, modulus, signature = key.integer(), key.integer(), rest.string()
     rest.end()
     if modulus.bit_length() < _RSA_BITS:
-        raise NotASignature("its RSA key is too short")
+        raise NotASignatureError("its RSA key is too short")
     chosen: HashAlgorithm = SHA256() if algorithm == "rsa-sha2-256" else SHA512()
     public = RSAPublicNumbers(exponent, modulus).public_key()
     # Some signers leave out leading zeroes.
@@ -251,7 +251,7 @@ def _sk_ecdsa(key: Fields, algorithm: str, rest: Fields, message: bytes) -> None
 
 def _same(found: str, *known: str) -> None:
     if found not in known:
-        raise NotASignature("its key and its algorithm do not belong together")
+        raise NotASignatureError("its key and its algorithm do not belong together")
 
 
 KNOWN: Final[Mapping[str, Callable[[Fields, str, Fields, bytes], None]]] = MappingProxyType(
@@ -281,6 +281,6 @@ def holds(signature: SshSignature, message: bytes) -> bool | None:
         algorithm = rest.string().decode("ascii", "replace")
         check(key, algorithm, rest, signature.signed_bytes(message))
         key.end()
-    except (InvalidSignature, UnsupportedAlgorithm, NotASignature, ValueError):
+    except (InvalidSignature, UnsupportedAlgorithm, NotASignatureError, ValueError):
         return False
     return True

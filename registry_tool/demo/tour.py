@@ -22,6 +22,7 @@ from registry_tool.demo.model import load, measure, save, texts, train
 from registry_tool.errors import ConflictError, GitError, OperationalError, RefusedError, UsageError
 from registry_tool.git.command import Git
 from registry_tool.git.commit import author_of
+from registry_tool.installation import package_for
 from registry_tool.scaffold.create import new_registry
 
 __all__ = ["Step", "tour"]
@@ -122,7 +123,8 @@ class _Demo:
 
     def _prepare(self) -> None:
         """The bare repository; and a repository with an identity of its own where Git knows of none."""
-        from git import Repo
+        with package_for("the demo"):
+            from git import Repo
 
         Repo.init(self._host, bare=True, initial_branch="main").close()
         try:

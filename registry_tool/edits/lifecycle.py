@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
-from registry_tool.catalog.catalog import Catalog, VersionView, aliases_of, tags_of
+from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.resolve import find_model, may_follow, resolve
 from registry_tool.catalog.tombstones import check_fixed
 from registry_tool.edits.aliases import remove_alias
@@ -127,7 +127,7 @@ def _names_of(pointing: dict[str, str], version: VersionView) -> list[str]:
 
 
 def _check_no_alias(version: VersionView) -> None:
-    held = _names_of(aliases_of(version.model), version)
+    held = _names_of(version.model.alias_targets(), version)
     if held:
         named = "alias" if len(held) == 1 else "aliases"
         raise RefusedError(
@@ -140,7 +140,7 @@ def _check_no_alias(version: VersionView) -> None:
 def _tags(version: VersionView, *, go: bool) -> frozenset[str]:
     """The paths of the tags that hold the version; they go with it, or stop it."""
     model = version.model
-    held = _names_of(tags_of(model), version)
+    held = _names_of(model.tag_targets(), version)
     if held and not go:
         named = "tag" if len(held) == 1 else "tags"
         raise RefusedError(

@@ -9,6 +9,7 @@ from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.resolve import find_model
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.errors import RefusedError
+from registry_tool.manifests.fields import MODEL_FIELDS, in_write_order
 from registry_tool.manifests.layout import Layout
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.values import plain_fields
@@ -20,10 +21,7 @@ __all__ = ["add_model", "check_new_model"]
 _HANDLE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 
-_ORDER = (
-    "owner", "task", "description", "labels", "license", "external_id", "version_scheme", "continues",
-    "links", "artifacts", "metadata",
-)  # fmt: skip
+_ORDER = in_write_order(MODEL_FIELDS, "model")
 
 
 def _owner_handle(owner: str) -> str:

@@ -13,6 +13,7 @@ from registry_tool.edits.aliases import add_tag, set_alias
 from registry_tool.edits.changeset import ChangeSet, Edit, followed_by
 from registry_tool.errors import InvalidNameError, RefusedError, UsageError
 from registry_tool.manifests.data import Data, in_order, text
+from registry_tool.manifests.fields import VERSION_FIELDS, in_write_order
 from registry_tool.manifests.identity import identity
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.values import plain_fields, plain_text
@@ -62,19 +63,7 @@ class VersionRecord:
     key: Callable[[Catalog], bytes] | None = None
 
 
-_BEFORE = (
-    "name",
-    "created_at",
-    "author",
-    "description",
-    "external_id",
-    "framework",
-    "environment",
-    "source",
-    "lineage",
-)
-_AFTER = ("parameters", "signature")
-_LAST = ("same_as", "metadata")
+_ORDER = ("schema", "model", "version", *in_write_order(VERSION_FIELDS, "version"))
 
 
 def timestamp(moment: dt.datetime | None = None) -> str:
@@ -163,17 +152,13 @@ def check_accepts_versions(model: ModelView) -> None:
 
 
 def _manifest(model: ModelView, version: str, record: VersionRecord) -> dict[str, JSON]:
-    fields = {"created_at": timestamp(), **version_fields(record.fields)}
-    data: dict[str, JSON] = {"schema": "version/v1", "model": str(model.name), "version": version}
-    data.update({key: fields[key] for key in _BEFORE if key in fields})
+    data: dict[str, JSON] = {"created_at": timestamp(), **version_fields(record.fields)}
+    data |= {"schema": "version/v1", "model": str(model.name), "version": version}
     data["artifacts"] = [dict(entry) for entry in record.artifacts]
     if record.metrics:
         data["metrics"] = [dict(metric) for metric in in_order(record.metrics)]
-    data.update({key: fields[key] for key in _AFTER if key in fields})
     data["identity"] = identity(data)
-    data.update({key: fields[key] for key in _LAST if key in fields})
-    data.update({key: value for key, value in fields.items() if key not in data})
-    return data
+    return {key: data[key] for key in dict.fromkeys((*_ORDER, *data)) if key in data}
 
 
 def _add_record(

@@ -1,6 +1,6 @@
-"""A folder as one tar file, and back: the same bytes for the same files, whoever packs them and when.
+"""A folder as one tar file, and back: the same bytes for the same files on every machine and at any time.
 
-A function that writes, read as a stream: the two run at once, and nothing is kept between them but one pipe.
+``piped`` reads what a function writes while it runs; only a pipe lies between them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from registry_tool.scanning.archives.tar import Forward
 from registry_tool.scanning.stream import MalformedFileError, Stream
 
 __all__ = [
-    "Flow",
-    "Hashed",
+    "HashedFile",
     "Packer",
-    "flowing",
-    "unpacked",
+    "PipedStream",
+    "piped",
+    "unpack",
 ]
 
 _BLOCK: Final = 512
@@ -35,7 +35,7 @@ _CHUNK: Final = 1 << 20
 _BROKEN: Final = (tarfile.TarError, ValueError, OverflowError, LookupError, RecursionError)
 
 
-class Hashed:
+class HashedFile:
     """Counts and digests bytes as they go by; nobody asks for the md5 of plaintext."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ def _changed(path: Path) -> ConflictError:
     )
 
 
-def _content(path: Path, size: int, hashed: Hashed) -> Iterator[bytes]:
+def _content(path: Path, size: int, hashed: HashedFile) -> Iterator[bytes]:
     """The bytes of a file that has exactly so many."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     with on_disk(f"{path} cannot be read"):
@@ -115,7 +115,7 @@ class Packer:
         return sum(size for _, size in self._files)
 
     def _file(self, path: str, size: int) -> Iterator[bytes]:
-        hashed = Hashed()
+        hashed = HashedFile()
         for piece in _content(self._source / path, size, hashed):
             yield piece
             self._told(len(piece))
@@ -147,7 +147,7 @@ class Packer:
         return bytes(found)
 
 
-def unpacked(
+def unpack(
     read: Callable[[int], bytes], label: str
 ) -> Iterator[tuple[str, int, Callable[[int], bytes]]]:
     """The files of a tar file that ``Packer`` made: path, size, and what reads the bytes.
@@ -188,7 +188,7 @@ def _run(work: Callable[[Writable], None], handle: int) -> None:
         work(writer)
 
 
-class Flow:
+class PipedStream:
     """What a function writes, as a stream to read; its error is raised where the end would be."""
 
     def __init__(self, work: Callable[[Writable], None]) -> None:
@@ -215,13 +215,13 @@ class Flow:
 
 
 @contextmanager
-def flowing(work: Callable[[Writable], None]) -> Iterator[Flow]:
+def piped(work: Callable[[Writable], None]) -> Iterator[PipedStream]:
     """Run a function that writes, and read what it writes.
 
     Args:
         work: Writes to what it is given; it runs in a thread of its own.
     """
-    flow = Flow(work)
+    flow = PipedStream(work)
     try:
         yield flow
     finally:

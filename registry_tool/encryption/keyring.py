@@ -1,4 +1,4 @@
-"""Opening encrypted packages: from what a person holds, over groups, to the key of a version, and to its plaintext."""
+"""Open encrypted packages: from a person's identities, through groups, to the key of a version and its plaintext."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""From an age file in the cache to plaintext where the user wants it: verified first, named afterwards.
+"""From an age file in the cache to plaintext at a destination of the user: verified first, named afterwards.
 
-Files without a name: the system removes them with the process, whatever ends it.
-
-A process that outlives this one for a moment: it removes what must not stay when this one is killed.
+Plaintext is written to unnamed files, which the system removes with the process however it ends. What already has a
+name is removed by a guard process if this one is killed.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from typing import BinaryIO, Final, cast
 
 from registry_tool.artifacts.dvc_files import Member, check_paths, folder_sha256
 from registry_tool.artifacts.filesystem import on_disk
-from registry_tool.artifacts.progress import SILENT, Progress, shown
-from registry_tool.artifacts.transfer.place import making, swap_in, sweep_beside
+from registry_tool.artifacts.progress import SILENT, Progress, show_progress
+from registry_tool.artifacts.transfer.place import staging_folder, swap_in, sweep_leftovers
 from registry_tool.artifacts.verify import differences, plain_entry
 from registry_tool.crypto.age import Key, decrypt_stream
 from registry_tool.crypto.pyrage import Writable
-from registry_tool.encryption.archive import Hashed, flowing, unpacked
+from registry_tool.encryption.archive import HashedFile, piped, unpack
 from registry_tool.errors import ConflictError, CorruptObjectError, OperationalError
 from registry_tool.manifests.data import Data, text, whole
 
 __all__ = [
-    "Nameless",
+    "UnnamedFiles",
     "guarded",
     "nameless_files",
     "open_sealed",
@@ -38,7 +37,7 @@ _SPARE: Final = 64
 _MODE: Final = 0o600
 
 
-class Nameless:
+class UnnamedFiles:
     """One file.
 
     Args:
@@ -104,23 +103,23 @@ def _allow(count: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-class _Files:
+class _TemporaryFiles:
     def __init__(self, folder: Path, held: ExitStack) -> None:
         self._folder = folder
         self._held = held
 
-    def new(self) -> Nameless:
+    def new(self) -> UnnamedFiles:
         """One more file, on the disk of the folder.
 
         Raises:
             OSError: It cannot be made.
         """
         file = tempfile.TemporaryFile(dir=self._folder, buffering=1 << 16)  # noqa: SIM115 (the stack closes it)
-        return Nameless(cast("BinaryIO", self._held.enter_context(file)))
+        return UnnamedFiles(cast("BinaryIO", self._held.enter_context(file)))
 
 
 @contextmanager
-def nameless_files(folder: Path, count: int) -> Iterator[_Files]:
+def nameless_files(folder: Path, count: int) -> Iterator[_TemporaryFiles]:
     """Files without a name, on the disk of a folder; those that got none are gone afterwards.
 
     Args:
@@ -132,7 +131,7 @@ def nameless_files(folder: Path, count: int) -> Iterator[_Files]:
     """
     _allow(count)
     with ExitStack() as held:
-        yield _Files(folder, held)
+        yield _TemporaryFiles(folder, held)
 
 
 _SHELL: Final = "/bin/sh"
@@ -174,8 +173,10 @@ _CHUNK: Final = 1 << 20
 class _Counted:
     """Writes to a file without a name, and digests what it writes; more than there must be is refused."""
 
-    def __init__(self, file: Nameless, most: int, label: str, told: Callable[[int], None]) -> None:
-        self.hashed = Hashed()
+    def __init__(
+        self, file: UnnamedFiles, most: int, label: str, told: Callable[[int], None]
+    ) -> None:
+        self.hashed = HashedFile()
         self._file, self._most, self._label, self._told = file, most, label, told
 
     def write(self, data: bytes, /) -> int:
@@ -201,7 +202,7 @@ def _is_there(encryption: Data, destination: Path) -> bool:
     return os.path.lexists(destination) and not differences(plain_entry(encryption), destination)
 
 
-class _Opening:
+class _Decryption:
     """One age file that is opened: what is common to a file and a folder."""
 
     def __init__(
@@ -240,9 +241,9 @@ class _Opening:
         """The files of the plain folder, below ``new`` in a folder."""
         count, left = whole(self.encryption, "nfiles"), whole(self.encryption, "size")
         members: list[Member] = []
-        made: list[Nameless] = []
-        with nameless_files(folder, count) as files, flowing(self.decrypt) as plain:
-            for path, size, take in unpacked(plain.read, self.label):
+        made: list[UnnamedFiles] = []
+        with nameless_files(folder, count) as files, piped(self.decrypt) as plain:
+            for path, size, take in unpack(plain.read, self.label):
                 if len(made) == count:
                     raise _wrong(self.label, "number of files", count, "more")
                 left -= size
@@ -295,7 +296,7 @@ def open_sealed(
         OperationalError: It cannot be read or written; nothing was kept.
     """
     with on_disk(f"{destination} cannot be written"):
-        sweep_beside(destination)
+        sweep_leftovers(destination)
         if _is_there(encryption, destination):
             return False
         if os.path.lexists(destination) and not overwrite:
@@ -306,8 +307,12 @@ def open_sealed(
         destination.parent.mkdir(parents=True, exist_ok=True)
         size = whole(encryption, "size")
         words = f"Decrypting {destination.name}"
-        with making(destination) as folder, guarded(folder / "new"), shown(progress, size, words):
-            one = _Opening(age_file, encryption, key, progress.advance)
+        with (
+            staging_folder(destination) as folder,
+            guarded(folder / "new"),
+            show_progress(progress, size, words),
+        ):
+            one = _Decryption(age_file, encryption, key, progress.advance)
             if text(encryption, "packing") == "tar":
                 one.folder_into(folder)
             else:

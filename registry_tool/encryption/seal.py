@@ -1,7 +1,4 @@
-"""New encrypted versions: what a store does with files when their plaintext must not be stored.
-
-From a user's file or folder through the encryption into the cache.
-"""
+"""New encrypted versions: from a user's file or folder through encryption into the cache; no plaintext is stored."""
 
 from __future__ import annotations
 
@@ -14,11 +11,11 @@ from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.content_policy import look_at_files
 from registry_tool.artifacts.dvc_files import Member, folder_sha256, walk
 from registry_tool.artifacts.entry_builder import artifact_words
-from registry_tool.artifacts.progress import SILENT, Progress, shown
+from registry_tool.artifacts.progress import SILENT, Progress, show_progress
 from registry_tool.artifacts.transfer.ingest import IngestedBlob, ingest_stream
 from registry_tool.crypto.age import Key, decrypt_stream, encrypt_stream, new_key
 from registry_tool.crypto.pyrage import Writable
-from registry_tool.encryption.archive import Packer, flowing
+from registry_tool.encryption.archive import Packer, piped
 from registry_tool.errors import NotFoundError, UsageError
 from registry_tool.manifests.data import Data, text, whole
 from registry_tool.manifests.problems import JSON
@@ -29,8 +26,8 @@ if TYPE_CHECKING:
     from registry_tool.scanning.report import Finding
 
 __all__ = [
+    "EncryptedPackage",
     "Package",
-    "Sealed",
     "SealedEntry",
     "reseal",
     "seal",
@@ -90,7 +87,7 @@ class Package:
             settings: The data of ``registry.yaml``.
             cache: Where the age file is kept.
             progress: Told of the bytes.
-            allow: See ``content.look_at_files``.
+            allow: See ``content_policy.look_at_files``.
 
         Raises:
             RefusedError: The registry's policy refuses its content.
@@ -128,7 +125,7 @@ def _entry(
     return {**said, "size": ingested.size, "sha256": ingested.sha256, "md5": ingested.md5}
 
 
-class Sealed(NamedTuple):
+class EncryptedPackage(NamedTuple):
     """An artifact that lies encrypted in the cache.
 
     Attributes:
@@ -162,7 +159,7 @@ def _described(called: str, recipient: str, packer: Packer) -> dict[str, JSON]:
 
 def seal(
     source: Path, called: str, recipient: str, *, cache: Cache, progress: Progress = SILENT
-) -> Sealed:
+) -> EncryptedPackage:
     """Encrypt a file or folder into the cache; its plaintext is written nowhere.
 
     Args:
@@ -189,12 +186,14 @@ def seal(
     def work(writer: Writable) -> None:
         encrypt_stream(packer, writer, recipient)
 
-    with shown(progress, packer.size, f"Encrypting {called}"), flowing(work) as flow:
+    with show_progress(progress, packer.size, f"Encrypting {called}"), piped(work) as flow:
         ingested = ingest_stream(flow, called, cache=cache)
-    return Sealed(ingested, _described(called, recipient, packer))
+    return EncryptedPackage(ingested, _described(called, recipient, packer))
 
 
-def reseal(age_file: Path, entry: Data, key: Key, recipient: str, *, cache: Cache) -> Sealed:
+def reseal(
+    age_file: Path, entry: Data, key: Key, recipient: str, *, cache: Cache
+) -> EncryptedPackage:
     """Encrypt an encrypted artifact to another key; its plaintext goes through memory only.
 
     Args:
@@ -216,9 +215,11 @@ def reseal(age_file: Path, entry: Data, key: Key, recipient: str, *, cache: Cach
             decrypt_stream(file, writer, key)
 
     def work(writer: Writable) -> None:
-        with flowing(opened) as plain:
+        with piped(opened) as plain:
             encrypt_stream(plain, writer, recipient)
 
-    with flowing(work) as flow:
+    with piped(work) as flow:
         ingested = ingest_stream(flow, text(before, "path"), cache=cache)
-    return Sealed(ingested, {**before, "recipient": recipient, "size": whole(before, "size")})
+    return EncryptedPackage(
+        ingested, {**before, "recipient": recipient, "size": whole(before, "size")}
+    )

@@ -1,1 +1,1 @@
-"""Objects of a remote that no version needs: found, collected, purged."""
+"""Objects of a remote that no version uses: found, collected, purged."""

@@ -1,13 +1,12 @@
-"""What lies on the remote and nobody needs: objects of versions that were never published, and of broken uploads.
+"""Objects on the remote that no version uses: content of versions that were never published, and of broken uploads.
 
-Needed is what any ref of this registry, or of another one that is named, needs; in doubt an object stays. What is
-younger than a grace period stays too: an upload comes before the manifest that names it. A change that found its bytes
-there leaves a lease instead, and they are as young as that; see ``leases``. Objects that an old version of DVC keeps
-apart are the same objects.
+An object is used when any ref of this registry, or of another one that is named, uses it; in doubt it stays. Objects
+younger than a grace period stay too: an upload comes before the manifest that names it. A change whose content was
+already on the remote leaves a lease instead, which counts as an upload; see ``leases``. Objects that an old version of
+DVC stores separately are the same objects.
 
-An object that has lain there for long, unneeded, may be taken up by an upload in the moment in which it is collected.
-``collect`` first leaves a notice of what it is about to delete, and then looks once more at leases, at the age of the
-objects and at who needs them.
+An old unused object may be adopted by an upload at the moment of its collection. So ``collect`` first leaves a notice of
+what it is about to delete, then checks leases, the age of the objects, and their uses again.
 """
 
 from __future__ import annotations
@@ -16,19 +15,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from registry_tool.artifacts.dvc_files import is_listing
-from registry_tool.artifacts.leases import Lease, drop, is_leased, leases, noticed
-from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, shown
-from registry_tool.artifacts.remotes.base import Held, Leftover, Remote
+from registry_tool.artifacts.leases import Lease, deletion_notice, drop, is_leased, leases
+from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, show_progress
+from registry_tool.artifacts.remotes.base import Remote, RemoteObject, UnfinishedUpload
 from registry_tool.errors import ConflictError, RegistryError, RemoteError
 from registry_tool.gc.purge import shared
-from registry_tool.gc.reachability import Needs
+from registry_tool.gc.reachability import RequiredObjects
 
-__all__ = ["Audit", "Collected", "audit", "collect"]
+__all__ = ["CollectSummary", "RemoteAudit", "audit", "collect"]
 
-Ask = Callable[[Iterable[str]], Needs]
+Ask = Callable[[Iterable[str]], RequiredObjects]
 
 
-class Audit(NamedTuple):
+class RemoteAudit(NamedTuple):
     """What a remote holds.
 
     Attributes:
@@ -40,15 +39,15 @@ class Audit(NamedTuple):
         expired: Those of them that count no more.
     """
 
-    needed: tuple[Held, ...]
-    orphans: tuple[Held, ...]
-    young: tuple[Held, ...]
-    leftovers: tuple[Leftover, ...]
+    needed: tuple[RemoteObject, ...]
+    orphans: tuple[RemoteObject, ...]
+    young: tuple[RemoteObject, ...]
+    leftovers: tuple[UnfinishedUpload, ...]
     leases: tuple[Lease, ...] = ()
     expired: tuple[Lease, ...] = ()
 
 
-class Collected(NamedTuple):
+class CollectSummary(NamedTuple):
     """What was deleted: objects, their bytes, and rests of broken uploads."""
 
     objects: int
@@ -56,16 +55,16 @@ class Collected(NamedTuple):
     leftovers: int
 
 
-def _merged(objects: Iterable[Held]) -> Iterator[Held]:
+def _merged(objects: Iterable[RemoteObject]) -> Iterator[RemoteObject]:
     """Each object once: one that lies there in both layouts is as young as the younger, and takes the place of both."""
-    found: dict[str, Held] = {}
+    found: dict[str, RemoteObject] = {}
     for one in objects:
         other = found.get(one.md5)
         if other is not None:
             times = [time for time in (one.modified, other.modified) if time is not None]
             size = (one.size or 0) + (other.size or 0)
             both = max(times) if len(times) > 1 else None
-            found[one.md5] = Held(one.md5, size, both)
+            found[one.md5] = RemoteObject(one.md5, size, both)
         else:
             found[one.md5] = one
     yield from found.values()
@@ -75,7 +74,7 @@ def _is_old(modified: float | None, before: float) -> bool:
     return modified is not None and modified < before
 
 
-def audit(remote: Remote, ask: Ask, *, before: float) -> Audit:
+def audit(remote: Remote, ask: Ask, *, before: float) -> RemoteAudit:
     """Tell what a remote holds, and who needs it.
 
     Args:
@@ -94,7 +93,7 @@ def audit(remote: Remote, ask: Ask, *, before: float) -> Audit:
     free = [one for one in objects if one.md5 not in taken]
     old = [one for one in free if one.md5 not in leased and _is_old(one.modified, before)]
     gone = {one.md5 for one in old}
-    return Audit(
+    return RemoteAudit(
         needed=tuple(one for one in objects if one.md5 in taken),
         orphans=tuple(sorted(old, key=lambda one: (-(one.size or 0), one.md5))),
         young=tuple(one for one in free if one.md5 not in gone),
@@ -104,7 +103,7 @@ def audit(remote: Remote, ask: Ask, *, before: float) -> Audit:
     )
 
 
-def _check_still_free(found: Audit, remote: Remote, ask: Ask) -> None:
+def _check_still_free(found: RemoteAudit, remote: Remote, ask: Ask) -> None:
     """See that what was found when the remote was looked through is so still; asked after a notice was left."""
     orphans = {one.md5: one for one in found.orphans}
     if not orphans:
@@ -112,44 +111,46 @@ def _check_still_free(found: Audit, remote: Remote, ask: Ask) -> None:
     known = {lease.path for lease in found.leases}
     for lease in leases(remote, besides=known):
         if not lease.objects.isdisjoint(orphans):
-            raise _taken_up(f"{lease.words} names")
+            raise _reused(f"{lease.words} names")
     if any(one.modified != orphans[one.md5].modified for one in _again(orphans, remote)):
-        raise _taken_up("an upload renewed")
+        raise _reused("an upload renewed")
     taken = shared(ask(orphans), remote)
     if taken:
         need = next(iter(taken.values()))
-        raise _taken_up(f"{need.subject} in {need.ref} came to need")
+        raise _reused(f"{need.subject} in {need.ref} came to need")
 
 
-def _again(orphans: Collection[str], remote: Remote) -> Iterator[Held]:
+def _again(orphans: Collection[str], remote: Remote) -> Iterator[RemoteObject]:
     return (one for one in _merged(remote.objects()) if one.md5 in orphans)
 
 
-def _taken_up(by: str) -> ConflictError:
+def _reused(by: str) -> ConflictError:
     return ConflictError(
         f"{by} an object that was about to be deleted: nothing was deleted", remedy="run it again"
     )
 
 
-def collect(found: Audit, remote: Remote, ask: Ask, *, progress: Progress = SILENT) -> Collected:
+def collect(
+    found: RemoteAudit, remote: Remote, ask: Ask, *, progress: Progress = SILENT
+) -> CollectSummary:
     """Delete the orphans and the leftovers of an audit; lists of files go last, so that a broken run is made again.
 
     Raises:
         ConflictError: One of them came to be needed or leased meanwhile, or another process deletes it; nothing was deleted.
         RemoteError: The remote refused or broke off; what was deleted stays so.
     """
-    deleted: list[Held] = []
+    deleted: list[RemoteObject] = []
 
-    def delete(one: Held) -> None:
+    def delete(one: RemoteObject) -> None:
         if remote.delete(one.md5):
             deleted.append(one)
         progress.advance(one.size or 0)
 
     total = sum(one.size or 0 for one in found.orphans)
-    with noticed(remote, [one.md5 for one in found.orphans]):
+    with deletion_notice(remote, [one.md5 for one in found.orphans]):
         _check_still_free(found, remote, ask)
         try:
-            with shown(progress, total, f"Deleting from {remote.name}"):
+            with show_progress(progress, total, f"Deleting from {remote.name}"):
                 in_parallel(delete, [one for one in found.orphans if not is_listing(one.md5)])
                 in_parallel(delete, [one for one in found.orphans if is_listing(one.md5)])
                 in_parallel(remote.discard, found.leftovers)
@@ -159,4 +160,4 @@ def collect(found: Audit, remote: Remote, ask: Ask, *, progress: Progress = SILE
                 remedy="; ".join(part for part in (exc.remedy, "then run it again") if part),
             ) from exc
     drop(remote, [lease.path for lease in found.expired])
-    return Collected(len(deleted), sum(one.size or 0 for one in deleted), len(found.leftovers))
+    return CollectSummary(len(deleted), sum(one.size or 0 for one in deleted), len(found.leftovers))

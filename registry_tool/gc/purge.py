@@ -1,12 +1,12 @@
-"""Deleting the bytes of an erased version from the remote, and from the cache of this machine.
+"""Delete the content of an erased version from the remote, and from the cache of this machine.
 
 ::
 
-    record of the version --recorded, complete--> blobs --plan, with who needs what--> plan --purge--> gone
+    record of the version --recorded_objects, complete_listing--> objects --plan, with who uses what--> plan --purge--> deleted
 
-Nothing that anybody else needs is deleted, and nothing that a change which is not published yet has leased (see
-``leases``) or uploaded again after the erasure. A purge that broke off is made again: the list of a folder's files is
-deleted last, so what is left can still be found.
+Nothing that another version uses is deleted, and nothing that an unpublished change has leased (see ``leases``) or
+uploaded again after the erasure. An interrupted purge is repeated: the list of a folder's files is deleted last, so the
+rest can still be found.
 """
 
 from __future__ import annotations
@@ -18,19 +18,29 @@ from typing import NamedTuple
 
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.dvc_files import Listed, dir_object
-from registry_tool.artifacts.leases import LEASE_DAYS, Lease, is_leased, leases, noticed
-from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, shown
+from registry_tool.artifacts.leases import LEASE_DAYS, Lease, deletion_notice, is_leased, leases
+from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, show_progress
 from registry_tool.artifacts.remotes.base import Remote, read_listing
 from registry_tool.errors import ConflictError, MissingObjectError, RegistryError, RemoteError
-from registry_tool.gc.reachability import Need, Needs
+from registry_tool.gc.reachability import NeededBy, RequiredObjects
 from registry_tool.manifests.data import Data, records, text, whole
 
-__all__ = ["Blob", "Kept", "Plan", "Purged", "complete", "plan", "purge", "recorded", "shared"]
+__all__ = [
+    "KeptObject",
+    "PurgeObject",
+    "PurgePlan",
+    "PurgeSummary",
+    "complete_listing",
+    "plan",
+    "purge",
+    "recorded_objects",
+    "shared",
+]
 
 _FOLDER = ".dir"
 
 
-class Blob(NamedTuple):
+class PurgeObject(NamedTuple):
     """One object of a version.
 
     Attributes:
@@ -54,14 +64,14 @@ class Blob(NamedTuple):
         yield from (digest for digest in (self.sha256, self.listing) if digest)
 
 
-class Kept(NamedTuple):
+class KeptObject(NamedTuple):
     """An object that stays, and who needs it."""
 
-    blob: Blob
-    need: Need
+    blob: PurgeObject
+    need: NeededBy
 
 
-class Plan(NamedTuple):
+class PurgePlan(NamedTuple):
     """What a purge would do.
 
     Attributes:
@@ -71,9 +81,9 @@ class Plan(NamedTuple):
         leases: The leases that were on the remote.
     """
 
-    going: tuple[Blob, ...]
-    gone: tuple[Blob, ...]
-    kept: tuple[Kept, ...]
+    going: tuple[PurgeObject, ...]
+    gone: tuple[PurgeObject, ...]
+    kept: tuple[KeptObject, ...]
     leases: tuple[Lease, ...] = ()
 
     @property
@@ -82,7 +92,7 @@ class Plan(NamedTuple):
         return sum(blob.size or 0 for blob in self.going)
 
 
-class Purged(NamedTuple):
+class PurgeSummary(NamedTuple):
     """What a purge did: objects and bytes deleted from the remote, and objects taken out of the cache."""
 
     objects: int
@@ -90,33 +100,33 @@ class Purged(NamedTuple):
     cached: int
 
 
-def _of_entry(entry: Data) -> Iterator[Blob]:
+def _of_entry(entry: Data) -> Iterator[PurgeObject]:
     md5, path, sha256 = (text(entry, key) for key in ("md5", "path", "sha256"))
     if not md5.endswith(_FOLDER):
-        yield Blob(md5, path, whole(entry, "size"), sha256)
+        yield PurgeObject(md5, path, whole(entry, "size"), sha256)
         return
     files = records(entry, "files")
     for file in files:
         inner = f"{path}/{text(file, 'path')}"
-        yield Blob(text(file, "md5"), inner, whole(file, "size"), text(file, "sha256"))
+        yield PurgeObject(text(file, "md5"), inner, whole(file, "size"), text(file, "sha256"))
     listed = [Listed(text(file, "path"), text(file, "md5")) for file in files]
-    yield Blob(md5, f"{path}/", None, sha256, not files, _listing(listed))
+    yield PurgeObject(md5, f"{path}/", None, sha256, not files, _listing(listed))
 
 
 def _listing(files: Sequence[Listed]) -> str:
     return hashlib.sha256(dir_object(files)).hexdigest() if files else ""
 
 
-def recorded(record: Data) -> list[Blob]:
+def recorded_objects(record: Data) -> list[PurgeObject]:
     """The objects that a version's record names, each once."""
     entries = (entry for entry in records(record, "artifacts") if "md5" in entry)
-    found: dict[str, Blob] = {}
+    found: dict[str, PurgeObject] = {}
     for blob in (blob for entry in entries for blob in _of_entry(entry)):
         found.setdefault(blob.md5, blob)
     return list(found.values())
 
 
-def _opened(folder: Blob, remote: Remote, cache: Cache) -> list[Blob]:
+def _opened(folder: PurgeObject, remote: Remote, cache: Cache) -> list[PurgeObject]:
     """A folder's files and the folder itself."""
     remembered = cache.find_members(folder.sha256) or []
     known = {member.md5: member for member in remembered}
@@ -125,7 +135,7 @@ def _opened(folder: Blob, remote: Remote, cache: Cache) -> list[Blob]:
     except MissingObjectError:
         listed = [Listed(member.path, member.md5) for member in remembered]
     files = [
-        Blob(
+        PurgeObject(
             md5,
             f"{folder.path}{path}",
             known[md5].size if md5 in known else None,
@@ -136,7 +146,9 @@ def _opened(folder: Blob, remote: Remote, cache: Cache) -> list[Blob]:
     return [*files, folder._replace(listing=_listing(listed))]
 
 
-def complete(blobs: Iterable[Blob], remote: Remote, cache: Cache) -> list[Blob]:
+def complete_listing(
+    blobs: Iterable[PurgeObject], remote: Remote, cache: Cache
+) -> list[PurgeObject]:
     """The objects of a version with those that its record does not list: the files of large folders.
 
     They are taken from the list on the remote, else from what the cache remembers. Where neither knows, the folder
@@ -146,14 +158,14 @@ def complete(blobs: Iterable[Blob], remote: Remote, cache: Cache) -> list[Blob]:
         CorruptObjectError: A list on the remote is not what its name says.
         RemoteError: The remote cannot be asked.
     """
-    found: dict[str, Blob] = {}
+    found: dict[str, PurgeObject] = {}
     for blob in blobs:
         for one in _opened(blob, remote, cache) if blob.unlisted else (blob,):
             found.setdefault(one.md5, one)
     return list(found.values())
 
 
-def _files_of(folder: tuple[str, Need], remote: Remote) -> frozenset[str]:
+def _files_of(folder: tuple[str, NeededBy], remote: Remote) -> frozenset[str]:
     md5, need = folder
     try:
         listed = read_listing(remote, md5, label=f"the list of files {md5} of {need.subject}")
@@ -166,7 +178,7 @@ def _files_of(folder: tuple[str, Need], remote: Remote) -> frozenset[str]:
     return frozenset(file.md5 for file in listed)
 
 
-def shared(needs: Needs, remote: Remote) -> dict[str, Need]:
+def shared(needs: RequiredObjects, remote: Remote) -> dict[str, NeededBy]:
     """Who needs what, with the files of folders that no manifest lists.
 
     Raises:
@@ -193,13 +205,17 @@ def _check_reachable(remote: Remote, md5: str) -> None:
         return
 
 
-def _folders_last(blobs: Sequence[Blob]) -> tuple[Blob, ...]:
+def _folders_last(blobs: Sequence[PurgeObject]) -> tuple[PurgeObject, ...]:
     return tuple(sorted(blobs, key=lambda blob: blob.md5.endswith(_FOLDER)))
 
 
 def plan(
-    blobs: Sequence[Blob], needs: Needs, remote: Remote, *, erased: float | None = None
-) -> Plan:
+    blobs: Sequence[PurgeObject],
+    needs: RequiredObjects,
+    remote: Remote,
+    *,
+    erased: float | None = None,
+) -> PurgePlan:
     """What may be deleted, what is gone already, and what stays.
 
     Args:
@@ -221,27 +237,30 @@ def plan(
         taken |= again
         free = [blob for blob in free if blob.md5 not in again]
 
-    def sized(blob: Blob) -> Blob:
+    def sized(blob: PurgeObject) -> PurgeObject:
         return blob if blob.size is not None else blob._replace(size=remote.size(blob.md5))
 
     going = in_parallel(sized, [blob for blob in free if blob.md5 in there])
-    return Plan(
+    return PurgePlan(
         going=_folders_last(going),
         gone=_folders_last([blob for blob in free if blob.md5 not in there]),
-        kept=tuple(Kept(blob, taken[blob.md5]) for blob in blobs if blob.md5 in taken),
+        kept=tuple(KeptObject(blob, taken[blob.md5]) for blob in blobs if blob.md5 in taken),
         leases=tuple(notes),
     )
 
 
-def _leased(found: Iterable[Lease]) -> dict[str, Need]:
+def _leased(found: Iterable[Lease]) -> dict[str, NeededBy]:
     """What changes that are not published yet rely on."""
     kept = is_leased(found, time.time() - LEASE_DAYS * 24 * 3600)
     return {
-        md5: Need("a change that is not published yet", lease.words) for md5, lease in kept.items()
+        md5: NeededBy("a change that is not published yet", lease.words)
+        for md5, lease in kept.items()
     }
 
 
-def _uploaded_again(remote: Remote, md5s: Iterable[str], erased: float | None) -> dict[str, Need]:
+def _uploaded_again(
+    remote: Remote, md5s: Iterable[str], erased: float | None
+) -> dict[str, NeededBy]:
     """Objects that somebody brought back after the erasure, for a change that this clone cannot see yet.
 
     A purge that is made again finds them under the names of those that it deleted.
@@ -251,7 +270,7 @@ def _uploaded_again(remote: Remote, md5s: Iterable[str], erased: float | None) -
     # A commit tells whole seconds: what was uploaded in that second may have come after it.
     since = max(erased, time.time() - LEASE_DAYS * 24 * 3600)
     found = remote.modified(md5s)
-    return {md5: Need(_again_words(when), "") for md5, when in found.items() if when >= since}
+    return {md5: NeededBy(_again_words(when), "") for md5, when in found.items() if when >= since}
 
 
 def _again_words(when: float) -> str:
@@ -262,7 +281,7 @@ def _again_words(when: float) -> str:
     return f"uploaded again on {day}, not before the erasure; kept until {until}"
 
 
-def _check_still_free(planned: Plan, remote: Remote) -> None:
+def _check_still_free(planned: PurgePlan, remote: Remote) -> None:
     """See that no change has come to rely on what goes; asked after a notice was left."""
     going = {blob.md5 for blob in planned.going}
     for lease in leases(remote, besides={one.path for one in planned.leases}) if going else ():
@@ -273,8 +292,10 @@ def _check_still_free(planned: Plan, remote: Remote) -> None:
             )
 
 
-def _delete(blobs: Iterable[Blob], remote: Remote, deleted: list[Blob], progress: Progress) -> None:
-    def one(blob: Blob) -> None:
+def _delete(
+    blobs: Iterable[PurgeObject], remote: Remote, deleted: list[PurgeObject], progress: Progress
+) -> None:
+    def one(blob: PurgeObject) -> None:
         if remote.erase(blob.md5):
             deleted.append(blob)
         progress.advance(blob.size or 0)
@@ -282,7 +303,9 @@ def _delete(blobs: Iterable[Blob], remote: Remote, deleted: list[Blob], progress
     in_parallel(one, list(blobs))
 
 
-def purge(plan: Plan, remote: Remote, cache: Cache, *, progress: Progress = SILENT) -> Purged:
+def purge(
+    plan: PurgePlan, remote: Remote, cache: Cache, *, progress: Progress = SILENT
+) -> PurgeSummary:
     """Delete what a plan says.
 
     Raises:
@@ -290,13 +313,13 @@ def purge(plan: Plan, remote: Remote, cache: Cache, *, progress: Progress = SILE
         RemoteError: The remote refused or broke off; what was deleted stays so, and the rest is found again.
         OperationalError: The cache cannot be written.
     """
-    deleted: list[Blob] = []
+    deleted: list[PurgeObject] = []
     files = (blob for blob in plan.going if not blob.md5.endswith(_FOLDER))
     folders = (blob for blob in plan.going if blob.md5.endswith(_FOLDER))
     try:
-        with noticed(remote, [blob.md5 for blob in plan.going]):
+        with deletion_notice(remote, [blob.md5 for blob in plan.going]):
             _check_still_free(plan, remote)
-            with shown(progress, plan.size, f"Deleting from {remote.name}"):
+            with show_progress(progress, plan.size, f"Deleting from {remote.name}"):
                 _delete(files, remote, deleted, progress)
                 _delete(folders, remote, deleted, progress)
     except ConflictError:
@@ -311,4 +334,4 @@ def purge(plan: Plan, remote: Remote, cache: Cache, *, progress: Progress = SILE
     # The cache last: it remembers what a folder holds, for a purge that has to be made again.
     blobs = (*plan.going, *plan.gone)
     cached = sum(cache.forget(digest) for blob in blobs for digest in blob.digests())
-    return Purged(len(deleted), sum(blob.size or 0 for blob in deleted), cached)
+    return PurgeSummary(len(deleted), sum(blob.size or 0 for blob in deleted), cached)

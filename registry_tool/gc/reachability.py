@@ -1,16 +1,16 @@
-"""Which stored objects are needed, over every ref: what must be known before bytes are deleted.
+"""Which stored objects are used, over every ref: what must be known before content is deleted.
 
-An object is needed by every version and model whose manifest names it, and by every ``.dvc`` file and ``dvc.lock``
-wherever it lies. The question is asked of every ref that this clone has or that its remotes list, of its work trees
-and indexes, and of commits that no ref leads to any more and that can still be published. In doubt an object is needed:
-a manifest that cannot be read needs every digest in its text.
+An object is used by every version and model whose manifest names it, and by every ``.dvc`` file and ``dvc.lock``
+anywhere. All refs that this clone has or that its Git remotes list are searched, its work trees and indexes, and commits
+that no ref reaches any more and that can still be published. In doubt an object is used: a manifest that cannot be read
+uses every digest in its text.
 
-An erased version needs nothing. What the main branch calls erased is erased in every ref: a tag, an old branch or an
-open pull request that still has it active does not hold its bytes, because erased is final and a merge keeps it so.
+An erased version uses nothing. What the main branch calls erased is erased in every ref: a tag, an old branch or an open
+pull request that still has it active does not keep its content, because erased is final and a merge keeps it so.
 ``copies`` names these refs.
 
-A folder of files that was looked at in one ref is passed over in all others where Git gives it the same id, so five
-hundred branches cost little more than one.
+A folder of files that was searched in one ref is skipped in all others where Git gives it the same id, so five hundred
+branches cost little more than one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,15 @@ if TYPE_CHECKING:
     from registry_tool.git.repository import Repository
     from registry_tool.manifests.layout import Place
 
-__all__ = ["Need", "Needs", "Seen", "copies", "everywhere", "needs", "stores_bytes"]
+__all__ = [
+    "NeededBy",
+    "RegistryState",
+    "RequiredObjects",
+    "copies",
+    "everywhere",
+    "needs",
+    "stores_bytes",
+]
 
 _DIGEST: Final = re.compile(rb"(?<![0-9A-Za-z])[0-9a-f]{32}(?:\.dir)?(?![0-9A-Za-z])")
 _RECORDS: Final = ("model.yaml", "version.yaml")
@@ -44,7 +52,7 @@ _STATUS: Final = "status.yaml"
 _LIMIT: Final = 64 << 20
 
 
-class Need(NamedTuple):
+class NeededBy(NamedTuple):
     """Who needs an object.
 
     Attributes:
@@ -61,7 +69,7 @@ class Need(NamedTuple):
         return f"{self.subject} in {self.ref} needs it" if self.ref else self.subject
 
 
-class Seen(NamedTuple):
+class RegistryState(NamedTuple):
     """One state of a registry that is looked at.
 
     Attributes:
@@ -78,7 +86,7 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Needs:
+class RequiredObjects:
     """What was found.
 
     Attributes:
@@ -88,8 +96,8 @@ class Needs:
     """
 
     wanted: frozenset[str] | None
-    objects: dict[str, Need] = field(default_factory=dict)
-    folders: dict[str, Need] = field(default_factory=dict)
+    objects: dict[str, NeededBy] = field(default_factory=dict)
+    folders: dict[str, NeededBy] = field(default_factory=dict)
 
 
 class _Group(NamedTuple):
@@ -110,14 +118,14 @@ def _may_name(name: str, entry: Entry) -> bool:
     return named and entry.mode in (FILE, EXECUTABLE)
 
 
-def _unreadable(seen: Seen, path: str) -> GitError:
+def _unreadable(seen: RegistryState, path: str) -> GitError:
     return GitError(
         f"{path} of {seen.ref} cannot be read, so nobody knows which bytes it needs",
         remedy="see what is broken: git fsck; then fetch it again, or delete the ref",
     )
 
 
-def _groups(seen: Seen, known: set[tuple[str, str]]) -> Iterator[_Group]:
+def _groups(seen: RegistryState, known: set[tuple[str, str]]) -> Iterator[_Group]:
     """The folders that were not seen before with the same content."""
     waiting = [""]
     while waiting:
@@ -170,13 +178,13 @@ def _named(
 class _Search:
     """Looks through the states of one registry, the main branch first."""
 
-    def __init__(self, found: Needs, label: str, leaving: str) -> None:
+    def __init__(self, found: RequiredObjects, label: str, leaving: str) -> None:
         self._found = found
         self._label = label
         self._known: set[tuple[str, str]] = set()
         self._erased = {leaving} if leaving else set()
 
-    def look(self, seen: Seen) -> None:
+    def look(self, seen: RegistryState) -> None:
         """Note what one state needs."""
         groups = list(_groups(seen, self._known))
         seen.tree.prefetch(path for group in groups for path in group.paths())
@@ -189,7 +197,7 @@ class _Search:
                 continue
             self._note(seen, catalog, group)
 
-    def _note(self, seen: Seen, catalog: Catalog, group: _Group) -> None:
+    def _note(self, seen: RegistryState, catalog: Catalog, group: _Group) -> None:
         listed: set[str] = set()
         # Records first: they say which files the folders of the pointers beside them hold.
         names = sorted(group.names, key=lambda name: name not in _RECORDS)
@@ -204,7 +212,7 @@ class _Search:
             digests, more = _named(source, catalog, path, place)
             listed |= more
             ref = f"{seen.ref} of {self._label}" if self._label else seen.ref
-            need = Need(_subject(path, place), ref)
+            need = NeededBy(_subject(path, place), ref)
             wanted = self._found.wanted
             for digest in digests if wanted is None else digests & wanted:
                 self._found.objects.setdefault(digest, need)
@@ -213,17 +221,17 @@ class _Search:
                     self._found.folders.setdefault(digest, need)
 
 
-def _work_states(git: Git, reader: BlobReader, label: str) -> Iterator[Seen]:
+def _work_states(git: Git, reader: BlobReader, label: str) -> Iterator[RegistryState]:
     """What lies in a work tree and in its index."""
     if git.work_tree is not None:
         check_finished(git)
-        yield Seen(label, work_tree(git, reader))
-        yield Seen(f"the index of {label}", staged_tree(git, reader, merged_only=True))
+        yield RegistryState(label, work_tree(git, reader))
+        yield RegistryState(f"the index of {label}", staged_tree(git, reader, merged_only=True))
         for tree in unmerged_trees(git, reader):
-            yield Seen(f"the merge in {label}", tree, is_spare=True)
+            yield RegistryState(f"the merge in {label}", tree, is_spare=True)
 
 
-def everywhere(repository: Repository) -> list[Seen]:
+def everywhere(repository: Repository) -> list[RegistryState]:
     """Every state of a registry that can be published from this clone or its remotes.
 
     The main branch, all other refs, those that only remotes have, the work trees and their indexes, and what no ref
@@ -246,7 +254,7 @@ def everywhere(repository: Repository) -> list[Seen]:
         if root is None:
             raise GitError(f"{name} leads to nothing that can be read", remedy="git fsck")
         is_main = main is not None and oid == main.tip
-        states.append(Seen(name, CommitTree(git, oid, reader), is_main))
+        states.append(RegistryState(name, CommitTree(git, oid, reader), is_main))
     if git.work_tree is not None:
         states += _work_states(git, reader, "the work tree")
     for other in linked_work_trees(git):
@@ -254,13 +262,16 @@ def everywhere(repository: Repository) -> list[Seen]:
     for oid in unnamed_commits(git):
         if oid not in found:
             name = f"commit {oid[:12]}, to which no ref leads"
-            states.append(Seen(name, CommitTree(git, oid, reader), is_spare=True))
+            states.append(RegistryState(name, CommitTree(git, oid, reader), is_spare=True))
     return states
 
 
 def needs(
-    wanted: Iterable[str] | None, registries: Mapping[str, Sequence[Seen]], *, leaving: str = ""
-) -> Needs:
+    wanted: Iterable[str] | None,
+    registries: Mapping[str, Sequence[RegistryState]],
+    *,
+    leaving: str = "",
+) -> RequiredObjects:
     """Who needs some objects.
 
     Args:
@@ -274,7 +285,7 @@ def needs(
         GitError: A file that may name an object cannot be read.
         RefusedError: Such a file is too large.
     """
-    found = Needs(None if wanted is None else frozenset(wanted))
+    found = RequiredObjects(None if wanted is None else frozenset(wanted))
     for label, states in registries.items():
         search = _Search(found, label, "" if label else leaving)
         for seen in states:
@@ -286,7 +297,7 @@ def needs(
     return found
 
 
-def copies(states: Iterable[Seen], folder: str) -> list[str]:
+def copies(states: Iterable[RegistryState], folder: str) -> list[str]:
     """The refs in which the version of a folder is there and not erased."""
     return [
         seen.ref

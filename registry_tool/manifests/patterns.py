@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator
 
-__all__ = ["BrokenPattern", "EndlessPattern", "Matcher", "matcher"]
+__all__ = ["InvalidPatternError", "Matcher", "PatternTooSlowError", "matcher"]
 
 # https://docs.rs/fancy-regex: steps back until a match is given up.
 _STEPS_BACK: Final = 100_000
@@ -80,11 +80,11 @@ def _rewritten(pattern: str) -> str | None:
         return None
 
 
-class BrokenPattern(ValueError):
+class InvalidPatternError(ValueError):
     """It is not a regular expression that can be used."""
 
 
-class EndlessPattern(Exception):
+class PatternTooSlowError(Exception):
     """A match took more steps than are allowed."""
 
 
@@ -112,7 +112,7 @@ class Matcher:
             self._pattern = rewritten
             compiled = self._compiled(bounded)
         if compiled is None:
-            raise BrokenPattern(f"{pattern!a} is not a regular expression of ECMA-262")
+            raise InvalidPatternError(f"{pattern!a} is not a regular expression of ECMA-262")
         self._validator = compiled
 
     def _compiled(self, options: object) -> Draft202012Validator | None:
@@ -127,7 +127,7 @@ class Matcher:
         """True where it matches somewhere in a text.
 
         Raises:
-            EndlessPattern: That takes too many steps; never for a linear pattern.
+            PatternTooSlowError: That takes too many steps; never for a linear pattern.
         """
         if self._validator.is_valid(text):
             return True
@@ -137,7 +137,7 @@ class Matcher:
 
         for error in self._validator.iter_errors(text):
             if not isinstance(error.kind, rs.ValidationErrorKind.Pattern):
-                raise EndlessPattern(self._pattern)
+                raise PatternTooSlowError(self._pattern)
         return False
 
 
@@ -146,6 +146,6 @@ def matcher(pattern: str) -> Matcher:
     """A pattern, ready to be asked.
 
     Raises:
-        BrokenPattern: It is not a regular expression that can be used.
+        InvalidPatternError: It is not a regular expression that can be used.
     """
     return Matcher(pattern)

@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
+from registry_tool.manifests.data import get, text, texts
 from registry_tool.manifests.problems import JSON, JSONPath
 from registry_tool.manifests.schema_fast import Interpreter, ecma_pattern
 from registry_tool.paths import resource
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Mismatch",
     "Verdict",
+    "allowed_values",
     "fast_validator",
     "found_mismatches",
     "mismatches",
@@ -68,9 +70,20 @@ def schema_ids() -> frozenset[str]:
 @lru_cache(maxsize=64)
 def schema_data(schema_id: str) -> dict[str, JSON]:
     """The schema itself, as data."""
-    text = resource(f"schemas/{schema_id}.schema.json").read_text(encoding="utf-8")
-    data: dict[str, JSON] = json.loads(text)
+    source = resource(f"schemas/{schema_id}.schema.json").read_bytes()
+    data: dict[str, JSON] = json.loads(source)
     return data
+
+
+def allowed_values(schema_id: str, *path: str) -> tuple[str, ...]:
+    """The texts that a schema allows for a property at a path of keys; empty where it lists none."""
+    schema = schema_data(schema_id)
+    rule: JSON = schema
+    for step in (None, *path):
+        rule = rule if step is None else get(rule, "properties", step)
+        while reference := text(rule, "$ref"):
+            rule = get(schema, *reference.removeprefix("#/").split("/"))
+    return tuple(texts(rule, "enum"))
 
 
 class _Sparing:

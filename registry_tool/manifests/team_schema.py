@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from urllib.parse import unquote
 
-from registry_tool.manifests.patterns import BrokenPattern, EndlessPattern, matcher
+from registry_tool.manifests.patterns import InvalidPatternError, PatternTooSlowError, matcher
 from registry_tool.manifests.problems import JSON, JSONPath
 from registry_tool.manifests.schema import Mismatch, found_mismatches
 from registry_tool.manifests.schema_fast import same
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 __all__ = [
     "STEPS",
     "WIDTH",
-    "BrokenSchema",
+    "InvalidTeamSchemaError",
     "Pattern",
-    "TooManySteps",
+    "TooManyStepsError",
     "patterns_of",
     "schema_of",
     "team_mismatches",
@@ -54,11 +54,11 @@ _IN_PLACE: Final = frozenset(
 )
 
 
-class BrokenSchema(ValueError):
+class InvalidTeamSchemaError(ValueError):
     """A team's own schema is not a usable JSON Schema."""
 
 
-class TooManySteps(BrokenSchema):
+class TooManyStepsError(InvalidTeamSchemaError):
     """A document needs more steps than a schema may take."""
 
 
@@ -78,14 +78,14 @@ def schema_of(source: bytes) -> dict[str, JSON]:
     """The schema that a file holds.
 
     Raises:
-        BrokenSchema: It is not JSON, or no mapping.
+        InvalidTeamSchemaError: It is not JSON, or no mapping.
     """
     try:
         schema = json.loads(source)
     except (ValueError, RecursionError) as exc:
-        raise BrokenSchema(f"it is not JSON: {exc}") from exc
+        raise InvalidTeamSchemaError(f"it is not JSON: {exc}") from exc
     if not isinstance(schema, dict):
-        raise BrokenSchema("it is not a JSON Schema: a mapping is expected")
+        raise InvalidTeamSchemaError("it is not a JSON Schema: a mapping is expected")
     return cast("dict[str, JSON]", schema)
 
 
@@ -198,7 +198,7 @@ class _Meter:
     def spend(self, steps: int) -> None:
         self.spent += steps
         if self.spent > STEPS:
-            raise TooManySteps(f"it takes more than {STEPS:,} steps")
+            raise TooManyStepsError(f"it takes more than {STEPS:,} steps")
 
 
 _METER: Final[ContextVar[_Meter]] = ContextVar("meter")
@@ -229,7 +229,7 @@ def _counted(word: str, keyword: _Keyword) -> _Keyword:
         meter.nested += 1
         try:
             if meter.nested > _NESTED:
-                raise TooManySteps(f"it goes more than {_NESTED} levels deep")
+                raise TooManyStepsError(f"it goes more than {_NESTED} levels deep")
             yield from keyword(validator, said, instance, schema) or ()
         finally:
             meter.nested -= 1
@@ -391,12 +391,12 @@ def _validator(source: bytes) -> Validator:
     schema = schema_of(source)
     error = next(iter(_schema_validator().iter_errors(schema)), None)
     if error is not None:
-        raise BrokenSchema(f"it is not a JSON Schema: {error.message[:200]}")
+        raise InvalidTeamSchemaError(f"it is not a JSON Schema: {error.message[:200]}")
     for pattern in patterns_of(schema):
         try:
             matcher(pattern.text)
-        except BrokenPattern as exc:
-            raise BrokenSchema(str(exc)) from exc
+        except InvalidPatternError as exc:
+            raise InvalidTeamSchemaError(str(exc)) from exc
     # An empty registry: a reference to another document fails instead of being fetched.
     return _validator_class()(schema, registry=Registry())
 
@@ -405,8 +405,8 @@ def team_mismatches(source: bytes, data: JSON) -> list[Mismatch]:
     """Every place where data does not meet a team's own schema from the registry, at most 1,000.
 
     Raises:
-        BrokenSchema: The source is not a usable JSON Schema; it cannot refer to other documents.
-        TooManySteps: This document takes more steps than are allowed.
+        InvalidTeamSchemaError: The source is not a usable JSON Schema; it cannot refer to other documents.
+        TooManyStepsError: This document takes more steps than are allowed.
     """
     from referencing.exceptions import Unresolvable
 
@@ -415,11 +415,11 @@ def team_mismatches(source: bytes, data: JSON) -> list[Mismatch]:
         _METER.set(_Meter(data))
         return found_mismatches(islice(validator.iter_errors(data), _MISMATCHES))
     except Unresolvable as exc:
-        raise BrokenSchema(f"it refers to another document: {exc.ref}") from exc
-    except EndlessPattern as exc:
-        raise TooManySteps(f"the pattern {str(exc)!a} goes back too often") from exc
+        raise InvalidTeamSchemaError(f"it refers to another document: {exc.ref}") from exc
+    except PatternTooSlowError as exc:
+        raise TooManyStepsError(f"the pattern {str(exc)!a} goes back too often") from exc
     # A reference may reach what is no schema; an `$id` may be no address, and a number larger than any float.
     except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as exc:
-        if isinstance(exc, BrokenSchema):
+        if isinstance(exc, InvalidTeamSchemaError):
             raise
-        raise BrokenSchema(f"it cannot be used: {exc}") from exc
+        raise InvalidTeamSchemaError(f"it cannot be used: {exc}") from exc

@@ -36,6 +36,7 @@ from registry_tool.git.transaction.lock import hold, is_held
 from registry_tool.git.transaction.recovery import exclusive
 from registry_tool.git.tree import DictTree
 from registry_tool.hooks.install import Installed, install_hooks
+from registry_tool.installation import package_for
 from registry_tool.manifests.data import text
 from registry_tool.scaffold.templates import (
     ci_files,
@@ -216,8 +217,9 @@ def _hooks(git: Git, notes: list[str]) -> tuple[Installed, ...]:
 
 
 def _init(place: Path) -> Git:
-    from git import Repo
-    from git.exc import GitCommandError
+    with package_for("a new registry"):
+        from git import Repo
+        from git.exc import GitCommandError
 
     git = Git(place / ".git", place)
     # Inside a hook Git names another repository by these.

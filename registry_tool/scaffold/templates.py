@@ -140,9 +140,9 @@ def ci_files(host: Host, remote: str = "") -> Mapping[str, bytes]:
         host: Whose CI runs them.
         remote: The address of the DVC remote: what CI installs can reach it.
     """
-    from registry_tool.artifacts.remotes.dvc_driver import extra_for
+    from registry_tool.artifacts.remotes.kinds import find_kind, parse_scheme
 
-    extra = extra_for(remote.partition("://")[0]) if "://" in remote else ""
+    extra = find_kind(parse_scheme(remote)).extra
     words = {"version": VERSION, "extra": f"[{extra}]" if extra else ""}
     templates = _templates(resource(f"templates/ci/{host}"))
     return {path: _CiTemplate(text).substitute(words).encode() for path, text in templates}

@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple
 __all__ = [
     "HEADER_LIMIT",
     "Header",
-    "NotAge",
+    "NotAgeError",
     "Unarmouring",
     "decode_armour",
     "is_age",
@@ -46,7 +46,7 @@ _WRAPPED: Final = 32
 _GREASE: Final = "-grease"
 
 
-class NotAge(ValueError):
+class NotAgeError(ValueError):
     """The bytes are no age file; the message says where they stop being one."""
 
 
@@ -78,14 +78,14 @@ def _decoded(text: bytes) -> bytes:
     """Base64 without padding, in its one canonical spelling.
 
     Raises:
-        NotAge: It is none.
+        NotAgeError: It is none.
     """
     try:
         data = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except binascii.Error as exc:
-        raise NotAge("a part of it is not Base64") from exc
+        raise NotAgeError("a part of it is not Base64") from exc
     if base64.b64encode(data).rstrip(b"=") != text:
-        raise NotAge("a part of it is Base64 that is not canonical")
+        raise NotAgeError("a part of it is Base64 that is not canonical")
     return data
 
 
@@ -93,29 +93,29 @@ def _body(lines: list[bytes]) -> tuple[bytes, list[bytes]]:
     """The body of a stanza, which ends with the first line that is not full, and what follows on it."""
     for at, line in enumerate(lines):
         if len(line) > _WIDTH or not _BODY.fullmatch(line):
-            raise NotAge("a recipient in it is broken")
+            raise NotAgeError("a recipient in it is broken")
         if len(line) < _WIDTH:
             return _decoded(b"".join(lines[: at + 1])), lines[at + 1 :]
-    raise NotAge("it ends too early")
+    raise NotAgeError("it ends too early")
 
 
 def _work(kind: str, arguments: list[str], body: bytes) -> int:
     """Check a stanza of a kind that every reader knows; scrypt's work factor.
 
     Raises:
-        NotAge: No reader takes it.
+        NotAgeError: No reader takes it.
     """
     if kind in _ARGUMENTS:
         if len(arguments) != 1 or len(_decoded(arguments[0].encode())) != _ARGUMENTS[kind]:
-            raise NotAge(f"a recipient of kind {kind} in it is broken")
+            raise NotAgeError(f"a recipient of kind {kind} in it is broken")
     elif kind == _SCRYPT:
         fits = len(arguments) == 2 and len(_decoded(arguments[0].encode())) == _SALT  # noqa: PLR2004 (salt, work)
         if not fits or not _WORK.fullmatch(arguments[1]):
-            raise NotAge("a passphrase in it is broken")
+            raise NotAgeError("a passphrase in it is broken")
     else:
         return 0
     if len(body) != _WRAPPED:
-        raise NotAge(f"a recipient of kind {kind} in it is broken")
+        raise NotAgeError(f"a recipient of kind {kind} in it is broken")
     return int(arguments[1]) if kind == _SCRYPT else 0
 
 
@@ -126,31 +126,31 @@ def read_header(data: bytes) -> Header:
         data: The beginning of the file, or all of it.
 
     Raises:
-        NotAge: It is none, or its header is longer than ``HEADER_LIMIT``.
+        NotAgeError: It is none, or its header is longer than ``HEADER_LIMIT``.
     """
     if not is_age(data):
-        raise NotAge("it does not begin with age-encryption.org/v1")
+        raise NotAgeError("it does not begin with age-encryption.org/v1")
     at = data.find(b"\n--- ", 0, HEADER_LIMIT)
     end = data.find(b"\n", at + 1, HEADER_LIMIT) if at >= 0 else -1
     if end < 0:
-        raise NotAge("its header does not end")
+        raise NotAgeError("its header does not end")
     seal = _MAC.fullmatch(data[at + 1 : end])
     if seal is None:
-        raise NotAge("its header has no seal")
+        raise NotAgeError("its header has no seal")
     _decoded(seal[1])
     lines, stanzas, work = data[len(_INTRO) : at].split(b"\n"), [], 0
     while lines:
         match = _STANZA.fullmatch(lines[0])
         if match is None:
-            raise NotAge("a recipient in it is broken")
+            raise NotAgeError("a recipient in it is broken")
         stanzas.append(match[1].decode())
         body, lines = _body(lines[1:])
         work = max(work, _work(stanzas[-1], match[2].decode().split(), body))
     real = tuple(kind for kind in stanzas if not kind.endswith(_GREASE))
     if not real:
-        raise NotAge("it has no recipient")
+        raise NotAgeError("it has no recipient")
     if _SCRYPT in real and len(real) > 1:
-        raise NotAge("a passphrase in it has company, which age refuses")
+        raise NotAgeError("a passphrase in it has company, which age refuses")
     return Header(real, end + 1, work)
 
 
@@ -163,7 +163,7 @@ class Unarmouring:
     """Takes the armour off a file, piece by piece: strict PEM, with lines that end in LF or CR LF.
 
     Raises:
-        NotAge: From ``feed`` and ``close``: it is none.
+        NotAgeError: From ``feed`` and ``close``: it is none.
     """
 
     def __init__(self) -> None:
@@ -175,20 +175,22 @@ class Unarmouring:
         """The bytes that the next piece stands for."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > _MOST_BLANKS + _WIDTH:
-            raise NotAge("a line of its armour is too long")
+            raise NotAgeError("a line of its armour is too long")
         return b"".join(self._line(line) for line in lines)
 
     def close(self) -> bytes:
         """What the last line stands for, which may have no end."""
         found = self._line(self._rest) if self._rest else b""
         if self._state != "after":
-            raise NotAge("its armour does not end")
+            raise NotAgeError("its armour does not end")
         return found
 
     def _outside(self, line: bytes) -> None:
         self._blanks += len(line) + 1
         if line.strip(_BLANKS) or self._blanks > _MOST_BLANKS:
-            raise NotAge("it does not stand between the lines BEGIN and END AGE ENCRYPTED FILE")
+            raise NotAgeError(
+                "it does not stand between the lines BEGIN and END AGE ENCRYPTED FILE"
+            )
 
     def _line(self, line: bytes) -> bytes:
         plain = line.removesuffix(b"\r")
@@ -201,17 +203,17 @@ class Unarmouring:
         elif self._state in {"before", "after"}:
             self._outside(plain)
         else:
-            raise NotAge("its armour is not wrapped at 64 characters")
+            raise NotAgeError("its armour is not wrapped at 64 characters")
         return b""
 
     def _packed(self, line: bytes) -> bytes:
         if not _ARMOURED.fullmatch(line):
-            raise NotAge("its armour is not Base64")
+            raise NotAgeError("its armour is not Base64")
         if len(line) < _WIDTH or line.endswith(b"="):
             self._state = "last"
         data = base64.b64decode(line)
         if base64.b64encode(data) != line:
-            raise NotAge("its armour is Base64 that is not canonical")
+            raise NotAgeError("its armour is Base64 that is not canonical")
         return data
 
 
@@ -219,7 +221,7 @@ def decode_armour(text: str) -> bytes:
     """The age file that stands in an armour.
 
     Raises:
-        NotAge: It is none.
+        NotAgeError: It is none.
     """
     reader = Unarmouring()
     return reader.feed(text.encode("utf-8", "replace")) + reader.close()
@@ -229,6 +231,6 @@ def read_armour(text: str) -> Header:
     """Read the header of an age file in its armour.
 
     Raises:
-        NotAge: It is none.
+        NotAgeError: It is none.
     """
     return read_header(decode_armour(text))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from registry_tool.scanning.stream import MalformedFileError, Stream, TooLarge
+from registry_tool.scanning.stream import MalformedFileError, Stream, TooLargeError
 
 if TYPE_CHECKING:
     from ruamel.yaml.events import Event
@@ -69,10 +69,10 @@ def parse_json(text: str) -> Document:
 
     Raises:
         MalformedFileError: It is none.
-        TooLarge: It has more values than are held at once.
+        TooLargeError: It has more values than are held at once.
     """
     if len(text) > DOCUMENT_LIMIT or sum(1 for _ in _OPENS.finditer(text)) > _PARTS:
-        raise TooLarge(f"its JSON has more than {DOCUMENT_LIMIT} bytes or {_PARTS} values")
+        raise TooLargeError(f"its JSON has more than {DOCUMENT_LIMIT} bytes or {_PARTS} values")
     found = Document()
 
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -165,7 +165,7 @@ def read_yaml(stream: Stream) -> Document:
 
     Raises:
         MalformedFileError: It is none.
-        TooLarge: It is larger than the reader takes.
+        TooLargeError: It is larger than the reader takes.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -176,7 +176,7 @@ def read_yaml(stream: Stream) -> Document:
         events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
         for count, event in enumerate(events):
             if count > _PARTS:
-                raise TooLarge(f"its YAML has more than {_PARTS} values")
+                raise TooLargeError(f"its YAML has more than {_PARTS} values")
             made.take(event)
             if isinstance(event, NodeEvent) and not isinstance(event, AliasEvent):
                 made.tagged(getattr(event, "tag", None), event.start_mark.line + 1)

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from registry_tool.scanning.age_header import HEADER_LIMIT, NotAge, is_age, read_header
+from registry_tool.scanning.age_header import HEADER_LIMIT, NotAgeError, is_age, read_header
 from registry_tool.scanning.archives.inflate import inflated
 from registry_tool.scanning.archives.tar import is_tar, scan_tar
 from registry_tool.scanning.archives.unopened import is_unopened, scan_unopened
@@ -35,7 +35,7 @@ from registry_tool.scanning.documents import DOCUMENT_LIMIT, Document, read_json
 from registry_tool.scanning.markers import is_hdf5, is_program, scan_hdf5, scan_program
 from registry_tool.scanning.pickles.files import could_be_pickle, is_pickle, scan_pickle, try_pickle
 from registry_tool.scanning.report import BudgetExceededError
-from registry_tool.scanning.stream import MalformedFileError, Stream, TooLarge
+from registry_tool.scanning.stream import MalformedFileError, Stream, TooLargeError
 from registry_tool.scanning.tensors.gguf import is_gguf, scan_gguf
 from registry_tool.scanning.tensors.numpy_arrays import is_npy, scan_npy
 from registry_tool.scanning.tensors.onnx import scan_onnx
@@ -164,7 +164,7 @@ def _document(kind: str, read: Callable[[Stream], Document]) -> Callable[[Look],
 def _age(look: Look) -> None:
     try:
         header = read_header(look.stream.peek(HEADER_LIMIT))
-    except NotAge as exc:
+    except NotAgeError as exc:
         raise MalformedFileError(str(exc)) from exc
     look.tells(format="age", recipients=[*header.stanzas[:32]])
 
@@ -239,7 +239,7 @@ def look_at(look: Look) -> None:
         _unknown(look)
     except BudgetExceededError as exc:
         look.finds("unread", str(exc))
-    except TooLarge as exc:
+    except TooLargeError as exc:
         look.finds("unread", str(exc))
     except MalformedFileError as exc:
         look.finds("unread", f"it is broken as {format_}: {exc}")

@@ -10,7 +10,7 @@ from typing import Final
 from registry_tool.scanning.code.documents import report_document
 from registry_tool.scanning.context import Look
 from registry_tool.scanning.documents import DOCUMENT_LIMIT, parse_json
-from registry_tool.scanning.stream import MalformedFileError, TooLarge
+from registry_tool.scanning.stream import MalformedFileError, TooLargeError
 
 __all__ = ["is_hdf5", "is_program", "scan_hdf5", "scan_program"]
 
@@ -54,7 +54,7 @@ def _texts(look: Look) -> Iterator[bytes]:
                 break
             yield piece[match.start() : at]
         if look.stream.tell() > _LONGEST:
-            raise TooLarge(f"only its first {_LONGEST} bytes were searched")
+            raise TooLargeError(f"only its first {_LONGEST} bytes were searched")
     if begun:
         yield b"".join(begun)
 

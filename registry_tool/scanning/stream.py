@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Final, cast
 
-__all__ = ["PIECE_LIMIT", "MalformedFileError", "Stream", "TooLarge"]
+__all__ = ["PIECE_LIMIT", "MalformedFileError", "Stream", "TooLargeError"]
 
 # No scanner holds more of a file than this at once.
 PIECE_LIMIT: Final = 16 << 20
@@ -20,7 +20,7 @@ class MalformedFileError(ValueError):
     """The bytes are not what their format says."""
 
 
-class TooLarge(MalformedFileError):
+class TooLargeError(MalformedFileError):
     """A part of the file is larger than a scanner holds in memory."""
 
 
@@ -80,7 +80,7 @@ class Stream:
 
         Raises:
             MalformedFileError: There are not so many.
-            TooLarge: So many are not held at once.
+            TooLargeError: So many are not held at once.
         """
         end = self._from + size
         if size >= 0 and end <= len(self._ahead):
@@ -88,7 +88,7 @@ class Stream:
             self._from = end
             return found
         if size < 0 or size > PIECE_LIMIT:
-            raise TooLarge(f"a part of it has {size} bytes")
+            raise TooLargeError(f"a part of it has {size} bytes")
         parts, missing = [], size
         while missing:
             if not (piece := self.some()):
@@ -129,12 +129,12 @@ class Stream:
         """The rest, as a file that one can move about in.
 
         Raises:
-            TooLarge: It is larger than that.
+            TooLargeError: It is larger than that.
         """
         whole = io.BytesIO()
         while piece := self.some():
             if whole.tell() + len(piece) > limit:
-                raise TooLarge(f"it is larger than {limit} bytes")
+                raise TooLargeError(f"it is larger than {limit} bytes")
             whole.write(piece)
         whole.seek(0)
         return whole
@@ -144,7 +144,7 @@ class Stream:
         """The rest, as a file that one can move about in: in memory where it is small, else in a temporary one.
 
         Raises:
-            TooLarge: It is larger than that.
+            TooLargeError: It is larger than that.
         """
         from tempfile import SpooledTemporaryFile
 
@@ -153,7 +153,7 @@ class Stream:
             while piece := self.some():
                 size += len(piece)
                 if size > limit:
-                    raise TooLarge(f"it is larger than {limit} bytes")
+                    raise TooLargeError(f"it is larger than {limit} bytes")
                 whole.write(piece)
             whole.seek(0)
             yield cast("BinaryIO", whole)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.catalog.evidence import pieces
-from registry_tool.crypto.model_signing import Bundle, NotABundle, parse
+from registry_tool.crypto.model_signing import Bundle, NotABundleError, parse
 from registry_tool.manifests.data import Data, records, text
 from registry_tool.signing.signatures import MODEL_SIGNING, Endorsement, Signature
 
@@ -175,7 +175,7 @@ def judged(
             continue
         try:
             bundle = parse(one.text)
-        except NotABundle as exc:
+        except NotABundleError as exc:
             made.append(Endorsement(one.path, Signature("bad"), f"it is no bundle: {exc}"))
             continue
         made.append(_judged(one.path, bundle, copies, apart, key))

@@ -26,7 +26,7 @@ from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.evidence import EvidenceItem, pieces
 from registry_tool.crypto import ssh_keygen
 from registry_tool.crypto.allowed_signers import names_of, signers_in
-from registry_tool.crypto.sshsig import NAMESPACE, NotASignature, holds, parse
+from registry_tool.crypto.sshsig import NAMESPACE, NotASignatureError, holds, parse
 from registry_tool.errors import RefusedError
 from registry_tool.git.blame import Written, written
 from registry_tool.git.command import Git
@@ -131,7 +131,7 @@ def _judge_record(signed: _Signed, signers: bytes, moment: dt.datetime) -> Signa
     try:
         armour = signed.signatures[0].decode("ascii", "replace")
         signature = parse(armour)
-    except NotASignature:
+    except NotASignatureError:
         return Signature("bad")
     key = signature.fingerprint
     # Git itself would join several into one that is none.
@@ -228,7 +228,7 @@ def trouble(data: Data, record: bytes) -> str:
     """
     try:
         signature = parse(text(data, "value"))
-    except NotASignature as exc:
+    except NotASignatureError as exc:
         return f"it is no SSH signature: {exc}"
     if signature.namespace != NAMESPACE:
         return f"it was made for {signature.namespace[:64]!a}, not for {NAMESPACE!a}"

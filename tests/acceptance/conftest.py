@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import (
+from support import put_object
+from support.manifests import (
     MODEL_BYTES,
     alias_yaml,
     evidence_yaml,
     metadata_yaml,
-    put_object,
     small_registry,
     status_yaml,
     stored_artifact,

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from support import Ran, git, small_registry, write_files
+from support import Ran, git, write_files
 from support import commit as commit_all
+from support.manifests import small_registry
 
 Cli = Callable[..., Ran]
 FOLDER = "models/nlp/lang-id"

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import (
-    Ran,
+from support import Ran, commit, git, write_files
+from support.manifests import (
     alias_yaml,
-    commit,
     evidence_yaml,
-    git,
     model_yaml,
     registry_yaml,
     small_registry,
@@ -25,7 +23,6 @@ from support import (
     tag_yaml,
     version_files,
     waiver_yaml,
-    write_files,
 )
 
 Cli = Callable[..., Ran]

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import Ran, git, namespace_yaml, registry_yaml, small_registry, write_files
+from support import Ran, git, write_files
+from support.manifests import namespace_yaml, registry_yaml, small_registry
 
 Cli = Callable[..., Ran]
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from support import git, run_program, small_registry
+from support import git, run_program
+from support.manifests import small_registry
 
 HARNESS = Path(__file__).parents[1] / "benchmarks" / "kills.py"
 FOLDER = "models/nlp/lang-id"
@@ -85,6 +86,7 @@ def _harness(tmp_path: Path, *arguments: str) -> dict[str, dict[str, int]]:
     return counts
 
 
+@pytest.mark.long
 def test_at_random_moments_nothing_breaks(tmp_path: Path) -> None:
     counts = _harness(tmp_path, "--kills", "24", "--seed", "20261121")
     assert sum(count.get("killed", 0) for count in counts.values()) > 0
@@ -95,6 +97,7 @@ def test_at_random_moments_nothing_breaks(tmp_path: Path) -> None:
     ("operation", "stride"),
     [("alias set --commit", 1), ("tag add", 1), ("version add", 5), ("version add --commit", 7), ("fetch -o", 5)],
 )  # fmt: skip
+@pytest.mark.long
 def test_at_chosen_steps_nothing_breaks(tmp_path: Path, operation: str, stride: int) -> None:
     counts = _harness(tmp_path, "--every-step", str(stride), "--operation", operation)[operation]
     assert counts["killed"] * stride > 10

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import Ran, git, run_program, write_files
+from support.programs import programs_folder
 
 from registry_tool.api.registry import open_registry
 from registry_tool.demo.model import load, measure, save, texts, train
@@ -43,13 +44,15 @@ def test_the_demo_does_the_main_job(tmp_path: Path) -> None:
     assert checked.code == 0, checked.out
 
 
+@pytest.mark.long
 def test_the_commands_it_shows_do_the_same_when_typed(tmp_path: Path) -> None:
     shown = run_program("demo", "shown", cwd=tmp_path).out
     (tmp_path / "typed").mkdir()
     lines = [line.removeprefix("$ ") for line in shown.splitlines() if line.startswith("$ ")]
     script = "\n".join(["set -e", *lines]).replace(f"{tmp_path}/shown/", f"{tmp_path}/typed/")
     script = script.replace("\nregistry tag add", "\n! registry tag add")
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    places = (programs_folder(), Path(sys.executable).parent, os.environ["PATH"])
+    programs = os.pathsep.join(map(str, places))
     done = subprocess.run(
         ["sh", "-c", script], cwd=tmp_path / "typed", env={**os.environ, "PATH": programs},
         capture_output=True, text=True, check=False,

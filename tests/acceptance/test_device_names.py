@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import Ran, git, run_program, small_registry, tag_yaml, write_files
+from support import Ran, git, run_program, write_files
+from support.manifests import small_registry, tag_yaml
 
 Cli = Callable[..., Ran]
 MODEL = ("--task", "ocr", "--owner", "speech", "--description", "Reads.")

@@ -363,7 +363,7 @@ def test_a_payload_that_is_not_encrypted_after_all(
 def test_a_signature_covers_what_is_inside(
     cli: Cli, people: People, package: Path, tmp_path: Path
 ) -> None:
-    from promotions import key, signer
+    from support.staged_registries import key, signer
 
     added(cli, people, package, "ada@example.org")
     mine = key(tmp_path / "keys", "mine")

@@ -13,20 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import (
+from support import Ran, commit, git, new_repository, put_object, write_files
+from support.manifests import (
     MODEL_BYTES,
-    Ran,
     alias_yaml,
-    commit,
-    git,
     model_files,
-    new_repository,
-    put_object,
     registry_yaml,
     small_registry,
     stored_artifact,
     version_files,
-    write_files,
 )
 
 Cli = Callable[..., Ran]

@@ -12,19 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from object_server import ObjectServer, serving
-from support import (
-    MODEL_BYTES,
-    Ran,
-    alias_yaml,
-    commit,
-    git,
-    put_object,
-    small_registry,
-    status_yaml,
-    without,
-    write_files,
-)
+from support import Ran, commit, git, put_object, without, write_files
+from support.http_object_server import ObjectServer, serving
+from support.manifests import MODEL_BYTES, alias_yaml, small_registry, status_yaml
 
 Make = Callable[..., Path]
 Cli = Callable[..., Ran]
@@ -39,9 +29,9 @@ def shared_cache() -> Path:
 
 
 def forget_everything() -> None:
-    from registry_tool.artifacts.cache.locks import uses_of
+    from registry_tool.artifacts.cache.locks import get_uses
 
-    uses_of.cache_clear()  # as when the process ends
+    get_uses.cache_clear()  # as when the process ends
     shutil.rmtree(shared_cache(), ignore_errors=True)
 
 
@@ -378,12 +368,12 @@ def test_the_cache_is_shown_and_cleared(cli: Cli, root: Path) -> None:
     assert shown["size"] >= len(WEIGHTS)
     assert "size " in done(cli("cache", cwd=root))
     assert cli("cache", "clean", "--to", "much", cwd=root).code == 2
-    from registry_tool.artifacts.cache.locks import uses_of
+    from registry_tool.artifacts.cache.locks import get_uses
 
     ran = cli("cache", "clean", cwd=root)  # this process fetched it, and may still use it
     assert done(ran) == "freed 0 B\n"
     assert "are in use and stay" in ran.err
-    uses_of.cache_clear()
+    get_uses.cache_clear()
     assert "would free 2." in done(cli("cache", "clean", "--dry-run", cwd=root))
     assert "freed 2." in done(cli("cache", "clean", "--to", "1kB", cwd=root))
     cleared = json.loads(done(cli("cache", "clean", "--format", "json", cwd=root)))

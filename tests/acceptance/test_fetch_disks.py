@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support import put_object, run_program, small_registry, stored_artifact, version_files, without
+from support import put_object, run_program, without
+from support.manifests import small_registry, stored_artifact, version_files
 
 Make = Callable[..., Path]
 WEIGHTS = b"weights" * 400_000

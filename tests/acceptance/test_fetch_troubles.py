@@ -11,14 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import (
-    Ran,
-    put_object,
-    small_registry,
-    stored_artifact,
-    version_files,
-    write_files,
-)
+from support import Ran, put_object, write_files
+from support.manifests import small_registry, stored_artifact, version_files
 
 from registry_tool.artifacts.dvc_files import dir_md5
 from registry_tool.manifests.problems import JSON
@@ -43,9 +37,9 @@ def shared_cache() -> Path:
 
 
 def forget_everything() -> None:
-    from registry_tool.artifacts.cache.locks import uses_of
+    from registry_tool.artifacts.cache.locks import get_uses
 
-    uses_of.cache_clear()  # as when the process ends
+    get_uses.cache_clear()  # as when the process ends
     shutil.rmtree(shared_cache(), ignore_errors=True)
 
 

@@ -9,10 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import (
-    Ran,
-    commit,
-    git,
+from support import Ran, commit, git
+from support.manifests import (
     metadata_yaml,
     model_yaml,
     registry_yaml,

@@ -9,20 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import (
+from support import Ran, commit, git, put_object, write_files
+from support.manifests import (
     DVC_CONFIG,
     MODEL_BYTES,
-    Ran,
-    commit,
-    git,
     model_files,
     namespace_yaml,
-    put_object,
     registry_yaml,
     small_registry,
     stored_artifact,
     version_files,
-    write_files,
 )
 
 Cli = Callable[..., Ran]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,20 +14,39 @@ Cli = Callable[..., Ran]
 MODEL = "models/nlp/lang-id"
 
 
+@pytest.fixture(scope="module")
+def laid() -> list[Path]:
+    """Where the registry of this module was laid, once it was: a passphrase takes a second of work."""
+    return []
+
+
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path: Path, laid: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry as `registry init` lays it, with a file, a folder and an encrypted artifact."""
+    if not laid:
+        laid.append(_lay(tmp_path_factory.mktemp("laid")))
     root = tmp_path / "registry"
-    write_files(tmp_path, {"a.bin": "a", "folder/x": "x", "folder/deep/version.yml": "y"})
+    write_files(tmp_path, _ARTIFACTS)
+    shutil.copytree(laid[0], root, symlinks=True)
+    git(root, "status")  # which takes note that the files were copied
+    return root
+
+
+_ARTIFACTS = {"a.bin": "a", "folder/x": "x", "folder/deep/version.yml": "y"}
+
+
+def _lay(folder: Path) -> Path:
+    root = folder / "registry"
+    write_files(folder, _ARTIFACTS)
     env = {"REGISTRY_NEW_PASSPHRASE": "correct horse battery"}
     add = ("version", "add", "nlp/lang-id", "--framework", "custom", "--commit")
     for command in (
-        ("init", str(root), "--name", "acme", "--remote", str(tmp_path / "store")),
+        ("init", str(root), "--name", "acme", "--remote", str(folder / "store")),
         ("model", "add", "nlp/lang-id", "--task", "ocr", "--owner", "team", "--description", "Reads.", "--commit"),
-        (*add, "--artifact", str(tmp_path / "a.bin"), "--artifact", str(tmp_path / "folder")),
-        (*add, "--artifact", str(tmp_path / "a.bin"), "--encrypt-passphrase"),
+        (*add, "--artifact", str(folder / "a.bin"), "--artifact", str(folder / "folder")),
+        (*add, "--artifact", str(folder / "a.bin"), "--encrypt-passphrase"),
     ):  # fmt: skip
-        ran = run_program(*command, cwd=root if root.exists() else tmp_path, env=env)
+        ran = run_program(*command, cwd=root if root.exists() else folder, env=env)
         assert ran.code == 0, ran.err
     return root
 

@@ -10,16 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from histories import ANA, BEN, History
-from support import (
-    Ran,
-    alias_yaml,
-    git,
-    registry_yaml,
-    run_program,
-    small_registry,
-    version_files,
-)
+from support import Ran, git, run_program
+from support.commit_histories import ANA, BEN, History
+from support.manifests import alias_yaml, registry_yaml, small_registry, version_files
 
 import registry_tool
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from promotions import BOB, Staged, approval, evaluation, key, signer
-from support import DVC_CONFIG, Ran, git, registry_yaml
+from support import Ran, git
+from support.manifests import DVC_CONFIG, registry_yaml
+from support.staged_registries import BOB, Staged, approval, evaluation, key, signer
 
 from registry_tool.manifests.problems import JSON
 

@@ -7,17 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import (
-    Ran,
-    commit,
-    git,
-    model_files,
-    namespace_yaml,
-    new_repository,
-    run_program,
-    small_registry,
-    write_files,
-)
+from support import Ran, commit, git, new_repository, run_program, write_files
+from support.manifests import model_files, namespace_yaml, small_registry
 
 DVC = [sys.executable, "-P", "-m", "dvc"]
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from model_signers import PemKey, model_signing, need_model_signing
-from promotions import key as ssh_key
-from promotions import signer
 from support import Ran, git, run_git, write_files
+from support.model_signers import PemKey, model_signing, need_model_signing
+from support.staged_registries import key as ssh_key
+from support.staged_registries import signer
 
 Cli = Callable[..., Ran]
 VERSION = "nlp/lang-id@4"

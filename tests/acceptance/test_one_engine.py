@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import Ran, alias_yaml, git, model_yaml, small_registry, tag_yaml, write_files
+from support import Ran, git, write_files
+from support.manifests import alias_yaml, model_yaml, small_registry, tag_yaml
 
 import registry_tool as registry
 from registry_tool.checks.engine import check

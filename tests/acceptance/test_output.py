@@ -10,20 +10,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from support import (
-    Ran,
+from support import Ran, commit, git, run_program, write_files
+from support.manifests import (
     alias_yaml,
-    commit,
     evidence_yaml,
-    git,
     metadata_yaml,
     model_yaml,
-    run_program,
     small_registry,
     status_yaml,
     tag_yaml,
     version_files,
-    write_files,
 )
 
 Make = Callable[..., Path]

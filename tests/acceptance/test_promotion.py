@@ -8,16 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from promotions import ALIASES, BOB, MODEL, Staged, alias, approval, evaluation, key, signer
-from support import (
-    DVC_CONFIG,
-    MODEL_BYTES,
-    Ran,
-    alias_yaml,
-    git,
-    put_object,
-    status_yaml,
-    write_files,
+from support import Ran, git, put_object, write_files
+from support.manifests import DVC_CONFIG, MODEL_BYTES, alias_yaml, status_yaml
+from support.staged_registries import (
+    ALIASES,
+    BOB,
+    MODEL,
+    Staged,
+    alias,
+    approval,
+    evaluation,
+    key,
+    signer,
 )
 
 from registry_tool.manifests.problems import JSON

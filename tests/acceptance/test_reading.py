@@ -9,18 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import (
+from support import Ran, commit, git, run_program, write_files
+from support.manifests import (
     MODEL_BYTES,
-    Ran,
     alias_yaml,
-    commit,
-    git,
     model_yaml,
     registry_yaml,
-    run_program,
     small_registry,
     version_yaml,
-    write_files,
 )
 
 Make = Callable[..., Path]

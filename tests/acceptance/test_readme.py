@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -55,16 +54,7 @@ def test_the_set_up_is_what_ci_runs() -> None:
     assert script.splitlines()[-1] == ".venv/bin/pytest"
 
 
-def test_a_slim_image_gets_all_that_is_imported_but_dvc() -> None:
-    project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extra = project["optional-dependencies"]["reader"]
-    needed = {re.split(r"[<>=]", line)[0] for line in [*project["dependencies"], *extra]}
-    [block] = [block for block in _blocks("sh") if "--no-deps" in block]
-    listed = re.sub(r"#.*|\\\n", "", block.splitlines()[1] + " " + block.splitlines()[2])
-    words = {word for word in listed.split() if word not in {"pip", "install", "\\"}}
-    assert words == needed - {"dvc"}
-
-
+@pytest.mark.long
 def test_the_commands_run_in_the_order_they_stand(folder: Path) -> None:
     out = _bash("\n".join(_blocks("bash")), folder)
     assert "nlp/lang-id@1" in out

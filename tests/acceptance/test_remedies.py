@@ -1,6 +1,6 @@
 """Every command that a remedy prints works as it is printed.
 
-``situations.py`` holds the situations; each is entered, the remedy is read from the output, its commands are run through a shell
+``support/command_situations.py`` lists the situations; each is entered, the remedy is read from the output, its commands are run through a shell
 as they stand, and what they were printed for is gone. The second half reads the program's source: a remedy with a command
 that no situation covers must be named in ``EXCUSED``, with the reason why no test can run it here.
 """
@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from situations import EXCUSED, SITUATIONS, Situation
+from support.command_situations import EXCUSED, SITUATIONS, Situation
+from support.programs import programs_folder
 
 import registry_tool
 
@@ -57,7 +58,8 @@ def filled(command: str, fills: Mapping[str, str]) -> str:
 
 
 def shell(line: str, cwd: Path) -> tuple[int, str]:
-    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    places = (programs_folder(), Path(sys.executable).parent, os.environ["PATH"])
+    env = {**os.environ, "PATH": os.pathsep.join(map(str, places))}
     done = subprocess.run(
         line, shell=True, cwd=cwd, env=env, capture_output=True, text=True, check=False
     )

@@ -8,19 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from object_server import ObjectServer, serving
-from support import (
+from support import Ran, commit, git, new_repository, put_object, write_files
+from support.http_object_server import ObjectServer, serving
+from support.manifests import (
     MODEL_BYTES,
-    Ran,
-    commit,
-    git,
-    new_repository,
-    put_object,
     registry_yaml,
     small_registry,
     stored_artifact,
     version_files,
-    write_files,
 )
 
 Cli = Callable[..., Ran]

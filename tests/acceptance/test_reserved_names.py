@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import Ran, commit, registry_yaml, small_registry, tag_yaml
+from support import Ran, commit
+from support.manifests import registry_yaml, small_registry, tag_yaml
 
 from registry_tool.manifests.problems import JSON
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from code_naming_files import HOSTILE
-from sarif_schema import SARIF
 from support import Ran, git, put_object, run_git, write_files
+from support.code_naming_files import HOSTILE
+from support.sarif_schema import SARIF
 
 import registry_tool
 from registry_tool.errors import RefusedError

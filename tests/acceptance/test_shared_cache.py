@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import MODEL_BYTES, Ran, new_repository, put_object, small_registry
+from support import Ran, new_repository, put_object
+from support.manifests import MODEL_BYTES, small_registry
 
 import registry_tool
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from promotions import key, signer
 from support import Ran, git, run_git, write_files
+from support.staged_registries import key, signer
 
 import registry_tool
 from registry_tool.errors import RefusedError

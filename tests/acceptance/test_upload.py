@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import Ran, model_yaml, namespace_yaml, registry_yaml
+from support import Ran
+from support.manifests import model_yaml, namespace_yaml, registry_yaml
 
 Cli = Callable[..., Ran]
 

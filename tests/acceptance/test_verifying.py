@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import MODEL_BYTES, Ran
+from support import Ran
+from support.manifests import MODEL_BYTES
 
 Cli = Callable[..., Ran]
 THIRD = ("fetch", "nlp/lang-id@3")

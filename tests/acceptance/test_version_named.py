@@ -51,7 +51,7 @@ def test_a_command_that_changes_a_version_wants_it_named(
     before = git(registry, "status", "--porcelain"), git(registry, "rev-parse", "--all")
     ran = cli(*typed(words, MODEL), cwd=registry)
     assert ran.code == 2
-    assert f"{MODEL} names no version, and only reading takes the latest by default" in ran.err
+    assert f"{MODEL} names no version; a change requires one" in ran.err
     filled = shlex.join(typed(words, f"{MODEL}@3"))
     assert f"try:   registry {filled}\n" in ran.err
     assert (git(registry, "status", "--porcelain"), git(registry, "rev-parse", "--all")) == before

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from support import git, run_program, small_registry
+from support import git, run_program
+from support.manifests import small_registry
 
 WRITERS = 8
 FOLDER = "models/nlp/lang-id"

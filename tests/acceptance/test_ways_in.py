@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from support import Ran, run_program, small_registry
+from support import Ran, run_program
+from support.manifests import small_registry
 
 from registry_tool.api.registry import WORK_TREE, open_registry
 from registry_tool.errors import RefusedError, UsageError
@@ -155,7 +156,7 @@ def test_urls_that_cannot_be_copied(cli: Cli, root: Path, web: str) -> None:
     before = state(root)
     for given, code, words in (
         (("--track", f"{web}/nothing.bin", "--copy"), 4, "there is nothing at"),
-        (("--track", "ftp://host/x.bin", "--copy"), 2, "no address that bytes can be copied from"),
+        (("--track", "ftp://host/x.bin", "--copy"), 2, "unsupported scheme"),
         (("--track", "x=https://host/folder/", "--copy"), 2, "is a folder"),
         (("--copy",), 2, "there is no URL to copy from"),
     ):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from git_servers import smart_http
-from support import commit, git, run_git, run_program, version_files, write_files
+from support import commit, git, run_git, run_program, write_files
+from support.git_servers import smart_http
+from support.manifests import version_files
 
 FOLDER = "models/nlp/lang-id"
 

@@ -14,8 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from support import Ran, git, registry_yaml, run_program, small_registry, write_files
+from support import Ran, git, run_program, write_files
 from support import commit as commit_all
+from support.manifests import registry_yaml, small_registry
 
 Cli = Callable[..., Ran]
 Edits = Sequence[tuple[str, str]]

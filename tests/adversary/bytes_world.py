@@ -25,18 +25,16 @@ from typing import Final, NamedTuple
 from adversary.bytes_oracle import BytesOracle, Lost
 from adversary.edits import Move, as_int, as_list, as_text
 from adversary.registry_world import judged
-from support import (
+from support import commit as commit_all
+from support import git, put_object, write_files
+from support.manifests import (
     DVC_CONFIG,
-    git,
     model_yaml,
     namespace_yaml,
-    put_object,
     registry_yaml,
     stored_artifact,
     version_files,
-    write_files,
 )
-from support import commit as commit_all
 
 from registry_tool.cli.main import run
 from registry_tool.git.refs import Update

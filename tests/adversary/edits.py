@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from adversary.forge import Forge
 from adversary.template import MODELS, POLICIES, version_of
-from support import (
+from support.manifests import (
     alias_yaml,
     evidence_yaml,
     metadata_yaml,

@@ -10,11 +10,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from support import (
+from support import commit, git, write_files
+from support.manifests import (
     alias_yaml,
-    commit,
     evidence_yaml,
-    git,
     model_yaml,
     namespace_yaml,
     registry_yaml,
@@ -23,7 +22,6 @@ from support import (
     tag_yaml,
     tracked_artifact,
     version_files,
-    write_files,
 )
 
 from registry_tool.git.command import Git

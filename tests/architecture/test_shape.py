@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from support import git
@@ -20,12 +21,31 @@ FUNCTION_LINES = 40
 OUTERMOST = {"cli/main.py", "cli/fast_path.py", "scanning/plugins.py"}
 
 
-def _where(path: Path) -> str:
-    return path.relative_to(PACKAGE).as_posix()
+_NEVER_CALLED = {"time.sleep", "eval", "exec", "os.system", "pickle.loads", "pickle.load"}
+_TOO_BROAD = {"Exception", "BaseException", "everything"}
+_LOOSE_ENDS = re.compile(r"# type: ignore(?!\[)|\bTODO\b|\bFIXME\b|\bXXX\b")
 
 
-def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+class Module(NamedTuple):
+    """One module of the package: its path below the package, its text, and its syntax tree."""
+
+    path: str
+    text: str
+    tree: ast.Module
+
+    def __repr__(self) -> str:
+        return self.path
+
+
+def _module(path: Path) -> Module:
+    text = path.read_text(encoding="utf-8")
+    return Module(path.relative_to(PACKAGE).as_posix(), text, ast.parse(text))
+
+
+@pytest.fixture(scope="module")
+def modules() -> list[Module]:
+    """All modules of the package, parsed once."""
+    return [_module(path) for path in FILES]
 
 
 def _length(function: ast.FunctionDef) -> int:
@@ -37,16 +57,10 @@ def _length(function: ast.FunctionDef) -> int:
     return lines
 
 
-@pytest.mark.parametrize("path", FILES, ids=_where)
-def test_modules_are_short(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MODULE_LINES
-
-
-@pytest.mark.parametrize("path", FILES, ids=_where)
-def test_functions_are_short(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    long = {f.name: _length(f) for f in _functions(tree) if _length(f) > FUNCTION_LINES}
-    assert long == {}
+def _long_functions(module: Module) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef) and (lines := _length(node)) > FUNCTION_LINES:
+            yield f"{module.path}:{node.lineno}: {node.name} has {lines} lines"
 
 
 def _passes_on(handler: ast.ExceptHandler) -> bool:
@@ -55,29 +69,54 @@ def _passes_on(handler: ast.ExceptHandler) -> bool:
     return isinstance(last, ast.Raise) and last.exc is None
 
 
-@pytest.mark.parametrize("path", FILES, ids=_where)
-def test_habits(path: Path) -> None:
-    source = path.read_text(encoding="utf-8")
-    tree = ast.parse(source)
-    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    caught = {
-        ast.unparse(node.type) if node.type else "everything"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ExceptHandler) and not _passes_on(node)
-    }
-    caught -= {"Exception"} if _where(path) in OUTERMOST else set()
-    assert ast.get_docstring(tree)
-    assert _where(path).startswith("cli/") or "print" not in calls
-    assert {
-        "time.sleep",
-        "eval",
-        "exec",
-        "os.system",
-        "pickle.loads",
-        "pickle.load",
-    } & calls == set()
-    assert {"Exception", "BaseException", "everything"} & caught == set()
-    assert re.findall(r"# type: ignore(?!\[)|\bTODO\b|\bFIXME\b|\bXXX\b", source) == []
+def _calls(module: Module) -> Iterator[str]:
+    forbidden = _NEVER_CALLED | (set() if module.path.startswith("cli/") else {"print"})
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and (name := ast.unparse(node.func)) in forbidden:
+            yield f"{module.path}:{node.lineno}: calls {name}"
+
+
+def _broad_handlers(module: Module) -> Iterator[str]:
+    forbidden = _TOO_BROAD - ({"Exception"} if module.path in OUTERMOST else set())
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ExceptHandler) and not _passes_on(node):
+            caught = ast.unparse(node.type) if node.type else "everything"
+            if caught in forbidden:
+                yield f"{module.path}:{node.lineno}: catches {caught}"
+
+
+def _loose_ends(module: Module) -> Iterator[str]:
+    for number, line in enumerate(module.text.splitlines(), 1):
+        for found in _LOOSE_ENDS.findall(line):
+            yield f"{module.path}:{number}: {found}"
+
+
+def test_modules_are_short_and_say_what_they_hold(modules: list[Module]) -> None:
+    lengths = {module.path: len(module.text.splitlines()) for module in modules}
+    long = [f"{path}: has {n} lines" for path, n in lengths.items() if n > MODULE_LINES]
+    mute = [f"{m.path}:1: has no docstring" for m in modules if not ast.get_docstring(m.tree)]
+    assert [*long, *mute] == []
+
+
+def test_functions_are_short(modules: list[Module]) -> None:
+    assert [found for module in modules for found in _long_functions(module)] == []
+
+
+def test_habits(modules: list[Module]) -> None:
+    checks = (_calls, _broad_handlers, _loose_ends)
+    assert [found for module in modules for look in checks for found in look(module)] == []
+
+
+def test_what_is_forbidden_would_be_found() -> None:
+    text = "try:\n    eval(x)  # TODO\nexcept Exception:\n    print(x)\ndef f():\n" + "    x\n" * 41
+    bad = Module("git/bad.py", text, ast.parse(text))
+    assert [*_calls(bad), *_broad_handlers(bad), *_loose_ends(bad), *_long_functions(bad)] == [
+        "git/bad.py:2: calls eval",
+        "git/bad.py:4: calls print",
+        "git/bad.py:3: catches Exception",
+        "git/bad.py:2: TO" + "DO",
+        "git/bad.py:5: f has 42 lines",
+    ]
 
 
 def test_no_module_is_a_drawer() -> None:

@@ -54,3 +54,17 @@ def test_the_package_alone_imports_almost_nothing(tmp_path: Path) -> None:
 
 def test_a_heavy_import_would_be_found(tmp_path: Path) -> None:
     assert "rich" in _imported("import rich", tmp_path)
+
+
+def test_a_program_that_resolves_imports_no_second_reader(tmp_path: Path) -> None:
+    """In a registry as `registry init` makes it; the reader's share of a serving process's start."""
+    begin = [sys.executable, "-m", "registry_tool", "init", "models", "--name", "acme"]
+    subprocess.run(begin, check=True, capture_output=True, cwd=tmp_path)
+    found = _imported(
+        "import registry_tool; reg = registry_tool.open('models'); print(len(list(reg.models())))",
+        tmp_path,
+    )
+    assert (
+        found & {"pydantic", "jsonschema", "jsonschema_rs", "ruamel", "git", "rich", "packaging"}
+        == set()
+    )

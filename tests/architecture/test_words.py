@@ -1,10 +1,12 @@
-"""What must not stand in the repository's files: places of one machine, and hosts of package registries."""
+"""Text that the repository must not contain: paths of one machine, hosts of package registries, forbidden words."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from architecture.forbidden_words import FORBIDDEN as WORDS
+from architecture.forbidden_words import allowed, counts, find
 from support import git
 
 ROOT = Path(__file__).parents[2]
@@ -54,3 +56,49 @@ def test_what_is_forbidden_would_be_found() -> None:
     for text in ("/" + "home/someone/x", "/" + "root/x", "https://files.python" + "hosted.org/x"):
         assert FORBIDDEN.search(text.encode())
     assert not FORBIDDEN.search(b"https://example.org/home/page")
+
+
+def test_no_file_gains_a_forbidden_word() -> None:
+    limits = allowed()
+    risen = {path: n for path, n in counts().items() if n > limits.get(path, 0)}
+    assert risen == {}, "run: python tests/architecture/forbidden_words.py PATH"
+
+
+def test_the_glossary_lists_every_forbidden_word() -> None:
+    glossary = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    assert [word.word for word in WORDS if f"| {word.word} |" not in glossary] == []
+
+
+def test_forbidden_words_are_found_and_good_english_is_not() -> None:
+    for text in (
+        "Mend it: put the file back",
+        "the folder is not there",
+        "see what is broken: git fsck",
+        "what is\n# staged",
+        "{} is no key",
+        "{}: asks for a review",
+        "every gate holds",
+        "it lies outside the registry",
+        "readers are told",
+        "taken from it. Taken are options",
+    ):
+        assert list(find(text)), text
+    for text in (
+        "another process holds the lock",
+        "the lock is held by process 12",
+        "there is no registry.yaml here",
+        "it is no longer published",
+        "the value stands for a tag",
+        "a legal hold on the object",
+        "What is a registry?",
+        "all the labels are all the same",
+        "the label `hold`",
+        "layout, holder, besides, recommend, asking a person",
+    ):
+        assert list(find(text)) == [], text
+
+
+def test_the_line_of_a_word_is_that_of_its_first_letter() -> None:
+    text = "one\n  two\n    # what\n    # is staged, anew\n"
+    found = {word: text.count("\n", 0, offset) + 1 for offset, word, _ in find(text)}
+    assert found == {"what is": 3, "anew": 4}

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from benchmarks.processes import Ended
 from benchmarks.races import MB, Environment, Race, Setting, program, timed
-from support import (
+from support import new_repository
+from support.manifests import (
     model_yaml,
     namespace_yaml,
-    new_repository,
     pointer_yaml,
     stored_artifact,
     version_files,

@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 from benchmarks.processes import Ended
 from benchmarks.races import MB, NO_GOAL, Environment, Race, Setting, program, timed
-from remote_servers import SERVERS, Server
-from support import model_yaml, namespace_yaml, new_repository
+from support import new_repository
+from support.manifests import model_yaml, namespace_yaml
+from support.remote_servers import SERVERS, Server
 
 __all__ = ["SHAPES", "fetched_from"]
 

@@ -31,10 +31,10 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from aftermath import state, troubles, without_bytes
 from benchmarks.states import by_artifact, difference
 from benchmarks.steps import die_at
-from killing import NEXT, Operation, Scene, Template, available, registry
+from support.kill_leftovers import state, troubles, without_bytes
+from support.killed_commands import NEXT, Operation, Scene, Template, available, registry
 
 _IDENTITY = {"NAME": "Kill Harness", "EMAIL": "kills@example.org"}
 _MANY = 100

@@ -22,8 +22,8 @@ from typing import Any
 HERE = Path(__file__).parent / "scanning"
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
-from code_naming_files import HARMLESS, HOSTILE  # noqa: E402
 from hostile_pickles import ADVISORIES, hostile_pickles  # noqa: E402
+from support.code_naming_files import HARMLESS, HOSTILE  # noqa: E402
 
 PEERS = ("picklescan", "modelscan", "fickling", "modelaudit")
 

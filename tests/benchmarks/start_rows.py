@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from benchmarks.corpus import model_name
 from benchmarks.figures import Measured, interleaved
 from benchmarks.gto_tags import make_gto_repository
@@ -24,6 +26,15 @@ def _resolve(scene: Scene) -> Measured:
     asked = f"{model_name(7)}@production"
     command = scene.registry("resolve", asked, "--repo", scene.published)
     ours = scene.process(command, env=scene.cold)
+    costs = interleaved({"ours": ours, "peer": scene.empty()}, scene.effort)
+    return Measured(tuple(costs["ours"]), tuple(costs["peer"]))
+
+
+def _open(scene: Scene) -> Measured:
+    """What a service does first."""
+    asked = f"{model_name(7)}@production"
+    code = f"import registry_tool\nregistry_tool.open({str(scene.published)!r}).resolve({asked!r})"
+    ours = scene.process([sys.executable, "-c", code], env=scene.cold)
     costs = interleaved({"ours": ours, "peer": scene.empty()}, scene.effort)
     return Measured(tuple(costs["ours"]), tuple(costs["peer"]))
 
@@ -55,6 +66,13 @@ ROWS = (
         _EMPTY,
         Goal("≤ 6 times", ratio_at_most(6)),
         _resolve,
+    ),
+    Row(
+        "open",
+        "`import registry_tool`, `open(DIR).resolve(NS/NAME@ALIAS)`, whole cold process, no cache at all",
+        _EMPTY,
+        Goal("≤ 8 times", ratio_at_most(8)),
+        _open,
     ),
     Row(
         "resolve-gto",

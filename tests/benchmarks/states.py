@@ -1,4 +1,4 @@
-"""States that ``aftermath.state`` tells, compared."""
+"""States that ``kill_leftovers.state`` finds, compared."""
 
 from __future__ import annotations
 

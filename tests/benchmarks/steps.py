@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from killing import Operation, Scene, registry
+from support.killed_commands import Operation, Scene, registry
 
 __all__ = ["die_at"]
 

@@ -50,7 +50,7 @@ def test_every_row_is_measured(tmp_path: Path) -> None:
         assert min(row["results"]["20"]["ours"]) > 0, row["row"]
         assert ET.parse(tmp_path / f"{row['row']}.svg").getroot().tag.endswith("svg")
     goals = [row for row in found["rows"] if row["goal"]]
-    assert len(goals) == 17
+    assert len(goals) == 18
     assert "left out: --no-peers" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 

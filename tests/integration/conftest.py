@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from places import Place, new_place
-from remote_servers import KINDS, SERVERS, Server, lacking
 from support import without
+from support.remote_registries import Place, new_place
+from support.remote_servers import KINDS, SERVERS, Server, lacking
 
 Places = dict[str, Place]
 

@@ -11,16 +11,8 @@ from pathlib import Path
 import pytest
 from dvc.schema import COMPILED_SINGLE_STAGE_SCHEMA
 from ruamel.yaml import YAML
-from support import (
-    MODEL_BYTES,
-    Ran,
-    commit,
-    git,
-    new_repository,
-    put_object,
-    small_registry,
-    write_files,
-)
+from support import Ran, commit, git, new_repository, put_object, write_files
+from support.manifests import MODEL_BYTES, small_registry
 
 Cli = Callable[..., Ran]
 FOLDER = "models/nlp/lang-id/versions/1"

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from answer_proxies import answer_proxy
-from places import BIG, FETCH, Place, is_whole
-from remote_servers import KINDS
 from support import Ran
+from support.download_proxies import answer_proxy
+from support.remote_registries import BIG, FETCH, Place, is_whole
+from support.remote_servers import KINDS
 
 Cli = Callable[..., Ran]
 MEGA = 1 << 20

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from git_servers import smart_http, ssh_server
-from support import Ran, git, model_files, namespace_yaml, registry_yaml, without
+from support import Ran, git, without
+from support.git_servers import smart_http, ssh_server
+from support.manifests import model_files, namespace_yaml, registry_yaml
 
 import registry_tool as registry
 

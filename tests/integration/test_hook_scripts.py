@@ -10,16 +10,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from support import (
+from support import git, run_program, write_files
+from support.manifests import (
     alias_yaml,
-    git,
     model_files,
-    run_program,
     small_registry,
     stored_artifact,
     tag_yaml,
     version_files,
-    write_files,
 )
 
 MODEL = "models/nlp/lang-id"
@@ -274,7 +272,7 @@ def test_a_branch_of_another_kind_is_committed_and_pushed(hosted: Path, tmp_path
     stage(hosted, {"index.html": "hello\n"})
     made = run(hosted, "commit", "-m", "Pages")
     assert made.returncode == 0, made.stdout
-    assert "note: not checked, this branch holds no registry.yaml" in made.stdout
+    assert "note: not checked: this branch has no registry.yaml" in made.stdout
     done = run(hosted, "push", "origin", "gh-pages")
     assert done.returncode == 0, done.stdout
     assert "registry: gh-pages: not checked, it holds no registry.yaml" in done.stdout
@@ -292,7 +290,7 @@ def test_without_the_program_nothing_is_pushed(hosted: Path, tmp_path: Path) -> 
     git(hosted, "branch", "more")
     done = run(hosted, "push", "origin", "more")
     assert done.returncode != 0
-    assert "this push cannot be checked" in done.stdout
+    assert "cannot check this push" in done.stdout
     assert run(hosted, "push", "--no-verify", "origin", "more").returncode == 0
 
 

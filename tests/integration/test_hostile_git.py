@@ -13,20 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from support import (
-    MODEL_BYTES,
-    Ran,
-    alias_yaml,
-    commit,
-    evidence_yaml,
-    git,
-    new_repository,
-    put_object,
-    run_program,
-    small_registry,
-    version_files,
-    write_files,
-)
+from support import Ran, commit, git, new_repository, put_object, run_program, write_files
+from support.manifests import MODEL_BYTES, alias_yaml, evidence_yaml, small_registry, version_files
 
 MODEL = "models/nlp/lang-id"
 SETTINGS = {

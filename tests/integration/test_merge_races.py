@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from merge_races import ROWS, Outcomes, Row, race
+from support.merge_races import ROWS, Outcomes, Row, race
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.one}, {row.other}".replace(" ", "-"))

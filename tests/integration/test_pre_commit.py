@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from support import alias_yaml, git, run_program, small_registry, without, write_files
+from support import git, run_program, without, write_files
+from support.manifests import alias_yaml, small_registry
 
 from registry_tool.paths import resource_text
 
@@ -156,6 +157,7 @@ def _copy_of_this_project(folder: Path) -> Path:
 @pytest.mark.network
 @pytest.mark.real_home  # pip's settings are there
 @pytest.mark.timeout(900)  # an environment with DVC in it is built
+@pytest.mark.long
 def test_the_hook_is_built_from_this_repository(
     make_registry: Callable[..., Path], tmp_path: Path, run: Run
 ) -> None:
@@ -168,7 +170,10 @@ def test_the_hook_is_built_from_this_repository(
         without("pip reaches no package registry")
     project = _copy_of_this_project(tmp_path / "project")
     folder = make_registry(small_registry())
-    command = [framework, "try-repo", str(project), "registry-check", "--verbose"]
+    # Not `try-repo`, which builds the environment anew for each run.
+    released = f"repos: [{{repo: {project}, rev: {git(project, 'rev-parse', 'HEAD')}, hooks: [{{id: registry-check}}]}}]\n"
+    (tmp_path / "framework.yaml").write_text(released, encoding="utf-8")
+    command = [framework, "run", "--config", str(tmp_path / "framework.yaml"), "--verbose"]
     stage(folder, GOOD)
     good = run(*command, cwd=folder)
     assert good.returncode == 0, good.stdout

@@ -9,19 +9,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support import (
+from support import commit, git, run_program, write_files
+from support.manifests import (
     alias_yaml,
-    commit,
-    git,
     registry_yaml,
-    run_program,
     small_registry,
     stored_artifact,
     tag_yaml,
     version_files,
-    write_files,
 )
-from trees import commit_tree, twice
+from support.raw_trees import commit_tree, twice
 
 MODEL = "models/nlp/lang-id"
 PRODUCTION = f"{MODEL}/aliases/production.yaml"

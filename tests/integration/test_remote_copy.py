@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from remote_servers import Server
-from support import MODEL_BYTES, new_repository, put_object, run_program, small_registry
+from support import new_repository, put_object, run_program
+from support.manifests import MODEL_BYTES, small_registry
+from support.remote_servers import Server
 
 SECOND = b"nlp/lang-id@2"
 

@@ -20,11 +20,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from proxies import proxy
-from remote_servers import KINDS, SERVERS, Server, lacking
 from support import Ran, new_repository, without
+from support.remote_servers import KINDS, SERVERS, Server, lacking
+from support.upload_proxies import proxy
 
-from registry_tool.artifacts.remotes.base import DvcSettings, Remote, object_path, open_remote
+from registry_tool.artifacts.remotes.base import Remote, object_path
+from registry_tool.artifacts.remotes.config import DvcSettings
+from registry_tool.artifacts.remotes.open import open_remote
 
 Cli = Callable[..., Ran]
 Fetch = Callable[[], tuple[Ran, Path]]

@@ -12,13 +12,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from proxies import proxy
-from remote_servers import Server, lacking, seaweed
 from support import without
+from support.remote_servers import Server, lacking, seaweed
+from support.upload_proxies import proxy
 
-from registry_tool.artifacts.remotes.base import DvcSettings, object_path, open_remote
-from registry_tool.artifacts.remotes.dvc import CloudRemote
-from registry_tool.artifacts.remotes.s3 import Bucket
+from registry_tool.artifacts.remotes.base import object_path
+from registry_tool.artifacts.remotes.config import DvcSettings
+from registry_tool.artifacts.remotes.dvc import DvcRemote
+from registry_tool.artifacts.remotes.open import open_remote
+from registry_tool.artifacts.remotes.s3 import S3Store
 from registry_tool.artifacts.remotes.s3_multipart import PART
 from registry_tool.artifacts.transfer.upload import send
 from registry_tool.errors import RemoteError
@@ -39,14 +41,14 @@ def settings(folder: Path, url: str, options: Mapping[str, str]) -> DvcSettings:
     return DvcSettings(local_config=place)
 
 
-def open_on(folder: Path, server: Server, url: str, **options: str) -> CloudRemote:
+def open_on(folder: Path, server: Server, url: str, **options: str) -> DvcRemote:
     remote = open_remote(settings(folder, url, {**server.settings, **server.secrets, **options}))
-    assert isinstance(remote, CloudRemote)
+    assert isinstance(remote, DvcRemote)
     return remote
 
 
-def bucket_of(remote: CloudRemote) -> Bucket:
-    assert isinstance(remote._store, Bucket)
+def bucket_of(remote: DvcRemote) -> S3Store:
+    assert isinstance(remote._store, S3Store)
     return remote._store
 
 
@@ -56,7 +58,7 @@ def blob(folder: Path, data: bytes) -> tuple[str, Path]:
     return md5, folder / md5
 
 
-def versions(remote: CloudRemote, md5: str) -> int:
+def versions(remote: DvcRemote, md5: str) -> int:
     bucket = bucket_of(remote)
     found = bucket._call("list_object_versions", Prefix=bucket._key(object_path(md5)))
     listed = found.get("Versions", [])
@@ -64,7 +66,7 @@ def versions(remote: CloudRemote, md5: str) -> int:
 
 
 @pytest.fixture
-def versioned(server: Server, tmp_path: Path) -> CloudRemote:
+def versioned(server: Server, tmp_path: Path) -> DvcRemote:
     """A bucket of its own that keeps versions, and may lock them."""
     name = tmp_path.name.replace("_", "-")[-50:].strip("-") + "-b"
     remote = open_on(tmp_path, server, f"s3://{name}/x")
@@ -72,7 +74,7 @@ def versioned(server: Server, tmp_path: Path) -> CloudRemote:
     return remote
 
 
-def test_what_is_there_is_not_stored_once_more(versioned: CloudRemote, tmp_path: Path) -> None:
+def test_what_is_there_is_not_stored_once_more(versioned: DvcRemote, tmp_path: Path) -> None:
     one = blob(tmp_path, b"weights")
     assert send([one], versioned).sent == 1
     for _ in range(3):
@@ -80,7 +82,7 @@ def test_what_is_there_is_not_stored_once_more(versioned: CloudRemote, tmp_path:
     assert versions(versioned, one[0]) == 1
 
 
-def test_an_object_of_another_size_is_replaced(versioned: CloudRemote, tmp_path: Path) -> None:
+def test_an_object_of_another_size_is_replaced(versioned: DvcRemote, tmp_path: Path) -> None:
     md5, path = blob(tmp_path, b"weights")
     bucket = bucket_of(versioned)
     bucket._call("put_object", Key=bucket._key(object_path(md5)), Body=b"half")
@@ -89,7 +91,7 @@ def test_an_object_of_another_size_is_replaced(versioned: CloudRemote, tmp_path:
 
 
 def test_deleting_keeps_the_versions_and_erasing_does_not(
-    versioned: CloudRemote, tmp_path: Path
+    versioned: DvcRemote, tmp_path: Path
 ) -> None:
     one = blob(tmp_path, b"weights")
     send([one], versioned)
@@ -102,7 +104,7 @@ def test_deleting_keeps_the_versions_and_erasing_does_not(
     assert not versioned.erase(one[0])
 
 
-def test_a_locked_object_is_not_erased(versioned: CloudRemote, tmp_path: Path) -> None:
+def test_a_locked_object_is_not_erased(versioned: DvcRemote, tmp_path: Path) -> None:
     md5, path = blob(tmp_path, b"weights")
     send([(md5, path)], versioned)
     bucket = bucket_of(versioned)
@@ -139,7 +141,8 @@ PARTS = 7
 SENDING = """
 import sys
 from pathlib import Path
-from registry_tool.artifacts.remotes.base import DvcSettings, open_remote
+from registry_tool.artifacts.remotes.open import open_remote
+from registry_tool.artifacts.remotes.config import DvcSettings
 remote = open_remote(DvcSettings(local_config=Path(sys.argv[1])))
 remote.put(sys.argv[2], Path(sys.argv[3]))
 """

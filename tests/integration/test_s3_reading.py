@@ -7,13 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from object_server import serving
-from remote_servers import Server
+from support.http_object_server import serving
+from support.remote_servers import Server
 
 from registry_tool.artifacts.cache.cache import Cache
-from registry_tool.artifacts.remotes.base import open_remote
 from registry_tool.artifacts.remotes.config import DvcSettings
-from registry_tool.artifacts.remotes.open import open_source
+from registry_tool.artifacts.remotes.open import open_remote, open_source
 from registry_tool.artifacts.remotes.s3_reader import S3Source
 from registry_tool.artifacts.transfer.ingest import ingest
 from registry_tool.artifacts.transfer.upload import upload

@@ -10,20 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from git_servers import NGINX, missing, nginx_server, ssh_server
-from support import (
+from support import commit, git, run_git, run_program, without, write_files
+from support.git_servers import NGINX, missing, nginx_server, ssh_server
+from support.manifests import (
     alias_yaml,
-    commit,
-    git,
     registry_yaml,
-    run_git,
-    run_program,
     small_registry,
     stored_artifact,
     tag_yaml,
     version_files,
-    without,
-    write_files,
 )
 
 MODEL = "models/nlp/lang-id"

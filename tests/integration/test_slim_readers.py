@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from places import FETCH, Place, is_whole
-from support import Ran
+from support import Ran, git
+from support.manifests import small_registry, version_yaml
+from support.remote_registries import FETCH, Place, is_whole
 
-from registry_tool.artifacts.remotes.http_reader import WebSource
+from registry_tool.artifacts.remotes.http_reader import HttpSource
 from registry_tool.artifacts.remotes.local import LocalRemote
 from registry_tool.artifacts.remotes.open import open_source
 from registry_tool.artifacts.remotes.s3_reader import S3Source
+from registry_tool.manifests.problems import JSON
 
 # Read without DVC, and by what.
-SLIM = {"local": LocalRemote, "http": WebSource, "s3": S3Source}
+SLIM = {"local": LocalRemote, "http": HttpSource, "s3": S3Source}
 DVC = ("dvc", "dvc_data", "dvc_objects", "dvc_http", "dvc_s3", "dvc_ssh", "dvc_webdav", "fsspec")
 DRIVERS = ("s3fs", "aiobotocore", "aiohttp", "sshfs", "asyncssh", "webdav4")
 PROGRAM = """
@@ -69,7 +71,7 @@ def test_what_is_lacking_is_said_and_what_works(place: Place, another: Path) -> 
     assert "needs the package dvc, which is not installed" in ran.err
     assert "read from folders, web servers and S3" in ran.err
     assert f'pip install "registry-tool[{place.kind}]"' in ran.err
-    assert ('"registry-tool[reader]"' in ran.err) == (place.kind == "s3")
+    assert ('"registry-tool-reader[s3]"' in ran.err) == (place.kind == "s3")
 
 
 @pytest.mark.parametrize("kind", ["ssh"], indirect=True)
@@ -95,3 +97,52 @@ def test_a_slim_image_does_not_write_to_servers(place: Place, another: Path) -> 
     assert ran.code == 4
     assert "needs the package dvc, which is not installed" in ran.err
     assert not (place.root / "models/nlp/lang-id/versions/3").exists()
+
+
+# What registry-tool requires and registry-tool-reader does not (docs/decisions/0036).
+BEYOND_READING = ("dvc", "git", "packaging", "rich", "ruamel")
+
+
+# No pattern settles this requirement.
+REQUIREMENT: JSON = {"pip_packages": ["torch >= 2 ; python_version > '3'"]}
+
+
+@pytest.fixture
+def registry(make_registry: Callable[..., Path]) -> Path:
+    version = version_yaml("2", environment=REQUIREMENT)
+    return make_registry(small_registry() | {"models/nlp/lang-id/versions/2/version.yaml": version})
+
+
+@pytest.mark.parametrize(
+    ("words", "task", "package"),
+    [
+        (("check", "--all"), "a check of `pip_packages`", "packaging"),
+        (("scan", "registry.yaml"), "a scan of YAML", "ruamel.yaml"),
+        (("init", "another", "--name", "acme"), "a new registry", "gitpython"),
+    ],
+)
+def test_what_needs_more_names_it(
+    words: tuple[str, ...], task: str, package: str, registry: Path
+) -> None:
+    ran = run_without(BEYOND_READING, *words, cwd=registry)
+    assert (ran.code, ran.out) == (4, "")
+    assert ran.err.splitlines()[-2:] == [
+        f"error: {task} needs the package {package}, which is not installed",
+        "try:   run: pip install registry-tool",
+    ]
+    assert git(registry, "status", "--short") == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list",), ("list", "nlp/lang-id"), ("show", "nlp/lang-id@1"), ("resolve", "nlp/lang-id@1"),
+        ("search", "label:edge"), ("history", "nlp/lang-id"), ("audit",), ("diff", "HEAD", "HEAD"),
+        ("lock", "nlp/lang-id@1", "-o", "../lock"), ("cache",), ("rules",), ("verify", "nlp/lang-id@1"),
+    ],
+)  # fmt: skip
+def test_what_reads_needs_no_more(words: tuple[str, ...], registry: Path) -> None:
+    ran = run_without(BEYOND_READING, *words, cwd=registry)
+    assert ran.code in {0, 1}, ran.err  # 1: the version has no signature
+    assert "not installed" not in ran.err
+    assert "bug" not in ran.err

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from git_servers import missing, nginx_server
-from support import new_repository, registry_yaml, run_program, without
+from support import new_repository, run_program, without
+from support.git_servers import missing, nginx_server
+from support.manifests import registry_yaml
 
 from registry_tool.manifests.problems import JSON
 

@@ -13,8 +13,9 @@ from random import Random
 from threading import Barrier, Event
 
 import pytest
-from git_servers import NGINX, missing, nginx_server
-from support import Ran, git, model_files, namespace_yaml, registry_yaml, run_program, without
+from support import Ran, git, run_program, without
+from support.git_servers import NGINX, missing, nginx_server
+from support.manifests import model_files, namespace_yaml, registry_yaml
 
 import registry_tool as registry
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from promotions import Staged
 from support import without
+from support.staged_registries import Staged
 
 from registry_tool.manifests.problems import JSON
 

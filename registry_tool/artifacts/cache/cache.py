@@ -10,7 +10,7 @@
     tmp/                             files in the making
 
 Nothing appears in its place before it is complete and verified, and what was written to afterwards is verified again
-before it is used (``seals``). A crash leaves a file in ``tmp`` at most, which is swept after a day, and an unfinished
+before it is used (``verified``). A crash leaves a file in ``tmp`` at most, which is swept after a day, and an unfinished
 download, which the next fetch goes on with. The bytes in the cache are read-only: copy them (``transfer.place``) to
 change them.
 """
@@ -28,19 +28,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from registry_tool.artifacts.cache.locks import DownloadLock, claimed, sweep_claims, uses_of
+from registry_tool.artifacts.cache.locks import (
+    DownloadLock,
+    download_lock,
+    get_uses,
+    sweep_partials,
+)
 from registry_tool.artifacts.cache.objects import CachedObject, Objects
 from registry_tool.artifacts.cache.verified import is_verified, link
 from registry_tool.artifacts.dvc_files import Member, check_paths, folder_sha256
 from registry_tool.artifacts.filesystem import (
     NO_SPACE,
-    fresh_name,
-    in_words,
+    describe_os_error,
     on_disk,
     remove,
     sweep,
+    temporary_name,
 )
-from registry_tool.artifacts.hashing import Digest, Readable, check_sha256, ignore
+from registry_tool.artifacts.hashing import ByteReader, Digest, check_sha256, ignore_progress
 from registry_tool.errors import CorruptObjectError
 
 __all__ = ["Cache", "CachedObject"]
@@ -75,13 +80,13 @@ class Cache:
     def _temporary(self, name: str = "") -> Path:
         folder = self.root / "tmp"
         folder.mkdir(parents=True, exist_ok=True)
-        return fresh_name(folder, name)
+        return temporary_name(folder, name)
 
     def sweep(self) -> None:
         """Remove what crashed processes left behind: after a day, unfinished downloads after a week."""
         with self.usable():
             sweep(self.root / "tmp", now=time.time())
-            sweep_claims(self.root / "partial")
+            sweep_partials(self.root / "partial")
 
     def why_read_only(self) -> str:
         """Why nothing can be added to it, in words; empty when something can, or only a full disk is in the way."""
@@ -89,14 +94,14 @@ class Cache:
             probe = self._temporary()
             probe.touch()
         except OSError as exc:
-            return "" if exc.errno in NO_SPACE else in_words(exc)[0]
+            return "" if exc.errno in NO_SPACE else describe_os_error(exc)[0]
         remove(probe)
         return ""
 
     def _use(self, path: Path, sha256: str) -> None:
         """Keep what is at the path from being cleared away; only looking afterwards tells whether it is there."""
         if os.path.lexists(path):
-            uses_of(self.root).add(sha256)
+            get_uses(self.root).add(sha256)
 
     def find(self, sha256: str, size: int) -> Path | None:
         """The object, if it is there whole; one that is not counts as absent, and adding it replaces it."""
@@ -112,7 +117,11 @@ class Cache:
 
     @contextmanager
     def claim(
-        self, name: str, *, is_done: Callable[[], bool], waiting: Callable[[int], None] = ignore
+        self,
+        name: str,
+        *,
+        is_done: Callable[[], bool],
+        waiting: Callable[[int], None] = ignore_progress,
     ) -> Iterator[DownloadLock | None]:
         """Be the one process that makes something; see ``claims.claimed``.
 
@@ -124,17 +133,17 @@ class Cache:
         path = self.root / "partial" / name
         with ExitStack() as held:
             with self.usable():
-                claim = held.enter_context(claimed(path, is_done=is_done, waiting=waiting))
+                claim = held.enter_context(download_lock(path, is_done=is_done, waiting=waiting))
             yield claim
 
     def add_stream(
         self,
-        stream: Readable,
+        stream: ByteReader,
         *,
         check: Callable[[Digest], None],
         expected: int = 0,
         limit: int | None = None,
-        progress: Callable[[int], None] = ignore,
+        progress: Callable[[int], None] = ignore_progress,
     ) -> CachedObject:
         """Keep a stream's bytes.
 
@@ -176,7 +185,7 @@ class Cache:
             making = self._temporary()
             making.mkdir()
             try:
-                uses_of(self.root).add(sha256)
+                get_uses(self.root).add(sha256)
                 link(self.objects.place(sha256), f"{making}/new", sha256)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 if path.is_dir() and not path.is_symlink():
@@ -212,7 +221,7 @@ class Cache:
         path = self._artifact(sha256, name)
         check_paths([m.path for m in members], label=name)
         with self.usable():
-            uses_of(self.root).add(sha256)
+            get_uses(self.root).add(sha256)
             temporary = self._temporary()
             try:
                 for folder in sorted({m.path.rpartition("/")[0] for m in members}):

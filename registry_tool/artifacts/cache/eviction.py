@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.artifacts.cache.cache import Cache
-from registry_tool.artifacts.cache.locks import clear_claim, clearing
-from registry_tool.artifacts.filesystem import fresh_name, on_disk, remove
+from registry_tool.artifacts.cache.locks import lock_for_eviction, remove_partial
+from registry_tool.artifacts.filesystem import on_disk, remove, temporary_name
 from registry_tool.errors import UsageError
 
 __all__ = [
     "NO_ROOM",
-    "Cleared",
+    "EvictionSummary",
     "Usage",
     "cache_limit",
     "clear",
@@ -49,7 +49,7 @@ class Usage(NamedTuple):
     unfinished: int
 
 
-class Cleared(NamedTuple):
+class EvictionSummary(NamedTuple):
     """What went, or would go: bytes that became free, and names; and bytes that are in use and stay."""
 
     size: int
@@ -57,7 +57,7 @@ class Cleared(NamedTuple):
     in_use: int
 
 
-class _Named(NamedTuple):
+class _ArtifactPath(NamedTuple):
     """One name in the cache: an object, an artifact, or a list of a folder's files."""
 
     path: Path
@@ -65,7 +65,7 @@ class _Named(NamedTuple):
     inodes: tuple[_Inode, ...]
 
 
-class _File(NamedTuple):
+class _CachedFile(NamedTuple):
     size: int
     used: float
 
@@ -73,21 +73,21 @@ class _File(NamedTuple):
 class _Inventory(NamedTuple):
     """All names, and the files behind them."""
 
-    objects: list[_Named]
-    artifacts: list[_Named]
-    lists: list[_Named]
-    files: dict[_Inode, _File]
+    objects: list[_ArtifactPath]
+    artifacts: list[_ArtifactPath]
+    lists: list[_ArtifactPath]
+    files: dict[_Inode, _CachedFile]
 
     @property
     def size(self) -> int:
         return sum(file.size for file in self.files.values())
 
-    def names(self) -> Iterator[_Named]:
+    def names(self) -> Iterator[_ArtifactPath]:
         yield from self.artifacts
         yield from self.lists
         yield from self.objects
 
-    def used(self, named: _Named) -> float:
+    def used(self, named: _ArtifactPath) -> float:
         return max((self.files[inode].used for inode in named.inodes), default=0.0)
 
 
@@ -130,7 +130,9 @@ def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
                 yield entry
 
 
-def _look(paths: Iterable[os.DirEntry[str]], files: dict[_Inode, _File]) -> tuple[_Inode, ...]:
+def _look(
+    paths: Iterable[os.DirEntry[str]], files: dict[_Inode, _CachedFile]
+) -> tuple[_Inode, ...]:
     found = []
     for entry in paths:
         try:
@@ -140,21 +142,21 @@ def _look(paths: Iterable[os.DirEntry[str]], files: dict[_Inode, _File]) -> tupl
         inode = (info.st_dev, info.st_ino)
         blocks = getattr(info, "st_blocks", None)
         size = info.st_size if blocks is None else blocks * _BLOCK
-        files[inode] = _File(size, info.st_atime)
+        files[inode] = _CachedFile(size, info.st_atime)
         found.append(inode)
     return tuple(found)
 
 
-def _single(folder: Path, files: dict[_Inode, _File]) -> list[_Named]:
+def _single(folder: Path, files: dict[_Inode, _CachedFile]) -> list[_ArtifactPath]:
     """Files that are named by the last two parts of their paths."""
     return [
-        _Named(Path(entry.path), "".join(Path(entry.path).parts[-2:]), _look([entry], files))
+        _ArtifactPath(Path(entry.path), "".join(Path(entry.path).parts[-2:]), _look([entry], files))
         for entry in _below(folder)
     ]
 
 
 def _inventory(root: Path) -> _Inventory:
-    files: dict[_Inode, _File] = {}
+    files: dict[_Inode, _CachedFile] = {}
     trees = [
         Path(tree.path)
         for prefix in _entries(root / "artifacts")
@@ -162,7 +164,7 @@ def _inventory(root: Path) -> _Inventory:
     ]
     return _Inventory(
         objects=_single(root / "objects" / "sha256", files),
-        artifacts=[_Named(tree, tree.name, _look(_below(tree), files)) for tree in trees],
+        artifacts=[_ArtifactPath(tree, tree.name, _look(_below(tree), files)) for tree in trees],
         lists=_single(root / "folders", files),
         files=files,
     )
@@ -183,20 +185,20 @@ def usage(cache: Cache) -> Usage:
     """
     with on_disk(f"the cache {cache.root} cannot be read"):
         found = _inventory(cache.root)
-        partial: dict[_Inode, _File] = {}
+        partial: dict[_Inode, _CachedFile] = {}
         _look(_below(cache.root / "partial"), partial)
     unfinished = sum(file.size for file in partial.values())
     return Usage(found.size, len(found.objects), len(found.artifacts), unfinished)
 
 
-def _chosen(
+def _select(
     found: _Inventory, used: frozenset[str], *, down_to: int, spared: float
-) -> tuple[list[_Named], Cleared]:
+) -> tuple[list[_ArtifactPath], EvictionSummary]:
     """What goes, oldest use first, until the rest is small enough; and what that gives."""
     kept = {inode for one in found.names() if one.digest in used for inode in one.inodes}
     names = Counter(inode for one in found.names() for inode in one.inodes)
     newest = time.time() - spared
-    going: list[_Named] = []
+    going: list[_ArtifactPath] = []
     left, freed = found.size, 0
     for one in sorted(found.names(), key=found.used):
         if (down_to and left <= down_to) or (spared and found.used(one) > newest):
@@ -209,16 +211,16 @@ def _chosen(
             freed += 0 if names[inode] else found.files[inode].size
         left = found.size - freed
     in_use = sum(found.files[inode].size for inode in kept)
-    return going, Cleared(freed, len(going), in_use)
+    return going, EvictionSummary(freed, len(going), in_use)
 
 
-def _take_away(root: Path, going: Sequence[_Named]) -> list[Path]:
+def _take_away(root: Path, going: Sequence[_ArtifactPath]) -> list[Path]:
     """Give what goes another name, at once; the new names, to be removed at leisure."""
     folder = root / "tmp"
     folder.mkdir(parents=True, exist_ok=True)
     aside = []
     for one in going:
-        place = fresh_name(folder)
+        place = temporary_name(folder)
         try:
             one.path.rename(place)
         except FileNotFoundError:
@@ -227,7 +229,9 @@ def _take_away(root: Path, going: Sequence[_Named]) -> list[Path]:
     return aside
 
 
-def clear(cache: Cache, *, down_to: int = 0, spared: float = 0.0, dry_run: bool = False) -> Cleared:
+def clear(
+    cache: Cache, *, down_to: int = 0, spared: float = 0.0, dry_run: bool = False
+) -> EvictionSummary:
     """Remove what was not used for the longest time.
 
     Args:
@@ -241,8 +245,8 @@ def clear(cache: Cache, *, down_to: int = 0, spared: float = 0.0, dry_run: bool 
     """
     with on_disk(f"the cache {cache.root} cannot be cleared"):
         found = _inventory(cache.root)
-        with clearing(cache.root) as used:
-            going, cleared = _chosen(found, used, down_to=down_to, spared=spared)
+        with lock_for_eviction(cache.root) as used:
+            going, cleared = _select(found, used, down_to=down_to, spared=spared)
             aside = [] if dry_run else _take_away(cache.root, going)
         for path in aside:
             remove(path)
@@ -259,7 +263,7 @@ def clear_unfinished(cache: Cache) -> int:
     with on_disk(f"the cache {cache.root} cannot be cleared"):
         for entry in _entries(cache.root / "partial"):
             size = entry.stat().st_size
-            freed += size if clear_claim(Path(entry.path)) else 0
+            freed += size if remove_partial(Path(entry.path)) else 0
     return freed
 
 

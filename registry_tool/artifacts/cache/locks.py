@@ -1,24 +1,26 @@
-"""Who fetches an object: the one process that holds its unfinished file. The others wait for it, or take over.
+"""Locks of the cache: which process downloads an object, and which objects running processes use.
 
-The unfinished file is the lock itself, and the system lets go of the lock when its holder dies. So a killed process
-keeps nobody waiting, and whoever comes next goes on where it stopped.
+``download_lock``: the unfinished file is itself the lock, and the system releases it when its process dies. A killed
+process therefore blocks no other, and the next one resumes where it stopped.
 
-What running processes use of the cache, so that nobody clears it away under them.
+``CacheUses``: what a running process uses is not evicted.
 
 ::
 
-    uses/<random>    one for each process, locked while it lives: the digests of what it found or added, one a line
-    uses/gate        shared by whoever adds a line, held alone by whoever clears away
+    uses/<random>    one per process, locked while it runs: the digests it found or added, one per line
+    uses/gate        shared by processes that add a line, exclusive to a process that evicts
 
-A process that looks at the cache only after its line is written either finds what it wants and keeps it, or does not
-find it. What a process once used counts as used until it ends: its paths may be opened again at any time.
+A process reads the cache only after its line is written, so it either finds an object and keeps it, or does not find
+it. What a process used once counts as used until it exits: its paths may be opened again at any time.
+
+The locks are ``flock`` locks on the files above (docs/decisions/0042 says why not ``filelock``).
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
-import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -28,50 +30,24 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Final, NamedTuple
 
-from registry_tool.artifacts.filesystem import fresh_name
+from registry_tool.artifacts.filesystem import temporary_name
+from registry_tool.file_lock import lock_exclusively, lock_shared, try_lock, try_lock_shared
 from registry_tool.paths import is_guarded, own_user
 
 __all__ = [
+    "CacheUses",
     "DownloadLock",
-    "Uses",
-    "claimed",
-    "clear_claim",
-    "clearing",
-    "sweep_claims",
-    "try_lock",
-    "uses_of",
+    "download_lock",
+    "get_uses",
+    "lock_for_eviction",
+    "remove_partial",
+    "sweep_partials",
 ]
 
 _FIRST_PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.1
 _WEEK: Final = 7 * 24 * 3600
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def try_lock(handle: int) -> bool:
-        """Lock an open file if nobody else has; Windows locks bytes, so one far behind the end."""
-        os.lseek(handle, 1 << 40, os.SEEK_SET)
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def try_lock(handle: int) -> bool:
-        """Lock an open file if nobody else has.
-
-        Raises:
-            OSError: The file system knows no locks.
-        """
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):  # EACCES: said by some network file systems
-            return False
-        return True
 
 
 class DownloadLock(NamedTuple):
@@ -169,12 +145,14 @@ def _opened(
         except _NoLocksError:
             mine.unlink(missing_ok=True)
             break
-    alone = fresh_name(path.parent, path.name)  # of this process alone, and begun from the start
+    alone = temporary_name(
+        path.parent, path.name
+    )  # of this process alone, and begun from the start
     return alone, os.open(alone, _FLAGS, 0o666)
 
 
 @contextmanager
-def claimed(
+def download_lock(
     path: Path, *, is_done: Callable[[], bool], waiting: Callable[[int], None]
 ) -> Iterator[DownloadLock | None]:
     """Be the one who fetches; None when there is nothing to do any more.
@@ -201,7 +179,7 @@ def claimed(
         os.close(handle)
 
 
-def sweep_claims(folder: Path) -> None:
+def sweep_partials(folder: Path) -> None:
     """Remove unfinished files that nobody went on with for a week.
 
     Raises:
@@ -214,10 +192,10 @@ def sweep_claims(folder: Path) -> None:
     for entry in found:
         with suppress(OSError):
             if entry.stat(follow_symlinks=False).st_mtime < time.time() - _WEEK:
-                clear_claim(Path(entry.path))
+                remove_partial(Path(entry.path))
 
 
-def clear_claim(path: Path) -> bool:
+def remove_partial(path: Path) -> bool:
     """Remove an unfinished file unless somebody is at work on it; False when it stays.
 
     Raises:
@@ -242,31 +220,21 @@ _READ: Final = 1 << 20
 _PAUSE: Final = 0.05
 _TRIES: Final = 1200
 
-if sys.platform == "win32":
 
-    def _share(_handle: int, *, patient: bool) -> None:
-        """Windows keeps what is open from being deleted."""
-else:
-    import fcntl
+def _share(handle: int, *, patient: bool) -> None:
+    """Wait for an eviction to end; at most a minute where another user may keep the gate locked.
 
-    def _share(handle: int, *, patient: bool) -> None:
-        """Wait until nobody clears away; where another user may hold the gate for ever, not for ever.
-
-        Raises:
-            BlockingIOError: Somebody has held it for a minute.
-        """
-        if patient:
-            fcntl.flock(handle, fcntl.LOCK_SH)
+    Raises:
+        BlockingIOError: It took longer than that.
+    """
+    if patient:
+        lock_shared(handle)
+        return
+    for _ in range(_TRIES):
+        if try_lock_shared(handle):
             return
-        for tried in range(_TRIES):
-            try:
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if tried + 1 == _TRIES:
-                    raise
-                Event().wait(_PAUSE)
-            else:
-                return
+        Event().wait(_PAUSE)
+    raise BlockingIOError(errno.EWOULDBLOCK, "another process keeps the cache locked")
 
 
 def _gate(folder: Path) -> int:
@@ -293,7 +261,7 @@ def _end(path: Path, handle: int, process: int) -> None:
     os.close(handle)
 
 
-class Uses:
+class CacheUses:
     """What this process uses of one cache.
 
     Args:
@@ -332,9 +300,9 @@ class Uses:
 
 
 @lru_cache(_CACHES)
-def uses_of(root: Path) -> Uses:
+def get_uses(root: Path) -> CacheUses:
     """What this process uses of the cache in a folder, however many objects stand for that cache."""
-    return Uses(root)
+    return CacheUses(root)
 
 
 def _lines(path: Path) -> set[str]:
@@ -363,7 +331,7 @@ def _foreign_lines(path: Path) -> set[str]:
 
 
 @contextmanager
-def clearing(root: Path) -> Iterator[frozenset[str]]:
+def lock_for_eviction(root: Path) -> Iterator[frozenset[str]]:
     """What is in use; nothing else comes into use before the block ends.
 
     Raises:
@@ -373,8 +341,7 @@ def clearing(root: Path) -> Iterator[frozenset[str]]:
     folder.mkdir(parents=True, exist_ok=True)
     gate = _gate(folder)
     try:
-        if sys.platform != "win32":
-            fcntl.flock(gate, fcntl.LOCK_EX)
+        lock_exclusively(gate)
         used: set[str] = set()
         for entry in os.scandir(folder):
             if entry.name != _GATE:

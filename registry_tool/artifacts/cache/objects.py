@@ -11,11 +11,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from registry_tool.artifacts.cache.locks import uses_of
+from registry_tool.artifacts.cache.locks import get_uses
 from registry_tool.artifacts.cache.verified import is_verified, stamp
 from registry_tool.artifacts.dvc_files import Member
-from registry_tool.artifacts.filesystem import READ_ONLY, Sparse, make_read_only, write_all
-from registry_tool.artifacts.hashing import Digest, Readable, check_sha256, digest_stream, ignore
+from registry_tool.artifacts.filesystem import READ_ONLY, SparseWriter, make_read_only, write_all
+from registry_tool.artifacts.hashing import (
+    ByteReader,
+    Digest,
+    check_sha256,
+    digest_stream,
+    ignore_progress,
+)
 
 __all__ = ["CachedObject", "Objects"]
 
@@ -30,7 +36,7 @@ class CachedObject(NamedTuple):
     digest: Digest
 
 
-def _whole(stream: Readable, first: int) -> tuple[bytes, bool]:
+def _whole(stream: ByteReader, first: int) -> tuple[bytes, bool]:
     """What a stream gives up to some size, and whether that was all."""
     data = stream.read(first)
     while data and len(data) < _SMALL:
@@ -44,11 +50,11 @@ def _whole(stream: Readable, first: int) -> tuple[bytes, bool]:
 class _Begun:
     """A stream whose first bytes were read already."""
 
-    def __init__(self, data: bytes, rest: Readable) -> None:
+    def __init__(self, data: bytes, rest: ByteReader) -> None:
         self._data, self._rest = data, rest
 
     def read(self, size: int, /) -> bytes:
-        """See ``Readable``."""
+        """See ``ByteReader``."""
         data, self._data = self._data[:size], self._data[size:]
         return data or self._rest.read(size)
 
@@ -80,7 +86,7 @@ class Objects:
         unique = {member.sha256: member for member in members}
         if not os.path.isdir(self._root):  # noqa: PTH112 - text
             return [*unique.values()]
-        uses_of(self._root).add(*unique)
+        get_uses(self._root).add(*unique)
         return [
             one
             for one in unique.values()
@@ -89,12 +95,12 @@ class Objects:
 
     def add(
         self,
-        stream: Readable,
+        stream: ByteReader,
         *,
         check: Callable[[Digest], None],
         expected: int = 0,
         limit: int | None = None,
-        progress: Callable[[int], None] = ignore,
+        progress: Callable[[int], None] = ignore_progress,
     ) -> CachedObject:
         """Keep a stream's bytes; see ``Cache.add_stream``."""
         data, ended = _whole(stream, min(expected + 1, _SMALL) if expected else _SMALL)
@@ -102,7 +108,7 @@ class Objects:
             progress(len(data))
             return self._add_small(data, check)
         with self._making() as (path, handle):
-            sink = Sparse(handle)
+            sink = SparseWriter(handle)
             digest = digest_stream(
                 _Begun(data, stream), sink=sink, progress=progress, expected=expected, limit=limit
             )
@@ -114,7 +120,7 @@ class Objects:
         md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
         digest = Digest(len(data), md5, hashlib.sha256(data).hexdigest())
         check(digest)
-        uses_of(self._root).add(digest.sha256)
+        get_uses(self._root).add(digest.sha256)
         if is_verified(place := self.place(digest.sha256), digest.sha256, digest.size):
             return CachedObject(Path(place), digest)
         with self._making() as (path, handle):
@@ -128,7 +134,7 @@ class Objects:
 
     def _move_in(self, path: str, digest: Digest, handle: int) -> Path:
         """Give a file its place, and only there its seal: in ``tmp`` it would look like one left over years ago."""
-        uses_of(self._root).add(digest.sha256)
+        get_uses(self._root).add(digest.sha256)
         place = self.place(digest.sha256)
         try:
             os.rename(path, place)  # noqa: PTH104 - text

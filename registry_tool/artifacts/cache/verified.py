@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from registry_tool.artifacts.filesystem import READ_ONLY, copy_file, make_read_only
-from registry_tool.artifacts.hashing import digest_file, digest_stream, ignore
+from registry_tool.artifacts.hashing import digest_file, digest_stream, ignore_progress
 from registry_tool.errors import OperationalError
 from registry_tool.paths import is_guarded, is_ours, own_key, own_user
 
@@ -152,7 +152,12 @@ def copy_verified(source: str, target: str, sha256: str) -> None:
         OSError: As the system reports it.
     """
     seen: list[os.stat_result] = []
-    copy_file(source, target, progress=ignore, opened=lambda handle: seen.append(os.fstat(handle)))
+    copy_file(
+        source,
+        target,
+        progress=ignore_progress,
+        opened=lambda handle: seen.append(os.fstat(handle)),
+    )
     check_copy(source, target, sha256, seen[0])
 
 

@@ -1,9 +1,6 @@
-"""The place artifacts are stored: objects by md5 in a DVC remote, laid out so that plain DVC reads and writes them.
+"""What a remote is: objects by md5, laid out so that plain DVC reads and writes them.
 
-A remote in a local folder is served without importing DVC. Every other kind goes through DVC's own file systems,
-one object at a time, never through an index of the repository.
-
-What a fetch needs of the place it reads from.
+``ObjectSource`` is the half that a fetch needs, ``Remote`` the whole; ``open`` creates both.
 """
 
 from __future__ import annotations
@@ -16,36 +13,31 @@ from typing import Final, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
 
 from registry_tool.artifacts.dvc_files import DIR_OBJECT_LIMIT, Listed, dir_md5, read_dir_object
-from registry_tool.artifacts.hashing import Readable, check_md5, ignore
-from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings, chosen_remote
-from registry_tool.artifacts.remotes.trusted_hosts import check_host
-from registry_tool.errors import CorruptObjectError, RemoteError
+from registry_tool.artifacts.hashing import ByteReader, check_md5, ignore_progress
+from registry_tool.errors import CorruptObjectError
 
 __all__ = [
-    "FOLDERS",
     "OBJECTS",
-    "DvcSettings",
-    "Held",
-    "Leftover",
-    "Note",
-    "Ranged",
+    "PREFIX",
+    "ObjectSource",
+    "RangeSource",
     "Remote",
-    "Source",
-    "address",
+    "RemoteNote",
+    "RemoteObject",
+    "UnfinishedUpload",
     "legacy_path",
-    "never",
+    "never_used",
+    "object_md5",
     "object_path",
-    "open_chosen",
-    "open_remote",
     "read_listing",
-    "shown_url",
+    "redact_url",
 ]
 
 
-class Source(Protocol):
+class ObjectSource(Protocol):
     """Objects by md5; a ``Remote`` is one. All methods may be called from several threads.
 
-    Every method raises RemoteTrouble when it cannot be reached or refuses, with the cause in words.
+    Every method raises RemoteError when it cannot be reached or refuses, with the cause in words.
     """
 
     @property
@@ -56,7 +48,7 @@ class Source(Protocol):
     def url(self) -> str:
         """Where it is, for messages: without credentials."""
 
-    def download(self, md5: str, *, start: int = 0) -> AbstractContextManager[Readable]:
+    def download(self, md5: str, *, start: int = 0) -> AbstractContextManager[ByteReader]:
         """The object's bytes from an offset on, unverified; also from where DVC 2 put them.
 
         Raises:
@@ -65,7 +57,7 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class Ranged(Protocol):
+class RangeSource(Protocol):
     """A source that gives parts of an object, several at a time faster than one after the other."""
 
     def piece(self, md5: str, start: int, stop: int) -> bytes | None:
@@ -76,7 +68,7 @@ class Ranged(Protocol):
         """
 
 
-class Held(NamedTuple):
+class RemoteObject(NamedTuple):
     """An object on a remote, as a listing of it shows.
 
     Attributes:
@@ -90,13 +82,13 @@ class Held(NamedTuple):
     modified: float | None
 
 
-class Leftover(NamedTuple):
+class UnfinishedUpload(NamedTuple):
     """What a broken upload left on a remote.
 
     Attributes:
         path: Where it is.
         size: In bytes; None where the server does not tell.
-        modified: When it was begun or last written, as of ``Held``.
+        modified: When it was begun or last written, as of ``RemoteObject``.
         upload: The server's name of an unfinished upload in parts; empty for a file.
     """
 
@@ -106,12 +98,12 @@ class Leftover(NamedTuple):
     upload: str = ""
 
 
-class Note(NamedTuple):
+class RemoteNote(NamedTuple):
     """A small file of this program on a remote, apart from the objects; see ``leases``.
 
     Attributes:
         path: Where it is, below the remote's URL.
-        modified: When it was put there, as of ``Held``.
+        modified: When it was put there, as of ``RemoteObject``.
     """
 
     path: str
@@ -121,7 +113,7 @@ class Note(NamedTuple):
 class Remote(Protocol):
     """Objects by md5. All methods may be called from several threads.
 
-    Every method raises RemoteTrouble when the remote cannot be reached or refuses, with the cause in words.
+    Every method raises RemoteError when the remote cannot be reached or refuses, with the cause in words.
     """
 
     @property
@@ -145,18 +137,18 @@ class Remote(Protocol):
         """The object's size in bytes; None when it is not there."""
 
     def modified(self, md5s: Iterable[str]) -> dict[str, float]:
-        """When the objects were put there, as of ``Held``, the last time in either layout; without those of no known time."""
+        """When the objects were put there, as of ``RemoteObject``, the last time in either layout; without those of no known time."""
 
     def put(
         self, md5: str, source: Path,
-        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+        *, progress: Callable[[int], None] = ignore_progress, legacy: bool = False,
     ) -> None:  # fmt: skip
-        """Put a file there, over one of another size; ``sending.send`` asks first and verifies afterwards.
+        """Put a file there, over one of another size; ``transfer.upload.send`` asks first and verifies afterwards.
 
         A reader never sees half an object. ``legacy`` puts it where DVC 2 looks for it.
         """
 
-    def download(self, md5: str, *, start: int = 0) -> AbstractContextManager[Readable]:
+    def download(self, md5: str, *, start: int = 0) -> AbstractContextManager[ByteReader]:
         """The object's bytes from an offset on, unverified; also from where DVC 2 put them.
 
         Raises:
@@ -172,16 +164,16 @@ class Remote(Protocol):
     def erase(self, md5: str) -> bool:
         """As ``delete``, with every version that the store keeps of the object."""
 
-    def objects(self) -> Iterator[Held]:
+    def objects(self) -> Iterator[RemoteObject]:
         """Everything that is stored there, in DVC's layouts; other files are passed over."""
 
-    def leftovers(self) -> list[Leftover]:
+    def leftovers(self) -> list[UnfinishedUpload]:
         """What broken uploads left there."""
 
-    def discard(self, leftover: Leftover) -> None:
+    def discard(self, leftover: UnfinishedUpload) -> None:
         """Remove what a broken upload left."""
 
-    def notes(self, folder: str) -> list[Note]:
+    def notes(self, folder: str) -> list[RemoteNote]:
         """The notes in a folder; none where the remote cannot list what it holds."""
 
     def put_note(self, path: str, data: bytes) -> None:
@@ -199,11 +191,11 @@ class Remote(Protocol):
 
 
 OBJECTS: Final = "files/md5"
-FOLDERS: Final = re.compile(r"[0-9a-f]{2}")
+PREFIX: Final = re.compile(r"[0-9a-f]{2}")
 _NAME: Final = re.compile(r"[0-9a-f]{30}(?:\.dir)?")
 
 
-def never() -> bool:
+def never_used() -> bool:
     """The answer where nothing is known: no bytes were stored there before."""
     return False
 
@@ -223,12 +215,12 @@ def legacy_path(md5: str) -> str:
     return f"{md5[:2]}/{md5[2:]}"
 
 
-def address(folder: str, name: str) -> str:
+def object_md5(folder: str, name: str) -> str:
     """The md5 of the object that is a file in a folder of a remote; empty when it is none."""
-    return folder + name if FOLDERS.fullmatch(folder) and _NAME.fullmatch(name) else ""
+    return folder + name if PREFIX.fullmatch(folder) and _NAME.fullmatch(name) else ""
 
 
-def read_listing(remote: Source, md5: str, *, label: str) -> list[Listed]:
+def read_listing(remote: ObjectSource, md5: str, *, label: str) -> list[Listed]:
     """The files of a folder, as DVC's object of it lists them; its bytes must be what its name says.
 
     Args:
@@ -252,7 +244,7 @@ def read_listing(remote: Source, md5: str, *, label: str) -> list[Listed]:
     return read_dir_object(bytes(data), label=label)
 
 
-def shown_url(url: str) -> str:
+def redact_url(url: str) -> str:
     """A URL that may be printed: without user, password and query."""
     if not re.match(r"\w+://", url):
         return url
@@ -261,57 +253,3 @@ def shown_url(url: str) -> str:
     except ValueError:
         return url.partition("://")[0] + "://…"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def _refuse_cloud_versions(chosen: RemoteSettings) -> None:
-    for key in ("version_aware", "worktree"):
-        if str(chosen.options.get(key, "false")).lower() == "true":
-            raise RemoteError(
-                f"the DVC remote {chosen.name} is set to `{key}`, which is not supported: objects must be "
-                "stored by digest",
-                remedy=f"run: dvc remote modify {chosen.name} {key} false",
-            )
-
-
-def open_remote(
-    settings: DvcSettings, name: str | None = None, *, in_use: Callable[[], bool] = never
-) -> Remote:
-    """The remote of that name, or DVC's default one.
-
-    Args:
-        settings: Where DVC's configuration is.
-        name: Which remote; None is the default one.
-        in_use: Says whether bytes were stored there before; a folder that is not there is then not made anew.
-
-    Raises:
-        NoRemoteError: None has that name, or there is no default.
-        RemoteError: Its configuration cannot be used, credentials are withheld from its host, or the package that
-            drives it is missing.
-    """
-    return open_chosen(settings, chosen_remote(settings, name), in_use=in_use)
-
-
-def open_chosen(
-    settings: DvcSettings, chosen: RemoteSettings, *, in_use: Callable[[], bool] = never
-) -> Remote:
-    """As ``open_remote``, of a remote whose settings are known."""
-    _refuse_cloud_versions(chosen)
-    check_host(settings, chosen)
-    if re.match(r"\w+://", chosen.url):
-        from registry_tool.artifacts.remotes.dvc import open_cloud
-
-        return open_cloud(chosen, shown_url(chosen.url), in_use=in_use)
-    if not Path(chosen.url).is_absolute():
-        raise RemoteError(
-            f"the DVC remote {chosen.name} is the relative path {chosen.url}, and this registry has no "
-            "folder it could start from",
-            remedy="work in a clone of the registry, or give the remote an absolute URL",
-        )
-    from registry_tool.artifacts.remotes.local import LocalRemote
-
-    return LocalRemote(
-        name=chosen.name,
-        folder=Path(chosen.url),
-        shared=chosen.options.get("shared") == "group",
-        in_use=in_use,
-    )

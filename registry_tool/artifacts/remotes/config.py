@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from registry_tool.artifacts.filesystem import on_disk
+from registry_tool.artifacts.remotes.kinds import find_kind, parse_scheme
 from registry_tool.errors import NoRemoteError, RemoteError
 from registry_tool.manifests.dvc_config import (
     REFUSED,
@@ -32,10 +33,10 @@ __all__ = [
     "DvcSettings",
     "RemoteSettings",
     "all_remotes",
-    "chosen_remote",
     "committed_remotes",
     "endpoint",
     "merged_levels",
+    "select_remote",
 ]
 
 _PASSWORD = re.compile(r"\w+://[^/@:]*:[^/@]+@")
@@ -50,15 +51,6 @@ _PATH_OPTIONS = (
     "cert_path",
     "key_path",
 )
-# The option that says which host is asked, where it is not the URL that does; and the host without it.
-_BY_OPTION = {
-    "s3": ("endpointurl", "https://s3.amazonaws.com"),
-    "gs": ("endpointurl", "https://storage.googleapis.com"),
-    "azure": ("account_name", "https://blob.core.windows.net"),
-    "oss": ("oss_endpoint", "https://oss.aliyuncs.com"),
-    "gdrive": ("", "https://www.googleapis.com"),
-}
-_PORTS = {"http": "80", "https": "443", "webdav": "80", "webdavs": "443", "ssh": "22"}
 _ADD = "run: dvc remote add -d storage URL"
 _INIT = "run: dvc init -q && dvc remote add -d storage URL"
 _COMMIT = 'run: git add .dvc/config && git commit -m "Add the DVC remote" .dvc/config'
@@ -133,7 +125,7 @@ def _over(*levels: Sections) -> Sections:
     return merged
 
 
-def _resolved(path: str, base: Path | None) -> str:
+def _resolve_path(path: str, base: Path | None) -> str:
     if re.match(r"\w+://", path) or Path(path).is_absolute():
         return path
     expanded = os.path.expanduser(path)  # noqa: PTH111 - as DVC: an unknown ~user stays text
@@ -151,7 +143,7 @@ def _level(text: str, base: Path | None, name: str, *, trusted: bool) -> Section
     for section, options in level.items():
         for key in _PATH_OPTIONS if remote_of(section) else ():
             if isinstance(value := options.get(key), str):
-                options[key] = _resolved(value, base)
+                options[key] = _resolve_path(value, base)
     return level
 
 
@@ -303,7 +295,8 @@ def _origin(url: str, port: object = None) -> str:
     if port is not None and not (colon and said.isdigit()):
         place = f"{place}:{port}"
         named, said = place.rpartition(":")[0], str(port)
-    return f"{scheme}://{named if named and said == _PORTS.get(scheme) else place}"
+    usual = str(find_kind(scheme).port(scheme))
+    return f"{scheme}://{named if named and said == usual else place}"
 
 
 def endpoint(options: Mapping[str, object]) -> str:
@@ -312,31 +305,30 @@ def endpoint(options: Mapping[str, object]) -> str:
     It is an address such as ``https://s3.example.org``, without user, path, or the port that is usual anyway.
     """
     url = str(options.get("url", ""))
-    scheme = url.partition("://")[0].lower() if re.match(r"\w+://", url) else ""
+    scheme = parse_scheme(url) if re.match(r"\w+://", url) else ""
     if not scheme:
         shared = re.match(r"[\\/]{2}([^\\/]+)", url) if os.name == "nt" else None
         return f"smb://{shared[1].lower()}" if shared else ""
-    option, usual = _BY_OPTION.get(scheme, ("", ""))
-    if not usual:
+    kind = find_kind(scheme)
+    if not kind.default_host:
         return _origin(url, options.get("port"))
-    said = options.get(option)
+    said = options.get(kind.host_option)
     if said is None:
-        return usual
-    if option == "account_name":
-        return usual.replace("//", f"//{str(said).lower()}.")
+        return kind.default_host
+    if kind.host_option == "account_name":
+        return kind.default_host.replace("//", f"//{str(said).lower()}.")
     return _origin(str(said) if "://" in str(said) else f"https://{said}")
 
 
-def _deciding(options: Mapping[str, object]) -> str:
+def _host_option(options: Mapping[str, object]) -> str:
     """The option that decides which host is asked."""
-    scheme = str(options.get("url", "")).partition("://")[0].lower()
-    option = _BY_OPTION.get(scheme, ("", ""))[0]
+    option = find_kind(parse_scheme(str(options.get("url", "")))).host_option
     return option if option in options else "url"
 
 
 def _committed_host(levels: _Levels, chain: list[str], options: Mapping[str, object]) -> str:
     """The host, where the committed level names it."""
-    option = _deciding(options)
+    option = _host_option(options)
     merged = levels.merged()
     # A remote that refers to another has the URL of the last one, and of other options the first that is set.
     name = chain[-1] if option == "url" else next(
@@ -353,7 +345,7 @@ def _own_host(levels: _Levels, name: str) -> str:
     return endpoint(own) if isinstance(own.get("url"), str) else ""
 
 
-def _settled(levels: _Levels, name: str) -> RemoteSettings:
+def _resolve_remote(levels: _Levels, name: str) -> RemoteSettings:
     merged = levels.merged()
     chain = [*_chain(merged, name)]
     options = _without_references(merged, chain)
@@ -370,7 +362,7 @@ def _settled(levels: _Levels, name: str) -> RemoteSettings:
     )
 
 
-def chosen_remote(settings: DvcSettings, name: str | None) -> RemoteSettings:
+def select_remote(settings: DvcSettings, name: str | None) -> RemoteSettings:
     """The named remote, or DVC's default one.
 
     Raises:
@@ -395,7 +387,7 @@ def chosen_remote(settings: DvcSettings, name: str | None) -> RemoteSettings:
 
 def _named(settings: DvcSettings, levels: _Levels, name: str) -> RemoteSettings:
     try:
-        return _settled(levels, name)
+        return _resolve_remote(levels, name)
     except NoRemoteError as exc:
         if not _is_on_disk(settings, name):
             raise
@@ -408,7 +400,7 @@ def _named(settings: DvcSettings, levels: _Levels, name: str) -> RemoteSettings:
 def _usable(levels: _Levels, names: Iterable[str]) -> Iterator[RemoteSettings]:
     for name in names:
         try:
-            yield _settled(levels, name)
+            yield _resolve_remote(levels, name)
         except RemoteError:
             continue
 

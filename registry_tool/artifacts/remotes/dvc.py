@@ -1,6 +1,6 @@
-"""A DVC remote anywhere but in a local folder: S3, SSH, HTTP, … through DVC's own drivers.
+"""A DVC remote through DVC's own drivers: S3, SSH, HTTP and every other kind except a local folder.
 
-Their exceptions become RemoteTrouble here, at the edge, the cause in words and kept.
+The exceptions of drivers become ``RemoteError`` here; the cause is kept and described.
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.artifacts.filesystem import on_disk
-from registry_tool.artifacts.hashing import Readable, ignore
+from registry_tool.artifacts.hashing import ByteReader, ignore_progress
 from registry_tool.artifacts.progress import in_parallel
 from registry_tool.artifacts.remotes.base import (
-    FOLDERS,
     OBJECTS,
-    Held,
-    Leftover,
-    Note,
-    address,
+    PREFIX,
+    RemoteNote,
+    RemoteObject,
+    UnfinishedUpload,
     legacy_path,
-    never,
+    never_used,
+    object_md5,
     object_path,
 )
-from registry_tool.artifacts.remotes.errors import Refusals
-from registry_tool.artifacts.remotes.file_store import Entry, ObjectStore, Reading
+from registry_tool.artifacts.remotes.errors import ErrorTranslator
+from registry_tool.artifacts.remotes.file_store import DriverStream, ObjectStore, StoreEntry
+from registry_tool.artifacts.remotes.kinds import find_kind, parse_scheme
 from registry_tool.errors import MissingObjectError, RemoteError
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.remotes.config import RemoteSettings
 
-__all__ = ["CloudRemote", "open_cloud"]
+__all__ = ["DvcRemote", "open_dvc_remote"]
 
 _WORKERS: Final = 16
 # From so many objects in one folder on, its listing is asked for; a listing of so many times more is not.
@@ -48,9 +49,9 @@ _NOTE: Final = ".json"
 _NO_DELETE: Final = "see that your credentials may delete there, and that no object lock, retention or legal hold keeps the object"
 
 
-def open_cloud(
-    chosen: RemoteSettings, url: str, *, in_use: Callable[[], bool] = never
-) -> CloudRemote:
+def open_dvc_remote(
+    chosen: RemoteSettings, url: str, *, in_use: Callable[[], bool] = never_used
+) -> DvcRemote:
     """The remote through DVC's file system for its scheme.
 
     Args:
@@ -62,46 +63,42 @@ def open_cloud(
         RemoteError: DVC refuses the options, the package for the scheme is missing, or the host refuses.
     """
     from registry_tool.artifacts.remotes.dvc_driver import close_session, open_driver
-    from registry_tool.artifacts.remotes.file_store import DavStore, FileStore
-    from registry_tool.artifacts.remotes.s3 import Bucket
+    from registry_tool.artifacts.remotes.file_store import FileStore, WebDavStore
+    from registry_tool.artifacts.remotes.s3 import S3Store
 
     label = f"the remote {chosen.name} ({url})"
-    refusals = Refusals(chosen.name, label, chosen.url.partition("://")[0], chosen.left_out)
-    fs, folder = open_driver(chosen, refusals)
-    kinds: dict[str, type[Bucket | FileStore]] = {
-        "s3": Bucket,
-        "webdav": DavStore,
-        "webdavs": DavStore,
-    }
-    store: ObjectStore = kinds.get(fs.protocol, FileStore)(fs, folder)
-    remote = CloudRemote(chosen.name, url, store, refusals, in_use=in_use)
+    errors = ErrorTranslator(chosen.name, label, parse_scheme(chosen.url), chosen.left_out)
+    fs, folder = open_driver(chosen, errors)
+    stores: dict[str, type[S3Store | FileStore]] = {"s3": S3Store, "webdav": WebDavStore}
+    store: ObjectStore = stores.get(find_kind(fs.protocol).store, FileStore)(fs, folder)
+    remote = DvcRemote(chosen.name, url, store, errors, in_use=in_use)
     weakref.finalize(remote, close_session, fs.fs)
     return remote
 
 
-class CloudRemote:
+class DvcRemote:
     """See ``Remote``.
 
     Args:
         name: Its name in DVC's configuration.
         url: Where it is, for messages.
         store: Where its files are.
-        refusals: What its exceptions mean.
+        errors: What its exceptions mean.
         in_use: Says whether bytes were stored there before.
     """
 
     def __init__(
-        self, name: str, url: str, store: ObjectStore, refusals: Refusals,
-        *, in_use: Callable[[], bool] = never,
+        self, name: str, url: str, store: ObjectStore, errors: ErrorTranslator,
+        *, in_use: Callable[[], bool] = never_used,
     ) -> None:  # fmt: skip
         self.name = name
         self.url = url
         self._store = store
-        self._refusals = refusals
-        self._asking = refusals.asking
+        self._errors = errors
+        self._translate = errors.translate
         self._in_use = in_use
-        self._is_founded = False
-        self._founding = Lock()
+        self._place_exists = False
+        self._creating = Lock()
 
     def sizes(self, md5s: Iterable[str], *, legacy: bool = False) -> dict[str, int]:
         """See ``Remote.sizes``."""
@@ -110,7 +107,7 @@ class CloudRemote:
         if legacy and (rest := wanted - found.keys()):
             found |= self._asked(rest, legacy_path)
         if len(found) < len(wanted):
-            self._check_founded()
+            self._check_place()
         return found
 
     def _asked(self, wanted: Iterable[str], path_of: Callable[[str], str]) -> dict[str, int]:
@@ -133,17 +130,17 @@ class CloudRemote:
         """The objects in question that a folder's listing has; None where one question for each is cheaper."""
         if not self._store.can_list or len(md5s) < _LISTED_FROM:
             return None
-        with self._asking("cannot be asked"):
+        with self._translate("cannot be asked"):
             entries = self._store.entries(folder, limit=max(_PAGE, _LISTED_TO * len(md5s)))
         if entries is None or any(entry.size is None for entry in entries if not entry.is_folder):
             return None
         prefix, wanted = folder.rpartition("/")[2], set(md5s)
-        there = {address(prefix, entry.name): entry.size or 0 for entry in entries}
+        there = {object_md5(prefix, entry.name): entry.size or 0 for entry in entries}
         return {md5: size for md5, size in there.items() if md5 in wanted}
 
     def _size(self, path: str, md5: str) -> int | None:
         try:
-            with self._asking("cannot be asked", missing=path):
+            with self._translate("cannot be asked", missing=path):
                 size = self._store.size(path)
         except MissingObjectError:
             return None
@@ -173,49 +170,49 @@ class CloudRemote:
         found: dict[str, float] = {}
         for folder, entries in zip(folders, listed, strict=True):
             for entry in entries:
-                md5 = address(folder.rpartition("/")[2], entry.name)
+                md5 = object_md5(folder.rpartition("/")[2], entry.name)
                 if md5 in wanted and entry.modified is not None:
                     found[md5] = max(entry.modified, found.get(md5, entry.modified))
         return found
 
-    def _check_founded(self) -> None:
+    def _check_place(self) -> None:
         """An answer that nothing is there may come from a place that is not there."""
-        if self._is_founded:
+        if self._place_exists:
             return
-        with self._asking("cannot be asked"):
-            self._is_founded = self._store.is_founded()
-        if not self._is_founded and self._in_use():
+        with self._translate("cannot be asked"):
+            self._place_exists = self._store.place_exists()
+        if not self._place_exists and self._in_use():
             raise RemoteError(
-                f"{self._refusals.label} is not there, although bytes were stored there before",
+                f"{self._errors.label} is not there, although bytes were stored there before",
                 remedy=f"bring it back, or set its place: dvc remote modify {self.name} url URL",
             )
 
-    def _found(self) -> None:
+    def _ensure_place(self) -> None:
         """Make the place of the remote where it is not there."""
-        self._check_founded()
-        if not self._is_founded:
-            with self._asking(
+        self._check_place()
+        if not self._place_exists:
+            with self._translate(
                 "is not there and cannot be made",
                 remedy="see that the folder above it is there, that you may write there, and that its URL is right: "
                 f"dvc remote modify {self.name} url URL",
             ):
-                self._store.found()
-            self._is_founded = True
+                self._store.create_place()
+            self._place_exists = True
 
     def put(
         self, md5: str, source: Path,
-        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+        *, progress: Callable[[int], None] = ignore_progress, legacy: bool = False,
     ) -> None:  # fmt: skip
         """See ``Remote.put``."""
         with on_disk(f"{source} cannot be read"):
             source.stat()
-        with self._founding:
-            self._found()
-        with self._asking("refused an upload"):
+        with self._creating:
+            self._ensure_place()
+        with self._translate("refused an upload"):
             self._store.put(source, legacy_path(md5) if legacy else object_path(md5), md5, progress)
 
     @contextmanager
-    def download(self, md5: str, *, start: int = 0) -> Iterator[Readable]:
+    def download(self, md5: str, *, start: int = 0) -> Iterator[ByteReader]:
         """See ``Remote.download``."""
         try:
             stream = self._opened(object_path(md5), md5, start)
@@ -226,10 +223,10 @@ class CloudRemote:
         finally:
             stream.close()
 
-    def _opened(self, path: str, md5: str, start: int) -> Reading:
-        missing = f"{self._refusals.label} does not have the object {md5}"
-        with self._asking("cannot be read", missing=missing):
-            return Reading(self._store.open(path, start), self._refusals)
+    def _opened(self, path: str, md5: str, start: int) -> DriverStream:
+        missing = f"{self._errors.label} does not have the object {md5}"
+        with self._translate("cannot be read", missing=missing):
+            return DriverStream(self._store.open(path, start), self._errors)
 
     def delete(self, md5: str) -> bool:
         """See ``Remote.delete``."""
@@ -251,15 +248,15 @@ class CloudRemote:
             if not self._store.can_list:
                 if self._has(path):
                     raise RemoteError(
-                        f"{self._refusals.label} is a plain web server: DVC has no way to delete there",
+                        f"{self._errors.label} is a plain web server: DVC has no way to delete there",
                         remedy=f"delete it on the server itself: {path}",
                     )
                 continue
-            with self._asking(f"does not let {md5} be deleted", remedy=_NO_DELETE):
+            with self._translate(f"does not let {md5} be deleted", remedy=_NO_DELETE):
                 was_there = take(path)
             if was_there and self._has(path):
                 raise RemoteError(
-                    f"{self._refusals.label} still has {md5} after it was deleted",
+                    f"{self._errors.label} still has {md5} after it was deleted",
                     remedy=_NO_DELETE,
                 )
             taken |= was_there
@@ -267,81 +264,79 @@ class CloudRemote:
 
     def _has(self, path: str) -> bool:
         try:
-            with self._asking("cannot be asked", missing=path):
+            with self._translate("cannot be asked", missing=path):
                 self._store.size(path)
         except MissingObjectError:
             return False
         return True
 
-    def _entries(self, folder: str) -> list[Entry]:
+    def _entries(self, folder: str) -> list[StoreEntry]:
         if not self._store.can_list:
             raise RemoteError(
-                f"{self._refusals.label} is a plain web server, which cannot say what it holds",
+                f"{self._errors.label} is a plain web server, which cannot say what it holds",
                 remedy="look on the server itself, or use its store through another kind of remote",
             )
-        with self._asking("cannot be listed"):
+        with self._translate("cannot be listed"):
             return self._store.entries(folder) or []
 
-    def objects(self) -> Iterator[Held]:
+    def objects(self) -> Iterator[RemoteObject]:
         """See ``Remote.objects``."""
-        self._check_founded()
+        self._check_place()
         for folder, entries in self._object_folders():
             for entry in entries:
-                if md5 := address(folder.rpartition("/")[2], entry.name):
-                    yield Held(md5, entry.size, entry.modified)
+                if md5 := object_md5(folder.rpartition("/")[2], entry.name):
+                    yield RemoteObject(md5, entry.size, entry.modified)
 
-    def _object_folders(self) -> Iterator[tuple[str, list[Entry]]]:
+    def _object_folders(self) -> Iterator[tuple[str, list[StoreEntry]]]:
         """The folders of objects in both layouts, and what they hold."""
         for top in (OBJECTS, ""):
-            names = [
-                e.name for e in self._entries(top) if e.is_folder and FOLDERS.fullmatch(e.name)
-            ]
+            names = [e.name for e in self._entries(top) if e.is_folder and PREFIX.fullmatch(e.name)]
             folders = [f"{top}/{name}".lstrip("/") for name in names]
             yield from zip(
                 folders, in_parallel(self._entries, folders, workers=_WORKERS), strict=True
             )
 
-    def leftovers(self) -> list[Leftover]:
+    def leftovers(self) -> list[UnfinishedUpload]:
         """See ``Remote.leftovers``."""
         folders = self._object_folders() if self._store.leaves_files else ()
         files = [
-            Leftover(f"{folder}/{entry.name}", entry.size, entry.modified)
+            UnfinishedUpload(f"{folder}/{entry.name}", entry.size, entry.modified)
             for folder, entries in folders
             for entry in entries
             if entry.name.startswith(".") and entry.name.endswith(_TEMPORARY)
         ]
-        with self._asking("cannot be listed"):
+        with self._translate("cannot be listed"):
             return [*files, *self._store.leftovers()]
 
-    def discard(self, leftover: Leftover) -> None:
+    def discard(self, leftover: UnfinishedUpload) -> None:
         """See ``Remote.discard``."""
-        with self._asking("does not let the rest of an upload be deleted", remedy=_NO_DELETE):
+        with self._translate("does not let the rest of an upload be deleted", remedy=_NO_DELETE):
             self._store.discard(leftover)
 
-    def notes(self, folder: str) -> list[Note]:
+    def notes(self, folder: str) -> list[RemoteNote]:
         """See ``Remote.notes``."""
         if not self._store.can_list:
             return []
-        with self._asking("cannot be listed"):
+        with self._translate("cannot be listed"):
             entries = self._store.entries(folder) or []
         names = (entry for entry in entries if entry.name.endswith(_NOTE))
-        return [Note(f"{folder}/{entry.name}", entry.modified) for entry in names]
+        return [RemoteNote(f"{folder}/{entry.name}", entry.modified) for entry in names]
 
     def put_note(self, path: str, data: bytes) -> None:
         """See ``Remote.put_note``."""
-        with self._founding:
-            self._found()
+        with self._creating:
+            self._ensure_place()
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "note"
             source.write_bytes(data)
-            with self._asking("takes no notes"):
+            with self._translate("takes no notes"):
                 digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-                self._store.put(source, path, digest, ignore)
+                self._store.put(source, path, digest, ignore_progress)
 
     def read_note(self, path: str, *, limit: int) -> bytes:
         """See ``Remote.read_note``."""
         found = bytearray()
-        with self._asking("cannot be read", missing=f"{self._refusals.label} has no {path}"):
+        with self._translate("cannot be read", missing=f"{self._errors.label} has no {path}"):
             stream = self._store.open(path, 0)
             try:
                 while len(found) <= limit and (piece := stream.read(min(1 << 20, limit + 1))):
@@ -352,5 +347,5 @@ class CloudRemote:
 
     def remove_note(self, path: str) -> None:
         """See ``Remote.remove_note``."""
-        with self._asking(f"does not let {path} be deleted", remedy=_NO_DELETE):
+        with self._translate(f"does not let {path} be deleted", remedy=_NO_DELETE):
             self._store.remove(path)

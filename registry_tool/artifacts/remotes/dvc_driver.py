@@ -11,32 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.artifacts.remotes.config import RemoteSettings
-from registry_tool.artifacts.remotes.errors import Refusals
+from registry_tool.artifacts.remotes.errors import ErrorTranslator
+from registry_tool.artifacts.remotes.kinds import find_kind
 from registry_tool.errors import RemoteError
 
 if TYPE_CHECKING:
     from dvc_objects.fs.base import FileSystem
 
-__all__ = ["close_session", "extra_for", "open_driver"]
+__all__ = ["close_session", "open_driver"]
 
-_EXTRAS: Final = {
-    "s3": "s3",
-    "ssh": "ssh",
-    "gs": "gs",
-    "azure": "azure",
-    "webdav": "webdav",
-    "webdavs": "webdav",
-}
 _SSH_PORT: Final = 22
 
 
-def extra_for(scheme: str) -> str:
-    """The extra of this distribution that brings what a remote of some scheme needs; empty where nothing is needed."""
-    return _EXTRAS.get(scheme, "")
-
-
 def _install(scheme: str) -> str:
-    extra = extra_for(scheme)
+    extra = find_kind(scheme).extra
     package = f"registry-tool[{extra}]" if extra else f"dvc-{scheme}"
     return f'pip install "{package}"'
 
@@ -62,45 +50,47 @@ def _secure(fs: FileSystem) -> None:
 
 
 def _lacks_secret(scheme: str, options: Mapping[str, object]) -> bool:
-    """True when the settings name a user and no secret; drivers fail on that in ways of their own."""
-    names_user = {"http": "auth", "https": "auth", "webdav": "user", "webdavs": "user"}.get(scheme)
-    if names_user is None or not options.get(names_user):
+    """True when the settings name a user and no secret; each driver fails on that in its own way."""
+    user = find_kind(scheme).user_option
+    if not user or not options.get(user):
         return False
     return not any(options.get(key) for key in ("password", "ask_password", "token"))
 
 
-def _lacks_package(refusals: Refusals) -> RemoteError:
+def _lacks_package(errors: ErrorTranslator) -> RemoteError:
     return RemoteError(
-        f"{refusals.label} needs a package that is not installed",
-        remedy=f"run: {_install(refusals.scheme)}",
+        f"{errors.label} needs a package that is not installed",
+        remedy=f"run: {_install(errors.scheme)}",
     )
 
 
-def _lacks_dvc(refusals: Refusals) -> RemoteError:
+def _lacks_dvc(errors: ErrorTranslator) -> RemoteError:
     """In the image of a reader; what works there is said."""
     reads = (
-        '; or to read only: pip install "registry-tool[reader]"' if refusals.scheme == "s3" else ""
+        '; or to read only: pip install "registry-tool-reader[s3]"'
+        if find_kind(errors.scheme).reader == "s3"
+        else ""
     )
     return RemoteError(
-        f"{refusals.label} needs the package dvc, which is not installed;"
+        f"{errors.label} needs the package dvc, which is not installed;"
         " without it bytes are read from folders, web servers and S3, and written to folders",
-        remedy=f"run: {_install(refusals.scheme)}{reads}",
+        remedy=f"run: {_install(errors.scheme)}{reads}",
     )
 
 
-def open_driver(chosen: RemoteSettings, refusals: Refusals) -> tuple[FileSystem, str]:
+def open_driver(chosen: RemoteSettings, errors: ErrorTranslator) -> tuple[FileSystem, str]:
     """DVC's file system, and the remote's place in it. SSH connects now, the others when they are asked something.
 
     Raises:
         RemoteError: DVC refuses the options, the package for the scheme is missing, or the host refuses.
     """
-    if _lacks_secret(refusals.scheme, chosen.options):
-        raise refusals.no_credentials()
-    with refusals.asking("cannot be opened"):
+    if _lacks_secret(errors.scheme, chosen.options):
+        raise errors.no_credentials()
+    with errors.translate("cannot be opened"):
         try:
             from dvc.fs import RemoteMissingDepsError, get_cloud_fs
         except ImportError as exc:
-            raise _lacks_dvc(refusals) from exc
+            raise _lacks_dvc(errors) from exc
         try:
             config = {"core": dict(chosen.core)}
             kind, options, path = get_cloud_fs(config, url=chosen.url, **chosen.options)
@@ -109,10 +99,10 @@ def open_driver(chosen: RemoteSettings, refusals: Refusals) -> tuple[FileSystem,
                 _secure(fs)
             fs.fs  # noqa: B018 - made once here: threads would each make one, with its own connections
         except (ImportError, RemoteMissingDepsError) as exc:
-            raise _lacks_package(refusals) from exc
+            raise _lacks_package(errors) from exc
     if fs.protocol == "local":  # DVC would make a folder named after the scheme
         raise RemoteError(
-            f"{refusals.label} has a URL that DVC cannot serve",
+            f"{errors.label} has a URL that DVC cannot serve",
             remedy=f"a local folder is written as a plain path: dvc remote modify {chosen.name} url /PATH",
         )
     return fs, str(path)

@@ -1,8 +1,8 @@
-"""What a driver's exception means, in words, and the command that mends it.
+"""What a driver's exception means, and the command that fixes it.
 
-Drivers raise classes of packages that need not be installed here, and each store says the same things in its own way.
-So the whole chain of an exception is read by the names of its classes, by HTTP statuses and by error codes; everything
-leaves as RemoteTrouble, or as MissingObject where that is what the store says.
+Drivers raise classes of packages that may not be installed here, and each store reports the same conditions in its own
+way. So the whole chain of an exception is classified by class names, HTTP statuses and error codes. Everything leaves
+as ``RemoteError``, or as ``MissingObjectError`` where the store says that.
 """
 
 from __future__ import annotations
@@ -14,9 +14,17 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Literal
 
+from registry_tool.artifacts.remotes.kinds import RemoteKind, find_kind
 from registry_tool.errors import MissingObjectError, RegistryError, RemoteError
 
-__all__ = ["Asking", "Refusals", "is_absence", "is_ended", "is_taken", "is_unknown"]
+__all__ = [
+    "ErrorTranslator",
+    "_Translation",
+    "already_exists",
+    "is_absence",
+    "is_unsupported",
+    "upload_expired",
+]
 
 _GONE = frozenset({404, 410})
 _TAKEN = frozenset({"PreconditionFailed", "412", "FileExistsError", "ConditionalRequestConflict"})
@@ -40,6 +48,7 @@ _SAYS: Final = {
     "full": {"507", "SFTPNoSpaceOnFilesystem", "SFTPQuotaExceeded", "QuotaExceeded", "StorageFull"},
     "method": {"405", "501", "MethodNotAllowed"},
     "certificate": {"SSLError", "SSLCertVerificationError", "ClientConnectorCertificateError"},
+    "closed": {"IncompleteRead"},
     "unreachable": {
         "ConnectionRefusedError", "ConnectionResetError", "ConnectionLost", "ConnectError", "ConnectTimeout",
         "ConnectTimeoutError", "ClientConnectorError", "ClientOSError", "EndpointConnectionError", "ReadTimeout",
@@ -58,27 +67,9 @@ _WORDS: Final = {
     "full": "it has no space left",
     "method": "it does not take files by that method",
     "certificate": "its certificate cannot be verified",
+    "closed": "the connection closed early",
     "unreachable": "it cannot be reached",
 }
-# The settings that say who asks, by the scheme of the URL.
-_CREDENTIALS: Final = {
-    "s3": ("access_key_id ID", "secret_access_key SECRET"),
-    "ssh": ("user NAME", "keyfile PATH"),
-    "webdav": ("user NAME", "password PASSWORD"),
-    "http": ("auth basic", "user NAME", "password PASSWORD"),
-    "gs": ("credentialpath PATH",),
-    "azure": ("account_name NAME", "account_key KEY"),
-}
-_ELSEWHERE: Final = {
-    "s3": "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, or a profile",
-    "ssh": "or a key in an SSH agent, or ask_password true",
-    "gs": "or run: gcloud auth application-default login",
-    "azure": "or AZURE_STORAGE_CONNECTION_STRING in the environment, or run: az login",
-}
-
-
-def _family(scheme: str) -> str:
-    return {"webdavs": "webdav", "https": "http", "gcs": "gs", "sftp": "ssh"}.get(scheme, scheme)
 
 
 def _chain(exc: BaseException) -> Iterator[BaseException]:
@@ -110,15 +101,19 @@ def _says(exc: BaseException) -> Iterator[str]:
             yield "507"
 
 
-def _kind(exc: BaseException) -> str:
+def _classify(exc: BaseException) -> str:
     said = set(_says(exc))
     return next((kind for kind in _WORDS if said & _SAYS[kind]), "")
 
 
 def _in_words(exc: BaseException) -> str:
     """The first line of the innermost message that says something; URLs in it lose their credentials."""
-    while exc.__cause__ is not None:
-        exc = exc.__cause__
+    # urllib3 names the error of the socket in the arguments: ProtocolError("Connection aborted.", error).
+    while (
+        inner := exc.__cause__
+        or next((one for one in exc.args[1:] if isinstance(one, Exception)), None)
+    ) is not None:
+        exc = inner
     text = next(iter(str(exc).strip().splitlines()), "")
     return _SECRET.sub("", text)[:_SHOWN] or type(exc).__name__
 
@@ -139,23 +134,23 @@ def is_absence(exc: BaseException) -> bool:
     return isinstance(cause, FileNotFoundError) or not (foreign or isinstance(cause, OSError))
 
 
-def is_taken(exc: BaseException) -> bool:
+def already_exists(exc: BaseException) -> bool:
     """True when a store did not put an object because one is there."""
     return bool(_TAKEN.intersection(_says(exc)))
 
 
-def is_ended(exc: BaseException) -> bool:
+def upload_expired(exc: BaseException) -> bool:
     """True when an upload in parts is not there any more: somebody else finished it, or cleared it away."""
     return "NoSuchUpload" in set(_says(exc))
 
 
-def is_unknown(exc: BaseException) -> bool:
+def is_unsupported(exc: BaseException) -> bool:
     """True when a store does not know what it was asked to do."""
     return bool(_UNKNOWN.intersection(_says(exc)))
 
 
 @dataclass(frozen=True)
-class Refusals:
+class ErrorTranslator:
     """Words for one remote.
 
     Attributes:
@@ -170,9 +165,9 @@ class Refusals:
     scheme: str
     left_out: tuple[str, ...] = ()
 
-    def asking(self, doing: str, *, missing: str = "", remedy: str = "") -> Asking:
+    def translate(self, doing: str, *, missing: str = "", remedy: str = "") -> _Translation:
         """A context in which a driver is used; ``missing`` is said where it is an object that is not there."""
-        return Asking(self, doing, missing, remedy)
+        return _Translation(self, doing, missing, remedy)
 
     def no_credentials(self) -> RemoteError:
         """What to say when the settings name a user, and nothing that proves it."""
@@ -182,22 +177,27 @@ class Refusals:
 
     def trouble(self, doing: str, exc: BaseException, *, remedy: str = "") -> RemoteError:
         """What happened, and what to do."""
-        kind, found = _kind(exc), _in_words(exc)
-        if not kind and _family(self.scheme) == "http" and is_absence(exc):
+        kind, found = _classify(exc), _in_words(exc)
+        if not kind and not self._kind.can_list and is_absence(exc):
             kind = "method"  # where nothing is looked for, a web server means that it takes nothing there
         words = f"{_WORDS[kind]} ({found})" if kind else found
         return RemoteError(f"{self.label} {doing}: {words}", remedy=remedy or self._remedy(kind))
+
+    @property
+    def _kind(self) -> RemoteKind:
+        return find_kind(self.scheme)
 
     def _set(self, setting: str, *, local: bool = True) -> str:
         return f"dvc remote modify {'--local ' if local else ''}{self.name} {setting}"
 
     def _credentials(self) -> str:
-        settings = _CREDENTIALS.get(_family(self.scheme), ())
-        if not settings:
+        kind = self._kind
+        if not kind.credential_settings:
             return f"set its credentials: {self._set('OPTION VALUE')}"
-        commands = " && ".join(self._set(setting) for setting in settings)
-        elsewhere = _ELSEWHERE.get(_family(self.scheme), "")
-        return f"set them: {commands}" + (f"; {elsewhere}" if elsewhere else "")
+        commands = " && ".join(self._set(setting) for setting in kind.credential_settings)
+        return f"set them: {commands}" + (
+            f"; {kind.credential_hint}" if kind.credential_hint else ""
+        )
 
     def _own(self) -> str:
         """What the committed configuration sets in vain."""
@@ -216,16 +216,16 @@ class Refusals:
             "method": f"if the server takes PUT: {self._set('method PUT', local=False)}",
             "certificate": f"name your own authority: {self._set('ssl_verify FILE')}",
         }
-        setting = "endpointurl URL" if _family(self.scheme) == "s3" else "url URL"
-        fallback = f"check the network, and where it is: {self._set(setting, local=False)}"
+        location = self._set(self._kind.location_setting, local=False)
+        fallback = f"check the network, and where it is: {location}"
         return by_kind.get(kind, fallback)
 
 
 @dataclass(frozen=True)
-class Asking:
-    """Runs a driver's code: whatever it raises leaves as RemoteTrouble, or as MissingObject."""
+class _Translation:
+    """Runs a driver's code: whatever it raises leaves as RemoteError, or as MissingObjectError."""
 
-    refusals: Refusals
+    errors: ErrorTranslator
     doing: str
     missing: str
     remedy: str
@@ -240,4 +240,4 @@ class Asking:
             return False
         if self.missing and is_absence(exc):
             raise MissingObjectError(self.missing) from exc
-        raise self.refusals.trouble(self.doing, exc, remedy=self.remedy) from exc
+        raise self.errors.trouble(self.doing, exc, remedy=self.remedy) from exc

@@ -1,8 +1,7 @@
-"""Files in a store that a driver of DVC reaches: by path below the remote's URL, raising whatever the driver raises.
+"""Files in a store that a DVC driver serves: by path below the remote's URL, raising whatever the driver raises.
 
-``FileStore`` serves most drivers; WebDAV and S3 have stores of their own, in ``dav`` and ``bucket``.
-
-A store that a WebDAV server keeps: where DVC's driver asks the server many things, this asks one.
+``FileStore`` serves most drivers. ``WebDavStore`` sends one request where the driver sends many; ``s3.S3Store`` has
+conditional uploads.
 """
 
 from __future__ import annotations
@@ -14,37 +13,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from registry_tool.artifacts.filesystem import fresh_name
-from registry_tool.artifacts.hashing import Readable
-from registry_tool.artifacts.remotes.errors import Refusals, is_absence
+from registry_tool.artifacts.filesystem import temporary_name
+from registry_tool.artifacts.hashing import ByteReader
+from registry_tool.artifacts.remotes.errors import ErrorTranslator, is_absence
+from registry_tool.artifacts.remotes.kinds import find_kind
 
 if TYPE_CHECKING:
     from dvc_objects.fs.base import FileSystem
 
-    from registry_tool.artifacts.remotes.base import Leftover
+    from registry_tool.artifacts.remotes.base import UnfinishedUpload
 
 __all__ = [
-    "DavStore",
-    "Entry",
+    "ByteStream",
+    "DriverStream",
     "FileStore",
     "ObjectStore",
-    "Reading",
-    "Stream",
+    "StoreEntry",
+    "WebDavStore",
     "driver_callback",
-    "seconds",
+    "parse_time",
 ]
 
-_WEB: Final = frozenset({"http", "https"})
-# They have buckets instead of folders, and show an object when its last byte came.
-_OBJECT_STORES: Final = frozenset({"s3", "gs", "azure", "oss"})
-# These show a file while it grows. The driver for SSH renames by itself.
-_SHOWS_HALF_FILES: Final = frozenset({"hdfs", "webhdfs", "memory", "webdav", "webdavs"})
 _TIMES: Final = ("LastModified", "mtime", "modified", "last_modified", "updated", "created")
 _PARTIAL: Final = 206
 _PIECE: Final = 1 << 20
 
 
-class Entry(NamedTuple):
+class StoreEntry(NamedTuple):
     """A file or folder in a folder: its name, size in bytes, time in seconds since 1970; None where not told."""
 
     name: str
@@ -53,7 +48,7 @@ class Entry(NamedTuple):
     is_folder: bool = False
 
 
-class Stream(Readable, Protocol):
+class ByteStream(ByteReader, Protocol):
     """Bytes that are read until they are closed."""
 
     def close(self) -> None:
@@ -61,20 +56,20 @@ class Stream(Readable, Protocol):
 
 
 @dataclass(frozen=True)
-class Reading:
+class DriverStream:
     """A stream whose breaking off is told in words."""
 
-    raw: Stream
-    refusals: Refusals
+    raw: ByteStream
+    errors: ErrorTranslator
 
     def read(self, size: int, /) -> bytes:
         """At most ``size`` bytes."""
-        with self.refusals.asking("broke off"):
+        with self.errors.translate("broke off"):
             return self.raw.read(size)
 
     def close(self) -> None:
         """Let go of the connection."""
-        with self.refusals.asking("broke off"):
+        with self.errors.translate("broke off"):
             self.raw.close()
 
 
@@ -92,13 +87,13 @@ class ObjectStore(Protocol):
     def size(self, path: str) -> int | None:
         """In bytes; None where the server does not tell."""
 
-    def entries(self, path: str, *, limit: int | None = None) -> list[Entry] | None:
+    def entries(self, path: str, *, limit: int | None = None) -> list[StoreEntry] | None:
         """What a folder holds; nothing for one that is not there, None for one with more entries than the limit."""
 
     def put(self, source: Path, path: str, md5: str, progress: Callable[[int], None]) -> None:
         """Put a file there that a reader sees whole or not at all."""
 
-    def open(self, path: str, start: int) -> Stream:
+    def open(self, path: str, start: int) -> ByteStream:
         """Its bytes from an offset on."""
 
     def remove(self, path: str) -> None:
@@ -107,20 +102,20 @@ class ObjectStore(Protocol):
     def erase(self, path: str) -> bool:
         """Remove a file with every version that is kept of it; False when there was none."""
 
-    def is_founded(self) -> bool:
+    def place_exists(self) -> bool:
         """False when the store says that the place of the remote is not there."""
 
-    def found(self) -> None:
+    def create_place(self) -> None:
         """Make the place of the remote, where it is a folder and the folder above it is there."""
 
-    def leftovers(self) -> list[Leftover]:
+    def leftovers(self) -> list[UnfinishedUpload]:
         """What broken uploads left, other than files."""
 
-    def discard(self, leftover: Leftover) -> None:
+    def discard(self, leftover: UnfinishedUpload) -> None:
         """Remove what a broken upload left."""
 
 
-def seconds(value: object) -> float | None:
+def parse_time(value: object) -> float | None:
     """A time as drivers tell it, in seconds since 1970."""
     if isinstance(value, str):
         try:
@@ -148,10 +143,10 @@ def driver_callback(progress: Callable[[int], None]) -> object:
     return Callback(hooks={"bytes": tell})
 
 
-def _entry(info: Mapping[str, object]) -> Entry:
+def _entry(info: Mapping[str, object]) -> StoreEntry:
     size = info.get("size")
-    times = (seconds(info[key]) for key in _TIMES if key in info)
-    return Entry(
+    times = (parse_time(info[key]) for key in _TIMES if key in info)
+    return StoreEntry(
         name=str(info["name"]).rstrip("/").rpartition("/")[2],
         size=size if isinstance(size, int) else None,
         modified=next((time for time in times if time is not None), None),
@@ -170,29 +165,30 @@ class FileStore:
     def __init__(self, fs: FileSystem, folder: str) -> None:
         self.fs = fs
         self.folder = folder
+        self._kind = find_kind(fs.protocol)
         self._made: set[str] = set()
 
     @property
     def can_list(self) -> bool:
-        """See ``Store.can_list``."""
-        return self.fs.protocol not in _WEB
+        """See ``ObjectStore.can_list``."""
+        return self._kind.can_list
 
     @property
     def leaves_files(self) -> bool:
-        """See ``Store.leaves_files``."""
-        return self.can_list and self.fs.protocol not in _OBJECT_STORES
+        """See ``ObjectStore.leaves_files``."""
+        return self.can_list and not self._kind.has_buckets
 
     def _at(self, path: str) -> str:
         return str(self.fs.join(self.folder, *path.split("/"))) if path else self.folder
 
     def size(self, path: str) -> int | None:
-        """See ``Store.size``."""
+        """See ``ObjectStore.size``."""
         # Not fs.exists(): fsspec answers False when the server cannot be reached.
         size = self.fs.info(self._at(path)).get("size")
         return size if isinstance(size, int) else None
 
-    def entries(self, path: str, *, limit: int | None = None) -> list[Entry] | None:
-        """See ``Store.entries``."""
+    def entries(self, path: str, *, limit: int | None = None) -> list[StoreEntry] | None:
+        """See ``ObjectStore.entries``."""
         self.fs.fs.invalidate_cache()
         try:
             found = [_entry(info) for info in self.fs.ls(self._at(path), detail=True)]
@@ -202,15 +198,15 @@ class FileStore:
             return []
         return None if limit is not None and len(found) > limit else found
 
-    def put(self, source: Path, path: str, md5: str, progress: Callable[[int], None]) -> None:  # noqa: ARG002 (see Store)
-        """See ``Store.put``."""
+    def put(self, source: Path, path: str, md5: str, progress: Callable[[int], None]) -> None:  # noqa: ARG002 (see ObjectStore)
+        """See ``ObjectStore.put``."""
         target = self._at(path)
         folder = self.fs.parent(target)
         self._make(folder)
-        if self.fs.protocol not in _SHOWS_HALF_FILES:
+        if not self._kind.shows_partial_files:
             self.send(source, target, progress)
             return
-        temporary = self.fs.join(folder, fresh_name(Path()).name)
+        temporary = self.fs.join(folder, temporary_name(Path()).name)
         try:
             self.send(source, temporary, progress)
             self.move(temporary, target)
@@ -234,20 +230,20 @@ class FileStore:
         """Move a file from one place to another, over what is there."""
         self.fs.move(source, target)
 
-    def open(self, path: str, start: int) -> Stream:
-        """See ``Store.open``."""
+    def open(self, path: str, start: int) -> ByteStream:
+        """See ``ObjectStore.open``."""
         place = self._at(path)
-        if self.fs.protocol in _WEB:
+        if not self.can_list:
             return self._open_web(place, start)
-        stream: Stream = self.fs.open(place, "rb")
+        stream: ByteStream = self.fs.open(place, "rb")
         if start:
             stream.seek(start)  # type: ignore[attr-defined]  # every file of fsspec can
         return stream
 
-    def _open_web(self, place: str, start: int) -> Stream:
+    def _open_web(self, place: str, start: int) -> ByteStream:
         # One request from start to end instead of one for each block.
         ranged = {"headers": {"Range": f"bytes={start}-"}} if start else {}
-        stream: Stream = self.fs.open(place, "rb", block_size=0, **ranged)
+        stream: ByteStream = self.fs.open(place, "rb", block_size=0, **ranged)
         answer = getattr(stream, "r", None)
         if start and getattr(answer, "status", None) != _PARTIAL:  # the server knows no ranges
             while start and (piece := stream.read(min(start, _PIECE))):
@@ -255,11 +251,11 @@ class FileStore:
         return stream
 
     def remove(self, path: str) -> None:
-        """See ``Store.remove``."""
+        """See ``ObjectStore.remove``."""
         self.fs.rm_file(self._at(path))
 
     def erase(self, path: str) -> bool:
-        """See ``Store.erase``."""
+        """See ``ObjectStore.erase``."""
         try:
             self.fs.rm_file(self._at(path))
         except FileNotFoundError as exc:
@@ -277,31 +273,31 @@ class FileStore:
             return True  # who may write objects need not be allowed to look at the place itself
         return True
 
-    def is_founded(self) -> bool:
-        """See ``Store.is_founded``."""
-        if self.fs.protocol in _WEB or self.fs.protocol == "memory":
+    def place_exists(self) -> bool:
+        """See ``ObjectStore.place_exists``."""
+        if self._kind.always_exists:
             return True
-        if self.fs.protocol in _OBJECT_STORES:
+        if self._kind.has_buckets:
             return self._is_there(self.folder.partition("/")[0])
         return self._is_there(self.folder)
 
-    def found(self) -> None:
-        """See ``Store.found``."""
-        if self.fs.protocol in _OBJECT_STORES:
+    def create_place(self) -> None:
+        """See ``ObjectStore.create_place``."""
+        if self._kind.has_buckets:
             raise FileNotFoundError(f"there is no {self.folder.partition('/')[0]}")
         self.fs.fs.mkdir(self.folder, create_parents=False)
 
-    def leftovers(self) -> list[Leftover]:
-        """See ``Store.leftovers``."""
+    def leftovers(self) -> list[UnfinishedUpload]:
+        """See ``ObjectStore.leftovers``."""
         return []
 
-    def discard(self, leftover: Leftover) -> None:
-        """See ``Store.discard``."""
+    def discard(self, leftover: UnfinishedUpload) -> None:
+        """See ``ObjectStore.discard``."""
         self.remove(leftover.path)
 
 
-class DavStore(FileStore):
-    """See ``stores.FileStore``."""
+class WebDavStore(FileStore):
+    """See ``FileStore``."""
 
     def send(self, source: Path, target: str, progress: Callable[[int], None]) -> None:
         """See ``FileStore.send``."""
@@ -315,6 +311,6 @@ class DavStore(FileStore):
         """See ``FileStore.move``; the driver would copy and delete."""
         self.fs.fs.client.move(source, target, overwrite=True)
 
-    def found(self) -> None:
-        """See ``Store.found``."""
+    def create_place(self) -> None:
+        """See ``ObjectStore.create_place``."""
         self.fs.fs.client.mkdir(self.folder)

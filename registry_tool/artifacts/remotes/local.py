@@ -1,7 +1,7 @@
 """A DVC remote in a local folder (or on a mounted file system).
 
-A folder that is not there may be a file system that is not mounted. So it is made only for a registry that stores
-nothing yet, and only the last part of its path.
+A missing folder may be a file system that is not mounted. So it is created only for a registry that stores nothing yet,
+and only the last part of its path.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from pathlib import Path
 from registry_tool.artifacts.filesystem import (
     READ_ONLY,
     copy_file,
-    fresh_name,
     on_disk,
     remove,
     sweep,
     sync_folder,
+    temporary_name,
 )
-from registry_tool.artifacts.hashing import Readable, ignore
+from registry_tool.artifacts.hashing import ByteReader, ignore_progress
 from registry_tool.artifacts.remotes.base import (
-    FOLDERS,
     OBJECTS,
-    Held,
-    Leftover,
-    Note,
-    address,
+    PREFIX,
+    RemoteNote,
+    RemoteObject,
+    UnfinishedUpload,
     legacy_path,
-    never,
+    never_used,
+    object_md5,
     object_path,
 )
 from registry_tool.errors import MissingObjectError, RemoteError
@@ -58,7 +58,7 @@ class LocalRemote:
     name: str
     folder: Path
     shared: bool = False
-    in_use: Callable[[], bool] = never
+    in_use: Callable[[], bool] = never_used
 
     @property
     def url(self) -> str:
@@ -110,7 +110,7 @@ class LocalRemote:
 
     def put(
         self, md5: str, source: Path,
-        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+        *, progress: Callable[[int], None] = ignore_progress, legacy: bool = False,
     ) -> None:  # fmt: skip
         """See ``Remote.put``."""
 
@@ -123,11 +123,11 @@ class LocalRemote:
     def _place(self, path: str, write: Callable[[Path], None]) -> None:
         """Put a file there that a reader sees whole or not at all."""
         target, making = self.folder / path, self.folder / _MAKING
-        self._check_founded()
+        self._check_place()
         with on_disk(f"{self._label} cannot be written", kind=RemoteError):
             self._make_folder(target.parent)
             self._make_folder(making)
-            temporary = fresh_name(making, target.name)
+            temporary = temporary_name(making, target.name)
             try:
                 write(temporary)
                 temporary.chmod(READ_ONLY)
@@ -136,7 +136,7 @@ class LocalRemote:
                 remove(temporary)
             sync_folder(target.parent)
 
-    def notes(self, folder: str) -> list[Note]:
+    def notes(self, folder: str) -> list[RemoteNote]:
         """See ``Remote.notes``."""
         found = []
         with on_disk(f"{self._label} cannot be read", kind=RemoteError):
@@ -144,7 +144,7 @@ class LocalRemote:
                 with suppress(FileNotFoundError):  # deleted meanwhile
                     info = (self.folder / folder / name).lstat()
                     if stat.S_ISREG(info.st_mode):
-                        found.append(Note(f"{folder}/{name}", info.st_mtime))
+                        found.append(RemoteNote(f"{folder}/{name}", info.st_mtime))
         return found
 
     def put_note(self, path: str, data: bytes) -> None:
@@ -177,13 +177,13 @@ class LocalRemote:
             sync_folder(one.parent)
 
     @contextmanager
-    def download(self, md5: str, *, start: int = 0) -> Iterator[Readable]:
+    def download(self, md5: str, *, start: int = 0) -> Iterator[ByteReader]:
         """See ``Remote.download``."""
         with on_disk(f"{self._label} cannot be read", kind=RemoteError):
             handle = self._opened(md5)
         with os.fdopen(handle, "rb", buffering=0) as stream:
             stream.seek(start)
-            yield _Stream(stream, self._label)
+            yield _FileStream(stream, self._label)
 
     def _opened(self, md5: str) -> int:
         for path in (object_path(md5), legacy_path(md5)):
@@ -207,7 +207,7 @@ class LocalRemote:
         if not self.folder.is_dir() and self.in_use():
             self._check_there()
 
-    def _check_founded(self) -> None:
+    def _check_place(self) -> None:
         """See that a file has a place to go to: the folder, or one to make it in."""
         self._check_not_lost()
         if not self.folder.parent.is_dir():
@@ -232,22 +232,22 @@ class LocalRemote:
         """See ``Remote.erase``; snapshots of the file system are its owner's."""
         return self.delete(md5)
 
-    def objects(self) -> Iterator[Held]:
+    def objects(self) -> Iterator[RemoteObject]:
         """See ``Remote.objects``."""
         with on_disk(f"{self._label} cannot be read", kind=RemoteError):
             self._check_there()
             for top in (self.folder / OBJECTS, self.folder):
-                for prefix in (name for name in _names(top) if FOLDERS.fullmatch(name)):
+                for prefix in (name for name in _names(top) if PREFIX.fullmatch(name)):
                     yield from _objects(top / prefix, prefix)
 
-    def leftovers(self) -> list[Leftover]:
+    def leftovers(self) -> list[UnfinishedUpload]:
         """See ``Remote.leftovers``."""
         making = self.folder / _MAKING
         with on_disk(f"{self._label} cannot be read", kind=RemoteError):
             found = [(making / name, (making / name).lstat()) for name in _names(making)]
-        return [Leftover(str(path), info.st_size, info.st_mtime) for path, info in found]
+        return [UnfinishedUpload(str(path), info.st_size, info.st_mtime) for path, info in found]
 
-    def discard(self, leftover: Leftover) -> None:
+    def discard(self, leftover: UnfinishedUpload) -> None:
         """See ``Remote.discard``."""
         remove(Path(leftover.path))
 
@@ -266,17 +266,17 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _objects(folder: Path, prefix: str) -> Iterator[Held]:
+def _objects(folder: Path, prefix: str) -> Iterator[RemoteObject]:
     for name in _names(folder):
-        if md5 := address(prefix, name):
+        if md5 := object_md5(prefix, name):
             with suppress(FileNotFoundError):  # deleted meanwhile
                 info = (folder / name).stat()
-                yield Held(md5, info.st_size, info.st_mtime)
+                yield RemoteObject(md5, info.st_size, info.st_mtime)
 
 
 @dataclass(frozen=True)
-class _Stream:
-    raw: Readable
+class _FileStream:
+    raw: ByteReader
     label: str
 
     def read(self, size: int, /) -> bytes:

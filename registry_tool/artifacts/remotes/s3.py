@@ -12,23 +12,28 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Final
 
-from registry_tool.artifacts.remotes.errors import is_absence, is_ended, is_taken, is_unknown
-from registry_tool.artifacts.remotes.file_store import Entry, Stream, seconds
+from registry_tool.artifacts.remotes.errors import (
+    already_exists,
+    is_absence,
+    is_unsupported,
+    upload_expired,
+)
+from registry_tool.artifacts.remotes.file_store import ByteStream, StoreEntry, parse_time
 from registry_tool.artifacts.remotes.s3_multipart import PART, PartedUpload
 
 if TYPE_CHECKING:
     from dvc_objects.fs.base import FileSystem
 
-    from registry_tool.artifacts.remotes.base import Leftover
+    from registry_tool.artifacts.remotes.base import UnfinishedUpload
 
-__all__ = ["Bucket"]
+__all__ = ["S3Store"]
 
 _AT_ONCE: Final = 8  # pieces in memory, of all uploads together
 _PAGE: Final = 1000
 
 
-class Bucket:
-    """See ``stores.Store``.
+class S3Store:
+    """See ``ObjectStore``.
 
     Args:
         fs: DVC's file system for S3.
@@ -52,24 +57,24 @@ class Bucket:
         return answer
 
     def size(self, path: str) -> int | None:
-        """See ``Store.size``."""
+        """See ``ObjectStore.size``."""
         size = self._call("head_object", Key=self._key(path))["ContentLength"]
         return size if isinstance(size, int) else None
 
-    def entries(self, path: str, *, limit: int | None = None) -> list[Entry] | None:
-        """See ``Store.entries``."""
+    def entries(self, path: str, *, limit: int | None = None) -> list[StoreEntry] | None:
+        """See ``ObjectStore.entries``."""
         prefix = f"{self._key(path)}/".lstrip("/")
-        found: list[Entry] = []
+        found: list[StoreEntry] = []
         for page in self._pages(
             "list_objects_v2", "ContinuationToken", Prefix=prefix, Delimiter="/"
         ):
             for one in _records(page, "CommonPrefixes"):
                 name = str(one["Prefix"]).rstrip("/").rpartition("/")[2]
-                found.append(Entry(name, None, None, is_folder=True))
+                found.append(StoreEntry(name, None, None, is_folder=True))
             for one in _records(page, "Contents"):
                 size, name = one.get("Size"), str(one["Key"]).rpartition("/")[2]
                 known = size if isinstance(size, int) else None
-                found.append(Entry(name, known, seconds(one.get("LastModified"))))
+                found.append(StoreEntry(name, known, parse_time(one.get("LastModified"))))
             if limit is not None and (len(found) > limit):
                 return None
         return found
@@ -87,7 +92,7 @@ class Bucket:
                     asked[second] = page[f"Next{second}"]
 
     def put(self, source: Path, path: str, md5: str, progress: Callable[[int], None]) -> None:
-        """See ``Store.put``."""
+        """See ``ObjectStore.put``."""
         key, size = self._key(path), source.stat().st_size
         unless = {"IfNoneMatch": "*"}
         while True:
@@ -95,9 +100,9 @@ class Bucket:
             try:
                 return self._send(source, key, md5, progress, condition)
             except OSError as exc:  # as the driver translates what the server says
-                if is_unknown(exc) and condition:
+                if is_unsupported(exc) and condition:
                     self._conditional = False
-                elif is_taken(exc) or is_ended(exc):
+                elif already_exists(exc) or upload_expired(exc):
                     if self._is_whole(key, size):
                         return None  # somebody else was faster
                     unless = {}
@@ -126,18 +131,18 @@ class Bucket:
             self._call("put_object", Key=key, Body=body, ContentMD5=digest, **condition)
         progress(size)
 
-    def open(self, path: str, start: int) -> Stream:
-        """See ``Store.open``."""
+    def open(self, path: str, start: int) -> ByteStream:
+        """See ``ObjectStore.open``."""
         ranged = {"Range": f"bytes={start}-"} if start else {}
         answer = self._call("get_object", Key=self._key(path), **ranged)
         return _Body(answer["Body"], self._s3.loop)
 
     def remove(self, path: str) -> None:
-        """See ``Store.remove``."""
+        """See ``ObjectStore.remove``."""
         self._call("delete_object", Key=self._key(path))
 
     def erase(self, path: str) -> bool:
-        """See ``Store.erase``; a store that knows no versions has one, named null, or none at all."""
+        """See ``ObjectStore.erase``; a store that knows no versions has one, named null, or none at all."""
         key = self._key(path)
         pages = self._pages("list_object_versions", "KeyMarker", Prefix=key)
         mine = [
@@ -150,8 +155,8 @@ class Bucket:
             self._call("delete_object", Key=key, VersionId=version)
         return bool(mine)
 
-    def is_founded(self) -> bool:
-        """See ``Store.is_founded``."""
+    def place_exists(self) -> bool:
+        """See ``ObjectStore.place_exists``."""
         try:
             self._call("head_bucket")
         except FileNotFoundError:
@@ -160,23 +165,25 @@ class Bucket:
             return True  # who may write objects need not be allowed to look at the bucket itself
         return True
 
-    def found(self) -> None:
-        """See ``Store.found``; a bucket is made by its owner, with the rights and rules it needs."""
+    def create_place(self) -> None:
+        """See ``ObjectStore.create_place``; a bucket is made by its owner, with the rights and rules it needs."""
         raise FileNotFoundError(f"there is no bucket {self._bucket}")
 
-    def leftovers(self) -> list[Leftover]:
-        """See ``Store.leftovers``."""
-        from registry_tool.artifacts.remotes.base import OBJECTS, Leftover
+    def leftovers(self) -> list[UnfinishedUpload]:
+        """See ``ObjectStore.leftovers``."""
+        from registry_tool.artifacts.remotes.base import OBJECTS, UnfinishedUpload
 
         prefix = f"{self._key(OBJECTS)}/"
         return [
-            Leftover(str(one["Key"]), None, seconds(one.get("Initiated")), str(one["UploadId"]))
+            UnfinishedUpload(
+                str(one["Key"]), None, parse_time(one.get("Initiated")), str(one["UploadId"])
+            )
             for page in self._pages("list_multipart_uploads", "KeyMarker", Prefix=prefix)
             for one in _records(page, "Uploads")
         ]
 
-    def discard(self, leftover: Leftover) -> None:
-        """See ``Store.discard``."""
+    def discard(self, leftover: UnfinishedUpload) -> None:
+        """See ``ObjectStore.discard``."""
         if leftover.upload:
             self._call("abort_multipart_upload", Key=leftover.path, UploadId=leftover.upload)
         else:

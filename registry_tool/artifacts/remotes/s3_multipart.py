@@ -16,7 +16,7 @@ from threading import BoundedSemaphore
 from typing import Final, Protocol
 
 from registry_tool.artifacts.progress import in_parallel
-from registry_tool.artifacts.remotes.errors import is_taken, is_unknown
+from registry_tool.artifacts.remotes.errors import already_exists, is_unsupported
 
 __all__ = ["PART", "PartedUpload", "part_size"]
 
@@ -26,7 +26,7 @@ _PARTS: Final = 10_000  # S3 takes no more
 _AT_ONCE: Final = 4  # of one object
 
 
-class Call(Protocol):
+class S3Call(Protocol):
     """An act of the S3 protocol on one bucket."""
 
     def __call__(self, act: str, /, **arguments: object) -> Mapping[str, object]:
@@ -51,7 +51,7 @@ class PartedUpload:
     """
 
     def __init__(
-        self, call: Call, key: str, source: Path, size: int, slots: BoundedSemaphore
+        self, call: S3Call, key: str, source: Path, size: int, slots: BoundedSemaphore
     ) -> None:
         self._call = call
         self._key = key
@@ -92,7 +92,7 @@ class PartedUpload:
                 "complete_multipart_upload", **mine, MultipartUpload={"Parts": parts}, **condition
             )
         except Exception as exc:  # raised again; two client libraries have no error in common
-            if is_taken(exc):  # the parts are of no use to anybody any more
+            if already_exists(exc):  # the parts are of no use to anybody any more
                 with suppress(FileNotFoundError):
                     self._call("abort_multipart_upload", **mine)
             raise
@@ -105,7 +105,7 @@ class PartedUpload:
         try:
             page = self._call("list_multipart_uploads", Prefix=self._key)
         except Exception as exc:  # as above
-            if is_unknown(exc) or isinstance(exc, PermissionError):
+            if is_unsupported(exc) or isinstance(exc, PermissionError):
                 return ""
             raise
         found = page.get("Uploads")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings, committed_remotes
+from registry_tool.artifacts.remotes.kinds import find_kind, parse_scheme
 from registry_tool.errors import OperationalError, RemoteError
 from registry_tool.paths import state_folder
 
@@ -30,8 +31,6 @@ __all__ = ["check_host", "confirmed_hosts", "trust"]
 # By the name of a remote: the hosts it may be at.
 Hosts = dict[str, list[str]]
 
-_WEB: Final = frozenset({"http", "https", "webdav", "webdavs"})
-_WEB_SECRETS: Final = ("password", "ask_password", "token", "bearer_token_command", "cert_path")
 _LIMIT: Final = 1 << 20
 
 
@@ -104,9 +103,10 @@ def _lends(chosen: RemoteSettings) -> bool:
     """Whether there may be credentials for it. A password in ``.netrc`` is for the host that stands there."""
     if str(chosen.options.get("allow_anonymous_login", "false")).lower() == "true":
         return False
-    if chosen.url.partition("://")[0].lower() not in _WEB:
+    secrets = find_kind(parse_scheme(chosen.url)).secret_options
+    if secrets is None:
         return True
-    return any(str(chosen.options.get(key, "false")).lower() != "false" for key in _WEB_SECRETS)
+    return any(str(chosen.options.get(key, "false")).lower() != "false" for key in secrets)
 
 
 def _is_known(chosen: RemoteSettings, hosts: Hosts) -> bool:

@@ -13,22 +13,22 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from registry_tool.artifacts.hashing import Readable
-from registry_tool.artifacts.remotes.base import shown_url
+from registry_tool.artifacts.hashing import ByteReader
+from registry_tool.artifacts.remotes.base import redact_url
 from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings, all_remotes
-from registry_tool.artifacts.remotes.errors import Refusals
-from registry_tool.artifacts.remotes.file_store import Reading
+from registry_tool.artifacts.remotes.errors import ErrorTranslator
+from registry_tool.artifacts.remotes.file_store import DriverStream
+from registry_tool.artifacts.remotes.kinds import find_kind, parse_scheme, readable_schemes
 from registry_tool.artifacts.remotes.trusted_hosts import check_host
 from registry_tool.errors import RemoteError, UsageError
 
-__all__ = ["Opened", "is_url", "opened"]
+__all__ = ["OpenedUrl", "is_url", "open_url"]
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.+")
 _NOBODY: Final = "NAME"  # what a remote would be called that is not there yet
-_SCHEMES: Final = ("azure", "gs", "http", "https", "s3", "ssh", "webdav", "webdavs")
 
 
-class Opened(NamedTuple):
+class OpenedUrl(NamedTuple):
     """What is at a URL.
 
     Attributes:
@@ -37,7 +37,7 @@ class Opened(NamedTuple):
         label: The URL without credentials, for messages.
     """
 
-    stream: Readable
+    stream: ByteReader
     size: int | None
     label: str
 
@@ -47,7 +47,7 @@ def is_url(text: str) -> bool:
     return _URL.fullmatch(text) is not None
 
 
-def _borrowed(settings: DvcSettings, url: str) -> RemoteSettings:
+def _borrow_settings(settings: DvcSettings, url: str) -> RemoteSettings:
     """The URL with the options of a remote that it may be read with."""
     wanted, best = urlsplit(url), RemoteSettings(_NOBODY, url, {})
     for one in all_remotes(settings):
@@ -57,7 +57,7 @@ def _borrowed(settings: DvcSettings, url: str) -> RemoteSettings:
         found = replace(one, url=url)
         if there.netloc.rpartition("@")[2] == wanted.netloc.rpartition("@")[2]:
             return found
-        if wanted.scheme == "s3":
+        if find_kind(wanted.scheme).store == "s3":
             best = found
     return best
 
@@ -83,7 +83,7 @@ def _reworded(chosen: RemoteSettings) -> Iterator[None]:
 
 
 @contextmanager
-def opened(url: str, settings: DvcSettings) -> Iterator[Opened]:
+def open_url(url: str, settings: DvcSettings) -> Iterator[OpenedUrl]:
     """The object at a URL, for reading.
 
     Raises:
@@ -91,11 +91,12 @@ def opened(url: str, settings: DvcSettings) -> Iterator[Opened]:
         MissingObjectError: It is not there.
         RemoteError: The server cannot be reached or refuses, or a package is missing.
     """
-    label, scheme = shown_url(url), url.partition("://")[0].lower()
-    if scheme not in _SCHEMES:
+    label, scheme = redact_url(url), parse_scheme(url)
+    kind = find_kind(scheme)
+    if not kind.is_copyable:
         raise UsageError(
-            f"{label} is no address that bytes can be copied from",
-            remedy=f"there are {', '.join(_SCHEMES)}; a local file is given by its path",
+            f"cannot copy from {label}: unsupported scheme",
+            remedy=f"use one of {', '.join(readable_schemes())}, or the path of a local file",
         )
     if urlsplit(url).path.endswith("/"):
         raise UsageError(
@@ -104,17 +105,17 @@ def opened(url: str, settings: DvcSettings) -> Iterator[Opened]:
         )
     from registry_tool.artifacts.remotes.dvc_driver import close_session, open_driver
     from registry_tool.artifacts.remotes.file_store import FileStore
-    from registry_tool.artifacts.remotes.s3 import Bucket
+    from registry_tool.artifacts.remotes.s3 import S3Store
 
-    chosen = _borrowed(settings, url)
+    chosen = _borrow_settings(settings, url)
     check_host(settings, chosen)
-    refusals = Refusals(chosen.name, label, scheme, chosen.left_out)
+    errors = ErrorTranslator(chosen.name, label, scheme, chosen.left_out)
     with ExitStack() as held:
         held.enter_context(_reworded(chosen))
-        fs, place = open_driver(chosen, refusals)
+        fs, place = open_driver(chosen, errors)
         held.callback(close_session, fs.fs)
-        store = Bucket(fs, place) if fs.protocol == "s3" else FileStore(fs, place)
-        with refusals.asking("cannot be read", missing=f"there is nothing at {label}"):
-            size, stream = store.size(""), Reading(store.open("", 0), refusals)
+        store = S3Store(fs, place) if kind.store == "s3" else FileStore(fs, place)
+        with errors.translate("cannot be read", missing=f"there is nothing at {label}"):
+            size, stream = store.size(""), DriverStream(store.open("", 0), errors)
         held.callback(stream.close)
-        yield Opened(stream, size, label)
+        yield OpenedUrl(stream, size, label)

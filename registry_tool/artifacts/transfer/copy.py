@@ -22,21 +22,21 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from registry_tool.artifacts.dvc_files import is_listing
-from registry_tool.artifacts.filesystem import fresh_name, on_disk, remove, sweep
-from registry_tool.artifacts.hashing import Digest, Writable, digest_stream, ignore
-from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, shown
+from registry_tool.artifacts.filesystem import on_disk, remove, sweep, temporary_name
+from registry_tool.artifacts.hashing import ByteWriter, Digest, digest_stream, ignore_progress
+from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, show_progress
 from registry_tool.artifacts.remotes.base import Remote, read_listing
 from registry_tool.errors import CorruptObjectError, MissingObjectError, RemoteError
 from registry_tool.paths import state_folder
 
-__all__ = ["Copied", "Journal", "Plan", "Present", "copy", "plan", "present"]
+__all__ = ["CopyJournal", "CopyPlan", "CopySummary", "Present", "copy", "plan", "present"]
 
 _WORKERS: Final = 4
 _BATCH: Final = 64
 _LINE: Final = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 
 
-class Journal:
+class CopyJournal:
     """Which objects were proved to be on a target, kept in the user's state folder.
 
     Args:
@@ -77,7 +77,7 @@ class Present:
     old: frozenset[str]
 
 
-class Plan(NamedTuple):
+class CopyPlan(NamedTuple):
     """What a copy would do.
 
     Attributes:
@@ -97,7 +97,7 @@ class Plan(NamedTuple):
         return sum(self.found.sizes[md5] for md5 in md5s)
 
 
-class Copied(NamedTuple):
+class CopySummary(NamedTuple):
     """What a copy did: objects and bytes that were copied, and objects that the target had already, proved."""
 
     objects: int
@@ -133,7 +133,7 @@ def _members(md5: str, source: Remote) -> list[str]:
     return [file.md5 for file in listed]
 
 
-def plan(found: Present, target: Remote, journal: Journal) -> Plan:
+def plan(found: Present, target: Remote, journal: CopyJournal) -> CopyPlan:
     """What is to be copied.
 
     Raises:
@@ -143,7 +143,7 @@ def plan(found: Present, target: Remote, journal: Journal) -> Plan:
     there |= target.sizes(found.old, legacy=True)
     same = {md5 for md5, size in found.sizes.items() if there.get(md5) == size}
     proved = same & journal.proved()
-    return Plan(
+    return CopyPlan(
         found,
         going=tuple(sorted(found.sizes.keys() - same)),
         unproved=tuple(sorted(same - proved)),
@@ -152,7 +152,7 @@ def plan(found: Present, target: Remote, journal: Journal) -> Plan:
 
 
 def _digest(
-    md5: str, remote: Remote, progress: Progress, *, size: int, sink: Writable | None = None
+    md5: str, remote: Remote, progress: Progress, *, size: int, sink: ByteWriter | None = None
 ) -> Digest:
     with remote.download(md5) as stream:
         return digest_stream(
@@ -169,7 +169,7 @@ class _Copy:
     source: Remote
     target: Remote
     making: Path
-    journal: Journal
+    journal: CopyJournal
     progress: Progress
 
     def _label(self, remote: Remote) -> str:
@@ -186,7 +186,7 @@ class _Copy:
     def bring(self, md5: str) -> None:
         """Copy one object."""
         size = self.sizes[md5]
-        fresh = fresh_name(self.making, md5)
+        fresh = temporary_name(self.making, md5)
         try:
             with on_disk(f"{fresh} cannot be written"), fresh.open("wb") as sink:
                 found = _digest(md5, self.source, self.progress, size=size, sink=sink)
@@ -195,7 +195,7 @@ class _Copy:
                     f"{self._label(self.source)} has other bytes under {md5}: their md5 is {found.md5}",
                     remedy="restore the object there, then run the same command again: what was copied is kept",
                 )
-            self.target.put(md5, fresh, progress=ignore, legacy=md5 in self.old)
+            self.target.put(md5, fresh, progress=ignore_progress, legacy=md5 in self.old)
         finally:
             remove(fresh)
 
@@ -212,14 +212,14 @@ class _Copy:
 
 
 def copy(
-    todo: Plan,
+    todo: CopyPlan,
     source: Remote,
     target: Remote,
-    journal: Journal,
+    journal: CopyJournal,
     *,
     making: Path,
     progress: Progress = SILENT,
-) -> Copied:
+) -> CopySummary:
     """Copy what a plan says, several objects at a time.
 
     Args:
@@ -239,7 +239,7 @@ def copy(
         sweep(making, now=making.stat().st_mtime)
     work = _Copy(todo.found.sizes, todo.found.old, source, target, making, journal, progress)
     total = todo.size(todo.going) + todo.size(todo.unproved)
-    with shown(progress, total, f"Copying to {target.name}"):
+    with show_progress(progress, total, f"Copying to {target.name}"):
         right = in_parallel(work.check, todo.unproved, workers=_WORKERS)
         wrong = [md5 for md5, is_right in zip(todo.unproved, right, strict=True) if not is_right]
         for md5 in wrong:  # a store may refuse to put another object of the same size in its place
@@ -250,7 +250,9 @@ def copy(
             [md5 for md5 in going if is_listing(md5)],
         ):
             _in_batches(some, work.bring, work.arrived)
-    return Copied(len(going), todo.size(going), len(todo.proved) + len(todo.unproved) - len(wrong))
+    return CopySummary(
+        len(going), todo.size(going), len(todo.proved) + len(todo.unproved) - len(wrong)
+    )
 
 
 def _in_batches(

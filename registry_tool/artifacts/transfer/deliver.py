@@ -1,4 +1,4 @@
-"""From remotes to the folders users name: through the shared cache, or straight where that cannot be written."""
+"""From remotes to destinations of the user: through the shared cache, or directly where it cannot be written."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from typing import Final, NamedTuple
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.cache.eviction import NO_ROOM, cache_limit, make_room
 from registry_tool.artifacts.dvc_files import Member
-from registry_tool.artifacts.entry import Request
+from registry_tool.artifacts.entry import ArtifactRequest
 from registry_tool.artifacts.filesystem import on_disk
-from registry_tool.artifacts.transfer.fetch import Content, Fetcher
-from registry_tool.artifacts.transfer.place import Placed, Put, copied, making, moved, place_files
+from registry_tool.artifacts.transfer.fetch import CachedArtifact, Fetcher
+from registry_tool.artifacts.transfer.place import (
+    PlacedFile,
+    PlaceFunction,
+    copy_into,
+    move_into,
+    place_files,
+    staging_folder,
+)
 from registry_tool.errors import OperationalError, RemoteError
 from registry_tool.paths import is_guarded
 
@@ -28,35 +35,35 @@ _DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 class Delivery(NamedTuple):
     """What is asked for, and the path it gets."""
 
-    request: Request
+    request: ArtifactRequest
     destination: Path
 
 
-def _files(content: Content, cache: Cache) -> list[Placed]:
-    def placed(member: Member) -> Placed:
+def _files(content: CachedArtifact, cache: Cache) -> list[PlacedFile]:
+    def placed(member: Member) -> PlacedFile:
         source = cache.objects.place(member.sha256)
         is_safe = is_guarded(os.path.dirname(source))  # noqa: PTH120 - text
-        return Placed(member.path, source, member.size, "" if is_safe else member.sha256)
+        return PlacedFile(member.path, source, member.size, "" if is_safe else member.sha256)
 
     return [placed(member) for member in content.members]
 
 
-def _moving(files: Sequence[Placed]) -> Put:
+def _moving(files: Sequence[PlacedFile]) -> PlaceFunction:
     """Moves what has one place and copies what has several."""
     places = Counter(file.source for file in files)
 
     def put(source: str, target: str, told: Callable[[int], None]) -> None:
-        (copied if places[source] > 1 else moved)(source, target, told)
+        (copy_into if places[source] > 1 else move_into)(source, target, told)
 
     return put
 
 
-def _straight(fetcher: Fetcher, delivery: Delivery, *, overwrite: bool) -> Content:
+def _bypass_cache(fetcher: Fetcher, delivery: Delivery, *, overwrite: bool) -> CachedArtifact:
     """Through a cache of its own beside the destination, which goes again."""
     destination = delivery.destination
     with on_disk(f"{destination} cannot be written"):
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with making(destination) as folder:
+        with staging_folder(destination) as folder:
             cache = Cache(folder / "new")
             content = replace(fetcher, cache=cache, bounded=False).bring([delivery.request])[0]
             files = _files(content, cache)
@@ -79,14 +86,18 @@ def _is_denied(exc: OperationalError) -> bool:
 
 
 def deliver(
-    fetcher: Fetcher, deliveries: Sequence[Delivery], *, put: Put = copied, overwrite: bool = False
-) -> list[Content]:
+    fetcher: Fetcher,
+    deliveries: Sequence[Delivery],
+    *,
+    put: PlaceFunction = copy_into,
+    overwrite: bool = False,
+) -> list[CachedArtifact]:
     """Fetch what is asked for and place it; each complete or not at all.
 
     Args:
         fetcher: Brings the bytes.
         deliveries: What, and where to.
-        put: How the files get there: ``copied`` or ``linked``.
+        put: How the files get there: ``copy_into`` or ``linked``.
         overwrite: Replace something else that is there.
 
     Returns:
@@ -99,7 +110,7 @@ def deliver(
     cache, requests = fetcher.cache, [delivery.request for delivery in deliveries]
     lacking = fetcher.lacking(requests)
     why = _why_not_cached(cache, sum(entry.size for entry in lacking)) if lacking else ""
-    contents: list[Content] = []
+    contents: list[CachedArtifact] = []
     if not why:
         try:
             contents = replace(fetcher, bounded=False).bring(requests)
@@ -110,7 +121,7 @@ def deliver(
             why = exc.message
     if why:
         fetcher.tell(f"nothing is kept in the cache {cache.root}: {why}")
-        return [_straight(fetcher, delivery, overwrite=overwrite) for delivery in deliveries]
+        return [_bypass_cache(fetcher, delivery, overwrite=overwrite) for delivery in deliveries]
     for delivery, content in zip(deliveries, contents, strict=True):
         files, progress = _files(content, cache), fetcher.progress
         place_files(files, delivery.destination, put=put, overwrite=overwrite, progress=progress)

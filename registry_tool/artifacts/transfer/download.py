@@ -15,22 +15,22 @@ from typing import Final, NamedTuple, TypeVar
 
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.cache.locks import DownloadLock
-from registry_tool.artifacts.entry import not_as_said
-from registry_tool.artifacts.filesystem import Sparse
-from registry_tool.artifacts.hashing import Digest, Readable, digest_stream
-from registry_tool.artifacts.progress import SILENT, Patience, Progress, say_nothing
-from registry_tool.artifacts.remotes.base import Source
+from registry_tool.artifacts.entry import mismatch_error
+from registry_tool.artifacts.filesystem import SparseWriter
+from registry_tool.artifacts.hashing import ByteReader, Digest, digest_stream
+from registry_tool.artifacts.progress import SILENT, Progress, WaitNotice, say_nothing
+from registry_tool.artifacts.remotes.base import ObjectSource
 from registry_tool.artifacts.transfer.resume import Chain, Prefix, reading
 from registry_tool.errors import CorruptObjectError, MissingObjectError, RemoteError
 
-__all__ = ["Receiver", "Wanted"]
+__all__ = ["Downloader", "WantedObject"]
 
 # Below this an object is fetched again sooner than it is looked for.
 _WORTH_RESUMING: Final = 1 << 20
 _T = TypeVar("_T")
 
 
-class Wanted(NamedTuple):
+class WantedObject(NamedTuple):
     """One object that is not here.
 
     Attributes:
@@ -49,7 +49,7 @@ class Wanted(NamedTuple):
     limit: int
     alone: bool = False
 
-    def check(self, found: Digest, source: Source) -> None:
+    def check(self, found: Digest, source: ObjectSource) -> None:
         """See that bytes are the ones that were asked for.
 
         Raises:
@@ -58,13 +58,13 @@ class Wanted(NamedTuple):
         where = f", in the object {self.md5} on the remote {source.name} ({source.url})"
         if self.size is not None and found.size != self.size:
             size = f"more than {self.size}" if found.size > self.size else found.size
-            raise not_as_said(self.label, "size", self.size, size, where=where)
+            raise mismatch_error(self.label, "size", self.size, size, where=where)
         if found.md5 != self.md5:
-            raise not_as_said(self.label, "md5", self.md5, found.md5, where=where)
+            raise mismatch_error(self.label, "md5", self.md5, found.md5, where=where)
         if self.sha256 is not None and found.sha256 != self.sha256:
-            raise not_as_said(self.label, "sha256", self.sha256, found.sha256, where=where)
+            raise mismatch_error(self.label, "sha256", self.sha256, found.sha256, where=where)
 
-    def missing(self, source: Source) -> MissingObjectError:
+    def missing(self, source: ObjectSource) -> MissingObjectError:
         """It is not on that remote."""
         return MissingObjectError(
             f"the bytes of {self.label} ({self.limit} bytes) are not on the remote {source.name} ({source.url}):"
@@ -73,7 +73,7 @@ class Wanted(NamedTuple):
         )
 
 
-class _Mark:
+class _HighWaterMark:
     """How far an object came: bytes that are read again are told only once."""
 
     def __init__(self, advance: Callable[[int], None]) -> None:
@@ -97,14 +97,14 @@ class _Mark:
         return count
 
 
-class _Beyond:
+class _SkippingWriter:
     """Writes what comes after the bytes that are there already."""
 
-    def __init__(self, sink: Sparse, there: int) -> None:
+    def __init__(self, sink: SparseWriter, there: int) -> None:
         self._sink, self._skip = sink, there
 
     def write(self, data: bytes, /) -> None:
-        """See ``Writable``; a chunk is never of both."""
+        """See ``ByteWriter``; a chunk is never of both."""
         if self._skip:
             self._skip -= len(data)
         else:
@@ -118,7 +118,7 @@ def _weight(trouble: RemoteError) -> int:
 
 
 @contextmanager
-def _in_words(wanted: Wanted, source: Source) -> Iterator[None]:
+def _in_words(wanted: WantedObject, source: ObjectSource) -> Iterator[None]:
     try:
         yield
     except MissingObjectError as exc:
@@ -126,7 +126,7 @@ def _in_words(wanted: Wanted, source: Source) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Receiver:
+class Downloader:
     """Brings objects into a cache.
 
     Attributes:
@@ -136,13 +136,13 @@ class Receiver:
         tell: Told why another remote is asked.
     """
 
-    sources: Sequence[Callable[[], Source]]
+    sources: Sequence[Callable[[], ObjectSource]]
     cache: Cache
     progress: Progress = SILENT
     tell: Callable[[str], None] = say_nothing
     _told: set[tuple[str, type]] = field(default_factory=set, repr=False)
 
-    def receive(self, wanted: Wanted) -> Digest:
+    def receive(self, wanted: WantedObject) -> Digest:
         """One object, verified and in the cache.
 
         Raises:
@@ -154,7 +154,7 @@ class Receiver:
         size, sha256 = wanted.size, wanted.sha256
         if size is None or sha256 is None or not (wanted.alone or size >= _WORTH_RESUMING):
             return self.from_any(lambda source: self._at_once(wanted, source))
-        mark, patience = _Mark(self.progress.advance), Patience(wanted.label, self.tell)
+        mark, patience = _HighWaterMark(self.progress.advance), WaitNotice(wanted.label, self.tell)
 
         def is_done() -> bool:
             return self.cache.find(sha256, size) is not None
@@ -171,7 +171,7 @@ class Receiver:
         mark.reach(size)
         return Digest(size, wanted.md5, sha256)
 
-    def from_any(self, ask: Callable[[Source], _T]) -> _T:
+    def from_any(self, ask: Callable[[ObjectSource], _T]) -> _T:
         """The answer of the first remote that has one.
 
         Raises:
@@ -194,7 +194,7 @@ class Receiver:
             self._told.add(about)
             self.tell(f"{exc.message}; asking the next remote")
 
-    def _at_once(self, wanted: Wanted, source: Source) -> Digest:
+    def _at_once(self, wanted: WantedObject, source: ObjectSource) -> Digest:
         """A small object: when it breaks off, it is begun again."""
         with (
             _in_words(wanted, source),
@@ -208,7 +208,9 @@ class Receiver:
                 progress=self.progress.advance,
             ).digest
 
-    def _go_on(self, wanted: Wanted, source: Source, claim: DownloadLock, mark: _Mark) -> None:
+    def _go_on(
+        self, wanted: WantedObject, source: ObjectSource, claim: DownloadLock, mark: _HighWaterMark
+    ) -> None:
         """What is missing of an object. Wrong bytes may be those that were here: then all is fetched again."""
         there = claim.size
         if there > wanted.limit:
@@ -229,21 +231,26 @@ class Receiver:
             raise
 
     def _stream_in(
-        self, wanted: Wanted, source: Source, claim: DownloadLock, mark: _Mark, there: int
+        self,
+        wanted: WantedObject,
+        source: ObjectSource,
+        claim: DownloadLock,
+        mark: _HighWaterMark,
+        there: int,
     ) -> None:
         with ExitStack() as held:
             held.enter_context(self.cache.usable())
             held.enter_context(_in_words(wanted, source))
             here = held.enter_context(claim.path.open("rb", buffering=0))
             os.lseek(claim.handle, there, os.SEEK_SET)
-            streams: list[Readable] = [Prefix(here, there)]
+            streams: list[ByteReader] = [Prefix(here, there)]
             if there < wanted.limit or not there:
                 rest = reading(source, wanted.md5, start=there, size=wanted.size)
                 streams.append(held.enter_context(rest))
-            sink = Sparse(claim.handle)
+            sink = SparseWriter(claim.handle)
             found = digest_stream(
                 Chain(*streams),
-                sink=_Beyond(sink, there),
+                sink=_SkippingWriter(sink, there),
                 progress=mark.from_start(),
                 expected=wanted.limit,
                 limit=wanted.limit,

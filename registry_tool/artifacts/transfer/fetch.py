@@ -1,10 +1,8 @@
-"""From manifests' entries to verified bytes in the cache.
+"""From manifests' entries to verified content in the cache.
 
-Size, md5 and sha256 are checked while the bytes stream in; nothing gets a path before all of it was right. What several
-artifacts lack is fetched together, several objects at a time. Of several processes that want the same, one fetches and
-the others wait for it.
-
-Objects fetched in threads: large ones one by one, small ones by the dozen, all ended by the first trouble.
+Size, md5 and sha256 are checked while the bytes arrive; nothing gets a path before all of them are right. Everything
+that several artifacts lack is downloaded together in threads, large objects one by one and small ones in batches; the
+first error stops the rest. Of several processes that want the same object, one downloads it and the others wait.
 """
 
 from __future__ import annotations
@@ -20,21 +18,27 @@ from typing import Final, NamedTuple
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.cache.eviction import NO_ROOM, make_room
 from registry_tool.artifacts.dvc_files import Member
-from registry_tool.artifacts.entry import Request, StoredEntry
+from registry_tool.artifacts.entry import ArtifactRequest, StoredEntry
 from registry_tool.artifacts.hashing import Digest
-from registry_tool.artifacts.progress import SILENT, Patience, Progress, say_nothing, shown
-from registry_tool.artifacts.remotes.base import Source
-from registry_tool.artifacts.transfer.download import Receiver, Wanted
-from registry_tool.artifacts.transfer.folder_listing import Unlisted
+from registry_tool.artifacts.progress import (
+    SILENT,
+    Progress,
+    WaitNotice,
+    say_nothing,
+    show_progress,
+)
+from registry_tool.artifacts.remotes.base import ObjectSource
+from registry_tool.artifacts.transfer.download import Downloader, WantedObject
+from registry_tool.artifacts.transfer.folder_listing import UnlistedFolder
 from registry_tool.errors import OfflineError, RemoteError
 
 __all__ = [
-    "Content",
+    "CachedArtifact",
+    "DownloadJob",
     "Fetcher",
-    "Job",
-    "Stoppable",
-    "do_all",
+    "StoppableProgress",
     "fetch",
+    "run_jobs",
 ]
 
 _WORKERS: Final = 8
@@ -43,10 +47,10 @@ _LARGE: Final = 1 << 20
 _BATCH: Final = 16
 
 
-class Job(NamedTuple):
+class DownloadJob(NamedTuple):
     """An object to fetch, and who is told what it was."""
 
-    wanted: Wanted
+    wanted: WantedObject
     then: Callable[[Digest], object]
 
 
@@ -54,7 +58,7 @@ class _StoppedError(Exception):
     """Another object failed, or the user interrupted: this one is not wanted any more."""
 
 
-class Stoppable:
+class StoppableProgress:
     """Progress through which work in other threads is ended at the next bytes.
 
     Attributes:
@@ -80,7 +84,7 @@ class Stoppable:
         self._progress.finish()
 
 
-def _batches(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
+def _batches(jobs: Sequence[DownloadJob]) -> Iterator[Sequence[DownloadJob]]:
     """Large objects one by one, the largest first, so that none is left for the end; then small ones by the dozen."""
     ordered = sorted(jobs, key=lambda job: -(job.wanted.size or 0))
     large = [job for job in ordered if (job.wanted.size or 0) >= _LARGE]
@@ -89,7 +93,7 @@ def _batches(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
         yield ordered[start : start + _BATCH]
 
 
-def _workers(receiver: Receiver) -> int:
+def _workers(receiver: Downloader) -> int:
     try:
         is_folder = "://" not in receiver.sources[0]().url
     except RemoteError:  # said by whoever needs it
@@ -97,10 +101,10 @@ def _workers(receiver: Receiver) -> int:
     return _WORKERS_ON_DISK if is_folder else _WORKERS
 
 
-def do_all(jobs: Sequence[Job], receiver: Receiver, stop: Event) -> None:
+def run_jobs(jobs: Sequence[DownloadJob], receiver: Downloader, stop: Event) -> None:
     """Do all of it; the first trouble, and an interruption, end the rest at once."""
 
-    def work(batch: Sequence[Job]) -> None:
+    def work(batch: Sequence[DownloadJob]) -> None:
         for job in batch:
             job.then(receiver.receive(job.wanted))
 
@@ -116,7 +120,7 @@ def do_all(jobs: Sequence[Job], receiver: Receiver, stop: Event) -> None:
         pool.shutdown(cancel_futures=True)
 
 
-class Content(NamedTuple):
+class CachedArtifact(NamedTuple):
     """An artifact whose bytes are all in the cache.
 
     Attributes:
@@ -128,14 +132,14 @@ class Content(NamedTuple):
     members: Sequence[Member]
 
 
-class _Opening:
+class _LazySource:
     """Opens a remote when it is first needed, once for all threads."""
 
-    def __init__(self, opened: Callable[[], Source]) -> None:
+    def __init__(self, opened: Callable[[], ObjectSource]) -> None:
         self._open, self._guard = opened, Lock()
-        self._source: Source | None = None
+        self._source: ObjectSource | None = None
 
-    def __call__(self) -> Source:
+    def __call__(self) -> ObjectSource:
         with self._guard:
             if self._source is None:
                 self._source = self._open()
@@ -154,43 +158,43 @@ def _known(entry: StoredEntry, cache: Cache) -> Sequence[Member] | None:
     return members
 
 
-def _wanted(entry: StoredEntry, member: Member) -> Wanted:
+def _wanted(entry: StoredEntry, member: Member) -> WantedObject:
     label = f"{entry.label}: {member.path}" if entry.is_folder else entry.label
     size = member.size
-    return Wanted(label, member.md5, member.sha256, size, size, alone=not entry.is_folder)
+    return WantedObject(label, member.md5, member.sha256, size, size, alone=not entry.is_folder)
 
 
-class _Run:
+class _FetchRun:
     """One fetch of what several artifacts lack, while nobody else fetches the same folders."""
 
-    def __init__(self, entries: Sequence[StoredEntry], receiver: Receiver) -> None:
+    def __init__(self, entries: Sequence[StoredEntry], receiver: Downloader) -> None:
         self._entries, self.receiver, self._cache = entries, receiver, receiver.cache
-        self._unlisted: dict[str, Unlisted] = {}
+        self._unlisted: dict[str, UnlistedFolder] = {}
 
     def lock(self, held: ExitStack) -> None:
         """In the order of their digests, so that two processes with the same two do not wait for each other."""
         folders = {entry.sha256: entry for entry in self._entries if entry.is_folder}
         for sha256, entry in sorted(folders.items()):
-            patience = Patience(entry.label, self.receiver.tell)
+            patience = WaitNotice(entry.label, self.receiver.tell)
             claiming = self._cache.claim(sha256, is_done=lambda: False, waiting=patience.wait)
             claim = held.enter_context(claiming)
             if claim is not None and _known(entry, self._cache) is None:
-                self._unlisted[sha256] = Unlisted(entry, claim, self.receiver)
+                self._unlisted[sha256] = UnlistedFolder(entry, claim, self.receiver)
 
-    def jobs(self) -> Iterator[Job]:
+    def jobs(self) -> Iterator[DownloadJob]:
         """Each object that is not here, once."""
         seen: set[str] = set()
         for entry in self._entries:
             unlisted = self._unlisted.get(entry.sha256)
             if unlisted is not None:
-                yield from (Job(wanted, unlisted.note) for wanted in unlisted.wanted())
+                yield from (DownloadJob(wanted, unlisted.note) for wanted in unlisted.wanted())
                 continue
             for member in self._cache.lacking(_known(entry, self._cache) or ()):
                 if member.sha256 not in seen:
                     seen.add(member.sha256)
-                    yield Job(_wanted(entry, member), lambda _: None)
+                    yield DownloadJob(_wanted(entry, member), lambda _: None)
 
-    def total(self, jobs: Sequence[Job]) -> int:
+    def total(self, jobs: Sequence[DownloadJob]) -> int:
         """About how many bytes are to come."""
         left = sum(unlisted.left for unlisted in self._unlisted.values())
         return left + sum(job.wanted.size or 0 for job in jobs)
@@ -200,7 +204,7 @@ class _Run:
         return {sha256: unlisted.finish() for sha256, unlisted in self._unlisted.items()}
 
 
-def _offline(lacking: Sequence[StoredEntry]) -> OfflineError:
+def _offline_error(lacking: Sequence[StoredEntry]) -> OfflineError:
     first, *others = (entry.label for entry in lacking)
     what = f"{first} and {len(others)} more are" if others else f"{first} is"
     return OfflineError(
@@ -222,13 +226,13 @@ class Fetcher:
         bounded: False where the user's limit for caches does not matter, or was seen to already.
     """
 
-    sources: Sequence[Callable[[], Source]]
+    sources: Sequence[Callable[[], ObjectSource]]
     cache: Cache
     progress: Progress = SILENT
     tell: Callable[[str], None] = say_nothing
     bounded: bool = True
 
-    def lacking(self, requests: Sequence[Request]) -> list[StoredEntry]:
+    def lacking(self, requests: Sequence[ArtifactRequest]) -> list[StoredEntry]:
         """What the cache does not have, or not all of it.
 
         Raises:
@@ -242,7 +246,7 @@ class Fetcher:
             if members is None or self.cache.lacking(members)
         ]
 
-    def bring(self, requests: Sequence[Request]) -> list[Content]:
+    def bring(self, requests: Sequence[ArtifactRequest]) -> list[CachedArtifact]:
         """See that all objects of what is asked for are in the cache.
 
         Raises:
@@ -257,19 +261,19 @@ class Fetcher:
         members: dict[str, Sequence[Member]] = {}
         if lacking := self.lacking(requests):
             if not self.sources:
-                raise _offline(lacking)
+                raise _offline_error(lacking)
             self.cache.sweep()
-            progress = Stoppable(self.progress)
-            opened = [_Opening(one) for one in self.sources]
-            run = _Run(entries, Receiver(opened, self.cache, progress, self.tell))
+            progress = StoppableProgress(self.progress)
+            opened = [_LazySource(one) for one in self.sources]
+            run = _FetchRun(entries, Downloader(opened, self.cache, progress, self.tell))
             with ExitStack() as held:
                 run.lock(held)
                 if jobs := list(run.jobs()):
                     if self.bounded and not make_room(self.cache, run.total(jobs)):
                         self.tell(f"the cache {self.cache.root} grows beyond its limit: {NO_ROOM}")
                     what = entries[0].name if len(entries) == 1 else f"{len(entries)} artifacts"
-                    with shown(progress, run.total(jobs), f"Fetching {what}"):
-                        do_all(jobs, run.receiver, progress.stop)
+                    with show_progress(progress, run.total(jobs), f"Fetching {what}"):
+                        run_jobs(jobs, run.receiver, progress.stop)
                 members = run.finish()
         return [
             self._content(request, entry, members.get(entry.sha256))
@@ -277,15 +281,15 @@ class Fetcher:
         ]
 
     def _content(
-        self, request: Request, entry: StoredEntry, members: Sequence[Member] | None
-    ) -> Content:
+        self, request: ArtifactRequest, entry: StoredEntry, members: Sequence[Member] | None
+    ) -> CachedArtifact:
         known = members or _known(entry, self.cache) or ()
         if request.file and entry.is_folder:
             entry = entry.file(request.file, known)
             known = _known(entry, self.cache) or ()
-        return Content(entry, known)
+        return CachedArtifact(entry, known)
 
-    def path(self, request: Request) -> Path:
+    def path(self, request: ArtifactRequest) -> Path:
         """A stable read-only path in the cache; see ``Cache``.
 
         Raises:
@@ -303,7 +307,7 @@ class Fetcher:
             return None
         return self.cache.find_folder(entry.sha256, members, entry.name)
 
-    def _placed(self, request: Request) -> Path:
+    def _placed(self, request: ArtifactRequest) -> Path:
         entry, members = self.bring([request])[0]
         if entry.is_folder:
             return self.cache.place_folder(entry.sha256, members, entry.name)
@@ -312,7 +316,7 @@ class Fetcher:
 
 def fetch(
     entry: Mapping[str, object],
-    remote_factory: Callable[[], Source],
+    remote_factory: Callable[[], ObjectSource],
     cache: Cache,
     *,
     progress: Progress = SILENT,
@@ -337,4 +341,4 @@ def fetch(
         OperationalError: The cache cannot be written.
     """
     fetcher = Fetcher((remote_factory,), cache, progress)
-    return fetcher.path(Request(StoredEntry.read(entry)))
+    return fetcher.path(ArtifactRequest(StoredEntry.read(entry)))

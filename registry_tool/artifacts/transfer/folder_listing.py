@@ -1,12 +1,10 @@
-"""A folder whose manifest does not list its files: DVC's object for it does, by md5 alone.
+"""A folder whose manifest does not list its files: DVC's object of the folder lists them, by md5 alone.
 
-The manifest names that object by its md5, and the folder as a whole by a sha256 that follows from all its files. So each
-file is held to its md5 while it streams in, and all of them together to the sha256 before anything gets a path.
+The manifest names that object by md5, and the folder as a whole by a sha256 computed from all its files. Each file is
+checked against its md5 while it is downloaded, and all of them together against the sha256 before any gets a path.
 
-What is known of the files of a folder whose manifest does not list them, kept while they are fetched.
-
-Their sha256 and sizes are told by their bytes alone, so a fetch that goes on after a kill would have to read them all
-again. Nothing here is believed: at the end all of it together must give the sha256 of the folder.
+``ListingJournal`` keeps the sha256 and size of each downloaded file, so that a fetch that resumes after a kill need not
+hash them again. It is not trusted: in the end everything together must give the sha256 of the folder.
 """
 
 from __future__ import annotations
@@ -19,21 +17,21 @@ from typing import Final
 
 from registry_tool.artifacts.cache.locks import DownloadLock
 from registry_tool.artifacts.dvc_files import Listed, Member
-from registry_tool.artifacts.entry import StoredEntry, not_as_said
+from registry_tool.artifacts.entry import StoredEntry, mismatch_error
 from registry_tool.artifacts.hashing import Digest
-from registry_tool.artifacts.remotes.base import Source, read_listing
-from registry_tool.artifacts.transfer.download import Receiver, Wanted
+from registry_tool.artifacts.remotes.base import ObjectSource, read_listing
+from registry_tool.artifacts.transfer.download import Downloader, WantedObject
 from registry_tool.errors import CorruptObjectError, MissingObjectError
 
 __all__ = [
-    "Journal",
-    "Unlisted",
+    "ListingJournal",
+    "UnlistedFolder",
 ]
 
 _LINE: Final = re.compile(r"([0-9a-f]{32}) ([0-9a-f]{64}) ([0-9]{1,18})")
 
 
-class Journal:
+class ListingJournal:
     """The digests of files, by md5.
 
     Args:
@@ -72,7 +70,7 @@ class Journal:
             os.write(self._handle, f"{digest.md5} {digest.sha256} {digest.size}\n".encode())
 
 
-class Unlisted:
+class UnlistedFolder:
     """Such a folder while it is fetched.
 
     Args:
@@ -86,26 +84,28 @@ class Unlisted:
         RemoteError: No remote can be used.
     """
 
-    def __init__(self, entry: StoredEntry, claim: DownloadLock, receiver: Receiver) -> None:
+    def __init__(self, entry: StoredEntry, claim: DownloadLock, receiver: Downloader) -> None:
         self._entry, self._claim, self._cache = entry, claim, receiver.cache
         self._listed: Sequence[Listed] = receiver.from_any(self._read)
-        self._journal = Journal(claim)
+        self._journal = ListingJournal(claim)
 
-    def _read(self, source: Source) -> list[Listed]:
+    def _read(self, source: ObjectSource) -> list[Listed]:
         entry, label = self._entry, f"{self._entry.label}: its list of files"
         try:
             listed = read_listing(source, entry.md5, label=label)
         except MissingObjectError as exc:
-            raise Wanted(label, entry.md5, None, None, entry.size).missing(source) from exc
+            raise WantedObject(label, entry.md5, None, None, entry.size).missing(source) from exc
         entry.check_count(len(listed))
         return listed
 
-    def wanted(self) -> Iterator[Wanted]:
+    def wanted(self) -> Iterator[WantedObject]:
         """The files that are not in the cache."""
         for path, md5 in {item.md5: item for item in reversed(self._listed)}.values():
             known = self._journal.get(md5)
             if known is None or self._cache.find(known.sha256, known.size) is None:
-                yield Wanted(f"{self._entry.label}: {path}", md5, None, None, self._entry.size)
+                yield WantedObject(
+                    f"{self._entry.label}: {path}", md5, None, None, self._entry.size
+                )
 
     def note(self, digest: Digest) -> None:
         """A file came: it is this.
@@ -116,7 +116,7 @@ class Unlisted:
         self._journal.add(digest)
         if self._journal.size > self._entry.size:
             more = f"more than {self._entry.size}"
-            raise not_as_said(self._entry.label, "size", self._entry.size, more)
+            raise mismatch_error(self._entry.label, "size", self._entry.size, more)
 
     @property
     def left(self) -> int:

@@ -18,8 +18,8 @@ from typing import Final, NamedTuple
 from registry_tool.artifacts.cache.cache import Cache, CachedObject
 from registry_tool.artifacts.dvc_files import Member, dir_md5, dir_object, folder_sha256, walk
 from registry_tool.artifacts.filesystem import on_disk
-from registry_tool.artifacts.hashing import Digest, Readable
-from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, shown
+from registry_tool.artifacts.hashing import ByteReader, Digest
+from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, show_progress
 from registry_tool.errors import ConflictError, NotFoundError, UsageError
 
 __all__ = ["FILES_LIMIT", "IngestedBlob", "ingest", "ingest_stream", "merge"]
@@ -34,7 +34,7 @@ class IngestedBlob:
     Attributes:
         size: Bytes, of all files together.
         md5: DVC's address; ends in ``.dir`` for a folder.
-        sha256: Of the bytes; for a folder see ``folders.folder_sha256``.
+        sha256: Of the bytes; for a folder see ``dvc_files.folder_sha256``.
         nfiles: Files in the folder; None for a file.
         members: The folder's files, sorted; empty for a file.
         blobs: Every object the remote must hold, by md5, with its place in the cache; a folder's own object last.
@@ -62,7 +62,7 @@ class IngestedBlob:
         return fields
 
 
-class _File(NamedTuple):
+class _SourceFile(NamedTuple):
     """A file that goes into a folder: its path there, where it is now, and what the system says of it."""
 
     path: str
@@ -75,10 +75,10 @@ class _File(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Source:
+class _SourceStream:
     """The user's file; its errors are not the cache's."""
 
-    raw: Readable
+    raw: ByteReader
     label: str
 
     def read(self, size: int, /) -> bytes:
@@ -87,17 +87,17 @@ class _Source:
 
 
 @contextmanager
-def _opened(path: Path, flags: int) -> Iterator[tuple[_Source, Callable[[], os.stat_result]]]:
+def _opened(path: Path, flags: int) -> Iterator[tuple[_SourceStream, Callable[[], os.stat_result]]]:
     """A regular file for reading, and its current state; a pipe or device is never waited for."""
     with on_disk(f"{path} cannot be read"):
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | flags)
     with os.fdopen(handle, "rb", buffering=0) as raw:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise UsageError(f"{path} is neither a file nor a folder")
-        yield _Source(raw, str(path)), lambda: os.fstat(handle)
+        yield _SourceStream(raw, str(path)), lambda: os.fstat(handle)
 
 
-def _changed(path: Path) -> ConflictError:
+def _changed_error(path: Path) -> ConflictError:
     return ConflictError(
         f"{path} changed while it was read",
         remedy="let whatever writes it finish, and try again",
@@ -112,7 +112,7 @@ def _ingest_one(path: Path, cache: Cache, progress: Progress, *, flags: int = 0)
             after = state()
             unchanged = (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
             if not unchanged or digest.size != before.st_size:
-                raise _changed(path)
+                raise _changed_error(path)
 
         return cache.add_stream(
             source,
@@ -123,22 +123,22 @@ def _ingest_one(path: Path, cache: Cache, progress: Progress, *, flags: int = 0)
         )
 
 
-def _files(sources: Sequence[Path]) -> list[_File]:
+def _files(sources: Sequence[Path]) -> list[_SourceFile]:
     """What several files and folders hold, in one folder: files under their own names, folders by their content."""
-    found: list[_File] = []
+    found: list[_SourceFile] = []
     for source in sources:
         with on_disk(f"{source} cannot be read"):
             if not source.exists():
                 raise NotFoundError(f"there is no file or folder {source}")
             is_folder, info = source.is_dir(), source.stat()
         if is_folder:
-            found += (_File(path, source / path, info) for path, info in walk(source))
+            found += (_SourceFile(path, source / path, info) for path, info in walk(source))
         else:
-            found.append(_File(source.name, source, info))
+            found.append(_SourceFile(source.name, source, info))
     return sorted(found, key=lambda file: file.path)
 
 
-def _check_overlap(files: Sequence[_File]) -> None:
+def _check_overlap(files: Sequence[_SourceFile]) -> None:
     seen: dict[str, Path] = {}
     for path, place, _ in files:
         parts = path.split("/")
@@ -160,14 +160,14 @@ def _ingest_files(
         _check_overlap(files)
     no_links = getattr(os, "O_NOFOLLOW", 0) if len(sources) == 1 else 0
 
-    def one(file: _File) -> CachedObject:
+    def one(file: _SourceFile) -> CachedObject:
         return _ingest_one(file.place, cache, progress, flags=no_links)
 
-    with shown(progress, sum(file.info.st_size for file in files), f"Reading {name}"):
+    with show_progress(progress, sum(file.info.st_size for file in files), f"Reading {name}"):
         stored = in_parallel(one, files)
     # Each file was whole when it was read; this sees that all of them belong together.
     if [file.state() for file in _files(sources)] != [file.state() for file in files]:
-        raise _changed(sources[0] if len(sources) == 1 else Path(name))
+        raise _changed_error(sources[0] if len(sources) == 1 else Path(name))
     members = tuple(
         Member(file.path, kept.digest.size, kept.digest.sha256, kept.digest.md5)
         for file, kept in zip(files, stored, strict=True)
@@ -209,7 +209,7 @@ def ingest(source: Path, *, cache: Cache, progress: Progress = SILENT) -> Ingest
         is_folder, size = source.is_dir(), source.stat().st_size
     if is_folder:
         return _ingest_files([source], cache, progress, source.name)
-    with shown(progress, size, f"Reading {source.name}"):
+    with show_progress(progress, size, f"Reading {source.name}"):
         return _as_file(_ingest_one(source, cache, progress))
 
 
@@ -228,7 +228,7 @@ def merge(
 
 
 def ingest_stream(
-    stream: Readable,
+    stream: ByteReader,
     label: str,
     *,
     cache: Cache,
@@ -260,8 +260,8 @@ def ingest_stream(
             raise UsageError(f"{label} holds no bytes", remedy="see what should have written them")
 
     cache.sweep()
-    with shown(progress, size or 0, f"Reading {label}"):
+    with show_progress(progress, size or 0, f"Reading {label}"):
         kept = cache.add_stream(
-            _Source(stream, label), check=check, expected=size or 0, progress=progress.advance
+            _SourceStream(stream, label), check=check, expected=size or 0, progress=progress.advance
         )
     return _as_file(kept)

@@ -1,20 +1,18 @@
-"""From the cache to where the user wants the bytes: complete or not at all.
+"""From the cache to a destination of the user: complete or not at all.
 
-They are copied: what the user does with a copy cannot reach the cache. Where the file system can share blocks (XFS,
-Btrfs) a copy costs no time and no space. Hard links into the cache are made only when they are asked for.
+Files are copied, so changes to a copy cannot reach the cache. Where the file system can share blocks (XFS, Btrfs) a
+copy costs no time and no space. Hard links into the cache are made only on request.
 
-A process that is killed while it copies leaves a hidden folder beside the place; the next copy to that place removes it.
-
-A copy in the making, beside the place it gets: in a folder of its own, which says who is at work on it.
+A copy is prepared next to its destination, in a folder that records which process works on it:
 
 ::
 
-    .<name>.<random>.tmp/lock      held by the process that copies; the system lets go of it when the process dies
+    .<name>.<random>.tmp/lock      locked by the copying process; the system releases it when the process dies
                          new       the copy
-                         old       what it replaces, for the moment of the exchange
+                         old       what it replaces, during the exchange
 
-A killed process leaves such a folder behind. The next one that copies to the same place sees by the lock that nobody
-is at work on it any more, puts back what was being replaced, and removes the rest.
+A killed process leaves such a folder. The next copy to the same destination sees by the lock that no process uses it,
+restores what was being replaced, and removes the rest.
 """
 
 from __future__ import annotations
@@ -30,22 +28,22 @@ from typing import Final, NamedTuple
 
 from registry_tool.artifacts.cache.verified import NO_LINK, copy_verified, is_verified, link
 from registry_tool.artifacts.dvc_files import walk
-from registry_tool.artifacts.filesystem import copy_file, fresh_name, on_disk, remove
-from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, shown
+from registry_tool.artifacts.filesystem import copy_file, on_disk, remove, temporary_name
+from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, show_progress
 from registry_tool.errors import ConflictError, OperationalError, RegistryError
 from registry_tool.git.transaction.lock import hold, holder_of, is_held
 
 __all__ = [
-    "Placed",
-    "Put",
-    "copied",
-    "linked",
-    "making",
-    "moved",
+    "PlaceFunction",
+    "PlacedFile",
+    "copy_into",
+    "link_into",
+    "move_into",
     "place",
     "place_files",
+    "staging_folder",
     "swap_in",
-    "sweep_beside",
+    "sweep_leftovers",
 ]
 
 _DAY: Final = 24 * 3600
@@ -83,13 +81,15 @@ def _clean_up(folder: Path, destination: Path) -> None:
         _take_down(folder)
 
 
-def sweep_beside(destination: Path) -> None:
+def sweep_leftovers(destination: Path) -> None:
     """Clean up after processes that were killed while they copied to this place.
 
     Raises:
         OSError: As the system reports it.
     """
-    start = fresh_name(destination.parent, destination.name).name[: -len("0123456789abcdef.tmp")]
+    start = temporary_name(destination.parent, destination.name).name[
+        : -len("0123456789abcdef.tmp")
+    ]
     try:
         found = [Path(entry.path) for entry in os.scandir(destination.parent)]
     except FileNotFoundError:
@@ -104,7 +104,7 @@ def sweep_beside(destination: Path) -> None:
 def _locked(destination: Path, held: ExitStack) -> Path:
     """A fresh folder that is held by this process."""
     for _ in range(_TRIES):
-        folder = fresh_name(destination.parent, destination.name)
+        folder = temporary_name(destination.parent, destination.name)
         folder.mkdir()
         with suppress(OperationalError):
             held.enter_context(hold(folder / "lock", place=str(folder), patience=0))
@@ -115,7 +115,7 @@ def _locked(destination: Path, held: ExitStack) -> Path:
 
 
 @contextmanager
-def making(destination: Path) -> Iterator[Path]:
+def staging_folder(destination: Path) -> Iterator[Path]:
     """A fresh folder on the destination's disk, which goes away again.
 
     Raises:
@@ -150,12 +150,12 @@ def swap_in(folder: Path, destination: Path) -> None:
 
 
 # Puts a file at a path that does not exist yet, and tells the number of bytes it copied.
-Put = Callable[[str, str, Callable[[int], None]], None]
+PlaceFunction = Callable[[str, str, Callable[[int], None]], None]
 _WORKERS: Final = 2  # more do not copy faster
 _WORTH_THREADS: Final = 64
 
 
-class Placed(NamedTuple):
+class PlacedFile(NamedTuple):
     """One file to place.
 
     Attributes:
@@ -171,26 +171,28 @@ class Placed(NamedTuple):
     sha256: str = ""
 
 
-def copied(source: str, target: str, told: Callable[[int], None]) -> None:
+def copy_into(source: str, target: str, told: Callable[[int], None]) -> None:
     """As a copy of its own, which the user may write to."""
     copy_file(source, target, progress=told)
 
 
-def linked(source: str, target: str, told: Callable[[int], None]) -> None:
+def link_into(source: str, target: str, told: Callable[[int], None]) -> None:
     """As a hard link: read-only, and the very file of the cache; as a copy where the disk cannot."""
     try:
         os.link(source, target)
     except OSError as exc:
         if exc.errno not in NO_LINK:
             raise
-        copied(source, target, told)
+        copy_into(source, target, told)
     else:
         told(os.lstat(target).st_size)
 
 
-def _put_checked(file: Placed, target: str, put: Put, told: Callable[[int], None]) -> None:
+def _put_checked(
+    file: PlacedFile, target: str, put: PlaceFunction, told: Callable[[int], None]
+) -> None:
     """Put a file that another user may have replaced since it was verified, and see what was put."""
-    if put is linked and is_verified(file.source, file.sha256, file.size):
+    if put is link_into and is_verified(file.source, file.sha256, file.size):
         link(file.source, target, file.sha256)  # a copy, where another user owns the file
         told(file.size)
         return
@@ -198,7 +200,7 @@ def _put_checked(file: Placed, target: str, put: Put, told: Callable[[int], None
     told(file.size)
 
 
-def moved(source: str, target: str, told: Callable[[int], None]) -> None:
+def move_into(source: str, target: str, told: Callable[[int], None]) -> None:
     """The file itself, out of a cache that nobody else uses."""
     place = Path(target)
     place.touch(exist_ok=False)
@@ -209,13 +211,13 @@ def moved(source: str, target: str, told: Callable[[int], None]) -> None:
     told(place.stat().st_size)
 
 
-def _listed(source: Path) -> list[Placed]:
+def _listed(source: Path) -> list[PlacedFile]:
     if source.is_dir():
-        return [Placed(path, f"{source}/{path}", info.st_size) for path, info in walk(source)]
-    return [Placed("", str(source), source.stat().st_size)]
+        return [PlacedFile(path, f"{source}/{path}", info.st_size) for path, info in walk(source)]
+    return [PlacedFile("", str(source), source.stat().st_size)]
 
 
-def _is_same(files: Sequence[Placed], destination: Path) -> bool:
+def _is_same(files: Sequence[PlacedFile], destination: Path) -> bool:
     """True when the destination already holds exactly these bytes."""
     is_folder = any(file.path for file in files)
     if destination.is_symlink() or is_folder != destination.is_dir():
@@ -231,11 +233,13 @@ def _is_same(files: Sequence[Placed], destination: Path) -> bool:
         return False  # links, special or unreadable files: certainly not what we would write
 
 
-def _put_all(files: Sequence[Placed], new: Path, put: Put, progress: Progress) -> None:
+def _put_all(
+    files: Sequence[PlacedFile], new: Path, put: PlaceFunction, progress: Progress
+) -> None:
     for folder in sorted({file.path.rpartition("/")[0] for file in files}):
         (new / folder if files[0].path else new.parent).mkdir(parents=True, exist_ok=True)
 
-    def one(file: Placed) -> None:
+    def one(file: PlacedFile) -> None:
         target = f"{new}/{file.path}" if file.path else str(new)
         if file.sha256:
             _put_checked(file, target, put, progress.advance)
@@ -256,10 +260,10 @@ def _is_free(destination: Path) -> bool:
 
 
 def place_files(
-    files: Sequence[Placed],
+    files: Sequence[PlacedFile],
     destination: Path,
     *,
-    put: Put = copied,
+    put: PlaceFunction = copy_into,
     overwrite: bool = False,
     progress: Progress = SILENT,
 ) -> bool:
@@ -268,7 +272,7 @@ def place_files(
     Args:
         files: Those of one folder, or one file without a path.
         destination: The path it gets. An empty folder there counts as nothing.
-        put: How: ``copied``, ``linked`` or ``moved``.
+        put: How: ``copy_into``, ``link_into`` or ``move_into``.
         overwrite: Replace something else that is there.
         progress: Told about the bytes that had to be copied.
 
@@ -280,7 +284,7 @@ def place_files(
         OperationalError: The bytes cannot be read or written; nothing is left half done.
     """
     with on_disk(f"{destination} cannot be written"):
-        sweep_beside(destination)
+        sweep_leftovers(destination)
         if not _is_free(destination):
             if _is_same(files, destination):
                 return False
@@ -290,9 +294,9 @@ def place_files(
                     remedy="choose another place, or allow it to be overwritten",
                 )
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with making(destination) as folder:
+        with staging_folder(destination) as folder:
             total = sum(file.size for file in files)
-            with shown(progress, total, f"Copying {destination.name}"):
+            with show_progress(progress, total, f"Copying {destination.name}"):
                 _put_all(files, folder / "new", put, progress)
             swap_in(folder, destination)
     return True

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Final, TypeVar
 
-from registry_tool.artifacts.hashing import Readable
-from registry_tool.artifacts.remotes.base import Ranged, Source
+from registry_tool.artifacts.hashing import ByteReader
+from registry_tool.artifacts.remotes.base import ObjectSource, RangeSource
 from registry_tool.errors import CorruptObjectError, MissingObjectError, RemoteError
 
 __all__ = ["Chain", "Prefix", "reading"]
@@ -43,11 +43,11 @@ class Prefix:
         size: How many.
     """
 
-    def __init__(self, file: Readable, size: int) -> None:
+    def __init__(self, file: ByteReader, size: int) -> None:
         self._file, self._left = file, size
 
     def read(self, size: int, /) -> bytes:
-        """See ``Readable``."""
+        """See ``ByteReader``."""
         data = self._file.read(min(size, self._left))
         self._left -= len(data)
         return data
@@ -56,11 +56,11 @@ class Prefix:
 class Chain:
     """One stream after the other."""
 
-    def __init__(self, *streams: Readable) -> None:
+    def __init__(self, *streams: ByteReader) -> None:
         self._streams = deque(streams)
 
     def read(self, size: int, /) -> bytes:
-        """See ``Readable``."""
+        """See ``ByteReader``."""
         while self._streams:
             if data := self._streams[0].read(size):
                 return data
@@ -71,11 +71,11 @@ class Chain:
 class _Persistent:
     """An object from an offset on; a connection that breaks is made again where it broke."""
 
-    def __init__(self, source: Source, md5: str, start: int) -> None:
+    def __init__(self, source: ObjectSource, md5: str, start: int) -> None:
         self._source, self._md5, self._at = source, md5, start
         self._stream = self._opened()
 
-    def _opened(self) -> Readable:
+    def _opened(self) -> ByteReader:
         self._download = self._source.download(self._md5, start=self._at)
         return self._download.__enter__()
 
@@ -85,7 +85,7 @@ class _Persistent:
         return self._stream.read(size)
 
     def read(self, size: int, /) -> bytes:
-        """See ``Readable``."""
+        """See ``ByteReader``."""
         try:
             data = self._stream.read(size)
         except RemoteError:
@@ -119,7 +119,7 @@ class _Pieces:
             self._coming.append(self._pool.submit(self._ask, start, stop))
 
     def read(self, size: int, /) -> bytes:
-        """See ``Readable``."""
+        """See ``ByteReader``."""
         if not self._here and self._coming:
             self._here = memoryview(self._coming.popleft().result())
             self._send()
@@ -131,7 +131,7 @@ class _Pieces:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _in_pieces(source: Ranged, md5: str, start: int, stop: int) -> _Pieces | None:
+def _in_pieces(source: RangeSource, md5: str, start: int, stop: int) -> _Pieces | None:
     """A stream of pieces; None where the source gives none of this object."""
 
     def ask(first: int, last: int) -> bytes:
@@ -152,7 +152,9 @@ def _in_pieces(source: Ranged, md5: str, start: int, stop: int) -> _Pieces | Non
 
 
 @contextmanager
-def reading(source: Source, md5: str, *, start: int, size: int | None) -> Iterator[Readable]:
+def reading(
+    source: ObjectSource, md5: str, *, start: int, size: int | None
+) -> Iterator[ByteReader]:
     """An object's bytes from an offset on: large ones in pieces where the source gives such.
 
     Args:
@@ -166,7 +168,7 @@ def reading(source: Source, md5: str, *, start: int, size: int | None) -> Iterat
         RemoteError: The source cannot be used, also after several tries.
     """
     stream: _Pieces | _Persistent | None = None
-    if size is not None and size - start >= _WORTH_PIECES and isinstance(source, Ranged):
+    if size is not None and size - start >= _WORTH_PIECES and isinstance(source, RangeSource):
         # One byte more than there should be: an object that is too long is noticed.
         stream = _in_pieces(source, md5, start, size + 1)
     if stream is None:

@@ -1,4 +1,4 @@
-"""Where the bytes of one registry are read from: its own remote, or others that are asked in turn."""
+"""Where the content of one registry is read from: its own remote, or others that are tried in turn."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from threading import Lock
 from typing import Final
 
 from registry_tool.artifacts.cache.cache import Cache
-from registry_tool.artifacts.entry import Request, StoredEntry
+from registry_tool.artifacts.entry import ArtifactRequest, StoredEntry
 from registry_tool.artifacts.progress import SILENT, Progress, say_nothing
-from registry_tool.artifacts.remotes.base import Source
+from registry_tool.artifacts.remotes.base import ObjectSource
 from registry_tool.artifacts.remotes.config import DvcSettings
 from registry_tool.artifacts.remotes.open import open_source
 from registry_tool.artifacts.transfer.fetch import Fetcher
 
-__all__ = ["REMOTE_VARIABLE", "Supply"]
+__all__ = ["REMOTE_VARIABLE", "ArtifactSources"]
 
 REMOTE_VARIABLE: Final = "REGISTRY_REMOTE"
 
 
-class Supply:
+class ArtifactSources:
     """Remotes for reading, each opened once, and the cache they fill.
 
     Args:
@@ -34,9 +34,9 @@ class Supply:
     def __init__(self, settings: Callable[[], DvcSettings], name: str | None, cache: Cache) -> None:
         self._settings, self._name, self._cache = settings, name, cache
         self._guard = Lock()
-        self._opened: dict[str | None, Source] = {}
+        self._opened: dict[str | None, ObjectSource] = {}
 
-    def source(self, name: str | None = None) -> Source:
+    def source(self, name: str | None = None) -> ObjectSource:
         """A remote by its name in DVC's configuration, else the registry's own.
 
         Raises:
@@ -77,4 +77,4 @@ class Supply:
             RemoteError: The remote cannot be used, lacks the bytes, or holds others.
             NotFoundError: The folder has no such file.
         """
-        return self.fetcher(progress=progress).path(Request(StoredEntry.read(entry), file))
+        return self.fetcher(progress=progress).path(ArtifactRequest(StoredEntry.read(entry), file))

@@ -1,6 +1,6 @@
-"""From the cache to the remote: what it lacks is sent, and what it has already is renewed; see ``leases``.
+"""From the cache to the remote: missing objects are sent, existing ones get a lease (``leases``).
 
-Bytes that a remote lost, brought back by somebody who has them: they must be the ones that the record names.
+``restore`` uploads content that a remote lost; it must match the record.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import NamedTuple
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.dvc_files import is_listing
 from registry_tool.artifacts.filesystem import on_disk
-from registry_tool.artifacts.leases import LEASE_DAYS, renew
-from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, shown
+from registry_tool.artifacts.leases import LEASE_DAYS, renew_leases
+from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, show_progress
 from registry_tool.artifacts.remotes.base import Remote
 from registry_tool.artifacts.transfer.ingest import IngestedBlob, ingest
 from registry_tool.artifacts.verify import differences
@@ -21,15 +21,15 @@ from registry_tool.errors import MissingObjectError, RefusedError, RemoteError, 
 from registry_tool.manifests.data import Data, text
 
 __all__ = [
-    "Delivery",
-    "Restored",
+    "RestoreSummary",
+    "UploadSummary",
     "restore",
     "send",
     "upload",
 ]
 
 
-class Delivery(NamedTuple):
+class UploadSummary(NamedTuple):
     """What was done to have all objects on a remote.
 
     Attributes:
@@ -47,7 +47,7 @@ def send(
     *,
     relied: Collection[str] = (),
     progress: Progress = SILENT,
-) -> Delivery:
+) -> UploadSummary:
     """Put objects on the remote: all that it lacks, several at a time; then see that all are there, whole.
 
     The remote is asked twice, each time for all objects together. What an earlier try sent is not sent again: it gets
@@ -67,8 +67,8 @@ def send(
     """
     with on_disk("the artifact vanished from the cache"):
         sizes = {md5: path.stat().st_size for md5, path in blobs}
-    with shown(progress, sum(sizes.values()), f"Uploading to {remote.name}"):
-        there, warning = _renewed(sizes, relied, remote)
+    with show_progress(progress, sum(sizes.values()), f"Uploading to {remote.name}"):
+        there, warning = _renew_leases(sizes, relied, remote)
         _check_relied(relied, there, remote)
         wanting = [(md5, path) for md5, path in blobs if there.get(md5) != sizes[md5]]
         progress.advance(sum(sizes.values()) - sum(sizes[md5] for md5, _ in wanting))
@@ -81,24 +81,24 @@ def send(
         in_parallel(put, [blob for blob in wanting if is_listing(blob[0])])
     if wanting:
         _check_arrived({md5: sizes[md5] for md5, _ in wanting}, remote)
-    return Delivery(len(wanting), warning)
+    return UploadSummary(len(wanting), warning)
 
 
-def _there(own: Collection[str], relied: Collection[str], remote: Remote) -> dict[str, int]:
+def _present_sizes(own: Collection[str], relied: Collection[str], remote: Remote) -> dict[str, int]:
     # What is at hand is sent to where DVC 3 puts it; what is not may lie where DVC 2 put it.
     found = remote.sizes(own) if own else {}
     return {**remote.sizes(relied, legacy=True), **found} if relied else found
 
 
-def _renewed(
+def _renew_leases(
     own: Collection[str], relied: Collection[str], remote: Remote
 ) -> tuple[dict[str, int], str]:
     """What of some objects is there, with a lease, by size; and why there is none."""
-    there = _there(own, relied, remote)
+    there = _present_sizes(own, relied, remote)
     if not there:
         return there, ""
     try:
-        renew(remote, there.keys())
+        renew_leases(remote, there.keys())
     except RemoteError as exc:
         return there, (
             f"{len(there)} objects were on the remote {remote.name} before, and their age cannot be "
@@ -106,7 +106,7 @@ def _renewed(
             "days of their upload"
         )
     # What was there before the lease may have been deleted before it.
-    return _there(own, relied, remote), ""
+    return _present_sizes(own, relied, remote), ""
 
 
 def _check_relied(relied: Collection[str], there: Mapping[str, int], remote: Remote) -> None:
@@ -138,7 +138,7 @@ def upload(ingested: IngestedBlob, remote: Remote, *, progress: Progress = SILEN
     return send(ingested.blobs, remote, progress=progress).sent
 
 
-class Restored(NamedTuple):
+class RestoreSummary(NamedTuple):
     """What was brought back: how many objects the remote lacked, of how many, and their bytes together."""
 
     objects: int
@@ -148,7 +148,7 @@ class Restored(NamedTuple):
 
 def restore(
     entry: Data, source: Path, *, cache: Cache, remote: Remote, progress: Progress = SILENT
-) -> Restored:
+) -> RestoreSummary:
     """Upload what the remote lacks of a stored artifact.
 
     Args:
@@ -177,4 +177,4 @@ def restore(
             remedy="bring the bytes that were added; other bytes are another version",
         )
     sent = upload(ingested, remote, progress=progress)
-    return Restored(sent, len(ingested.blobs), ingested.size)
+    return RestoreSummary(sent, len(ingested.blobs), ingested.size)

@@ -27,11 +27,14 @@ __all__ = ["RULES"]
 
 def _wrap_trouble(wrap: Data) -> str:
     """Why a wrap cannot be what it says; empty where it can."""
-    from registry_tool.scanning.age_header import NotAge, read_armour  # few models are encrypted
+    from registry_tool.scanning.age_header import (
+        NotAgeError,
+        read_armour,
+    )  # few models are encrypted
 
     try:
         header = read_armour(text(wrap, "value"))
-    except NotAge as exc:
+    except NotAgeError as exc:
         return f"it is no age file: {exc}"
     if header.is_passphrase != (text(wrap, "kind") == "passphrase"):
         return "a passphrase opens it" if header.is_passphrase else "no passphrase opens it"

@@ -69,7 +69,7 @@ def signature_is_one(model: ModelUnderCheck) -> Iterator[Violation]:
 def _of_record(view: ChangeView, change: Located, signers: bytes) -> Iterator[Violation]:
     """What is wrong with the key of a signature that is a file of evidence."""
     from registry_tool.crypto.allowed_signers import names_of
-    from registry_tool.crypto.sshsig import NAMESPACE, NotASignature, parse
+    from registry_tool.crypto.sshsig import NAMESPACE, NotASignatureError, parse
     from registry_tool.signing.signatures import SSH
 
     place = change.place
@@ -79,7 +79,7 @@ def _of_record(view: ChangeView, change: Located, signers: bytes) -> Iterator[Vi
         return
     try:
         signature = parse(text(data, "value"))
-    except NotASignature:
+    except NotASignatureError:
         return  # M216
     now = int(view.now.timestamp())
     ever = names_of(signers, signature.key, namespace=NAMESPACE)

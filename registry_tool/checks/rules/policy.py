@@ -79,7 +79,11 @@ def _asked(
     model: ModelView, demand: _Demand, value: JSON, path: str
 ) -> tuple[list[Mismatch], Violation | None]:
     """What a schema finds in a value, or that it cannot be asked."""
-    from registry_tool.manifests.team_schema import BrokenSchema, TooManySteps, team_mismatches
+    from registry_tool.manifests.team_schema import (
+        InvalidTeamSchemaError,
+        TooManyStepsError,
+        team_mismatches,
+    )
 
     source = model.catalog.tree.read(text(demand.data, "schema"), limit=READ_LIMIT)
     if source is None:
@@ -91,10 +95,10 @@ def _asked(
         return [], _endless(demand, f"schemas were given up for {in_all} others", path)
     try:
         return team_mismatches(source, value), None
-    except TooManySteps as exc:
+    except TooManyStepsError as exc:
         given_up[source] += 1
         return [], _endless(demand, str(exc), path)
-    except BrokenSchema as exc:
+    except InvalidTeamSchemaError as exc:
         return [], _broken(demand, str(exc))
 
 
@@ -175,7 +179,7 @@ def _named_schemas(registry: RegistryView) -> Iterator[tuple[str, bytes, dict[st
     listed = records(registry.catalog.settings, "metadata_schemas")
     if not listed:
         return
-    from registry_tool.manifests.team_schema import BrokenSchema, schema_of
+    from registry_tool.manifests.team_schema import InvalidTeamSchemaError, schema_of
 
     for path in dict.fromkeys(text(data, "schema") for data in listed):
         source = registry.catalog.tree.read(path, limit=READ_LIMIT)
@@ -183,7 +187,7 @@ def _named_schemas(registry: RegistryView) -> Iterator[tuple[str, bytes, dict[st
             continue
         try:
             yield path, source, schema_of(source)
-        except BrokenSchema:
+        except InvalidTeamSchemaError:
             continue  # M210 says so
 
 
@@ -205,7 +209,7 @@ def linear_patterns(registry: RegistryView) -> Iterator[Violation]:
         ``"pattern": "^(?!.*--)[a-z-]+$"`` in ``schemas/speech.json``; ``"not": {"pattern": "--"}`` says it too.
     """
     for path, source, schema in _named_schemas(registry):
-        from registry_tool.manifests.patterns import BrokenPattern, matcher
+        from registry_tool.manifests.patterns import InvalidPatternError, matcher
         from registry_tool.manifests.team_schema import patterns_of
         from registry_tool.manifests.yaml.explain import explain
 
@@ -214,7 +218,7 @@ def linear_patterns(registry: RegistryView) -> Iterator[Violation]:
                 if matcher(pattern.text).is_linear:
                     continue
                 reason = "looks around or back, which can take for ever"
-            except BrokenPattern:
+            except InvalidPatternError:
                 reason = "is not a regular expression of ECMA-262"
             yield Violation(
                 f"the pattern at {_pointer(pattern.path)} {reason}",

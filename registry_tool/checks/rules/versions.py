@@ -24,6 +24,7 @@ from registry_tool.checks.rule import (
     removal,
 )
 from registry_tool.errors import InvalidManifestError, InvalidNameError
+from registry_tool.installation import package_for
 from registry_tool.manifests.data import Data, text, texts
 from registry_tool.manifests.identity import identity
 from registry_tool.manifests.layout import REGISTRY
@@ -236,7 +237,8 @@ def _requirement_trouble(requirement: str) -> str:
         return (
             ""  # nearly all of them, and importing the library costs more than a hundred such looks
         )
-    from packaging.requirements import InvalidRequirement, Requirement
+    with package_for("a check of `pip_packages`"):
+        from packaging.requirements import InvalidRequirement, Requirement
 
     try:
         Requirement(requirement)

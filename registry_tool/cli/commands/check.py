@@ -30,11 +30,15 @@ _MANY = 500
 
 @contextmanager
 def _counter() -> Iterator[Callable[[int], None]]:
-    """A count on standard error, on a terminal, once there are many files."""
+    """A count on standard error, on a terminal with rich, once there are many files."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console
+    try:
+        from rich.console import Console
+    except ModuleNotFoundError:  # registry-tool-reader does without
+        yield lambda _: None
+        return
 
     done = 0
     status = Console(stderr=True).status("checking", spinner="line")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
 
+from registry_tool.api.fields import FILTERS, MODEL_FIELDS, VERSION_FIELDS, VERSION_FILTERS
 from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
 from registry_tool.cli.output.console import columns, note_unreadable, print_json, say, value_words
 
@@ -29,7 +31,28 @@ def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
     return (f"{row['model']}@{row['version']}", str(row["state"]), bounds, first)
 
 
-@click.command()
+def _join(words: Iterable[str], end: str = "") -> str:
+    *first, last = (f"{word}{end}" for word in words)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+_SEARCHED = dict.fromkeys(f.name for f in (*MODEL_FIELDS, *VERSION_FIELDS) if f.is_searched)
+_HELP = f"""Words are searched in {_join(_SEARCHED)}.
+
+Filters are {_join(FILTERS, ":")}; METRIC>=VALUE is a bound on a metric. Every term must match. A filter on versions
+({_join(VERSION_FILTERS, ":")}, a metric, a version's state:) finds versions. AND between terms is allowed; OR, NOT,
+brackets and wildcards are not. Text in double quotes is taken literally.
+
+\b
+Examples:
+  registry search language
+  registry search label:edge owner:@acme/speech
+  registry search "accuracy>=0.9" framework:fasttext
+  registry search alias:production --limit 10
+"""
+
+
+@click.command(help=_HELP)
 @click.argument("query", nargs=-1, required=True)
 @click.option("--versions", is_flag=True, help="Find versions, even if no filter requires them.")
 @click.option(
@@ -42,19 +65,7 @@ def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
 def search(
     *, query: tuple[str, ...], versions: bool, limit: int, form: str, repo: str, ref: str | None
 ) -> None:
-    """Words are searched in name, description, task, labels and metadata.
-
-    Filters: namespace: task: owner: label: license: state: framework: alias: tag:, and bounds on metrics. Every term must
-    match. A filter on versions (framework:, alias:, tag:, a metric, a version's state:) finds versions. AND is allowed
-    between terms; OR, NOT, brackets and wildcards are refused. Text in double quotes is searched literally.
-
-    \b
-    Examples:
-      registry search language
-      registry search label:edge owner:@acme/speech
-      registry search "accuracy>=0.9" framework:fasttext
-      registry search alias:production --limit 10
-    """
+    """See ``_HELP``."""
     with open_for_reading(repo, ref) as registry:
         found = registry.find(query, versions=versions, limit=limit)
     if form == "json":

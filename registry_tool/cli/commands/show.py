@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.api.data import Data, member, records, text, texts
+from registry_tool.api.data import Data, get, member, records, text, texts
+from registry_tool.api.fields import MODEL_FIELDS, VERSION_FIELDS, Field
 from registry_tool.cli.completion import complete_reference
 from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
 from registry_tool.cli.output.console import (
@@ -54,6 +55,27 @@ def _group(title: str, data: Data) -> None:
     table(title, [(name, value_words(value)) for name, value in data.items()])
 
 
+def _lines(shown: Iterable[Field], data: Data) -> list[tuple[str, JSON]]:
+    """The fields that are one line each."""
+    return [
+        (
+            field.name,
+            ", ".join(sorted(texts(data, *field.path)))
+            if field.kind == "words"
+            else get(data, *field.path),
+        )
+        for field in shown
+        if field.is_shown and field.kind in {"text", "words"}
+    ]
+
+
+def _groups(shown: Iterable[Field], data: Data) -> None:
+    """The fields that are mappings; a signature has a separate table."""
+    for field in shown:
+        if field.is_shown and field.kind in {"free", "part"} and field.name != "signature":
+            _group(field.name, member(data, *field.path))
+
+
 def _print_model(found: Description) -> None:
     data = member(found.data, "record")
     listed = found.data["versions"]
@@ -61,13 +83,7 @@ def _print_model(found: Description) -> None:
     _title(found.name, found.state)
     fields(
         [
-            ("description", text(data, "description")),
-            *((name, data.get(name)) for name in ("owner", "task")),
-            ("labels", ", ".join(sorted(texts(data, "labels")))),
-            *(
-                (name, data.get(name))
-                for name in ("license", "external_id", "continues", "moved_to")
-            ),
+            *_lines(MODEL_FIELDS, data),
             ("scheme", found.scheme),
             (
                 "versions",
@@ -79,7 +95,7 @@ def _print_model(found: Description) -> None:
     )
     table("links", [(text(link, "title"), text(link, "url")) for link in records(data, "links")])
     _artifacts(data)
-    _group("metadata", member(data, "metadata"))
+    _groups(MODEL_FIELDS, data)
 
 
 def _texts_of(data: Data) -> dict[str, str]:
@@ -110,25 +126,18 @@ def _print_version(found: Description) -> None:
     _title(found.name, found.state)
     for note in found.notes:
         say(note, fg=STATE_COLOURS.get(found.state, "yellow"))
-    plain: list[tuple[str, JSON]] = [
-        ("name", data.get("name")),
-        ("description", text(whole, "description")),
-        ("created", data.get("created_at")),
-        ("author", data.get("author")),
-        ("aliases", ", ".join(texts(whole, "aliases"))),
-        ("tags", ", ".join(texts(whole, "tags"))),
-        ("labels", ", ".join(texts(whole, "labels"))),
-        ("external_id", data.get("external_id")),
-        ("same_as", data.get("same_as")),
-        ("identity", data.get("identity")),
-    ]
-    fields(plain)
+    merged: Data = {
+        **data,
+        "description": text(whole, "description"),
+        "labels": [*texts(whole, "labels")],
+        "metadata": {**member(whole, "metadata")},
+    }
+    names = [(name, ", ".join(texts(whole, name))) for name in ("aliases", "tags")]
+    fields([*_lines(VERSION_FIELDS, merged), *names])
     table("metrics", [(k, value_words(v)) for k, v in member(whole, "metrics").items()])
     _artifacts(data)
-    for group in ("framework", "environment", "parameters", "source", "lineage"):
-        _group(group, member(data, group))
     table("signature", _signature(data))
-    _group("metadata", member(whole, "metadata"))
+    _groups(VERSION_FIELDS, merged)
     evidence = records(whole, "evidence")
     table("evidence", [_evidence_cells(one, text(one, "id")) for one in evidence])
 

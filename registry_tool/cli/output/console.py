@@ -102,13 +102,17 @@ class _Bar:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A bar on standard error when that is a terminal; silence otherwise."""
+    """A bar on standard error when that is a terminal and rich is installed; silence otherwise."""
     from registry_tool.api.progress import SILENT
 
     if not sys.stderr.isatty():
         yield SILENT
         return
-    bar = _Bar()
+    try:
+        bar = _Bar()
+    except ModuleNotFoundError:  # registry-tool-reader does without
+        yield SILENT
+        return
     try:
         yield bar
     finally:

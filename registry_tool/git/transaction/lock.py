@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.errors import OperationalError
+from registry_tool.file_lock import try_lock
 
 __all__ = ["PATIENCE", "LockOwner", "hold", "holder_of", "is_held", "say_nothing"]
 
@@ -22,28 +23,6 @@ _FIRST_PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.1
 _COMMAND_LENGTH: Final = 80
 _FILE_LIMIT: Final = 4096
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(handle: int) -> bool:
-        """Take the lock if it is free; Windows locks bytes, so one is locked that nobody reads."""
-        os.lseek(handle, _FILE_LIMIT, os.SEEK_SET)
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _lock(handle: int) -> bool:
-        """Take the lock if it is free."""
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):  # EACCES: said by some network file systems
-            return False
-        return True
 
 
 def _host() -> str:
@@ -110,7 +89,7 @@ def _wait(
     from threading import Event
 
     pause, waited, told = _FIRST_PAUSE, time.monotonic(), False
-    while not _lock(handle):
+    while not try_lock(handle, byte=_FILE_LIMIT):
         passed = time.monotonic() - waited
         if passed >= _WORDS_AFTER and not told:
             holder = holder_of(path)
@@ -195,6 +174,6 @@ def is_held(path: Path) -> bool:
         return False
     try:
         with _in_words(path):
-            return not _lock(handle)
+            return not try_lock(handle, byte=_FILE_LIMIT)
     finally:
         os.close(handle)

@@ -17,9 +17,10 @@ from difflib import SequenceMatcher
 from typing import Final, cast
 
 from registry_tool.errors import InvalidManifestError
+from registry_tool.installation import package_for
 from registry_tool.manifests.problems import JSON, JSONPath
 from registry_tool.manifests.yaml.explain import Text, explain
-from registry_tool.manifests.yaml.splice import CannotSplice, spliced
+from registry_tool.manifests.yaml.splice import CannotSpliceError, spliced
 from registry_tool.manifests.yaml.writer import render
 
 __all__ = ["GONE", "changed"]
@@ -136,8 +137,9 @@ def _indents(source: str) -> dict[str, int]:
 
 def _round_trip(source: str, fields: Mapping[str, JSON | _Gone]) -> str | None:
     """The text as ruamel.yaml writes it; None where that cannot read it, as with some TABs (0.19)."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    with package_for("an edit that keeps comments"):
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
 
     yaml = YAML(typ="rt", pure=True)
     yaml.preserve_quotes = True
@@ -220,7 +222,7 @@ def _attempts(
     source: str, old: JSON, wanted: dict[str, JSON], fields: Mapping[str, JSON | _Gone]
 ) -> Iterator[tuple[str | None, Counter[str]]]:
     """Ways to make the change, the most faithful first, and the comments that go with what goes."""
-    with suppress(CannotSplice):
+    with suppress(CannotSpliceError):
         text, gone = spliced(source, old, wanted)
         yield text, Counter(match[1].rstrip() for match in _COMMENT.finditer("".join(gone)))
     own = _own_comments(source, fields)

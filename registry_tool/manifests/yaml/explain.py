@@ -1,17 +1,12 @@
-"""YAML bytes to plain data with places and words: the reader that decides, and explains.
+"""The explaining YAML reader: bytes to plain data, with line, column and a message for every problem.
 
-It keeps, for each value, where it stands, and for each plain scalar the text as written, so that ``010`` can stay a
-string where the schema says string. Everything this format refuses (duplicate keys, anchors, tags, directives, second
-documents, deep nesting, invisible characters) is a problem with a line and a column; reading goes on where it can, so
-that one mistake does not hide the next.
+It records the position of each value, and the text of each plain scalar as written, so that ``010`` can stay a
+string where the schema requires a string. Everything this format refuses (duplicate keys, anchors, tags, directives,
+further documents, deep nesting, invisible characters) is a problem with a line and a column; reading continues where
+possible, so that one mistake does not hide the next.
 
-What it reads without a problem is also read by the fast reader, and a difference between the two is a problem: one
-verdict and one value, by two readers that share no code (docs/decisions/0031).
-
-Plain (unquoted) scalars of YAML: the value each has here, and which ones readers of YAML differ about.
-
-Values are those of the YAML 1.2 core schema, and text where that schema's number would not fit or reads oddly; the
-rules stand in ``manifests/yaml.py``.
+A file without problems is also read by the fast reader, and a difference between the two is a problem: one verdict
+and one value, from two readers that share no code (docs/decisions/0031).
 """
 
 from __future__ import annotations
@@ -25,65 +20,13 @@ from typing import Final
 from registry_tool.manifests.problems import JSON, JSONPath, Problem, is_fatal
 from registry_tool.manifests.yaml.fast import DEPTH_LIMIT, SIZE_LIMIT, is_read_alike
 from registry_tool.manifests.yaml.parser import events_of
+from registry_tool.manifests.yaml.scalars import is_ambiguous, plain_value
 from registry_tool.manifests.yaml.scanner import LENIENT, Event
 
 __all__ = [
     "Text",
     "explain",
-    "is_ambiguous",
-    "plain_value",
 ]
-
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})")
-_HEX = re.compile(r"0x[0-9a-fA-F]{1,15}")
-_OCTAL = re.compile(r"0o[0-7]{1,20}")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_DIGITS = re.compile(r"[-+]?[0-9]+")
-# Whatever some reader of YAML 1.1 or 1.2 takes for a number, a time or a date.
-_NUMBER_LIKE = re.compile(
-    r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9_]+(?:[eE][-+]?[0-9]+)?"
-    r"|[-+]?0x[0-9a-fA-F_]+|[-+]?0o[0-7_]+|[-+]?0b[01_]+"
-    r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
-    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?"
-    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-)
-_CLEAR_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,20}(?:[eE][-+][0-9]{1,3})?)?")
-# Booleans and null of YAML 1.1, which other readers still take for one.
-_WORDS_1_1 = frozenset(
-    w for word in ("yes", "no", "on", "off", "y", "n") for w in (word, word.title(), word.upper())
-)
-_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
-_TRUE: Final = frozenset({"true", "True", "TRUE"})
-_FALSE: Final = frozenset({"false", "False", "FALSE"})
-_TOO_LARGE = 2**63
-
-
-def plain_value(text: str) -> JSON:  # noqa: PLR0911 (one line for each kind of scalar)
-    """The value of a plain (unquoted) scalar; see ``manifests/yaml.py`` for the rules."""
-    if text in _NULLS:
-        return None
-    if text in _TRUE or text in _FALSE:
-        return text in _TRUE
-    if _INT.fullmatch(text):
-        return int(text) if abs(int(text)) < _TOO_LARGE else text
-    if _HEX.fullmatch(text):
-        return int(text, 16)
-    if _OCTAL.fullmatch(text):
-        return int(text, 8) if int(text, 8) < _TOO_LARGE else text
-    if _FLOAT.fullmatch(text) and not _DIGITS.fullmatch(text):
-        number = float(text)
-        return number if abs(number) != float("inf") else text
-    return text
-
-
-def is_ambiguous(written: str) -> bool:
-    """True for a plain scalar that some reader takes for a number, date or boolean, and some for text."""
-    if written in _WORDS_1_1:
-        return True
-    if not _NUMBER_LIKE.fullmatch(written):
-        return False
-    return not _CLEAR_NUMBER.fullmatch(written) or abs(float(written)) == float("inf")
-
 
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"

@@ -1,12 +1,8 @@
-"""YAML 1.2 bytes to plain data, fast.
+"""The fast YAML 1.2 reader: bytes to plain data.
 
-The fast reader (yaml-rs, in Rust) answers only where it can vouch for its answer: a file that holds anything the
-explaining reader refuses, or whose values readers of YAML differ about, is handed to that reader
-(``manifests/explain.py``), which decides. So there is one truth, and the common file costs 0.1 ms.
-
-Values are those of the YAML 1.2 core schema, with three differences, all towards text: a whole number with leading
-zeros (``010``), a number too large for 64 bits or for a float (``12345678e90123456789012345678901``), and ``.inf``
-or ``.nan`` stay strings.
+yaml-rs (in Rust) reads only the files whose result is certain. A file with anything that the explaining reader refuses,
+or with values that YAML readers disagree about, is left to that reader (``explain.py``), which decides. There is one
+truth, and a common file costs 0.1 ms. ``scalars.py`` says which value a plain scalar has.
 """
 
 from __future__ import annotations
@@ -66,16 +62,23 @@ _SUSPECT: Final = (
 
 # A line with brackets as it is read fast: closed on that line, quotes only where a text begins. yaml-rs lets lines inside
 # brackets stand in any column, and YAML does not.
-_BRACKETS: Final = re.compile(rb"(?m)^.*[\[\]{}].*$")
+# A line of comment is none: where it is text after all, in a block or in quotes, it opens nothing either.
+_BRACKETS: Final = re.compile(rb"(?m)^(?! *#).*[\[\]{}].*$")
 _CLOSED: Final = re.compile(
     rb" *(?:- )*(?:[A-Za-z_][A-Za-z0-9_-]*: )?"
     rb'(?>[\[\]{},: ]|[A-Za-z0-9_./+-]++|(?:(?<=[\[{])|(?<=[,:] ))"[ !#-\[\]-~]*+")++'
 )
+_BRACKET: Final = re.compile(rb"[\[\]{}]")
+_QUOTE: Final = re.compile(rb"[\"']")
 _QUOTED: Final = re.compile(rb'"[^"]*"')
 
 
 def _closes_brackets(data: bytes) -> bool:
-    for line in _BRACKETS.findall(data):
+    for found in _BRACKETS.findall(data):
+        # In a line without quotes ` #` begins a comment, or stands in a block of text.
+        line = found if _QUOTE.search(found) else found.partition(b" #")[0]
+        if not _BRACKET.search(line):
+            continue
         if not _CLOSED.fullmatch(line):
             return False
         bare = _QUOTED.sub(b"", line)
@@ -162,7 +165,7 @@ def _is_alike(ours: JSON, theirs: object) -> bool:
     if isinstance(ours, list) and isinstance(theirs, list):
         return len(ours) == len(theirs) and all(map(_is_alike, ours, theirs))
     if type(ours) is str and type(theirs) in {int, float}:
-        from registry_tool.manifests.yaml.explain import is_ambiguous
+        from registry_tool.manifests.yaml.scalars import is_ambiguous
 
         return is_ambiguous(ours) or ours == str(theirs)
     return type(ours) is type(theirs) and ours == theirs

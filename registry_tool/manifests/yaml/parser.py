@@ -1,7 +1,7 @@
 """The structure of a YAML 1.2 document: events with their offsets, from a parser that follows the specification.
 
 Block collections go by columns, flow collections by brackets; the parser reads what this format refuses too (anchors,
-tags, directives), so that all of it can be named at once. See ``manifests/scanner.py`` for why it is here.
+tags, directives), so that all of it can be named at once. ``scanner.py`` says why this parser exists.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NEITHER: Final = (False, False)
 _NODES: Final = frozenset({"scalar", "alias", "end"})
 
 
-class _TooDeep(Exception):
+class _TooDeepError(Exception):
     """More levels than anybody reads: the events so far show it."""
 
 
@@ -35,7 +35,7 @@ def events_of(source: str) -> tuple[list[Event], MalformedYamlError | None]:
         parser.stream()
     except MalformedYamlError as exc:
         return parser.events, exc
-    except _TooDeep:
+    except _TooDeepError:
         pass
     return parser.events, None
 
@@ -51,7 +51,7 @@ class _Parser(Scanner):
         self.events.insert(place, Event(kind, at, at))
         self._depth += 1
         if self._depth > DEPTH_LIMIT:
-            raise _TooDeep
+            raise _TooDeepError
 
     def _close(self, end: int | None = None) -> None:
         """End a collection; without brackets it ends where the last node in it does, before comments."""

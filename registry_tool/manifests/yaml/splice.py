@@ -1,7 +1,7 @@
 """Single changes to a YAML text, each at its place: all bytes around it stay as a person wrote them.
 
 A change finds its place by the spans that the explaining reader gives, and writes block style in block collections and
-flow style inside brackets. What has no such place raises CannotSplice.
+flow style inside brackets. What has no such place raises CannotSpliceError.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from registry_tool.manifests.problems import JSON, JSONPath
 from registry_tool.manifests.yaml.explain import explain
 from registry_tool.manifests.yaml.writer import render
 
-__all__ = ["CannotSplice", "spliced"]
+__all__ = ["CannotSpliceError", "spliced"]
 
 _BARE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _REST: Final = re.compile(r"[ \t]*(?:[ \t]#.*)?")
 _ITEM: Final = re.compile(r" *- +")
 
 
-class CannotSplice(ValueError):
+class CannotSpliceError(ValueError):
     """The text has no place where just this change can be made."""
 
 
@@ -35,7 +35,7 @@ def spliced(source: str, old: JSON, new: JSON) -> tuple[str, list[str]]:
         new: What it is to hold.
 
     Raises:
-        CannotSplice: Some change has no place of its own.
+        CannotSpliceError: Some change has no place of its own.
     """
     gone: list[str] = []
     for path, value in _changes(old, new, ()):
@@ -88,7 +88,7 @@ def _list_changes(
         else:
             yield (*path, number), _GONE
     if left:
-        raise CannotSplice("the list has other items in another order")
+        raise CannotSpliceError("the list has other items in another order")
 
 
 def _same(one: JSON, other: JSON) -> bool:
@@ -131,7 +131,7 @@ class _Splice:
     def make(self, value: JSON | _Gone) -> str:
         """The text after the change."""
         if not self.path or not self.text.places:
-            raise CannotSplice("the whole document changes")
+            raise CannotSpliceError("the whole document changes")
         is_there = self.path in self.text.spans
         if isinstance(value, _Gone):
             return self._without()
@@ -173,7 +173,7 @@ class _Splice:
             return end
         stop = self._line_end(end)
         if not _REST.fullmatch(self.source, end, stop):
-            raise CannotSplice("something follows the value on its line")
+            raise CannotSpliceError("something follows the value on its line")
         return min(stop + 1, len(self.source))
 
     def _insert_lines(self, at: int, lines: list[str]) -> str:
@@ -203,14 +203,14 @@ class _Splice:
         """A value of several lines, or in the place of one; comments inside the old one go."""
         key, parent = self.path[-1], self.path[:-1]
         if not isinstance(key, str) or self.path not in self.text.key_spans:
-            raise CannotSplice("an item of a list changes as a whole")
+            raise CannotSpliceError("an item of a list changes as a whole")
         key_start, key_end = self.text.key_spans[self.path]
         end = self._span(self.path)[1]
         indent = self._column(self.text.key_spans[self._first_key(parent)][0])
         first, *rest = _in_block("x", value, indent)
         begun = self.source[self._line_start(key_start) : key_end]
         if self.source[key_end : key_end + 1] != ":":
-            raise CannotSplice("the key stands apart from its colon")
+            raise CannotSpliceError("the key stands apart from its colon")
         follow = first.strip().removeprefix("x:")
         tail = ""
         if "\n" not in self.source[key_end:end]:
@@ -227,7 +227,7 @@ class _Splice:
         parent, key = self.path[:-1], self.path[-1]
         holder = self._value(parent)
         if not isinstance(holder, dict | list) or not holder:
-            raise CannotSplice("nothing stands there yet")
+            raise CannotSpliceError("nothing stands there yet")
         last = (*parent, len(holder) - 1 if isinstance(holder, list) else list(holder)[-1])
         end = self._span(last)[1]
         if self._is_flow(parent):
@@ -247,14 +247,14 @@ class _Splice:
         """The column of the dash before an item."""
         before = self.source[self._line_start(start) : start]
         if not _ITEM.fullmatch(before):
-            raise CannotSplice("an item stands apart from its dash")
+            raise CannotSpliceError("an item stands apart from its dash")
         return before.index("-")
 
     def _without(self) -> str:
         parent, key = self.path[:-1], self.path[-1]
         holder = self._value(parent)
         if not isinstance(holder, dict | list) or len(holder) < 2:  # noqa: PLR2004 (itself and another)
-            raise CannotSplice("nothing would be left")
+            raise CannotSpliceError("nothing would be left")
         steps: list[str | int] = list(range(len(holder)) if isinstance(holder, list) else holder)
         place = steps.index(key)
         start = self._begin(self.path)
@@ -271,7 +271,7 @@ class _Splice:
             # The first key of a mapping that begins after a dash: the next one takes its place.
             following = self._begin((*parent, steps[place + 1]))
             if self.source[end:following].strip(" \n"):
-                raise CannotSplice("a comment stands between the keys")
+                raise CannotSpliceError("a comment stands between the keys")
             return self._put(start, following, "")
         self.gone.append(self.source[line : self._after(end)])
         return self._put(line, self._after(end), "")

@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 from registry_tool.scanning.archives.members import Sizes, link_problem, name_problem
 from registry_tool.scanning.context import Look
 from registry_tool.scanning.report import BudgetExceededError
-from registry_tool.scanning.stream import Stream, TooLarge
+from registry_tool.scanning.stream import Stream, TooLargeError
 
 __all__ = ["ends_as_zip", "scan_zip"]
 
@@ -53,7 +53,7 @@ class _Capped(io.RawIOBase):
         wanted = _DIRECTORY + 1 if size is None or size < 0 else min(size, _DIRECTORY + 1)
         found = self._file.read(wanted)
         if len(found) > _DIRECTORY:
-            raise TooLarge("its list of members is larger than a scan reads")
+            raise TooLargeError("its list of members is larger than a scan reads")
         return found
 
 
@@ -160,7 +160,7 @@ def scan_zip(look: Look) -> None:
             return
         with look.stream.on_disk(_ON_DISK) as file:
             _scan(look, file)
-    except (BudgetExceededError, TooLarge) as exc:
+    except (BudgetExceededError, TooLargeError) as exc:
         look.finds("unread", str(exc))
     except _BROKEN as exc:
         look.finds("unread", f"it cannot be read as a zip file: {str(exc) or type(exc).__name__}")

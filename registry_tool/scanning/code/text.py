@@ -7,7 +7,7 @@ from typing import Final
 
 from registry_tool.scanning.code.named import NamedCode, report_code
 from registry_tool.scanning.context import Look
-from registry_tool.scanning.stream import TooLarge
+from registry_tool.scanning.stream import TooLargeError
 
 __all__ = ["scan_graph_text", "scan_python", "scan_spacy", "scan_template", "scan_xml"]
 
@@ -87,7 +87,7 @@ def scan_xml(look: Look) -> None:
         before = (before + piece)[-_OVERLAP:]
         before = before[len(before) % 2 :] if encoding != "utf-8" else before
         if look.stream.tell() > _SEARCHED:
-            raise TooLarge(f"only its first {_SEARCHED} bytes were searched")
+            raise TooLargeError(f"only its first {_SEARCHED} bytes were searched")
     if kinds and form == "openvino":
         shown = ", ".join(sorted(kinds)[:8])
         report_code(look, NamedCode("a layer", "own", f"the operations {shown}", "OpenVINO"))

@@ -1,12 +1,10 @@
 """Pickles, walked instruction by instruction: nothing is imported, nothing is called.
 
-A stack machine holds what the unpickler's would, as far as it matters: short texts, whole numbers, tuples, small
-dictionaries, imported names and what was called. So a name that is put together from pieces, or fetched from the memo,
-is seen as it is. Where a pickle cannot be followed, that is reported: the unpickler may read on.
+A stack machine keeps what matters of the unpickler's stack: short texts, whole numbers, tuples, small dictionaries,
+imported names and calls. A name that is put together from pieces is seen. Where a pickle cannot be followed, that is reported.
 
-The instructions and their arguments: https://github.com/python/cpython/blob/main/Lib/pickletools.py. The walk reads a
-window of the file at a time, and holds little: long texts and bytes are passed over, and the memo forgets the oldest
-values that name nothing. A name that was forgotten counts as one that cannot be read.
+The instructions and their arguments: https://github.com/python/cpython/blob/main/Lib/pickletools.py. The walk reads a window
+of the file at a time; long texts are skipped, and the memo forgets old values. A forgotten name counts as unreadable.
 """
 
 from __future__ import annotations
@@ -494,9 +492,6 @@ def walk(stream: Stream, budget: Budget, calls: Calls, between: Between | None =
         machine.hand_over()
     except IndexError:  # of a window at the end of its file, or of an empty stack
         trouble = "it ends too early, or takes a value where none is left"
-    except (
-        BudgetExceededError,
-        ValueError,
-    ) as exc:  # ours are ValueErrors too; so is a text that is no UTF-8
+    except (BudgetExceededError, ValueError) as exc:  # also text that is not UTF-8
         trouble = str(exc)
     return Walked(machine.protocol, machine.opcodes, trouble)

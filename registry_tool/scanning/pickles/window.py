@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from registry_tool.scanning.stream import MalformedFileError, Stream, TooLarge
+from registry_tool.scanning.stream import MalformedFileError, Stream, TooLargeError
 
 __all__ = ["WINDOW", "Window"]
 
@@ -60,11 +60,11 @@ class Window:
         """The rest of a line.
 
         Raises:
-            TooLarge: It is longer than a window.
+            TooLargeError: It is longer than a window.
         """
         found = self._line_or_none()
         if found is None:
-            raise TooLarge("a line of it is longer than 64 KiB")
+            raise TooLargeError("a line of it is longer than 64 KiB")
         return found
 
     def _line_or_none(self) -> bytes | None:

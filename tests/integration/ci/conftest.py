@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from ci_hosts import MODEL, Hosted, hosted, requirements
-from support import (
+from support.ci_hosts import MODEL, Hosted, hosted, requirements
+from support.manifests import (
     MODEL_BYTES,
     alias_yaml,
     model_files,

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ci_hosts import program
 from support import git, run_program
+from support.ci_hosts import program
 
 from registry_tool._version import VERSION
 from registry_tool.edits.codeowners import Host

@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable, Mapping
 
 import pytest
-from ci_hosts import (
+from support import commit, git, write_files
+from support.ci_hosts import (
     MODEL,
     MOVES,
     NEW_VERSION,
@@ -19,15 +20,7 @@ from ci_hosts import (
     receiver,
     run_act,
 )
-from support import (
-    alias_yaml,
-    commit,
-    git,
-    namespace_yaml,
-    registry_yaml,
-    tag_yaml,
-    write_files,
-)
+from support.manifests import alias_yaml, namespace_yaml, registry_yaml, tag_yaml
 
 Make = Callable[..., Hosted]
 HEAD = "refs/pull/{}/head"
@@ -94,7 +87,7 @@ def test_bytes_that_are_not_on_the_storage_fail(on_host: Make) -> None:
 def test_a_fork_does_not_get_the_credential(on_host: Make) -> None:
     place = on_host("github")
     ran = pull_request(place, "artifacts", place.change(NEW_VERSION), fork=True)
-    assert (ran.code, "Ask the storage" in ran.out) == (0, False)
+    assert (ran.code, "Check the storage" in ran.out) == (0, False)
 
 
 @pytest.mark.parametrize("name", MOVES)

@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable
 
 import pytest
-from ci_hosts import (
+from support import git
+from support.ci_hosts import (
     MODEL,
     MOVES,
     NEW_VERSION,
@@ -21,7 +22,7 @@ from ci_hosts import (
     receiver,
     run_gitlab,
 )
-from support import alias_yaml, git, tag_yaml
+from support.manifests import alias_yaml, tag_yaml
 
 Make = Callable[..., Hosted]
 API = "/api/v4/projects/1"

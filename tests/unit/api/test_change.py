@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import git, small_registry, write_files
+from support import git, write_files
+from support.manifests import small_registry
 
 import registry_tool
 from registry_tool.api.publish import RefusedByCheckError

@@ -8,17 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import (
-    Ran,
+from support import Ran, commit, write_files
+from support.manifests import (
     alias_yaml,
-    commit,
     metadata_yaml,
     model_files,
     small_registry,
     status_yaml,
     version_files,
     version_yaml,
-    write_files,
 )
 
 import registry_tool

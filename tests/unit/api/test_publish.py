@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import commit, git, small_registry, write_files
+from support import commit, git, write_files
+from support.manifests import small_registry
 
 from registry_tool.api.publish import Destination, RefusedByCheckError, base_catalog, publish
 from registry_tool.catalog.catalog import Catalog

@@ -9,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support import (
+from support import commit, git, write_files
+from support.manifests import (
     alias_yaml,
-    commit,
     evidence_yaml,
-    git,
     metadata_yaml,
     model_files,
     model_yaml,
@@ -21,7 +20,6 @@ from support import (
     status_yaml,
     version_files,
     version_yaml,
-    write_files,
 )
 
 import registry_tool

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.artifacts.leases import is_leased, leases, noticed, renew
+from registry_tool.artifacts.leases import deletion_notice, is_leased, leases, renew_leases
 from registry_tool.artifacts.remotes.base import object_path
 from registry_tool.artifacts.remotes.local import LocalRemote
 from registry_tool.artifacts.transfer.upload import send
 from registry_tool.errors import ConflictError, MissingObjectError, RemoteError
 from registry_tool.gc.collect import audit, collect
-from registry_tool.gc.reachability import Needs
+from registry_tool.gc.reachability import RequiredObjects
 
 DAY = 24 * 3600
 
 
-def nobody(md5s: Iterable[str]) -> Needs:
-    return Needs(frozenset(md5s))
+def nobody(md5s: Iterable[str]) -> RequiredObjects:
+    return RequiredObjects(frozenset(md5s))
 
 
 def put(remote: LocalRemote, data: bytes, *, days: float = 30) -> tuple[str, Path]:
@@ -90,7 +90,7 @@ def test_bytes_that_are_taken_over_are_leased_and_must_be_there(remote: LocalRem
 def test_a_collector_sees_a_lease_that_came_meanwhile(remote: LocalRemote) -> None:
     (md5, place), (_, other) = put(remote, b"one"), put(remote, b"other")
     found = audit(remote, nobody, before=week())
-    renew(remote, [md5])
+    renew_leases(remote, [md5])
     with pytest.raises(ConflictError, match=r"the lease of .*\.json\) names an object"):
         collect(found, remote, nobody)
     assert place.exists()
@@ -113,12 +113,12 @@ def test_an_add_sees_a_collector_at_work(
     remote: LocalRemote, sources: Callable[[bytes], tuple[str, Path]]
 ) -> None:
     (md5, _), (other, _) = put(remote, b"one"), put(remote, b"other")
-    with noticed(remote, [md5]):
+    with deletion_notice(remote, [md5]):
         with pytest.raises(ConflictError, match="are being deleted by another process") as caught:
             send([sources(b"one")], remote)
         assert "registry-tool/collections/" in caught.value.message
         assert send([sources(b"other")], remote).sent == 0  # another object
-        with pytest.raises(ConflictError), noticed(remote, [other, md5]):
+        with pytest.raises(ConflictError), deletion_notice(remote, [other, md5]):
             raise AssertionError
     assert send([sources(b"one")], remote).sent == 0
 
@@ -134,7 +134,7 @@ def test_the_notice_of_a_killed_collector_is_passed_over_and_cleared_away(
         send([sources(b"one")], remote)
     age(folder / "dead.json", 1)
     assert send([sources(b"one")], remote).sent == 0
-    with noticed(remote, [md5]):
+    with deletion_notice(remote, [md5]):
         assert len(list(folder.iterdir())) == 1
 
 

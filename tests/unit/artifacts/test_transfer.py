@@ -491,7 +491,8 @@ LOCAL_FETCH = """
 import sys
 from pathlib import Path
 from registry_tool.artifacts.cache.cache import Cache
-from registry_tool.artifacts.remotes.base import DvcSettings, open_remote
+from registry_tool.artifacts.remotes.open import open_remote
+from registry_tool.artifacts.remotes.config import DvcSettings
 from registry_tool.artifacts.transfer.fetch import fetch
 root = Path(sys.argv[1])
 config = f"[core]\\nremote = s\\n['remote \\"s\\"']\\nurl = {root}/remote\\n".encode()

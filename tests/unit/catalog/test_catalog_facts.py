@@ -1,18 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from support import alias_yaml, evidence_yaml, metadata_yaml, small_registry, version_yaml
+from support.manifests import alias_yaml, evidence_yaml, metadata_yaml, small_registry, version_yaml
 
 from registry_tool.catalog.catalog import (
     Catalog,
     ModelView,
     VersionView,
-    aliases_of,
-    description_of,
-    labels_of,
-    last_metrics,
-    metadata_of,
-    tags_of,
 )
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.problems import JSON
@@ -45,7 +39,7 @@ def first_of(files: dict[str, str]) -> VersionView:
 def test_last_metrics(metrics: list[dict[str, JSON]], last: int) -> None:
     named: list[JSON] = [{"key": "loss", **metric} for metric in metrics]
     record = version_yaml(metrics=named)
-    assert last_metrics(first_of({f"{FOLDER}/versions/1/version.yaml": record})) == {"loss": last}
+    assert first_of({f"{FOLDER}/versions/1/version.yaml": record}).metrics == {"loss": last}
 
 
 def test_last_metrics_count_what_evidence_added() -> None:
@@ -55,13 +49,13 @@ def test_last_metrics_count_what_evidence_added() -> None:
         f"{FOLDER}/versions/1/version.yaml": record,
         f"{FOLDER}/versions/1/evidence/later.yaml": later,
     }
-    assert last_metrics(first_of(files)) == {"loss": 1}
+    assert first_of(files).metrics == {"loss": 1}
 
 
 def test_metadata_lies_over_the_record() -> None:
     record = version_yaml(description="First.", metadata={"a": 1, "b": 1})
     view = first_of({f"{FOLDER}/versions/1/version.yaml": record})
-    assert (description_of(view), labels_of(view), metadata_of(view)) == (
+    assert (view.description, view.labels, view.all_metadata) == (
         "First.",
         (),
         {"a": 1, "b": 1},
@@ -73,13 +67,13 @@ def test_metadata_lies_over_the_record() -> None:
             f"{FOLDER}/versions/1/metadata.yaml": added,
         }
     )
-    assert (description_of(view), labels_of(view)) == ("Second.", ("a", "z"))
-    assert metadata_of(view) == {"a": 1, "b": 2}
+    assert (view.description, view.labels) == ("Second.", ("a", "z"))
+    assert view.all_metadata == {"a": 1, "b": 2}
 
 
 def test_pointers_that_cannot_be_read_are_left_out() -> None:
     model = model_of(
         {f"{FOLDER}/aliases/bad.yaml": "x: [", f"{FOLDER}/aliases/edge.yaml": alias_yaml("2")}
     )
-    assert aliases_of(model) == {"edge": "2", "production": "1"}
-    assert tags_of(model) == {"first": "1"}
+    assert model.alias_targets() == {"edge": "2", "production": "1"}
+    assert model.tag_targets() == {"first": "1"}

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from support import (
+from support.manifests import (
     DVC_CONFIG,
     metadata_yaml,
     model_files,

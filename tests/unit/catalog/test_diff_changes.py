@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 import pytest
-from support import (
+from support.manifests import (
     alias_yaml,
     evidence_yaml,
     metadata_yaml,

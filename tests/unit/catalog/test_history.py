@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from histories import ANA, BEN, History
-from support import (
+from support import git
+from support.commit_histories import ANA, BEN, History
+from support.manifests import (
     alias_yaml,
     evidence_yaml,
-    git,
     model_files,
     registry_yaml,
     small_registry,

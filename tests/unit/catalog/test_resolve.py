@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from support import (
+from support.manifests import (
     alias_yaml,
     model_files,
     model_yaml,

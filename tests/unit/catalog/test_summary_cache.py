@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import (
+from support import commit, git, write_files
+from support.manifests import (
     alias_yaml,
-    commit,
     evidence_yaml,
-    git,
     metadata_yaml,
     model_files,
     model_yaml,
@@ -22,10 +21,9 @@ from support import (
     status_yaml,
     tag_yaml,
     version_yaml,
-    write_files,
 )
 
-from registry_tool.catalog.catalog import Catalog, ModelView, VersionFacts, VersionView
+from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
 from registry_tool.catalog.resolve import in_order
 from registry_tool.catalog.search import Bound, Filter, Query, search
 from registry_tool.catalog.summary import ModelRow, VersionRow
@@ -164,16 +162,15 @@ def _about_model(model: ModelView, asked: Filter) -> bool:
 
 
 def _about_version(version: VersionView, asked: Filter) -> bool:
-    facts = VersionFacts(version)
     if asked.field == "framework":
         return text(version.data, "framework", "type") == asked.value
     if asked.field == "state":
         return version.state == asked.value
-    return asked.value in (facts.aliases if asked.field == "alias" else facts.tags)
+    return asked.value in (version.aliases if asked.field == "alias" else version.tags)
 
 
 def _measured(version: VersionView, bound: Bound) -> bool:
-    known = VersionFacts(version).metrics
+    known = version.metrics
     value, wanted = known.get(bound.metric), bound.value
     if bound.metric not in known or isinstance(value, str) is not isinstance(wanted, str):
         return bound.metric in known and bound.operator == "!="
@@ -192,7 +189,7 @@ def _says(version: VersionView, word: str) -> bool:
     parts += [*texts(data, "labels"), *_strings(dict(member(data, "metadata")))]
     if not any(word in part.casefold() for part in parts):
         added = None if version.metadata is None else version.metadata.data
-        parts = [str(version), text(version.data, "description"), *VersionFacts(version).labels]
+        parts = [str(version), text(version.data, "description"), *version.labels]
         parts += [*_strings(dict(member(added, "metadata")))]
     return any(word in part.casefold() for part in parts)
 
@@ -203,7 +200,7 @@ def _holds(version: VersionView, asked: Filter | Bound | str) -> bool:
         return _says(version, asked)
     if isinstance(asked, Bound):
         return _measured(version, asked)
-    if asked.field == "label" and asked.value.casefold() in VersionFacts(version).labels:
+    if asked.field == "label" and asked.value.casefold() in version.labels:
         return True
     if asked.field in {"alias", "tag", "framework"} or asked.value in {"active", "deprecated"}:
         return _about_version(version, asked)
@@ -272,13 +269,12 @@ def test_rows_answer_as_the_files_of_a_version(files: dict[str, str]) -> None:
         for row in rows.versions(model.name):
             view = model.version(row.version)
             assert view is not None
-            facts = VersionFacts(view)
-            assert (row.aliases, row.tags, row.labels) == (facts.aliases, facts.tags, facts.labels)
+            assert (row.aliases, row.tags, row.labels) == (view.aliases, view.tags, view.labels)
             if not row.unreadable:
                 assert [row.state, row.created_at, row.description, row.metrics] == [
-                    facts.state, facts.created_at, facts.description, facts.metrics,
+                    view.state, view.created_at, view.description, view.metrics,
                 ]  # fmt: skip
-                assert row.framework == text(view.data, "framework", "type")
+                assert row.get("framework.type") == text(view.data, "framework", "type")
 
 
 # --- rows between runs
@@ -331,7 +327,7 @@ def places(kept: Path) -> list[Path]:
 def test_rows(folder: Path) -> None:
     (model, versions), (_, others) = rows_at_head(folder, None)
     assert model == ModelRow(
-        NAME, "language-identification", "@acme/speech", "", "Tells 176 languages apart.", "live",
+        NAME, ("@acme/speech", "language-identification", "Tells 176 languages apart.", ""), "live",
         ("edge",), "nlp/lang-id\nlanguage-identification\ntells 176 languages apart.\nedge\nteam\nzoë",
     )  # fmt: skip
     assert [v.version for v in versions] == ["10", "2", "1"]

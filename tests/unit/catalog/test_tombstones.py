@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import commit, git, small_registry, status_yaml, tag_yaml, write_files
+from support import commit, git, write_files
+from support.manifests import small_registry, status_yaml, tag_yaml
 
 from registry_tool.catalog.tombstones import tombstone
 from registry_tool.errors import NotFoundError, RefusedError, UsageError

@@ -8,17 +8,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from support import (
+from support import commit, git, write_files
+from support.manifests import (
     alias_yaml,
-    commit,
-    git,
     model_files,
     model_yaml,
     registry_yaml,
     small_registry,
     status_yaml,
     version_files,
-    write_files,
 )
 
 from registry_tool.catalog.catalog import Catalog

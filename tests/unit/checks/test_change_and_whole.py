@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support import (
+from support.manifests import (
     alias_yaml,
     evidence_yaml,
     metadata_yaml,

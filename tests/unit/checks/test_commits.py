@@ -6,17 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import (
-    Ran,
+from support import Ran, commit, git, write_files
+from support.manifests import (
     alias_yaml,
-    commit,
-    git,
     registry_yaml,
     small_registry,
     tag_yaml,
     version_files,
     waiver_yaml,
-    write_files,
 )
 
 from registry_tool.catalog.catalog import Catalog

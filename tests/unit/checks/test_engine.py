@@ -3,7 +3,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from support import (
+from support.manifests import (
     alias_yaml,
     metadata_yaml,
     model_files,

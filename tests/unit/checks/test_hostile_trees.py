@@ -7,7 +7,7 @@ import random
 from collections.abc import Mapping
 
 import pytest
-from support import evidence_yaml, metadata_yaml, small_registry, status_yaml, waiver_yaml
+from support.manifests import evidence_yaml, metadata_yaml, small_registry, status_yaml, waiver_yaml
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.resolve import resolve

@@ -7,8 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from promotions import ADA, BOB, MODEL, NOW, Staged, approval, evaluation, key, record, signer
-from support import evidence_yaml, git, registry_yaml, stored_artifact, version_files
+from support import git
+from support.manifests import evidence_yaml, registry_yaml, stored_artifact, version_files
+from support.staged_registries import (
+    ADA,
+    BOB,
+    MODEL,
+    NOW,
+    Staged,
+    approval,
+    evaluation,
+    key,
+    record,
+    signer,
+)
 
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Finding, Report

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from promotions import (
+from support import git
+from support.manifests import namespace_yaml, registry_yaml, status_yaml
+from support.staged_registries import (
     ADA,
     ALIASES,
     BOB,
@@ -21,7 +23,6 @@ from promotions import (
     record,
     signer,
 )
-from support import git, namespace_yaml, registry_yaml, status_yaml
 
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Finding

@@ -5,10 +5,10 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from support import (
+from support import put_object
+from support.manifests import (
     MODEL_BYTES,
     alias_yaml,
-    put_object,
     registry_yaml,
     small_registry,
     status_yaml,

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import alias_yaml, commit, git, small_registry, write_files
+from support import commit, git, write_files
+from support.manifests import alias_yaml, small_registry
 
 from registry_tool.checks import subject
 from registry_tool.checks.engine import check

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from support import alias_yaml, small_registry
+from support.manifests import alias_yaml, small_registry
 
 from registry_tool.checks.engine import check
 from registry_tool.git.tree import DictTree

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support import model_yaml, namespace_yaml, registry_yaml
+from support.manifests import model_yaml, namespace_yaml, registry_yaml
 
 from registry_tool.checks.engine import check
 from registry_tool.git.tree import DictTree
@@ -20,7 +20,7 @@ def test_many_schemas_that_are_given_up_cost_no_more_than_a_few(
 
     def given_up(source: bytes, _: object) -> list[object]:
         asked.append(source)
-        raise team_schema.TooManySteps("it takes more than 300,000 steps")
+        raise team_schema.TooManyStepsError("it takes more than 300,000 steps")
 
     monkeypatch.setattr(team_schema, "team_mismatches", given_up)
     listed: JSON = [

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from support import model_files, small_registry, stored_artifact, version_files
+from support.manifests import model_files, small_registry, stored_artifact, version_files
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.uniqueness import Claims, UniqueValue, claims_of

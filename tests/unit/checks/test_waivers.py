@@ -3,7 +3,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from support import registry_yaml, small_registry, waiver_yaml
+from support.manifests import registry_yaml, small_registry, waiver_yaml
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.findings import Finding

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 import pytest
 from click.shell_completion import CompletionItem
-from support import registry_yaml, run_program, small_registry
+from support import run_program
+from support.manifests import registry_yaml, small_registry
 
 from registry_tool.cli.completion import (
     complete_alias,

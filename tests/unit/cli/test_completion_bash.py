@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import run_program, small_registry
+from support import run_program
+from support.manifests import small_registry
 
 BREAKS = " \t\n\"'@><=;|&(:"
 BASH = shutil.which("bash")

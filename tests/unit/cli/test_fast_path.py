@@ -6,16 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import (
-    Ran,
-    alias_yaml,
-    commit,
-    git,
-    registry_yaml,
-    small_registry,
-    status_yaml,
-    write_files,
-)
+from support import Ran, commit, git, write_files
+from support.manifests import alias_yaml, registry_yaml, small_registry, status_yaml
 
 from registry_tool.cli.fast_path import answer
 

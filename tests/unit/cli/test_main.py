@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 import pytest
-from support import Ran, model_yaml, small_registry, write_files
+from support import Ran, write_files
+from support.manifests import model_yaml, small_registry
 
 from registry_tool.cli.main import COMMANDS
 from registry_tool.cli.main import cli as program

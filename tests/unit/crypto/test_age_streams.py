@@ -12,18 +12,18 @@ from registry_tool.errors import RefusedError
 pytest.importorskip("pyrage")
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     pass
 
 
 class BreaksReading:
     def read(self, _: int, /) -> bytes:
-        raise Broken
+        raise BrokenError
 
 
 class BreaksWriting:
     def write(self, _: bytes, /) -> int:
-        raise Broken
+        raise BrokenError
 
     def flush(self) -> None:
         pass
@@ -41,13 +41,13 @@ def test_streams() -> None:
 def test_errors_of_streams_stay_what_they_are() -> None:
     key, out = new_key(), io.BytesIO()
     encrypt_stream(io.BytesIO(b"x"), out, key.recipient)
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         encrypt_stream(BreaksReading(), io.BytesIO(), key.recipient)
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         encrypt_stream(io.BytesIO(b"x"), BreaksWriting(), key.recipient)
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         decrypt_stream(BreaksReading(), io.BytesIO(), key)
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         decrypt_stream(io.BytesIO(out.getvalue()), BreaksWriting(), key)
 
 

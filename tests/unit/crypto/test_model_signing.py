@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_tool.crypto.model_signing import LIMIT, NotABundle, parse
+from registry_tool.crypto.model_signing import LIMIT, NotABundleError, parse
 
 DIGEST = "0" * 64
 
@@ -88,7 +88,7 @@ def test_shards_are_of_files() -> None:
     ],
 )
 def test_what_is_no_bundle(fields: dict[str, object], words: str) -> None:
-    with pytest.raises(NotABundle, match=words):
+    with pytest.raises(NotABundleError, match=words):
         parse(json.dumps(bundle(statement(), **fields)))
 
 
@@ -111,7 +111,7 @@ def test_what_is_no_bundle(fields: dict[str, object], words: str) -> None:
     ],
 )
 def test_statements_that_are_not_read(fields: dict[str, object], words: str) -> None:
-    with pytest.raises(NotABundle, match=words):
+    with pytest.raises(NotABundleError, match=words):
         parse(json.dumps(bundle(statement(**fields))))
 
 
@@ -128,12 +128,12 @@ def test_statements_that_are_not_read(fields: dict[str, object], words: str) -> 
     ids=["nothing", "list", "deep", "deep payload", "bytes", "no statement"],
 )
 def test_hostile_text(text: str, words: str) -> None:
-    with pytest.raises(NotABundle, match=words):
+    with pytest.raises(NotABundleError, match=words):
         parse(text)
 
 
 def test_a_bundle_is_bounded() -> None:
-    with pytest.raises(NotABundle, match="is larger than"):
+    with pytest.raises(NotABundleError, match="is larger than"):
         parse(" " * (LIMIT + 1))
 
 
@@ -161,5 +161,5 @@ def test_no_text_is_more_than_no_bundle(where: str, value: object) -> None:
     outer = bundle(inner)
     if where in outer:
         outer[where] = value
-    with contextlib.suppress(NotABundle):
+    with contextlib.suppress(NotABundleError):
         assert parse(json.dumps(outer)).subject == "folder"

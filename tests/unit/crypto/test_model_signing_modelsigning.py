@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from model_signers import PemKey, model_signing, need_model_signing
 from support import write_files
+from support.model_signers import PemKey, model_signing, need_model_signing
 
 from registry_tool.crypto import model_signing as bundles
 from registry_tool.crypto.model_signing import parse

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from model_signers import PemKey
 from support import without
+from support.model_signers import PemKey
 
 from registry_tool.crypto.pem import is_encrypted, public_half, read_public
 from registry_tool.errors import UsageError

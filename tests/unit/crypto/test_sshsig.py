@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_tool.crypto.ssh_keygen import sign
-from registry_tool.crypto.sshsig import NotASignature, holds, parse
+from registry_tool.crypto.sshsig import NotASignatureError, holds, parse
 
 MESSAGE = b"schema: version/v1\n"
 Keys = Callable[..., Path]
@@ -55,18 +55,18 @@ def test_what_a_signature_says(make_key: Keys) -> None:
     ],
 )
 def test_what_is_none_is_said(text: str, words: str) -> None:
-    with pytest.raises(NotASignature, match=words):
+    with pytest.raises(NotASignatureError, match=words):
         parse(text)
 
 
 def test_nothing_may_follow(make_key: Keys) -> None:
-    with pytest.raises(NotASignature, match="follow after its end"):
+    with pytest.raises(NotASignatureError, match="follow after its end"):
         parse(armoured(raw(sign(MESSAGE, str(make_key()))) + b"x"))
 
 
 def test_a_hash_that_nobody_uses_is_refused(make_key: Keys) -> None:
     changed = raw(sign(MESSAGE, str(make_key()))).replace(b"sha512", b"sha511")
-    with pytest.raises(NotASignature, match="hashes"):
+    with pytest.raises(NotASignatureError, match="hashes"):
         parse(armoured(changed))
 
 
@@ -74,6 +74,6 @@ def test_a_hash_that_nobody_uses_is_refused(make_key: Keys) -> None:
 def test_any_bytes_are_read_or_refused(data: bytes, begins: bool) -> None:  # noqa: FBT001 (hypothesis gives it)
     try:
         found = parse(armoured(b"SSHSIG\0\0\0\1" + data if begins else data))
-    except NotASignature:
+    except NotASignatureError:
         return
     assert holds(found, MESSAGE) in {False, None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import pytest
-from support import small_registry
+from support.manifests import small_registry
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.engine import check

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 
 import pytest
-from support import model_yaml, status_yaml, stored_artifact, version_yaml
+from support.manifests import model_yaml, status_yaml, stored_artifact, version_yaml
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.aliases import add_tag, remove_alias, set_alias

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from support import namespace_yaml, registry_yaml, small_registry
+from support.manifests import namespace_yaml, registry_yaml, small_registry
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.changeset import ChangeSet

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support import alias_yaml, small_registry
+from support.manifests import alias_yaml, small_registry
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.engine import check

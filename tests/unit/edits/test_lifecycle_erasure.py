@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 
 import pytest
-from support import (
+from support.manifests import (
     alias_yaml,
     evidence_yaml,
     metadata_yaml,

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from promotions import ALIASES, MODEL, Staged, alias
-from support import alias_yaml, git, status_yaml
+from support import git
+from support.manifests import alias_yaml, status_yaml
+from support.staged_registries import ALIASES, MODEL, Staged, alias
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.changeset import ChangeSet

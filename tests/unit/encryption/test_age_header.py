@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_tool.crypto.age import new_key, wrap, wrap_with_passphrase
-from registry_tool.scanning.age_header import NotAge, is_age, read_armour, read_header
+from registry_tool.scanning.age_header import NotAgeError, is_age, read_armour, read_header
 
 pyrage = pytest.importorskip("pyrage")
 TEXT, SEAL = b"A" * 43, b"B" * 42 + b"A"  # 32 bytes each
@@ -58,13 +58,13 @@ def test_a_whole_header() -> None:
     ],
 )  # fmt: skip
 def test_what_is_none_is_said(data: bytes, words: str) -> None:
-    with pytest.raises(NotAge, match=words):
+    with pytest.raises(NotAgeError, match=words):
         read_header(data)
 
 
 @pytest.mark.parametrize("text", ["", "-----BEGIN AGE ENCRYPTED FILE-----\nA\n-----END AGE ENCRYPTED FILE-----\n"])  # fmt: skip
 def test_what_is_no_armour(text: str) -> None:
-    with pytest.raises(NotAge):
+    with pytest.raises(NotAgeError):
         read_armour(text)
 
 
@@ -76,5 +76,5 @@ def test_any_lines_are_read_or_refused(lines: list[bytes]) -> None:
     text = f"-----BEGIN AGE ENCRYPTED FILE-----\n{armour}\n-----END AGE ENCRYPTED FILE-----\n"
     try:
         assert read_header(data) == read_armour(text)
-    except NotAge:
+    except NotAgeError:
         return

@@ -19,7 +19,7 @@ from registry_tool.crypto.age import (
     read_identities,
 )
 from registry_tool.errors import RefusedError, UsageError
-from registry_tool.scanning.age_header import NotAge, decode_armour, read_header
+from registry_tool.scanning.age_header import NotAgeError, decode_armour, read_header
 
 pyrage = pytest.importorskip("pyrage")
 FOLDER = Path(__file__).parents[2] / "data" / "age"
@@ -100,7 +100,7 @@ def test_a_header(vector: Vector) -> None:
             decode_armour(vector.data.decode("latin-1")) if vector.is_armoured else vector.data
         )
         read = True
-    except NotAge:
+    except NotAgeError:
         read = False
     wrong = vector.expected in {"header failure", "armor failure"}
     if vector.name in PARSES:

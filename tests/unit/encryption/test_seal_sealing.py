@@ -20,9 +20,9 @@ from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.transfer.ingest import ingest
 from registry_tool.crypto.age import Key, new_key
 from registry_tool.crypto.pyrage import Writable
-from registry_tool.encryption.archive import Packer, flowing, unpacked
+from registry_tool.encryption.archive import Packer, piped, unpack
 from registry_tool.encryption.open import open_sealed
-from registry_tool.encryption.seal import Sealed, reseal, seal, sealed_name
+from registry_tool.encryption.seal import EncryptedPackage, reseal, seal, sealed_name
 from registry_tool.errors import (
     ConflictError,
     CorruptObjectError,
@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
-def age_file(sealed: Sealed) -> Path:
+def age_file(sealed: EncryptedPackage) -> Path:
     ((_, place),) = sealed.ingested.blobs
     return place
 
@@ -268,7 +268,7 @@ def test_any_tar_file_is_unpacked_or_refused(data: bytes, at: int) -> None:
     whole[at % 512] ^= 1
     stream = iter([bytes(whole)])
     try:
-        for _, size, take in unpacked(lambda _: next(stream, b""), "a"):
+        for _, size, take in unpack(lambda _: next(stream, b""), "a"):
             take(size)
     except (CorruptObjectError, ValueError):
         pass
@@ -279,7 +279,7 @@ def test_a_flow_hands_its_error_on() -> None:
         writer.write(b"x" * 10)
         raise RefusedError("stop")
 
-    with flowing(work) as flow, pytest.raises(RefusedError, match="stop"):
+    with piped(work) as flow, pytest.raises(RefusedError, match="stop"):
         b"".join(iter(lambda: flow.read(4), b""))
 
 
@@ -288,7 +288,7 @@ def test_a_flow_that_nobody_reads_ends() -> None:
         while True:
             writer.write(b"x" * 100_000)
 
-    with flowing(work) as flow:
+    with piped(work) as flow:
         assert flow.read(4) == b"xxxx"
 
 
@@ -299,8 +299,9 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from registry_tool.artifacts.cache.cache import Cache
-from registry_tool.artifacts.sealing import opening, sealing
-from registry_tool.encryption.age import Key
+from registry_tool.encryption.open import open_sealed
+from registry_tool.encryption.seal import seal
+from registry_tool.crypto.age import Key
 import json
 act, place, said, secret, out = sys.argv[1:]
 class Slow:
@@ -309,9 +310,9 @@ class Slow:
     def finish(self): pass
 encryption, key = json.loads(said), Key(secret)
 if act == "open":
-    opening.open_sealed(Path(place), encryption, key, Path(out), progress=Slow())
+    open_sealed(Path(place), encryption, key, Path(out), progress=Slow())
 else:
-    sealing.seal(Path(place), "x", key.recipient, cache=Cache(Path(out)), progress=Slow())
+    seal(Path(place), "x", key.recipient, cache=Cache(Path(out)), progress=Slow())
 """
 
 
@@ -333,8 +334,9 @@ def test_a_kill_leaves_no_plaintext(
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdin is not None
-    for _ in range(steps):
+    for step in range(steps):
         if process.stdout.readline() != "on\n":
+            assert step, "the program did not start"
             break
         process.stdin.write("\n")
         process.stdin.flush()

@@ -9,23 +9,23 @@ from pathlib import Path
 import pytest
 
 from registry_tool.artifacts.dvc_files import Listed, dir_md5, dir_object
-from registry_tool.artifacts.remotes.base import Held, object_path
+from registry_tool.artifacts.remotes.base import RemoteObject, object_path
 from registry_tool.artifacts.remotes.local import LocalRemote
 from registry_tool.errors import ConflictError, RemoteError
-from registry_tool.gc.collect import Audit, audit, collect
-from registry_tool.gc.reachability import Need, Needs
+from registry_tool.gc.collect import RemoteAudit, audit, collect
+from registry_tool.gc.reachability import NeededBy, RequiredObjects
 
-NEED = Need("nlp/lang-id@1", "origin/main")
+NEED = NeededBy("nlp/lang-id@1", "origin/main")
 DAY = 24 * 3600
 
 
-def asked(*needed: str, folders: Iterable[str] = ()) -> Callable[[Iterable[str]], Needs]:
+def asked(*needed: str, folders: Iterable[str] = ()) -> Callable[[Iterable[str]], RequiredObjects]:
     """A registry that needs some objects, and folders whose files nobody lists."""
 
-    def ask(md5s: Iterable[str]) -> Needs:
+    def ask(md5s: Iterable[str]) -> RequiredObjects:
         wanted = frozenset(md5s)
         objects = {md5: NEED for md5 in (*needed, *folders) if md5 in wanted}
-        return Needs(wanted, objects, dict.fromkeys(folders, NEED))
+        return RequiredObjects(wanted, objects, dict.fromkeys(folders, NEED))
 
     return ask
 
@@ -40,11 +40,13 @@ def put(remote: LocalRemote, data: bytes, *, days: float = 30, md5: str = "") ->
     return name
 
 
-def look(remote: LocalRemote, ask: Callable[[Iterable[str]], Needs], *, days: float = 7) -> Audit:
+def look(
+    remote: LocalRemote, ask: Callable[[Iterable[str]], RequiredObjects], *, days: float = 7
+) -> RemoteAudit:
     return audit(remote, ask, before=time.time() - days * DAY)
 
 
-def names(held: Iterable[Held]) -> list[str]:
+def names(held: Iterable[RemoteObject]) -> list[str]:
     return [one.md5 for one in held]
 
 

@@ -17,17 +17,13 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.dvc_files import folder_sha256
-from registry_tool.artifacts.remotes.base import (
-    DvcSettings,
-    Remote,
-    legacy_path,
-    object_path,
-    open_remote,
-)
-from registry_tool.artifacts.remotes.dvc import CloudRemote
-from registry_tool.artifacts.remotes.errors import Refusals
+from registry_tool.artifacts.remotes.base import Remote, legacy_path, object_path
+from registry_tool.artifacts.remotes.config import DvcSettings
+from registry_tool.artifacts.remotes.dvc import DvcRemote
+from registry_tool.artifacts.remotes.errors import ErrorTranslator
 from registry_tool.artifacts.remotes.file_store import FileStore
 from registry_tool.artifacts.remotes.local import LocalRemote
+from registry_tool.artifacts.remotes.open import open_remote
 from registry_tool.artifacts.transfer.fetch import fetch
 from registry_tool.artifacts.transfer.ingest import FILES_LIMIT, ingest
 from registry_tool.artifacts.transfer.upload import upload
@@ -38,12 +34,21 @@ from registry_tool.errors import (
     RemoteError,
     UsageError,
 )
-from registry_tool.gc.purge import Blob, Kept, Plan, Purged, complete, plan, purge, recorded
-from registry_tool.gc.reachability import Need, Needs
+from registry_tool.gc.purge import (
+    KeptObject,
+    PurgeObject,
+    PurgePlan,
+    PurgeSummary,
+    complete_listing,
+    plan,
+    purge,
+    recorded_objects,
+)
+from registry_tool.gc.reachability import NeededBy, RequiredObjects
 from registry_tool.manifests.problems import JSON
 
 FILES = {"a.bin": b"a" * 5000, "b/c.bin": b"c", "same": b"c"}
-SOMEBODY = Need("nlp/other@2", "origin/main")
+SOMEBODY = NeededBy("nlp/other@2", "origin/main")
 
 
 def md5(content: bytes) -> str:
@@ -88,18 +93,18 @@ def cached(cache: Cache) -> list[Path]:
     return [p for p in cache.root.rglob("*") if p.is_file() and p.parent.name != "uses"]
 
 
-def nobody(*blobs: Blob) -> Needs:
-    return Needs(frozenset(blob.md5 for blob in blobs))
+def nobody(*blobs: PurgeObject) -> RequiredObjects:
+    return RequiredObjects(frozenset(blob.md5 for blob in blobs))
 
 
-def all_of(entries: list[dict[str, JSON]], remote: Remote, cache: Cache) -> list[Blob]:
-    return complete(recorded({"artifacts": list(entries)}), remote, cache)
+def all_of(entries: list[dict[str, JSON]], remote: Remote, cache: Cache) -> list[PurgeObject]:
+    return complete_listing(recorded_objects({"artifacts": list(entries)}), remote, cache)
 
 
 def test_a_record_names_every_object_once(added: Added) -> None:
     entries = [added("model.bin", b"m"), added("again.bin", b"m"), added("folder", FILES)]
     uri: dict[str, JSON] = {"name": "elsewhere", "uri": "s3://bucket/x"}
-    blobs = recorded({"artifacts": [*entries, uri]})
+    blobs = recorded_objects({"artifacts": [*entries, uri]})
     assert [(blob.path, blob.size) for blob in blobs] == [
         ("model.bin", 1),
         ("folder/a.bin", 5000),
@@ -149,7 +154,7 @@ def test_a_folder_with_more_files_than_a_record_lists(
 
 def test_what_somebody_needs_stays(added: Added, remote: LocalRemote, cache: Cache) -> None:
     blobs = all_of([added("folder", FILES)], remote, cache)
-    needs = Needs(frozenset(b.md5 for b in blobs), objects={md5(b"c"): SOMEBODY})
+    needs = RequiredObjects(frozenset(b.md5 for b in blobs), objects={md5(b"c"): SOMEBODY})
     planned = plan(blobs, needs, remote)
     assert [(kept.blob.path, kept.need) for kept in planned.kept] == [("folder/b/c.bin", SOMEBODY)]
     purge(planned, remote, cache)
@@ -164,7 +169,7 @@ def test_files_of_a_large_folder_of_somebody_stay(
     theirs = added("theirs", {"x": b"c", "y": b"only theirs"}, is_listed=False)
     blobs = all_of([added("folder", FILES)], remote, cache)
     wanted = frozenset(blob.md5 for blob in blobs)
-    needs = Needs(wanted, folders={str(theirs["md5"]): SOMEBODY})
+    needs = RequiredObjects(wanted, folders={str(theirs["md5"]): SOMEBODY})
     planned = plan(blobs, needs, remote)
     assert [kept.blob.path for kept in planned.kept] == ["folder/b/c.bin"]
     purge(planned, remote, cache)
@@ -175,13 +180,13 @@ def test_a_folder_of_somebody_that_nobody_can_look_into_stops_it(
     added: Added, remote: LocalRemote, cache: Cache
 ) -> None:
     blobs = all_of([added("model.bin", b"m")], remote, cache)
-    needs = Needs(frozenset([md5(b"m")]), folders={f"{'0' * 32}.dir": SOMEBODY})
+    needs = RequiredObjects(frozenset([md5(b"m")]), folders={f"{'0' * 32}.dir": SOMEBODY})
     with pytest.raises(RemoteError, match="nlp/other@2 in origin/main needs the folder") as no:
         plan(blobs, needs, remote)
     assert "dvc push" in no.value.remedy
     # Where everything is needed anyway, it does not matter.
-    known = Needs(needs.wanted, objects={md5(b"m"): SOMEBODY}, folders=needs.folders)
-    assert plan(blobs, known, remote).kept == (Kept(blobs[0], SOMEBODY),)
+    known = RequiredObjects(needs.wanted, objects={md5(b"m"): SOMEBODY}, folders=needs.folders)
+    assert plan(blobs, known, remote).kept == (KeptObject(blobs[0], SOMEBODY),)
 
 
 def test_it_is_made_again_after_it_broke_off(
@@ -196,7 +201,7 @@ def test_it_is_made_again_after_it_broke_off(
     again = all_of([entry], remote, cache)
     nothing = plan(again, nobody(*again), remote)
     assert [blob.path for blob in nothing.gone] == ["folder/"]
-    assert purge(nothing, remote, cache) == Purged(0, 0, 0)
+    assert purge(nothing, remote, cache) == PurgeSummary(0, 0, 0)
 
 
 def test_the_cache_remembers_a_folder_whose_list_is_gone(
@@ -268,13 +273,13 @@ def test_an_object_is_deleted_once(added: Added, remote: LocalRemote) -> None:
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> CloudRemote:
+def cloud(tmp_path: Path) -> DvcRemote:
     fs = get_fs_cls({}, scheme="memory")(global_store=False)
-    said = Refusals("storage", "the remote storage (memory://)", "memory")
-    return CloudRemote("storage", "memory://", FileStore(fs, "/models"), said)
+    said = ErrorTranslator("storage", "the remote storage (memory://)", "memory")
+    return DvcRemote("storage", "memory://", FileStore(fs, "/models"), said)
 
 
-def test_through_the_file_systems_of_dvc(cloud: CloudRemote, cache: Cache, tmp_path: Path) -> None:
+def test_through_the_file_systems_of_dvc(cloud: DvcRemote, cache: Cache, tmp_path: Path) -> None:
     ingested = ingest(make(tmp_path / "folder", FILES), cache=cache)
     upload(ingested, cloud)
     entry: dict[str, JSON] = {"path": "folder", "md5": ingested.md5, "sha256": ingested.sha256}
@@ -289,7 +294,7 @@ def test_through_the_file_systems_of_dvc(cloud: CloudRemote, cache: Cache, tmp_p
 
 
 def test_a_store_that_locks_its_objects_is_told_in_words(
-    cloud: CloudRemote, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: DvcRemote, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def locked(_: object, path: str) -> None:
         raise PermissionError("Access Denied because object protected by object lock.")
@@ -305,7 +310,7 @@ def test_a_store_that_locks_its_objects_is_told_in_words(
 
 
 def test_a_store_that_only_says_it_deleted(
-    cloud: CloudRemote, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: DvcRemote, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ingested = ingest(make(tmp_path, {"model.bin": b"m"}) / "model.bin", cache=cache)
     upload(ingested, cloud)
@@ -369,8 +374,8 @@ def test_a_cache_that_cannot_be_cleared_says_so(cache: Cache) -> None:
 
 
 def test_an_empty_plan(remote: LocalRemote, cache: Cache) -> None:
-    assert plan([], nobody(), remote) == Plan((), (), ())
-    assert purge(Plan((), (), ()), remote, cache) == Purged(0, 0, 0)
+    assert plan([], nobody(), remote) == PurgePlan((), (), ())
+    assert purge(PurgePlan((), (), ()), remote, cache) == PurgeSummary(0, 0, 0)
     with pytest.raises(MissingObjectError), remote.download("0" * 32):
         pass
 

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from support import (
+from support import commit, git, write_files
+from support.manifests import (
     MODEL_BYTES,
-    commit,
-    git,
     model_files,
     model_yaml,
     pointer_yaml,
@@ -19,11 +18,10 @@ from support import (
     status_yaml,
     stored_artifact,
     version_files,
-    write_files,
 )
 
 from registry_tool.errors import GitError
-from registry_tool.gc.reachability import Need, Seen, copies, everywhere, needs
+from registry_tool.gc.reachability import NeededBy, RegistryState, copies, everywhere, needs
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.problems import JSON
@@ -41,11 +39,11 @@ FIRST = md5(MODEL_BYTES)
 SECOND = md5(b"nlp/lang-id@2")
 
 
-def seen(files: Files, ref: str = "main", *, is_main: bool = True) -> Seen:
-    return Seen(ref, DictTree(files), is_main)
+def seen(files: Files, ref: str = "main", *, is_main: bool = True) -> RegistryState:
+    return RegistryState(ref, DictTree(files), is_main)
 
 
-def who(wanted: str, *states: Seen, leaving: str = "") -> Need | None:
+def who(wanted: str, *states: RegistryState, leaving: str = "") -> NeededBy | None:
     return needs([wanted], {"": states}, leaving=leaving).objects.get(wanted)
 
 
@@ -62,8 +60,8 @@ def folder(members: list[bytes], *, is_listed: bool = True) -> dict[str, JSON]:
 
 
 def test_a_version_needs_what_its_record_names() -> None:
-    assert who(FIRST, seen(small_registry())) == Need(ONE, "main")
-    assert who(SECOND, seen(small_registry())) == Need("nlp/lang-id@2", "main")
+    assert who(FIRST, seen(small_registry())) == NeededBy(ONE, "main")
+    assert who(SECOND, seen(small_registry())) == NeededBy("nlp/lang-id@2", "main")
     assert who("0" * 32, seen(small_registry())) is None
 
 
@@ -94,7 +92,7 @@ def test_only_whole_digests_count() -> None:
     ],
 )  # fmt: skip
 def test_all_that_may_need_an_object(files: Files, subject: str) -> None:
-    assert who(md5(b"x"), seen({**small_registry(), **files})) == Need(subject, "main")
+    assert who(md5(b"x"), seen({**small_registry(), **files})) == NeededBy(subject, "main")
 
 
 def test_a_digest_that_yaml_escapes_is_read() -> None:
@@ -103,24 +101,24 @@ def test_a_digest_that_yaml_escapes_is_read() -> None:
     first, rest = f"\\u{ord(FIRST[0]):04x}", FIRST[1:]
     escaped = re.sub(f'"?{FIRST}"?', lambda _: f'"{first}{rest}"', files[record])
     assert FIRST not in escaped
-    assert who(FIRST, seen({"registry.yaml": "", record: escaped})) == Need(ONE, "main")
+    assert who(FIRST, seen({"registry.yaml": "", record: escaped})) == NeededBy(ONE, "main")
 
 
 def test_an_erased_version_needs_nothing() -> None:
     erased = {**small_registry(), f"{TOP}/versions/1/status.yaml": status_yaml("erased")}
     assert who(FIRST, seen(erased)) is None
-    assert who(SECOND, seen(erased)) == Need("nlp/lang-id@2", "main")
+    assert who(SECOND, seen(erased)) == NeededBy("nlp/lang-id@2", "main")
 
 
 @pytest.mark.parametrize("state", ["deprecated", "withdrawn"])
 def test_every_other_state_needs_its_bytes(state: str) -> None:
     files = {**small_registry(), f"{TOP}/versions/1/status.yaml": status_yaml(state)}
-    assert who(FIRST, seen(files)) == Need(ONE, "main")
+    assert who(FIRST, seen(files)) == NeededBy(ONE, "main")
 
 
 def test_a_status_that_cannot_be_read_is_not_erased() -> None:
     files = {**small_registry(), f"{TOP}/versions/1/status.yaml": "state: erased\n"}
-    assert who(FIRST, seen(files)) == Need(ONE, "main")
+    assert who(FIRST, seen(files)) == NeededBy(ONE, "main")
 
 
 def test_what_main_calls_erased_holds_nothing_in_any_ref() -> None:
@@ -134,17 +132,17 @@ def test_what_main_calls_erased_holds_nothing_in_any_ref() -> None:
 def test_what_a_branch_calls_erased_is_needed_by_main() -> None:
     erased = {**small_registry(), f"{TOP}/versions/1/status.yaml": status_yaml("erased")}
     main, branch = seen(small_registry()), seen(erased, "erase", is_main=False)
-    assert who(FIRST, main, branch) == Need(ONE, "main")
+    assert who(FIRST, main, branch) == NeededBy(ONE, "main")
     # Without a main branch the order of refs says nothing.
     unborn = [seen(erased, "a", is_main=False), seen(small_registry(), "b", is_main=False)]
-    assert who(FIRST, *unborn) == Need(ONE, "b")
+    assert who(FIRST, *unborn) == NeededBy(ONE, "b")
 
 
 def test_a_version_of_another_ref_with_the_same_bytes_is_found() -> None:
     erased = {**small_registry(), f"{TOP}/versions/1/status.yaml": status_yaml("erased")}
     more = {**erased, **version_files("3", artifacts=[stored_artifact(MODEL_BYTES)])}
     found = who(FIRST, seen(erased), seen(more, "origin/new", is_main=False))
-    assert found == Need("nlp/lang-id@3", "origin/new")
+    assert found == NeededBy("nlp/lang-id@3", "origin/new")
 
 
 def test_a_version_that_is_about_to_be_erased_is_left_out() -> None:
@@ -157,7 +155,7 @@ def test_another_registry_counts_by_itself() -> None:
     theirs = model_files("nlp/lang-id", versions=("1",))
     registries = {"": [seen(ours)], "../other": [seen(theirs)]}
     found = needs([FIRST], registries, leaving=f"{TOP}/versions/1")
-    assert found.objects == {FIRST: Need(ONE, "main of ../other")}
+    assert found.objects == {FIRST: NeededBy(ONE, "main of ../other")}
 
 
 def test_folders_whose_files_no_manifest_lists_are_named() -> None:
@@ -171,9 +169,9 @@ def test_folders_whose_files_no_manifest_lists_are_named() -> None:
     }
     found = needs([], {"": [seen(files)]})
     assert found.folders == {
-        str(large["md5"]): Need("nlp/lang-id@4", "main"),
-        f"{md5(b'e')}.dir": Need("loose.dvc", "main"),
-        f"{md5(b'f')}.dir": Need("nlp/lang-id@5", "main"),
+        str(large["md5"]): NeededBy("nlp/lang-id@4", "main"),
+        f"{md5(b'e')}.dir": NeededBy("loose.dvc", "main"),
+        f"{md5(b'f')}.dir": NeededBy("nlp/lang-id@5", "main"),
     }
 
 
@@ -183,7 +181,7 @@ def test_a_file_that_cannot_be_read_stops_the_question() -> None:
             return None if path.endswith("2/version.yaml") else super().read(path, limit=limit)
 
     with pytest.raises(GitError, match=r"versions/2/version\.yaml of main cannot be read"):
-        needs([FIRST], {"": [Seen("main", Torn(small_registry()), is_main=True)]})
+        needs([FIRST], {"": [RegistryState("main", Torn(small_registry()), is_main=True)]})
 
 
 @pytest.fixture
@@ -240,11 +238,11 @@ def test_replaced_commits_are_seen_as_others_see_them(root: Path) -> None:
     git(root, "hash-object", "-w", "-t", "tree", "/dev/null")
     git(root, "replace", "main", empty)
     found = needs([FIRST], {"": everywhere(Repository.open(root))})
-    assert found.objects == {FIRST: Need(ONE, "main")}
+    assert found.objects == {FIRST: NeededBy(ONE, "main")}
 
 
 def test_a_partial_clone_brings_what_it_needs(root: Path, tmp_path: Path) -> None:
     git(root, "config", "uploadpack.allowFilter", "true")
     git(tmp_path, "clone", "-q", "--bare", "--filter=blob:none", root.as_uri(), "partial.git")
     found = needs([FIRST], {"": everywhere(Repository.open(tmp_path / "partial.git"))})
-    assert found.objects == {FIRST: Need(ONE, "main")}
+    assert found.objects == {FIRST: NeededBy(ONE, "main")}

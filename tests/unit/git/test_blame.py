@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from promotions import ADA, BOB, CAROL, MODEL, Staged, alias, approval
 from support import git, write_files
+from support.staged_registries import ADA, BOB, CAROL, MODEL, Staged, alias, approval
 
 from registry_tool.errors import ShallowHistoryError
 from registry_tool.git.blame import Written, written

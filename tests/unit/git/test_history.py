@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from histories import ANA, BEN, History
 from support import git
+from support.commit_histories import ANA, BEN, History
 
 from registry_tool.errors import GitError, ShallowHistoryError
 from registry_tool.git.command import find_repository

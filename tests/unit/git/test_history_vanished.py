@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from histories import History
 from support import git, give_away
+from support.commit_histories import History
 
 from registry_tool.git.command import find_repository
 from registry_tool.git.history import FirstParentHistory, carry_on
@@ -274,9 +274,9 @@ def test_processes_that_write_at_once_agree(past: History) -> None:
     tips = [past.commit({ONE: None})]
     tips += [past.commit({"x": f"{number}\n"}) for number in range(7)]
     code = (
-        "import sys; from pathlib import Path; from registry_tool.git.history import Line\n"
+        "import sys; from pathlib import Path; from registry_tool.git.history import FirstParentHistory\n"
         "from registry_tool.git.command import find_repository\n"
-        "for _ in range(5): print(*Line(find_repository(Path.cwd()), sys.argv[1]).vanished())\n"
+        "for _ in range(5): print(*FirstParentHistory(find_repository(Path.cwd()), sys.argv[1]).vanished())\n"
     )
     running = [
         subprocess.Popen(

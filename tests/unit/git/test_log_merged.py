@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from histories import ANA, BEN, History
 from support import git
+from support.commit_histories import ANA, BEN, History
 
 from registry_tool.git.command import find_repository
 from registry_tool.git.history import FirstParentHistory

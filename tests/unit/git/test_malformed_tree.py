@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import commit, git, small_registry, write_files
-from trees import RawEntry, commit_tree, entries_of, raw_tree, twice
+from support import commit, git, write_files
+from support.manifests import small_registry
+from support.raw_trees import RawEntry, commit_tree, entries_of, raw_tree, twice
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.engine import check

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import git, new_repository, small_registry
+from support import git, new_repository
+from support.manifests import small_registry
 
 from registry_tool.errors import ConflictError, NotARegistryError, OperationalError, UsageError
 from registry_tool.git.command import Git, find_repository

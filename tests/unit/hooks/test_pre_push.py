@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import alias_yaml, commit, git, small_registry, write_files
+from support import commit, git, write_files
+from support.manifests import alias_yaml, small_registry
 
 from registry_tool.git.command import find_repository
 from registry_tool.git.refs import Update

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import alias_yaml, commit, git, small_registry, version_files, write_files
+from support import commit, git, write_files
+from support.manifests import alias_yaml, small_registry, version_files
 
 from registry_tool.errors import RefusedError, UsageError
 from registry_tool.git.command import Git

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import git, small_registry
+from support import git
+from support.manifests import small_registry
 
 from registry_tool.errors import OperationalError, RegistryError, UsageError
 from registry_tool.git.command import Git, find_repository

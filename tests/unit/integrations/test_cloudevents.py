@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from histories import ANA, BEN, History
-from support import alias_yaml, git, registry_yaml, small_registry, version_files
+from support import git
+from support.commit_histories import ANA, BEN, History
+from support.manifests import alias_yaml, registry_yaml, small_registry, version_files
 
 from registry_tool.api.history import entries_between
 from registry_tool.catalog.catalog import Catalog

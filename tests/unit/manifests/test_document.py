@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support import model_yaml, version_yaml
+from support.manifests import model_yaml, version_yaml
 
 from registry_tool.manifests.document import READ_LIMIT, Document, parse_document
 from registry_tool.manifests.layout import Place

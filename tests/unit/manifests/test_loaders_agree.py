@@ -7,22 +7,31 @@ manifests go the same way. What the writer writes is read alike by readers of YA
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import io
-from pathlib import Path
 
 import ruamel.yaml
 import yaml  # type: ignore[import-untyped] # noqa: TID251 (one more reader, to compare with)
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support import alias_yaml, model_yaml, registry_yaml, version_yaml
+from support.corpus_cases import VERDICTS, case_paths, examples, read_case
+from support.manifests import alias_yaml, model_yaml, registry_yaml, version_yaml
 
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.yaml.explain import explain
 from registry_tool.manifests.yaml.fast import Unsure, load_fast
 from registry_tool.manifests.yaml.writer import render
 
-CORPUS = sorted((Path(__file__).parents[2] / "corpus").rglob("*.yaml"))
 CANONICAL = [registry_yaml(), model_yaml(labels=["edge", "a b"]), version_yaml(), alias_yaml()]
+
+
+@functools.cache
+def _corpus() -> list[bytes]:
+    """Every manifest of the corpus, once: those of its registries, and the examples of schemas."""
+    cases = [read_case(path) for verdict in VERDICTS for path in case_paths(verdict)]
+    files = [file for case in cases for state in case.states for file in state.items()]
+    manifests = {content.data for path, content in files if path.endswith(".yaml")}
+    return sorted(manifests.union(example.data for example in examples()))
 
 
 def _typed(value: JSON) -> object:
@@ -44,15 +53,15 @@ def _check(source: bytes) -> None:
     assert {problem.code for problem in read.problems} <= {"ambiguous"}
 
 
-def test_every_file_of_the_corpus() -> None:
-    assert len(CORPUS) > 100
-    for path in CORPUS:
-        _check(path.read_bytes())
+def test_every_manifest_of_the_corpus() -> None:
+    assert len(_corpus()) > 1000
+    for source in _corpus():
+        _check(source)
 
 
 def test_the_fast_reader_reads_most_of_the_corpus() -> None:
-    read = [path for path in CORPUS if not isinstance(load_fast(path.read_bytes()), Unsure)]
-    assert len(read) > 0.8 * len(CORPUS)
+    read = [source for source in _corpus() if not isinstance(load_fast(source), Unsure)]
+    assert len(read) > 0.8 * len(_corpus())
 
 
 _ALPHABET = list("ab:- \n[]{},'\"#&*!|>%@`?~.0123456789exo_+T\t=<\\/ü")
@@ -194,3 +203,52 @@ _lines = st.builds(
 @example(lines=["a: word\n", "  more\n"])
 def test_lines_of_ordinary_manifests_are_read_alike(lines: list[str]) -> None:
     _check("".join(lines).encode())
+
+
+_OPENINGS = [
+    "a: ",
+    "a: |\n",
+    "a: >-\n",
+    "- ",
+    'a: "x\n',
+    "a: 'x\n",
+    "a: word\n",
+    "a: [",
+    "a: {b: 1",
+    "a:\n",
+]
+_COMMENTED = st.builds(
+    "{}{}{}{}\n".format,
+    st.sampled_from(["", "  ", "    "]),
+    st.sampled_from(
+        [
+            "",
+            "k: ",
+            "- ",
+            "word",
+            "[1, 2]",
+            "{b: 1}",
+            '"x"',
+            "'x'",
+            "x]",
+            "}",
+            '"',
+            "'",
+            "[",
+            "b: {c: 1}",
+        ]
+    ),
+    st.sampled_from(["", " ", "# ", " # ", " #", "#"]),
+    st.sampled_from(
+        ["", "{", "]", "[a, {b: c}]", '["x', "x", "'", "{a: 1} # [", "`x` (y)", "k: [1, 2]"]
+    ),
+)
+
+
+@settings(max_examples=1500)
+@given(opening=st.sampled_from(_OPENINGS), lines=st.lists(_COMMENTED, min_size=1, max_size=4))
+@example(opening="a: |\n", lines=["  x # {\n", "  # [\n"])
+@example(opening="a: {b: 1", lines=[" # c\n", "  }\n"])
+@example(opening='a: "x\n', lines=["  y # {\n", '  "\n'])
+def test_brackets_in_comments_are_read_alike(opening: str, lines: list[str]) -> None:
+    _check((opening + "".join(lines)).encode())

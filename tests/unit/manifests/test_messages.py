@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
-from support import model_yaml, version_yaml
+from support.corpus_cases import Example, examples
+from support.manifests import model_yaml, version_yaml
 
 from registry_tool.manifests.document import parse_document
 from registry_tool.manifests.layout import Place
@@ -17,7 +17,6 @@ from registry_tool.manifests.team_schema import team_mismatches
 from registry_tool.manifests.yaml.explain import Text
 from registry_tool.names import ModelName
 
-CORPUS = Path(__file__).parents[2] / "corpus" / "schemas"
 # Keywords that only lead to others, or only describe.
 STRUCTURE = {
     "$schema", "$id", "$ref", "$defs", "$comment", "title", "description", "examples", "default", "properties",
@@ -107,12 +106,10 @@ def test_a_description_speaks_where_there_is_one() -> None:
     assert _problem(schema, "b").expected == "the letter a"
 
 
-@pytest.mark.parametrize(
-    "path", sorted(CORPUS.glob("*/bad/*.yaml")), ids=lambda p: f"{p.parts[-3]}/{p.stem}"
-)
-def test_every_bad_example_is_told_in_words_of_its_own(path: Path) -> None:
-    place = Place(path.parts[-3], ModelName("nlp", "lang-id"), "1", "x")
-    document = parse_document("x.yaml", place, path.read_bytes())
+@pytest.mark.parametrize("example", examples("bad"), ids=lambda e: f"{e.kind}/{e.name}")
+def test_every_bad_example_is_told_in_words_of_its_own(example: Example) -> None:
+    place = Place(example.kind, ModelName("nlp", "lang-id"), "1", "x")
+    document = parse_document("x.yaml", place, example.data)
     assert document.problems  # an unquoted number for a text is taken as text, and told
     for problem in document.problems:
         assert problem.message.isprintable()
@@ -177,5 +174,5 @@ def test_a_text_of_a_certain_form_is_shown_by_an_example() -> None:
     document = parse_document("registry.yaml", Place("registry"), source)
     (problem,) = document.problems
     assert problem.expected == (
-        'how long it must have held it: minutes, hours, days or weeks, such as "2d"'
+        'how long the version must have been in that stage: minutes, hours, days or weeks, such as "2d"'
     )

@@ -1,4 +1,4 @@
-"""The schemas, on the examples of tests/corpus/schemas/<kind>/{good,bad}: four validators, one verdict."""
+"""The schemas, on the examples of tests/corpus/schemas/<kind>.yaml: four validators, one verdict."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
+from support.corpus_cases import VERDICTS, Example, examples
 
 from registry_tool import names
 from registry_tool.errors import InvalidManifestError
@@ -21,8 +22,7 @@ from registry_tool.manifests.schema_fast import Interpreter
 from registry_tool.manifests.yaml.explain import explain
 from registry_tool.manifests.yaml.fast import Unsure, load_fast
 
-CORPUS = Path(__file__).parents[2] / "corpus" / "schemas"
-CASES = sorted(CORPUS.glob("*/*/*.yaml"))
+CASES = examples()
 SCHEMAS = sorted(MANIFESTS)
 
 NAMES = {
@@ -35,9 +35,9 @@ NAMES = {
 ANY_JSON = {"default", "meta"}  # members whose value may be any JSON at all
 
 
-def load(path: Path) -> JSON:
-    data = load_fast(path.read_bytes())
-    return explain(path.read_bytes()).data if isinstance(data, Unsure) else data
+def load(example: Example) -> JSON:
+    data = load_fast(example.data)
+    return explain(example.data).data if isinstance(data, Unsure) else data
 
 
 @lru_cache
@@ -78,9 +78,9 @@ def is_condition(place: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda p: "/".join(p.relative_to(CORPUS).parts))
-def test_verdict_of_every_reader_is_the_folder_the_case_lies_in(path: Path) -> None:
-    schema_id, good, data = f"{path.parts[-3]}/v1", path.parts[-2] == "good", load(path)
+@pytest.mark.parametrize("example", CASES, ids=lambda e: e.id)
+def test_verdict_of_every_reader_is_that_of_the_example(example: Example) -> None:
+    schema_id, good, data = example.schema_id, example.verdict == "good", load(example)
     assert isinstance(data, dict)
     verdicts = {
         "jsonschema": not mismatches(schema_id, data),
@@ -92,17 +92,17 @@ def test_verdict_of_every_reader_is_the_folder_the_case_lies_in(path: Path) -> N
 
 
 def test_corpus_is_large_and_covers_every_kind() -> None:
-    folders = {path.relative_to(CORPUS).parts[:2] for path in CASES}
-    assert folders == {(s.split("/")[0], verdict) for s in SCHEMAS for verdict in ("good", "bad")}
-    assert sum(path.parts[-2] == "bad" for path in CASES) >= 120
+    covered = {(example.schema_id, example.verdict) for example in CASES}
+    assert covered == {(schema_id, verdict) for schema_id in SCHEMAS for verdict in VERDICTS}
+    assert sum(example.verdict == "bad" for example in CASES) >= 120
 
 
 def test_each_bad_case_differs_from_every_good_one_and_each_other() -> None:
-    seen: dict[str, Path] = {}
-    for path in CASES:
-        key = f"{path.parts[-3]} {json.dumps(load(path), sort_keys=True)}"
-        assert key not in seen, (path, seen.get(key))
-        seen[key] = path
+    seen: dict[str, str] = {}
+    for example in CASES:
+        key = f"{example.kind} {json.dumps(load(example), sort_keys=True)}"
+        assert key not in seen, (example.id, seen.get(key))
+        seen[key] = example.id
 
 
 def members_used(data: JSON) -> set[str]:
@@ -114,7 +114,7 @@ def members_used(data: JSON) -> set[str]:
 @pytest.mark.parametrize("schema_id", SCHEMAS)
 def test_good_cases_use_every_field(schema_id: str) -> None:
     used = set[str]().union(
-        *(members_used(load(p)) for p in (CORPUS / schema_id[:-3] / "good").glob("*.yaml"))
+        *(members_used(load(e)) for e in examples("good") if e.schema_id == schema_id)
     )
     known = {
         place.rsplit("/", 1)[1]
@@ -247,7 +247,7 @@ def test_free_json_takes_anything_inside() -> None:
     assert MANIFESTS["metadata/v1"].from_data(data).to_data() == data
 
 
-VERSION: JSON = load(CORPUS / "version" / "good" / "minimal.yaml")
+VERSION: JSON = load(next(e for e in CASES if e.id == "version/good/minimal"))
 METRIC: JSON = {"key": "a", "value": 1}
 FILE: JSON = {"path": "a", "size": 1, "sha256": "0" * 64, "md5": "0" * 32}
 FOLDER: dict[str, JSON] = {

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from promotions import BOB, MODEL, NOW, Staged, alias, approval, evaluation
-from support import commit, git, namespace_yaml, status_yaml, tracked_artifact, version_yaml
+from support import commit, git
+from support.manifests import namespace_yaml, status_yaml, tracked_artifact, version_yaml
+from support.staged_registries import BOB, MODEL, NOW, Staged, alias, approval, evaluation
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.errors import (

@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from support import (
-    Ran,
-    commit,
-    git,
-    registry_yaml,
-    small_registry,
-    stored_artifact,
-    version_files,
-    write_files,
-)
+from support import Ran, commit, git, write_files
+from support.manifests import registry_yaml, small_registry, stored_artifact, version_files
 
 from registry_tool.manifests.problems import JSON
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from promotions import ALIASES, Staged, alias
 from support import git
+from support.staged_registries import ALIASES, Staged, alias
 
 from registry_tool.errors import ShallowHistoryError
 from registry_tool.git.command import Git

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from support import namespace_yaml, registry_yaml
+from support.manifests import namespace_yaml, registry_yaml
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.git.tree import DictTree

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from code_naming_files import HARMLESS, HOSTILE, message, zip_of
 from hypothesis import given
 from hypothesis import strategies as st
+from support.code_naming_files import HARMLESS, HOSTILE, message, zip_of
 
 from registry_tool.scanning.report import Scanned
 from registry_tool.scanning.scan import scan_path

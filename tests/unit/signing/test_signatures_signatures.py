@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from promotions import ADA, BOB, Staged, key, signer
 from support import git, run_git
+from support.staged_registries import ADA, BOB, Staged, key, signer
 
 from registry_tool.signing.signatures import Signature, allowed_signers, signature_of
 

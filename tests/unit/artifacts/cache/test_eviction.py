@@ -20,7 +20,7 @@ from registry_tool.artifacts.cache.eviction import (
     parse_size,
     usage,
 )
-from registry_tool.artifacts.cache.locks import Uses, clearing, uses_of
+from registry_tool.artifacts.cache.locks import CacheUses, get_uses, lock_for_eviction
 from registry_tool.artifacts.dvc_files import Member, folder_sha256
 from registry_tool.artifacts.hashing import Digest
 from registry_tool.errors import UsageError
@@ -53,7 +53,7 @@ def is_there(cache: Cache, digest: Digest) -> bool:
 
 def end_of_process() -> None:
     """What this process used is not in use any more, as when it ends."""
-    uses_of.cache_clear()
+    get_uses.cache_clear()
 
 
 @pytest.fixture
@@ -209,23 +209,23 @@ def test_unfinished_downloads_go_unless_somebody_is_at_work(cache: Cache) -> Non
 def test_uses_are_noted_once_and_a_cache_that_cannot_be_written_is_no_trouble(
     tmp_path: Path,
 ) -> None:
-    uses = Uses(tmp_path / "cache")
+    uses = CacheUses(tmp_path / "cache")
     assert uses.add("ab", "cd")
     assert not uses.add("cd")
     (tmp_path / "file").write_text("x")
-    assert Uses(tmp_path / "file").add("ab")
+    assert CacheUses(tmp_path / "file").add("ab")
 
 
 FORK = """
 import os, sys
 from pathlib import Path
-from registry_tool.artifacts.cache.locks import clearing, uses_of
+from registry_tool.artifacts.cache.locks import lock_for_eviction, uses_of
 root = Path(sys.argv[1])
-uses_of(root).add("ab")
+get_uses(root).add("ab")
 if os.fork() == 0:
     sys.exit(0)
 os.wait()
-with clearing(root) as used:
+with lock_for_eviction(root) as used:
     print(sorted(used))
 """
 
@@ -269,5 +269,5 @@ def test_a_list_of_uses_that_goes_while_it_is_looked_for(
     entries = list(os.scandir(folder))
     (folder / "gone").unlink()
     monkeypatch.setattr("registry_tool.artifacts.cache.locks.os.scandir", lambda _: iter(entries))
-    with clearing(cache.root) as in_use:
+    with lock_for_eviction(cache.root) as in_use:
         assert in_use == frozenset()

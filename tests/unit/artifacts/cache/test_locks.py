@@ -11,13 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.artifacts.cache.locks import DownloadLock, claimed, clear_claim, sweep_claims
+from registry_tool.artifacts.cache.locks import (
+    DownloadLock,
+    download_lock,
+    remove_partial,
+    sweep_partials,
+)
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from registry_tool.artifacts.cache.locks import claimed
-with claimed(Path(sys.argv[1]), is_done=lambda: False, waiting=lambda _: None) as claim:
+from registry_tool.artifacts.cache.locks import download_lock
+with download_lock(Path(sys.argv[1]), is_done=lambda: False, waiting=lambda _: None) as claim:
     import os
     os.write(claim.handle, b"begun")
     print("held", flush=True)
@@ -65,7 +70,7 @@ def test_a_killed_process_keeps_nobody_waiting_and_its_bytes_stay(
         if len(sizes) == 3:
             kill(holder)
 
-    with claimed(place / "partial", is_done=no, waiting=waiting) as claim:
+    with download_lock(place / "partial", is_done=no, waiting=waiting) as claim:
         assert claim is not None
         assert claim.size == 5
     assert sizes[:3] == [5, 5, 5]
@@ -82,13 +87,13 @@ def test_who_waits_for_what_another_finishes_has_nothing_to_do(
         asked += 1
         return asked > 3
 
-    with claimed(place / "partial", is_done=is_done, waiting=ignore) as claim:
+    with download_lock(place / "partial", is_done=is_done, waiting=ignore) as claim:
         assert claim is None
     kill(holder)
 
 
 def test_an_empty_file_does_not_stay(place: Path) -> None:
-    with claimed(place / "p" / "partial", is_done=no, waiting=ignore) as claim:
+    with download_lock(place / "p" / "partial", is_done=no, waiting=ignore) as claim:
         assert claim is not None
         assert claim.size == 0
     assert list((place / "p").iterdir()) == []
@@ -101,7 +106,7 @@ def test_one_at_a_time_also_when_the_file_comes_and_goes(place: Path) -> None:
     def work() -> None:
         nonlocal at_work, most, done
         for _ in range(20):
-            with claimed(place / "partial", is_done=no, waiting=ignore) as claim:
+            with download_lock(place / "partial", is_done=no, waiting=ignore) as claim:
                 assert isinstance(claim, DownloadLock)
                 with guard:
                     at_work += 1
@@ -125,7 +130,7 @@ def test_a_link_in_its_place_is_not_followed(place: Path) -> None:
     (place / "partial").symlink_to("precious")
     with (
         pytest.raises(OSError, match="symbolic links"),
-        claimed(place / "partial", is_done=no, waiting=ignore),
+        download_lock(place / "partial", is_done=no, waiting=ignore),
     ):
         pass
     assert (place / "precious").read_bytes() == b"mine"
@@ -139,9 +144,9 @@ def test_leftovers_go_after_a_week_but_not_under_somebodys_hands(
     before = time.time() - 8 * 24 * 3600
     for name in ("old", "partial"):
         os.utime(place / name, (before, before))
-    sweep_claims(place)
+    sweep_partials(place)
     assert sorted(p.name for p in place.iterdir()) == ["partial", "young"]
-    assert not clear_claim(place / "partial")
+    assert not remove_partial(place / "partial")
     kill(holder)
-    assert clear_claim(place / "partial")
-    sweep_claims(place / "none")
+    assert remove_partial(place / "partial")
+    sweep_partials(place / "none")

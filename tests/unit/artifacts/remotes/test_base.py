@@ -11,17 +11,13 @@ from pathlib import Path
 import pytest
 from dvc.fs import get_fs_cls
 
-from registry_tool.artifacts.remotes.base import (
-    DvcSettings,
-    Remote,
-    object_path,
-    open_remote,
-    shown_url,
-)
-from registry_tool.artifacts.remotes.dvc import CloudRemote
-from registry_tool.artifacts.remotes.errors import Refusals
+from registry_tool.artifacts.remotes.base import Remote, object_path, redact_url
+from registry_tool.artifacts.remotes.config import DvcSettings
+from registry_tool.artifacts.remotes.dvc import DvcRemote
+from registry_tool.artifacts.remotes.errors import ErrorTranslator
 from registry_tool.artifacts.remotes.file_store import FileStore
 from registry_tool.artifacts.remotes.local import LocalRemote
+from registry_tool.artifacts.remotes.open import open_remote
 from registry_tool.artifacts.transfer.upload import send
 from registry_tool.errors import MissingObjectError, RemoteError, UsageError
 
@@ -164,7 +160,7 @@ def test_a_scheme_dvc_cannot_serve_is_refused(url: str) -> None:
     ],
 )
 def test_a_url_is_shown_without_credentials(url: str, expected: str) -> None:
-    assert shown_url(url) == expected
+    assert redact_url(url) == expected
 
 
 class Store(BaseHTTPRequestHandler):
@@ -271,8 +267,8 @@ def test_a_server_that_is_not_there_is_not_taken_for_absence(tmp_path: Path) -> 
 
 def test_where_half_files_show_an_upload_is_renamed_into_place(tmp_path: Path) -> None:
     fs = get_fs_cls({}, scheme="memory")(global_store=False)
-    said = Refusals("storage", "the remote storage", "memory")
-    remote = CloudRemote("storage", "memory://", FileStore(fs, "/models"), said)
+    said = ErrorTranslator("storage", "the remote storage", "memory")
+    remote = DvcRemote("storage", "memory://", FileStore(fs, "/models"), said)
     md5, path = blob(tmp_path)
     assert send([(md5, path)], remote).sent == 1
     assert send([(md5, path)], remote).sent == 0

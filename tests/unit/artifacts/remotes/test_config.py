@@ -6,7 +6,7 @@ import pytest
 from dvc.config import Config
 from dvc.config_schema import REMOTE_SCHEMAS
 
-from registry_tool.artifacts.remotes.config import DvcSettings, chosen_remote, merged_levels
+from registry_tool.artifacts.remotes.config import DvcSettings, merged_levels, select_remote
 from registry_tool.errors import NoRemoteError, RemoteError
 from registry_tool.manifests.dvc_config import _ALL, _ANY, REFUSED
 
@@ -68,7 +68,7 @@ def test_levels_are_merged_as_dvc_merges_them(settings: DvcSettings) -> None:
 
 
 def test_credentials_come_from_the_users_own_levels(settings: DvcSettings) -> None:
-    chosen = chosen_remote(settings, None)
+    chosen = select_remote(settings, None)
     assert (chosen.name, chosen.url) == ("storage", "s3://bucket/models")
     assert chosen.options["access_key_id"] == "me"
     assert "secret" not in repr(chosen)
@@ -76,30 +76,30 @@ def test_credentials_come_from_the_users_own_levels(settings: DvcSettings) -> No
 
 def test_a_remote_may_refer_to_another(settings: DvcSettings) -> None:
     assert settings.root is not None
-    url = chosen_remote(settings, "sub").url
+    url = select_remote(settings, "sub").url
     assert url == f"{settings.root}/.dvc/elsewhere/deep/er"
 
 
 def test_a_relative_url_starts_at_the_dvc_folder(tmp_path: Path) -> None:
     settings = DvcSettings(b"['remote \"r\"']\nurl = ../../near\n", root=tmp_path / "registry")
-    assert chosen_remote(settings, "r").url == str(tmp_path / "near")
+    assert select_remote(settings, "r").url == str(tmp_path / "near")
 
 
 def test_without_any_remote_the_remedy_is_the_command() -> None:
     with pytest.raises(NoRemoteError) as caught:
-        chosen_remote(DvcSettings(), None)
+        select_remote(DvcSettings(), None)
     assert "dvc remote add -d storage URL" in caught.value.remedy
 
 
 def test_without_a_default_the_known_one_is_proposed() -> None:
     with pytest.raises(NoRemoteError) as caught:
-        chosen_remote(DvcSettings(b"['remote \"near\"']\nurl = /x\n"), None)
+        select_remote(DvcSettings(b"['remote \"near\"']\nurl = /x\n"), None)
     assert "dvc remote default near" in caught.value.remedy
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(settings: DvcSettings) -> None:
     with pytest.raises(NoRemoteError, match="'nowhere'; there are: home, mine, near, storage, sub"):
-        chosen_remote(settings, "nowhere")
+        select_remote(settings, "nowhere")
 
 
 BROKEN = {
@@ -117,12 +117,12 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_committed_configuration_that_cannot_be_trusted_is_refused(name: str) -> None:
     with pytest.raises(RemoteError):
-        chosen_remote(DvcSettings(BROKEN[name]), "r")
+        select_remote(DvcSettings(BROKEN[name]), "r")
 
 
 def test_a_refused_secret_is_not_repeated() -> None:
     with pytest.raises(RemoteError) as caught:
-        chosen_remote(DvcSettings(b"['remote \"r\"']\nurl = s3://b\npassword = hunter2\n"), "r")
+        select_remote(DvcSettings(b"['remote \"r\"']\nurl = s3://b\npassword = hunter2\n"), "r")
     assert "hunter2" not in str(caught.value)
     assert "dvc remote modify --local r password" in caught.value.remedy
 
@@ -146,11 +146,11 @@ PRIVATE = {
 @pytest.mark.parametrize("option", PRIVATE)
 def test_a_private_option_is_not_taken_from_a_commit(option: str, tmp_path: Path) -> None:
     committed = f"['remote \"r\"']\nurl = {PRIVATE[option]}\n{option} = false\n".encode()
-    chosen = chosen_remote(DvcSettings(committed), "r")
+    chosen = select_remote(DvcSettings(committed), "r")
     assert option not in chosen.options
     assert chosen.left_out == (option,)
     local = put(tmp_path / "config.local", f"['remote \"r\"']\n{option} = mine\n")
-    own = chosen_remote(DvcSettings(committed, local), "r")
+    own = select_remote(DvcSettings(committed, local), "r")
     assert (str(own.options[option]).endswith("mine"), own.left_out) == (True, ())
 
 
@@ -173,7 +173,7 @@ def test_what_says_where_bytes_are_is_taken() -> None:
         b"['remote \"r\"']\nurl = s3://b/x\nendpointurl = https://h\nregion = eu-west-1\n"
         b"ssl_verify = true\nallow_anonymous_login = true\n[cache]\ndir = /srv\n[core]\nremote = r\n"
     )
-    chosen = chosen_remote(DvcSettings(config), None)
+    chosen = select_remote(DvcSettings(config), None)
     assert dict(chosen.options) == {
         "endpointurl": "https://h", "region": "eu-west-1", "ssl_verify": "true", "allow_anonymous_login": "true",
     }  # fmt: skip
@@ -197,7 +197,7 @@ def test_what_says_where_bytes_are_is_taken() -> None:
 )
 def test_a_host_that_is_more_than_a_host_is_refused(lines: str) -> None:
     with pytest.raises(RemoteError):
-        chosen_remote(DvcSettings(f"['remote \"r\"']\n{lines}\n".encode()), "r")
+        select_remote(DvcSettings(f"['remote \"r\"']\n{lines}\n".encode()), "r")
 
 
 BUSY = {
@@ -214,10 +214,10 @@ BUSY = {
 def test_a_file_that_would_keep_a_reader_busy_is_refused(name: str) -> None:
     config = f"[core]\nremote = r\n{BUSY[name]}\n['remote \"r\"']\nurl = s3://b/x\n"
     with pytest.raises(RemoteError, match="is not a DVC configuration"):
-        chosen_remote(DvcSettings(config.encode()), None)
+        select_remote(DvcSettings(config.encode()), None)
 
 
 def test_a_persons_own_file_may_have_long_lines(tmp_path: Path) -> None:
     local = put(tmp_path / "config.local", f"['remote \"r\"']\nsas_token = {'a' * 9000}\n")
-    chosen = chosen_remote(DvcSettings(b"['remote \"r\"']\nurl = azure://c/x\n", local), "r")
+    chosen = select_remote(DvcSettings(b"['remote \"r\"']\nurl = azure://c/x\n", local), "r")
     assert len(str(chosen.options["sas_token"])) == 9000

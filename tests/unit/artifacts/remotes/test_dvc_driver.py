@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from dvc.config import Config
 
-from registry_tool.artifacts.remotes.base import DvcSettings, open_remote
-from registry_tool.artifacts.remotes.config import chosen_remote
+from registry_tool.artifacts.remotes.config import DvcSettings, select_remote
 from registry_tool.artifacts.remotes.dvc_driver import _known_hosts
+from registry_tool.artifacts.remotes.open import open_remote
 from registry_tool.errors import RemoteError
 
 
@@ -48,7 +48,7 @@ def test_settings_of_every_cloud_are_resolved_as_dvc_does(
     local = tmp_path / "config.local"
     lines = "\n".join(f"{key} = {value}" for key, value in own.items())
     local.write_text(f"['remote \"storage\"']\n{lines}\n")
-    chosen = chosen_remote(DvcSettings(config(url), local_config=local), None)
+    chosen = select_remote(DvcSettings(config(url), local_config=local), None)
     assert (chosen.url, dict(chosen.options)) == (url, own)
     checked = Config.validate({"remote": {"storage": {"url": chosen.url, **chosen.options}}})
     assert checked["remote"]["storage"]["url"] == url
@@ -57,7 +57,7 @@ def test_settings_of_every_cloud_are_resolved_as_dvc_does(
 @pytest.mark.parametrize("key", ["account_key", "connection_string", "sas_token", "credentialpath"])
 def test_secrets_of_clouds_are_not_committed(key: str) -> None:
     with pytest.raises(RemoteError, match=f"sets `{key}`"):
-        chosen_remote(DvcSettings(config("azure://c/x", **{key: "x"})), None)
+        select_remote(DvcSettings(config("azure://c/x", **{key: "x"})), None)
 
 
 def test_the_key_of_a_known_host_has_to_be_the_one_that_is_known(home: Path) -> None:

@@ -5,11 +5,11 @@ import errno
 import pytest
 
 from registry_tool.artifacts.remotes.errors import (
-    Refusals,
+    ErrorTranslator,
+    already_exists,
     is_absence,
-    is_ended,
-    is_taken,
-    is_unknown,
+    is_unsupported,
+    upload_expired,
 )
 from registry_tool.errors import MissingObjectError, RemoteError, UsageError
 
@@ -29,8 +29,8 @@ def s3(code: str, kind: type[Exception] = OSError) -> Exception:
     return error
 
 
-def refusals(scheme: str = "s3") -> Refusals:
-    return Refusals("storage", f"the remote storage ({scheme}://x)", scheme)
+def refusals(scheme: str = "s3") -> ErrorTranslator:
+    return ErrorTranslator("storage", f"the remote storage ({scheme}://x)", scheme)
 
 
 @pytest.mark.parametrize(
@@ -71,21 +71,21 @@ def test_what_a_store_says_is_told_with_the_setting_that_mends_it(
 
 def test_an_exception_leaves_in_words_and_keeps_its_cause() -> None:
     error = ValueError("https://alice:hunter2@host/x?sig=abc was strange\nand more")
-    with pytest.raises(RemoteError) as caught, refusals().asking("cannot be read"):
+    with pytest.raises(RemoteError) as caught, refusals().translate("cannot be read"):
         raise error
     assert caught.value.__cause__ is error
     assert caught.value.message.endswith("cannot be read: https://host/x? was strange")
 
 
 def test_ours_and_interruptions_pass() -> None:
-    with pytest.raises(UsageError), refusals().asking("cannot be read"):
+    with pytest.raises(UsageError), refusals().translate("cannot be read"):
         raise UsageError("ours")
-    with pytest.raises(KeyboardInterrupt), refusals().asking("cannot be read"):
+    with pytest.raises(KeyboardInterrupt), refusals().translate("cannot be read"):
         raise KeyboardInterrupt
 
 
 def test_absence_is_told_from_trouble() -> None:
-    asking = refusals().asking("cannot be read", missing="it is gone")
+    asking = refusals().translate("cannot be read", missing="it is gone")
     with pytest.raises(MissingObjectError, match="is gone"), asking:
         raise s3("404", FileNotFoundError)
     with pytest.raises(RemoteError) as caught, asking:
@@ -97,11 +97,13 @@ def test_absence_is_told_from_trouble() -> None:
 
 
 def test_what_a_store_says_of_uploads() -> None:
-    assert is_taken(s3("PreconditionFailed"))
-    assert is_taken(FileExistsError())
-    assert is_unknown(s3("NotImplemented"))
-    assert is_ended(s3("NoSuchUpload", FileNotFoundError))
-    assert not any(test(s3("SlowDown")) for test in (is_taken, is_unknown, is_ended))
+    assert already_exists(s3("PreconditionFailed"))
+    assert already_exists(FileExistsError())
+    assert is_unsupported(s3("NotImplemented"))
+    assert upload_expired(s3("NoSuchUpload", FileNotFoundError))
+    assert not any(
+        test(s3("SlowDown")) for test in (already_exists, is_unsupported, upload_expired)
+    )
 
 
 def test_a_circle_of_causes_ends() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.artifacts.remotes.base import Held, object_path
+from registry_tool.artifacts.remotes.base import RemoteObject, object_path
 from registry_tool.artifacts.remotes.local import LocalRemote
 from registry_tool.artifacts.transfer.upload import send
 from registry_tool.errors import RemoteError
@@ -58,8 +58,8 @@ def test_what_it_holds(tmp_path: Path) -> None:
         (tmp_path / "store" / other).write_bytes(b"not an object")
     when = (tmp_path / "store" / object_path(md5)).stat().st_mtime
     assert list(remote.objects()) == [
-        Held(md5, 7, when),
-        Held("ab" + "c" * 30 + ".dir", 2, old.stat().st_mtime),
+        RemoteObject(md5, 7, when),
+        RemoteObject("ab" + "c" * 30 + ".dir", 2, old.stat().st_mtime),
     ]
 
 

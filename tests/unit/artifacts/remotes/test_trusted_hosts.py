@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.artifacts.remotes.config import DvcSettings, chosen_remote, endpoint
+from registry_tool.artifacts.remotes.config import DvcSettings, endpoint, select_remote
 from registry_tool.artifacts.remotes.trusted_hosts import check_host, confirmed_hosts, trust
 from registry_tool.errors import RemoteError
 from registry_tool.paths import state_folder
@@ -24,7 +24,7 @@ def s3(endpoint: str, name: str = "storage") -> str:
 
 def use(config: str, name: str = "storage", local: Path | None = None) -> None:
     given = settings(config, local)
-    check_host(given, chosen_remote(given, name))
+    check_host(given, select_remote(given, name))
 
 
 OLD, NEW = "https://s3.example.org", "https://collector.example.net:9000"
@@ -77,7 +77,7 @@ def test_all_that_is_named_at_the_first_use_is_bound() -> None:
 )
 def test_each_kind_of_remote_has_a_host(url: str) -> None:
     given = settings(f"['remote \"r\"']\nurl = {url}\naccount_name = acme\n")
-    host = chosen_remote(given, "r").host
+    host = select_remote(given, "r").host
     assert "://" in host
     assert "@" not in host
     assert not host.endswith("/x")
@@ -136,7 +136,7 @@ def test_where_nothing_can_be_kept_every_use_is_the_first(monkeypatch: pytest.Mo
 def test_another_registry_has_hosts_of_its_own() -> None:
     use(s3(OLD))
     other = replace(settings(s3(NEW)), registry="https://git.example.org/other")
-    check_host(other, chosen_remote(other, "storage"))
+    check_host(other, select_remote(other, "storage"))
 
 
 @pytest.mark.parametrize("after", ["?@s3.example.org", "#@s3.example.org", "/@s3.example.org"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from registry_tool.artifacts.remotes.config import DvcSettings
-from registry_tool.artifacts.remotes.url import _borrowed, is_url, opened
+from registry_tool.artifacts.remotes.url import _borrow_settings, is_url, open_url
 from registry_tool.errors import MissingObjectError, RemoteError, UsageError
 
 BYTES = b"weights" * 1000
@@ -66,7 +66,7 @@ def web() -> Iterator[str]:
 
 def test_an_object_at_a_url_is_read(web: str) -> None:
     for url in (f"{web}/model.bin", f"{web}/model.bin?download=true"):
-        with opened(url, DvcSettings()) as found:
+        with open_url(url, DvcSettings()) as found:
             assert found.size == len(BYTES)
             assert b"".join(iter(lambda: found.stream.read(1 << 16), b"")) == BYTES
             assert found.label == f"{web}/model.bin"
@@ -75,14 +75,14 @@ def test_an_object_at_a_url_is_read(web: str) -> None:
 def test_nothing_there(web: str) -> None:
     with (
         pytest.raises(MissingObjectError, match="there is nothing at"),
-        opened(f"{web}/x", DvcSettings()),
+        open_url(f"{web}/x", DvcSettings()),
     ):
         pass
 
 
 def test_a_refusal_is_told_with_the_setting(web: str) -> None:
     url = f"{web}/secret.bin"
-    with pytest.raises(RemoteError, match="refuses") as caught, opened(url, DvcSettings()):
+    with pytest.raises(RemoteError, match="refuses") as caught, open_url(url, DvcSettings()):
         pass
     assert not isinstance(caught.value, MissingObjectError)
     assert (
@@ -95,11 +95,11 @@ def test_a_host_that_cannot_be_reached(free_port: int) -> None:
     url = f"http://127.0.0.1:{free_port}/x.bin"
     with (
         pytest.raises(RemoteError, match="cannot be reached") as caught,
-        opened(url, DvcSettings()),
+        open_url(url, DvcSettings()),
     ):
         pass
     assert caught.value.remedy == "check the network, and the address"
-    with pytest.raises(RemoteError) as caught, opened(url, DvcSettings(NEAR % free_port)):
+    with pytest.raises(RemoteError) as caught, open_url(url, DvcSettings(NEAR % free_port)):
         pass
     assert "dvc remote modify own url URL" in caught.value.remedy
 
@@ -107,14 +107,14 @@ def test_a_host_that_cannot_be_reached(free_port: int) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("file:///etc/passwd", "no address that bytes can be copied from"),
-        ("ftp://host/x", "no address that bytes can be copied from"),
-        ("hf://org/model", "no address that bytes can be copied from"),
+        ("file:///etc/passwd", "unsupported scheme"),
+        ("ftp://host/x", "unsupported scheme"),
+        ("hf://org/model", "unsupported scheme"),
         ("https://host/folder/", "is a folder"),
     ],
 )
 def test_what_cannot_be_copied(url: str, words: str) -> None:
-    with pytest.raises(UsageError, match=words), opened(url, DvcSettings()):
+    with pytest.raises(UsageError, match=words), open_url(url, DvcSettings()):
         pass
 
 
@@ -133,7 +133,7 @@ def test_what_cannot_be_copied(url: str, words: str) -> None:
 def test_whose_settings_are_used(url: str, name: str, tmp_path: Path) -> None:
     own = tmp_path / "config.local"
     own.write_text("['remote \"web\"']\npassword = hunter2\n")
-    chosen = _borrowed(DvcSettings(CONFIG, local_config=own), url)
+    chosen = _borrow_settings(DvcSettings(CONFIG, local_config=own), url)
     assert chosen.name == name
     assert chosen.url == url
     assert ("password" in chosen.options) == (name == "web")

@@ -8,7 +8,14 @@ import pytest
 from registry_tool.artifacts.dvc_files import Listed, dir_md5, dir_object
 from registry_tool.artifacts.remotes.base import legacy_path, object_path
 from registry_tool.artifacts.remotes.local import LocalRemote
-from registry_tool.artifacts.transfer.copy import Copied, Journal, Plan, copy, plan, present
+from registry_tool.artifacts.transfer.copy import (
+    CopyJournal,
+    CopyPlan,
+    CopySummary,
+    copy,
+    plan,
+    present,
+)
 from registry_tool.errors import CorruptObjectError, RemoteError
 
 FILES = [b"one", b"two", b"three" * 1000]
@@ -38,13 +45,15 @@ def target(tmp_path: Path) -> LocalRemote:
     return LocalRemote(name="target", folder=tmp_path / "target")
 
 
-def planned(source: LocalRemote, target: LocalRemote, *folders: str) -> tuple[Plan, Journal]:
-    journal = Journal("registry", target.url)
+def planned(
+    source: LocalRemote, target: LocalRemote, *folders: str
+) -> tuple[CopyPlan, CopyJournal]:
+    journal = CopyJournal("registry", target.url)
     wanted = {*map(md5, FILES), *folders, "0" * 32}
     return plan(present(wanted, folders, source), target, journal), journal
 
 
-def copied(source: LocalRemote, target: LocalRemote, *folders: str) -> Copied:
+def copied(source: LocalRemote, target: LocalRemote, *folders: str) -> CopySummary:
     todo, journal = planned(source, target, *folders)
     return copy(todo, source, target, journal, making=target.folder.parent / "making")
 
@@ -133,7 +142,7 @@ def test_objects_of_dvc_2_stay_where_dvc_2_looks(source: LocalRemote, target: Lo
 def test_a_journal_that_is_broken_only_costs_time(source: LocalRemote, target: LocalRemote) -> None:
     put(source, FILES[0])
     copied(source, target)
-    place = Journal("registry", target.url).place
+    place = CopyJournal("registry", target.url).place
     assert place.stat().st_mode & 0o077 == 0
     place.write_bytes(b"\xff\x00 not a line\n" + b"1" * 32)
     assert len(planned(source, target)[0].unproved) == 1

@@ -7,13 +7,13 @@ import pytest
 
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.cache.eviction import usage
-from registry_tool.artifacts.entry import Request, StoredEntry
+from registry_tool.artifacts.entry import ArtifactRequest, StoredEntry
 from registry_tool.artifacts.remotes.base import object_path
 from registry_tool.artifacts.remotes.local import LocalRemote
 from registry_tool.artifacts.transfer.deliver import Delivery, deliver
 from registry_tool.artifacts.transfer.fetch import Fetcher
 from registry_tool.artifacts.transfer.ingest import ingest
-from registry_tool.artifacts.transfer.place import linked
+from registry_tool.artifacts.transfer.place import link_into
 from registry_tool.artifacts.transfer.upload import upload
 from registry_tool.errors import ConflictError, CorruptObjectError, OperationalError
 
@@ -32,17 +32,17 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def file(tmp_path: Path, cache: Cache, remote: LocalRemote) -> Request:
+def file(tmp_path: Path, cache: Cache, remote: LocalRemote) -> ArtifactRequest:
     (tmp_path / "model.bin").write_bytes(BIG)
-    return Request(publish(tmp_path / "model.bin", cache, remote))
+    return ArtifactRequest(publish(tmp_path / "model.bin", cache, remote))
 
 
 @pytest.fixture
-def folder(tmp_path: Path, cache: Cache, remote: LocalRemote) -> Request:
+def folder(tmp_path: Path, cache: Cache, remote: LocalRemote) -> ArtifactRequest:
     for path, data in FILES.items():
         (tmp_path / "parts" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "parts" / path).write_bytes(data)
-    return Request(publish(tmp_path / "parts", cache, remote))
+    return ArtifactRequest(publish(tmp_path / "parts", cache, remote))
 
 
 @pytest.fixture
@@ -62,10 +62,10 @@ def fetcher(cache: Cache, remote: LocalRemote, told: Told | None = None) -> Fetc
 
 
 def test_files_folders_and_single_files_get_their_places(
-    tmp_path: Path, remote: LocalRemote, file: Request, folder: Request
+    tmp_path: Path, remote: LocalRemote, file: ArtifactRequest, folder: ArtifactRequest
 ) -> None:
     out, other = tmp_path / "out", Cache(tmp_path / "other")
-    one = Request(folder.entry, "deep/er/a.bin")
+    one = ArtifactRequest(folder.entry, "deep/er/a.bin")
     wanted = [
         Delivery(file, out / "model.bin"),
         Delivery(folder, out / "parts"),
@@ -81,7 +81,7 @@ def test_files_folders_and_single_files_get_their_places(
 
 
 def test_a_copy_is_the_users_own(
-    tmp_path: Path, cache: Cache, remote: LocalRemote, folder: Request
+    tmp_path: Path, cache: Cache, remote: LocalRemote, folder: ArtifactRequest
 ) -> None:
     deliver(fetcher(cache, remote), [Delivery(folder, tmp_path / "out")])
     (tmp_path / "out" / "config.json").write_bytes(b"changed")
@@ -90,21 +90,25 @@ def test_a_copy_is_the_users_own(
 
 
 def test_a_link_takes_no_space_and_what_is_written_through_it_is_noticed(
-    tmp_path: Path, cache: Cache, remote: LocalRemote, file: Request
+    tmp_path: Path, cache: Cache, remote: LocalRemote, file: ArtifactRequest
 ) -> None:
     place = tmp_path / "out" / "model.bin"
-    deliver(fetcher(cache, remote), [Delivery(file, place)], put=linked)
+    deliver(fetcher(cache, remote), [Delivery(file, place)], put=link_into)
     assert place.samefile(cache.objects.place(file.entry.sha256))
     assert place.stat().st_mode & 0o222 == 0
     place.chmod(0o644)
     place.write_bytes(b"!" * len(BIG))
     assert cache.find(file.entry.sha256, len(BIG)) is None
-    deliver(fetcher(cache, remote), [Delivery(file, place)], put=linked, overwrite=True)
+    deliver(fetcher(cache, remote), [Delivery(file, place)], put=link_into, overwrite=True)
     assert place.read_bytes() == BIG
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(
-    tmp_path: Path, remote: LocalRemote, unwritable: Cache, file: Request, folder: Request
+    tmp_path: Path,
+    remote: LocalRemote,
+    unwritable: Cache,
+    file: ArtifactRequest,
+    folder: ArtifactRequest,
 ) -> None:
     told, out = Told(), tmp_path / "out"
     wanted = [Delivery(file, out / "model.bin"), Delivery(folder, out / "parts")]
@@ -121,7 +125,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 
 
 def test_without_a_cache_wrong_bytes_are_refused_all_the_same(
-    tmp_path: Path, remote: LocalRemote, unwritable: Cache, folder: Request
+    tmp_path: Path, remote: LocalRemote, unwritable: Cache, folder: ArtifactRequest
 ) -> None:
     place = remote.folder / object_path(folder.entry.members[1].md5)
     place.unlink()
@@ -132,14 +136,14 @@ def test_without_a_cache_wrong_bytes_are_refused_all_the_same(
 
 
 def test_without_a_cache_and_a_place_it_is_an_environment_trouble(
-    remote: LocalRemote, unwritable: Cache, file: Request
+    remote: LocalRemote, unwritable: Cache, file: ArtifactRequest
 ) -> None:
     with pytest.raises(OperationalError, match=r"the cache .* cannot be used"):
         fetcher(unwritable, remote).path(file)
 
 
 def test_what_is_larger_than_the_cache_may_be_does_not_go_there(
-    tmp_path: Path, remote: LocalRemote, file: Request, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, remote: LocalRemote, file: ArtifactRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REGISTRY_CACHE_SIZE", "1MB")
     told, other = Told(), Cache(tmp_path / "other")
@@ -151,7 +155,7 @@ def test_what_is_larger_than_the_cache_may_be_does_not_go_there(
 
 
 def test_a_cache_full_of_what_was_just_used_does_not_grow(
-    *, tmp_path: Path, remote: LocalRemote, file: Request, folder: Request,
+    *, tmp_path: Path, remote: LocalRemote, file: ArtifactRequest, folder: ArtifactRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("REGISTRY_CACHE_SIZE", str(len(BIG) + 4096))
@@ -167,7 +171,7 @@ def test_a_cache_full_of_what_was_just_used_does_not_grow(
 
 
 def test_something_else_in_its_place_stays(
-    tmp_path: Path, remote: LocalRemote, unwritable: Cache, cache: Cache, file: Request
+    tmp_path: Path, remote: LocalRemote, unwritable: Cache, cache: Cache, file: ArtifactRequest
 ) -> None:
     place = tmp_path / "out"
     place.write_bytes(b"mine")
@@ -184,7 +188,7 @@ def test_gaps_of_a_sparse_file_stay_gaps(tmp_path: Path, cache: Cache, remote: L
         stream.write(b"head")
         stream.truncate(100 << 20)
     entry = publish(tmp_path / "sparse.bin", cache, remote)
-    deliver(fetcher(cache, remote), [Delivery(Request(entry), tmp_path / "out")])
+    deliver(fetcher(cache, remote), [Delivery(ArtifactRequest(entry), tmp_path / "out")])
     info = (tmp_path / "out").stat()
     assert (info.st_size, info.st_blocks * 512 < 4 << 20) == (100 << 20, True)
     assert (tmp_path / "out").read_bytes()[:4] == b"head"

@@ -16,8 +16,8 @@ import pytest
 
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.dvc_files import dir_md5
-from registry_tool.artifacts.entry import Request, StoredEntry
-from registry_tool.artifacts.hashing import Readable
+from registry_tool.artifacts.entry import ArtifactRequest, StoredEntry
+from registry_tool.artifacts.hashing import ByteReader
 from registry_tool.artifacts.remotes.base import object_path
 from registry_tool.artifacts.remotes.local import LocalRemote
 from registry_tool.artifacts.transfer.fetch import Fetcher
@@ -73,7 +73,7 @@ class Watched:
         self.breaks: list[int] = []
 
     @contextmanager
-    def download(self, md5: str, *, start: int = 0) -> Iterator[Readable]:
+    def download(self, md5: str, *, start: int = 0) -> Iterator[ByteReader]:
         self.starts.setdefault(md5, []).append(start)
         with self._remote.download(md5, start=start) as stream:
             breaks = self.breaks and md5 == hashlib.md5(BIG).hexdigest()
@@ -85,7 +85,7 @@ class Watched:
 
 
 class _Breaking:
-    def __init__(self, raw: Readable, after: int) -> None:
+    def __init__(self, raw: ByteReader, after: int) -> None:
         self._raw, self._left = raw, after
 
     def read(self, size: int, /) -> bytes:
@@ -111,7 +111,9 @@ def _given(source: Watched) -> Watched:
     return source
 
 
-def bring(cache: Cache, sources: Sequence[Watched], *requests: Request) -> list[dict[str, bytes]]:
+def bring(
+    cache: Cache, sources: Sequence[Watched], *requests: ArtifactRequest
+) -> list[dict[str, bytes]]:
     """The bytes of what is asked for, by path."""
     fetcher = Fetcher([partial(_given, source) for source in sources], cache)
     return [
@@ -150,18 +152,20 @@ def overwrite(path: Path, data: bytes) -> None:
 def test_artifacts_are_fetched_together_and_what_they_share_once(
     tmp_path: Path, other: Cache, watched: Watched, big: StoredEntry, folder: StoredEntry
 ) -> None:
-    (found_big, found_folder) = bring(other, [watched], Request(big), Request(folder))
+    (found_big, found_folder) = bring(
+        other, [watched], ArtifactRequest(big), ArtifactRequest(folder)
+    )
     assert found_big == {"": BIG}
     assert found_folder == FILES
     assert set(watched.asked.values()) == {1}
     assert len(watched.asked) == len(FILES)  # the file is one of the folder's
-    bring(other, [], Request(big), Request(folder))
+    bring(other, [], ArtifactRequest(big), ArtifactRequest(folder))
 
 
 def test_nothing_unfinished_is_left(
     other: Cache, watched: Watched, big: StoredEntry, many: StoredEntry
 ) -> None:
-    bring(other, [watched], Request(big), Request(many))
+    bring(other, [watched], ArtifactRequest(big), ArtifactRequest(many))
     assert list((other.root / "partial").iterdir()) == []
     assert list((other.root / "tmp").iterdir()) == []
 
@@ -169,9 +173,9 @@ def test_nothing_unfinished_is_left(
 def test_one_file_of_a_folder_is_all_that_is_fetched(
     other: Cache, watched: Watched, folder: StoredEntry
 ) -> None:
-    assert bring(other, [watched], Request(folder, "weights/a.bin")) == [{"": b"a" * 5000}]
+    assert bring(other, [watched], ArtifactRequest(folder, "weights/a.bin")) == [{"": b"a" * 5000}]
     assert list(watched.asked) == [hashlib.md5(b"a" * 5000).hexdigest()]
-    path = Fetcher([], other).path(Request(folder, "weights/a.bin"))
+    path = Fetcher([], other).path(ArtifactRequest(folder, "weights/a.bin"))
     assert (path.name, path.read_bytes()) == ("a.bin", b"a" * 5000)
 
 
@@ -179,9 +183,9 @@ def test_one_file_of_a_folder_that_is_not_listed_needs_all_of_it(
     other: Cache, watched: Watched, many: StoredEntry
 ) -> None:
     assert not many.members
-    assert bring(other, [watched], Request(many, "0007")) == [{"": b"7"}]
+    assert bring(other, [watched], ArtifactRequest(many, "0007")) == [{"": b"7"}]
     assert len(watched.asked) == 301  # each content, and the list of files
-    path = Fetcher([], other).path(Request(many, "0007"))
+    path = Fetcher([], other).path(ArtifactRequest(many, "0007"))
     assert (path.name, path.read_bytes()) == ("0007", b"7")
 
 
@@ -201,17 +205,17 @@ def test_a_file_that_is_not_there_is_named(
 ) -> None:  # fmt: skip
     entry = request.getfixturevalue(which)
     with pytest.raises(kind, match=words):
-        bring(other, [watched], Request(entry, path))
+        bring(other, [watched], ArtifactRequest(entry, path))
 
 
 def test_without_a_remote_only_what_is_cached_is_there(
     other: Cache, watched: Watched, big: StoredEntry, folder: StoredEntry
 ) -> None:
     with pytest.raises(OfflineError, match=r"model \(model\.bin\) and 1 more are not in the cache"):
-        bring(other, [], Request(big), Request(folder))
-    bring(other, [watched], Request(big))
+        bring(other, [], ArtifactRequest(big), ArtifactRequest(folder))
+    bring(other, [watched], ArtifactRequest(big))
     with pytest.raises(OfflineError, match="folder is not in the cache"):
-        bring(other, [], Request(big), Request(folder))
+        bring(other, [], ArtifactRequest(big), ArtifactRequest(folder))
 
 
 # --- broken off, and gone on with
@@ -223,7 +227,7 @@ def test_a_connection_that_breaks_is_made_again_where_it_broke(
 ) -> None:
     entry = request.getfixturevalue(which)
     watched.breaks = [2 * MEGA]
-    bring(other, [watched], Request(entry))
+    bring(other, [watched], ArtifactRequest(entry))
     assert watched.starts[hashlib.md5(BIG).hexdigest()] == [0, 2 * MEGA]
 
 
@@ -232,10 +236,10 @@ def test_what_was_interrupted_goes_on_where_it_stopped(
 ) -> None:
     watched.breaks = [3 * MEGA, 0, 0, 0, 0]
     with pytest.raises(RemoteError, match="broke off"):
-        bring(other, [watched], Request(big))
+        bring(other, [watched], ArtifactRequest(big))
     watched.breaks = []
     watched.starts.clear()
-    assert bring(other, [watched], Request(big)) == [{"": BIG}]
+    assert bring(other, [watched], ArtifactRequest(big)) == [{"": BIG}]
     assert watched.starts[big.md5] == [3 * MEGA]
 
 
@@ -247,7 +251,7 @@ def test_wrong_bytes_that_an_earlier_fetch_left_are_fetched_again(
 ) -> None:
     (other.root / "partial").mkdir(parents=True)
     (other.root / "partial" / big.sha256).write_bytes(left)
-    assert bring(other, [watched], Request(big)) == [{"": BIG}]
+    assert bring(other, [watched], ArtifactRequest(big)) == [{"": BIG}]
     assert watched.starts[big.md5][-1] == 0
 
 
@@ -256,7 +260,7 @@ def test_right_bytes_that_an_earlier_fetch_left_need_no_remote(
 ) -> None:
     (other.root / "partial").mkdir(parents=True)
     (other.root / "partial" / big.sha256).write_bytes(BIG)
-    assert bring(other, [watched], Request(big)) == [{"": BIG}]
+    assert bring(other, [watched], ArtifactRequest(big)) == [{"": BIG}]
     assert watched.starts == {}
 
 
@@ -266,11 +270,11 @@ def test_a_folder_that_is_not_listed_goes_on_with_the_files_it_lacks(
     victim = stored(remote, hashlib.md5(b"7").hexdigest())
     overwrite(victim, b"8")
     with pytest.raises(CorruptObjectError, match="many: 0007 is not what its manifest says"):
-        bring(other, [watched], Request(many))
+        bring(other, [watched], ArtifactRequest(many))
     before = set(watched.asked)
     overwrite(victim, b"7")
     watched.starts.clear()
-    assert bring(other, [watched], Request(many)) == [MANY]
+    assert bring(other, [watched], ArtifactRequest(many)) == [MANY]
     again = before & set(watched.asked)
     # Asked again: the list of files, the file that was wrong, and what was on its way at that moment.
     assert len(before) > 20
@@ -286,9 +290,9 @@ def test_a_journal_that_lies_is_found_out_and_thrown_away(
     journal = other.root / "partial" / many.sha256
     journal.write_text(f"not a line\n{seven} {wrong.sha256} 1\n{eight} {wrong.sha256} 1\n{seven} ")
     with pytest.raises(CorruptObjectError, match="many is not what its manifest says"):
-        bring(other, [watched], Request(many))
+        bring(other, [watched], ArtifactRequest(many))
     assert not journal.exists()
-    assert bring(other, [watched], Request(many)) == [MANY]
+    assert bring(other, [watched], ArtifactRequest(many)) == [MANY]
 
 
 # --- several sources
@@ -327,7 +331,7 @@ def test_a_bad_object_is_had_from_the_next_source(
         )
     told: list[str] = []
     fetcher = Fetcher([lambda: watched, lambda: mirror], other, tell=told.append)
-    [content] = fetcher.bring([Request(big)])
+    [content] = fetcher.bring([ArtifactRequest(big)])
     assert Path(other.objects.place(content.entry.sha256)).read_bytes() == BIG
     assert len(told) == 1
     assert f"remote storage ({remote.url})" in told[0]
@@ -342,7 +346,7 @@ def test_a_source_that_cannot_be_opened_is_passed_over_and_said_once(
         raise RemoteError("the DVC remote storage (s3://models) needs a package")
 
     told: list[str] = []
-    Fetcher([broken, lambda: mirror], other, tell=told.append).bring([Request(folder)])
+    Fetcher([broken, lambda: mirror], other, tell=told.append).bring([ArtifactRequest(folder)])
     assert told == ["the DVC remote storage (s3://models) needs a package; asking the next remote"]
 
 
@@ -359,10 +363,10 @@ def test_of_several_failures_the_worst_is_said(
     (tmp_path / "mirror" / object_path(big.md5)).unlink()
     for sources in ([watched, mirror], [mirror, watched]):
         with pytest.raises(CorruptObjectError, match="on the remote storage"):
-            bring(other, sources, Request(big))
+            bring(other, sources, ArtifactRequest(big))
     stored(remote, big.md5).unlink()
     with pytest.raises(MissingObjectError, match="not on the remote storage"):
-        bring(other, [watched, mirror], Request(big))
+        bring(other, [watched, mirror], ArtifactRequest(big))
     assert contents(other.root) == {}
 
 
@@ -401,7 +405,7 @@ def test_a_list_of_files_that_lies_is_refused(
 ) -> None:
     entry = lying(remote, [{"md5": A, "relpath": path} for path in paths])
     with pytest.raises(CorruptObjectError, match=words) as caught:
-        bring(other, [watched], Request(entry))
+        bring(other, [watched], ArtifactRequest(entry))
     assert "evil" in caught.value.message
     assert contents(other.root) == {}
 
@@ -418,7 +422,7 @@ def test_a_list_that_names_more_bytes_than_the_folder_has_is_stopped(
         {"md5": hashlib.md5(one).hexdigest(), "relpath": f"{n}"} for n, one in enumerate(data)
     ]
     with pytest.raises(CorruptObjectError, match="expected size 400, found more than 400"):
-        bring(other, [watched], Request(lying(remote, members, size=400)))
+        bring(other, [watched], ArtifactRequest(lying(remote, members, size=400)))
 
 
 def test_another_number_of_files_than_the_manifest_says_is_refused(
@@ -426,14 +430,14 @@ def test_another_number_of_files_than_the_manifest_says_is_refused(
 ) -> None:
     entry = lying(remote, [{"md5": A, "relpath": "a"}], count=2)
     with pytest.raises(CorruptObjectError, match="expected number of files 2, found 1"):
-        bring(other, [watched], Request(entry))
+        bring(other, [watched], ArtifactRequest(entry))
 
 
 def test_a_file_of_the_list_that_is_nowhere_is_named(
     other: Cache, remote: LocalRemote, watched: Watched
 ) -> None:
     with pytest.raises(MissingObjectError, match=f"evil: a .* there is no object {A}"):
-        bring(other, [watched], Request(lying(remote, [{"md5": A, "relpath": "a"}])))
+        bring(other, [watched], ArtifactRequest(lying(remote, [{"md5": A, "relpath": "a"}])))
 
 
 def test_an_entry_whose_files_do_not_add_up_is_refused_before_anything_is_asked(
@@ -461,12 +465,12 @@ def test_a_byte_that_changed_in_the_cache_is_fetched_again(
 ) -> None:
     entry = request.getfixturevalue(which)
     fetcher = Fetcher([lambda: watched], other)
-    path = fetcher.path(Request(entry))
+    path = fetcher.path(ArtifactRequest(entry))
     before = {"": path.read_bytes()} if path.is_file() else contents(path)
     victim = path if path.is_file() else path / next(iter(before))
     victim.chmod(0o644)
     victim.write_bytes(b"!" * victim.stat().st_size)
-    again = fetcher.path(Request(entry))
+    again = fetcher.path(ArtifactRequest(entry))
     assert again == path
     assert ({"": path.read_bytes()} if path.is_file() else contents(path)) == before
 
@@ -481,7 +485,7 @@ def test_a_large_sparse_object_takes_no_space_and_is_right(
         file.write(b"middle")
         file.truncate(200 * MEGA)
     entry = publish(source, cache, remote)
-    path = Fetcher([lambda: Watched(remote)], other).path(Request(entry))
+    path = Fetcher([lambda: Watched(remote)], other).path(ArtifactRequest(entry))
     assert path.stat().st_size == 200 * MEGA
     assert path.stat().st_blocks * 512 < 8 * MEGA
     with path.open("rb") as file:

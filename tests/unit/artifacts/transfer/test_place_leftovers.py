@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from registry_tool.artifacts.remotes.local import LocalRemote
-from registry_tool.artifacts.transfer.place import making, swap_in, sweep_beside
+from registry_tool.artifacts.transfer.place import staging_folder, swap_in, sweep_leftovers
 
 DEAD = json.dumps([4_000_000, "here", "registry fetch", 0.0])
 
@@ -35,9 +35,9 @@ def _left(place: Path, *, lock: str | None, **files: str) -> Path:
 
 
 def test_it_is_there_while_somebody_is_at_work_and_then_gone(place: Path) -> None:
-    with making(place) as folder:
+    with staging_folder(place) as folder:
         (folder / "new").write_bytes(b"new")
-        sweep_beside(place)
+        sweep_leftovers(place)
         assert (folder / "new").exists()
         swap_in(folder, place)
     assert place.read_bytes() == b"new"
@@ -46,7 +46,7 @@ def test_it_is_there_while_somebody_is_at_work_and_then_gone(place: Path) -> Non
 
 def test_it_is_gone_after_a_failure(place: Path) -> None:
     def interrupted() -> None:
-        with making(place) as folder:
+        with staging_folder(place) as folder:
             (folder / "new").mkdir()
             raise KeyboardInterrupt
 
@@ -57,13 +57,13 @@ def test_it_is_gone_after_a_failure(place: Path) -> None:
 
 def test_what_a_dead_process_left_goes(place: Path) -> None:
     _left(place, lock=DEAD, new="half")
-    sweep_beside(place)
+    sweep_leftovers(place)
     assert _names(place.parent) == []
 
 
 def test_what_it_was_replacing_is_put_back(place: Path) -> None:
     _left(place, lock=DEAD, new="new", old="old")
-    sweep_beside(place)
+    sweep_leftovers(place)
     assert place.read_text(encoding="utf-8") == "old"
     assert _names(place.parent) == ["model.bin"]
 
@@ -71,26 +71,26 @@ def test_what_it_was_replacing_is_put_back(place: Path) -> None:
 def test_what_it_had_replaced_is_not_put_back(place: Path) -> None:
     place.write_bytes(b"new")
     _left(place, lock=DEAD, old="old")
-    sweep_beside(place)
+    sweep_leftovers(place)
     assert place.read_bytes() == b"new"
     assert _names(place.parent) == ["model.bin"]
 
 
 def test_one_without_a_lock_goes_only_when_it_is_empty(place: Path) -> None:
     folder = _left(place, lock=None)
-    sweep_beside(place)
+    sweep_leftovers(place)
     assert not folder.exists()
     folder = _left(place, lock=None, mine="x")
-    sweep_beside(place)
+    sweep_leftovers(place)
     assert folder.exists()
 
 
 def test_a_lock_that_does_not_say_whose_it_is_yet_is_respected(place: Path) -> None:
     folder = _left(place, lock="")
-    sweep_beside(place)
+    sweep_leftovers(place)
     assert folder.exists()
     os.utime(folder / "lock", (0, 0))
-    sweep_beside(place)
+    sweep_leftovers(place)
     assert not folder.exists()
 
 
@@ -101,7 +101,7 @@ def test_a_lock_that_does_not_say_whose_it_is_yet_is_respected(place: Path) -> N
 def test_what_is_not_ours_stays(place: Path, name: str) -> None:
     folder = place.with_name(name)
     folder.mkdir()
-    sweep_beside(place)
+    sweep_leftovers(place)
     assert folder.exists()
 
 
@@ -110,16 +110,16 @@ def test_a_file_or_a_link_of_that_name_stays(place: Path, tmp_path: Path) -> Non
     kept = tmp_path / "kept"
     shutil.move(folder, kept)
     folder.symlink_to(kept)
-    sweep_beside(place)
+    sweep_leftovers(place)
     assert _names(kept) == ["lock", "new"]
     folder.unlink()
     folder.write_text("mine", encoding="utf-8")
-    sweep_beside(place)
+    sweep_leftovers(place)
     assert folder.exists()
 
 
 def test_a_folder_that_is_not_there_has_no_leftovers(tmp_path: Path) -> None:
-    sweep_beside(tmp_path / "none" / "model.bin")
+    sweep_leftovers(tmp_path / "none" / "model.bin")
     assert not (tmp_path / "none").exists()
 
 

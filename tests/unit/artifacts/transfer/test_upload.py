@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.artifacts.hashing import ignore
+from registry_tool.artifacts.hashing import ignore_progress
 from registry_tool.artifacts.remotes.local import LocalRemote
 from registry_tool.artifacts.transfer.upload import send
 from registry_tool.errors import RemoteError
@@ -28,7 +28,7 @@ class Watched(LocalRemote):
 
     def put(
         self, md5: str, source: Path,
-        *, progress: Callable[[int], None] = ignore, legacy: bool = False,
+        *, progress: Callable[[int], None] = ignore_progress, legacy: bool = False,
     ) -> None:  # fmt: skip
         self.put_there.append(md5)
         if md5 not in self.loses:

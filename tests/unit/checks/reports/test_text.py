@@ -5,7 +5,7 @@ import re
 
 import jsonschema
 import pytest
-from sarif_schema import SARIF
+from support.sarif_schema import SARIF
 
 from registry_tool.checks.findings import Finding, Report
 from registry_tool.checks.reports.text import FORMATS, render, summary, text_lines

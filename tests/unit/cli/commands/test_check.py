@@ -5,18 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import (
-    MODEL_BYTES,
-    Ran,
-    alias_yaml,
-    commit,
-    git,
-    model_yaml,
-    put_object,
-    registry_yaml,
-    small_registry,
-    write_files,
-)
+from support import Ran, commit, git, put_object, write_files
+from support.manifests import MODEL_BYTES, alias_yaml, model_yaml, registry_yaml, small_registry
 
 Make = Callable[..., Path]
 Cli = Callable[..., Ran]

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import Ran, git, run_program, small_registry
+from support import Ran, git, run_program
+from support.manifests import small_registry
 
 Run = Callable[..., Ran]
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from git_servers import smart_http
-from support import commit, git, give_away, new_repository, small_registry, write_files
+from support import commit, git, give_away, new_repository, write_files
+from support.git_servers import smart_http
+from support.manifests import small_registry
 
 from registry_tool.api.registry import open_registry
 from registry_tool.errors import OfflineError, UntrustedRepositoryError, UsageError

@@ -6,13 +6,13 @@ import copy
 import types
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Union, get_args, get_origin
 
 import jsonschema_rs
 import pytest
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from support.corpus_cases import Example, examples
 
 from registry_tool.errors import InvalidManifestError
 from registry_tool.manifests.models.base import Part
@@ -30,28 +30,27 @@ from registry_tool.manifests.schema import schema_data
 from registry_tool.manifests.yaml.explain import explain
 from registry_tool.manifests.yaml.fast import Unsure, load_fast
 
-CORPUS = Path(__file__).parents[3] / "corpus" / "schemas"
-GOOD = sorted(CORPUS.glob("*/good/*.yaml"))
+GOOD = examples("good")
 SCHEMAS = sorted(MANIFESTS)
 
 
-def load(path: Path) -> JSON:
-    data = load_fast(path.read_bytes())
-    return explain(path.read_bytes()).data if isinstance(data, Unsure) else data
+def load(example: Example) -> JSON:
+    data = load_fast(example.data)
+    return explain(example.data).data if isinstance(data, Unsure) else data
 
 
 def good(kind: str, case: str) -> JSON:
-    return load(CORPUS / kind / "good" / f"{case}.yaml")
+    return load(next(e for e in GOOD if e.id == f"{kind}/good/{case}"))
 
 
-def case_id(path: Path) -> str:
-    return f"{path.parts[-3]}/{path.stem}"
+def case_id(example: Example) -> str:
+    return f"{example.kind}/{example.name}"
 
 
-@pytest.mark.parametrize("path", GOOD, ids=case_id)
-def test_reading_and_writing_back_changes_nothing(path: Path) -> None:
-    data = load(path)
-    written = MANIFESTS[f"{path.parts[-3]}/v1"].from_data(data).to_data()
+@pytest.mark.parametrize("example", GOOD, ids=case_id)
+def test_reading_and_writing_back_changes_nothing(example: Example) -> None:
+    data = load(example)
+    written = MANIFESTS[example.schema_id].from_data(data).to_data()
     assert written == data
     assert isinstance(data, dict)
     assert sorted(written) == sorted(data)
@@ -208,9 +207,9 @@ def disagreement(schema_id: str, data: JSON) -> bool:
     return typed != fast(schema_id).is_valid(data)
 
 
-@pytest.mark.parametrize("path", GOOD, ids=case_id)
-def test_schema_and_class_agree_on_every_small_change(path: Path) -> None:
-    schema_id, data = f"{path.parts[-3]}/v1", load(path)
+@pytest.mark.parametrize("example", GOOD, ids=case_id)
+def test_schema_and_class_agree_on_every_small_change(example: Example) -> None:
+    schema_id, data = example.schema_id, load(example)
     assert [what for what, changed in small_changes(data) if disagreement(schema_id, changed)] == []
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from registry_tool.errors import InvalidManifestError
+from registry_tool.errors import InvalidManifestError, MissingPackageError
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.yaml.editor import GONE, changed
+from registry_tool.manifests.yaml.editor import GONE, _round_trip, changed
 from registry_tool.manifests.yaml.explain import explain
 from registry_tool.manifests.yaml.writer import render
 
@@ -320,3 +321,9 @@ def test_nearly_every_such_change_is_made() -> None:
     for key in "abcd":
         for value in ("x", 1, None, {"k": 1}, ["x"]):
             assert f"{key}:" in _edit(source, **{key: value})
+
+
+def test_a_round_trip_without_its_package_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ruamel.yaml", None)
+    with pytest.raises(MissingPackageError, match=r"needs the package ruamel\.yaml"):
+        _round_trip("a: 1\n", {"a": 2})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.yaml.explain import explain, plain_value
+from registry_tool.manifests.yaml.explain import explain
 from registry_tool.manifests.yaml.fast import SIZE_LIMIT
+from registry_tool.manifests.yaml.scalars import plain_value
 
 
 def _deep(levels: int) -> bytes:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from promotions import ADA, BOB, CAROL, NOW, Staged, approval, key, record, signer
-from support import evidence_yaml
+from support.manifests import evidence_yaml
+from support.staged_registries import ADA, BOB, CAROL, NOW, Staged, approval, key, record, signer
 
 from registry_tool.manifests.problems import JSON
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from promotions import BOB, MODEL, Staged, evaluation, record
-from support import evidence_yaml
+from support.manifests import evidence_yaml
+from support.staged_registries import BOB, MODEL, Staged, evaluation, record
 
 from registry_tool.manifests.problems import JSON
 

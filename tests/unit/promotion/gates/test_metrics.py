@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import pytest
-from promotions import MODEL, Staged, alias, record
-from support import evidence_yaml
+from support.manifests import evidence_yaml
+from support.staged_registries import MODEL, Staged, alias, record
 
 from registry_tool.manifests.problems import JSON
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from promotions import ADA, MODEL, Staged, key, record, signer
+from support.staged_registries import ADA, MODEL, Staged, key, record, signer
 
 Make = Callable[..., Staged]
 GATE = {"signed": "commit"}

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from promotions import ADA, BOB, MODEL, NOW, Staged, key, record, signer
-from support import evidence_yaml
+from support.manifests import evidence_yaml
+from support.staged_registries import ADA, BOB, MODEL, NOW, Staged, key, record, signer
 
 from registry_tool.crypto import ssh_keygen
 from registry_tool.manifests.problems import JSON

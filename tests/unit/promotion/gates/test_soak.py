@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from promotions import ALIASES, BOB, NOW, Staged, alias
 from support import git
+from support.staged_registries import ALIASES, BOB, NOW, Staged, alias
 
 from registry_tool.git.repository import Repository
 from registry_tool.promotion.context import GateInput, GateResult, ground_of

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from code_naming_files import HARMLESS, HOSTILE, Sample
+from support.code_naming_files import HARMLESS, HOSTILE, Sample
 
 from registry_tool.scanning.report import LEVELS, Scanned
 from registry_tool.scanning.scan import scan_path

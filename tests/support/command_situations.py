@@ -1,0 +1,599 @@
+"""Situations that print a command: how to come into them, what asks, and what was printed.
+
+Each is one row. ``prepare`` and ``asks`` are lines for a shell in the registry of ``conftest.py``; ``about`` is a part of the message,
+``prints`` the whole remedy under it. ``fills`` gives the words in capitals, which stand for what only the reader
+knows. The commands of the remedy numbered in ``runs`` are run as printed; then ``asks`` must not say ``about`` any more, unless the
+situation is a question that has no other answer (``stays``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+__all__ = ["EXCUSED", "SITUATIONS", "Situation"]
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_MODEL: Final = "models/nlp/lang-id"
+_THREE: Final = f"{_MODEL}/versions/3"
+_ADD: Final = {"PATH": "new.bin", "TYPE": "custom"}
+
+
+class Situation(NamedTuple):
+    """One row; see the module."""
+
+    name: str
+    prepare: str
+    asks: str
+    about: str
+    prints: str
+    fills: Mapping[str, str] = _NOTHING
+    runs: tuple[int, ...] = (0,)
+    after: str = ""
+    stays: bool = False
+
+
+def _objects(content: str) -> str:
+    """Where the remote keeps some bytes."""
+    md5 = hashlib.md5(content.encode(), usedforsecurity=False).hexdigest()
+    return f"storage/files/md5/{md5[:2]}/{md5[2:]}"
+
+
+def _stages(gate: str) -> str:
+    return f"printf 'stages:\\n  live:\\n    require:\\n      - {gate}\\n' >> registry.yaml && git commit -qam Stages"
+
+
+_PROMOTE: Final = "registry promote nlp/lang-id@3 --to live --dry-run"
+
+SITUATIONS: Final = (
+    Situation(
+        "a record is edited", f"echo '# x' >> {_THREE}/version.yaml", "registry check",
+        "version.yaml of nlp/lang-id@3 is published, and this changes it",
+        "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/versions/3/version.yaml; words about a version go into its metadata.yaml and CARD.md",
+    ),
+    Situation(
+        "a record is deleted", f"git rm -qr {_MODEL}/versions/2", "registry check",
+        "C401 nlp/lang-id@2 is published, and this deletes it",
+        "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/versions/2/version.yaml; then: registry withdraw nlp/lang-id@2 --reason TEXT",
+    ),
+    Situation(
+        "a pointer is deleted", f"rm {_THREE}/model.bin.dvc", "registry check",
+        "is published, and this deletes it",
+        "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/versions/3/model.bin.dvc; or: registry erase nlp/lang-id@3 --reason TEXT",
+    ),
+    Situation(
+        "a pointer is added", f"sed s/model.bin/more.bin/ {_THREE}/model.bin.dvc > {_THREE}/more.bin.dvc", "registry check",
+        "and this adds the pointer more.bin.dvc to it",
+        "git rm -rfq --ignore-unmatch -- models/nlp/lang-id/versions/3/more.bin.dvc && rm -rf -- models/nlp/lang-id/versions/3/more.bin.dvc; then: registry version add nlp/lang-id --artifact PATH --framework TYPE",
+    ),
+    Situation(
+        "evidence is edited", f"sed -i s/pass/fail/ {_THREE}/evidence/holdout.yaml", "registry check",
+        "the evidence holdout of nlp/lang-id@3 is published, and this changes it",
+        "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/versions/3/evidence/holdout.yaml; then: registry evidence add nlp/lang-id@3 --kind evaluation --suite SUITE --verdict pass --metric KEY=VALUE",
+    ),
+    Situation(
+        "a model is deleted", f"git rm -qr {_MODEL}", "registry check",
+        "nlp/lang-id is published, and this deletes it",
+        "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/model.yaml; then: registry archive nlp/lang-id; or write `moved_to`",
+    ),
+    Situation(
+        "a tag is moved", f"sed -i 's/\"1\"/\"3\"/' {_MODEL}/tags/first.yaml", "registry check",
+        "the tag nlp/lang-id@first is published, and this moves it",
+        "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/tags/first.yaml; a name that moves is an alias: registry alias set nlp/lang-id@VERSION ALIAS",
+    ),
+    Situation(
+        "an executable", f"chmod +x {_MODEL}/model.yaml", "registry check", "is an executable file",
+        "chmod -x -- models/nlp/lang-id/model.yaml && git add --chmod=-x -- models/nlp/lang-id/model.yaml",
+    ),
+    Situation(
+        "an executable is staged", f"git update-index --chmod=+x {_MODEL}/model.yaml", "registry check --staged", "is an executable file",
+        "chmod -x -- models/nlp/lang-id/model.yaml && git add --chmod=-x -- models/nlp/lang-id/model.yaml",
+    ),
+    Situation(
+        "a stray file", f"echo x > {_MODEL}/notes.txt", "registry check", "notes.txt has no place in a registry",
+        "move it to its place; or: git rm -rfq --ignore-unmatch -- models/nlp/lang-id/notes.txt && rm -rf -- models/nlp/lang-id/notes.txt",
+    ),
+    Situation(
+        "a stray file is staged", f"echo x > {_MODEL}/notes.txt && git add -f {_MODEL}/notes.txt", "registry check --staged",
+        "notes.txt has no place in a registry",
+        "move it to its place; or: git rm -rfq --ignore-unmatch -- models/nlp/lang-id/notes.txt && rm -rf -- models/nlp/lang-id/notes.txt",
+    ),
+    Situation(
+        "a .gitignore inside", f"echo x > {_MODEL}/.gitignore", "registry check", ".gitignore has no place in a registry",
+        "ignore artifacts in the .gitignore at the root; then: git rm -rfq --ignore-unmatch -- models/nlp/lang-id/.gitignore && rm -rf -- models/nlp/lang-id/.gitignore",
+    ),
+    Situation(
+        "bytes in Git", f"echo x > {_THREE}/model.bin && git add -f {_THREE}/model.bin", "registry check --staged",
+        "is the bytes of an artifact in Git",
+        "git rm --cached -- models/nlp/lang-id/versions/3/model.bin; then `registry version add` stores the bytes and writes the pointer",
+    ),
+    Situation(
+        "an alias of a version that is not there", f"sed -i 's/\"3\"/\"9\"/' {_MODEL}/aliases/production.yaml", "registry check",
+        "alias production of nlp/lang-id",
+        "registry alias set nlp/lang-id@VERSION production", {"VERSION": "3"},
+    ),
+    Situation(
+        "a tag of a version that is not there", f"sed 's/\"1\"/\"9\"/' {_MODEL}/tags/first.yaml > {_MODEL}/tags/second.yaml", "registry check",
+        "tag second of nlp/lang-id",
+        "git rm -rfq --ignore-unmatch -- models/nlp/lang-id/tags/second.yaml && rm -rf -- models/nlp/lang-id/tags/second.yaml && registry tag add nlp/lang-id@VERSION second", {"VERSION": "3"},
+    ),
+    Situation(
+        "an alias of a withdrawn version", f"sed -i 's/\"3\"/\"2\"/' {_MODEL}/aliases/production.yaml", "registry check",
+        "alias production of nlp/lang-id",
+        "registry alias set nlp/lang-id@VERSION production", {"VERSION": "3"},
+    ),
+    Situation(
+        "an alias of a deprecated version", f"sed -i 's/\"3\"/\"1\"/' {_MODEL}/aliases/production.yaml", "registry check",
+        "alias production of nlp/lang-id",
+        "registry alias set nlp/lang-id@3 production",
+    ),
+    Situation(
+        "a name that is a tag and an alias", f"cp {_MODEL}/aliases/production.yaml {_MODEL}/aliases/first.yaml", "registry check",
+        "first is both a tag and an alias of nlp/lang-id",
+        "take back the newer one: delete models/nlp/lang-id/tags/first.yaml; or: registry alias rm nlp/lang-id first", _NOTHING, (0,),
+    ),
+    Situation(
+        "a model without model.yaml", "mkdir -p models/nlp/ocr && echo '# OCR' > models/nlp/ocr/CARD.md", "registry check",
+        "model nlp/ocr has no model.yaml",
+        "registry model add nlp/ocr --task TASK --owner TEAM --description TEXT; or: git rm -rfq --ignore-unmatch -- models/nlp/ocr && rm -rf -- models/nlp/ocr", {"TASK": "ocr", "TEAM": "speech", "TEXT": "Reads."}, (1,),
+    ),
+    Situation(
+        "a gate on evaluations", _stages("{evidence: evaluation, suite: long, verdict: pass}"), _PROMOTE, "has no evaluation of long",
+        "registry evidence add nlp/lang-id@3 --kind evaluation --suite long --verdict pass --metric KEY=VALUE --commit",
+        {"KEY": "f1", "VALUE": "0.9"},
+    ),
+    Situation(
+        "a gate on any evaluation", _stages("{evidence: scan, verdict: pass}"), _PROMOTE, "has no scan",
+        "registry scan nlp/lang-id@3 --evidence --commit",
+    ),
+    Situation(
+        "a gate on a note", _stages("{evidence: note}"), _PROMOTE, "has no note",
+        "registry evidence add nlp/lang-id@3 --kind note --text TEXT --commit", {"TEXT": "Seen"},
+    ),
+    Situation(
+        "a gate on a metric", _stages("{metric: f1, min: 0.5}"), _PROMOTE, "has no f1",
+        "registry evidence add nlp/lang-id@3 --kind metrics --metric f1=VALUE --commit", {"VALUE": "0.9"},
+    ),
+    Situation(
+        "a gate on approvals", _stages("{approvals: 1}"), _PROMOTE, "0 of 1 approval",
+        "whoever approves has this merged first: registry evidence add nlp/lang-id@3 --kind approval --stage live --decision approve --commit", after="git add -A && git commit -qm Approve",
+    ),
+    Situation(
+        "a gate on signatures", _stages("{evidence: signature}") + " && ssh-keygen -q -t ed25519 -N '' -f ../key && echo \"tester@example.org $(cut -d' ' -f1,2 ../key.pub)\" > allowed_signers && git add -A && git commit -qm Signers && git config gpg.format ssh && git config user.signingKey \"$PWD/../key\"",
+        _PROMOTE, "nlp/lang-id@3 is not signed",
+        "registry sign nlp/lang-id@3 --commit",
+    ),
+    Situation(
+        "a stage before", "printf 'stages:\\n  staging: {}\\n  live: {from: staging}\\n' >> registry.yaml && git commit -qam Stages", _PROMOTE,
+        "no version holds staging",
+        "have this merged first: registry promote nlp/lang-id@3 --to staging", after="git merge -q $(git for-each-ref --format='%(refname)' refs/heads/promote)",
+    ),
+    Situation(
+        "a stage moved by hand", _stages("{metric: f1, min: 0.5}") + f" && cp {_MODEL}/aliases/production.yaml {_MODEL}/aliases/live.yaml", "registry check",
+        "version 3 may not hold nlp/lang-id@live",
+        "registry evidence add nlp/lang-id@3 --kind metrics --metric f1=VALUE --commit; every gate is explained by: registry promote nlp/lang-id@3 --to live --dry-run", {"VALUE": "0.9"}, (0, 1),
+    ),
+    Situation(
+        "a gated stage removed", _stages("{metric: accuracy, min: 0.5}") + f" && registry promote nlp/lang-id@3 --to live --commit && rm {_MODEL}/aliases/live.yaml", "registry check",
+        "nlp/lang-id@live has gates and may not be removed",
+        "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/aliases/live.yaml; or withdraw the version in the same change: registry withdraw nlp/lang-id@3 --reason TEXT --remove-aliases", {"TEXT": "wrong"}, (1,),
+    ),
+    Situation(
+        "a gated stage removed by mistake", _stages("{metric: accuracy, min: 0.5}") + f" && registry promote nlp/lang-id@3 --to live --commit && rm {_MODEL}/aliases/live.yaml", "registry check",
+        "nlp/lang-id@live has gates and may not be removed",
+        "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/aliases/live.yaml; or withdraw the version in the same change: registry withdraw nlp/lang-id@3 --reason TEXT --remove-aliases",
+    ),
+    Situation(
+        "a rollback to nothing", "", "registry rollback nlp/lang-id production --reason wrong", "before 3",
+        "registry alias set nlp/lang-id@VERSION production", {"VERSION": "1"},
+    ),
+    Situation(
+        "a rollback to a version that never held it", "", "registry rollback nlp/lang-id production --to 1 --reason wrong", "did not hold production before",
+        "registry alias set nlp/lang-id@1 production", stays=True,
+    ),
+    Situation(
+        "withdrawing what an alias names", "", "registry withdraw nlp/lang-id@3 --reason wrong", "is still named by the alias",
+        "move it first: registry alias set nlp/lang-id@VERSION production; or remove it in the same change: --remove-aliases", {"VERSION": "1"},
+    ),
+    Situation(
+        "erasing what an alias names", "", "registry erase nlp/lang-id@3 --reason wrong --yes", "alias",
+        "registry alias set nlp/lang-id@VERSION production; or: registry alias rm nlp/lang-id production", {"VERSION": "1"}, (1,),
+    ),
+    Situation(
+        "resolving a withdrawn version", "", "registry resolve nlp/lang-id@2", "is withdrawn",
+        "its record stays: registry show nlp/lang-id@2", stays=True,
+    ),
+    Situation(
+        "no such version", "", "registry resolve nlp/lang-id@xyz", "has no version, tag or alias xyz",
+        "`registry show nlp/lang-id` shows what it has", stays=True,
+    ),
+    Situation(
+        "no such model", "", "registry resolve vision/detector", "there is no model vision/detector",
+        "`registry list` shows the models there are", stays=True,
+    ),
+    Situation(
+        "only deprecated versions", "registry withdraw nlp/lang-id@3 --reason x --remove-aliases", "registry resolve nlp/lang-id", "has no active version",
+        "registry show nlp/lang-id", stays=True,
+    ),
+    Situation(
+        "no version is named", "", "registry tag add nlp/lang-id v3", "names no version",
+        "registry tag add nlp/lang-id@3 v3", stays=True,
+    ),
+    Situation(
+        "no registry", "mkdir ../plain", "cd ../plain && registry list", "not in a Git repository",
+        "go into a registry, name one with --repo, or make one: registry init DIR --name NAME", {"DIR": "models", "NAME": "acme"}, stays=True,
+    ),
+    Situation(
+        "a version without a model", "", "registry version add nlp/ocr --track s3://b/m --framework custom", "there is no model nlp/ocr",
+        "add the model first: registry model add nlp/ocr --task TASK --owner TEAM --description TEXT", {"TASK": "ocr", "TEAM": "speech", "TEXT": "Reads."},
+    ),
+    Situation(
+        "a scheme that does not count", "registry model add nlp/free --task ocr --owner speech --description x --scheme free",
+        "registry version add nlp/free --track s3://b/m --framework custom", "which does not count by itself",
+        "name the version: registry version add nlp/free VERSION --artifact PATH --framework TYPE", {**_ADD, "VERSION": "first"}, stays=True,
+    ),
+    Situation(
+        "no remote", "git rm -rq .dvc && sed -i /^remote/d registry.yaml && mkdir ../bytes && git commit -qam 'No remote'", "registry version add nlp/lang-id --artifact new.bin --framework custom", "no DVC remote is configured",
+        "run: dvc init -q && dvc remote add -d storage URL", {"URL": "../bytes"},
+    ),
+    Situation(
+        "a remote that is not committed", "git rm -q --cached .dvc/config && git commit -qam 'No remote'", "registry version add nlp/lang-id --artifact new.bin --framework custom --commit", "in .dvc/config on disk, and not in what is committed",
+        'run: git add .dvc/config && git commit -m "Add the DVC remote" .dvc/config',
+    ),
+    Situation(
+        "no default remote", "sed -i /^remote/d registry.yaml && sed -i '/core/d; /    remote =/d' .dvc/config && git commit -qam 'No default'", "registry version add nlp/lang-id --artifact new.bin --framework custom", "no DVC remote is the default one",
+        "run: dvc remote default storage",
+    ),
+    Situation(
+        "no such remote", "sed -i 's/^remote: storage/remote: store/' registry.yaml && mkdir ../bytes && git commit -qam Remote", "registry version add nlp/lang-id --artifact new.bin --framework custom", "no DVC remote is named 'store'",
+        "run: dvc remote add store URL", {"URL": "../bytes"},
+    ),
+    Situation(
+        "no lock file", "", "registry fetch --locked", "registry.lock",
+        "write one: registry lock REF", {"REF": "nlp/lang-id@3"},
+    ),
+    Situation(
+        "owners without CODEOWNERS", "", "registry codeowners --check", "is out of date",
+        "run: registry codeowners --commit",
+    ),
+    Situation(
+        "a shallow clone", 'git commit -q --allow-empty -m Two && git clone -q --depth 1 "file://$PWD" ../shallow', "cd ../shallow && registry history nlp/lang-id", "shallow",
+        "git fetch --unshallow",
+    ),
+    Situation(
+        "uncommitted work", f"sed -i s/speech/voice/ {_MODEL}/model.yaml", "registry annotate nlp/lang-id@3 a=1 --commit && registry alias set nlp/lang-id@1 production --commit && registry archive nlp/lang-id --commit", "uncommitted",
+        "commit it, or put it aside: git stash",
+    ),
+    Situation(
+        "Git does not know the user", "unset GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL", "unset GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL; registry annotate nlp/lang-id@3 a=1 --commit", "who",
+        'git config --global user.name "NAME"; git config --global user.email EMAIL', {"NAME": "Ada", "EMAIL": "ada@example.org"}, (0, 1),
+    ),
+    Situation(
+        "purging what is not erased", "", "registry erase nlp/lang-id@2 --purge", "is withdrawn in main",
+        "registry erase nlp/lang-id@2 --reason TEXT; merge that; then: git fetch", {"TEXT": "wrong"}, (0, 1), stays=True,
+    ),
+    Situation(
+        "init without a name", "", "cd .. && registry init more", "a new registry needs --name",
+        "registry init DIR --name NAME", {"DIR": "more", "NAME": "acme"},
+    ),
+    Situation(
+        "no key to sign with", "ssh-keygen -q -t ed25519 -N '' -f ../key", "registry sign nlp/lang-id@3", "there is no key to sign with",
+        "--key FILE, or let Git know it: git config gpg.format ssh && git config user.signingKey FILE", {"FILE": "../key"},
+    ),
+    Situation(
+        "bytes are gone", f"mv {_objects('nlp/lang-id@3')} ../kept", "registry check --all --remote", "versions/3/version.yaml:8",
+        "registry upload nlp/lang-id@3 PATH --artifact model", {"PATH": "../kept"},
+    ),
+    Situation(
+        "a key and nothing encrypted", f"printf 'schema: key/v1\\nwraps: []\\n' > {_THREE}/key.yaml", "registry check", "M217",
+        "git rm -rfq --ignore-unmatch -- models/nlp/lang-id/versions/3/key.yaml && rm -rf -- models/nlp/lang-id/versions/3/key.yaml",
+    ),
+    Situation(
+        "registry.yaml is gone", "rm registry.yaml", "registry check", "no registry.yaml",
+        "restore the file: git checkout HEAD -- registry.yaml; or make a registry: registry init DIR --name NAME",
+    ),
+    Situation(
+        "a waiver that is over", "mkdir waivers && printf 'schema: waiver/v1\\nrule: M203\\nsubject: nlp/lang-id@1\\nreason: The rollout.\\nexpires: \"2020-01-01\"\\napproved_by: \"@acme/platform\"\\n' > waivers/2020-old.yaml && git add -A && git commit -qm W", "registry check --all", "has expired",
+        "git rm -rfq --ignore-unmatch -- waivers/2020-old.yaml && rm -rf -- waivers/2020-old.yaml",
+    ),
+    Situation(
+        "only pre-releases", "registry model add nlp/s --task ocr --owner speech --description x --scheme semver && registry version add nlp/s 1.0.0-rc.1 --track s3://b/m --framework custom",
+        "registry resolve nlp/s", "has only pre-releases",
+        "registry resolve nlp/s@1.0.0-rc.1", stays=True,
+    ),
+    Situation(
+        "a published tag with the name of a stage", f"cp {_MODEL}/tags/first.yaml {_MODEL}/tags/live.yaml && git add -A && git commit -qm Tag && " + _stages("{metric: accuracy, min: 0.5}"),
+        "registry resolve nlp/lang-id@live", "no version of nlp/lang-id holds the stage live",
+        "registry show nlp/lang-id@1", stays=True,
+    ),
+    Situation(
+        "the same, in a check", f"cp {_MODEL}/tags/first.yaml {_MODEL}/tags/live.yaml && git add -A && git commit -qm Tag && " + _stages("{metric: accuracy, min: 0.5}"),
+        "registry check --all", "M219",
+        "read the version by its number, and give the stage another name: `registry show nlp/lang-id` lists both", stays=True,
+    ),
+    Situation(
+        "a published alias with the form of a version", f"cp {_MODEL}/aliases/production.yaml {_MODEL}/aliases/7.yaml && git add -A && git commit -qm Alias", "registry check --all", "M219",
+        "set another alias, then: registry alias rm nlp/lang-id 7",
+    ),
+    Situation(
+        "a published tag with the form of a version", f"cp {_MODEL}/tags/first.yaml {_MODEL}/tags/4.yaml && git add -A && git commit -qm Tag", "registry check --all", "M219",
+        "read the version by its number; `registry version add nlp/lang-id` passes over 4", runs=(), stays=True,
+    ),
+    Situation(
+        "a gate on bytes", _stages("{artifacts: available}") + f" && mv {_objects('nlp/lang-id@3')} ../kept", _PROMOTE, "missing",
+        "upload them from a machine that has them: registry upload nlp/lang-id@3 PATH", {"PATH": "../kept"},
+    ),
+    Situation(
+        "a gate on a signed commit", _stages("{signed: commit}"), _PROMOTE, "is not signed",
+        "add a new version with a signed commit: git config commit.gpgSign true", stays=True,
+    ),
+    Situation(
+        "no such stage", "", "registry promote nlp/lang-id@3 --to nowhere", "nowhere is no stage",
+        "its stages: none; a plain alias is set with: registry alias set nlp/lang-id@3 nowhere", stays=True,
+    ),
+    Situation(
+        "no branch", "git switch -q --detach", "registry annotate nlp/lang-id@3 a=1 --commit", "branch",
+        "name one with --branch NAME, or go to one: git switch NAME", {"NAME": "main"},
+    ),
+    Situation(
+        "no origin", "git init -q --bare ../origin.git", "registry annotate nlp/lang-id@3 a=1 --push", "there is no Git remote origin",
+        "add one: git remote add origin URL", {"URL": "../origin.git"},
+    ),
+    Situation(
+        "a remote without URL", "sed -i '/url/d' .dvc/config && git commit -qam URL", "registry version add nlp/lang-id --artifact new.bin --framework custom", "has no usable URL",
+        "run: dvc remote modify storage url URL", {"URL": "../bytes"}, after="mkdir ../bytes",
+    ),
+    Situation(
+        "a secret in the configuration", "echo /config.local > .dvc/.gitignore && sed -i 's#url = .*#url = ssh://example.org/x#' .dvc/config && git add -A && git commit -qam SSH && printf '    password = hunter2hunter2\n' >> .dvc/config", "registry check", "`password` of a DVC remote",
+        "delete the line, revoke the secret; then: dvc remote modify --local storage password VALUE", {"VALUE": "x"}, after="sed -i /password/d .dvc/config",
+    ),
+    Situation(
+        "a pointer to an unknown remote", f"echo '  remote: other' >> {_MODEL}/versions/2/model.bin.dvc && git commit -qam Pointer", "registry check --all", "other",
+        "dvc remote add other URL; or delete the line", {"URL": "../bytes"},
+    ),
+    Situation(
+        "an alias whose users should go elsewhere", f"sed -i 's/replaced_by: .*/replaced_by: nlp\\/lang-id@3/' {_MODEL}/versions/1/status.yaml && cp {_MODEL}/aliases/production.yaml {_MODEL}/aliases/old.yaml && sed -i 's/\"3\"/\"1\"/' {_MODEL}/aliases/old.yaml", "registry check", "M208",
+        "move its users to nlp/lang-id@3; then: registry alias rm nlp/lang-id old",
+    ),
+    Situation(
+        "a base beyond a shallow clone", 'git commit -q --allow-empty -m Two && git clone -q --depth 1 "file://$PWD" ../shallow', "cd ../shallow && registry check --base HEAD~1", "the clone is shallow",
+        "bring more history: git fetch --deepen=100; or: git fetch --unshallow", runs=(1,),
+    ),
+    Situation(
+        "nothing is committed", "git init -q ../new && cp registry.yaml ../new", "cd ../new && registry list --ref HEAD", "commit",
+        "commit what is there: git add --all && git commit -m TEXT", {"TEXT": "Start"},
+    ),
+    Situation(
+        "a name that another model folds to", "", "registry model add nlp/lang-id --task ocr --owner speech --description x", "nlp/lang-id",
+        "add a version to it: registry version add nlp/lang-id --artifact PATH --framework TYPE", {**_ADD, "PATH": "new.bin"}, stays=True,
+    ),
+    Situation(
+        "an artifact of the folder that no record names", f"sed s/model.bin/more.bin/ {_MODEL}/versions/2/model.bin.dvc > {_MODEL}/versions/2/more.bin.dvc && git add -A && git commit -qm Pointer", "registry check --all", "the manifest has no artifact for the pointer more.bin.dvc",
+        "git rm -rfq --ignore-unmatch -- models/nlp/lang-id/versions/2/more.bin.dvc && rm -rf -- models/nlp/lang-id/versions/2/more.bin.dvc; or add the artifact in a new version",
+    ),
+    Situation(
+        "a stage edited back", _stages("{metric: accuracy, min: 0.96}") + f" && registry alias set nlp/lang-id@3 live --commit && sed -i 's/\"3\"/\"1\"/' {_MODEL}/aliases/live.yaml", "registry check", "C406",
+        "registry evidence add nlp/lang-id@1 --kind metrics --metric accuracy=VALUE --commit; every gate is explained by: registry promote nlp/lang-id@1 --to live --dry-run", {"VALUE": "0.99"},
+    ),
+    Situation(
+        "a number that a tag once had", f"cp {_MODEL}/tags/first.yaml {_MODEL}/tags/4.yaml && git add -A && git commit -qm Tag && git rm -q {_MODEL}/tags/4.yaml && git commit -qm 'Past the hooks'",
+        "registry version add nlp/lang-id --track s3://b/m --framework custom --commit", "was there once, and its name is not given again",
+        "take another: registry version add nlp/lang-id 5 --artifact PATH --framework TYPE; what it was: git log -- models/nlp/lang-id/tags/4.yaml", _ADD | {"PATH": "new.bin"}, (0, 1),
+        after="git add -A && git commit -qm Five",
+    ),
+    Situation(
+        "fetching what is not locked", "registry lock nlp/lang-id@3", "registry fetch nlp/lang-id@1 --locked -o ../out", "does not pin",
+        "add it: registry lock nlp/lang-id@1 -o registry.lock",
+    ),
+    Situation(
+        "fetching a withdrawn version", "", "registry fetch nlp/lang-id@2 -o ../out", "is withdrawn",
+        "its record stays: registry show nlp/lang-id@2", stays=True,
+    ),
+    Situation(
+        "fetching nothing", "registry lock nlp/lang-id@3", "registry fetch", "which version?",
+        "registry fetch REF; or: registry fetch --locked", {"REF": "nlp/lang-id@3"}, (0, 1), stays=True,
+    ),
+    Situation(
+        "a stage moved back by hand", _stages("{metric: accuracy, min: 0.5}") + f" && registry evidence add nlp/lang-id@1 --kind metrics --metric accuracy=0.6 --commit && registry promote nlp/lang-id@1 --to live --commit && registry promote nlp/lang-id@3 --to live --commit && sed -i 's/min: 0.5/min: 0.9/' registry.yaml && git commit -qam Stricter && sed -i 's/\"3\"/\"1\"/' {_MODEL}/aliases/live.yaml",
+        "registry check", "C406",
+        "registry rollback nlp/lang-id live --to 1 --reason TEXT", {"TEXT": "slow"}, after="",
+    ),
+    Situation(
+        "fetching only what is signed", "ssh-keygen -q -t ed25519 -N '' -f ../key && echo \"tester@example.org $(cut -d' ' -f1,2 ../key.pub)\" > allowed_signers && git add -A && git commit -qm Signers && git config gpg.format ssh && git config user.signingKey \"$PWD/../key\"",
+        "registry fetch nlp/lang-id@3 --require-signature -o ../out", "has no signature by an allowed signer",
+        "sign it with a key of allowed_signers: registry sign nlp/lang-id@3",
+    ),
+    Situation(
+        "a signature by an expired key", "ssh-keygen -q -t ed25519 -N '' -f ../old && ssh-keygen -q -t ed25519 -N '' -f ../key && echo \"tester@example.org valid-before=\\\"20200101\\\" $(cut -d' ' -f1,2 ../old.pub)\" > allowed_signers && echo \"tester@example.org $(cut -d' ' -f1,2 ../key.pub)\" >> allowed_signers && git add -A && git commit -qm Signers && git config gpg.format ssh && git config user.signingKey \"$PWD/../key\"",
+        "registry sign nlp/lang-id@3 --key ../old", "C420",
+        "delete the file and sign with a valid key: registry sign nlp/lang-id@3", stays=True,
+    ),
+    Situation(
+        "no remote, in an old registry", "echo > .dvc/config && sed -i /^remote/d registry.yaml && mkdir ../bytes && git commit -qam 'No remote'", "registry version add nlp/lang-id --artifact new.bin --framework custom", "no DVC remote is configured",
+        "run: dvc remote add -d storage URL", {"URL": "../bytes"},
+    ),
+    Situation(
+        "hooks of several repositories", 'mkdir ../hooks && git config --global core.hooksPath "$PWD/../hooks"', "registry hooks install", "other repositories may share",
+        "give this one its own: git config --local core.hooksPath .git/hooks; or install there with --force",
+    ),
+    Situation(
+        "hooks of a server in a clone", "", "registry hooks install --server .", "server",
+        "make one: git init --bare --initial-branch=main DIR; or: git clone --bare REGISTRY DIR", {"DIR": "../bare", "REGISTRY": "."}, stays=True,
+    ),
+    Situation(
+        "a published branch that is not there", "git config registry.published nowhere", "registry check", "nowhere",
+        "git fetch; or: git config --unset registry.published", runs=(1,),
+    ),
+    Situation(
+        "a deleted lock entry", "registry lock nlp/lang-id@3 && sed -i s/nlp/nlq/ registry.lock", "registry fetch --locked -o ../out", "error",
+        "see that it is the right registry, and up to date: git fetch", stays=True,
+    ),
+)  # fmt: skip
+
+# Why no situation runs a command.
+_HELP: Final = "no remedy: a note, help, or the words of a script"
+_NAME: Final = "names a command for what the reader does next, without its arguments"
+_NET: Final = "needs a server, a package or credentials that no test machine has"
+_RARE: Final = "needs a state that its own tests make: a killed command, a lost race, a broken disk or repository"
+_SAME: Final = "another place of a command that a situation runs, or one whose outcome is the reader's to judge"
+EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
+    'read -r done || rm -rf -- "$1"': _HELP,
+    "- … and {} more: `registry diff`": _HELP,
+    "… and {} versions more: `registry compare`": _HELP,
+    "… and {} rows more: `registry compare`": _HELP,
+    "… and {} more: run `registry check`": _HELP,
+    '# The rules\n\nEvery check runs these rules: on the desk, in the hook, in CI, on the server and in the library. A rule has a permanent\nid. `registry rules ID` prints one of them; `rules` in `registry.yaml` changes a severity:\n\n```yaml\nrules:\n  M208: refuse\n  F106: "off"\n```\n\n`refuse` fails the check, `review` asks for a person\'s decision, `warn` is only said. Severities come from the branch a\nchange goes to, so a change cannot soften the rules it is judged by.\n\nThis page is generated: `python -m registry_tool.devtools.rules_page > docs/rules.md`.\n': _HELP,
+    "Everything lies in {}. Look around: registry list --repo {}/registry": _HELP,
+    "Remove it with: rm -r {}": _HELP,
+    "note:  cannot be read: {}; see `registry check --all`": _HELP,
+    "note:  {} is encrypted: registry decrypt {} -o DIR": _HELP,
+    "note:  it is not there; git symbolic-ref HEAD refs/heads/NAME names another": _HELP,
+    "registry model add nlp/lang-id --task TASK --owner TEAM --description TEXT --commit": _HELP,
+    "registry version add nlp/lang-id --artifact FILE --framework TYPE --commit": _HELP,
+    "git push -u origin {}": _HELP,
+    "after: git remote add origin URL": _HELP,
+    'git commit -m "Add the storage" .dvc/config': _HELP,
+    "  try: registry recover": _HELP,
+    "  git push -u origin {}    # then open a pull request": _HELP,
+    "whoever could open it before may have kept the key; `registry rekey` gives a version a new one": _HELP,
+    'python -m registry_tool.demo train 2 {}; cd registry\nregistry model add {} --task language-identification --owner speech --description "{}"\nregistry version add {} --artifact ../{} --framework custom --metric accuracy={} --metric macro_f1={} --tag first': _HELP,
+    "python -m registry_tool.demo train 3 ../{}\nregistry version add {} --artifact ../{} --framework custom --metric accuracy={} --metric macro_f1={} --push": _HELP,
+    'registry alias set {}@2 production --reason "{}" --push': _HELP,
+    "registry tag add {}@2 first": _HELP,
+    "registry init registry --name demo --remote storage": _HELP,
+    "git init --bare -b main remote.git; git -C registry remote add origin ../remote.git": _HELP,
+    "registry check": _HELP,
+    'git add --all; git commit -m "Add {} 1"': _HELP,
+    "git push -u origin main": _HELP,
+    "registry fetch {}@production --repo {} -o ../fetched": _HELP,
+    "dvc pull restored other bytes": _HELP,
+    "cd ..; git clone remote.git clone; cd clone; dvc pull {}.dvc": _HELP,
+    "name a new folder: registry demo DIR": _HELP,
+    "registry resolve {}@production --repo {}": _HELP,
+    "# >>> registry codeowners": _HELP,
+    "# <<< registry codeowners": _HELP,
+    "its bytes stay on the remote; once this is on the main branch: registry erase {} --purge": _HELP,
+    "git push failed: {}": _HELP,
+    "the journal of an interrupted command cannot be read, and was put aside as {}; see what it left: git status": _HELP,
+    "registry check --repo . --staged": _HELP,
+    "registry check --repo . --all": _HELP,
+    "registry check --staged || exit 1": _HELP,
+    "registry check --all || exit 1": _HELP,
+    "registry hooks receive || exit 1": _HELP,
+    "and {} more: registry check --base origin/main lists all": _HELP,
+    "note: HEAD of the server {}, so every branch is guarded as the main one; on the server: git symbolic-ref HEAD refs/heads/NAME": _HELP,
+    "stopped, nothing was pushed; git push --no-verify leaves the judgement to the server": _HELP,
+    "of an artifact, which registry verify --public-key checks": _HELP,
+    "git init failed: {}": _HELP,
+    "later: registry hooks install ({})": _HELP,
+    "bring its bytes back with `dvc push`, erase that version too, or delete the ref": _NAME,
+    "`registry rules` lists them": _NAME,
+    "add the artifact again with `registry version add`: it writes both": _NAME,
+    "add the artifact again with `registry version add`": _NAME,
+    "commit the pointer too, or add the artifact with `registry version add`": _NAME,
+    "keep one side, delete the lines <<<<<<<, ======= and >>>>>>>, then `git add` the file": _NAME,
+    "rename the newer one with `git mv`, or delete it": _NAME,
+    "`registry list` and `registry show` say what there is; delete the line if it is gone": _NAME,
+    "rename the version; `registry version add` chooses the next one": _NAME,
+    "a rule that `registry rules` lists": _NAME,
+    "`git log --oneline --all` shows what there is": _NAME,
+    "resolve it, `git add` the file, and try again": _NAME,
+    "`registry check` lists everything that is wrong with it": _NAME,
+    "convert the file: `git add --renormalize` with `text eol=lf` in .gitattributes": _NAME,
+    "bring it back, or set its place: dvc remote modify {} url URL": _NET,
+    "see that the folder above it is there, that you may write there, and that its URL is right: dvc remote modify {} url URL": _NET,
+    'pip install "{}"': _NET,
+    '; or to read only: pip install "registry-tool-reader[s3]"': _NET,
+    "a local folder is written as a plain path: dvc remote modify {} url /PATH": _NET,
+    "mount it, or set its place with: dvc remote modify --local {} url PATH": _NET,
+    "mount it, or make the folder first: mkdir -p {}": _NET,
+    "if the host really has a new key: ssh-keygen -R HOST; then log in once: ssh HOST": _NET,
+    "run: dvc remote modify {} {} false": _NET,
+    "a remote there lends its credentials: dvc remote add {} {}, {}": _NET,
+    "get it first, and give the local folder: dvc get-url URL DIR": _NET,
+    "--key FILE; make one: openssl ecparam -name prime256v1 -genkey -noout -out FILE": _NET,
+    "make one: age-keygen -o FILE": _NET,
+    "make one: age-keygen -o FILE; an SSH key must have no passphrase here": _NET,
+    'pip install "registry-tool[encrypt]"': _NET,
+    "check its address, the network and your credentials: git ls-remote ": _NET,
+    "upgrade it: pip install -U registry-tool": _NET,
+    "make one: ssh-keygen -t ed25519; then --key FILE": _NET,
+    'pip install "registry-tool[model-signing]"': _NET,
+    "make one: openssl ecparam -name prime256v1 -genkey -noout -out key.pem": _NET,
+    "write the public half of one: openssl ec -in key.pem -pubout -out key.pub": _NET,
+    "give it without, then run: dvc remote modify --local {} password PASSWORD": _NET,
+    "where it is published, an administrator resets the branch; elsewhere: git reset --soft {}~1 && git commit": _RARE,
+    "git reset --soft {} && git commit": _RARE,
+    "git reset --soft $(git rev-list --max-parents=0 HEAD) && git commit --amend": _RARE,
+    "push them in parts: git push origin {}:{}": _RARE,
+    "git rm -r --cached": _RARE,
+    "git config {} {}: set": _HELP,
+    "{} objects were on the remote {} before, and their age cannot be renewed: {}; registry gc may delete them unless the change is published within {} days of their upload": _HELP,
+    "run: dvc remote modify {} {} VALUE": _RARE,
+    "dvc remote modify --local {} {} VALUE && dvc remote modify --unset {} {}": _RARE,
+    "delete that line, and set options with: dvc remote modify NAME OPTION VALUE": _RARE,
+    'registry init . && git add .gitignore && git commit -m "Repair the ignore rules"': _RARE,
+    "{}dvc remove {} && dvc add {} && dvc push {}": _RARE,
+    "git fetch origin {} && registry check --base {} --head {} --remote": _RARE,
+    "registry check --remote": _RARE,
+    "git config --global --add safe.directory {}": _RARE,
+    "git remote set-head": _RARE,
+    "git add -f": _RARE,
+    "a file that `dvc remote` wrote": _HELP,
+    "warn:  Git ignores {}; to repair the ignore rules: registry init .": _HELP,
+    "`dvc pull` restores the bytes from another repository only, and they may go there": _HELP,
+    "make room: registry cache clean; or keep it elsewhere: REGISTRY_CACHE=DIR": _RARE,
+    "ask its author to bring them back: registry upload REF PATH": _RARE,
+    "allow it more: ulimit -n {}": _RARE,
+    "take it out, change it, and run: dvc remote modify --local {} password PASSWORD": _RARE,
+    "remove it, change the secret, and run: dvc remote modify --local {} {} VALUE": _RARE,
+    "registry check --all": _RARE,
+    "registry rewrap {}": _RARE,
+    "see what is broken: git fsck; then fetch it again, or delete the ref": _RARE,
+    "git fsck": _RARE,
+    "name it: git config registry.published BRANCH": _RARE,
+    'dvc commit -f "{}" && dvc push "{}"': _RARE,
+    "registry version add {} --artifact PATH --framework TYPE --encrypt-to WHO": _RARE,
+    "registry rewrap {} --to WHO": _RARE,
+    "put it back: git checkout REV -- {}/key.yaml": _RARE,
+    "git fetch --tags origin '+refs/heads/*:refs/remotes/origin/*'": _RARE,
+    "move what is in the way, then: git restore .": _RARE,
+    "registry hooks install --server BARE_DIR": _RARE,
+    "git pull --rebase {} {}": _RARE,
+    "git push {} {}": _RARE,
+    "git reset --keep {}/{}": _RARE,
+    "see what is broken: git fsck": _RARE,
+    "registry recover": _RARE,
+    "git pull --rebase origin {}; then push again": _RARE,
+    "{}; or: git switch {}; git merge --no-ff BRANCH": _RARE,
+    "start from what is there: git fetch origin; git switch -c NAME origin/{}": _RARE,
+    "{}; to undo a commit: git revert COMMIT": _RARE,
+    "push to a branch of another name; or make a registry: registry init DIR --name NAME": _RARE,
+    "install the hooks in a clone; or as a server: registry hooks install --server {}": _RARE,
+    "push to a branch and open a pull request: git push origin HEAD:refs/heads/NAME": _RARE,
+    "git replace -d OBJECT": _RARE,
+    "on the server: git config {} {}": _RARE,
+    "push less at once, or on the server: git config {} {}": _RARE,
+    "on the server: git fetch --unshallow": _RARE,
+    "push to a branch of another name: git push REMOTE HEAD:refs/heads/NAME": _RARE,
+    "commit it: git add --all && git commit -m TEXT": _SAME,
+    "see who changed which: registry history {}": _SAME,
+    "write several: registry lock REF -o FILE": _SAME,
+    "write it again: registry lock REF": _SAME,
+    "take the next number: registry version add {} --artifact PATH --framework TYPE": _SAME,
+    "delete `{}` and push the bytes with `dvc push {}`": _SAME,
+    "in a shallow clone: git fetch --unshallow; elsewhere: check it in its Git repository": _SAME,
+    "sign the commit again with a valid key: git commit --amend --no-edit -S": _SAME,
+    "leave out --staged, --base and --head, or run: git init": _SAME,
+    "what is signed are the bytes of the record; registry fetch brings them": _SAME,
+    "for other readers: registry rewrap {}; with another key: registry rekey {}": _SAME,
+    "see its record: registry show {}": _SAME,
+    "name the registries that use it: --also DIR|URL; or see where the remote is: dvc remote list": _SAME,
+    "registry lock NAMESPACE/MODEL@ALIAS ...": _SAME,
+    "commit the registry first: git add --all && git commit -m TEXT": _SAME,
+    "registry sign {} --method model-signing --key FILE": _SAME,
+    "registry verify {} --as REF": _SAME,
+    "ask it: registry check --remote": _SAME,
+})  # fmt: skip
