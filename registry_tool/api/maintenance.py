@@ -36,9 +36,9 @@ from registry_tool.errors import (
 )
 from registry_tool.gc.collect import CollectSummary, RemoteAudit, audit, collect
 from registry_tool.gc.purge import (
-    PurgeSummary,
     PurgeObject,
     PurgePlan,
+    PurgeSummary,
     complete_listing,
     plan,
     recorded_objects,
@@ -144,7 +144,7 @@ def _find_doubt(repositories: Iterable[Repository]) -> RegistryError | None:
 
 @dataclass(frozen=True)
 class GcReport:
-    """What a remote stores, and what was deleted.
+    """The objects in a remote, and the deleted ones.
 
     Attributes:
         remote: The remote.
@@ -153,7 +153,7 @@ class GcReport:
         days: Objects that are younger are left alone.
         doubt: Why the refs that were searched may not be complete_listing.
         states: The states that were searched.
-        deleted: What was deleted; None where nothing was.
+        deleted: The result of the deletion; None in a dry run.
     """
 
     remote: RemoteName
@@ -304,7 +304,7 @@ def erase(
         options: How it is written.
 
     Returns:
-        What was written; None where ``confirm`` declined.
+        The publication; None where ``confirm`` declined.
 
     Raises:
         RefusedError: An alias points to the version, or a tag without ``with_tags``.
@@ -345,11 +345,11 @@ class PurgeReport:
     Attributes:
         tombstone: The erased version, and the commit that erased it.
         remote: The remote.
-        plan: What is deleted and what stays.
+        plan: The objects to delete and to keep.
         states: The states that were searched for other uses.
         copies: Refs that still have the version, not erased.
         doubt: Why the refs that were searched may not be complete_listing.
-        deleted: What was deleted; None where nothing was.
+        deleted: The result of the deletion; None in a dry run.
     """
 
     tombstone: Tombstone
@@ -452,7 +452,7 @@ def cache_usage() -> CacheUsage:
 
 
 def clear_cache(*, down_to: str | None = None, dry_run: bool = False) -> dict[str, int]:
-    """Delete from the cache what was used least recently; files in use stay.
+    """Delete the least recently used files from the cache; files in use stay.
 
     Args:
         down_to: Keep at most this size, such as ``20GB``; None deletes everything, interrupted downloads included.
