@@ -26,6 +26,7 @@ from registry_tool.catalog.events import (
     EvidenceEvent,
     MetadataEvent,
     ModelEvent,
+    ModelEvidenceEvent,
     NamespaceEvent,
     PolicyEvent,
     StatusEvent,
@@ -148,8 +149,9 @@ def _status(event: StatusEvent, quote: Quote) -> str:
     return f"version {quote(event.reference)} is {quote(event.state)}{was}{instead}{because}"
 
 
-@_said.register
-def _evidence(event: EvidenceEvent, quote: Quote) -> str:
+@_said.register(EvidenceEvent)
+@_said.register(ModelEvidenceEvent)
+def _evidence(event: EvidenceEvent | ModelEvidenceEvent, quote: Quote) -> str:
     found = [event.evidence_kind, event.topic, event.verdict]
     about = " ".join(quote(word) for word in found if word)
     by = f" by {quote(event.evidence_by)}" if event.evidence_by else ""

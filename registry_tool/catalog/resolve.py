@@ -116,7 +116,11 @@ def latest(model: ModelView) -> VersionView:
 
     Raises:
         NotFoundError: The model has no such version; the message says what it has, and the remedy how to refer to that.
+        InvalidManifestError: The ``model.yaml`` is of a later schema, so its version scheme is unknown.
     """
+    document = model.document
+    if document is not None and any(one.code == "schema-version" for one in document.problems):
+        require(document, str(model.name))
     prereleases: list[VersionView] = []
     for version in reversed(in_order(model)):
         view = model.version(version)

@@ -30,7 +30,7 @@ from registry_tool.catalog.summary_cache import Rows
 from registry_tool.errors import RegistryError, UsageError
 from registry_tool.manifests.fields import MODEL_FIELDS, VERSION_FIELDS, Field
 from registry_tool.manifests.problems import JSON
-from registry_tool.names import ModelName
+from registry_tool.names import ModelName, fold_task
 
 __all__ = [
     "FILTERS",
@@ -285,6 +285,8 @@ def _matches(field: Field, value: str, row: ModelRow | VersionRow) -> bool:
     if field.match == "member":
         return value in row.labels
     found = _folded_value(row.get(field.name))
+    if field.match == "task":
+        return fold_task(found) == fold_task(value)
     if field.match == "owner":
         return found.removeprefix("@") == value.removeprefix("@")
     return found == value

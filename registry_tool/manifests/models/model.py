@@ -13,6 +13,7 @@ __all__ = [
     "Link",
     "MetadataManifest",
     "ModelManifest",
+    "ModelManifestV2",
 ]
 
 
@@ -78,6 +79,51 @@ class ModelManifest(Manifest):
     owner: str
     task: str
     description: str
+    labels: tuple[str, ...] = ()
+    license: str | None = None
+    external_id: str | None = None
+    version_scheme: Literal["integer", "semver", "calver", "free"] | None = None
+    state: Literal["live", "archived"] = "live"
+    continues: str | None = None
+    moved_to: str | None = None
+    links: tuple[Link, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class ModelManifestV2(Manifest):
+    """model.yaml: what a model is.
+
+    It lists no versions. Unlike model/v1, a task may be any line of text, task and description are
+    optional, and evidence about the model may lie in its folder.
+
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        name: The name of the model, which is the name of its folder.
+        namespace: The namespace, which is the name of the folder above.
+        owner: The user or team that is responsible for the model.
+        task: What it does, in the team's own words. Case, blanks, - and _ do not tell tasks apart.
+        description: A description.
+        labels: Words for filtering.
+        license: An SPDX licence expression.
+        external_id: Its identifier in another system.
+        version_scheme: How its versions are named and ordered; cannot be changed later.
+        state: live, or archived: accepts no new versions.
+        continues: The model that this one continues under a new name.
+        moved_to: The new name of the model.
+        links: Web pages about the model.
+        artifacts: Files that belong to all versions: test sets, documents.
+        metadata: Free-form data.
+    """
+
+    schema_id: ClassVar[str] = "model/v2"
+
+    schema_: Literal["model/v2"] = Field(alias="schema")
+    name: str
+    namespace: str
+    owner: str
+    task: str | None = None
+    description: str | None = None
     labels: tuple[str, ...] = ()
     license: str | None = None
     external_id: str | None = None

@@ -8,9 +8,9 @@ from typing import Final
 
 from registry_tool.manifests.models.base import Manifest
 from registry_tool.manifests.models.encryption import KeyManifest, RecipientsManifest
-from registry_tool.manifests.models.evidence import EvidenceManifest
+from registry_tool.manifests.models.evidence import EvidenceManifest, EvidenceManifestV2
 from registry_tool.manifests.models.lifecycle import AliasManifest, StatusManifest, TagManifest
-from registry_tool.manifests.models.model import MetadataManifest, ModelManifest
+from registry_tool.manifests.models.model import MetadataManifest, ModelManifest, ModelManifestV2
 from registry_tool.manifests.models.pointer import PointerManifest
 from registry_tool.manifests.models.registry import (
     NamespaceManifest,
@@ -28,9 +28,11 @@ MANIFESTS: Final[Mapping[str, type[Manifest]]] = MappingProxyType(
         "alias/v1": AliasManifest,
         "dvc/v1": PointerManifest,
         "evidence/v1": EvidenceManifest,
+        "evidence/v2": EvidenceManifestV2,
         "key/v1": KeyManifest,
         "metadata/v1": MetadataManifest,
         "model/v1": ModelManifest,
+        "model/v2": ModelManifestV2,
         "namespace/v1": NamespaceManifest,
         "recipients/v1": RecipientsManifest,
         "registry/v1": RegistryManifest,

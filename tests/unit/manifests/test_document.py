@@ -89,7 +89,7 @@ def test_a_later_version_of_the_schema() -> None:
     assert (code, line, column) == ("schema-version", 1, 9)
     assert message == "this version of registry-tool does not know model/v7"
     problem = _model(model_yaml().replace("model/v1", "model/v7")).problems[0]
-    assert problem.expected == "model/v1"
+    assert problem.expected == "model/v1, model/v2"
     assert problem.remedy == "upgrade: pip install -U registry-tool"
 
 
