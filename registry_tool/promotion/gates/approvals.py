@@ -91,7 +91,7 @@ def _unsigned(origin: Origin, signature: Signature) -> str:
         "good": f"signed as {signature.signer}, which is nobody in particular",
         "unknown key": f"signed with a key that allowed_signers does not have, or not for that time: {signature.key}",
         "other": f"{commit} carries no SSH signature, but one of another kind",
-        "unchecked": "ssh-keygen, which checks signatures, is missing or too old here",
+        "unchecked": "its key is a certificate, and ssh-keygen is missing or too old",
         "none": f"{commit} is not signed",
     }.get(signature.state, f"{commit} carries a bad signature")
 
