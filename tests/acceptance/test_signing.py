@@ -138,7 +138,7 @@ def test_a_record_that_was_changed_after_all(signed: Path, cli: Cli) -> None:
     write_files(signed, {path: text.replace("0.97", "0.99")})
     ran = cli("verify", "nlp/lang-id@3", cwd=signed)
     assert ran.code == 1
-    assert "bad        it is about other bytes" in ran.out
+    assert "bad        it is about other content" in ran.out
 
 
 # --- bytes in a folder
