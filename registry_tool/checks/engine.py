@@ -114,15 +114,21 @@ def _located(base: Catalog, head: Catalog, change: Change) -> Located | None:
     return Located(path, before, after, base.layout.locate(path))
 
 
+def _rule_ids() -> frozenset[str]:
+    from registry_tool.checks.rule_docs import all_rules  # few changes need them
+
+    return frozenset(all_rules())
+
+
 def _compared(
     published: Tree | None, head: Catalog, line: FirstParentHistory | None, now: dt.datetime
 ) -> ChangeView:
     """The change to what is published; without anything published the head is its own base, and nothing differs."""
     if published is None or published.entry(REGISTRY) is None:
-        return ChangeView(head, head, (), line, now)
+        return ChangeView(head, head, (), line, now, _rule_ids)
     base = Catalog(published)
     found = (_located(base, head, change) for change in differences(published, head.tree))
-    return ChangeView(base, head, tuple(change for change in found if change), line, now)
+    return ChangeView(base, head, tuple(filter(None, found)), line, now, _rule_ids)
 
 
 def _judged(view: ChangeView) -> tuple[list[Finding], tuple[str, ...]]:
