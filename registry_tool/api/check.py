@@ -17,10 +17,10 @@ __all__ = ["checked"]
 
 
 def _kind_words(report: Report) -> Iterator[str]:
-    """What kind of change it is to what is published, and whether that needs a person."""
+    """The kind of the change to the published state, and whether it may merge automatically."""
     if report.kind:
-        alone = "; it may merge by itself" if report.automerge else ""
-        yield f"a change of kind {report.kind} to what is published{alone}"
+        alone = ", may merge automatically" if report.automerge else ""
+        yield f"change kind: {report.kind}{alone}"
 
 
 @contextmanager
@@ -81,8 +81,8 @@ def _with_remote(
     def remote() -> Remote:
         nonlocal asked
         one = store.remote
-        why = ", which the change moves to, for every version" if moves else ""
-        asked = f"asked the remote {one.name} ({one.url}){why}"
+        why = ", the new one of this change, for every version" if moves else ""
+        asked = f"queried the remote {one.name} ({one.url}){why}"
         return one
 
     report = check_remote(
@@ -131,7 +131,7 @@ def checked(
         report = with_commits(report, subject.repository, subject.published, subject.tip)
     if remote:
         report = _with_remote(report, subject, paths, published_only=remote == "published")
-    narrowed = f", in {', '.join(path or 'all of it' for path in paths)}" if paths else ""
+    narrowed = f", in {', '.join(path or 'the whole registry' for path in paths)}" if paths else ""
     doubt = "" if subject.repository is None else subject.repository.doubt
     notes = [f"checked {subject.words}{narrowed}", *_kind_words(report), *report.notes]
     notes += [doubt] if doubt else []

@@ -140,7 +140,7 @@ def _judged(view: ChangeView) -> tuple[list[Finding], tuple[str, ...]]:
             desk.take(rule, rule.check(view), REGISTRY)
         except ShallowHistoryError as exc:
             notes.setdefault(f"{exc.message}; {exc.remedy}", []).append(rule.id)
-    said = tuple(f"{', '.join(rules)} not answered: {words}" for words, rules in notes.items())
+    said = tuple(f"skipped {', '.join(rules)}: {words}" for words, rules in notes.items())
     return desk.findings, said
 
 

@@ -41,7 +41,7 @@ def _attribute(value: str) -> str:
 
 
 def source_of(catalog: Catalog) -> str:
-    """The source of a registry's events where nobody names another: ``/registries/<name>``."""
+    """The source of a registry's events by default: ``/registries/<name>``."""
     return f"/registries/{text(catalog.settings, 'name') or 'unnamed'}"
 
 
@@ -55,7 +55,7 @@ def cloud_event(entry: HistoryEntry, *, source: str) -> dict[str, JSON]:
     ``id`` is ``<commit>:<path>``; where the change is not that of one commit, ``<base>..<commit>:<path>``.
 
     Raises:
-        UsageError: The source is no URI reference.
+        UsageError: The source is not a URI reference.
     """
     if not _URI.fullmatch(source):
         raise UsageError(
@@ -92,9 +92,9 @@ def entries_between(repository: Repository, base: str | None, head: str) -> list
     """What happened on a branch between two of its states, oldest first.
 
     A deploy job knows the state it deployed, ``base``, and must come to ``head``. Where ``base`` is on the first-parent
-    line of ``head``, as after every ordinary push, each step tells what it did. Otherwise (the branch was rewound or
+    line of ``head``, as after every ordinary push, each step reports what it did. Otherwise (the branch was rewound or
     rewritten, or a merge put what was published second) the steps do not lead from one to the other: then what
-    differs between the two states is told, once for each file, with nobody's name.
+    differs between the two states is reported, once for each file, without an author.
 
     Args:
         repository: Where both are.
