@@ -23,16 +23,16 @@ from registry_tool.errors import (
     OperationalError,
     StaleBaseError,
 )
-from registry_tool.git.commit import Target, author_of, check_clean, commit_change
-from registry_tool.git.history import carry_on
-from registry_tool.git.refs import target_of
+from registry_tool.git.commit import Target, check_clean, commit_change, identity
+from registry_tool.git.history import extend_removed_names
+from registry_tool.git.refs import find_target
 from registry_tool.git.remote.push import LostRaceError, check_remote, give_way, push_branch
 from registry_tool.git.repository import Repository
-from registry_tool.git.revisions import tip_of
-from registry_tool.git.transaction.files import check_places
-from registry_tool.git.transaction.journal import steps_of, write_in_order
-from registry_tool.git.transaction.lock import say_nothing
-from registry_tool.git.transaction.recovery import exclusive, finish
+from registry_tool.git.revisions import find_tip
+from registry_tool.git.transaction.files import check_inside
+from registry_tool.git.transaction.journal import plan_steps, write_with_journal
+from registry_tool.git.transaction.lock import ignore_message
+from registry_tool.git.transaction.recovery import exclusive, recover_pending
 from registry_tool.git.tree import DictTree, Tree
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.promotion.context import ground_of
@@ -106,16 +106,16 @@ def base_catalog(
     repository: Repository,
     destination: Destination,
     *,
-    tell: Callable[[str], None] = say_nothing,
+    tell: Callable[[str], None] = ignore_message,
 ) -> Catalog:
     """The registry an act will be made on, after what a killed command left there is finished.
 
     Raises:
         OperationalError: That cannot be finished.
     """
-    finish(repository.git, tell=tell)
+    recover_pending(repository.git, tell=tell)
     if destination.commits:
-        return Catalog(_base_tree(repository, target_of(repository.git, destination.branch)))
+        return Catalog(_base_tree(repository, find_target(repository.git, destination.branch)))
     return Catalog(repository.work())
 
 
@@ -167,7 +167,7 @@ def _commit(
 ) -> Publication:
     git = repository.git
     for attempt in range(_TRIES):
-        target = target_of(repository.git, destination.branch)
+        target = find_target(repository.git, destination.branch)
         base = _base_tree(repository, target)
         change = act(Catalog(base))
         if not change.puts and not change.deletes:
@@ -184,7 +184,7 @@ def _commit(
             continue
         if main is not None and main == target.parent:
             went = [path for path in change.deletes if base.entry(path) is not None]
-            carry_on(git, main, commit, came=change.puts, went=went)
+            extend_removed_names(git, main, commit, came=change.puts, went=went)
         return Publication(change, commit, target.branch, report)
     raise StaleBaseError("the branch kept moving")
 
@@ -206,15 +206,15 @@ def _write(repository: Repository, act: Edit) -> Publication:
     if not change.puts and not change.deletes:
         return _nothing(change, None)
     report, _ = _checked(repository, base, change, None)
-    write_in_order(
-        repository.git, root, change.message, steps_of(root, change.puts, change.deletes)
+    write_with_journal(
+        repository.git, root, change.message, plan_steps(root, change.puts, change.deletes)
     )
     return Publication(change, None, None, report)
 
 
 def _rehearse(repository: Repository, act: Edit, destination: Destination) -> Publication | None:
     """Everything that can be refused, before bytes are uploaded; what was done, when there is nothing to do."""
-    target = target_of(repository.git, destination.branch) if destination.commits else None
+    target = find_target(repository.git, destination.branch) if destination.commits else None
     base = repository.work() if target is None else _base_tree(repository, target)
     change = act(Catalog(base))
     if not change.puts and not change.deletes:
@@ -222,10 +222,10 @@ def _rehearse(repository: Repository, act: Edit, destination: Destination) -> Pu
     _checked(repository, base, change, target)
     paths = sorted({*change.puts, *change.deletes})
     if target is None:
-        check_places(_work_tree(repository), paths)
+        check_inside(_work_tree(repository), paths)
     elif target.checked_out:
         check_clean(repository.git, paths)
-        check_places(_work_tree(repository), paths)
+        check_inside(_work_tree(repository), paths)
     return None
 
 
@@ -239,7 +239,7 @@ def _push(
     """Push the branch; where somebody else was first, make the act again on what they pushed."""
     git, branch = repository.git, str(done.branch)
     for losses in range(1, _TRIES):
-        if tip_of(git, f"refs/heads/{branch}") is None:
+        if find_tip(git, f"refs/heads/{branch}") is None:
             return done
         try:
             push_branch(git, branch)
@@ -260,7 +260,7 @@ def publish(
     destination: Destination,
     *,
     before: Callable[[], None] | None = None,
-    tell: Callable[[str], None] = say_nothing,
+    tell: Callable[[str], None] = ignore_message,
 ) -> Publication:
     """Make an act, check its result, and write it.
 
@@ -283,7 +283,7 @@ def publish(
     """
     git = repository.git
     if destination.commits and before is not None:
-        author_of(git)  # without one, say so before bytes travel
+        identity(git)  # without one, say so before bytes travel
     if destination.push:
         check_remote(git)
     done: Publication | None = None

@@ -132,10 +132,10 @@ class ChangeSession:
         Raises:
             GitError: A commit is wanted, and Git does not know who commits.
         """
-        from registry_tool.git.commit import author_of
+        from registry_tool.git.commit import identity
 
         try:
-            return author_of(self.repository.git)
+            return identity(self.repository.git)
         except GitError:
             if self.destination.commits:
                 raise

@@ -55,7 +55,7 @@ def _answer(question: _Question) -> str | None:
     from registry_tool.cli.output.resolve import answer_data, answer_line, answering_commit
     from registry_tool.git.command import find_repository
     from registry_tool.git.remote.clone_cache import is_url
-    from registry_tool.git.transaction.journal import unfinished
+    from registry_tool.git.transaction.journal import describe_interrupted
 
     source = question.repo if question.repo not in {"", "."} else Path.cwd()
     # A network and another user's repository are matters of notes and warnings.
@@ -63,7 +63,7 @@ def _answer(question: _Question) -> str | None:
     if git is None or not git.is_trusted:
         return None
     with Snapshot.open(source, ref=question.ref or WORK_TREE) as registry:
-        if not question.ref and unfinished(registry.repository.git):
+        if not question.ref and describe_interrupted(registry.repository.git):
             return None
         found = registry.resolve(question.reference)
         if found.notes:

@@ -84,7 +84,7 @@ def open_for_reading(repo: str, ref: str | None, *, offline: bool = False) -> Re
         open_registry,
     )
     from registry_tool.cli.output.console import say
-    from registry_tool.git.transaction.journal import unfinished
+    from registry_tool.git.transaction.journal import describe_interrupted
 
     source: str | Path = repo if repo != "." else Path.cwd()
     tell_of_history(repo)
@@ -95,7 +95,7 @@ def open_for_reading(repo: str, ref: str | None, *, offline: bool = False) -> Re
     if opened.note:
         say(f"note:  {opened.note}", err=True)
     tell_of_owner(opened.repository)
-    if ref is None and (what := unfinished(opened.repository.git)):
+    if ref is None and (what := describe_interrupted(opened.repository.git)):
         say(f"note:  a registry command was interrupted here: {what}", err=True)
         say("  try: registry recover", err=True)
     return opened
@@ -204,9 +204,9 @@ def finish_interrupted(repo: str) -> None:
     """
     from registry_tool.git.command import find_repository
     from registry_tool.git.remote.clone_cache import is_url
-    from registry_tool.git.transaction.recovery import finish
+    from registry_tool.git.transaction.recovery import recover_pending
 
     git = None if is_url(repo) else find_repository(Path(repo))
     if git is not None:
         git.check_trusted()
-        finish(git, tell=tell)
+        recover_pending(git, tell=tell)

@@ -35,26 +35,27 @@ from registry_tool.errors import (
 )
 from registry_tool.git.command import Git, GitCommandError
 from registry_tool.git.commit import Target
-from registry_tool.git.revisions import commit_of, tip_of
-from registry_tool.git.shallow import boundary, with_history
+from registry_tool.git.history import ensure_history
+from registry_tool.git.revisions import find_commit, find_tip
+from registry_tool.git.shallow import boundary
 
 __all__ = [
     "BRANCHES",
-    "FASTER",
+    "MOVED",
     "REPLACEMENTS",
-    "Published",
+    "MainBranch",
     "Tip",
     "Update",
-    "advertised",
     "are_related",
-    "merging",
+    "find_target",
+    "hidden_tips",
+    "list_tips",
+    "list_unfetched",
+    "main_branch",
+    "merge_base",
+    "merge_heads",
     "outgoing_updates",
-    "parting",
-    "published",
     "received_updates",
-    "target_of",
-    "tips",
-    "unfetched",
 ]
 
 # Replacements by `git replace` are one machine's view; the refs that hold them are listed like all others.
@@ -82,7 +83,7 @@ def _short(ref: str) -> str:
     return ref.removeprefix(prefix)
 
 
-def tips(git: Git) -> list[Tip]:
+def list_tips(git: Git) -> list[Tip]:
     """The refs that lead to files, each object once, by name; a detached HEAD is one of them.
 
     Branches and tags, those of remotes, the stash, and whatever else was fetched or pushed here.
@@ -91,7 +92,7 @@ def tips(git: Git) -> list[Tip]:
         GitError: A ref leads nowhere.
         OfflineError: A cached clone of the newest commits cannot be given what its refs lead to.
     """
-    with_history(git)
+    ensure_history(git)
     out = git.run("for-each-ref", _FORMAT).decode(errors="surrogateescape")
     found: dict[str, str] = {}
     for line in out.split("\n"):
@@ -160,7 +161,7 @@ def _bring(git: Git, remote: str, refs: dict[str, str]) -> None:
     wanted = [ref for ref, oid in refs.items() if oid in lacking]
     if not wanted:
         return
-    with_history(git)
+    ensure_history(git)
     asked = ("--no-tags", "--no-write-fetch-head", "--refmap=", "--no-auto-maintenance", "--stdin")
     git.run(
         "fetch", "--quiet", *asked, "--", remote,
@@ -168,10 +169,10 @@ def _bring(git: Git, remote: str, refs: dict[str, str]) -> None:
     )  # fmt: skip
 
 
-def advertised(git: Git) -> list[Tip]:
+def hidden_tips(git: Git) -> list[Tip]:
     """What remotes list outside branches and tags and is here: heads of pull requests, changes under review and such.
 
-    A remote that cannot be asked lists nothing here; ``unfetched`` says so.
+    A remote that cannot be asked lists nothing here; ``list_unfetched`` says so.
     """
     found: dict[str, str] = {}
     for remote in _remotes(git):
@@ -184,10 +185,10 @@ def advertised(git: Git) -> list[Tip]:
     return [Tip(name, oid) for oid, name in found.items()]
 
 
-def unfetched(git: Git) -> list[str]:
+def list_unfetched(git: Git) -> list[str]:
     """The refs of ``origin`` and ``upstream`` that are somewhere else than this clone knows.
 
-    Those outside branches and tags are brought here first; see ``advertised``.
+    Those outside branches and tags are brought here first; see ``hidden_tips``.
 
     Raises:
         GitCommandError: One of them cannot be asked, or does not give what it lists.
@@ -232,7 +233,7 @@ def _check_not_elsewhere(git: Git, ref: str) -> None:
             )
 
 
-def target_of(git: Git, branch: str | None) -> Target:
+def find_target(git: Git, branch: str | None) -> Target:
     """The branch a commit goes to: the named one, or the checked-out one.
 
     Raises:
@@ -249,7 +250,7 @@ def target_of(git: Git, branch: str | None) -> Target:
             )
         return Target(current, head, head, checked_out=git.work_tree is not None)
     ref = _branch_ref(git, branch)
-    tip = tip_of(git, ref)
+    tip = find_tip(git, ref)
     if ref == current and git.work_tree is not None:
         return Target(ref, tip, tip, checked_out=True)
     _check_not_elsewhere(git, ref)
@@ -277,7 +278,7 @@ _FAR: Final = 10_000
 _MERGED: Final = re.compile(r"GITHEAD_([0-9a-f]{40}|[0-9a-f]{64})")
 
 
-class Published(NamedTuple):
+class MainBranch(NamedTuple):
     """The main branch.
 
     Attributes:
@@ -295,17 +296,17 @@ def _short_name(ref: str) -> str:
     return ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
 
 
-def _named(git: Git, name: str) -> Published:
-    tip = commit_of(git, name)
+def _named(git: Git, name: str) -> MainBranch:
+    tip = find_commit(git, name)
     if not tip:
         raise NotFoundError(
             f"Git's setting {_SETTING} names {name!a}, and there is no such branch",
             remedy=f"git fetch; or: git config --unset {_SETTING}",
         )
-    return Published(_short_name(name), tip)
+    return MainBranch(_short_name(name), tip)
 
 
-def published(git: Git) -> Published | None:
+def main_branch(git: Git) -> MainBranch | None:
     """The main branch; None where there is none yet.
 
     Git's setting ``registry.published`` names it; otherwise it is the main branch of ``upstream``, of ``origin``, or of
@@ -319,7 +320,7 @@ def published(git: Git) -> Published | None:
     if chosen is not None:
         return _named(git, chosen)
     if git.work_tree is None and (own := git.branch()) is not None and (tip := git.head()):
-        return Published(_short_name(own), tip)
+        return MainBranch(_short_name(own), tip)
     # What a bare repository has is its own, whatever it was cloned from.
     patterns = _CANDIDATES if git.work_tree is not None else (git.branch() or "HEAD", *_OWN)
     out = git.run("for-each-ref", "--format=%(refname) %(objectname) %(symref)", *patterns)
@@ -330,7 +331,7 @@ def published(git: Git) -> Published | None:
         return None
     tip, target = found[ref]
     doubt = _renamed(git, ref, target, {name: tip for name, (tip, _) in found.items()})
-    return Published(_short_name(target or ref), tip, doubt)
+    return MainBranch(_short_name(target or ref), tip, doubt)
 
 
 def _renamed(git: Git, ref: str, target: str, tips: Mapping[str, str]) -> str:
@@ -372,12 +373,12 @@ def _follows(git: Git, later: str, earlier: str) -> bool:
     return True
 
 
-def merging(git: Git) -> tuple[str, ...]:
+def merge_heads(git: Git) -> tuple[str, ...]:
     """The commits that a merge under way brings in; empty when there is none."""
     named = {match[1] for match in map(_MERGED.fullmatch, os.environ) if match}
     with contextlib.suppress(OSError, UnicodeDecodeError):
         named.update((git.git_dir / "MERGE_HEAD").read_text(encoding="ascii").split())
-    return tuple(sorted(commit for commit in named if commit_of(git, commit)))
+    return tuple(sorted(commit for commit in named if find_commit(git, commit)))
 
 
 def _newest(git: Git, main: str, bases: list[str]) -> str:
@@ -388,7 +389,7 @@ def _newest(git: Git, main: str, bases: list[str]) -> str:
     return next((commit for commit in out.decode().split() if commit in bases), bases[0])
 
 
-def parting(git: Git, main: str, *tips: str) -> str:
+def merge_base(git: Git, main: str, *tips: str) -> str:
     """The commit at which a history left another; the other itself when they share nothing.
 
     Args:
@@ -401,7 +402,7 @@ def parting(git: Git, main: str, *tips: str) -> str:
     """
     if main in tips:
         return main
-    with_history(git)
+    ensure_history(git)
     out = git.run("merge-base", "--all", "--end-of-options", main, *tips, allowed=(0, 1)).decode()
     bases = out.split()
     if len(bases) == 1:
@@ -425,7 +426,7 @@ def are_related(git: Git, one: str, other: str) -> bool:
 BRANCHES: Final = "refs/heads/"
 REPLACEMENTS: Final = "refs/replace/"
 # What our hook says when a branch moved while it was pushed; who pushes knows by it that the push can be made again.
-FASTER: Final = "somebody was faster"
+MOVED: Final = "somebody was faster"
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHOWN = 60
 

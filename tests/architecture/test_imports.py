@@ -33,8 +33,6 @@ FLOORS: tuple[frozenset[str], ...] = (
 FORWARDS = "__init__"
 # Circles that are still to be opened.
 KNOWN_CIRCLES: tuple[frozenset[str], ...] = (
-    frozenset({"git.remote.clone", "git.shallow"}),
-    frozenset({"git.transaction.index", "git.transaction.journal", "git.transaction.recovery"}),
     frozenset({"checks.rule_docs", "checks.rules", "checks.rules.waivers"}),
     frozenset({"api.change", "api.drafts"}),
 )

@@ -242,7 +242,7 @@ def _gone(
     view: ChangeView, line: FirstParentHistory, given: Iterable[Place]
 ) -> dict[_Name, tuple[str, Place]]:
     """The names that were given once where these are, and are not there any more, with the file that had them."""
-    paths = line.vanished(*{_given_in(view, place) for place in given})
+    paths = line.removed_names(*{_given_in(view, place) for place in given})
     located = ((path, view.base.layout.locate(path)) for path in sorted(paths))
     return {
         _name_of(place): (path, place)

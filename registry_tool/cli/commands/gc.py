@@ -136,9 +136,9 @@ def _orphan_cells(one: RemoteObject) -> tuple[str, ...]:
 
 def _published(registry: Registry) -> Registry:
     """The registry as it is on the main branch, where there is one."""
-    from registry_tool.git.refs import published
+    from registry_tool.git.refs import main_branch
 
-    main = published(registry.repository.git)
+    main = main_branch(registry.repository.git)
     return registry if main is None else registry.at(main.tip)
 
 

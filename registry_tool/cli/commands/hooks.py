@@ -92,13 +92,13 @@ def _bare(folder: str) -> Git:
 
 
 def _say_what_is_guarded(git: Git) -> None:
-    from registry_tool.git.revisions import tip_of
+    from registry_tool.git.revisions import find_tip
 
     ref = git.branch()
     name = "no branch" if ref is None else ref.removeprefix("refs/heads/")
     say(f"guards {name}: that is what HEAD of {git.git_dir} names")
     heads = git.line("for-each-ref", "--count=1", "--format=%(refname)", "refs/heads/")
-    if heads and (ref is None or tip_of(git, ref) is None):
+    if heads and (ref is None or find_tip(git, ref) is None):
         say("note:  it is not there; git symbolic-ref HEAD refs/heads/NAME names another", err=True)
 
 
@@ -151,11 +151,11 @@ def status(*, server: str | None, repo: str) -> int:
       registry hooks status
       registry hooks status --server /srv/git/models.git
     """
-    from registry_tool.hooks.install import look_at_hooks, look_at_server
+    from registry_tool.hooks.install import inspect_hooks, inspect_server_hook
     from registry_tool.hooks.server import missing_settings
 
     git = _clone(repo) if server is None else _bare(server)
-    seen = look_at_hooks(git) if server is None else look_at_server(git)
+    seen = inspect_hooks(git) if server is None else inspect_server_hook(git)
     for hook in seen:
         say(f"{hook.path}: {_SEEN[hook.state]}")
     lacking = [] if server is None else list(missing_settings(git))
@@ -193,12 +193,12 @@ def _received() -> PushVerdict:
     from registry_tool.git.refs import received_updates
     from registry_tool.git.repository import Repository
     from registry_tool.hooks.pre_receive import receive as judge
-    from registry_tool.hooks.time_limit import limited
+    from registry_tool.hooks.time_limit import limit_time
 
     git = receiving_repository()
     repository = Repository(git, source=str(git.git_dir))
     try:
-        with limited(git):
+        with limit_time(git):
             return judge(repository, received_updates(sys.stdin.buffer.read()))
     finally:
         repository.close()

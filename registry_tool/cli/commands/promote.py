@@ -114,10 +114,10 @@ def _next(desk: ChangeSession) -> None:
 def _base(registry: Registry, how: How) -> str:
     """The commit that the promotion is made on: what is checked out, or the tip of the branch that was named."""
     from registry_tool.errors import NotFoundError
-    from registry_tool.git.refs import target_of
+    from registry_tool.git.refs import find_target
 
     git = registry.repository.git
-    commit = git.head() if how.branch is None else target_of(git, how.branch).parent
+    commit = git.head() if how.branch is None else find_target(git, how.branch).parent
     if commit is None:
         raise NotFoundError(
             "there is no commit yet",
@@ -218,12 +218,12 @@ def promote(
 def _history(desk: ChangeSession) -> FirstParentHistory | None:
     """The history that ends where the change will be made."""
     from registry_tool.git.history import FirstParentHistory
-    from registry_tool.git.refs import target_of
+    from registry_tool.git.refs import find_target
 
     git = desk.repository.git
     tip = git.head()
     if desk.destination.commits:
-        tip = target_of(git, desk.destination.branch).parent
+        tip = find_target(git, desk.destination.branch).parent
     return None if tip is None else FirstParentHistory(git, tip)
 
 

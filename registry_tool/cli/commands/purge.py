@@ -107,10 +107,10 @@ def say_looked_through(states: Sequence[RegistryState]) -> None:
 def behind(repository: Repository) -> RegistryError | None:
     """Why the refs that are here may not be all there are."""
     from registry_tool.errors import GitError
-    from registry_tool.git.refs import unfetched
+    from registry_tool.git.refs import list_unfetched
 
     try:
-        missing = unfetched(repository.git)
+        missing = list_unfetched(repository.git)
     except GitError as trouble:
         return trouble
     if not missing:

@@ -30,9 +30,9 @@ def remote() -> None:
 
 def _published(registry: Registry) -> Registry:
     """The registry as it is on the main branch; as it lies here where nothing is published."""
-    from registry_tool.git.refs import published
+    from registry_tool.git.refs import main_branch
 
-    main = published(registry.repository.git)
+    main = main_branch(registry.repository.git)
     return registry if main is None else registry.at(main.tip)
 
 
