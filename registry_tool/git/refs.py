@@ -40,12 +40,8 @@ from registry_tool.git.revisions import find_commit, find_tip
 from registry_tool.git.shallow import boundary
 
 __all__ = [
-    "BRANCHES",
-    "MOVED",
-    "REPLACEMENTS",
     "MainBranch",
     "Tip",
-    "Update",
     "are_related",
     "find_target",
     "hidden_tips",
@@ -54,8 +50,6 @@ __all__ = [
     "main_branch",
     "merge_base",
     "merge_heads",
-    "outgoing_updates",
-    "received_updates",
 ]
 
 # Replacements by `git replace` are one machine's view; the refs that hold them are listed like all others.
@@ -421,81 +415,3 @@ def are_related(git: Git, one: str, other: str) -> bool:
     """True when two commits share history that this clone has."""
     arguments = ("merge-base", "--end-of-options", one, other)
     return bool(git.run(*arguments, allowed=(0, 1)).strip())
-
-
-BRANCHES: Final = "refs/heads/"
-REPLACEMENTS: Final = "refs/replace/"
-# What our hook says when a branch moved while it was pushed; who pushes knows by it that the push can be made again.
-MOVED: Final = "somebody was faster"
-_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_SHOWN = 60
-
-
-class Update(NamedTuple):
-    """One ref that a push wants to change.
-
-    Attributes:
-        ref: Its full name on the server.
-        old: The object it is at; zeros where it is new.
-        new: The object it is to be at; zeros where it is to be deleted.
-    """
-
-    ref: str
-    old: str
-    new: str
-
-    @property
-    def creates(self) -> bool:
-        """True when the server has no such ref yet."""
-        return not self.old.strip("0")
-
-    @property
-    def deletes(self) -> bool:
-        """True when the ref is to go."""
-        return not self.new.strip("0")
-
-    @property
-    def is_branch(self) -> bool:
-        """True for a branch, false for a tag and whatever else is pushed."""
-        return self.ref.startswith(BRANCHES)
-
-    @property
-    def shown(self) -> str:
-        """The name for people, at a length that fits a line."""
-        name = self.ref.removeprefix(BRANCHES)
-        return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
-
-
-def _fields(data: bytes, count: int) -> list[list[str]]:
-    """The words of each line; only the first, what a client typed for a commit, can have spaces in it."""
-    lines = data.decode(errors="surrogateescape").split("\n")
-    if lines.pop():
-        raise UsageError("the last line of what is pushed is cut off")
-    found = [line.rsplit(" ", count - 1) for line in lines]
-    if any(len(fields) != count for fields in found):
-        raise UsageError("what is pushed is not said as Git says it to a hook")
-    return found
-
-
-def _update(ref: str, old: str, new: str) -> Update:
-    if not (_ID.fullmatch(old) and _ID.fullmatch(new) and ref.startswith("refs/")):
-        raise UsageError("what is pushed is not said as Git says it to a hook")
-    return Update(ref, old, new)
-
-
-def received_updates(data: bytes) -> tuple[Update, ...]:
-    """What the hook pre-receive reads: ``OLD NEW REF`` lines.
-
-    Raises:
-        UsageError: The lines are not of that form.
-    """
-    return tuple(_update(ref, old, new) for old, new, ref in _fields(data, 3))
-
-
-def outgoing_updates(data: bytes) -> tuple[Update, ...]:
-    """What the hook pre-push reads: ``LOCAL_REF LOCAL_ID REMOTE_REF REMOTE_ID`` lines.
-
-    Raises:
-        UsageError: The lines are not of that form.
-    """
-    return tuple(_update(ref, old, new) for _, new, ref, old in _fields(data, 4))

@@ -16,7 +16,8 @@ from registry_tool.checks.findings import Report, in_order, verdict_of
 from registry_tool.checks.reports.text import finding_lines, summary
 from registry_tool.errors import MalformedTreeError, RefusedError
 from registry_tool.git.history import FirstParentHistory, list_steps
-from registry_tool.git.refs import Update, are_related, merge_base
+from registry_tool.git.refs import are_related, merge_base
+from registry_tool.git.remote.ref_updates import Update
 from registry_tool.git.repository import Repository
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.manifests.problems import inert, one_line

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from registry_tool.checks.findings import Report
 from registry_tool.checks.reports.text import summary
 from registry_tool.git.command import Git
-from registry_tool.git.refs import BRANCHES, MainBranch, Update, main_branch, merge_base
+from registry_tool.git.refs import MainBranch, main_branch, merge_base
+from registry_tool.git.remote.ref_updates import BRANCHES, Update
 from registry_tool.git.remote.url import is_url
 from registry_tool.git.repository import Repository
 from registry_tool.hooks.judge import (

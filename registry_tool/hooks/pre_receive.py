@@ -28,7 +28,8 @@ from registry_tool.checks.reports.text import summary
 from registry_tool.errors import MalformedTreeError, UsageError
 from registry_tool.git.command import Git
 from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.refs import BRANCHES, MOVED, REPLACEMENTS, Update, merge_base
+from registry_tool.git.refs import merge_base
+from registry_tool.git.remote.ref_updates import BRANCHES, MOVED, REPLACEMENTS, Update
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
 from registry_tool.hooks.judge import (

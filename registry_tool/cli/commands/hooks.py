@@ -190,7 +190,7 @@ def _answered(judge: Callable[[], PushVerdict]) -> int:
 
 def _received() -> PushVerdict:
     from registry_tool.git.command import receiving_repository
-    from registry_tool.git.refs import received_updates
+    from registry_tool.git.remote.ref_updates import received_updates
     from registry_tool.git.repository import Repository
     from registry_tool.hooks.pre_receive import receive as judge
     from registry_tool.hooks.time_limit import limit_time
@@ -211,7 +211,7 @@ def receive() -> int:
 
 
 def _sent(remote: str) -> PushVerdict:
-    from registry_tool.git.refs import outgoing_updates
+    from registry_tool.git.remote.ref_updates import outgoing_updates
     from registry_tool.git.repository import Repository, hooked_repository
     from registry_tool.hooks.pre_push import send as judge
 

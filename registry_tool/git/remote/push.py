@@ -15,7 +15,7 @@ from typing import Final
 from registry_tool.errors import ConflictError, GitError, OfflineError
 from registry_tool.git.command import Git, GitCommandError
 from registry_tool.git.history import ensure_history
-from registry_tool.git.refs import BRANCHES, MOVED
+from registry_tool.git.remote.ref_updates import BRANCHES, MOVED
 from registry_tool.git.remote.url import without_credentials
 from registry_tool.git.revisions import find_tip
 from registry_tool.git.shallow import has_latest_only

@@ -10,7 +10,7 @@ from support import commit, git, write_files
 from support.manifests import alias_yaml, small_registry
 
 from registry_tool.git.command import find_repository
-from registry_tool.git.refs import Update
+from registry_tool.git.remote.ref_updates import Update
 from registry_tool.git.repository import Repository
 from registry_tool.hooks.judge import MAX_BRANCHES, PushVerdict
 from registry_tool.hooks.pre_push import send

@@ -12,7 +12,7 @@ from support.manifests import alias_yaml, small_registry, version_files
 
 from registry_tool.errors import RefusedError, UsageError
 from registry_tool.git.command import Git
-from registry_tool.git.refs import Update
+from registry_tool.git.remote.ref_updates import Update
 from registry_tool.git.repository import Repository
 from registry_tool.hooks.judge import MAX_BRANCHES, PushVerdict
 from registry_tool.hooks.pre_receive import (
