@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from registry_tool.api.views import ModelVersion, RegisteredModel
     from registry_tool.catalog.summary_cache import Rows
     from registry_tool.git.tree import Tree
+    from registry_tool.manifests.models.registry import RegistryManifest
 
 __all__ = [
     "WORK_TREE",
@@ -145,6 +146,16 @@ class Snapshot:
     def name(self) -> str:
         """The registry's name."""
         return str(self.catalog.settings.get("name", ""))
+
+    @cached_property
+    def manifest(self) -> RegistryManifest:
+        """The settings and policy, ``registry.yaml``, typed; an unreadable file raises InvalidManifestError."""
+        from registry_tool.catalog.catalog import require
+        from registry_tool.manifests.models.registry import RegistryManifest
+
+        return RegistryManifest.from_data(
+            dict(require(self.catalog.registry, REGISTRY)), path=REGISTRY
+        )
 
     @cached_property
     def rows(self) -> Rows:

@@ -35,7 +35,6 @@ FORWARDS = "__init__"
 KNOWN_CIRCLES: tuple[frozenset[str], ...] = (
     frozenset({"git.remote.clone", "git.shallow"}),
     frozenset({"git.transaction.index", "git.transaction.journal", "git.transaction.recovery"}),
-    frozenset({"checks.rule_docs", "checks.rules", "checks.rules.waivers"}),
     frozenset({"api.change", "api.drafts"}),
 )
 

@@ -59,10 +59,10 @@ def test_a_branch_is_judged_as_what_it_changes_on_the_remotes_main(clone: Path) 
 def test_a_remote_that_nobody_knows_gets_everything_checked(clone: Path) -> None:
     head = git(clone, "rev-parse", "HEAD")
     known = answer(clone, Update("refs/heads/trunk", NONE, head))
-    assert known.lines[0] == "trunk: nothing found in 0 files checked"
+    assert known.lines[0] == "trunk: 0 files checked, no problems found"
     for remote in ("elsewhere", "https://example.org/x.git", "--help", "../x y"):
         said = answer(clone, Update("refs/heads/trunk", NONE, head), remote=remote)
-        assert said.lines[0] == "trunk: nothing found in 11 files checked"
+        assert said.lines[0] == "trunk: 11 files checked, no problems found"
 
 
 def test_deletions_and_tags_are_the_servers_matter(clone: Path) -> None:
