@@ -30,7 +30,7 @@ from registry_tool.artifacts.entry_builder import MetricValue, metric_entry, tra
 from registry_tool.catalog.catalog import VersionView
 from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.edits.annotations import add_evidence, add_model_evidence, annotate
-from registry_tool.edits.changeset import ChangeSet, Edit, combined
+from registry_tool.edits.changeset import ChangeSet, Edit, combined, followed_by
 from registry_tool.edits.models import add_model, extend_model
 from registry_tool.edits.versions import VersionRecord, add_version, version_fields
 from registry_tool.errors import NotFoundError, RefusedError, UsageError
@@ -432,12 +432,12 @@ class VersionDraft(_InChange):
             tags=self._tags,
         )
         added = add_version(self.model, self._asked, record)(catalog)
-        self.version = added.message.rpartition("@")[2]
-        exact = Reference(self.model, self.version)
+        (exact,) = added.versions
+        self.version = exact.selector
         later = [
             add_evidence(exact, "metrics", {"metrics": portion}, by=author) for portion in rest
         ]
-        return combined([lambda _: added, *later], added.message)(catalog) if later else added
+        return followed_by(catalog, added, later)
 
 
 class PublishedVersion(_InChange):
