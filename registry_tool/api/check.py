@@ -111,7 +111,7 @@ def check_subject(
     """Check a subject; the report has notes on its scope.
 
     Args:
-        subject: What is checked.
+        subject: The trees to check.
         paths: Only these files and folders, from the root of the registry.
         remote: Query the artifact remote too: the one that the subject configures, or only the published one.
         progress: Called with the number of files that were checked since the last call.

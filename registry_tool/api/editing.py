@@ -312,9 +312,6 @@ def add_version(
     name = ModelName.parse(model)
     session = ChangeSession(registry, **options)
     _check_can_add(session.catalog, name, version, record)
-    fields: dict[str, object] = dict(record.fields)
-    if author := session.author():
-        fields.setdefault("author", author)
     package = key = None
     if record.encrypt_to is not None:
         from registry_tool.encryption.seal import Package
@@ -325,21 +322,19 @@ def add_version(
     staged = session.stage(
         record.artifacts, roles=record.roles, allow=record.allow, package=package
     )
-    edit = version_edit(
-        name,
-        version,
-        VersionRecord(
-            fields=fields,
-            artifacts=[*staged.entries, *record.entries, *describe_tracked(record.tracked, record.roles)],
-            pointers=staged.pointers,
-            metrics=record.metrics,
-            labels=[*dict.fromkeys(record.labels)],
-            tags=record.tags,
-            aliases=record.aliases,
-            key=key,
-        ),
-    )  # fmt: skip
-    return session.publish(edit)
+    tracked = describe_tracked(record.tracked, record.roles)
+    author = session.author()
+    whole = VersionRecord(
+        fields={**({"author": author} if author else {}), **record.fields},
+        artifacts=[*staged.entries, *record.entries, *tracked],
+        pointers=staged.pointers,
+        metrics=record.metrics,
+        labels=[*dict.fromkeys(record.labels)],
+        tags=record.tags,
+        aliases=record.aliases,
+        key=key,
+    )
+    return session.publish(version_edit(name, version, whole))
 
 
 def write_codeowners(
@@ -356,7 +351,7 @@ class CodeownersCheck:
     """Whether ``CODEOWNERS`` is up to date.
 
     Attributes:
-        message: What was found.
+        message: The result in a sentence.
         outdated: The files that would change.
         notes: Notes for the user.
     """

@@ -49,11 +49,11 @@ class FetchedFile:
 
 @dataclass(frozen=True)
 class FetchedVersion:
-    """What was fetched of a version.
+    """The fetched files of a version.
 
     Attributes:
         version: The version.
-        files: What was fetched.
+        files: The fetched files.
         tracked: Artifacts that are tracked elsewhere and were not fetched.
     """
 
@@ -162,7 +162,7 @@ def fetch(
         registry: The registry.
         versions: The versions.
         folder: Copy the files to this folder; None fetches into the shared cache only, whose files are read-only.
-        folder_each: Give each version a folder of its own below it: ``NAMESPACE/MODEL/VERSION``.
+        folder_each: Use one folder below it for each version: ``NAMESPACE/MODEL/VERSION``.
         names: Only these artifacts, ``NAME`` or ``NAME/FILE``.
         remotes: Read these DVC remotes instead of the registry's; the next one is read when one fails.
         link: Make hard links instead of copies.

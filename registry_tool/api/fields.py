@@ -1,4 +1,4 @@
-"""The tables of fields, for options, listings and searches."""
+"""The table of fields of models and versions, and the values that schemas allow."""
 
 from __future__ import annotations
 

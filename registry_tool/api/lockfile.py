@@ -125,7 +125,7 @@ class LockedReferences:
     Attributes:
         registry: The registry's name.
         pins: The pin of each reference, by reference.
-        notes: Notes on what was resolved: deprecated, pinned and so on.
+        notes: Notes on the resolved versions: deprecated, pinned and so on.
     """
 
     registry: str

@@ -122,7 +122,7 @@ def _open_others(places: Sequence[str], own: Repository) -> Iterator[list[Reposi
 
 
 def _find_doubt(repositories: Iterable[Repository]) -> RegistryError | None:
-    """Why the refs here may not be complete; None where nothing suggests it."""
+    """Why the refs here may not be complete_listing; None where nothing suggests it."""
     for repository in repositories:
         try:
             missing = unfetched(repository.git)
@@ -144,16 +144,16 @@ def _find_doubt(repositories: Iterable[Repository]) -> RegistryError | None:
 
 @dataclass(frozen=True)
 class GcReport:
-    """What a remote stores, and what was deleted.
+    """The objects in a remote, and the deleted ones.
 
     Attributes:
         remote: The remote.
         found: Its objects: needed, young, orphaned; and the rests of interrupted uploads.
         missing: Objects of published versions that it lacks.
         days: Objects that are younger are left alone.
-        doubt: Why the refs that were searched may not be complete.
+        doubt: Why the refs that were searched may not be complete_listing.
         states: The states that were searched.
-        deleted: What was deleted; None where nothing was.
+        deleted: The result of the deletion; None in a dry run.
     """
 
     remote: RemoteName
@@ -214,7 +214,7 @@ def collect_garbage(
         registry: The registry.
         also: Other registries or DVC repositories that use the same remote, by folder or URL.
         older_than: Leave objects alone that are younger, in days: an upload comes before the manifest that names it.
-        delete: Delete without a person watching: refused where the refs here may not be complete.
+        delete: Delete without a person watching: refused where the refs here may not be complete_listing.
         confirm: Gets the report and returns whether to delete; None deletes if ``delete`` is set.
         progress: Receives the progress.
 
@@ -304,7 +304,7 @@ def erase(
         options: How it is written.
 
     Returns:
-        What was written; None where ``confirm`` declined.
+        The publication; None where ``confirm`` declined.
 
     Raises:
         RefusedError: An alias points to the version, or a tag without ``with_tags``.
@@ -345,11 +345,11 @@ class PurgeReport:
     Attributes:
         tombstone: The erased version, and the commit that erased it.
         remote: The remote.
-        plan: What is deleted and what stays.
+        plan: The objects to delete and to keep.
         states: The states that were searched for other uses.
         copies: Refs that still have the version, not erased.
-        doubt: Why the refs that were searched may not be complete.
-        deleted: What was deleted; None where nothing was.
+        doubt: Why the refs that were searched may not be complete_listing.
+        deleted: The result of the deletion; None in a dry run.
     """
 
     tombstone: Tombstone
@@ -452,7 +452,7 @@ def cache_usage() -> CacheUsage:
 
 
 def clear_cache(*, down_to: str | None = None, dry_run: bool = False) -> dict[str, int]:
-    """Delete from the cache what was used least recently; files in use stay.
+    """Delete the least recently used files from the cache; files in use stay.
 
     Args:
         down_to: Keep at most this size, such as ``20GB``; None deletes everything, interrupted downloads included.

@@ -103,7 +103,7 @@ class Promotion:
 
     Attributes:
         results: What the gates say.
-        publication: What was written; None where nothing was.
+        publication: The change; None where nothing was written.
         unchanged: Why there was nothing to do; empty otherwise.
         branch: The branch that the commit was made on.
     """
@@ -179,7 +179,7 @@ def promote(
         options: How it is written.
 
     Returns:
-        What the gates say, and what was written. Nothing was where a gate did not pass: ``results.error()`` says why.
+        The gate results and the publication. Where a gate did not pass, nothing is written: see ``results.error()``.
 
     Raises:
         NotFoundError: No such model, version or stage exists, or the registry has no commit.

@@ -3,7 +3,7 @@
 An edit is made on a catalog and checked on an overlay before anything is written, with the engine that checks pull
 requests. Artifacts are uploaded after the check and before anything names them. A commit is made by compare-and-swap:
 when the branch has moved, the edit is made and checked again on the new tip, and likewise when another clone pushed
-first. What was checked is what is committed: while the branch stands, the checked change set is written as it is. One
+first. What was checked is what is committed: while the branch has not moved, the checked change set is written as it is. One
 process writes in a clone at a time, and each begins by recovering from an interrupted one.
 """
 
@@ -167,7 +167,7 @@ class Publication(NamedTuple):
         commit: The commit; None when files were written.
         branch: The branch that moved, without ``refs/heads/``.
         report: The report of the check; it may contain warnings.
-        uploaded: What was uploaded; None where the change has no stored artifacts.
+        uploaded: The result of the upload; None where the change has no stored artifacts.
         pushed: True when a push was requested, also where there was nothing to push.
     """
 
@@ -409,7 +409,7 @@ def publish(
         repository: The registry.
         edit: The change; made again when the branch has moved.
         destination: Work tree or commit.
-        base: The state that was read before, see ``read_base``; it is used while its branch stands.
+        base: The state that was read before, see ``read_base``; it is used while its branch has not moved.
         before: Called once after the check and before anything is written: artifacts are uploaded here. Other
             commands do not have to wait for it.
         notify: Called with one line when another process is waited for, or an interrupted one is recovered.

@@ -30,7 +30,7 @@ def recover(folder: Path) -> list[str]:
     """Complete or roll back an interrupted command in the registry of a folder.
 
     Returns:
-        What was done, a line each; empty where nothing was interrupted.
+        One line for each action; empty where nothing was interrupted.
 
     Raises:
         NotARegistryError: The folder is not in a Git repository.

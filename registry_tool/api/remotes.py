@@ -153,7 +153,7 @@ class RemoteCopy:
         source: The remote that is read.
         target: The remote that is written.
         plan: The objects to copy, to verify, and verified before.
-        copied: What was copied; None in a dry run.
+        copied: The result of the copy; None in a dry run.
         missing: Objects of published versions that the target lacks afterwards.
     """
 

@@ -13,6 +13,7 @@ from registry_tool.artifacts.dvc_files import walk
 from registry_tool.artifacts.progress import SILENT, Progress, show_progress
 from registry_tool.edits.annotations import add_evidence
 from registry_tool.edits.changeset import Edit, combined
+from registry_tool.installation import package_for
 from registry_tool.names import Reference
 from registry_tool.scanning.plugins import installed_scanners
 from registry_tool.scanning.report import OWN, Finding, Level, Scanned, verdict_of
@@ -39,7 +40,7 @@ def scan_path(path: Path, *, label: str | None = None, progress: Progress = SILE
         label: Its name in the report; by default relative to the folder.
         progress: Receives the progress.
     """
-    with show_progress(progress, size_below(path), str(path)):
+    with show_progress(progress, size_below(path), str(path)), package_for("a scan of YAML"):
         return scan_local(path, installed_scanners(), progress.advance, label)
 
 
@@ -82,7 +83,7 @@ def _scan_artifacts(
         else:
             files.append((artifact.path, place))
     total = sum(place.stat().st_size for _, place in files)
-    with show_progress(progress, total, "scan"):
+    with show_progress(progress, total, "scan"), package_for("a scan of YAML"):
         found = scan_files(files, installed_scanners(), progress.advance)
     prefix = f"{label}/" if label else ""
     checked = (_check_encrypted(file, version) for file in found.files)

@@ -449,7 +449,7 @@ def verify(
         progress: Receives the progress of reads and downloads.
 
     Returns:
-        What was found; ``error()`` is the verdict. A signature is required where the registry has a file
+        The result; ``error()`` is the verdict. A signature is required where the registry has a file
         ``allowed_signers``, or where no files are read.
     """
     if bundles and public_key is None:

@@ -1,4 +1,4 @@
-"""What a command is given as artifacts: ``[NAME=]SOURCE``.
+"""Artifacts on the command line: ``[NAME=]SOURCE``.
 
 A source is a file or folder, ``-`` for standard input, a URL, or ``registry:MODEL@VERSION/ARTIFACT`` for bytes that
 another version has. Several files and folders under one NAME are merged into one folder.
@@ -34,7 +34,7 @@ def _file(name: str, path: str, option: str) -> ArtifactSource:
     # Not Path.resolve, which follows a link to another name; nor Path.exists, which raises for a name that is too long.
     place = os.path.abspath(path)  # noqa: PTH100
     if not os.path.exists(path):  # noqa: PTH110
-        raise NotFoundError(f"there is no file or folder {shown(path)}")
+        raise NotFoundError(f"no such file or folder: {shown(path)}")
     own = os.path.basename(place)  # noqa: PTH119
     return ArtifactSource(name or _own_name(own, option, "PATH"), "files", (place,))
 
@@ -46,13 +46,15 @@ def _source(text: str, option: str) -> ArtifactSource:
     if what == "-":
         if not name:
             raise UsageError(
-                "standard input has no name of its own", remedy=f"say how it is called: {option} NAME=-"
+                "standard input has no file name", remedy=f"name the artifact: {option} NAME=-"
             )  # fmt: skip
         return ArtifactSource(name, "stream", (what,))
     if what.startswith(STORED):
         own = what.rpartition("/")[2] if "/" in what else ""
         if not own or "@" in own:
-            raise UsageError(f"{shown(what)} names no artifact", remedy=f"the form is {_FORM}")
+            raise UsageError(
+                f"{shown(what)} does not name an artifact", remedy=f"the form is {_FORM}"
+            )
         return ArtifactSource(name or _own_name(own, option, STORED + "…"), "stored", (what,))
     return _address(name, what, option) if is_address(what) else _file(name, what, option)
 
@@ -73,12 +75,12 @@ def parse_addresses(texts: Iterable[str]) -> list[ArtifactSource]:
 
 
 def parse_sources(texts: Iterable[str], *, option: str = "--artifact") -> list[ArtifactSource]:
-    """The artifacts that are asked for; files and folders that are given one NAME are one artifact.
+    """The artifacts on the command line; files and folders with the same NAME are one artifact.
 
     Raises:
         NotFoundError: There is no such file or folder.
         InvalidNameError: The name, given or the file's own, is not an artifact's.
-        UsageError: Standard input has no name, or is asked for twice.
+        UsageError: Standard input has no name, or is given twice.
     """
     found: list[ArtifactSource] = []
     for text in texts:

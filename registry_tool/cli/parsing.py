@@ -1,12 +1,8 @@
-"""Values as they are typed on a command line: ``key=value``, ``key=json``, ``[name=]path``.
+"""Values on a command line: ``key=value``, ``key=json``, ``[name=]path``; and small files that it names.
 
-Everything here takes text and gives plain data, or a UsageError that names the option and what it wants. Whether the
-data makes a good manifest is the check's question.
-
-Small files that are named on a command line: fields in YAML or JSON, cards, requirements.
-
-They are read whole, under a limit, and under the rules manifests have; what is wrong with one is a UsageError that
-names the option, the file and the line.
+Each function takes text and returns plain data, or raises a UsageError that names the option and the form it requires.
+Files (fields in YAML or JSON, cards, requirements) are read whole, up to a limit, under the rules of manifests; an error
+names the option, the file and the line. Whether the data makes a valid manifest is decided by the check.
 """
 
 from __future__ import annotations
@@ -57,7 +53,7 @@ _SHOWN = 80
 
 
 def shown(text: str) -> str:
-    """A text as it may stand in a message: quoted, escaped, not endless."""
+    """A text as it appears in a message: quoted, escaped, shortened."""
     return ascii(text if len(text) <= _SHOWN else f"…{text[-_SHOWN:]}")
 
 
@@ -77,7 +73,7 @@ class Named(NamedTuple):
 
 
 def check_typed(option: str, value: object) -> None:
-    """See that what was typed is text that can be shown and stored.
+    """Check that an argument is text that can be shown and stored.
 
     Raises:
         UsageError: It holds a control character, or bytes that are not UTF-8.
@@ -85,15 +81,15 @@ def check_typed(option: str, value: object) -> None:
     for text in value if isinstance(value, tuple) else (value,):
         if isinstance(text, str) and _CONTROL.search(text):
             raise UsageError(
-                f"{option} holds a control character, or is not UTF-8: {shown(text)}",
-                remedy="write it without",
+                f"{option} contains a control character, or is not UTF-8: {shown(text)}",
+                remedy="remove it",
             )
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise UsageError(f"{option} wants KEY=VALUE, not {shown(text)}")
+        raise UsageError(f"{option} requires KEY=VALUE, not {shown(text)}")
     return key, value
 
 
@@ -104,7 +100,7 @@ def _no_constant(word: str) -> NoReturn:
 def _once(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("duplicate key")
     return found
 
 
@@ -123,7 +119,7 @@ def parse_json(text: str) -> JSON:
             object_pairs_hook=_once,
         )
     except RecursionError as exc:
-        raise ValueError("it is nested too deep") from exc
+        raise ValueError("it is nested too deeply") from exc
     level: list[JSON] = [value]
     for _ in range(_DEEPEST):
         level = [v for one in level for v in _inside(one)]
@@ -227,7 +223,7 @@ def named(text: str, option: str) -> Named:
     if not equals or "/" in name or ":" in name:
         name, rest = "", text
     if not rest:
-        raise UsageError(f"{option} {shown(text)} names no file")
+        raise UsageError(f"{option} {shown(text)} does not name a file")
     return Named(check_artifact_name(name) if name else "", rest)
 
 
@@ -240,7 +236,7 @@ def link(text: str) -> dict[str, JSON]:
     match = _LINK.fullmatch(text)
     if match is None:
         raise UsageError(
-            f"--link wants TITLE=URL, not {shown(text)}",
+            f"--link requires TITLE=URL, not {shown(text)}",
             remedy='--link "Paper=https://example.org/p"',
         )
     return {"title": match[1], "url": match[2]}
@@ -280,7 +276,7 @@ def code(text: str) -> dict[str, JSON]:
     repository, at, commit = text.rpartition("@")
     if not at or not repository or not commit:
         raise UsageError(
-            f"--code wants REPOSITORY@COMMIT, not {shown(text)}",
+            f"--code requires REPOSITORY@COMMIT, not {shown(text)}",
             remedy="--code https://example.org/acme/training@$(git rev-parse HEAD)",
         )
     return {"repository": repository, "commit": commit}
@@ -302,11 +298,11 @@ def read_text(path: str, option: str) -> str:
     """
     try:
         if not Path(path).is_file():
-            raise UsageError(f"{option}: there is no file {shown(path)}")
+            raise UsageError(f"{option}: no such file: {shown(path)}")
         with Path(path).open("rb") as stream:
             data = stream.read(_LIMIT + 1)
     except OSError as exc:
-        raise UsageError(f"{option}: {shown(path)} cannot be read: {exc.strerror}") from exc
+        raise UsageError(f"{option}: cannot read {shown(path)}: {exc.strerror}") from exc
     if len(data) > _LIMIT:
         raise UsageError(f"{option}: {shown(path)} is larger than {_LIMIT // 1024} kB")
     try:

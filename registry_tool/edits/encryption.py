@@ -46,7 +46,7 @@ def key_bytes(
         wraps.append({"kind": "recipients", "to": [*names], "value": value})
     wraps += others
     if not wraps:
-        raise UsageError("nobody could open that key", remedy=_NOBODY)
+        raise UsageError("no recipient could decrypt that key", remedy=_NOBODY)
     return render({"schema": "key/v1", "recipient": key.recipient, "wraps": wraps})
 
 
@@ -65,7 +65,7 @@ def set_version_key(
             raise NotFoundError(f"{version} is not encrypted")
         path = document.path
         return ChangeSet(
-            f"Wrap the key of {version} anew", {path: key_bytes(catalog, key, to, others)}
+            f"Re-encrypt the key of {version}", {path: key_bytes(catalog, key, to, others)}
         )
 
     return edit
@@ -75,7 +75,11 @@ def set_group_key(group: str, key: Key, to: Sequence[str]) -> Edit:
     """Wrap a group's key to people; a group that has none yet gets this one."""
 
     def edit(catalog: Catalog) -> ChangeSet:
-        done = "Make a key for" if group_document(catalog, group) is None else "Wrap the key of"
+        done = (
+            "Create a key for"
+            if group_document(catalog, group) is None
+            else "Re-encrypt the key of"
+        )
         if group_document(catalog, group) is None:
             check_new_name(group, "group")
         path = catalog.layout.key(group)

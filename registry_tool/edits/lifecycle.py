@@ -58,7 +58,7 @@ def set_state(
         found = resolve(catalog, reference, allow_withdrawn=True)
         version = found.version
         if found.state == state:
-            return ChangeSet(f"{version} is {state} already")
+            return ChangeSet(f"{version} is already {state}")
         if not may_follow(found.state, state):
             raise RefusedError(
                 f"{version} is {found.state}; it cannot become {state}",
@@ -67,7 +67,7 @@ def set_state(
         holders = _held_by(version) if state == "withdrawn" else []
         if holders:
             raise RefusedError(
-                f"{version} is still named by the alias {', '.join(holders)}",
+                f"{version} is still the target of alias {', '.join(holders)}",
                 remedy=f"move it first: registry alias set {version.model.name}@VERSION {holders[0]};"
                 " or remove it in the same change: --remove-aliases",
             )
@@ -110,7 +110,7 @@ def archive(model: ModelName) -> Edit:
         view = find_model(catalog, model)
         data = view.data
         if text(data, "state") == "archived":
-            return ChangeSet(f"{model} is archived already")
+            return ChangeSet(f"{model} is already archived")
         path = f"{view.folder}/model.yaml"
         source = b"" if view.document is None else view.document.source
         edited = changed(source, data, {"state": "archived"}, path)
@@ -131,7 +131,7 @@ def _check_no_alias(version: VersionView) -> None:
     if held:
         named = "alias" if len(held) == 1 else "aliases"
         raise RefusedError(
-            f"{version} is held by the {named} {', '.join(held)}",
+            f"{version} is the target of the {named} {', '.join(held)}",
             remedy=f"registry alias set {version.model.name}@VERSION {held[0]}; or: "
             f"registry alias rm {version.model.name} {held[0]}",
         )
@@ -144,8 +144,8 @@ def _tags(version: VersionView, *, go: bool) -> frozenset[str]:
     if held and not go:
         named = "tag" if len(held) == 1 else "tags"
         raise RefusedError(
-            f"{version} is held by the {named} {', '.join(held)}",
-            remedy="--with-tags deletes them in the same change; their names are not free again",
+            f"{version} is the target of the {named} {', '.join(held)}",
+            remedy="--with-tags deletes them in the same change; their names cannot be reused",
         )
     return frozenset(model.catalog.layout.tag(model.name, tag) for tag in held)
 
@@ -188,7 +188,7 @@ def erase(
         found = resolve(catalog, reference, allow_withdrawn=True)
         version = found.version
         if found.state == "erased":
-            return ChangeSet(f"{version} is erased already")
+            return ChangeSet(f"{version} is already erased")
         if found.via != "alias":  # an alias holds what it names, which says more
             check_fixed(found)
         _check_no_alias(version)
@@ -197,7 +197,7 @@ def erase(
         status = _erased_status(
             version, path, {"state": "erased", "reason": reason, "since": since}
         )
-        note = f"its bytes stay on the remote; once this is on the main branch: registry erase {version} --purge"
+        note = f"its files stay in the remote; once this is on the main branch: registry erase {version} --purge"
         message = f"Erase {version}: {reason}".split("\n")[0]
         return ChangeSet(message, {path: status}, gone, (note,))
 

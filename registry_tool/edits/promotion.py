@@ -38,7 +38,7 @@ def promote(reference: Reference, stage: str, *, reason: str = "") -> Edit:
         data: Data = {} if before is None or before.data is None else before.data
         old = text(data, "version")
         if old == found.version:
-            return ChangeSet(f"{found.model.name}@{stage} is {old} already")
+            return ChangeSet(f"{found.model.name}@{stage} is already {old}")
         message = f"Promote {found} to {stage}"
         plain = set_alias(reference, stage, reason=reason)(catalog)
         if before is None or data.get("pinned") is not True:
@@ -46,7 +46,7 @@ def promote(reference: Reference, stage: str, *, reason: str = "") -> Edit:
         fields: dict[str, JSON] = {"version": found.version}
         changes = {**fields, "reason": reason or GONE, "pinned": GONE}
         why = text(data, "reason")
-        note = f"the pin on version {old} is taken off" + (f"; it said: {why}" if why else "")
+        note = f"the pin on version {old} is removed" + (f"; its reason: {why}" if why else "")
         puts = {before.path: changed(before.source, data, changes, before.path)}
         return ChangeSet(message, puts, notes=(note,))
 
@@ -60,7 +60,7 @@ def _alias(model: ModelView, stage: str) -> tuple[Data, bytes, str]:
         raise NotFoundError(f"{model.name} has no alias {stage}", remedy=f"its aliases: {names}")
     if document.data is None:
         raise InvalidManifestError(
-            f"{document.path} cannot be read, so nobody knows what it held",
+            f"cannot read {document.path}, so its version is unknown",
             remedy="registry check --all",
         )
     return document.data, document.source, document.path
@@ -92,7 +92,7 @@ def _last_good(model: ModelView, stage: str, held: str, past: Iterator[str]) -> 
     found = next((v for v in past if v != held and _usable(model, v)), None)
     if found is None:
         raise RefusedError(
-            f"no version that may still be used held {stage} of {model.name} before {held}",
+            f"no usable version was {stage} of {model.name} before {held}",
             remedy=_forward(model, "VERSION", stage),
         )
     return found
@@ -101,12 +101,12 @@ def _last_good(model: ModelView, stage: str, held: str, past: Iterator[str]) -> 
 def _asked(model: ModelView, stage: str, to: str, past: Iterator[str]) -> str:
     if to not in past:
         raise RefusedError(
-            f"version {to} of {model.name} did not hold {stage} before, or was rolled back itself",
+            f"version {to} of {model.name} was not {stage} before, or was rolled back itself",
             remedy=_forward(model, to, stage),
         )
     if not _usable(model, to):
         raise RefusedError(
-            f"version {to} of {model.name} is out of service; no alias may point at it"
+            f"version {to} of {model.name} is out of service; no alias may point to it"
         )
     return to
 

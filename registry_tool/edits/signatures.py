@@ -30,7 +30,7 @@ def record_of(version: VersionView) -> bytes:
     document = version.document
     if document is None or document.data is None:
         raise InvalidManifestError(
-            f"the record of {version} cannot be read", remedy="registry check --all"
+            f"cannot read the record of {version}", remedy="registry check --all"
         )
     return document.source
 
@@ -59,7 +59,7 @@ def add_signature(reference: Reference, armour: str, *, by: str) -> Edit:
     def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
         if _has(version, parse(armour).key):
-            return ChangeSet(f"{version} is signed with that key already")
+            return ChangeSet(f"{version} is already signed with that key")
         fields = {"format": SSH, "value": armour}
         return add_evidence(reference, "signature", fields, by=by)(catalog)
 
@@ -82,8 +82,8 @@ def add_bundle(reference: Reference, bundle: str, *, artifact: str, by: str) -> 
     """
     if len(bundle) > _MOST:
         raise UsageError(
-            f"the bundle of artifact {artifact} has {len(bundle):,} characters, and evidence holds {_MOST:,} of one",
-            remedy="--bundle FILE keeps it in a file: put that where readers find it, with --uri to record its"
+            f"the bundle of artifact {artifact} has {len(bundle):,} characters; evidence can store {_MOST:,}",
+            remedy="write it to a file with --bundle FILE, publish that file, and record its address with --uri;"
             " address; or add it to the next version as an artifact of role signature",
         )
     fields = {"format": MODEL_SIGNING, "value": bundle, "text": f"Of artifact {artifact}."}

@@ -190,11 +190,11 @@ SITUATIONS: Final = (
         "registry alias set nlp/lang-id@VERSION production", {"VERSION": "1"},
     ),
     Situation(
-        "a rollback to a version that never held it", "", "registry rollback nlp/lang-id production --to 1 --reason wrong", "did not hold production before",
+        "a rollback to a version that never held it", "", "registry rollback nlp/lang-id production --to 1 --reason wrong", "was not production before",
         "registry alias set nlp/lang-id@1 production", stays=True,
     ),
     Situation(
-        "withdrawing what an alias names", "", "registry withdraw nlp/lang-id@3 --reason wrong", "is still named by the alias",
+        "withdrawing what an alias names", "", "registry withdraw nlp/lang-id@3 --reason wrong", "is still the target of alias",
         "move it first: registry alias set nlp/lang-id@VERSION production; or remove it in the same change: --remove-aliases", {"VERSION": "1"},
     ),
     Situation(
@@ -474,7 +474,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "registry resolve {}@production --repo {}": _HELP,
     "# >>> registry codeowners": _HELP,
     "# <<< registry codeowners": _HELP,
-    "its bytes stay on the remote; once this is on the main branch: registry erase {} --purge": _HELP,
+    "its files stay in the remote; once this is on the main branch: registry erase {} --purge": _HELP,
     "git push failed: {}": _HELP,
     "the journal of an interrupted command cannot be read, and was put aside as {}; see what it left: git status": _HELP,
     "registry check --repo . --staged": _HELP,

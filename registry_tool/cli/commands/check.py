@@ -30,7 +30,7 @@ _MANY = 500
 
 @contextmanager
 def _counter() -> Iterator[Callable[[int], None]]:
-    """A count on standard error, on a terminal, once there are many files."""
+    """A count on standard error, on a terminal with rich, once there are many files."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -17,28 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 
-def _listed(words: Iterable[str], end: str = "") -> str:
-    *first, last = (f"{word}{end}" for word in words)
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-_SEARCHED = dict.fromkeys(f.name for f in (*MODEL_FIELDS, *VERSION_FIELDS) if f.is_searched)
-_HELP = f"""Search models and versions.
-
-Words are searched in {_listed(_SEARCHED)}. Filters are {_listed(FILTERS, ":")}; METRIC>=VALUE is a bound on a metric.
-Every term must match. A filter on versions ({_listed(VERSION_FILTERS, ":")}, a metric, a version's state:)
-finds versions. AND between terms is allowed; OR, NOT, brackets and wildcards are not. Text in double quotes is
-taken literally.
-
-\b
-Examples:
-  registry search language
-  registry search label:edge owner:@acme/speech
-  registry search "accuracy>=0.9" framework:fasttext
-  registry search alias:production --limit 10
-"""
-
-
 def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
     from registry_tool.api.listing import named_metric
 
@@ -51,6 +29,27 @@ def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
         f"{name or key}={value_words(known.get(name or key))}" for key, name in named
     )
     return (f"{row['model']}@{row['version']}", str(row["state"]), bounds, first)
+
+
+def _join(words: Iterable[str], end: str = "") -> str:
+    *first, last = (f"{word}{end}" for word in words)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+_SEARCHED = dict.fromkeys(f.name for f in (*MODEL_FIELDS, *VERSION_FIELDS) if f.is_searched)
+_HELP = f"""Words are searched in {_join(_SEARCHED)}.
+
+Filters are {_join(FILTERS, ":")}; METRIC>=VALUE is a bound on a metric. Every term must match. A filter on versions
+({_join(VERSION_FILTERS, ":")}, a metric, a version's state:) finds versions. AND between terms is allowed; OR, NOT,
+brackets and wildcards are not. Text in double quotes is taken literally.
+
+\b
+Examples:
+  registry search language
+  registry search label:edge owner:@acme/speech
+  registry search "accuracy>=0.9" framework:fasttext
+  registry search alias:production --limit 10
+"""
 
 
 @click.command(help=_HELP)
@@ -66,19 +65,7 @@ def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
 def search(
     *, query: tuple[str, ...], versions: bool, limit: int, form: str, repo: str, ref: str | None
 ) -> None:
-    """Words are searched in name, description, task, labels and metadata.
-
-    Filters: namespace: task: owner: label: license: state: framework: alias: tag:, and bounds on metrics. Every term must
-    match. A filter on versions (framework:, alias:, tag:, a metric, a version's state:) finds versions. AND is allowed
-    between terms; OR, NOT, brackets and wildcards are refused. Text in double quotes is searched literally.
-
-    \b
-    Examples:
-      registry search language
-      registry search label:edge owner:@acme/speech
-      registry search "accuracy>=0.9" framework:fasttext
-      registry search alias:production --limit 10
-    """
+    """See ``_HELP``."""
     with open_for_reading(repo, ref) as registry:
         found = registry.find(query, versions=versions, limit=limit)
     if form == "json":

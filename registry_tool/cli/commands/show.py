@@ -70,7 +70,7 @@ def _lines(shown: Iterable[Field], data: Data) -> list[tuple[str, JSON]]:
 
 
 def _groups(shown: Iterable[Field], data: Data) -> None:
-    """The fields that are mappings; a signature has a table of its own."""
+    """The fields that are mappings; a signature has a separate table."""
     for field in shown:
         if field.is_shown and field.kind in {"free", "part"} and field.name != "signature":
             _group(field.name, member(data, *field.path))
@@ -130,8 +130,13 @@ def _print_version(found: Description) -> None:
     _title(found.name, found.state)
     for note in found.notes:
         say(note, fg=STATE_COLOURS.get(found.state, "yellow"))
-    merged: Data = {**data, **{key: whole[key] for key in ("description", "labels", "metadata")}}
-    names = [(key, ", ".join(texts(whole, key))) for key in ("aliases", "tags")]
+    merged: Data = {
+        **data,
+        "description": text(whole, "description"),
+        "labels": [*texts(whole, "labels")],
+        "metadata": {**member(whole, "metadata")},
+    }
+    names = [(name, ", ".join(texts(whole, name))) for name in ("aliases", "tags")]
     fields([*_lines(VERSION_FIELDS, merged), *names])
     table("metrics", [(k, value_words(v)) for k, v in member(whole, "metrics").items()])
     _artifacts(data)

@@ -78,7 +78,7 @@ def version() -> None:
 @click.option("--label", metavar="L", multiple=True, help="A label for searches.")
 @click.option("--tag", metavar="T", multiple=True, help="An immutable second name.")
 @click.option("--alias", metavar="A", multiple=True, help="An alias that will point to it.")
-@click.option("--description", metavar="TEXT", help="What is new in it.")
+@click.option("--description", metavar="TEXT", help="The changes in this version.")
 @click.option("--source", metavar="TYPE[:URI]", help="Its origin: git:https://example.org/t.")
 @click.option(
     "--commit-id", metavar="SHA", help="The commit of the source; for huggingface the revision."

@@ -102,7 +102,7 @@ class _Bar:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A bar on standard error when that is a terminal; silence otherwise."""
+    """A bar on standard error when that is a terminal and rich is installed; silence otherwise."""
     from registry_tool.api.progress import SILENT
 
     if not sys.stderr.isatty():
