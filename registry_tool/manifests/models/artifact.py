@@ -33,6 +33,7 @@ from registry_tool.manifests.models.base import (
     Text,
     Token,
     Uri,
+    VersionName,
     Whole,
     WorkingFolder,
     listed,
@@ -50,6 +51,7 @@ __all__ = [
     "FileType",
     "Format",
     "MediaType",
+    "ModelArtifact",
     "PointerDependency",
     "PointerManifest",
     "PointerMember",
@@ -143,6 +145,12 @@ class Artifact(Part):
         else:
             refuses(self, "files", why=f"a folder of more than {FILES_LIMIT} files lists none")
         return self
+
+
+class ModelArtifact(Artifact):
+    """An artifact of a model; with ``version``, one that was uploaded for a published version."""
+
+    version: VersionName | None = None
 
 
 class TrackedArtifact(Part):

@@ -16,6 +16,7 @@ from registry_tool.manifests.models.artifact import (
     Artifact,
     FileEntry,
     Format,
+    ModelArtifact,
     PointerManifest,
     PointerOutput,
     TrackedArtifact,
@@ -103,6 +104,7 @@ __all__ = [
     "MetadataSchema",
     "Metric",
     "MetricBytes",
+    "ModelArtifact",
     "ModelManifest",
     "ModelManifestV2",
     "ModelSchema",
@@ -159,7 +161,6 @@ class _ModelFields(Manifest):
     continues: ModelReference | None = None
     moved_to: ModelReference | None = None
     links: Annotated[tuple[Link, ...], listed(most=64)] = ()
-    artifacts: Annotated[tuple[Artifact, ...], listed(most=1000)] = ()
     metadata: Free = Field(default_factory=dict)
 
 
@@ -169,6 +170,7 @@ class ModelManifest(_ModelFields):
     schema_: Literal["model/v1"] = Field(alias="schema")
     task: Task
     description: Text
+    artifacts: Annotated[tuple[Artifact, ...], listed(most=1000)] = ()
 
 
 class ModelManifestV2(_ModelFields):
@@ -177,6 +179,7 @@ class ModelManifestV2(_ModelFields):
     schema_: Literal["model/v2"] = Field(alias="schema")
     task: TaskWords | None = None
     description: Text | None = None
+    artifacts: Annotated[tuple[ModelArtifact, ...], listed(most=1000)] = ()
 
 
 class MetadataManifest(Manifest):

@@ -14,7 +14,7 @@ from support.manifests import small_registry
 import registry_tool
 from registry_tool.api.change import Change
 from registry_tool.api.drafts import ModelDraft, PublishedModel, PublishedVersion, VersionDraft
-from registry_tool.errors import InvalidNameError, NotFoundError, RefusedError, UsageError
+from registry_tool.errors import InvalidNameError, NotFoundError, UsageError
 
 MakeRegistry = Callable[..., Path]
 CUSTOM = {"type": "custom"}
@@ -60,10 +60,11 @@ def test_all_four_kinds_share_the_methods(registry: registry_tool.Registry, repo
         old.upload_artifact(report, role="document")
         published = change.version("nlp/lang-id@1")
         tell(published)
+        published.upload_artifact(report, name="results.md")
         assert [a.name for a in new.artifacts()] == ["eval.csv", "report.md"]
         assert [a.name for a in version.artifacts()] == ["report.md", "eval.csv"]
         assert [a.name for a in old.artifacts()] == ["eval.csv", "report.md"]
-        assert published.artifacts()[-1].uri == "s3://bucket/eval.csv"
+        assert published.artifacts()[-2].uri == "s3://bucket/eval.csv"
         ids = {a.id for d in (new, version, old, published) for a in d.artifacts()}
     with registry.refresh() as newer:
         models = [newer.model(name) for name in ("nlp/ocr", "nlp/lang-id")]
@@ -176,12 +177,27 @@ def test_a_time_beyond_the_calendar_is_none() -> None:
     assert registry_tool.MetricPoint(1.0, None, None).time is None
 
 
-def test_the_files_of_a_published_version_never_change(
-    registry: registry_tool.Registry, report: Path
+def test_a_file_for_a_published_version_is_stored_with_the_model(
+    registry: registry_tool.Registry, folder: Path, report: Path
 ) -> None:
-    with registry.change("Add") as change, pytest.raises(RefusedError) as caught:
-        change.version("nlp/lang-id@1").upload_artifact(report)
-    assert 'change.model("nlp/lang-id").upload_artifact' in caught.value.remedy
+    record = (folder / "models/nlp/lang-id/versions/1/version.yaml").read_bytes()
+    with registry.change("Add", commit=True) as change:
+        (first,) = change.version("nlp/lang-id@1").upload_artifact(report)
+        change.version("nlp/lang-id@2").upload_artifact(report, name="report-2.md")
+    with registry.refresh() as newer:
+        version, other = newer.version("nlp/lang-id@1"), newer.version("nlp/lang-id@2")
+        assert [a.name for a in version.artifacts()] == ["model", "report.md"]
+        assert [a.name for a in other.artifacts()] == ["model", "report-2.md"]
+        found = version.artifact("report.md")
+        assert (found.fetch().read_text(), found.parent) == ("# Report\n", "nlp/lang-id@1")
+        assert found.id == first.id
+        assert [a.name for a in version.record_artifacts()] == ["model"]
+        assert newer.model("nlp/lang-id").artifacts() == ()
+        assert newer.model("nlp/lang-id").data["schema"] == "model/v2"
+        assert newer.check().verdict == "pass"
+        with newer.change("Again") as again, pytest.raises(UsageError, match="two artifacts"):
+            again.version("nlp/lang-id@2").upload_artifact(report)
+    assert (folder / "models/nlp/lang-id/versions/1/version.yaml").read_bytes() == record
 
 
 def _new_model(**fields: object) -> Callable[[Change], object]:
