@@ -62,6 +62,10 @@ def _describe_model(registry: Snapshot, name: ModelName) -> Description:
         "versions": [*in_order(model)],
         "aliases": dict(model.alias_targets()),
         "tags": dict(model.tag_targets()),
+        "metrics": dict(model.metrics),
+        "evidence": [
+            {"id": d.place.name, **d.data} for d in model.evidence() if d.data is not None
+        ],
     }
     return Description(
         str(model.name), False, str(record.get("state") or "live"), model.scheme, data

@@ -32,6 +32,7 @@ __all__ = [
     "NewVersion",
     "add_evidence",
     "add_model",
+    "add_model_evidence",
     "add_tag",
     "add_version",
     "annotate",
@@ -140,6 +141,26 @@ def add_evidence(
     return session.publish(evidence_edit(version, kind, fields, by=who, at=at, name=name))
 
 
+def add_model_evidence(
+    registry: Snapshot,
+    model: str,
+    kind: str,
+    fields: Mapping[str, object],
+    *,
+    by: str | None = None,
+    at: str = "",
+    name: str = "",
+    **options: Unpack[WriteOptions],
+) -> Publication:
+    """Add a record of evidence about a model itself; it never changes afterwards."""
+    from registry_tool.edits.annotations import add_model_evidence as evidence_edit
+
+    full = ModelName.parse(model)
+    session = ChangeSession(registry, **options)
+    who = session.require_author(by)
+    return session.publish(evidence_edit(full, kind, fields, by=who, at=at, name=name))
+
+
 def add_model(
     registry: Snapshot,
     name: str,
@@ -155,7 +176,7 @@ def add_model(
     Args:
         registry: The registry.
         name: ``[namespace/]model``.
-        fields: Fields of ``model.yaml``: owner, task, description, labels, license and so on.
+        fields: Fields of ``model.yaml``: owner (the author by default), task, description, labels, license and so on.
         card: The text of its ``CARD.md``; a short one is written by default.
         artifacts: Files and folders that belong to all versions, and addresses of others.
         allow: As for ``NewVersion``.
@@ -164,9 +185,15 @@ def add_model(
     from registry_tool.api.staging import describe_tracked
     from registry_tool.edits.models import add_model as model_edit
     from registry_tool.edits.models import check_new_model
+    from registry_tool.manifests.arguments import check_fields
+    from registry_tool.manifests.values import plain_fields
 
     full = ModelName.parse(name)
+    fields = plain_fields(fields)
+    check_fields("model/v2", fields)
     session = ChangeSession(registry, **options)
+    if "owner" not in fields:
+        fields = {"owner": session.require_author(), **fields}
     check_new_model(session.catalog, full)
     staged = session.stage([one for one in artifacts if one.kind != "url"], allow=allow)
     tracked = describe_tracked((one for one in artifacts if one.kind == "url"), {})

@@ -30,7 +30,7 @@ from registry_tool.catalog.summary_cache import Rows
 from registry_tool.catalog.worker import going_ahead
 from registry_tool.errors import NotFoundError, RegistryError
 from registry_tool.manifests.problems import JSON
-from registry_tool.names import ModelName, check_namespace
+from registry_tool.names import ModelName, check_namespace, fold_task
 
 if TYPE_CHECKING:
     from registry_tool.api.snapshot import Snapshot
@@ -64,11 +64,12 @@ def matching_models(
 ) -> Iterator[RegisteredModel]:
     """See ``Registry.models``."""
     wanted = set(labels)
+    asked_task = None if task is None else fold_task(task)
     for view in registry.catalog.models(namespace):
         if view.document is None or view.document.data is None:
             continue
         model = RegisteredModel(view, fetcher=registry.store.fetch)
-        if task is not None and model.task != task:
+        if asked_task is not None and fold_task(model.task or "") != asked_task:
             continue
         if owner is not None and model.owner != owner:
             continue
@@ -151,7 +152,7 @@ def _model_data(row: ModelRow, model: ModelView) -> dict[str, JSON]:
         "versions": len(model.versions),
         "latest": highest,
         "aliases": dict(model.alias_targets()),
-        "task": row.get("task"),
+        "task": row.get("task") or None,
         "owner": row.get("owner"),
         "labels": [*row.labels],
         "state": row.state,
@@ -226,7 +227,7 @@ def _found_data(found: Found) -> dict[str, JSON]:
     model, version = found
     row: dict[str, JSON] = {
         "model": str(model.name),
-        "task": model.get("task"),
+        "task": model.get("task") or None,
         "description": model.get("description"),
     }
     if version is not None:

@@ -106,6 +106,22 @@ class WritableRegistry(Snapshot):
 
         return add_evidence(self, reference, kind, fields, by=by, at=at, name=name, **options)
 
+    def add_model_evidence(
+        self,
+        model: str,
+        kind: str,
+        fields: Mapping[str, object],
+        *,
+        by: str | None = None,
+        at: str = "",
+        name: str = "",
+        **options: Unpack[WriteOptions],
+    ) -> Publication:
+        """Add evidence about a model itself: metrics, an evaluation, a note."""
+        from registry_tool.api.editing import add_model_evidence
+
+        return add_model_evidence(self, model, kind, fields, by=by, at=at, name=name, **options)
+
     def set_alias(
         self, reference: str, alias: str, *, reason: str = "", **options: Unpack[WriteOptions]
     ) -> Publication:

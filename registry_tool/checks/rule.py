@@ -157,12 +157,14 @@ class Located(NamedTuple):
         base: Its entry in what is published; None where it is new.
         head: Its entry in the change; None where it goes.
         place: What the path is about; None outside the layout.
+        upgrades: True for a ``model.yaml`` that only names a later version of its schema.
     """
 
     path: str
     base: Entry | None
     head: Entry | None
     place: Place | None
+    upgrades: bool = False
 
     @property
     def added(self) -> bool:
@@ -189,6 +191,7 @@ class ChangeView(NamedTuple):
         changes: The files that differ, in the order of paths.
         line: The history that ends at the base; None where there is none, such as for a dict or a plain folder.
         now: The time of the check, in UTC.
+        rule_ids: Returns the ids of all rules; the engine knows them, a rule does not.
     """
 
     base: Catalog
@@ -196,6 +199,7 @@ class ChangeView(NamedTuple):
     changes: tuple[Located, ...]
     line: FirstParentHistory | None
     now: dt.datetime
+    rule_ids: Callable[[], frozenset[str]]
 
 
 class FileRule(NamedTuple):

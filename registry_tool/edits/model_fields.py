@@ -8,7 +8,9 @@ from typing import Final
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.resolve import find_model
 from registry_tool.edits.changeset import ChangeSet, Edit
+from registry_tool.edits.models import model_schema
 from registry_tool.errors import UsageError
+from registry_tool.manifests.arguments import check_fields, check_license
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.values import plain_fields
 from registry_tool.manifests.yaml.editor import GONE, changed
@@ -32,7 +34,7 @@ def update_model(name: ModelName, fields: Mapping[str, object]) -> Edit:
     The edit raises NotFoundError (no such model) or InvalidManifestError (its ``model.yaml`` cannot be read).
 
     Raises:
-        UsageError: A field cannot be changed, or a value cannot be written to a manifest.
+        UsageError: A field cannot be changed, or the schema does not allow a value.
     """
     for field in fields:
         if field not in UPDATABLE:
@@ -41,6 +43,11 @@ def update_model(name: ModelName, fields: Mapping[str, object]) -> Edit:
                 remedy=f"fields that can: {', '.join(UPDATABLE)}",
             )
     given = plain_fields({key: value for key, value in fields.items() if value is not None})
+    check_fields("model/v2", given)
+    if "license" in given:
+        check_license(str(given["license"]))
+    if fields.get("owner", "") is None:
+        raise UsageError("a model needs an owner", remedy="name another one")
 
     def edit(catalog: Catalog) -> ChangeSet:
         view = find_model(catalog, name)
@@ -49,6 +56,10 @@ def update_model(name: ModelName, fields: Mapping[str, object]) -> Edit:
         wanted: dict[str, JSON | object] = dict(given)
         wanted |= {key: GONE for key, value in fields.items() if value is None and key in data}
         changes = {key: value for key, value in wanted.items() if data.get(key, GONE) != value}
+        left = {key: value for key, value in data.items() if key not in wanted}
+        schema = model_schema({**left, **given})
+        if changes and schema != data.get("schema"):
+            changes["schema"] = schema
         if not changes:
             return ChangeSet(f"{name} already has these values")
         edited = changed(source, data, changes, path)  # type: ignore[arg-type]  # GONE is one of its values

@@ -101,6 +101,10 @@ def _take_text(fields: dict[str, JSON], key: str) -> str:
     "--file", metavar="FILE", help="Its fields, YAML or JSON; options take precedence.",
     shell_complete=complete_file,
 )  # fmt: skip
+@click.option(
+    "--model", "about_model", is_flag=True,
+    help="REF is a model, and the evidence is about the model itself: metrics, an evaluation or a note.",
+)  # fmt: skip
 @click.option("--suite", metavar="S", help="evaluation: the test suite.")
 @click.option(
     "--verdict", type=click.Choice(["pass", "fail"]), help="evaluation, scan: the outcome."
@@ -125,23 +129,24 @@ def add(
     *,
     reference: str,
     kind: str,
+    about_model: bool,
     by: str | None,
     name: str,
     how: WriteArguments,
     **options: Unpack[_Options],
 ) -> int:
-    """Add a record of evidence to the version that REF names.
+    """Add a record of evidence to the version that REF names, or with --model to a model.
 
     \b
     Examples:
       registry evidence add nlp/lang-id@4 --kind evaluation --suite holdout-2026 --verdict pass --metric accuracy=0.97
       registry evidence add nlp/lang-id@4 --kind approval --stage production --decision approve --by @acme/speech
       registry evidence add nlp/lang-id@4 --kind scan --file scan.yaml --commit
+      registry evidence add nlp/lang-id --model --kind metrics --metric requests_per_day=120000
     """  # fmt: skip
     fields = _fields(kind, options)
     author, at = _take_text(fields, "by"), _take_text(fields, "at")
     with open_for_writing(how) as (registry, write):
-        done = registry.add_evidence(
-            reference, kind, fields, by=by or author, at=at, name=name, **write
-        )
+        add_to = registry.add_model_evidence if about_model else registry.add_evidence
+        done = add_to(reference, kind, fields, by=by or author, at=at, name=name, **write)
         return print_publication(registry, how, done)

@@ -14,7 +14,6 @@ from registry_tool.cli.change import (
 from registry_tool.cli.completion import complete_file, complete_model
 from registry_tool.cli.field_options import field_options, given_fields
 from registry_tool.cli.options import Part
-from registry_tool.errors import UsageError
 
 __all__ = ["model"]
 
@@ -25,15 +24,9 @@ def model() -> None:
 
 
 def _describe(card: str) -> str:
-    """The first paragraph of the card."""
+    """The first paragraph of the card; empty without one."""
     paragraphs = (p.strip() for p in card.replace("\r\n", "\n").split("\n\n"))
-    found = next((p for p in paragraphs if p and not p.startswith(("#", "---"))), "")
-    if not found:
-        raise UsageError(
-            "the model needs a description",
-            remedy='--description "Identifies 176 languages."',
-        )
-    return found
+    return next((p for p in paragraphs if p and not p.startswith(("#", "---"))), "")
 
 
 @model.command("add")
@@ -67,7 +60,8 @@ def add(
 
     \b
     Examples:
-      registry model add nlp/lang-id --task language-identification --owner @acme/speech \\
+      registry model add nlp/lang-id
+      registry model add nlp/lang-id --task "Language ID" --owner @acme/speech \\
           --description "Identifies 176 languages." --license CC-BY-SA-3.0
       registry model add nlp/lang-id --task language-identification --owner @acme/speech --card CARD.md --commit
     """  # fmt: skip
@@ -76,8 +70,8 @@ def add(
 
     words = "" if card is None else read_text(card, "--card")
     fields = given_fields(MODEL_FIELDS, options)
-    if "description" not in fields:
-        fields["description"] = _describe(words)
+    if "description" not in fields and (described := _describe(words)):
+        fields["description"] = described
     artifacts = parse_sources(artifact)
     with open_for_writing(how) as (registry, write):
         done = registry.add_model(

@@ -22,7 +22,7 @@ def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
 
     first = (str(row["description"]).strip().split("\n") or [""])[0]
     if "version" not in row:
-        return (str(row["model"]), str(row["task"]), first)
+        return (str(row["model"]), str(row["task"] or ""), first)
     known = row["metrics"] if isinstance(row["metrics"], dict) else {}
     named = ((key, named_metric(known, key)) for key in metrics)
     bounds = "  ".join(

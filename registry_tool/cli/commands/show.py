@@ -93,9 +93,13 @@ def _print_model(found: Description) -> None:
             ("tags", names_words(_texts_of(member(found.data, "tags")))),
         ]
     )
+    measured = member(found.data, "metrics")
+    table("metrics", [(key, value_words(value)) for key, value in measured.items()])
     table("links", [(text(link, "title"), text(link, "url")) for link in records(data, "links")])
     _artifacts(data)
     _groups(MODEL_FIELDS, data)
+    evidence = records(found.data, "evidence")
+    table("evidence", [_evidence_cells(one, text(one, "id")) for one in evidence])
 
 
 def _texts_of(data: Data) -> dict[str, str]:
