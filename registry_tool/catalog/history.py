@@ -282,7 +282,7 @@ def history(
         else:
             find_model(catalog, asked.model)
         raise NotFoundError(
-            f"nothing is committed about {asked.model}",
+            f"{asked.model} has no commits",
             remedy="commit it: git add --all && git commit -m TEXT",
         )
     return found

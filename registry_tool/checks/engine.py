@@ -49,6 +49,7 @@ from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
     from registry_tool.git.history import FirstParentHistory
+    from registry_tool.manifests.document import Document
 
 __all__ = ["check", "judge_file", "judge_models", "malformed"]
 
@@ -111,7 +112,21 @@ def _located(base: Catalog, head: Catalog, change: TreeChange) -> Located | None
     if before == after:
         return None
     # Where files lie was fixed when the registry was made; a change that says otherwise is judged by that.
-    return Located(path, before, after, base.layout.locate(path))
+    place = base.layout.locate(path)
+    upgrades = False
+    if before is not None and after is not None and place is not None and place.kind == "model":
+        documents = base.document(path, place), head.document(path, place)
+        upgrades = before.mode == after.mode and _only_upgrades(*documents)
+    return Located(path, before, after, place, upgrades)
+
+
+def _only_upgrades(before: Document | None, after: Document | None) -> bool:
+    """True where a manifest names a later version of its schema, and no other byte differs."""
+    if before is None or after is None or before.data is None or after.data is None:
+        return False
+    old, new = text(before.data, "schema"), text(after.data, "schema")
+    is_later = int(old.rpartition("/v")[2]) < int(new.rpartition("/v")[2])
+    return is_later and before.source.replace(old.encode(), new.encode(), 1) == after.source
 
 
 def _compared(

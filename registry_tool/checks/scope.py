@@ -139,7 +139,7 @@ def _limited(
             continue
         if place.version is not None and _is_its_own(change, place):
             versions.setdefault(place.model, set()).add(place.version)
-        elif _is_a_name(change, place):
+        elif _is_a_name(change, place) or place.kind == "evidence":
             versions.setdefault(place.model, set())
         else:
             others.add(place.model)

@@ -23,6 +23,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from registry_tool.errors import (
@@ -148,6 +149,7 @@ class RefUpdate:
 
 
 _ROLES: Final = ("author", "committer")
+_CONFIGURED: Final[Mapping[str, str]] = MappingProxyType({})
 # What Git does not take into a name or an address (ident.c, crud).
 _CRUD: Final = " .,:;<>\"\\'"
 
@@ -180,7 +182,9 @@ def _zone(now: float) -> str:
     return f"{sign}{abs(minutes) // 60:02}{abs(minutes) % 60:02}"
 
 
-def plain_commit(git: Git, tree: str, parent: str | None, message: str) -> bytes | None:
+def plain_commit(
+    git: Git, tree: str, parent: str | None, message: str, people: Mapping[str, str] = _CONFIGURED
+) -> bytes | None:
     """A commit object, made now; None where Git's own program has to make it.
 
     Args:
@@ -188,16 +192,17 @@ def plain_commit(git: Git, tree: str, parent: str | None, message: str) -> bytes
         tree: The id of its tree.
         parent: The id of its parent; None for the first.
         message: What it does.
+        people: ``Name <email>`` of ``author`` and ``committer``, where they are not those of Git's configuration.
     """
     dated = any(f"GIT_{role.upper()}_DATE" in os.environ for role in _ROLES)
     if dated or git.config("i18n.commitencoding") or "\0" in message:
         return None
-    people = {role: identity_of(git, role) for role in _ROLES}
-    if None in people.values():
+    who = {role: people.get(role) or identity_of(git, role) for role in _ROLES}
+    if None in who.values():
         return None
     now = time.time()
     lines = [f"tree {tree}", *([] if parent is None else [f"parent {parent}"])]
-    lines += [f"{role} {who} {int(now)} {_zone(now)}" for role, who in people.items()]
+    lines += [f"{role} {person} {int(now)} {_zone(now)}" for role, person in who.items()]
     try:
         return "\n".join([*lines, "", message]).encode()
     except UnicodeEncodeError:
@@ -286,11 +291,26 @@ def check_clean(git: Git, paths: list[str]) -> None:
         )
 
 
+def _person_variables(people: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which Git's own program commits for these people."""
+    found: dict[str, str] = {}
+    for role, person in people.items():
+        name, _, email = person.removesuffix(">").rpartition(" <")
+        found |= {f"GIT_{role.upper()}_NAME": name, f"GIT_{role.upper()}_EMAIL": email}
+    return found
+
+
 def _commit_object(
-    git: Git, writer: ObjectWriter, tree: str, parent: str | None, message: str
+    git: Git,
+    writer: ObjectWriter,
+    tree: str,
+    parent: str | None,
+    message: str,
+    *,
+    people: Mapping[str, str],
 ) -> str:
     """Write the commit and everything it holds; its id."""
-    raw = None if git.flag("commit.gpgsign") else plain_commit(git, tree, parent, message)
+    raw = None if git.flag("commit.gpgsign") else plain_commit(git, tree, parent, message, people)
     if raw is not None:
         commit = writer.write("commit", raw)
         writer.sync()
@@ -300,7 +320,8 @@ def _commit_object(
     parents = [] if parent is None else ["-p", parent]
     arguments = ["commit-tree", *signing, *parents, "-F", "-", tree]
     try:
-        return git.run(*arguments, stdin=message.encode()).decode().strip()
+        made = git.run(*arguments, stdin=message.encode(), env=_person_variables(people))
+        return made.decode().strip()
     except GitCommandError as exc:
         raise _who(exc) from exc
 
@@ -361,7 +382,8 @@ def commit_change(
     puts: Mapping[str, bytes],
     deletes: frozenset[str],
     message: str,
-    tell: Callable[[str], None] = ignore_message,
+    notify: Callable[[str], None] = ignore_message,
+    people: Mapping[str, str] = _CONFIGURED,
 ) -> str:
     """Make one commit of a change and move the branch to it; the commit's id.
 
@@ -372,7 +394,8 @@ def commit_change(
         puts: New bytes by path.
         deletes: Paths that go.
         message: The commit's message.
-        tell: Told when a git command has to be waited for.
+        notify: Told when a git command has to be waited for.
+        people: As for ``plain_commit``.
 
     Raises:
         StaleBaseError: The branch is not at ``target.tip`` any more; nothing was written.
@@ -392,11 +415,11 @@ def commit_change(
     with RefUpdate(git, target.ref, f"registry: {what}") as move:
         writer = ObjectWriter(git)
         tree = tree_with(writer, base.folder, puts, deletes)
-        commit = _commit_object(git, writer, tree, target.parent, message)
+        commit = _commit_object(git, writer, tree, target.parent, message, people=people)
         if root is None:
             move.to(commit, target.tip or "")
             return commit
-        with lock_index(git, tell=tell) as index:
+        with lock_index(git, notify=notify) as index:
             if _index_as_it_is(git) != seen:  # meanwhile
                 check_clean(git, paths)
             steps = _with_blobs(plan_steps(root, puts, deletes), base, writer)

@@ -229,11 +229,11 @@ def trouble(data: Data, record: bytes) -> str:
     try:
         signature = parse(text(data, "value"))
     except NotASignatureError as exc:
-        return f"it is no SSH signature: {exc}"
+        return f"it is not an SSH signature: {exc}"
     if signature.namespace != NAMESPACE:
         return f"it was made for {signature.namespace[:64]!a}, not for {NAMESPACE!a}"
     if holds(signature, record) is False:
-        return "it was not made of these bytes by the key that it names"
+        return "it does not match these bytes and its key"
     return ""
 
 
@@ -251,7 +251,7 @@ def _judged(
 ) -> tuple[Signature, str]:
     data = piece.data
     if not piece.fits:
-        return Signature("bad"), "it is about other bytes"
+        return Signature("bad"), "it is about other content"
     if elsewhere := _checked_elsewhere(data):
         return Signature("other"), elsewhere
     if why := trouble(data, record):
@@ -265,7 +265,7 @@ def _judged(
     if names:
         return Signature("good", names[0], key), ""
     # What ssh-keygen knows and `holds` does not, such as a certificate, is said to be unknown even where it is bad.
-    why = f"by a key that allowed_signers does not have: {key}"
+    why = f"by a key that allowed_signers does not list: {key}"
     if names_of(signers, parse(armour).key, namespace=NAMESPACE):
         when = (
             "now"

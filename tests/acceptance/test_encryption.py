@@ -317,7 +317,7 @@ def test_a_plain_version_again_encrypted(cli: Cli, people: People, tmp_path: Pat
     assert "uri: s3://bucket/eval.parquet" in record
     assert "value: 0.97" in record
     ran = cli("encrypt", "nlp/lang-id@4", "--to", "ada@example.org", cwd=people.root)
-    assert "is encrypted already" in ran.err
+    assert "is already encrypted" in ran.err
     assert cli("encrypt", "nlp/lang-id@3", cwd=people.root).code == 2
 
 

@@ -159,10 +159,10 @@ def test_a_dry_run_is_refused_like_the_real_one(root: Path, cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("nlp/lang-id@3", "--reason", "x"), 1, "nlp/lang-id@3 is held by the alias production"),
-        (("nlp/lang-id@1", "--reason", "x"), 1, "nlp/lang-id@1 is held by the tag first"),
+        (("nlp/lang-id@3", "--reason", "x"), 1, "nlp/lang-id@3 is the target of the alias production"),
+        (("nlp/lang-id@1", "--reason", "x"), 1, "nlp/lang-id@1 is the target of the tag first"),
         (("nlp/lang-id", "--reason", "x"), 2, "registry erase nlp/lang-id@3 --reason x"),
-        (("nlp/lang-id@latest", "--reason", "x"), 2, "nlp/lang-id@latest may mean another version tomorrow"),
+        (("nlp/lang-id@latest", "--reason", "x"), 2, "nlp/lang-id@latest can point to another version later"),
         (("nlp/lang-id@9", "--reason", "x"), 2, "has no version, tag or alias 9"),
         (("nlp/lang-id@2",), 2, "--reason is missing"),
         (("nlp/lang-id@2", "--reason", " "), 2, "--reason is missing"),
@@ -170,7 +170,7 @@ def test_a_dry_run_is_refused_like_the_real_one(root: Path, cli: Cli) -> None:
         (("nlp/lang-id@2", "--purge", "--commit", "--reason", "x"), 2, "--reason, --commit does not go with --purge"),
         (("nlp/lang-id@2", "--purge"), 1, "nlp/lang-id@2 is active in origin/main"),
         (("nlp/lang-id@9", "--purge"), 2, "has no version, tag or alias 9 in origin/main"),
-        (("nlp/lang-id@production", "--purge"), 2, "may mean another version tomorrow"),
+        (("nlp/lang-id@production", "--purge"), 2, "can point to another version later"),
     ],
 )  # fmt: skip
 def test_what_stops_it(
@@ -194,7 +194,7 @@ def test_tags_go_with_it(root: Path, cli: Cli) -> None:
         f"A\t{TOP}/versions/1/status.yaml",
     ]
     again = cli("erase", "nlp/lang-id@1", "--reason", "x", "--yes", cwd=root)
-    assert (again.code, again.out) == (0, "nlp/lang-id@1 is erased already\n")
+    assert (again.code, again.out) == (0, "nlp/lang-id@1 is already erased\n")
 
 
 def test_a_purge_is_shown_first_and_can_be_made_again(erased: Path, cli: Cli) -> None:

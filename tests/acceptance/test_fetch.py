@@ -244,9 +244,9 @@ def test_a_withdrawn_version_is_served_with_a_word_and_an_erased_one_is_not(
     [
         ('record: "sha256:', 'record: "sha256:0', 2, "no record digest"),
         ("@2\n    commit", "@1\n    commit", 1, "has the record sha256:"),
-        ("size: 2800000", "size: 2800001", 1, "has other artifacts than the file says"),
-        ("nlp/lang-id@2", "nlp/lang-id@7", 2, "which is not in this registry"),
-        ("nlp/lang-id@2", "nlp/none@2", 2, "which is not in this registry"),
+        ("size: 2800000", "size: 2800001", 1, "has other artifacts than the lock file records"),
+        ("nlp/lang-id@2", "nlp/lang-id@7", 2, "which does not exist in this registry"),
+        ("nlp/lang-id@2", "nlp/none@2", 2, "which does not exist in this registry"),
         ("lock/v1", "lock/v9", 2, "is no lock file"),
         ("pins:", "pins: &a", 2, "line"),
         ("reference: nlp", "reference: -nlp", 2, "registry.lock"),

@@ -162,13 +162,13 @@ def test_a_second_run_finds_the_branch_and_makes_no_other(ready: Staged, cli: Cl
     ran = cli(*TO, cwd=ready.root)
     assert (ran.code, state(ready.root)) == (0, before)
     assert ran.out == (
-        "nlp/lang-id@production is 2 already, on the branch"
+        "nlp/lang-id@production is already 2, on the branch"
         f" {BRANCH}: merge it, or delete it to start again\n"
     )
     dry = cli(*TO, "--dry-run", cwd=ready.root)
     assert dry.out.splitlines()[-1] == "every gate holds; nothing was changed"
     git(ready.root, "merge", "--quiet", BRANCH)
-    assert cli(*TO, cwd=ready.root).out == "nlp/lang-id@production is 2 already\n"
+    assert cli(*TO, cwd=ready.root).out == "nlp/lang-id@production is already 2\n"
 
 
 def test_a_promotion_for_programs(ready: Staged, cli: Cli) -> None:
@@ -304,7 +304,7 @@ def test_a_rollback_goes_to_the_work_tree_or_a_branch_as_other_edits_do(
         (
             ("production", "--reason", "x"),
             1,
-            "no version that may still be used held production of nlp/lang-id before 1",
+            "no usable version was production of nlp/lang-id before 1",
         ),
         (
             ("production", "--to", "2", "--reason", "x"),

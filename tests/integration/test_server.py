@@ -331,7 +331,7 @@ def test_while_main_is_missing_every_branch_is_guarded(
     folder = make_registry(small_registry())
     done = push(folder, nginx.url, "main")
     assert done.code == 0, done.said
-    assert "HEAD of the server names master, which is not there" in done.said
+    assert "HEAD of the server names master, which does not exist" in done.said
     change(folder, TO_NOWHERE)
     before = everything(nginx.bare)
     assert push(folder, nginx.url, "main").code != 0

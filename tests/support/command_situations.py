@@ -190,11 +190,11 @@ SITUATIONS: Final = (
         "registry alias set nlp/lang-id@VERSION production", {"VERSION": "1"},
     ),
     Situation(
-        "a rollback to a version that never held it", "", "registry rollback nlp/lang-id production --to 1 --reason wrong", "did not hold production before",
+        "a rollback to a version that never held it", "", "registry rollback nlp/lang-id production --to 1 --reason wrong", "was not production before",
         "registry alias set nlp/lang-id@1 production", stays=True,
     ),
     Situation(
-        "withdrawing what an alias names", "", "registry withdraw nlp/lang-id@3 --reason wrong", "is still named by the alias",
+        "withdrawing what an alias names", "", "registry withdraw nlp/lang-id@3 --reason wrong", "is still the target of alias",
         "move it first: registry alias set nlp/lang-id@VERSION production; or remove it in the same change: --remove-aliases", {"VERSION": "1"},
     ),
     Situation(
@@ -207,11 +207,11 @@ SITUATIONS: Final = (
     ),
     Situation(
         "no such version", "", "registry resolve nlp/lang-id@xyz", "has no version, tag or alias xyz",
-        "`registry show nlp/lang-id` shows what it has", stays=True,
+        "list its versions: registry show nlp/lang-id", stays=True,
     ),
     Situation(
-        "no such model", "", "registry resolve vision/detector", "there is no model vision/detector",
-        "`registry list` shows the models there are", stays=True,
+        "no such model", "", "registry resolve vision/detector", "model vision/detector does not exist",
+        "list the models: registry list", stays=True,
     ),
     Situation(
         "only deprecated versions", "registry withdraw nlp/lang-id@3 --reason x --remove-aliases", "registry resolve nlp/lang-id", "has no active version",
@@ -226,7 +226,7 @@ SITUATIONS: Final = (
         "go into a registry, name one with --repo, or make one: registry init DIR --name NAME", {"DIR": "models", "NAME": "acme"}, stays=True,
     ),
     Situation(
-        "a version without a model", "", "registry version add nlp/ocr --track s3://b/m --framework custom", "there is no model nlp/ocr",
+        "a version without a model", "", "registry version add nlp/ocr --track s3://b/m --framework custom", "model nlp/ocr does not exist",
         "add the model first: registry model add nlp/ocr --task TASK --owner TEAM --description TEXT", {"TASK": "ocr", "TEAM": "speech", "TEXT": "Reads."},
     ),
     Situation(
@@ -305,7 +305,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "a published tag with the name of a stage", f"cp {_MODEL}/tags/first.yaml {_MODEL}/tags/live.yaml && git add -A && git commit -qm Tag && " + _stages("{metric: accuracy, min: 0.5}"),
-        "registry resolve nlp/lang-id@live", "no version of nlp/lang-id holds the stage live",
+        "registry resolve nlp/lang-id@live", "no version of nlp/lang-id is in the stage live",
         "registry show nlp/lang-id@1", stays=True,
     ),
     Situation(
@@ -428,7 +428,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "a deleted lock entry", "registry lock nlp/lang-id@3 && sed -i s/nlp/nlq/ registry.lock", "registry fetch --locked -o ../out", "error",
-        "see that it is the right registry, and up to date: git fetch", stays=True,
+        "check that this is the right registry, and update it: git fetch", stays=True,
     ),
 )  # fmt: skip
 
@@ -441,8 +441,8 @@ _SAME: Final = "another place of a command that a situation runs, or one whose o
 EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     'read -r done || rm -rf -- "$1"': _HELP,
     "- … and {} more: `registry diff`": _HELP,
-    "… and {} versions more: `registry compare`": _HELP,
-    "… and {} rows more: `registry compare`": _HELP,
+    "… and {} more versions: `registry compare`": _HELP,
+    "… and {} more rows: `registry compare`": _HELP,
     "… and {} more: run `registry check`": _HELP,
     '# The rules\n\nEvery check runs these rules: on the desk, in the hook, in CI, on the server and in the library. A rule has a permanent\nid. `registry rules ID` prints one of them; `rules` in `registry.yaml` changes a severity:\n\n```yaml\nrules:\n  M208: refuse\n  F106: "off"\n```\n\n`refuse` fails the check, `review` asks for a person\'s decision, `warn` is only said. Severities come from the branch a\nchange goes to, so a change cannot soften the rules it is judged by.\n\nThis page is generated: `python -m registry_tool.devtools.rules_page > docs/rules.md`.\n': _HELP,
     "Everything lies in {}. Look around: registry list --repo {}/registry": _HELP,
@@ -474,7 +474,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "registry resolve {}@production --repo {}": _HELP,
     "# >>> registry codeowners": _HELP,
     "# <<< registry codeowners": _HELP,
-    "its bytes stay on the remote; once this is on the main branch: registry erase {} --purge": _HELP,
+    "its files stay in the remote; once this is on the main branch: registry erase {} --purge": _HELP,
     "git push failed: {}": _HELP,
     "the journal of an interrupted command cannot be read, and was put aside as {}; see what it left: git status": _HELP,
     "registry check --repo . --staged": _HELP,
@@ -513,15 +513,15 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "run: dvc remote modify {} {} false": _NET,
     "a remote there lends its credentials: dvc remote add {} {}, {}": _NET,
     "get it first, and give the local folder: dvc get-url URL DIR": _NET,
-    "--key FILE; make one: openssl ecparam -name prime256v1 -genkey -noout -out FILE": _NET,
-    "make one: age-keygen -o FILE": _NET,
-    "make one: age-keygen -o FILE; an SSH key must have no passphrase here": _NET,
+    "--key FILE; create one: openssl ecparam -name prime256v1 -genkey -noout -out FILE": _NET,
+    "create one: age-keygen -o FILE": _NET,
+    "create one: age-keygen -o FILE; SSH keys with a passphrase are not supported": _NET,
     'pip install "registry-tool[encrypt]"': _NET,
     "check its address, the network and your credentials: git ls-remote ": _NET,
-    "upgrade it: pip install -U registry-tool": _NET,
-    "make one: ssh-keygen -t ed25519; then --key FILE": _NET,
+    "upgrade: pip install -U registry-tool": _NET,
+    "create one: ssh-keygen -t ed25519; then --key FILE": _NET,
     'pip install "registry-tool[model-signing]"': _NET,
-    "make one: openssl ecparam -name prime256v1 -genkey -noout -out key.pem": _NET,
+    "create one: openssl ecparam -name prime256v1 -genkey -noout -out key.pem": _NET,
     "write the public half of one: openssl ec -in key.pem -pubout -out key.pub": _NET,
     "give it without, then run: dvc remote modify --local {} password PASSWORD": _NET,
     "where it is published, an administrator resets the branch; elsewhere: git reset --soft {}~1 && git commit": _RARE,
@@ -579,7 +579,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "on the server: git fetch --unshallow": _RARE,
     "push to a branch of another name: git push REMOTE HEAD:refs/heads/NAME": _RARE,
     "commit it: git add --all && git commit -m TEXT": _SAME,
-    "see who changed which: registry history {}": _SAME,
+    "list the changes: registry history {}": _SAME,
     "write several: registry lock REF -o FILE": _SAME,
     "write it again: registry lock REF": _SAME,
     "take the next number: registry version add {} --artifact PATH --framework TYPE": _SAME,

@@ -253,17 +253,23 @@ def _folders(path: str) -> Iterator[str]:
     return ("/".join(parts[:end]) for end in range(1, len(parts)))
 
 
-def hidden_by(rules: IgnoreRules, layout: Layout, *, of: str = "") -> Iterator[Hidden]:
+def hidden_by(
+    rules: IgnoreRules, layout: Layout, *, of: str = "", of_models: bool = True
+) -> Iterator[Hidden]:
     """What the rules of a file at the root hide from Git or from DVC, by examples of every kind of manifest.
 
     Args:
         rules: The file's rules.
         layout: Where files lie in this registry.
         of: How the names end that are asked about; DVC reads pointers alone.
+        of_models: Ask about evidence about models too, which the rules of older registries hide.
     """
+    unasked = "" if of_models else layout.evidence(_MODEL, None, _NAME)
     for version in _VERSIONS:
         for path in layout.examples(_MODEL, version, _NAME):
-            found = _hidden_at(rules, path) if path.endswith(of) else None
+            if path == unasked or not path.endswith(of):
+                continue
+            found = _hidden_at(rules, path)
             if found is not None:
                 yield found
 
@@ -290,7 +296,9 @@ def _ending(file: str) -> str:
 
 
 def _hidden(catalog: Catalog, path: str) -> Iterator[Hidden]:
-    return hidden_by(_rules(catalog, path), catalog.layout, of=_ending(path))
+    # Most registries have no evidence about models, and no warning to read about its place. Where one adds some, the
+    # check of the work tree finds that the file is ignored.
+    return hidden_by(_rules(catalog, path), catalog.layout, of=_ending(path), of_models=False)
 
 
 def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:

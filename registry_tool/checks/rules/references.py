@@ -57,7 +57,7 @@ def _missing(model: ModelView, kind: str, pointer: _Pointer) -> Violation:
     # A tag never moves, so the one that names nothing goes first.
     anew = f"{removal(pointer.path)} && registry tag add {target}"
     return Violation(
-        f"{kind} {named(pointer.name)} of {named(str(model.name))} names version {pointer.wanted}, which is not there",
+        f"{kind} {named(pointer.name)} of {named(str(model.name))} names version {pointer.wanted}, which does not exist",
         path=pointer.path,
         at=("version",),
         found=pointer.wanted,
@@ -183,7 +183,7 @@ def _lost(catalog: Catalog, reference: Reference, *, fixed: bool) -> str:
     """
     model = catalog.model(reference.model)
     if model is None:
-        return f"but there is no model {reference.model}"
+        return f"but model {reference.model} does not exist"
     selector = reference.selector
     if model.version(selector) is not None:
         return ""
@@ -210,7 +210,7 @@ def _model_links(model: ModelView) -> Iterator[Violation]:
         value = text(document.data, field) if document is not None else ""
         if value and model.catalog.model(ModelName.parse(value)) is None:
             path = f"{model.folder}/model.yaml"
-            yield _hit(path, (field,), value, f"but there is no model {value}")
+            yield _hit(path, (field,), value, f"but model {value} does not exist")
 
 
 def _base_model(data: Data) -> str:

@@ -262,7 +262,7 @@ def test_a_version_of_a_model_that_is_not_there(registry: registry_tool.Registry
         with registry.change("Add") as change:
             change.model("nlp/nothing").new_version()
 
-    with pytest.raises(NotFoundError, match="there is no model nlp/nothing"):
+    with pytest.raises(NotFoundError, match="model nlp/nothing does not exist"):
         add()
 
 

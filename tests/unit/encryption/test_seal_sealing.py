@@ -137,9 +137,9 @@ def test_to_another_key_without_plaintext(tmp_path: Path, folder: Path, cache: C
     assert again.encryption == {**sealed.encryption, "recipient": new.recipient}
     open_sealed(age_file(again), again.encryption, new, tmp_path / "out")
     assert tree(tmp_path / "out") == tree(folder)
-    with pytest.raises(RefusedError, match="does not open"):
+    with pytest.raises(RefusedError, match="does not decrypt"):
         open_sealed(age_file(again), again.encryption, old, tmp_path / "other")
-    with pytest.raises(RefusedError, match="does not open"):
+    with pytest.raises(RefusedError, match="does not decrypt"):
         reseal(age_file(sealed), entry, new, old.recipient, cache=cache)
     assert not any(MARK in data for data in files_below(cache.root))
 
