@@ -131,12 +131,12 @@ def _wait(git: Git, patience: float, notify: Callable[[str], None]) -> None:
         passed = time.monotonic() - start
         if passed >= _WORDS_AFTER and not told:
             told = True
-            notify("waiting for a git command that holds the index …")
+            notify("waiting for another git process that is using the index …")
         if passed >= patience:
             lock = _lock_file(git)
             raise GitError(
-                f"a git command is at work in {git.place}, or one was killed there: {lock} is there",
-                remedy=f"wait for it; when no git command is running: rm {lock}",
+                f"another git process is using {git.place}, or crashed there: the lock file {lock} exists",
+                remedy=f"wait until it has finished; if no git command is running: rm {lock}",
             )
         Event().wait(_PAUSE)
 

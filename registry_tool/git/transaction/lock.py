@@ -101,8 +101,8 @@ def _wait(
             holder = read_owner(path)
             who = f": {holder.words}" if holder else ""
             raise OperationalError(
-                f"another registry command is at work in {place}{who}; waited {patience:.0f} s for it",
-                remedy="wait for it to end and try again",
+                f"another registry command is using {place}{who}; waited {patience:.0f} s",
+                remedy="wait until it has finished, then retry",
             )
         Event().wait(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)

@@ -124,16 +124,16 @@ def _carry_on(
 
 def _report(journal: Journal, plan: RecoveryPlan, notify: Callable[[str], None]) -> None:
     if plan.entries or plan.files:
-        notify(f"finished what an interrupted command began: {journal.what}")
+        notify(f"completed an interrupted command: {journal.what}")
     if plan.reverted:
         notify(
             f"an interrupted command had committed {journal.commit[:12]} ({journal.what}),"
-            " and a later commit took it back"
+            " and a later commit undid it"
         )
     if plan.left:
         more = ", …" if plan.left[_SHOWN:] else ""
         shown = ", ".join(plan.left[:_SHOWN])
-        notify(f"changed since a command was interrupted there, and left alone: {shown}{more}")
+        notify(f"changed since a command was interrupted, left unchanged: {shown}{more}")
 
 
 def _finish(git: Git, journal: Journal, notify: Callable[[str], None]) -> None:
@@ -149,8 +149,8 @@ def _finish(git: Git, journal: Journal, notify: Callable[[str], None]) -> None:
         except (OperationalError, RefusedError, OSError) as exc:
             words = exc.message if isinstance(exc, RegistryError) else str(exc)
             raise OperationalError(
-                f"an interrupted command cannot be finished ({journal.what}): {words}",
-                remedy="move what is in the way, and try again",
+                f"an interrupted command cannot be completed ({journal.what}): {words}",
+                remedy="move the files that block it, and retry",
             ) from exc
         _report(journal, plan, notify)
     delete_journal(git)
@@ -161,8 +161,8 @@ def _put_aside(git: Git, notify: Callable[[str], None]) -> None:
     aside = place.with_name(f"journal-{time.time_ns()}.broken")
     place.rename(aside)
     notify(
-        f"the journal of an interrupted command cannot be read, and was put aside as {aside};"
-        " see what it left: git status"
+        f"the journal of an interrupted command cannot be read and was moved to {aside};"
+        " check the working tree: git status"
     )
 
 
