@@ -21,10 +21,10 @@ from registry_tool.crypto.allowed_signers import is_timed, names_of, signers_in
 from registry_tool.crypto.find_signers import can_verify, find_signers
 from registry_tool.crypto.sshsig import NAMESPACE, NotASignatureError, holds, parse
 from registry_tool.errors import RefusedError
-from registry_tool.git.blame import Written, written
+from registry_tool.git.blame import ContentOrigin, find_origins
 from registry_tool.git.command import Git
 from registry_tool.git.history import LITERAL, FirstParentHistory
-from registry_tool.git.publication import entered_at, moment_of
+from registry_tool.git.publication import publication_time, to_datetime
 from registry_tool.git.tree import Tree
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.document import Document
@@ -165,11 +165,11 @@ def signature_of(
         return Signature("none")
     if not signed.signatures[0].startswith(_SSH):
         return Signature("other")
-    return _judge_commit(signed, signers, moment or moment_of(signed.when))
+    return _judge_commit(signed, signers, moment or to_datetime(signed.when))
 
 
 def published_signature(
-    line: FirstParentHistory, source: Written, signers: bytes, *, now: dt.datetime
+    line: FirstParentHistory, source: ContentOrigin, signers: bytes, *, now: dt.datetime
 ) -> Signature:
     """What the signature of a commit that gave a published file its content is worth.
 
@@ -184,7 +184,7 @@ def published_signature(
     Raises:
         GitError: The history cannot be read.
     """
-    moment = entered_at(line, source.step, now) if is_timed(signers) else None
+    moment = publication_time(line, source.step, now) if is_timed(signers) else None
     return signature_of(line.git, source.origin.commit, signers, moment=moment)
 
 
@@ -318,8 +318,8 @@ def known_since(line: FirstParentHistory, base: Tree, head: Tree, now: dt.dateti
     """
 
     def moment(document: Document) -> dt.datetime | None:
-        found = written(line, base, head, [document.path]).get(document.path)
-        return now if found is None else entered_at(line, found.step, now)
+        found = find_origins(line, base, head, [document.path]).get(document.path)
+        return now if found is None else publication_time(line, found.step, now)
 
     return moment
 
