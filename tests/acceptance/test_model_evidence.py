@@ -106,7 +106,7 @@ def test_an_older_program_asks_for_an_upgrade(
     told = {(f.path, f.message, f.remedy) for f in report.findings if f.rule == "F104"}
     upgrade = (
         "this registry-tool does not know model/v2",
-        "upgrade it: pip install -U registry-tool",
+        "upgrade: pip install -U registry-tool",
     )
     assert ("models/nlp/lang-id/model.yaml", *upgrade) in told
 
