@@ -122,7 +122,7 @@ def check_new_name(text: str, what: str) -> str:
     if not is_device(text):
         return text
     raise InvalidNameError(
-        f"{_quoted(text)} is a device name on Windows, where no file can be called so",
+        f"{_quoted(text)} is a device name on Windows, which allows no file of that name",
         remedy=f"choose another {what} name, such as {_quoted(f'my-{text[:40]}')}",
     )
 

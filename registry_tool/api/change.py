@@ -106,12 +106,12 @@ class Change:
     @cached_property
     def author(self) -> str:
         """Who makes the change, as ``Name <email>``; empty when Git does not know and no commit needs it."""
-        from registry_tool.git.commit import author_of
+        from registry_tool.git.commit import identity
 
         if self._destination.author is not None:
             return str(self._destination.author)
         try:
-            return author_of(self._repository.git)
+            return identity(self._repository.git)
         except GitError:
             return ""
 

@@ -13,7 +13,7 @@ from registry_tool.artifacts.progress import SILENT, Progress
 from registry_tool.artifacts.transfer.deliver import Delivery, deliver
 from registry_tool.artifacts.transfer.place import copy_into, link_into
 from registry_tool.errors import RegistryError, WithdrawnError
-from registry_tool.git.transaction.lock import say_nothing
+from registry_tool.git.transaction.lock import ignore_message
 
 if TYPE_CHECKING:
     from registry_tool.api.snapshot import Snapshot
@@ -154,7 +154,7 @@ def fetch(
     overwrite: bool = False,
     offline: bool = False,
     progress: Progress = SILENT,
-    notify: Callable[[str], None] = say_nothing,
+    notify: Callable[[str], None] = ignore_message,
 ) -> list[FetchedVersion]:
     """Fetch the stored artifacts of versions; every byte is verified.
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from registry_tool.api.views import ModelVersion, RegisteredModel
     from registry_tool.catalog.summary_cache import Rows
     from registry_tool.git.tree import Tree
+    from registry_tool.manifests.models.registry import RegistryManifest
 
 __all__ = [
     "WORK_TREE",
@@ -147,6 +148,16 @@ class Snapshot:
         return str(self.catalog.settings.get("name", ""))
 
     @cached_property
+    def manifest(self) -> RegistryManifest:
+        """The settings and policy, ``registry.yaml``, typed; an unreadable file raises InvalidManifestError."""
+        from registry_tool.catalog.catalog import require
+        from registry_tool.manifests.models.registry import RegistryManifest
+
+        return RegistryManifest.from_data(
+            dict(require(self.catalog.registry, REGISTRY)), path=REGISTRY
+        )
+
+    @cached_property
     def rows(self) -> Rows:
         """Summaries of all models and versions, for listings and queries; cached between runs in the user's cache."""
         from registry_tool.api.rows import load_rows
@@ -189,9 +200,9 @@ class Snapshot:
     @property
     def interrupted(self) -> str:
         """The command that was interrupted in this work tree; empty for none."""
-        from registry_tool.git.transaction.journal import unfinished
+        from registry_tool.git.transaction.journal import describe_interrupted
 
-        return unfinished(self.repository.git)
+        return describe_interrupted(self.repository.git)
 
     def require_signature(
         self, reference: str | Reference, *, signers: bytes | None = None

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
         Environment,
         Framework,
         Lineage,
-        Source,
         VersionManifest,
+        VersionSource,
     )
 
 __all__ = ["Artifact", "Fetcher", "MetricPoint", "ModelVersion", "RegisteredModel"]
@@ -297,7 +297,7 @@ class ModelVersion(_Measured):
         return self.manifest.lineage
 
     @property
-    def source(self) -> Source | None:
+    def source(self) -> VersionSource | None:
         """Where the version comes from."""
         return self.manifest.source
 

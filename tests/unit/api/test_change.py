@@ -187,7 +187,7 @@ def test_artifacts_that_cannot_be(registry: registry_tool.Registry, model_file: 
     version = registry.change("Files").model("nlp/lang-id").new_version(artifacts=[model_file])
     with pytest.raises(UsageError, match="two artifacts named"):
         version.upload_artifact(model_file)
-    with pytest.raises(UsageError, match="would get the same place"):
+    with pytest.raises(UsageError, match="would both be stored as"):
         version.upload_artifact([model_file, model_file], name="x")
     for given in ({"path": "x"}, {"name": "x"}):
         with pytest.raises(UsageError, match="a name goes with one source"):
@@ -264,7 +264,7 @@ def test_a_version_of_a_model_that_is_not_there(registry: registry_tool.Registry
         with registry.change("Add") as change:
             change.model("nlp/nothing").new_version()
 
-    with pytest.raises(NotFoundError, match="there is no model nlp/nothing"):
+    with pytest.raises(NotFoundError, match="model nlp/nothing does not exist"):
         add()
 
 

@@ -102,7 +102,7 @@ def test_an_act_writes_few_files_and_passes_the_check(
 
 @pytest.mark.parametrize("name", [name for name in GOOD if not name.startswith("model")])
 def test_acts_on_a_model_that_is_not_there(name: str) -> None:
-    with pytest.raises(NotFoundError, match="there is no model nlp/lang-id"):
+    with pytest.raises(NotFoundError, match="model nlp/lang-id does not exist"):
         GOOD[name][0](Catalog(DictTree({"registry.yaml": "schema: registry/v1\nname: x\n"})))
 
 
@@ -117,7 +117,7 @@ NO: dict[str, tuple[Edit, Mapping[str, str], type[RegistryError], str]] = {
         add_model(ModelName("nlp", "Lang_ID"), FIELDS), {}, RefusedError, "there is a model nlp/lang-id already",
     ),
     "continues nothing": (
-        add_model(ModelName("nlp", "b"), {**FIELDS, "continues": "nlp/nothing"}), {}, NotFoundError, "no model nlp/nothing",
+        add_model(ModelName("nlp", "b"), {**FIELDS, "continues": "nlp/nothing"}), {}, NotFoundError, "model nlp/nothing does not exist",
     ),
     "version twice": (add_version(MODEL, "1", RECORD), {}, RefusedError, "already has a version 1"),
     "not of the scheme": (add_version(MODEL, "1.0.0", RECORD), {}, InvalidNameError, "not a version of the scheme integer"),

@@ -117,9 +117,9 @@ NO: dict[str, tuple[Edit, Mapping[str, str], type[RegistryError], str]] = {
     ),
     "tags": (act(), TAGGED, RefusedError, "target of the tags best, v2"),
     "the option that mends it": (act(), TAGGED, RefusedError, "--with-tags deletes them"),
-    "latest": (act("nlp/lang-id"), {}, UsageError, "nlp/lang-id@latest may mean another version tomorrow"),
+    "latest": (act("nlp/lang-id"), {}, UsageError, "nlp/lang-id@latest can point to another version later"),
     "no version": (act("nlp/lang-id@9"), {}, NotFoundError, "has no version, tag or alias 9"),
-    "no model": (act("nlp/other@1"), {}, NotFoundError, "there is no model nlp/other"),
+    "no model": (act("nlp/other@1"), {}, NotFoundError, "model nlp/other does not exist"),
 }  # fmt: skip
 
 
