@@ -136,8 +136,8 @@ class ChangeTarget(ABC):
         """Take in files and folders; they are uploaded when the change is published.
 
         Args:
-            sources: One or several: a path, a URL whose bytes are brought into the store, or an artifact of a
-                published version, whose bytes are there. A folder becomes one artifact with all its files.
+            sources: One or several: a path, a URL whose bytes are copied into the remote, or an artifact of a
+                published version, whose bytes are in the remote already. A folder becomes one artifact with all its files.
             name: The artifact's name; the file's own by default. Several files and folders under one name become
                 one folder, in which none may take the place of another.
             role: model, checkpoint, document, dataset, tokenizer, code, metrics, signature or other; guessed from

@@ -110,11 +110,11 @@ class Artifact:
 
         Args:
             file: Of a folder only this file, by its path in it; by default all of it.
-            progress: Told of the bytes that have to be fetched.
+            progress: Receives the progress of the download.
 
         Raises:
             RemoteError: The remote cannot be used, lacks the bytes, or has others.
-            NotFoundError: The artifact is tracked elsewhere, so the registry has no bytes of it; or there is no such file.
+            NotFoundError: The artifact is tracked elsewhere, so the registry has no bytes of it; or the file does not exist.
         """
         if self.uri:
             raise NotFoundError(
@@ -219,7 +219,7 @@ class _Measured:
 def _pick(
     own: tuple[Artifact, ...], later: tuple[Artifact, ...], name: str | None, owner: str
 ) -> Artifact:
-    """The artifact that is asked for; without a name only one that the version was published with."""
+    """The artifact with a name; without a name one that the version was published with."""
     if name is None:
         models = [a for a in own if a.role == "model"] or list(own)
         if len(models) == 1:
@@ -236,9 +236,9 @@ class ModelVersion(_Measured):
     """One version of a registered model.
 
     Args:
-        view: Its files; its record is read now, unless there is a row.
+        view: Its files; its record is read now, unless a row is given.
         fetcher: Brings bytes.
-        notes: What whoever asked should know.
+        notes: Notes for the caller: deprecated, pinned and so on.
         row: Its kept summary: the values in it are not read from the files again.
     """
 
