@@ -66,7 +66,7 @@ class ChangeTarget(ABC):
 
     @abstractmethod
     def edit(self, catalog: Catalog) -> ChangeSet:
-        """What it writes, with everything that was asked of it by now."""
+        """Write everything that was added to it by now."""
 
     @abstractmethod
     def _parent(self) -> str:
@@ -99,7 +99,7 @@ class ChangeTarget(ABC):
             wallclock: When, in seconds since 1970, as ``time.time()`` gives, or a time with its zone.
 
         Raises:
-            UsageError: A value is none of these or too long, or a number that would become 0, infinity or another whole
+            UsageError: A value has another type or is too long, or is a number that would become 0, infinity or another whole
                 number; a name is not printable ASCII.
         """
         if not isinstance(metrics, Mapping):
@@ -143,7 +143,7 @@ class ChangeTarget(ABC):
             role: model, checkpoint, document, dataset, tokenizer, code, metrics, signature or other; guessed from
                 the file's name by default.
             path: The file name next to the manifest.
-            allow: What is intended although it looks like a mistake: ``empty`` for one file without bytes,
+            allow: Likely mistakes that are intended: ``empty`` for one file without bytes,
                 ``mislabelled`` for content that contradicts its name.
 
         Returns:
@@ -191,7 +191,7 @@ class ChangeTarget(ABC):
             known: ``size`` in bytes, ``sha256``, ``etag``, ``media_type``, for a single address.
 
         Raises:
-            UsageError: An address is no URI, two artifacts have one name, or a name goes with several addresses.
+            UsageError: An address is not a URI, two artifacts have one name, or a name goes with several addresses.
         """
         listed = [uris] if isinstance(uris, str) else list(uris)
         if len(listed) != 1 and (name or known):
