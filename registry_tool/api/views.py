@@ -129,8 +129,8 @@ class Artifact:
 
         Args:
             entry: The entry.
-            fetcher: Brings its bytes.
-            parent: What it belongs to, or what tells that once it is known.
+            fetcher: Fetches its bytes.
+            parent: What it belongs to, or a function that returns it once it is known.
         """
         size = entry.get("size")
         uri = text(entry, "uri")
@@ -237,7 +237,7 @@ class ModelVersion(_Measured):
 
     Args:
         view: Its files; its record is read now, unless a row is given.
-        fetcher: Brings bytes.
+        fetcher: Fetches bytes.
         notes: Notes for the caller: deprecated, pinned and so on.
         row: Its kept summary: the values in it are not read from the files again.
     """
@@ -308,7 +308,7 @@ class ModelVersion(_Measured):
 
     @property
     def author(self) -> str:
-        """Who made it; empty when it was not said."""
+        """Who made it; empty when it is not recorded."""
         return text(self.data, "author")
 
     @property
@@ -318,7 +318,7 @@ class ModelVersion(_Measured):
 
     @property
     def description(self) -> str:
-        """What was said last: ``metadata.yaml`` over the record."""
+        """the latest: ``metadata.yaml`` over the record."""
         return self._summary.description
 
     @property
@@ -412,17 +412,17 @@ class RegisteredModel(_Measured):
 
     @property
     def owner(self) -> str:
-        """Who answers for the model."""
+        """The user or team that is responsible for the model."""
         return text(self.data, "owner")
 
     @property
     def task(self) -> str | None:
-        """What the model does, as it was written; None when that was not said."""
+        """What the model does, as it was written; None when it is not recorded."""
         return text(self.data, "task") or None
 
     @property
     def description(self) -> str | None:
-        """What the model is; None when that was not said."""
+        """What the model is; None when it is not recorded."""
         return text(self.data, "description") or None
 
     @property
