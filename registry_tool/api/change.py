@@ -165,7 +165,7 @@ class Change:
 
         Args:
             name: The model's name without namespace.
-            owner: The user or team that answers for it; the author of the change by default.
+            owner: The user or team that is responsible for it; the author of the change by default.
             task: What it does, in your own words, such as ``English ASR``. Filters and schemas compare tasks without
                 regard to case, blanks, ``-`` and ``_``.
             description: What it is, in words.

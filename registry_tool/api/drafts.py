@@ -143,7 +143,7 @@ class PublishedModel(_ModelTarget):
         return []
 
     def edit(self, catalog: Catalog) -> ChangeSet:
-        """Change the record as far as that was asked for, and add evidence of metrics."""
+        """Add metadata and artifacts to the record, and evidence of metrics."""
         edits = self._evidence()
         if self._metadata or self._entries:
             extend = extend_model(
@@ -252,7 +252,7 @@ class PublishedVersion(ChangeTarget):
     ) -> tuple[Artifact, ...]:
         """Store files for a published version; see ``VersionDraft.upload_artifact`` for the arguments.
 
-        The record and its files never change: what is uploaded now is stored with the model, so its name and file name
+        The record and its files never change: a file that is uploaded now is stored with the model, so its name and file name
         are unique there. Signatures of the version do not cover it, and ``registry fetch`` leaves it out.
 
         Raises:

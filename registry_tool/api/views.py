@@ -318,7 +318,7 @@ class ModelVersion(_Measured):
 
     @property
     def description(self) -> str:
-        """the latest: ``metadata.yaml`` over the record."""
+        """The latest one: that of ``metadata.yaml``, else that of the record."""
         return self._summary.description
 
     @property
