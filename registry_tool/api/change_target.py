@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, SupportsFloat, SupportsIndex
+from typing import TYPE_CHECKING, Final, Protocol, SupportsFloat, SupportsIndex
 
 from registry_tool.api.views import Artifact
 from registry_tool.artifacts.entry_builder import MetricValue, metric_entry, tracked_entry
@@ -18,11 +18,11 @@ from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.values import plain_fields, plain_text, whole_number
 
 if TYPE_CHECKING:
-    from registry_tool.api.change import Change
+    from registry_tool.api.artifact_store import ArtifactStore, StagedArtifact
     from registry_tool.catalog.catalog import Catalog
-    from registry_tool.edits.changeset import ChangeSet
+    from registry_tool.edits.changeset import ChangeSet, Edit
 
-__all__ = ["ChangeTarget", "Source", "portions"]
+__all__ = ["ChangeContext", "ChangeTarget", "Source", "portions"]
 
 Source = str | Path | Artifact
 # A manifest has at most 10,000 metrics and 256 kB; a portion of a long series stays well below both.
@@ -53,10 +53,42 @@ def portions(metrics: Iterable[Data]) -> Iterator[list[Data]]:
         yield portion
 
 
+class ChangeContext(Protocol):
+    """The change that models and versions are part of; see ``api.change.Change``."""
+
+    store: ArtifactStore
+
+    @property
+    def author(self) -> str:
+        """Who makes the change, as ``Name <email>``; empty when that is unknown."""
+        ...
+
+    @property
+    def base(self) -> Catalog:
+        """The registry that the change is made on."""
+        ...
+
+    def add(self, edit: Edit) -> None:
+        """Add an edit."""
+        ...
+
+    def take_in(
+        self,
+        source: Path | Sequence[Path] | str | Artifact,
+        *,
+        name: str = "",
+        role: str = "",
+        path: str = "",
+        allow: Collection[str] = (),
+    ) -> StagedArtifact:
+        """Read and digest files, a URL or an artifact; they are uploaded when the change is published."""
+        ...
+
+
 class ChangeTarget(ABC):
     """A model or version in a change, new or published."""
 
-    def __init__(self, change: Change) -> None:
+    def __init__(self, change: ChangeContext) -> None:
         self._change = change
         self._is_registered = False
         self._entries: list[Data] = []
