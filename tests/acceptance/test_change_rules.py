@@ -320,14 +320,14 @@ def test_a_shallow_clone_says_which_rule_it_cannot_answer(
     shallow = tmp_path / "shallow"
     write_files(shallow, AGAIN)
     report = checked(cli, shallow)
-    [note] = [note for note in report["notes"] if "not answered" in note]
-    assert note.startswith("C403 not answered: ")
+    [note] = [note for note in report["notes"] if "not evaluated" in note]
+    assert note.startswith("C403 not evaluated: ")
     assert "shallow" in note
     assert note.endswith("git fetch --unshallow")
     assert (report["verdict"], report["automerge"]) == ("pass", False)
     git(shallow, "fetch", "--quiet", "--unshallow")
     whole = checked(cli, shallow)
-    assert not [note for note in whole["notes"] if "not answered" in note]
+    assert not [note for note in whole["notes"] if "not evaluated" in note]
     assert whole["automerge"]
 
 

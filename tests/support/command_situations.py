@@ -231,7 +231,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "a scheme that does not count", "registry model add nlp/free --task ocr --owner speech --description x --scheme free",
-        "registry version add nlp/free --track s3://b/m --framework custom", "which does not count by itself",
+        "registry version add nlp/free --track s3://b/m --framework custom", "which has no next version",
         "name the version: registry version add nlp/free VERSION --artifact PATH --framework TYPE", {**_ADD, "VERSION": "first"}, stays=True,
     ),
     Situation(
@@ -279,8 +279,8 @@ SITUATIONS: Final = (
         "registry init DIR --name NAME", {"DIR": "more", "NAME": "acme"},
     ),
     Situation(
-        "no key to sign with", "ssh-keygen -q -t ed25519 -N '' -f ../key", "registry sign nlp/lang-id@3", "there is no key to sign with",
-        "--key FILE, or let Git know it: git config gpg.format ssh && git config user.signingKey FILE", {"FILE": "../key"},
+        "no key to sign with", "ssh-keygen -q -t ed25519 -N '' -f ../key", "registry sign nlp/lang-id@3", "no signing key is given",
+        "--key FILE; or configure it: git config gpg.format ssh && git config user.signingKey FILE", {"FILE": "../key"},
     ),
     Situation(
         "bytes are gone", f"mv {_objects('nlp/lang-id@3')} ../kept", "registry check --all --remote", "versions/3/version.yaml:8",
@@ -392,7 +392,7 @@ SITUATIONS: Final = (
         "its record stays: registry show nlp/lang-id@2", stays=True,
     ),
     Situation(
-        "fetching nothing", "registry lock nlp/lang-id@3", "registry fetch", "which version?",
+        "fetching nothing", "registry lock nlp/lang-id@3", "registry fetch", "no version given",
         "registry fetch REF; or: registry fetch --locked", {"REF": "nlp/lang-id@3"}, (0, 1), stays=True,
     ),
     Situation(
@@ -420,7 +420,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "hooks of a server in a clone", "", "registry hooks install --server .", "server",
-        "make one: git init --bare --initial-branch=main DIR; or: git clone --bare REGISTRY DIR", {"DIR": "../bare", "REGISTRY": "."}, stays=True,
+        "create one: git init --bare --initial-branch=main DIR; or: git clone --bare REGISTRY DIR", {"DIR": "../bare", "REGISTRY": "."}, stays=True,
     ),
     Situation(
         "a published branch that is not there", "git config registry.published nowhere", "registry check", "nowhere",
@@ -445,11 +445,11 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "… and {} more rows: `registry compare`": _HELP,
     "… and {} more: run `registry check`": _HELP,
     '# The rules\n\nEvery check runs these rules: on the desk, in the hook, in CI, on the server and in the library. A rule has a permanent\nid. `registry rules ID` prints one of them; `rules` in `registry.yaml` changes a severity:\n\n```yaml\nrules:\n  M208: refuse\n  F106: "off"\n```\n\n`refuse` fails the check, `review` asks for a person\'s decision, `warn` is only said. Severities come from the branch a\nchange goes to, so a change cannot soften the rules it is judged by.\n\nThis page is generated: `python -m registry_tool.devtools.rules_page > docs/rules.md`.\n': _HELP,
-    "Everything lies in {}. Look around: registry list --repo {}/registry": _HELP,
+    "Everything lies in {}. To explore it: registry list --repo {}/registry": _HELP,
     "Remove it with: rm -r {}": _HELP,
-    "note:  cannot be read: {}; see `registry check --all`": _HELP,
+    "note:  cannot read {}; see `registry check --all`": _HELP,
     "note:  {} is encrypted: registry decrypt {} -o DIR": _HELP,
-    "note:  it is not there; git symbolic-ref HEAD refs/heads/NAME names another": _HELP,
+    "note:  that branch does not exist; to guard another one: git symbolic-ref HEAD refs/heads/NAME": _HELP,
     "registry model add nlp/lang-id --task TASK --owner TEAM --description TEXT --commit": _HELP,
     "registry version add nlp/lang-id --artifact FILE --framework TYPE --commit": _HELP,
     "git push -u origin {}": _HELP,
@@ -457,7 +457,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     'git commit -m "Add the storage" .dvc/config': _HELP,
     "  try: registry recover": _HELP,
     "  git push -u origin {}    # then open a pull request": _HELP,
-    "whoever could open it before may have kept the key; `registry rekey` gives a version a new one": _HELP,
+    "a previous recipient may have kept the key; `registry rekey` gives a version a new one": _HELP,
     'python -m registry_tool.demo train 2 {}; cd registry\nregistry model add {} --task language-identification --owner speech --description "{}"\nregistry version add {} --artifact ../{} --framework custom --metric accuracy={} --metric macro_f1={} --tag first': _HELP,
     "python -m registry_tool.demo train 3 ../{}\nregistry version add {} --artifact ../{} --framework custom --metric accuracy={} --metric macro_f1={} --push": _HELP,
     'registry alias set {}@2 production --reason "{}" --push': _HELP,
@@ -587,10 +587,10 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "in a shallow clone: git fetch --unshallow; elsewhere: run the check in the Git repository": _SAME,
     "sign the commit again with a valid key: git commit --amend --no-edit -S": _SAME,
     "leave out --staged, --base and --head, or run: git init": _SAME,
-    "what is signed are the bytes of the record; registry fetch brings them": _SAME,
-    "for other readers: registry rewrap {}; with another key: registry rekey {}": _SAME,
-    "see its record: registry show {}": _SAME,
-    "name the registries that use it: --also DIR|URL; or see where the remote is: dvc remote list": _SAME,
+    "sign the content of the record; registry fetch downloads it": _SAME,
+    "for other recipients: registry rewrap {}; with another key: registry rekey {}": _SAME,
+    "show its record: registry show {}": _SAME,
+    "name the registries that use it: --also DIR|URL; or show where the remote is: dvc remote list": _SAME,
     "registry lock NAMESPACE/MODEL@ALIAS ...": _SAME,
     "commit the registry first: git add --all && git commit -m TEXT": _SAME,
     "registry sign {} --method model-signing --key FILE": _SAME,
