@@ -214,9 +214,9 @@ def test_show_a_model(cli: Cli, registry: Path) -> None:
     ran = cli("show", "nlp/lang-id", cwd=registry)
     assert ran.out.splitlines() == [
         "nlp/lang-id  live",
-        "description  Tells 176 languages apart.",
         "owner        @acme/speech",
         "task         language-identification",
+        "description  Tells 176 languages apart.",
         "scheme       integer",
         "versions     3: 3, 2, 1",
         "aliases      production=3",
