@@ -1,12 +1,7 @@
-"""A second process for the first search of everything: it makes rows from the other end.
+"""A second process that helps the first search of a whole registry: it makes summaries from the other end.
 
-It shares nothing but the shelf: what it has made is there when the search comes to it. Only commands start
-one; a library does not run programs behind its caller's back.
-
-A second process of this program, which works ahead of the first one until that is done.
-
-It shares nothing with it but what it puts on a shelf, so it can be slow, killed or missing. Processes, not threads: reading
-YAML holds Python's lock.
+The two share only the result cache, so the second one can be slow, killed or missing. They are processes and not threads because
+reading YAML holds Python's interpreter lock. Only commands start one; library calls do not start programs.
 """
 
 from __future__ import annotations
