@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         UntrustedRegistryWarning,
     )
     from registry_tool.api.registry import open_registry as open  # noqa: A004 (registry.open reads well)
-    from registry_tool.api.views import Artifact, ModelVersion, RegisteredModel
+    from registry_tool.api.views import Artifact, MetricPoint, ModelVersion, RegisteredModel
     from registry_tool.catalog.history import HistoryEntry
     from registry_tool.names import ModelName, Reference
 
@@ -35,6 +35,7 @@ __all__ = [
     "WORK_TREE",
     "Artifact",
     "HistoryEntry",
+    "MetricPoint",
     "ModelName",
     "ModelVersion",
     "Reference",
@@ -51,6 +52,7 @@ _HOMES = {
     "WORK_TREE": ("api.registry", "WORK_TREE"),
     "Artifact": ("api.views", "Artifact"),
     "HistoryEntry": ("catalog.history", "HistoryEntry"),
+    "MetricPoint": ("api.views", "MetricPoint"),
     "ModelName": ("names", "ModelName"),
     "ModelVersion": ("api.views", "ModelVersion"),
     "Reference": ("names", "Reference"),

@@ -26,6 +26,7 @@ __all__ = [
     "check_version",
     "fold",
     "fold_model",
+    "fold_task",
     "is_device",
 ]
 
@@ -121,7 +122,7 @@ def check_new_name(text: str, what: str) -> str:
     if not is_device(text):
         return text
     raise InvalidNameError(
-        f"{_quoted(text)} is a device name on Windows, where no file can be called so",
+        f"{_quoted(text)} is a device name on Windows, which allows no file of that name",
         remedy=f"choose another {what} name, such as {_quoted(f'my-{text[:40]}')}",
     )
 
@@ -134,6 +135,18 @@ def fold(name: str) -> str:
 def fold_model(name: str) -> str:
     """As ``fold``; for models ``-``, ``_`` and ``.`` do not tell names apart either."""
     return name.casefold().replace("_", "-").replace(".", "-")
+
+
+def fold_task(task: str) -> str:
+    """A task as it is compared: case does not matter, and a run of blanks, ``-`` and ``_`` is one ``-``.
+
+    ``English ASR``, ``english-asr`` and ``ENGLISH_ASR`` are one task.
+    """
+    if not task.isascii():
+        import unicodedata
+
+        task = unicodedata.normalize("NFC", unicodedata.normalize("NFC", task).casefold())
+    return re.sub(r"[\s_-]+", "-", task.casefold()).strip("-")
 
 
 class ModelName(NamedTuple):

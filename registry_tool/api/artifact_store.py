@@ -1,4 +1,4 @@
-"""The bytes of one registry: its DVC remote and the shared cache, opened when they are first needed."""
+"""The artifact storage of one registry: its DVC remote and the shared cache, opened when they are first needed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _CONFIG = ".dvc/config"
 _LOCAL = ".dvc/config.local"
 _CONFIG_LIMIT = 64 * 1024
 _NOTHING = "0" * 32
-# What an entry says of the bytes, whichever manifest it is in.
+# What an entry says about the content, whichever manifest it is in.
 _TAKEN_OVER = (
     "file_type",
     "media_type",
@@ -49,7 +49,7 @@ _TAKEN_OVER = (
 
 
 def identity(repository: Repository) -> str:
-    """Which registry it is, on this machine: its URL, or the folder that all its work trees share."""
+    """Identifies a registry on this machine: its URL, or the folder that all its work trees share."""
     from registry_tool.git.remote.clone_cache import is_url, shown_url
 
     if is_url(repository.source):
@@ -75,18 +75,25 @@ class StagedArtifact(NamedTuple):
 
 
 class UploadSummary(NamedTuple):
-    """What an upload did: how many objects it sent, of how many; the remote had the others already.
+    """The result of an upload.
 
-    ``warning`` says why those may be deleted by ``gc`` before the change is published; mostly empty.
+    Attributes:
+        objects: How many objects were sent.
+        of: How many there are; the remote already had the others.
+        warning: Why those may be deleted by ``gc`` before the change is published; empty where they may not.
+        size: The size of the artifacts that had to be in the remote, in bytes.
+        remote: The name of the remote.
     """
 
     objects: int
     of: int
     warning: str = ""
+    size: int = 0
+    remote: str = ""
 
 
 def _check_new_names(members: Iterable[str], called: str, name: str) -> None:
-    """See that every system can have files of these names; those of published artifacts are not asked about."""
+    """Check that every system can have files with these names; those of published artifacts are not checked."""
     check_new_name(name or called, "artifact")
     check_new_name(called, "file")
     for member in members:
@@ -99,20 +106,31 @@ def _check_new_names(members: Iterable[str], called: str, name: str) -> None:
 
 
 class ArtifactStore:
-    """Where a registry's bytes are.
+    """Where a registry's artifacts are stored.
 
     Args:
-        catalog: The tree that holds ``.dvc/config`` and ``registry.yaml``.
+        catalog: The tree that contains ``.dvc/config`` and ``registry.yaml``.
         root: The registry's folder on this machine, for relative remotes and local credentials; None without one.
         registry: Which registry it is, for the hosts that get credentials: its URL, or its folder, which is the default.
+        package: Encrypts every file that is read; None stores files as they are.
     """
 
-    def __init__(self, catalog: Catalog, root: Path | None, registry: str = "") -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        root: Path | None,
+        registry: str = "",
+        *,
+        package: Package | None = None,
+    ) -> None:
         self._catalog = catalog
         self._root = root
         self._registry = registry or str(root or "")
-        # An encrypted version is in the making: files are taken in encrypted.
-        self.package: Package | None = None
+        self._package = package
+
+    def encrypting(self, package: Package) -> ArtifactStore:
+        """The same storage, which encrypts every file that is read into it."""
+        return ArtifactStore(self._catalog, self._root, self._registry, package=package)
 
     @cached_property
     def cache(self) -> Cache:
@@ -151,7 +169,7 @@ class ArtifactStore:
 
     @cached_property
     def settings(self) -> DvcSettings:
-        """Where DVC's configuration is. A local level that Git tracks is none: a commit brought it."""
+        """Where DVC's configuration is. A local file that Git tracks does not count: a commit added it."""
         from registry_tool.artifacts.remotes.config import DvcSettings
 
         config = self._catalog.tree.read(_CONFIG, limit=_CONFIG_LIMIT) or b""
@@ -169,7 +187,7 @@ class ArtifactStore:
         return None if foreign or is_tracked(self._root, _LOCAL) else self._root / _LOCAL
 
     def reach(self) -> None:
-        """See that the remote answers and lets us in, before large files are read.
+        """Check that the remote can be reached and accepts the credentials, before large files are read.
 
         Raises:
             NoRemoteError: None is configured.
@@ -232,11 +250,11 @@ class ArtifactStore:
         return StagedArtifact(entry, render_pointer(pointer), made.ingested, made.findings)
 
     def _check_plain(self) -> None:
-        """Never store in plain what was to be encrypted."""
-        if self.package is not None:
+        """Never store unencrypted what must be encrypted."""
+        if self._package is not None:
             raise UsageError(
-                "only a file or a folder of its own is encrypted",
-                remedy="put the bytes into one file or folder, and give that",
+                "only a single file or folder can be encrypted",
+                remedy="copy the content into one file or folder, and give that",
             )
 
     def take_in(
@@ -255,20 +273,20 @@ class ArtifactStore:
             source: The file or folder; several are merged into one folder, in which no two may have one path.
             name: The artifact's name; the file's own by default. Several sources need one.
             role: Its role; guessed from the file's name by default.
-            path: What it is called beside the manifest; the file's own name, or that of several, by default.
-            progress: Told of the bytes.
-            allow: What is meant although it looks like a mistake; see ``content.look_at_files``.
+            path: Its file name next to the manifest; by default the file's own name, or the artifact's for several.
+            progress: Receives the progress.
+            allow: Mistakes that are meant: ``empty``, ``mislabelled``.
 
         Raises:
-            UsageError: There is no such file, it is no file or folder, or two of several would get one path.
+            UsageError: The file does not exist, is not a file or folder, or two of several have the same path.
             RefusedError: Its content is refused.
             ConflictError: It changed while it was read.
         """
         from registry_tool.artifacts.transfer.ingest import ingest, merge
 
         told = progress or SILENT
-        if self.package is not None and isinstance(source, Path):
-            return self._sealed(self.package, source, name, role, progress=told, allow=allow)
+        if self._package is not None and isinstance(source, Path):
+            return self._sealed(self._package, source, name, role, progress=told, allow=allow)
         if not isinstance(source, Path):
             self._check_plain()
             called = check_artifact_name(path or name)
@@ -294,7 +312,7 @@ class ArtifactStore:
         """Read and digest a stream, such as standard input, into the cache; ``name`` is also its file's name.
 
         Raises:
-            UsageError: It holds no bytes.
+            UsageError: It is empty.
         """
         from registry_tool.artifacts.transfer.ingest import ingest_stream
 
@@ -315,8 +333,8 @@ class ArtifactStore:
         """Read and digest an object at a URL into the cache; the end of its path is its file's name.
 
         Raises:
-            UsageError: It is a folder, is of a kind that cannot be read, or holds no bytes.
-            RemoteError: It is not there, or cannot be read.
+            UsageError: It is a folder, of a kind that cannot be read, or empty.
+            RemoteError: It does not exist, or cannot be read.
             ConflictError: It gave another number of bytes than it said.
         """
         from registry_tool.artifacts.entry_builder import last_part
@@ -345,15 +363,15 @@ class ArtifactStore:
         self._check_plain()
         if "md5" not in entry:
             raise UsageError(
-                f"artifact {text(entry, 'name')} is tracked elsewhere: it has no bytes in the store",
+                f"artifact {text(entry, 'name')} is tracked elsewhere: its content is not in the remote",
                 remedy=f"record its address again: --track {text(entry, 'uri')}",
             )
         (lacking,) = find_missing([entry], lambda: self.remote)
         if lacking:
             raise MissingObjectError(
-                f"the bytes of artifact {text(entry, 'name')} are not on the remote {self.remote.name} "
-                f"({self.remote.url}): there is {lacking[0].found}",
-                remedy="ask its author to bring them back: registry upload REF PATH",
+                f"artifact {text(entry, 'name')} is missing in remote {self.remote.name} "
+                f"({self.remote.url}): found {lacking[0].found}",
+                remedy="ask its author to restore it: registry upload REF PATH",
             )
         own: dict[str, JSON] = {
             "name": name or text(entry, "name"),
@@ -371,7 +389,7 @@ class ArtifactStore:
     def upload(
         self, taken: Iterable[StagedArtifact], *, progress: Progress | None = None
     ) -> UploadSummary:
-        """Upload what was taken in, each object once, and see that the remote has it.
+        """Upload artifacts, each object once, and verify that the remote has it.
 
         What the remote has already is renewed; see ``artifacts.leases``.
 
@@ -388,4 +406,5 @@ class ArtifactStore:
         if not (blobs or relied):
             return UploadSummary(0, 0)
         done = send([*blobs.items()], self.remote, relied=relied, progress=progress or SILENT)
-        return UploadSummary(done.sent, len(blobs), done.warning)
+        size = sum(one.size for one in all_of_them if one.blobs)
+        return UploadSummary(done.sent, len(blobs), done.warning, size, self.remote.name)

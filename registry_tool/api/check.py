@@ -1,31 +1,36 @@
-"""What ``registry check`` does before it draws: no click, so that the hook of each commit starts without it."""
+"""Check a registry, a change or the staged files. Imports no click, so that hooks start fast."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from registry_tool.checks.findings import EXIT_CODES
+from registry_tool.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from registry_tool.api.artifact_store import ArtifactStore
     from registry_tool.artifacts.remotes.base import Remote
     from registry_tool.checks.findings import Report
     from registry_tool.checks.subject import Subject
+    from registry_tool.git.repository import Repository
 
-__all__ = ["checked"]
+__all__ = ["EXIT_CODES", "check", "check_hook_repository", "check_subject", "quick_staged_check"]
 
 
 def _kind_words(report: Report) -> Iterator[str]:
-    """The kind of the change to the published state, and whether it may merge automatically."""
+    """The kind of change to the published state, and whether it may be merged automatically."""
     if report.kind:
-        alone = ", may merge automatically" if report.automerge else ""
-        yield f"change kind: {report.kind}{alone}"
+        automatic = "; it may be merged automatically" if report.automerge else ""
+        yield f"change kind: {report.kind}{automatic}"
 
 
 @contextmanager
-def _memory(subject: Subject) -> Iterator[Path | None]:
-    """Where verdicts on whole models are kept, filled by a second process meanwhile; None where nothing is kept."""
+def _result_cache(subject: Subject) -> Iterator[Path | None]:
+    """The folder that caches verdicts on whole models, filled by a second process in parallel; None for no cache."""
     from registry_tool.git.commit_tree import CommitTree
 
     head, repository = subject.head, subject.repository
@@ -41,8 +46,8 @@ def _memory(subject: Subject) -> Iterator[Path | None]:
         yield kept
 
 
-def _by_hand(subject: Subject) -> str:
-    """The command that asks the remote which a change names."""
+def _remote_command(subject: Subject) -> str:
+    """The command that queries the remote which a change configures."""
     from registry_tool.git.commit_tree import CommitTree
 
     if not isinstance(subject.head, CommitTree):
@@ -51,7 +56,7 @@ def _by_hand(subject: Subject) -> str:
     return f"git fetch origin {head} && registry check --base {subject.published} --head {head} --remote"
 
 
-def _same_place(store: ArtifactStore, other: ArtifactStore) -> bool:
+def _is_same_remote(store: ArtifactStore, other: ArtifactStore) -> bool:
     from registry_tool.errors import RemoteError
 
     try:
@@ -64,7 +69,7 @@ def _same_place(store: ArtifactStore, other: ArtifactStore) -> bool:
 def _with_remote(
     report: Report, subject: Subject, paths: Sequence[str], *, published_only: bool
 ) -> Report:
-    """A report with what the remote lacks; of a change that moves the bytes, the new remote for every version."""
+    """A report with the objects that the remote lacks; for a change that moves them, the new remote and every version."""
     from registry_tool.api.artifact_store import ArtifactStore, identity
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.checks.remote import Moving, check_remote, moved_by, with_moving
@@ -72,17 +77,17 @@ def _with_remote(
     frozen = subject.frozen
     moved = [] if frozen is None else moved_by(frozen, subject.head)
     if published_only and moved and frozen is not None:
-        return with_moving(report, Moving(moved, _by_hand(subject)), frozen, subject.head)
+        return with_moving(report, Moving(moved, _remote_command(subject)), frozen, subject.head)
     known = "" if subject.repository is None else identity(subject.repository)
     store, moves, asked = ArtifactStore(Catalog(subject.head), subject.root, known), False, ""
     if moved and frozen is not None:
-        moves = not _same_place(store, ArtifactStore(Catalog(frozen), subject.root, known))
+        moves = not _is_same_remote(store, ArtifactStore(Catalog(frozen), subject.root, known))
 
     def remote() -> Remote:
         nonlocal asked
         one = store.remote
-        why = ", the new one of this change, for every version" if moves else ""
-        asked = f"queried the remote {one.name} ({one.url}){why}"
+        why = ", the new remote of this change, for every version" if moves else ""
+        asked = f"queried remote {one.name} ({one.url}){why}"
         return one
 
     report = check_remote(
@@ -96,24 +101,24 @@ def _with_remote(
     return report._replace(notes=(*report.notes, *filter(None, [asked])))
 
 
-def checked(
+def check_subject(
     subject: Subject,
     paths: Sequence[str],
     *,
     remote: Literal["", "named", "published"] = "",
     progress: Callable[[int], None],
 ) -> Report:
-    """The report on a subject, with notes on what was checked.
+    """Check a subject; the report has notes on its scope.
 
     Args:
-        subject: What is judged.
-        paths: Files and folders to which the check is narrowed, from the root of the registry.
-        remote: Ask the artifact remote for the bytes too: the one that the subject names, or only the published one.
-        progress: Called with the number of files that were looked at since it was called last.
+        subject: The trees to check.
+        paths: Only these files and folders, from the root of the registry.
+        remote: Query the artifact remote too: the one that the subject configures, or only the published one.
+        progress: Called with the number of files that were checked since the last call.
     """
     from registry_tool.checks.engine import check as check_tree
 
-    with _memory(subject) as kept:
+    with _result_cache(subject) as kept:
         report = check_tree(
             subject.head, base=subject.base, published=subject.frozen, line=subject.line,
             paths=paths, kept=kept, progress=progress,
@@ -136,3 +141,120 @@ def checked(
     notes = [f"checked {subject.words}{narrowed}", *_kind_words(report), *report.notes]
     notes += [doubt] if doubt else []
     return report._replace(notes=tuple(notes))
+
+
+def _below(place: Path, root: Path) -> str | None:
+    """A path from the root of the registry; None when it is outside."""
+    for one, other in ((place, root), (place.parent.resolve() / place.name, root.resolve())):
+        shown = os.path.relpath(os.path.normpath(one), other)
+        if shown != ".." and not shown.startswith(f"..{os.sep}"):
+            return "" if shown == "." else Path(shown).as_posix()
+    return None
+
+
+def _tree_paths(subject: Subject, paths: Sequence[str]) -> list[str]:
+    """Paths in the tree, from paths in the current folder or in the registry."""
+
+    def is_known(path: str | None) -> bool:
+        trees = [subject.head] if subject.base is None else [subject.head, subject.base]
+        return path is not None and any(
+            tree.entry(path) is not None or tree.folder(path) for tree in trees
+        )
+
+    found: list[str] = []
+    for path in paths:
+        here = _below(Path.cwd() / path, subject.root) if subject.root is not None else None
+        plain = path.rstrip("/").removeprefix("./")
+        inner = plain if ".." not in plain.split("/") and not path.startswith("/") else None
+        pick = next((p for p in (here, inner) if is_known(p)), None)
+        if pick is None and here is None and inner is None:
+            raise UsageError(f"{path!a} is outside the registry", remedy="name paths inside it")
+        if pick is None:
+            raise NotFoundError(
+                f"no such path in the registry: {path!a}", remedy="check the spelling"
+            )
+        found.append(pick)
+    return found
+
+
+def _ignore(_: object) -> None:
+    pass
+
+
+def check(
+    source: str | Path | Repository,
+    paths: Sequence[str] = (),
+    *,
+    everything: bool = False,
+    staged: bool = False,
+    base: str | None = None,
+    head: str | None = None,
+    remote: Literal["", "named", "published"] = "",
+    progress: Callable[[int], None] = _ignore,
+    notify: Callable[[str], None] = _ignore,
+) -> Report:
+    """Check the work tree as a change to HEAD, the staged files, a change between revisions, or everything.
+
+    Args:
+        source: A path in a checkout, a bare repository or a folder; or a Git URL.
+        paths: Only these files and folders.
+        everything: Check all files.
+        staged: Check the staged files against HEAD.
+        base: Check the changes that ``head`` made since it left this revision.
+        head: Check this revision; the work tree by default.
+        remote: Query the artifact remote too: the one that the checked files configure, or only the published one.
+        progress: Called with the number of files that were checked since the last call.
+        notify: Called with a note on a repository that is not trusted.
+
+    Raises:
+        NotARegistryError: There is no ``registry.yaml``.
+        NotFoundError: There is no such revision or path.
+        UsageError: The arguments contradict each other.
+    """
+    from registry_tool.checks.subject import choose
+
+    subject = choose(source, everything=everything, staged=staged, base=base, head=head)
+    if subject.repository is not None and subject.repository.caution:
+        notify(subject.repository.caution)
+    try:
+        narrowed = _tree_paths(subject, paths)
+        return check_subject(subject, narrowed, remote=remote, progress=progress)
+    finally:
+        subject.close()
+
+
+def check_hook_repository(folder: Path) -> Repository | None:
+    """The repository of the Git hook that runs, where it is apart from its work tree; None elsewhere."""
+    from registry_tool.git.repository import Repository, hooked_repository
+
+    git = hooked_repository(folder)
+    return None if git is None else Repository(git, source=str(git.place))
+
+
+def quick_staged_check(folder: str | Path, *, in_hook: bool) -> Report | None:
+    """Check the staged files; None where they are not a change, or need the full command: then nothing was decided.
+
+    Args:
+        folder: A folder in the registry.
+        in_hook: True where a Git hook runs: then the hook's repository is checked.
+    """
+    from importlib import import_module
+
+    from registry_tool.git.repository import Repository
+
+    repository = check_hook_repository(Path(folder)) if in_hook else None
+    if repository is None:
+        repository = Repository.open(folder)
+    top = repository.git.work_tree
+    if repository.caution or top is None or not (top / "registry.yaml").exists():
+        return None
+    repository.begin_staged()  # Git runs while the modules are imported
+    from registry_tool.checks.subject import choose
+
+    import_module("registry_tool.checks.engine")
+    subject = choose(repository, staged=True)
+    try:
+        # Without a base, everything would be checked, which takes a progress display.
+        return None if subject.base is None else check_subject(subject, (), progress=_ignore)
+    finally:
+        subject.close()

@@ -1,156 +1,65 @@
-"""Models and versions in the making, and what may still be said about published ones."""
+"""Models and versions in a change: those it adds, and published ones that it adds to.
+
+All four share one set of methods: ``log_metrics``, ``update_metadata``, ``upload_artifact``, ``track_artifacts`` and
+``artifacts``. Where the values go differs:
+
+===================  =========================  =================  ==================================
+of                   metrics                    metadata           artifacts
+===================  =========================  =================  ==================================
+a new version        its record                 its record         its record
+a published version  evidence of the version    ``metadata.yaml``  the model's, for this version; evidence
+a new model          evidence of the model      ``model.yaml``     ``model.yaml``
+a published model    evidence of the model      ``model.yaml``     ``model.yaml``
+===================  =========================  =================  ==================================
+
+Arguments that cannot be valid are refused in the call; what depends on the registry is found when the change ends.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from registry_tool.api.change_target import ChangeTarget, Source, portions
 from registry_tool.api.views import Artifact
-from registry_tool.artifacts.entry_builder import MetricValue, metric_entry, tracked_entry
-from registry_tool.edits.annotations import add_evidence, annotate
+from registry_tool.catalog.catalog import VersionView
+from registry_tool.catalog.resolve import find_model, resolve
+from registry_tool.edits.annotations import add_evidence, add_model_evidence, annotate
+from registry_tool.edits.changeset import ChangeSet, Edit, combined, followed_by
+from registry_tool.edits.models import add_model, extend_model
 from registry_tool.edits.versions import VersionRecord, add_version, version_fields
-from registry_tool.errors import UsageError
-from registry_tool.manifests.data import Data, text
+from registry_tool.errors import NotFoundError, RefusedError, UsageError
+from registry_tool.manifests.arguments import check_fields
+from registry_tool.manifests.data import Data, records, text
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.values import plain_fields, whole_number
-from registry_tool.names import ModelName, Reference
+from registry_tool.manifests.values import plain_text
+from registry_tool.names import ModelName, Reference, check_new_name, check_pointer, check_version
 
 if TYPE_CHECKING:
     from registry_tool.api.change import Change
     from registry_tool.catalog.catalog import Catalog
-    from registry_tool.edits.changeset import ChangeSet
 
-__all__ = ["ModelDraft", "PublishedVersion", "VersionDraft"]
-
-Source = str | Path | Artifact
+__all__ = ["ModelDraft", "PublishedModel", "PublishedVersion", "VersionDraft"]
 
 
-def _given(source: Source) -> Path | str | Artifact | list[Path]:
-    """A path, unless it is a URL or an artifact."""
-    from registry_tool.artifacts.remotes.url import is_url
-
-    return Path(source) if isinstance(source, str) and not is_url(source) else source
-
-
-class _Holder:
-    """Artifacts of a model or version in the making."""
-
-    def __init__(self, change: Change) -> None:
-        self._change = change
-        self._entries: list[Data] = []
-        self._pointers: dict[str, bytes] = {}
-
-    def _add(self, entry: Data) -> None:
-        name = text(entry, "name")
-        if any(text(e, "name") == name for e in self._entries):
-            raise UsageError(
-                f"there are two artifacts named {name}", remedy="give one of them another name"
-            )
-        self._entries.append(entry)
-
-    def upload_artifact(
-        self,
-        sources: Source | Sequence[Source],
-        *,
-        name: str = "",
-        role: str = "",
-        path: str = "",
-        allow: Collection[str] = (),
-    ) -> tuple[Artifact, ...]:
-        """Take in files and folders; they are uploaded when the change is published.
-
-        Args:
-            sources: One or several: a path, a URL whose bytes are brought into the store, or an artifact of a
-                published version, whose bytes are there. A folder becomes one artifact with all its files.
-            name: The artifact's name; the file's own by default. Several files and folders under one name become
-                one folder, in which none may take the place of another.
-            role: model, checkpoint, document, dataset, tokenizer, code, metrics, signature or other; guessed from
-                the file's name by default.
-            path: What it is called beside the manifest.
-            allow: What is meant although it looks like a mistake: ``empty`` for one file without bytes,
-                ``mislabelled`` for content that contradicts its name.
-
-        Returns:
-            The artifacts that were added.
-
-        Raises:
-            UsageError: There is no such file, it changed while it was read, or two artifacts have one name or place.
-            RemoteError: A URL cannot be read, or the remote lacks the bytes that are taken over.
-            RefusedError: Its content is refused, by the policy or as a mistake that ``allow`` does not name.
-        """
-        listed = [sources] if isinstance(sources, str | Path | Artifact) else list(sources)
-        given = [_given(source) for source in listed]
-        files = [source for source in given if isinstance(source, Path)]
-        if len(given) > 1 and (name or path):
-            if not name or len(files) != len(given):
-                raise UsageError("a name goes with one source, or with several files and folders")
-            given = [files]
-        added = []
-        for source in given:
-            taken = self._change.take_in(source, name=name, role=role, path=path, allow=allow)
-            self._add(taken.entry)
-            self._pointers[text(taken.entry, "path")] = taken.pointer
-            added.append(Artifact.of(taken.entry, self._change.store.fetch))
-        return tuple(added)
-
-    def track_artifacts(
-        self,
-        uris: str | Sequence[str],
-        *,
-        name: str = "",
-        role: str = "",
-        **known: str | SupportsIndex,
-    ) -> tuple[Artifact, ...]:
-        """Record artifacts that lie elsewhere; their bytes stay there.
-
-        Args:
-            uris: One address or several.
-            name: The artifact's name, for a single address.
-            role: As in ``upload_artifact``.
-            known: ``size`` in bytes, ``sha256``, ``etag``, for a single address.
-
-        Raises:
-            UsageError: Two artifacts have one name, or a name goes with several addresses.
-        """
-        listed = [uris] if isinstance(uris, str) else list(uris)
-        if len(listed) != 1 and (name or known):
-            raise UsageError("a name, size, sha256 or etag goes with a single address")
-        size = known.get("size")
-        added = []
-        for uri in listed:
-            entry = tracked_entry(
-                uri,
-                name=name,
-                role=role,
-                size=None if size is None else whole_number(size, "size"),
-                sha256=str(known.get("sha256", "")),
-                etag=str(known.get("etag", "")),
-            )
-            self._add(entry)
-            added.append(Artifact.of(entry, self._change.store.fetch))
-        return tuple(added)
-
-    def artifacts(self) -> tuple[Artifact, ...]:
-        """The artifacts added so far."""
-        return tuple(Artifact.of(entry, self._change.store.fetch) for entry in self._entries)
-
-
-class ModelDraft(_Holder):
-    """A registered model in a change: new, or one that is there."""
+class _ModelTarget(ChangeTarget):
+    """A model in a change: versions can be added to it."""
 
     def __init__(self, change: Change, name: ModelName) -> None:
         super().__init__(change)
         self.name = name
 
-    def entries(self) -> list[Data]:
-        """The entries of the model's own artifacts."""
-        return self._entries
+    def _parent(self) -> str:
+        return str(self.name)
 
-    def pointers(self) -> dict[str, bytes]:
-        """The pointers of the model's own artifacts, by path."""
-        return self._pointers
+    def _evidence(self) -> list[Edit]:
+        """What adds the metrics that were logged: files of evidence about the model."""
+        by = self._change.author
+        return [
+            add_model_evidence(self.name, "metrics", {"metrics": portion}, by=by)
+            for portion in portions(self._metrics)
+        ]
 
     def new_version(
         self,
@@ -170,27 +79,87 @@ class ModelDraft(_Holder):
             labels: Labels; they can be changed later.
             fields: Fields of ``version.yaml``: description, framework, environment, source, lineage, parameters,
                 signature, metadata, external_id, same_as, name, author, created_at. Values of NumPy, PyTorch and such
-                become plain data; see ``manifests.incoming``.
+                become plain data; see ``manifests.values``.
 
         Raises:
-            UsageError: A file is missing, two artifacts have one name, or a value has no form in a manifest.
+            InvalidNameError: The version or a tag is not well formed.
+            UsageError: A file is missing, two artifacts have one name, or a field is unknown or cannot be valid.
         """
+        if version is not None:
+            check_new_name(check_version(version), "version")
+        tags, words = tuple(unique_tags), [plain_text(label, "labels") for label in labels]
+        for tag in tags:
+            check_new_name(check_pointer(tag, "tag"), "tag")
+        check_fields("metadata/v1", {"labels": [*words]})
+        record = version_fields(fields)
+        check_fields("version/v1", record)
         draft = VersionDraft(
-            self._change,
-            self.name,
-            version,
-            fields=version_fields(fields),
-            tags=tuple(unique_tags),
-            labels=tuple(labels),
+            self._change, self.name, version, fields=record, tags=tags, labels=tuple(words)
         )
-        if artifacts:
-            draft.upload_artifact(artifacts)
-        self._change.add(draft.act)
+        draft.begin(artifacts)
         return draft
 
 
-class VersionDraft(_Holder):
-    """A version in the making; frozen when the change is published."""
+class ModelDraft(_ModelTarget):
+    """A model that the change adds.
+
+    Args:
+        change: The change.
+        name: The model's name.
+        fields: Fields of its ``model.yaml``.
+        card: The text of its ``CARD.md``.
+    """
+
+    def __init__(
+        self, change: Change, name: ModelName, *, fields: Mapping[str, JSON], card: str
+    ) -> None:
+        super().__init__(change, name)
+        self._fields = dict(fields)
+        self._card = card
+        self._register()
+
+    def edit(self, catalog: Catalog) -> ChangeSet:
+        """Add the model, and evidence of its metrics."""
+        own = _with_metadata(self._fields, self._metadata)
+        if self._entries:
+            own["artifacts"] = [dict(entry) for entry in self._entries]
+        added = add_model(self.name, own, card=self._card, files=self._pointers)
+        return combined([added, *self._evidence()], f"Add model {self.name}")(catalog)
+
+
+def _with_metadata(fields: Mapping[str, JSON], more: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Fields with keys laid over their free metadata."""
+    free = fields.get("metadata")
+    merged: JSON = {**(free if isinstance(free, dict) else {}), **more}
+    return {**fields, "metadata": merged} if more else dict(fields)
+
+
+class PublishedModel(_ModelTarget):
+    """A published model that the change adds to."""
+
+    def _published(self) -> list[Data]:
+        with suppress(NotFoundError):  # an edit of this change may add it
+            return records(find_model(self._change.base, self.name).data, "artifacts")
+        return []
+
+    def edit(self, catalog: Catalog) -> ChangeSet:
+        """Change the record as far as that was asked for, and add evidence of metrics."""
+        edits = self._evidence()
+        if self._metadata or self._entries:
+            extend = extend_model(
+                self.name, metadata=self._metadata, artifacts=self._entries, files=self._pointers
+            )
+            edits.insert(0, extend)
+        return combined(edits, f"Update model {self.name}")(catalog)
+
+
+class VersionDraft(ChangeTarget):
+    """A version that the change adds; frozen when the change is published.
+
+    Attributes:
+        model: The model.
+        version: Its name; of a version that gets its number when the change is published, None before that.
+    """
 
     def __init__(
         self,
@@ -205,77 +174,101 @@ class VersionDraft(_Holder):
         super().__init__(change)
         self.model = model
         self.version = version
+        self._asked = version
         self._fields = dict(fields)
         self._tags = tags
         self._labels = labels
-        self._metrics: list[Data] = []
 
-    def log_metrics(
-        self,
-        metrics: Mapping[str, MetricValue],
-        *,
-        step: SupportsIndex | None = None,
-        wallclock: SupportsFloat | datetime | None = None,
-    ) -> None:
-        """Add measured values.
+    def begin(self, artifacts: Source | Sequence[Source]) -> None:
+        """Take in the first artifacts, and make the version part of the change if that succeeds."""
+        self._is_registered = True
+        if artifacts:
+            self.upload_artifact(artifacts)
+        self._change.add(self.edit)
 
-        Args:
-            metrics: Number, text or bytes by name. A scalar of NumPy, PyTorch or another library is the number that it
-                stands for; NaN and infinity become the texts ``NaN`` and ``Infinity``.
-            step: The training step, from 0.
-            wallclock: When, in seconds since 1970, as ``time.time()`` gives, or a time with its zone.
+    def _parent(self) -> str:
+        if self.version is None:
+            raise UsageError(
+                f"the new version of {self.model} has no number until the change is published",
+                remedy='ask after the `with` block, or name the version: new_version("4")',
+            )
+        return f"{self.model}@{self.version}"
 
-        Raises:
-            UsageError: A value is none of these, or a number that would become 0, infinity or another whole number.
-        """
-        for key, value in metrics.items():
-            self._metrics.append(metric_entry(key, value, step=step, wallclock=wallclock))
-
-    def update_metadata(self, key: str, value: object) -> None:
-        """Set one key of the free metadata.
-
-        Raises:
-            UsageError: The value has no form in a manifest; see ``manifests.incoming``.
-        """
-        metadata = self._fields.get("metadata")
-        given = plain_fields({key: value}, "metadata")
-        self._fields["metadata"] = {**(metadata if isinstance(metadata, dict) else {}), **given}
-
-    def act(self, catalog: Catalog) -> ChangeSet:
-        """The act that adds the version as it stands; it learns its name by it."""
+    def edit(self, catalog: Catalog) -> ChangeSet:
+        """Add the version; what of a long series does not fit into its record becomes evidence."""
         author = self._change.author
         fields: dict[str, JSON] = {"author": author} if author else {}
+        first, *rest = [*portions(self._metrics)] or [[]]
         record = VersionRecord(
-            fields={**fields, **self._fields},
+            fields=_with_metadata({**fields, **self._fields}, self._metadata),
             artifacts=tuple(self._entries),
             pointers=dict(self._pointers),
-            metrics=tuple(self._metrics),
+            metrics=tuple(first),
             labels=self._labels,
             tags=self._tags,
         )
-        return add_version(self.model, self.version, record)(catalog)
+        added = add_version(self.model, self._asked, record)(catalog)
+        (exact,) = added.versions
+        self.version = exact.selector
+        later = [
+            add_evidence(exact, "metrics", {"metrics": portion}, by=author) for portion in rest
+        ]
+        return followed_by(catalog, added, later)
 
 
-class PublishedVersion:
-    """A version that is there: its record is frozen, but things may be said about it."""
+class PublishedVersion(ChangeTarget):
+    """A published version: its record is frozen, and the change adds next to it."""
 
     def __init__(self, change: Change, reference: Reference) -> None:
-        self._change = change
+        super().__init__(change)
         self.reference = reference
+        self._taken: list[Data] = []
 
-    def log_metrics(
+    def _view(self) -> VersionView | None:
+        """The version as it is published; None where only an edit of this change may add it."""
+        with suppress(NotFoundError):
+            return resolve(self._change.base, self.reference, allow_withdrawn=True).version
+        return None
+
+    def _parent(self) -> str:
+        return str(self._view() or self.reference)
+
+    def _published(self) -> list[Data]:
+        view = self._view()
+        return [] if view is None else [*records(view.data, "artifacts"), *view.later_artifacts]
+
+    def _names(self) -> Iterator[str]:
+        yield from super()._names()
+        yield from (text(entry, "name") for entry in self._taken)
+
+    def upload_artifact(
         self,
-        metrics: Mapping[str, MetricValue],
+        sources: Source | Sequence[Source],
         *,
-        step: SupportsIndex | None = None,
-        wallclock: SupportsFloat | datetime | None = None,
-    ) -> None:
-        """Add values that were measured later, as evidence; see ``VersionDraft.log_metrics``."""
-        entries = [
-            metric_entry(key, value, step=step, wallclock=wallclock)
-            for key, value in metrics.items()
-        ]
-        self.add_evidence("metrics", {"metrics": entries})
+        name: str = "",
+        role: str = "",
+        path: str = "",
+        allow: Collection[str] = (),
+    ) -> tuple[Artifact, ...]:
+        """Store files for a published version; see ``VersionDraft.upload_artifact`` for the arguments.
+
+        The record and its files never change: what is uploaded now is stored with the model, so its name and file name
+        are unique there. Signatures of the version do not cover it, and ``registry fetch`` leaves it out.
+
+        Raises:
+            UsageError: As for a new version; or another artifact of the model has this name.
+            RefusedError: The content is refused; or the version is encrypted, and this would be stored in plain.
+        """
+        view = self._view()
+        if view is not None and any("encryption" in e for e in records(view.data, "artifacts")):
+            raise RefusedError(
+                f"{view} is encrypted, and a file that is added later would not be",
+                remedy="add the file to a new version that is encrypted: registry version add --encrypt-to",
+            )
+        self._taken = [] if view is None else records(view.model.data, "artifacts")
+        return super().upload_artifact(
+            sources, name=name, role=role, path=path or name, allow=allow
+        )
 
     def add_evidence(
         self, kind: str, fields: Mapping[str, object], *, by: str = "", name: str = ""
@@ -283,25 +276,45 @@ class PublishedVersion:
         """Add a record of evidence; see ``schemas/evidence``.
 
         Args:
-            kind: evaluation, metrics, approval, scan, signature or note.
+            kind: evaluation, metrics, artifacts, approval, scan, signature or note.
             fields: What that kind says.
             by: Who says it; the Git identity by default.
             name: The file's name; made from date and content by default.
 
         Raises:
-            UsageError: A value has no form in a manifest; see ``manifests.incoming``.
+            UsageError: A value has no form in a manifest, or the schema does not allow it.
         """
         who = by or self._change.author
         self._change.add(add_evidence(self.reference, kind, fields, by=who, name=name))
 
-    def update_metadata(self, key: str, value: object) -> None:
-        """Set one key of the free metadata, in ``metadata.yaml``.
+    def annotate(self, *, labels: Sequence[str] = (), description: str | None = None) -> None:
+        """Add labels, or set the description that replaces the record's.
 
         Raises:
-            UsageError: The value has no form in a manifest; see ``manifests.incoming``.
+            UsageError: The schema does not allow a label or the description.
         """
-        self._change.add(annotate(self.reference, metadata={key: value}))
-
-    def annotate(self, *, labels: Sequence[str] = (), description: str | None = None) -> None:
-        """Add labels, or set the description that stands in for the record's."""
         self._change.add(annotate(self.reference, labels=labels, description=description))
+
+    def edit(self, catalog: Catalog) -> ChangeSet:
+        """Add metadata, and evidence of metrics and tracked artifacts."""
+        by, edits = self._change.author, list[Edit]()
+        if self._metadata:
+            edits.append(annotate(self.reference, metadata=self._metadata))
+        for portion in portions(self._metrics):
+            edits.append(add_evidence(self.reference, "metrics", {"metrics": portion}, by=by))
+        tracked = [entry for entry in self._entries if "uri" in entry]
+        if tracked:
+            edits.append(add_evidence(self.reference, "artifacts", {"artifacts": tracked}, by=by))
+        if self._pointers:
+            edits.append(self._store(catalog))
+        return combined(edits, f"Update {self.reference}")(catalog)
+
+    def _store(self, catalog: Catalog) -> Edit:
+        """The edit that lists what was uploaded among the artifacts of the model, for this version."""
+        version = resolve(catalog, self.reference, allow_withdrawn=True).version
+        stored = [
+            {"name": entry["name"], "role": entry["role"], "version": version.version, **entry}
+            for entry in self._entries
+            if "uri" not in entry
+        ]
+        return extend_model(version.model.name, artifacts=stored, files=self._pointers)

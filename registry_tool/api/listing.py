@@ -1,35 +1,55 @@
-"""Many models and versions at once, for programs: what ``Registry`` lists and finds.
+"""Listings and searches over many models and versions.
 
-Whatever is asked of many versions is answered from rows; a version's files are read when a program asks for more. Rows
-are of one moment, and the files of a work tree may change under a program, so its versions are read when they are listed.
+They are answered from cached summaries ("rows"); the files of a version are read when a program needs more. Rows are of
+one moment, and files of a work tree may change meanwhile, so its versions are read when they are listed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from registry_tool.api.rows import load_rows, rows_folder
 from registry_tool.api.views import ModelVersion, RegisteredModel
-from registry_tool.catalog.catalog import ModelView, VersionView
-from registry_tool.catalog.resolve import find_model
-from registry_tool.catalog.search import parse_query, search
-from registry_tool.catalog.summary import VersionRow
+from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
+from registry_tool.catalog.resolve import find_model, latest
+from registry_tool.catalog.search import (
+    Filter,
+    Found,
+    MetricNames,
+    Query,
+    named_metric,
+    parse_query,
+    search,
+)
+from registry_tool.catalog.summary import ModelRow, VersionRow
 from registry_tool.catalog.summary_cache import Rows
+from registry_tool.catalog.worker import going_ahead
+from registry_tool.errors import NotFoundError, RegistryError
+from registry_tool.manifests.problems import JSON
+from registry_tool.names import ModelName, check_namespace, fold_task
 
 if TYPE_CHECKING:
     from registry_tool.api.snapshot import Snapshot
-    from registry_tool.names import ModelName
 
 __all__ = [
+    "Listing",
+    "SearchResult",
     "found_versions",
+    "list_rows",
     "listed_versions",
     "matching_models",
+    "named_metric",
+    "search_rows",
     "version_rows",
 ]
 
 
 def version_rows(registry: Snapshot, name: ModelName) -> tuple[VersionRow, ...]:
-    """The rows of one model, highest first: of a work tree from its files, without asking Git about all of them."""
+    """The rows of one model, highest first; for a work tree from its files, without a Git query for each."""
     rows = Rows(registry.catalog) if registry.commit is None else registry.rows
     return rows.versions(name)
 
@@ -44,11 +64,12 @@ def matching_models(
 ) -> Iterator[RegisteredModel]:
     """See ``Registry.models``."""
     wanted = set(labels)
+    asked_task = None if task is None else fold_task(task)
     for view in registry.catalog.models(namespace):
         if view.document is None or view.document.data is None:
             continue
         model = RegisteredModel(view, fetcher=registry.store.fetch)
-        if task is not None and model.task != task:
+        if asked_task is not None and fold_task(model.task or "") != asked_task:
             continue
         if owner is not None and model.owner != owner:
             continue
@@ -85,3 +106,173 @@ def found_versions(registry: Snapshot, words: str) -> Iterator[ModelVersion]:
     for model, row in search(registry.rows, parse_query([words], versions=True)):
         if row is not None:
             yield from _of_row(registry, ModelView(registry.catalog, model.name), row)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Models, or the versions of one, as plain data.
+
+    Attributes:
+        rows: One mapping for each.
+        model: The model whose versions are listed; None where models are listed.
+        unreadable: Names that were skipped.
+    """
+
+    rows: list[dict[str, JSON]]
+    model: str | None
+    unreadable: list[str]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a query found, as plain data.
+
+    Attributes:
+        rows: One mapping for each model or version.
+        metrics: The metrics that the query bounds, as it names them.
+        has_more: True where the limit was reached.
+        unreadable: Names that were skipped.
+        notes: Hints where nothing was found.
+    """
+
+    rows: list[dict[str, JSON]]
+    metrics: tuple[str, ...]
+    has_more: bool
+    unreadable: list[str]
+    notes: tuple[str, ...]
+
+
+def _model_data(row: ModelRow, model: ModelView) -> dict[str, JSON]:
+    try:
+        highest: str | None = latest(model).version
+    except RegistryError:
+        highest = None
+    return {
+        "model": str(row.name),
+        "versions": len(model.versions),
+        "latest": highest,
+        "aliases": dict(model.alias_targets()),
+        "task": row.get("task") or None,
+        "owner": row.get("owner"),
+        "labels": [*row.labels],
+        "state": row.state,
+    }
+
+
+def _version_data(row: VersionRow) -> dict[str, JSON]:
+    return {
+        "version": row.version,
+        "state": row.state,
+        "created_at": row.created_at,
+        "aliases": [*row.aliases],
+        "tags": [*row.tags],
+        "framework": row.get("framework.type"),
+        "metrics": dict(row.metrics),
+    }
+
+
+def _select(catalog: Catalog, what: str) -> ModelView | str:
+    """The model or the namespace of a name; a namespace comes before a model of the default namespace."""
+    if "/" in what.rstrip("/"):
+        return find_model(catalog, ModelName.parse(what))
+    name = what.rstrip("/")
+    if name in catalog.namespaces():
+        return check_namespace(name)
+    try:
+        return find_model(catalog, ModelName.parse(name))
+    except NotFoundError as exc:
+        known = ", ".join(catalog.namespaces()[:5]) or "none"
+        raise NotFoundError(
+            f"no namespace {name} and no model {ModelName.parse(name)} exists",
+            remedy=f"namespaces: {known}",
+        ) from exc
+
+
+def list_rows(
+    registry: Snapshot,
+    what: str | None = None,
+    *,
+    labels: Iterable[str] = (),
+    task: str | None = None,
+    owner: str | None = None,
+) -> Listing:
+    """The models of a registry or a namespace, or the versions of a model.
+
+    Args:
+        registry: The registry.
+        what: A namespace or a model; all models by default.
+        labels: Only models with all of these labels.
+        task: Only models with this task.
+        owner: Only models of this owner.
+
+    Raises:
+        NotFoundError: No such namespace or model exists.
+    """
+    selected = None if what is None else _select(registry.catalog, what)
+    unreadable: list[str] = []
+    if isinstance(selected, ModelView):
+        rows = version_rows(registry, selected.name)
+        unreadable += [f"{selected.name}@{row.version}" for row in rows if row.unreadable]
+        listed = [_version_data(row) for row in rows if not row.unreadable]
+        return Listing(listed, str(selected.name), unreadable)
+    given = [("namespace", selected), ("task", task), ("owner", owner)]
+    given += [("label", label) for label in labels]
+    query = Query(filters=tuple(Filter(field, value) for field, value in given if value))
+    found = search(registry.rows, query, unreadable=unreadable.append)
+    models = [_model_data(row, ModelView(registry.catalog, row.name)) for row, _ in found]
+    return Listing(models, None, unreadable)
+
+
+def _found_data(found: Found) -> dict[str, JSON]:
+    model, version = found
+    row: dict[str, JSON] = {
+        "model": str(model.name),
+        "task": model.get("task") or None,
+        "description": model.get("description"),
+    }
+    if version is not None:
+        row |= {
+            "version": version.version,
+            "state": version.state,
+            "description": version.description or model.get("description"),
+            "framework": version.get("framework.type"),
+            "metrics": dict(version.metrics),
+        }
+    return row
+
+
+def _rows_with_helper(registry: Snapshot, stack: ExitStack) -> Rows:
+    """The rows of a registry; where many have to be made, a second process helps until the search ends."""
+    git = registry.repository.git
+    commit = registry.commit or git.head()
+    if commit is None:
+        return registry.rows
+    ahead = going_ahead(git, commit, rows_folder())
+    return load_rows(registry.catalog, registry.repository, many=lambda: stack.enter_context(ahead))
+
+
+def search_rows(
+    registry: Snapshot, query: Sequence[str], *, versions: bool = False, limit: int = 50
+) -> SearchResult:
+    """The models and versions that match a query.
+
+    Args:
+        registry: The registry.
+        query: Terms; see ``Registry.search``.
+        versions: Find versions, even if no term requires them.
+        limit: The maximum number of results.
+
+    Raises:
+        UsageError: The query is not well formed.
+    """
+    parsed = parse_query(query, versions=versions)
+    unreadable: list[str] = []
+    names = MetricNames()
+    with ExitStack() as stack:
+        rows = _rows_with_helper(registry, stack)
+        hits = search(rows, parsed, unreadable=unreadable.append, metrics=names)
+        found = [_found_data(hit) for hit in islice(hits, limit)]
+        has_more = next(hits, None) is not None
+    metrics = tuple(dict.fromkeys(bound.metric for bound in parsed.bounds))
+    notes = () if found else tuple(names.notes())
+    return SearchResult(found, metrics, has_more, unreadable, notes)

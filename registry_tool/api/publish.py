@@ -1,17 +1,19 @@
-"""A change set to files or to a commit: checked on an overlay first, so nothing wrong is ever written.
+"""Write an edit: to the work tree, or as one commit that may be pushed.
 
-The check is the engine's own, of the edit against what it was made from. Bytes are uploaded after the check and
-before anything names them. A commit is made by compare-and-swap; when somebody else was first, the act is made
-again on the new tip, and so it is when somebody else pushed first. One command writes in a clone at a time, and each
-begins by finishing what a killed one left.
+An edit is made on a catalog and checked on an overlay before anything is written, with the engine that checks pull
+requests. Artifacts are uploaded after the check and before anything names them. A commit is made by compare-and-swap:
+when the branch has moved, the edit is made and checked again on the new tip, and likewise when another clone pushed
+first. What was checked is what is committed: while the branch has not moved, the checked change set is written as it is. One
+process writes in a clone at a time, and each begins by recovering from an interrupted one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.engine import check
@@ -22,39 +24,55 @@ from registry_tool.errors import (
     NotARegistryError,
     OperationalError,
     StaleBaseError,
+    UsageError,
 )
-from registry_tool.git.commit import Target, author_of, check_clean, commit_change
-from registry_tool.git.history import carry_on
-from registry_tool.git.refs import target_of
+from registry_tool.git.commit import Target, check_clean, commit_change, identity
+from registry_tool.git.history import extend_removed_names
+from registry_tool.git.refs import find_target
 from registry_tool.git.remote.push import LostRaceError, check_remote, give_way, push_branch
 from registry_tool.git.repository import Repository
-from registry_tool.git.revisions import tip_of
-from registry_tool.git.transaction.files import check_places
-from registry_tool.git.transaction.journal import steps_of, write_in_order
-from registry_tool.git.transaction.lock import say_nothing
-from registry_tool.git.transaction.recovery import exclusive, finish
-from registry_tool.git.tree import DictTree, Tree
+from registry_tool.git.revisions import find_tip
+from registry_tool.git.transaction.files import check_inside
+from registry_tool.git.transaction.journal import plan_steps, write_with_journal
+from registry_tool.git.transaction.lock import ignore_message
+from registry_tool.git.transaction.recovery import exclusive, recover_pending
+from registry_tool.git.tree import DictTree
 from registry_tool.manifests.layout import REGISTRY
-from registry_tool.promotion.context import ground_of
+from registry_tool.promotion.context import Published, ground_of
 
-__all__ = ["Destination", "Publication", "RefusedByCheckError", "base_catalog", "publish"]
+if TYPE_CHECKING:
+    from registry_tool.api.artifact_store import StagedArtifact, UploadSummary
+    from registry_tool.artifacts.progress import Progress
 
-_TRIES = 10
+__all__ = [
+    "Base",
+    "Destination",
+    "Person",
+    "Publication",
+    "RefusedByCheckError",
+    "WriteOptions",
+    "publish",
+    "read_base",
+]
+
+_TRIES: Final = 10
+# What Git does not accept in a name or an address (ident.c): brackets, and marks at either end.
+_PERSON: Final = re.compile(r"([^<>\s.,:;\"'\\](?:[^<>]*[^<>\s.,:;\"'\\])?) <([^<>\s]+)>")
 
 
-def _seen(finding: Finding) -> str:
+def _describe(finding: Finding) -> str:
     words = [("found", finding.found), ("expected", finding.expected)]
-    said = [f"{what} {text}" for what, text in words if text]
-    return f" ({'; '.join(said)})" if said else ""
+    shown = [f"{what} {text}" for what, text in words if text]
+    return f" ({'; '.join(shown)})" if shown else ""
 
 
 class RefusedByCheckError(CheckFailedError):
-    """As CheckFailed; ``report`` is what the check said."""
+    """A ``CheckFailedError`` with the ``report`` of the check."""
 
     def __init__(self, message: str, report: Report) -> None:
         first = report.findings[0]
         remedy = "\n       ".join(
-            f"{f.path}:{f.line}: {f.rule} {f.message}{_seen(f)}"
+            f"{f.path}:{f.line}: {f.rule} {f.message}{_describe(f)}"
             for f in report.findings
             if f.severity == "refuse"
         )
@@ -62,130 +80,264 @@ class RefusedByCheckError(CheckFailedError):
         self.report = report
 
 
+class Person(NamedTuple):
+    """Who makes a change, as Git records it."""
+
+    name: str
+    email: str
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
+
+    @classmethod
+    def parse(cls, text: str | Person) -> Person:
+        """``Name <email>``.
+
+        Raises:
+            UsageError: It is not of that form, or Git would drop characters of it.
+        """
+        if isinstance(text, Person):
+            text = str(text)
+        match = _PERSON.fullmatch(text)
+        if match is None or not text.isprintable():
+            raise UsageError(
+                f"{text!a} is not a person that Git can record",
+                remedy="write the name and the address: Ada Lovelace <ada@example.org>",
+            )
+        return cls(match[1], match[2])
+
+
+class WriteOptions(TypedDict, total=False):
+    """How a use case that writes is carried out; every method of ``Registry`` that writes takes these.
+
+    Attributes:
+        commit: Make one commit on the checked-out branch. Default: write to the work tree, where there is one.
+        branch: Make the commit on this branch, created at HEAD if it does not exist.
+        push: Make a commit and push its branch to ``origin``.
+        message: The commit message, in place of the one that the edit proposes.
+        author: Who made the change, ``Name <email>``. Default: Git's configuration.
+        committer: Who writes the commit. Default: Git's configuration.
+        progress: Receives the progress of reads, uploads and downloads.
+        notify: Called with one line when another process is waited for, or an interrupted one is recovered.
+        on_staged: Called with each artifact that was read, and what a scan of it found.
+    """
+
+    commit: bool
+    branch: str | None
+    push: bool
+    message: str | None
+    author: Person | str
+    committer: Person | str
+    progress: Progress
+    notify: Callable[[str], None]
+    on_staged: Callable[[StagedArtifact], None]
+
+
 @dataclass(frozen=True)
 class Destination:
-    """Where a change goes: the work tree, or a commit.
+    """Where a change is written: the work tree, or a commit.
 
     Attributes:
         commit: Make a commit; otherwise write files.
-        branch: The branch to commit to, made when it is not there; None for the checked-out one.
+        branch: The branch to commit to, created if it does not exist; None for the checked-out one.
         push: Push the branch to ``origin`` afterwards.
+        message: The commit message, in place of the one that the edit proposes.
+        author: Who made the change; None for Git's configuration.
+        committer: Who writes the commit; None for Git's configuration.
     """
 
     commit: bool = False
     branch: str | None = None
     push: bool = False
+    message: str | None = None
+    author: Person | None = None
+    committer: Person | None = None
 
     @property
     def commits(self) -> bool:
-        """True when a commit is wanted; a branch or a push needs one."""
+        """True when a commit is requested; a branch or a push needs one."""
         return self.commit or self.push or self.branch is not None
 
 
 class Publication(NamedTuple):
-    """What was done.
+    """The result of a change.
 
     Attributes:
-        change: The change set that was written.
+        change: The change set that was written; empty when there was nothing to change.
         commit: The commit; None when files were written.
         branch: The branch that moved, without ``refs/heads/``.
-        report: What the check said; warnings may be in it.
+        report: The report of the check; it may contain warnings.
+        uploaded: The result of the upload; None where the change has no stored artifacts.
+        pushed: True when a push was requested, also where there was nothing to push.
     """
 
     change: ChangeSet
     commit: str | None
     branch: str | None
     report: Report
+    uploaded: UploadSummary | None = None
+    pushed: bool = False
+
+    @property
+    def files(self) -> list[str]:
+        """The paths that were written or deleted."""
+        return sorted({*self.change.puts, *self.change.deletes})
 
 
-def _base_tree(repository: Repository, target: Target) -> Tree:
-    return DictTree({}) if target.parent is None else repository.tree(target.parent)
+class Base(NamedTuple):
+    """The state that a change is made on.
+
+    Attributes:
+        target: Where the commit goes; None for the work tree.
+        catalog: The registry there.
+    """
+
+    target: Target | None
+    catalog: Catalog
 
 
-def base_catalog(
+def read_base(
     repository: Repository,
     destination: Destination,
     *,
-    tell: Callable[[str], None] = say_nothing,
-) -> Catalog:
-    """The registry an act will be made on, after what a killed command left there is finished.
+    notify: Callable[[str], None] = ignore_message,
+) -> Base:
+    """The state that a change will be made on, after an interrupted command was recovered.
 
     Raises:
-        OperationalError: That cannot be finished.
+        OperationalError: The interrupted command cannot be recovered.
     """
-    finish(repository.git, tell=tell)
-    if destination.commits:
-        return Catalog(_base_tree(repository, target_of(repository.git, destination.branch)))
-    return Catalog(repository.work())
+    recover_pending(repository.git, tell=notify)
+    return _read_base(repository, destination, None)
 
 
-class _Judged(NamedTuple):
-    """A change that passes.
+def _read_base(repository: Repository, destination: Destination, known: Base | None) -> Base:
+    """The state now: the known one while its branch has not moved, since a commit does not change."""
+    if not destination.commits:
+        return Base(None, Catalog(repository.work()))
+    target = find_target(repository.git, destination.branch)
+    if known is not None and known.target == target:
+        return known
+    tree = DictTree({}) if target.parent is None else repository.tree(target.parent)
+    return Base(target, Catalog(tree))
+
+
+class _Rehearsal(NamedTuple):
+    """A change set that passed the check.
 
     Attributes:
-        report: What the check said.
-        published: The commit that it is a change to; None before the first.
+        base: The state it was made on.
+        change: The change set.
+        report: The report of the check.
+        published: The published commit that it was compared with; None before the first commit.
     """
 
+    base: Base
+    change: ChangeSet
     report: Report
     published: str | None
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.change.puts and not self.change.deletes
 
-def _checked(
-    repository: Repository, base: Tree, change: ChangeSet, target: Target | None
-) -> _Judged:
-    head = overlaid(base, change)
+    def publication(self, commit: str | None = None) -> Publication:
+        target = self.base.target
+        return Publication(self.change, commit, target and target.branch, self.report)
+
+
+def _published_tip(published: Published) -> str | None:
+    return None if published.line is None else published.line.tip
+
+
+def _tip(repository: Repository, base: Base) -> str | None:
+    return repository.git.head() if base.target is None else base.target.parent
+
+
+def _check(repository: Repository, base: Base, change: ChangeSet) -> _Rehearsal:
+    tree = base.catalog.tree
+    head = overlaid(tree, change)
     if head.entry(REGISTRY) is None:
-        where = "the work tree" if target is None else f"the branch {target.branch}"
+        where = "the work tree" if base.target is None else f"branch {base.target.branch}"
         raise NotARegistryError(
             f"{where} has no {REGISTRY}", remedy="commit it first, or name another branch"
         )
-    tip = repository.git.head() if target is None else target.parent
-    ground = ground_of(repository, tip)
-    main = None if ground.line is None else ground.line.tip
-    # What was read of the base to make the change need not be read again.
-    published = base if target is not None and main == target.parent else ground.base.tree
+    tip = _tip(repository, base)
+    compared = ground_of(repository, tip)
+    main = _published_tip(compared)
+    # Files of the base that the edit has read are not read again.
+    published = (
+        tree if base.target is not None and main == base.target.parent else compared.base.tree
+    )
     report = check(
         head,
-        base=base if base.entry(REGISTRY) else None,
+        base=tree if tree.entry(REGISTRY) else None,
         published=None if tip is None else published,
-        line=ground.line,
+        line=compared.line,
     )
     if report.verdict == "refuse":
         raise RefusedByCheckError(
-            f"{change.message}: the result would not pass the check, nothing was written", report
+            f"{change.message}: the result would not pass the check; nothing was written", report
         )
-    return _Judged(report, main)
+    return _Rehearsal(base, change, report, main)
 
 
-def _nothing(change: ChangeSet, target: Target | None) -> Publication:
-    return Publication(change, None, target and target.branch, Report("pass", (), 0))
+def _rehearse(
+    repository: Repository, edit: Edit, destination: Destination, known: Base | None
+) -> _Rehearsal:
+    """Make the edit and check the result; nothing is written."""
+    base = _read_base(repository, destination, known)
+    change = edit(base.catalog)
+    if destination.message is not None:
+        change = replace(change, message=destination.message)
+    if not change.puts and not change.deletes:
+        return _Rehearsal(base, change, Report("pass", (), 0), None)
+    return _check(repository, base, change)
+
+
+def _still_stands(repository: Repository, destination: Destination, made: _Rehearsal) -> bool:
+    """True while neither the branch nor the published branch has moved since the check."""
+    base = _read_base(repository, destination, made.base)
+    if base is not made.base:
+        return False
+    return _published_tip(ground_of(repository, _tip(repository, base))) == made.published
 
 
 def _commit(
-    repository: Repository, act: Edit, destination: Destination, tell: Callable[[str], None]
+    repository: Repository,
+    edit: Edit,
+    destination: Destination,
+    notify: Callable[[str], None],
+    *,
+    known: Base | None = None,
+    rehearsal: _Rehearsal | None = None,
 ) -> Publication:
-    git = repository.git
+    people = {"author": destination.author, "committer": destination.committer}
     for attempt in range(_TRIES):
-        target = target_of(repository.git, destination.branch)
-        base = _base_tree(repository, target)
-        change = act(Catalog(base))
-        if not change.puts and not change.deletes:
-            return _nothing(change, target)
-        report, main = _checked(repository, base, change, target)
+        made = rehearsal
+        if made is None or not _still_stands(repository, destination, made):
+            made = _rehearse(repository, edit, destination, known)
+        target, change = made.base.target, made.change
+        if made.is_empty or target is None:
+            return made.publication()
         try:
             commit = commit_change(
-                git, target, base,
-                puts=change.puts, deletes=change.deletes, message=change.message, tell=tell,
+                repository.git, target, made.base.catalog.tree,
+                puts=change.puts, deletes=change.deletes, message=change.message, tell=notify,
+                people={role: str(person) for role, person in people.items() if person},
             )  # fmt: skip
         except StaleBaseError:
             if attempt == _TRIES - 1:
                 raise
+            known = rehearsal = None
             continue
-        if main is not None and main == target.parent:
-            went = [path for path in change.deletes if base.entry(path) is not None]
-            carry_on(git, main, commit, came=change.puts, went=went)
-        return Publication(change, commit, target.branch, report)
+        if made.published is not None and made.published == target.parent:
+            tree = made.base.catalog.tree
+            went = [path for path in change.deletes if tree.entry(path) is not None]
+            extend_removed_names(
+                repository.git, made.published, commit, came=change.puts, went=went
+            )
+        return made.publication(commit)
     raise StaleBaseError("the branch kept moving")
 
 
@@ -199,55 +351,45 @@ def _work_tree(repository: Repository) -> Path:
     return root
 
 
-def _write(repository: Repository, act: Edit) -> Publication:
+def _write(repository: Repository, edit: Edit, destination: Destination) -> Publication:
     root = _work_tree(repository)
-    base = repository.work()
-    change = act(Catalog(base))
-    if not change.puts and not change.deletes:
-        return _nothing(change, None)
-    report, _ = _checked(repository, base, change, None)
-    write_in_order(
-        repository.git, root, change.message, steps_of(root, change.puts, change.deletes)
-    )
-    return Publication(change, None, None, report)
+    made = _rehearse(repository, edit, destination, None)
+    if not made.is_empty:
+        steps = plan_steps(root, made.change.puts, made.change.deletes)
+        write_with_journal(repository.git, root, made.change.message, steps)
+    return made.publication()
 
 
-def _rehearse(repository: Repository, act: Edit, destination: Destination) -> Publication | None:
-    """Everything that can be refused, before bytes are uploaded; what was done, when there is nothing to do."""
-    target = target_of(repository.git, destination.branch) if destination.commits else None
-    base = repository.work() if target is None else _base_tree(repository, target)
-    change = act(Catalog(base))
-    if not change.puts and not change.deletes:
-        return _nothing(change, target)
-    _checked(repository, base, change, target)
+def _check_writable(repository: Repository, made: _Rehearsal) -> None:
+    """Refuse now what would stop the write later: artifacts are uploaded in between."""
+    target, change = made.base.target, made.change
     paths = sorted({*change.puts, *change.deletes})
     if target is None:
-        check_places(_work_tree(repository), paths)
+        check_inside(_work_tree(repository), paths)
     elif target.checked_out:
         check_clean(repository.git, paths)
-        check_places(_work_tree(repository), paths)
-    return None
+        check_inside(_work_tree(repository), paths)
 
 
 def _push(
     repository: Repository,
-    act: Edit,
+    edit: Edit,
     destination: Destination,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
     done: Publication,
 ) -> Publication:
-    """Push the branch; where somebody else was first, make the act again on what they pushed."""
+    """Push the branch; when another clone pushed first, make the edit again on what it pushed."""
     git, branch = repository.git, str(done.branch)
     for losses in range(1, _TRIES):
-        if tip_of(git, f"refs/heads/{branch}") is None:
+        if find_tip(git, f"refs/heads/{branch}") is None:
             return done
         try:
             push_branch(git, branch)
         except LostRaceError:
-            with exclusive(git, tell=tell):
+            with exclusive(git, tell=notify):
                 if done.commit is None or not give_way(git, branch, done.commit, losses=losses):
                     raise
-                done = _commit(repository, act, destination, tell)
+                done = _commit(repository, edit, destination, notify)
         else:
             return done
     push_branch(git, branch)
@@ -256,45 +398,53 @@ def _push(
 
 def publish(
     repository: Repository,
-    act: Edit,
+    edit: Edit,
     destination: Destination,
     *,
+    base: Base | None = None,
     before: Callable[[], None] | None = None,
-    tell: Callable[[str], None] = say_nothing,
+    notify: Callable[[str], None] = ignore_message,
 ) -> Publication:
-    """Make an act, check its result, and write it.
+    """Make an edit, check its result, and write it.
 
     Args:
         repository: The registry.
-        act: What to do; made again when somebody else was first.
+        edit: The change; made again when the branch has moved.
         destination: Work tree or commit.
-        before: Called once after a first check and before anything is written: bytes are uploaded here. No other
-            command has to wait meanwhile.
-        tell: Told, in words, which other command is waited for, and what a killed one had left to finish.
+        base: The state that was read before, see ``read_base``; it is used while its branch has not moved.
+        before: Called once after the check and before anything is written: artifacts are uploaded here. Other
+            commands do not have to wait for it.
+        notify: Called with one line when another process is waited for, or an interrupted one is recovered.
 
     Raises:
         RefusedByCheckError: The result would not pass; nothing was written.
-        DirtyFilesError: Uncommitted work is in the way; nothing was written.
+        DirtyFilesError: Uncommitted changes would be overwritten; nothing was written.
         StaleBaseError: The branch kept moving.
-        ConflictError: The branch is checked out in another work tree; or the server refused the push, somebody else pushed
-            a change of the same files first, or others kept pushing first, and the commit stays on its branch here.
-        OperationalError: Another command was at work for a minute; nothing was written.
-        RegistryError: What the act or the upload raises; nothing was written.
+        ConflictError: The branch is checked out in another work tree; or the server refused the push, another clone
+            pushed a change of the same files first, or others kept pushing first, and the commit stays on its branch here.
+        OperationalError: Another process was writing for a minute; nothing was written.
+        RegistryError: Raised by the edit or the upload; nothing was written.
     """
     git = repository.git
-    if destination.commits and before is not None:
-        author_of(git)  # without one, say so before bytes travel
+    if destination.commits and before is not None and destination.author is None:
+        identity(git)  # a missing identity is reported before artifacts are uploaded
     if destination.push:
         check_remote(git)
-    done: Publication | None = None
+    rehearsal: _Rehearsal | None = None
     if before is not None:
-        with exclusive(git, tell=tell):
-            done = _rehearse(repository, act, destination)
-        if done is None:
+        with exclusive(git, tell=notify):
+            rehearsal = _rehearse(repository, edit, destination, base)
+            if not rehearsal.is_empty:
+                _check_writable(repository, rehearsal)
+        if not rehearsal.is_empty:
             before()
-    if done is None:
-        with exclusive(git, tell=tell):
-            if not destination.commits:
-                return _write(repository, act)
-            done = _commit(repository, act, destination, tell)
-    return _push(repository, act, destination, tell, done) if destination.push else done
+    with exclusive(git, tell=notify):
+        if rehearsal is not None and rehearsal.is_empty:
+            done = rehearsal.publication()
+        elif destination.commits:
+            done = _commit(repository, edit, destination, notify, known=base, rehearsal=rehearsal)
+        else:
+            return _write(repository, edit, destination)
+    if not destination.push:
+        return done
+    return _push(repository, edit, destination, notify, done)._replace(pushed=True)

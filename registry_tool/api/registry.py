@@ -7,20 +7,29 @@ is called.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from registry_tool.api.snapshot import (
     WORK_TREE,
-    Snapshot,
     StaleRegistryWarning,
     UntrustedRegistryWarning,
 )
+from registry_tool.api.writing import WritableRegistry
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
     from registry_tool.api.change import Change
+    from registry_tool.api.describe import Description
+    from registry_tool.api.encryption import Decrypted, KeyHolder
+    from registry_tool.api.fetch import FetchedVersion
+    from registry_tool.api.history import Comparison, Diff, Holding
+    from registry_tool.api.listing import Listing, SearchResult
+    from registry_tool.api.lockfile import LockedReferences
+    from registry_tool.api.options import FetchOptions, VerifyOptions
+    from registry_tool.api.scanning import Scan
+    from registry_tool.api.signatures import Verification
     from registry_tool.api.views import ModelVersion, RegisteredModel
     from registry_tool.artifacts.progress import Progress
     from registry_tool.catalog.history import HistoryEntry
@@ -35,7 +44,11 @@ __all__ = [
 ]
 
 
-class Registry(Snapshot):
+def _ignore(_: object) -> None:
+    pass
+
+
+class Registry(WritableRegistry):
     """A registry at one commit, and everything that can be done with it.
 
     Use ``registry_tool.open`` to make one.
@@ -95,6 +108,152 @@ class Registry(Snapshot):
 
         tip = self.commit or self.repository.commit("HEAD")
         return history(self.repository, tip, reference, limit=limit)
+
+    def namespaces(self) -> list[str]:
+        """The names of the namespaces."""
+        return self.catalog.namespaces()
+
+    def model_names(self, namespace: str | None = None) -> Iterator[str]:
+        """The names of the models, ``namespace/model``, of one namespace or of all."""
+        return (str(name) for name in self.catalog.model_names(namespace))
+
+    def selectors(self, model: str) -> list[str]:
+        """What may follow ``@`` in a reference to a model: aliases, tags, ``latest``, versions."""
+        from registry_tool.names import LATEST
+
+        found = self.catalog.model(ModelName.parse(model))
+        return [] if found is None else [*found.aliases, *found.tags, LATEST, *found.versions]
+
+    def alias_names(self, model: str | None = None) -> list[str]:
+        """The stages of the registry, and the aliases of a model."""
+        from registry_tool.manifests.data import member
+
+        found = self.catalog.model(ModelName.parse(model)) if model else None
+        return sorted({*member(self.catalog.settings, "stages"), *(found.aliases if found else ())})
+
+    # What one model or version is, and how versions differ.
+
+    def describe(self, reference: str) -> Description:
+        """A model or a version as plain data, with everything that later files add; see ``api.describe``."""
+        from registry_tool.api.describe import describe
+
+        return describe(self, reference)
+
+    def listing(
+        self,
+        what: str | None = None,
+        *,
+        labels: Iterable[str] = (),
+        task: str | None = None,
+        owner: str | None = None,
+    ) -> Listing:
+        """The models of a registry or namespace, or the versions of a model, as plain data; see ``api.listing``."""
+        from registry_tool.api.listing import list_rows
+
+        return list_rows(self, what, labels=labels, task=task, owner=owner)
+
+    def find(
+        self, query: Sequence[str], *, versions: bool = False, limit: int = 50
+    ) -> SearchResult:
+        """The models and versions that match a query, as plain data; see ``api.listing``."""
+        from registry_tool.api.listing import search_rows
+
+        return search_rows(self, query, versions=versions, limit=limit)
+
+    def compare(self, left: str, right: str) -> Comparison:
+        """Compare two versions: metrics, artifacts, framework, environment, parameters, lineage, labels."""
+        from registry_tool.api.history import compare_versions
+
+        return compare_versions(self, left, right)
+
+    def diff(self, base: str, head: str | None = None, *, with_report: bool = False) -> Diff:
+        """The changes that a revision (the work tree by default) made since it left another; see ``api.history``."""
+        from registry_tool.api.history import diff
+
+        return diff(self.repository, base, head, with_report=with_report)
+
+    def events(self, base: str | None) -> list[HistoryEntry]:
+        """What happened between a revision and this registry's commit, oldest first; None from the first commit."""
+        from registry_tool.api.history import events
+
+        return events(self, base)
+
+    def audit(
+        self, *, model: str | None = None, since: str | None = None, until: str | None = None
+    ) -> list[Holding]:
+        """Which alias pointed to which version, from when to when, who moved it and why; see ``api.history``."""
+        from registry_tool.api.history import audit
+
+        return audit(self, model=model, since=since, until=until)
+
+    # Files: fetch, lock, verify, scan.
+
+    def served_version(self, reference: str, *, allow_withdrawn: bool = False) -> ModelVersion:
+        """As ``version``; an erased one is refused, since its files are deleted."""
+        from registry_tool.api.fetch import find_served
+
+        return find_served(self, reference, allow_withdrawn=allow_withdrawn)
+
+    def fetch(
+        self, versions: Sequence[ModelVersion], **options: Unpack[FetchOptions]
+    ) -> list[FetchedVersion]:
+        """Fetch the stored artifacts of versions, verified; see ``api.fetch``."""
+        from registry_tool.api.fetch import fetch
+
+        return fetch(self, versions, **options)
+
+    def lock(self, references: Sequence[str]) -> LockedReferences:
+        """Pin references to versions, commits and digests; ``api.lockfile.write_lock`` writes them to a file."""
+        from registry_tool.api.lockfile import lock
+
+        return lock(self, references)
+
+    def locked_versions(self, path: str, reference: str | None = None) -> list[ModelVersion]:
+        """The versions that a lock file pins, or that of one reference."""
+        from registry_tool.api.lockfile import locked_versions
+
+        return locked_versions(self, path, reference)
+
+    def verify(self, reference: str, **options: Unpack[VerifyOptions]) -> Verification:
+        """Verify the signatures of a version, and that files match its record; see ``api.signatures``."""
+        from registry_tool.api.signatures import verify
+
+        return verify(self, reference, **options)
+
+    def scan(
+        self,
+        reference: str,
+        *,
+        label: str = "",
+        progress: Progress | None = None,
+        on_skipped: Callable[[str], None] = _ignore,
+    ) -> Scan:
+        """Scan the stored artifacts of a version without loading them; see ``api.scanning``."""
+        from registry_tool.api.progress import SILENT
+        from registry_tool.api.scanning import scan_version
+
+        return scan_version(
+            self, reference, label=label, progress=progress or SILENT, on_skipped=on_skipped
+        )
+
+    def decrypt(
+        self,
+        reference: str,
+        folder: Path,
+        *,
+        holder: KeyHolder,
+        names: Sequence[str] = (),
+        overwrite: bool = False,
+        progress: Progress | None = None,
+    ) -> Decrypted:
+        """Fetch a version and decrypt it into a folder; see ``api.encryption``."""
+        from registry_tool.api.encryption import decrypt
+        from registry_tool.api.progress import SILENT
+
+        return decrypt(
+            self, reference, folder,
+            holder=holder, names=names, overwrite=overwrite, progress=progress or SILENT,
+        )  # fmt: skip
 
     def refresh(self, *, offline: bool = False) -> Registry:
         """The registry at the newest commit of its ref, fetched, as a new object. This one does not change."""

@@ -6,6 +6,7 @@ What ``registry resolve`` needs and no more. ``api.registry`` adds the use cases
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -14,6 +15,7 @@ from registry_tool.api.artifact_store import ArtifactStore, identity
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.resolve import Resolved, find_model, resolve
 from registry_tool.errors import NotARegistryError, OperationalError, RegistryError
+from registry_tool.git.remote.url import is_url, without_credentials
 from registry_tool.git.repository import Repository, in_text
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.names import ModelName, Reference
@@ -24,12 +26,16 @@ if TYPE_CHECKING:
     from registry_tool.api.views import ModelVersion, RegisteredModel
     from registry_tool.catalog.summary_cache import Rows
     from registry_tool.git.tree import Tree
+    from registry_tool.manifests.models.registry import RegistryManifest
 
 __all__ = [
     "WORK_TREE",
     "Snapshot",
     "StaleRegistryWarning",
     "UntrustedRegistryWarning",
+    "is_trusted_folder",
+    "is_url",
+    "without_credentials",
 ]
 
 # As a ref: the files on disk, committed or not.
@@ -98,10 +104,16 @@ class Snapshot:
         commit = repository.commit("HEAD" if ref == WORK_TREE else ref)
         tree = repository.tree(commit)
         opened = cls(repository, ref=ref, tree=tree, commit=commit, address=address)
-        opened._check_registry()
+        opened.check_registry()
         return opened
 
-    def _check_registry(self) -> None:
+    def check_registry(self) -> None:
+        """Check that there is a registry, in a format that this release reads.
+
+        Raises:
+            NotARegistryError: There is no ``registry.yaml``.
+            OperationalError: Its schema version is newer than this release.
+        """
         if self.catalog.tree.entry(REGISTRY) is None:
             where = f"{self.source} at {self.ref}" if self.commit else self.source
             raise NotARegistryError(
@@ -136,6 +148,16 @@ class Snapshot:
         return str(self.catalog.settings.get("name", ""))
 
     @cached_property
+    def manifest(self) -> RegistryManifest:
+        """The settings and policy, ``registry.yaml``, typed; an unreadable file raises InvalidManifestError."""
+        from registry_tool.catalog.catalog import require
+        from registry_tool.manifests.models.registry import RegistryManifest
+
+        return RegistryManifest.from_data(
+            dict(require(self.catalog.registry, REGISTRY)), path=REGISTRY
+        )
+
+    @cached_property
     def rows(self) -> Rows:
         """Summaries of all models and versions, for listings and queries; cached between runs in the user's cache."""
         from registry_tool.api.rows import load_rows
@@ -145,6 +167,10 @@ class Snapshot:
     @cached_property
     def store(self) -> ArtifactStore:
         """The registry's artifact storage: its remote and the shared cache."""
+        return self.store_of(self.catalog)
+
+    def store_of(self, catalog: Catalog) -> ArtifactStore:
+        """The artifact storage that another state of this registry configures."""
         from urllib.parse import unquote  # as Git reads a file:// address
 
         git = self.repository.git
@@ -153,11 +179,64 @@ class Snapshot:
             root = Path(unquote(self.source.removeprefix("file://")))
         elif root is None and Path(self.source).exists():
             root = git.git_dir
-        return ArtifactStore(self.catalog, root, identity(self.repository))
+        return ArtifactStore(catalog, root, identity(self.repository))
+
+    def with_tree(self, tree: Tree) -> Self:
+        """Another state of this registry."""
+        return type(self)(
+            self.repository, ref=self.ref, tree=tree, commit=None, address=self._address
+        )
+
+    @property
+    def work_tree(self) -> Path | None:
+        """The folder that is checked out; None for a bare repository or a URL."""
+        return self.repository.git.work_tree
+
+    @property
+    def caution(self) -> str:
+        """Why the repository is not trusted; empty where it is."""
+        return self.repository.caution
+
+    @property
+    def interrupted(self) -> str:
+        """The command that was interrupted in this work tree; empty for none."""
+        from registry_tool.git.transaction.journal import describe_interrupted
+
+        return describe_interrupted(self.repository.git)
+
+    def require_signature(
+        self, reference: str | Reference, *, signers: bytes | None = None
+    ) -> None:
+        """Check that an allowed signer signed the version that a reference names.
+
+        Raises:
+            RefusedError: None did.
+        """
+        from registry_tool.signing.signatures import require_signature
+
+        version = self.resolve(reference, allow_withdrawn=True).version
+        require_signature(self.repository, version, signers=signers)
+
+    def ignored_paths(self, paths: Iterable[str]) -> list[str]:
+        """The paths among those given that Git ignores in the work tree."""
+        from registry_tool.git.worktree import ignored_among
+
+        return ignored_among(self.repository.git, paths)
 
     def resolve(self, reference: str | Reference, *, allow_withdrawn: bool = False) -> Resolved:
         """The version that a reference names; see ``catalog.resolve``."""
         return resolve(self.catalog, reference, allow_withdrawn=allow_withdrawn)
+
+    def commit_of(self, found: Resolved) -> str | None:
+        """The commit at which a reference resolves to this version; None while that is not committed."""
+        from registry_tool.catalog.resolve import is_answer_of
+
+        if self.commit is not None:
+            return self.commit
+        head = self.repository.git.head()
+        if head is not None and is_answer_of(Catalog(self.repository.tree(head)), found):
+            return head
+        return None
 
     def version(
         self, reference: str | Reference, *, allow_withdrawn: bool = False, signed: bool = False
@@ -213,5 +292,13 @@ class Snapshot:
         past = type(self)(
             self.repository, ref=commit, tree=tree, commit=commit, address=self._address
         )
-        past._check_registry()  # noqa: SLF001 (of the same class)
+        past.check_registry()
         return past
+
+
+def is_trusted_folder(source: str | Path) -> bool:
+    """True for a folder in a Git repository of this user."""
+    from registry_tool.git.command import find_repository
+
+    git = None if isinstance(source, str) and is_url(source) else find_repository(Path(source))
+    return git is not None and git.is_trusted

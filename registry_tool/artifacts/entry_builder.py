@@ -90,8 +90,9 @@ def tracked_entry(
     size: SupportsIndex | None = None,
     sha256: str = "",
     etag: str = "",
+    media_type: str = "",
 ) -> dict[str, JSON]:
-    """The entry of an artifact that lies elsewhere.
+    """The entry of an artifact that is stored elsewhere; its media type is only recorded where it is given.
 
     Raises:
         InvalidNameError: No name was given and the address ends in none that would do.
@@ -102,6 +103,8 @@ def tracked_entry(
         "name": check_new_name(check_artifact_name(name or last), "artifact"),
         "role": words["role"],
     }
+    if media_type:
+        entry["media_type"] = media_type
     entry["uri"] = uri
     if size is not None:
         entry["size"] = whole_number(size, "size")
@@ -130,7 +133,7 @@ def _metric_text(value: object, at: str) -> str:
         return plain_text(value, at)
     except UsageError as exc:
         exc.remedy = exc.remedy if isinstance(value, str) else (
-            "a metric is one number, a text or bytes: of an array give one value, such as value.mean()"
+            "a metric is one number, text or bytes; reduce an array to one value, for example value.mean()"
         )  # fmt: skip
         raise
 

@@ -46,10 +46,30 @@ def require(document: Document | None, what: str) -> Data:
         raise InvalidManifestError(f"{what} has no manifest", remedy="registry check --all")
     if document.data is None:
         problem = document.problems[0]
+        is_later = problem.code == "schema-version"
         raise InvalidManifestError(
-            f"{document.path}:{problem.line}: {problem.message}", remedy="registry check --all"
+            f"{document.path}:{problem.line}: {problem.message}",
+            remedy=problem.remedy if is_later else "registry check --all",
         )
     return document.data
+
+
+def _evidence(model: ModelView, version: str | None, folder: str) -> Iterator[Document]:
+    """The evidence files of one folder, by name."""
+    for name in sorted(model.catalog.tree.folder(folder)):
+        place = Place("evidence", model.name, version, name.removesuffix(_YAML))
+        found = model.catalog.document(f"{folder}/{name}", place)
+        if found is not None and name.endswith(_YAML):
+            yield found
+
+
+def _measured(data: Data, evidence: Iterator[Document]) -> list[Data]:
+    """Every measured value: of a record, where it has some, then of what evidence added later, by file name."""
+    found = [*records(data, "metrics")]
+    for document in evidence:
+        if text(document.data, "kind") == "metrics":
+            found += records(document.data, "metrics")
+    return found
 
 
 def names_for(version: str, targets: Mapping[str, str]) -> tuple[str, ...]:
@@ -124,13 +144,23 @@ class VersionView:
         return {**member(self.data, "metadata"), **member(self._added, "metadata")}
 
     @property
+    def measured(self) -> list[Data]:
+        """Every measured value: of the record, then of later evidence, by file name."""
+        return _measured(self.data, self.evidence())
+
+    @property
     def metrics(self) -> dict[str, JSON]:
         """The last value of each metric, of the record and of later evidence."""
-        measured = [*records(self.data, "metrics")]
-        for evidence in self.evidence():
-            if text(evidence.data, "kind") == "metrics":
-                measured += records(evidence.data, "metrics")
-        return last_values(measured)
+        return last_values(self.measured)
+
+    @property
+    def later_artifacts(self) -> list[Data]:
+        """The artifacts that were added after the version was published: stored with the model, or tracked by evidence."""
+        record = self.model.document
+        stored = [] if record is None else records(record.data, "artifacts")
+        found = [entry for entry in stored if text(entry, "version") == self.version]
+        added = (e.data for e in self.evidence() if text(e.data, "kind") == "artifacts")
+        return found + [entry for data in added for entry in records(data, "artifacts")]
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -149,12 +179,7 @@ class VersionView:
 
     def evidence(self) -> Iterator[Document]:
         """The evidence files, by name."""
-        folder = f"{self.folder}/evidence"
-        for name in sorted(self.model.catalog.tree.folder(folder)):
-            place = Place("evidence", self.model.name, self.version, name.removesuffix(_YAML))
-            found = self.model.catalog.document(f"{folder}/{name}", place)
-            if found is not None and name.endswith(_YAML):
-                yield found
+        return _evidence(self.model, self.version, f"{self.folder}/evidence")
 
 
 class ModelView:
@@ -233,6 +258,20 @@ class ModelView:
         """A tag's file, or None."""
         place = Place("tag", self.name, None, tag)
         return self.catalog.document(self.catalog.layout.tag(self.name, tag), place)
+
+    def evidence(self) -> Iterator[Document]:
+        """The files of evidence about the model itself, by name."""
+        return _evidence(self, None, f"{self.folder}/evidence")
+
+    @property
+    def measured(self) -> list[Data]:
+        """Every value that was measured of the model itself, as evidence says, by file name."""
+        return _measured({}, self.evidence())
+
+    @property
+    def metrics(self) -> dict[str, JSON]:
+        """The last value of each metric of the model itself."""
+        return last_values(self.measured)
 
     def alias_targets(self) -> dict[str, str]:
         """The version of each alias; unreadable aliases are left out."""

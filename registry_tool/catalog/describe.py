@@ -26,6 +26,7 @@ from registry_tool.catalog.events import (
     EvidenceEvent,
     MetadataEvent,
     ModelEvent,
+    ModelEvidenceEvent,
     NamespaceEvent,
     PolicyEvent,
     StatusEvent,
@@ -77,7 +78,7 @@ def value_words(value: JSON) -> str:
 
 Quote = Callable[[str], str]
 _SHOWN: Final = 6  # of artifacts, metrics and fields; the rest is counted
-_DONE: Final = {"added": "is new", "edited": "is edited", "removed": "is removed"}
+_DONE: Final = {"added": "added", "edited": "edited", "removed": "removed"}
 
 
 def _as_it_is(text: str) -> str:
@@ -99,8 +100,8 @@ def _fields(fields: tuple[str, ...], quote: Quote) -> str:
 
 
 def _aimed(version: str | None, quote: Quote) -> str:
-    """The version that a tag or an alias names."""
-    return quote(version) if version else "what cannot be read"
+    """The version that a tag or an alias points to."""
+    return quote(version) if version else "an unreadable version"
 
 
 @singledispatch
@@ -110,7 +111,7 @@ def _said(event: Event, quote: Quote) -> str:
 
 @_said.register
 def _policy(event: PolicyEvent, quote: Quote) -> str:
-    return f"the policy, registry.yaml, {_DONE[event.act]}{_fields(event.fields, quote)}"
+    return f"the policy (registry.yaml) {_DONE[event.act]}{_fields(event.fields, quote)}"
 
 
 @_said.register
@@ -136,8 +137,8 @@ def _version(event: VersionEvent, quote: Quote) -> str:
     parts.append(_listed(f"{quote(a.name)} {size_words(a.size)}" for a in event.artifacts))
     metrics = event.metrics.items()
     parts.append(_listed(f"{quote(key)} {quote(value_words(value))}" for key, value in metrics))
-    told = "; ".join(part for part in parts if part)
-    return f"{named}: {told}" if told else named
+    details = "; ".join(part for part in parts if part)
+    return f"{named}: {details}" if details else named
 
 
 @_said.register
@@ -148,8 +149,9 @@ def _status(event: StatusEvent, quote: Quote) -> str:
     return f"version {quote(event.reference)} is {quote(event.state)}{was}{instead}{because}"
 
 
-@_said.register
-def _evidence(event: EvidenceEvent, quote: Quote) -> str:
+@_said.register(EvidenceEvent)
+@_said.register(ModelEvidenceEvent)
+def _evidence(event: EvidenceEvent | ModelEvidenceEvent, quote: Quote) -> str:
     found = [event.evidence_kind, event.topic, event.verdict]
     about = " ".join(quote(word) for word in found if word)
     by = f" by {quote(event.evidence_by)}" if event.evidence_by else ""
@@ -177,11 +179,11 @@ def _artifact(event: ArtifactEvent, quote: Quote) -> str:
 def _tag(event: TagEvent, quote: Quote) -> str:
     named = f"tag {quote(event.reference)}"
     if event.version is None:
-        return f"{named} is removed; it named {_aimed(event.before, quote)}"
+        return f"{named} removed; it pointed to {_aimed(event.before, quote)}"
     if event.act == "moved":
         before, after = _aimed(event.before, quote), _aimed(event.version, quote)
-        return f"{named} is moved from {before} to {after}"
-    return f"{named} {_DONE[event.act]}: it names {_aimed(event.version, quote)}"
+        return f"{named} moved from {before} to {after}"
+    return f"{named} {_DONE[event.act]}: points to {_aimed(event.version, quote)}"
 
 
 @_said.register
@@ -190,12 +192,12 @@ def _alias(event: AliasEvent, quote: Quote) -> str:
     after, before = _aimed(event.version, quote), _aimed(event.before, quote)
     pinned = " and pinned" if event.pinned else ""
     if event.version is None:
-        return f"{named} is removed; it was {before}"
+        return f"{named} removed; it pointed to {before}"
     if event.act == "added":
-        return f"{named} is new and set to {after}{pinned}{because}"
+        return f"{named} now points to {after}{pinned}{because}"
     if event.act == "moved":
-        return f"{named} is moved from {before} to {after}{pinned}{because}"
-    return f"{named} stays {after}, edited{pinned}{because}"
+        return f"{named} moved from {before} to {after}{pinned}{because}"
+    return f"{named} still points to {after}, edited{pinned}{because}"
 
 
 @_said.register
@@ -208,11 +210,11 @@ def _waiver(event: WaiverEvent, quote: Quote) -> str:
 
 
 def sentence(event: Event, quote: Quote = _as_it_is) -> str:
-    """What happened, in one sentence without a full stop.
+    """One sentence about an event, without a full stop.
 
     Args:
-        event: What happened.
-        quote: Escapes a piece of text for where the sentence will stand.
+        event: The event.
+        quote: Escapes a piece of text for the format of the sentence.
     """
     return _said(event, quote)
 

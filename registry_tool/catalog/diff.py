@@ -22,6 +22,7 @@ from registry_tool.catalog.events import (
     FileEvent,
     MetadataEvent,
     ModelEvent,
+    ModelEvidenceEvent,
     NamespaceEvent,
     PolicyEvent,
     StatusEvent,
@@ -37,7 +38,7 @@ from registry_tool.manifests.layout import MANIFEST_KINDS, Place
 if TYPE_CHECKING:
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.catalog.events import Act, Event
-    from registry_tool.git.tree import Change, Entry
+    from registry_tool.git.tree import Entry, TreeChange
 
 __all__ = [
     "Pair",
@@ -170,11 +171,17 @@ def _status(pair: Pair, place: Place) -> Event:
 def _evidence(pair: Pair, place: Place) -> Event:
     data = pair.told
     topics = (text(data, "suite"), text(data, "stage"), text(data, "tool"), text(data, "format"))
+    topic = next((topic for topic in topics if topic), "")
+    verdict = text(data, "verdict") or text(data, "decision")
+    if place.version is None:
+        return ModelEvidenceEvent(
+            path=pair.path, act=pair.act, model=str(place.model), evidence=place.name,
+            evidence_kind=text(data, "kind"), evidence_by=text(data, "by"), topic=topic, verdict=verdict,
+        )  # fmt: skip
     return EvidenceEvent(
-        path=pair.path, act=pair.act, model=str(place.model), version=place.version or "",
+        path=pair.path, act=pair.act, model=str(place.model), version=place.version,
         evidence=place.name, evidence_kind=text(data, "kind"), evidence_by=text(data, "by"),
-        topic=next((topic for topic in topics if topic), ""),
-        verdict=text(data, "verdict") or text(data, "decision"),
+        topic=topic, verdict=verdict,
     )  # fmt: skip
 
 
@@ -239,7 +246,8 @@ def event_of(pair: Pair) -> Event:
 
 
 _RANK: Final = (
-    "namespace", "model", "version", "artifact", "status", "metadata", "card", "evidence", "tag", "alias",
+    "namespace", "model", "model-evidence", "version", "artifact", "status", "metadata", "card", "evidence", "tag",
+    "alias",
 )  # fmt: skip
 _AROUND: Final = {"policy": 0, "waiver": 2, "file": 3}
 # What goes with a version's record, or with a model's, and is no event of its own then.
@@ -307,7 +315,7 @@ def _side(catalog: Catalog, path: str, place: Place | None, entry: Entry | None)
     return _NOTHING if document is None or document.data is None else document.data
 
 
-def _is_same(base: Catalog, head: Catalog, change: Change) -> bool:
+def _is_same(base: Catalog, head: Catalog, change: TreeChange) -> bool:
     """True for a file that only seemed to differ, because nobody had computed its id."""
     path, before, after = change
     if before is None or after is None or before.mode != after.mode or (before.oid and after.oid):

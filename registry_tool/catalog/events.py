@@ -21,6 +21,7 @@ __all__ = [
     "FileEvent",
     "MetadataEvent",
     "ModelEvent",
+    "ModelEvidenceEvent",
     "NamespaceEvent",
     "PolicyEvent",
     "StatusEvent",
@@ -180,6 +181,24 @@ class EvidenceEvent(_OfVersion):
     topic: str = ""
     verdict: str = ""
     evidence_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEvidenceEvent(Event):
+    """Evidence about a model. A kind of its own: what follows evidence about a version needs a version."""
+
+    kind: ClassVar[str] = "model-evidence"
+    model: str
+    evidence: str
+    evidence_kind: str = ""
+    topic: str = ""
+    verdict: str = ""
+    evidence_by: str = ""
+
+    @property
+    def reference(self) -> str:
+        """The model."""
+        return self.model
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -105,7 +105,7 @@ def render_lock(registry: str, pins: Iterable[Pin]) -> bytes:
     data = render({"schema": _SCHEMA, "registry": registry, "pins": listed})
     if len(data) > LOCK_LIMIT:
         raise UsageError(
-            f"a lock file of {len(listed)} references would have {len(data)} bytes, more than {LOCK_LIMIT}",
+            f"a lock file of {len(listed)} references would have {len(data)} bytes; the limit is {LOCK_LIMIT}",
             remedy="write several: registry lock REF -o FILE",
         )
     return data
@@ -123,7 +123,7 @@ def _data(source: bytes, label: str) -> Data:
         loaded = read.data
     if not isinstance(loaded, dict) or loaded.get("schema") != _SCHEMA:
         raise UsageError(
-            f"{label} is no lock file: its first line is not `schema: {_SCHEMA}`",
+            f"{label} is not a lock file: its first line is not `schema: {_SCHEMA}`",
             remedy="write one: registry lock REF",
         )
     return loaded
@@ -137,7 +137,7 @@ def _pin(data: Data, label: str) -> Pin:
         raise UsageError(f"{label}: {exc.message}", remedy=exc.remedy) from exc
     commit, record = text(data, "commit"), text(data, "record")
     if not _COMMIT.fullmatch(commit) or not _RECORD.fullmatch(record):
-        raise UsageError(f"{label}: the pin of {reference} has no commit, or no record digest")
+        raise UsageError(f"{label}: the pin of {reference} lacks a commit or a record digest")
     artifacts = tuple(dict(one) for one in records(data, "artifacts"))
     return Pin(reference, version, commit, record, artifacts)
 
@@ -178,14 +178,14 @@ def pinned_version(pinned: Pin, catalogs: Iterable[Catalog], label: str) -> Vers
         if record != pinned.record:
             continue
         if _artifacts(view) != pinned.artifacts:
-            raise _refusal(label, pinned, "has other artifacts than the file says")
+            raise _refusal(label, pinned, "has other artifacts than the lock file records")
         return view
     if records_found:
         found = " or ".join(dict.fromkeys(records_found))
-        raise _refusal(label, pinned, f"has the record {found}, and not {pinned.record}")
+        raise _refusal(label, pinned, f"has the record {found}, not {pinned.record}")
     raise NotFoundError(
-        f"{label} pins {pinned.reference} to {pinned.version}, which is not in this registry",
-        remedy="see that it is the right registry, and up to date: git fetch",
+        f"{label} pins {pinned.reference} to {pinned.version}, which does not exist in this registry",
+        remedy="check that this is the right registry, and update it: git fetch",
     )
 
 
@@ -200,5 +200,5 @@ def _version(catalog: Catalog, reference: Reference) -> VersionView | None:
 def _refusal(label: str, pinned: Pin, what: str) -> RefusedError:
     return RefusedError(
         f"{label} pins {pinned.reference} to {pinned.version}, which {what}",
-        remedy=f"see who changed which: registry history {pinned.version}",
+        remedy=f"list the changes: registry history {pinned.version}",
     )

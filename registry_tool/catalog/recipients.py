@@ -99,6 +99,6 @@ def public_keys(catalog: Catalog, readers: Iterable[str]) -> list[str]:
             known = ", ".join([*groups, *people]) or "nobody"
             raise NotFoundError(
                 f"{reader} is not in {RECIPIENTS}",
-                remedy=f"add the public key there (it knows {known}), and have that merged",
+                remedy=f"add the public key to it and merge that; it has {known}",
             )
     return found

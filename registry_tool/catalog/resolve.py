@@ -72,7 +72,7 @@ def find_model(catalog: Catalog, name: ModelName) -> ModelView:
     if not near and name.namespace not in catalog.namespaces():
         near = _nearest(str(name), [str(n) for n in catalog.model_names()])
     raise NotFoundError(
-        f"there is no model {name}", remedy=near or "`registry list` shows the models there are"
+        f"model {name} does not exist", remedy=near or "list the models: registry list"
     )
 
 
@@ -97,12 +97,12 @@ def _nothing_latest(model: ModelView, prereleases: list[VersionView]) -> NotFoun
         only = all(is_prerelease(model.scheme, version) for version in model.versions)
         what = "only pre-releases" if only else "no active release"
         return NotFoundError(
-            f"{model.name} has {what}, and latest passes over pre-releases; the newest is {newest.version}",
+            f"{model.name} has {what}; latest skips pre-releases, and the newest is {newest.version}",
             remedy=f"registry resolve {newest}",
         )
     if model.versions:
         return NotFoundError(
-            f"{model.name} has no active version: latest passes over what is deprecated, withdrawn or erased",
+            f"{model.name} has no active version; latest skips deprecated, withdrawn and erased versions",
             remedy=f"registry show {model.name}",
         )
     return NotFoundError(
@@ -116,7 +116,11 @@ def latest(model: ModelView) -> VersionView:
 
     Raises:
         NotFoundError: The model has no such version; the message says what it has, and the remedy how to refer to that.
+        InvalidManifestError: The ``model.yaml`` is of a later schema, so its version scheme is unknown.
     """
+    document = model.document
+    if document is not None and any(one.code == "schema-version" for one in document.problems):
+        require(document, str(model.name))
     prereleases: list[VersionView] = []
     for version in reversed(in_order(model)):
         view = model.version(version)
@@ -142,12 +146,12 @@ def _stage_notes(view: VersionView, selector: str) -> tuple[str, ...]:
         return ()
     if selector != view.version and is_gated(stage):
         raise NotFoundError(
-            f"no version of {model.name} holds the stage {selector}; the tag {selector} names version {view.version},"
-            " which met no gate",
+            f"no version of {model.name} is in the stage {selector}; the tag {selector} names version {view.version},"
+            " which passed no gate",
             remedy=f"registry show {view}",
         )
     what = "version" if selector == view.version else "tag"
-    return (f"{selector} is a stage, and this is a {what}, which never moves; use {view}",)
+    return (f"{selector} is a stage, but this is a {what}, which never moves; use {view}",)
 
 
 def _pointed_at(model: ModelView, selector: str) -> tuple[VersionView, str, tuple[str, ...]] | None:
@@ -159,12 +163,12 @@ def _pointed_at(model: ModelView, selector: str) -> tuple[VersionView, str, tupl
         view = model.version(text(data, "version"))
         if view is None:
             raise NotFoundError(
-                f"{kind} {selector} of {model.name} names version {text(data, 'version')}, which is not there",
+                f"{kind} {selector} of {model.name} names version {text(data, 'version')}, which does not exist",
                 remedy="registry check --all",
             )
         if kind == "tag":
             return view, kind, _stage_notes(view, selector)
-        notes = ("pinned: an automatic promotion leaves it alone",) if data.get("pinned") else ()
+        notes = ("pinned: automatic promotion skips it",) if data.get("pinned") else ()
         return view, kind, notes
     return None
 
@@ -184,7 +188,7 @@ def _select(model: ModelView, selector: str) -> tuple[VersionView, str, tuple[st
     near = _nearest(selector, [*model.versions, *model.aliases, *model.tags])
     raise NotFoundError(
         f"{model.name} has no version, tag or alias {selector}",
-        remedy=near or f"`registry show {model.name}` shows what it has",
+        remedy=near or f"list its versions: registry show {model.name}",
     )
 
 

@@ -107,7 +107,7 @@ def _table(versus: Versus, alone: Comparison) -> Iterator[str]:
     yield f"|{' --- |' * len(heads)}"
     yield from lines[:_ROWS]
     if len(lines) > _ROWS:
-        yield from ["", f"… and {len(lines) - _ROWS} rows more: `registry compare`"]
+        yield from ["", f"… and {len(lines) - _ROWS} more rows: `registry compare`"]
 
 
 def _section(versus: Versus) -> Iterator[str]:
@@ -120,9 +120,9 @@ def _section(versus: Versus) -> Iterator[str]:
     yield from _table(versus, versus.alone)
     same = [escaped(a.version) for a in versus.others if a.comparison.same_identity]
     if same:
-        yield from ["", f"It has the identity of {', '.join(same)}: its outputs are the same."]
+        yield from ["", f"It has the identity of {', '.join(same)}: it produces the same outputs."]
     elif not versus.others:
-        yield from ["", "There is no version before it to compare it with."]
+        yield from ["", "There is no earlier version to compare it with."]
 
 
 def _fitting(parts: Iterable[str], room: int) -> tuple[list[str], int]:
@@ -151,12 +151,17 @@ def markdown(review: Review, *, gates: Sequence[str] = ()) -> str:
     sections, more = _fitting(("\n".join(_section(v)) for v in review.versions), _FOR_VERSIONS)
     lines += sections
     if more + review.more:
-        lines += ["", f"… and {more + review.more} versions more: `registry compare`"]
+        lines += ["", f"… and {more + review.more} more versions: `registry compare`"]
     if any(versus.others for versus in review.versions):
         lines += [
             "",
-            "An arrow says which way a value went from there to the version under review.",
+            "An arrow shows how a value changes in the version under review.",
         ]
     if gates:
-        lines += ["", "### Gates ahead", "", *(f"- {escaped(gate)}" for gate in gates)]
-    return "\n".join(["## What this change does", "", *(lines or ["Nothing."])]) + "\n"
+        lines += [
+            "",
+            "### Gates for later promotions",
+            "",
+            *(f"- {escaped(gate)}" for gate in gates),
+        ]
+    return "\n".join(["## Changes", "", *(lines or ["Nothing."])]) + "\n"

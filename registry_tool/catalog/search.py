@@ -30,7 +30,7 @@ from registry_tool.catalog.summary_cache import Rows
 from registry_tool.errors import RegistryError, UsageError
 from registry_tool.manifests.fields import MODEL_FIELDS, VERSION_FIELDS, Field
 from registry_tool.manifests.problems import JSON
-from registry_tool.names import ModelName
+from registry_tool.names import ModelName, fold_task
 
 __all__ = [
     "FILTERS",
@@ -80,10 +80,10 @@ _LIKE_AN_OPERATOR: Final = re.compile(r"([^≥≤≠~≈]+)([≥≤≠~≈]=?)([
 _LOOKALIKES: Final = {"≥": ">=", "≤": "<=", "≠": "!="}
 # What people write who know other query languages.
 _SIGNS: Final = {
-    "&&": "leave it out: all terms must hold",
+    "&&": "leave it out: every term must match",
     "||": "run one search for each side",
     "|": "run one search for each side",
-    "&": "leave it out: all terms must hold",
+    "&": "leave it out: every term must match",
 }
 _NUMERIC: Final = re.compile(r"[-+]?[0-9][0-9.,_ ]*%?")
 # Blanks around an operator do not part a bound.
@@ -131,12 +131,12 @@ class Found(NamedTuple):
 def _filter(field: str, value: str) -> Filter:
     if field not in FILTERS:
         raise UsageError(
-            f"there is no filter {field}:",
+            f"unknown filter {field}:",
             remedy=f"filters are {', '.join(f + ':' for f in FILTERS)}; quote a word with a colon",
         )
     if not value:
         raise UsageError(
-            f"{field}: needs a value", remedy=f"write it without a blank: {field}:VALUE"
+            f"{field}: needs a value", remedy=f"write it without a space: {field}:VALUE"
         )
     if "," in value or "*" in value:
         raise UsageError(
@@ -166,7 +166,7 @@ def _checked_sign(metric: str, sign: str, value: str, *, is_quoted: bool) -> str
         high = value if is_turned else f"{metric}<=HIGH"
         raise UsageError(
             f"{metric}{sign}{value} has two operators",
-            remedy=f'write one bound for each: "{low}" "{high}"',
+            remedy=f'write one condition for each: "{low}" "{high}"',
         )
     if is_turned and not _NUMERIC.fullmatch(value):
         raise UsageError(
@@ -179,7 +179,7 @@ def _checked_sign(metric: str, sign: str, value: str, *, is_quoted: bool) -> str
 def _bound(metric: str, sign: str, value: str, *, is_quoted: bool = False) -> Bound:
     if not metric or not value:
         raise UsageError(
-            f"{metric}{sign}{value} is not a bound on a metric",
+            f"{metric}{sign}{value} is not a condition on a metric",
             remedy='write METRIC, an operator and a value, such as "accuracy>=0.9"',
         )
     sign = _checked_sign(metric, sign, value, is_quoted=is_quoted)
@@ -195,7 +195,7 @@ def _bound(metric: str, sign: str, value: str, *, is_quoted: bool = False) -> Bo
     bare = value.rstrip(")")
     example = f"{metric.lstrip('(')}{sign}{bare}"
     if bare != value and _NUMERIC.fullmatch(bare):
-        raise UsageError("there are no brackets in a search", remedy=f'leave them out: "{example}"')
+        raise UsageError("a search has no brackets", remedy=f'leave them out: "{example}"')
     raise UsageError(
         f"{metric}{sign}{value}: {value!a} is not a number",
         remedy='write a number, such as "accuracy>=0.9"',
@@ -221,13 +221,13 @@ def _word(token: str) -> str:
         )
     if token[0] in "()-!:'" or (token.endswith(")") and "(" not in token):
         raise UsageError(
-            f"{token} is not a word to look for",
-            remedy=f'terms have no brackets, signs or blanks around `:`; a word is "{token}"',
+            f"{token} is not a search word",
+            remedy=f'terms have no brackets, signs or spaces around `:`; a word is "{token}"',
         )
     if "*" in token:
         raise UsageError(
-            f"{token}: there are no wildcards",
-            remedy="leave out the *: a word is found anywhere in a text, also inside another",
+            f"{token}: wildcards are not supported",
+            remedy="leave out the *: a word matches anywhere in a text, also inside another word",
         )
     return "" if name == "and" else folded(token)
 
@@ -264,7 +264,7 @@ def parse_query(words: Sequence[str], *, versions: bool = False) -> Query:
     """
     line = " ".join(words)
     if line.count('"') % 2:
-        raise UsageError("a double quote is not closed", remedy='write "…" around text with blanks')
+        raise UsageError("a double quote is not closed", remedy='put "…" around text with spaces')
     terms = [_term(token) for token in _TOKEN.findall(line)]
     filters = tuple(t for t in terms if isinstance(t, Filter))
     bounds = tuple(t for t in terms if isinstance(t, Bound))
@@ -285,6 +285,8 @@ def _matches(field: Field, value: str, row: ModelRow | VersionRow) -> bool:
     if field.match == "member":
         return value in row.labels
     found = _folded_value(row.get(field.name))
+    if field.match == "task":
+        return fold_task(found) == fold_task(value)
     if field.match == "owner":
         return found.removeprefix("@") == value.removeprefix("@")
     return found == value
@@ -329,7 +331,7 @@ class MetricNames:
                 meant = f"; did you mean {' or '.join(near)}?"
             else:
                 meant = ""
-            yield f"no version that was searched has a metric {name!a}{meant}"
+            yield f"no searched version has a metric {name!a}{meant}"
 
 
 def named_metric(metrics: Mapping[str, JSON], asked: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.resolve import Resolved, resolve
 from registry_tool.errors import NotFoundError, RefusedError, ShallowHistoryError, UsageError
-from registry_tool.git.refs import published
+from registry_tool.git.refs import main_branch
 
 if TYPE_CHECKING:
     from registry_tool.git.repository import Repository
@@ -50,7 +50,7 @@ def check_fixed(found: Resolved) -> None:
     """
     if found.via in {"alias", "latest"}:
         raise UsageError(
-            f"{found.reference} may mean another version tomorrow",
+            f"{found.reference} can point to another version later",
             remedy=f"name the version itself: {found.version}",
         )
 
@@ -63,10 +63,10 @@ def tombstone(repository: Repository, reference: Reference) -> Tombstone:
         UsageError: The reference is an alias or ``latest``.
         RefusedError: The main branch does not call the version erased; or there is no main branch.
     """
-    main = published(repository.git)
+    main = main_branch(repository.git)
     if main is None:
         raise RefusedError(
-            f"{repository.source} has no main branch, so nothing is published as erased",
+            f"{repository.source} has no main branch, so no erasure is published",
             remedy="name it: git config registry.published BRANCH",
         )
     try:
@@ -76,8 +76,8 @@ def tombstone(repository: Repository, reference: Reference) -> Tombstone:
     check_fixed(found)
     if found.state != "erased":
         raise RefusedError(
-            f"{found.version} is {found.state} in {main.name}: bytes are purged once the main branch calls "
-            "their version erased",
+            f"{found.version} is {found.state} in {main.name}: files are purged only after their version is erased "
+            "on the main branch",
             remedy=f"registry erase {found.version} --reason TEXT; merge that; then: git fetch",
         )
     return Tombstone(found.version, main.name, main.tip)

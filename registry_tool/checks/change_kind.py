@@ -21,6 +21,8 @@ ChangeKind = Literal[
     "model", "version", "alias", "tag", "status", "evidence", "edit", "other", "policy", "waiver", "mixed",
 ]  # fmt: skip
 
+# A model.yaml whose `schema:` line names a later version of the schema, and that says the same otherwise.
+UPGRADE: Final = "schema upgrade"
 _PROSE: Final = (".md", ".rst", ".txt")
 _PROSE_FILES: Final = frozenset({"LICENSE", "NOTICE", "AUTHORS"})
 
@@ -69,14 +71,14 @@ _KINDS: Final = (
     _kind("policy", "policy", along=("new namespace", "document", "other file")),
     _kind(
         "model", "new model", "new namespace",
-        along=("new version", "alias", "model edit", *_WITH_VERSION),
+        along=("new version", "alias", "model edit", UPGRADE, *_WITH_VERSION),
     ),
-    _kind("version", "new version", along=_WITH_VERSION),
+    _kind("version", "new version", along=(UPGRADE, *_WITH_VERSION)),
     _kind("status", "status", along=("pointer removed", "tag removed", "alias removed")),
     _kind("alias", "alias", "alias removed"),
     _kind("tag", "tag"),
-    _kind("evidence", "evidence"),
-    _kind("edit", "edit", "model edit", "document"),
+    _kind("evidence", "evidence", along=(UPGRADE,)),
+    _kind("edit", "edit", "model edit", "document", UPGRADE),
     _kind("other", "other file", along=("document",)),
 )  # fmt: skip
 
@@ -105,6 +107,8 @@ def act_of(change: Located) -> str:
         return "model edit"
     if place.kind == "key" and place.version is None:
         return "policy"
+    if change.upgrades:
+        return UPGRADE
     added, edited, removed = _ACTS[place.kind]
     return added if change.added else removed if change.removed else edited
 

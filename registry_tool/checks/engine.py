@@ -41,7 +41,7 @@ from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
 from registry_tool.checks.uniqueness import Claims
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError, ShallowHistoryError
-from registry_tool.git.tree import Change, Entry, Tree, differences
+from registry_tool.git.tree import Entry, Tree, TreeChange, differences
 from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import REGISTRY
@@ -49,6 +49,7 @@ from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
     from registry_tool.git.history import FirstParentHistory
+    from registry_tool.manifests.document import Document
 
 __all__ = ["check", "judge_file", "judge_models", "malformed"]
 
@@ -101,7 +102,7 @@ class _Desk:
         return (1, 1) if document is None else document.where(hit.at)
 
 
-def _located(base: Catalog, head: Catalog, change: Change) -> Located | None:
+def _located(base: Catalog, head: Catalog, change: TreeChange) -> Located | None:
     """A difference and what it is about; None for a file without an id that turns out to be the published one."""
     path, before, after = change
     if before is not None and after is not None and len(before.oid) != len(after.oid):
@@ -111,7 +112,21 @@ def _located(base: Catalog, head: Catalog, change: Change) -> Located | None:
     if before == after:
         return None
     # Where files lie was fixed when the registry was made; a change that says otherwise is judged by that.
-    return Located(path, before, after, base.layout.locate(path))
+    place = base.layout.locate(path)
+    upgrades = False
+    if before is not None and after is not None and place is not None and place.kind == "model":
+        documents = base.document(path, place), head.document(path, place)
+        upgrades = before.mode == after.mode and _only_upgrades(*documents)
+    return Located(path, before, after, place, upgrades)
+
+
+def _only_upgrades(before: Document | None, after: Document | None) -> bool:
+    """True where a manifest names a later version of its schema, and no other byte differs."""
+    if before is None or after is None or before.data is None or after.data is None:
+        return False
+    old, new = text(before.data, "schema"), text(after.data, "schema")
+    is_later = int(old.rpartition("/v")[2]) < int(new.rpartition("/v")[2])
+    return is_later and before.source.replace(old.encode(), new.encode(), 1) == after.source
 
 
 def _rule_ids() -> frozenset[str]:

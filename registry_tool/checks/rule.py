@@ -157,12 +157,14 @@ class Located(NamedTuple):
         base: Its entry in what is published; None where it is new.
         head: Its entry in the change; None where it goes.
         place: What the path is about; None outside the layout.
+        upgrades: True for a ``model.yaml`` that only names a later version of its schema.
     """
 
     path: str
     base: Entry | None
     head: Entry | None
     place: Place | None
+    upgrades: bool = False
 
     @property
     def added(self) -> bool:

@@ -1,11 +1,9 @@
 """Shell completion of references, aliases and rules.
 
-Completion never complains: where there is no registry, or it cannot be read, nothing is offered.
+Completion prints no errors: where no registry can be read, it offers nothing.
 
-Completion in bash, whose words are not ours: it splits ``nlp/lang-id@production`` at the ``@``.
-
-The line is split here, as a shell splits it, and of each offer only what bash replaces is handed back: what follows
-the last break.
+Bash splits ``nlp/lang-id@production`` at the ``@``. So the line is split here, as a shell splits it, and of each
+completion only the part after the last break is returned, which is what bash replaces.
 """
 
 from __future__ import annotations
@@ -24,12 +22,11 @@ from click.shell_completion import (
 )
 
 from registry_tool.errors import RegistryError
-from registry_tool.manifests.data import get
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from registry_tool.catalog.catalog import Catalog
+    from registry_tool.api.registry import Registry
 
 __all__ = [
     "LineComplete",
@@ -44,12 +41,12 @@ __all__ = [
 ]
 
 _LIMIT = 200
-# What a shell takes as one plain word: a folder in a registry can be called anything.
+# What a shell reads as one plain word: a folder in a registry may have any name.
 _OFFERED = re.compile(r"[A-Za-z0-9@/._+-]+")
-_Question = Callable[["Catalog", str], Iterator[str]]
+_Query = Callable[["Registry", str], Iterator[str]]
 
 
-def _asked(ctx: click.Context, incomplete: str, question: _Question) -> list[CompletionItem]:
+def _complete(ctx: click.Context, incomplete: str, query: _Query) -> list[CompletionItem]:
     import warnings
     from itertools import islice
     from pathlib import Path
@@ -66,7 +63,7 @@ def _asked(ctx: click.Context, incomplete: str, question: _Question) -> list[Com
             warnings.simplefilter("ignore")
             found = open_registry(source, ref=ctx.params.get("ref") or WORK_TREE, offline=True)
         with found:
-            offered = islice(question(found.catalog, incomplete), _LIMIT)
+            offered = islice(query(found, incomplete), _LIMIT)
             return [
                 CompletionItem(text)
                 for text in offered
@@ -76,57 +73,48 @@ def _asked(ctx: click.Context, incomplete: str, question: _Question) -> list[Com
         return []
 
 
-def _models(catalog: Catalog, incomplete: str) -> Iterator[str]:
+def _models(registry: Registry, incomplete: str) -> Iterator[str]:
     namespace, slash, _ = incomplete.partition("/")
     if slash:
-        yield from (str(name) for name in catalog.model_names(namespace))
+        yield from registry.model_names(namespace)
         return
-    yield from (f"{name}/" for name in catalog.namespaces())
+    yield from (f"{name}/" for name in registry.namespaces())
 
 
-def _references(catalog: Catalog, incomplete: str) -> Iterator[str]:
-    from registry_tool.names import LATEST, ModelName
-
+def _references(registry: Registry, incomplete: str) -> Iterator[str]:
     name, at, _ = incomplete.partition("@")
     if not at:
-        yield from _models(catalog, incomplete)
+        yield from _models(registry, incomplete)
         return
-    model = catalog.model(ModelName.parse(name))
-    if model is not None:
-        selectors = [*model.aliases, *model.tags, LATEST, *model.versions]
-        yield from (f"{name}@{selector}" for selector in selectors)
+    yield from (f"{name}@{selector}" for selector in registry.selectors(name))
 
 
 def complete_model(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Namespaces, then the models of one."""
-    return _asked(ctx, incomplete, _models)
+    return _complete(ctx, incomplete, _models)
 
 
 def complete_reference(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Namespaces and models; after ``@`` the aliases, tags and versions of the model."""
-    return _asked(ctx, incomplete, _references)
+    return _complete(ctx, incomplete, _references)
 
 
 def complete_alias(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """The stages of the registry, and the aliases of the model that was named before."""
-    from registry_tool.manifests.data import member
-    from registry_tool.names import ModelName
 
-    def aliases(catalog: Catalog, _incomplete: str) -> Iterator[str]:
+    def aliases(registry: Registry, _incomplete: str) -> Iterator[str]:
         named = next(
             (str(v) for k, v in ctx.params.items() if v and k in {"reference", "model"}), ""
         )
-        model = catalog.model(ModelName.parse(named.partition("@")[0])) if named else None
-        known = [] if model is None else model.aliases
-        yield from sorted({*member(catalog.settings, "stages"), *known})
+        yield from registry.alias_names(named.partition("@")[0] or None)
 
-    return _asked(ctx, incomplete, aliases)
+    return _complete(ctx, incomplete, aliases)
 
 
 def complete_file(
@@ -153,11 +141,10 @@ def complete_framework(
     """The frameworks that the schema of a version knows."""
     from click.shell_completion import CompletionItem
 
-    from registry_tool.manifests.schema import schema_data
+    from registry_tool.api.schemas import allowed_words
 
-    known = get(schema_data("version/v1"), "$defs", "framework_type", "enum")
-    words = known if isinstance(known, list) else []
-    return [CompletionItem(word) for word in words if str(word).startswith(incomplete)]
+    words = allowed_words("version/v1", "framework_type")
+    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
 
 def complete_rule(
@@ -166,7 +153,7 @@ def complete_rule(
     """The ids of the rules."""
     from click.shell_completion import CompletionItem
 
-    from registry_tool.checks.rule_docs import explained
+    from registry_tool.api.rules import explained
 
     return [
         CompletionItem(rule.id, help=rule.title)

@@ -1,9 +1,8 @@
-"""The console script, and its two short cuts.
+"""The console script, and a fast path for two commands.
 
-``registry resolve REF`` is what a serving process or a deploy script asks again and again, ``registry check --staged``
-runs before each commit, and importing click is a good part of their time (docs/decisions/0012). In their plain form, and
-where all goes well, they are answered here; anything else, everything on a terminal and every error, is the command's own
-business.
+Serving processes and deploy scripts run ``registry resolve REF`` often, and ``registry check --staged`` runs before each
+commit; importing click would be a good part of their time (docs/decisions/0012). Their plain form is handled here where it
+succeeds. Everything else, on a terminal, and every error is left to the command.
 """
 
 from __future__ import annotations
@@ -11,27 +10,23 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from registry_tool.git.command import Git
+from typing import NamedTuple
 
 __all__ = ["answer", "main"]
 
 _OPTIONS = {"--repo": "repo", "--ref": "ref", "--format": "form"}
 
 
-class _Question(NamedTuple):
+class _ResolveRequest(NamedTuple):
     reference: str
     repo: str = ""
     ref: str = ""
     form: str = "text"
 
 
-def _question(arguments: Sequence[str]) -> _Question | None:
-    """The question, when it is asked in the plain form: a reference, and options with their values."""
+def _parse_resolve(arguments: Sequence[str]) -> _ResolveRequest | None:
+    """The request, in the plain form: a reference, and options with their values."""
     if len(arguments) < 2 or arguments[0] != "resolve":  # noqa: PLR2004 (the command and its reference)
         return None
     words, found = list(arguments[1:]), {"repo": os.environ.get("REGISTRY_REPO", "")}
@@ -46,38 +41,34 @@ def _question(arguments: Sequence[str]) -> _Question | None:
             reference = word
     if not reference or found.get("form", "text") not in {"text", "json"}:
         return None
-    return _Question(reference, **found)
+    return _ResolveRequest(reference, **found)
 
 
-def _answer(question: _Question) -> str | None:
-    from registry_tool.api.snapshot import WORK_TREE, Snapshot
+def _resolve(request: _ResolveRequest) -> str | None:
+    from registry_tool.api.snapshot import WORK_TREE, Snapshot, is_trusted_folder
     from registry_tool.cli.output.escape import harmless, json_text
-    from registry_tool.cli.output.resolve import answer_data, answer_line, answering_commit
-    from registry_tool.git.command import find_repository
-    from registry_tool.git.remote.clone_cache import is_url
-    from registry_tool.git.transaction.journal import unfinished
+    from registry_tool.cli.output.resolve import resolved_data, resolved_line
 
-    source = question.repo if question.repo not in {"", "."} else Path.cwd()
-    # A network and another user's repository are matters of notes and warnings.
-    git = None if is_url(question.repo) else find_repository(Path(source))
-    if git is None or not git.is_trusted:
+    source = request.repo if request.repo not in {"", "."} else Path.cwd()
+    # The command reports notes on a network and on a repository of another user.
+    if not is_trusted_folder(source):
         return None
-    with Snapshot.open(source, ref=question.ref or WORK_TREE) as registry:
-        if not question.ref and unfinished(registry.repository.git):
+    with Snapshot.open(source, ref=request.ref or WORK_TREE) as registry:
+        if not request.ref and registry.interrupted:
             return None
-        found = registry.resolve(question.reference)
+        found = registry.resolve(request.reference)
         if found.notes:
             return None
-        if question.form == "text":
-            return harmless(answer_line(found))
-        commit = answering_commit(registry, found)
+        if request.form == "text":
+            return harmless(resolved_line(found))
+        commit = registry.commit_of(found)
         if commit is None:
             return None
-        return json_text(answer_data(found, commit), sys.stdout.encoding)
+        return json_text(resolved_data(found, commit), sys.stdout.encoding)
 
 
-def _staged(arguments: Sequence[str]) -> str | None:
-    """The repository whose staged files are to be checked, when that is asked in the plain form."""
+def _parse_check(arguments: Sequence[str]) -> str | None:
+    """The repository whose staged files are checked, in the plain form."""
     match arguments:
         case ["check", "--staged"]:
             return os.environ.get("REGISTRY_REPO", "")
@@ -86,59 +77,34 @@ def _staged(arguments: Sequence[str]) -> str | None:
     return None
 
 
-def _in_a_hook() -> bool:
+def _in_hook() -> bool:
     return bool(os.environ.get("GIT_DIR") or os.environ.get("REGISTRY_HOOK_GIT_DIR"))
 
 
-def _hooked() -> Git | None:
-    from registry_tool.git.repository import hooked_repository
-
-    return hooked_repository(Path.cwd())
-
-
-def _verdict(repo: str) -> str | None:
-    from registry_tool.git.repository import Repository
+def _check_staged(repo: str) -> str | None:
+    from registry_tool.api.check import quick_staged_check
 
     named = repo not in {"", "."}
-    git = None if named or not _in_a_hook() else _hooked()
-    if git is None:
-        repository = Repository.open(repo if named else Path.cwd())
-    else:
-        repository = Repository(git, source=str(git.place))
-    top = repository.git.work_tree
-    if repository.caution or top is None or not (top / "registry.yaml").exists():
-        return None
-    repository.begin_staged()  # and meanwhile everything else is imported
-    from registry_tool.api.check import checked
-    from registry_tool.checks.subject import choose
-    from registry_tool.cli.output.escape import harmless
-
-    import_module("registry_tool.checks.engine")
-    subject = choose(repository, staged=True)
-    try:
-        if subject.base is None:
-            return None  # a check of everything, with a bar to watch
-        report = checked(subject, (), progress=lambda _: None)
-    finally:
-        subject.close()
-    if report.verdict == "refuse":
+    report = quick_staged_check(repo if named else Path.cwd(), in_hook=_in_hook() and not named)
+    if report is None or report.verdict == "refuse":
         return None
     from registry_tool.checks.reports.text import text_lines
+    from registry_tool.cli.output.escape import harmless
 
     return "\n".join(harmless(line.text) for line in text_lines(report))
 
 
 def answer(arguments: Sequence[str]) -> str | None:
-    """What ``registry`` with these arguments prints, where that is quickly said; None where the command must run."""
+    """The output of ``registry`` with these arguments, if the fast path handles them; None if the command must run."""
     if "_REGISTRY_COMPLETE" in os.environ:
         return None
-    question, repo = _question(arguments), _staged(arguments)
+    request, repo = _parse_resolve(arguments), _parse_check(arguments)
     try:
-        if question is not None:
-            return _answer(question)
+        if request is not None:
+            return _resolve(request)
         if repo is not None and not (sys.stdout.isatty() or sys.stderr.isatty()):
-            return _verdict(repo)
-    except Exception:  # noqa: BLE001 (the command meets it again, and says it)
+            return _check_staged(repo)
+    except Exception:  # noqa: BLE001 (the command fails again, and reports it)
         return None
     return None
 
@@ -156,7 +122,7 @@ def main() -> None:
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.stderr.flush()
-        os._exit(0)  # everything is closed and said; taking the interpreter apart takes 5 ms
+        os._exit(0)  # everything is closed and written; finalizing the interpreter takes 5 ms
     from registry_tool.cli.main import run
 
     sys.exit(run())

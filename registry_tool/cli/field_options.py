@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from registry_tool.manifests.fields import Field, Option
-from registry_tool.manifests.schema import allowed_values
+from registry_tool.api.fields import Field, Option, allowed_values
 
 if TYPE_CHECKING:
-    from registry_tool.manifests.problems import JSON
+    from registry_tool.api.types import JSON
 
 __all__ = ["field_options", "given_fields"]
 

@@ -1,4 +1,4 @@
-"""The program ``registry``: a table of commands, and the one place where errors become words and exit codes.
+"""The program ``registry``: a table of commands, and the one place where errors become messages and exit codes.
 
 Exit codes: 0 done, 1 refused, 2 usage, 3 needs review, 4 environment, 130 interrupted.
 """
@@ -28,53 +28,50 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "cli", "run"]
 
 _PACKAGE = "registry_tool.cli.commands"
-# name -> (module, what it does): the words stand here so that `registry --help` imports no command.
+# name -> (module, summary): `registry --help` imports no command, and a command's help starts with its summary.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "alias": ("alias", "Set or remove a movable name of a version."),
+    "alias": ("alias", "Set or remove an alias (a movable pointer to a version)."),
     "annotate": ("annotate", "Add metadata, labels or a description to a version."),
-    "archive": ("lifecycle", "Archive a model: no new versions."),
-    "audit": ("history", "Export who held which alias, from when to when, and why."),
-    "cache": ("cache", "Show the cache of artifacts, or clear it."),
-    "check": ("check", "Check the registry, a change, or what is staged."),
-    "codeowners": (
-        "codeowners",
-        "Write CODEOWNERS from the owners of the registry and its namespaces.",
-    ),
+    "archive": ("lifecycle", "Archive a model, so that it accepts no new versions."),
+    "audit": ("history", "Export which version each alias pointed to, when and why."),
+    "cache": ("cache", "Show or clear the cache of artifacts."),
+    "check": ("check", "Check the registry, a change, or the staged files."),
+    "codeowners": ("codeowners", "Write CODEOWNERS from the owners of the registry and its namespaces."),
     "compare": ("compare", "Compare two versions."),
-    "decrypt": ("encryption", "Fetch a version and decrypt it."),
-    "demo": ("demo", "Do the main job once, on a real small model."),
-    "deprecate": ("lifecycle", "Mark a version as not to be used for new work."),
-    "diff": ("diff", "Say in words what changed between two revisions."),
+    "decrypt": ("encryption", "Fetch a version and decrypt it into a folder."),
+    "demo": ("demo", "Run the whole workflow once, on a small real model."),
+    "deprecate": ("lifecycle", "Mark a version as not for new work."),
+    "diff": ("diff", "Summarize the changes between two revisions."),
     "encrypt": ("encryption", "Add a version again, encrypted."),
-    "erase": ("erase", "Erase a version: its record stays, its bytes go."),
-    "events": ("events", "Print what changed as CloudEvents, for deploy jobs."),
+    "erase": ("erase", "Erase a version: its record stays, its files are deleted."),
+    "events": ("events", "Print changes as CloudEvents, for deploy jobs and webhooks."),
     "evidence": ("evidence", "Add an evaluation, approval, scan or note to a version."),
-    "fetch": ("fetch", "Bring a version's verified bytes here."),
-    "gc": ("gc", "Look through the whole remote: what is missing, what nobody needs."),
-    "history": ("history", "Say who moved an alias, when and why."),
-    "hooks": ("hooks", "Install the Git hooks."),
-    "init": ("init", "Make a new registry."),
+    "fetch": ("fetch", "Download a version's files and verify them."),
+    "gc": ("gc", "Report missing and unreferenced objects in the remote, or delete the latter."),
+    "history": ("history", "Show who moved an alias, when and why."),
+    "hooks": ("hooks", "Install Git hooks that check commits and pushes."),
+    "init": ("init", "Create a registry."),
     "list": ("list", "List models, or the versions of one."),
-    "lock": ("lock", "Write down what references mean now, with digests."),
+    "lock": ("lock", "Write a lock file: references pinned to versions and digests."),
     "model": ("model", "Add a model."),
-    "promote": ("promote", "Move a version to a stage, if its gates hold."),
-    "recover": ("recover", "Finish what a killed command left half done."),
+    "promote": ("promote", "Move a stage to a version, if its gates pass."),
+    "recover": ("recover", "Complete or roll back an interrupted command."),
     "rekey": ("encryption", "Add an encrypted version again, with a new key."),
-    "remote": ("remote", "Copy all bytes to another remote, and confirm hosts."),
-    "resolve": ("resolve", "Say which version a reference means."),
-    "rewrap": ("encryption", "Wrap the key of a version or a group anew."),
+    "remote": ("remote", "List remotes, confirm their hosts, or copy everything to another one."),
+    "resolve": ("resolve", "Print the version that a reference names."),
+    "rewrap": ("encryption", "Re-encrypt the key of a version or group for its current recipients."),
     "rollback": ("promote", "Move a stage back to its last good version, and pin it."),
-    "rules": ("rules", "List the rules, or explain one."),
-    "scan": ("scan", "Say what is in files, without loading them."),
+    "rules": ("rules", "List the rules of the check, or explain one."),
+    "scan": ("scan", "Report the content of files and versions without loading them."),
     "search": ("search", "Search models and versions."),
     "show": ("show", "Show a model or a version."),
-    "sign": ("sign", "Sign the record of a version."),
-    "tag": ("tag", "Give a version a fixed second name."),
-    "upload": ("upload", "Bring back the bytes of a version that the remote lost."),
-    "verify": ("verify", "Verify a version's signatures and bytes."),
+    "sign": ("sign", "Sign the record of a version, or its artifacts."),
+    "tag": ("tag", "Add an immutable tag to a version."),
+    "upload": ("upload", "Restore missing artifact files to the remote."),
+    "verify": ("verify", "Verify a version's signatures and files."),
     "version": ("version", "Add a version."),
     "withdraw": ("lifecycle", "Take a version out of service."),
-}
+}  # fmt: skip
 
 
 class _Table(click.Group):
@@ -89,35 +86,40 @@ class _Table(click.Group):
         if cmd_name not in COMMANDS:
             return None
         from importlib import import_module
+        from inspect import cleandoc
 
-        module = import_module(f"{_PACKAGE}.{COMMANDS[cmd_name][0]}")
+        home, summary = COMMANDS[cmd_name]
+        module = import_module(f"{_PACKAGE}.{home}")
         attribute = cmd_name.replace("-", "_")
         # `list_`: a trailing underscore where the name is one of Python's own.
         command = getattr(module, attribute, None) or getattr(module, f"{attribute}_")
         assert isinstance(command, click.Command)  # noqa: S101 (a broken table is a bug of ours)
+        if command.short_help != summary:
+            command.short_help = summary
+            command.help = f"{summary}\n\n{cleandoc(command.help or '')}".rstrip()
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """See ``click.Group``; `registry list | head` is fine, where click would make exit code 1 of it."""
+        """See ``click.Group``; `registry list | head` exits with 0, where click would exit with 1."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            from registry_tool.cli.output.console import nobody_reads
+            from registry_tool.cli.output.console import discard_output
 
-            nobody_reads()
+            discard_output()
             return 0
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """See ``click.Group``; a mistyped command is answered with near ones."""
+        """See ``click.Group``; a mistyped command is answered with similar ones."""
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in COMMANDS:
             import difflib
 
             near = difflib.get_close_matches(name, COMMANDS, n=2)
             hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            ctx.fail(f"there is no command {name!r}.{hint}")
+            ctx.fail(f"no such command: {name!r}.{hint}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -147,16 +149,16 @@ def cli() -> None:
     """A model registry that is a Git repository of YAML manifests.
 
     \b
-    registry demo                                  the main job, once, on a real small model
-    registry init models --name acme               a new registry
-    registry resolve nlp/lang-id@production        which version is that?
-    registry fetch nlp/lang-id@production -o out   its verified bytes
-    registry check                                 is what I changed right?
+    registry demo                                  the whole workflow, on a small real model
+    registry init models --name acme               create a registry
+    registry resolve nlp/lang-id@production        print the version of a reference
+    registry fetch nlp/lang-id@production -o out   download its verified files
+    registry check                                 check my changes
     """
 
 
 def _print_report(error: CheckFailedError) -> bool:
-    """What the check refused, as `registry check` shows it; False where the error brings no report."""
+    """Print the findings of a check, as `registry check` does; False if the error has no report."""
     from registry_tool.api.publish import RefusedByCheckError
     from registry_tool.checks.reports.text import finding_lines
 
@@ -167,7 +169,7 @@ def _print_report(error: CheckFailedError) -> bool:
     return True
 
 
-def _complain(error: RegistryError) -> int:
+def _report_error(error: RegistryError) -> int:
     click.echo(f"{click.style('error:', fg='red', bold=True)} {lines(error.message)}", err=True)
     if isinstance(error, CheckFailedError) and _print_report(error):
         return error.exit_code
@@ -177,7 +179,7 @@ def _complain(error: RegistryError) -> int:
 
 
 def _fill_in_version(error: RegistryError, arguments: Sequence[str]) -> None:
-    """Where a version was to be named, the remedy becomes the command as it was typed, with the version filled in."""
+    """Where a version must be named, the remedy becomes the command as it was typed, with the version filled in."""
     if not isinstance(error, VersionNotNamedError):
         return
     import shlex
@@ -196,11 +198,11 @@ def _fill_in_version(error: RegistryError, arguments: Sequence[str]) -> None:
             return
 
 
-def _unexpected(error: BaseException) -> int:
-    """No traceback reaches a user: it goes to a file that a bug report can carry."""
+def _report_bug(error: BaseException) -> int:
+    """Write the traceback to a file for a bug report; the user does not see it."""
     import traceback
 
-    from registry_tool.git.remote.url import without_credentials
+    from registry_tool.api.snapshot import without_credentials
     from registry_tool.paths import cache_folder
 
     log = cache_folder() / "last-error.txt"
@@ -210,7 +212,7 @@ def _unexpected(error: BaseException) -> int:
         log.write_text(text, encoding="utf-8", errors="backslashreplace")
         where = f"the details are in {log}"
     except OSError:
-        where = "the details could not be written down"
+        where = "the details could not be saved"
     words = harmless(without_credentials(f"{type(error).__name__}: {error}"))
     click.echo(f"error: this is a bug in registry-tool: {words}", err=True)
     click.echo(f"try:   report it; {where}", err=True)
@@ -241,10 +243,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except RegistryError as error:
         _fill_in_version(error, sys.argv[1:] if arguments is None else arguments)
-        return _complain(error)
+        return _report_error(error)
     except OSError as error:
-        full = OperationalError("no space is left to write the output")
-        return _complain(full) if error.errno == errno.ENOSPC else _unexpected(error)
+        full = OperationalError("no space left to write the output")
+        return _report_error(full) if error.errno == errno.ENOSPC else _report_bug(error)
     except Exception as error:  # noqa: BLE001 (the outermost ring)
-        return _unexpected(error)
+        return _report_bug(error)
     return result if isinstance(result, int) else 0

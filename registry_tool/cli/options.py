@@ -1,11 +1,4 @@
-"""Options that several commands share, and the one way a command opens its registry.
-
-Commands that have commands of their own, such as ``registry alias set``.
-
-The options of commands that may ask for a signature before they go on.
-
-What a command says on standard error while it waits, and after it finished what a killed one had left.
-"""
+"""Options that several commands share, groups of commands, and how a command opens its registry."""
 
 from __future__ import annotations
 
@@ -21,7 +14,6 @@ from registry_tool.errors import UsageError
 
 if TYPE_CHECKING:
     from registry_tool.api.registry import Registry
-    from registry_tool.git.repository import Repository
 
 __all__ = [
     "Part",
@@ -29,14 +21,13 @@ __all__ = [
     "finish_interrupted",
     "format_of",
     "format_option",
+    "notify",
+    "notify_of_history",
     "open_for_reading",
     "read_signers",
     "ref_option",
     "repo_option",
     "signers_option",
-    "tell",
-    "tell_of_history",
-    "tell_of_owner",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -54,7 +45,7 @@ def ref_option(function: Function) -> Function:
     """``--ref``: which state of it."""
     return click.option(
         "--ref", metavar="REV", default=None,
-        help="A branch, tag or commit. Default: the files as they lie in the work tree.",
+        help="A branch, tag or commit. Default: the files of the work tree.",
     )(function)  # fmt: skip
 
 
@@ -74,7 +65,7 @@ def format_option(function: Function) -> Function:
 
 
 def open_for_reading(repo: str, ref: str | None, *, offline: bool = False) -> Registry:
-    """The registry a read command works on; a stale clone is said on standard error."""
+    """The registry that a command reads; a stale clone is reported on standard error."""
     import warnings
 
     from registry_tool.api.registry import (
@@ -83,19 +74,18 @@ def open_for_reading(repo: str, ref: str | None, *, offline: bool = False) -> Re
         UntrustedRegistryWarning,
         open_registry,
     )
-    from registry_tool.cli.output.console import say
-    from registry_tool.git.transaction.journal import unfinished
 
     source: str | Path = repo if repo != "." else Path.cwd()
-    tell_of_history(repo)
+    notify_of_history(repo)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StaleRegistryWarning)
         warnings.simplefilter("ignore", UntrustedRegistryWarning)
         opened = open_registry(source, ref=ref or WORK_TREE, offline=offline)
     if opened.note:
         say(f"note:  {opened.note}", err=True)
-    tell_of_owner(opened.repository)
-    if ref is None and (what := unfinished(opened.repository.git)):
+    if opened.caution:
+        notify(opened.caution)
+    if ref is None and (what := opened.interrupted):
         say(f"note:  a registry command was interrupted here: {what}", err=True)
         say("  try: registry recover", err=True)
     return opened
@@ -106,7 +96,7 @@ _ELSEWHERE = ("list", "show", "search")
 
 
 class Part(click.Group):
-    """A group that answers an unknown command with where it is, or with near ones."""
+    """A group of commands; an unknown command is answered with similar ones."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -120,8 +110,8 @@ class Part(click.Group):
             near = difflib.get_close_matches(name, shown, n=2)
             meant = [f"registry {name}"] if name in _ELSEWHERE else near
             known = ", ".join(shown)
-            hint = f"Did you mean {' or '.join(meant)}?" if meant else f"It has: {known}."
-            ctx.fail(f"there is no command {name!r} here. {hint}")
+            hint = f"Did you mean {' or '.join(meant)}?" if meant else f"Commands: {known}."
+            ctx.fail(f"no such command: {name!r}. {hint}")
         return super().resolve_command(ctx, args)
 
 
@@ -133,12 +123,12 @@ def signers_option(function: Command) -> Command:
     """``--signers``: whose signatures count."""
     return click.option(
         "--signers", metavar="FILE", shell_complete=complete_file,
-        help="Your own allowed_signers file. Default: the one of the registry, in the state that is read.",
+        help="An allowed_signers file. Default: the one in the registry, in the state that is read.",
     )(function)  # fmt: skip
 
 
 def read_signers(path: str | None) -> bytes | None:
-    """The content of ``--signers``; None where it is not given.
+    """The content of the ``--signers`` file; None if the option is not given.
 
     Raises:
         UsageError: The file cannot be read.
@@ -149,32 +139,29 @@ def read_signers(path: str | None) -> bytes | None:
         with Path(path).open("rb") as file:
             found = file.read(_LIMIT + 1)
     except OSError as exc:
-        raise UsageError(f"--signers: {path} cannot be read: {exc.strerror}") from exc
+        raise UsageError(f"--signers: cannot read {path}: {exc.strerror}") from exc
     if len(found) > _LIMIT:
         raise UsageError(f"--signers: {path} is larger than {_LIMIT} bytes")
     return found
 
 
 def check_signed(registry: Registry, reference: str, signers: str | None) -> None:
-    """Go on only where an allowed signer signed the version that a reference means.
+    """Require that an allowed signer signed the version that a reference names.
 
     Raises:
-        RefusedError: Nobody did.
+        RefusedError: None did.
     """
-    from registry_tool.signing.signatures import require_signature
-
-    version = registry.resolve(reference, allow_withdrawn=True).version
-    require_signature(registry.repository, version, signers=read_signers(signers))
+    registry.require_signature(reference, signers=read_signers(signers))
 
 
-def tell(words: str) -> None:
-    """One line: which command is waited for, or what was finished."""
+def notify(words: str) -> None:
+    """Print one note: which process is waited for, or what was recovered."""
     say(f"note:  {words}", err=True)
 
 
-def tell_of_history(repo: str) -> None:
-    """From now on, say when the history of a registry that is opened by URL has to be brought: that takes a while."""
-    from registry_tool.git.remote.clone_cache import is_url
+def notify_of_history(repo: str) -> None:
+    """Report when the history of a registry that is opened by URL is fetched: that takes a while."""
+    from registry_tool.api.snapshot import is_url
 
     if not is_url(repo):
         return
@@ -184,29 +171,20 @@ def tell_of_history(repo: str) -> None:
     if logger.handlers:
         return
     handler = logging.Handler()
-    handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]  # one line of one kind
+    handler.emit = lambda record: notify(record.getMessage())  # type: ignore[method-assign]  # one line of one kind
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
 
 
-def tell_of_owner(repository: Repository | None) -> None:
-    """Say that a repository belongs to somebody else, and how it is read."""
-    if repository is not None and (words := repository.caution):
-        tell(words)
-
-
 def finish_interrupted(repo: str) -> None:
-    """Finish what a killed command left in the registry of a folder, before a command looks at its files.
+    """Recover from an interrupted command in the registry of a folder, before its files are read.
 
     Raises:
-        OperationalError: Something is in the way.
-        UntrustedRepositoryError: The registry belongs to somebody else: then nothing is changed in it.
+        OperationalError: It cannot be recovered.
+        UntrustedRepositoryError: The registry belongs to another user; nothing is changed in it.
     """
-    from registry_tool.git.command import find_repository
-    from registry_tool.git.remote.clone_cache import is_url
-    from registry_tool.git.transaction.recovery import finish
+    from registry_tool.api.recovery import finish_interrupted as finish
+    from registry_tool.api.snapshot import is_url
 
-    git = None if is_url(repo) else find_repository(Path(repo))
-    if git is not None:
-        git.check_trusted()
-        finish(git, tell=tell)
+    if not is_url(repo):
+        finish(Path(repo), notify=notify)

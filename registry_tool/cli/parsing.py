@@ -1,12 +1,8 @@
-"""Values as they are typed on a command line: ``key=value``, ``key=json``, ``[name=]path``.
+"""Values on a command line: ``key=value``, ``key=json``, ``[name=]path``; and small files that it names.
 
-Everything here takes text and gives plain data, or a UsageError that names the option and what it wants. Whether the
-data makes a good manifest is the check's question.
-
-Small files that are named on a command line: fields in YAML or JSON, cards, requirements.
-
-They are read whole, under a limit, and under the rules manifests have; what is wrong with one is a UsageError that
-names the option, the file and the line.
+Each function takes text and returns plain data, or raises a UsageError that names the option and the form it requires.
+Files (fields in YAML or JSON, cards, requirements) are read whole, up to a limit, under the rules of manifests; an error
+names the option, the file and the line. Whether the data makes a valid manifest is decided by the check.
 """
 
 from __future__ import annotations
@@ -19,13 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from registry_tool.api.typed_text import typed_float, typed_integer
 from registry_tool.errors import UsageError
-from registry_tool.manifests.problems import JSON, JSONPath
-from registry_tool.manifests.values import typed_float, typed_integer
 from registry_tool.names import check_artifact_name
 
 if TYPE_CHECKING:
-    from registry_tool.manifests.yaml.explain import Text
+    from registry_tool.api.types import JSON, JSONPath
+    from registry_tool.api.yaml_text import YamlText
 
 __all__ = [
     "Metric",
@@ -57,7 +53,7 @@ _SHOWN = 80
 
 
 def shown(text: str) -> str:
-    """A text as it may stand in a message: quoted, escaped, not endless."""
+    """A text as it appears in a message: quoted, escaped, shortened."""
     return ascii(text if len(text) <= _SHOWN else f"…{text[-_SHOWN:]}")
 
 
@@ -77,7 +73,7 @@ class Named(NamedTuple):
 
 
 def check_typed(option: str, value: object) -> None:
-    """See that what was typed is text that can be shown and stored.
+    """Check that an argument is text that can be shown and stored.
 
     Raises:
         UsageError: It holds a control character, or bytes that are not UTF-8.
@@ -85,15 +81,15 @@ def check_typed(option: str, value: object) -> None:
     for text in value if isinstance(value, tuple) else (value,):
         if isinstance(text, str) and _CONTROL.search(text):
             raise UsageError(
-                f"{option} holds a control character, or is not UTF-8: {shown(text)}",
-                remedy="write it without",
+                f"{option} contains a control character, or is not UTF-8: {shown(text)}",
+                remedy="remove it",
             )
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise UsageError(f"{option} wants KEY=VALUE, not {shown(text)}")
+        raise UsageError(f"{option} requires KEY=VALUE, not {shown(text)}")
     return key, value
 
 
@@ -104,7 +100,7 @@ def _no_constant(word: str) -> NoReturn:
 def _once(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("duplicate key")
     return found
 
 
@@ -123,7 +119,7 @@ def parse_json(text: str) -> JSON:
             object_pairs_hook=_once,
         )
     except RecursionError as exc:
-        raise ValueError("it is nested too deep") from exc
+        raise ValueError("it is nested too deeply") from exc
     level: list[JSON] = [value]
     for _ in range(_DEEPEST):
         level = [v for one in level for v in _inside(one)]
@@ -227,7 +223,7 @@ def named(text: str, option: str) -> Named:
     if not equals or "/" in name or ":" in name:
         name, rest = "", text
     if not rest:
-        raise UsageError(f"{option} {shown(text)} names no file")
+        raise UsageError(f"{option} {shown(text)} does not name a file")
     return Named(check_artifact_name(name) if name else "", rest)
 
 
@@ -240,7 +236,7 @@ def link(text: str) -> dict[str, JSON]:
     match = _LINK.fullmatch(text)
     if match is None:
         raise UsageError(
-            f"--link wants TITLE=URL, not {shown(text)}",
+            f"--link requires TITLE=URL, not {shown(text)}",
             remedy='--link "Paper=https://example.org/p"',
         )
     return {"title": match[1], "url": match[2]}
@@ -280,7 +276,7 @@ def code(text: str) -> dict[str, JSON]:
     repository, at, commit = text.rpartition("@")
     if not at or not repository or not commit:
         raise UsageError(
-            f"--code wants REPOSITORY@COMMIT, not {shown(text)}",
+            f"--code requires REPOSITORY@COMMIT, not {shown(text)}",
             remedy="--code https://example.org/acme/training@$(git rev-parse HEAD)",
         )
     return {"repository": repository, "commit": commit}
@@ -302,11 +298,11 @@ def read_text(path: str, option: str) -> str:
     """
     try:
         if not Path(path).is_file():
-            raise UsageError(f"{option}: there is no file {shown(path)}")
+            raise UsageError(f"{option}: no such file: {shown(path)}")
         with Path(path).open("rb") as stream:
             data = stream.read(_LIMIT + 1)
     except OSError as exc:
-        raise UsageError(f"{option}: {shown(path)} cannot be read: {exc.strerror}") from exc
+        raise UsageError(f"{option}: cannot read {shown(path)}: {exc.strerror}") from exc
     if len(data) > _LIMIT:
         raise UsageError(f"{option}: {shown(path)} is larger than {_LIMIT // 1024} kB")
     try:
@@ -347,10 +343,14 @@ def read_fields(path: str, schema: str, option: str = "--file") -> dict[str, JSO
     Raises:
         UsageError: It cannot be read, or is not such a file; the message has the line.
     """
-    from registry_tool.manifests.yaml.explain import Text, explain
+    from registry_tool.api.yaml_text import YamlText, explain
 
     source = read_text(path, option)
-    text = Text(_json(path, source, option)) if path.endswith(".json") else explain(source.encode())
+    text = (
+        YamlText(_json(path, source, option))
+        if path.endswith(".json")
+        else explain(source.encode())
+    )
     for problem in (p for p in text.problems if p.code != "ambiguous"):
         raise UsageError(
             f"{option}: {shown(path)} line {problem.line}: {problem.message}", remedy=problem.remedy
@@ -364,7 +364,7 @@ def read_fields(path: str, schema: str, option: str = "--file") -> dict[str, JSO
     return text.data
 
 
-def _check_numbers(text: Text, where: str) -> None:
+def _check_numbers(text: YamlText, where: str) -> None:
     """See that no number of the file became 0."""
     for path, written in text.written.items():
         if not re.fullmatch(r"[-+.0-9]+[eE]-[0-9]+", written):
@@ -386,7 +386,7 @@ def _texts(value: JSON, path: JSONPath) -> Iterator[tuple[JSONPath, str]]:
             yield from _texts(inner, (*path, key))
 
 
-def _check_size(text: Text, source: str, where: str) -> None:
+def _check_size(text: YamlText, source: str, where: str) -> None:
     """See that no number of the free fields became text because it is too large; in quotes it is text."""
     lines, data = source.split("\n"), text.data if isinstance(text.data, dict) else {}
     for path, value in (found for key in _FREE for found in _texts(data.get(key), (key,))):
@@ -406,7 +406,7 @@ def _keep_texts(
     data: dict[str, JSON], written: Mapping[JSONPath, str], schema: str, where: str
 ) -> None:
     """Put back what was written where the schema wants text and a number or boolean was read."""
-    from registry_tool.manifests.schema import mismatches
+    from registry_tool.api.yaml_text import mismatches
 
     for found in mismatches(schema, data):
         if found.keyword != "type" or found.rule.get("type") != "string" or not found.path:

@@ -1,30 +1,30 @@
-"""The record of a version out of a command line: options, and a file of fields below them."""
+"""The record of a version from the command line: options, and a file of fields that they override."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
+from registry_tool.api.data import Data, member, records, text
 from registry_tool.cli import parsing
-from registry_tool.cli.artifact_args import ArtifactSource, addresses, sources, tracked
-from registry_tool.cli.change import ChangeSession
+from registry_tool.cli.artifact_args import parse_addresses, parse_sources
 from registry_tool.cli.parsing import read_fields, requirements
 from registry_tool.errors import UsageError
-from registry_tool.manifests.data import Data, get, member, records, text
-from registry_tool.manifests.problems import JSON
 
 if TYPE_CHECKING:
-    from registry_tool.edits.versions import VersionRecord
+    from registry_tool.api.editing import EncryptTo, NewVersion
+    from registry_tool.api.staging import ArtifactSource
+    from registry_tool.api.types import JSON
     from registry_tool.names import ModelName
 
-__all__ = ["Options", "from_file", "record"]
+__all__ = ["VersionOptions", "parse_record", "read_version_file"]
 
 Many = tuple[str, ...]
-# What the program derives, and nobody else says.
+# Fields that are computed.
 _DERIVED = ("identity",)
 
 
-class Options(TypedDict):
+class VersionOptions(TypedDict):
     """The options of ``registry version add``, as click gives them."""
 
     artifact: Many
@@ -60,25 +60,24 @@ class Options(TypedDict):
 
 
 def _words(*path: str) -> list[str]:
-    """The words that the schema of a version allows at some place."""
-    from registry_tool.manifests.schema import schema_data
+    """The words that the schema of a version allows for a field."""
+    from registry_tool.api.schemas import allowed_words
 
-    found = get(schema_data("version/v1"), "$defs", *path, "enum")
-    return [str(word) for word in found] if isinstance(found, list) else []
+    return allowed_words("version/v1", *path)
 
 
 def _filled(fields: Mapping[str, JSON]) -> dict[str, JSON]:
     return {key: value for key, value in fields.items() if value not in (None, [], {})}
 
 
-def _framework(options: Options) -> dict[str, JSON]:
+def _framework(options: VersionOptions) -> dict[str, JSON]:
     own = parsing.framework(options["framework"]) if options["framework"] is not None else {}
     if own:
         parsing.one_of(str(own["type"]), _words("framework_type"), "framework")
     return {**own, **parsing.json_pairs(options["framework_field"], "--framework-field")}
 
 
-def _environment(options: Options) -> dict[str, JSON]:
+def _environment(options: VersionOptions) -> dict[str, JSON]:
     listed = options["requirements"]
     packages = [*options["pip"], *(requirements(listed) if listed is not None else [])]
     return _filled(
@@ -90,7 +89,7 @@ def _environment(options: Options) -> dict[str, JSON]:
     )
 
 
-def _source(options: Options, before: Data) -> dict[str, JSON]:
+def _source(options: VersionOptions, before: Data) -> dict[str, JSON]:
     own = parsing.source(options["source"]) if options["source"] is not None else {}
     kind = str(own.get("type") or text(before, "type"))
     if own:
@@ -101,13 +100,13 @@ def _source(options: Options, before: Data) -> dict[str, JSON]:
     )
     if own and not kind:
         raise UsageError(
-            "--commit-id, --run-id and --step belong to a source",
+            "--commit-id, --run-id and --step describe a source",
             remedy="name it: --source TYPE:URI",
         )
     return own
 
 
-def _lineage(options: Options) -> dict[str, JSON]:
+def _lineage(options: VersionOptions) -> dict[str, JSON]:
     return _filled(
         {
             "code": parsing.code(options["code"]) if options["code"] is not None else None,
@@ -117,7 +116,7 @@ def _lineage(options: Options) -> dict[str, JSON]:
     )
 
 
-def _given(options: Options, before: Data) -> dict[str, JSON]:
+def _fields(options: VersionOptions, before: Data) -> dict[str, JSON]:
     """The fields of the record that options give."""
     return _filled(
         {
@@ -134,8 +133,8 @@ def _given(options: Options, before: Data) -> dict[str, JSON]:
     )
 
 
-def _laid_over(before: Data, given: Data) -> dict[str, JSON]:
-    """Options win over the file: member by member in a mapping, whole elsewhere."""
+def _merge(before: Data, given: Data) -> dict[str, JSON]:
+    """Options override the file: key by key in a mapping, as a whole elsewhere."""
     result = dict(before)
     for key, value in given.items():
         old = before.get(key)
@@ -144,17 +143,19 @@ def _laid_over(before: Data, given: Data) -> dict[str, JSON]:
     return result
 
 
-def from_file(path: str, model: ModelName, name: str | None) -> tuple[dict[str, JSON], str | None]:
-    """The fields of ``--file``, and the version's name if it says one.
+def read_version_file(
+    path: str, model: ModelName, name: str | None
+) -> tuple[dict[str, JSON], str | None]:
+    """The fields of ``--file``, and the version's name if the file has one.
 
     Raises:
-        UsageError: The file cannot be read, or says what is computed or what another argument says otherwise.
+        UsageError: The file cannot be read, or it has a field that is computed or contradicts an argument.
     """
     fields = read_fields(path, "version/v1")
     for key in _DERIVED:
         if key in fields:
             raise UsageError(
-                f"--file: {parsing.shown(path)} holds `{key}`, which is computed",
+                f"--file: {parsing.shown(path)} contains `{key}`, which is computed",
                 remedy="delete it",
             )
     own = {"schema": "version/v1", "model": str(model), "version": name}
@@ -173,14 +174,14 @@ def from_file(path: str, model: ModelName, name: str | None) -> tuple[dict[str, 
             )
     if any("path" in entry for entry in records(fields, "artifacts")):
         raise UsageError(
-            f"--file: {parsing.shown(path)} names a stored artifact, whose bytes are not there",
-            remedy="give the file itself: --artifact [NAME=]PATH",
+            f"--file: {parsing.shown(path)} lists a stored artifact, but not its content",
+            remedy="give the file: --artifact [NAME=]PATH",
         )
     return fields, name
 
 
-def _metrics(options: Options, before: JSON) -> list[JSON]:
-    from registry_tool.artifacts.entry_builder import metric_entry
+def _metrics(options: VersionOptions, before: JSON) -> list[JSON]:
+    from registry_tool.api.editing import metric_entry
 
     if before is not None and not isinstance(before, list):
         raise UsageError("--file: `metrics` is not a list")
@@ -191,25 +192,25 @@ def _metrics(options: Options, before: JSON) -> list[JSON]:
     return [*(before or []), *(metric_entry(m.key, m.value, step=m.step) for m in found)]
 
 
-def _roles(options: Options) -> dict[str, str]:
+def _roles(options: VersionOptions) -> dict[str, str]:
     found: dict[str, str] = {}
     for given in options["role"]:
         name, equals, role = given.partition("=")
         if not equals:
-            raise UsageError(f"--role wants NAME=ROLE, not {parsing.shown(given)}")
+            raise UsageError(f"--role requires NAME=ROLE, not {parsing.shown(given)}")
         found[name] = parsing.one_of(role, _words("artifact", "properties", "role"), "role")
     return found
 
 
-def _parted(options: Options) -> tuple[list[ArtifactSource], list[ArtifactSource]]:
-    """What is stored, and what stays where it is: addresses, unless they are to be copied."""
-    asked = sources(options["artifact"])
-    stored = [one for one in asked if one.kind != "url"]
-    urls = [*(one for one in asked if one.kind == "url"), *addresses(options["track"])]
+def _split(options: VersionOptions) -> tuple[list[ArtifactSource], list[ArtifactSource]]:
+    """The artifacts to store, and those whose address is recorded: URLs, unless they are copied."""
+    given = parse_sources(options["artifact"])
+    stored = [one for one in given if one.kind != "url"]
+    urls = [*(one for one in given if one.kind == "url"), *parse_addresses(options["track"])]
     if not options["copy"]:
         return stored, urls
     if not urls:
-        raise UsageError("--copy: there is no URL to copy from", remedy="give one: --artifact URL")
+        raise UsageError("--copy: no URL is given", remedy="give one: --artifact URL")
     return [*stored, *urls], []
 
 
@@ -218,42 +219,46 @@ def _check_names(names: Sequence[str], roles: Mapping[str, str]) -> None:
         if names.count(name) > 1:
             raise UsageError(
                 f"two artifacts have the name {parsing.shown(name)}",
-                remedy="name them apart: NAME=PATH, NAME=URI",
+                remedy="give them different names: NAME=PATH, NAME=URI",
             )
     for name in roles:
         if name not in names:
             raise UsageError(
-                f"--role: there is no artifact {parsing.shown(name)}",
-                remedy=f"there is {', '.join(names) or 'none'}",
+                f"--role: no artifact is named {parsing.shown(name)}",
+                remedy=f"artifacts: {', '.join(names) or 'none'}",
             )
 
 
-def record(desk: ChangeSession, options: Options, before: Data) -> VersionRecord:
-    """The whole record: the file's fields, over them the options, and the artifacts, read and digested.
+def parse_record(
+    options: VersionOptions, before: Data, *, encrypt_to: EncryptTo | None
+) -> NewVersion:
+    """The whole record: the fields of the file, overridden by options, and where the artifacts come from.
 
     Raises:
-        UsageError: An option is not of its form, two artifacts have one name, or a file is missing.
+        UsageError: An option is not well formed, two artifacts have the same name, or a file is missing.
     """
-    from registry_tool.edits.versions import VersionRecord
+    from registry_tool.api.editing import NewVersion
 
-    fields = _laid_over(before, _given(options, before))
+    fields = _merge(before, _fields(options, before))
     metrics = _metrics(options, fields.pop("metrics", None))
     listed = fields.pop("artifacts", [])
     if not isinstance(listed, list) or len(records(before, "artifacts")) != len(listed):
         raise UsageError("--file: `artifacts` is not a list of mappings")
-    if author := desk.author():
-        fields.setdefault("author", author)
     roles = _roles(options)
-    asked, urls = _parted(options)
-    elsewhere = [*records(before, "artifacts"), *tracked(urls, roles)]
-    names = [one.name for one in asked]
-    _check_names([*names, *(text(entry, "name") for entry in elsewhere)], roles)
-    stored, pointers = desk.take_in(asked, roles, options["allow"])
-    return VersionRecord(
+    stored, tracked = _split(options)
+    entries = records(before, "artifacts")
+    names = [one.name for one in (*stored, *tracked)]
+    _check_names([*names, *(text(entry, "name") for entry in entries)], roles)
+    return NewVersion(
         fields=fields,
-        artifacts=[*stored, *elsewhere],
-        pointers=pointers,
+        artifacts=stored,
+        tracked=tracked,
+        entries=entries,
+        roles=roles,
+        allow=options["allow"],
         metrics=[entry for entry in metrics if isinstance(entry, dict)],
-        labels=[*dict.fromkeys(options["label"])],
+        labels=options["label"],
         tags=options["tag"],
+        aliases=options["alias"],
+        encrypt_to=encrypt_to,
     )

@@ -43,7 +43,7 @@ _POST_QUANTUM: Final = "age1pq1"
 # As the reference implementation: more takes minutes and gigabytes.
 _MOST_WORK: Final = 22
 _NO_POST_QUANTUM: Final = (
-    "post-quantum keys of age are not supported: the package pyrage has none of them"
+    "post-quantum keys of age are not supported: the package pyrage does not implement them"
 )
 _FILE_LIMIT: Final = 64 * 1024
 
@@ -60,7 +60,7 @@ class Key:
         try:
             self._identity = pyrage.x25519.Identity.from_str(secret.strip())
         except pyrage.IdentityError as exc:
-            raise RefusedError("what a wrap holds is no age key") from exc
+            raise RefusedError("the wrapped key is not an age key") from exc
         self._secret = secret.strip()
         self.recipient = str(self._identity.to_public())
 
@@ -98,7 +98,7 @@ def recipient_of(public_key: str) -> Recipient:
         return kind.Recipient.from_str(public_key)
     except pyrage.RecipientError as exc:
         raise UsageError(
-            f"{public_key[:80]!a} is no public key that age knows",
+            f"{public_key[:80]!a} is not a public key that age supports",
             remedy="age1…, ssh-ed25519 … or ssh-rsa …",
         ) from exc
 
@@ -121,7 +121,7 @@ def wrap(key: Key, public_keys: Sequence[str]) -> str:
     """
     recipients = [recipient_of(one) for one in dict.fromkeys(public_keys)]
     if not recipients:
-        raise UsageError("there is nobody to wrap the key to")
+        raise UsageError("the key needs at least one recipient")
     return pyrage_package().encrypt(key._reveal(), recipients, armored=True).decode()  # noqa: SLF001 (of this module)
 
 
@@ -144,10 +144,12 @@ def _checked(value: str) -> bytes:
         data = decode_armour(value)
         work = read_header(data).work
     except NotAgeError as exc:
-        raise RefusedError(f"a wrap is broken: {exc}", remedy="registry check --all") from exc
+        raise RefusedError(
+            f"a wrapped key is invalid: {exc}", remedy="registry check --all"
+        ) from exc
     if work > _MOST_WORK:
         raise RefusedError(
-            f"a wrap asks for 2^{work} steps of scrypt, and at most 2^{_MOST_WORK} are done"
+            f"a wrapped key requires 2^{work} steps of scrypt; the limit is 2^{_MOST_WORK}"
         )
     return data
 
@@ -185,12 +187,12 @@ def _from_lines(text: str, path: Path) -> list[Identity]:
     found: list[Identity] = []
     for line in text.splitlines():
         if line.strip().startswith(_POST_QUANTUM_SECRET):
-            raise UsageError(f"{path}: {_NO_POST_QUANTUM}", remedy="make one: age-keygen -o FILE")
+            raise UsageError(f"{path}: {_NO_POST_QUANTUM}", remedy="create one: age-keygen -o FILE")
         if line.strip().startswith(_SECRET):
             try:
                 found.append(pyrage.x25519.Identity.from_str(line.strip()))
             except pyrage.IdentityError as exc:
-                raise UsageError(f"{path} has a line that is no age key") from exc
+                raise UsageError(f"{path} has a line that is not an age key") from exc
     return found
 
 
@@ -213,8 +215,8 @@ def read_identities(path: Path) -> list[Identity]:
         return [pyrage.ssh.Identity.from_buffer(data)]
     except (pyrage.IdentityError, ValueError) as exc:
         raise UsageError(
-            f"{path} holds no age key and no SSH private key that can be used as it is",
-            remedy="make one: age-keygen -o FILE; an SSH key must have no passphrase here",
+            f"{path} contains neither an age key nor an SSH private key without a passphrase",
+            remedy="create one: age-keygen -o FILE; SSH keys with a passphrase are not supported",
         ) from exc
 
 
@@ -343,11 +345,11 @@ def decrypt_stream(reader: Readable, writer: Writable, key: Key) -> None:
         checked = _Checked(reader)
         _run(lambda source, target: pyrage.decrypt_io(source, target, identities), checked, writer)
     except NotAgeError as exc:
-        raise RefusedError(
-            f"the key does not open the payload, which is no age file: {exc}"
-        ) from exc
+        raise RefusedError(f"the payload is not an age file: {exc}") from exc
     except (pyrage.DecryptError, OSError) as exc:
         # The system's errors have a number; the package's own, for a byte that is wrong, have none.
         if isinstance(exc, OSError) and exc.errno is not None:
             raise
-        raise RefusedError("the key does not open the payload, or a byte of it is wrong") from exc
+        raise RefusedError(
+            "the key does not decrypt the payload, or the payload is damaged"
+        ) from exc

@@ -96,15 +96,15 @@ class Bundle(NamedTuple):
 
 
 def _object(value: object, name: str) -> _Object:
-    return value if isinstance(value, dict) else _no(f"its {name} is no object")
+    return value if isinstance(value, dict) else _no(f"its {name} is not an object")
 
 
 def _text(value: object, name: str) -> str:
-    return value if isinstance(value, str) else _no(f"its {name} is no text")
+    return value if isinstance(value, str) else _no(f"its {name} is not text")
 
 
 def _list(value: object, name: str) -> list[object]:
-    return value if isinstance(value, list) else _no(f"its {name} is no list")
+    return value if isinstance(value, list) else _no(f"its {name} is not a list")
 
 
 def _json(text: str | bytes, name: str) -> _Object:
@@ -291,7 +291,7 @@ def sign(place: Path, key: Path, passphrase: bytes | None) -> str:
         try:
             signer.set_hashing_config(every_file).sign(place, made)
         except ValueError as exc:
-            raise UsageError(f"model-signing does not sign {place}: {str(exc)[:_SHOWN]}") from exc
+            raise UsageError(f"model-signing cannot sign {place}: {str(exc)[:_SHOWN]}") from exc
         except OSError as exc:
             raise OperationalError(f"{place} cannot be read: {exc.strerror}") from exc
         return made.read_text(encoding="utf-8")
@@ -338,5 +338,5 @@ def trouble(bundle: Bundle, place: Path, key: PublicKey) -> str:
             raise OperationalError(f"{place} cannot be read: {exc.strerror}") from exc
         except _refusals() as exc:
             # A signature that is wrong is told by the exception's name alone.
-            return f"model-signing says: {str(exc)[:_SHOWN] or type(exc).__name__}"
+            return f"model-signing reports: {str(exc)[:_SHOWN] or type(exc).__name__}"
     return ""

@@ -18,7 +18,7 @@ __all__ = ["PublicKey", "is_encrypted", "not_by_key", "public_half", "read_publi
 
 _LIMIT: Final = 64 * 1024
 _CURVES: Final = ("secp256r1", "secp384r1", "secp521r1")
-_MAKE: Final = "make one: openssl ecparam -name prime256v1 -genkey -noout -out key.pem"
+_MAKE: Final = "create one: openssl ecparam -name prime256v1 -genkey -noout -out key.pem"
 _PUBLIC: Final = "write the public half of one: openssl ec -in key.pem -pubout -out key.pub"
 
 
@@ -45,7 +45,7 @@ def _public(key: PublicKeyTypes, path: Path) -> PublicKey:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     if not isinstance(key, EllipticCurvePublicKey) or key.curve.name not in _CURVES:
-        raise UsageError(f"{path} is no key of the curve P-256, P-384 or P-521", remedy=_MAKE)
+        raise UsageError(f"{path} is not a key of the curve P-256, P-384 or P-521", remedy=_MAKE)
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return PublicKey(pem, hashlib.sha256(pem).hexdigest())
 
@@ -68,7 +68,7 @@ def _private(path: Path, passphrase: bytes | None) -> PrivateKeyTypes:
     except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
         if passphrase is not None:
             raise UsageError(f"the passphrase does not open the key {path}") from exc
-        raise UsageError(f"{path} is no private key in PEM form", remedy=_MAKE) from exc
+        raise UsageError(f"{path} is not a private key in PEM form", remedy=_MAKE) from exc
 
 
 def public_half(path: Path, passphrase: bytes | None) -> PublicKey:
@@ -85,7 +85,7 @@ def public_half(path: Path, passphrase: bytes | None) -> PublicKey:
 
     key = _private(path, passphrase)
     if not isinstance(key, EllipticCurvePrivateKey):
-        raise UsageError(f"{path} is no key of the curve P-256, P-384 or P-521", remedy=_MAKE)
+        raise UsageError(f"{path} is not a key of the curve P-256, P-384 or P-521", remedy=_MAKE)
     return _public(key.public_key(), path)
 
 
@@ -101,7 +101,7 @@ def read_public(path: Path) -> PublicKey:
     try:
         found = load_pem_public_key(_read(path, _PUBLIC))
     except (ValueError, UnsupportedAlgorithm) as exc:
-        raise UsageError(f"{path} is no public key in PEM form", remedy=_PUBLIC) from exc
+        raise UsageError(f"{path} is not a public key in PEM form", remedy=_PUBLIC) from exc
     return _public(found, path)
 
 

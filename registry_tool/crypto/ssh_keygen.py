@@ -57,10 +57,10 @@ def _run(
 
 def _trouble(words: bytes, key: str) -> UsageError:
     lines = [line for line in words.decode(errors="replace").splitlines() if line.strip()]
-    said = lines[-1].strip() if lines else "it did not say why"
+    said = lines[-1].strip() if lines else "it gave no reason"
     return UsageError(
-        f"ssh-keygen could not sign with {key}: {said}",
-        remedy="name a private key, or the public half of a key that your agent has: --key FILE",
+        f"ssh-keygen cannot sign with {key}: {said}",
+        remedy="use a private key, or the public key of a key in your agent: --key FILE",
     )
 
 
@@ -83,7 +83,8 @@ def sign(message: bytes, key: str) -> str:
             place.write_text(key.removeprefix("key::") + "\n", encoding="utf-8")
         elif not place.is_file():
             raise UsageError(
-                f"there is no key {key}", remedy="make one: ssh-keygen -t ed25519; then --key FILE"
+                f"the key {key} does not exist",
+                remedy="create one: ssh-keygen -t ed25519; then --key FILE",
             )
         record = Path(folder) / "record"
         record.write_bytes(message)

@@ -87,7 +87,7 @@ class Fields:
     def end(self) -> None:
         """Nothing may follow."""
         if self._at != len(self._data):
-            raise NotASignatureError("bytes follow after its end")
+            raise NotASignatureError("it has bytes after its end")
 
 
 class SshSignature(NamedTuple):
@@ -127,7 +127,7 @@ class SshSignature(NamedTuple):
 def _unarmoured(text: str) -> bytes:
     match = _ARMOUR.fullmatch(text) if len(text) <= _LIMIT else None
     if match is None:
-        raise NotASignatureError("it does not stand between the lines BEGIN and END SSH SIGNATURE")
+        raise NotASignatureError("the lines BEGIN and END SSH SIGNATURE are missing")
     try:
         return base64.b64decode("".join(match[1].split()), validate=True)
     except binascii.Error as exc:
@@ -152,7 +152,7 @@ def parse(text: str) -> SshSignature:
     hash_name, signature = fields.string().decode("ascii", "replace"), fields.string()
     fields.end()
     if hash_name not in _HASHES:
-        raise NotASignatureError("it hashes the message in a way that is not known")
+        raise NotASignatureError("its hash algorithm is unknown")
     found = SshSignature(key, namespace.decode("ascii", "replace"), reserved, hash_name, signature)
     _ = found.key_type  # a key without a type is none
     return found
@@ -251,7 +251,7 @@ def _sk_ecdsa(key: Fields, algorithm: str, rest: Fields, message: bytes) -> None
 
 def _same(found: str, *known: str) -> None:
     if found not in known:
-        raise NotASignatureError("its key and its algorithm do not belong together")
+        raise NotASignatureError("its key does not match its algorithm")
 
 
 KNOWN: Final[Mapping[str, Callable[[Fields, str, Fields, bytes], None]]] = MappingProxyType(

@@ -21,7 +21,7 @@ from registry_tool.artifacts.transfer.place import place
 from registry_tool.demo.model import load, measure, save, texts, train
 from registry_tool.errors import ConflictError, GitError, OperationalError, RefusedError, UsageError
 from registry_tool.git.command import Git
-from registry_tool.git.commit import author_of
+from registry_tool.git.commit import identity
 from registry_tool.installation import package_for
 from registry_tool.scaffold.create import new_registry
 
@@ -128,7 +128,7 @@ class _Demo:
 
         Repo.init(self._host, bare=True, initial_branch="main").close()
         try:
-            author_of(Git(self._host))
+            identity(Git(self._host))
         except GitError:
             own = Repo.init(self._folder, initial_branch="main")
             with own.config_writer() as settings:

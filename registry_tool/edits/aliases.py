@@ -1,6 +1,8 @@
-"""Aliases and tags: names that point at a version."""
+"""Aliases and tags: names that point to a version."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from registry_tool.catalog.catalog import USABLE, Catalog, ModelView
 from registry_tool.catalog.resolve import find_model, resolve
@@ -14,11 +16,11 @@ from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference, check_new_name, check_pointer
 from registry_tool.versioning import looks_like_version
 
-__all__ = ["add_tag", "remove_alias", "set_alias"]
+__all__ = ["add_tag", "check_names", "remove_alias", "set_alias"]
 
 
 def _check_free(model: ModelView, name: str, kind: str) -> None:
-    """A tag, an alias and a version of one model share one name space."""
+    """Tags, aliases and versions of a model share one name space."""
     taken = ""
     if name.casefold() in {v.casefold() for v in model.versions}:
         taken = "a version"
@@ -28,17 +30,17 @@ def _check_free(model: ModelView, name: str, kind: str) -> None:
         taken = "a tag"
     if taken:
         raise RefusedError(
-            f"{model.name} has {taken} named {name} already",
-            remedy=f"choose another {kind}: a name means one thing in a model",
+            f"{model.name} already has {taken} named {name}",
+            remedy=f"choose another {kind}: tags, aliases and versions of a model share one name space",
         )
 
 
 def _check_not_a_version(model: ModelView, name: str, kind: str) -> None:
-    """The names that versions of the model get are not given to anything else."""
+    """Names of the form that the model's versions have are reserved for them."""
     if looks_like_version(model.scheme, name):
         raise RefusedError(
-            f"{name} is a version number of the scheme {model.scheme}, which {model.name} has; a new {kind} cannot"
-            " have its form",
+            f"{name} has the form of a version in the scheme {model.scheme}, which {model.name} uses; a new {kind} cannot"
+            " have it",
             remedy=f"choose another {kind}, such as v{name}",
         )
 
@@ -46,31 +48,67 @@ def _check_not_a_version(model: ModelView, name: str, kind: str) -> None:
 def _check_not_a_stage(model: ModelView, tag: str) -> None:
     if tag in stages_written(model.catalog, model.name.namespace):
         raise RefusedError(
-            f"{tag} is a stage of {model.name.namespace}; only an alias can have its name",
+            f"{tag} is a stage of {model.name.namespace}; only an alias can have that name",
             remedy="choose another tag",
         )
 
 
-def set_alias(reference: Reference, alias: str, *, reason: str = "") -> Edit:
-    """Create or move an alias to the version a reference means.
+def _check_new_tag(model: ModelView, tag: str) -> None:
+    check_new_name(tag, "tag")
+    _check_not_a_stage(model, tag)
+    _check_not_a_version(model, tag, "tag")
 
-    The act raises NotFound, Refused (the name is taken, the version is not usable) or InvalidName.
+
+def _check_new_alias(model: ModelView, alias: str) -> None:
+    check_new_name(alias, "alias")
+    _check_not_a_version(model, alias, "alias")
+
+
+def check_names(model: ModelView, tags: Sequence[str], aliases: Sequence[str]) -> None:
+    """Check the tags and aliases that a new version will get, before its artifacts are read.
+
+    Raises:
+        InvalidNameError: One is not a tag or alias.
+        RefusedError: One is taken, or reserved for versions or stages.
+    """
+    for tag in tags:
+        check_pointer(tag, "tag")
+        _check_free(model, tag, "tag")
+        if (before := model.tag(tag)) is not None:
+            raise _tag_exists(model, tag, text(before.data, "version"))
+        _check_new_tag(model, tag)
+    for alias in aliases:
+        check_pointer(alias, "alias")
+        _check_free(model, alias, "alias")
+        if model.alias(alias) is None:
+            _check_new_alias(model, alias)
+
+
+def _tag_exists(model: ModelView, tag: str, version: str) -> RefusedError:
+    return RefusedError(
+        f"{model.name} already has a tag {tag}: it points to version {version}",
+        remedy="a tag never moves; choose another name, or use an alias",
+    )
+
+
+def set_alias(reference: Reference, alias: str, *, reason: str = "") -> Edit:
+    """Create an alias, or move it, to the version that a reference names.
+
+    The edit raises NotFound, Refused (the name is taken, the version is not usable) or InvalidName.
     """
     check_pointer(alias, "alias")
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         found = resolve(catalog, reference, allow_withdrawn=True)
         version, model = found.version.version, found.version.model
         if found.state not in USABLE:
-            raise RefusedError(f"{found.version} is {found.state}; an alias may not point at it")
+            raise RefusedError(f"{found.version} is {found.state}; an alias cannot point to it")
         _check_free(model, alias, "alias")
         path = catalog.layout.alias(model.name, alias)
         before = model.alias(alias)
-        if before is None:
-            check_new_name(alias, "alias")
         named = f"{model.name}@{alias}"
         if before is None:
-            _check_not_a_version(model, alias, "alias")
+            _check_new_alias(model, alias)
         if before is None or before.data is None:
             fields: dict[str, JSON] = {
                 "schema": "alias/v1",
@@ -82,20 +120,20 @@ def set_alias(reference: Reference, alias: str, *, reason: str = "") -> Edit:
             return ChangeSet(f"Set {named} to {version}", {path: render(fields)})
         old = text(before.data, "version")
         if old == version and (not reason or text(before.data, "reason") == reason):
-            return ChangeSet(f"{named} is {version} already")
+            return ChangeSet(f"{named} is already {version}")
         new: dict[str, JSON] = {"version": version}
-        edit = {**new, "reason": reason} if reason else {**new, "reason": GONE}
-        source = changed(before.source, before.data, edit, path)
+        changes = {**new, "reason": reason} if reason else {**new, "reason": GONE}
+        source = changed(before.source, before.data, changes, path)
         return ChangeSet(f"Move {named} from {old} to {version}", {path: source})
 
-    return act
+    return edit
 
 
 def remove_alias(model: ModelName, alias: str) -> Edit:
-    """Remove an alias; the version stays. The act raises NotFound; InvalidName when it can be no alias."""
+    """Remove an alias; the version stays. The edit raises NotFound; InvalidName when it can be no alias."""
     check_pointer(alias, "alias")
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         view = find_model(catalog, model)
         if alias not in view.aliases:
             names = ", ".join(view.aliases) or "none"
@@ -103,14 +141,14 @@ def remove_alias(model: ModelName, alias: str) -> Edit:
         path = catalog.layout.alias(model, alias)
         return ChangeSet(f"Remove {model}@{alias}", deletes=frozenset({path}))
 
-    return act
+    return edit
 
 
 def add_tag(reference: Reference, tag: str) -> Edit:
-    """Give a version a fixed second name. The act raises NotFound, Refused (the name is taken) or InvalidName."""
+    """Add an immutable tag to a version. The edit raises NotFound, Refused (the name is taken) or InvalidName."""
     check_pointer(tag, "tag")
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         found = resolve(catalog, reference, allow_withdrawn=True)
         model = found.version.model
         _check_free(model, tag, "tag")
@@ -118,16 +156,11 @@ def add_tag(reference: Reference, tag: str) -> Edit:
         if before is not None:
             old = text(before.data, "version")
             if old == found.version.version:
-                return ChangeSet(f"{model.name}@{tag} is {old} already")
-            raise RefusedError(
-                f"{model.name} has a tag {tag} already: it names version {old}",
-                remedy="a tag never moves; choose another, or use an alias",
-            )
-        check_new_name(tag, "tag")
-        _check_not_a_stage(model, tag)
-        _check_not_a_version(model, tag, "tag")
+                return ChangeSet(f"{model.name}@{tag} is already {old}")
+            raise _tag_exists(model, tag, old)
+        _check_new_tag(model, tag)
         if found.state == "erased":
-            raise UsageError(f"{found.version} is erased; a tag may not name it")
+            raise UsageError(f"{found.version} is erased; a tag cannot point to it")
         fields: dict[str, JSON] = {
             "schema": "tag/v1",
             "model": str(model.name),
@@ -136,4 +169,4 @@ def add_tag(reference: Reference, tag: str) -> Edit:
         path = catalog.layout.tag(model.name, tag)
         return ChangeSet(f"Tag {found.version} as {tag}", {path: render(fields)})
 
-    return act
+    return edit

@@ -1,26 +1,34 @@
-"""What is said about a version after it was published: metadata, labels, description, evidence."""
+"""What is added to a published version or model: metadata, labels, a description, evidence."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog, VersionView
-from registry_tool.catalog.resolve import resolve
+from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.edits.changeset import ChangeSet, Edit
+from registry_tool.edits.models import upgraded_model
 from registry_tool.edits.versions import timestamp
-from registry_tool.errors import InvalidManifestError, NotFoundError, RefusedError
+from registry_tool.errors import InvalidManifestError, NotFoundError, RefusedError, UsageError
+from registry_tool.manifests.arguments import check_fields, check_manifest
 from registry_tool.manifests.data import Data, member, texts
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.values import plain_fields, plain_text
 from registry_tool.manifests.yaml.editor import changed
 from registry_tool.manifests.yaml.writer import render
-from registry_tool.names import Reference, check_new_name, check_pointer
+from registry_tool.names import ModelName, Reference, check_new_name, check_pointer
 
-__all__ = ["add_evidence", "annotate"]
+__all__ = ["add_evidence", "add_model_evidence", "annotate"]
 
 _UNSAFE = re.compile(r"[^a-z0-9]+")
+# Kinds that evidence/v1 does not know.
+_SECOND_KINDS: Final = frozenset({"artifacts"})
+# Stands for the subject while the registry has not been read.
+_ANY_RECORD: Final[Mapping[str, JSON]] = {"version": "1", "sha256": "0" * 64}
 
 
 def annotate(
@@ -35,19 +43,21 @@ def annotate(
 
     Args:
         reference: The version.
-        metadata: Values by key; a key that is there is replaced.
-        remove: Keys of ``metadata.yaml`` that go.
+        metadata: Values by key; a key that exists is replaced.
+        remove: Keys of ``metadata.yaml`` that are removed.
         labels: Labels that are added.
         description: A description that stands in for the record's.
 
-    The act raises NotFound (the version, or a key that is to go) or InvalidManifest (the file cannot be read).
+    The edit raises NotFoundError (the version, or a key that is to go) or InvalidManifestError (the file cannot be read).
 
     Raises:
-        UsageError: A value has no form in a manifest; see ``manifests.incoming``.
+        UsageError: A value has no form in a manifest, or the schema does not allow it.
     """
     given = plain_fields(metadata or {}, "metadata")
     wanted = [plain_text(label, "labels") for label in labels]
     words = None if description is None else plain_text(description, "description")
+    said: dict[str, JSON] = {} if words is None else {"description": words}
+    check_fields("metadata/v1", {"metadata": given, "labels": [*dict.fromkeys(wanted)], **said})
 
     def act(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
@@ -81,17 +91,82 @@ def _without(metadata: Data, remove: Sequence[str], version: VersionView) -> dic
         if key not in metadata:
             raise NotFoundError(
                 f"the metadata.yaml of {version} has no key {key!a}",
-                remedy="what stands in the record itself never changes",
+                remedy="the record itself never changes",
             )
     return {key: value for key, value in metadata.items() if key not in remove}
 
 
-def _evidence_id(version: VersionView, kind: str, fields: Mapping[str, JSON], at: str) -> str:
+def _evidence_id(subject: str, kind: str, fields: Mapping[str, JSON], at: str) -> str:
     """A name that says what it is and that two people do not choose by accident."""
     words = [kind, str(fields.get("suite") or fields.get("stage") or fields.get("tool") or "")]
     slug = _UNSAFE.sub("-", "-".join(w for w in words if w).lower()).strip("-")[:40].rstrip("-")
-    seed = render({"version": str(version), "at": at, **fields})
+    seed = render({"version": subject, "at": at, **fields})
     return f"{at[:10].replace('-', '')}-{slug}-{hashlib.sha256(seed).hexdigest()[:6]}"
+
+
+class _Evidence(NamedTuple):
+    """A piece of evidence that is about to be added.
+
+    Attributes:
+        kind: What kind it is.
+        fields: What that kind says, and who says it when.
+        name: The file's name without ``.yaml``; empty for one made of date, kind and content.
+        at: When, as the file says.
+    """
+
+    kind: str
+    fields: Mapping[str, JSON]
+    name: str
+    at: str
+
+    def schema(self, *, about_model: bool) -> str:
+        """The oldest schema that knows this evidence, so that older releases read what they can."""
+        return "evidence/v2" if about_model or self.kind in _SECOND_KINDS else "evidence/v1"
+
+    def record(self, subject: Mapping[str, JSON]) -> dict[str, JSON]:
+        """The data of its file."""
+        schema = self.schema(about_model="model" in subject)
+        return {"schema": schema, "kind": self.kind, "subject": dict(subject), **self.fields}
+
+    def put(
+        self, catalog: Catalog, folder: str, about: str, subject: Mapping[str, JSON]
+    ) -> ChangeSet:
+        """The change that adds its file to a folder of evidence."""
+        said = {key: value for key, value in self.fields.items() if key not in {"by", "at"}}
+        path = f"{folder}/{self.name or _evidence_id(about, self.kind, said, self.at)}.yaml"
+        if catalog.tree.entry(path) is not None:
+            raise RefusedError(
+                f"{path} exists already", remedy="evidence never changes; choose another name"
+            )
+        return ChangeSet(f"Add {self.kind} to {about}", {path: render(self.record(subject))})
+
+
+def _evidence(
+    kind: str,
+    fields: Mapping[str, object],
+    example: Mapping[str, JSON],
+    *,
+    by: str,
+    at: str,
+    name: str,
+) -> _Evidence:
+    """A piece of evidence, checked as far as it can be without the registry.
+
+    Raises:
+        UsageError: A value has no form in a manifest, or the schema does not allow it.
+    """
+    if name:
+        check_new_name(check_pointer(name, "evidence"), "evidence")
+    moment = at or timestamp()
+    if not by:
+        raise UsageError(
+            "evidence says who added it, and Git does not know who you are",
+            remedy='git config user.name NAME && git config user.email ADDRESS; or name them: by="@team"',
+        )
+    made = _Evidence(kind, {"by": by, "at": moment, **plain_fields(fields)}, name, moment)
+    data = made.record(example)
+    check_manifest(str(data["schema"]), data, called=f"evidence of kind {kind}")
+    return made
 
 
 def add_evidence(
@@ -107,44 +182,66 @@ def add_evidence(
 
     Args:
         reference: The version.
-        kind: evaluation, metrics, approval, scan, signature or note.
+        kind: evaluation, metrics, artifacts, approval, scan, signature or note.
         fields: What that kind says; see ``schemas/evidence``.
         by: Who says it.
         at: When, RFC 3339 in UTC with milliseconds; now by default.
         name: The file's name without ``.yaml``; made from date, kind and content by default.
 
-    The act raises NotFound, Refused (the name is taken) or InvalidManifest (the version's record cannot be read).
+    The edit raises NotFoundError, RefusedError (the name is taken) or InvalidManifestError (the version's record cannot
+    be read).
 
     Raises:
-        UsageError: A value has no form in a manifest; see ``manifests.incoming``.
+        UsageError: A value has no form in a manifest, or the schema does not allow it.
     """
-    given = plain_fields(fields)
-    if name:
-        check_new_name(check_pointer(name, "evidence"), "evidence")
-    moment = at or timestamp()
+    made = _evidence(kind, fields, _ANY_RECORD, by=by, at=at, name=name)
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def add(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
         document = version.document
         if document is None or document.data is None:
             raise InvalidManifestError(f"the record of {version} cannot be read")
-        chosen = name or _evidence_id(version, kind, given, moment)
-        path = f"{version.folder}/evidence/{chosen}.yaml"
-        if catalog.tree.entry(path) is not None:
-            raise RefusedError(
-                f"{path} is there already", remedy="evidence never changes; choose another name"
-            )
-        data: dict[str, JSON] = {
-            "schema": "evidence/v1",
-            "kind": kind,
-            "subject": {
-                "version": version.version,
-                "sha256": hashlib.sha256(document.source).hexdigest(),
-            },
-            "by": by,
-            "at": moment,
-            **given,
-        }
-        return ChangeSet(f"Add {kind} to {version}", {path: render(data)})
+        digest = hashlib.sha256(document.source).hexdigest()
+        subject: dict[str, JSON] = {"version": version.version, "sha256": digest}
+        return made.put(catalog, f"{version.folder}/evidence", str(version), subject)
 
-    return act
+    return add
+
+
+def add_model_evidence(
+    model: ModelName,
+    kind: str,
+    fields: Mapping[str, object],
+    *,
+    by: str,
+    at: str = "",
+    name: str = "",
+) -> Edit:
+    """Add a record of evidence about a model itself; it is never changed afterwards.
+
+    A ``model.yaml`` of ``model/v1`` becomes one of ``model/v2``, so that older releases ask for an upgrade. Two changes
+    that do that at the same time write the same line, so Git merges them.
+
+    Args:
+        model: The model.
+        kind: evaluation, metrics or note.
+        fields: What that kind says; see ``schemas/evidence``.
+        by: Who says it.
+        at: When, RFC 3339 in UTC with milliseconds; now by default.
+        name: The file's name without ``.yaml``; made from date, kind and content by default.
+
+    The edit raises NotFoundError, RefusedError (the name is taken) or InvalidManifestError (the model's record cannot be
+    read).
+
+    Raises:
+        UsageError: A value has no form in a manifest, or the schema does not allow it.
+    """
+    made = _evidence(kind, fields, {"model": str(model)}, by=by, at=at, name=name)
+
+    def add(catalog: Catalog) -> ChangeSet:
+        view = find_model(catalog, model)
+        upgrade = upgraded_model(view)
+        change = made.put(catalog, f"{view.folder}/evidence", str(model), {"model": str(model)})
+        return replace(change, puts={**change.puts, **upgrade})
+
+    return add

@@ -1,16 +1,20 @@
-"""What an act wants written, before anybody has checked it."""
+"""Edits: what a change is before it is checked and written.
+
+An edit is a function from a catalog to a change set: the files to write and delete, and the versions that this adds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.errors import RefusedError
 from registry_tool.git.tree import DictTree, OverlayTree, Tree
+from registry_tool.names import Reference
 
-__all__ = ["ChangeSet", "Edit", "combined", "overlaid"]
+__all__ = ["ChangeSet", "Edit", "combined", "followed_by", "overlaid"]
 
 
 _FORBIDDEN: Final = frozenset({"", ".", "..", ".git"})
@@ -23,24 +27,26 @@ class ChangeSet:
     Attributes:
         message: What it does, as the first line of a commit message.
         puts: Bytes by path.
-        deletes: Paths that go.
-        notes: What the person should be told.
+        deletes: Paths to delete.
+        notes: Notes for the user.
+        versions: The versions that it adds.
     """
 
     message: str
     puts: Mapping[str, bytes] = field(default_factory=dict)
     deletes: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    versions: tuple[Reference, ...] = ()
 
 
-# Acts are made again on a newer base when somebody else was first.
+# An edit is made again on a newer base when the branch has moved.
 Edit = Callable[[Catalog], ChangeSet]
 
 
 def _check_paths(change: ChangeSet) -> None:
     for path in sorted({*change.puts, *change.deletes}):
         if not _FORBIDDEN.isdisjoint(path.casefold().split("/")):
-            raise RefusedError(f"{path!a} is no path inside a registry")
+            raise RefusedError(f"{path!a} is not a path inside a registry")
 
 
 def _check_folders(base: Tree, change: ChangeSet) -> None:
@@ -48,15 +54,15 @@ def _check_folders(base: Tree, change: ChangeSet) -> None:
     for folder in sorted(above - change.deletes):
         entry = base.entry(folder)
         if entry is not None and not entry.is_folder:
-            raise RefusedError(f"{folder} is a file or a link, where a folder is needed")
+            raise RefusedError(f"{folder} is a file or a link; a folder is needed")
 
 
 def _depths(path: str) -> range:
     return range(1, path.count("/") + 1)
 
 
-def _lay(below: Tree, change: ChangeSet) -> DictTree:
-    """The change's own files, once it is sure that they may lie over a tree."""
+def _checked_files(below: Tree, change: ChangeSet) -> DictTree:
+    """The files of the change, once they are known to fit over a tree."""
     _check_paths(change)
     _check_folders(below, change)
     return DictTree(change.puts)
@@ -66,30 +72,54 @@ def overlaid(base: Tree, change: ChangeSet) -> Tree:
     """The tree as it would be.
 
     Raises:
-        RefusedError: A path leads out of the registry or into Git's own folder; or a file or a link lies where a folder is
-            needed, and would vanish unseen.
+        RefusedError: A path leads out of the registry or into Git's own folder; or a file or a link is where a folder
+            is needed, and would be replaced unnoticed.
     """
-    return OverlayTree(base, _lay(base, change), deletes=change.deletes)
+    return OverlayTree(base, _checked_files(base, change), deletes=change.deletes)
 
 
-def combined(acts: list[Edit], message: str) -> Edit:
-    """Several acts as one, each seeing what those before it did."""
+class _Sum:
+    """Change sets one after the other, each made on the result of those before it."""
 
-    def act(catalog: Catalog) -> ChangeSet:
-        puts: dict[str, bytes] = {}
-        deletes: set[str] = set()
-        notes: list[str] = []
-        so_far = OverlayTree(catalog.tree, DictTree({}))
-        seen = Catalog(so_far)
-        for one in acts:
-            change = one(seen)
-            so_far.lay(_lay(so_far, change), deletes=change.deletes)
-            seen = seen.after({*change.puts, *change.deletes})
-            for path in change.deletes:
-                puts.pop(path, None)
-            deletes = (deletes | change.deletes).difference(change.puts)
-            puts.update(change.puts)
-            notes.extend(change.notes)
-        return ChangeSet(message, puts, frozenset(deletes), tuple(notes))
+    def __init__(self, catalog: Catalog) -> None:
+        self._tree = OverlayTree(catalog.tree, DictTree({}))
+        self.catalog = Catalog(self._tree)
+        self._puts: dict[str, bytes] = {}
+        self._deletes: set[str] = set()
+        self._notes: list[str] = []
+        self._versions: list[Reference] = []
 
-    return act
+    def add(self, change: ChangeSet) -> None:
+        self._tree.lay(_checked_files(self._tree, change), deletes=change.deletes)
+        self.catalog = self.catalog.after({*change.puts, *change.deletes})
+        for path in change.deletes:
+            self._puts.pop(path, None)
+        self._deletes = (self._deletes | change.deletes).difference(change.puts)
+        self._puts.update(change.puts)
+        self._notes.extend(change.notes)
+        self._versions.extend(change.versions)
+
+    def change(self, message: str) -> ChangeSet:
+        deletes = frozenset(self._deletes)
+        return ChangeSet(message, self._puts, deletes, tuple(self._notes), tuple(self._versions))
+
+
+def combined(edits: Iterable[Edit], message: str) -> Edit:
+    """Several edits as one, each made on the result of those before it."""
+
+    def combine(catalog: Catalog) -> ChangeSet:
+        total = _Sum(catalog)
+        for edit in edits:
+            total.add(edit(total.catalog))
+        return total.change(message)
+
+    return combine
+
+
+def followed_by(catalog: Catalog, change: ChangeSet, edits: Iterable[Edit]) -> ChangeSet:
+    """A change set of a catalog, and edits that are made on its result, as one change set with its message."""
+    total = _Sum(catalog)
+    total.add(change)
+    for edit in edits:
+        total.add(edit(total.catalog))
+    return total.change(change.message)

@@ -82,7 +82,7 @@ def _mark(lines: list[str], mark: str, path: str) -> int | None:
     found = [number for number, line in enumerate(lines) if line.startswith(mark)]
     if len(found) > 1:
         raise RefusedError(
-            f"{path}:{found[1] + 1}: the mark `{mark}` stands here a second time",
+            f"{path}:{found[1] + 1}: duplicate mark `{mark}`",
             remedy="keep one pair of marks, with the generated lines between them",
         )
     return found[0] if found else None
@@ -104,7 +104,7 @@ def _placed(text: str, block: list[str], path: str) -> str:
     if begin is None or end is None or end < begin:
         raise RefusedError(
             f"{path}: one of the marks `{_BEGIN}` and `{_END}` is missing, or they are reversed",
-            remedy="put the line that is missing back, or delete the other one",
+            remedy="restore the missing line, or delete the other one",
         )
     return "\n".join([*lines[:begin], *block, *lines[end + 1 :], ""])
 
@@ -125,10 +125,10 @@ def write_codeowners(host: Host | None = None) -> Edit:
     Args:
         host: Who will read it; by default the Git host whose settings lie in the registry.
 
-    The act raises InvalidManifest (owners cannot be read) or Refused (the marks of the generated lines are broken).
+    The edit raises InvalidManifest (owners cannot be read) or Refused (the marks of the generated lines are broken).
     """
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         reader = host or host_of(catalog.tree)
         path = _place(catalog.tree, reader)
         notes: list[str] = []
@@ -136,12 +136,12 @@ def write_codeowners(host: Host | None = None) -> Edit:
         lines = list(_lines(owners, reader, notes))
         if not owners[0][1]:
             notes.append(
-                f"{REGISTRY} names no owners: nobody must approve changes to policy, waivers and CI"
+                f"{REGISTRY} has no owners: changes to policy, waivers and CI need no approval"
             )
         before = _text(catalog.tree, path)
         after = _placed(before, [f"{_BEGIN}{_ABOUT}", *lines, _END], path)
         if after == before:
-            return ChangeSet(f"{path} says that already", notes=tuple(notes))
+            return ChangeSet(f"{path} is already up to date", notes=tuple(notes))
         return ChangeSet(f"Write {path}", {path: after.encode()}, notes=tuple(notes))
 
-    return act
+    return edit

@@ -14,7 +14,7 @@ from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import Reference, check_new_name
 
-__all__ = ["key_bytes", "passphrase_wrap", "set_group_key", "set_version_key", "with_key"]
+__all__ = ["key_bytes", "passphrase_wrap", "set_group_key", "set_version_key"]
 
 _NOBODY = "--to WHO, or --passphrase"
 
@@ -46,29 +46,8 @@ def key_bytes(
         wraps.append({"kind": "recipients", "to": [*names], "value": value})
     wraps += others
     if not wraps:
-        raise UsageError("nobody could open that key", remedy=_NOBODY)
+        raise UsageError("no recipient could decrypt that key", remedy=_NOBODY)
     return render({"schema": "key/v1", "recipient": key.recipient, "wraps": wraps})
-
-
-def with_key(
-    add: Edit, key: Key, to: Sequence[str], others: Sequence[dict[str, JSON]] = ()
-) -> Edit:
-    """The act that adds a version, and beside its record the key that opens it.
-
-    Args:
-        add: Adds a version.
-        key: Its key.
-        to: As in ``key_bytes``.
-        others: As in ``key_bytes``.
-    """
-
-    def act(catalog: Catalog) -> ChangeSet:
-        change = add(catalog)
-        folder = next(p for p in change.puts if p.endswith("/version.yaml")).rpartition("/")[0]
-        puts = {**change.puts, f"{folder}/key.yaml": key_bytes(catalog, key, to, others)}
-        return ChangeSet(change.message, puts, change.deletes, change.notes)
-
-    return act
 
 
 def set_version_key(
@@ -76,30 +55,34 @@ def set_version_key(
 ) -> Edit:
     """Wrap a version's key anew.
 
-    The act raises NotFound (no such version, or it is not encrypted).
+    The edit raises NotFound (no such version, or it is not encrypted).
     """
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
         document = key_document(version)
         if document is None:
             raise NotFoundError(f"{version} is not encrypted")
         path = document.path
         return ChangeSet(
-            f"Wrap the key of {version} anew", {path: key_bytes(catalog, key, to, others)}
+            f"Re-encrypt the key of {version}", {path: key_bytes(catalog, key, to, others)}
         )
 
-    return act
+    return edit
 
 
 def set_group_key(group: str, key: Key, to: Sequence[str]) -> Edit:
     """Wrap a group's key to people; a group that has none yet gets this one."""
 
-    def act(catalog: Catalog) -> ChangeSet:
-        done = "Make a key for" if group_document(catalog, group) is None else "Wrap the key of"
+    def edit(catalog: Catalog) -> ChangeSet:
+        done = (
+            "Create a key for"
+            if group_document(catalog, group) is None
+            else "Re-encrypt the key of"
+        )
         if group_document(catalog, group) is None:
             check_new_name(group, "group")
         path = catalog.layout.key(group)
         return ChangeSet(f"{done} the group {group}", {path: key_bytes(catalog, key, to)})
 
-    return act
+    return edit

@@ -50,15 +50,15 @@ def set_state(
 ) -> Edit:
     """Set a version's state, with a reason.
 
-    The act raises NotFound, or Refused: the step is not allowed, or an alias still points at what is withdrawn.
+    The edit raises NotFound, or Refused: the step is not allowed, or an alias still points at what is withdrawn.
     """
     since = (today or dt.datetime.now(dt.UTC).date()).isoformat()
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         found = resolve(catalog, reference, allow_withdrawn=True)
         version = found.version
         if found.state == state:
-            return ChangeSet(f"{version} is {state} already")
+            return ChangeSet(f"{version} is already {state}")
         if not may_follow(found.state, state):
             raise RefusedError(
                 f"{version} is {found.state}; it cannot become {state}",
@@ -67,7 +67,7 @@ def set_state(
         holders = _held_by(version) if state == "withdrawn" else []
         if holders:
             raise RefusedError(
-                f"{version} is still named by the alias {', '.join(holders)}",
+                f"{version} is still the target of alias {', '.join(holders)}",
                 remedy=f"move it first: registry alias set {version.model.name}@VERSION {holders[0]};"
                 " or remove it in the same change: --remove-aliases",
             )
@@ -78,13 +78,13 @@ def set_state(
         message = f"{_WORDS[state]} {version}: {reason}".split("\n")[0]
         return ChangeSet(message, {path: _status(version, path, fields)})
 
-    return act
+    return edit
 
 
 def withdraw_with_aliases(reference: Reference, *, reason: str, replaced_by: str = "") -> Edit:
-    """Withdraw a version and remove the aliases that point at it, as one change. The act raises as ``set_state``."""
+    """Withdraw a version and remove the aliases that point at it, as one change. The edit raises as ``set_state``."""
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
         fixed = Reference(version.model.name, version.version)
         gone = [remove_alias(version.model.name, alias) for alias in _held_by(version)]
@@ -92,7 +92,7 @@ def withdraw_with_aliases(reference: Reference, *, reason: str, replaced_by: str
         message = f"Withdraw {version}: {reason}".split("\n")[0]
         return combined([*gone, state], message)(catalog)
 
-    return act
+    return edit
 
 
 def _status(version: VersionView, path: str, fields: dict[str, JSON]) -> bytes:
@@ -104,19 +104,19 @@ def _status(version: VersionView, path: str, fields: dict[str, JSON]) -> bytes:
 
 
 def archive(model: ModelName) -> Edit:
-    """Archive a model: it keeps its versions and takes no new ones. The act raises NotFound."""
+    """Archive a model: it keeps its versions and takes no new ones. The edit raises NotFound."""
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         view = find_model(catalog, model)
         data = view.data
         if text(data, "state") == "archived":
-            return ChangeSet(f"{model} is archived already")
+            return ChangeSet(f"{model} is already archived")
         path = f"{view.folder}/model.yaml"
         source = b"" if view.document is None else view.document.source
         edited = changed(source, data, {"state": "archived"}, path)
         return ChangeSet(f"Archive {model}", {path: edited})
 
-    return act
+    return edit
 
 
 _POINTER = ".dvc"
@@ -131,7 +131,7 @@ def _check_no_alias(version: VersionView) -> None:
     if held:
         named = "alias" if len(held) == 1 else "aliases"
         raise RefusedError(
-            f"{version} is held by the {named} {', '.join(held)}",
+            f"{version} is the target of the {named} {', '.join(held)}",
             remedy=f"registry alias set {version.model.name}@VERSION {held[0]}; or: "
             f"registry alias rm {version.model.name} {held[0]}",
         )
@@ -144,8 +144,8 @@ def _tags(version: VersionView, *, go: bool) -> frozenset[str]:
     if held and not go:
         named = "tag" if len(held) == 1 else "tags"
         raise RefusedError(
-            f"{version} is held by the {named} {', '.join(held)}",
-            remedy="--with-tags deletes them in the same change; their names are not free again",
+            f"{version} is the target of the {named} {', '.join(held)}",
+            remedy="--with-tags deletes them in the same change; their names cannot be reused",
         )
     return frozenset(model.catalog.layout.tag(model.name, tag) for tag in held)
 
@@ -179,16 +179,16 @@ def erase(
         today: The date that is written down; today in UTC by default.
 
     Returns:
-        An act that raises NotFound, UsageError (the reference is an alias or ``latest``), or Refused: an alias
+        An edit that raises NotFound, UsageError (the reference is an alias or ``latest``), or Refused: an alias
         holds the version, or a tag that may not go.
     """
     since = (today or dt.datetime.now(dt.UTC).date()).isoformat()
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         found = resolve(catalog, reference, allow_withdrawn=True)
         version = found.version
         if found.state == "erased":
-            return ChangeSet(f"{version} is erased already")
+            return ChangeSet(f"{version} is already erased")
         if found.via != "alias":  # an alias holds what it names, which says more
             check_fixed(found)
         _check_no_alias(version)
@@ -197,8 +197,8 @@ def erase(
         status = _erased_status(
             version, path, {"state": "erased", "reason": reason, "since": since}
         )
-        note = f"its bytes stay on the remote; once this is on the main branch: registry erase {version} --purge"
+        note = f"its files stay in the remote; once this is on the main branch: registry erase {version} --purge"
         message = f"Erase {version}: {reason}".split("\n")[0]
         return ChangeSet(message, {path: status}, gone, (note,))
 
-    return act
+    return edit

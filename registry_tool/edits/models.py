@@ -1,35 +1,71 @@
-"""New models, and the namespaces they live in."""
+"""New models with the namespaces they live in, and what changes in the record of a published model."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from registry_tool.catalog.catalog import Catalog
+from registry_tool.catalog.catalog import Catalog, ModelView
 from registry_tool.catalog.resolve import find_model
 from registry_tool.edits.changeset import ChangeSet, Edit
-from registry_tool.errors import RefusedError
+from registry_tool.errors import InvalidManifestError, RefusedError
+from registry_tool.manifests.data import Data, member, records, text
 from registry_tool.manifests.fields import MODEL_FIELDS, in_write_order
 from registry_tool.manifests.layout import Layout
 from registry_tool.manifests.problems import JSON
+from registry_tool.manifests.schema_fast import same
 from registry_tool.manifests.values import plain_fields
+from registry_tool.manifests.yaml.editor import changed
 from registry_tool.manifests.yaml.writer import render
-from registry_tool.names import ModelName, check_new_name, fold_model
+from registry_tool.names import POINTER_PATTERN, ModelName, check_new_name, fold_model
 
-__all__ = ["add_model"]
+__all__ = ["add_model", "check_new_model", "extend_model", "model_schema", "upgraded_model"]
 
 _HANDLE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
-
+_PERSON = re.compile(r"[^<>]*<([^<>@\s]+@[^<>@\s]+)>")
+# What model/v1 takes for a task: it also knows no model without one, or without a description.
+_FIRST_TASKS = re.compile(POINTER_PATTERN)
 
 _ORDER = in_write_order(MODEL_FIELDS, "model")
 
 
+def model_schema(data: Data) -> str:
+    """The oldest schema that can say this of a model, so that older releases read what they can.
+
+    A model whose record is ``model/v2`` stays that: evidence in its folder may depend on it.
+    """
+    task = text(data, "task")
+    fits_first = bool(_FIRST_TASKS.fullmatch(task)) and "description" in data
+    fits_first = fits_first and not any("version" in e for e in records(data, "artifacts"))
+    return "model/v1" if fits_first and text(data, "schema") != "model/v2" else "model/v2"
+
+
 def _owner_handle(owner: str) -> str:
-    """An owner as namespace.yaml names them: a bare word is taken for a team or user of the Git host."""
+    """An owner as namespace.yaml names them: a bare word is a team or user of the Git host, a person an e-mail address."""
+    person = _PERSON.fullmatch(owner)
+    if person:
+        return person[1]
     return f"@{owner}" if _HANDLE.fullmatch(owner) else owner
 
 
-def _check_new(catalog: Catalog, name: ModelName) -> None:
+def _namespace_file(owner: str, namespace: str) -> bytes:
+    """The ``namespace.yaml`` of a namespace that comes with its first model."""
+    from registry_tool.manifests.schema import partial_mismatches
+
+    if partial_mismatches("namespace/v1", {"owners": [owner]}):
+        raise RefusedError(
+            f"{namespace} is a new namespace, and {owner!a} cannot own one",
+            remedy="name its owner as @user, @organisation/team or an e-mail address",
+        )
+    return render({"schema": "namespace/v1", "owners": [owner]})
+
+
+def check_new_model(catalog: Catalog, name: ModelName) -> None:
+    """Check that no model has this name, or one that differs only by case or separators.
+
+    Raises:
+        RefusedError: One has.
+    """
     twins = [
         m
         for m in catalog.model_names(name.namespace)
@@ -68,7 +104,7 @@ def add_model(
     given = plain_fields(fields)
 
     def act(catalog: Catalog) -> ChangeSet:
-        _check_new(catalog, name)
+        check_new_model(catalog, name)
         check_new_name(name.name, "model")
         if name.namespace not in catalog.namespaces():
             check_new_name(name.namespace, "namespace")
@@ -77,7 +113,7 @@ def add_model(
         layout: Layout = catalog.layout
         folder = layout.model(name)
         data: dict[str, JSON] = {
-            "schema": "model/v1",
+            "schema": model_schema(given),
             "name": name.name,
             "namespace": name.namespace,
         }
@@ -91,14 +127,73 @@ def add_model(
         notes: tuple[str, ...] = ()
         if name.namespace not in catalog.namespaces():
             owner = _owner_handle(str(given.get("owner", "")))
-            space: dict[str, JSON] = {"schema": "namespace/v1", "owners": [owner]}
-            puts[f"{layout.namespace(name.namespace)}/namespace.yaml"] = render(space)
+            source = _namespace_file(owner, name.namespace)
+            puts[f"{layout.namespace(name.namespace)}/namespace.yaml"] = source
             notes = (f"new namespace {name.namespace}, owned by {owner}",)
         return ChangeSet(f"Add model {name}", puts, notes=notes)
 
     return act
 
 
+def extend_model(
+    name: ModelName,
+    *,
+    metadata: Mapping[str, object] | None = None,
+    artifacts: Sequence[Data] = (),
+    files: Mapping[str, bytes] | None = None,
+) -> Edit:
+    """Add to the record of a published model; comments and order in its ``model.yaml`` stay.
+
+    Args:
+        name: The model.
+        metadata: Keys of its free metadata; a key that exists is replaced.
+        artifacts: Entries of artifacts that are added to its own.
+        files: Pointers of these artifacts, by artifact path.
+
+    The edit raises NotFoundError (no such model) or InvalidManifestError (its record cannot be read).
+
+    Raises:
+        UsageError: A value has no form in a manifest; see ``manifests.values``.
+    """
+    free = plain_fields(metadata or {}, "metadata")
+
+    def extend(catalog: Catalog) -> ChangeSet:
+        model = find_model(catalog, name)
+        old, path = model.data, f"{model.folder}/model.yaml"
+        new: dict[str, JSON] = {}
+        if free:
+            new["metadata"] = {**member(old, "metadata"), **free}
+        if artifacts:
+            new["artifacts"] = [dict(entry) for entry in (*records(old, "artifacts"), *artifacts)]
+        new["schema"] = model_schema({**old, **new})
+        new = {key: value for key, value in new.items() if not same(old.get(key), value)}
+        puts = {f"{model.folder}/{at}.dvc": source for at, source in (files or {}).items()}
+        if new:
+            puts[path] = changed(_source(model), old, new, path)
+        return ChangeSet(f"Update {name}" if puts else f"{name} already has these values", puts)
+
+    return extend
+
+
+def _source(model: ModelView) -> bytes:
+    if model.document is None:
+        raise InvalidManifestError(f"{model.name} has no model.yaml")
+    return model.document.source
+
+
+def upgraded_model(model: ModelView) -> dict[str, bytes]:
+    """The ``model.yaml`` of a model as a file of ``model/v2``, by path; empty where it is one.
+
+    Raises:
+        InvalidManifestError: It cannot be read.
+    """
+    data, path = model.data, f"{model.folder}/model.yaml"
+    if text(data, "schema") != "model/v1":
+        return {}
+    return {path: changed(_source(model), data, {"schema": "model/v2"}, path)}
+
+
 def _card(name: ModelName, fields: Mapping[str, JSON], card: str) -> bytes:
-    text = card or f"# {name.name}\n\n{fields.get('description', '')}\n"
-    return (text if text.endswith("\n") else text + "\n").encode()
+    about = text(fields, "description")
+    words = card or f"# {name.name}\n" + (f"\n{about}\n" if about else "")
+    return (words if words.endswith("\n") else words + "\n").encode()

@@ -1,6 +1,6 @@
 """Moving a stage: forward to a version, or back to the last good one.
 
-The acts only write the alias's file. Whether the gates hold is the check's question (rule C406), of this change as of
+The edits only write the alias's file. Whether the gates hold is the check's question (rule C406), of this change as of
 every other.
 """
 
@@ -28,29 +28,29 @@ __all__ = ["promote", "rollback"]
 def promote(reference: Reference, stage: str, *, reason: str = "") -> Edit:
     """Move a stage to the version a reference means, and take off its pin.
 
-    The act raises NotFound, Refused (the name is taken, the version is not usable) or InvalidName.
+    The edit raises NotFound, Refused (the name is taken, the version is not usable) or InvalidName.
     """
     check_pointer(stage, "stage")
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         found = resolve(catalog, reference, allow_withdrawn=True).version
         before = found.model.alias(stage)
         data: Data = {} if before is None or before.data is None else before.data
         old = text(data, "version")
         if old == found.version:
-            return ChangeSet(f"{found.model.name}@{stage} is {old} already")
+            return ChangeSet(f"{found.model.name}@{stage} is already {old}")
         message = f"Promote {found} to {stage}"
         plain = set_alias(reference, stage, reason=reason)(catalog)
         if before is None or data.get("pinned") is not True:
             return replace(plain, message=message)
         fields: dict[str, JSON] = {"version": found.version}
-        edit = {**fields, "reason": reason or GONE, "pinned": GONE}
+        changes = {**fields, "reason": reason or GONE, "pinned": GONE}
         why = text(data, "reason")
-        note = f"the pin on version {old} is taken off" + (f"; it said: {why}" if why else "")
-        puts = {before.path: changed(before.source, data, edit, before.path)}
+        note = f"the pin on version {old} is removed" + (f"; its reason: {why}" if why else "")
+        puts = {before.path: changed(before.source, data, changes, before.path)}
         return ChangeSet(message, puts, notes=(note,))
 
-    return act
+    return edit
 
 
 def _alias(model: ModelView, stage: str) -> tuple[Data, bytes, str]:
@@ -60,7 +60,7 @@ def _alias(model: ModelView, stage: str) -> tuple[Data, bytes, str]:
         raise NotFoundError(f"{model.name} has no alias {stage}", remedy=f"its aliases: {names}")
     if document.data is None:
         raise InvalidManifestError(
-            f"{document.path} cannot be read, so nobody knows what it held",
+            f"cannot read {document.path}, so its version is unknown",
             remedy="registry check --all",
         )
     return document.data, document.source, document.path
@@ -92,7 +92,7 @@ def _last_good(model: ModelView, stage: str, held: str, past: Iterator[str]) -> 
     found = next((v for v in past if v != held and _usable(model, v)), None)
     if found is None:
         raise RefusedError(
-            f"no version that may still be used held {stage} of {model.name} before {held}",
+            f"no usable version was {stage} of {model.name} before {held}",
             remedy=_forward(model, "VERSION", stage),
         )
     return found
@@ -101,12 +101,12 @@ def _last_good(model: ModelView, stage: str, held: str, past: Iterator[str]) -> 
 def _asked(model: ModelView, stage: str, to: str, past: Iterator[str]) -> str:
     if to not in past:
         raise RefusedError(
-            f"version {to} of {model.name} did not hold {stage} before, or was rolled back itself",
+            f"version {to} of {model.name} was not {stage} before, or was rolled back itself",
             remedy=_forward(model, to, stage),
         )
     if not _usable(model, to):
         raise RefusedError(
-            f"version {to} of {model.name} is out of service; no alias may point at it"
+            f"version {to} of {model.name} is out of service; no alias may point to it"
         )
     return to
 
@@ -129,13 +129,13 @@ def rollback(
         to: One of the versions that held the stage; by default the last that still may be used. What was rolled back
             is passed over.
 
-    The act raises NotFound (the model or alias), Refused (nothing to go back to), InvalidName, or ShallowHistory.
+    The edit raises NotFound (the model or alias), Refused (nothing to go back to), InvalidName, or ShallowHistory.
     """
     check_pointer(stage, "stage")
     if to:
         check_version(to)
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         view = find_model(catalog, model)
         data, source, path = _alias(view, stage)
         held, past = text(data, "version"), _past(history(), path)
@@ -147,4 +147,4 @@ def rollback(
             message = f"Pin {model}@{stage} to {held}: {summary}"
         return ChangeSet(message, {path: changed(source, data, fields, path)})
 
-    return act
+    return edit

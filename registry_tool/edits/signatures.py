@@ -30,7 +30,7 @@ def record_of(version: VersionView) -> bytes:
     document = version.document
     if document is None or document.data is None:
         raise InvalidManifestError(
-            f"the record of {version} cannot be read", remedy="registry check --all"
+            f"cannot read the record of {version}", remedy="registry check --all"
         )
     return document.source
 
@@ -53,17 +53,17 @@ def add_signature(reference: Reference, armour: str, *, by: str) -> Edit:
         armour: The signature, over the bytes of ``record_of``.
         by: Who says it.
 
-    The act raises NotFound, or InvalidManifest (the version's record cannot be read).
+    The edit raises NotFound, or InvalidManifest (the version's record cannot be read).
     """
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
         if _has(version, parse(armour).key):
-            return ChangeSet(f"{version} is signed with that key already")
+            return ChangeSet(f"{version} is already signed with that key")
         fields = {"format": SSH, "value": armour}
         return add_evidence(reference, "signature", fields, by=by)(catalog)
 
-    return act
+    return edit
 
 
 def add_bundle(reference: Reference, bundle: str, *, artifact: str, by: str) -> Edit:
@@ -78,12 +78,12 @@ def add_bundle(reference: Reference, bundle: str, *, artifact: str, by: str) -> 
     Raises:
         UsageError: It does not fit into a file of evidence.
 
-    The act raises NotFound, or InvalidManifest (the version's record cannot be read).
+    The edit raises NotFound, or InvalidManifest (the version's record cannot be read).
     """
     if len(bundle) > _MOST:
         raise UsageError(
-            f"the bundle of artifact {artifact} has {len(bundle):,} characters, and evidence holds {_MOST:,} of one",
-            remedy="--bundle FILE keeps it in a file: put that where readers find it, with --uri to record its"
+            f"the bundle of artifact {artifact} has {len(bundle):,} characters; evidence can store {_MOST:,}",
+            remedy="write it to a file with --bundle FILE, publish that file, and record its address with --uri;"
             " address; or add it to the next version as an artifact of role signature",
         )
     fields = {"format": MODEL_SIGNING, "value": bundle, "text": f"Of artifact {artifact}."}
@@ -99,7 +99,7 @@ def add_bundle_address(reference: Reference, uri: str, *, artifact: str, by: str
         artifact: As in ``add_bundle``.
         by: Who says it.
 
-    The act raises as that of ``add_bundle``.
+    The edit raises as that of ``add_bundle``.
     """
     fields = {"format": MODEL_SIGNING, "uri": uri, "text": f"Of artifact {artifact}."}
     return add_evidence(reference, "signature", fields, by=by)

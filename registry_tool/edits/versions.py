@@ -1,16 +1,16 @@
-"""New versions: the frozen record, its pointers, its first tags."""
+"""New versions: the frozen record, pointer files, first tags and aliases, and the key of an encrypted one."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from registry_tool.catalog.catalog import Catalog, ModelView
 from registry_tool.catalog.resolve import find_model
 from registry_tool.catalog.stage_names import stages_written
-from registry_tool.edits.aliases import add_tag
-from registry_tool.edits.changeset import ChangeSet, Edit, combined
+from registry_tool.edits.aliases import add_tag, set_alias
+from registry_tool.edits.changeset import ChangeSet, Edit, followed_by
 from registry_tool.errors import InvalidNameError, RefusedError, UsageError
 from registry_tool.manifests.data import Data, in_order, text
 from registry_tool.manifests.fields import VERSION_FIELDS, in_write_order
@@ -21,7 +21,14 @@ from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference, check_new_name, check_version, fold
 from registry_tool.versioning import admits, next_version
 
-__all__ = ["VersionRecord", "add_version", "timestamp", "version_fields"]
+__all__ = [
+    "VersionRecord",
+    "add_version",
+    "check_accepts_versions",
+    "select_name",
+    "timestamp",
+    "version_fields",
+]
 
 _EXAMPLES = {
     "integer": "7",
@@ -35,13 +42,15 @@ class VersionRecord:
     """What the author of a version gives.
 
     Attributes:
-        fields: Fields of ``version.yaml`` beside those that are derived: framework, environment, source, lineage,
+        fields: Fields of ``version.yaml`` other than those that are derived: framework, environment, source, lineage,
             parameters, signature, description, metadata, external_id, same_as, name, author, created_at.
         artifacts: Entries of its artifacts.
-        pointers: The bytes of ``.dvc`` pointers by artifact path.
+        pointers: The bytes of ``.dvc`` pointer files by artifact path.
         metrics: Entries of its metrics.
         labels: Labels; they can be changed later, so they go into ``metadata.yaml``.
-        tags: Fixed second names.
+        tags: Immutable second names.
+        aliases: Aliases that will point to it.
+        key: Returns the bytes of its ``key.yaml``, for a version that is stored encrypted.
     """
 
     fields: Mapping[str, object] = field(default_factory=dict)
@@ -50,6 +59,8 @@ class VersionRecord:
     metrics: Sequence[Data] = ()
     labels: Sequence[str] = ()
     tags: Sequence[str] = ()
+    aliases: Sequence[str] = ()
+    key: Callable[[Catalog], bytes] | None = None
 
 
 _ORDER = ("schema", "model", "version", *in_write_order(VERSION_FIELDS, "version"))
@@ -65,7 +76,7 @@ def version_fields(given: Mapping[str, object]) -> dict[str, JSON]:
     """Fields of ``version.yaml`` as a program gives them, as plain data; ``created_at`` may be a time with its zone.
 
     Raises:
-        UsageError: A value has no form in a manifest; see ``manifests.incoming``.
+        UsageError: A value cannot be written to a manifest; see ``manifests.values``.
     """
     created = given.get("created_at")
     if isinstance(created, dt.datetime) and created.utcoffset() is not None:
@@ -73,50 +84,69 @@ def version_fields(given: Mapping[str, object]) -> dict[str, JSON]:
     return plain_fields(given)
 
 
-def _chosen(model: ModelView, version: str | None) -> str:
-    """The version's name: as given, or the next one where the scheme counts."""
+def select_name(model: ModelView, version: str | None) -> str:
+    """The name of a new version: as given, or the next one where the scheme counts.
+
+    Raises:
+        UsageError: The scheme does not count, and no name is given.
+        InvalidNameError: The name does not match the scheme.
+        RefusedError: The name is taken, or is that of a stage.
+    """
     scheme = model.scheme
     if version is None:
         chosen = next_version(scheme, model.versions, [*model.tags, *model.aliases])
         if chosen is None:
             raise UsageError(
-                f"{model.name} has the version scheme {scheme}, which does not count by itself",
+                f"the version scheme of {model.name} is {scheme}, which has no next version",
                 remedy=f"name the version: registry version add {model.name} VERSION --artifact PATH --framework TYPE",
             )
         return chosen
     check_new_name(check_version(version), "version")
     if not admits(scheme, version):
         raise InvalidNameError(
-            f"{version} is not a version of the scheme {scheme}, which {model.name} has",
-            remedy=f"such a version looks like {_EXAMPLES[scheme]}",
+            f"{version} is not a version of the scheme {scheme}, which {model.name} uses",
+            remedy=f"use a version such as {_EXAMPLES[scheme]}",
         )
     _check_not_a_stage(model, version)
-    wanted = fold(version)
-    twins = [v for v in model.versions if fold(v) == wanted]
-    if twins:
+    if twin := _find_twin(model, version):
         raise RefusedError(
-            f"{model.name} has a version {twins[0]} already",
+            f"{model.name} already has a version {twin}",
             remedy="a version never changes; choose the next one",
         )
     return version
+
+
+def _find_twin(model: ModelView, version: str) -> str:
+    """A version whose name differs at most by case; empty for none."""
+    if (
+        version.lower() == version.upper()
+    ):  # only itself: no need to list the versions, which may be thousands
+        return version if model.version(version) is not None else ""
+    wanted = fold(version)
+    return next((other for other in model.versions if fold(other) == wanted), "")
 
 
 def _check_not_a_stage(model: ModelView, version: str) -> None:
     stages = stages_written(model.catalog, model.name.namespace)
     if fold(version) in stages:
         raise RefusedError(
-            f"{fold(version)} is a stage of {model.name.namespace}; a version cannot have its name",
+            f"{fold(version)} is a stage of {model.name.namespace}; a version cannot have that name",
             remedy="choose another version",
         )
 
 
-def _check_open(model: ModelView) -> None:
+def check_accepts_versions(model: ModelView) -> None:
+    """See that new versions can be added.
+
+    Raises:
+        RefusedError: The model is archived or was renamed.
+    """
     data = model.data
     if text(data, "state") == "archived":
-        raise RefusedError(f"{model.name} is archived; it takes no new versions")
+        raise RefusedError(f"{model.name} is archived and accepts no new versions")
     if moved := text(data, "moved_to"):
         raise RefusedError(
-            f"{model.name} moved to {moved}; it takes no new versions",
+            f"{model.name} was renamed to {moved} and accepts no new versions",
             remedy=f"registry version add {moved} --artifact PATH --framework TYPE",
         )
 
@@ -131,41 +161,43 @@ def _manifest(model: ModelView, version: str, record: VersionRecord) -> dict[str
     return {key: data[key] for key in dict.fromkeys((*_ORDER, *data)) if key in data}
 
 
-def _new_version(name: ModelName, version: str | None, record: VersionRecord) -> Edit:
-    def act(catalog: Catalog) -> ChangeSet:
-        model = find_model(catalog, name)
-        _check_open(model)
-        chosen = _chosen(model, version)
-        folder = catalog.layout.version(name, chosen)
-        puts = {f"{folder}/version.yaml": render(_manifest(model, chosen, record))}
-        puts.update({f"{folder}/{path}.dvc": source for path, source in record.pointers.items()})
-        if record.labels:
-            labels: list[JSON] = [plain_text(label, "labels") for label in record.labels]
-            puts[f"{folder}/metadata.yaml"] = render({"schema": "metadata/v1", "labels": labels})
-        return ChangeSet(f"Add {name}@{chosen}", puts)
-
-    return act
+def _add_record(
+    catalog: Catalog, name: ModelName, version: str | None, record: VersionRecord
+) -> ChangeSet:
+    """The change set of the version alone, without tags and aliases."""
+    model = find_model(catalog, name)
+    check_accepts_versions(model)
+    chosen = select_name(model, version)
+    folder = catalog.layout.version(name, chosen)
+    puts = {f"{folder}/version.yaml": render(_manifest(model, chosen, record))}
+    puts.update({f"{folder}/{path}.dvc": source for path, source in record.pointers.items()})
+    if record.labels:
+        labels: list[JSON] = [plain_text(label, "labels") for label in record.labels]
+        puts[f"{folder}/metadata.yaml"] = render({"schema": "metadata/v1", "labels": labels})
+    if record.key is not None:
+        puts[f"{folder}/key.yaml"] = record.key(catalog)
+    return ChangeSet(f"Add {name}@{chosen}", puts, versions=(Reference(name, chosen),))
 
 
 def add_version(name: ModelName, version: str | None, record: VersionRecord) -> Edit:
-    """Add a version to a model.
+    """Add a version to a model, with its first tags and aliases.
 
     Args:
         name: The model.
-        version: Its name; None takes the next integer.
+        version: Its name; None selects the next one, where the scheme counts.
         record: What the author gives.
 
-    The act raises NotFound (no such model), Refused (taken, model archived or moved), InvalidName (not of
-    the scheme), UsageError.
+    The edit raises NotFoundError (no such model), RefusedError (the name is taken, the model is archived or was
+    renamed), InvalidNameError (not of the scheme), UsageError.
     """
-    first = _new_version(name, version, record)
 
-    def act(catalog: Catalog) -> ChangeSet:
-        change = first(catalog)
-        if not record.tags:
-            return change
-        chosen = change.message.rpartition("@")[2]
-        tagging = [add_tag(Reference(name, chosen), tag) for tag in record.tags]
-        return combined([lambda _: change, *tagging], change.message)(catalog)
+    def add(catalog: Catalog) -> ChangeSet:
+        change = _add_record(catalog, name, version, record)
+        (added,) = change.versions
+        names = [
+            *(add_tag(added, tag) for tag in record.tags),
+            *(set_alias(added, alias) for alias in record.aliases),
+        ]
+        return followed_by(catalog, change, names) if names else change
 
-    return act
+    return add

@@ -23,6 +23,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from registry_tool.errors import (
@@ -33,19 +34,19 @@ from registry_tool.errors import (
     RegistryError,
     StaleBaseError,
 )
-from registry_tool.git.command import HEARD, UNHEARD, Git, GitCommandError
+from registry_tool.git.command import CAPTURED, DISCARDED, Git, GitCommandError
 from registry_tool.git.object_writer import ObjectWriter, tree_with
-from registry_tool.git.transaction.files import check_places, write_files
-from registry_tool.git.transaction.index import Index, hold_index
+from registry_tool.git.transaction.files import check_inside, write_files
+from registry_tool.git.transaction.index import Index, lock_index
 from registry_tool.git.transaction.journal import (
+    FileStep,
     Journal,
-    Step,
-    forget,
-    steps_of,
-    workshop,
-    write_down,
+    delete_journal,
+    plan_steps,
+    staging_folder,
+    write_journal,
 )
-from registry_tool.git.transaction.lock import say_nothing
+from registry_tool.git.transaction.lock import ignore_message
 from registry_tool.git.tree import Tree
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ if TYPE_CHECKING:
 __all__ = [
     "RefUpdate",
     "Target",
-    "author_of",
     "check_clean",
     "commit_change",
+    "identity",
     "identity_of",
     "plain_commit",
 ]
@@ -78,7 +79,7 @@ class RefUpdate:
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        process = self._git.popen(*self._arguments, stdout=UNHEARD, stderr=HEARD)
+        process = self._git.popen(*self._arguments, stdout=DISCARDED, stderr=CAPTURED)
         # A transaction that is not committed in so many words never is, even when this process is killed.
         if process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
@@ -148,6 +149,7 @@ class RefUpdate:
 
 
 _ROLES: Final = ("author", "committer")
+_CONFIGURED: Final[Mapping[str, str]] = MappingProxyType({})
 # What Git does not take into a name or an address (ident.c, crud).
 _CRUD: Final = " .,:;<>\"\\'"
 
@@ -180,7 +182,9 @@ def _zone(now: float) -> str:
     return f"{sign}{abs(minutes) // 60:02}{abs(minutes) % 60:02}"
 
 
-def plain_commit(git: Git, tree: str, parent: str | None, message: str) -> bytes | None:
+def plain_commit(
+    git: Git, tree: str, parent: str | None, message: str, people: Mapping[str, str] = _CONFIGURED
+) -> bytes | None:
     """A commit object, made now; None where Git's own program has to make it.
 
     Args:
@@ -188,16 +192,17 @@ def plain_commit(git: Git, tree: str, parent: str | None, message: str) -> bytes
         tree: The id of its tree.
         parent: The id of its parent; None for the first.
         message: What it does.
+        people: ``Name <email>`` of ``author`` and ``committer``, where they are not those of Git's configuration.
     """
     dated = any(f"GIT_{role.upper()}_DATE" in os.environ for role in _ROLES)
     if dated or git.config("i18n.commitencoding") or "\0" in message:
         return None
-    people = {role: identity_of(git, role) for role in _ROLES}
-    if None in people.values():
+    who = {role: people.get(role) or identity_of(git, role) for role in _ROLES}
+    if None in who.values():
         return None
     now = time.time()
     lines = [f"tree {tree}", *([] if parent is None else [f"parent {parent}"])]
-    lines += [f"{role} {who} {int(now)} {_zone(now)}" for role, who in people.items()]
+    lines += [f"{role} {person} {int(now)} {_zone(now)}" for role, person in who.items()]
     try:
         return "\n".join([*lines, "", message]).encode()
     except UnicodeEncodeError:
@@ -239,7 +244,7 @@ def _who(failed: GitCommandError) -> GitError:
     )
 
 
-def author_of(git: Git) -> str:
+def identity(git: Git) -> str:
     """Who commits here, as ``Name <email>``.
 
     Raises:
@@ -286,11 +291,26 @@ def check_clean(git: Git, paths: list[str]) -> None:
         )
 
 
+def _person_variables(people: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which Git's own program commits for these people."""
+    found: dict[str, str] = {}
+    for role, person in people.items():
+        name, _, email = person.removesuffix(">").rpartition(" <")
+        found |= {f"GIT_{role.upper()}_NAME": name, f"GIT_{role.upper()}_EMAIL": email}
+    return found
+
+
 def _commit_object(
-    git: Git, writer: ObjectWriter, tree: str, parent: str | None, message: str
+    git: Git,
+    writer: ObjectWriter,
+    tree: str,
+    parent: str | None,
+    message: str,
+    *,
+    people: Mapping[str, str],
 ) -> str:
     """Write the commit and everything it holds; its id."""
-    raw = None if git.flag("commit.gpgsign") else plain_commit(git, tree, parent, message)
+    raw = None if git.flag("commit.gpgsign") else plain_commit(git, tree, parent, message, people)
     if raw is not None:
         commit = writer.write("commit", raw)
         writer.sync()
@@ -300,7 +320,8 @@ def _commit_object(
     parents = [] if parent is None else ["-p", parent]
     arguments = ["commit-tree", *signing, *parents, "-F", "-", tree]
     try:
-        return git.run(*arguments, stdin=message.encode()).decode().strip()
+        made = git.run(*arguments, stdin=message.encode(), env=_person_variables(people))
+        return made.decode().strip()
     except GitCommandError as exc:
         raise _who(exc) from exc
 
@@ -318,9 +339,9 @@ def _follow(git: Git, root: Path, index: Index, journal: Journal) -> None:
     """Bring the changed paths of index and work tree to the commit."""
     try:
         index.switch()
-        write_files(root, journal.puts, journal.deletes, staging=workshop(git))
+        write_files(root, journal.puts, journal.deletes, staging=staging_folder(git))
     except (OperationalError, RefusedError, OSError) as exc:
-        forget(git)
+        delete_journal(git)
         words = exc.message if isinstance(exc, RegistryError) else str(exc)
         raise OperationalError(
             f"commit {journal.commit[:12]} was made, but the work tree does not follow: {words}",
@@ -330,18 +351,20 @@ def _follow(git: Git, root: Path, index: Index, journal: Journal) -> None:
 
 def _move_checkout(git: Git, root: Path, move: RefUpdate, index: Index, journal: Journal) -> None:
     index.prepare(journal.steps)
-    write_down(git, journal)
+    write_journal(git, journal)
     try:
         move.to(journal.commit, journal.tip)
     except RegistryError:
-        forget(git)
+        delete_journal(git)
         raise
     _follow(git, root, index, journal)
-    forget(git)
+    delete_journal(git)
 
 
-def _with_blobs(steps: tuple[Step, ...], base: Tree, writer: ObjectWriter) -> tuple[Step, ...]:
-    def filled(step: Step) -> Step:
+def _with_blobs(
+    steps: tuple[FileStep, ...], base: Tree, writer: ObjectWriter
+) -> tuple[FileStep, ...]:
+    def filled(step: FileStep) -> FileStep:
         old = base.entry(step.path)
         return step._replace(
             old_blob="" if old is None or old.is_folder else old.oid,
@@ -359,7 +382,8 @@ def commit_change(
     puts: Mapping[str, bytes],
     deletes: frozenset[str],
     message: str,
-    tell: Callable[[str], None] = say_nothing,
+    tell: Callable[[str], None] = ignore_message,
+    people: Mapping[str, str] = _CONFIGURED,
 ) -> str:
     """Make one commit of a change and move the branch to it; the commit's id.
 
@@ -371,6 +395,7 @@ def commit_change(
         deletes: Paths that go.
         message: The commit's message.
         tell: Told when a git command has to be waited for.
+        people: As for ``plain_commit``.
 
     Raises:
         StaleBaseError: The branch is not at ``target.tip`` any more; nothing was written.
@@ -385,19 +410,19 @@ def commit_change(
     seen = _index_as_it_is(git)
     if root is not None:
         check_clean(git, paths)
-        check_places(root, paths)
+        check_inside(root, paths)
     what = message.split("\n", 1)[0]
     with RefUpdate(git, target.ref, f"registry: {what}") as move:
         writer = ObjectWriter(git)
         tree = tree_with(writer, base.folder, puts, deletes)
-        commit = _commit_object(git, writer, tree, target.parent, message)
+        commit = _commit_object(git, writer, tree, target.parent, message, people=people)
         if root is None:
             move.to(commit, target.tip or "")
             return commit
-        with hold_index(git, tell=tell) as index:
+        with lock_index(git, tell=tell) as index:
             if _index_as_it_is(git) != seen:  # meanwhile
                 check_clean(git, paths)
-            steps = _with_blobs(steps_of(root, puts, deletes), base, writer)
+            steps = _with_blobs(plan_steps(root, puts, deletes), base, writer)
             journal = Journal(what, steps, commit, target.ref, target.tip or "")
             _move_checkout(git, root, move, index, journal)
     return commit

@@ -20,7 +20,13 @@ from registry_tool.errors import ConflictError, NotARegistryError, OperationalEr
 from registry_tool.git.command import Git
 from registry_tool.paths import resource_text
 
-__all__ = ["Installed", "install_hooks", "install_server_hook", "look_at_hooks", "look_at_server"]
+__all__ = [
+    "Installed",
+    "inspect_hooks",
+    "inspect_server_hook",
+    "install_hooks",
+    "install_server_hook",
+]
 
 State = Literal["installed", "updated", "kept", "edited", "replaced", "framework"]
 
@@ -277,11 +283,11 @@ def _look(folder: _Folder, scripts: Mapping[str, str]) -> tuple[Installed, ...]:
     )
 
 
-def look_at_hooks(git: Git) -> tuple[Installed, ...]:
+def inspect_hooks(git: Git) -> tuple[Installed, ...]:
     """What ``install_hooks`` would do to each hook; nothing is written."""
     return _look(_clone_folder(git, sys.executable, force=True), _CLONE)
 
 
-def look_at_server(git: Git) -> tuple[Installed, ...]:
+def inspect_server_hook(git: Git) -> tuple[Installed, ...]:
     """What ``install_server_hook`` would do to the hook; nothing is written."""
     return _look(_server_folder(git, sys.executable, force=True), _SERVER)

@@ -28,21 +28,22 @@ from registry_tool.checks.reports.text import summary
 from registry_tool.errors import MalformedTreeError, UsageError
 from registry_tool.git.command import Git
 from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.refs import BRANCHES, FASTER, REPLACEMENTS, Update, parting
+from registry_tool.git.refs import merge_base
+from registry_tool.git.remote.ref_updates import BRANCHES, MOVED, REPLACEMENTS, Update
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
 from registry_tool.hooks.judge import (
-    LOOKED_AT,
+    MAX_BRANCHES,
     Judge,
     PushVerdict,
     Reply,
     concerning,
+    describe,
+    describe_findings,
     judge_bare_objects,
     judge_line,
     judge_new_files,
     squash,
-    told,
-    told_findings,
 )
 from registry_tool.manifests.layout import REGISTRY
 
@@ -173,7 +174,7 @@ def objection(repository: Repository, main: Main, update: Update) -> Objection |
         )
     if update.ref in main.names and main.tip is not None and update.old != main.tip:
         return Objection(
-            f"{update.shown}: {FASTER}, it moved while this was pushed", _rebase(update)
+            f"{update.shown}: {MOVED}, it moved while this was pushed", _rebase(update)
         )
     found = _no_commit(repository, update)
     if found is None and not update.creates:
@@ -257,11 +258,11 @@ class _Desk:
             return
         published = None if update.creates else update.old
         (judged,) = Judge(self._repository, published).look([update])
-        self.reply.say(*told(judged))
+        self.reply.say(*describe(judged))
         verdicts = {"refuse" if judged.report is None else judged.report.verdict}
         noted = judged.report is not None and bool(judged.report.notes)
         for name, report in () if "refuse" in verdicts else self._line(update, published):
-            self.reply.say(f"{name}: {summary(report)}", *told_findings(report))
+            self.reply.say(f"{name}: {summary(report)}", *describe_findings(report))
             verdicts.add(report.verdict)
             noted = noted or bool(report.notes)
         if "refuse" in verdicts:
@@ -305,7 +306,7 @@ class _Desk:
         looked = list(Judge(self._repository, published).look(updates))
         self.leave_out(len(updates) - len(looked), strict=strict)
         for judged in looked:
-            self.reply.say(*told(judged))
+            self.reply.say(*describe(judged))
             if judged.report is None or judged.report.verdict != "refuse":
                 continue
             if strict:
@@ -339,13 +340,13 @@ class _Desk:
     def _say_of_files(self, name: str, found: Report | None, tips: Sequence[str] = ()) -> None:
         if found is None:
             return
-        self.reply.say(f"{name}: {summary(found)}", *told_findings(found))
+        self.reply.say(f"{name}: {summary(found)}", *describe_findings(found))
         if found.verdict != "refuse":
             return
         remedy = "leave the tag out of the push"
         if tips:
             main, git = self._main.tip, self._repository.git
-            remedy = squash(None if main is None else parting(git, main, tips[0]))
+            remedy = squash(None if main is None else merge_base(git, main, tips[0]))
         self.reply.refuse(
             "what a push brings stays in the repository, whatever later commits do; push it without that",
             remedy,
@@ -369,9 +370,9 @@ class _Desk:
         """Tell how many branches were not looked at; where nothing unseen goes in, that refuses them."""
         words = f"{rest} more branches were not looked at"
         if rest and strict:
-            self.reply.refuse(words, f"push {LOOKED_AT} at once")
+            self.reply.refuse(words, f"push {MAX_BRANCHES} at once")
         elif rest:
-            self.reply.say(f"{words}: {LOOKED_AT} of a push are")
+            self.reply.say(f"{words}: {MAX_BRANCHES} of a push are")
 
 
 def _wrong_head(main: Main) -> str:
@@ -413,12 +414,12 @@ def receive(repository: Repository, updates: Sequence[Update]) -> PushVerdict:
     desk.refuse_names(updates)
     if first and main.tip is None and not names & main.names:
         desk.reply.say(_wrong_head(main))
-    for update in first[:LOOKED_AT]:
+    for update in first[:MAX_BRANCHES]:
         desk.guard(update)
-    if len(first) > LOOKED_AT:
+    if len(first) > MAX_BRANCHES:
         desk.reply.refuse(
-            f"{len(first) - LOOKED_AT} more branches were not looked at",
-            f"push {LOOKED_AT} at once",
+            f"{len(first) - MAX_BRANCHES} more branches were not looked at",
+            f"push {MAX_BRANCHES} at once",
         )
     if policy.branches != "off" and not desk.reply.refused:
         published = _published(main, updates)

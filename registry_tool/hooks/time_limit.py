@@ -17,7 +17,7 @@ from typing import Final
 from registry_tool.errors import OperationalError, UsageError
 from registry_tool.git.command import Git
 
-__all__ = ["SECONDS", "SETTING", "limited", "seconds_of"]
+__all__ = ["SECONDS", "SETTING", "limit_time", "time_limit_seconds"]
 
 SETTING: Final = "registry.receive.timeLimit"
 SECONDS: Final = 1_800
@@ -28,7 +28,7 @@ class _TooLate(BaseException):
     """No Exception: nothing that handles errors on the way may take it for one of its own."""
 
 
-def seconds_of(git: Git) -> int:
+def time_limit_seconds(git: Git) -> int:
     """How long a push may take; 0 is for ever.
 
     Raises:
@@ -44,14 +44,14 @@ def seconds_of(git: Git) -> int:
 
 
 @contextmanager
-def limited(git: Git) -> Iterator[None]:
+def limit_time(git: Git) -> Iterator[None]:
     """Refuse what takes longer than the server's setting says; without signals, or outside the main thread, no limit.
 
     Raises:
         OperationalError: The time is over.
         UsageError: The setting is wrong.
     """
-    seconds = seconds_of(git)
+    seconds = time_limit_seconds(git)
     main = threading.current_thread() is threading.main_thread()
     if not seconds or not main or not hasattr(signal, "setitimer"):
         yield

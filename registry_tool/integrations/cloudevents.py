@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
-from itertools import chain
 from typing import Final
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.catalog.diff import between
-from registry_tool.catalog.history import HistoryEntry, entries_of, moment
+from registry_tool.catalog.history import HistoryEntry
 from registry_tool.errors import UsageError
-from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.repository import Repository
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
 
-__all__ = ["cloud_event", "entries_between", "source_of"]
+__all__ = ["cloud_event", "source_of"]
 
 _PLANES: Final = "".join(
     chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)
@@ -78,36 +73,3 @@ def cloud_event(entry: HistoryEntry, *, source: str) -> dict[str, JSON]:
         "datacontenttype": "application/json",
         "data": data,
     }
-
-
-def _net(repository: Repository, base: str, head: str) -> Iterator[HistoryEntry]:
-    """What differs between two states, where no line leads from one to the other."""
-    step = next(FirstParentHistory(repository.git, head).steps())
-    trees = (Catalog(repository.tree(base)), Catalog(repository.tree(head)))
-    for event in between(*trees):
-        yield HistoryEntry(event, head, base, moment(step.when), "", "", step.subject)
-
-
-def entries_between(repository: Repository, base: str | None, head: str) -> list[HistoryEntry]:
-    """What happened on a branch between two of its states, oldest first.
-
-    A deploy job knows the state it deployed, ``base``, and must come to ``head``. Where ``base`` is on the first-parent
-    line of ``head``, as after every ordinary push, each step reports what it did. Otherwise (the branch was rewound or
-    rewritten, or a merge put what was published second) the steps do not lead from one to the other: then what
-    differs between the two states is reported, once for each file, without an author.
-
-    Args:
-        repository: Where both are.
-        base: The full id of the commit that was there before; None for none, at the first push.
-        head: The full id of the commit that is there now.
-
-    Raises:
-        ShallowHistoryError: The clone does not reach back so far.
-        GitError: Git cannot read the history.
-    """
-    line = FirstParentHistory(repository.git, head)
-    if base is not None and not line.holds(base):
-        return list(_net(repository, base, head))
-    layout = Catalog(repository.tree(head)).layout
-    steps = list(entries_of(repository, layout, line.touches(since=base or "")))
-    return list(chain.from_iterable(reversed(steps)))

@@ -15,6 +15,7 @@ __all__ = [
     "in_order",
     "last_values",
     "member",
+    "metric_value",
     "records",
     "text",
     "texts",
@@ -79,6 +80,15 @@ def _key(metric: Data) -> tuple[float, float]:
 def in_order(metrics: Iterable[Data]) -> list[Data]:
     """Metrics by step; those without a step first, by timestamp. Equal ones keep their order."""
     return sorted(metrics, key=_key)
+
+
+def metric_value(value: JSON) -> float | str | bytes:
+    """A measured value as programs use it: a number, a text, or the bytes that ``{bytes: base64}`` stands for."""
+    if isinstance(value, dict):
+        import base64
+
+        return base64.b64decode(text(value, "bytes"))
+    return value if isinstance(value, int | float | str) else ""
 
 
 def last_values(metrics: Iterable[Data]) -> dict[str, JSON]:

@@ -81,15 +81,15 @@ def _schema_problem(kind: str, text: Text) -> Problem | None:
     if match and match[1] == kind:
         return Problem(
             "schema-version",
-            f"this registry-tool does not know {named}",
+            f"this version of registry-tool does not know {named}",
             *at,
             found=str(named),
             expected=", ".join(sorted(s for s in schema_ids() if s.startswith(f"{kind}/"))),
-            remedy="upgrade it: pip install -U registry-tool",
+            remedy="upgrade: pip install -U registry-tool",
         )
     found = str(named) if "schema" in data else "no `schema:` line"
     if match and match[1] in MANIFEST_KINDS:
-        message = f"the path is that of a {kind} manifest"
+        message = f"this path requires a {kind} manifest"
     else:
         message = "the `schema:` line is missing" if "schema" not in data else "unknown schema"
     return Problem(
@@ -178,7 +178,7 @@ def _unquoted(text: Text, before: Mapping[JSONPath, str]) -> list[Problem]:
     return [
         Problem(
             "ambiguous",
-            f"{before[path]} stands for text here, but other readers take it for a number or a boolean",
+            f"{before[path]} is text here, but other YAML readers parse it as a number or a boolean",
             *text.place(path),
             found=before[path],
             expected=f'"{before[path]}"',

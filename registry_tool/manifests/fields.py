@@ -25,8 +25,8 @@ __all__ = [
 Kind = Literal["text", "words", "free", "part", "records"]
 """Text; a list of words; a mapping of free JSON; a mapping with a schema; a list of mappings."""
 
-Match = Literal["folded", "owner", "member"]
-"""How a filter compares: ignoring case; ignoring case and a leading ``@``; with each word of a list."""
+Match = Literal["folded", "owner", "task", "member"]
+"""How a filter compares: ignoring case; also a leading ``@``; also blanks, ``-`` and ``_``; with each word of a list."""
 
 
 class Option(NamedTuple):
@@ -87,9 +87,9 @@ _AMENDED: Final = ("version", "metadata")
 # In the order in which a new manifest is written.
 MODEL_FIELDS: Final[tuple[Field, ...]] = (
     Field("owner", "text", _MODEL, is_listed=True, filter="owner", match="owner",
-          option=Option("--owner", "O", "The user or team that is responsible for the model.", is_required=True)),
-    Field("task", "text", _MODEL, is_listed=True, filter="task", is_searched=True,
-          option=Option("--task", "T", "What the model does: language-identification.", is_required=True)),
+          option=Option("--owner", "O", "The user or team that is responsible for the model. Default: you, by your Git identity.")),
+    Field("task", "text", _MODEL, is_listed=True, filter="task", match="task", is_searched=True,
+          option=Option("--task", "T", "What the model does: Language ID.")),
     Field("description", "text", _MODEL, is_listed=True, is_searched=True,
           option=Option("--description", "TEXT", "What the model is. Default: the first paragraph of the card.")),
     Field("labels", "words", _MODEL, filter="label", match="member", is_searched=True,

@@ -39,6 +39,7 @@ MANIFEST_KINDS: Final = frozenset(
 _AT_ROOT = {REGISTRY: "registry", RECIPIENTS: "recipients"}
 _IN_FOLDER = {WAIVERS: "waiver", KEYS: "key"}
 _IN_MODEL = {"model.yaml": "model", "CARD.md": "card"}
+_IN_MODEL_FOLDER = {"tags": "tag", "aliases": "alias", "evidence": "evidence"}
 _IN_VERSION = {
     "version.yaml": "version",
     "metadata.yaml": "metadata",
@@ -107,6 +108,11 @@ class Layout(NamedTuple):
         """An alias's file."""
         return f"{self.model(model)}/aliases/{alias}.yaml"
 
+    def evidence(self, model: ModelName, version: str | None, name: str) -> str:
+        """A file of evidence: about a version, or about the model where no version is named."""
+        home = self.model(model) if version is None else self.version(model, version)
+        return f"{home}/evidence/{name}.yaml"
+
     def examples(self, model: ModelName, version: str, name: str) -> Iterator[str]:
         """The path of one file of every kind, for a model, one of its versions, and a name for what has one."""
         home, folder = self.model(model), self.version(model, version)
@@ -119,7 +125,8 @@ class Layout(NamedTuple):
         yield from (
             self.tag(model, name),
             self.alias(model, name),
-            f"{folder}/evidence/{name}.yaml",
+            self.evidence(model, None, name),
+            self.evidence(model, version, name),
         )
 
     def locate(self, path: str) -> Place | None:
@@ -150,10 +157,8 @@ def _in_model(model: ModelName, rest: list[str]) -> Place | None:
             return Place(_IN_MODEL[name], model)
         case [name] if name.endswith(".dvc"):
             return Place("dvc", model, None, name.removesuffix(".dvc"))
-        case ["tags", name] if name.endswith(".yaml"):
-            return Place("tag", model, None, name.removesuffix(".yaml"))
-        case ["aliases", name] if name.endswith(".yaml"):
-            return Place("alias", model, None, name.removesuffix(".yaml"))
+        case [folder, name] if folder in _IN_MODEL_FOLDER and name.endswith(".yaml"):
+            return Place(_IN_MODEL_FOLDER[folder], model, None, name.removesuffix(".yaml"))
         case ["versions", version, *inner]:
             return _in_version(model, version, inner)
     return None

@@ -68,7 +68,7 @@ def _unknown(mismatch: Mismatch, text: Text) -> Problem:
         f"unknown field {shown(name)} in {_field(mismatch)}",
         *at,
         found=", ".join(shown(n) for n in mismatch.names[:5]),
-        expected="one of " + ", ".join(known) if known else "no further fields",
+        expected="one of " + ", ".join(known) if known else "no other fields",
         remedy=_nearest(name, known) or "delete it, or put it under `metadata`, which is free",
     )
 
@@ -88,7 +88,7 @@ def _dependent(mismatch: Mismatch, text: Text) -> Problem:
     at = text.key_places.get((*mismatch.path, by[0]), text.place(mismatch.path))
     return Problem(
         "schema", f"{_field(mismatch)} has `{by[0]}` without `{needed}`", *at,
-        found=f"`{by[0]}` alone", expected=f"`{needed}` beside `{by[0]}`",
+        found=f"`{by[0]}` alone", expected=f"`{needed}` together with `{by[0]}`",
         remedy=f"add `{needed}`, or delete `{by[0]}`",
     )  # fmt: skip
 
@@ -99,7 +99,7 @@ def _refused(rule: JSON) -> str:
         return ""
     if "enum" in rule or "const" in rule:
         return "anything but " + ", ".join(shown(choice) for choice in _choices(rule))
-    return f"no text like {rule['pattern']}" if "pattern" in rule else ""
+    return f"no text that matches {rule['pattern']}" if "pattern" in rule else ""
 
 
 def _example(mismatch: Mismatch) -> str:
@@ -134,7 +134,11 @@ def _expected(mismatch: Mismatch) -> str:
             else described[:1]
         )
         return lower + described[1:].removesuffix(".") + _example(mismatch)
-    return f"text like {limit}" if keyword == "pattern" else f"what `{keyword}` in the schema says"
+    return (
+        f"text that matches {limit}"
+        if keyword == "pattern"
+        else f"a value that satisfies `{keyword}` of the schema"
+    )
 
 
 def _excluded(mismatch: Mismatch, text: Text) -> Problem | None:
@@ -148,7 +152,7 @@ def _excluded(mismatch: Mismatch, text: Text) -> Problem | None:
     listed = " and ".join(f"`{name}`" for name in names)
     where = _field(mismatch)
     if len(names) == 1:
-        message, expected = f"{listed} has no place in {where} as it stands", f"no {listed}"
+        message, expected = f"{listed} is not allowed in {where} with these values", f"no {listed}"
     else:
         message, expected = f"{listed} exclude each other in {where}", f"one of {listed}"
     return Problem(
@@ -172,6 +176,6 @@ def problem_of(mismatch: Mismatch, text: Text) -> Problem:
     if mismatch.keyword == "enum" and isinstance(value, str):
         remedy = _nearest(value, [str(c) for c in _choices(mismatch.rule)])
     return Problem(
-        "schema", f"{_field(mismatch)} is not as the schema says", *text.place(mismatch.path),
+        "schema", f"{_field(mismatch)} does not match the schema", *text.place(mismatch.path),
         found=shown(value), expected=_expected(mismatch), remedy=remedy,
     )  # fmt: skip

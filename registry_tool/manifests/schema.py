@@ -29,6 +29,7 @@ __all__ = [
     "fast_validator",
     "found_mismatches",
     "mismatches",
+    "partial_mismatches",
     "schema_data",
     "schema_ids",
 ]
@@ -143,6 +144,18 @@ def _explaining_validator(schema_id: str) -> Validator:
     return extended(schema_data(schema_id), registry=Registry())
 
 
+@lru_cache(maxsize=64)
+def _partial_schema(schema_id: str) -> dict[str, JSON]:
+    """The schema without what its fields demand of each other."""
+    left_out = {"required", "allOf"}
+    return {key: value for key, value in schema_data(schema_id).items() if key not in left_out}
+
+
+@lru_cache(maxsize=64)
+def _partial_interpreter(schema_id: str) -> Interpreter:
+    return Interpreter(_partial_schema(schema_id))
+
+
 def _names(keyword: str, instance: JSON, rule: Mapping[str, JSON]) -> tuple[str, ...]:
     if not isinstance(instance, dict):
         return ()
@@ -189,3 +202,11 @@ def found_mismatches(errors: Iterable[ValidationError]) -> list[Mismatch]:
 def mismatches(schema_id: str, data: JSON) -> list[Mismatch]:
     """Every place where the data does not meet the schema, in the order of the data's paths."""
     return found_mismatches(_explaining_validator(schema_id).iter_errors(data))
+
+
+def partial_mismatches(schema_id: str, data: JSON) -> list[Mismatch]:
+    """As ``mismatches``, for some fields of a manifest: none is missing, and each is judged by itself."""
+    if _partial_interpreter(schema_id).is_valid(data):
+        return []
+    validator = _explaining_validator(schema_id).evolve(schema=_partial_schema(schema_id))
+    return found_mismatches(validator.iter_errors(data))

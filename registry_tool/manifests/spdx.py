@@ -151,15 +151,16 @@ def _unknown(token: str, listed: str, what: str) -> str:
     known = _known(listed)
     near = difflib.get_close_matches(token.casefold(), known, n=1, cutoff=0.8)
     hint = f"; did you mean {known[near[0]]}?" if near else ""
-    return f"{token} is no {what} of the SPDX list {LIST_VERSION}{hint}"
+    article = "an" if what == "exception" else "a"
+    return f"{token} is not {article} {what} of the SPDX list {LIST_VERSION}{hint}"
 
 
 def _licence(token: str) -> str:
     if _OWN.fullmatch(token) or token.removesuffix("+").casefold() in _known(LICENCES):
         return ""
     if token.casefold() in _known(EXCEPTIONS):
-        return f"{token} is an exception, and stands after WITH"
-    return _unknown(token, LICENCES, "licence")
+        return f"{token} is an exception; it must follow WITH"
+    return _unknown(token, LICENCES, "license")
 
 
 def _exception(token: str) -> str:
@@ -179,11 +180,11 @@ def licence_trouble(expression: str) -> str:  # noqa: C901, PLR0911, PLR0912 (on
         wants_licence = before in _JOINS or before == "("
         if word in _JOINS or word in {"with", ")"}:
             if wants_licence or before == "with":
-                return f"a licence is missing before {token}"
+                return f"a license is missing before {token}"
             if word == "with" and before != "licence":
-                return "WITH stands after one licence only"
+                return "WITH must follow a single license"
             if word == ")" and depth == 0:
-                return "a bracket is closed that was not opened"
+                return "a closing bracket has no opening bracket"
             depth -= word == ")"
             before = word
         elif word == "(":
@@ -201,5 +202,5 @@ def licence_trouble(expression: str) -> str:  # noqa: C901, PLR0911, PLR0912 (on
         else:
             before = "licence"
     if before in _JOINS or before in {"(", "with"}:
-        return "a licence is missing at the end"
+        return "a license is missing at the end"
     return "a bracket is not closed" if depth else ""

@@ -85,7 +85,7 @@ def schema_of(source: bytes) -> dict[str, JSON]:
     except (ValueError, RecursionError) as exc:
         raise InvalidTeamSchemaError(f"it is not JSON: {exc}") from exc
     if not isinstance(schema, dict):
-        raise InvalidTeamSchemaError("it is not a JSON Schema: a mapping is expected")
+        raise InvalidTeamSchemaError("it is not a JSON Schema: expected a mapping")
     return cast("dict[str, JSON]", schema)
 
 
@@ -229,7 +229,7 @@ def _counted(word: str, keyword: _Keyword) -> _Keyword:
         meter.nested += 1
         try:
             if meter.nested > _NESTED:
-                raise TooManyStepsError(f"it goes more than {_NESTED} levels deep")
+                raise TooManyStepsError(f"it is nested more than {_NESTED} levels deep")
             yield from keyword(validator, said, instance, schema) or ()
         finally:
             meter.nested -= 1
@@ -279,7 +279,7 @@ def _additional(
         for name in extra:
             yield from validator.descend(instance[name], said, path=name)  # type: ignore[attr-defined] # the stub lacks it
     elif said is False and extra:
-        yield _error("there are further fields")
+        yield _error("it has additional fields")
 
 
 def _unique(_: Validator, said: JSON, instance: JSON, __: JSON) -> Iterator[ValidationError]:
@@ -287,7 +287,7 @@ def _unique(_: Validator, said: JSON, instance: JSON, __: JSON) -> Iterator[Vali
     if said and isinstance(instance, list):
         _METER.get().spend(_weight(instance))
         if len({_canonical(item) for item in instance}) < len(instance):
-            yield _error("an item stands twice")
+            yield _error("an item appears twice")
 
 
 def _canonical(data: JSON) -> str:
@@ -310,7 +310,7 @@ def _unevaluated(
     known = _evaluated(validator, instance, schema)
     extra = [name for name in instance if name not in known]
     if any(not _holds(validator, instance[name], said) for name in extra):
-        yield _error("there are fields that no part of the schema knows")
+        yield _error("it has fields that no part of the schema describes")
 
 
 def _holds(validator: Validator, instance: JSON, schema: JSON) -> bool:
@@ -417,7 +417,7 @@ def team_mismatches(source: bytes, data: JSON) -> list[Mismatch]:
     except Unresolvable as exc:
         raise InvalidTeamSchemaError(f"it refers to another document: {exc.ref}") from exc
     except PatternTooSlowError as exc:
-        raise TooManyStepsError(f"the pattern {str(exc)!a} goes back too often") from exc
+        raise TooManyStepsError(f"the pattern {str(exc)!a} backtracks too often") from exc
     # A reference may reach what is no schema; an `$id` may be no address, and a number larger than any float.
     except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as exc:
         if isinstance(exc, InvalidTeamSchemaError):

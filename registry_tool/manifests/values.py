@@ -87,7 +87,7 @@ def _as_text(at: str) -> str:
 
 def _integer(number: int, at: str) -> int:
     if abs(number) >= INTEGER_LIMIT:
-        words = f"{at or 'the value'}: a whole number of {number.bit_length()} bits is too large: 63 bits are kept"
+        words = f"{at or 'the value'}: a whole number of {number.bit_length()} bits is too large: manifests store 63 bits"
         raise UsageError(words, remedy=f"{_as_text(at)}: str(value) or float(value)")
     return number
 
@@ -106,7 +106,7 @@ def _real(value: object, at: str) -> float:
         raise _refused(at, value, "is finite and would become infinity", _as_text(at))
     # From 2^53 on not every whole number has a float of its own; a Decimal or a Fraction may be one that has none.
     if _FLOAT_EXACT <= abs(number) < INTEGER_LIMIT and value != number and value % 1 == 0:  # type: ignore[operator]  # real
-        raise _refused(at, value, "would become another whole number", "give int(value)")
+        raise _refused(at, value, "would become another whole number", "pass int(value)")
     return number
 
 
@@ -132,7 +132,7 @@ def typed_integer(text: str) -> int:
     """
     # The length first: int() of very many digits is slow.
     if len(text) > _DIGITS or abs(int(text)) >= INTEGER_LIMIT:
-        raise ValueError(f"{text[:_DIGITS]} is too large: whole numbers below 2^63 are kept")
+        raise ValueError(f"{text[:_DIGITS]} is too large: manifests store whole numbers below 2^63")
     return int(text)
 
 
@@ -147,7 +147,7 @@ def _scalar_of(value: object, at: str) -> object:
     try:
         return convert()
     except _NO_NUMBER as exc:
-        raise _refused(at, value, f"gives no value: {exc}", "give a number of Python") from exc
+        raise _refused(at, value, f"has no value: {exc}", "pass a Python number") from exc
 
 
 def _is_date(value: object) -> bool:
@@ -170,7 +170,9 @@ def _number(value: object, at: str) -> bool | int | float | None:
         # As it is: of a long double, `item` may be one too.
         return _real(item, at)
     if isinstance(item, complex) or (isinstance(item, Number) and not hasattr(item, "__float__")):
-        raise _refused(at, value, "is a complex number", "give its real part, its size or its text")
+        raise _refused(
+            at, value, "is a complex number", "pass its real part, its absolute value or its text"
+        )
     return _by_method(item, at)
 
 
@@ -189,7 +191,7 @@ def _guarded(act: Callable[[], _T], value: object, at: str) -> _T:
     except UsageError:
         raise
     except _NO_NUMBER as exc:
-        raise _refused(at, value, f"gives no plain value: {exc}", "give a value of Python") from exc
+        raise _refused(at, value, f"has no plain value: {exc}", "pass a Python value") from exc
 
 
 def plain_text(value: object, at: str) -> str:
@@ -203,12 +205,12 @@ def plain_text(value: object, at: str) -> str:
     if isinstance(value, PurePath):
         value = str(value)
     if not isinstance(value, str):
-        raise _refused(at, value, "is not text", "give text: str(value)")
+        raise _refused(at, value, "is not text", "pass text: str(value)")
     text = str.__str__(value)
     if _SURROGATE.search(text):
         raise UsageError(
             f"{at or 'the value'}: {ascii(text)[:_SHOWN]} is not Unicode text",
-            remedy="decode it as what it is, or leave these characters out: "
+            remedy="decode it with its encoding, or remove these characters: "
             "value.encode('utf-8', 'replace').decode()",
         )
     return text
@@ -229,7 +231,7 @@ def whole_number(value: object, at: str) -> int:
     """
     number = _guarded(lambda: _number(value, at), value, at)
     if number is None or isinstance(number, bool) or not float(number).is_integer():
-        raise _refused(at, value, "is not a whole number", "give an int")
+        raise _refused(at, value, "is not a whole number", "pass an int")
     return _integer(int(number), at)
 
 
@@ -241,7 +243,7 @@ def real_number(value: object, at: str) -> float:
     """
     number = _guarded(lambda: _number(value, at), value, at)
     if number is None or isinstance(number, bool) or not math.isfinite(number):
-        raise _refused(at, value, "is not a finite number", "give a float")
+        raise _refused(at, value, "is not a finite number", "pass a float")
     return number
 
 
@@ -258,8 +260,8 @@ def metric_number(value: object, at: str) -> int | float | None:
         raise _refused(
             at,
             value,
-            "is no metric: that is a number, a text or bytes, not true or false",
-            "give 1 or 0",
+            "is not a metric: a metric is a number, text or bytes",
+            "pass 1 or 0",
         )
     return number
 
@@ -275,8 +277,8 @@ class _Border:
         self._count += 1
         if self._count > _MOST_VALUES:
             raise UsageError(
-                f"{at}: more than {_MOST_VALUES} values are too many for a manifest",
-                remedy="put them into a file, and that into the version: upload_artifact(path)",
+                f"{at}: more than {_MOST_VALUES} values do not fit in a manifest",
+                remedy="write them to a file and add it to the version: upload_artifact(path)",
             )
         if value is None or isinstance(value, bool):
             return value
@@ -286,8 +288,8 @@ class _Border:
             return plain_text(value, at)
         if plain_bytes(value) is not None:
             raise _refused(
-                at, value, "is bytes, which JSON does not have",
-                "give text: base64.b64encode(value).decode(), or a file: upload_artifact(path)",
+                at, value, "is bytes, which JSON cannot represent",
+                "pass text: base64.b64encode(value).decode(), or add a file: upload_artifact(path)",
             )  # fmt: skip
         if _is_date(value):
             return _moment(value, at)
@@ -297,16 +299,16 @@ class _Border:
             return self._collection(value, at) if item is value else self.take(item, at)
         if not math.isfinite(number):
             raise _refused(
-                at, value, "is not a finite number, and JSON has no other", 'give None, or text: "NaN"'
+                at, value, "is not a finite number; JSON has no NaN or infinity", 'pass None, or text: "NaN"'
             )  # fmt: skip
         return number
 
     def _collection(self, value: object, at: str) -> JSON:
         if id(value) in self._above:
-            raise UsageError(f"{at}: it holds itself", remedy="give data without cycles")
+            raise UsageError(f"{at}: it contains itself", remedy="pass data without cycles")
         if len(self._above) >= _DEEPEST:
             raise UsageError(
-                f"{at[:_SHOWN]}…: it is nested more than {_DEEPEST} levels deep", remedy="give flatter data"
+                f"{at[:_SHOWN]}…: it is nested more than {_DEEPEST} levels deep", remedy="pass flatter data"
             )  # fmt: skip
         self._above.append(id(value))
         try:
@@ -327,8 +329,8 @@ class _Border:
             if isinstance(listed, list):
                 return self.take(listed, at)
         raise _refused(
-            at, value, "is none of what a manifest can hold",
-            "give text, numbers, lists and mappings: dataclasses.asdict(value), list(value) or str(value)",
+            at, value, "has no representation in a manifest",
+            "pass text, numbers, lists and mappings: dataclasses.asdict(value), list(value) or str(value)",
         )  # fmt: skip
 
     def _mapping(self, value: Mapping[object, object], at: str) -> JSON:
@@ -337,11 +339,11 @@ class _Border:
             own = key.value if isinstance(key, Enum) else key
             if not isinstance(own, str):
                 raise _refused(
-                    at, key, "is a key, and keys are text", "give text as keys: {str(k): v for k, v in value.items()}"
+                    at, key, "is a key, but keys must be text", "pass text as keys: {str(k): v for k, v in value.items()}"
                 )  # fmt: skip
             name = plain_text(own, at)
             if name in found:
-                raise _refused(at, key, "stands twice as a key", "give each key once")
+                raise _refused(at, key, "appears twice as a key", "pass each key once")
             found[name] = self.take(inner, f"{at}.{name}" if at else name)
         return found
 
@@ -356,14 +358,14 @@ def _moment(value: object, at: str) -> str:
         if value.utcoffset() is None:
             raise _refused(
                 at, value, "has no time zone",
-                "say which: value.astimezone() for local time, value.replace(tzinfo=datetime.UTC) for UTC",
+                "set one: value.astimezone() for local time, value.replace(tzinfo=datetime.UTC) for UTC",
             )  # fmt: skip
         return value.isoformat()
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return value.isoformat()
     raise _refused(
-        at, value, "is a time that has no form of its own in JSON",
-        "give text, such as value.isoformat(), or a number, such as value.total_seconds()",
+        at, value, "is a time that JSON cannot represent",
+        "pass text, such as value.isoformat(), or a number, such as value.total_seconds()",
     )  # fmt: skip
 
 
@@ -387,6 +389,6 @@ def plain_fields(fields: Mapping[str, object], at: str = "") -> dict[str, JSON]:
         UsageError: A value has no such form, or the fields are no mapping.
     """
     if not isinstance(fields, Mapping):
-        raise _refused(at, fields, "is not a mapping", "give a dict")
+        raise _refused(at, fields, "is not a mapping", "pass a dict")
     prefix = f"{at}." if at else ""
     return {plain_text(k, at or "a key"): plain(v, f"{prefix}{k}") for k, v in fields.items()}

@@ -154,8 +154,17 @@ def _ignore_file(name: str, shard: int) -> str:
 
 
 # How these lines were written first; DVC took the folders of models for ignored by the first of them, and key.yaml was missing.
-_EARLIER: Final = ("/models/{}/*", "/models/{}/tags/*", "/models/{}/aliases/*", "/models/{}/versions/*/*",
-                   "/models/{}/versions/*/evidence/*", "# a version: its record, what may be added to it, pointers, evidence")  # fmt: skip
+_EARLIER: Final = (
+    "/models/{}/*", "/models/{}/tags/*", "/models/{}/aliases/*", "/models/{}/versions/*/*", "/models/{}/versions/*/evidence/*",
+    "# a version: its record, what may be added to it, pointers, evidence",
+    "# Bytes never go into Git: they lie beside their .dvc pointers and in the DVC remote. What is not named here, in a",
+    "# model's folder or in a version's, is such bytes. One file for the whole registry: a .gitignore in each folder, as",
+    "# `dvc add` writes it where this one does not reach, would make pull requests conflict.",
+    "# Git and DVC read this file, each with code of its own. A pattern that ends in /* makes DVC pass over the folder itself:",
+    "# `dvc pull` fetches nothing then, and `dvc gc -c` deletes what it does not see. /?* means the same files to both.",
+    "# a model: model.yaml, CARD.md, pointers, tags, aliases, versions",
+    "# a version: its record, its key, what may be added to it, pointers, evidence",
+)  # fmt: skip
 
 
 def repaired_ignore_file(source: bytes, shard: int) -> bytes:

@@ -83,9 +83,9 @@ def _decoded(text: bytes) -> bytes:
     try:
         data = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except binascii.Error as exc:
-        raise NotAgeError("a part of it is not Base64") from exc
+        raise NotAgeError("a part is not base64") from exc
     if base64.b64encode(data).rstrip(b"=") != text:
-        raise NotAgeError("a part of it is Base64 that is not canonical")
+        raise NotAgeError("a part is not canonical base64")
     return data
 
 
@@ -93,7 +93,7 @@ def _body(lines: list[bytes]) -> tuple[bytes, list[bytes]]:
     """The body of a stanza, which ends with the first line that is not full, and what follows on it."""
     for at, line in enumerate(lines):
         if len(line) > _WIDTH or not _BODY.fullmatch(line):
-            raise NotAgeError("a recipient in it is broken")
+            raise NotAgeError("a recipient is invalid")
         if len(line) < _WIDTH:
             return _decoded(b"".join(lines[: at + 1])), lines[at + 1 :]
     raise NotAgeError("it ends too early")
@@ -107,15 +107,15 @@ def _work(kind: str, arguments: list[str], body: bytes) -> int:
     """
     if kind in _ARGUMENTS:
         if len(arguments) != 1 or len(_decoded(arguments[0].encode())) != _ARGUMENTS[kind]:
-            raise NotAgeError(f"a recipient of kind {kind} in it is broken")
+            raise NotAgeError(f"a recipient of kind {kind} is invalid")
     elif kind == _SCRYPT:
         fits = len(arguments) == 2 and len(_decoded(arguments[0].encode())) == _SALT  # noqa: PLR2004 (salt, work)
         if not fits or not _WORK.fullmatch(arguments[1]):
-            raise NotAgeError("a passphrase in it is broken")
+            raise NotAgeError("a passphrase is invalid")
     else:
         return 0
     if len(body) != _WRAPPED:
-        raise NotAgeError(f"a recipient of kind {kind} in it is broken")
+        raise NotAgeError(f"a recipient of kind {kind} is invalid")
     return int(arguments[1]) if kind == _SCRYPT else 0
 
 
@@ -136,13 +136,13 @@ def read_header(data: bytes) -> Header:
         raise NotAgeError("its header does not end")
     seal = _MAC.fullmatch(data[at + 1 : end])
     if seal is None:
-        raise NotAgeError("its header has no seal")
+        raise NotAgeError("its header has no MAC")
     _decoded(seal[1])
     lines, stanzas, work = data[len(_INTRO) : at].split(b"\n"), [], 0
     while lines:
         match = _STANZA.fullmatch(lines[0])
         if match is None:
-            raise NotAgeError("a recipient in it is broken")
+            raise NotAgeError("a recipient is invalid")
         stanzas.append(match[1].decode())
         body, lines = _body(lines[1:])
         work = max(work, _work(stanzas[-1], match[2].decode().split(), body))
@@ -150,7 +150,7 @@ def read_header(data: bytes) -> Header:
     if not real:
         raise NotAgeError("it has no recipient")
     if _SCRYPT in real and len(real) > 1:
-        raise NotAgeError("a passphrase in it has company, which age refuses")
+        raise NotAgeError("a passphrase must be the only recipient")
     return Header(real, end + 1, work)
 
 
@@ -175,22 +175,20 @@ class Unarmouring:
         """The bytes that the next piece stands for."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > _MOST_BLANKS + _WIDTH:
-            raise NotAgeError("a line of its armour is too long")
+            raise NotAgeError("a line of its armor is too long")
         return b"".join(self._line(line) for line in lines)
 
     def close(self) -> bytes:
         """What the last line stands for, which may have no end."""
         found = self._line(self._rest) if self._rest else b""
         if self._state != "after":
-            raise NotAgeError("its armour does not end")
+            raise NotAgeError("its armor does not end")
         return found
 
     def _outside(self, line: bytes) -> None:
         self._blanks += len(line) + 1
         if line.strip(_BLANKS) or self._blanks > _MOST_BLANKS:
-            raise NotAgeError(
-                "it does not stand between the lines BEGIN and END AGE ENCRYPTED FILE"
-            )
+            raise NotAgeError("the lines BEGIN and END AGE ENCRYPTED FILE are missing")
 
     def _line(self, line: bytes) -> bytes:
         plain = line.removesuffix(b"\r")
@@ -203,17 +201,17 @@ class Unarmouring:
         elif self._state in {"before", "after"}:
             self._outside(plain)
         else:
-            raise NotAgeError("its armour is not wrapped at 64 characters")
+            raise NotAgeError("its armor is not wrapped at 64 characters")
         return b""
 
     def _packed(self, line: bytes) -> bytes:
         if not _ARMOURED.fullmatch(line):
-            raise NotAgeError("its armour is not Base64")
+            raise NotAgeError("its armor is not base64")
         if len(line) < _WIDTH or line.endswith(b"="):
             self._state = "last"
         data = base64.b64decode(line)
         if base64.b64encode(data) != line:
-            raise NotAgeError("its armour is Base64 that is not canonical")
+            raise NotAgeError("its armor is not canonical base64")
         return data
 
 

@@ -49,7 +49,7 @@ class Look:
 
     def _deeper(self, stream: Stream, path: str, *, told: bool) -> None:
         if self.depth == DEEPEST:
-            self.finds("unread", "archives are nested too deeply in it")
+            self.finds("unread", "it contains archives that are nested too deeply")
             return
         self.at(Look(stream, path, self.report, self.depth + 1, self.at, told))
 

@@ -129,7 +129,7 @@ def _searched(look: Look) -> None:
         if match := _NAMES_CODE.search(before + piece):
             look.finds(
                 "unread",
-                f"it may name code ({match[0].decode(errors='replace')}), and is too large or too broken to read",
+                f"it may name code ({match[0].decode(errors='replace')}), and is too large or malformed",
             )
             return
         before = (before + piece)[-_OVERLAP:]
@@ -173,29 +173,29 @@ def _age(look: Look) -> None:
 _BY_NAME: Final = frozenset({"json", "yaml", "python", "jinja", "config", "xml", "tensorflow", "coreml", "paddle", "keras-metadata"})  # fmt: skip
 # In order: the first that fits. By content where there is a mark, then by name. docs/scanning.md shows this table.
 FORMATS: Final = (
-    _Format("zip", _begins(b"PK\x03\x04"), scan_zip, "each member; names, links, overlaps, sizes; `.mar`, `.keras`, torch and skops are zip files", "members that are encrypted or packed otherwise than by deflate or bzip2: unread"),
+    _Format("zip", _begins(b"PK\x03\x04"), scan_zip, "each member; names, links, overlaps, sizes; `.mar`, `.keras`, torch and skops are zip files", "encrypted members, and those with a compression other than deflate or bzip2: unread"),
     _Format("zip", _begins(b"PK\x05\x06"), scan_zip),
-    _Format("gzip", _begins(b"\x1f\x8b"), _packed("gzip"), "what is packed", "beyond 8 GiB: unread"),
-    _Format("bzip2", _begins(b"BZh"), _packed("bzip2"), "what is packed", "beyond 8 GiB: unread"),
-    _Format("xz", _begins(b"\xfd7zXZ\0"), _packed("xz"), "what is packed", "beyond 8 GiB, or with a dictionary of more than 128 MiB: unread"),
-    _Format("lzma", _is_lzma, _packed("lzma"), "what is packed", "as xz"),
-    _Format("zlib", _is_zlib, _packed("zlib"), "what is packed", "beyond 8 GiB: unread"),
+    _Format("gzip", _begins(b"\x1f\x8b"), _packed("gzip"), "the decompressed content", "beyond 8 GiB: unread"),
+    _Format("bzip2", _begins(b"BZh"), _packed("bzip2"), "the decompressed content", "beyond 8 GiB: unread"),
+    _Format("xz", _begins(b"\xfd7zXZ\0"), _packed("xz"), "the decompressed content", "beyond 8 GiB, or with a dictionary of more than 128 MiB: unread"),
+    _Format("lzma", _is_lzma, _packed("lzma"), "the decompressed content", "as xz"),
+    _Format("zlib", _is_zlib, _packed("zlib"), "the decompressed content", "beyond 8 GiB: unread"),
     _Format("tar", _head(is_tar), scan_tar, "each member; names, links, devices, sizes; `.nemo` is a tar file", "sparse members: unread"),
-    _Format("pickle", _head(is_pickle), scan_pickle, "each instruction; names that it imports and what it calls with which arguments; joblib and old torch files too", "what a function that it holds by value does: unsafe"),
+    _Format("pickle", _head(is_pickle), scan_pickle, "each instruction; imported names, calls and their arguments; joblib and old torch files too", "the effects of a function stored by value: unsafe"),
     _Format("npy", _head(is_npy), scan_npy, "the header; the pickle of an array of objects", "the numbers"),
     _Format("gguf", _head(is_gguf), scan_gguf, "keys, tensors' names and shapes; each `tokenizer.chat_template`", "the tensors"),
-    _Format("hdf5", _head(is_hdf5), scan_hdf5, "JSON in attributes, such as Keras's `model_config`: modules, classes, functions, Lambda layers, wrapped pickles", "data sets; what filters pack"),
-    _Format("safetensors", _head(is_safetensors), scan_safetensors, "the header: types, shapes, offsets", "the tensors; no code can stand in it"),
+    _Format("hdf5", _head(is_hdf5), scan_hdf5, "JSON in attributes, such as Keras's `model_config`: modules, classes, functions, Lambda layers, wrapped pickles", "data sets; compressed data"),
+    _Format("safetensors", _head(is_safetensors), scan_safetensors, "the header: types, shapes, offsets", "the tensors; the format cannot contain code"),
     _Format("safetensors", _called(".safetensors"), scan_safetensors),
-    _Format("fasttext", _begins((793712314).to_bytes(4, "little")), _fasttext, "the header", "the rest; no code can stand in it"),
-    _Format("age", _head(is_age), _age, "the header: the kinds of recipients", "what is encrypted"),
-    _Format("tflite", _head(is_tflite), scan_tflite, "operators: those of TensorFlow and those of a library of one's own", "the tensors"),
-    _Format("unopened", is_unopened, scan_unopened, "nothing: 7z, Zstandard, RAR, LZ4, Brotli, Snappy, lzip, cabinets and others are recognised", "all of it: unread"),
-    _Format("python", _called(".py"), scan_python, "TorchScript: operators that read or write files. TorchServe: handlers that start programs", "what other source does: unsafe"),
-    _Format("program", _head(is_program), scan_program, "the kind: ELF, Windows, Mach-O, script", "what it does: unsafe"),
-    _Format("onnx", _called(".onnx"), scan_onnx, "operators and their domains, places of tensors outside", "the tensors"),
+    _Format("fasttext", _begins((793712314).to_bytes(4, "little")), _fasttext, "the header", "the rest; the format cannot contain code"),
+    _Format("age", _head(is_age), _age, "the header: the kinds of recipients", "the encrypted content"),
+    _Format("tflite", _head(is_tflite), scan_tflite, "operators: those of TensorFlow and those of custom libraries", "the tensors"),
+    _Format("unopened", is_unopened, scan_unopened, "nothing: 7z, Zstandard, RAR, LZ4, Brotli, Snappy, lzip, cabinets and others are recognized", "all of it: unread"),
+    _Format("python", _called(".py"), scan_python, "TorchScript: operators that read or write files. TorchServe: handlers that start programs", "the effects of other source: unsafe"),
+    _Format("program", _head(is_program), scan_program, "the kind: ELF, Windows, Mach-O, script", "its effects: unsafe"),
+    _Format("onnx", _called(".onnx"), scan_onnx, "operators and their domains, paths of external tensors", "the tensors"),
     _Format("keras-metadata", _called("keras_metadata.pb"), scan_keras_metadata, "configurations of layers, as for HDF5", ""),
-    _Format("tensorflow", _called("saved_model.pb"), scan_saved_model, "the operation of each node, also in functions: PyFunc, ReadFile, WriteFile and others", "what values the operations get"),
+    _Format("tensorflow", _called("saved_model.pb"), scan_saved_model, "the operation of each node, also in functions: PyFunc, ReadFile, WriteFile and others", "the values passed to operations"),
     _Format("tensorflow", _called(".pb"), scan_tensorflow_graph),
     _Format("tensorflow", _called(".meta"), scan_tensorflow_meta_graph),
     _Format("tensorflow", _called(".pbtxt"), scan_graph_text),
@@ -203,8 +203,8 @@ FORMATS: Final = (
     _Format("paddle", _called(".pdmodel", "__model__"), scan_paddle, "operations such as `py_func`, `save`, `load`", "the tensors"),
     _Format("json", _called(".json"), _document("json", read_json), "names of code by the keys in the table below", "documents of more than 4 MiB are searched for these keys; with one of them: unread"),
     _Format("yaml", _called(".yaml", ".yml", "mlmodel"), _document("yaml", read_yaml), "names of code by the keys in the table below; tags such as `!!python/object/apply`", "documents of more than 512 KiB are searched for these keys; with one of them: unread"),
-    _Format("jinja", _called(".jinja", ".jinja2", ".j2"), scan_template, "ways from a value to Python's classes, escaped or put together", "other logic"),
-    _Format("config", lambda _, name: name == "config.cfg", scan_spacy, "functions that spaCy's configurations name: `@architectures` and others", "what these functions do"),
+    _Format("jinja", _called(".jinja", ".jinja2", ".j2"), scan_template, "access from a value to Python's classes, escaped or assembled", "other logic"),
+    _Format("config", lambda _, name: name == "config.cfg", scan_spacy, "functions named by spaCy's configurations: `@architectures` and others", "the effects of these functions"),
     _Format("xml", _called(".xml", ".pmml"), scan_xml, "entities; extensions of OpenVINO", "other values"),
 )  # fmt: skip
 
@@ -220,7 +220,7 @@ def _unknown(look: Look) -> None:
     if not empty and try_pickle(look):
         return
     if could_be_pickle(look.name) and not empty:
-        look.finds("unread", "it is called like a pickle, and is none that a scan can follow")
+        look.finds("unread", "it has the name of a pickle, but a scan cannot read it as one")
     look.tells(format="empty" if empty else "unknown")
 
 
@@ -242,5 +242,5 @@ def look_at(look: Look) -> None:
     except TooLargeError as exc:
         look.finds("unread", str(exc))
     except MalformedFileError as exc:
-        look.finds("unread", f"it is broken as {format_}: {exc}")
+        look.finds("unread", f"it is not valid {format_}: {exc}")
     look.tells(format=look.report.facts.get("format", format_))

@@ -73,13 +73,13 @@ def _report_json(look: Look, run: bytes) -> None:
             _, end = _DECODER.raw_decode(text, at)
             report_document(look, parse_json(text[at:end]))
         except MalformedFileError as exc:
-            look.finds("unread", f"a text in it was not read: {exc}")
+            look.finds("unread", f"a text was not read: {exc}")
             return
         except (ValueError, RecursionError):
             end = at + 1
         at = end
     if len(run) > DOCUMENT_LIMIT:
-        look.finds("unread", f"a text in it has more than {DOCUMENT_LIMIT} bytes")
+        look.finds("unread", f"a text has more than {DOCUMENT_LIMIT} bytes")
 
 
 def scan_hdf5(look: Look) -> None:
@@ -94,7 +94,7 @@ def scan_program(look: Look) -> None:
     """A program for the processor or a shell."""
     head = look.stream.peek(4)
     kind = next(kind for begin, kind in _PROGRAMS.items() if head.startswith(begin))
-    look.finds("unsafe", f"a program ({kind}): whoever starts it runs it")
+    look.finds("unsafe", f"a program ({kind}): starting it runs code")
     look.tells(format="program")
 
 

@@ -10,7 +10,7 @@ __all__ = ["formats_table", "keys_table"]
 
 def formats_table() -> str:
     """What is looked at, and what is not, by format."""
-    lines = ["| format | looked at | not looked at |", "| --- | --- | --- |"]
+    lines = ["| format | scanned | not scanned |", "| --- | --- | --- |"]
     lines += [f"| {f.name} | {f.looked_at} | {f.passed_over} |" for f in FORMATS if f.looked_at]
     return "\n".join(lines)
 

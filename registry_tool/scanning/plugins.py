@@ -71,7 +71,7 @@ def _loaded(point: EntryPoint) -> Scanner:
     except Exception as exc:  # noqa: BLE001 (another package's code may raise anything)
         return _Broken(point.name, f"it cannot be loaded: {type(exc).__name__}: {exc}")
     if not isinstance(made, Scanner):
-        return _Broken(point.name, "it has no name, no version or no method scan")
+        return _Broken(point.name, "it lacks a name, a version or a method scan")
     return made
 
 

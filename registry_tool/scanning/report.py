@@ -37,9 +37,9 @@ _ALIKE: Final = 3
 _LONG: Final = 400
 _WORDS: Final[dict[_Work, str]] = {
     "opcodes": "instructions",
-    "nested": "bytes of pickles in pickles",
+    "nested": "bytes of nested pickles",
     "members": "members",
-    "unpacked": "packed bytes",
+    "unpacked": "compressed bytes",
     "fields": "fields",
 }
 
@@ -121,7 +121,7 @@ class Budget:
         """
         left = getattr(self, what) - n
         if left < 0:
-            raise BudgetExceededError(f"it has more {_WORDS[what]} than a scan looks at")
+            raise BudgetExceededError(f"it has more {_WORDS[what]} than a scan reads")
         setattr(self, what, left)
 
 

@@ -19,7 +19,7 @@ _SEVERITIES: Final[dict[Level, str]] = {
     "unsafe": "note",
 }
 _TITLES: Final[dict[Level, str]] = {
-    "dangerous": "The file does harm when it is loaded, or breaks its reader",
+    "dangerous": "The file is harmful when it is loaded, or crashes its reader",
     "unknown": "Loading the file runs code that is not known to be harmless",
     "unread": "A scan could not read the file, or a part of it",
     "unsafe": "The format of the file runs code when it is loaded",

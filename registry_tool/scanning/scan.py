@@ -53,7 +53,7 @@ def _scan_open(file: BinaryIO, size: int, path: str) -> Scanned:
     # What begins as something else may end as a zip file: readers of zip look at the end.
     if report.facts.get("format") not in _MAY_END_AS_ZIP and ends_as_zip(file, size):
         file.seek(0)
-        report.add("dangerous", path, f"it is {report.facts.get('format')}, and a zip file too")
+        report.add("dangerous", path, f"it is {report.facts.get('format')} and also a zip file")
         scan_zip(Look(Stream.of(file, size), path, report, 0, look_at, told=False))
     return report.result(path)
 

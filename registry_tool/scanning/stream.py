@@ -88,7 +88,7 @@ class Stream:
             self._from = end
             return found
         if size < 0 or size > PIECE_LIMIT:
-            raise TooLargeError(f"a part of it has {size} bytes")
+            raise TooLargeError(f"a part has {size} bytes")
         parts, missing = [], size
         while missing:
             if not (piece := self.some()):

@@ -73,9 +73,9 @@ def beside(version: VersionView) -> list[Found]:
             continue
         path, uri = piece.document.path, text(piece.data, "uri")
         if not piece.fits:
-            found.append(Found(path, "", Signature("bad"), "it is about other bytes"))
+            found.append(Found(path, "", Signature("bad"), "it is about other content"))
         elif uri:
-            why = f"its bundle lies at {uri}: fetch it, and give it with --bundle FILE"
+            why = f"its bundle is stored at {uri}; download it and pass it: --bundle FILE"
             found.append(Found(path, "", Signature("unchecked"), why))
         else:
             found.append(Found(path, text(piece.data, "value")))
@@ -100,17 +100,17 @@ def _shown(names: Iterable[str]) -> str:
 def _differs(bundle: Bundle, files: _Files) -> str:
     """Why a bundle cannot be of a copy, without reading its bytes; empty where it can."""
     if bundle.files == _FILE != files.names:
-        return "it is of a file, and the artifact is a folder"
+        return "it covers a file, but the artifact is a folder"
     if files.names == _FILE != bundle.files:
-        return "it is of a folder, and the artifact is a file"
+        return "it covers a folder, but the artifact is a file"
     if left_out := files.names - bundle.files:
-        return f"it leaves out {_shown(left_out)}"
+        return f"it does not cover {_shown(left_out)}"
     if more := bundle.files - files.names:
-        return f"it is also of {_shown(more)}, which the artifact does not have"
+        return f"it also covers {_shown(more)}, which the artifact does not have"
     if bundle.hash_type != "sha256" or bundle.shard_size is not None or not files.digests:
         return ""
     other = [name for name, digest in bundle.digests.items() if files.digests[name] != digest]
-    return f"it is of other bytes in {_shown(other)}" if other else ""
+    return f"it covers other content of {_shown(other)}" if other else ""
 
 
 def _of_copy(bundle: Bundle, copy: Copy, key: PublicKey) -> str:
@@ -142,9 +142,9 @@ def _judged(
                 return Endorsement(path, good, artifact=copy.name)
     seems = _about(bundle, copies, apart)
     if seems is None and bundle.subject in apart:
-        return Endorsement(path, Signature("other"), "of an artifact that was not looked at")
+        return Endorsement(path, Signature("other"), "of an artifact that was not checked")
     if seems is None:
-        return Endorsement(path, Signature("bad"), "it is of none of the artifacts")
+        return Endorsement(path, Signature("bad"), "it covers none of the artifacts")
     if seems.trouble:
         return Endorsement(path, Signature("unchecked"), seems.trouble, seems.name)
     return Endorsement(path, Signature("bad"), whys[seems.name], seems.name)
@@ -176,7 +176,7 @@ def judged(
         try:
             bundle = parse(one.text)
         except NotABundleError as exc:
-            made.append(Endorsement(one.path, Signature("bad"), f"it is no bundle: {exc}"))
+            made.append(Endorsement(one.path, Signature("bad"), f"it is not a bundle: {exc}"))
             continue
         made.append(_judged(one.path, bundle, copies, apart, key))
     return made

@@ -100,7 +100,7 @@ def test_a_version_on_a_branch_of_ones_own_may_be_mended_under_the_hook(
     edited(clone, f"{LANG}/versions/3/version.yaml")
     git(clone, "add", "--all")
     git(clone, "commit", "--quiet", "--amend", "--no-edit")
-    edited(clone, f"{LANG}/versions/3/version.yaml")  # the key stands twice: the hook is awake
+    edited(clone, f"{LANG}/versions/3/version.yaml")  # the key appears twice: the hook is awake
     git(clone, "add", "--all")
     with pytest.raises(AssertionError, match="F102"):
         git(clone, "commit", "--quiet", "--amend", "--no-edit")

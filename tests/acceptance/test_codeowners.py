@@ -30,7 +30,7 @@ def test_write_then_check(cli: Cli, registry: Path) -> None:
     assert git(registry, "show", "--name-only", "--format=%s") == "Write CODEOWNERS\n\nCODEOWNERS"
     assert "/models/nlp/                             @acme/speech\n" in (registry / "CODEOWNERS").read_text()  # fmt: skip
     fresh = cli("codeowners", "--check", cwd=registry)
-    assert (fresh.code, fresh.out) == (0, "CODEOWNERS says that already\n")
+    assert (fresh.code, fresh.out) == (0, "CODEOWNERS is already up to date\n")
     assert cli("codeowners", cwd=registry).code == 0
 
 

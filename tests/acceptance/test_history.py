@@ -61,13 +61,13 @@ def test_who_put_it_there_and_why(cli: Cli, past: History) -> None:
     line = ids.splitlines()
     assert ran == Ran(
         0,
-        "2026-04-01 09:00 UTC  nlp/lang-id@production is moved from 1 to 2: Fixed.\n"
+        "2026-04-01 09:00 UTC  nlp/lang-id@production moved from 1 to 2: Fixed.\n"
         f"  by {ANA}\n  in {line[1]} Again\n"
-        "2026-02-10 08:00 UTC  nlp/lang-id@production is moved from 2 to 1 and pinned: 2 is too slow.\n"
+        "2026-02-10 08:00 UTC  nlp/lang-id@production moved from 2 to 1 and pinned: 2 is too slow.\n"
         f"  by {BEN}\n  in {line[3]} Roll back\n"
-        "2026-02-10 09:00 UTC  nlp/lang-id@production is moved from 1 to 2: Better on short texts.\n"
+        "2026-02-10 09:00 UTC  nlp/lang-id@production moved from 1 to 2: Better on short texts.\n"
         f"  by {BEN}, published by {ANA}\n  in {line[4]} Merge pull request 2\n"
-        "2026-01-10 09:00 UTC  nlp/lang-id@production is new and set to 1\n"
+        "2026-01-10 09:00 UTC  nlp/lang-id@production now points to 1\n"
         f"  by {ANA}\n  in {line[5]} Start\n",
         "",
     )
@@ -180,7 +180,7 @@ def test_a_spreadsheet(cli: Cli, past: History) -> None:
     [
         (("--since", "yesterday"), 2, "--since: 'yesterday' is not a day or a time"),
         (("--until", "2026-02-30"), 2, "is not a time"),
-        (("--model", "nlp/lang-ids"), 2, "there is no model nlp/lang-ids"),
+        (("--model", "nlp/lang-ids"), 2, "model nlp/lang-ids does not exist"),
         (("--until", "2000-01-01"), 0, "nothing was held"),
         (("--ref", "nowhere"), 2, "is not a commit, branch or tag"),
     ],
@@ -201,8 +201,8 @@ def test_what_a_branch_does(cli: Cli, past: History) -> None:
     ran = cli("diff", start, "two", cwd=past.folder)
     assert ran.code == 0
     assert ran.out.splitlines()[1:] == [
-        "+ version nlp/lang-id@2 is new: fasttext; model 21 B; f1 0.9",
-        "~ nlp/lang-id@production is moved from 1 to 2: Better on short texts.",
+        "+ version nlp/lang-id@2 added: fasttext; model 21 B; f1 0.9",
+        "~ nlp/lang-id@production moved from 1 to 2: Better on short texts.",
     ]
 
 
@@ -210,7 +210,7 @@ def test_what_main_did_meanwhile_is_not_told(cli: Cli, past: History) -> None:
     past.branch("mine", "HEAD~2")
     past.commit({"README.md": "r\n"})
     ran = cli("diff", "main", cwd=past.folder)
-    assert ran.out.splitlines()[1:] == ["+ file README.md is new"]
+    assert ran.out.splitlines()[1:] == ["+ file README.md added"]
     (past.folder / "README.md").unlink()
     assert cli("diff", "main", cwd=past.folder).out.splitlines()[1:] == ["nothing differs"]
 

@@ -163,7 +163,7 @@ def test_bytes_in_a_folder(
     (out / "model/link").unlink()
     (out / "model/config.json").write_text("[]")
     ran = verify(*words, subject=str(out))
-    assert (ran.code, "has other bytes in 'config.json'" in ran.out) == (1, True)
+    assert (ran.code, "has different content in 'config.json'" in ran.out) == (1, True)
 
 
 def test_another_key(sign: Callable[..., Ran], verify: Callable[..., Ran], tmp_path: Path) -> None:
@@ -189,8 +189,8 @@ def test_forged(
     add_evidence("{}")
     ran = verify("--artifact", "model")
     assert ran.code == 1
-    assert "bad        artifact model: model-signing says: InvalidSignature" in ran.out
-    assert "bad        it is no bundle: its mediaType is 'None'" in ran.out
+    assert "bad        artifact model: model-signing reports: InvalidSignature" in ran.out
+    assert "bad        it is not a bundle: its mediaType is 'None'" in ran.out
     assert sign("--artifact", "model").out.startswith(f"Add signature to {VERSION}")
     assert verify("--artifact", "model").code == 0
 
@@ -203,10 +203,10 @@ def test_a_bundle_of_other_bytes(
     words = ("--artifact", "model", "--bundle", str(theirs(key, other)))
     ran = verify(*words)
     assert ran.code == 1
-    assert "bad        artifact model: it is of other bytes in 'config.json'" in ran.out
+    assert "bad        artifact model: it covers other content of 'config.json'" in ran.out
     (other / "more").write_text("more")
     theirs(key, other)
-    assert "it is also of 'more', which the artifact does not have" in verify(*words).out
+    assert "it also covers 'more', which the artifact does not have" in verify(*words).out
 
 
 def test_a_bundle_of_another_artifact(
@@ -214,12 +214,12 @@ def test_a_bundle_of_another_artifact(
 ) -> None:
     bundle = ("--bundle", str(theirs(key, folder)))
     ran = verify("--artifact", "vocab.txt", *bundle)
-    assert (ran.code, "other      of an artifact that was not looked at" in ran.out) == (1, True)
+    assert (ran.code, "other      of an artifact that was not checked" in ran.out) == (1, True)
     folder.rename(folder.with_name("renamed"))
     bundle = ("--bundle", str(theirs(key, folder.with_name("renamed"))))
     assert verify("--artifact", "model", *bundle).code == 0  # what it is called counts for nothing
     ran = verify("--artifact", "vocab.txt", *bundle)
-    assert "it is of a folder, and the artifact is a file" in ran.out
+    assert "it covers a folder, but the artifact is a file" in ran.out
 
 
 def test_every_file_must_be_signed(
@@ -232,7 +232,7 @@ def test_every_file_must_be_signed(
     fifth = "nlp/lang-id@5"
     ran = verify("--bundle", str(theirs(key, folder)), subject=fifth)
     assert ran.code == 1
-    assert "bad        artifact hub: it leaves out '.gitattributes'" in ran.out
+    assert "bad        artifact hub: it does not cover '.gitattributes'" in ran.out
     words = ("sign", fifth, "--method", "model-signing", "--key", str(key.private))
     made = tmp_path / "ours.sig"
     ran = cli(*words, "--bundle", str(made), cwd=registry)
@@ -261,7 +261,7 @@ def test_more_files_than_evidence_holds(
     assert (ran.code, ran.err) == (0, "")
     assert cli("check", "--all", cwd=registry).code == 0
     ran = verify(subject="nlp/lang-id@5")
-    assert (ran.code, f"unchecked  its bundle lies at {uri}" in ran.out) == (4, True)
+    assert (ran.code, f"unchecked  its bundle is stored at {uri}" in ran.out) == (4, True)
     assert verify("--bundle", str(made), subject="nlp/lang-id@5").code == 0
     ran = cli(*words, "--bundle", str(made), cwd=registry)
     assert (ran.code, "is there already" in ran.err) == (2, True)
@@ -327,7 +327,9 @@ def test_bytes_from_a_folder_are_those_of_the_record(
     (folder / "config.json").write_text("[]")
     ran = sign(*where)
     assert ran.code == 1
-    assert "is not artifact model of the record: it has other bytes in 'config.json'" in ran.err
+    assert (
+        "is not artifact model of the record: it has different content in 'config.json'" in ran.err
+    )
 
 
 def test_a_key_behind_a_passphrase(

@@ -27,7 +27,7 @@ FOLDER = "models/nlp/lang-id"
 BENIGN = "fine"
 # What begins a line here would be a forged entry, a command to a CI system, or a picture on a terminal.
 HOSTILE = (
-    "fine\n::add-mask::x\n  ::error::forged\r\n2026-01-01 00:00 UTC  alias nlp/lang-id@production is moved from 1 to 2"
+    "fine\n::add-mask::x\n  ::error::forged\r\n2026-01-01 00:00 UTC  alias nlp/lang-id@production moved from 1 to 2"
     "\u2028\u2029\u0085::stop-commands::x\u202e\x1b[31m\x07\t##[error]forged ##vso[task.setvariable]x \U000e0041"
 )  # fmt: skip
 WIDE = "naïve 日本 → ½ 😀 Ünï"

@@ -162,13 +162,13 @@ def test_a_second_run_finds_the_branch_and_makes_no_other(ready: Staged, cli: Cl
     ran = cli(*TO, cwd=ready.root)
     assert (ran.code, state(ready.root)) == (0, before)
     assert ran.out == (
-        "nlp/lang-id@production is 2 already, on the branch"
+        "nlp/lang-id@production is already 2, on the branch"
         f" {BRANCH}: merge it, or delete it to start again\n"
     )
     dry = cli(*TO, "--dry-run", cwd=ready.root)
     assert dry.out.splitlines()[-1] == "every gate holds; nothing was changed"
     git(ready.root, "merge", "--quiet", BRANCH)
-    assert cli(*TO, cwd=ready.root).out == "nlp/lang-id@production is 2 already\n"
+    assert cli(*TO, cwd=ready.root).out == "nlp/lang-id@production is already 2\n"
 
 
 def test_a_promotion_for_programs(ready: Staged, cli: Cli) -> None:
@@ -279,7 +279,7 @@ def test_a_rollback_pins_and_an_automatic_promotion_respects_it(ready: Staged, c
     assert (told.code, data["promoted"], data["pinned"], data["commit"]) == (0, False, True, None)
     by_hand = cli(*TO, "--commit", cwd=ready.root)
     assert by_hand.code == 0, by_hand
-    assert "note:  the pin on version 1 is taken off; it said: Slow." in by_hand.err
+    assert "note:  the pin on version 1 is removed; it said: Slow." in by_hand.err
     assert shown(ready.root) == alias_yaml("2")
 
 
@@ -307,7 +307,7 @@ def test_a_rollback_goes_to_the_work_tree_or_a_branch_as_other_edits_do(
         (
             ("production", "--reason", "x"),
             1,
-            "no version that may still be used held production of nlp/lang-id before 1",
+            "no usable version was production of nlp/lang-id before 1",
         ),
         (
             ("production", "--to", "2", "--reason", "x"),

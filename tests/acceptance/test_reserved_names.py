@@ -52,7 +52,7 @@ def test_a_published_tag_is_readable_but_is_no_gated_stage(staged: Path, cli: Cl
     plain = cli("resolve", "nlp/lang-id@testing", cwd=staged)
     assert plain.code == 0
     assert (
-        "testing is a stage, and this is a tag, which never moves; use nlp/lang-id@1" in plain.err
+        "testing is a stage, but this is a tag, which never moves; use nlp/lang-id@1" in plain.err
     )
     assert cli("show", "nlp/lang-id", cwd=staged).code == 0
 

@@ -46,7 +46,7 @@ def test_a_signature_is_one_file_of_evidence(signed: Path, cli: Cli) -> None:
 def test_signing_twice_with_one_key_adds_nothing(signed: Path, cli: Cli, mine: Path) -> None:
     before = git(signed, "rev-parse", "HEAD")
     ran = cli("sign", "nlp/lang-id@3", "--key", str(mine), "--commit", cwd=signed)
-    assert ran == Ran(0, "nlp/lang-id@3 is signed with that key already\n", "")
+    assert ran == Ran(0, "nlp/lang-id@3 is already signed with that key\n", "")
     assert git(signed, "rev-parse", "HEAD") == before
 
 
@@ -138,7 +138,7 @@ def test_a_record_that_was_changed_after_all(signed: Path, cli: Cli) -> None:
     write_files(signed, {path: text.replace("0.97", "0.99")})
     ran = cli("verify", "nlp/lang-id@3", cwd=signed)
     assert ran.code == 1
-    assert "bad        it is about other bytes" in ran.out
+    assert "bad        it is about other content" in ran.out
 
 
 # --- bytes in a folder
@@ -152,7 +152,7 @@ def test_a_folder_that_was_fetched(signed: Path, cli: Cli, tmp_path: Path) -> No
     (out / "model.bin").write_bytes(b"nlp/lang-id@4")
     ran = cli("verify", str(out), "--as", "nlp/lang-id@3", cwd=signed)
     assert ran.code == 1
-    assert "model.bin: has other bytes: sha256 " in ran.out
+    assert "model.bin: has different content: sha256 " in ran.out
     assert "the bytes of nlp/lang-id@3 are not what its record says: model" in ran.err
 
 

@@ -97,7 +97,7 @@ def harmless(ran: Ran) -> bool:
 def test_the_main_job(cli: Cli, empty: Path, storage: Path, tmp_path: Path) -> None:
     added = cli(
         "model", "add", "nlp/lang-id", "--task", "language-identification", "--owner", "@acme/speech",
-        "--description", "Tells 176 languages apart.", "--license", "CC-BY-SA-3.0", "--label", "edge",
+        "--description", "Identifies 176 languages.", "--license", "CC-BY-SA-3.0", "--label", "edge",
         "--link", "Paper=https://example.org/p?a=b", cwd=empty,
     )  # fmt: skip
     assert added.code == 0, added.err
@@ -697,7 +697,7 @@ def test_a_file_where_the_remote_should_be(cli: Cli, root: Path, storage: Path) 
     for how in ((), ("--commit",)):
         ran = cli(*ADD, "--artifact", str(MODEL), *how, cwd=root)
         assert ran.code == 4
-        assert "there is a file where a folder should be" in ran.err
+        assert "a file exists where a folder is needed" in ran.err
         assert harmless(ran)
     assert (git(root, "status", "--porcelain"), git(root, "for-each-ref")) == before
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from documents.error_table import PAGE, filled
@@ -18,18 +19,30 @@ def _page() -> str:
     return PAGE.read_text(encoding="utf-8")
 
 
+def _exceptions() -> list[type[errors.RegistryError]]:
+    found = (getattr(errors, name) for name in errors.__all__)
+    return [one for one in found if isinstance(one, type) and issubclass(one, errors.RegistryError)]
+
+
 def test_the_table_is_that_of_the_classes() -> None:
     assert _page() == filled(_page()), "run: python tests/documents/error_table.py"
 
 
 def test_every_exception_is_listed() -> None:
-    names = set(errors.__all__) - {"ErrorCode"}
-    assert {name for name in names if f"`{name}` |" not in _page()} == set()
+    assert [
+        error.__name__ for error in _exceptions() if f"`{error.__name__}` |" not in _page()
+    ] == []
+
+
+def test_every_code_is_listed() -> None:
+    listed = re.findall(r"^\| `([a-z_]+)` \|", _page(), re.MULTILINE)
+    assert sorted(listed) == sorted(get_args(errors.ErrorCode))
+    assert {error.code for error in _exceptions()} == set(listed)
 
 
 def test_every_exit_code_is_listed() -> None:
     codes = {int(code) for code in re.findall(r"^\| (\d+) \|", _page(), re.MULTILINE)}
-    used = {getattr(errors, name).exit_code for name in set(errors.__all__) - {"ErrorCode"}}
+    used = {error.exit_code for error in _exceptions()}
     assert codes == used | set(EXIT_CODES.values()) | {130}
 
 

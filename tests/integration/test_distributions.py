@@ -127,7 +127,7 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
             folder = tmp_path_factory.mktemp("reader")
             probe = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"]
             reached = subprocess.run(
-                [*probe, folder / "probe", "click>=8.1"], check=False, capture_output=True
+                [*probe, folder / "probe", "click>=8.1.3"], check=False, capture_output=True
             )
             if reached.returncode:
                 without("pip reaches no package registry")

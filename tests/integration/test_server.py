@@ -331,7 +331,7 @@ def test_while_main_is_missing_every_branch_is_guarded(
     folder = make_registry(small_registry())
     done = push(folder, nginx.url, "main")
     assert done.code == 0, done.said
-    assert "HEAD of the server names master, which is not there" in done.said
+    assert "HEAD of the server names master, which does not exist" in done.said
     change(folder, TO_NOWHERE)
     before = everything(nginx.bare)
     assert push(folder, nginx.url, "main").code != 0
@@ -439,7 +439,7 @@ def test_hooks_of_a_clone_that_were_removed_or_edited_change_nothing(
     seen = run_program("hooks", "status", cwd=clone)
     assert seen.code == 1
     assert "pre-commit: missing" in seen.out
-    assert "pre-push: has other words in it" in seen.out
+    assert "pre-push: differs from what this release writes" in seen.out
 
 
 def _no_program(bare: Path) -> None:

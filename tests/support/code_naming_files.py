@@ -180,8 +180,8 @@ HOSTILE = (
     Sample("torch_module.keras", _keras(_layer("keras.layers", "TorchModuleWrapper", {"module": base64.b64encode(pickle.dumps(_Runs())).decode()})), "dangerous", "runs posix.system"),
     Sample("tfsm.keras", _keras(_layer("keras.layers", "TFSMLayer", {"filepath": "other"})), "unknown", "TFSMLayer"),
     Sample("keras_metadata.pb", message((1, message((5, json.dumps(_layer("os", "function", "system")).encode())))), "dangerous", "names os.system"),
-    Sample("pyfunc/saved_model.pb", saved_model(b"PyFunc"), "unknown", "out of the graph: PyFunc"),
-    Sample("write/saved_model.pb", saved_model(b"WriteFile", in_function=True), "dangerous", "out of the graph: WriteFile"),
+    Sample("pyfunc/saved_model.pb", saved_model(b"PyFunc"), "unknown", "outside of the graph: PyFunc"),
+    Sample("write/saved_model.pb", saved_model(b"WriteFile", in_function=True), "dangerous", "outside of the graph: WriteFile"),
     Sample("frozen.pb", message((1, message((1, b"x"), (2, b"ReadFile")))), "unknown", "ReadFile"),
     Sample("saved_model.pbtxt", b'meta_graphs { graph_def { node { name: "x" op: "WriteFile" } } }', "dangerous", "WriteFile"),
     Sample("target.nemo", tar_of({"model_config.yaml": b"target: nemo.core.Model\nencoder:\n  _target_: os.system\n  command: x\n"}), "dangerous", "encoder._target_ names os.system"),
@@ -190,7 +190,7 @@ HOSTILE = (
     Sample("tag.yaml", b"a: !!python/object/apply:os.system ['x']\n", "dangerous", "line 1 names os.system"),
     Sample("java.yaml", b"a: !!javax.script.ScriptEngineManager []\n", "unknown", "javax.script.ScriptEngineManager"),
     Sample("MLmodel", b"flavors:\n  python_function:\n    loader_module: my_loader\n", "unknown", "my_loader"),
-    Sample("climb.gguf", gguf(_CLIMB), "dangerous", "template for Jinja that reaches for __class__"),
+    Sample("climb.gguf", gguf(_CLIMB), "dangerous", "template for Jinja that accesses __class__"),
     Sample("escaped.gguf", gguf(r"{{ x['\x5f\x5fclass\x5f\x5f'] }}"), "dangerous", "__class__"),
     Sample("attr.gguf", gguf("{{ x|attr('a' ~ 'b') }}"), "unknown", "attr("),
     Sample("joined.gguf", gguf("{{ x['__cl' ~ 'ass__'] }}", "tokenizer.chat_template.tool_use"), "unknown", "Jinja"),
@@ -222,9 +222,9 @@ HOSTILE = (
     Sample("own.xml", b'<net name="m"><layers><layer id="1" type="Mine" version="extension"/></layers></net>', "unknown", "extension"),
     Sample("config.cfg", b'[components.x]\n@factories = "my_package.evil.run"\n', "unknown", "my_package.evil.run"),
     Sample("pickle.yaml", b"cos\nsystem\n(S'registry-tool-scan'\ntR.", "dangerous", "os.system"),
-    Sample("module.py", b"import os\n", "unsafe", "source code of Python"),
+    Sample("module.py", b"import os\n", "unsafe", "Python source code"),
     *(
-        Sample(name, data + bytes(40), "unread", "does not open")
+        Sample(name, data + bytes(40), "unread", "does not read")
         for name, data in {
             "m.7z": b"7z\xbc\xaf\x27\x1c", "m.zst": b"\x28\xb5\x2f\xfd", "skipped.zst": b"\x51\x2a\x4d\x18", "m.rar": b"Rar!\x1a\x07\x01\0",
             "m.lz4": b"\x04\x22\x4d\x18", "m.br": b"\x0b\x02\x80", "m.lz": b"LZIP\x01", "m.Z": b"\x1f\x9d\x90", "m.cab": b"MSCF\0\0\0\0",

@@ -33,7 +33,7 @@ A mapping can also have ``text`` and ``without`` (what is taken out of the text:
 that are not UTF-8).
 
 ``tests/corpus/schemas/<kind>.yaml`` has the examples of one kind of manifest under ``good`` and ``bad``, by name, written
-in the same way; ``like`` names a good example.
+in the same way; ``like`` names a good example. Those of a later version of the schema are in ``<kind>.v2.yaml``.
 """
 
 from __future__ import annotations
@@ -129,16 +129,18 @@ class Example(NamedTuple):
     verdict: str
     name: str
     data: bytes
+    version: str = "v1"
 
     @property
     def id(self) -> str:
         """What a test of this example is called."""
-        return f"{self.kind}/{self.verdict}/{self.name}"
+        later = "" if self.version == "v1" else f".{self.version}"
+        return f"{self.kind}{later}/{self.verdict}/{self.name}"
 
     @property
     def schema_id(self) -> str:
         """The schema that judges it."""
-        return f"{self.kind}/v1"
+        return f"{self.kind}/{self.version}"
 
 
 class MalformedCaseError(ValueError):
@@ -179,7 +181,7 @@ def examples(*verdicts: str) -> list[Example]:
 
 @functools.cache
 def read_examples(kind: str) -> tuple[Example, ...]:
-    """The examples of one kind of manifest, sorted.
+    """The examples of one kind of manifest, sorted; ``model.v2`` has those of ``model/v2``.
 
     Raises:
         MalformedCaseError: The file is not one of examples.
@@ -191,8 +193,9 @@ def read_examples(kind: str) -> tuple[Example, ...]:
         bad = _changed(good, _layer(data.get("bad")), only_new=True)
     except (MalformedCaseError, yaml_rs.YAMLDecodeError) as error:
         raise MalformedCaseError(f"{path}: {error}") from error
+    plain, _, version = kind.partition(".")
     return tuple(
-        Example(kind, verdict, name, files[name].data)
+        Example(plain, verdict, name, files[name].data, version or "v1")
         for verdict, files in (("bad", bad), ("good", good))
         for name in sorted(files)
     )

@@ -36,9 +36,7 @@ def ask(place: str, arguments: list[str], cwd: str, env: dict[str, str], streams
         env: The whole environment.
         streams: What are its standard input, output and error.
     """
-    umask = os.umask(0)
-    os.umask(umask)
-    words = json.dumps([arguments, cwd, env, umask]).encode()
+    words = json.dumps([arguments, cwd, env, _umask()]).encode()
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(place)
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))]
@@ -48,6 +46,16 @@ def ask(place: str, arguments: list[str], cwd: str, env: dict[str, str], streams
     if not answer:
         raise RuntimeError("the server of forked runs ended")
     return int.from_bytes(answer, "big", signed=True)
+
+
+def _umask() -> int:
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return int(status.partition("Umask:")[2].split()[0], 8)
+    except (OSError, IndexError):  # elsewhere it can only be read by setting it, for every thread
+        umask = os.umask(0)
+        os.umask(umask)
+        return umask
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:

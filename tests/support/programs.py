@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -69,9 +70,17 @@ def _starts_python(env: Mapping[str, str]) -> bool:
     return _read_when_python_starts(env) != _AT_FIRST
 
 
-@cache
+_STARTING = threading.Lock()
+
+
 def _server() -> Path | None:
     """The socket of this worker's server, started when it is first asked for; None where forks are not wanted."""
+    with _STARTING:
+        return _started()
+
+
+@cache
+def _started() -> Path | None:
     if os.environ.get("REGISTRY_TESTS_FORK") == "0" or not hasattr(socket, "AF_UNIX"):
         return None
     folder = Path(mkdtemp(prefix="registry-forks-"))

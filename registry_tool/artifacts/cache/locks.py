@@ -18,9 +18,9 @@ The locks are ``flock`` locks on the files above (docs/decisions/0042 says why n
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
-import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -31,6 +31,7 @@ from threading import Event, Lock
 from typing import Final, NamedTuple
 
 from registry_tool.artifacts.filesystem import temporary_name
+from registry_tool.file_lock import lock_exclusively, lock_shared, try_lock, try_lock_shared
 from registry_tool.paths import is_guarded, own_user
 
 __all__ = [
@@ -41,39 +42,12 @@ __all__ = [
     "lock_for_eviction",
     "remove_partial",
     "sweep_partials",
-    "try_lock",
 ]
 
 _FIRST_PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.1
 _WEEK: Final = 7 * 24 * 3600
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def try_lock(handle: int) -> bool:
-        """Lock an open file if nobody else has; Windows locks bytes, so one far behind the end."""
-        os.lseek(handle, 1 << 40, os.SEEK_SET)
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def try_lock(handle: int) -> bool:
-        """Lock an open file if nobody else has.
-
-        Raises:
-            OSError: The file system knows no locks.
-        """
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):  # EACCES: said by some network file systems
-            return False
-        return True
 
 
 class DownloadLock(NamedTuple):
@@ -246,31 +220,21 @@ _READ: Final = 1 << 20
 _PAUSE: Final = 0.05
 _TRIES: Final = 1200
 
-if sys.platform == "win32":
 
-    def _share(_handle: int, *, patient: bool) -> None:
-        """Windows keeps what is open from being deleted."""
-else:
-    import fcntl
+def _share(handle: int, *, patient: bool) -> None:
+    """Wait for an eviction to end; at most a minute where another user may keep the gate locked.
 
-    def _share(handle: int, *, patient: bool) -> None:
-        """Wait until nobody clears away; where another user may hold the gate for ever, not for ever.
-
-        Raises:
-            BlockingIOError: Somebody has held it for a minute.
-        """
-        if patient:
-            fcntl.flock(handle, fcntl.LOCK_SH)
+    Raises:
+        BlockingIOError: It took longer than that.
+    """
+    if patient:
+        lock_shared(handle)
+        return
+    for _ in range(_TRIES):
+        if try_lock_shared(handle):
             return
-        for tried in range(_TRIES):
-            try:
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if tried + 1 == _TRIES:
-                    raise
-                Event().wait(_PAUSE)
-            else:
-                return
+        Event().wait(_PAUSE)
+    raise BlockingIOError(errno.EWOULDBLOCK, "another process keeps the cache locked")
 
 
 def _gate(folder: Path) -> int:
@@ -357,7 +321,7 @@ def _lines(path: Path) -> set[str]:
 
 
 def _foreign_lines(path: Path) -> set[str]:
-    """What a process of another user uses; one that cannot be asked keeps what it has open, and no more."""
+    """What a process of another user uses; one that cannot be queried keeps what it has open, and no more."""
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError:
@@ -377,8 +341,7 @@ def lock_for_eviction(root: Path) -> Iterator[frozenset[str]]:
     folder.mkdir(parents=True, exist_ok=True)
     gate = _gate(folder)
     try:
-        if sys.platform != "win32":
-            fcntl.flock(gate, fcntl.LOCK_EX)
+        lock_exclusively(gate)
         used: set[str] = set()
         for entry in os.scandir(folder):
             if entry.name != _GATE:

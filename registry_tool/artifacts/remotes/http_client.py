@@ -1,297 +1,247 @@
-"""Requests to web servers over kept-alive connections; the body of a response is read as it arrives.
+"""HTTP requests of the readers, through urllib3: kept-alive connections, proxies of the environment, certificates.
 
-Proxies are taken from the environment (``https_proxy``, ``no_proxy``), certificates from the system or a file.
+Redirects and retries are not left to urllib3: it would read the body of an error to its end, whatever its size, wait as
+long as a server says, and send headers of the user's own (``custom_auth_header``) to another host.
 """
 
 from __future__ import annotations
 
 import base64
+import re
 import ssl
-import threading
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from threading import Event
+from threading import Event, Lock
 from typing import Final, NamedTuple
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
+import urllib3
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, ProtocolError
+from urllib3.util import Timeout, Url, parse_url
+
+from registry_tool.artifacts.remotes.config import RemoteSettings
 from registry_tool.artifacts.remotes.errors import ErrorTranslator
 
 __all__ = [
-    "BEYOND",
-    "PART",
-    "WHOLE",
-    "AnswerError",
+    "OK",
+    "PARTIAL_CONTENT",
+    "RANGE_NOT_SATISFIABLE",
     "Body",
-    "Client",
-    "Connections",
-    "Host",
-    "HttpResponse",
-    "Route",
-    "Timeouts",
-    "basic",
+    "HttpClient",
+    "HttpStatusError",
+    "basic_auth",
+    "parse_address",
 ]
 
-_HOSTS: Final = 32
-
-
-class Host(NamedTuple):
-    """Where connections go to."""
-
-    scheme: str
-    name: str
-    port: int
-
-
-def host_of(url: str) -> Host:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"{url[:80]!a} is no web address")
-    return Host(
-        parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-    )
-
-
-def basic(user: str, password: str) -> str:
-    """The value of a header that says who asks."""
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-class Timeouts(NamedTuple):
-    """In seconds: for a connection, and for the next bytes."""
-
-    connect: float
-    read: float
-
-
-class Route(NamedTuple):
-    """How a host is reached.
-
-    Attributes:
-        at: Where the connection goes: the host, or a proxy.
-        is_proxied: True where the proxy is told the whole address.
-        headers: For the proxy.
-    """
-
-    at: Host
-    is_proxied: bool
-    headers: dict[str, str]
-
-
-@lru_cache(_HOSTS)
-def route_to(host: Host) -> Route:
-    """The way to a host, by the proxies of the environment."""
-    from urllib.request import getproxies, proxy_bypass
-
-    proxy = "" if proxy_bypass(host.name) else getproxies().get(host.scheme, "")
-    if not proxy:
-        return Route(host, is_proxied=False, headers={})
-    url = proxy if "://" in proxy else f"http://{proxy}"
-    parts = urlsplit(url)
-    headers = {}
-    if parts.username:
-        headers["Proxy-Authorization"] = basic(
-            unquote(parts.username), unquote(parts.password or "")
-        )
-    return Route(host_of(url), is_proxied=True, headers=headers)
-
-
-class Connections:
-    """Connections, each used by one thread at a time.
-
-    Args:
-        timeouts: How long is waited.
-        certificates: A file of authorities; empty for those of the system, None to trust whoever answers.
-    """
-
-    def __init__(self, timeouts: Timeouts, certificates: str | None) -> None:
-        self._timeouts = timeouts
-        self._certificates = certificates
-        self._idle: dict[Host, list[HTTPConnection]] = defaultdict(list)
-        self._guard = threading.Lock()
-        self._context: ssl.SSLContext | None = None
-
-    def _verifying(self) -> ssl.SSLContext:
-        with self._guard:
-            if self._context is None:
-                context = ssl.create_default_context(cafile=self._certificates or None)
-                if self._certificates is None:
-                    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-                self._context = context
-            return self._context
-
-    def _new(self, host: Host) -> HTTPConnection:
-        at, is_proxied, headers = route_to(host)
-        if host.scheme == "http":
-            return HTTPConnection(at.name, at.port, timeout=self._timeouts.connect)
-        secure = HTTPSConnection(
-            at.name, at.port, timeout=self._timeouts.connect, context=self._verifying()
-        )
-        if is_proxied:
-            secure.set_tunnel(host.name, host.port, headers)
-        return secure
-
-    def kept(self, host: Host) -> HTTPConnection | None:
-        """One that was used before, if there is one; the server may have ended it meanwhile."""
-        with self._guard:
-            return self._idle[host].pop() if self._idle[host] else None
-
-    def fresh(self, host: Host) -> HTTPConnection:
-        """A new one.
-
-        Raises:
-            OSError: The host cannot be reached, or is not the one it says.
-            HTTPException: The proxy refuses.
-        """
-        connection = self._new(host)
-        connection.connect()
-        connection.sock.settimeout(self._timeouts.read)
-        return connection
-
-    def keep(self, host: Host, connection: HTTPConnection) -> None:
-        """It was read to the end of an answer, and may be used again."""
-        with self._guard:
-            self._idle[host].append(connection)
-
-    def close(self) -> None:
-        """End those that nobody uses."""
-        with self._guard:
-            for connection in (one for idle in self._idle.values() for one in idle):
-                connection.close()
-            self._idle.clear()
-
-
-WHOLE: Final = 200
-PART: Final = 206
-BEYOND: Final = 416
+OK: Final = 200
+PARTIAL_CONTENT: Final = 206
+RANGE_NOT_SATISFIABLE: Final = 416
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
 _TRIES: Final = 4
-_PAUSE: Final = 0.2
-_REST: Final = 1 << 20
+_FIRST_PAUSE: Final = 0.2
+_TIMEOUT: Final = 60.0
+_DRAINED: Final = 1 << 20  # a longer rest of a body costs more than a new connection
+_CONNECTIONS: Final = 16  # kept alive per host
+_ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
-class AnswerError(Exception):
-    """The server said no.
+class HttpStatusError(Exception):
+    """The server refused a request.
 
     Attributes:
         status: Of HTTP.
     """
 
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(f"HTTP {status} {reason}".strip())
+    def __init__(self, status: int, reason: str | None) -> None:
+        super().__init__(f"HTTP {status} {reason or ''}".strip())
         self.status = status
 
 
 @dataclass(frozen=True)
-class HttpResponse:
-    """An answer whose bytes are still to be read."""
-
-    response: HTTPResponse
-    connection: HTTPConnection
-    host: Host
-
-    @property
-    def status(self) -> int:
-        """Of HTTP."""
-        return self.response.status
-
-    def read(self, size: int) -> bytes:
-        """At most so many bytes.
-
-        Raises:
-            OSError: It broke off.
-            HTTPException: The server speaks no HTTP.
-        """
-        data = self.response.read(size)
-        if not data and size and self.response.length:  # http.client takes this for the end
-            raise ConnectionResetError(f"{self.response.length} bytes before the end")
-        return data
-
-
-@dataclass(frozen=True)
 class Body:
-    """The bytes of an answer, as a ``ByteReader``; none where there are none at the offset."""
+    """The body of a response, as a ``ByteReader``; empty where the object has no bytes at the offset."""
 
-    answer: HttpResponse
+    response: urllib3.BaseHTTPResponse
     errors: ErrorTranslator
 
     def read(self, size: int, /) -> bytes:
         """See ``ByteReader``.
 
         Raises:
-            RemoteError: It broke off.
+            RemoteError: The connection closed early, or timed out.
         """
-        if self.answer.status == BEYOND:
+        if self.response.status == RANGE_NOT_SATISFIABLE:
             return b""
-        with self.errors.translate("broke off"):
-            return self.answer.read(size)
+        with self.errors.translate("stopped sending"):
+            return self.response.read(size, decode_content=False)
 
-    def rest(self, size: int) -> bytes:
-        """All that is left, about so many bytes."""
+    def read_all(self, size: int) -> bytes:
+        """All that is left, about ``size`` bytes."""
         return b"".join(iter(lambda: self.read(size), b""))
 
 
-class Client:
-    """Asks servers over kept connections.
+def basic_auth(user: str, password: str) -> str:
+    """The value of an ``Authorization`` header, in UTF-8; urllib3 can encode Latin-1 alone."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def parse_address(url: str) -> Url:
+    """The parts of a web address.
+
+    Raises:
+        ValueError: It is not one.
+    """
+    parts = parse_url(url)
+    if parts.scheme not in {"http", "https"} or not parts.host:
+        raise ValueError(f"{url[:80]!a} is not a web address")
+    return parts
+
+
+def _split_origin(url: str) -> tuple[str, str]:
+    """Scheme and host, and what is asked of the host: path and query."""
+    match = _ORIGIN.match(url)
+    end = match.end() if match else len(url)
+    target = url[end:].partition("#")[0]
+    return url[:end], target if target.startswith("/") else f"/{target}"
+
+
+class _Route(NamedTuple):
+    """How a host is reached: through which connections, and what a proxy has to know."""
+
+    pool: urllib3.HTTPConnectionPool
+    prefix: str
+    headers: Mapping[str, str]
+
+
+def _proxy_for(scheme: str, host: str) -> str:
+    """The proxy that the environment names for a host; empty for a direct connection."""
+    proxy = "" if proxy_bypass(host) else getproxies().get(scheme, "")
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+
+
+class HttpClient:
+    """Sends requests over kept-alive connections; from several threads at once.
 
     Args:
-        connections: To whom.
+        timeout: How long to wait for a connection and for the next bytes.
+        certificates: A file of certificate authorities; empty for those of the system, None to accept any server.
     """
 
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    def __init__(self, timeout: Timeout, certificates: str | None) -> None:
+        self._timeout = timeout
+        self._certificates = certificates
+        self._guard = Lock()
+        self._managers: dict[str, urllib3.PoolManager] = {}
+        self._routes: dict[
+            str, _Route
+        ] = {}  # parsing an address anew takes a sixth of a small request
 
-    def get(self, url: str, headers: Mapping[str, str]) -> HttpResponse:
-        """One question; a kept connection that the server ended meanwhile is replaced.
+    @classmethod
+    def configured(cls, remote: RemoteSettings) -> HttpClient:
+        """With the timeouts and certificates that DVC's settings name."""
+        connect, read = (
+            float(str(remote.options.get(f"{kind}_timeout", _TIMEOUT)))
+            for kind in ("connect", "read")
+        )
+        verify = str(remote.options.get("ssl_verify", ""))
+        certificates = {"false": None, "true": ""}.get(verify.lower(), verify)
+        return cls(Timeout(connect=connect, read=read), certificates)
+
+    def _context(self) -> ssl.SSLContext:
+        """As OpenSSL finds the authorities of the system, ``SSL_CERT_FILE`` included."""
+        context = ssl.create_default_context(cafile=self._certificates or None)
+        if self._certificates is None:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            urllib3.disable_warnings(InsecureRequestWarning)  # the user chose it with ssl_verify
+        return context
+
+    def _new_manager(self, proxy: str) -> urllib3.PoolManager:
+        context = self._context()
+        if not proxy:
+            return urllib3.PoolManager(
+                maxsize=_CONNECTIONS, timeout=self._timeout, ssl_context=context
+            )
+        parts = urlsplit(proxy)
+        headers = {}
+        if parts.username:
+            value = basic_auth(unquote(parts.username), unquote(parts.password or ""))
+            headers["Proxy-Authorization"] = value
+        return urllib3.ProxyManager(
+            proxy,
+            maxsize=_CONNECTIONS,
+            timeout=self._timeout,
+            ssl_context=context,
+            proxy_ssl_context=context,
+            proxy_headers=headers,
+        )
+
+    def _new_route(self, origin: str) -> _Route:
+        parts = parse_address(origin)
+        proxy = _proxy_for(parts.scheme or "", parts.host or "")
+        if proxy not in self._managers:
+            self._managers[proxy] = self._new_manager(proxy)
+        manager = self._managers[proxy]
+        pool = manager.connection_from_host(parts.host, parts.port, parts.scheme)
+        if isinstance(manager, urllib3.ProxyManager) and parts.scheme == "http":
+            return _Route(pool, parts._replace(auth=None).url, manager.proxy_headers)
+        return _Route(pool, "", {})
+
+    def _route(self, origin: str) -> _Route:
+        with self._guard:
+            if origin not in self._routes:
+                self._routes[origin] = self._new_route(origin)
+            return self._routes[origin]
+
+    def get(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        """The response to one request, whatever its status; its body is still to be read.
 
         Raises:
-            OSError: The server cannot be reached.
-            HTTPException: It speaks no HTTP.
-            ValueError: It is no web address.
+            HTTPError: The server cannot be reached, or does not speak HTTP.
+            ValueError: It is not a web address.
         """
-        host, parts = host_of(url), urlsplit(url)
-        route = route_to(host)
-        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        if route.is_proxied and host.scheme == "http":
-            target, headers = url, {**headers, **route.headers}
-        while True:
-            kept = self._connections.kept(host)
-            connection = kept or self._connections.fresh(host)
-            try:
-                connection.request("GET", target, headers=headers)
-                return HttpResponse(connection.getresponse(), connection, host)
-            except (HTTPException, OSError):
-                connection.close()
-                if kept is None:
-                    raise
+        origin, target = _split_origin(url)
+        route = self._route(origin)
+        sent = {**route.headers, **headers}
 
-    def patiently(self, ask: Callable[[], HttpResponse]) -> HttpResponse:
-        """Ask again while the server is busy, after longer and longer pauses."""
-        answer = ask()
+        def send() -> urllib3.BaseHTTPResponse:
+            return route.pool.urlopen(
+                "GET", route.prefix + target, headers=sent, retries=False, redirect=False, assert_same_host=False,
+                preload_content=False, decode_content=False,
+            )  # fmt: skip
+
+        try:
+            return send()
+        except ProtocolError:  # a kept-alive connection that the server had closed
+            return send()
+
+    def retry_while_busy(
+        self, send: Callable[[], urllib3.BaseHTTPResponse]
+    ) -> urllib3.BaseHTTPResponse:
+        """Repeat a request while the server is busy, after growing pauses."""
+        response = send()
         for tried in range(1, _TRIES):
-            if answer.status not in _BUSY:
+            if response.status not in _BUSY:
                 break
-            self.done_with(answer)
-            Event().wait(_PAUSE * 2**tried)
-            answer = ask()
-        return answer
+            self.finish(response)
+            Event().wait(_FIRST_PAUSE * 2**tried)
+            response = send()
+        return response
 
-    def done_with(self, answer: HttpResponse) -> None:
-        """Keep a connection that was read to the end, and end another."""
-        left = answer.response.length
-        if not answer.response.isclosed() and left is not None and left < _REST:
-            try:
-                answer.response.read()
-            except (HTTPException, OSError):
-                answer.connection.close()
-                return
-        if answer.response.isclosed() and not answer.response.will_close:
-            self._connections.keep(answer.host, answer.connection)
-        else:
-            answer.connection.close()
+    def finish(self, response: urllib3.BaseHTTPResponse) -> None:
+        """Keep the connection if little of the body is left, else close it."""
+        left = response.length_remaining
+        if left is None or left > _DRAINED:
+            response.close()
+            return
+        try:
+            response.drain_conn()
+            response.release_conn()
+        except (HTTPError, OSError):
+            response.close()
 
     def close(self) -> None:
-        """End the connections that nobody uses."""
-        self._connections.close()
+        """Close the idle connections."""
+        with self._guard:
+            for manager in self._managers.values():
+                manager.clear()

@@ -1,9 +1,9 @@
-"""A DVC remote in a bucket of S3, or of a store that speaks like it, read with botocore and DVC's settings.
+"""A DVC remote in a bucket of S3 or a compatible store, read with botocore and DVC's settings.
 
 Credentials come from the settings, the environment, a profile or the machine, as botocore looks for them, and botocore
-signs. But the questions are asked over connections of our own, which takes a tenth of the time for a small object. Where
-the store answers with anything but the object or its absence (another region, a redirect, a refusal) botocore asks
-again: it knows what to do, or says what is wrong.
+signs the requests. ``HttpClient`` sends them, which takes a tenth of the time for a small object. Where the store answers
+with anything but the object or its absence (another region, a redirect, a refusal), botocore repeats the request: it
+handles the case or describes the error.
 """
 
 from __future__ import annotations
@@ -32,29 +32,27 @@ from registry_tool.artifacts.remotes.base import legacy_path, object_path
 from registry_tool.artifacts.remotes.config import RemoteSettings
 from registry_tool.artifacts.remotes.errors import ErrorTranslator
 from registry_tool.artifacts.remotes.http_client import (
-    BEYOND,
-    PART,
-    WHOLE,
+    OK,
+    PARTIAL_CONTENT,
+    RANGE_NOT_SATISFIABLE,
     Body,
-    Client,
-    Connections,
-    HttpResponse,
-    Timeouts,
+    HttpClient,
 )
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
+    from urllib3 import BaseHTTPResponse
 
 __all__ = ["S3Source"]
 
-_SECONDS: Final = 60.0
+_TIMEOUT: Final = 60.0
 _TRIES: Final = 4
 _REGION: Final = "us-east-1"  # for stores that have none; the real one says so when it is another
 _ABSENT: Final = b"<Code>NoSuchKey</Code>"
 _GONE: Final = frozenset({"NoSuchKey", "404"})
 _NO_BYTES: Final = "InvalidRange"
 _WORDS: Final = 64 << 10
-_NOT_THERE: Final = 404
+_NOT_FOUND: Final = 404
 
 
 def _text(chosen: RemoteSettings, option: str) -> str | None:
@@ -64,11 +62,6 @@ def _text(chosen: RemoteSettings, option: str) -> str | None:
 
 def _is(chosen: RemoteSettings, option: str, *, default: str) -> bool:
     return (_text(chosen, option) or default).lower() == "true"
-
-
-def _timeouts(chosen: RemoteSettings) -> Timeouts:
-    connect, read = (_text(chosen, f"{kind}_timeout") or _SECONDS for kind in ("connect", "read"))
-    return Timeouts(float(connect), float(read))
 
 
 def _session(chosen: RemoteSettings) -> botocore.session.Session:
@@ -90,10 +83,10 @@ def _credentials(chosen: RemoteSettings, session: botocore.session.Session) -> C
 
 
 def _client(chosen: RemoteSettings, session: botocore.session.Session) -> BaseClient:
-    seconds, verify = _timeouts(chosen), _text(chosen, "ssl_verify")
+    verify = _text(chosen, "ssl_verify")
     config = Config(
-        connect_timeout=seconds.connect,
-        read_timeout=seconds.read,
+        connect_timeout=float(_text(chosen, "connect_timeout") or _TIMEOUT),
+        read_timeout=float(_text(chosen, "read_timeout") or _TIMEOUT),
         retries={"mode": "standard", "max_attempts": _TRIES},
         # Every byte is hashed here anyway, and not every store knows these checksums.
         response_checksum_validation="when_required",
@@ -115,11 +108,6 @@ def _client(chosen: RemoteSettings, session: botocore.session.Session) -> BaseCl
     )
 
 
-def _certificates(chosen: RemoteSettings) -> str | None:
-    said = _text(chosen, "ssl_verify") or ""
-    return {"false": None, "true": ""}.get(said.lower(), said)
-
-
 def _encryption(chosen: RemoteSettings) -> dict[str, str | bytes]:
     """The key that the store needs to read what was encrypted with a customer's."""
     key = _text(chosen, "sse_customer_key")
@@ -129,24 +117,24 @@ def _encryption(chosen: RemoteSettings) -> dict[str, str | bytes]:
     return {"SSECustomerAlgorithm": algorithm, "SSECustomerKey": base64.b64decode(key)}
 
 
-class _Signed:
-    """Questions that botocore signs, asked over connections of our own.
+class _SignedRequests:
+    """Requests that botocore signs and ``HttpClient`` sends.
 
     Args:
-        base: The address of what all keys begin with.
+        base: The address that all keys start with.
         region: Of the bucket.
-        credentials: Who asks.
-        connections: Over which it is asked.
+        credentials: Of the caller.
+        client: Sends them.
     """
 
     def __init__(
-        self, base: str, region: str, credentials: Credentials | None, connections: Connections
+        self, base: str, region: str, credentials: Credentials | None, client: HttpClient
     ) -> None:
-        self.client = Client(connections)
+        self.client = client
         self._base, self._region, self._credentials = base, region, credentials
 
-    def get(self, path: str, ranged: str) -> HttpResponse:
-        """What the store answers, whatever it is."""
+    def get(self, path: str, ranged: str) -> BaseHTTPResponse:
+        """The store's response, whatever its status."""
         headers = {"User-Agent": f"registry-tool/{VERSION}"}
         headers |= {"Range": f"bytes={ranged}"} if ranged else {}
         request = AWSRequest("GET", f"{self._base}/{path}", headers=headers)
@@ -174,33 +162,33 @@ class S3Source:
         self._bucket, _, prefix = chosen.url.partition("://")[2].partition("/")
         self._prefix = f"{prefix.strip('/')}/".lstrip("/")
         self._encryption = _encryption(chosen)
-        self._signed: _Signed | None = None
+        self._signed: _SignedRequests | None = None
         with self._errors.translate("cannot be opened"):
             session = _session(chosen)
             self._client = _client(chosen, session)
             if not self._encryption:
                 self._signed = self._signing(_credentials(chosen, session))
 
-    def _signing(self, credentials: Credentials | None) -> _Signed:
+    def _signing(self, credentials: Credentials | None) -> _SignedRequests:
         key = {"Bucket": self._bucket, "Key": f"{self._prefix}x"}
         parts = urlsplit(self._client.generate_presigned_url("get_object", Params=key))
         base = urlunsplit((parts.scheme, parts.netloc, parts.path.removesuffix("/x"), "", ""))
-        connections = Connections(_timeouts(self._chosen), _certificates(self._chosen))
-        weakref.finalize(self, connections.close)
-        return _Signed(base, self._client.meta.region_name, credentials, connections)
+        client = HttpClient.configured(self._chosen)
+        weakref.finalize(self, client.close)
+        return _SignedRequests(base, self._client.meta.region_name, credentials, client)
 
-    def _asked_quickly(self, signed: _Signed, path: str, ranged: str) -> HttpResponse | None:
-        """An answer with bytes; None where botocore has to ask."""
-        answer = signed.client.patiently(lambda: signed.get(path, ranged))
-        if answer.status in {WHOLE, PART, BEYOND}:
-            return answer
-        words = answer.read(_WORDS) if answer.status == _NOT_THERE else b""
-        signed.client.done_with(answer)
+    def _request(self, signed: _SignedRequests, path: str, ranged: str) -> BaseHTTPResponse | None:
+        """A response with bytes; None where botocore has to repeat the request."""
+        response = signed.client.retry_while_busy(lambda: signed.get(path, ranged))
+        if response.status in {OK, PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE}:
+            return response
+        words = response.read(_WORDS) if response.status == _NOT_FOUND else b""
+        signed.client.finish(response)
         if _ABSENT in words:
             raise FileNotFoundError(path)
         return None
 
-    def _asked_of_botocore(self, path: str, ranged: str) -> ByteReader:
+    def _request_by_botocore(self, path: str, ranged: str) -> ByteReader:
         more = {"Range": f"bytes={ranged}"} if ranged else {}
         try:
             answer = self._client.get_object(
@@ -218,12 +206,12 @@ class S3Source:
 
     def _open(self, path: str, ranged: str) -> _OpenedObject:
         signed = self._signed
-        if signed is not None and (answer := self._asked_quickly(signed, path, ranged)):
+        if signed is not None and (response := self._request(signed, path, ranged)):
             return _OpenedObject(
-                Body(answer, self._errors), partial(signed.client.done_with, answer)
+                Body(response, self._errors), partial(signed.client.finish, response)
             )
-        stream = _BotocoreStream(self._asked_of_botocore(path, ranged), self._errors)
-        self._signed = None  # botocore knows the way, and keeps to it
+        stream = _BotocoreStream(self._request_by_botocore(path, ranged), self._errors)
+        self._signed = None  # from now on botocore sends all requests
         return _OpenedObject(stream, stream.close)
 
     @contextmanager
@@ -260,7 +248,7 @@ class _BotocoreStream:
     errors: ErrorTranslator
 
     def read(self, size: int, /) -> bytes:
-        with self.errors.translate("broke off"):
+        with self.errors.translate("stopped sending"):
             return self.body.read(size)
 
     def close(self) -> None:

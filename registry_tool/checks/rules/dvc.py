@@ -20,7 +20,12 @@ from registry_tool.checks.rule import (
     command,
     named,
 )
-from registry_tool.git.ignore_rules import IgnoreRules, Pattern, parse_ignore_rules, speaking_of
+from registry_tool.git.ignore_rules import (
+    IgnorePattern,
+    IgnoreRules,
+    parse_ignore_rules,
+    speaking_of,
+)
 from registry_tool.git.tree import walk
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.dvc_config import (
@@ -237,7 +242,7 @@ class Hidden(NamedTuple):
         of_dvc: True where DVC passes over it, and Git does not.
     """
 
-    pattern: Pattern
+    pattern: IgnorePattern
     path: str
     of_dvc: bool
 
@@ -248,17 +253,23 @@ def _folders(path: str) -> Iterator[str]:
     return ("/".join(parts[:end]) for end in range(1, len(parts)))
 
 
-def hidden_by(rules: IgnoreRules, layout: Layout, *, of: str = "") -> Iterator[Hidden]:
+def hidden_by(
+    rules: IgnoreRules, layout: Layout, *, of: str = "", of_models: bool = True
+) -> Iterator[Hidden]:
     """Find files that an ignore file at the root hides from Git or DVC, by examples of every kind of manifest.
 
     Args:
         rules: The file's rules.
         layout: The layout of this registry.
         of: How the names end that are considered; DVC reads only pointers.
+        of_models: Consider evidence about models too, which the rules of older registries hide.
     """
+    unasked = "" if of_models else layout.evidence(_MODEL, None, _NAME)
     for version in _VERSIONS:
         for path in layout.examples(_MODEL, version, _NAME):
-            found = _hidden_at(rules, path) if path.endswith(of) else None
+            if path == unasked or not path.endswith(of):
+                continue
+            found = _hidden_at(rules, path)
             if found is not None:
                 yield found
 
@@ -285,7 +296,9 @@ def _ending(file: str) -> str:
 
 
 def _hidden(catalog: Catalog, path: str) -> Iterator[Hidden]:
-    return hidden_by(_rules(catalog, path), catalog.layout, of=_ending(path))
+    # Most registries have no evidence about models, and no warning to read about its place. Where one adds some, the
+    # check of the work tree finds that the file is ignored.
+    return hidden_by(_rules(catalog, path), catalog.layout, of=_ending(path), of_models=False)
 
 
 def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:
@@ -300,7 +313,7 @@ def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:
     changed = [p for p in changed if p.names_something]
     if not changed:
         return
-    is_near, seen = speaking_of(changed), set[Pattern]()
+    is_near, seen = speaking_of(changed), set[IgnorePattern]()
     for path, _ in walk(view.head.tree, MODELS):
         if not path.endswith(_ending(file)) or not is_near(path):
             continue

@@ -236,7 +236,7 @@ def no_large_blob(file: FileView) -> Iterator[Violation]:
 
 
 _IN_NAMESPACE = "namespace.yaml and a folder for each model"
-_IN_MODEL = "model.yaml, CARD.md, <artifact>.dvc, versions/, tags/<tag>.yaml, aliases/<alias>.yaml"
+_IN_MODEL = "model.yaml, CARD.md, <artifact>.dvc, versions/, tags/<tag>.yaml, aliases/<alias>.yaml, evidence/<id>.yaml"
 _IN_VERSION = "version.yaml, metadata.yaml, status.yaml, key.yaml, CARD.md, <artifact>.dvc, evidence/<id>.yaml"
 _FIELDS = {"tag": ("model",), "alias": ("model",), "version": ("model", "version")}
 _OURS = (f"{MODELS}/", f"{WAIVERS}/", f"{KEYS}/", "schemas/", ".dvc/")
@@ -260,12 +260,22 @@ def _wanted(place: Place) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("name",), model.name
     for field in _FIELDS.get(place.kind, ()):
         yield (field,), str(model) if field == "model" else place.version or ""
-    if place.kind == "evidence":
+    if place.kind == "evidence" and place.version is None:
+        yield ("subject", "model"), str(model)
+    elif place.kind == "evidence":
         yield ("subject", "version"), place.version or ""
 
 
 def _moved(field: tuple[str, ...], said: str, wanted: str) -> Violation:
     name = ".".join(field)
+    if not said:
+        return Violation(
+            f"`{name}` is missing, and the path says {named(wanted)}",
+            at=field[:-1],
+            found=f"no `{name}`",
+            expected=named(wanted),
+            remedy=f"write `{field[-1]}: {named(wanted)}`, or move the file to its subject",
+        )
     return Violation(
         f"`{name}` is {said}, but the path says {named(wanted)}",
         at=field,

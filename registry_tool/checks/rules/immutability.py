@@ -28,7 +28,7 @@ _SHOWN = 12
 
 
 def _name(place: Place) -> str:
-    return named(f"{place.model}@{place.version}")
+    return named(str(place.model) if place.version is None else f"{place.model}@{place.version}")
 
 
 def _file(place: Place, path: str) -> str:

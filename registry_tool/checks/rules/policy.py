@@ -15,12 +15,14 @@ from registry_tool.checks.rule import (
     RegistryView,
     Rule,
     Violation,
+    named,
 )
 from registry_tool.manifests.data import Data, get, member, records, text
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.manifests.problems import JSON, JSONPath
 from registry_tool.manifests.schema import Mismatch
+from registry_tool.names import fold_task
 
 __all__ = ["RULES"]
 
@@ -41,13 +43,13 @@ class _Demand(NamedTuple):
 def _demands(model: ModelView, applies_to: str) -> list[_Demand]:
     """The entries that apply to this model, for any framework."""
     listed = records(model.catalog.settings, "metadata_schemas")
-    task = "" if model.document is None else text(model.document.data, "task")
+    task = "" if model.document is None else fold_task(text(model.document.data, "task"))
     return [
         _Demand(number, data)
         for number, data in enumerate(listed)
         if text(data, "applies_to") == applies_to
         and text(data, "namespace") in {"", model.name.namespace}
-        and text(data, "task") in {"", task}
+        and fold_task(text(data, "task")) in {"", task}
     ]
 
 
@@ -176,6 +178,36 @@ def meets_team_schemas(model: ModelUnderCheck) -> Iterator[Violation]:
             yield from _in_version(version, demand)
 
 
+def has_a_task_to_judge_by(model: ModelUnderCheck) -> Iterator[Violation]:
+    """A model must have a task where a schema of its namespace is bound to one.
+
+    ``metadata_schemas`` in ``registry.yaml`` may bind a schema to a task. A model without a task would avoid every such
+    schema, without anyone deciding that. Elsewhere a task is optional.
+
+    Mend it: write ``task`` into ``model.yaml``. Case, blanks, ``-`` and ``_`` make no difference: ``English ASR`` is the
+    task ``english-asr`` of a schema.
+
+    Example:
+        ``registry.yaml`` binds ``schemas/speech.json`` to ``task: english-asr``, and a ``model.yaml`` has no ``task``.
+    """
+    document = model.document
+    if document is None or document.data is None or text(document.data, "task"):
+        return
+    tasks = {
+        text(data, "task"): None
+        for data in records(model.catalog.settings, "metadata_schemas")
+        if text(data, "task") and text(data, "namespace") in {"", model.name.namespace}
+    }
+    if tasks:
+        yield Violation(
+            f"{named(str(model.name))} has no task, and schemas of its namespace apply by task",
+            path=document.path,
+            found="no `task`",
+            expected="a task; schemas apply to " + ", ".join(tasks),
+            remedy="add a line `task: TASK` to model.yaml",
+        )
+
+
 def _named_schemas(registry: RegistryView) -> Iterator[tuple[str, bytes, dict[str, JSON]]]:
     """Each schema that ``metadata_schemas`` names and that can be read: path, source and data."""
     listed = records(registry.catalog.settings, "metadata_schemas")
@@ -261,6 +293,9 @@ def bounded_schemas(registry: RegistryView) -> Iterator[Violation]:
 
 RULES: tuple[Rule, ...] = (
     ModelRule("M210", "free fields match the team's schemas", "refuse", meets_team_schemas),
+    ModelRule(
+        "M220", "a model has a task where schemas apply by task", "refuse", has_a_task_to_judge_by
+    ),
     RegistryRule("R315", "patterns of team schemas are linear", "refuse", linear_patterns),
     RegistryRule("R316", "team schemas are bounded", "refuse", bounded_schemas),
 )

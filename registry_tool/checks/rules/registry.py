@@ -125,7 +125,7 @@ def files_differ_by_more_than_case(model: ModelUnderCheck) -> Iterator[Violation
     Example:
         ``versions/4/CARD.md`` and ``versions/4/card.md``.
     """
-    folders = [model.folder + inner for inner in ("", "/tags", "/aliases")]
+    folders = [model.folder + inner for inner in ("", "/tags", "/aliases", "/evidence")]
     for folder in [*folders, *(version.folder for version in model.looked_at())]:
         yield from _twin_files(model.catalog, folder)
 

@@ -103,7 +103,7 @@ def fits_scheme(model: ModelView) -> Iterator[Violation]:
 def _holds_a_model(model: ModelView) -> bool:
     """False for a folder without any file of a model; another rule reports its files."""
     names = model.catalog.tree.folder(model.folder)
-    known = {"model.yaml", "CARD.md", "versions", "tags", "aliases"}
+    known = {"model.yaml", "CARD.md", "versions", "tags", "aliases", "evidence"}
     return any(name in known or name.endswith(".dvc") for name in names)
 
 
@@ -202,6 +202,31 @@ def evidence_is_about_it(model: ModelUnderCheck) -> Iterator[Violation]:
                     remedy="delete the file and add evidence for this record: "
                     + adding(named(str(version)), text(evidence.data, "kind")),
                 )
+
+
+def schema_announces_evidence(model: ModelUnderCheck) -> Iterator[Violation]:
+    """A model with evidence in its folder must have a ``model.yaml`` of ``schema: model/v2`` or later.
+
+    Releases of registry-tool that know only ``model/v1`` know no evidence about models either. The schema line makes
+    them ask for an upgrade, where they would otherwise call the files misplaced.
+
+    Mend it: write ``schema: model/v2`` as the first line of ``model.yaml``; ``registry evidence add`` does that.
+
+    Example:
+        ``models/nlp/lang-id/evidence/usage.yaml`` next to a ``model.yaml`` of ``schema: model/v1``.
+    """
+    document = model.document
+    if document is None or document.data is None or text(document.data, "schema") != "model/v1":
+        return
+    if next(model.evidence(), None) is not None:
+        yield Violation(
+            f"{named(str(model.name))} has evidence, which model/v1 does not know",
+            path=document.path,
+            at=("schema",),
+            found="model/v1",
+            expected="model/v2",
+            remedy="write `schema: model/v2` as the first line of model.yaml",
+        )
 
 
 def licence_is_known(model: ModelUnderCheck) -> Iterator[Violation]:
@@ -374,6 +399,9 @@ RULES = (
     ModelRule("M209", "the identity matches the content", "refuse", identity_holds),
     ModelRule("M211", "evidence is about the current record", "refuse", evidence_is_about_it),
     ModelRule("M212", "the license is an SPDX expression", "refuse", licence_is_known),
+    ModelRule(
+        "M221", "the schema of a model knows its evidence", "refuse", schema_announces_evidence
+    ),
     ModelRule("M213", "pip packages are requirements", "refuse", packages_are_requirements),
     ChangeRule("C412", "a version scheme does not change", "refuse", schemes_stay),
     ChangeRule("C415", "integer versions count up", "review", integers_count_up),

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import click
 
-from registry_tool.cli.change import How, carry_out, writing_options
+from registry_tool.cli.change import (
+    WriteArguments,
+    open_for_writing,
+    print_publication,
+    writing_options,
+)
 from registry_tool.cli.completion import complete_reference
+from registry_tool.cli.parsing import json_pairs
 from registry_tool.errors import UsageError
 
 __all__ = ["annotate"]
@@ -14,11 +20,9 @@ __all__ = ["annotate"]
 @click.command()
 @click.argument("reference", metavar="REF", shell_complete=complete_reference)
 @click.argument("metadata", metavar="[KEY=JSON]...", nargs=-1)
-@click.option(
-    "--remove", metavar="KEY", multiple=True, help="Take a key out of metadata.yaml again."
-)
+@click.option("--remove", metavar="KEY", multiple=True, help="Remove a key from metadata.yaml.")
 @click.option("--label", metavar="L", multiple=True, help="Add a label.")
-@click.option("--description", metavar="TEXT", help="A description in place of the record's.")
+@click.option("--description", metavar="TEXT", help="A description that replaces the record's.")
 @writing_options
 def annotate(
     *,
@@ -27,12 +31,11 @@ def annotate(
     remove: tuple[str, ...],
     label: tuple[str, ...],
     description: str | None,
-    how: How,
+    how: WriteArguments,
 ) -> int:
-    """Add metadata, labels or a description to a version.
+    """They are written to metadata.yaml of the version, next to the record, which never changes.
 
-    They go to the version's metadata.yaml, beside the record, which never changes. A value that is no JSON is taken
-    as text.
+    A value that is not JSON is stored as text.
 
     \b
     Examples:
@@ -40,19 +43,13 @@ def annotate(
       registry annotate nlp/lang-id@4 --label edge --description "For short texts." --commit
       registry annotate nlp/lang-id@4 --remove team
     """
-    from registry_tool.cli.parsing import json_pairs
-    from registry_tool.edits.annotations import annotate as annotate_act
-    from registry_tool.names import Reference
-
     if not (metadata or remove or label or description is not None):
         raise UsageError(
-            "there is nothing to add", remedy="give KEY=JSON, --remove, --label or --description"
+            "nothing to change", remedy="give KEY=JSON, --remove, --label or --description"
         )
-    act = annotate_act(
-        Reference.for_change(reference),
-        metadata=json_pairs(metadata, "metadata"),
-        remove=remove,
-        labels=label,
-        description=description,
-    )
-    return carry_out(how, act)
+    pairs = json_pairs(metadata, "metadata")
+    with open_for_writing(how) as (registry, options):
+        done = registry.annotate(
+            reference, metadata=pairs, remove=remove, labels=label, description=description, **options
+        )  # fmt: skip
+        return print_publication(registry, how, done)

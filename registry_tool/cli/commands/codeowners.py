@@ -6,46 +6,51 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.cli.change import How, carry_out, writing_options
+from registry_tool.cli.change import (
+    WriteArguments,
+    open_for_writing,
+    print_publication,
+    writing_options,
+)
 from registry_tool.cli.options import open_for_reading
 from registry_tool.cli.output.console import say
 from registry_tool.errors import CheckFailedError, UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.edits.changeset import Edit
-    from registry_tool.edits.codeowners import Host
+    from registry_tool.api.types import Host
 
 __all__ = ["codeowners"]
 
 
-def _compared(how: How, act: Edit) -> int:
-    """Say whether the file is as the act would write it; nothing is written."""
+def _check(how: WriteArguments, host: Host | None) -> int:
+    """Report whether the file is up to date; nothing is written."""
     if how.commit or how.branch is not None or how.push:
-        raise UsageError("--check writes nothing", remedy="leave out --commit, --branch and --push")
+        raise UsageError("--check writes nothing", remedy="omit --commit, --branch and --push")
     with open_for_reading(how.repo, None) as registry:
-        change = act(registry.catalog)
-    for note in change.notes:
+        found = registry.check_codeowners(host)
+    for note in found.notes:
         say(f"note:  {note}", err=True)
-    if change.puts:
+    if found.outdated:
         raise CheckFailedError(
-            f"{', '.join(change.puts)} is out of date", remedy="run: registry codeowners --commit"
+            f"{', '.join(found.outdated)} is out of date",
+            remedy="run: registry codeowners --commit",
         )
-    say(change.message)
+    say(found.message)
     return 0
 
 
 @click.command()
-@click.option("--check", "compare", is_flag=True, help="Only say whether it is up to date.")
+@click.option("--check", "compare", is_flag=True, help="Only report whether it is up to date.")
 @click.option(
     "--host", type=click.Choice(["github", "gitlab"]),
-    help="Who reads it. Default: whose settings lie in the registry, else github.",
+    help="The Git host that reads it. Default: the one that the registry has settings for, else github.",
 )  # fmt: skip
 @writing_options
-def codeowners(*, compare: bool, host: Host | None, how: How) -> int:
-    """Write CODEOWNERS from the owners of the registry and of its namespaces.
+def codeowners(*, compare: bool, host: Host | None, how: WriteArguments) -> int:
+    """Owners are set in `registry.yaml` and in each `namespace.yaml`.
 
-    The owners stand in `registry.yaml` and in each `namespace.yaml`. Only the lines between the two marks are written;
-    your own lines stay, and those below the marks win. With --check, exit code 1 says that it is out of date.
+    Only the lines between the two marks are written; your own lines stay, and those below the marks take precedence.
+    With --check, exit code 1 means that the file is out of date.
 
     \b
     Examples:
@@ -53,7 +58,7 @@ def codeowners(*, compare: bool, host: Host | None, how: How) -> int:
       registry codeowners --check
       registry codeowners --host gitlab
     """
-    from registry_tool.edits.codeowners import write_codeowners
-
-    act = write_codeowners(host)
-    return _compared(how, act) if compare else carry_out(how, act)
+    if compare:
+        return _check(how, host)
+    with open_for_writing(how) as (registry, options):
+        return print_publication(registry, how, registry.write_codeowners(host, **options))

@@ -11,8 +11,8 @@ from registry_tool.cli.options import format_option, open_for_reading, ref_optio
 from registry_tool.cli.output.console import print_json, say, size_words, table, value_words
 
 if TYPE_CHECKING:
-    from registry_tool.catalog.compare import Comparison, Row
-    from registry_tool.manifests.problems import JSON
+    from registry_tool.api.history import Comparison
+    from registry_tool.api.types import JSON, ComparedRow
 
 __all__ = ["compare"]
 
@@ -45,7 +45,7 @@ def _words(group: str, value: JSON) -> str:
     return value_words(value)
 
 
-def _cells(group: str, row: Row) -> tuple[str, ...]:
+def _cells(group: str, row: ComparedRow) -> tuple[str, ...]:
     difference = ""
     if row.difference:
         arrow = "↑" if row.difference > 0 else "↓"
@@ -61,23 +61,20 @@ def _cells(group: str, row: Row) -> tuple[str, ...]:
 @repo_option
 @ref_option
 def compare(*, left: str, right: str, form: str, repo: str, ref: str | None) -> None:
-    """Compare two versions: metrics, artifacts, framework, environment, parameters, lineage, labels.
+    """Metrics, artifacts, framework, environment, parameters, lineage and labels are compared.
 
     \b
     Examples:
       registry compare nlp/lang-id@production nlp/lang-id@latest
       registry compare nlp/lang-id@3 nlp/lang-id@4 --format json
     """
-    from registry_tool.catalog import compare as catalog_compare
-
     with open_for_reading(repo, ref) as registry:
-        views = [registry.resolve(one, allow_withdrawn=True).version for one in (left, right)]
-        found = catalog_compare.compare(*views)
+        found = registry.compare(left, right)
     if form == "json":
         print_json(_data(found))
         return
     say(f"{found.left}  →  {found.right}", bold=True)
     if found.same_identity:
-        say("one identity: nothing that can change outputs differs")
+        say("same identity: no difference that can change outputs")
     for group, rows in found.groups.items():
         table(group, [_cells(group, row) for row in rows], header=("", "left", "right", ""))

@@ -16,10 +16,10 @@ __all__ = ["demo"]
 @click.command()
 @click.argument("folder", metavar="[DIR]", default="registry-demo", shell_complete=complete_folder)
 def demo(*, folder: str) -> int:
-    """Do the main job once, in a new folder DIR (default: registry-demo).
+    """The demo runs in a new folder DIR (default: registry-demo) and downloads nothing.
 
-    A small model that tells eight languages apart is trained here and now, from sentences that come with this
-    program; nothing is downloaded. Each step is done for real and shown as the commands that do it.
+    A small model that identifies eight languages is trained from sentences that come with this program. Every step is
+    real, and is shown as the commands that do it.
 
     \b
     Examples:
@@ -35,6 +35,6 @@ def demo(*, folder: str) -> int:
             say(f"  {line}")
     quoted = shlex.quote(folder)
     say()
-    say(f"Everything lies in {quoted}. Look around: registry list --repo {quoted}/registry")
+    say(f"Everything is in {quoted}. To explore it: registry list --repo {quoted}/registry")
     say(f"Remove it with: rm -r {quoted}")
     return 0

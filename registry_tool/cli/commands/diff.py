@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from registry_tool.cli.options import repo_option
+from registry_tool.cli.options import notify, repo_option
 from registry_tool.cli.output.console import print_json, say
 
 if TYPE_CHECKING:
-    from registry_tool.catalog.events import Event
-    from registry_tool.catalog.review import Review
-    from registry_tool.checks.subject import Subject
-    from registry_tool.manifests.problems import JSON
+    from registry_tool.api.history import Event
+    from registry_tool.api.types import JSON
 
 __all__ = ["diff"]
 
@@ -30,37 +28,14 @@ def _data(event: Event) -> dict[str, JSON]:
 
 
 def _draw(events: tuple[Event, ...], words: str) -> None:
-    from registry_tool.catalog.describe import sentence
+    from registry_tool.api.history import sentence
 
     say(words, dim=True)
     for event in events:
         mark, colour = _MARKS.get(event.act, _OTHER)
         say(f"{mark} {sentence(event)}", fg=colour)
     if not events:
-        say("nothing differs")
-
-
-def _gates(subject: Subject, found: Review) -> list[str]:
-    """What the gates say of the versions under review, as far as this clone's history can tell."""
-    import datetime as dt
-
-    from registry_tool.catalog.catalog import Catalog
-    from registry_tool.errors import ShallowHistoryError
-    from registry_tool.names import ModelName
-    from registry_tool.promotion.context import ground_of
-    from registry_tool.promotion.evaluate import gates_ahead
-
-    if subject.repository is None or subject.published is None:
-        return []
-    head = Catalog(subject.head)
-    models = [(head.model(ModelName.parse(v.model)), v.version) for v in found.versions]
-    views = [model.version(version) for model, version in models if model is not None]
-    try:
-        ground = ground_of(subject.repository, subject.published)
-        now = dt.datetime.now(dt.UTC)
-        return list(gates_ahead([view for view in views if view is not None], ground, now=now))
-    except ShallowHistoryError as exc:
-        return [f"not answered: {exc.message}; {exc.remedy}"]
+        say("no differences")
 
 
 @click.command()
@@ -72,39 +47,27 @@ def _gates(subject: Subject, found: Review) -> list[str]:
 )  # fmt: skip
 @repo_option
 def diff(*, base: str, head: str | None, form: str, repo: str) -> None:
-    """Say in words what changed between two revisions.
+    """As for a pull request, these are the changes that HEAD made since it left BASE, not those of BASE since then.
 
-    As for a pull request, what HEAD changed since it left BASE is told, not what BASE changed in the meantime. HEAD is
-    the work tree when it is not given. The Markdown report also holds each new version against the one it follows and
-    against what is in production: metrics, artifacts, framework, environment.
+    HEAD is the work tree by default. The Markdown report also compares each new version with the previous version and with
+    the one in production: metrics, artifacts, framework, environment.
 
     \b
     Examples:
-      registry diff main                        what I change
+      registry diff main                        my changes
       registry diff main my-branch
       registry diff origin/main HEAD --format markdown > report.md
     """
-    from registry_tool.catalog.catalog import Catalog
-    from registry_tool.catalog.review import review
-    from registry_tool.catalog.review_report import markdown
-    from registry_tool.checks.subject import choose
-    from registry_tool.cli.options import tell_of_owner
+    from registry_tool.api.history import diff as diff_revisions
 
     source: str | Path = repo if repo != "." else Path.cwd()
-    subject = choose(source, base=base, head=head)
-    tell_of_owner(subject.repository)
-    try:
-        found = review(Catalog(subject.base or subject.head), Catalog(subject.head))
-        gates = _gates(subject, found) if form == "markdown" else []
-        commit = None
-        if subject.repository is not None and head is not None:
-            commit = subject.repository.commit(head)
-    finally:
-        subject.close()
+    found = diff_revisions(source, base, head, with_report=form == "markdown")
+    if found.caution:
+        notify(found.caution)
     if form == "markdown":
-        click.echo(markdown(found, gates=gates), nl=False)
+        click.echo(found.report, nl=False)
     elif form == "json":
         changes = [_data(event) for event in found.events]
-        print_json({"base": subject.published, "head": commit, "changes": changes})
+        print_json({"base": found.base, "head": found.head, "changes": changes})
     else:
-        _draw(found.events, subject.words)
+        _draw(found.events, found.words)

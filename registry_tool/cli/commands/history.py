@@ -1,7 +1,4 @@
-"""``registry history``.
-
-``registry audit``.
-"""
+"""``registry history`` and ``registry audit``."""
 
 from __future__ import annotations
 
@@ -12,12 +9,10 @@ import click
 from registry_tool.cli.completion import complete_model, complete_reference
 from registry_tool.cli.options import format_option, open_for_reading, repo_option
 from registry_tool.cli.output.console import columns, print_json, say
-from registry_tool.errors import UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.api.registry import Registry
-    from registry_tool.catalog.history import HistoryEntry, Holding
-    from registry_tool.manifests.problems import JSON
+    from registry_tool.api.history import HistoryEntry, Holding
+    from registry_tool.api.types import JSON
 
 __all__ = [
     "audit",
@@ -35,7 +30,7 @@ def _data(entry: HistoryEntry) -> dict[str, JSON]:
 
 
 def _draw(entry: HistoryEntry) -> None:
-    from registry_tool.catalog.describe import sentence
+    from registry_tool.api.history import sentence
 
     say(f"{entry.when:%Y-%m-%d %H:%M} UTC  {sentence(entry.event)}")
     published = "" if entry.merged_by == entry.by else f", published by {entry.merged_by}"
@@ -50,19 +45,18 @@ def _draw(entry: HistoryEntry) -> None:
 )
 @click.option(
     "--ref", metavar="REV", default="HEAD", show_default=True,
-    help="Look back from this branch, tag or commit.",
+    help="Start at this branch, tag or commit.",
 )  # fmt: skip
 @format_option
 @repo_option
 def history(*, reference: str, limit: int | None, ref: str, form: str, repo: str) -> None:
-    """Say who moved an alias, when and why, newest first.
+    """REF is an alias (MODEL@ALIAS), a version (MODEL@VERSION), a tag, or a model. The newest entry is first.
 
-    REF is an alias, MODEL@ALIAS; a version, MODEL@VERSION, whose whole life is told: added, tagged, its states,
-    evidence, aliases that came to it and left it; a tag; or a model, of which everything is told. What is gone has a
-    history too.
+    The history of a version has everything that happened to it: added, tagged, its states, evidence, aliases that pointed
+    to it. The history of a model has everything in it. Deleted names have a history too.
 
-    The order is that of the commits on the branch, whatever their clocks said. "by" is who made the change, also where
-    somebody else merged it. A shallow clone answers what it can and refuses the rest (exit code 4).
+    Entries are in commit order, whatever the clocks of the committers said. "by" is the author of the change, also if
+    another user merged it. A shallow clone reports what it can and refuses the rest (exit code 4).
 
     \b
     Examples:
@@ -85,7 +79,7 @@ _KEYS: Final = (
     "reason", "subject", "pinned",
 )  # fmt: skip
 _DAY: Final = len("2026-08-01")
-# What a spreadsheet takes for the beginning of a formula.
+# Where a spreadsheet would start to read a formula.
 _FORMULA: Final = ("=", "+", "-", "@")
 
 
@@ -104,7 +98,7 @@ def _as_csv(rows: list[dict[str, JSON]]) -> str:
     import csv
     import io
 
-    from registry_tool.manifests.problems import inert, one_line
+    from registry_tool.api.text import inert, one_line
 
     def cell(value: JSON) -> str:
         plain = "" if value is None else inert(one_line(str(value)))
@@ -130,43 +124,7 @@ def _draw_holdings(holdings: list[Holding]) -> None:
     for number, line in enumerate(columns(rows, header=header) if rows else ()):
         say(line, dim=number == 0)
     if not rows:
-        say("note:  nothing was held", err=True)
-
-
-def _bound(option: str, moment: str) -> None:
-    from registry_tool.git.repository import is_time
-
-    if not is_time(moment):
-        raise UsageError(
-            f"{option}: {moment!a} is not a day or a time",
-            remedy="a time looks like 2026-08-01 or 2026-08-01T12:00:00Z",
-        )
-
-
-def _found(
-    registry: Registry, model: str | None, since: str | None, until: str | None
-) -> list[Holding]:
-    from registry_tool.catalog.history import holdings
-    from registry_tool.catalog.resolve import find_model
-    from registry_tool.names import ModelName
-
-    repository = registry.repository
-    tip = registry.commit or repository.commit("HEAD")
-    name = None if model is None else ModelName.parse(model)
-    after = before = None
-    if since is not None:
-        _bound("--since", since)
-        # A day is meant from its beginning here, and everywhere else to its end.
-        after = repository.newest_by(f"{since}T00:00:00Z" if len(since) == _DAY else since, tip)
-    if until is not None:
-        _bound("--until", until)
-        before = repository.newest_by(until, tip)
-        if before is None:
-            return []
-    found = holdings(repository, tip, model=name, since=after, until=before)
-    if name is not None and not found:
-        find_model(registry.catalog, name)
-    return found
+        say("note:  no alias pointed to a version in this period", err=True)
 
 
 @click.command()
@@ -176,11 +134,15 @@ def _found(
     help="Only this model's aliases.",
     shell_complete=complete_model,
 )
-@click.option("--since", metavar="DATE", help="Leave out what ended before this day or time.")
-@click.option("--until", metavar="DATE", help="Leave out what began after this day or time.")
+@click.option(
+    "--since", metavar="DATE", help="Leave out entries that ended before this day or time."
+)
+@click.option(
+    "--until", metavar="DATE", help="Leave out entries that began after this day or time."
+)
 @click.option(
     "--ref", metavar="REV", default="HEAD", show_default=True,
-    help="Look back from this branch, tag or commit.",
+    help="Start at this branch, tag or commit.",
 )  # fmt: skip
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "csv"]), default="text",
@@ -190,12 +152,11 @@ def _found(
 def audit(
     *, model: str | None, since: str | None, until: str | None, ref: str, form: str, repo: str
 ) -> None:
-    """Export who held which alias, from when to when, and why.
+    """One row for each period in which an alias pointed to a version.
 
-    One row for each version that an alias named: from which commit and time to which, moved there by whom, merged by
-    whom, and the reason its file gives. A row without an end holds now. The order is that of the commits on the
-    branch; times are those the committers' machines told. In CSV a cell that a spreadsheet would take for a formula
-    begins with an apostrophe.
+    A row has the commit and time of its start and end, who moved the alias, who merged the change, and the reason in the
+    alias file. A row without an end is current. Rows are in commit order; times are those of the committers' machines. In
+    CSV, a cell that a spreadsheet would read as a formula starts with an apostrophe.
 
     \b
     Examples:
@@ -204,7 +165,7 @@ def audit(
       registry audit --format csv > audit.csv
     """
     with open_for_reading(repo, ref) as registry:
-        found = _found(registry, model, since, until)
+        found = registry.audit(model=model, since=since, until=until)
     rows = [_row(holding) for holding in found]
     if form == "json":
         print_json(rows)

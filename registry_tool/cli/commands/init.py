@@ -14,7 +14,7 @@ from registry_tool.cli.output.console import say
 from registry_tool.errors import UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.edits.codeowners import Host
+    from registry_tool.api.types import Host
     from registry_tool.scaffold.create import NewRegistry
 
 __all__ = ["init"]
@@ -27,40 +27,40 @@ def _next_steps(
 ) -> list[tuple[str, str]]:
     steps = [(f"cd {shlex.quote(folder)}", "")] if folder != "." else []
     if remote is None:
-        steps.append(("dvc remote add -d storage URL", "where the bytes go: a folder, s3://…"))
+        steps.append(("dvc remote add -d storage URL", "the storage for files: a folder, s3://…"))
         steps.append(('git commit -m "Add the storage" .dvc/config', ""))
     steps += [
         ("registry model add nlp/lang-id --task TASK --owner TEAM --description TEXT --commit", ""),
         ("registry version add nlp/lang-id --artifact FILE --framework TYPE --commit", ""),
         (f"git push -u origin {made.branch}", "after: git remote add origin URL"),
     ]
-    return [*steps, (f"less {_SETTINGS[ci]}", "what to set on the host")] if ci else steps
+    return [*steps, (f"less {_SETTINGS[ci]}", "settings on the host")] if ci else steps
 
 
 def _after_ci(folder: str, host: Host, written: Sequence[str]) -> list[tuple[str, str]]:
     git = "git" if folder == "." else f"git -C {shlex.quote(folder)}"
     places = shlex.join(sorted({path.split("/")[0] for path in written}))
     return [
-        (f"{git} add -- {places}", "look at them first"),
+        (f"{git} add -- {places}", "review them first"),
         (
             f'{git} commit -m "Add CI for {host}"',
-            "on the main branch: the checker is taken from it",
+            "on the main branch: the check runs from it",
         ),
-        (f"less {shlex.quote(str(Path(folder, _SETTINGS[host])))}", "what to set on the host"),
+        (f"less {shlex.quote(str(Path(folder, _SETTINGS[host])))}", "settings on the host"),
     ]
 
 
 def _add_ci(folder: str, host: Host) -> int:
-    """Add CI to a registry that is there."""
+    """Add CI to an existing registry."""
     from registry_tool.scaffold.create import add_ci
 
     added = add_ci(Path(folder), host)
     for path in added.written:
         say(f"wrote  {path}")
     for path in added.kept:
-        say(f"note:  {path} was there and stays as it is", err=True)
+        say(f"note:  {path} already exists and was not changed", err=True)
     if not added.written:
-        say(f"the CI for {host} is there already")
+        say(f"CI for {host} already exists")
         return 0
     say("next:")
     for command, why in _after_ci(folder, host, added.written):
@@ -69,7 +69,7 @@ def _add_ci(folder: str, host: Host) -> int:
 
 
 def _repair(folder: str) -> int:
-    """See to the ignore rules of a registry that is there."""
+    """Repair the ignore rules of an existing registry."""
     from registry_tool.scaffold.create import repair_ignore_rules
 
     repaired = repair_ignore_rules(Path(folder))
@@ -82,28 +82,28 @@ def _repair(folder: str) -> int:
     git = "git" if folder == "." else f"git -C {shlex.quote(folder)}"
     say("wrote  .gitignore")
     say("next:")
-    say(f"  {git} add -- .gitignore    # look at it first: git diff")
+    say(f"  {git} add -- .gitignore    # review it first: git diff")
     say(f'  {git} commit -m "Repair the ignore rules"')
     return 0
 
 
 @click.command()
 @click.argument("folder", metavar="DIR", shell_complete=complete_folder)
-@click.option("--name", metavar="N", help="The registry's name; a new one must have it.")
+@click.option("--name", metavar="N", help="The name of the registry; required for a new one.")
 @click.option(
     "--remote", metavar="URL",
-    help="Where the bytes go: a folder (from here), s3://…, or what else DVC takes.",
+    help="The storage for files: a folder (relative to here), s3://…, or any other DVC remote.",
 )  # fmt: skip
-@click.option("--description", metavar="TEXT", default="", help="What the registry is for.")
+@click.option("--description", metavar="TEXT", default="", help="The purpose of the registry.")
 @click.option(
     "--shard", metavar="N", type=click.IntRange(0, 4), default=0, show_default=True,
-    help="Hexadecimal digits before each model's folder, for 100,000 models in a namespace; final.",
+    help="Hexadecimal digits before each model's folder, for 100,000 models in a namespace; cannot be changed later.",
 )  # fmt: skip
 @click.option(
     "--ci", type=click.Choice(["github", "gitlab"]),
-    help="Also the workflows that check, merge and promote on this Git host.",
+    help="Also add workflows that check, merge and promote on this Git host.",
 )  # fmt: skip
-@click.option("--no-hooks", is_flag=True, help="Install no Git hooks.")
+@click.option("--no-hooks", is_flag=True, help="Do not install Git hooks.")
 def init(
     *,
     folder: str,
@@ -114,17 +114,16 @@ def init(
     ci: Host | None,
     no_hooks: bool,
 ) -> int:
-    """Make a new registry in DIR, with its first commit.
+    """DIR is a new folder, an empty one, or an empty Git repository. The first commit is made.
 
-    DIR is a new folder, an empty one, or an empty Git repository, such as the clone of one. To a registry that is
-    there already, --ci without --name adds the workflows, and writes over nothing; without either, a .gitignore that
-    hides manifests from Git or DVC is repaired.
+    In an existing registry, --ci without --name adds the workflows and overwrites nothing; without either, a .gitignore
+    that hides manifests from Git or DVC is repaired.
 
     \b
     Examples:
       registry init models --name acme --remote s3://acme-models/registry --ci github
       registry init . --name acme --remote ../storage
-      registry init . --ci gitlab                  to the registry I am in
+      registry init . --ci gitlab                  to the current registry
       registry init .                              repair its .gitignore
     """
     from registry_tool.scaffold.create import new_registry
@@ -135,7 +134,7 @@ def init(
         if not (Path(folder) / "registry.yaml").is_file():
             raise UsageError("a new registry needs --name", remedy="registry init DIR --name NAME")
         if remote or description or shard:
-            raise UsageError(f"{folder} is a registry already: only --ci can be added to it")
+            raise UsageError(f"{folder} is already a registry: only --ci can be added to it")
         return _repair(folder) if ci is None else _add_ci(folder, ci)
     made = new_registry(
         Path(folder),
@@ -146,7 +145,7 @@ def init(
         ci=ci,
         hooks=not no_hooks,
     )
-    say(f"made the registry {name} in {folder}: commit {made.commit[:12]} on {made.branch}")
+    say(f"created registry {name} in {folder}: commit {made.commit[:12]} on {made.branch}")
     if made.hooks:
         say(f"hooks: {', '.join(hook.path.name for hook in made.hooks)}")
     for note in made.notes:

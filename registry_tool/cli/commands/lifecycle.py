@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import click
 
-from registry_tool.cli.change import How, carry_out, writing_options
+from registry_tool.cli.change import (
+    WriteArguments,
+    open_for_writing,
+    print_publication,
+    writing_options,
+)
 from registry_tool.cli.completion import complete_model, complete_reference
 from registry_tool.errors import UsageError
 
 __all__ = ["archive", "deprecate", "withdraw"]
 
-_REASON = click.option("--reason", metavar="TEXT", required=True, help="Why; readers are told.")
+_REASON = click.option("--reason", metavar="TEXT", required=True, help="Why; readers see it.")
 _REPLACED = click.option(
-    "--replaced-by", metavar="VERSION|REF", default="", help="What to use instead."
+    "--replaced-by", metavar="VERSION|REF", default="", help="The version to use instead."
 )
 
 
-def _checked(reason: str) -> str:
-    if not reason.strip():
-        raise UsageError("--reason is empty", remedy="say why: readers are told")
+def check_reason(reason: str | None) -> str:
+    """The text of ``--reason``.
+
+    Raises:
+        UsageError: It is missing or empty.
+    """
+    if reason is None or not reason.strip():
+        state = "missing" if reason is None else "empty"
+        raise UsageError(f"--reason is {state}", remedy="give a reason: readers see it")
     return reason
 
 
@@ -27,60 +38,51 @@ def _checked(reason: str) -> str:
 @_REASON
 @_REPLACED
 @writing_options
-def deprecate(*, reference: str, reason: str, replaced_by: str, how: How) -> int:
-    """Mark a version as not to be used for new work.
-
-    It is still served, and whoever asks for it is told.
+def deprecate(*, reference: str, reason: str, replaced_by: str, how: WriteArguments) -> int:
+    """The version is still served; readers get a warning.
 
     \b
     Examples:
       registry deprecate nlp/lang-id@3 --reason "weak on short texts" --replaced-by 4
     """
-    from registry_tool.edits.lifecycle import set_state
-    from registry_tool.names import Reference
-
-    asked = Reference.for_change(reference)
-    act = set_state(asked, "deprecated", reason=_checked(reason), replaced_by=replaced_by)
-    return carry_out(how, act)
+    why = check_reason(reason)
+    with open_for_writing(how) as (registry, options):
+        done = registry.deprecate(reference, reason=why, replaced_by=replaced_by, **options)
+        return print_publication(registry, how, done)
 
 
 @click.command()
 @click.argument("reference", metavar="REF", shell_complete=complete_reference)
 @_REASON
 @_REPLACED
-@click.option("--remove-aliases", is_flag=True, help="Also remove the aliases that point at it.")
+@click.option("--remove-aliases", is_flag=True, help="Also remove the aliases that point to it.")
 @writing_options
 def withdraw(
-    *, reference: str, reason: str, replaced_by: str, remove_aliases: bool, how: How
+    *, reference: str, reason: str, replaced_by: str, remove_aliases: bool, how: WriteArguments
 ) -> int:
-    """Take a version out of service; no alias may point at it.
+    """The version is no longer served. No alias may point to it.
 
     \b
     Examples:
       registry withdraw nlp/lang-id@3 --reason "trained on data we may not use" --replaced-by 4 --commit
     """
-    from registry_tool.edits.lifecycle import set_state, withdraw_with_aliases
-    from registry_tool.names import Reference
-
-    asked, why = Reference.for_change(reference), _checked(reason)
-    if remove_aliases:
-        return carry_out(how, withdraw_with_aliases(asked, reason=why, replaced_by=replaced_by))
-    return carry_out(how, set_state(asked, "withdrawn", reason=why, replaced_by=replaced_by))
+    why = check_reason(reason)
+    with open_for_writing(how) as (registry, options):
+        done = registry.withdraw(
+            reference, reason=why, replaced_by=replaced_by, remove_aliases=remove_aliases, **options
+        )
+        return print_publication(registry, how, done)
 
 
 @click.command()
 @click.argument("model", metavar="[NS/]MODEL", shell_complete=complete_model)
 @writing_options
-def archive(*, model: str, how: How) -> int:
-    """Archive a model: it keeps its versions and takes no new ones.
-
-    The reason belongs in the commit: --message.
+def archive(*, model: str, how: WriteArguments) -> int:
+    """An archived model keeps its versions and accepts no new ones. Give the reason in the commit: --message.
 
     \b
     Examples:
       registry archive nlp/lang-id --commit --message "Archive lang-id: replaced by nlp/lang-detect"
     """
-    from registry_tool.edits.lifecycle import archive as archive_act
-    from registry_tool.names import ModelName
-
-    return carry_out(how, archive_act(ModelName.parse(model)))
+    with open_for_writing(how) as (registry, options):
+        return print_publication(registry, how, registry.archive(model, **options))

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import click
 
-from registry_tool.cli.change import How, writing, writing_options
+from registry_tool.api.fields import MODEL_FIELDS
+from registry_tool.cli.change import (
+    WriteArguments,
+    open_for_writing,
+    print_publication,
+    writing_options,
+)
 from registry_tool.cli.completion import complete_file, complete_model
 from registry_tool.cli.field_options import field_options, given_fields
 from registry_tool.cli.options import Part
-from registry_tool.errors import UsageError
-from registry_tool.manifests.fields import MODEL_FIELDS
 
 __all__ = ["model"]
 
 
 @click.group(cls=Part)
 def model() -> None:
-    """Add a model."""
+    """A model is a named line of versions with an owner and a model card."""
 
 
 def _describe(card: str) -> str:
-    """The first paragraph of the card."""
+    """The first paragraph of the card; empty without one."""
     paragraphs = (p.strip() for p in card.replace("\r\n", "\n").split("\n\n"))
-    found = next((p for p in paragraphs if p and not p.startswith(("#", "---"))), "")
-    if not found:
-        raise UsageError(
-            "the model needs a description",
-            remedy='--description "Identifies 176 languages."',
-        )
-    return found
+    return next((p for p in paragraphs if p and not p.startswith(("#", "---"))), "")
 
 
 @model.command("add")
@@ -46,42 +44,37 @@ def _describe(card: str) -> str:
 )
 @click.option(
     "--allow", type=click.Choice(["empty", "mislabelled"]), multiple=True,
-    help="Add an artifact although it is one empty file, or its content contradicts its name.",
+    help="Accept an artifact that is one empty file, or whose content contradicts its name.",
 )  # fmt: skip
 @writing_options
 def add(
     *,
     name: str,
-    how: How,
+    how: WriteArguments,
     card: str | None,
     artifact: tuple[str, ...],
     allow: tuple[str, ...],
     **options: object,
 ) -> int:
-    """Add a model, and its namespace when it is the first there.
+    """Add a model, and its namespace if it is the first model there.
 
     \b
     Examples:
-      registry model add nlp/lang-id --task language-identification --owner @acme/speech \\
-          --description "Tells 176 languages apart." --license CC-BY-SA-3.0
+      registry model add nlp/lang-id
+      registry model add nlp/lang-id --task "Language ID" --owner @acme/speech \\
+          --description "Identifies 176 languages." --license CC-BY-SA-3.0
       registry model add nlp/lang-id --task language-identification --owner @acme/speech --card CARD.md --commit
     """  # fmt: skip
-    from registry_tool.cli.artifact_args import sources, tracked
+    from registry_tool.cli.artifact_args import parse_sources
     from registry_tool.cli.parsing import read_text
-    from registry_tool.edits.models import add_model
-    from registry_tool.names import ModelName
 
-    full = ModelName.parse(name)
     words = "" if card is None else read_text(card, "--card")
     fields = given_fields(MODEL_FIELDS, options)
-    if "description" not in fields:
-        fields["description"] = _describe(words)
-    with writing(how) as desk:
-        add_model(full, fields)(desk.catalog)  # a taken name is refused before files are read
-        asked = sources(artifact)
-        plain = [one for one in asked if one.kind != "url"]
-        stored, pointers = desk.take_in(plain, allow=allow)
-        entries = [*stored, *tracked((one for one in asked if one.kind == "url"), {})]
-        if entries:
-            fields["artifacts"] = [*entries]
-        return desk.finish(add_model(full, fields, card=words, files=pointers))
+    if "description" not in fields and (described := _describe(words)):
+        fields["description"] = described
+    artifacts = parse_sources(artifact)
+    with open_for_writing(how) as (registry, write):
+        done = registry.add_model(
+            name, fields, card=words, artifacts=artifacts, allow=allow, **write
+        )
+        return print_publication(registry, how, done)

@@ -1,157 +1,82 @@
-"""``registry promote``: ask the gates of a stage, say what each answers, and move the stage when all hold.
-
-``registry rollback``.
-"""
+"""``registry promote`` and ``registry rollback``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from registry_tool.cli.change import ChangeSession, How, writing, writing_options
+from registry_tool.cli.change import (
+    WriteArguments,
+    open_for_writing,
+    print_publication,
+    writing_options,
+)
+from registry_tool.cli.commands.lifecycle import check_reason
 from registry_tool.cli.completion import complete_alias, complete_model, complete_reference
-from registry_tool.cli.options import finish_interrupted, open_for_reading
-from registry_tool.cli.output.console import print_json, progress_bar, say
-from registry_tool.errors import OperationalError, RefusedError, UsageError
+from registry_tool.cli.output.console import print_json, say
 
 if TYPE_CHECKING:
-    from registry_tool.api.registry import Registry
-    from registry_tool.git.history import FirstParentHistory
-    from registry_tool.names import Reference
-    from registry_tool.promotion.branch import Branch
-    from registry_tool.promotion.evaluate import Candidate
+    from registry_tool.api.promotion import GateResults
 
-__all__ = [
-    "promote",
-    "rollback",
-]
+__all__ = ["promote", "rollback"]
 
-_COLOURS = {"held": "green", "failed": "red", "unknown": "yellow"}
+# By the state in the JSON form: the word of the text form, and its colour.
+_STATES: Final = {
+    "held": ("pass", "green"), "failed": ("fail", "red"), "unknown": ("unknown", "yellow"),
+}  # fmt: skip
 
 
-def _data(candidate: Candidate) -> dict[str, object]:
+def _data(found: GateResults) -> dict[str, object]:
     return {
-        "model": str(candidate.version.model.name),
-        "version": candidate.version.version,
-        "stage": candidate.stage.name,
-        "holder": candidate.holder or None,
-        "pinned": candidate.pinned,
-        "gates": [outcome._asdict() for outcome in candidate.outcomes],
+        "model": found.model,
+        "version": found.version,
+        "stage": found.stage,
+        "holder": found.holder,
+        "pinned": found.pinned,
+        "gates": [gate._asdict() for gate in found.gates],
     }
 
 
-def _print_gates(candidate: Candidate) -> None:
-    now = f"version {candidate.holder}" if candidate.holder else "nothing"
-    pin = ", pinned" if candidate.pinned else ""
-    say(f"{candidate.version} to {candidate.stage.name}, which is {now}{pin}")
-    for outcome in candidate.outcomes:
-        say(f"  {outcome.state:<8} {outcome.gate}", fg=_COLOURS[outcome.state])
-        say(f"           {outcome.explanation}")
-        if outcome.remedy and outcome.state != "held":
-            say(f"           try: {outcome.remedy}")
-    if not candidate.outcomes:
-        say("  held     the stage has no gates", fg="green")
+def _print_gates(found: GateResults) -> None:
+    now = f"currently {found.holder}" if found.holder else "currently unset"
+    pin = ", pinned" if found.pinned else ""
+    say(f"{found.model}@{found.version} → {found.stage} ({now}{pin})")
+    for gate in found.gates:
+        word, colour = _STATES[gate.state]
+        say(f"  {word:<8} {gate.gate}", fg=colour)
+        say(f"           {gate.explanation}")
+        if gate.remedy and gate.state != "held":
+            say(f"           try: {gate.remedy}")
+    if not found.gates:
+        say("  pass     no gates configured for this stage", fg="green")
 
 
-def _trouble(candidate: Candidate) -> RefusedError | OperationalError | None:
-    """What is in the way; None where every gate holds."""
-    states = [outcome.state for outcome in candidate.outcomes]
-    name = f"{candidate.version} may not become {candidate.stage.name}"
-    every = f"of {len(states)} gate{'' if len(states) == 1 else 's'}"
-    if "failed" in states:
-        return RefusedError(f"{name}: {states.count('failed')} {every} failed")
-    if "unknown" in states:
-        words = f"{name} yet: {states.count('unknown')} {every} could not be asked here"
-        return OperationalError(words)
-    return None
-
-
-def _stays(candidate: Candidate, *, automatic: bool, elsewhere: str) -> str:
-    """Why there is nothing to do; empty where there is."""
-    named = f"{candidate.version.model.name}@{candidate.stage.name}"
-    if candidate.holder == candidate.version.version:
-        return f"{named} is {candidate.holder} already"
-    if automatic and candidate.pinned:
-        from registry_tool.manifests.data import text
-
-        why = text(candidate.alias, "reason")
-        reason = f": {why}" if why else ""
-        return f"{named} is pinned to {candidate.holder}{reason}; an automatic promotion leaves it"
-    if elsewhere:
-        already = f"{named} is {candidate.version.version} already, on the branch {elsewhere}"
-        return f"{already}: merge it, or delete it to start again"
-    return ""
-
-
-def _print_unmoved(candidate: Candidate, message: str, form: str) -> None:
+def _print_unmoved(found: GateResults, message: str, form: str) -> None:
     if form == "json":
         nothing = {"promoted": False, "message": message, "commit": None, "branch": None}
-        print_json({**_data(candidate), **nothing, "files": []})
+        print_json({**_data(found), **nothing, "files": []})
     else:
         say(message)
 
 
-def _tell(candidate: Candidate, form: str, *, asked: bool) -> int:
-    """What the gates amount to, where nothing is written; the exit code. It is no error where only that was asked."""
-    trouble = _trouble(candidate)
-    if trouble is not None and form != "json" and not asked:
-        raise trouble
-    message = "every gate holds; nothing was changed" if trouble is None else trouble.message
-    _print_unmoved(candidate, message, form)
-    return 0 if trouble is None else trouble.exit_code
+def _report_gates(found: GateResults, form: str, *, dry_run: bool) -> int:
+    """Report gates where nothing is written; the exit code. In a dry run, a gate that fails is not an error."""
+    error = found.error()
+    if error is not None and form != "json" and not dry_run:
+        raise error
+    message = "every gate passes; nothing was changed" if error is None else error.message
+    _print_unmoved(found, message, form)
+    return 0 if error is None else error.exit_code
 
 
-def _next(desk: ChangeSession) -> None:
-    import shlex
-
-    branch = desk.destination.branch
-    if branch is not None and not desk.destination.push:
-        say("next:")
-        say(f"  git push -u origin {shlex.quote(branch)}    # then open a pull request")
-
-
-def _base(registry: Registry, how: How) -> str:
-    """The commit that the promotion is made on: what is checked out, or the tip of the branch that was named."""
-    from registry_tool.errors import NotFoundError
-    from registry_tool.git.refs import target_of
-
-    git = registry.repository.git
-    commit = git.head() if how.branch is None else target_of(git, how.branch).parent
-    if commit is None:
-        raise NotFoundError(
-            "there is no commit yet",
-            remedy="commit the registry first: git add --all && git commit -m TEXT",
-        )
-    return commit
-
-
-def _branch(registry: Registry, commit: str, how: How, asked: Reference, stage: str) -> Branch:
-    """Where the commit goes; a branch of its own unless another was asked for."""
-    from registry_tool.catalog.catalog import Catalog
-    from registry_tool.catalog.resolve import resolve
-    from registry_tool.promotion.branch import Branch, branch_for
-
-    if how.commit or how.branch is not None:
-        return Branch(how.branch or "")
-    head = Catalog(registry.repository.tree(commit))
-    version = resolve(head, asked, allow_withdrawn=True).version
-    return branch_for(registry.repository, version, stage)
-
-
-def _candidate(desk: ChangeSession, commit: str, asked: Reference, stage: str) -> Candidate:
-    import datetime as dt
-
-    from registry_tool.catalog.catalog import Catalog
-    from registry_tool.promotion.context import ground_of
-    from registry_tool.promotion.evaluate import candidate_of
-    from registry_tool.promotion.gates.artifacts import presence
-
-    ground = ground_of(desk.repository, commit)
-    present = presence(lambda md5s: desk.store.remote.exists(md5s, legacy=True))
-    now = dt.datetime.now(dt.UTC)
-    head = Catalog(desk.repository.tree(commit))
-    return candidate_of(head, ground, asked, stage, now=now, present=present)
+def _report_dry_run(found: GateResults, form: str, *, automatic: bool) -> int:
+    if why := found.unchanged(automatic=automatic):
+        _print_unmoved(found, why, form)
+        return 0
+    if form != "json":
+        _print_gates(found)
+    return _report_gates(found, form, dry_run=True)
 
 
 @click.command()
@@ -164,23 +89,29 @@ def _candidate(desk: ChangeSession, commit: str, asked: Reference, stage: str) -
     shell_complete=complete_alias,
     help="The stage.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what each gate answers; change nothing.")
-@click.option("--automatic", is_flag=True, help="For jobs: leave a pinned stage where it is.")
-@click.option("--reason", metavar="TEXT", default="", help="Why; stands in the alias.")
+@click.option("--dry-run", is_flag=True, help="Report what each gate says; change nothing.")
+@click.option("--automatic", is_flag=True, help="For jobs: do not move a pinned stage.")
+@click.option("--reason", metavar="TEXT", default="", help="Why; it is written to the alias.")
 @writing_options
 def promote(
-    *, reference: str, stage: str, dry_run: bool, automatic: bool, reason: str, how: How
+    *,
+    reference: str,
+    stage: str,
+    dry_run: bool,
+    automatic: bool,
+    reason: str,
+    how: WriteArguments,
 ) -> int:
-    """Move a version to a stage, if its gates hold.
+    """Every gate is evaluated and explained, with the values found.
 
-    Every gate is asked and explained: what was found, with the numbers. When all hold, the stage is moved by one small
-    commit on the branch promote/MODEL-VERSION-STAGE, which a pull request brings to the main branch; there the same
-    gates are asked again. --commit and --branch put the commit elsewhere, --push pushes it.
+    If every gate passes, one small commit on the branch promote/MODEL-VERSION-STAGE moves the stage. Open a pull request
+    to merge it into the main branch; the check evaluates the same gates there. Use --commit or --branch to commit
+    elsewhere, and --push to push the branch.
 
-    A rollback pins its stage. This command moves it all the same and takes the pin off; with --automatic it does
-    nothing, and that is no failure.
+    A rollback pins its stage. This command moves it anyway and removes the pin; with --automatic it does nothing and
+    succeeds.
 
-    Exit codes: 0 moved, or every gate holds; 1 a gate failed; 4 a gate could not be asked, such as in a shallow clone.
+    Exit codes: 0 moved, or every gate passes; 1 a gate failed; 4 a gate could not be evaluated, such as in a shallow clone.
 
     \b
     Examples:
@@ -188,68 +119,54 @@ def promote(
       registry promote nlp/lang-id@staging --to production --reason "best on short texts" --push
       registry promote nlp/lang-id@4 --to staging --automatic --push --format json
     """
-    from registry_tool.edits.promotion import promote as act
-    from registry_tool.names import Reference
-
-    asked = Reference.for_change(reference)
-    finish_interrupted(how.repo)
-    with open_for_reading(how.repo, None) as registry, progress_bar() as progress:
-        base = _base(registry, how)
-        branch = _branch(registry, base, how, asked, stage)
-        desk = ChangeSession(registry, how._replace(branch=branch.name or None), progress)
-        candidate = _candidate(desk, base, asked, stage)
-        elsewhere = "" if dry_run else branch.has_it
-        why = _stays(candidate, automatic=automatic, elsewhere=elsewhere)
-        if why:
-            _print_unmoved(candidate, why, how.form)
+    with open_for_writing(how) as (registry, options):
+        if dry_run:
+            found = registry.gates(reference, stage, branch=how.branch)
+            return _report_dry_run(found, how.form, automatic=automatic)
+        done = registry.promote(reference, stage, reason=reason, automatic=automatic, **options)
+        results = done.results
+        if done.unchanged:
+            _print_unmoved(results, done.unchanged, how.form)
             return 0
         if how.form != "json":
-            _print_gates(candidate)
-        if dry_run or _trouble(candidate) is not None:
-            return _tell(candidate, how.form, asked=dry_run)
-        exact = Reference(candidate.version.model.name, candidate.version.version)
-        more = {**_data(candidate), "promoted": True}
-        code = desk.finish(act(exact, stage, reason=reason), more=more)
+            _print_gates(results)
+        if done.publication is None:
+            return _report_gates(results, how.form, dry_run=False)
+        more = {**_data(results), "promoted": True}
+        code = print_publication(registry, how, done.publication, more)
         if how.form != "json":
-            _next(desk)
+            _print_next(done.branch, is_pushed=done.publication.pushed)
         return code
 
 
-def _history(desk: ChangeSession) -> FirstParentHistory | None:
-    """The history that ends where the change will be made."""
-    from registry_tool.git.history import FirstParentHistory
-    from registry_tool.git.refs import target_of
+def _print_next(branch: str | None, *, is_pushed: bool) -> None:
+    import shlex
 
-    git = desk.repository.git
-    tip = git.head()
-    if desk.destination.commits:
-        tip = target_of(git, desk.destination.branch).parent
-    return None if tip is None else FirstParentHistory(git, tip)
+    if branch is not None and not is_pushed:
+        say("next:")
+        say(f"  git push -u origin {shlex.quote(branch)}    # then open a pull request")
 
 
 @click.command()
 @click.argument("model", metavar="[NS/]MODEL", shell_complete=complete_model)
 @click.argument("stage", metavar="STAGE", shell_complete=complete_alias)
-@click.option("--to", metavar="VERSION", default="", help="Which one. Default: the last good one.")
-@click.option("--reason", metavar="TEXT", required=True, help="Why; readers are told.")
+@click.option(
+    "--to", metavar="VERSION", default="", help="The version. Default: the last good one."
+)
+@click.option("--reason", metavar="TEXT", required=True, help="Why; readers see it.")
 @writing_options
-def rollback(*, model: str, stage: str, to: str, reason: str, how: How) -> int:
-    """Move a stage back to its last good version, and pin it.
+def rollback(*, model: str, stage: str, to: str, reason: str, how: WriteArguments) -> int:
+    """The last good version is the one that the stage pointed to before, if it may still be used.
 
-    The last good version is the one that held the stage before, as the history has it, and still may be used; what was
-    rolled back itself is passed over. No gates are asked. The pin keeps automatic promotions away until somebody moves
-    the stage on with `registry promote`, which takes the pin off.
+    Versions that were rolled back themselves are skipped. No gates are evaluated. The pin stops automatic promotions until
+    `registry promote` moves the stage again, which removes the pin.
 
     \b
     Examples:
       registry rollback nlp/lang-id production --reason "wrong on short texts"
       registry rollback nlp/lang-id production --to 2 --reason "3 is slow too" --branch roll-back --push
     """
-    from registry_tool.edits.promotion import rollback as act
-    from registry_tool.names import ModelName
-
-    if not reason.strip():
-        raise UsageError("--reason is empty", remedy="say why: readers are told")
-    name = ModelName.parse(model)
-    with writing(how) as desk:
-        return desk.finish(act(name, stage, reason=reason, to=to, history=lambda: _history(desk)))
+    why = check_reason(reason)
+    with open_for_writing(how) as (registry, options):
+        done = registry.rollback(model, stage, reason=why, to=to, **options)
+        return print_publication(registry, how, done)

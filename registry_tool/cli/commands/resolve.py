@@ -1,4 +1,4 @@
-"""``registry resolve``; its plain form is answered in ``cli/fast_path.py``."""
+"""``registry resolve``; ``cli/fast_path.py`` handles its plain form."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ import click
 from registry_tool.cli.completion import complete_reference
 from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
 from registry_tool.cli.output.console import print_json, say
-from registry_tool.cli.output.resolve import answer_data, answer_line, answering_commit
+from registry_tool.cli.output.resolve import resolved_data, resolved_line
 
 __all__ = ["resolve"]
 
 
 @click.command()
 @click.argument("reference", metavar="REF", shell_complete=complete_reference)
-@click.option("--allow-withdrawn", is_flag=True, help="Answer for a withdrawn version too.")
+@click.option("--allow-withdrawn", is_flag=True, help="Resolve to a withdrawn version too.")
 @format_option
 @repo_option
 @ref_option
 def resolve(
     *, reference: str, allow_withdrawn: bool, form: str, repo: str, ref: str | None
 ) -> None:
-    """Say which version a reference means.
-
-    REF is [NAMESPACE/]MODEL[@VERSION|TAG|ALIAS|latest].
+    """REF is [NAMESPACE/]MODEL[@VERSION|TAG|ALIAS|latest].
 
     \b
     Examples:
@@ -36,9 +34,9 @@ def resolve(
         for note in found.notes:
             say(f"note:  {note}", err=True)
         if form != "json":
-            say(answer_line(found))
+            say(resolved_line(found))
             return
-        commit = answering_commit(registry, found)
+        commit = registry.commit_of(found)
         if commit is None:
-            say("note:  this answer is not committed", err=True)
-        print_json(answer_data(found, commit))
+            say("note:  this version is not committed", err=True)
+        print_json(resolved_data(found, commit))

@@ -11,7 +11,7 @@ from registry_tool.cli.options import format_option
 from registry_tool.cli.output.console import columns, print_json, say
 
 if TYPE_CHECKING:
-    from registry_tool.checks.rule_docs import Explained
+    from registry_tool.api.rules import Explained
 
 __all__ = ["rules"]
 
@@ -21,7 +21,7 @@ def _data(rule: Explained) -> dict[str, str]:
 
 
 def _list(form: str) -> None:
-    from registry_tool.checks.rule_docs import explained
+    from registry_tool.api.rules import explained
 
     found = explained().values()
     if form == "json":
@@ -35,9 +35,7 @@ def _list(form: str) -> None:
 @click.argument("rule_id", metavar="[ID]", required=False, shell_complete=complete_rule)
 @format_option
 def rules(rule_id: str | None, form: str) -> None:
-    """List the rules, or explain one.
-
-    Severities are those the rules have by themselves; `rules` in registry.yaml may change them.
+    """Severities are the defaults; `rules` in registry.yaml may change them.
 
     \b
     Examples:
@@ -47,14 +45,14 @@ def rules(rule_id: str | None, form: str) -> None:
     if rule_id is None:
         _list(form)
         return
-    from registry_tool.checks.rule_docs import explain
+    from registry_tool.api.rules import explain
 
     rule = explain(rule_id)
     if form == "json":
         print_json(_data(rule))
         return
     say(f"{rule.id}  {rule.title}", bold=True)
-    say(f"{rule.severity}, looks at one {rule.scope}")
+    say(f"{rule.severity}, scope: {rule.scope}")
     say()
     for line in rule.text.splitlines():
         say(line)

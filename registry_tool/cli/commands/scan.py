@@ -8,26 +8,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.cli.change import How, writing, writing_options_and
+from registry_tool.cli.change import (
+    WriteArguments,
+    open_for_writing,
+    print_publication,
+    writing_options_and,
+)
 from registry_tool.cli.completion import complete_reference
 from registry_tool.cli.options import format_of, open_for_reading
 from registry_tool.cli.output.console import print_json, progress_bar, say
 from registry_tool.errors import InvalidNameError, NotFoundError, RefusedError, UsageError
-from registry_tool.installation import package_for
 
 if TYPE_CHECKING:
-    from registry_tool.api.registry import Registry
-    from registry_tool.api.views import ModelVersion
-    from registry_tool.edits.changeset import Edit
-    from registry_tool.manifests.problems import JSON
-    from registry_tool.names import Reference
-    from registry_tool.scanning.report import Level, Scanned
-    from registry_tool.scanning.scan import Scan
+    from registry_tool.api.scanning import Scan
+    from registry_tool.api.types import JSON
 
 __all__ = ["scan"]
 
 _COLOURS = {"dangerous": "red", "unknown": "yellow", "unread": "yellow", "unsafe": "yellow"}
-_MOST = 1000
 
 
 def _facts(facts: dict[str, JSON]) -> str:
@@ -79,16 +77,8 @@ def _data(*scans: Scan) -> dict[str, object]:
     }
 
 
-def _sarif(*scans: Scan) -> JSON:
-    from registry_tool._version import VERSION
-    from registry_tool.scanning.sarif import scan_sarif
-
-    found = [(one, one.level in scan.accepted) for scan in scans for one in scan.findings]
-    return scan_sarif(found, VERSION)
-
-
-def _as_reference(subject: str) -> Reference:
-    """The reference that a subject is, where it is no file.
+def _check_reference(subject: str) -> None:
+    """See that a subject that is not a file is a reference.
 
     Raises:
         NotFoundError: It is neither.
@@ -96,123 +86,44 @@ def _as_reference(subject: str) -> Reference:
     from registry_tool.names import Reference
 
     try:
-        return Reference.parse(subject)
+        Reference.parse(subject)
     except InvalidNameError as exc:
-        raise NotFoundError(f"there is no file {subject}, and it is no reference") from exc
+        raise NotFoundError(f"no such file: {subject}; it is not a reference either") from exc
 
 
-def _sealed(file: Scanned, version: ModelVersion) -> Scanned:
-    """A file that its record says is encrypted must be."""
-    from registry_tool.scanning.report import Finding
-
-    sealed = {a.path for a in version.artifacts() if "encryption" in a.entry}
-    if file.path not in sealed or file.facts.get("format") == "age":
-        return file
-    wrong = Finding("dangerous", file.path, "its record says that it is encrypted, and it is not")
-    return file._replace(findings=(wrong, *file.findings))
-
-
-def _of_version(version: ModelVersion, accepted: frozenset[Level], called: str = "") -> Scan:
-    """The bytes of each stored artifact, fetched where they are not here."""
-    from registry_tool.artifacts.dvc_files import walk
-    from registry_tool.artifacts.progress import show_progress
-    from registry_tool.scanning.plugins import installed_scanners
-    from registry_tool.scanning.scan import Scan, scan_files
-
-    files: list[tuple[str, Path]] = []
-    with progress_bar() as progress:
-        for artifact in version.artifacts():
-            if artifact.uri:
-                say(f"note:  not scanned, tracked elsewhere: {artifact.name}", err=True)
-                continue
-            place = artifact.fetch(progress=progress)
-            if place.is_dir():
-                files += [(f"{artifact.path}/{inner}", place / inner) for inner, _ in walk(place)]
-            else:
-                files.append((artifact.path, place))
-        total = sum(place.stat().st_size for _, place in files)
-        with show_progress(progress, total, "scan"), package_for("a scan of YAML"):
-            found = scan_files(files, installed_scanners(), progress.advance)
-    before = f"{called}/" if called else ""
-    sealed = (_sealed(file, version) for file in found.files)
-    return Scan(tuple(_under(file, before) for file in sealed), accepted)
-
-
-def _under(file: Scanned, before: str) -> Scanned:
-    """A file whose paths begin with what was asked for, where that is more than one thing."""
-    findings = tuple(one._replace(path=f"{before}{one.path}") for one in file.findings)
-    return file._replace(path=f"{before}{file.path}", findings=findings)
-
-
-def _scanned(registry: Registry, reference: Reference, called: str = "") -> Scan:
-    from registry_tool.artifacts.content_policy import accepted_by
-
-    version = registry.version(reference, allow_withdrawn=True)
-    return _of_version(version, accepted_by(registry.catalog.settings), called)
+def _note_skipped(name: str) -> None:
+    say(f"note:  not scanned, tracked elsewhere: {name}", err=True)
 
 
 def _scan_all(subjects: Sequence[str], repo: str) -> Iterator[Scan]:
-    """What was asked for, one after the other."""
-    from registry_tool.artifacts.progress import show_progress
-    from registry_tool.scanning.plugins import installed_scanners
-    from registry_tool.scanning.scan import scan_path, size_below
+    from registry_tool.api.scanning import scan_path
 
     alone = len(subjects) == 1
     for subject in subjects:
-        place, called = Path(subject), "" if alone else subject
-        if not place.exists():
-            reference = _as_reference(subject)
-            with open_for_reading(repo, None) as registry:
-                yield _scanned(registry, reference, called)
+        place, label = Path(subject), "" if alone else subject
+        if place.exists():
+            with progress_bar() as progress:
+                yield scan_path(place, label=label or None, progress=progress)
             continue
-        with (
-            progress_bar() as progress,
-            show_progress(progress, size_below(place), subject),
-            package_for("a scan of YAML"),
-        ):
-            found = scan_path(place, installed_scanners(), progress.advance, called or None)
-        yield found
+        _check_reference(subject)
+        with open_for_reading(repo, None) as registry, progress_bar() as progress:
+            yield registry.scan(subject, label=label, progress=progress, on_skipped=_note_skipped)
 
 
-def _evidence(reference: Reference, found: Scan, *, by: str) -> Edit:
-    """One record for each scanner: a gate may ask for one of them."""
-    from registry_tool._version import VERSION
-    from registry_tool.edits.annotations import add_evidence
-    from registry_tool.edits.changeset import combined
-    from registry_tool.scanning.plugins import installed_scanners
-    from registry_tool.scanning.report import OWN, verdict_of
+def _record(how: WriteArguments, reference: str, by: str | None) -> int:
+    """Scan a version and record the result; the exit code."""
 
-    others = ((one.name, one.version) for one in installed_scanners())
-    acts = []
-    for name, version in [(OWN, VERSION), *others]:
-        findings = found.of(name)
-        verdict = verdict_of(findings, found.accepted)
-        fields: dict[str, JSON] = {"tool": f"{name} {version}".strip(), "verdict": verdict}
-        if findings:
-            fields["findings"] = [str(finding) for finding in findings[:_MOST]]
-        acts.append(add_evidence(reference, "scan", fields, by=by))
-    if len(acts) == 1:
-        return acts[0]
-    return combined(acts, f"Add what {len(acts)} scanners found in {reference}")
-
-
-def _add_evidence(how: How, asked: Reference, by: str | None) -> int:
-    """Scan a version, and write down what was found; the exit code."""
-    from registry_tool.api.registry import Registry
-    from registry_tool.names import Reference
-
-    with writing(how) as desk:
-        who = by or desk.author()
-        if not who:
-            raise UsageError("nobody scans: Git does not know who you are", remedy="--by WHO")
-        state = Registry(desk.repository, ref="", tree=desk.catalog.tree, commit=None)
-        resolved = state.resolve(asked).version
-        exact = Reference(resolved.model.name, resolved.version)
-        found = _scanned(state, exact)
+    def show(found: Scan) -> None:
         if how.form == "text":
             _print_words(found)
-        done = desk.finish(_evidence(exact, found, by=who), more={"scan": _data(found)})
-    return done or int(found.verdict == "fail")
+
+    with open_for_writing(how) as (registry, options):
+        done = registry.scan_and_record(
+            reference, by=by, on_scanned=show, on_skipped=_note_skipped, **options
+        )
+        more = {"scan": _data(done.scan)}
+        code = print_publication(registry, how, done.publication, more)
+    return code or int(done.scan.verdict == "fail")
 
 
 @click.command()
@@ -226,19 +137,18 @@ def _add_evidence(how: How, asked: Reference, by: str | None) -> int:
 @click.option(
     "--evidence",
     is_flag=True,
-    help="With one REF: write down what was found, as evidence of kind scan.",
+    help="With one REF: record the result as evidence of kind scan.",
 )
-@click.option(
-    "--by", metavar="WHO", help="Who says so, with --evidence. Default: your name in Git."
-)
+@click.option("--by", metavar="WHO", help="The author of the evidence. Default: your name in Git.")
 @writing_options_and(format_of("text", "json", "sarif"))
-def scan(*, subjects: tuple[str, ...], evidence: bool, by: str | None, how: How) -> int:
-    """Say what is in files, folders and versions, and what they could do, without ever loading them.
+def scan(*, subjects: tuple[str, ...], evidence: bool, by: str | None, how: WriteArguments) -> int:
+    """Nothing is loaded: facts are read from headers, and pickles instruction by instruction.
 
-    Headers are read for facts: safetensors, GGUF, ONNX, NumPy. Pickles are walked instruction by instruction; names of
-    code in configurations are judged as those in pickles are; archives are listed and looked into. dangerous: it does
-    harm, or breaks a reader. unknown: loading it runs code that is not known to be harmless. unread: a scan cannot look.
-    unsafe: the format runs code when it is loaded. Exit code 1 for all but unsafe. docs/scanning.md has each format.
+    Headers of safetensors, GGUF, ONNX and NumPy files are read. Pickles are read instruction by instruction; names of code
+    in configuration files are judged like those in pickles; archives are listed and scanned. Levels: dangerous: it does
+    harm, or crashes a reader. unknown: loading it runs code that is not known to be harmless. unread: it cannot be
+    scanned. unsafe: the format runs code when it is loaded. Exit code 1 for all but unsafe. docs/scanning.md describes each
+    format.
 
     \b
     Examples:
@@ -248,19 +158,21 @@ def scan(*, subjects: tuple[str, ...], evidence: bool, by: str | None, how: How)
       registry scan nlp/lang-id@4 --evidence --commit
     """
     if evidence:
-        from registry_tool.names import Reference
-
         if len(subjects) > 1 or how.form == "sarif":
-            raise UsageError("--evidence takes one REF, and no --format sarif")
-        _as_reference(subjects[0])
-        return _add_evidence(how, Reference.for_change(subjects[0]), by)
+            raise UsageError("--evidence takes one REF, and not --format sarif")
+        _check_reference(subjects[0])
+        return _record(how, subjects[0], by)
     if how.commit or how.branch or how.push or how.message or by:
         raise UsageError("without --evidence nothing is written", remedy="add --evidence")
     found = list(_scan_all(subjects, how.repo))
     if how.form == "text":
         _print_words(*found)
+    elif how.form == "json":
+        print_json(_data(*found))
     else:
-        print_json(_data(*found) if how.form == "json" else _sarif(*found))
+        from registry_tool.api.scanning import as_sarif
+
+        print_json(as_sarif(*found))
     if _verdict(found) == "fail":
         failed = [one for one, scan in zip(subjects, found, strict=True) if scan.verdict == "fail"]
         raise RefusedError(f"the scan of {', '.join(failed[:8])} did not pass")

@@ -7,34 +7,41 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.catalog.search import FILTERS, VERSION_FILTERS
+from registry_tool.api.fields import FILTERS, MODEL_FIELDS, VERSION_FIELDS, VERSION_FILTERS
 from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
 from registry_tool.cli.output.console import columns, note_unreadable, print_json, say, value_words
-from registry_tool.manifests.fields import MODEL_FIELDS, VERSION_FIELDS
-from registry_tool.manifests.problems import JSON
 
 if TYPE_CHECKING:
-    from contextlib import ExitStack
-
-    from registry_tool.api.registry import Registry
-    from registry_tool.catalog.search import Found
-    from registry_tool.catalog.summary_cache import Rows
+    from registry_tool.api.types import JSON
 
 __all__ = ["search"]
 
 
-def _listed(words: Iterable[str], end: str = "") -> str:
+def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
+    from registry_tool.api.listing import named_metric
+
+    first = (str(row["description"]).strip().split("\n") or [""])[0]
+    if "version" not in row:
+        return (str(row["model"]), str(row["task"] or ""), first)
+    known = row["metrics"] if isinstance(row["metrics"], dict) else {}
+    named = ((key, named_metric(known, key)) for key in metrics)
+    bounds = "  ".join(
+        f"{name or key}={value_words(known.get(name or key))}" for key, name in named
+    )
+    return (f"{row['model']}@{row['version']}", str(row["state"]), bounds, first)
+
+
+def _join(words: Iterable[str], end: str = "") -> str:
     *first, last = (f"{word}{end}" for word in words)
     return f"{', '.join(first)} and {last}" if first else last
 
 
 _SEARCHED = dict.fromkeys(f.name for f in (*MODEL_FIELDS, *VERSION_FIELDS) if f.is_searched)
-_HELP = f"""Search models and versions.
+_HELP = f"""Words are searched in {_join(_SEARCHED)}.
 
-Words are searched in {_listed(_SEARCHED)}. Filters are {_listed(FILTERS, ":")}; METRIC>=VALUE is a bound on a metric.
-Every term must match. A filter on versions ({_listed(VERSION_FILTERS, ":")}, a metric, a version's state:)
-finds versions. AND between terms is allowed; OR, NOT, brackets and wildcards are not. Text in double quotes is
-taken literally.
+Filters are {_join(FILTERS, ":")}; METRIC>=VALUE is a bound on a metric. Every term must match. A filter on versions
+({_join(VERSION_FILTERS, ":")}, a metric, a version's state:) finds versions. AND between terms is allowed; OR, NOT,
+brackets and wildcards are not. Text in double quotes is taken literally.
 
 \b
 Examples:
@@ -45,57 +52,12 @@ Examples:
 """
 
 
-def _row(found: Found) -> dict[str, JSON]:
-    model, version = found
-    row: dict[str, JSON] = {
-        "model": str(model.name),
-        "task": model.get("task"),
-        "description": model.get("description"),
-    }
-    if version is not None:
-        row |= {
-            "version": version.version,
-            "state": version.state,
-            "description": version.description or model.get("description"),
-            "framework": version.get("framework.type"),
-            "metrics": dict(version.metrics),
-        }
-    return row
-
-
-def _rows(registry: Registry, stack: ExitStack) -> Rows:
-    """The rows of a registry; where many have to be made, a second process helps until the search ends."""
-    from registry_tool.api.rows import load_rows, rows_folder
-    from registry_tool.catalog.worker import going_ahead
-
-    git = registry.repository.git
-    commit = registry.commit or git.head()
-    if commit is None:
-        return registry.rows
-    ahead = going_ahead(git, commit, rows_folder())
-    return load_rows(registry.catalog, registry.repository, many=lambda: stack.enter_context(ahead))
-
-
-def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
-    from registry_tool.catalog.search import named_metric
-
-    first = (str(row["description"]).strip().split("\n") or [""])[0]
-    if "version" not in row:
-        return (str(row["model"]), str(row["task"]), first)
-    known = row["metrics"] if isinstance(row["metrics"], dict) else {}
-    named = ((key, named_metric(known, key)) for key in metrics)
-    bounds = "  ".join(
-        f"{name or key}={value_words(known.get(name or key))}" for key, name in named
-    )
-    return (f"{row['model']}@{row['version']}", str(row["state"]), bounds, first)
-
-
 @click.command(help=_HELP)
 @click.argument("query", nargs=-1, required=True)
-@click.option("--versions", is_flag=True, help="Find versions, also where no filter asks for them.")
+@click.option("--versions", is_flag=True, help="Find versions, even if no filter requires them.")
 @click.option(
     "--limit", metavar="N", type=click.IntRange(min=1), default=50, show_default=True,
-    help="Stop after so many.",
+    help="Maximum number of results.",
 )  # fmt: skip
 @format_option
 @repo_option
@@ -103,31 +65,18 @@ def _cells(row: dict[str, JSON], metrics: tuple[str, ...]) -> tuple[str, ...]:
 def search(
     *, query: tuple[str, ...], versions: bool, limit: int, form: str, repo: str, ref: str | None
 ) -> None:
-    """Search models and versions; see ``_HELP``."""
-    from contextlib import ExitStack
-    from itertools import islice
-
-    from registry_tool.catalog import search
-
-    asked = search.parse_query(query, versions=versions)
-    unreadable: list[str] = []
-    with ExitStack() as stack:
-        registry = stack.enter_context(open_for_reading(repo, ref))
-        names = search.MetricNames()
-        hits = search.search(
-            _rows(registry, stack), asked, unreadable=unreadable.append, metrics=names
-        )
-        rows = [_row(hit) for hit in islice(hits, limit)]
-        more = next(hits, None) is not None
+    """See ``_HELP``."""
+    with open_for_reading(repo, ref) as registry:
+        found = registry.find(query, versions=versions, limit=limit)
     if form == "json":
-        print_json(rows)
-    metrics = tuple(dict.fromkeys(bound.metric for bound in asked.bounds))
-    for line in columns(_cells(row, metrics) for row in rows) if form != "json" else ():
-        say(line)
-    note_unreadable(unreadable)
-    if more:
-        say(f"note:  there are more than {limit}; ask for more with --limit", err=True)
-    if not rows:
+        print_json(found.rows)
+    else:
+        for line in columns(_cells(row, found.metrics) for row in found.rows):
+            say(line)
+    note_unreadable(found.unreadable)
+    if found.has_more:
+        say(f"note:  there are more than {limit} results; raise --limit", err=True)
+    if not found.rows:
         say("note:  nothing found", err=True)
-        for note in names.notes():
+        for note in found.notes:
             say(f"note:  {note}", err=True)

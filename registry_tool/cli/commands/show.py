@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry_tool.api.data import Data, get, member, records, text, texts
+from registry_tool.api.fields import MODEL_FIELDS, VERSION_FIELDS, Field
 from registry_tool.cli.completion import complete_reference
 from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
 from registry_tool.cli.output.console import (
@@ -19,13 +21,10 @@ from registry_tool.cli.output.console import (
     table,
     value_words,
 )
-from registry_tool.manifests.data import Data, get, member, records, text, texts
-from registry_tool.manifests.fields import MODEL_FIELDS, VERSION_FIELDS, Field
-from registry_tool.manifests.problems import JSON
 
 if TYPE_CHECKING:
-    from registry_tool.api.registry import Registry
-    from registry_tool.catalog.catalog import ModelView, VersionView
+    from registry_tool.api.describe import Description
+    from registry_tool.api.types import JSON
 
 __all__ = ["show"]
 
@@ -71,62 +70,40 @@ def _lines(shown: Iterable[Field], data: Data) -> list[tuple[str, JSON]]:
 
 
 def _groups(shown: Iterable[Field], data: Data) -> None:
-    """The fields that are mappings; a signature has a table of its own."""
+    """The fields that are mappings; a signature has a separate table."""
     for field in shown:
         if field.is_shown and field.kind in {"free", "part"} and field.name != "signature":
             _group(field.name, member(data, *field.path))
 
 
-def _model_data(model: ModelView) -> dict[str, object]:
-    from registry_tool.catalog.resolve import in_order
-
-    return {
-        "model": str(model.name),
-        "record": dict(model.data),
-        "versions": in_order(model),
-        "aliases": model.alias_targets(),
-        "tags": model.tag_targets(),
-    }
-
-
-def _draw_model(model: ModelView) -> None:
-    from registry_tool.catalog.resolve import in_order
-
-    data, versions = model.data, in_order(model)
-    _title(str(model.name), text(data, "state") or "live")
+def _print_model(found: Description) -> None:
+    data = member(found.data, "record")
+    listed = found.data["versions"]
+    versions = [str(one) for one in listed] if isinstance(listed, list) else []
+    _title(found.name, found.state)
     fields(
         [
             *_lines(MODEL_FIELDS, data),
-            ("scheme", model.scheme),
+            ("scheme", found.scheme),
             (
                 "versions",
                 f"{len(versions)}: {', '.join(versions[::-1][:10])}" if versions else "none",
             ),
-            ("aliases", names_words(model.alias_targets())),
-            ("tags", names_words(model.tag_targets())),
+            ("aliases", names_words(_texts_of(member(found.data, "aliases")))),
+            ("tags", names_words(_texts_of(member(found.data, "tags")))),
         ]
     )
+    measured = member(found.data, "metrics")
+    table("metrics", [(key, value_words(value)) for key, value in measured.items()])
     table("links", [(text(link, "title"), text(link, "url")) for link in records(data, "links")])
     _artifacts(data)
     _groups(MODEL_FIELDS, data)
+    evidence = records(found.data, "evidence")
+    table("evidence", [_evidence_cells(one, text(one, "id")) for one in evidence])
 
 
-def _version_data(view: VersionView) -> dict[str, object]:
-    status = view.status
-    return {
-        "model": str(view.model.name),
-        "version": view.version,
-        "state": view.state,
-        "status": dict(status.data) if status is not None and status.data is not None else None,
-        "aliases": [*view.aliases],
-        "tags": [*view.tags],
-        "description": view.description,
-        "labels": list(view.labels),
-        "metrics": view.metrics,
-        "metadata": view.all_metadata,
-        "record": dict(view.data),
-        "evidence": [{"id": d.place.name, **d.data} for d in view.evidence() if d.data is not None],
-    }
+def _texts_of(data: Data) -> dict[str, str]:
+    return {name: str(value) for name, value in data.items()}
 
 
 def _evidence_cells(data: Data, name: str) -> tuple[str, ...]:
@@ -148,36 +125,25 @@ def _signature(data: Data) -> Iterable[tuple[str, ...]]:
             yield (side, text(column, "name") or "-", kind)
 
 
-def _draw_version(view: VersionView, notes: Iterable[str]) -> None:
-    data, state = view.data, view.state
-    _title(str(view), state)
-    for note in notes:
-        say(note, fg=STATE_COLOURS.get(state, "yellow"))
+def _print_version(found: Description) -> None:
+    whole, data = found.data, member(found.data, "record")
+    _title(found.name, found.state)
+    for note in found.notes:
+        say(note, fg=STATE_COLOURS.get(found.state, "yellow"))
     merged: Data = {
         **data,
-        "description": view.description,
-        "labels": [*view.labels],
-        "metadata": view.all_metadata,
+        "description": text(whole, "description"),
+        "labels": [*texts(whole, "labels")],
+        "metadata": {**member(whole, "metadata")},
     }
-    lines = _lines(VERSION_FIELDS, merged)
-    fields([*lines, ("aliases", ", ".join(view.aliases)), ("tags", ", ".join(view.tags))])
-    table("metrics", [(k, value_words(v)) for k, v in view.metrics.items()])
+    names = [(name, ", ".join(texts(whole, name))) for name in ("aliases", "tags")]
+    fields([*_lines(VERSION_FIELDS, merged), *names])
+    table("metrics", [(k, value_words(v)) for k, v in member(whole, "metrics").items()])
     _artifacts(data)
     table("signature", _signature(data))
     _groups(VERSION_FIELDS, merged)
-    seen = [(d.place.name, d.data) for d in view.evidence() if d.data is not None]
-    table("evidence", [_evidence_cells(record, name) for name, record in seen])
-
-
-def _show_model(registry: Registry, name: str, form: str) -> None:
-    from registry_tool.catalog.resolve import find_model
-    from registry_tool.names import ModelName
-
-    model = find_model(registry.catalog, ModelName.parse(name))
-    if form == "json":
-        print_json(_model_data(model))
-    else:
-        _draw_model(model)
+    evidence = records(whole, "evidence")
+    table("evidence", [_evidence_cells(one, text(one, "id")) for one in evidence])
 
 
 @click.command()
@@ -186,10 +152,7 @@ def _show_model(registry: Registry, name: str, form: str) -> None:
 @repo_option
 @ref_option
 def show(*, reference: str, form: str, repo: str, ref: str | None) -> None:
-    """Show a model or a version.
-
-    REF is a model, [NAMESPACE/]MODEL, or a version of it, MODEL@VERSION|TAG|ALIAS|latest. Withdrawn versions are
-    shown too.
+    """REF is a model, [NAMESPACE/]MODEL, or a version, MODEL@VERSION|TAG|ALIAS|latest. Withdrawn versions are shown too.
 
     \b
     Examples:
@@ -198,11 +161,10 @@ def show(*, reference: str, form: str, repo: str, ref: str | None) -> None:
       registry show nlp/lang-id@4 --format json
     """
     with open_for_reading(repo, ref) as registry:
-        if "@" not in reference:
-            _show_model(registry, reference, form)
-            return
-        found = registry.resolve(reference, allow_withdrawn=True)
-        if form == "json":
-            print_json(_version_data(found.version))
-        else:
-            _draw_version(found.version, found.notes)
+        found = registry.describe(reference)
+    if form == "json":
+        print_json(found.data)
+    elif found.is_version:
+        _print_version(found)
+    else:
+        _print_model(found)

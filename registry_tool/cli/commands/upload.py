@@ -18,7 +18,7 @@ __all__ = ["upload"]
 @click.argument("source", metavar="PATH", shell_complete=complete_file)
 @click.option(
     "--artifact", "name", metavar="NAME", default=None,
-    help="Which artifact it is. Default: the one of role model, or the only one.",
+    help="The artifact to restore. Default: the one of role model, or the only one.",
 )  # fmt: skip
 @format_option
 @repo_option
@@ -26,33 +26,22 @@ __all__ = ["upload"]
 def upload(
     *, reference: str, source: str, name: str | None, form: str, repo: str, ref: str | None
 ) -> None:
-    """Bring back the bytes of a version that the remote lost.
+    """PATH is the file or folder that the version was made from.
 
-    PATH is the file or folder that the version was made from, wherever you still have it. It is hashed first: only
-    the bytes that the record names are uploaded, and of these only what the remote lacks.
+    It is hashed first. Only content that the record names is uploaded, and only objects that the remote lacks.
 
     \b
     Examples:
       registry upload nlp/lang-id@4 lid.176.ftz
       registry upload nlp/lang-id@4 ./tokenizer --artifact tokenizer
     """
-    from registry_tool.artifacts.transfer.upload import restore
-    from registry_tool.names import Reference
-
     with open_for_reading(repo, ref) as registry, progress_bar() as progress:
-        version = registry.version(Reference.for_change(reference), allow_withdrawn=True)
-        artifact = version.artifact(name)
-        store = registry.store
-        done = restore(
-            artifact.entry, Path(source), cache=store.cache, remote=store.remote, progress=progress
-        )
+        done = registry.restore_artifact(reference, Path(source), artifact=name, progress=progress)
     if form == "json":
-        print_json(
-            {"model": version.model, "version": version.version, "artifact": artifact.name, **done._asdict()}
-        )  # fmt: skip
+        print_json({key: value for key, value in done._asdict().items() if key != "remote"})
         return
-    whole = f"{version.model}@{version.version} {artifact.name} ({size_words(done.size)})"
+    whole = f"{done.model}@{done.version} {done.artifact} ({size_words(done.size)})"
     if done.objects:
-        say(f"uploaded {done.objects} of {done.of} objects of {whole} to {store.remote.name}")
+        say(f"uploaded {done.objects} of {done.of} objects of {whole} to {done.remote}")
     else:
-        say(f"{store.remote.name} has all of {whole} already")
+        say(f"{done.remote} already has all objects of {whole}")

@@ -1,7 +1,4 @@
-"""Drawing for a terminal: colour only there, columns that fit, hostile text made harmless.
-
-Values of manifests as words, and the blocks that ``show`` and ``compare`` are made of.
-"""
+"""Output for a terminal: colour only there, aligned columns, escaped text; and the blocks of ``show`` and ``compare``."""
 
 from __future__ import annotations
 
@@ -12,20 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.catalog.describe import size_words, value_words
+from registry_tool.api.text import one_line
+from registry_tool.api.words import size_words, value_words
 from registry_tool.cli.output.escape import harmless, json_text
-from registry_tool.manifests.problems import JSON, one_line
 
 if TYPE_CHECKING:
-    from registry_tool.artifacts.progress import Progress
+    from registry_tool.api.types import JSON, Progress
 
 __all__ = [
     "STATE_COLOURS",
     "columns",
+    "discard_output",
     "fields",
     "harmless",
     "names_words",
-    "nobody_reads",
     "note_unreadable",
     "print_json",
     "progress_bar",
@@ -45,8 +42,8 @@ def say(text: str = "", *, err: bool = False, **style: object) -> None:
     click.echo(shown, err=err)
 
 
-def nobody_reads() -> None:
-    """The reader of standard output went away: what is still to be written goes nowhere, without complaint."""
+def discard_output() -> None:
+    """The reader of standard output has exited: discard what is still written to it."""
     import os
 
     # https://docs.python.org/3/library/signal.html#note-on-sigpipe
@@ -105,8 +102,8 @@ class _Bar:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A bar on standard error when that is a terminal; silence otherwise, and where rich is not installed."""
-    from registry_tool.artifacts.progress import SILENT
+    """A bar on standard error when that is a terminal and rich is installed; silence otherwise."""
+    from registry_tool.api.progress import SILENT
 
     if not sys.stderr.isatty():
         yield SILENT
@@ -150,7 +147,7 @@ def table(title: str, rows: Iterable[Sequence[str]], *, header: Sequence[str] = 
 
 
 def note_unreadable(names: Sequence[str]) -> None:
-    """Say on standard error which models or versions were passed over."""
+    """Report on standard error which models or versions were skipped."""
     if names:
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
-        say(f"note:  cannot be read: {shown}; see `registry check --all`", err=True)
+        say(f"note:  cannot read {shown}; see `registry check --all`", err=True)

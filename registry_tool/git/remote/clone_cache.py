@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.errors import OfflineError, OperationalError, UsageError
-from registry_tool.git.command import Git, GitCommandError, quoted
+from registry_tool.git.command import Git, GitCommandError, quote
 from registry_tool.git.ownership import are_ours
 from registry_tool.git.remote.url import (
     handed,
@@ -24,7 +24,7 @@ from registry_tool.git.remote.url import (
     stored_url,
     without_credentials,
 )
-from registry_tool.git.shallow import is_newest
+from registry_tool.git.shallow import has_latest_only
 
 __all__ = ["Clone", "is_url", "open_clone", "shown_url"]
 
@@ -57,12 +57,12 @@ def _check_url(url: str) -> None:
 
 
 def _clone(url: str, place: Path) -> None:
-    from registry_tool.git.remote.clone import building, clone_history, make_newest
+    from registry_tool.git.remote.clone import clone_history, clone_latest, staging_folder
 
     stored, settings = stored_url(url), handed(url)
-    with building(place) as folder:
+    with staging_folder(place) as folder:
         try:
-            make_newest(stored, folder / "newest", settings)
+            clone_latest(stored, folder / "newest", settings)
         except GitCommandError:  # the server may be too old or too plain for that
             clone_history(stored, folder, settings).rename(place)
         else:
@@ -80,7 +80,7 @@ def _remedy(exc: GitCommandError, url: str) -> str:
     # What a server says is no command to paste, so only a folder of this machine is named.
     found = _DUBIOUS.search(exc.words) if scheme_of(url) in {"", "file"} else None
     if found is not None:
-        return f"git config --global --add safe.directory {quoted(found[1])}"
+        return f"git config --global --add safe.directory {quote(found[1])}"
     return "check the address, the network and your credentials"
 
 
@@ -130,13 +130,13 @@ def open_clone(
         OperationalError: Another process has been cloning it for ten minutes; or the folder cannot be written.
         UntrustedRepositoryError: What lies in the place of the clone belongs to somebody else.
     """
-    from registry_tool.git.remote.clone import held
+    from registry_tool.git.remote.clone import lock_clone
 
     _check_url(url)
     name, folder = _digest(stored_url(url)), _own_folder(cache)
     _made_private(folder)
     place, of_others = folder / name, (others or cache) / name
-    with held(place, shown_url(url)):
+    with lock_clone(place, shown_url(url)):
         if stored_url(url) != url:
             _move(folder / _digest(url), place)
         try:
@@ -200,11 +200,11 @@ def _replace(url: str, place: Path) -> None:
 
 
 def _fetched(git: Git) -> bool:
-    from registry_tool.git.remote.clone import REFSPECS, renew
+    from registry_tool.git.remote.clone import REFSPECS, update_latest
 
     try:
-        if is_newest(git):
-            renew(git)
+        if has_latest_only(git):
+            update_latest(git)
         else:
             git.run(
                 "fetch", "--quiet", "--prune", "--no-auto-maintenance", "--no-write-fetch-head",

@@ -14,10 +14,11 @@ from typing import Final
 
 from registry_tool.errors import ConflictError, GitError, OfflineError
 from registry_tool.git.command import Git, GitCommandError
-from registry_tool.git.refs import BRANCHES, FASTER
+from registry_tool.git.history import ensure_history
+from registry_tool.git.remote.ref_updates import BRANCHES, MOVED
 from registry_tool.git.remote.url import without_credentials
-from registry_tool.git.revisions import tip_of
-from registry_tool.git.shallow import is_newest, with_history
+from registry_tool.git.revisions import find_tip
+from registry_tool.git.shallow import has_latest_only
 
 __all__ = ["LostRaceError", "check_remote", "give_way", "push_branch"]
 
@@ -54,7 +55,7 @@ def check_remote(git: Git, remote: str = "origin") -> None:
 
 def _asking_first(git: Git) -> tuple[str, ...]:
     """Options with which git asks the server which commits it has, where it would send files that are not here."""
-    return ("-c", "push.negotiate=true") if is_newest(git) else ()
+    return ("-c", "push.negotiate=true") if has_latest_only(git) else ()
 
 
 def push_branch(git: Git, branch: str, *, remote: str = "origin") -> None:
@@ -92,7 +93,7 @@ def _refusal(git: Git, branch: str, remote: str, summary: str, said: str) -> Con
     stripped = (line.strip() for line in said.splitlines())
     lines = [line for line in stripped if line.startswith("remote:") and line != "remote:"]
     message = f"{remote} refused {branch}: {summary}"
-    if any(words in summary for words in _LOST) or any(FASTER in line for line in lines):
+    if any(words in summary for words in _LOST) or any(MOVED in line for line in lines):
         return LostRaceError(message, remedy=_INDENT.join(_after_losing(git, branch, remote)))
     own = _INDENT.join(lines) or f"see what {remote} allows to be pushed to {branch}"
     return ConflictError(message, remedy=f"the commit stays on {branch} here; {own}")
@@ -128,11 +129,11 @@ def _fetched(git: Git, branch: str, remote: str) -> str | None:
         git.run("update-index", "-q", "--refresh", allowed=(0, 1, 128))
     tracking = f"refs/remotes/{remote}/{branch}"
     try:
-        with_history(git)  # without it nobody knows what both changed
+        ensure_history(git)  # without it nobody knows what both changed
         git.run("fetch", "--quiet", "--no-tags", "--", remote, f"+{BRANCHES}{branch}:{tracking}")
     except (GitCommandError, OfflineError):
         return None
-    return tip_of(git, tracking)
+    return find_tip(git, tracking)
 
 
 def _changed(git: Git, old: str, new: str) -> set[str]:
@@ -151,7 +152,7 @@ def _parted(git: Git, branch: str, theirs: str) -> str:
 
 
 def _changed_by_both(git: Git, branch: str, theirs: str) -> set[str]:
-    base, ours = _parted(git, branch, theirs), tip_of(git, f"{BRANCHES}{branch}")
+    base, ours = _parted(git, branch, theirs), find_tip(git, f"{BRANCHES}{branch}")
     if not base or ours is None:
         return set()
     return _changed(git, base, ours) & _changed(git, base, theirs)
@@ -195,7 +196,7 @@ def give_way(
     ref = f"{BRANCHES}{branch}"
     threading.Event().wait(random.uniform(0, min(_LONGEST, 2**losses / 4)))  # noqa: S311 (no secret)
     theirs = _fetched(git, branch, remote)
-    if theirs is None or tip_of(git, ref) != commit:
+    if theirs is None or find_tip(git, ref) != commit:
         return False
     if _unpushed(git, branch, theirs) != [commit]:
         return False

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.errors import OperationalError
+from registry_tool.file_lock import try_lock
 
-__all__ = ["PATIENCE", "LockOwner", "hold", "holder_of", "is_held", "say_nothing"]
+__all__ = ["PATIENCE", "LockOwner", "acquire", "ignore_message", "is_locked", "read_owner"]
 
 PATIENCE: Final = 60.0
 _WORDS_AFTER: Final = 1.0
@@ -23,28 +24,6 @@ _LONGEST_PAUSE: Final = 0.1
 _COMMAND_LENGTH: Final = 80
 _FILE_LIMIT: Final = 4096
 
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(handle: int) -> bool:
-        """Take the lock if it is free; Windows locks bytes, so one is locked that nobody reads."""
-        os.lseek(handle, _FILE_LIMIT, os.SEEK_SET)
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _lock(handle: int) -> bool:
-        """Take the lock if it is free."""
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):  # EACCES: said by some network file systems
-            return False
-        return True
-
 
 def _host() -> str:
     import platform
@@ -52,7 +31,7 @@ def _host() -> str:
     return platform.node()
 
 
-def say_nothing(_words: str) -> None:
+def ignore_message(_words: str) -> None:
     """What a caller who does not listen is told."""
 
 
@@ -94,7 +73,7 @@ class LockOwner(NamedTuple):
         return f"pid {self.pid}{place}, `{self.command}`, since {seconds} s"
 
 
-def holder_of(path: Path) -> LockOwner | None:
+def read_owner(path: Path) -> LockOwner | None:
     """Who holds a lock, or held it when it was killed; None while nobody does, or before it could say so."""
     try:
         with path.open("rb") as stream:
@@ -110,14 +89,14 @@ def _wait(
     from threading import Event
 
     pause, waited, told = _FIRST_PAUSE, time.monotonic(), False
-    while not _lock(handle):
+    while not try_lock(handle, byte=_FILE_LIMIT):
         passed = time.monotonic() - waited
         if passed >= _WORDS_AFTER and not told:
-            holder = holder_of(path)
+            holder = read_owner(path)
             told = True
             tell(f"waiting for another registry command{f' ({holder.words})' if holder else ''} …")
         if passed >= patience:
-            holder = holder_of(path)
+            holder = read_owner(path)
             who = f": {holder.words}" if holder else ""
             raise OperationalError(
                 f"another registry command is at work in {place}{who}; waited {patience:.0f} s for it",
@@ -152,12 +131,12 @@ def _write(handle: int, words: bytes) -> None:
 
 
 @contextmanager
-def hold(
+def acquire(
     path: Path,
     *,
     place: str,
     patience: float = PATIENCE,
-    tell: Callable[[str], None] = say_nothing,
+    tell: Callable[[str], None] = ignore_message,
 ) -> Iterator[None]:
     """Hold a lock, and wait for it while another process or thread does.
 
@@ -183,7 +162,7 @@ def hold(
         os.close(handle)
 
 
-def is_held(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """True while another process or thread holds the lock; nothing is made.
 
     Raises:
@@ -195,6 +174,6 @@ def is_held(path: Path) -> bool:
         return False
     try:
         with _in_words(path):
-            return not _lock(handle)
+            return not try_lock(handle, byte=_FILE_LIMIT)
     finally:
         os.close(handle)

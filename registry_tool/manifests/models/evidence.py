@@ -1,91 +1,181 @@
-"""``evidence/<id>.yaml`` as a type: what was found out about a version after it was made."""
+"""``evidence/<id>.yaml``, as types; generated from ``schemas/`` by ``python -m registry_tool.devtools.models``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Annotated, Final, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, JsonValue
 
-from registry_tool.manifests.models.base import (
-    Line,
-    Manifest,
-    Part,
-    PointerName,
-    Reason,
-    Sha256,
-    Text,
-    Timestamp,
-    Uri,
-    Verdict,
-    VersionName,
-    listed,
-    needs,
-    refuses,
-)
-from registry_tool.manifests.models.version import Dataset, Metric
+from registry_tool.manifests.models.base import Manifest, Part
+from registry_tool.manifests.models.parts import ArtifactFormat, Dataset, Metric
 
-__all__ = ["EvidenceManifest", "Subject"]
-
-_NEEDED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "evaluation": ("suite", "verdict", "metrics"),
-        "metrics": ("metrics",),
-        "approval": ("stage", "decision"),
-        "scan": ("tool", "verdict"),
-        "signature": ("format",),
-        "note": ("text",),
-    }
-)
-_OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {"evaluation": ("dataset",), "scan": ("findings",), "signature": ("value", "uri")}
-)
-_SPECIAL: Final = frozenset(
-    name for names in (*_NEEDED.values(), *_OPTIONAL.values()) for name in names
-) - {"text"}
+__all__ = [
+    "EvidenceManifest",
+    "EvidenceManifestV2",
+    "EvidenceSubject",
+    "EvidenceSubjectV2",
+    "TrackedArtifact",
+]
 
 
-class Subject(Part):
-    """The version the evidence is about, and the SHA-256 of the bytes of its ``version.yaml``."""
+class EvidenceSubject(Part):
+    """The subject of the evidence.
 
-    version: VersionName
-    sha256: Sha256
+    Attributes:
+        version: The version.
+        sha256: SHA-256 of its version.yaml.
+    """
+
+    version: str
+    sha256: str
 
 
 class EvidenceManifest(Manifest):
-    """One piece of evidence; which fields it has follows from ``kind``. Any kind may have ``text``, a remark."""
+    """evidence/<id>.yaml: a fact about a version that was recorded after its publication.
+
+    Add-only.
+
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        kind: The kind of evidence.
+        subject: The version, and the digest of its record.
+        by: The person or job that recorded it.
+        at: The time of recording.
+        suite: evaluation: the test suite.
+        dataset: evaluation: the dataset that was used.
+        metrics: evaluation, metrics: the measured values.
+        verdict: evaluation, scan: the outcome.
+        stage: approval: the stage.
+        decision: approval: the decision.
+        tool: scan: the scanner and its release.
+        findings: scan: the findings.
+        format: signature: its format, such as ssh or sigstore.
+        value: signature: the signature itself.
+        uri: signature: the address of the signature.
+        text: note: the text. For any other kind, a comment.
+    """
+
+    schema_id: ClassVar[str] = "evidence/v1"
 
     schema_: Literal["evidence/v1"] = Field(alias="schema")
     kind: Literal["evaluation", "metrics", "approval", "scan", "signature", "note"]
-    subject: Subject
-    by: Line
-    at: Timestamp
-    suite: Line | None = None
+    subject: EvidenceSubject
+    by: str
+    at: str
+    suite: str | None = None
     dataset: Dataset | None = None
-    metrics: Annotated[tuple[Metric, ...], listed(least=1, most=10000)] = ()
-    verdict: Verdict | None = None
-    stage: PointerName | None = None
+    metrics: tuple[Metric, ...] = ()
+    verdict: Literal["pass", "fail"] | None = None
+    stage: str | None = None
     decision: Literal["approve", "reject"] | None = None
-    tool: Line | None = None
-    findings: Annotated[tuple[Reason, ...], listed(most=1000)] = ()
-    format: Line | None = None
-    value: Annotated[str, StringConstraints(min_length=1, max_length=16384)] | None = None
-    uri: Uri | None = None
-    text: Text | None = None
+    tool: str | None = None
+    findings: tuple[str, ...] = ()
+    format: str | None = None
+    value: str | None = None
+    uri: str | None = None
+    text: str | None = None
 
-    @model_validator(mode="after")
-    def _has_what_its_kind_has(self) -> Self:
-        needed, optional = _NEEDED[self.kind], _OPTIONAL.get(self.kind, ())
-        needs(self, *needed, why=f"evidence of kind {self.kind} has it")
-        foreign = sorted(_SPECIAL.difference(needed, optional))
-        refuses(self, *foreign, why=f"evidence of kind {self.kind} does not have it")
-        return self
 
-    @model_validator(mode="after")
-    def _signs_once(self) -> Self:
-        if self.kind == "signature" and self.uri is None:
-            needs(self, "value", why="a signature is given by value or by uri")
-        if self.uri is not None:
-            refuses(self, "value", why="a signature is given by value or by uri, not both")
-        return self
+class EvidenceSubjectV2(Part):
+    """What the evidence is about: a version, or a model.
+
+    Attributes:
+        version: The version.
+        sha256: SHA-256 of the bytes of its version.yaml.
+        model: The model, for evidence that belongs to all of its versions.
+    """
+
+    version: str | None = None
+    sha256: str | None = None
+    model: str | None = None
+
+
+class TrackedArtifact(Part):
+    """A file that is elsewhere: where it is and what is known about it.
+
+    Attributes:
+        name: What the artifact is called; unique among the artifacts of the version.
+        role: Its purpose.
+        file_type: The type of content.
+        media_type: The IANA media type.
+        format: The format and its version.
+        uri: Where the bytes are.
+        size: Bytes.
+        sha256: SHA-256 of the bytes.
+        etag: The store's entity tag.
+        description: A description.
+        metadata: Free-form data.
+    """
+
+    name: str
+    role: Literal[
+        "model",
+        "checkpoint",
+        "document",
+        "dataset",
+        "tokenizer",
+        "code",
+        "metrics",
+        "signature",
+        "other",
+    ]
+    file_type: (
+        Literal["model", "checkpoint", "text", "image", "audio", "video", "undefined"] | None
+    ) = None
+    media_type: str | None = None
+    format: ArtifactFormat | None = None
+    uri: str
+    size: int | None = None
+    sha256: str | None = None
+    etag: str | None = None
+    description: str | None = None
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class EvidenceManifestV2(Manifest):
+    """evidence/<id>.yaml: what was found out about a version or a model after it was published.
+
+    Added, never changed. Unlike evidence/v1, the subject may be a model, and a version may get
+    artifacts that lie elsewhere.
+
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        kind: What kind of evidence.
+        subject: The version and the digest of its record, or the model.
+        by: The person or job that recorded it.
+        at: The time of recording.
+        suite: evaluation: the test suite.
+        dataset: evaluation: the dataset that was used.
+        metrics: evaluation, metrics: the measured values.
+        artifacts: artifacts: where files about the version are; the registry has no bytes of them.
+        verdict: evaluation, scan: the outcome.
+        stage: approval: the stage.
+        decision: approval: the decision.
+        tool: scan: the scanner and its release.
+        findings: scan: the findings.
+        format: signature: its format, such as ssh or sigstore.
+        value: signature: the signature itself.
+        uri: signature: the address of the signature.
+        text: note: the text. For any other kind, a comment.
+    """
+
+    schema_id: ClassVar[str] = "evidence/v2"
+
+    schema_: Literal["evidence/v2"] = Field(alias="schema")
+    kind: Literal["evaluation", "metrics", "artifacts", "approval", "scan", "signature", "note"]
+    subject: EvidenceSubjectV2
+    by: str
+    at: str
+    suite: str | None = None
+    dataset: Dataset | None = None
+    metrics: tuple[Metric, ...] = ()
+    artifacts: tuple[TrackedArtifact, ...] = ()
+    verdict: Literal["pass", "fail"] | None = None
+    stage: str | None = None
+    decision: Literal["approve", "reject"] | None = None
+    tool: str | None = None
+    findings: tuple[str, ...] = ()
+    format: str | None = None
+    value: str | None = None
+    uri: str | None = None
+    text: str | None = None

@@ -1,229 +1,196 @@
-"""Every manifest as a type, and the table from a ``schema:`` line to its class.
-
-The larger ones have modules of their own; import all of them from here, and only where a typed manifest is needed:
-this module costs the import of pydantic.
-"""
+"""``model.yaml`` and ``metadata.yaml``, as types; generated from ``schemas/`` by ``python -m registry_tool.devtools.models``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Annotated, Final, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, JsonValue
 
-from registry_tool.manifests.models.artifact import (
-    Artifact,
-    FileEntry,
-    Format,
-    PointerManifest,
-    PointerOutput,
-)
-from registry_tool.manifests.models.base import (
-    Date,
-    ExternalId,
-    Free,
-    Label,
-    Line,
-    Manifest,
-    ModelName,
-    ModelReference,
-    NamespaceName,
-    Part,
-    Reason,
-    RuleId,
-    Successor,
-    Task,
-    Text,
-    VersionName,
-    VersionScheme,
-    listed,
-    matching,
-    needs,
-)
-from registry_tool.manifests.models.encryption import (
-    Encryption,
-    KeyManifest,
-    RecipientsManifest,
-    Wrap,
-)
-from registry_tool.manifests.models.evidence import EvidenceManifest, Subject
-from registry_tool.manifests.models.registry import (
-    Gate,
-    MetadataSchema,
-    NamespaceManifest,
-    RegistryManifest,
-    ScanPolicy,
-    Stage,
-)
-from registry_tool.manifests.models.version import (
-    Code,
-    Column,
-    Dataset,
-    Environment,
-    Framework,
-    Lineage,
-    Metric,
-    MetricBytes,
-    ModelSchema,
-    Parameter,
-    Signature,
-    Source,
-    VersionManifest,
-)
+from registry_tool.manifests.models.base import Manifest, Part
+from registry_tool.manifests.models.parts import Artifact, ArtifactFormat, Encryption, FileEntry
 
 __all__ = [
-    "MANIFESTS",
-    "AliasManifest",
-    "Artifact",
-    "Code",
-    "Column",
-    "Dataset",
-    "Encryption",
-    "Environment",
-    "EvidenceManifest",
-    "FileEntry",
-    "Format",
-    "Framework",
-    "Gate",
-    "KeyManifest",
-    "Lineage",
     "Link",
-    "Manifest",
     "MetadataManifest",
-    "MetadataSchema",
-    "Metric",
-    "MetricBytes",
+    "ModelArtifact",
     "ModelManifest",
-    "ModelSchema",
-    "NamespaceManifest",
-    "Parameter",
-    "Part",
-    "PointerManifest",
-    "PointerOutput",
-    "RecipientsManifest",
-    "RegistryManifest",
-    "ScanPolicy",
-    "Signature",
-    "Source",
-    "Stage",
-    "StatusManifest",
-    "Subject",
-    "TagManifest",
-    "VersionManifest",
-    "WaiverManifest",
-    "Wrap",
+    "ModelManifestV2",
 ]
 
 
-def _each_once(labels: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(labels)) != len(labels):
-        raise ValueError("a label stands twice")
-    return labels
+class MetadataManifest(Manifest):
+    """metadata.yaml: editable information about a version; readers apply it over the record.
 
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        description: A description.
+        labels: Words for filtering.
+        metadata: Free-form data.
+    """
 
-_Labels = Annotated[tuple[Label, ...], listed(most=64), AfterValidator(_each_once)]
+    schema_id: ClassVar[str] = "metadata/v1"
+
+    schema_: Literal["metadata/v1"] = Field(alias="schema")
+    description: str | None = None
+    labels: tuple[str, ...] = ()
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class Link(Part):
-    """A page about a model."""
+    """A web page about the model.
 
-    title: Line
-    url: Annotated[str, matching(r"https?://[^\x00-\x20\x7f]+", 2048)]
+    Attributes:
+        title: The title of the page.
+        url: An http or https address.
+    """
+
+    title: str
+    url: str
 
 
 class ModelManifest(Manifest):
-    """``model.yaml``: what a model is. It lists no versions."""
+    """model.yaml: a registered model.
+
+    It does not list versions.
+
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        name: The name of the model, which is the name of its folder.
+        namespace: The namespace, which is the name of the folder above.
+        owner: The user or team that is responsible for the model.
+        task: The task of the model.
+        description: A description.
+        labels: Words for filtering.
+        license: An SPDX licence expression.
+        external_id: Its identifier in another system.
+        version_scheme: How its versions are named and ordered; cannot be changed later.
+        state: live, or archived: accepts no new versions.
+        continues: The model that this one continues under a new name.
+        moved_to: The new name of the model.
+        links: Web pages about the model.
+        artifacts: Files that belong to all versions: test sets, documents.
+        metadata: Free-form data.
+    """
+
+    schema_id: ClassVar[str] = "model/v1"
 
     schema_: Literal["model/v1"] = Field(alias="schema")
-    name: ModelName
-    namespace: NamespaceName
-    owner: Line
-    task: Task
-    description: Text
-    labels: _Labels = ()
-    license: (
-        Annotated[str, matching("[A-Za-z0-9(](?:[A-Za-z0-9.+:() -]*[A-Za-z0-9.+)])?", 256)] | None
-    ) = None
-    external_id: ExternalId | None = None
-    version_scheme: VersionScheme | None = None
+    name: str
+    namespace: str
+    owner: str
+    task: str
+    description: str
+    labels: tuple[str, ...] = ()
+    license: str | None = None
+    external_id: str | None = None
+    version_scheme: Literal["integer", "semver", "calver", "free"] | None = None
     state: Literal["live", "archived"] = "live"
-    continues: ModelReference | None = None
-    moved_to: ModelReference | None = None
-    links: Annotated[tuple[Link, ...], listed(most=64)] = ()
-    artifacts: Annotated[tuple[Artifact, ...], listed(most=1000)] = ()
-    metadata: Free = Field(default_factory=dict)
+    continues: str | None = None
+    moved_to: str | None = None
+    links: tuple[Link, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class MetadataManifest(Manifest):
-    """``metadata.yaml``: words about a version that may change."""
+class ModelArtifact(Part):
+    """A file or folder: stored in the DVC remote (path), or tracked elsewhere (uri).
 
-    schema_: Literal["metadata/v1"] = Field(alias="schema")
-    description: Text | None = None
-    labels: _Labels = ()
-    metadata: Free = Field(default_factory=dict)
+    Attributes:
+        name: The name of the artifact; unique in this manifest.
+        role: Its purpose.
+        version: The published version that it was uploaded for; without it, it belongs to all
+            versions.
+        file_type: The type of content.
+        media_type: The IANA media type.
+        format: The format and its version.
+        path: Stored: the file or folder, next to its pointer file <path>.dvc.
+        uri: Tracked elsewhere: the address of the content. Excludes path.
+        size: Size in bytes; for a folder, of all its files.
+        sha256: SHA-256 of the content; for a folder, of the canonical JSON of its files' path,
+            sha256 and size, sorted by path.
+        md5: Stored: DVC's digest of the content; for a folder it ends in .dir.
+        etag: Tracked elsewhere: the store's entity tag.
+        nfiles: The number of files in a folder.
+        files: The files of a folder; omitted above 1,000 files.
+        encryption: Stored: the content is an encrypted age file; this describes its plaintext and
+            its key.
+        external_id: Its identifier in another system.
+        description: A description.
+        metadata: Free-form data.
+    """
+
+    name: str
+    role: Literal[
+        "model",
+        "checkpoint",
+        "document",
+        "dataset",
+        "tokenizer",
+        "code",
+        "metrics",
+        "signature",
+        "other",
+    ]
+    version: str | None = None
+    file_type: (
+        Literal["model", "checkpoint", "text", "image", "audio", "video", "undefined"] | None
+    ) = None
+    media_type: str | None = None
+    format: ArtifactFormat | None = None
+    path: str | None = None
+    uri: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    etag: str | None = None
+    nfiles: int | None = None
+    files: tuple[FileEntry, ...] = ()
+    encryption: Encryption | None = None
+    external_id: str | None = None
+    description: str | None = None
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class StatusManifest(Manifest):
-    """``status.yaml``: where a version is in its life."""
+class ModelManifestV2(Manifest):
+    """model.yaml: a registered model.
 
-    schema_: Literal["status/v1"] = Field(alias="schema")
-    state: Literal["active", "deprecated", "withdrawn", "erased"]
-    reason: Reason | None = None
-    since: Date | None = None
-    replaced_by: Successor | None = None
+    It does not list versions. Unlike model/v1: a task is any line of text, task and description
+    are optional, the folder may contain evidence, and artifacts may belong to one version.
 
-    @model_validator(mode="after")
-    def _says_why(self) -> Self:
-        if self.state != "active":
-            needs(self, "reason", why=f"a {self.state} version says why")
-        return self
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        name: The name of the model, which is the name of its folder.
+        namespace: The namespace, which is the name of the folder above.
+        owner: The user or team that is responsible for the model.
+        task: What it does, in the team's own words. Case, blanks, - and _ do not tell tasks apart.
+        description: A description.
+        labels: Words for filtering.
+        license: An SPDX licence expression.
+        external_id: Its identifier in another system.
+        version_scheme: How its versions are named and ordered; cannot be changed later.
+        state: live, or archived: accepts no new versions.
+        continues: The model that this one continues under a new name.
+        moved_to: The new name of the model.
+        links: Web pages about the model.
+        artifacts: Files that belong to all versions: test sets, documents.
+        metadata: Free-form data.
+    """
 
+    schema_id: ClassVar[str] = "model/v2"
 
-class TagManifest(Manifest):
-    """``tags/<tag>.yaml``: a fixed second name of one version."""
-
-    schema_: Literal["tag/v1"] = Field(alias="schema")
-    model: ModelReference
-    version: VersionName
-
-
-class AliasManifest(Manifest):
-    """``aliases/<alias>.yaml``: a name that moves; ``pinned`` keeps automatic promotions from moving it."""
-
-    schema_: Literal["alias/v1"] = Field(alias="schema")
-    model: ModelReference
-    version: VersionName
-    reason: Reason | None = None
-    pinned: bool = False
-
-
-class WaiverManifest(Manifest):
-    """``waivers/<date>-<rule>-<slug>.yaml``: one rule waived for one subject until a day."""
-
-    schema_: Literal["waiver/v1"] = Field(alias="schema")
-    rule: RuleId
-    subject: Annotated[str, matching(r"[^\x00-\x1f\x7f]+", 1024)]
-    reason: Reason
-    expires: Date
-    approved_by: Line
-
-
-# A pointer is DVC's and has no `schema:` line; it is listed under the name of its schema.
-MANIFESTS: Final[Mapping[str, type[Manifest]]] = MappingProxyType(
-    {
-        "alias/v1": AliasManifest,
-        "dvc/v1": PointerManifest,
-        "evidence/v1": EvidenceManifest,
-        "key/v1": KeyManifest,
-        "metadata/v1": MetadataManifest,
-        "model/v1": ModelManifest,
-        "namespace/v1": NamespaceManifest,
-        "recipients/v1": RecipientsManifest,
-        "registry/v1": RegistryManifest,
-        "status/v1": StatusManifest,
-        "tag/v1": TagManifest,
-        "version/v1": VersionManifest,
-        "waiver/v1": WaiverManifest,
-    }
-)
+    schema_: Literal["model/v2"] = Field(alias="schema")
+    name: str
+    namespace: str
+    owner: str
+    task: str | None = None
+    description: str | None = None
+    labels: tuple[str, ...] = ()
+    license: str | None = None
+    external_id: str | None = None
+    version_scheme: Literal["integer", "semver", "calver", "free"] | None = None
+    state: Literal["live", "archived"] = "live"
+    continues: str | None = None
+    moved_to: str | None = None
+    links: tuple[Link, ...] = ()
+    artifacts: tuple[ModelArtifact, ...] = ()
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)

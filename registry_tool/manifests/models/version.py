@@ -1,230 +1,255 @@
-"""``version.yaml`` as a type: the frozen record of one version, and its parts."""
+"""``version.yaml``, the frozen record of a version, as types; generated from ``schemas/`` by ``python -m registry_tool.devtools.models``."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue
 
-from registry_tool.manifests.models.artifact import Artifact
-from registry_tool.manifests.models.base import (
-    LARGEST,
-    ArtifactName,
-    Commit,
-    Count,
-    ExternalId,
-    FilePath,
-    FrameworkType,
-    Free,
-    Identity,
-    Key,
-    Line,
-    Location,
-    Manifest,
-    ModelReference,
-    Number,
-    Part,
-    Release,
-    Task,
-    Text,
-    Timestamp,
-    Token,
-    Uri,
-    VersionName,
-    VersionReference,
-    Whole,
-    listed,
-    matching,
-    needs,
-    refuses,
-)
+from registry_tool.manifests.models.base import Manifest, Part
+from registry_tool.manifests.models.parts import Artifact, Dataset, Metric
 
 __all__ = [
     "Code",
     "Column",
-    "Dataset",
     "Environment",
     "Framework",
     "Lineage",
-    "Metric",
-    "MetricBytes",
     "ModelSchema",
+    "ModelSignature",
     "Parameter",
-    "Signature",
-    "Source",
     "VersionManifest",
+    "VersionSource",
 ]
-
-_OF_TRANSFORMERS: Final = ("library_name", "pipeline_tag", "base_model")
-_OF_SKLEARN: Final = ("model_filepath", "serialization_format", "model_schema")
-_BASE64: Final = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
-_HF_REVISION_LENGTH: Final = 40
-
-_Shape = Annotated[
-    tuple[Annotated[Whole, Field(ge=-1, le=LARGEST)], ...],
-    listed(most=32),
-]
-
-
-class MetricBytes(Part):
-    """A metric's value as bytes, in base64."""
-
-    bytes: Annotated[str, StringConstraints(max_length=65536, pattern=_BASE64)]
-
-
-class Metric(Part):
-    """One measured value; ``timestamp`` in milliseconds since 1970-01-01 UTC."""
-
-    key: Key
-    value: Number | Annotated[str, StringConstraints(max_length=16384)] | MetricBytes
-    step: Count | None = None
-    timestamp: Count | None = None
 
 
 class Column(Part):
-    """One input or output, as MLflow describes them."""
+    """One input or output.
 
-    name: Line | None = None
-    type: Line
-    dtype: Line | None = None
-    shape: _Shape | None = None
+    Attributes:
+        name: Its name; a tensor may have none.
+        type: The type, such as double, string, tensor, object or array.
+        dtype: The element type of a tensor, such as float32.
+        shape: The shape of a tensor; -1 for a variable dimension.
+        required: False if a caller may omit it.
+        items: The element of an array, in the same form.
+        properties: The members of an object, in the same form.
+        description: Its meaning.
+    """
+
+    name: str | None = None
+    type: str
+    dtype: str | None = None
+    shape: tuple[int, ...] = ()
     required: bool = True
-    items: Free | None = None
-    properties: Free | None = None
-    description: Text | None = None
-
-
-_Columns = Annotated[tuple[Column, ...], listed(most=1000)]
-
-
-class Parameter(Part):
-    """One parameter of inference."""
-
-    nullable: ClassVar[frozenset[str]] = frozenset({"default"})
-
-    name: Line
-    type: Line
-    default: JsonValue = None
-    shape: _Shape | None = None
-    description: Text | None = None
-
-
-class Signature(Part):
-    """What goes in and comes out."""
-
-    inputs: _Columns = ()
-    outputs: _Columns = ()
-    params: Annotated[tuple[Parameter, ...], listed(most=1000)] = ()
+    items: dict[str, JsonValue] = Field(default_factory=dict)
+    properties: dict[str, JsonValue] = Field(default_factory=dict)
+    description: str | None = None
 
 
 class ModelSchema(Part):
-    """How a model of sklearn or xgboost is called."""
+    """The calling interface of a model.
 
-    infer_method_name: Annotated[str, matching("[A-Za-z_][A-Za-z0-9_]*", 128)] | None = None
-    inputs: _Columns = ()
-    outputs: _Columns = ()
+    Attributes:
+        infer_method_name: The inference method.
+        inputs: The inputs.
+        outputs: The outputs.
+    """
+
+    infer_method_name: str | None = None
+    inputs: tuple[Column, ...] = ()
+    outputs: tuple[Column, ...] = ()
 
 
 class Framework(Part):
-    """The framework a version was made with, and what its type adds."""
+    """The framework of a version.
 
-    type: FrameworkType
-    version: Release | None = None
+    Attributes:
+        type: The framework.
+        version: The framework's release.
+        library_name: transformers: the library that loads it.
+        pipeline_tag: transformers: the pipeline that serves it.
+        base_model: transformers: the base model that it was fine-tuned from.
+        model_filepath: sklearn, xgboost: the path of the model file in its artifact.
+        serialization_format: sklearn, xgboost: the serialization format.
+        model_schema: sklearn, xgboost: the calling interface of the model.
+    """
+
+    type: Literal[
+        "transformers",
+        "pytorch",
+        "tensorflow",
+        "keras",
+        "sklearn",
+        "xgboost",
+        "lightgbm",
+        "catboost",
+        "onnx",
+        "spacy",
+        "fastai",
+        "h2o",
+        "statsmodels",
+        "paddle",
+        "gluon",
+        "fasttext",
+        "jax",
+        "custom",
+    ]
+    version: str | None = None
     library_name: Literal["transformers", "sentence-transformers", "diffusers"] | None = None
-    pipeline_tag: Task | None = None
-    base_model: Location | None = None
-    model_filepath: FilePath | None = None
+    pipeline_tag: str | None = None
+    base_model: str | None = None
+    model_filepath: str | None = None
     serialization_format: (
         Literal["pickle", "joblib", "cloudpickle", "skops", "json", "ubj", "onnx", "other"] | None
     ) = None
     model_schema: ModelSchema | None = None
 
-    @model_validator(mode="after")
-    def _has_only_its_own(self) -> Self:
-        if self.type != "transformers":
-            refuses(self, *_OF_TRANSFORMERS, why="only for transformers")
-        if self.type not in {"sklearn", "xgboost"}:
-            refuses(self, *_OF_SKLEARN, why="only for sklearn and xgboost")
-        return self
-
 
 class Environment(Part):
-    """What the model runs in; ``lock`` is the name of an artifact."""
+    """The runtime environment of the model.
 
-    python_version: Annotated[str, matching(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?", 32)] | None = None
-    pip_packages: Annotated[
-        tuple[Annotated[str, matching(r"[^\x00-\x1f\x7f]+", 2048)], ...], listed(most=2000)
-    ] = ()
-    lock: ArtifactName | None = None
+    Attributes:
+        python_version: The Python release, in quotes.
+        pip_packages: Requirement strings.
+        lock: The name of the artifact that contains the lock file.
+    """
+
+    python_version: str | None = None
+    pip_packages: tuple[str, ...] = ()
+    lock: str | None = None
 
 
-class Source(Part):
-    """Where the version comes from."""
+class VersionSource(Part):
+    """The origin of the version.
+
+    Attributes:
+        type: The kind of origin.
+        uri: The address of the origin.
+        commit: The Git commit.
+        run_id: The run.
+        step: The training step.
+        revision: The revision; for huggingface the full commit, 40 hexadecimal digits.
+    """
 
     type: Literal[
         "git", "mlflow", "bentoml", "huggingface", "truefoundry", "kubeflow", "local", "external"
     ]
-    uri: Location | None = None
-    commit: Commit | None = None
-    run_id: Token | None = None
-    step: Count | None = None
-    revision: Token | None = None
-
-    @model_validator(mode="after")
-    def _pins_its_revision(self) -> Self:
-        if self.type == "huggingface":
-            needs(self, "revision", why="a Hugging Face branch moves, a commit does not")
-            revision = self.revision or ""
-            if len(revision) != _HF_REVISION_LENGTH or not set(revision) <= set("0123456789abcdef"):
-                raise ValueError("revision is not a full commit of 40 hexadecimal digits")
-        return self
+    uri: str | None = None
+    commit: str | None = None
+    run_id: str | None = None
+    step: int | None = None
+    revision: str | None = None
 
 
 class Code(Part):
-    """The code that made a version."""
+    """The code that produced it.
 
-    repository: Location
-    commit: Commit | None = None
+    Attributes:
+        repository: The Git repository.
+        commit: The commit.
+    """
 
-
-class Dataset(Part):
-    """Data a version was made from or measured with."""
-
-    uri: Uri
-    name: Line | None = None
-    digest: Token | None = None
-    revision: Token | None = None
+    repository: str
+    commit: str | None = None
 
 
 class Lineage(Part):
-    """What a version was made from."""
+    """The origin of a version: code, data, base model.
+
+    Attributes:
+        code: The code.
+        datasets: The data.
+        base_model: The base model: a reference in this registry, or a URI.
+        experiment: The experiment.
+        checkpoint: The checkpoint that it was exported from.
+    """
 
     code: Code | None = None
-    datasets: Annotated[tuple[Dataset, ...], listed(most=1000)] = ()
-    base_model: Location | None = None
-    experiment: Line | None = None
-    checkpoint: Location | None = None
+    datasets: tuple[Dataset, ...] = ()
+    base_model: str | None = None
+    experiment: str | None = None
+    checkpoint: str | None = None
+
+
+class Parameter(Part):
+    """One inference parameter.
+
+    Attributes:
+        name: Its name.
+        type: Its type, such as long, double or string.
+        default: The default value; any JSON.
+        shape: The shape of a list; -1 for a variable dimension.
+        description: Its meaning.
+    """
+
+    name: str
+    type: str
+    default: JsonValue = None
+    shape: tuple[int, ...] = ()
+    description: str | None = None
+
+
+class ModelSignature(Part):
+    """The inputs and outputs.
+
+    Attributes:
+        inputs: The inputs.
+        outputs: The outputs.
+        params: Inference parameters.
+    """
+
+    inputs: tuple[Column, ...] = ()
+    outputs: tuple[Column, ...] = ()
+    params: tuple[Parameter, ...] = ()
 
 
 class VersionManifest(Manifest):
-    """``version.yaml``: the record of one version, frozen once published."""
+    """version.yaml: the record of one version.
+
+    It is frozen once published.
+
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        model: The model: namespace/model.
+        version: The version: the name of its folder. Quote numbers.
+        name: A display name; by default the model's name.
+        created_at: The time of creation.
+        author: The author.
+        description: The changes in this version.
+        external_id: Its identifier in another system.
+        framework: The framework of the model.
+        environment: The runtime environment.
+        source: Where the model comes from.
+        lineage: The code and data that it was made from.
+        artifacts: Its files and folders, stored or tracked.
+        metrics: Measured values, ordered by step, or by timestamp if there is no step. Store a
+            long series as an artifact with the role metrics.
+        parameters: Inference parameters that affect outputs.
+        signature: The inputs and outputs.
+        identity: A digest of everything that can change outputs; computed by the program.
+        same_as: The earlier version with the same identity.
+        metadata: Free-form data.
+    """
+
+    schema_id: ClassVar[str] = "version/v1"
 
     schema_: Literal["version/v1"] = Field(alias="schema")
-    model: ModelReference
-    version: VersionName
-    name: Line | None = None
-    created_at: Timestamp
-    author: Line | None = None
-    description: Text | None = None
-    external_id: ExternalId | None = None
+    model: str
+    version: str
+    name: str | None = None
+    created_at: str
+    author: str | None = None
+    description: str | None = None
+    external_id: str | None = None
     framework: Framework | None = None
     environment: Environment | None = None
-    source: Source | None = None
+    source: VersionSource | None = None
     lineage: Lineage | None = None
-    artifacts: Annotated[tuple[Artifact, ...], listed(most=1000)]
-    metrics: Annotated[tuple[Metric, ...], listed(most=10000)] = ()
-    parameters: Free = Field(default_factory=dict)
-    signature: Signature | None = None
-    identity: Identity
-    same_as: VersionReference | None = None
-    metadata: Free = Field(default_factory=dict)
+    artifacts: tuple[Artifact, ...]
+    metrics: tuple[Metric, ...] = ()
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    signature: ModelSignature | None = None
+    identity: str
+    same_as: str | None = None
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)

@@ -265,6 +265,6 @@ def changed(
             ):
                 return edited.encode()
     raise InvalidManifestError(
-        f"{path} cannot be changed without losing how it was written",
-        remedy="change it by hand",
+        f"{path} cannot be edited without losing its formatting",
+        remedy="edit it by hand",
     )

@@ -91,7 +91,7 @@ def explain(data: bytes) -> Text:
             (1, 1),
             found=f"more than {SIZE_LIMIT:,} bytes",
             expected=f"at most {SIZE_LIMIT:,} bytes",
-            remedy="move long lists and logs into an artifact and name it here",
+            remedy="move long lists and logs to an artifact",
         )
         return text
     try:
@@ -113,7 +113,7 @@ def _check_characters(source: str, text: Text) -> None:
     if "\r" in source:
         line = source[: source.index("\r")].count("\n") + 1
         text.trouble(
-            "form", "lines end in CR LF", (line, 1), found="CR LF", expected="LF",
+            "form", "lines end with CR LF", (line, 1), found="CR LF", expected="LF",
             remedy="convert the file: `git add --renormalize` with `text eol=lf` in .gitattributes",
         )  # fmt: skip
     match = _INVISIBLE.search(source)
@@ -121,7 +121,7 @@ def _check_characters(source: str, text: Text) -> None:
         before = source[: match.start()]
         at = (before.count("\n") + 1, match.start() - (before.rfind("\n") + 1) + 1)
         text.trouble(
-            "parse", "the file holds an invisible character", at, found=f"U+{ord(match[0]):04X}",
+            "parse", "the file contains an invisible character", at, found=f"U+{ord(match[0]):04X}",
             expected="printable text", remedy="delete it, or write it as an escape in double quotes",
         )  # fmt: skip
 
@@ -145,7 +145,7 @@ def _compare(source: str, text: Text) -> None:
     if any(p.code == "lenient" for p in text.problems) or is_read_alike(source, text.data):
         return
     text.trouble(
-        "lenient", "readers of YAML differ about this file", (1, 1), found="a form that few readers know",
+        "lenient", "YAML readers disagree about this file", (1, 1), found="a form that few YAML readers support",
         expected="plain block style",
         remedy="write texts in double quotes, and lists and mappings with one item per line",
     )  # fmt: skip
@@ -193,15 +193,15 @@ class _Builder:
         self.documents += 1
         if self.documents > 1:
             self.text.trouble(
-                "form", "the file holds a second document", self.where(event.start), found="---",
-                expected="one document", remedy="put it in a file of its own",
+                "form", "the file contains a second document", self.where(event.start), found="---",
+                expected="one document", remedy="move it to a separate file",
             )  # fmt: skip
         return self.documents == 1
 
     def _refuse(self, what: str, event: Event) -> None:
         self.text.trouble(
             "form", f"the file uses {what}", self.where(event.start), found=event.text,
-            expected="plain values", remedy="write the value out",
+            expected="plain values", remedy="write out the value",
         )  # fmt: skip
         if event.kind == "alias":
             self._scalar(event)
@@ -210,7 +210,7 @@ class _Builder:
         what, remedy = LENIENT[event.text]
         self.text.trouble(
             "lenient",
-            f"{what}: readers of YAML differ about this",
+            f"{what}: YAML readers disagree about this",
             self.where(event.start),
             remedy=remedy,
         )
@@ -233,13 +233,13 @@ class _Builder:
 
     def _warn_ambiguous(self, written: str, at: tuple[int, int]) -> None:
         self.text.trouble(
-            "ambiguous", f"readers of YAML differ about {written}", at,
+            "ambiguous", f"YAML readers disagree about {written}", at,
             found=written, expected=f'"{written}"', remedy="put it in quotes",
         )  # fmt: skip
 
     def _check_characters(self, written: str, at: tuple[int, int]) -> None:
         if not written.isascii() and not _encodes(written):
-            self.text.trouble("parse", "half of a surrogate pair", at, remedy="write the character")
+            self.text.trouble("parse", "a lone surrogate", at, remedy="write the character")
 
     def _key(self, event: Event, at: tuple[int, int]) -> None:
         holder, written = self.stack[-1], event.text
@@ -247,8 +247,8 @@ class _Builder:
         if isinstance(holder, dict) and written in holder:
             first = self.text.key_places.get((*self.path, written), at)
             self.text.trouble(
-                "form", f"the key {written!r} stands twice", at, found=f"also on line {first[0]}",
-                expected="each key once", remedy="delete one of the two",
+                "form", f"the key {written!r} appears twice", at, found=f"also on line {first[0]}",
+                expected="each key once", remedy="delete one of them",
             )  # fmt: skip
         else:
             self.text.key_places[(*self.path, written)] = at
@@ -283,14 +283,14 @@ class _Builder:
 
     def _no_text_key(self, event: Event) -> None:
         at = self.where(event.start)
-        self.text.trouble("form", "a key is not text", at, expected="a word as key")
+        self.text.trouble("form", "a key is not text", at, expected="text as key")
 
     def _open(self, event: Event) -> bool:
         if len(self.stack) >= DEPTH_LIMIT:
             self.text.data = None
             self.text.trouble(
                 "form", f"the file is nested more than {DEPTH_LIMIT} levels deep",
-                self.where(event.start), expected=f"at most {DEPTH_LIMIT} levels", remedy="flatten it",
+                self.where(event.start), expected=f"at most {DEPTH_LIMIT} levels", remedy="reduce the nesting",
             )  # fmt: skip
             return False
         if self.stack and isinstance(self.stack[-1], dict) and self.keys[-1] is None:

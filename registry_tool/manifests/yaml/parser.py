@@ -110,7 +110,7 @@ class _Parser(Scanner):
             self._misplaced()
 
     def _misplaced(self) -> None:
-        raise MalformedYamlError("the indentation fits nothing above it", self.pos)
+        raise MalformedYamlError("the indentation matches no line above", self.pos)
 
     def _block_node(
         self,
@@ -146,9 +146,7 @@ class _Parser(Scanner):
             self.block_scalar(parent)
         elif any(map(self._is_indicator, "-?:")):
             if not may_open:
-                raise MalformedYamlError(
-                    "a list or a mapping begins on a line of its own", self.pos
-                )
+                raise MalformedYamlError("a list or a mapping must begin on a new line", self.pos)
             column = self.column(start)
             if self._is_indicator("-"):
                 self._block_sequence(column)
@@ -165,7 +163,7 @@ class _Parser(Scanner):
             return False
         if tab:
             if self.indent(self.pos) <= parent:
-                raise MalformedYamlError("a TAB stands where only spaces indent", self.pos - 1)
+                raise MalformedYamlError("a tab is used for indentation; use spaces", self.pos - 1)
             return False
         column = self.column(self.pos)
         if column != parent:
@@ -188,7 +186,7 @@ class _Parser(Scanner):
             self.events.append(Event(kind, start, self.pos, self.source[start : self.pos]))
             if not self.is_blank(self.pos) and self.source[self.pos] not in ",]}":
                 raise MalformedYamlError(
-                    f"no blank stands after {self.source[start : self.pos]}", self.pos
+                    f"a space is missing after {self.source[start : self.pos]}", self.pos
                 )
             crossed, tab = self.skip()
         return crossed, tab
@@ -198,7 +196,7 @@ class _Parser(Scanner):
         while not self.is_blank(self.pos) and self.source[self.pos] not in ",[]{}":
             self.pos += 1
         if self.pos == start + 1:
-            raise MalformedYamlError("`*` has no name after it", start)
+            raise MalformedYamlError("a name is missing after `*`", start)
         self.events.append(Event("alias", start, self.pos, self.source[start : self.pos]))
 
     def _leaf(self, parent: int) -> str | None:
@@ -242,7 +240,7 @@ class _Parser(Scanner):
 
     def _check_key(self, start: int, end: int) -> None:
         if "\n" in self.source[start:end]:
-            raise MalformedYamlError("a key stands on several lines", start)
+            raise MalformedYamlError("a key spans several lines", start)
         if end - start > _KEY_LIMIT:
             raise MalformedYamlError(f"a key is longer than {_KEY_LIMIT} characters", start)
 
@@ -264,7 +262,7 @@ class _Parser(Scanner):
         indent = self.indent(self.pos)
         if indent != here and here >= column:
             raise MalformedYamlError(
-                "a TAB stands where only spaces indent", self.pos - here + indent
+                "a tab is used for indentation; use spaces", self.pos - here + indent
             )
         if here > column:
             self._misplaced()
@@ -301,9 +299,9 @@ class _Parser(Scanner):
             return
         begin = self.pos
         if self._is_indicator("-"):
-            raise MalformedYamlError("an item of a list stands among keys", self.pos)
+            raise MalformedYamlError("a list item appears among keys", self.pos)
         if self._properties()[0]:
-            raise MalformedYamlError("a key stands on several lines", begin)
+            raise MalformedYamlError("a key spans several lines", begin)
         begin = self.pos
         if begin >= self.size:
             raise MalformedYamlError("expected `:` after a key", begin)
@@ -330,7 +328,7 @@ class _Parser(Scanner):
             if not (is_end and self.column(self.pos) == parent):
                 self.lenient("brackets", self.pos)
         if self.pos > start and self.source[self.pos] == "#":
-            raise MalformedYamlError("a comment stands in the way", self.pos)
+            raise MalformedYamlError("a comment is not allowed here", self.pos)
 
     def _flow_collection(self, parent: int) -> None:
         """``[…]`` or ``{…}`` (7.4)."""

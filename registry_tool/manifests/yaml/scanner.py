@@ -16,13 +16,13 @@ __all__ = ["LENIENT", "Event", "MalformedYamlError", "Scanner"]
 
 # What readers of YAML before this one let pass, or read in their own way: what is wrong, and what puts it right.
 LENIENT: Final = {
-    "comment": ("a comment follows without a blank", "put a blank before the #"),
+    "comment": ("a space is missing before a comment", "put a space before the #"),
     "quotes": ("a line inside quotes is not indented", "indent it with spaces, or put the text on one line"),
     "brackets": ("a line inside brackets is not indented", "indent it with spaces, further than the key above it"),
-    "colon": ("a colon ends a word inside brackets", "put a blank after the colon, or the word in quotes"),
-    "directive": ("an unknown directive stands before the document", "delete the line that begins with %"),
-    "dash": ("a dash stands alone inside brackets", 'put it in quotes: "-"'),
-    "question": ("a question mark begins a word inside brackets", "put the word in quotes"),
+    "colon": ("a word inside brackets ends with a colon", "put a space after the colon, or put the word in quotes"),
+    "directive": ("an unknown directive precedes the document", "delete the line that begins with %"),
+    "dash": ("a single dash inside brackets", 'put it in quotes: "-"'),
+    "question": ("a word inside brackets begins with a question mark", "put the word in quotes"),
     "key": ("a key is empty", 'write the key in quotes: ""'),
     "block": ("a block of text begins in the column of its key", "put the | or > on the line of the key"),
     "end": ("the file ends inside a block of text without a line feed", "end the file with a line feed"),
@@ -160,7 +160,7 @@ class Scanner:
         text = _LINE_ENDS.match(self.source, start)[0]  # type: ignore[index] # the caller saw one
         pos = start + len(text)
         if self.is_marker(self.source.rfind("\n", 0, pos) + 1):
-            raise MalformedYamlError("a document ends inside quotes", pos)
+            raise MalformedYamlError("the document ends inside quotes", pos)
         if pos < self.size and self.indent(pos) <= parent:
             self.lenient("quotes", pos)
         return pos, text.count("\n")
@@ -209,12 +209,10 @@ class Scanner:
         if letter in _HEX:
             digits = _HEX[letter].match(self.source, pos + 1)
             if digits is None or int(digits[0], 16) > _LAST_CHARACTER:
-                raise MalformedYamlError(
-                    f"\\{letter} is not followed by the number of a character", pos
-                )
+                raise MalformedYamlError(f"\\{letter} is not followed by a character code", pos)
             return chr(int(digits[0], 16)), digits.end()
         if letter not in _ESCAPES:
-            raise MalformedYamlError(f"there is no escape \\{letter}", pos)
+            raise MalformedYamlError(f"unknown escape \\{letter}", pos)
         return _ESCAPES[letter], pos + 1
 
     def starts_plain(self, pos: int, *, in_flow: bool) -> bool:

@@ -203,14 +203,14 @@ class _Splice:
         """A value of several lines, or in the place of one; comments inside the old one go."""
         key, parent = self.path[-1], self.path[:-1]
         if not isinstance(key, str) or self.path not in self.text.key_spans:
-            raise CannotSpliceError("an item of a list changes as a whole")
+            raise CannotSpliceError("a list item can only be replaced as a whole")
         key_start, key_end = self.text.key_spans[self.path]
         end = self._span(self.path)[1]
         indent = self._column(self.text.key_spans[self._first_key(parent)][0])
         first, *rest = _in_block("x", value, indent)
         begun = self.source[self._line_start(key_start) : key_end]
         if self.source[key_end : key_end + 1] != ":":
-            raise CannotSpliceError("the key stands apart from its colon")
+            raise CannotSpliceError("the key is separated from its colon")
         follow = first.strip().removeprefix("x:")
         tail = ""
         if "\n" not in self.source[key_end:end]:
@@ -227,7 +227,7 @@ class _Splice:
         parent, key = self.path[:-1], self.path[-1]
         holder = self._value(parent)
         if not isinstance(holder, dict | list) or not holder:
-            raise CannotSpliceError("nothing stands there yet")
+            raise CannotSpliceError("the collection is empty")
         last = (*parent, len(holder) - 1 if isinstance(holder, list) else list(holder)[-1])
         end = self._span(last)[1]
         if self._is_flow(parent):
@@ -247,7 +247,7 @@ class _Splice:
         """The column of the dash before an item."""
         before = self.source[self._line_start(start) : start]
         if not _ITEM.fullmatch(before):
-            raise CannotSpliceError("an item stands apart from its dash")
+            raise CannotSpliceError("an item is separated from its dash")
         return before.index("-")
 
     def _without(self) -> str:
@@ -271,7 +271,7 @@ class _Splice:
             # The first key of a mapping that begins after a dash: the next one takes its place.
             following = self._begin((*parent, steps[place + 1]))
             if self.source[end:following].strip(" \n"):
-                raise CannotSpliceError("a comment stands between the keys")
+                raise CannotSpliceError("a comment is between the keys")
             return self._put(start, following, "")
         self.gone.append(self.source[line : self._after(end)])
         return self._put(line, self._after(end), "")

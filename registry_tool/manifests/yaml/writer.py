@@ -45,7 +45,7 @@ def _scalar(value: JSON) -> str:
         return text if _is_plain(text) else _quoted(text)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{value} has no form in JSON")
+            raise ValueError(f"{value} cannot be represented in JSON")
         # PyYAML takes 1e+16 for text: it wants a point before the exponent.
         # Of a subclass too: NumPy writes its numbers as np.float64(0.5).
         mantissa, e, exponent = float.__repr__(value).partition("e")

@@ -97,7 +97,7 @@ class _Inflating:
                     self._budget.spend("unpacked", len(piece))
                     return piece
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as exc:
-            raise MalformedFileError("it cannot be unpacked") from exc
+            raise MalformedFileError("it cannot be decompressed") from exc
 
 
 def inflated(packed: Stream, kind: str, budget: Budget) -> Stream:

@@ -39,14 +39,14 @@ class Forward(io.RawIOBase):
     def seek(self, offset: int, _: int = io.SEEK_SET, /) -> int:
         """See ``io.IOBase``; only forward."""
         if offset < self._stream.tell():
-            raise MalformedFileError("a size in it is negative")
+            raise MalformedFileError("a size is negative")
         self._stream.skip(offset - self._stream.tell())
         return offset
 
     def read(self, size: int = -1, /) -> bytes:
         """See ``io.RawIOBase``; never much at once."""
         if not 0 <= size <= _HEADER:
-            raise MalformedFileError("a header in it is larger than a scan reads")
+            raise MalformedFileError("a header exceeds the limit of a scan")
         return self._stream.take(len(self._stream.peek(size)))
 
 
@@ -67,7 +67,7 @@ def _look_into(look: Look, stream: Stream, member: tarfile.TarInfo) -> None:
     if not member.isreg() or not member.size:
         return
     if member.issparse():
-        look.finds("unread", f"a member is stored with holes: {member.name}")
+        look.finds("unread", f"a member is sparse: {member.name}")
         return
     left = member.size
 

@@ -58,5 +58,5 @@ def is_unopened(head: bytes, name: str) -> bool:
 def scan_unopened(look: Look) -> None:
     """Say that nothing was seen of what lies in it."""
     kind = _kind(look.stream.peek(16), look.name)
-    look.finds("unread", f"it is packed with {kind}, which a scan does not open")
+    look.finds("unread", f"it is compressed with {kind}, which a scan does not read")
     look.tells(format=kind.lower())

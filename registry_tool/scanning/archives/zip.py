@@ -53,7 +53,7 @@ class _Capped(io.RawIOBase):
         wanted = _DIRECTORY + 1 if size is None or size < 0 else min(size, _DIRECTORY + 1)
         found = self._file.read(wanted)
         if len(found) > _DIRECTORY:
-            raise TooLargeError("its list of members is larger than a scan reads")
+            raise TooLargeError("its list of members exceeds the limit of a scan")
         return found
 
 
@@ -76,7 +76,7 @@ def _check_names(look: Look, members: Sequence[zipfile.ZipInfo]) -> None:
         if problem := name_problem(name) or name_problem(member.orig_filename):
             look.finds("dangerous", f"a member has {problem}: {name}")
         if name in seen:
-            look.finds("dangerous", f"two members have one name: {name}")
+            look.finds("dangerous", f"two members have the same name: {name}")
         seen.add(name)
 
 
@@ -85,7 +85,7 @@ def _check_overlap(look: Look, members: Sequence[zipfile.ZipInfo]) -> None:
     end = 0
     for member in sorted(members, key=lambda m: m.header_offset):
         if member.header_offset < end:
-            look.finds("dangerous", f"members lie over each other: {member.filename}")
+            look.finds("dangerous", f"members overlap: {member.filename}")
             return
         end = member.header_offset + _LOCAL_HEADER + member.compress_size
 
@@ -105,7 +105,7 @@ def _look_into(look: Look, archive: zipfile.ZipFile, member: zipfile.ZipInfo) ->
         look.finds("unread", f"a member is encrypted: {member.filename}")
         return
     if member.compress_type not in _READABLE:
-        look.finds("unread", f"a member is packed in a way that is not known: {member.filename}")
+        look.finds("unread", f"a member has an unknown compression: {member.filename}")
         return
     if stat.S_ISLNK(member.external_attr >> 16):
         _check_link(look, archive, member)

@@ -58,7 +58,7 @@ def _code_names(packed: object) -> str:
     return ", ".join(found)
 
 
-_HOLDS_CODE: Final = "a Lambda layer of Keras: it holds code of Python, which runs"
+_HOLDS_CODE: Final = "a Keras Lambda layer: it contains Python code that runs"
 
 
 def _lambda(node: Node, look: Look, config: object) -> _Found:
@@ -69,7 +69,7 @@ def _lambda(node: Node, look: Look, config: object) -> _Found:
     code = inner.get("code") if isinstance(inner, dict) else None
     code = function[0] if isinstance(function, list) and function else code
     if names := _code_names(code):
-        look.finds("dangerous", f"{node.place or 'it'} holds code of Python that uses {names}")
+        look.finds("dangerous", f"{node.place or 'it'} contains Python code that uses {names}")
     yield from ()
 
 
@@ -86,7 +86,7 @@ def _torch_module(node: Node, look: Look, config: object) -> _Found:
     """A pickle in Base64, which torch loads."""
     packed = config.get("module") if isinstance(config, dict) else None
     look.finds(
-        "unsafe", f"{node.place} is a TorchModuleWrapper of Keras: torch unpickles what it holds"
+        "unsafe", f"{node.place} is a TorchModuleWrapper of Keras: torch unpickles its content"
     )
     try:
         data = base64.b64decode(_text(packed), validate=False)
@@ -101,7 +101,9 @@ def _torch_module(node: Node, look: Look, config: object) -> _Found:
 
 def _other_model(node: Node, _look: Look, _config: object) -> _Found:
     name = _text(node.value.get("class_name")) if isinstance(node.value, dict) else ""
-    yield NamedCode(node.place, "own", name, "what only holds data: it loads another model")
+    yield NamedCode(
+        node.place, "own", name, "a class that only contains data: it loads another model"
+    )
 
 
 # By class: those that run what the configuration holds.
@@ -295,7 +297,7 @@ def _handler(node: Node, look: Look) -> _Found:
     if handler.removesuffix(".py") not in _HANDLERS:
         yield NamedCode("model.handler", "repository", module or handler, "TorchServe")
     if _is_name(value.get("requirementsFile")):
-        look.finds("unsafe", "its manifest has TorchServe install packages from requirements")
+        look.finds("unsafe", "its manifest makes TorchServe install packages from requirements")
 
 
 def _flavours(node: Node, _look: Look) -> _Found:
@@ -337,7 +339,7 @@ def _jsonpickle(node: Node, look: Look) -> _Found:
                 f"{node.place}.{key}".lstrip("."), "class", _text(value[key]), "jsonpickle"
             )
     if "py/reduce" in value:
-        look.finds("unsafe", "py/reduce: jsonpickle calls what stands there, as a pickle does")
+        look.finds("unsafe", "py/reduce: jsonpickle calls its content, as a pickle does")
 
 
 _Reader = Callable[[Node, Look], _Found]
@@ -395,5 +397,5 @@ def report_document(look: Look, document: Document) -> None:
     if document.repeated:
         look.finds(
             "unread",
-            f"it has the key {document.repeated!a} twice, and readers differ in which they take",
+            f"it has the key {document.repeated!a} twice, and readers disagree about which one counts",
         )

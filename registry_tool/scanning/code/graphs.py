@@ -56,7 +56,7 @@ def _texts(
     for one in walked:
         if (one.kind, one.number) in wanted:
             if not isinstance(one.value, bytes):
-                raise MalformedFileError("a name in it is no text")
+                raise MalformedFileError("a name is not text")
             yield one, one.value.decode(errors="replace")
 
 
@@ -69,7 +69,7 @@ def _operations(look: Look, root: str, messages: Mapping[tuple[str, int], str]) 
     finally:
         if found:
             shown = ", ".join(sorted(found))
-            look.finds("unsafe", f"operations of TensorFlow that reach out of the graph: {shown}")
+            look.finds("unsafe", f"TensorFlow operations outside of the graph: {shown}")
         for name in sorted(found):
             report_code(look, NamedCode("", "operation", name, "TensorFlow"))
     look.tells(format="tensorflow")

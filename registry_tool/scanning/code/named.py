@@ -288,9 +288,9 @@ _JUDGES: Final[Mapping[CodeKind, Callable[[str], Judgement | None]]] = MappingPr
 )  # fmt: skip
 _SAID: Final[Mapping[CodeKind, str]] = MappingProxyType(
     {
-        "operation": "{place}uses operations that reach out of the graph: {what}",
-        "template": "{place}is a template for {reader} that reaches for {what}",
-        "repository": "{place}names {what}, which {reader} runs when it is told to trust the repository",
+        "operation": "{place}uses operations outside of the graph: {what}",
+        "template": "{place}is a template for {reader} that accesses {what}",
+        "repository": "{place}names {what}, which {reader} runs if it trusts the repository",
         "registered": "{place}names the registered function {what}, which {reader} calls",
         "torchscript": "{place}calls operators of {what}",
         "java": "{place}names the class {what}, which {reader} loads",

@@ -41,7 +41,7 @@ def scan_python(look: Look) -> None:
         report_code(look, NamedCode("", "torchscript", text, "TorchScript"))
         look.tells(format="torchscript")
         return
-    look.finds("unsafe", "source code of Python: whoever imports it runs it")
+    look.finds("unsafe", "Python source code: importing it runs it")
     if ".mar!" in look.path.lower():
         report_code(look, NamedCode("", "source", text, "TorchServe"))
     look.tells(format="python")
@@ -76,7 +76,8 @@ def scan_xml(look: Look) -> None:
         text = (before + piece).decode(encoding, "replace")
         if _ENTITY.search(text):
             look.finds(
-                "dangerous", "its XML declares entities: they expand without end, or read files"
+                "dangerous",
+                "its XML declares entities, which can expand without limit or read files",
             )
         if _RUNS.search(text):
             look.finds("dangerous", "its XML names extensions that run code")

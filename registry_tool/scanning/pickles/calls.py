@@ -60,14 +60,14 @@ class Calls:
         if not isinstance(module, str) or not isinstance(name, str):
             forgotten = UNKNOWN in (module, name)
             level: Level = "unread" if forgotten else "dangerous"
-            what = "a name that is too far back to be read" if forgotten else "a name that it computes"  # fmt: skip
+            what = "a name that is too far back in the pickle to be resolved" if forgotten else "a name that it computes"  # fmt: skip
             self._add(Judgement(level, what))
             return UNKNOWN
         found = Imported(module, name)
         if found in self.names:
             return self.names[found]  # one object for one name, however often it is imported
         if len(self.names) >= _NAMES:
-            raise BudgetExceededError("it imports more names than a scan looks at")
+            raise BudgetExceededError("it imports more names than a scan checks")
         self.names[found] = found
         self.modules.add(module)
         self._add(judge_name(module, name))

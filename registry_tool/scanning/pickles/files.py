@@ -51,7 +51,7 @@ def _report(look: Look, calls: Calls, trouble: str) -> None:
         if found := calls.judged.get(level):
             look.finds(level, said.format(_shown(found)))
     if calls.extensions:
-        look.finds("unread", "this pickle runs what the process that loads it has registered")
+        look.finds("unread", "this pickle runs code that the loading process has registered")
     if trouble:
         look.finds("unread", f"this pickle cannot be followed to its end: {trouble}")
     for data in calls.nested:
@@ -61,7 +61,7 @@ def _report(look: Look, calls: Calls, trouble: str) -> None:
     if "unsafe" in calls.judged:
         runs = f"; it runs {_shown(calls.judged['unsafe'])}"
     elif calm:
-        runs = "; this one only makes objects that are known to be harmless"
+        runs = "; this one only creates objects that are known to be harmless"
     look.finds("unsafe", f"a pickle: loading it may run any code{runs}")
 
 
@@ -74,7 +74,7 @@ def scan_pickle(look: Look) -> None:
     while not found[-1].trouble and len(found) < _IN_A_ROW and is_pickle(look.stream.peek(2)):
         found.append(walk(look.stream, budget, calls, arrays))
     if not is_torch and not found[-1].trouble and look.stream.peek(1):
-        look.finds("unread", "bytes follow on the pickle, and no scan knows what reads them")
+        look.finds("unread", "the pickle is followed by bytes of unknown purpose")
     _report(look, calls, found[-1].trouble)
     form = "torch, before 1.6" if is_torch else "joblib" if arrays.seen else "pickle"
     look.tells(

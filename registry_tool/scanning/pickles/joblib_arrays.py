@@ -35,12 +35,12 @@ def _built(dtype: Call, kind: str, size: int) -> tuple[str, int]:
     if state is None:
         return kind, size
     if not isinstance(state, tuple) or len(state) <= _FLAGS:
-        raise MalformedFileError("an array in it has items of an unknown kind")
+        raise MalformedFileError("an array has items of an unknown type")
     told, flags = state[_SIZE], state[_FLAGS]
     if not isinstance(told, int) or not isinstance(flags, int):
-        raise MalformedFileError("an array in it has items of an unknown kind")
+        raise MalformedFileError("an array has items of an unknown type")
     if bool(flags & _HAS_OBJECTS) != (kind == "O"):
-        raise MalformedFileError("an array in it has records of objects")
+        raise MalformedFileError("an array has records of objects")
     return kind, told if kind in "SUV" else size
 
 
@@ -53,7 +53,7 @@ def _item(state: dict[str, object]) -> tuple[str, int]:
         if match:
             size = int(match[2]) * (4 if match[1] == "U" else 1)
             return _built(dtype, match[1], size)
-    raise MalformedFileError("an array in it has items of an unknown kind")
+    raise MalformedFileError("an array has items of an unknown type")
 
 
 def _shape(state: dict[str, object]) -> list[int]:
@@ -62,14 +62,14 @@ def _shape(state: dict[str, object]) -> list[int]:
         sizes = [one for one in shape if isinstance(one, int) and one >= 0]
         if len(sizes) == len(shape):
             return sizes
-    raise MalformedFileError("an array in it has no shape")
+    raise MalformedFileError("an array has no shape")
 
 
 def _check_other(made: Call) -> None:
     """An array that is made in another way than joblib's own would hide what follows on it."""
     arguments = made.arguments if isinstance(made.arguments, tuple) else ()
     if not isinstance(made.function, Imported) or _WRAPPER in arguments:
-        raise MalformedFileError("an array in it is made in an unknown way")
+        raise MalformedFileError("an array is created in an unknown way")
 
 
 class Arrays:
@@ -94,7 +94,7 @@ class Arrays:
             return
         state = made.state
         if made.arguments != () or not isinstance(state, dict):
-            raise MalformedFileError("an array in it is described in an unknown way")
+            raise MalformedFileError("an array is described in an unknown way")
         self.seen += 1
         machine.hand_over()
         machine.replace_top()  # joblib puts the array there
@@ -108,7 +108,7 @@ class Arrays:
 
     def _objects(self, stream: Stream, calls: Calls) -> Walked:
         if self._depth == _DEPTH:
-            raise MalformedFileError("pickles are nested too deeply in it")
+            raise MalformedFileError("it contains pickles that are nested too deeply")
         self._depth += 1
         found = walk(stream, self._budget, calls, self)
         self._depth -= 1

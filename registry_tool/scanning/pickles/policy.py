@@ -441,7 +441,7 @@ def _judge_result(function: Call) -> Judgement | None:
     if str(function.function) in _LOOK_UP:
         values = function.arguments if isinstance(function.arguments, tuple) else ()
         if any(one in _CODE for one in values):
-            return Judgement("unsafe", "code that it holds")
+            return Judgement("unsafe", "code that it contains")
         known = all(isinstance(one, str) and f"builtins:{one}" in CALLED for one in values)
         return (
             None
@@ -449,7 +449,7 @@ def _judge_result(function: Call) -> Judgement | None:
             else Judgement("unknown", f"{_with(function.function, values)}(...)")
         )
     if _held(function):
-        return Judgement("unknown", "a function or a class that it holds")
+        return Judgement("unknown", "a function or a class that it contains")
     return Judgement("unknown", f"{_shown(function)}(...)")
 
 
@@ -464,7 +464,7 @@ def _judge_named(function: Imported, arguments: object) -> Judgement | None:
     holds = test is not None and full == "functools.partial" and _of_held(known)
     if holds or (held is not None and isinstance(arguments, tuple) and held(arguments)):
         looks_up = full in _LOOK_UP or full.endswith("._create_array")
-        return None if looks_up else Judgement("unsafe", "code that it holds")
+        return None if looks_up else Judgement("unsafe", "code that it contains")
     bad = any(_kind(one) == "dangerous" for one in known) or full.endswith(".setattr")
     return Judgement("dangerous" if bad else "unknown", _with(function, arguments))
 
@@ -480,12 +480,12 @@ def judge_call(function: object, arguments: object, *, new: bool) -> Judgement |
     if isinstance(function, Call):
         return _judge_result(function)
     if not isinstance(function, Imported):
-        return Judgement("unread", "what a scan cannot read")
+        return Judgement("unread", "an object that a scan cannot resolve")
     kind = _kind(function)
     if kind in {"called", "dangerous", "unknown"} or (kind == "made" and new):
         return None  # a bad name was judged when it was imported
     if kind == "nested":
-        return Judgement("unread", "another pickle, from bytes that it computes")
+        return Judgement("unread", "another pickle, from computed bytes")
     return _judge_named(function, arguments)
 
 
@@ -494,7 +494,7 @@ def judge_state(target: object, state: object) -> Judgement | None:
     if isinstance(target, Imported):
         return Judgement("dangerous", f"a change of {target}")
     if not isinstance(target, Call):
-        return None if target is None or isinstance(target, dict) else Judgement("unread", "a change of what a scan cannot read")  # fmt: skip
+        return None if target is None or isinstance(target, dict) else Judgement("unread", "a change of an object that a scan cannot resolve")  # fmt: skip
     if str(target.function) == "functools.partial" and not (isinstance(state, tuple) and (_function_first(state) or _of_held(state))):  # fmt: skip
         return Judgement("unknown", f"functools.partial with a state of {_shown(state)}")
     return None

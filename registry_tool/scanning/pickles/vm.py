@@ -108,7 +108,7 @@ class Machine(Window):
     def _value(self) -> object:
         value = self._stack.pop()
         if value is MARK:
-            raise MalformedFileError("it takes a mark for a value")
+            raise MalformedFileError("it uses a mark as a value")
         return value
 
     def _top(self) -> object:
@@ -125,13 +125,13 @@ class Machine(Window):
                 found = stack[at + 1 :]
                 del stack[at:]
                 return found
-        raise MalformedFileError("it has no mark where it needs one")
+        raise MalformedFileError("a mark is missing")
 
     def _collapse(self) -> None:
         """Forget what lies deep on a high stack; imported names stay."""
         stack = self._stack
         if len(stack) > _STACK:
-            raise BudgetExceededError("its stack is higher than a scan looks at")
+            raise BudgetExceededError("its stack exceeds the limit of a scan")
         end = len(stack) - _AHEAD
         for at in range(min(self._collapsed, end), end):
             if stack[at] is not MARK and not isinstance(stack[at], Imported):
@@ -141,13 +141,13 @@ class Machine(Window):
     def _put(self, key: int) -> None:
         value = self._top()
         if value is MARK:
-            raise MalformedFileError("it takes a mark for a value")
+            raise MalformedFileError("it uses a mark as a value")
         places = self._places
         if key == len(places) < _PLACES:
             places.append(1)
             self._filled += 1
         elif key >= _PLACES:
-            raise BudgetExceededError("its memo is larger than a scan looks at")
+            raise BudgetExceededError("its memo exceeds the limit of a scan")
         else:
             places.extend(bytes(max(0, key + 1 - len(places))))
             self._filled += not places[key]
@@ -170,7 +170,7 @@ class Machine(Window):
 
     def _get(self, key: int) -> None:
         if key >= len(self._places) or not self._places[key]:
-            raise MalformedFileError("it asks for what it never kept")
+            raise MalformedFileError("it reads a memo entry that it never stored")
         value = self._memo.get(key, UNKNOWN)
         if isinstance(value, str):
             self._memo[key] = self._memo.pop(key)  # used again: not among the oldest any more
@@ -216,7 +216,7 @@ class Machine(Window):
     def _object(self) -> None:
         values = self._to_mark()
         if not values:
-            raise MalformedFileError("it makes an object of nothing")
+            raise MalformedFileError("it creates an object without a class")
         self._call(values[0], tuple(values[1:]))
 
     def _build(self) -> None:
@@ -275,7 +275,7 @@ class Machine(Window):
             return
         quoted = len(line) > 1 and line[:1] == line[-1:] and line[:1] in (b"'", b'"')
         if not quoted:
-            raise MalformedFileError("a text in it has no quotes")
+            raise MalformedFileError("a text has no quotes")
         text = line[1:-1]
         if b"\\" in text:
             with warnings.catch_warnings(
@@ -445,7 +445,7 @@ class Machine(Window):
                 self._value()
                 return
             else:
-                raise MalformedFileError(f"it has no instruction {code:#04x}")
+                raise MalformedFileError(f"unknown instruction {code:#04x}")
             if self.opcodes >= self._pause:
                 self._spend()
             if self.built is not None:
@@ -463,7 +463,7 @@ class Machine(Window):
 
 def _key(line: bytes) -> int:
     if not line.isdigit() or len(line) > _DIGITS:
-        raise MalformedFileError("a place in its memo is no number")
+        raise MalformedFileError("an index of its memo is not a number")
     return int(line)
 
 
@@ -491,7 +491,7 @@ def walk(stream: Stream, budget: Budget, calls: Calls, between: Between | None =
                     raise MalformedFileError(inner.trouble)
         machine.hand_over()
     except IndexError:  # of a window at the end of its file, or of an empty stack
-        trouble = "it ends too early, or takes a value where none is left"
+        trouble = "it ends too early, or takes a value from an empty stack"
     except (BudgetExceededError, ValueError) as exc:  # also text that is not UTF-8
         trouble = str(exc)
     return Walked(machine.protocol, machine.opcodes, trouble)

@@ -64,7 +64,7 @@ class Window:
         """
         found = self._line_or_none()
         if found is None:
-            raise TooLargeError("a line of it is longer than 64 KiB")
+            raise TooLargeError("a line is longer than 64 KiB")
         return found
 
     def _line_or_none(self) -> bytes | None:

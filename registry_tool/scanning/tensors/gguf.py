@@ -88,7 +88,7 @@ def _tensors(look: Look, count: int) -> Counter[str]:
         if prod(shape) >= 1 << 62:
             raise MalformedFileError("a tensor has no possible shape")
         if look.stream.size is not None and offset >= max(look.stream.size, 1):
-            raise MalformedFileError("a tensor lies behind the end of the file")
+            raise MalformedFileError("a tensor is beyond the end of the file")
         types[_TYPES.get(kind, f"type {kind}")] += prod(shape)
     return types
 

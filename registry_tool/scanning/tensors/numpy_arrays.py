@@ -36,9 +36,9 @@ def _header(look: Look) -> dict[object, object]:
     try:
         found = ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, Warning) as exc:
-        raise MalformedFileError("its header is no literal of Python") from exc
+        raise MalformedFileError("its header is not a Python literal") from exc
     if not isinstance(found, dict):
-        raise MalformedFileError("its header is no dictionary")
+        raise MalformedFileError("its header is not a dictionary")
     return found
 
 

@@ -68,7 +68,7 @@ def _packed(data: bytes) -> Iterator[int]:
             yield found
             found = place = 0
         elif place > 63:  # noqa: PLR2004 (bits of the largest number)
-            raise MalformedFileError("a number in it does not end")
+            raise MalformedFileError("a number does not end")
 
 
 def _numbers(value: int | bytes | None) -> list[int]:
@@ -152,17 +152,17 @@ def scan_onnx(look: Look) -> None:
         model.see(one)
     model.close()
     if "ir_version" not in model.facts or not model.opsets:
-        raise MalformedFileError("it has no version of the format or no set of operators")
+        raise MalformedFileError("it has no format version or no operator set")
     for place in dict.fromkeys(model.outside):
         if problem := name_problem(place):
-            look.finds("dangerous", f"a tensor lies outside, at {problem}: {place}")
+            look.finds("dangerous", f"a tensor is stored outside, at {problem}: {place}")
     for name in sorted(model.operators):
         if name in _RUNS_PYTHON:
             report_code(look, NamedCode("", "operation", name, "ONNX"))
     own = sorted((model.domains | model.opsets.keys()) - _KNOWN - model.defined)
     if own:
         shown = ", ".join(own[:8])
-        look.finds("unsafe", f"operators of {shown}: a library of one's own runs them")
+        look.finds("unsafe", f"operators of {shown}: a custom library runs them")
     look.tells(
         format="onnx",
         **model.facts,

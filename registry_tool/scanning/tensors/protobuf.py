@@ -43,14 +43,14 @@ def _varint(stream: Stream) -> int:
         found |= (byte & 0x7F) << (7 * place)
         if not byte & 0x80:
             return found & ((1 << 64) - 1)
-    raise MalformedFileError("a number in it does not end")
+    raise MalformedFileError("a number does not end")
 
 
 def _close(stack: list[_Open], at: int) -> None:
     """Leave the messages that end here."""
     while len(stack) > 1 and stack[-1].end is not None and at >= stack[-1].end:
         if at > stack[-1].end:
-            raise MalformedFileError("a part of it is longer than what it lies in")
+            raise MalformedFileError("a part is longer than its container")
         stack.pop()
 
 
@@ -59,7 +59,7 @@ def _end(stream: Stream, outer: _Open) -> int:
     size = _varint(stream)
     end = stream.tell() + size
     if outer.end is not None and end > outer.end:
-        raise MalformedFileError("a part of it is longer than what it lies in")
+        raise MalformedFileError("a part is longer than its container")
     return end
 
 
@@ -75,7 +75,7 @@ def _held(stream: Stream, key: tuple[str, int], end: int, most: int | None) -> I
     if most is None:
         stream.skip(size)
     elif size > most:
-        raise MalformedFileError(f"a field of it has {size} bytes")
+        raise MalformedFileError(f"a field has {size} bytes")
     else:
         yield Field(*key, stream.take(size))
 

@@ -44,16 +44,16 @@ def _header(look: Look) -> dict[str, object]:
     except (ValueError, RecursionError) as exc:
         raise MalformedFileError("its header is not JSON") from exc
     if not isinstance(found, dict):
-        raise MalformedFileError("its header is no object")
+        raise MalformedFileError("its header is not an object")
     return found
 
 
 def _whole_numbers(value: object) -> list[int]:
     if not isinstance(value, list):
-        raise MalformedFileError("its header has no list where it needs one")
+        raise MalformedFileError("its header lacks a list")
     found = [one for one in value if type(one) is int and 0 <= one < 1 << 62]
     if len(found) != len(value):
-        raise MalformedFileError("its header has no sizes where it needs them")
+        raise MalformedFileError("its header lacks sizes")
     return found
 
 
@@ -87,11 +87,11 @@ def scan_safetensors(look: Look) -> None:
     reached = 0
     for begin, end in sorted(spans):
         if begin != reached:
-            raise MalformedFileError("its tensors do not lie side by side")
+            raise MalformedFileError("its tensors are not contiguous")
         reached = end
     if look.stream.size is not None and look.stream.size != look.stream.tell() + reached:
         raise MalformedFileError(
-            f"its tensors have {reached} bytes, and the file has another number of them"
+            f"its tensors have {reached} bytes, which is not the size of the data in the file"
         )
     keys = [str(key)[:64] for key in metadata] if isinstance(metadata, dict) else []
     look.tells(

@@ -35,11 +35,11 @@ class _Flat:
 
     def bytes_at(self, at: int, size: int) -> bytes:
         if at < 0:
-            raise MalformedFileError("an offset in it is negative")
+            raise MalformedFileError("an offset is negative")
         self._file.seek(at)
         found = self._file.read(size)
         if len(found) != size:
-            raise MalformedFileError("an offset in it leads behind its end")
+            raise MalformedFileError("an offset is beyond the end")
         return found
 
     def number(self, at: int, layout: str) -> int:
@@ -91,5 +91,5 @@ def scan_tflite(look: Look) -> None:
         report_code(look, NamedCode("", "operation", name.removeprefix("Flex"), "TensorFlow Lite"))
     own = sorted(name for name in found if not name.startswith("Flex"))
     if own:
-        look.finds("unsafe", f"operators {', '.join(own[:8])}: a library of one's own runs them")
+        look.finds("unsafe", f"operators {', '.join(own[:8])}: a custom library runs them")
     look.tells(format="tflite", custom=[*own[:8]])

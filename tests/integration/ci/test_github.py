@@ -125,7 +125,7 @@ def test_a_promotion_opens_a_pull_request_and_leaves_main_alone(on_host: Make) -
     setup, create = place.calls()
     assert setup == ["auth", "setup-git"]
     assert create[:6] == ["pr", "create", "--base", "main", "--head", branch]
-    assert "is moved from 1 to 2" in place.body()
+    assert "moved from 1 to 2" in place.body()
     again = dispatch(place, "nlp/lang-id@2", "production")
     assert again.code == 0, again.out
     assert [call[:2] for call in place.calls()].count(["pr", "create"]) == 1

@@ -11,7 +11,7 @@ import pytest
 from support import commit, git, write_files
 from support.manifests import small_registry
 
-from registry_tool.api.publish import Destination, RefusedByCheckError, base_catalog, publish
+from registry_tool.api.publish import Destination, Person, RefusedByCheckError, publish, read_base
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.aliases import add_tag, set_alias
 from registry_tool.edits.changeset import ChangeSet, Edit
@@ -30,7 +30,7 @@ from registry_tool.errors import (
 )
 from registry_tool.git.remote.push import LostRaceError
 from registry_tool.git.repository import Repository
-from registry_tool.git.transaction.journal import Journal, steps_of, write_down
+from registry_tool.git.transaction.journal import Journal, plan_steps, write_journal
 from registry_tool.names import Reference
 
 MakeRegistry = Callable[..., Path]
@@ -235,9 +235,89 @@ def test_bytes_travel_after_the_check_and_once(registry: Path, opened: Open) -> 
         return MOVE(catalog)
 
     publish(opened(registry), act, COMMIT, before=lambda: order.append("upload"))
-    assert order.count("upload") == 1
-    assert order[0] == "act"
-    assert order[-1] == "act"
+    assert order == ["act", "upload"]
+
+
+def _made(order: list[str]) -> Edit:
+    def edit(catalog: Catalog) -> ChangeSet:
+        order.append("edit")
+        return MOVE(catalog)
+
+    return edit
+
+
+def test_a_branch_that_moves_during_the_upload_is_checked_again(
+    registry: Path, opened: Open
+) -> None:
+    order: list[str] = []
+
+    def upload() -> None:
+        order.append("upload")
+        write_files(registry, {"note": "theirs\n"})
+        commit(registry, "Theirs")
+
+    done = publish(opened(registry), _made(order), COMMIT, before=upload)
+    assert order == ["edit", "upload", "edit"]
+    assert git(registry, "log", "-2", "--format=%s").split("\n")[1] == "Theirs"
+    assert git(registry, "show", f"{done.commit}:note") == "theirs"
+
+
+def test_a_published_branch_that_moves_during_the_upload_is_checked_again(
+    registry: Path, opened: Open
+) -> None:
+    """The check compares with the published state, so a fetch in between makes it anew."""
+    git(registry, "switch", "--quiet", "-c", "work")
+    order: list[str] = []
+
+    def upload() -> None:
+        order.append("upload")
+        git(registry, "commit", "--quiet", "--allow-empty", "-m", "Ours")
+        git(registry, "branch", "--quiet", "--force", "main", "HEAD")
+        git(registry, "reset", "--quiet", "--soft", "HEAD~1")
+
+    publish(opened(registry), _made(order), COMMIT, before=upload)
+    assert order[:2] == ["edit", "upload"]
+
+
+def test_a_state_that_was_read_before_is_used_while_its_branch_stands(
+    registry: Path, opened: Open
+) -> None:
+    repository = opened(registry)
+    base, seen = read_base(repository, COMMIT), []
+
+    def edit(catalog: Catalog) -> ChangeSet:
+        seen.append(catalog)
+        return MOVE(catalog)
+
+    publish(repository, edit, COMMIT, base=base)
+    assert seen == [base.catalog]
+    back = set_alias(Reference.parse("nlp/lang-id@1"), "production")
+    done = publish(repository, back, COMMIT, base=base)
+    assert done.change.puts  # on the new tip, where the alias is at 2
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_author_and_committer_per_call(registry: Path, opened: Open, *, signed: bool) -> None:
+    if signed:  # Git's own program writes the commit: an encoding is enough for that
+        git(registry, "config", "i18n.commitEncoding", "UTF-8")
+    destination = Destination(
+        commit=True,
+        message="In their name",
+        author=Person("Ada Lovelace", "ada@example.org"),
+        committer=Person.parse("Robot <robot@example.org>"),
+    )
+    publish(opened(registry), MOVE, destination)
+    assert git(registry, "log", "-1", "--format=%an|%ae|%cn|%ce|%s") == (
+        "Ada Lovelace|ada@example.org|Robot|robot@example.org|In their name"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Ada", "Ada <a@b> <c@d>", "<a@b>", "Ada <>", "Ada\n <a@b>", "A\0 <a@b>", " <a@b>"]
+)
+def test_who_is_not_a_person(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a person that Git can record"):
+        Person.parse(text)
 
 
 def test_an_upload_that_fails_writes_nothing(registry: Path, opened: Open) -> None:
@@ -287,7 +367,7 @@ def test_two_commands_do_not_write_at_once(registry: Path, opened: Open) -> None
     first = threading.Thread(target=publish, args=(opened(registry), slow, COMMIT))
     first.start()
     at_work.wait()
-    second = publish(opened(registry), quick, COMMIT, tell=tell)
+    second = publish(opened(registry), quick, COMMIT, notify=tell)
     first.join()
     assert made == ["first", "second"]
     assert second.change.message == "Set nlp/lang-id@champion to 2"
@@ -303,16 +383,16 @@ def test_what_a_killed_command_left_is_finished_first(
     repository = opened(registry)
     text = b"schema: tag/v1\nmodel: nlp/lang-id\nversion: '2'\n"
     tags = {f"models/nlp/lang-id/tags/{name}.yaml": text for name in ("one", "two")}
-    steps = steps_of(registry, tags, frozenset())
-    write_down(repository.git, Journal("Tag 2 twice", steps))
+    steps = plan_steps(registry, tags, frozenset())
+    write_journal(repository.git, Journal("Tag 2 twice", steps))
     write_files(registry, {"models/nlp/lang-id/tags/one.yaml": text})
     told: list[str] = []
     with pytest.raises(OperationalError, match=r"was interrupted in .*: Tag 2 twice"):
         repository.work()
-    catalog = base_catalog(repository, destination, tell=told.append)
+    catalog = read_base(repository, destination, notify=told.append).catalog
     assert told == ["finished what an interrupted command began: Tag 2 twice"]
     assert (catalog.tree.entry("models/nlp/lang-id/tags/two.yaml") is None) == destination.commits
-    publish(repository, MOVE, destination, tell=told.append)
+    publish(repository, MOVE, destination, notify=told.append)
     assert len(told) == 1
     assert (registry / "models/nlp/lang-id/tags/two.yaml").read_bytes() == text
 
@@ -324,7 +404,7 @@ def test_a_commit_waits_for_git_and_then_says_who_is_in_the_way(
     lock.write_bytes(b"")
     threading.Timer(1.5, lock.unlink).start()
     told: list[str] = []
-    done = publish(opened(registry), MOVE, COMMIT, tell=told.append)
+    done = publish(opened(registry), MOVE, COMMIT, notify=told.append)
     assert told == ["waiting for a git command that holds the index …"]
     assert done.commit == git(registry, "rev-parse", "HEAD")
 
@@ -340,7 +420,7 @@ def test_a_lock_that_cannot_be_made_is_trouble_of_the_environment(
 def test_no_registry_at_the_destination(make_registry: MakeRegistry, opened: Open) -> None:
     folder = make_registry({"README.md": "x\n"})
     write_files(folder, small_registry())
-    with pytest.raises(NotARegistryError, match=r"the branch main has no registry\.yaml"):
+    with pytest.raises(NotARegistryError, match=r"branch main has no registry\.yaml"):
         publish(opened(folder), _put("note", "x"), COMMIT)
     publish(opened(folder), MOVE, Destination())
 
@@ -417,8 +497,8 @@ def test_of_two_changes_of_one_file_the_later_stays_here(
 def test_what_an_act_is_made_on(registry: Path, opened: Open) -> None:
     write_files(registry, {"note": "dirty\n"})
     repository = opened(registry)
-    assert base_catalog(repository, Destination()).tree.read("note") == b"dirty\n"
-    assert base_catalog(repository, COMMIT).tree.read("note") is None
+    assert read_base(repository, Destination()).catalog.tree.read("note") == b"dirty\n"
+    assert read_base(repository, COMMIT).catalog.tree.read("note") is None
     assert Destination(branch="x").commits
     assert Destination(push=True).commits
 

@@ -173,7 +173,7 @@ def test_an_alias_to_a_version_that_is_gone(make_registry: MakeRegistry) -> None
     files = {f"{TOP}/aliases/production.yaml": alias_yaml("9")}
     with (
         _registry(make_registry, files) as registry,
-        pytest.raises(NotFoundError, match="names version 9, which is not there"),
+        pytest.raises(NotFoundError, match="names version 9, which does not exist"),
     ):
         registry.version("nlp/lang-id@production")
 

@@ -60,11 +60,21 @@ def events(change: Files, base: Files = {}) -> list[Event]:  # noqa: B006 (never
 
 
 # What changes, what is said, and what was there besides a small registry.
+MODEL_EVIDENCE = """schema: evidence/v2
+kind: metrics
+subject:
+  model: nlp/lang-id
+by: "@acme/speech"
+at: "2026-11-20T09:00:00.000Z"
+metrics:
+  - key: requests
+    value: 3
+"""
 CASES: dict[str, tuple[Files, list[str], Files]] = {
     "nothing": ({}, [], {}),
     "a new version is one event": (
         {**THIRD, f"{FOLDER}/versions/3/CARD.md": "#\n", f"{FOLDER}/versions/3/metadata.yaml": metadata_yaml(labels=["x"])},
-        ["version nlp/lang-id@3 is new: sklearn 1.5.0; model 1.5 kB, eval ?; accuracy 0.9"],
+        ["version nlp/lang-id@3 added: sklearn 1.5.0; model 1.5 kB, eval ?; accuracy 0.9"],
         {},
     ),
     "a new model, in the order of reading": (
@@ -77,48 +87,48 @@ CASES: dict[str, tuple[Files, list[str], Files]] = {
             "models/cv/faces/tags/v1.yaml": tag_yaml("1", "cv/faces"),
         },
         [
-            "namespace cv is new, owned by @acme/vision, @ana",
-            "model cv/faces is new, for face-detection, owned by @acme/speech",
-            "version cv/faces@1 is new: fasttext; model 21 B",
-            "tag cv/faces@v1 is new: it names 1",
-            "cv/faces@production is new and set to 1: The first.",
+            "namespace cv added, owned by @acme/vision, @ana",
+            "model cv/faces added, for face-detection, owned by @acme/speech",
+            "version cv/faces@1 added: fasttext; model 21 B",
+            "tag cv/faces@v1 added: points to 1",
+            "cv/faces@production now points to 1: The first.",
         ],
         {},
     ),
     "an alias moves": (
         {ALIAS: alias_yaml("2", reason="Better.")},
-        ["nlp/lang-id@production is moved from 1 to 2: Better."],
+        ["nlp/lang-id@production moved from 1 to 2: Better."],
         {},
     ),
     "an alias is pinned on its way back": (
         {ALIAS: alias_yaml("1", reason="Back.", pinned=True)},
-        ["nlp/lang-id@production is moved from 2 to 1 and pinned: Back."],
+        ["nlp/lang-id@production moved from 2 to 1 and pinned: Back."],
         {ALIAS: alias_yaml("2")},
     ),
     "an alias stays and says why": (
         {ALIAS: alias_yaml("1", reason="It is good.")},
-        ["nlp/lang-id@production stays 1, edited: It is good."],
+        ["nlp/lang-id@production still points to 1, edited: It is good."],
         {},
     ),
-    "an alias goes": ({ALIAS: None}, ["nlp/lang-id@production is removed; it was 1"], {}),
+    "an alias goes": ({ALIAS: None}, ["nlp/lang-id@production removed; it pointed to 1"], {}),
     "an alias that cannot be read": (
         {ALIAS: "no alias\n"},
-        ["nlp/lang-id@production is moved from 1 to what cannot be read"],
+        ["nlp/lang-id@production moved from 1 to an unreadable version"],
         {},
     ),
     "an alias is renamed": (
         {ALIAS: None, f"{FOLDER}/aliases/live.yaml": alias_yaml("1")},
-        ["nlp/lang-id@live is new and set to 1", "nlp/lang-id@production is removed; it was 1"],
+        ["nlp/lang-id@live now points to 1", "nlp/lang-id@production removed; it pointed to 1"],
         {},
     ),
     "tags": (
         {f"{FOLDER}/tags/first.yaml": tag_yaml("2"), f"{FOLDER}/tags/second.yaml": tag_yaml("2")},
-        ["tag nlp/lang-id@first is moved from 1 to 2", "tag nlp/lang-id@second is new: it names 2"],
+        ["tag nlp/lang-id@first moved from 1 to 2", "tag nlp/lang-id@second added: points to 2"],
         {},
     ),
     "a tag goes": (
         {f"{FOLDER}/tags/first.yaml": None},
-        ["tag nlp/lang-id@first is removed; it named 1"],
+        ["tag nlp/lang-id@first removed; it pointed to 1"],
         {},
     ),
     "a status": (
@@ -143,52 +153,60 @@ CASES: dict[str, tuple[Files, list[str], Files]] = {
     ),
     "a pointer alone": (
         {f"{FOLDER}/versions/1/model.bin.dvc": None},
-        ["the pointer to model.bin of nlp/lang-id@1 is removed"],
+        ["the pointer to model.bin of nlp/lang-id@1 removed"],
         {},
     ),
     "evidence": (
         {EVIDENCE: evidence_yaml("1", kind="approval", stage="production", decision="approve", by="Ben")},
-        ["evidence holdout on nlp/lang-id@1 is new: approval production approve by Ben"],
+        ["evidence holdout on nlp/lang-id@1 added: approval production approve by Ben"],
         {},
     ),
     "evidence goes": (
         {EVIDENCE: None},
-        ["evidence holdout on nlp/lang-id@1 is removed: note by @acme/speech"],
+        ["evidence holdout on nlp/lang-id@1 removed: note by @acme/speech"],
         {EVIDENCE: evidence_yaml("1")},
+    ),
+    "evidence about a model": (
+        {
+            f"{FOLDER}/model.yaml": model_yaml().replace("model/v1", "model/v2"),
+            f"{FOLDER}/evidence/usage.yaml": MODEL_EVIDENCE,
+        },
+        ["model nlp/lang-id is edited: schema", "evidence usage on nlp/lang-id is new: metrics by @acme/speech"],
+        {},
     ),
     "metadata": (
         {METADATA: metadata_yaml(labels=["edge"], metadata={"a": 1, "b": 3})},
-        ["metadata of nlp/lang-id@1 is edited: labels, metadata.b, metadata.c"],
+        ["metadata of nlp/lang-id@1 edited: labels, metadata.b, metadata.c"],
         {METADATA: metadata_yaml(metadata={"a": 1, "b": 2, "c": 1})},
     ),
     "cards": (
         {f"{FOLDER}/CARD.md": "# Card\n", f"{FOLDER}/versions/1/CARD.md": "# Card\n"},
-        ["the card of nlp/lang-id is new", "the card of nlp/lang-id@1 is new"],
+        ["the card of nlp/lang-id added", "the card of nlp/lang-id@1 added"],
         {},
     ),
     "a model": (
         {f"{FOLDER}/model.yaml": model_yaml(description="Other.", labels=["edge"])},
-        ["model nlp/lang-id is edited: description, labels"],
+        ["model nlp/lang-id edited: description, labels"],
         {},
     ),
     "a record, though it is frozen": (
         {f"{FOLDER}/versions/1/version.yaml": version_yaml("1", parameters={"k": 2}, description="Other.")},
-        ["version nlp/lang-id@1 is edited: description, identity, parameters.k"],
+        ["version nlp/lang-id@1 edited: description, identity, parameters.k"],
         {},
     ),
     "a version goes with all it has": (
         {f"{FOLDER}/versions/1/version.yaml": None, f"{FOLDER}/versions/1/model.bin.dvc": None, STATUS: None, EVIDENCE: None},
-        ["version nlp/lang-id@1 is removed"],
+        ["version nlp/lang-id@1 removed"],
         {STATUS: status_yaml("deprecated"), EVIDENCE: evidence_yaml("1")},
     ),
     "policy": (
         {"registry.yaml": registry_yaml(rules={"M203": "warn"}, stages={"staging": {}, "production": {"from": "staging"}})},
-        ["the policy, registry.yaml, is edited: rules.M203, stages.production, version_scheme"],
+        ["the policy (registry.yaml) edited: rules.M203, stages.production, version_scheme"],
         {"registry.yaml": registry_yaml(version_scheme="semver", stages={"staging": {}})},
     ),
     "owners": (
         {"models/nlp/namespace.yaml": namespace_yaml(owners=["@eve"])},
-        ["namespace nlp is edited: owners"],
+        ["namespace nlp edited: owners"],
         {},
     ),
     "a waiver, and files of any kind, after all else": (
@@ -197,19 +215,19 @@ CASES: dict[str, tuple[Files, list[str], Files]] = {
             "models/nlp/stray": "s\n", ALIAS: alias_yaml("2"), "registry.yaml": registry_yaml(description="Ours."),
         },
         [
-            "the policy, registry.yaml, is edited: description",
-            "nlp/lang-id@production is moved from 1 to 2",
-            "waiver 2026-11-a501-move is new; it waives A501 for nlp/lang-id@1 until 2026-12-01, approved by @acme/platform: The remote moves this week.",
-            "file .dvc/config is removed",
-            "file .gitignore is edited",
-            "file README.md is new",
-            "file models/nlp/stray is new",
+            "the policy (registry.yaml) edited: description",
+            "nlp/lang-id@production moved from 1 to 2",
+            "waiver 2026-11-a501-move added; it waives A501 for nlp/lang-id@1 until 2026-12-01, approved by @acme/platform: The remote moves this week.",
+            "file .dvc/config removed",
+            "file .gitignore edited",
+            "file README.md added",
+            "file models/nlp/stray added",
         ],
         {},
     ),
     "much of one kind is counted": (
         {f"{FOLDER}/model.yaml": model_yaml(metadata={f"key{n}": n for n in range(9)})},
-        ["model nlp/lang-id is edited: " + ", ".join(f"metadata.key{n}" for n in range(6)) + " and 3 more"],
+        ["model nlp/lang-id edited: " + ", ".join(f"metadata.key{n}" for n in range(6)) + " and 3 more"],
         {},
     ),
 }  # fmt: skip
@@ -264,7 +282,7 @@ def test_a_mode_alone_is_an_edit() -> None:
     before = small_registry()
     head = DictTree(before, modes={f"{FOLDER}/model.yaml": EXECUTABLE})
     (event,) = between(Catalog(DictTree(before)), Catalog(head))
-    assert sentence(event) == "model nlp/lang-id is edited"
+    assert sentence(event) == "model nlp/lang-id edited"
 
 
 def test_models_in_shards() -> None:

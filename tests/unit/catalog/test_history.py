@@ -127,17 +127,17 @@ def test_the_life_of_a_version(past: History, opened: Open) -> None:
     registry = opened(past.folder)
     assert told(registry.history("nlp/lang-id@2")) == [
         "version nlp/lang-id@2 is deprecated (it was active): Old.",
-        "tag nlp/lang-id@second is new: it names 2",
-        "evidence holdout on nlp/lang-id@2 is new: note by @acme/speech",
-        "nlp/lang-id@production is new and set to 2",
-        "nlp/lang-id@production is moved from 2 to 1 and pinned: Worse.",
-        "nlp/lang-id@production is moved from 1 to 2: Better.",
-        "version nlp/lang-id@2 is new: fasttext; model 13 B",
+        "tag nlp/lang-id@second added: points to 2",
+        "evidence holdout on nlp/lang-id@2 added: note by @acme/speech",
+        "nlp/lang-id@production now points to 2",
+        "nlp/lang-id@production moved from 2 to 1 and pinned: Worse.",
+        "nlp/lang-id@production moved from 1 to 2: Better.",
+        "version nlp/lang-id@2 added: fasttext; model 13 B",
     ]
     state = registry.history("nlp/lang-id@2")[0]
     assert (state.version, state.before, state.reason, state.alias) == ("2", "active", "Old.", "")
     assert told(registry.history("nlp/lang-id@second")) == [
-        "tag nlp/lang-id@second is new: it names 2"
+        "tag nlp/lang-id@second added: points to 2"
     ]
     assert registry.history("nlp/lang-id@latest") == registry.history("nlp/lang-id@1")
 
@@ -148,7 +148,7 @@ def test_all_of_a_model(past: History, opened: Open) -> None:
     found = told(registry.history("nlp/lang-id"))
     assert len(found) == 9
     assert (
-        found[-1] == "model nlp/lang-id is new, for language-identification, owned by @acme/speech"
+        found[-1] == "model nlp/lang-id added, for language-identification, owned by @acme/speech"
     )
     assert not any("faces" in sentence for sentence in found)
 
@@ -158,9 +158,9 @@ def test_what_is_gone_has_a_history(past: History, opened: Open) -> None:
     past.commit(gone, "Remove the model")
     registry = opened(past.folder)
     assert registry.history("nlp/lang-id@production")[0].version is None
-    assert told(registry.history("nlp/lang-id@1"))[0] == "version nlp/lang-id@1 is removed"
+    assert told(registry.history("nlp/lang-id@1"))[0] == "version nlp/lang-id@1 removed"
     assert registry.history("nlp/lang-id@first")[0].subject == "Remove the model"
-    assert "model nlp/lang-id is removed" in told(registry.history("nlp/lang-id"))
+    assert "model nlp/lang-id removed" in told(registry.history("nlp/lang-id"))
 
 
 def test_a_name_that_meant_two_things(past: History, opened: Open) -> None:
@@ -191,8 +191,8 @@ def test_models_in_shards(tmp_path: Path, opened: Open) -> None:
     [
         ("nlp/lang-id@prodcution", NotFoundError, "no version, tag or alias prodcution"),
         ("nlp/lang-id@9", NotFoundError, "no version, tag or alias 9"),
-        ("nlp/lang-ids", NotFoundError, "there is no model nlp/lang-ids"),
-        ("nlp/lang-ids@1", NotFoundError, "there is no model nlp/lang-ids"),
+        ("nlp/lang-ids", NotFoundError, "model nlp/lang-ids does not exist"),
+        ("nlp/lang-ids@1", NotFoundError, "model nlp/lang-ids does not exist"),
         ("NLP/x@1", InvalidNameError, "is not a namespace name"),
         ("nlp/lang-id@a b", InvalidNameError, "is not a reference"),
     ],

@@ -137,7 +137,7 @@ def test_pinned_and_moved_are_noted() -> None:
         f"{FOLDER}/model.yaml": model_yaml(moved_to="nlp/language"),
     }
     assert resolve(catalog(files), "nlp/lang-id@production").notes == (
-        "pinned: an automatic promotion leaves it alone",
+        "pinned: automatic promotion skips it",
         "nlp/lang-id moved to nlp/language",
     )
 
@@ -145,11 +145,11 @@ def test_pinned_and_moved_are_noted() -> None:
 @pytest.mark.parametrize(
     ("reference", "message", "remedy"),
     [
-        ("nlp/lang-ib", "no model nlp/lang-ib", "did you mean nlp/lang-id?"),
-        ("npl/lang-id", "no model npl/lang-id", "did you mean nlp/lang-id?"),
-        ("zz/zz", "no model zz/zz", "`registry list`"),
+        ("nlp/lang-ib", "model nlp/lang-ib does not exist", "did you mean nlp/lang-id?"),
+        ("npl/lang-id", "model npl/lang-id does not exist", "did you mean nlp/lang-id?"),
+        ("zz/zz", "model zz/zz does not exist", "registry list"),
         ("nlp/lang-id@prodution", "no version, tag or alias prodution", "did you mean production?"),
-        ("nlp/lang-id@zzz", "no version, tag or alias zzz", "`registry show nlp/lang-id`"),
+        ("nlp/lang-id@zzz", "no version, tag or alias zzz", "registry show nlp/lang-id"),
     ],
 )
 def test_not_found_names_near_ones(reference: str, message: str, remedy: str) -> None:
@@ -188,14 +188,14 @@ def test_a_tag_never_answers_for_a_stage_with_gates(where: str) -> None:
     manifest = registry_yaml if where == "registry.yaml" else namespace_yaml
     tag = {f"{FOLDER}/tags/live.yaml": tag_yaml("1")}
     with pytest.raises(
-        NotFoundError, match="holds the stage live; the tag live names version 1"
+        NotFoundError, match="is in the stage live; the tag live names version 1"
     ) as caught:
         resolve(catalog({**tag, where: manifest(stages=GATED)}), "nlp/lang-id@live")
     assert caught.value.remedy == "registry show nlp/lang-id@1"
     found = resolve(catalog({**tag, where: manifest(stages={"live": {}})}), "nlp/lang-id@live")
     assert (found.version.version, found.via) == ("1", "tag")
     assert found.notes == (
-        "live is a stage, and this is a tag, which never moves; use nlp/lang-id@1",
+        "live is a stage, but this is a tag, which never moves; use nlp/lang-id@1",
     )
 
 
@@ -212,13 +212,13 @@ def test_a_version_that_is_called_as_a_stage_is_read_with_a_note() -> None:
     ("scheme", "versions", "status", "message", "remedy"),
     [
         ("semver", ["1.0.0-rc.1", "1.0.0-rc.2"], {},
-         "nlp/lang-id has only pre-releases, and latest passes over pre-releases; the newest is 1.0.0-rc.2",
+         "nlp/lang-id has only pre-releases; latest skips pre-releases, and the newest is 1.0.0-rc.2",
          "registry resolve nlp/lang-id@1.0.0-rc.2"),
         ("calver", ["2026.11rc1"], {},
-         "nlp/lang-id has only pre-releases, and latest passes over pre-releases; the newest is 2026.11rc1",
+         "nlp/lang-id has only pre-releases; latest skips pre-releases, and the newest is 2026.11rc1",
          "registry resolve nlp/lang-id@2026.11rc1"),
         ("semver", ["1.0.0-rc.1", "1.0.0"], {"1.0.0": "withdrawn"},
-         "nlp/lang-id has no active release, and latest passes over pre-releases; the newest is 1.0.0-rc.1",
+         "nlp/lang-id has no active release; latest skips pre-releases, and the newest is 1.0.0-rc.1",
          "registry resolve nlp/lang-id@1.0.0-rc.1"),
         ("integer", ["1"], {"1": "deprecated"}, "nlp/lang-id has no active version", "registry show nlp/lang-id"),
         ("integer", [], {}, "nlp/lang-id has no versions yet", "registry version add nlp/lang-id"),
@@ -236,3 +236,17 @@ def test_why_latest_means_nothing(
         resolve(Catalog(DictTree(files)), "nlp/lang-id")
     assert caught.value.message.startswith(message)
     assert (caught.value.remedy or "").startswith(remedy)
+
+
+def test_latest_of_a_model_of_a_later_schema_is_not_guessed() -> None:
+    files = {
+        "registry.yaml": registry_yaml(),
+        **model_files(versions=["1", "2"]),
+    }
+    record = f"{FOLDER}/model.yaml"
+    files[record] = files[record].replace("model/v1", "model/v9")
+    catalog = Catalog(DictTree(files))
+    with pytest.raises(InvalidManifestError, match="does not know model/v9") as caught:
+        resolve(catalog, "nlp/lang-id")
+    assert caught.value.remedy == "upgrade it: pip install -U registry-tool"
+    assert resolve(catalog, "nlp/lang-id@1").version.version == "1"

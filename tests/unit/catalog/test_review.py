@@ -82,9 +82,9 @@ def test_a_new_version_is_held_against_the_one_before_and_production() -> None:
     assert (
         report(THIRD)
         == """\
-## What this change does
+## Changes
 
-- version nlp/lang-id@3 is new: sklearn 1.5; model 1.1 kB, eval ?; accuracy 0.9, latency_ms 10, zero 1, note b
+- version nlp/lang-id@3 added: sklearn 1.5; model 1.1 kB, eval ?; accuracy 0.9, latency_ms 10, zero 1, note b
 
 ### nlp/lang-id@3, new
 
@@ -105,7 +105,7 @@ def test_a_new_version_is_held_against_the_one_before_and_production() -> None:
 | package pandas | >=2 | - | - |
 | package scipy | - | - | yes |
 
-An arrow says which way a value went from there to the version under review.
+An arrow shows how a value changes in the version under review.
 """
     )
 
@@ -117,7 +117,7 @@ def test_one_version_may_be_both() -> None:
 
 def test_a_promotion_is_held_against_the_current_holder() -> None:
     text = report({ALIAS: alias_yaml("2", reason="Better.")})
-    assert "- nlp/lang-id@production is moved from 1 to 2: Better." in text
+    assert "- nlp/lang-id@production moved from 1 to 2: Better." in text
     assert "### nlp/lang-id@2, for production" in text
     assert "| metric accuracy | 0.96 | 0.8 ↑ +20.0% |" in text
 
@@ -145,7 +145,7 @@ def test_the_last_stage_is_production_where_none_has_that_name() -> None:
 def test_a_first_version_has_nothing_to_be_held_against() -> None:
     text = report(model_files("cv/faces"))
     assert "|  | 1 |\n| --- | --- |\n| artifact model | 10 B |" in text
-    assert "There is no version before it to compare it with." in text
+    assert "There is no earlier version to compare it with." in text
     assert "An arrow" not in text
 
 
@@ -165,7 +165,7 @@ def test_files_inside_of_folders() -> None:
 def test_the_same_bytes_under_another_number() -> None:
     base = {**small_registry(versions=["1"])}
     text = report(version_files("2"), base)
-    assert "It has the identity of 1: its outputs are the same." in text
+    assert "It has the identity of 1: it produces the same outputs." in text
     other = report(version_files("2", artifacts=[stored_artifact(b"The bytes of a model\n")]), base)
     assert "| artifact model | 21 B | 21 B, other bytes |" in other
 
@@ -191,14 +191,14 @@ def test_a_neighbour_that_cannot_be_read_is_left_out() -> None:
 
 
 def test_nothing() -> None:
-    assert report({}) == "## What this change does\n\nNothing.\n"
+    assert report({}) == "## Changes\n\nNothing.\n"
 
 
 def test_gates_ahead() -> None:
     gates = ["accuracy is at least 0.9: it is 0.95", "<b>soak</b>"]
     text = markdown(reviewed(THIRD), gates=gates)
     assert text.endswith(
-        "### Gates ahead\n\n- accuracy is at least 0&#46;9&#58; it is 0&#46;95\n"
+        "### Gates for later promotions\n\n- accuracy is at least 0&#46;9&#58; it is 0&#46;95\n"
         "- &#60;b&#62;soak&#60;&#47;b&#62;\n"
     )
 
@@ -230,7 +230,7 @@ def test_text_of_the_registry_is_text(what: str) -> None:
     assert "[" not in text
     assert len({line.count("|") for line in tables}) <= 1
     assert [line for line in lines if line.startswith("#")] == [
-        line for line in lines if line.startswith(("## What this", "### nlp&#47;lang"))
+        line for line in lines if line.startswith(("## Changes", "### nlp&#47;lang"))
     ]
 
 
@@ -243,5 +243,5 @@ def test_a_report_fits_into_a_comment() -> None:
     text = markdown(reviewed(change))
     assert len(text) < 65_536
     assert "more: `registry diff`" in text
-    assert "versions more: `registry compare`" in text
-    assert "rows more: `registry compare`" in text
+    assert "more versions: `registry compare`" in text
+    assert "more rows: `registry compare`" in text

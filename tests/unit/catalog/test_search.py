@@ -135,13 +135,13 @@ def test_what_is_quoted_is_a_word() -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("colour:red", "there is no filter colour:"),
+        ("colour:red", "unknown filter colour:"),
         ("label:", "label: needs a value"),
         ("state:asleep", "'asleep' is not a state"),
         ("accuracy>=high", "'high' is not a number"),
         ("accuracy>=nan", "'nan' is not a number"),
-        (">=0.9", "is not a bound on a metric"),
-        ("accuracy>=", "is not a bound on a metric"),
+        (">=0.9", "is not a condition on a metric"),
+        ("accuracy>=", "is not a condition on a metric"),
         ('label:"edge', "a double quote is not closed"),
         ("accuracy=>0.9", "=> is not an operator"),
         ("accuracy => 0.9", "=> is not an operator"),
@@ -158,12 +158,12 @@ def test_what_is_quoted_is_a_word() -> None:
         ("edge or cpu", "there is no or in a search"),
         ("NOT edge", "there is no NOT in a search"),
         ("edge && cpu", "there is no && in a search"),
-        ("(edge cpu)", r"\(edge is not a word"),
-        ("-edge", "-edge is not a word"),
-        ("label :edge", ":edge is not a word"),
-        ("lang*", "there are no wildcards"),
+        ("(edge cpu)", r"\(edge is not a search word"),
+        ("-edge", "-edge is not a search word"),
+        ("label :edge", ":edge is not a search word"),
+        ("lang*", "wildcards are not supported"),
         ("label:edge,cpu", "is not one value"),
-        ("'F1 (macro)'", "is not a word"),
+        ("'F1 (macro)'", "is not a search word"),
     ],
 )
 def test_wrong_queries_say_what_is_wrong(query: str, message: str) -> None:
@@ -208,8 +208,8 @@ def test_the_words_of_other_languages_can_be_looked_for_in_quotes() -> None:
 @pytest.mark.parametrize(
     ("query", "remedy"),
     [
-        ("0.5<accuracy<0.9", 'write one bound for each: "accuracy>0.5" "accuracy<0.9"'),
-        ("0.5<=accuracy<0.9", 'write one bound for each: "accuracy>=0.5" "accuracy<0.9"'),
+        ("0.5<accuracy<0.9", 'write one condition for each: "accuracy>0.5" "accuracy<0.9"'),
+        ("0.5<=accuracy<0.9", 'write one condition for each: "accuracy>=0.5" "accuracy<0.9"'),
         ("0.9<accuracy", 'write the metric first: "accuracy>0.9"'),
         ("(accuracy>0.5)", 'leave them out: "accuracy>0.5"'),
         ("accuracy\u22650.9", 'write "accuracy>=0.9"; a word is "accuracy\u22650.9"'),
@@ -225,10 +225,10 @@ def test_the_remedy_has_the_metric_and_the_numbers_of_the_query(query: str, reme
 @pytest.mark.parametrize(
     ("query", "notes"),
     [
-        ("acuracy>0.1", ["no version that was searched has a metric 'acuracy'; did you mean accuracy?"]),
+        ("acuracy>0.1", ["no searched version has a metric 'acuracy'; did you mean accuracy?"]),
         (
             "framework=custom",
-            ["no version that was searched has a metric 'framework'; a filter is written framework:VALUE"],
+            ["no searched version has a metric 'framework'; a filter is written framework:VALUE"],
         ),
         ("accuracy>2", []),
         ("metrics.accuracy>2", []),

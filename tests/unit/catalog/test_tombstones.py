@@ -30,7 +30,7 @@ def found(root: Path, reference: str = "nlp/lang-id@2") -> tuple[str, str, str]:
 
 def test_the_main_branch_decides(root: Path) -> None:
     with pytest.raises(
-        RefusedError, match="nlp/lang-id@2 is active in main: bytes are purged once"
+        RefusedError, match="nlp/lang-id@2 is active in main: files are purged only after"
     ) as no:
         found(root)
     assert no.value.remedy.startswith("registry erase nlp/lang-id@2 --reason TEXT; merge that")
@@ -55,7 +55,7 @@ def test_in_a_clone_the_main_branch_is_that_of_the_remote(root: Path, tmp_path: 
 
 @pytest.mark.parametrize("reference", ["nlp/lang-id", "nlp/lang-id@production"])
 def test_a_name_that_moves_is_not_enough(reference: str, root: Path) -> None:
-    with pytest.raises(UsageError, match="may mean another version tomorrow"):
+    with pytest.raises(UsageError, match="can point to another version later"):
         found(root, reference)
 
 

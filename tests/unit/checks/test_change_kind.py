@@ -8,7 +8,7 @@ from registry_tool.checks.change_kind import ALONE, ChangeKind, act_of, kind_of
 from registry_tool.checks.rule import Located
 from registry_tool.git.tree import FILE, Entry
 from registry_tool.manifests.layout import Layout
-from registry_tool.manifests.models.registry import AutomergeKind
+from registry_tool.manifests.models.registry import RegistryManifest
 
 LAYOUT = Layout()
 LANG = "models/nlp/lang-id"
@@ -139,6 +139,7 @@ def test_each_place_of_the_layout_is_an_act(
             (f"+ {LANG}/versions/1/status.yaml", f"- {LANG}/aliases/production.yaml"),
         ),
         ("evidence", (f"+ {LANG}/versions/1/evidence/a.yaml",)),
+        ("evidence", (f"+ {LANG}/evidence/a.yaml",)),
         ("edit", (f"~ {LANG}/versions/1/metadata.yaml", f"~ {EYES}/model.yaml", "~ README.md")),
         ("edit", ("~ README.md",)),
         ("edit", (f"- {LANG}/notes.txt",)),
@@ -180,13 +181,24 @@ def test_what_does_not_belong_together_is_mixed(lines: tuple[str, ...]) -> None:
     assert kind_of(reversed(changes(*lines))) == "mixed"
 
 
+def test_a_later_schema_alone_comes_along_and_an_edit_does_not() -> None:
+    evidence = changes(f"+ {LANG}/evidence/a.yaml")
+    upgrade = one("~", f"{LANG}/model.yaml")._replace(upgrades=True)
+    assert kind_of([*evidence, upgrade]) == "evidence"
+    assert kind_of([*changes(*VERSION), upgrade]) == "version"
+    assert kind_of([upgrade]) == "edit"
+    assert kind_of([*evidence, one("~", f"{LANG}/model.yaml")]) == "mixed"
+    assert kind_of([*changes(f"~ {LANG}/aliases/production.yaml"), upgrade]) == "mixed"
+
+
 def test_nothing_is_no_kind() -> None:
     assert kind_of([]) is None
 
 
 def test_policy_can_ask_for_the_kinds_that_do_not_decide_how_others_are_judged() -> None:
     never = {"other", "policy", "waiver", "mixed"}
-    assert set(get_args(AutomergeKind)) == set(get_args(ChangeKind)) - never
+    listed = RegistryManifest.model_fields["automerge"].annotation
+    assert set(get_args(get_args(listed)[0])) == set(get_args(ChangeKind)) - never
 
 
 def test_what_is_never_right_is_no_act_to_split_off() -> None:

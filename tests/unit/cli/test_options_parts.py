@@ -13,7 +13,7 @@ from support import Ran
         (("version", "list"), "Did you mean registry list?"),
         (("model", "show", "nlp/lang-id"), "Did you mean registry show?"),
         (("alias", "sett"), "Did you mean set?"),
-        (("alias", "move"), "It has: rm, set."),
+        (("alias", "move"), "Commands: rm, set."),
     ],
 )
 def test_an_unknown_command_is_answered_with_where_it_is(
@@ -21,7 +21,7 @@ def test_an_unknown_command_is_answered_with_where_it_is(
 ) -> None:
     ran = cli(*words, cwd=tmp_path)
     assert ran.code == 2
-    assert ran.err.endswith(f"Error: there is no command {words[1]!r} here. {hint}\n")
+    assert ran.err.endswith(f"Error: no such command: {words[1]!r}. {hint}\n")
 
 
 @pytest.mark.parametrize("part", ["alias", "evidence", "hooks", "model", "tag", "version"])

@@ -81,10 +81,10 @@ def test_shards_are_of_files() -> None:
     ("fields", "words"),
     [
         ({"mediaType": "text/plain"}, "its mediaType is 'text/plain'"),
-        ({"verificationMaterial": []}, "its verificationMaterial is no object"),
+        ({"verificationMaterial": []}, "its verificationMaterial is not an object"),
         ({"verificationMaterial": {"certificate": {}}}, "with a certificate or an identity"),
-        ({"verificationMaterial": {"publicKey": {"hint": 1}}}, "its hint is no text"),
-        ({"dsseEnvelope": None}, "its dsseEnvelope is no object"),
+        ({"verificationMaterial": {"publicKey": {"hint": 1}}}, "its hint is not text"),
+        ({"dsseEnvelope": None}, "its dsseEnvelope is not an object"),
     ],
 )
 def test_what_is_no_bundle(fields: dict[str, object], words: str) -> None:
@@ -101,8 +101,8 @@ def test_what_is_no_bundle(fields: dict[str, object], words: str) -> None:
             {"serialization": {"method": "shards", "hash_type": "sha256", "shard_size": 1}},
             "shards are smaller than",
         ),
-        ({"resources": {}}, "its list of resources is no list"),
-        ({"resources": [1]}, "its resource is no object"),
+        ({"resources": {}}, "its list of resources is not a list"),
+        ({"resources": [1]}, "its resource is not an object"),
         ({"resources": [{"name": "a", "algorithm": "blake3"}]}, "algorithm of a resource is"),
         (
             {"resources": [{"name": "a", "algorithm": "sha256", "digest": DIGEST}] * 2},
@@ -119,7 +119,7 @@ def test_statements_that_are_not_read(fields: dict[str, object], words: str) -> 
     ("text", "words"),
     [
         ("", "its text is not JSON"),
-        ("[]", "its text is no object"),
+        ("[]", "its text is not an object"),
         ("[" * 100_000, "its text is not JSON"),
         (json.dumps(bundle(b"[" * 100_000)), "its payload is not JSON"),
         (json.dumps(bundle(b"\xff")), "its payload is not JSON"),

@@ -58,7 +58,7 @@ def test_another_key(folder: Path, key: PemKey, tmp_path: Path) -> None:
     """Also one that the bundle does not name: what it names is not signed."""
     bundle = parse(bundles.sign(folder, key.private, None))
     other = read_public(PemKey(tmp_path, "other").public)
-    assert bundles.trouble(bundle, folder, other) == "model-signing says: InvalidSignature"
+    assert bundles.trouble(bundle, folder, other) == "model-signing reports: InvalidSignature"
 
 
 def test_a_flipped_bit_of_the_statement(folder: Path, key: PemKey) -> None:

@@ -46,7 +46,7 @@ def test_a_key_that_openssl_made(tmp_path: Path) -> None:
 
 def test_other_files(tmp_path: Path) -> None:
     for name, content, words in (
-        ("text", b"hello", "no private key in PEM form"),
+        ("text", b"hello", "not a private key in PEM form"),
         ("large", b" " * (1 << 20), "too large for a key"),
     ):
         place = tmp_path / name
@@ -55,16 +55,16 @@ def test_other_files(tmp_path: Path) -> None:
             public_half(place, None)
     with pytest.raises(UsageError, match="cannot be read: No such file"):
         read_public(tmp_path / "none")
-    with pytest.raises(UsageError, match="no public key in PEM form"):
+    with pytest.raises(UsageError, match="not a public key in PEM form"):
         read_public(tmp_path / "text")
 
 
 def test_other_kinds_of_keys(tmp_path: Path) -> None:
     key = PemKey(tmp_path, curve=ec.SECP256K1())
-    words = "no key of the curve P-256, P-384 or P-521"
+    words = "not a key of the curve P-256, P-384 or P-521"
     with pytest.raises(UsageError, match=words):
         public_half(key.private, None)
     with pytest.raises(UsageError, match=words):
         read_public(key.public)
-    with pytest.raises(UsageError, match="no public key"):
+    with pytest.raises(UsageError, match="not a public key"):
         read_public(key.private)

@@ -66,15 +66,15 @@ def test_the_zone_of_the_machine_plays_no_part(
 
 def test_a_public_key_alone_cannot_sign(make_key: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    with pytest.raises(UsageError, match="could not sign with that key"):
+    with pytest.raises(UsageError, match="cannot sign with that key"):
         ssh_keygen.sign(MESSAGE, f"key::{public(make_key())}")
 
 
 def test_there_is_no_such_key(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no key"):
+    with pytest.raises(UsageError, match="does not exist"):
         ssh_keygen.sign(MESSAGE, str(tmp_path / "none"))
     (tmp_path / "text").write_text("not a key\n")
-    with pytest.raises(UsageError, match="could not sign"):
+    with pytest.raises(UsageError, match="cannot sign"):
         ssh_keygen.sign(MESSAGE, str(tmp_path / "text"))
 
 

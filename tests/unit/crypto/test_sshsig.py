@@ -60,13 +60,13 @@ def test_what_is_none_is_said(text: str, words: str) -> None:
 
 
 def test_nothing_may_follow(make_key: Keys) -> None:
-    with pytest.raises(NotASignatureError, match="follow after its end"):
+    with pytest.raises(NotASignatureError, match="after its end"):
         parse(armoured(raw(sign(MESSAGE, str(make_key()))) + b"x"))
 
 
 def test_a_hash_that_nobody_uses_is_refused(make_key: Keys) -> None:
     changed = raw(sign(MESSAGE, str(make_key()))).replace(b"sha512", b"sha511")
-    with pytest.raises(NotASignatureError, match="hashes"):
+    with pytest.raises(NotASignatureError, match="hash algorithm is unknown"):
         parse(armoured(changed))
 
 

@@ -102,7 +102,7 @@ def test_an_act_writes_few_files_and_passes_the_check(
 
 @pytest.mark.parametrize("name", [name for name in GOOD if not name.startswith("model")])
 def test_acts_on_a_model_that_is_not_there(name: str) -> None:
-    with pytest.raises(NotFoundError, match="there is no model nlp/lang-id"):
+    with pytest.raises(NotFoundError, match="model nlp/lang-id does not exist"):
         GOOD[name][0](Catalog(DictTree({"registry.yaml": "schema: registry/v1\nname: x\n"})))
 
 
@@ -117,50 +117,50 @@ NO: dict[str, tuple[Edit, Mapping[str, str], type[RegistryError], str]] = {
         add_model(ModelName("nlp", "Lang_ID"), FIELDS), {}, RefusedError, "there is a model nlp/lang-id already",
     ),
     "continues nothing": (
-        add_model(ModelName("nlp", "b"), {**FIELDS, "continues": "nlp/nothing"}), {}, NotFoundError, "no model nlp/nothing",
+        add_model(ModelName("nlp", "b"), {**FIELDS, "continues": "nlp/nothing"}), {}, NotFoundError, "model nlp/nothing does not exist",
     ),
-    "version twice": (add_version(MODEL, "1", RECORD), {}, RefusedError, "has a version 1 already"),
+    "version twice": (add_version(MODEL, "1", RECORD), {}, RefusedError, "already has a version 1"),
     "not of the scheme": (add_version(MODEL, "1.0.0", RECORD), {}, InvalidNameError, "not a version of the scheme integer"),
     "reserved": (add_version(MODEL, "Latest", RECORD), {}, InvalidNameError, "'Latest' is reserved"),
     "no name": (add_version(MODEL, "../x", RECORD), {}, InvalidNameError, "is not a version name"),
     "does not count": (
         add_version(MODEL, None, RECORD), {f"{TOP}/model.yaml": model_yaml(version_scheme="semver")}, UsageError,
-        "semver, which does not count by itself",
+        "is semver, which has no next version",
     ),
     "a twin by case": (
         add_version(MODEL, "V1", RECORD),
         {f"{TOP}/model.yaml": model_yaml(version_scheme="free"), f"{TOP}/versions/v1/version.yaml": version_yaml("v1")},
-        RefusedError, "has a version v1 already",
+        RefusedError, "already has a version v1",
     ),
     "archived": (
         add_version(MODEL, None, RECORD), {f"{TOP}/model.yaml": model_yaml(state="archived")}, RefusedError, "is archived",
     ),
     "moved": (
         add_version(MODEL, None, RECORD), {f"{TOP}/model.yaml": model_yaml(moved_to="nlp/new")}, RefusedError,
-        "moved to nlp/new",
+        "renamed to nlp/new",
     ),
     "model unreadable": (
         add_version(MODEL, None, RECORD), {f"{TOP}/model.yaml": "schema: model/v1\n"}, InvalidManifestError, "model.yaml:1",
     ),
     "first tag taken": (
-        add_version(MODEL, None, VersionRecord(tags=["first"])), {}, RefusedError, "has a tag first already",
+        add_version(MODEL, None, VersionRecord(tags=["first"])), {}, RefusedError, "already has a tag first",
     ),
     "tag is the version": (
-        add_version(MODEL, None, VersionRecord(tags=["3"])), {}, RefusedError, "has a version named 3 already",
+        add_version(MODEL, None, VersionRecord(tags=["3"])), {}, RefusedError, "already has a version named 3",
     ),
     "alias to nothing": (set_alias(ref("nlp/lang-id@9"), "a"), {}, NotFoundError, "no version, tag or alias 9"),
     "alias named as a tag": (set_alias(ref("nlp/lang-id@1"), "first"), {}, RefusedError, "has a tag named first"),
     "alias named as a version": (set_alias(ref("nlp/lang-id@1"), "2"), {}, RefusedError, "has a version named 2"),
     "alias to a withdrawn version": (
-        set_alias(ref("nlp/lang-id@2"), "a"), WITHDRAWN, RefusedError, "is withdrawn; an alias may not point at it",
+        set_alias(ref("nlp/lang-id@2"), "a"), WITHDRAWN, RefusedError, "is withdrawn; an alias cannot point to it",
     ),
     "alias to an erased version": (set_alias(ref("nlp/lang-id@2"), "a"), ERASED, RefusedError, "is erased"),
     "no such alias": (remove_alias(MODEL, "nothing"), {}, NotFoundError, "has no alias"),
-    "tag that moves": (add_tag(ref("nlp/lang-id@2"), "first"), {}, RefusedError, "has a tag first already: it names version 1"),
+    "tag that moves": (add_tag(ref("nlp/lang-id@2"), "first"), {}, RefusedError, "already has a tag first: it points to version 1"),
     "tag named as an alias": (add_tag(ref("nlp/lang-id@1"), "production"), {}, RefusedError, "has an alias named production"),
     "tag of an erased version": (add_tag(ref("nlp/lang-id@2"), "x"), ERASED, UsageError, "is erased"),
     "withdrawn under an alias": (
-        set_state(ref("nlp/lang-id@1"), "withdrawn", reason="x"), {}, RefusedError, "still named by the alias production",
+        set_state(ref("nlp/lang-id@1"), "withdrawn", reason="x"), {}, RefusedError, "still the target of alias production",
     ),
     "back from withdrawn": (
         set_state(ref("nlp/lang-id@2"), "active", reason="x"), WITHDRAWN, RefusedError, "is withdrawn; it cannot become active",
@@ -177,14 +177,14 @@ NO: dict[str, tuple[Edit, Mapping[str, str], type[RegistryError], str]] = {
         "metadata.yaml:1",
     ),
     "evidence twice": (
-        add_evidence(ref("nlp/lang-id@1"), "note", {}, by="x", name="n"), {f"{ONE}/evidence/n.yaml": "x: 1\n"}, RefusedError,
-        "is there already",
+        add_evidence(ref("nlp/lang-id@1"), "note", {"text": "t"}, by="x", name="n"), {f"{ONE}/evidence/n.yaml": "x: 1\n"}, RefusedError,
+        "exists already",
     ),
     "evidence on nothing": (
-        add_evidence(ref("nlp/lang-id@9"), "note", {}, by="x", name="n"), {}, NotFoundError, "no version, tag or alias 9",
+        add_evidence(ref("nlp/lang-id@9"), "note", {"text": "t"}, by="x", name="n"), {}, NotFoundError, "no version, tag or alias 9",
     ),
     "evidence on a broken record": (
-        add_evidence(ref("nlp/lang-id@2"), "note", {}, by="x", name="n"), BROKEN, InvalidManifestError, "cannot be read",
+        add_evidence(ref("nlp/lang-id@2"), "note", {"text": "t"}, by="x", name="n"), BROKEN, InvalidManifestError, "cannot be read",
     ),
 }  # fmt: skip
 
@@ -285,7 +285,7 @@ def test_evidence_names_the_bytes_it_is_about(make: Make) -> None:
     act = add_evidence(
         ref("nlp/lang-id@2"),
         "evaluation",
-        {"suite": "Hold Out/2026"},
+        {"suite": "Hold Out/2026", "verdict": "pass", "metrics": [{"key": "a", "value": 1}]},
         by="x",
         at="2026-11-21T08:30:00.000Z",
     )
@@ -323,7 +323,7 @@ def test_acts_together_see_what_those_before_did(make: Make, refused: RefusedBy)
 
 def test_one_act_that_says_no_stops_all(make: Make) -> None:
     acts = [add_tag(ref("nlp/lang-id@1"), "x"), add_tag(ref("nlp/lang-id@2"), "x")]
-    with pytest.raises(RefusedError, match="has a tag x already: it names version 1"):
+    with pytest.raises(RefusedError, match="already has a tag x: it points to version 1"):
         make(combined(acts, "Both"))
 
 
@@ -334,7 +334,7 @@ def test_what_is_removed_can_be_made_again(make: Make) -> None:
 
 
 def test_a_file_where_a_folder_is_needed_is_not_overwritten(make: Make) -> None:
-    with pytest.raises(RefusedError, match="is a file or a link, where a folder is needed"):
+    with pytest.raises(RefusedError, match="is a file or a link; a folder is needed"):
         make(add_model(ModelName("nlp", "ocr"), FIELDS), {"models/nlp/ocr": "a file\n"})
 
 

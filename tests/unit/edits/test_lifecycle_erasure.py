@@ -99,7 +99,7 @@ def test_erased_is_final(make: Make) -> None:
     erased = {f"{TWO}/status.yaml": status_yaml("erased")}
     change, _ = make(act(), erased)
     assert (change.message, change.puts, change.deletes) == (
-        "nlp/lang-id@2 is erased already", {}, frozenset(),
+        "nlp/lang-id@2 is already erased", {}, frozenset(),
     )  # fmt: skip
     with pytest.raises(RefusedError, match="is erased; it cannot become active"):
         make(set_state(Reference.parse("nlp/lang-id@2"), "active", reason="x"), erased)
@@ -108,18 +108,18 @@ def test_erased_is_final(make: Make) -> None:
 TAGGED = {f"{TOP}/tags/v2.yaml": tag_yaml("2"), f"{TOP}/tags/best.yaml": tag_yaml("2")}
 ALIASED = {f"{TOP}/aliases/{name}.yaml": alias_yaml("2") for name in ("staging", "champion")}
 NO: dict[str, tuple[Edit, Mapping[str, str], type[RegistryError], str]] = {
-    "an alias": (act("nlp/lang-id@1"), {}, RefusedError, "is held by the alias production"),
-    "an alias, asked by it": (act("nlp/lang-id@production"), {}, RefusedError, "held by the alias production"),
-    "an alias with tags": (act("nlp/lang-id@1", with_tags=True), {}, RefusedError, "held by the alias production"),
-    "aliases": (act(), ALIASED, RefusedError, "held by the aliases champion, staging"),
+    "an alias": (act("nlp/lang-id@1"), {}, RefusedError, "is the target of the alias production"),
+    "an alias, asked by it": (act("nlp/lang-id@production"), {}, RefusedError, "target of the alias production"),
+    "an alias with tags": (act("nlp/lang-id@1", with_tags=True), {}, RefusedError, "target of the alias production"),
+    "aliases": (act(), ALIASED, RefusedError, "target of the aliases champion, staging"),
     "the command that mends it": (
         act(), ALIASED, RefusedError, "registry alias set nlp/lang-id@VERSION champion; or: registry alias rm nlp/lang-id champion",
     ),
-    "tags": (act(), TAGGED, RefusedError, "held by the tags best, v2"),
+    "tags": (act(), TAGGED, RefusedError, "target of the tags best, v2"),
     "the option that mends it": (act(), TAGGED, RefusedError, "--with-tags deletes them"),
-    "latest": (act("nlp/lang-id"), {}, UsageError, "nlp/lang-id@latest may mean another version tomorrow"),
+    "latest": (act("nlp/lang-id"), {}, UsageError, "nlp/lang-id@latest can point to another version later"),
     "no version": (act("nlp/lang-id@9"), {}, NotFoundError, "has no version, tag or alias 9"),
-    "no model": (act("nlp/other@1"), {}, NotFoundError, "there is no model nlp/other"),
+    "no model": (act("nlp/other@1"), {}, NotFoundError, "model nlp/other does not exist"),
 }  # fmt: skip
 
 

@@ -61,16 +61,16 @@ def test_promoting_takes_the_pin_off_and_says_so(registry: Staged) -> None:
     registry.commit(alias("production", "1", reason="2 is slow.", pinned=True))
     change = promote(TWO, "production", reason="2 is quick now.")(registry.catalog())
     assert text(change) == alias_yaml("2", reason="2 is quick now.")
-    assert change.notes == ("the pin on version 1 is taken off; it said: 2 is slow.",)
+    assert change.notes == ("the pin on version 1 is removed; its reason: 2 is slow.",)
     bare = promote(TWO, "production")(registry.catalog(alias("production", "1", pinned=True)))
-    assert bare.notes == ("the pin on version 1 is taken off",)
+    assert bare.notes == ("the pin on version 1 is removed",)
     assert text(bare) == alias_yaml("2")
 
 
 def test_who_holds_it_already_is_left_alone(registry: Staged) -> None:
     registry.commit(alias("production", "2", pinned=True))
     change = promote(TWO, "production", reason="Again.")(registry.catalog())
-    assert change == ChangeSet("nlp/lang-id@production is 2 already")
+    assert change == ChangeSet("nlp/lang-id@production is already 2")
 
 
 def test_a_reference_is_what_it_names_then(registry: Staged) -> None:
@@ -140,13 +140,13 @@ def test_what_was_rolled_back_is_passed_over(registry: Staged, back: Back) -> No
     registry.commit(alias("production", "1", pinned=True))
     with pytest.raises(
         RefusedError,
-        match="no version that may still be used held production of nlp/lang-id before 1",
+        match="no usable version was production of nlp/lang-id before 1",
     ) as exc:
         back()
     assert "registry promote nlp/lang-id@VERSION --to production" in exc.value.remedy
     with pytest.raises(
         RefusedError,
-        match="version 2 of nlp/lang-id did not hold production before, or was rolled back itself",
+        match="version 2 of nlp/lang-id was not production before, or was rolled back itself",
     ):
         back("2")
 
@@ -154,7 +154,7 @@ def test_what_was_rolled_back_is_passed_over(registry: Staged, back: Back) -> No
 @pytest.mark.usefixtures("_moved")
 def test_a_version_out_of_service_is_passed_over(registry: Staged, back: Back) -> None:
     registry.commit({f"{MODEL}/versions/1/status.yaml": status_yaml("withdrawn")})
-    with pytest.raises(RefusedError, match="no version that may still be used"):
+    with pytest.raises(RefusedError, match="no usable version was"):
         back()
     with pytest.raises(RefusedError, match="version 1 of nlp/lang-id is out of service"):
         back("1")

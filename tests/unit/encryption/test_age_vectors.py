@@ -151,5 +151,7 @@ def test_post_quantum_keys_are_refused_in_words(vector: Vector, tmp_path: Path) 
 def test_an_armour_with_cr_lf_is_a_wrap() -> None:
     (vector,) = [v for v in VECTORS if v.name == "armor_crlf"]
     assert b"\r\n" in vector.data
-    with pytest.raises(RefusedError, match="holds is no age key"):  # it opens, and holds a text
+    with pytest.raises(
+        RefusedError, match="the wrapped key is not an age key"
+    ):  # it opens, and contains text
         open_wrap(vector.data.decode(), [Key(vector.said["identity"][0]).identity])

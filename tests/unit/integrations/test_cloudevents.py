@@ -13,11 +13,12 @@ from support import git
 from support.commit_histories import ANA, BEN, History
 from support.manifests import alias_yaml, registry_yaml, small_registry, version_files
 
+from registry_tool.api.history import entries_between
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.errors import ShallowHistoryError, UsageError
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree
-from registry_tool.integrations.cloudevents import cloud_event, entries_between, source_of
+from registry_tool.integrations.cloudevents import cloud_event, source_of
 from registry_tool.manifests.problems import JSON
 
 ALIAS = "models/nlp/lang-id/aliases/production.yaml"

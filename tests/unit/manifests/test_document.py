@@ -87,15 +87,15 @@ def _only(document: Document) -> tuple[str, str, int, int]:
 def test_a_later_version_of_the_schema() -> None:
     code, message, line, column = _only(_model(model_yaml().replace("model/v1", "model/v7")))
     assert (code, line, column) == ("schema-version", 1, 9)
-    assert message == "this registry-tool does not know model/v7"
+    assert message == "this version of registry-tool does not know model/v7"
     problem = _model(model_yaml().replace("model/v1", "model/v7")).problems[0]
-    assert problem.expected == "model/v1"
-    assert problem.remedy == "upgrade it: pip install -U registry-tool"
+    assert problem.expected == "model/v1, model/v2"
+    assert problem.remedy == "upgrade: pip install -U registry-tool"
 
 
 def test_another_kind_than_the_path_says() -> None:
     document = _model(version_yaml())
-    assert _only(document) == ("schema", "the path is that of a model manifest", 1, 9)
+    assert _only(document) == ("schema", "this path requires a model manifest", 1, 9)
     assert document.problems[0].found == "version/v1"
     assert document.problems[0].expected == "schema: model/v1"
 
@@ -132,7 +132,7 @@ def test_bad_form_and_bad_schema_are_told_together() -> None:
 def test_a_key_that_stands_twice_spoils_the_data() -> None:
     assert _only(_model(model_yaml() + "name: other\n")) == (
         "form",
-        "the key 'name' stands twice",
+        "the key 'name' appears twice",
         7,
         1,
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from registry_tool.errors import InvalidManifestError
 from registry_tool.manifests.identity import _canonical, _is_common, identity
-from registry_tool.manifests.models.model import VersionManifest
+from registry_tool.manifests.models.version import VersionManifest
 from registry_tool.manifests.problems import JSON
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64

@@ -60,14 +60,14 @@ SAID: dict[str, tuple[dict[str, JSON], JSON, str]] = {
     "exclusiveMaximum": ({"exclusiveMaximum": 1}, 1, "less than 1"),
     "uniqueItems": ({"uniqueItems": True}, [1, 1], "each item once"),
     "contains": ({"contains": {"const": 1}}, [2], "at least one matching item"),
-    "pattern": ({"pattern": "^a$"}, "b", "text like ^a$"),
+    "pattern": ({"pattern": "^a$"}, "b", "text that matches ^a$"),
     "required": ({"required": ["a", "b"]}, {}, ""),
     "additionalProperties": (
         {"properties": {"abc": True}, "additionalProperties": False}, {"abd": 1}, "one of abc",
     ),
     "not a choice": ({"not": {"enum": ["a", "b"]}}, "a", 'anything but "a", "b"'),
     "not one value": ({"not": {"const": "a"}}, "a", 'anything but "a"'),
-    "not like": ({"not": {"pattern": "[.]dvc$"}}, "x.dvc", "no text like [.]dvc$"),
+    "not like": ({"not": {"pattern": "[.]dvc$"}}, "x.dvc", "no text that matches [.]dvc$"),
     "not": ({"not": {"required": ["a", "b"]}}, {"a": 1, "b": 2}, "one of `a` and `b`"),
 }  # fmt: skip
 
@@ -97,7 +97,7 @@ def test_every_keyword_of_the_schemas_has_words() -> None:
 def test_what_depends_on_another_field() -> None:
     problem = _problem({"dependentRequired": {"a": ["b"]}}, {"a": 1})
     assert problem.message == "the file has `a` without `b`"
-    assert problem.expected == "`b` beside `a`"
+    assert problem.expected == "`b` together with `a`"
     assert problem.remedy == "add `b`, or delete `a`"
 
 
@@ -147,7 +147,7 @@ def test_a_missing_field() -> None:
 
 def test_a_wrong_choice_names_the_near_one() -> None:
     problem = _of(version_yaml(framework={"type": "pytroch"}))
-    assert problem.message == "framework.type is not as the schema says"
+    assert problem.message == "framework.type does not match the schema"
     assert problem.remedy == "did you mean `pytorch`?"
     assert problem.line == 6
 
@@ -165,7 +165,7 @@ def test_values_are_shown_short_and_harmless() -> None:
 
 def test_a_mismatch_of_the_whole_file() -> None:
     problem = problem_of(Mismatch((), "type", [], {"type": "object"}), Text())
-    assert problem.message == "the file is not as the schema says"
+    assert problem.message == "the file does not match the schema"
     assert problem.expected == "a mapping"
 
 

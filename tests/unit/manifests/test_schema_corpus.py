@@ -15,7 +15,7 @@ from support.corpus_cases import VERDICTS, Example, examples
 
 from registry_tool import names
 from registry_tool.errors import InvalidManifestError
-from registry_tool.manifests.models.model import MANIFESTS
+from registry_tool.manifests.models.table import MANIFESTS
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema import mismatches, schema_data, schema_ids
 from registry_tool.manifests.schema_fast import Interpreter

@@ -222,17 +222,17 @@ def test_what_a_manifest_can_hold(value: object, expected: JSON) -> None:
         ({"team": {"loss": math.nan}}, r"metadata\.team\.loss: nan \(float\) is not a finite number"),
         ({"a": [1, {"b": math.inf}]}, r"metadata\.a\[1\]\.b: inf"),
         ({"a": b"x"}, r"metadata\.a: .* is bytes"),
-        ({"a": {1: 2}}, r"metadata\.a: 1 \(int\) is a key, and keys are text"),
+        ({"a": {1: 2}}, r"metadata\.a: 1 \(int\) is a key, but keys must be text"),
         ({"a": dt.datetime(2026, 8, 1)}, "has no time zone"),  # noqa: DTZ001 (a naive one)
-        ({"a": dt.timedelta(1)}, "no form of its own"),
-        ({"a": np.datetime64("2026-08-01")}, "no form of its own"),
-        ({"a": object()}, "none of what a manifest can hold"),
-        ({"a": iter([])}, "none of what a manifest can hold"),
+        ({"a": dt.timedelta(1)}, "JSON cannot represent"),
+        ({"a": np.datetime64("2026-08-01")}, "JSON cannot represent"),
+        ({"a": object()}, "no representation in a manifest"),
+        ({"a": iter([])}, "no representation in a manifest"),
         ({"a": "\ud800"}, "not Unicode text"),
         ({"a": {"\udcff": 1}}, "not Unicode text"),
-        ({"a": {"b": 1, np.str_("b"): 2}, "c": {Colour.RED: 1, "red2": object()}}, "manifest can hold"),
+        ({"a": {"b": 1, np.str_("b"): 2}, "c": {Colour.RED: 1, "red2": object()}}, "representation in a manifest"),
         ({"a": np.float64}, r"metadata\.a"),
-        ({"a": range(10**9)}, "too many"),
+        ({"a": range(10**9)}, "do not fit"),
     ],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
@@ -247,7 +247,7 @@ def test_what_it_cannot_hold_is_refused_with_its_place(
 def test_data_that_holds_itself_or_is_very_deep() -> None:
     own: list[object] = [1]
     own.append({"a": own})
-    with pytest.raises(UsageError, match=r"metadata\[1\]\.a: it holds itself"):
+    with pytest.raises(UsageError, match=r"metadata\[1\]\.a: it contains itself"):
         plain(own, "metadata")
     twice = {"x": 1}
     assert plain([twice, twice], "metadata") == [{"x": 1}, {"x": 1}]

@@ -97,12 +97,12 @@ def test_what_is_valid_has_its_value_or_is_outside_this_format(name: str) -> Non
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ('key: "value"# c\n', "a comment follows without a blank"),
-        ("key: [-]\n", "a dash stands alone inside brackets"),
-        ("key: { ?foo: bar }\n", "a question mark begins a word"),
+        ('key: "value"# c\n', "a space is missing before a comment"),
+        ("key: [-]\n", "a single dash inside brackets"),
+        ("key: { ?foo: bar }\n", "a word inside brackets begins with a question mark"),
         ("key: [a,\nb]\n", "a line inside brackets is not indented"),
         ('key: "a\nb"\n', "a line inside quotes is not indented"),
-        ("key: [a:, b]\n", "a colon ends a word inside brackets"),
+        ("key: [a:, b]\n", "a word inside brackets ends with a colon"),
         ("%FOO bar\n---\nkey: 1\n", "an unknown directive"),
         ("key: |\n  text", "the file ends inside a block of text"),
         (": 1\n", "a key is empty"),

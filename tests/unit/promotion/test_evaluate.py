@@ -157,7 +157,7 @@ def test_a_namespace_tightens(staged: Make) -> None:
     [
         ("nlp/lang-id@2", "champion", NotFoundError, "champion is not a stage of nlp/lang-id"),
         ("nlp/lang-id@9", "production", NotFoundError, "no version, tag or alias 9"),
-        ("nlp/other@1", "production", NotFoundError, "there is no model"),
+        ("nlp/other@1", "production", NotFoundError, "does not exist"),
         ("nlp/lang-id@2", "latest", InvalidNameError, "reserved"),
         ("nlp/lang-id@2", "Pro duction", InvalidNameError, "is not a stage name"),
     ],

@@ -30,7 +30,11 @@ def report(make_registry: Callable[..., Path], cli: Cli, accuracy: float) -> str
 
 
 def gates(markdown: str) -> list[str]:
-    return [line for line in markdown.partition("### Gates ahead")[2].splitlines() if line]
+    return [
+        line
+        for line in markdown.partition("### Gates for later promotions")[2].splitlines()
+        if line
+    ]
 
 
 def test_each_gate_of_each_guarded_stage_is_told(

@@ -53,17 +53,17 @@ def test_safetensors(scan: Scan) -> None:
 @pytest.mark.parametrize(
     ("header", "size", "words"),
     [
-        (GOOD, 24, "another number"),
-        (GOOD, 26, "another number"),
+        (GOOD, 24, "not the size of the data"),
+        (GOOD, 26, "not the size of the data"),
         ({"a": tensor("F32", [2], 0, 4)}, 4, "does not fit"),
-        ({"a": tensor("F32", [1], 0, 4), "b": tensor("F32", [1], 2, 6)}, 6, "side by side"),
-        ({"a": tensor("F32", [1], 4, 8)}, 8, "side by side"),
+        ({"a": tensor("F32", [1], 0, 4), "b": tensor("F32", [1], 2, 6)}, 6, "not contiguous"),
+        ({"a": tensor("F32", [1], 4, 8)}, 8, "not contiguous"),
         ({"a": tensor("F32", [1], 4, 0)}, 4, "not described"),
-        ({"a": tensor("F32", [-1], 0, 4)}, 4, "no sizes"),
+        ({"a": tensor("F32", [-1], 0, 4)}, 4, "lacks sizes"),
         ({"a": tensor("F32", [1 << 61, 1 << 61], 0, 4)}, 4, "no possible shape"),
         ({"a": 1}, 0, "not described"),
-        ({"a": {"dtype": "F32", "shape": None, "data_offsets": [0, 4]}}, 4, "no list"),
-        (b"[]", 0, "no object"),
+        ({"a": {"dtype": "F32", "shape": None, "data_offsets": [0, 4]}}, 4, "lacks a list"),
+        (b"[]", 0, "not an object"),
         (b"{" * 100_000, 0, "not JSON"),
         (b'{"a": ' + b"[" * 100_000, 0, "not JSON"),
         (b'{"a": 1, "a": 2}', 0, "twice"),
@@ -132,7 +132,7 @@ def test_gguf(scan: Scan) -> None:
         (gguf([pair("k", 8, struct.pack("<Q", 1 << 40))], []), "has 1099511627776 bytes"),
         (gguf([], [gguf_tensor("a", [1, 2, 3, 4, 5])]), "5 dimensions"),
         (gguf([], [gguf_tensor("a", [1 << 62, 4])]), "no possible shape"),
-        (gguf([], [gguf_tensor("a", [1], 0, 1 << 30)]), "behind the end"),
+        (gguf([], [gguf_tensor("a", [1], 0, 1 << 30)]), "beyond the end"),
         (gguf([], [gguf_tensor("a", [1])] * 2, data=b"\0" * 9), "twice"),
         (b"GGUF" + struct.pack("<IQQ", 3, 1 << 63, 1 << 63), "more fields"),
         (gguf([], [], version=1), "of version 1"),
@@ -293,7 +293,7 @@ def test_a_layer_of_keras_with_code(scan: Scan) -> None:
 
 
 def test_a_graph_of_tensorflow_that_reaches_out(scan: Scan) -> None:
-    assert "reach out of the graph: ReadFile" in said(
+    assert "operations outside of the graph: ReadFile" in said(
         scan(saved_model(b"ReadFile"), "saved_model.pb")
     )
     assert scan(saved_model(b"MatMul"), "saved_model.pb").findings == ()

@@ -60,7 +60,7 @@ def test_what_another_scanner_finds_stands_among_ours(install: Install, tmp_path
     ("code", "said"),
     [
         ("raise RuntimeError('no licence')", "it cannot be loaded: RuntimeError: no licence"),
-        ("class Scanner:\n    name = 'acme'", "it has no name, no version or no method scan"),
+        ("class Scanner:\n    name = 'acme'", "it lacks a name, a version or a method scan"),
         (
             "class Scanner:\n    name, version = 'acme', '1'\n    def scan(self, path): raise OSError('gone')",
             "it failed: OSError: gone",

@@ -21,8 +21,8 @@ from registry_tool.artifacts.cache.locks import (
 HOLD = """
 import sys, time
 from pathlib import Path
-from registry_tool.artifacts.cache.locks import claimed
-with claimed(Path(sys.argv[1]), is_done=lambda: False, waiting=lambda _: None) as claim:
+from registry_tool.artifacts.cache.locks import download_lock
+with download_lock(Path(sys.argv[1]), is_done=lambda: False, waiting=lambda _: None) as claim:
     import os
     os.write(claim.handle, b"begun")
     print("held", flush=True)

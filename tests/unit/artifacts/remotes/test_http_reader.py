@@ -15,7 +15,6 @@ from registry_tool.artifacts.entry import ArtifactRequest, StoredEntry
 from registry_tool.artifacts.remotes.base import ObjectSource, legacy_path, object_path
 from registry_tool.artifacts.remotes.config import DvcSettings
 from registry_tool.artifacts.remotes.dvc import DvcRemote
-from registry_tool.artifacts.remotes.http_client import Host, route_to
 from registry_tool.artifacts.remotes.http_reader import HttpSource
 from registry_tool.artifacts.remotes.local import LocalRemote
 from registry_tool.artifacts.remotes.open import open_source
@@ -40,7 +39,6 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    route_to.cache_clear()
 
 
 def opened(server: ObjectServer, *, url: str = "", **options: str) -> ObjectSource:
@@ -173,7 +171,7 @@ def test_a_password_is_given_and_demanded(server: ObjectServer) -> None:
         opened(server, auth="basic", user="alice", password="wrong"),
         opened(server, url=in_url.replace("right", "wrong")),
     ):
-        with pytest.raises(RemoteError, match="refuses the credentials") as caught:
+        with pytest.raises(RemoteError, match="rejected the credentials") as caught:
             read(source, entry.md5)
         assert "wrong" not in str(caught.value)
         assert "dvc remote modify --local store" in caught.value.remedy
@@ -217,7 +215,7 @@ def test_a_redirect_is_followed_and_no_password_goes_to_another_host(
 @pytest.mark.parametrize("to", ["file:///etc", "circle"])
 def test_a_redirect_to_nowhere_is_said(server: ObjectServer, to: str) -> None:
     server.moved_to = server.url if to == "circle" else to
-    with pytest.raises(RemoteError, match=r"too many redirects|no web address"):
+    with pytest.raises(RemoteError, match=r"too many redirects|not a web address"):
         read(opened(server), put(server, DATA).md5)
 
 
@@ -231,9 +229,9 @@ def test_a_proxy_of_the_environment_is_used(
     assert read(source, entry.md5) == DATA
     assert server.headers[-1]["Host"] == "models.example.org"
     assert server.headers[-1]["Proxy-Authorization"].startswith("Basic ")
-    monkeypatch.setenv("no_proxy", "models.example.org")
-    route_to.cache_clear()
-    assert route_to(Host("http", "models.example.org", 80)).is_proxied is False
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert read(opened(server), entry.md5) == DATA
 
 
 @pytest.fixture

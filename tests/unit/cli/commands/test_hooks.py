@@ -27,15 +27,15 @@ def test_a_server_is_set_up_and_looked_at(cli: Run, bare: Path, tmp_path: Path) 
     made = cli("hooks", "install", "--server", "models.git", cwd=tmp_path)
     assert made.code == 0
     assert f"{bare}/hooks/pre-receive: installed" in made.out
-    assert "guards main: that is what HEAD of" in made.out
+    assert "guards main: HEAD of" in made.out
     assert "git config receive.fsckObjects true: set" in made.out
     after = cli("hooks", "status", "--server", str(bare), cwd=tmp_path)
-    assert (after.code, after.out) == (0, f"{bare}/hooks/pre-receive: in place\n")
+    assert (after.code, after.out) == (0, f"{bare}/hooks/pre-receive: installed\n")
     script = bare / "hooks/pre-receive"
     script.write_text(script.read_text() + "exit 0\n")
     edited = cli("hooks", "status", "--server", str(bare), cwd=tmp_path)
     assert edited.code == 1
-    assert "has other words in it" in edited.out
+    assert "differs from what this release writes" in edited.out
     mended = cli("hooks", "install", "--server", str(bare), cwd=tmp_path)
     assert "is as it should be again; what was there lies beside it" in mended.out
 
@@ -44,7 +44,7 @@ def test_a_clone_is_looked_at(cli: Run, make_registry: Callable[..., Path]) -> N
     folder = make_registry(small_registry())
     assert cli("hooks", "status", cwd=folder).code == 1
     assert cli("hooks", "install", cwd=folder).code == 0
-    assert cli("hooks", "status", cwd=folder).out.count("in place") == 3
+    assert cli("hooks", "status", cwd=folder).out.count("installed") == 3
 
 
 def test_a_head_that_names_no_branch_there_is_said(
@@ -61,7 +61,7 @@ def test_a_folder_inside_a_repository_is_not_it(cli: Run, bare: Path, tmp_path: 
     for wrong in ("models.git/refs", "models.gti", ".", "/dev/null"):
         done = cli("hooks", "install", "--server", wrong, cwd=tmp_path)
         assert done.code == 2
-        assert "is no Git repository" in done.err
+        assert "is not a Git repository" in done.err
         assert "git init --bare" in done.err
     assert not (bare / "hooks/pre-receive").exists()
 
@@ -70,14 +70,14 @@ def test_what_git_calls_is_not_listed(cli: Run, tmp_path: Path) -> None:
     shown = cli("hooks", "--help", cwd=tmp_path).out
     assert "install" in shown
     assert "receive" not in shown.split("Commands:")[1]
-    assert "It has: install, status." in cli("hooks", "remove", cwd=tmp_path).err
+    assert "Commands: install, status." in cli("hooks", "remove", cwd=tmp_path).err
 
 
 def test_what_only_git_calls_says_so(tmp_path: Path) -> None:
     for command in (["receive"], ["send", "--", "origin"]):
         done = run_program("hooks", *command, cwd=tmp_path)
         assert done.code not in (0, 1)
-        assert "registry: the push cannot be judged, so it is refused" in done.err
+        assert "registry: the push cannot be checked, so it is refused" in done.err
         assert "Traceback" not in done.err
 
 

@@ -19,9 +19,7 @@ def test_rules_need_no_registry(cli: Cli, tmp_path: Path) -> None:
 def test_one_rule(cli: Cli, tmp_path: Path) -> None:
     ran = cli("rules", "f101", cwd=tmp_path)
     assert ran.code == 0
-    assert ran.out.startswith(
-        "F101  the file can be read\nrefuse, looks at one file\n\nA manifest must"
-    )
+    assert ran.out.startswith("F101  the file can be read\nrefuse, scope: file\n\nA manifest must")
     data = json.loads(cli("rules", "F101", "--format", "json", cwd=tmp_path).out)
     assert list(data) == ["id", "title", "severity", "scope", "text"]
 

@@ -73,5 +73,5 @@ def test_unreadable_names_are_counted(capsys: pytest.CaptureFixture[str]) -> Non
     note_unreadable(["a", "b", "c", "d"])
     assert capsys.readouterr() == (
         "",
-        "note:  cannot be read: a, b, c and 1 more; see `registry check --all`\n",
+        "note:  cannot read a, b, c and 1 more; see `registry check --all`\n",
     )

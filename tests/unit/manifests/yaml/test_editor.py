@@ -168,7 +168,7 @@ def test_a_change_stands_at_its_place(source: str, fields: dict[str, JSON], edit
 
 def test_what_would_be_lost_is_refused() -> None:
     source = b"a: 1\nb: 2\n"
-    with pytest.raises(InvalidManifestError, match=r"x\.yaml cannot be changed without losing"):
+    with pytest.raises(InvalidManifestError, match=r"x\.yaml cannot be edited without losing"):
         changed(source, {"a": 5, "b": 2}, {"b": 3}, "x.yaml")
 
 

@@ -16,9 +16,9 @@ def _deep(levels: int) -> bytes:
 
 # What a file holds: the code of its first problem, its place, and words of its message.
 CASES: dict[str, tuple[bytes, str, tuple[int, int], str]] = {
-    "key twice": (b"a: 1\nb: 2\na: 3\n", "form", (3, 1), "'a' stands twice"),
-    "key twice, deep": (b"x:\n  a: 1\n  'a': 2\n", "form", (3, 3), "'a' stands twice"),
-    "key twice, escaped": (b'a: 1\n"\\x61": 2\n', "form", (2, 1), "'a' stands twice"),
+    "key twice": (b"a: 1\nb: 2\na: 3\n", "form", (3, 1), "'a' appears twice"),
+    "key twice, deep": (b"x:\n  a: 1\n  'a': 2\n", "form", (3, 3), "'a' appears twice"),
+    "key twice, escaped": (b'a: 1\n"\\x61": 2\n', "form", (2, 1), "'a' appears twice"),
     "anchor": (b"a: 1\nb: &x 2\n", "form", (2, 4), "an anchor"),
     "alias": (b"a: &x 1\nb: *x\n", "form", (1, 4), "an anchor"),
     "tag": (b"a: !!str 1\n", "form", (1, 4), "a tag"),
@@ -29,15 +29,15 @@ CASES: dict[str, tuple[bytes, str, tuple[int, int], str]] = {
     "directive": (b"%YAML 1.1\n---\na: 1\n", "form", (1, 1), "a directive"),
     "tag directive": (b"%TAG ! tag:x,2000:\n---\na: 1\n", "form", (1, 1), "a directive"),
     "byte order mark": (b"\xef\xbb\xbfa: 1\n", "parse", (1, 1), "invisible character"),
-    "CR LF": (b"a: 1\nb: 2\r\nc: 3\r\n", "form", (2, 1), "lines end in CR LF"),
+    "CR LF": (b"a: 1\nb: 2\r\nc: 3\r\n", "form", (2, 1), "lines end with CR LF"),
     "too large": (b"a: " + b"x" * (SIZE_LIMIT + 1024), "form", (1, 1), "larger than 256 kB"),
     "too deep": (_deep(65), "form", (1, 67), "nested more than 64 levels"),
     "NUL": (b"a: 1\nb: x\x00y\n", "parse", (2, 5), "invisible character"),
     "bidirectional control": ("a: 1\nb: x\u202ey\n".encode(), "parse", (2, 5), "invisible"),
     "isolate": ("a: \u2067x\n".encode(), "parse", (1, 4), "invisible"),
     "next line": ("a: x\x85y\n".encode(), "parse", (1, 5), "invisible"),
-    "half a surrogate": (b'a: 1\nb: "\\ud800"\n', "parse", (2, 4), "half of a surrogate"),
-    "half a surrogate as a key": (b'"\\ud800": 1\n', "parse", (1, 1), "half of a surrogate"),
+    "half a surrogate": (b'a: 1\nb: "\\ud800"\n', "parse", (2, 4), "a lone surrogate"),
+    "half a surrogate as a key": (b'"\\ud800": 1\n', "parse", (1, 1), "a lone surrogate"),
     "not UTF-8": (b"a: 1\nb: \xff\n", "parse", (2, 1), "not UTF-8"),
     "surrogates in UTF-8": (b"a: \xed\xa0\x80\n", "parse", (1, 1), "not UTF-8"),
     "UTF-16": ("a: 1\n".encode("utf-16"), "parse", (1, 1), "not UTF-8"),
@@ -72,7 +72,7 @@ def test_one_mistake_does_not_hide_the_next() -> None:
     assert [(p.line, p.message) for p in found] == [
         (1, "the file uses an anchor"),
         (2, "the file uses a tag"),
-        (3, "the key 'a' stands twice"),
+        (3, "the key 'a' appears twice"),
         (4, "the file uses an alias"),
     ]
 

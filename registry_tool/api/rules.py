@@ -1,0 +1,7 @@
+"""The rules of the check, with their documentation."""
+
+from __future__ import annotations
+
+from registry_tool.checks.rule_docs import Explained, explain, explained
+
+__all__ = ["Explained", "explain", "explained"]

@@ -1,0 +1,72 @@
+"""Aliases, tags and ``status.yaml``, as types; generated from ``schemas/`` by ``python -m registry_tool.devtools.models``."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from registry_tool.manifests.models.base import Manifest
+
+__all__ = [
+    "AliasManifest",
+    "StatusManifest",
+    "TagManifest",
+]
+
+
+class AliasManifest(Manifest):
+    """aliases/<alias>.yaml: a movable name that points to one version.
+
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        model: The model: namespace/model.
+        version: The version that it points to. Quote numbers.
+        reason: The reason for the last move.
+        pinned: True after a rollback: automatic promotion does not move it.
+    """
+
+    schema_id: ClassVar[str] = "alias/v1"
+
+    schema_: Literal["alias/v1"] = Field(alias="schema")
+    model: str
+    version: str
+    reason: str | None = None
+    pinned: bool = False
+
+
+class StatusManifest(Manifest):
+    """status.yaml: the lifecycle state of a version.
+
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        state: active; deprecated: use another version; withdrawn: not served; erased: the
+            artifacts are deleted.
+        reason: The reason; required unless active.
+        since: The day of the change.
+        replaced_by: The replacement: a version of this model, or a reference.
+    """
+
+    schema_id: ClassVar[str] = "status/v1"
+
+    schema_: Literal["status/v1"] = Field(alias="schema")
+    state: Literal["active", "deprecated", "withdrawn", "erased"]
+    reason: str | None = None
+    since: str | None = None
+    replaced_by: str | None = None
+
+
+class TagManifest(Manifest):
+    """tags/<tag>.yaml: an immutable second name of one version.
+
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        model: The model: namespace/model.
+        version: The version that it points to. Quote numbers.
+    """
+
+    schema_id: ClassVar[str] = "tag/v1"
+
+    schema_: Literal["tag/v1"] = Field(alias="schema")
+    model: str
+    version: str

@@ -1,0 +1,45 @@
+"""All manifests, as types; generated from ``schemas/`` by ``python -m registry_tool.devtools.models``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from registry_tool.manifests.models.base import Manifest
+from registry_tool.manifests.models.encryption import KeyManifest, RecipientsManifest
+from registry_tool.manifests.models.evidence import EvidenceManifest, EvidenceManifestV2
+from registry_tool.manifests.models.lifecycle import AliasManifest, StatusManifest, TagManifest
+from registry_tool.manifests.models.model import MetadataManifest, ModelManifest, ModelManifestV2
+from registry_tool.manifests.models.pointer import PointerManifest
+from registry_tool.manifests.models.registry import (
+    NamespaceManifest,
+    RegistryManifest,
+    WaiverManifest,
+)
+from registry_tool.manifests.models.version import VersionManifest
+
+__all__ = [
+    "MANIFESTS",
+]
+
+MANIFESTS: Final[Mapping[str, type[Manifest]]] = MappingProxyType(
+    {
+        "alias/v1": AliasManifest,
+        "dvc/v1": PointerManifest,
+        "evidence/v1": EvidenceManifest,
+        "evidence/v2": EvidenceManifestV2,
+        "key/v1": KeyManifest,
+        "metadata/v1": MetadataManifest,
+        "model/v1": ModelManifest,
+        "model/v2": ModelManifestV2,
+        "namespace/v1": NamespaceManifest,
+        "recipients/v1": RecipientsManifest,
+        "registry/v1": RegistryManifest,
+        "status/v1": StatusManifest,
+        "tag/v1": TagManifest,
+        "version/v1": VersionManifest,
+        "waiver/v1": WaiverManifest,
+    }
+)
+"""The class of each schema, by the ``schema:`` line."""
