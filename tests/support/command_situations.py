@@ -295,7 +295,7 @@ SITUATIONS: Final = (
         "restore the file: git checkout HEAD -- registry.yaml; or create a registry: registry init DIR --name NAME",
     ),
     Situation(
-        "a waiver that is over", "mkdir waivers && printf 'schema: waiver/v1\\nrule: M203\\nsubject: nlp/lang-id@1\\nreason: The rollout.\\nexpires: \"2020-01-01\"\\napproved_by: \"@acme/platform\"\\n' > waivers/2020-old.yaml && git add -A && git commit -qm W", "registry check --all", "has expired",
+        "a waiver that is over", "mkdir waivers && printf 'schema: waiver/v1\\nrule: M203\\nsubject: nlp/lang-id@1\\nreason: The rollout.\\nexpires: \"2020-01-01\"\\napproved_by: \"@acme/platform\"\\n' > waivers/2020-old.yaml && git add -A && git commit -qm W", "registry check --all", "expired on",
         "git rm -rfq --ignore-unmatch -- waivers/2020-old.yaml && rm -rf -- waivers/2020-old.yaml",
     ),
     Situation(
@@ -330,7 +330,7 @@ SITUATIONS: Final = (
         "add a new version with a signed commit: git config commit.gpgSign true", stays=True,
     ),
     Situation(
-        "no such stage", "", "registry promote nlp/lang-id@3 --to nowhere", "nowhere is no stage",
+        "no such stage", "", "registry promote nlp/lang-id@3 --to nowhere", "nowhere is not a stage",
         "its stages: none; to set a plain alias: registry alias set nlp/lang-id@3 nowhere", stays=True,
     ),
     Situation(
