@@ -207,7 +207,7 @@ def read_base(
     Raises:
         OperationalError: The interrupted command cannot be recovered.
     """
-    recover_pending(repository.git, tell=notify)
+    recover_pending(repository.git, notify=notify)
     return _read_base(repository, destination, None)
 
 
@@ -323,7 +323,7 @@ def _commit(
         try:
             commit = commit_change(
                 repository.git, target, made.base.catalog.tree,
-                puts=change.puts, deletes=change.deletes, message=change.message, tell=notify,
+                puts=change.puts, deletes=change.deletes, message=change.message, notify=notify,
                 people={role: str(person) for role, person in people.items() if person},
             )  # fmt: skip
         except StaleBaseError:
@@ -386,7 +386,7 @@ def _push(
         try:
             push_branch(git, branch)
         except LostRaceError:
-            with exclusive(git, tell=notify):
+            with exclusive(git, notify=notify):
                 if done.commit is None or not give_way(git, branch, done.commit, losses=losses):
                     raise
                 done = _commit(repository, edit, destination, notify)
@@ -432,13 +432,13 @@ def publish(
         check_remote(git)
     rehearsal: _Rehearsal | None = None
     if before is not None:
-        with exclusive(git, tell=notify):
+        with exclusive(git, notify=notify):
             rehearsal = _rehearse(repository, edit, destination, base)
             if not rehearsal.is_empty:
                 _check_writable(repository, rehearsal)
         if not rehearsal.is_empty:
             before()
-    with exclusive(git, tell=notify):
+    with exclusive(git, notify=notify):
         if rehearsal is not None and rehearsal.is_empty:
             done = rehearsal.publication()
         elif destination.commits:

@@ -23,7 +23,7 @@ def finish_interrupted(folder: Path, *, notify: Callable[[str], None] = ignore_m
     git = find_repository(folder)
     if git is not None:
         git.check_trusted()
-        recover_pending(git, tell=notify)
+        recover_pending(git, notify=notify)
 
 
 def recover(folder: Path) -> list[str]:
@@ -43,6 +43,6 @@ def recover(folder: Path) -> list[str]:
             remedy="change to a registry, or name one with --repo",
         )
     done: list[str] = []
-    with exclusive(git, tell=done.append):
+    with exclusive(git, notify=done.append):
         pass
     return done

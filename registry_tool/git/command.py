@@ -153,7 +153,7 @@ def _refusal(git_dir: Path, folder: Path) -> str:
 def _remedy(distrust: str, folder: Path) -> str:
     place = quote(os.path.realpath(folder))
     if _BARE in distrust:
-        return f"name it, from another folder: --repo {place}"
+        return f"pass its path from another folder: --repo {place}"
     return f"git config --global --add safe.directory {place}"
 
 
@@ -377,7 +377,7 @@ def receiving_repository() -> Git:
     git_dir = os.environ.get("GIT_DIR")
     if git_dir is None:
         raise UsageError(
-            "this is for Git to call, in the hook pre-receive of a server",
+            "only Git may run this, in the pre-receive hook of a server",
             remedy="registry hooks install --server BARE_DIR",
         )
     own = {name: os.environ[name] for name in _QUARANTINE if name in os.environ}

@@ -126,7 +126,7 @@ class RefUpdate:
         """Say what to do, and hear what the program complains of until it ends."""
         stdin, stderr = self._process.stdin, self._process.stderr
         if stdin is None or stderr is None:
-            raise GitError("git update-ref has no pipes")
+            raise GitError("git update-ref started without pipes")
         with contextlib.suppress(BrokenPipeError):  # it says why
             stdin.write(words)
             stdin.close()
@@ -136,14 +136,14 @@ class RefUpdate:
         branch = self._ref.removeprefix("refs/heads/")
         if "but expected" in words or "already exists" in words:
             return StaleBaseError(
-                f"{branch} moved while the change was made", remedy="make the change again"
+                f"{branch} moved while this command was running", remedy="run the command again"
             )
         status = self._process.returncode
         last = words.splitlines()[-1] if words else f"exit code {status}"
         if "File exists" in words:
             return GitError(
-                f"a git command is moving {branch}, or one was killed at it: {last}",
-                remedy="when no git command is running, remove the file that ends in .lock",
+                f"another git process is updating {branch}, or was killed while doing so: {last}",
+                remedy="if no git command is running, delete the file that ends in .lock",
             )
         return GitCommandError(f"git update-ref failed: {last}", status=status, words=words)
 
@@ -286,8 +286,8 @@ def check_clean(git: Git, paths: list[str]) -> None:
     """
     if dirty := _dirty(git, paths):
         raise DirtyFilesError(
-            f"uncommitted work is in the way: {', '.join(dirty[:5])}",
-            remedy="commit it, or put it aside: git stash",
+            f"uncommitted changes would be overwritten: {', '.join(dirty[:5])}",
+            remedy="commit them, or stash them: git stash",
         )
 
 
@@ -344,8 +344,8 @@ def _follow(git: Git, root: Path, index: Index, journal: Journal) -> None:
         delete_journal(git)
         words = exc.message if isinstance(exc, RegistryError) else str(exc)
         raise OperationalError(
-            f"commit {journal.commit[:12]} was made, but the work tree does not follow: {words}",
-            remedy="move what is in the way, then: git restore .",
+            f"commit {journal.commit[:12]} was created, but the working tree could not be updated: {words}",
+            remedy="move the files that block it, then run: git restore .",
         ) from exc
 
 
@@ -382,7 +382,7 @@ def commit_change(
     puts: Mapping[str, bytes],
     deletes: frozenset[str],
     message: str,
-    tell: Callable[[str], None] = ignore_message,
+    notify: Callable[[str], None] = ignore_message,
     people: Mapping[str, str] = _CONFIGURED,
 ) -> str:
     """Make one commit of a change and move the branch to it; the commit's id.
@@ -394,7 +394,7 @@ def commit_change(
         puts: New bytes by path.
         deletes: Paths that go.
         message: The commit's message.
-        tell: Told when a git command has to be waited for.
+        notify: Told when a git command has to be waited for.
         people: As for ``plain_commit``.
 
     Raises:
@@ -419,7 +419,7 @@ def commit_change(
         if root is None:
             move.to(commit, target.tip or "")
             return commit
-        with lock_index(git, tell=tell) as index:
+        with lock_index(git, notify=notify) as index:
             if _index_as_it_is(git) != seen:  # meanwhile
                 check_clean(git, paths)
             steps = _with_blobs(plan_steps(root, puts, deletes), base, writer)

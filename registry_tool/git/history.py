@@ -70,7 +70,7 @@ class FirstParentHistory:
         self.tip = tip
 
     def __repr__(self) -> str:
-        return f"Line({self.tip[:12]} in {self.git.place})"
+        return f"FirstParentHistory({self.tip[:12]} in {self.git.place})"
 
     def _range(self, since: str) -> list[str]:
         return [self.tip, f"^{since}"] if since else [self.tip]

@@ -137,14 +137,14 @@ def stream_output(git: Git, arguments: Sequence[str]) -> Iterator[bytes]:
     """
     process = git.popen(*arguments, env=LITERAL)
     if process.stdin is None or process.stdout is None:
-        raise GitError("git has no pipes")
+        raise GitError("git log started without pipes")
     process.stdin.close()
     try:
         while chunk := os.read(process.stdout.fileno(), _CHUNK):
             yield chunk
         if process.wait() != 0:
             git.run(*arguments, env=LITERAL)  # asked again, it says why
-            raise GitError(f"git went away while it read {git.place}")
+            raise GitError(f"git exited unexpectedly while reading {git.place}")
     finally:
         process.terminate()
         process.stdout.close()

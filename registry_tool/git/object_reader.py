@@ -93,7 +93,7 @@ class BlobReader:
             # A registry that nobody closes takes its process along when it is collected.
             self._finalizer = weakref.finalize(self, _end, process)
         if process.stdin is None or process.stdout is None:
-            raise GitError("git cat-file has no pipes")
+            raise GitError("git cat-file started without pipes")
         return process.stdin, process.stdout
 
     def read(self, name: str, *, limit: int | None = None) -> tuple[str, str, bytes] | None:
@@ -160,14 +160,14 @@ class BlobReader:
             ]
             words = without_credentials(said[0]) if said else failed.message
         else:
-            words = "git went away"
+            words = "git exited unexpectedly"
         message = f"{name!a} cannot be read in {self._git.place}: {words}"
         if self._git.flag("remote.origin.promisor"):
             return OfflineError(
                 message,
-                remedy="the clone leaves files on its remote until they are read: is it reachable?",
+                remedy="this clone fetches files from its remote on first use; check that the remote is reachable",
             )
-        return GitError(message, remedy="see what is broken: git fsck")
+        return GitError(message, remedy="find the damage: git fsck")
 
     def _ask(self, name: str, limit: int | None) -> tuple[str, str, bytes] | None:
         stdin, stdout = self._pipes()
@@ -321,5 +321,5 @@ class PartialCloneReader(BlobReader):
             raise OfflineError(
                 f"{oids[0]!a} cannot be read in {self._remote.place}: "
                 + without_credentials((said or [exc.message])[0]),
-                remedy="the clone leaves files on its remote until they are read: is it reachable?",
+                remedy="this clone fetches files from its remote on first use; check that the remote is reachable",
             ) from exc

@@ -127,7 +127,7 @@ def _config(settings: Mapping[str, str], *, bare: bool) -> str:
     formats = {spelt: settings[key] for key, spelt in _FORMATS.items() if key in settings}
     for spelt, value in formats.items():
         if not value.isalnum():
-            raise GitError(f"{value[:60]!a} is not a format that Git has ({spelt})")
+            raise GitError(f"{value[:60]!a} is not a format that Git supports ({spelt})")
         lines += ["[extensions]", f"{spelt} = {value}"]
     if _is_partial(settings):
         # What the clone left out is then an error and not a missing file; there is no address to ask.

@@ -119,7 +119,7 @@ def _listed(git: Git, remote: str) -> dict[str, str]:
         out = git.run("ls-remote", "--quiet", "--refs", "--", remote)
     except GitCommandError as failed:
         raise GitCommandError(
-            f"{remote} cannot be asked which branches it has: {failed.message}",
+            f"{remote} does not list its branches: {failed.message}",
             status=failed.status,
             words=failed.words,
             remedy="check its address, the network and your credentials: git ls-remote " + remote,
@@ -207,10 +207,10 @@ def _branch_ref(git: Git, branch: str) -> str:
     try:
         # What `git branch` refuses too, and `git check-ref-format` alone does not.
         if branch.startswith("-") or branch == "HEAD" or len(ref.encode()) > _BRANCH_LENGTH:
-            raise UsageError(f"{branch[:60]!a} is not a name for a branch")
+            raise UsageError(f"{branch[:60]!a} is not a valid branch name")
         git.run("check-ref-format", ref)
     except (GitCommandError, UnicodeEncodeError) as exc:
-        raise UsageError(f"{branch[:60]!a} is not a name for a branch") from exc
+        raise UsageError(f"{branch[:60]!a} is not a valid branch name") from exc
     return ref
 
 
@@ -223,7 +223,7 @@ def _check_not_elsewhere(git: Git, ref: str) -> None:
         if word == "branch" and rest == ref:
             raise ConflictError(
                 f"{ref.removeprefix('refs/heads/')} is checked out in {place}",
-                remedy="make the change there, or name another branch",
+                remedy="run the command there, or name another branch",
             )
 
 
@@ -239,8 +239,8 @@ def find_target(git: Git, branch: str | None) -> Target:
     if branch is None:
         if current is None:
             raise GitError(
-                "HEAD is detached: a commit would belong to no branch",
-                remedy="name one with --branch NAME, or go to one: git switch NAME",
+                "HEAD is detached, so there is no branch to commit to",
+                remedy="name one with --branch NAME, or switch to one: git switch NAME",
             )
         return Target(current, head, head, checked_out=git.work_tree is not None)
     ref = _branch_ref(git, branch)
@@ -294,7 +294,7 @@ def _named(git: Git, name: str) -> MainBranch:
     tip = find_commit(git, name)
     if not tip:
         raise NotFoundError(
-            f"Git's setting {_SETTING} names {name!a}, and there is no such branch",
+            f"Git's setting {_SETTING} names {name!a}, which does not exist",
             remedy=f"git fetch; or: git config --unset {_SETTING}",
         )
     return MainBranch(_short_name(name), tip)
@@ -338,17 +338,17 @@ def _renamed(git: Git, ref: str, target: str, tips: Mapping[str, str]) -> str:
     if not ref.startswith("refs/remotes/"):
         remote = next((r for r in _REMOTES if _dangles(git, r, tips)), "")
         return (
-            f"{remote}/HEAD names a branch that is gone: {_SET_HEAD} {remote} --auto"
+            f"{remote}/HEAD names a branch that does not exist: {_SET_HEAD} {remote} --auto"
             if remote
             else ""
         )
     if _dangles(git, remote, tips):
-        return f"{remote}/HEAD names a branch that is gone: {_SET_HEAD} {remote} --auto"
+        return f"{remote}/HEAD names a branch that does not exist: {_SET_HEAD} {remote} --auto"
     others = {f"refs/remotes/{remote}/{usual}" for usual in ("main", "master")} - {target}
     for other in sorted(others & tips.keys()) if name == "HEAD" else ():
         if tips[other] != tips[ref] and _follows(git, tips[other], tips[ref]):
             return (
-                f"{_short_name(other)} has all of {_short_name(target)} and more: if the main branch was renamed, run: "
+                f"{_short_name(other)} contains {_short_name(target)} and has more commits: if the main branch was renamed, run: "
                 f"{_SET_HEAD} {remote} --auto"
             )
     return ""
@@ -405,8 +405,8 @@ def merge_base(git: Git, main: str, *tips: str) -> str:
         return _newest(git, main, bases)
     if boundary(git):
         raise ShallowHistoryError(
-            f"the clone is shallow and does not reach back to where {tips[0][:12]} left {main[:12]}",
-            remedy="bring more history: git fetch --deepen=100; or: git fetch --unshallow",
+            f"the clone is shallow and does not contain the commit where {tips[0][:12]} branched off {main[:12]}",
+            remedy="fetch more history: git fetch --deepen=100; or: git fetch --unshallow",
         )
     return main
 

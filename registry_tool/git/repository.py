@@ -52,7 +52,7 @@ def _clones(named: Path) -> tuple[Path, str]:
     """Where clones are kept, and why they are not; a temporary folder lasts as long as the process."""
     folder = usable_folder(named)
     return (
-        (_temporary(), f"{named} cannot be written, so the clone is not kept")
+        (_temporary(), f"{named} cannot be written, so the clone is temporary")
         if folder is None
         else (folder, "")
     )
@@ -81,7 +81,7 @@ def in_text(moment: object) -> str:
         if moment.utcoffset() is None:
             raise UsageError(
                 f"{moment} has no time zone",
-                remedy="say which: moment.astimezone() for local time, moment.replace(tzinfo=datetime.UTC) for UTC",
+                remedy="add one: moment.astimezone() for local time, moment.replace(tzinfo=datetime.UTC) for UTC",
             )
         with contextlib.suppress(OverflowError):
             return moment.astimezone(dt.UTC).isoformat()
@@ -89,7 +89,7 @@ def in_text(moment: object) -> str:
         return moment.isoformat()
     raise UsageError(
         f"{moment!s:.60} is not a time",
-        remedy="give text such as 2026-08-01, a datetime.date, or a datetime.datetime with its zone",
+        remedy="pass text such as 2026-08-01, a datetime.date, or a datetime.datetime with a time zone",
     )
 
 
@@ -135,7 +135,7 @@ class Repository:
         if git.is_trusted:
             return ""
         return (
-            f"{git.distrust}: it is read without its Git configuration. To trust it: {git.remedy}"
+            f"{git.distrust}: reading it without its Git configuration. To trust it: {git.remedy}"
         )
 
     @cached_property
@@ -159,12 +159,12 @@ class Repository:
             note = "; ".join(filter(None, (why, clone.note)))
             return cls(clone.git, source=stored_url(text), note=note)
         if not os.path.lexists(source):  # else the repository around a mistyped name would answer
-            raise NotARegistryError(f"there is no {text}", remedy="is it spelled right?")
+            raise NotARegistryError(f"{text} does not exist", remedy="check the spelling")
         git = find_repository(Path(source))
         if git is None:
             raise NotARegistryError(
                 f"{text} is not in a Git repository",
-                remedy="go into a registry, name one with --repo, or make one: registry init DIR --name NAME",
+                remedy="change to a registry, pass one with --repo, or create one: registry init DIR --name NAME",
             )
         return cls(git, source=text)
 
@@ -183,12 +183,12 @@ class Repository:
             return found[0]
         if ref == "HEAD":
             raise NotFoundError(
-                f"{self.source} has no commit yet",
-                remedy="commit what is there: git add --all && git commit -m TEXT",
+                f"{self.source} has no commits yet",
+                remedy="make the first commit: git add --all && git commit -m TEXT",
             )
         raise NotFoundError(
             f"{ref!a} is not a commit, branch or tag of {self.source}",
-            remedy="`git log --oneline --all` shows what there is",
+            remedy="list the commits: git log --oneline --all",
         )
 
     def _chosen(self, ref: str) -> str:
@@ -243,7 +243,7 @@ class Repository:
             return self.past_commit(moment)
         found = self.newest_by(moment, self.commit(ref))
         if found is None:
-            raise NotFoundError(f"{ref} has no commit as old as {moment}")
+            raise NotFoundError(f"{ref} has no commit from {moment} or earlier")
         return found
 
     def past_commit(self, revision: str) -> str:

@@ -48,8 +48,8 @@ def candidate_refs(revision: str) -> list[str]:
 def _refused(name: str, found: Iterable[str]) -> UsageError:
     refs = list(found)
     return UsageError(
-        f"{name!a} is ambiguous: there are {' and '.join(refs)}",
-        remedy=f"give the full name, such as {refs[0]}",
+        f"{name!a} is ambiguous: it matches {' and '.join(refs)}",
+        remedy=f"use the full name, such as {refs[0]}",
     )
 
 

@@ -140,7 +140,7 @@ def judge_line(
     if len(steps) > _MOST_STEPS:
         part = steps[_MOST_STEPS - 1].step.commit
         raise RefusedError(
-            f"{update.shown}: the push has {len(steps):,} commits on the main line, and {_MOST_STEPS:,} are judged at once",
+            f"{update.shown}: the push has {len(steps):,} commits on the first-parent line; at most {_MOST_STEPS:,} are checked per push",
             remedy=f"push them in parts: git push origin {part}:{update.ref}",
         )
     passed = {update.new}  # the tip is judged as what it changes in all
@@ -154,7 +154,7 @@ def judge_line(
     known = [published] if published else []
     files = judge_new_files(repository, [update.new], known, frozenset(passed))
     if files is not None:
-        yield f"{update.shown}, in commits beside its first parents", files
+        yield f"{update.shown}, in commits outside the first-parent line", files
 
 
 def judge_new_files(
@@ -238,7 +238,7 @@ def describe(judged: Judged) -> Iterator[str]:
     """A judged branch in words: the count, then the findings, those that decide first."""
     name, report = judged.update.shown, judged.report
     if report is None:
-        yield f"{name}: not checked, it holds no {REGISTRY}"
+        yield f"{name}: not checked, it has no {REGISTRY}"
         return
     yield f"{name}: {summary(report)}"
     yield from describe_findings(report)
@@ -251,7 +251,7 @@ def describe_findings(report: Report) -> Iterator[str]:
     # A blank line parts the files in a report; here every line counts.
     yield from (line.text for line in finding_lines(findings[:_FINDINGS]) if line.text)
     if len(findings) > _FINDINGS:
-        yield f"and {len(findings) - _FINDINGS} more: registry check --base origin/main lists all"
+        yield f"and {len(findings) - _FINDINGS} more; to list all: registry check --base origin/main"
 
 
 def _short(line: str) -> str:

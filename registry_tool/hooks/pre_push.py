@@ -102,7 +102,7 @@ def send(repository: Repository, remote: str, updates: Sequence[Update]) -> Push
         reply.say(*describe(judged))
         if judged.report is None and judged.update.ref in names:
             reply.refuse(
-                f"{judged.update.shown}: it must hold {REGISTRY}",
+                f"{judged.update.shown}: it must contain {REGISTRY}",
                 "push to a branch of another name: git push REMOTE HEAD:refs/heads/NAME",
             )
         elif judged.report is not None and judged.report.verdict == "refuse":
@@ -112,11 +112,9 @@ def send(repository: Repository, remote: str, updates: Sequence[Update]) -> Push
         reply.say(f"{name}: {summary(report)}", *describe_findings(report))
         if report.verdict == "refuse":
             since = None if main is None else merge_base(git, main.tip, branches[0].new)
-            words = (
-                "what a commit brings cannot be taken back by a later one; make one commit of them"
-            )
+            words = "a later commit cannot remove content from an earlier one; squash them"
             reply.refuse(words, squash(since))
     if rest := len(branches) - len(looked):
-        reply.say(f"{rest} more branches were not looked at: {MAX_BRANCHES} of a push are")
-    stopped = "stopped, nothing was pushed; git push --no-verify leaves the judgement to the server"
+        reply.say(f"{rest} more branches were not checked (at most {MAX_BRANCHES} per push)")
+    stopped = "stopped, nothing was pushed; to let the server decide: git push --no-verify"
     return reply.answer(stopped if reply.refused else "passed")

@@ -37,7 +37,7 @@ def time_limit_seconds(git: Git) -> int:
     value = git.config(SETTING) or str(SECONDS)
     if not value.isascii() or not value.isdigit() or len(value) > 6 or int(value) > _LONGEST:  # noqa: PLR2004 (digits of a week)
         raise UsageError(
-            f"the server's setting {SETTING} is {value[:40]!a}, and must be a number of seconds; 0 is no limit",
+            f"the server's setting {SETTING} is {value[:40]!a}, and must be a number of seconds; 0 means no limit",
             remedy=f"on the server: git config {SETTING} {SECONDS}",
         )
     return int(value)
@@ -66,8 +66,8 @@ def limit_time(git: Git) -> Iterator[None]:
         yield
     except _TooLate as exc:
         raise OperationalError(
-            f"the push was not judged within {seconds} seconds",
-            remedy=f"push less at once, or on the server: git config {SETTING} {min(4 * seconds, _LONGEST)}",
+            f"checking the push took longer than {seconds} seconds",
+            remedy=f"push fewer commits at once, or on the server: git config {SETTING} {min(4 * seconds, _LONGEST)}",
         ) from exc
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -117,7 +117,7 @@ def _check_target(folder: Path) -> bool:
     """See that a registry can be made there; True when there is an empty Git repository already."""
     there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     if not there.is_dir():
-        raise UsageError(f"{there} is not a folder", remedy="choose another place")
+        raise UsageError(f"{there} is not a folder", remedy="use another path")
     if there != folder:
         return False
     if not any(folder.iterdir()):
@@ -126,12 +126,12 @@ def _check_target(folder: Path) -> bool:
         return True
     if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
         raise ConflictError(
-            f"{folder} is a bare repository, nothing was written",
-            remedy="clone it, make the registry in the clone, and push",
+            f"{folder} is a bare repository; nothing was written",
+            remedy="clone it, create the registry in the clone, and push",
         )
     raise ConflictError(
-        f"{folder} is not empty, nothing was written",
-        remedy="choose a new folder, an empty one, or an empty Git repository",
+        f"{folder} is not empty; nothing was written",
+        remedy="use a new folder, an empty folder or an empty Git repository",
     )
 
 
@@ -211,8 +211,10 @@ def _hooks(git: Git, notes: list[str]) -> tuple[Installed, ...]:
     try:
         return install_hooks(git)
     except RegistryError as exc:
-        notes.append(f"no hooks were installed: {exc.message}")
-        notes.append(f"later: registry hooks install ({exc.remedy})" if exc.remedy else "")
+        notes.append(f"hooks were not installed: {exc.message}")
+        notes.append(
+            f"install them later: registry hooks install ({exc.remedy})" if exc.remedy else ""
+        )
         return ()
 
 
@@ -293,7 +295,7 @@ def new_registry(
         ) from exc
     if outer is None:
         return made
-    note = f"it lies inside another Git repository, {outer.place}: keep it out of that one"
+    note = f"it is inside another Git repository, {outer.place}: do not add it there"
     return made._replace(notes=(*made.notes, note))
 
 

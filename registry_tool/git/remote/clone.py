@@ -67,12 +67,12 @@ def lock_clone(place: Path, shown: str) -> Iterator[None]:
     except OSError as exc:
         raise OperationalError(
             f"{place.parent} cannot be written: {exc.strerror}",
-            remedy="name a folder of your own: export REGISTRY_CACHE=~/.cache/registry-tool",
+            remedy="set a folder that you can write to: export REGISTRY_CACHE=~/.cache/registry-tool",
         ) from exc
     except Timeout as exc:
         raise OperationalError(
             f"another process has been fetching {shown} for {_LOCK_SECONDS} seconds",
-            remedy="wait for it to end and try again",
+            remedy="wait until it has finished, then retry",
         ) from exc
     try:
         yield
@@ -323,7 +323,7 @@ def complete_history(git: Git) -> None:
     url = git.config("remote.origin.url") or ""
     with (
         lock_clone(git.git_dir, "the registry"),
-        _said_if_long("bringing the registry's history, once"),
+        _said_if_long("fetching the registry's history; this happens once"),
     ):
         if has_latest_only(git):
             _deepen(git, url)
@@ -338,8 +338,8 @@ def _deepen(git: Git, url: str) -> None:
             _take_in(whole / "objects" / "pack", git.git_dir / "objects" / "pack")
     except GitCommandError as exc:
         raise OfflineError(
-            f"the answer needs the registry's history, which cannot be brought: {exc.message}",
-            remedy="try again with a network",
+            f"cannot fetch the registry's history, which this command needs: {exc.message}",
+            remedy="retry with a network connection",
         ) from exc
     _lay_open(git)
     if partial:

@@ -51,7 +51,7 @@ def _check_url(url: str) -> None:
     scheme = scheme_of(url)
     if url.startswith("-") or "::" in url.split("/", 1)[0] or (scheme and scheme not in _SCHEMES):
         raise UsageError(
-            f"{shown_url(url)!a} is not a Git address this program opens",
+            f"{shown_url(url)!a} is not a supported Git URL",
             remedy="use a path, file://, https://, ssh:// or user@host:path",
         )
 
@@ -102,8 +102,8 @@ def _made_private(folder: Path) -> None:
                     config.chmod(0o600)
     except OSError as exc:
         raise OperationalError(
-            f"{folder} cannot be used for clones: {exc.strerror}",
-            remedy="name a folder of your own: export REGISTRY_CACHE=~/.cache/registry-tool",
+            f"{folder} cannot store clones: {exc.strerror}",
+            remedy="set a folder that you can write to: export REGISTRY_CACHE=~/.cache/registry-tool",
         ) from exc
 
 
@@ -176,7 +176,8 @@ def _cached(url: str, place: Path, *, offline: bool) -> Clone:
             return Clone(git, "" if current else _stale(url, place))
     if offline:
         raise OfflineError(
-            f"there is no cached clone of {shown_url(url)}", remedy="open it once with a network"
+            f"there is no cached clone of {shown_url(url)}",
+            remedy="open it once with a network connection",
         )
     try:
         _replace(url, place)
@@ -222,4 +223,4 @@ def _stale(url: str, place: Path) -> str:
     stamp = place / "fetched"
     when = (stamp if stamp.exists() else place / "HEAD").stat().st_mtime
     since = dt.datetime.fromtimestamp(when, tz=dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"{shown_url(url)} was not reached; answering from the clone fetched {since}"
+    return f"{shown_url(url)} cannot be reached; using the clone last fetched {since}"

@@ -49,7 +49,7 @@ def check_remote(git: Git, remote: str = "origin") -> None:
     """
     if git.config(f"remote.{remote}.url") is None:
         raise GitError(
-            f"there is no Git remote {remote}", remedy=f"add one: git remote add {remote} URL"
+            f"Git remote {remote} does not exist", remedy=f"add one: git remote add {remote} URL"
         )
 
 
@@ -79,7 +79,8 @@ def push_branch(git: Git, branch: str, *, remote: str = "origin") -> None:
         if refused is not None and not _is_own(refused):
             raise _refusal(git, branch, remote, refused.split("\t")[2], exc.words) from exc
         raise GitError(
-            f"git push failed: {_words(exc.words)}", remedy=f"the commit stays on {branch} here"
+            f"git push failed: {_words(exc.words)}",
+            remedy=f"the commit is on {branch} in this clone",
         ) from exc
 
 
@@ -95,8 +96,8 @@ def _refusal(git: Git, branch: str, remote: str, summary: str, said: str) -> Con
     message = f"{remote} refused {branch}: {summary}"
     if any(words in summary for words in _LOST) or any(MOVED in line for line in lines):
         return LostRaceError(message, remedy=_INDENT.join(_after_losing(git, branch, remote)))
-    own = _INDENT.join(lines) or f"see what {remote} allows to be pushed to {branch}"
-    return ConflictError(message, remedy=f"the commit stays on {branch} here; {own}")
+    own = _INDENT.join(lines) or f"check the push rules of {remote} for {branch}"
+    return ConflictError(message, remedy=f"the commit is on {branch} in this clone; {own}")
 
 
 def _after_losing(git: Git, branch: str, remote: str) -> list[str]:
@@ -106,17 +107,17 @@ def _after_losing(git: Git, branch: str, remote: str) -> list[str]:
     rebase = [f"git pull --rebase {remote} {branch}", f"git push {remote} {branch}"]
     both = set() if theirs is None else _changed_by_both(git, branch, theirs)
     if theirs is None or not both:
-        stays = f"the commit stays on {branch} here; bring it on top of theirs and push:"
+        stays = f"the commit is on {branch} in this clone; rebase it and push:"
         return [stays, *there, *rebase]
-    said = ["both changed the same:", *_makers(git, branch, theirs, sorted(both))]
+    said = ["both sides changed:", *_makers(git, branch, theirs, sorted(both))]
     if len(_unpushed(git, branch, theirs)) > 1:
-        return [*said, "the rebase stops there, for you to choose:", *there, *rebase]
+        return [*said, "the rebase stops at these files; resolve them:", *there, *rebase]
     return [
         *said,
-        "to leave theirs as it is; run your command again where that is still right:",
+        "to keep the remote's change, then run your command again if you still need it:",
         *there,
         f"git reset --keep {remote}/{branch}",
-        "to put yours in its place by hand, where that is allowed:",
+        "to replace it with yours by hand, if the rules allow that:",
         *there,
         *rebase,
     ]
@@ -163,7 +164,7 @@ def _makers(git: Git, branch: str, theirs: str, paths: list[str]) -> Iterator[st
     since = f"{_parted(git, branch, theirs)}..{theirs}"
     for path in paths[:_NAMED]:
         who = git.line("log", "-1", "--format=%an in %h (%s)", since, "--", f":(literal){path}")
-        yield f"{path}: there by {who}"
+        yield f"{path}: on the remote by {who}"
     if len(paths) > _NAMED:
         yield f"and {len(paths) - _NAMED} more"
 
@@ -206,7 +207,7 @@ def give_way(
         if git.work_tree is not None and git.branch() == ref:
             git.run("reset", "--quiet", "--keep", theirs)
         else:
-            git.run("update-ref", "-m", "registry: gave way", ref, theirs, commit)
+            git.run("update-ref", "-m", "registry: reset to the remote", ref, theirs, commit)
     except GitCommandError:
         return False
     return True

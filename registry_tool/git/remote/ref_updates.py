@@ -17,7 +17,7 @@ __all__ = ["BRANCHES", "MOVED", "REPLACEMENTS", "Update", "outgoing_updates", "r
 BRANCHES: Final = "refs/heads/"
 REPLACEMENTS: Final = "refs/replace/"
 # What our hook says when a branch moved while it was pushed; who pushes knows by it that the push can be made again.
-MOVED: Final = "somebody was faster"
+MOVED: Final = "another push was faster"
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHOWN = 60
 
@@ -61,16 +61,16 @@ def _fields(data: bytes, count: int) -> list[list[str]]:
     """The words of each line; only the first, what a client typed for a commit, can have spaces in it."""
     lines = data.decode(errors="surrogateescape").split("\n")
     if lines.pop():
-        raise UsageError("the last line of what is pushed is cut off")
+        raise UsageError("the last line from Git is incomplete")
     found = [line.rsplit(" ", count - 1) for line in lines]
     if any(len(fields) != count for fields in found):
-        raise UsageError("what is pushed is not said as Git says it to a hook")
+        raise UsageError("the input is not in the format that Git passes to this hook")
     return found
 
 
 def _update(ref: str, old: str, new: str) -> Update:
     if not (_ID.fullmatch(old) and _ID.fullmatch(new) and ref.startswith("refs/")):
-        raise UsageError("what is pushed is not said as Git says it to a hook")
+        raise UsageError("the input is not in the format that Git passes to this hook")
     return Update(ref, old, new)
 
 

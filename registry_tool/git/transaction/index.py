@@ -123,7 +123,7 @@ def _take_without_links(git: Git) -> bool:
     return True
 
 
-def _wait(git: Git, patience: float, tell: Callable[[str], None]) -> None:
+def _wait(git: Git, patience: float, notify: Callable[[str], None]) -> None:
     from threading import Event
 
     start, told = time.monotonic(), False
@@ -131,26 +131,26 @@ def _wait(git: Git, patience: float, tell: Callable[[str], None]) -> None:
         passed = time.monotonic() - start
         if passed >= _WORDS_AFTER and not told:
             told = True
-            tell("waiting for a git command that holds the index …")
+            notify("waiting for another git process that is using the index …")
         if passed >= patience:
             lock = _lock_file(git)
             raise GitError(
-                f"a git command is at work in {git.place}, or one was killed there: {lock} is there",
-                remedy=f"wait for it; when no git command is running: rm {lock}",
+                f"another git process is using {git.place}, or crashed there: the lock file {lock} exists",
+                remedy=f"wait until it has finished; if no git command is running: rm {lock}",
             )
         Event().wait(_PAUSE)
 
 
 @contextmanager
 def lock_index(
-    git: Git, *, patience: float = _PATIENCE, tell: Callable[[str], None] = ignore_message
+    git: Git, *, patience: float = _PATIENCE, notify: Callable[[str], None] = ignore_message
 ) -> Iterator[Index]:
     """Keep Git from changing the index meanwhile.
 
     Args:
         git: The checkout.
         patience: How many seconds to wait for a git command that holds it.
-        tell: Told that one is waited for, after about a second.
+        notify: Told that one is waited for, after about a second.
 
     Raises:
         GitError: A git command holds it for longer than some seconds, or was killed and left its lock.
@@ -158,7 +158,7 @@ def lock_index(
     """
     try:
         staging_folder(git).mkdir(parents=True, exist_ok=True)
-        _wait(git, patience, tell)
+        _wait(git, patience, notify)
     except OSError as exc:
         raise OperationalError(f"{git.git_dir} cannot be written: {exc.strerror}") from exc
     index = Index(git)

@@ -84,7 +84,7 @@ def read_owner(path: Path) -> LockOwner | None:
 
 
 def _wait(
-    handle: int, path: Path, *, place: str, patience: float, tell: Callable[[str], None]
+    handle: int, path: Path, *, place: str, patience: float, notify: Callable[[str], None]
 ) -> None:
     from threading import Event
 
@@ -94,13 +94,15 @@ def _wait(
         if passed >= _WORDS_AFTER and not told:
             holder = read_owner(path)
             told = True
-            tell(f"waiting for another registry command{f' ({holder.words})' if holder else ''} …")
+            notify(
+                f"waiting for another registry command{f' ({holder.words})' if holder else ''} …"
+            )
         if passed >= patience:
             holder = read_owner(path)
             who = f": {holder.words}" if holder else ""
             raise OperationalError(
-                f"another registry command is at work in {place}{who}; waited {patience:.0f} s for it",
-                remedy="wait for it to end and try again",
+                f"another registry command is using {place}{who}; waited {patience:.0f} s",
+                remedy="wait until it has finished, then retry",
             )
         Event().wait(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
@@ -136,7 +138,7 @@ def acquire(
     *,
     place: str,
     patience: float = PATIENCE,
-    tell: Callable[[str], None] = ignore_message,
+    notify: Callable[[str], None] = ignore_message,
 ) -> Iterator[None]:
     """Hold a lock, and wait for it while another process or thread does.
 
@@ -144,7 +146,7 @@ def acquire(
         path: The lock's file; it is made, and stays.
         place: What the lock is for, for messages.
         patience: How many seconds to wait.
-        tell: Told who is waited for, once, after about a second.
+        notify: Told who is waited for, once, after about a second.
 
     Raises:
         OperationalError: It was held for longer than that, or the file cannot be written.
@@ -152,7 +154,7 @@ def acquire(
     handle = _opened(path)
     try:
         with _in_words(path):
-            _wait(handle, path, place=place, patience=patience, tell=tell)
+            _wait(handle, path, place=place, patience=patience, notify=notify)
         _write(handle, json.dumps(LockOwner.me()).encode())
         try:
             yield

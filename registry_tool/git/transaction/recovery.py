@@ -107,12 +107,14 @@ def _bring(git: Git, root: Path, steps: tuple[FileStep, ...]) -> None:
     sync_files(root, (step.path for step in steps))
 
 
-def _carry_on(git: Git, root: Path, journal: Journal, tell: Callable[[str], None]) -> RecoveryPlan:
+def _carry_on(
+    git: Git, root: Path, journal: Journal, notify: Callable[[str], None]
+) -> RecoveryPlan:
     plan = plan_recovery(git, journal)
     if not plan.entries:
         _bring(git, root, plan.files)
         return plan
-    with lock_index(git, tell=tell) as index:
+    with lock_index(git, notify=notify) as index:
         plan = plan_recovery(git, journal)  # as it is now that Git keeps away
         index.prepare(plan.entries)
         index.switch()
@@ -120,56 +122,56 @@ def _carry_on(git: Git, root: Path, journal: Journal, tell: Callable[[str], None
     return plan
 
 
-def _report(journal: Journal, plan: RecoveryPlan, tell: Callable[[str], None]) -> None:
+def _report(journal: Journal, plan: RecoveryPlan, notify: Callable[[str], None]) -> None:
     if plan.entries or plan.files:
-        tell(f"finished what an interrupted command began: {journal.what}")
+        notify(f"completed an interrupted command: {journal.what}")
     if plan.reverted:
-        tell(
+        notify(
             f"an interrupted command had committed {journal.commit[:12]} ({journal.what}),"
-            " and a later commit took it back"
+            " and a later commit undid it"
         )
     if plan.left:
         more = ", …" if plan.left[_SHOWN:] else ""
         shown = ", ".join(plan.left[:_SHOWN])
-        tell(f"changed since a command was interrupted there, and left alone: {shown}{more}")
+        notify(f"changed since a command was interrupted, left unchanged: {shown}{more}")
 
 
-def _finish(git: Git, journal: Journal, tell: Callable[[str], None]) -> None:
+def _finish(git: Git, journal: Journal, notify: Callable[[str], None]) -> None:
     root = git.work_tree
     if root is not None:
         if journal.commit:
             _settle(git, journal)
         try:
-            plan = _carry_on(git, root, journal, tell)
+            plan = _carry_on(git, root, journal, notify)
             _tidy(root, journal)
         except GitError:
             raise
         except (OperationalError, RefusedError, OSError) as exc:
             words = exc.message if isinstance(exc, RegistryError) else str(exc)
             raise OperationalError(
-                f"an interrupted command cannot be finished ({journal.what}): {words}",
-                remedy="move what is in the way, and try again",
+                f"an interrupted command cannot be completed ({journal.what}): {words}",
+                remedy="move the files that block it, and retry",
             ) from exc
-        _report(journal, plan, tell)
+        _report(journal, plan, notify)
     delete_journal(git)
 
 
-def _put_aside(git: Git, tell: Callable[[str], None]) -> None:
+def _put_aside(git: Git, notify: Callable[[str], None]) -> None:
     place = journal_file(git)
     aside = place.with_name(f"journal-{time.time_ns()}.broken")
     place.rename(aside)
-    tell(
-        f"the journal of an interrupted command cannot be read, and was put aside as {aside};"
-        " see what it left: git status"
+    notify(
+        f"the journal of an interrupted command cannot be read and was moved to {aside};"
+        " check the working tree: git status"
     )
 
 
-def recover(git: Git, tell: Callable[[str], None]) -> None:
+def recover(git: Git, notify: Callable[[str], None]) -> None:
     """Finish what a killed command left; only for who holds the lock.
 
     Args:
         git: The repository.
-        tell: Told what was finished, and what was left alone.
+        notify: Told what was finished, and what was left alone.
 
     Raises:
         OperationalError: Something is in the way.
@@ -178,10 +180,10 @@ def recover(git: Git, tell: Callable[[str], None]) -> None:
     try:
         journal = read_journal(git)
     except JournalFormatError:
-        _put_aside(git, tell)
+        _put_aside(git, notify)
         return
     if journal is not None:
-        _finish(git, journal, tell)
+        _finish(git, journal, notify)
 
 
 _DAY: Final = 24 * 3600
@@ -200,14 +202,14 @@ def _sweep(git: Git) -> None:
 
 @contextmanager
 def exclusive(
-    git: Git, *, patience: float = PATIENCE, tell: Callable[[str], None] = ignore_message
+    git: Git, *, patience: float = PATIENCE, notify: Callable[[str], None] = ignore_message
 ) -> Iterator[None]:
     """No other registry command writes here; what a killed one left is finished or cleaned away first.
 
     Args:
         git: The repository; each linked work tree is one of its own.
         patience: How many seconds to wait for another command.
-        tell: Told who is waited for, and what was finished.
+        notify: Told who is waited for, and what was finished.
 
     Raises:
         OperationalError: Another command held on for longer, the repository cannot be written, or something is in
@@ -216,18 +218,18 @@ def exclusive(
         UntrustedRepositoryError: The repository belongs to somebody else.
     """
     git.check_trusted()
-    with acquire(lock_file(git), place=str(git.place), patience=patience, tell=tell):
+    with acquire(lock_file(git), place=str(git.place), patience=patience, notify=notify):
         try:
             unlock_index(git)
             if is_pending(git):
-                recover(git, tell)
+                recover(git, notify)
         except OSError as exc:
             raise OperationalError(f"{git.git_dir} cannot be written: {exc.strerror}") from exc
         _sweep(git)
         yield
 
 
-def recover_pending(git: Git, *, tell: Callable[[str], None] = ignore_message) -> None:
+def recover_pending(git: Git, *, notify: Callable[[str], None] = ignore_message) -> None:
     """Finish what a killed command left, if one did.
 
     Raises:
@@ -235,5 +237,5 @@ def recover_pending(git: Git, *, tell: Callable[[str], None] = ignore_message) -
         GitError: As ``exclusive``.
     """
     if is_pending(git):
-        with exclusive(git, tell=tell):
+        with exclusive(git, notify=notify):
             return

@@ -64,7 +64,7 @@ def test_a_second_one_waits_for_another_process(lock: Path) -> None:
     process = _holding(lock)
     told: list[str] = []
     threading.Timer(1.5, _end, [process]).start()
-    with acquire(lock, place="here", tell=told.append):
+    with acquire(lock, place="here", notify=told.append):
         assert process.wait() == 0
     assert len(told) == 1
     assert told[0].startswith(f"waiting for another registry command (pid {process.pid}, `-c ")

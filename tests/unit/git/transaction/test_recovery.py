@@ -96,7 +96,7 @@ def _age(repository: Git) -> None:
 
 def _recover(repository: Git) -> list[str]:
     told: list[str] = []
-    with exclusive(repository, tell=told.append):
+    with exclusive(repository, notify=told.append):
         pass
     assert not is_pending(repository)
     assert not describe_interrupted(repository)
@@ -375,7 +375,7 @@ def test_a_lock_of_git_on_the_index_is_waited_for_and_then_explained(
     told: list[str] = []
     with (
         pytest.raises(GitError, match="a git command is at work in") as caught,
-        lock_index(checkout, patience=1.2, tell=told.append),
+        lock_index(checkout, patience=1.2, notify=told.append),
     ):
         pass
     assert caught.value.remedy.endswith(f"when no git command is running: rm {lock}")
