@@ -41,7 +41,7 @@ from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
 from registry_tool.checks.uniqueness import Claims
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError, ShallowHistoryError
-from registry_tool.git.tree import Change, Entry, Tree, differences
+from registry_tool.git.tree import Entry, Tree, TreeChange, differences
 from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import REGISTRY
@@ -102,7 +102,7 @@ class _Desk:
         return (1, 1) if document is None else document.where(hit.at)
 
 
-def _located(base: Catalog, head: Catalog, change: Change) -> Located | None:
+def _located(base: Catalog, head: Catalog, change: TreeChange) -> Located | None:
     """A difference and what it is about; None for a file without an id that turns out to be the published one."""
     path, before, after = change
     if before is not None and after is not None and len(before.oid) != len(after.oid):
@@ -129,15 +129,21 @@ def _only_upgrades(before: Document | None, after: Document | None) -> bool:
     return is_later and before.source.replace(old.encode(), new.encode(), 1) == after.source
 
 
+def _rule_ids() -> frozenset[str]:
+    from registry_tool.checks.rule_docs import all_rules  # few changes need them
+
+    return frozenset(all_rules())
+
+
 def _compared(
     published: Tree | None, head: Catalog, line: FirstParentHistory | None, now: dt.datetime
 ) -> ChangeView:
     """The change to what is published; without anything published the head is its own base, and nothing differs."""
     if published is None or published.entry(REGISTRY) is None:
-        return ChangeView(head, head, (), line, now)
+        return ChangeView(head, head, (), line, now, _rule_ids)
     base = Catalog(published)
     found = (_located(base, head, change) for change in differences(published, head.tree))
-    return ChangeView(base, head, tuple(change for change in found if change), line, now)
+    return ChangeView(base, head, tuple(filter(None, found)), line, now, _rule_ids)
 
 
 def _judged(view: ChangeView) -> tuple[list[Finding], tuple[str, ...]]:
@@ -149,7 +155,7 @@ def _judged(view: ChangeView) -> tuple[list[Finding], tuple[str, ...]]:
             desk.take(rule, rule.check(view), REGISTRY)
         except ShallowHistoryError as exc:
             notes.setdefault(f"{exc.message}; {exc.remedy}", []).append(rule.id)
-    said = tuple(f"{', '.join(rules)} not answered: {words}" for words, rules in notes.items())
+    said = tuple(f"skipped {', '.join(rules)}: {words}" for words, rules in notes.items())
     return desk.findings, said
 
 

@@ -24,8 +24,8 @@ from registry_tool.catalog.catalog import Catalog
 from registry_tool.errors import GitError, RefusedError
 from registry_tool.git.commit_tree import CommitTree
 from registry_tool.git.object_reader import BlobReader
-from registry_tool.git.refs import advertised, published, tips
-from registry_tool.git.transaction.journal import check_finished
+from registry_tool.git.refs import hidden_tips, list_tips, main_branch
+from registry_tool.git.transaction.journal import check_not_interrupted
 from registry_tool.git.tree import EXECUTABLE, FILE, Entry, Tree, walk
 from registry_tool.git.unreferenced import linked_work_trees, unmerged_trees, unnamed_commits
 from registry_tool.git.worktree import staged_tree, work_tree
@@ -224,7 +224,7 @@ class _Search:
 def _work_states(git: Git, reader: BlobReader, label: str) -> Iterator[RegistryState]:
     """The states of a work tree and of its index."""
     if git.work_tree is not None:
-        check_finished(git)
+        check_not_interrupted(git)
         yield RegistryState(label, work_tree(git, reader))
         yield RegistryState(f"the index of {label}", staged_tree(git, reader, merged_only=True))
         for tree in unmerged_trees(git, reader):
@@ -244,9 +244,9 @@ def everywhere(repository: Repository) -> list[RegistryState]:
     git = repository.git
     # Without `git replace`: what one machine shows in place of a commit is not what others have.
     reader = BlobReader(git, {"GIT_NO_REPLACE_OBJECTS": "1"})
-    main = published(git)
+    main = main_branch(git)
     found = {} if main is None else {main.tip: main.name}
-    for name, oid in (*tips(git), *advertised(git)):
+    for name, oid in (*list_tips(git), *hidden_tips(git)):
         found.setdefault(oid, name)
     states = []
     for oid, name in found.items():

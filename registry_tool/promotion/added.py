@@ -1,6 +1,6 @@
-"""Signatures that a change brings: on the commits that give its files their content.
+"""Signatures that a change adds: on the commits that give its files their content.
 
-What is published is judged by the time at which it was published; what is not yet, by the clock of whoever judges.
+Published signatures are verified for their time of publication; new ones for the time of the check.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from registry_tool.crypto.allowed_signers import names_of, signers_in
 from registry_tool.crypto.sshsig import fingerprint_of
 from registry_tool.git.commit_tree import CommitTree
 from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.publication import brought_by
+from registry_tool.git.publication import find_introducing_commit
 from registry_tool.git.tree import Entry
 from registry_tool.signing.signatures import Signature, allowed_signers, signature_of
 
@@ -25,9 +25,9 @@ class Incoming(NamedTuple):
 
     Attributes:
         commit: Its full id.
-        now: What its signature is worth now.
+        now: The state of its signature now.
         ended: The name of the key where ``allowed_signers`` has it for another time than now, whatever the commit's own
-            date is; empty for a good signature and for a key that is not there.
+            date is; empty for a good signature and for an unknown key.
     """
 
     commit: str
@@ -79,7 +79,7 @@ def incoming(
     if line is None or entry is None:
         return None
     tip = head.tree.commit if isinstance(head.tree, CommitTree) else line.git.head()
-    commit = brought_by(line, tip, path, _oid(line, head, path, entry)) if tip else ""
+    commit = find_introducing_commit(line, tip, path, _oid(line, head, path, entry)) if tip else ""
     if not commit:
         return None
     signers = allowed_signers(base)

@@ -1,6 +1,6 @@
-"""Who held an alias: its moves along the line of what was published.
+"""The previous versions of an alias: its moves along the published history.
 
-A move is a change of the version. Edits of the reason or the pin are none, so they neither restart a soak nor count as
+A move is a change of the version. Edits of the reason or the pin are not, so they neither restart a soak nor count as
 a promotion.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from registry_tool.git.history import FirstParentHistory, Touch
-from registry_tool.git.log import Step
+from registry_tool.git.log import HistoryStep
 from registry_tool.git.object_reader import BlobReader
 from registry_tool.git.tree import Entry
 from registry_tool.manifests.data import text
@@ -29,7 +29,7 @@ class HolderChange(NamedTuple):
         pinned: True when the move pinned it, as a rollback does.
     """
 
-    step: Step
+    step: HistoryStep
     version: str
     pinned: bool
 
@@ -85,7 +85,7 @@ def _forward(current: HolderChange, older: Iterator[HolderChange]) -> Iterator[H
 
 
 def earlier(found: Iterator[HolderChange]) -> Iterator[str]:
-    """The versions an alias held before, the last good one first; what was rolled back is passed over.
+    """The previous versions of an alias, the last good one first; without those that were rolled back.
 
     Args:
         found: Its moves, newest first.

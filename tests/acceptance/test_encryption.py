@@ -329,7 +329,7 @@ def test_a_key_does_not_go_away(cli: Cli, people: People, package: Path) -> None
     git(people.root, "rm", "--quiet", f"{LATEST}/key.yaml")
     ran = cli("check", cwd=people.root)
     assert ran.code == 1
-    assert "M217 nlp/lang-id@4 is encrypted and has no key.yaml" in ran.out
+    assert "M217 nlp/lang-id@4 is encrypted but has no key.yaml" in ran.out
 
 
 def test_who_left_is_told(cli: Cli, people: People, package: Path) -> None:

@@ -139,7 +139,7 @@ def test_missing_bytes_are_found(cli: Cli, root: Path) -> None:
     put_object(root, SECOND).unlink()
     ran = cli("gc", cwd=root)
     assert ran.code == 1
-    assert "A501 the bytes of artifact model, 13 bytes, are not on the remote storage" in ran.err
+    assert "A501 artifact model, 13 bytes: missing from the remote storage" in ran.err
     (missing,) = data(cli("gc", "--format", "json", cwd=root))["missing"]
     assert missing["rule"] == "A501"
 

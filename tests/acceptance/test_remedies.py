@@ -166,7 +166,7 @@ def test_no_words_follow_a_command() -> None:
     ("remedy", "commands"),
     [
         ("registry list", ["registry list"]),
-        ("make one: registry init DIR --name NAME", ["registry init DIR --name NAME"]),
+        ("create one: registry init DIR --name NAME", ["registry init DIR --name NAME"]),
         ("git add a; then: git commit -m TEXT", ["git add a", "git commit -m TEXT"]),
         ("`registry list` shows them", ["registry list"]),
         ("choose another name", []),

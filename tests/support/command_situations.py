@@ -50,12 +50,12 @@ _PROMOTE: Final = "registry promote nlp/lang-id@3 --to live --dry-run"
 SITUATIONS: Final = (
     Situation(
         "a record is edited", f"echo '# x' >> {_THREE}/version.yaml", "registry check",
-        "version.yaml of nlp/lang-id@3 is published, and this changes it",
-        "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/versions/3/version.yaml; words about a version go into its metadata.yaml and CARD.md",
+        "version.yaml of nlp/lang-id@3 is published; this change edits it",
+        "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/versions/3/version.yaml; to describe a version, edit its metadata.yaml or CARD.md",
     ),
     Situation(
         "a record is deleted", f"git rm -qr {_MODEL}/versions/2", "registry check",
-        "C401 nlp/lang-id@2 is published, and this deletes it",
+        "C401 nlp/lang-id@2 is published; this change deletes it",
         "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/versions/2/version.yaml; then: registry withdraw nlp/lang-id@2 --reason TEXT",
     ),
     Situation(
@@ -70,18 +70,18 @@ SITUATIONS: Final = (
     ),
     Situation(
         "evidence is edited", f"sed -i s/pass/fail/ {_THREE}/evidence/holdout.yaml", "registry check",
-        "the evidence holdout of nlp/lang-id@3 is published, and this changes it",
+        "the evidence holdout of nlp/lang-id@3 is published; this change edits it",
         "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/versions/3/evidence/holdout.yaml; then: registry evidence add nlp/lang-id@3 --kind evaluation --suite SUITE --verdict pass --metric KEY=VALUE",
     ),
     Situation(
         "a model is deleted", f"git rm -qr {_MODEL}", "registry check",
-        "nlp/lang-id is published, and this deletes it",
+        "nlp/lang-id is published; this change deletes it",
         "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/model.yaml; then: registry archive nlp/lang-id; or write `moved_to`",
     ),
     Situation(
         "a tag is moved", f"sed -i 's/\"1\"/\"3\"/' {_MODEL}/tags/first.yaml", "registry check",
-        "the tag nlp/lang-id@first is published, and this moves it",
-        "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/tags/first.yaml; a name that moves is an alias: registry alias set nlp/lang-id@VERSION ALIAS",
+        "tag nlp/lang-id@first is published; this change moves it",
+        "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/tags/first.yaml; for a movable name, use an alias: registry alias set nlp/lang-id@VERSION ALIAS",
     ),
     Situation(
         "an executable", f"chmod +x {_MODEL}/model.yaml", "registry check", "is an executable file",
@@ -92,16 +92,16 @@ SITUATIONS: Final = (
         "chmod -x -- models/nlp/lang-id/model.yaml && git add --chmod=-x -- models/nlp/lang-id/model.yaml",
     ),
     Situation(
-        "a stray file", f"echo x > {_MODEL}/notes.txt", "registry check", "notes.txt has no place in a registry",
-        "move it to its place; or: git rm -rfq --ignore-unmatch -- models/nlp/lang-id/notes.txt && rm -rf -- models/nlp/lang-id/notes.txt",
+        "a stray file", f"echo x > {_MODEL}/notes.txt", "registry check", "notes.txt is not part of the registry layout",
+        "move it to where it belongs; or: git rm -rfq --ignore-unmatch -- models/nlp/lang-id/notes.txt && rm -rf -- models/nlp/lang-id/notes.txt",
     ),
     Situation(
         "a stray file is staged", f"echo x > {_MODEL}/notes.txt && git add -f {_MODEL}/notes.txt", "registry check --staged",
-        "notes.txt has no place in a registry",
-        "move it to its place; or: git rm -rfq --ignore-unmatch -- models/nlp/lang-id/notes.txt && rm -rf -- models/nlp/lang-id/notes.txt",
+        "notes.txt is not part of the registry layout",
+        "move it to where it belongs; or: git rm -rfq --ignore-unmatch -- models/nlp/lang-id/notes.txt && rm -rf -- models/nlp/lang-id/notes.txt",
     ),
     Situation(
-        "a .gitignore inside", f"echo x > {_MODEL}/.gitignore", "registry check", ".gitignore has no place in a registry",
+        "a .gitignore inside", f"echo x > {_MODEL}/.gitignore", "registry check", ".gitignore is not part of the registry layout",
         "ignore artifacts in the .gitignore at the root; then: git rm -rfq --ignore-unmatch -- models/nlp/lang-id/.gitignore && rm -rf -- models/nlp/lang-id/.gitignore",
     ),
     Situation(
@@ -132,7 +132,7 @@ SITUATIONS: Final = (
     Situation(
         "a name that is a tag and an alias", f"cp {_MODEL}/aliases/production.yaml {_MODEL}/aliases/first.yaml", "registry check",
         "first is both a tag and an alias of nlp/lang-id",
-        "take back the newer one: delete models/nlp/lang-id/tags/first.yaml; or: registry alias rm nlp/lang-id first", _NOTHING, (0,),
+        "remove the newer one: delete models/nlp/lang-id/tags/first.yaml; or: registry alias rm nlp/lang-id first", _NOTHING, (0,),
     ),
     Situation(
         "a model without model.yaml", "mkdir -p models/nlp/ocr && echo '# OCR' > models/nlp/ocr/CARD.md", "registry check",
@@ -167,12 +167,12 @@ SITUATIONS: Final = (
     ),
     Situation(
         "a stage before", "printf 'stages:\\n  staging: {}\\n  live: {from: staging}\\n' >> registry.yaml && git commit -qam Stages", _PROMOTE,
-        "no version holds staging",
-        "have this merged first: registry promote nlp/lang-id@3 --to staging", after="git merge -q $(git for-each-ref --format='%(refname)' refs/heads/promote)",
+        "staging has no version",
+        "first merge: registry promote nlp/lang-id@3 --to staging", after="git merge -q $(git for-each-ref --format='%(refname)' refs/heads/promote)",
     ),
     Situation(
         "a stage moved by hand", _stages("{metric: f1, min: 0.5}") + f" && cp {_MODEL}/aliases/production.yaml {_MODEL}/aliases/live.yaml", "registry check",
-        "version 3 may not hold nlp/lang-id@live",
+        "version 3 cannot be promoted to nlp/lang-id@live",
         "registry evidence add nlp/lang-id@3 --kind metrics --metric f1=VALUE --commit; every gate is explained by: registry promote nlp/lang-id@3 --to live --dry-run", {"VALUE": "0.9"}, (0, 1),
     ),
     Situation(
@@ -223,7 +223,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "no registry", "mkdir ../plain", "cd ../plain && registry list", "not in a Git repository",
-        "go into a registry, name one with --repo, or make one: registry init DIR --name NAME", {"DIR": "models", "NAME": "acme"}, stays=True,
+        "go into a registry, name one with --repo, or create one: registry init DIR --name NAME", {"DIR": "models", "NAME": "acme"}, stays=True,
     ),
     Situation(
         "a version without a model", "", "registry version add nlp/ocr --track s3://b/m --framework custom", "model nlp/ocr does not exist",
@@ -292,7 +292,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "registry.yaml is gone", "rm registry.yaml", "registry check", "no registry.yaml",
-        "restore the file: git checkout HEAD -- registry.yaml; or make a registry: registry init DIR --name NAME",
+        "restore the file: git checkout HEAD -- registry.yaml; or create a registry: registry init DIR --name NAME",
     ),
     Situation(
         "a waiver that is over", "mkdir waivers && printf 'schema: waiver/v1\\nrule: M203\\nsubject: nlp/lang-id@1\\nreason: The rollout.\\nexpires: \"2020-01-01\"\\napproved_by: \"@acme/platform\"\\n' > waivers/2020-old.yaml && git add -A && git commit -qm W", "registry check --all", "has expired",
@@ -331,7 +331,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "no such stage", "", "registry promote nlp/lang-id@3 --to nowhere", "nowhere is no stage",
-        "its stages: none; a plain alias is set with: registry alias set nlp/lang-id@3 nowhere", stays=True,
+        "its stages: none; to set a plain alias: registry alias set nlp/lang-id@3 nowhere", stays=True,
     ),
     Situation(
         "no branch", "git switch -q --detach", "registry annotate nlp/lang-id@3 a=1 --commit", "branch",
@@ -490,12 +490,12 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "later: registry hooks install ({})": _HELP,
     "restore it with `dvc push`, erase that version too, or delete the ref": _NAME,
     "`registry rules` lists them": _NAME,
-    "add the artifact again with `registry version add`: it writes both": _NAME,
+    "add the artifact again with `registry version add`, which writes both": _NAME,
     "add the artifact again with `registry version add`": _NAME,
-    "commit the pointer too, or add the artifact with `registry version add`": _NAME,
+    "commit the pointer, or add the artifact with `registry version add`": _NAME,
     "keep one side, delete the lines <<<<<<<, ======= and >>>>>>>, then `git add` the file": _NAME,
     "rename the newer one with `git mv`, or delete it": _NAME,
-    "`registry list` and `registry show` say what there is; delete the line if it is gone": _NAME,
+    "find the name with `registry list` and `registry show`, or delete the line": _NAME,
     "rename the version; `registry version add` chooses the next one": _NAME,
     "a rule that `registry rules` lists": _NAME,
     "`git log --oneline --all` shows what there is": _NAME,
@@ -543,7 +543,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "git add -f": _RARE,
     "a file that `dvc remote` wrote": _HELP,
     "warn:  Git ignores {}; to repair the ignore rules: registry init .": _HELP,
-    "`dvc pull` restores the bytes from another repository only, and they may go there": _HELP,
+    "`dvc pull` fetches this file only from another repository, which may delete it": _HELP,
     "make room: registry cache clean; or keep it elsewhere: REGISTRY_CACHE=DIR": _RARE,
     "ask its author to restore it: registry upload REF PATH": _RARE,
     "raise the limit: ulimit -n {}": _RARE,
@@ -583,8 +583,8 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "write several: registry lock REF -o FILE": _SAME,
     "write it again: registry lock REF": _SAME,
     "take the next number: registry version add {} --artifact PATH --framework TYPE": _SAME,
-    "delete `{}` and push the bytes with `dvc push {}`": _SAME,
-    "in a shallow clone: git fetch --unshallow; elsewhere: check it in its Git repository": _SAME,
+    "delete `{}` and push the content with `dvc push {}`": _SAME,
+    "in a shallow clone: git fetch --unshallow; elsewhere: run the check in the Git repository": _SAME,
     "sign the commit again with a valid key: git commit --amend --no-edit -S": _SAME,
     "leave out --staged, --base and --head, or run: git init": _SAME,
     "what is signed are the bytes of the record; registry fetch brings them": _SAME,

@@ -10,9 +10,9 @@ from support import commit, git, write_files
 from support.manifests import alias_yaml, small_registry
 
 from registry_tool.git.command import find_repository
-from registry_tool.git.refs import Update
+from registry_tool.git.remote.ref_updates import Update
 from registry_tool.git.repository import Repository
-from registry_tool.hooks.judge import LOOKED_AT, PushVerdict
+from registry_tool.hooks.judge import MAX_BRANCHES, PushVerdict
 from registry_tool.hooks.pre_push import send
 
 MODEL = "models/nlp/lang-id"
@@ -59,10 +59,10 @@ def test_a_branch_is_judged_as_what_it_changes_on_the_remotes_main(clone: Path) 
 def test_a_remote_that_nobody_knows_gets_everything_checked(clone: Path) -> None:
     head = git(clone, "rev-parse", "HEAD")
     known = answer(clone, Update("refs/heads/trunk", NONE, head))
-    assert known.lines[0] == "trunk: nothing found in 0 files checked"
+    assert known.lines[0] == "trunk: 0 files checked, no problems found"
     for remote in ("elsewhere", "https://example.org/x.git", "--help", "../x y"):
         said = answer(clone, Update("refs/heads/trunk", NONE, head), remote=remote)
-        assert said.lines[0] == "trunk: nothing found in 11 files checked"
+        assert said.lines[0] == "trunk: 11 files checked, no problems found"
 
 
 def test_deletions_and_tags_are_the_servers_matter(clone: Path) -> None:
@@ -92,8 +92,8 @@ def test_a_registry_whose_settings_are_deleted_is_none_of_another_kind(clone: Pa
 
 
 def test_a_push_of_many_says_what_was_left_out(clone: Path) -> None:
-    commits = [change(clone, {"README.md": f"{n}\n"}) for n in range(LOOKED_AT + 3)]
+    commits = [change(clone, {"README.md": f"{n}\n"}) for n in range(MAX_BRANCHES + 3)]
     updates = [Update(f"refs/heads/b{n}", NONE, c) for n, c in enumerate(commits)]
     said = answer(clone, *updates)
     assert not said.refused
-    assert f"3 more branches were not looked at: {LOOKED_AT} of a push are" in said.lines
+    assert f"3 more branches were not looked at: {MAX_BRANCHES} of a push are" in said.lines
