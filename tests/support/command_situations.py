@@ -488,7 +488,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "of an artifact, which registry verify --public-key checks": _HELP,
     "git init failed: {}": _HELP,
     "later: registry hooks install ({})": _HELP,
-    "bring its bytes back with `dvc push`, erase that version too, or delete the ref": _NAME,
+    "restore it with `dvc push`, erase that version too, or delete the ref": _NAME,
     "`registry rules` lists them": _NAME,
     "add the artifact again with `registry version add`, which writes both": _NAME,
     "add the artifact again with `registry version add`": _NAME,
