@@ -136,7 +136,7 @@ def check_subject(
         report = with_commits(report, subject.repository, subject.published, subject.tip)
     if remote:
         report = _with_remote(report, subject, paths, published_only=remote == "published")
-    narrowed = f", in {', '.join(path or 'all of it' for path in paths)}" if paths else ""
+    narrowed = f", in {', '.join(path or 'the whole registry' for path in paths)}" if paths else ""
     doubt = "" if subject.repository is None else subject.repository.doubt
     notes = [f"checked {subject.words}{narrowed}", *_kind_words(report), *report.notes]
     notes += [doubt] if doubt else []

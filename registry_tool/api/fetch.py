@@ -99,13 +99,13 @@ def find_served(
 
 def _select(version: ModelVersion, names: Sequence[str], folder: Path) -> _Selection:
     if not names:
-        every = version.artifacts()
+        every = version.record_artifacts()
         stored = [_Wanted(a, "", folder) for a in every if not a.uri]
         return _Selection(version, stored, [a for a in every if a.uri])
     wanted = []
     for name in dict.fromkeys(names):
         artifact, _, file = name.partition("/")
-        found = version.artifact(artifact)
+        found = version.record_artifact(artifact)
         if found.uri:
             found.fetch()  # raises, with its address
         wanted.append(_Wanted(found, file, folder))

@@ -1,6 +1,6 @@
-"""The commits of a change, one by one: what each would publish, and what all of them leave in the repository.
+"""The commits of a change, one by one: the state that each would publish, and the files that all of them add to the repository.
 
-History, ``at``, audits and the names that are given once believe every commit on the first-parent line of the main branch,
+History, ``at``, audits and the check for reused names trust every commit on the first-parent line of the main branch,
 so each step of it is judged as a change to the step before. And Git keeps what any commit brings, also one on a side line
 or one that a later commit takes back, so the files of all of them are looked at for secrets and size.
 """
@@ -21,8 +21,8 @@ from registry_tool.checks.rules.secrets import no_secret
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError
 from registry_tool.git.commit_tree import PickedTree
-from registry_tool.git.history import NamedStep, UnpublishedHistory, list_steps
-from registry_tool.git.log import HistoryStep, log
+from registry_tool.git.history import NamedStep, UnpublishedHistory
+from registry_tool.git.log import HistoryStep, list_steps, log
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
 from registry_tool.git.tree import FILE, SUBMODULE, Entry, Tree, walk
@@ -58,7 +58,7 @@ class JudgedStep(NamedTuple):
 
     Attributes:
         step: The commit.
-        report: What it is as a change to the step before; None where neither holds a registry.
+        report: The report on it as a change to the step before; None where neither is a registry.
     """
 
     step: HistoryStep
@@ -66,7 +66,7 @@ class JudgedStep(NamedTuple):
 
 
 class Added(NamedTuple):
-    """A file that some commit brings.
+    """A file that a commit adds.
 
     Attributes:
         commit: The full id; empty for what is pushed without one.
@@ -268,12 +268,12 @@ def _brought_up(repository: Repository, base: str, steps: Sequence[NamedStep]) -
 
 
 def _steps_note(repository: Repository, base: str, tip: str) -> str:
-    """Words on commits that only a later one repairs; empty where every commit passes by itself."""
+    """A note on commits that only a later one repairs; empty where every commit passes on its own."""
     steps = list_steps(repository.git, tip, base)
     if len(steps) < 2:  # noqa: PLR2004 (one is the change itself)
         return ""
     if len(steps) > _NOTED_STEPS:
-        return f"the branch has {len(steps)} commits, too many to judge one by one: squash them or use a merge commit"
+        return f"the branch has {len(steps)} commits, too many to check one by one: squash them or use a merge commit"
     skipped = _brought_up(repository, base, steps)
     wrong: list[tuple[HistoryStep, Finding]] = []
     for judged in judge_steps(repository, steps, base, skipped=skipped):
@@ -295,11 +295,11 @@ def _files_note(findings: Sequence[Finding]) -> Iterator[str]:
     for finding in findings[:_NOTED]:
         secret = f"; {finding.remedy}" if finding.rule == "F111" else ""
         yield (
-            f"{finding.path}:{finding.line} {finding.rule} {finding.message}: a later commit takes it out, but after a merge"
-            f" commit or a rebase it stays in the history of main; squash the branch{secret}"
+            f"{finding.path}:{finding.line} {finding.rule} {finding.message}: a later commit removes it, but after a merge"
+            f" commit or a rebase it stays in the history of the main branch; squash the branch{secret}"
         )
     if len(findings) > _NOTED:
-        yield f"and {len(findings) - _NOTED} more that only earlier commits hold: squash the branch"
+        yield f"and {len(findings) - _NOTED} more in earlier commits only: squash the branch"
 
 
 def with_commits(report: Report, repository: Repository, base: str, tip: str) -> Report:

@@ -129,15 +129,21 @@ def _only_upgrades(before: Document | None, after: Document | None) -> bool:
     return is_later and before.source.replace(old.encode(), new.encode(), 1) == after.source
 
 
+def _rule_ids() -> frozenset[str]:
+    from registry_tool.checks.rule_docs import all_rules  # few changes need them
+
+    return frozenset(all_rules())
+
+
 def _compared(
     published: Tree | None, head: Catalog, line: FirstParentHistory | None, now: dt.datetime
 ) -> ChangeView:
     """The change to what is published; without anything published the head is its own base, and nothing differs."""
     if published is None or published.entry(REGISTRY) is None:
-        return ChangeView(head, head, (), line, now)
+        return ChangeView(head, head, (), line, now, _rule_ids)
     base = Catalog(published)
     found = (_located(base, head, change) for change in differences(published, head.tree))
-    return ChangeView(base, head, tuple(change for change in found if change), line, now)
+    return ChangeView(base, head, tuple(filter(None, found)), line, now, _rule_ids)
 
 
 def _judged(view: ChangeView) -> tuple[list[Finding], tuple[str, ...]]:
@@ -149,7 +155,7 @@ def _judged(view: ChangeView) -> tuple[list[Finding], tuple[str, ...]]:
             desk.take(rule, rule.check(view), REGISTRY)
         except ShallowHistoryError as exc:
             notes.setdefault(f"{exc.message}; {exc.remedy}", []).append(rule.id)
-    said = tuple(f"{', '.join(rules)} not answered: {words}" for words, rules in notes.items())
+    said = tuple(f"skipped {', '.join(rules)}: {words}" for words, rules in notes.items())
     return desk.findings, said
 
 

@@ -1,4 +1,4 @@
-"""The check of a work tree that Git keeps quiet about: ignored files where only manifests and bytes of pointers lie."""
+"""The check for files that Git ignores in a working tree, next to manifests and the content of pointers."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ __all__ = ["HIDDEN", "Ignored", "WorkTreeRule", "check_hidden"]
 
 _SEVERITIES: Final[dict[str, Severity]] = {"refuse": "refuse", "review": "review", "warn": "warn"}
 _ROOTS: Final = (MODELS, WAIVERS, KEYS, REGISTRY, RECIPIENTS)
-_MANY: Final = 200  # folders of a change, above which all of them are looked through
-_SMALL: Final = 2 << 20  # bytes of an index, for some 15,000 files
+_MANY: Final = 200  # folders of a change, above which all folders are listed
+_SMALL: Final = 2 << 20  # bytes of an index, about 15,000 files
 _SHOWN: Final = 100
-# What systems and editors leave in any folder; names that begin with a dot are theirs, DVC's and this program's.
+# Files of systems and editors; names that begin with a dot are theirs, DVC's and this program's.
 _LEFT_BY_OTHERS: Final = frozenset({"Thumbs.db", "desktop.ini", "__pycache__"})
 _LEFT_ENDS: Final = ("~", ".swp", ".tmp", ".orig", ".rej", ".pyc")
 _FOLDERS: Final = frozenset({"tags", "aliases", "evidence"})
@@ -43,8 +43,8 @@ class Ignored(NamedTuple):
 
     Attributes:
         path: From the root of the registry, without a slash at its end.
-        layout: Where files lie.
-        taken: True where something has that path already.
+        layout: The layout of the registry.
+        taken: True for a path that exists.
     """
 
     path: str
@@ -54,7 +54,7 @@ class Ignored(NamedTuple):
 
 @dataclass(frozen=True)
 class WorkTreeRule:
-    """A rule that looks at what lies in a work tree and is in no tree of Git."""
+    """A rule about files in a working tree that are in no tree of Git."""
 
     id: str
     title: str
@@ -68,7 +68,7 @@ def _plain_stem(name: str) -> str:
 
 
 def _meant(path: str, layout: Layout) -> str:
-    """The path that a mistyped one was to be; empty where that cannot be said."""
+    """The path that a mistyped one was meant to be; empty where that is unknown."""
     folder, _, name = path.rpartition("/")
     last = folder.rpartition("/")[2]
     meant = f"{folder}/{_plain_stem(name)}.yaml"
@@ -84,27 +84,35 @@ def _meant(path: str, layout: Layout) -> str:
 
 
 def hidden(file: Ignored) -> Iterator[Violation]:
-    """No manifest, and nothing that was meant to be one, should be ignored by Git.
+    """Git should not ignore a manifest, or a file that was meant to be one.
 
-    Git says nothing of a file that it ignores: it is in no commit, nobody else gets it, and ``git clean -X`` deletes it.
-    The ignore rules of a registry hide whatever is no manifest, since the bytes of artifacts can have any name, so a
-    mistyped name such as ``champion.yml`` hides too. Only a check of the work tree looks; the bytes of a pointer, files
-    whose name begins with a dot, and what editors leave are passed over.
+    Git does not report a file that it ignores: it is in no commit, other users do not get it, and ``git clean -X`` deletes
+    it. The ignore rules of a registry hide every file that is not a manifest, because artifacts can have any name, so they
+    also hide a mistyped name such as ``champion.yml``. Only a check of the working tree reports this; it skips the content
+    of pointers, files whose name begins with a dot, and files that editors leave.
 
-    Mend it: give the file the name that was meant, or move it out of the registry.
+    How to fix: rename the file as intended, or move it out of the registry.
 
     Example:
-        ``models/nlp/lang-id/aliases/champion.yml``: it is called ``champion.yaml``.
+        ``models/nlp/lang-id/aliases/champion.yml``: rename it to ``champion.yaml``.
     """
     path, layout = file.path, file.layout
     if layout.locate(path) is not None:
         yield Violation(
-            f"Git ignores {named(path)}, which is a manifest: no commit will hold it",
+            f"Git ignores {named(path)}, which is a manifest: no commit will contain it",
             path=path,
             expected="ignore rules that hide no manifest",
             remedy=command("git add -f", path)
-            + "; which rule it is: "
+            + "; to find the ignore rule: "
             + command("git check-ignore -v", path),
+        )
+        return
+    if path.rpartition("/")[2] in _FOLDERS and layout.locate(f"{path}/x.yaml") is not None:
+        yield Violation(
+            f"Git ignores {named(path)}, a folder of manifests: no commit will contain them",
+            path=path,
+            expected="ignore rules that hide no manifest",
+            remedy="registry init .",
         )
         return
     meant = _meant(path, layout)
@@ -113,18 +121,18 @@ def hidden(file: Ignored) -> Iterator[Violation]:
     plain = path.isascii() and path.isprintable()
     move = f"mv -- {shlex.quote(path)} {shlex.quote(meant)}" if meant and plain else ""
     yield Violation(
-        f"Git ignores {named(path)}, and nothing reads it: it is no manifest and no bytes of a pointer",
+        f"Git ignores {named(path)}, and it is neither a manifest nor the content of a pointer",
         path=path,
         expected=meant or allowed_at(path, layout),
         remedy=move or "move it out of the registry",
     )
 
 
-HIDDEN = WorkTreeRule("F115", "nothing among the manifests is ignored", "warn", hidden)
+HIDDEN = WorkTreeRule("F115", "Git ignores no file next to manifests", "warn", hidden)
 
 
 def _is_small(git: Git) -> bool:
-    """True where the index lists so few files that a look at all of them takes no time."""
+    """True where the index lists so few files that listing all of them takes no time."""
     try:
         return (git.git_dir / "index").stat().st_size < _SMALL
     except OSError:
@@ -132,7 +140,7 @@ def _is_small(git: Git) -> bool:
 
 
 def _folders(base: Tree | None, head: Tree, layout: Layout, *, small: bool) -> Sequence[str]:
-    """Where to look: everywhere, or, in a large registry, in the folders of the models that a change touches."""
+    """The folders to list: all, or, in a large registry, those of the models that a change touches."""
     if base is None or small:
         return _ROOTS
     depth = 4 if layout.shard else 3
@@ -143,7 +151,7 @@ def _folders(base: Tree | None, head: Tree, layout: Layout, *, small: bool) -> S
 
 
 def _is_passed_over(root: Path, path: str) -> bool:
-    """True for the bytes of a pointer, and for what tools leave."""
+    """True for the content of a pointer, and for files that tools leave."""
     parts = path.split("/")
     if any(part.startswith(".") or part in _LEFT_BY_OTHERS for part in parts):
         return True
@@ -171,14 +179,14 @@ def check_hidden(
     published: Tree | None = None,
     paths: Sequence[str] = (),
 ) -> Report:
-    """A report with what Git ignores among the manifests of a work tree added to it.
+    """Add the files that Git ignores next to manifests to a report.
 
     Args:
-        report: What the engine found.
+        report: The report of the engine.
         head: The files of the work tree, as they were judged.
         git: The repository.
-        base: What ``head`` is a change to: only the models that it touches are looked at; None looks everywhere.
-        published: What is on the main branch: its severities and waivers count; None is the base.
+        base: The base of the change: only models that it touches are read; None reads all.
+        published: The published state: its severities and waivers apply; None is the base.
         paths: Files and folders to which the check is narrowed.
     """
     catalog = Catalog(head)

@@ -1,4 +1,4 @@
-"""The files that decide how changes are judged, who is asked, where bytes lie, and what runs or merges by itself.
+"""The files that decide how changes are judged, who reviews them, where content is stored, and what runs or merges automatically.
 
 One table: rules, kinds of change and what may merge by itself ask here. CI systems and merge bots read their settings from
 a change itself or from the main branch, with credentials; so a change to any of them is for a person to see, whichever of

@@ -1,6 +1,6 @@
-"""The check that leaves the machine: are the bytes that manifests name on the artifact remote?
+"""The check of the DVC remote: does it contain the objects that manifests name?
 
-It runs only when it is asked for. It asks for presence, in one question for all objects, and downloads nothing.
+It runs only on request. It queries the presence of all objects at once, and downloads nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _SEVERITIES: Final[dict[str, Severity]] = {"refuse": "refuse", "review": "review
 
 
 class StoredObject(NamedTuple):
-    """One stored artifact of a manifest, and what the remote lacks of it."""
+    """One stored artifact of a manifest, and its objects that are missing from the remote."""
 
     document: Document
     number: int
@@ -55,7 +55,7 @@ class StoredObject(NamedTuple):
 
 @dataclass(frozen=True)
 class ArtifactRule:
-    """A rule that looks at stored bytes."""
+    """A rule about stored content."""
 
     id: str
     title: str
@@ -82,13 +82,12 @@ def _remedy(stored: StoredObject, pointer: str) -> str:
 
 
 def available(stored: StoredObject) -> Iterator[Violation]:
-    """The bytes of every stored artifact must be on the artifact remote, whole.
+    """All objects of every stored artifact must be in the DVC remote.
 
-    A version whose bytes are gone cannot be fetched by anyone. Only ``registry check --remote`` asks, for every file of
-    a folder too; an object of another size than the record says counts as missing. Versions that were erased are
-    passed over.
+    A version with missing objects cannot be fetched. Only ``registry check --remote`` checks this, for every file of a
+    folder too; an object with another size than in the record counts as missing. The rule skips erased versions.
 
-    Mend it: upload the bytes again from a machine that has them, with ``registry upload``, which takes no others.
+    How to fix: upload the files again from a machine that has them, with ``registry upload``, which accepts no others.
 
     Example:
         ``model.bin`` was added with ``dvc add``, and ``dvc push`` was forgotten.
@@ -99,7 +98,7 @@ def available(stored: StoredObject) -> Iterator[Violation]:
     remedy = _remedy(stored, f"{folder}/{path}.dvc")
     for lack in stored.lacks[:_SHOWN]:
         yield Violation(
-            f"the bytes of {_what(lack, stored.entry)}, are not on the remote {stored.remote}",
+            f"{_what(lack, stored.entry)}: missing from the remote {stored.remote}",
             path=stored.document.path,
             at=at,
             found=lack.found,
@@ -109,25 +108,25 @@ def available(stored: StoredObject) -> Iterator[Violation]:
     if more := stored.lacks[_SHOWN:]:
         size = sum(lack.size or 0 for lack in more)
         yield Violation(
-            f"the bytes of artifact {text(stored.entry, 'name')}, {len(more)} more files, {size} bytes, are not on the remote"
+            f"artifact {text(stored.entry, 'name')}, {len(more)} more files, {size} bytes: missing from the remote"
             f" {stored.remote}",
             path=stored.document.path,
             at=at,
-            found=f"nothing under md5 {more[0].md5}, …",
+            found=f"no objects with md5 {more[0].md5}, …",
             expected=f"the objects of {path}",
             remedy=remedy,
         )
 
 
-AVAILABLE = ArtifactRule("A501", "the bytes are on the remote", "refuse", available)
+AVAILABLE = ArtifactRule("A501", "the remote contains every object", "refuse", available)
 
 
 class Moving(NamedTuple):
-    """A change of where bytes are.
+    """A change of the place where content is stored.
 
     Attributes:
-        paths: The files that say so.
-        by_hand: The command that asks the new remote.
+        paths: The files that define it.
+        by_hand: The command that checks the new remote.
     """
 
     paths: Sequence[str]
@@ -145,19 +144,19 @@ class MovingRule:
 
 
 def moves_in_the_open(moving: Moving) -> Iterator[Violation]:
-    """CI must not ask a remote that only the change under check names.
+    """CI must not contact a remote that only the change under check names.
 
-    Whoever proposes the change chooses that remote, and a question takes credentials there. So CI asks nobody, and a
-    person who may use both remotes asks the new one for the bytes of every version.
+    The author of the change chooses that remote, and a query sends credentials to it. So CI does not contact it, and a
+    person with access to both remotes checks that the new one contains every object.
 
-    Mend it: copy the bytes with ``registry remote copy``, then run the command that the finding names.
+    How to fix: copy the objects with ``registry remote copy``, then run the command in the finding.
 
     Example:
         a pull request changes ``url`` in ``.dvc/config``.
     """
     for path in moving.paths:
         yield Violation(
-            f"{named(path)} changes where the bytes are, so no remote was asked for them",
+            f"{named(path)} changes where content is stored, so no remote was checked",
             path=path,
             place=(1, 1),
             expected="the published remote, or a check by a person who trusts the new one",
@@ -165,11 +164,11 @@ def moves_in_the_open(moving: Moving) -> Iterator[Violation]:
         )
 
 
-MOVES = MovingRule("A502", "a new remote is asked by a person", "review", moves_in_the_open)
+MOVES = MovingRule("A502", "a person checks a new remote", "review", moves_in_the_open)
 
 
 def moved_by(published: Tree, head: Tree) -> list[str]:
-    """The files with which a change may move the bytes to another remote, or change how it is asked."""
+    """The files with which a change may move content to another remote, or change how to connect to it."""
     found = [
         change.path
         for change in differences(published, head)
@@ -180,7 +179,7 @@ def moved_by(published: Tree, head: Tree) -> list[str]:
 
 
 def _holder(catalog: Catalog, path: str) -> Place | None:
-    """What a path is about; of an alias the version it names, which is about to be used."""
+    """The subject of a path; for an alias, the version it points to, which is about to be used."""
     place = catalog.layout.locate(path)
     if place is None or place.kind != "alias":
         return place
@@ -190,7 +189,7 @@ def _holder(catalog: Catalog, path: str) -> Place | None:
 
 
 def _places(catalog: Catalog, base: Tree | None, paths: Sequence[str]) -> Iterator[Place]:
-    """The records to look at: all, or those of versions and models that a change touches or points an alias at."""
+    """The records to check: all, or those of versions and models that a change touches or points an alias to."""
     if base is None:
         found = (path for path, _ in walk(catalog.tree, MODELS))
     else:
@@ -250,19 +249,19 @@ def check_remote(
     now: dt.datetime | None = None,
     paths: Sequence[str] = (),
 ) -> Report:
-    """A report with what the remote lacks added to it.
+    """Add the objects that are missing from the remote to a report.
 
     Args:
-        report: What the engine found.
+        report: The report of the engine.
         head: The tree that was judged.
-        remote: Opens the remote; called only when there is something to ask.
-        base: What ``head`` is a change to; None looks at every version.
-        published: What is on the main branch: its severities and waivers count; None is the base.
+        remote: Opens the remote; called only when there are objects to query.
+        base: The base of the change; None checks every version.
+        published: The published state: its severities and waivers apply; None is the base.
         now: The time, for waivers; None is the clock's.
         paths: Files and folders to which the check is narrowed.
 
     Raises:
-        RemoteError: The remote cannot be asked.
+        RemoteError: The remote cannot be queried.
     """
     catalog = Catalog(head)
     published = base if published is None else published
@@ -282,7 +281,7 @@ def check_remote(
 
 
 def with_moving(report: Report, moving: Moving, published: Tree, head: Tree) -> Report:
-    """A report with the finding that nobody asked the new remote."""
+    """Add the finding that the new remote was not checked to a report."""
     policy = Catalog(published)
     said = text(policy.settings, "rules", MOVES.id)
     severity = _SEVERITIES.get(said, MOVES.severity)

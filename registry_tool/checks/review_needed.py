@@ -1,4 +1,4 @@
-"""What may not merge without a person, though its kind may.
+"""Changes that need a review although their kind may merge automatically.
 
 An approval is somebody's word. An unsigned one is anybody's: its ``by`` is free text, and the author of a commit is what
 whoever pushed it wrote there.

@@ -191,6 +191,7 @@ class ChangeView(NamedTuple):
         changes: The files that differ, in the order of paths.
         line: The history that ends at the base; None where there is none, such as for a dict or a plain folder.
         now: The time of the check, in UTC.
+        rule_ids: Returns the ids of all rules; the engine knows them, a rule does not.
     """
 
     base: Catalog
@@ -198,6 +199,7 @@ class ChangeView(NamedTuple):
     changes: tuple[Located, ...]
     line: FirstParentHistory | None
     now: dt.datetime
+    rule_ids: Callable[[], frozenset[str]]
 
 
 class FileRule(NamedTuple):

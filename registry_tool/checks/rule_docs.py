@@ -11,7 +11,7 @@ from registry_tool.checks.rule import Rule
 from registry_tool.checks.rules import RULES
 from registry_tool.errors import NotFoundError
 
-__all__ = ["SCOPES", "Explained", "explain", "explained"]
+__all__ = ["SCOPES", "Explained", "all_rules", "explain", "explained"]
 
 # By the first letter of an id: what a rule looks at.
 SCOPES = {"F": "file", "M": "model", "R": "registry", "C": "change", "A": "artifact"}
@@ -36,7 +36,16 @@ class Explained(NamedTuple):
     text: str
 
 
-def _explained(rule: Rule | ArtifactRule | MovingRule | WorkTreeRule) -> Explained:
+_AnyRule = Rule | ArtifactRule | MovingRule | WorkTreeRule
+
+
+def all_rules() -> dict[str, _AnyRule]:
+    """Every rule by id, including those that the engine does not run: about artifacts and about ignored files."""
+    others: tuple[_AnyRule, ...] = (AVAILABLE, MOVES, HIDDEN)
+    return {**RULES, **{rule.id: rule for rule in others}}
+
+
+def _explained(rule: _AnyRule) -> Explained:
     return Explained(
         id=rule.id,
         title=rule.title,
@@ -47,14 +56,8 @@ def _explained(rule: Rule | ArtifactRule | MovingRule | WorkTreeRule) -> Explain
 
 
 def explained() -> dict[str, Explained]:
-    """All rules by id, those about artifacts included; in the order of ids."""
-    rules: dict[str, Rule | ArtifactRule | MovingRule | WorkTreeRule] = {
-        **RULES,
-        AVAILABLE.id: AVAILABLE,
-        MOVES.id: MOVES,
-        HIDDEN.id: HIDDEN,
-    }
-    return {rule_id: _explained(rules[rule_id]) for rule_id in sorted(rules)}
+    """The documentation of all rules by id, in the order of ids."""
+    return {rule_id: _explained(rule) for rule_id, rule in sorted(all_rules().items())}
 
 
 def explain(rule_id: str) -> Explained:

@@ -105,7 +105,7 @@ def _plain_folder(source: str | Path) -> Subject | None:
     found = _registry_folder(Path(source), None if git is None else git.work_tree)
     if found is None:
         return None
-    return Subject(FolderTree(found), None, "everything in this folder", found, None)
+    return Subject(FolderTree(found), None, "all files in this folder", found, None)
 
 
 def _commit(repository: Repository, revision: str) -> str:
@@ -116,7 +116,7 @@ def _commit(repository: Repository, revision: str) -> str:
             raise
         raise ShallowHistoryError(
             f"{exc.message}; the clone is shallow",
-            remedy="bring more history: git fetch --deepen=100; or: git fetch --unshallow",
+            remedy="fetch more history: git fetch --deepen=100; or: git fetch --unshallow",
         ) from exc
 
 
@@ -130,18 +130,18 @@ def _of_revisions(repository: Repository, base: str | None, head: str | None) ->
     tip = _commit(repository, head or "HEAD")
     on_disk = head is None and root is not None
     tree: Tree = repository.work() if on_disk else repository.tree(tip)
-    shown = "the work tree" if on_disk else _shown(head or "HEAD")
+    shown = "the working tree" if on_disk else _shown(head or "HEAD")
     if base is None:
         frozen = _frozen(repository, tip)
         return Subject(
-            tree, None, f"everything at {shown}", root, repository, frozen, on_disk=on_disk
+            tree, None, f"all files at {shown}", root, repository, frozen, on_disk=on_disk
         )
     commit = _commit(repository, base)
     parted = merge_base(repository.git, commit, tip)
     since = _shown(base) if parted == base else f"{_shown(base)} ({parted[:12]})"
-    words = f"what {shown} changes since {since}"
+    words = f"changes in {shown} since {since}"
     if parted == commit and not are_related(repository.git, commit, tip):
-        words += ", with which it shares no history"
+        words += ", which shares no history with it"
     return Subject(
         tree, repository.tree(parted), words, root, repository, parted, tip, on_disk=on_disk
     )
@@ -161,14 +161,14 @@ def _of_checkout(repository: Repository, *, staged: bool) -> Subject:
     frozen = None if tip is None else _frozen(repository, tip, *merge_heads(git))
     head = repository.staged() if staged else repository.work()
     base = head_tree(git, repository.reader)
-    shown = "what is staged" if staged else "the work tree"
-    words = f"what differs between HEAD and {shown}"
+    shown = "the index" if staged else "the working tree"
+    words = "staged changes" if staged else "changes in the working tree since HEAD"
     if tip is None:
-        words = f"everything, in {shown}: no commit yet"
+        words = f"all files in {shown}: there is no commit yet"
         return Subject(head, None, words, git.work_tree, repository, on_disk=not staged)
     if next(differences(base, head), None) is None:
         # The same files, by ids that verdicts can be remembered by.
-        words = f"everything: {shown} does not differ from HEAD"
+        words = f"all files: no changes in {shown} since HEAD"
         return Subject(
             repository.tree(tip), None, words, git.work_tree, repository, frozen, on_disk=not staged
         )
@@ -185,7 +185,7 @@ def _checked(subject: Subject, source: str | Path) -> Subject:
     if root is None:
         raise NotARegistryError(
             f"{shown_url(str(source))} is a Git repository but not a registry: it has no {REGISTRY}",
-            remedy="make one: registry init DIR --name NAME",
+            remedy="create one: registry init DIR --name NAME",
         )
     return subject
 
@@ -214,13 +214,15 @@ def choose(
         UsageError: The arguments contradict each other, or need Git where there is none.
     """
     if staged and (base or head):
-        raise UsageError("--staged does not go with --base or --head", remedy="choose one of them")
+        raise UsageError(
+            "--staged cannot be combined with --base or --head", remedy="use one of them"
+        )
     folder = None if isinstance(source, Repository) else _plain_folder(source)
     if folder is not None:
         if staged or base or head:
             raise UsageError(
-                f"{source} is no Git repository with a registry, so there is nothing to compare with",
-                remedy="leave out --staged, --base and --head, or run: git init",
+                f"{source} is not a Git repository with a registry, so there is no base to compare with",
+                remedy="omit --staged, --base and --head, or run: git init",
             )
         return folder
     repository = source if isinstance(source, Repository) else Repository.open(source)
@@ -234,8 +236,4 @@ def choose(
     except RegistryError:
         repository.close()
         raise
-    return (
-        subject._replace(base=None, words="everything, as asked", tip=None)
-        if everything
-        else subject
-    )
+    return subject._replace(base=None, words="all files", tip=None) if everything else subject

@@ -1,4 +1,4 @@
-"""Waivers: one rule, for one subject, until a day. They are read from what is published, never from the change.
+"""Waivers: one rule, for one subject, until an expiry date. They are read from the published state, never from the change.
 
 So a change cannot waive what it does itself: a waiver is merged first, in the open. What it covers is still said, as
 a warning that names it; and where one does not count, the finding says why.
@@ -19,7 +19,7 @@ from registry_tool.names import Reference
 
 __all__ = ["NEVER", "Waiver", "covers", "waived", "waivers_of"]
 
-# What keeps policy in the open cannot be waived, and neither can anything about the policy's own files.
+# Rules about changes of policy cannot be waived, and neither can findings in the policy's own files.
 NEVER: Final = frozenset({"C409", "C410", "C416", "F116", "R301"})
 _OWN: Final = (REGISTRY, f"{WAIVERS}/")
 
@@ -31,8 +31,8 @@ class Waiver(NamedTuple):
         path: Its file.
         rule: The rule's id.
         subject: A path, or a reference to a model or a version.
-        expires: The last day it holds.
-        approved_by: Who allowed it.
+        expires: The last day on which it is valid.
+        approved_by: The person who approved it.
     """
 
     path: str
@@ -54,7 +54,7 @@ def waivers_of(catalog: Catalog) -> Iterator[Waiver]:
         try:
             expires = dt.date.fromisoformat(text(data, "expires"))
         except ValueError:
-            continue  # 2026-02-30: F103 says so
+            continue  # 2026-02-30: F103 reports it
         yield Waiver(
             path, text(data, "rule"), text(data, "subject"), expires, text(data, "approved_by")
         )
@@ -68,7 +68,7 @@ def _is_about(place: Place, reference: Reference, *, whole: bool) -> bool:
 
 
 def covers(waiver: Waiver, finding: Finding, layout: Layout) -> bool:
-    """True when a waiver is about a finding: its rule, and its path or the version or model it lies in."""
+    """True when a waiver covers a finding: its rule, and its path or the version or model that contains it."""
     if waiver.rule != finding.rule or waiver.rule in NEVER or finding.path.startswith(_OWN):
         return False
     if waiver.subject == finding.path:
@@ -90,13 +90,15 @@ def _said(finding: Finding, words: str) -> Finding:
 def _without(
     finding: Finding, published: list[Waiver], layout: Layout, new: list[Waiver]
 ) -> Finding:
-    """A finding that stands, with the reason why a waiver that seems to cover it does not."""
+    """A finding that is not waived, with the reason why a waiver that seems to cover it has no effect."""
     for waiver in published:
         if covers(waiver, finding, layout):
-            return _said(finding, f"the waiver {waiver.path} has expired on {waiver.expires}")
+            return _said(finding, f"the waiver {waiver.path} expired on {waiver.expires}")
     for waiver in new:
         if covers(waiver, finding, layout):
-            return _said(finding, f"{waiver.path} does not count before it is merged by itself")
+            return _said(
+                finding, f"{waiver.path} has no effect until it is merged in a separate change"
+            )
     return finding
 
 

@@ -48,8 +48,8 @@ def _markdown(text: str) -> Iterator[str]:
         first, _, rest = paragraph.partition("\n")
         if first == "Example:":
             yield "*Example:* " + " ".join(line.strip() for line in rest.split("\n"))
-        elif first.startswith("Mend it:"):
-            yield f"**Mend it:**{paragraph.removeprefix('Mend it:')}"
+        elif first.startswith("How to fix:"):
+            yield f"**How to fix:**{paragraph.removeprefix('How to fix:')}"
         else:
             yield paragraph
 

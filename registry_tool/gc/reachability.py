@@ -66,7 +66,7 @@ class NeededBy(NamedTuple):
     @property
     def words(self) -> str:
         """For messages."""
-        return f"{self.subject} in {self.ref} needs it" if self.ref else self.subject
+        return f"{self.subject} in {self.ref} uses it" if self.ref else self.subject
 
 
 class RegistryState(NamedTuple):
@@ -120,8 +120,8 @@ def _may_name(name: str, entry: Entry) -> bool:
 
 def _unreadable(seen: RegistryState, path: str) -> GitError:
     return GitError(
-        f"{path} of {seen.ref} cannot be read, so nobody knows which bytes it needs",
-        remedy="see what is broken: git fsck; then fetch it again, or delete the ref",
+        f"{path} of {seen.ref} cannot be read, so the objects it uses are unknown",
+        remedy="check the repository: git fsck; then fetch again, or delete the ref",
     )
 
 
@@ -252,7 +252,7 @@ def everywhere(repository: Repository) -> list[RegistryState]:
     for oid, name in found.items():
         root = reader.read(f"{oid}^{{tree}}", limit=0)
         if root is None:
-            raise GitError(f"{name} leads to nothing that can be read", remedy="git fsck")
+            raise GitError(f"{name} points to an object that cannot be read", remedy="git fsck")
         is_main = main is not None and oid == main.tip
         states.append(RegistryState(name, CommitTree(git, oid, reader), is_main))
     if git.work_tree is not None:
@@ -261,7 +261,7 @@ def everywhere(repository: Repository) -> list[RegistryState]:
         states += _work_states(other, reader, f"the work tree {other.work_tree}")
     for oid in unnamed_commits(git):
         if oid not in found:
-            name = f"commit {oid[:12]}, to which no ref leads"
+            name = f"commit {oid[:12]}, which no ref reaches"
             states.append(RegistryState(name, CommitTree(git, oid, reader), is_spare=True))
     return states
 

@@ -107,7 +107,7 @@ def located(trouble: MalformedTreeError, path: str, oid: str, commit: str) -> Ma
     folder = "the root folder" if not path else f"the folder {path!a}"
     return MalformedTreeError(
         f"{folder} of {commit[:12]} (tree {oid[:12]}) cannot be read: {trouble.message}; Git does not write such trees,"
-        " and programs differ about what is in it",
+        " and programs disagree about their content",
         remedy=f"if it is published, an administrator must reset the branch; otherwise: git reset --soft {commit[:12]}~1 && git commit",
         path=path,
     )

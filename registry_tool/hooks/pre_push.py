@@ -112,9 +112,7 @@ def send(repository: Repository, remote: str, updates: Sequence[Update]) -> Push
         reply.say(f"{name}: {summary(report)}", *describe_findings(report))
         if report.verdict == "refuse":
             since = None if main is None else merge_base(git, main.tip, branches[0].new)
-            words = (
-                "a later commit cannot remove content from an earlier one; squash them"
-            )
+            words = "a later commit cannot remove content from an earlier one; squash them"
             reply.refuse(words, squash(since))
     if rest := len(branches) - len(looked):
         reply.say(f"{rest} more branches were not checked (at most {MAX_BRANCHES} per push)")

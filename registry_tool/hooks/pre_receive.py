@@ -293,7 +293,9 @@ class _Desk:
 
     def _want_review(self, update: Update) -> None:
         if self._policy.review == "accept":
-            self.reply.say(f"{update.shown}: requires review; accepted because registry.receive.review=accept")
+            self.reply.say(
+                f"{update.shown}: requires review; accepted because registry.receive.review=accept"
+            )
             return
         self.reply.refuse(
             f"{update.shown}: requires review; push to a branch and open a pull request",

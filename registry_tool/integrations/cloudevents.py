@@ -36,7 +36,7 @@ def _attribute(value: str) -> str:
 
 
 def source_of(catalog: Catalog) -> str:
-    """The source of a registry's events where nobody names another: ``/registries/<name>``."""
+    """The source of a registry's events by default: ``/registries/<name>``."""
     return f"/registries/{text(catalog.settings, 'name') or 'unnamed'}"
 
 
@@ -50,7 +50,7 @@ def cloud_event(entry: HistoryEntry, *, source: str) -> dict[str, JSON]:
     ``id`` is ``<commit>:<path>``; where the change is not that of one commit, ``<base>..<commit>:<path>``.
 
     Raises:
-        UsageError: The source is no URI reference.
+        UsageError: The source is not a URI reference.
     """
     if not _URI.fullmatch(source):
         raise UsageError(

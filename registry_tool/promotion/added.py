@@ -1,6 +1,6 @@
-"""Signatures that a change brings: on the commits that give its files their content.
+"""Signatures that a change adds: on the commits that give its files their content.
 
-What is published is judged by the time at which it was published; what is not yet, by the clock of whoever judges.
+Published signatures are verified for their time of publication; new ones for the time of the check.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Incoming(NamedTuple):
 
     Attributes:
         commit: Its full id.
-        now: What its signature is worth now.
+        now: The state of its signature now.
         ended: The name of the key where ``allowed_signers`` has it for another time than now, whatever the commit's own
-            date is; empty for a good signature and for a key that is not there.
+            date is; empty for a good signature and for an unknown key.
     """
 
     commit: str

@@ -13,7 +13,7 @@ from registry_tool.manifests.data import text
 
 __all__ = ["Branch", "branch_for"]
 
-# What `git check-ref-format` refuses, of what may stand in a model, a version or a stage.
+# What `git check-ref-format` refuses of names of models, versions and stages.
 _NO_BRANCH: Final = re.compile(r"\.{2,}|\.lock(?=$|/)")
 # Where a branch of this name may be: as a ref, and as people write it.
 _PLACES: Final = (("refs/heads/", ""), ("refs/remotes/origin/", "origin/"))
@@ -24,7 +24,7 @@ class Branch(NamedTuple):
 
     Attributes:
         name: The branch.
-        has_it: A branch that has this promotion already and is not merged, as people write it; empty for none.
+        has_it: An unmerged branch that already has this promotion, as people write it; empty for none.
     """
 
     name: str
@@ -48,7 +48,7 @@ def _holds(repository: Repository, commit: str, version: VersionView, stage: str
 
 
 def branch_for(repository: Repository, version: VersionView, stage: str) -> Branch:
-    """``promote/MODEL-VERSION-STAGE``, with a number after it where a branch of that name is from another time.
+    """``promote/MODEL-VERSION-STAGE``, with a number appended if another branch has that name.
 
     Args:
         repository: The registry; it has a commit.

@@ -1,6 +1,6 @@
-"""Commands that add what a gate or a rule misses, as they can be pasted.
+"""Commands, ready to paste, that add the evidence that a gate or a rule requires.
 
-Words in capitals stand for what only the reader knows, as in the help of a command.
+Words in capitals are placeholders, as in the help of a command.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def adding(version: str, kind: str, *, suite: str = "", commit: bool = False) ->
         version: The version, as a reference.
         kind: The kind of evidence.
         suite: Of an evaluation; empty for one that the reader chooses.
-        commit: Commit it at once: `registry promote` asks what is committed.
+        commit: Commit it at once: `registry promote` reads committed evidence.
     """
     return _uncommitted(version, kind, suite) + (" --commit" if commit else "")
 

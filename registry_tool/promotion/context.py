@@ -1,4 +1,4 @@
-"""The question that gates answer: may this version hold this stage?
+"""The input and results of gates: the published state, the version and stage, and the result of each gate.
 
 What the gates of a promotion are asked of: what is published, and its history.
 
@@ -40,15 +40,15 @@ Present = Callable[[VersionView], list[str]]
 
 @dataclass(frozen=True)
 class GateInput:
-    """May a version hold a stage?
+    """The version, stage and published state that gates are evaluated for.
 
     Attributes:
-        base: What is published: who holds each stage now, and whose keys are known.
+        base: The published state: the current version of each stage, and known keys.
         version: The version, with the evidence that the change under check has for it.
-        stage: The stage, as what is published defines it.
+        stage: The stage, as published.
         line: The history that ends at the base; None where there is none.
         now: The time, in UTC.
-        present: Asks the artifact remote; None leaves it alone.
+        present: Queries the DVC remote; None does not.
     """
 
     base: Catalog
@@ -59,24 +59,24 @@ class GateInput:
     present: Present | None = None
 
     def holder_of(self, alias: str) -> str:
-        """The version that holds an alias of the model now; empty for none."""
+        """The current version of an alias of the model; empty for none."""
         model = self.base.model(self.version.model.name)
         document = None if model is None else model.alias(alias)
         return "" if document is None else text(document.data, "version")
 
     @cached_property
     def current(self) -> VersionView | None:
-        """The version that holds the stage now, as it is published."""
+        """The current version of the stage, as published."""
         model = self.base.model(self.version.model.name)
         holder = self.holder_of(self.stage.name)
         return None if model is None or not holder else model.version(holder)
 
 
 class Published(NamedTuple):
-    """What is published.
+    """The published state.
 
     Attributes:
-        base: The registry, as it is published.
+        base: The registry, as published.
         line: The history that ends there; None before the first commit.
     """
 
@@ -93,7 +93,7 @@ def ground_of(repository: Repository, tip: str | None) -> Published:
 
     Raises:
         ShallowHistoryError: A shallow clone does not reach back to it.
-        NotFoundError: Git's setting for the main branch names what is not there.
+        NotFoundError: Git's setting for the main branch names a missing branch.
     """
     if tip is None:
         return Published(Catalog(DictTree({})), None)
@@ -106,12 +106,12 @@ State = Literal["held", "failed", "unknown"]
 
 
 class GateAnswer(NamedTuple):
-    """What one gate answers.
+    """The result of one gate.
 
     Attributes:
-        state: ``held``; ``failed``; or ``unknown`` where nobody asked, or what is here cannot answer.
-        explanation: What was found, with the numbers.
-        remedy: What can be done about it; empty where it holds.
+        state: ``held``: it passes; ``failed``; or ``unknown``: it cannot be evaluated here.
+        explanation: The value found, with the numbers.
+        remedy: How to fix it; empty where it passes.
     """
 
     state: State
@@ -120,7 +120,7 @@ class GateAnswer(NamedTuple):
 
 
 class GateResult(NamedTuple):
-    """A gate and its answer.
+    """A gate and its result.
 
     Attributes:
         gate: The gate, as ``registry.yaml`` writes it: ``metric: accuracy, min: 0.9``.
@@ -136,15 +136,15 @@ class GateResult(NamedTuple):
 
 
 def held(explanation: str) -> GateAnswer:
-    """The gate holds."""
+    """The gate passes."""
     return GateAnswer("held", explanation)
 
 
 def failed(explanation: str, remedy: str = "") -> GateAnswer:
-    """The gate does not hold."""
+    """The gate fails."""
     return GateAnswer("failed", explanation, remedy)
 
 
 def unknown(explanation: str, remedy: str = "") -> GateAnswer:
-    """Nobody could ask."""
+    """The gate cannot be evaluated."""
     return GateAnswer("unknown", explanation, remedy)

@@ -1,4 +1,4 @@
-"""All gates of a stage, asked one after the other.
+"""Evaluate the gates of a stage for a version, and of every stage for the versions of a change under review.
 
 One version that would hold a stage, and what stands in its way.
 
@@ -81,13 +81,15 @@ def _asked(question: GateInput, gate: Data) -> GateAnswer:
                 return ask(question, gate)
             except ShallowHistoryError as exc:
                 return unknown(exc.message, exc.remedy)
-    return unknown("this registry-tool does not know such a gate", "upgrade it")
+    return unknown(
+        "this version of registry-tool does not support this gate", "upgrade registry-tool"
+    )
 
 
 def outcomes(question: GateInput) -> tuple[GateResult, ...]:
-    """What each gate of the stage says, in the order in which they are written.
+    """The result of each gate of the stage, in the order in which they are defined.
 
-    A gate that would need history beyond the boundary of a shallow clone is ``unknown``, and says so.
+    A gate that needs history beyond the boundary of a shallow clone is ``unknown``, with the reason.
 
     Raises:
         InvalidManifestError: The version's record cannot be read.
@@ -100,13 +102,13 @@ def outcomes(question: GateInput) -> tuple[GateResult, ...]:
 
 
 class Candidate(NamedTuple):
-    """A version that would hold a stage.
+    """A version to promote to a stage.
 
     Attributes:
         version: The version.
         stage: The stage.
-        alias: The stage's file as it is now; empty where no version holds it.
-        outcomes: What each gate says.
+        alias: The data of the stage's file now; empty where it has no version.
+        outcomes: The result of each gate.
     """
 
     version: VersionView
@@ -116,12 +118,12 @@ class Candidate(NamedTuple):
 
     @property
     def holder(self) -> str:
-        """The version that holds the stage now; empty for none."""
+        """The current version of the stage; empty for none."""
         return text(self.alias, "version")
 
     @property
     def pinned(self) -> bool:
-        """True when the stage stays where it is until somebody takes the pin off."""
+        """True when automatic promotion must leave the stage alone."""
         return self.alias.get("pinned") is True
 
 
@@ -130,8 +132,8 @@ def _stage(base: Catalog, version: VersionView, name: str) -> Stage:
     if name not in stages:
         known = ", ".join(stages) or "none"
         raise NotFoundError(
-            f"{name} is no stage of {version.model.name}",
-            remedy=f"its stages: {known}; a plain alias is set with: registry alias set {version} {name}",
+            f"{name} is not a stage of {version.model.name}",
+            remedy=f"its stages: {known}; to set a plain alias: registry alias set {version} {name}",
         )
     return stages[name]
 
@@ -145,28 +147,28 @@ def candidate_of(
     now: dt.datetime,
     present: Present | None = None,
 ) -> Candidate:
-    """Ask whether a version may hold a stage.
+    """Evaluate the gates of a stage for a version.
 
     Args:
         head: The registry with the version and its evidence.
-        ground: What is published: stages, holders and keys come from there.
+        ground: The published state: stages, current versions and keys come from there.
         reference: The version.
         stage: The stage.
         now: The time, in UTC.
-        present: Asks the artifact remote; None leaves it alone.
+        present: Queries the DVC remote; None does not.
 
     Raises:
-        NotFoundError: There is no such model, version or stage.
-        InvalidNameError: The stage can be no alias.
+        NotFoundError: The model, version or stage does not exist.
+        InvalidNameError: The stage is not a valid alias.
         RefusedError: The version is withdrawn or erased.
-        InvalidManifestError: A file on the way cannot be read.
+        InvalidManifestError: A manifest cannot be read.
     """
     check_pointer(stage, "stage")
     found = resolve(head, reference, allow_withdrawn=True)
     version = found.version
     wanted = _stage(ground.base, version, stage)
     if found.state not in USABLE:
-        raise RefusedError(f"{version} is {found.state}; it may hold no stage")
+        raise RefusedError(f"{version} is {found.state} and cannot be promoted")
     document = version.model.alias(stage)
     alias = {} if document is None or document.data is None else document.data
     question = GateInput(ground.base, version, wanted, ground.line, now, present)
@@ -179,11 +181,11 @@ _MARKS: Final = {"held": "✓", "failed": "✗", "unknown": "?"}
 def gates_ahead(
     versions: Iterable[VersionView], ground: Published, *, now: dt.datetime
 ) -> Iterator[str]:
-    """What each gate of each guarded stage says of each version now, a line a gate.
+    """The result of each gate of each stage with gates for each version, one line per gate.
 
     Args:
         versions: The versions, as the change under review has them.
-        ground: What is published: stages, holders and keys come from there.
+        ground: The published state: stages, current versions and keys come from there.
         now: The time, in UTC.
 
     Raises:
@@ -197,7 +199,7 @@ def gates_ahead(
             try:
                 answers = outcomes(question)
             except InvalidManifestError:
-                continue  # the check says what is wrong with it
+                continue  # the check reports it
             for answer in answers:
                 words = f"{version} to {stage.name}: {answer.gate}: {answer.explanation}"
                 yield f"{_MARKS[answer.state]} {words}"

@@ -1,6 +1,6 @@
-"""Who held an alias: its moves along the line of what was published.
+"""The previous versions of an alias: its moves along the published history.
 
-A move is a change of the version. Edits of the reason or the pin are none, so they neither restart a soak nor count as
+A move is a change of the version. Edits of the reason or the pin are not, so they neither restart a soak nor count as
 a promotion.
 """
 
@@ -85,7 +85,7 @@ def _forward(current: HolderChange, older: Iterator[HolderChange]) -> Iterator[H
 
 
 def earlier(found: Iterator[HolderChange]) -> Iterator[str]:
-    """The versions an alias held before, the last good one first; what was rolled back is passed over.
+    """The previous versions of an alias, the last good one first; without those that were rolled back.
 
     Args:
         found: Its moves, newest first.

@@ -1,7 +1,7 @@
-"""The stages that hold for a model: aliases with an order and gates.
+"""The stages of a model: aliases with an order and gates.
 
-``registry.yaml`` names them, and a stage of the same name in ``namespace.yaml`` stands in its place; rule R309 sees
-that it asks for no less.
+``registry.yaml`` defines them, and a stage of the same name in ``namespace.yaml`` replaces it; rule R309 ensures
+that it requires no less.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Stage(NamedTuple):
 
     Attributes:
         name: The alias.
-        before: The stage a version must hold first; empty for none.
-        soak: How long it must have held that one, as it is written: ``2d``; empty for none.
+        before: The stage that a version must be in first; empty for none.
+        soak: How long it must have been there, as it is written: ``2d``; empty for none.
         require: The gates.
     """
 
@@ -43,7 +43,7 @@ class Stage(NamedTuple):
 
     @property
     def is_guarded(self) -> bool:
-        """True when something must hold before the stage moves."""
+        """True when the stage has gates."""
         return bool(self.before or self.require)
 
 

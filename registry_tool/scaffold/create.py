@@ -212,7 +212,9 @@ def _hooks(git: Git, notes: list[str]) -> tuple[Installed, ...]:
         return install_hooks(git)
     except RegistryError as exc:
         notes.append(f"hooks were not installed: {exc.message}")
-        notes.append(f"install them later: registry hooks install ({exc.remedy})" if exc.remedy else "")
+        notes.append(
+            f"install them later: registry hooks install ({exc.remedy})" if exc.remedy else ""
+        )
         return ()
 
 

@@ -80,7 +80,7 @@ def test_a_revert_of_a_merged_version_is_refused_and_the_remedy_mends_it(
     report = checked(cli, clone, "--base", "origin/main", code=1)
     assert rules(report) == ["C401"]
     pointer, record = report["findings"]
-    assert record["message"] == "nlp/lang-id@3 is published, and this deletes it"
+    assert record["message"] == "nlp/lang-id@3 is published; this change deletes it"
     assert "registry withdraw nlp/lang-id@3 --reason TEXT" in record["remedy"]
     # What the findings say to do, done.
     git(clone, *shlex.split(record["remedy"].partition(";")[0])[1:])
@@ -113,7 +113,7 @@ def test_a_version_on_a_branch_of_ones_own_may_be_mended_under_the_hook(
     git(clone, "add", "--all")
     with pytest.raises(AssertionError, match="C401") as refused:
         git(clone, "commit", "--quiet", "--amend", "--no-edit")
-    assert "version.yaml of nlp/lang-id@3 is published, and this changes it" in str(refused.value)
+    assert "version.yaml of nlp/lang-id@3 is published; this change edits it" in str(refused.value)
 
 
 def test_what_the_upstream_of_a_fork_has_is_published(
@@ -153,7 +153,7 @@ def test_a_merge_of_the_main_branch_is_no_change_to_it(cli: Cli, origin: Path, c
         ["git", "merge", "--no-edit", "origin/main"], cwd=clone, capture_output=True, text=True, check=True
     )  # fmt: skip
     said = merged.stdout + merged.stderr
-    assert "a change of kind version to what is published" in said
+    assert "change kind: version" in said
     assert "C407" not in said
     assert checked(cli, clone)["kind"] == "version"
 
@@ -164,7 +164,7 @@ def test_unrelated_histories(cli: Cli, clone: Path) -> None:
     commit(clone, "Start again")
     report = checked(cli, clone, "--base", "origin/main", "--head", "elsewhere", code=1)
     assert rules(report) == ["C401"]
-    assert report["notes"][0].endswith("with which it shares no history")
+    assert report["notes"][0].endswith("which shares no history with it")
 
 
 def test_a_main_branch_that_was_rewritten(cli: Cli, origin: Path, clone: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_missing_base(cli: Cli, clone: Path, base: str) -> None:
     ran = cli("check", f"--base={base}", cwd=clone)
     assert ran.code == 2
     assert "is not a commit, branch or tag" in ran.err
-    assert "`git log --oneline --all` shows what there is" in ran.err
+    assert "list the commits: git log --oneline --all" in ran.err
 
 
 def test_a_base_that_a_shallow_clone_does_not_reach(cli: Cli, origin: Path, tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_a_waiver_does_not_waive_the_change_that_brings_it(
     report = checked(cli, clone, "--base", "origin/main", code=1)
     assert rules(report) == ["C401", "C409"]
     [changed] = [f for f in report["findings"] if f["rule"] == "C401"]
-    assert f"({WAIVER} does not count before it is merged by itself)" in changed["message"]
+    assert f"({WAIVER} has no effect until it is merged in a separate change)" in changed["message"]
     # By itself it needs a person, and then it counts.
     git(clone, "reset", "--quiet", "--hard", "origin/main")
     write_files(clone, waiver(30))
@@ -364,7 +364,7 @@ def test_what_the_commands_write_is_of_one_kind(
     code = 3 if arguments[0] == "archive" else 0
     report = checked(cli, clone, "--base", "origin/main", code=code)
     assert report["kind"] == kind
-    assert f"a change of kind {kind} to what is published" in report["notes"]
+    assert f"change kind: {kind}" in report["notes"]
 
 
 def test_what_policy_lets_merge_by_itself_is_said(cli: Cli, origin: Path, clone: Path) -> None:
@@ -374,11 +374,9 @@ def test_what_policy_lets_merge_by_itself_is_said(cli: Cli, origin: Path, clone:
     write_files(clone, {f"{LANG}/versions/2/evidence/a.yaml": evidence_yaml("2", record=record)})
     ran = cli("check", cwd=clone)
     assert ran.code == 0
-    assert (
-        "note: a change of kind evidence to what is published; it may merge by itself\n" in ran.out
-    )
+    assert "note: change kind: evidence, may merge automatically\n" in ran.out
     write_files(clone, {f"{LANG}/model.yaml": model_yaml(description="Other words.")})
-    assert "it may merge by itself" not in cli("check", cwd=clone).out
+    assert "may merge automatically" not in cli("check", cwd=clone).out
 
 
 def test_a_server_without_a_main_branch_of_that_name(

@@ -226,7 +226,8 @@ def test_setting_the_alias_by_hand_is_refused_and_names_promote(gated: Staged, c
         ran = cli("alias", "set", "nlp/lang-id@2", "production", *way, cwd=gated.root)
         assert ran.code == 1
         assert (
-            "refuse C406 version 2 may not hold nlp/lang-id@production: 0 of 1 approval" in ran.err
+            "refuse C406 version 2 cannot be promoted to nlp/lang-id@production: 0 of 1 approval"
+            in ran.err
         )
         assert "registry promote nlp/lang-id@2 --to production --dry-run" in ran.err
         assert state(gated.root) == before
@@ -249,7 +250,9 @@ def test_reverting_a_promotion_is_refused_with_the_way_to_do_it(ready: Staged, c
     git(ready.root, "revert", "--no-edit", "HEAD")
     ran = cli("check", "--base", "main", "--head", "HEAD", cwd=ready.root)
     assert ran.code == 1
-    assert "it held production before, and going back is a rollback with a pin" in ran.out
+    assert (
+        "it was in production before: to go back to it, roll back, which pins the alias" in ran.out
+    )
     assert "registry rollback nlp/lang-id production --to 1 --reason TEXT" in ran.out
 
 
@@ -276,7 +279,7 @@ def test_a_rollback_pins_and_an_automatic_promotion_respects_it(ready: Staged, c
     assert (told.code, data["promoted"], data["pinned"], data["commit"]) == (0, False, True, None)
     by_hand = cli(*TO, "--commit", cwd=ready.root)
     assert by_hand.code == 0, by_hand
-    assert "note:  the pin on version 1 is taken off; it said: Slow." in by_hand.err
+    assert "note:  the pin on version 1 is removed; it said: Slow." in by_hand.err
     assert shown(ready.root) == alias_yaml("2")
 
 
@@ -331,7 +334,7 @@ def test_a_rollback_that_cannot_be(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("nlp/lang-id@2", "--to", "champion"), 2, "champion is no stage of nlp/lang-id"),
+        (("nlp/lang-id@2", "--to", "champion"), 2, "champion is not a stage of nlp/lang-id"),
         (("nlp/lang-id@9", "--to", "production"), 2, "no version, tag or alias 9"),
         (("nlp/lang-id@2",), 2, "--to"),
         (("nlp/lang id@2", "--to", "production"), 2, "is not a"),
@@ -352,7 +355,7 @@ def test_a_withdrawn_version(ready: Staged, cli: Cli) -> None:
     )
     ran = cli(*TO, cwd=ready.root)
     assert ran.code == 1
-    assert "nlp/lang-id@2 is withdrawn; it may hold no stage" in ran.err
+    assert "nlp/lang-id@2 is withdrawn and cannot be promoted" in ran.err
 
 
 def test_bytes_that_are_not_there(ready: Staged, cli: Cli) -> None:
@@ -371,7 +374,7 @@ def test_a_remote_that_is_not_configured_leaves_it_open(ready: Staged, cli: Cli)
     ready.commit({".dvc/config": "[core]\n    remote = nowhere\n"})
     ran = cli(*TO, cwd=ready.root)
     assert ran.code == 4
-    assert "  unknown  artifacts: available\n           the remote cannot be asked: " in ran.out
+    assert "  unknown  artifacts: available\n           the remote cannot be queried: " in ran.out
     assert "1 of 6 gates could not be asked here" in ran.err
     assert cli(*TO, "--dry-run", cwd=ready.root).code == 4
 
@@ -398,7 +401,7 @@ def test_soak_and_a_clock_that_is_ahead(tmp_path: Path, cli: Cli) -> None:
     ran = cli(*TO, cwd=made.root)
     assert ran.code == 1
     assert " d " in ran.out
-    assert "in the future, and its time counts from then" in ran.out
+    assert "in the future; the soak starts then" in ran.out
     made.commit(alias("staging", "1"), at=(now - dt.timedelta(days=4)).isoformat())
     made.commit(alias("staging", "2"), at=(now - dt.timedelta(days=3)).isoformat())
     assert cli(*TO, cwd=made.root).code == 0

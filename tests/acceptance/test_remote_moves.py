@@ -152,7 +152,7 @@ def test_published_private_options_warn_and_new_ones_are_refused(cli: Cli, root:
     )
     ran = cli("check", cwd=root)
     assert ran.code == 1
-    assert "C422 `keyfile` of the remote storage may not come from a commit" in ran.out
+    assert "C422 `keyfile` of the remote storage must not come from a commit" in ran.out
     assert "C422 `profile`" not in ran.out
 
 
@@ -204,7 +204,7 @@ def test_ci_asks_the_published_remote_where_nothing_moves(cli: Cli, root: Path) 
     change(root, version_files("3", artifacts=[stored_artifact(THIRD)]))
     ran = cli("check", "--base", "main", "--head", "move", "--published-remote", cwd=root)
     assert "A502" not in ran.out
-    assert f"asked the remote storage ({root.parent}/storage)" in ran.out
+    assert f"queried the remote storage ({root.parent}/storage)" in ran.out
 
 
 def test_gc_deletes_from_the_published_remote_and_keeps_what_a_branch_needs(

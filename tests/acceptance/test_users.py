@@ -116,7 +116,7 @@ def test_a_data_scientist_registers_mends_and_merges(
         git(bob, "merge", "--quiet", "production-2")
     clash = cli("check", cwd=bob)
     assert clash.code == 1
-    assert "refuse F101 the file holds both sides of a merge conflict" in clash.out
+    assert "refuse F101 the file contains both sides of a merge conflict" in clash.out
 
 
 def test_a_reviewer_reads_a_short_diff_and_a_verdict(cli: Cli, server: Path) -> None:

@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.states import by_artifact, difference
 from benchmarks.steps import die_at
 from support.kill_leftovers import state, troubles, without_bytes
-from support.killed_commands import NEXT, Operation, Scene, Template, available, registry
+from support.killed_commands import NEXT, OPERATIONS, Operation, Scene, Template, registry
 
 _IDENTITY = {"NAME": "Kill Harness", "EMAIL": "kills@example.org"}
 _MANY = 100
@@ -247,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--every-step", type=int, nargs="?", const=1, metavar="N")
     parser.add_argument(
-        "--operation", action="append", choices=list(available()), help="only this one"
+        "--operation", action="append", choices=list(OPERATIONS), help="only this one"
     )
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args(arguments)
@@ -256,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _own_home(place / "home")
         template = Template(place)
         wanted = {
-            n: op for n, op in available().items() if not chosen.operation or n in chosen.operation
+            n: op for n, op in OPERATIONS.items() if not chosen.operation or n in chosen.operation
         }
         benches = {name: Bench(template, name, operation) for name, operation in wanted.items()}
         if chosen.every_step:

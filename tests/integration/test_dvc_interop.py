@@ -313,4 +313,4 @@ def test_plain_dvc_takes_everything_along_from_a_fresh_starter(
         assert objects(tmp_path / "store") == needed
     # Everything is ignored that was pulled, nothing among the manifests is.
     assert run("git", "status", "--porcelain", cwd=root) == ""
-    assert "nothing found" in run("registry", "check", "--all", cwd=root)
+    assert "no problems found" in run("registry", "check", "--all", cwd=root)

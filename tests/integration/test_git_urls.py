@@ -235,5 +235,8 @@ def test_a_command_that_waits_for_history_says_so(
 ) -> None:
     monkeypatch.setattr("registry_tool.git.remote.clone._A_WHILE", 0.0)
     asked = ("history", "nlp/lang-id", "--repo", bare.as_uri())
-    assert cli(*asked, cwd=bare.parent).err == "note:  bringing the registry's history, once\n"
+    assert (
+        cli(*asked, cwd=bare.parent).err
+        == "note:  fetching the registry's history; this happens once\n"
+    )
     assert cli(*asked, cwd=bare.parent).err == ""

@@ -177,7 +177,7 @@ def test_the_hook_is_built_from_this_repository(
     stage(folder, GOOD)
     good = run(*command, cwd=folder)
     assert good.returncode == 0, good.stdout
-    assert "nothing found" in good.stdout
+    assert "no problems found" in good.stdout
     stage(folder, SECOND_CLAIM)
     bad = run(*command, cwd=folder)
     assert bad.returncode == 1, bad.stdout

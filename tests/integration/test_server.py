@@ -108,7 +108,7 @@ def clone(make_registry: Callable[..., Path], request: pytest.FixtureRequest) ->
     git(folder, "remote", "add", "origin", served.url)
     first = push(folder, "-u", "origin", "main")
     assert first.code == 0, first.said
-    assert "registry: main: nothing found in 11 files checked" in first.said
+    assert "registry: main: 11 files checked, no problems found" in first.said
     return folder
 
 
@@ -131,7 +131,7 @@ def test_a_bad_push_leaves_the_server_as_it_was(host: Host, clone: Path) -> None
     before = everything(host.bare)
     done = push(clone)
     assert done.code != 0
-    assert "remote: registry: main: 1 refused in 1 file checked" in done.said
+    assert "remote: registry: main: 1 file checked, 1 refused" in done.said
     assert f"{MODEL}/aliases/staging.yaml:3:10: refuse M203" in done.said
     assert "registry:     try: " in done.said
     assert f"refused, nothing was changed (pushed by {host.who})" in done.said
@@ -197,10 +197,10 @@ def _aside(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("attack", "words"),
     [
-        (_delete, "main: it is published and cannot be deleted"),
+        (_delete, "main: the published branch cannot be deleted"),
         (_rewind, "main: this would take back what is published"),
-        (_replace, "main: this shares no history with what is published"),
-        (_without_the_settings, "main: it must hold registry.yaml"),
+        (_replace, "main: this branch has no common history with the published one"),
+        (_without_the_settings, "main: it must contain registry.yaml"),
         (_aside, "main: a merge the wrong way round"),
     ],
 )
@@ -242,7 +242,7 @@ def test_a_criss_cross_merge_is_judged_by_what_it_changes(nginx: Host, clone: Pa
     git(clone, "merge", "-q", "--no-ff", "--no-edit", "side")
     done = push(clone)
     assert done.code == 0, done.said
-    assert "main: nothing found in 1 file checked" in done.said
+    assert "main: 1 file checked, no problems found" in done.said
     git(clone, "switch", "-q", "side")
     change(clone, {f"{MODEL}/aliases/canary.yaml": alias_yaml("9")})
     git(clone, "switch", "-q", "main")
@@ -259,7 +259,7 @@ def test_the_first_push_is_checked_whole(nginx: Host, make_registry: Callable[..
     change(folder, {"registry.yaml": "", **GOOD})
     (folder / "registry.yaml").unlink()
     commit(folder, "No registry")
-    assert "main: it must hold registry.yaml" in push(folder, nginx.url, "main").said
+    assert "main: it must contain registry.yaml" in push(folder, nginx.url, "main").said
     assert everything(nginx.bare) == before
 
 
@@ -269,7 +269,7 @@ def test_a_branch_of_another_kind_is_left_alone(nginx: Host, clone: Path) -> Non
     assert run_program("hooks", "install", "--force", cwd=clone).code == 2  # it is no registry here
     done = push(clone, "origin", "gh-pages")
     assert done.code == 0, done.said
-    assert "gh-pages: not checked, it holds no registry.yaml" in done.said
+    assert "gh-pages: not checked, it has no registry.yaml" in done.said
     assert push(clone, "origin", "--delete", "gh-pages").code == 0
 
 
@@ -278,8 +278,8 @@ def test_a_branch_is_told_what_main_would_refuse(nginx: Host, clone: Path) -> No
     change(clone, TO_NOWHERE)
     told = push(clone, "origin", "idea")
     assert told.code == 0
-    assert "idea: 1 refused in 1 file checked" in told.said
-    assert "idea: taken, but main does not take it like this" in told.said
+    assert "idea: 1 file checked, 1 refused" in told.said
+    assert "idea: accepted, but main would refuse it" in told.said
     git(nginx.bare, "config", "registry.receive.branches", "off")
     assert "registry:" not in push(clone, "origin", "idea:second").said
     git(nginx.bare, "config", "registry.receive.branches", "refuse")
@@ -296,8 +296,8 @@ def test_branches_are_compared_with_what_main_becomes(nginx: Host, clone: Path) 
     change(clone, {f"{MODEL}/tags/edge.yaml": tag_yaml("1")})
     done = push(clone, "origin", "main", "next")
     assert done.code == 0, done.said
-    assert "main: nothing found in 1 file checked" in done.said
-    assert "next: nothing found in 1 file checked" in done.said
+    assert "main: 1 file checked, no problems found" in done.said
+    assert "next: 1 file checked, no problems found" in done.said
 
 
 def test_nothing_goes_in_when_main_is_refused(nginx: Host, clone: Path) -> None:
@@ -314,13 +314,13 @@ def test_what_asks_for_a_review(nginx: Host, clone: Path) -> None:
     before = everything(nginx.bare)
     refused = push(clone)
     assert refused.code != 0
-    assert "main: asks for a review, and a push is none" in refused.said
+    assert "main: requires review; push to a branch and open a pull request" in refused.said
     assert "git push origin HEAD:refs/heads/NAME" in refused.said
     assert everything(nginx.bare) == before
     git(nginx.bare, "config", "--unset", "registry.receive.review")
     taken = push(clone)
     assert taken.code == 0, taken.said
-    assert "main: asks for a review; this server takes it without one" in taken.said
+    assert "main: requires review; accepted because registry.receive.review=accept" in taken.said
 
 
 def test_while_main_is_missing_every_branch_is_guarded(
@@ -383,14 +383,14 @@ def test_a_thousand_refs_are_told_in_one_sentence(nginx: Host, clone: Path) -> N
     before = everything(nginx.bare)
     refused = push(clone, "origin", "refs/heads/*:refs/heads/*")
     assert refused.code != 0
-    assert "main: 1 refused in 1 file checked" in refused.said
+    assert "main: 1 file checked, 1 refused" in refused.said
     assert everything(nginx.bare) == before
     git(clone, "reset", "-q", "--hard", "HEAD^")
     change(clone, GOOD)
     done = push(clone, "origin", "refs/heads/*:refs/heads/*")
     assert done.code == 0, done.said[-2000:]
-    assert "main: nothing found in 1 file checked" in done.said
-    assert f"{1000 - LOOKED_AT} more branches were not looked at" in done.said
+    assert "main: 1 file checked, no problems found" in done.said
+    assert f"{1000 - LOOKED_AT} more branches were not checked" in done.said
     assert done.said.count("registry: ") < 130
     git(nginx.bare, "config", "registry.receive.branches", "refuse")
     many = [f"main:refs/heads/c{number}" for number in range(LOOKED_AT + 1)]
@@ -416,7 +416,7 @@ def test_replaced_objects_fool_nobody(nginx: Host, clone: Path) -> None:
     git(clone, "update-ref", f"refs/replace/{bad}", good)
     refused = push(clone, "origin", f"refs/replace/{bad}")
     assert refused.code != 0
-    assert "objects of a registry are not replaced" in refused.said
+    assert "a registry must not replace objects" in refused.said
     git(clone, "replace", "-d", bad)
     # As an administrator may have made one, or an older server taken it.
     git(nginx.bare, "update-ref", f"refs/replace/{bad}", good)
@@ -439,7 +439,7 @@ def test_hooks_of_a_clone_that_were_removed_or_edited_change_nothing(
     seen = run_program("hooks", "status", cwd=clone)
     assert seen.code == 1
     assert "pre-commit: missing" in seen.out
-    assert "pre-push: has other words in it" in seen.out
+    assert "pre-push: differs from what this release writes" in seen.out
 
 
 def _no_program(bare: Path) -> None:
@@ -497,12 +497,12 @@ def test_the_server_needs_no_home_and_no_path(clone: Path, nginx: Host) -> None:
         cwd=nginx.bare, env={"GIT_DIR": "."}, capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert b"registry: main: nothing found in 1 file checked" in done.stderr
+    assert b"registry: main: 1 file checked, no problems found" in done.stderr
     stale = f"{new} {old} refs/heads/main\n".encode()
     moved = subprocess.run(
         [nginx.bare / "hooks/pre-receive"], input=stale,
         cwd=nginx.bare, env={**os.environ, "GIT_DIR": "."}, capture_output=True, check=False,
     )  # fmt: skip
     assert moved.returncode == 1
-    assert b"somebody was faster" in moved.stderr
+    assert b"another push was faster" in moved.stderr
     assert b"git pull --rebase origin main" in moved.stderr

@@ -78,11 +78,11 @@ def test_the_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     assert run(programs / "registry", "--version", cwd=tmp_path).startswith("registry-tool ")
     run(programs / "registry", "init", "models", "--name", "acme", cwd=tmp_path)
     registry = tmp_path / "models"
-    assert "nothing found" in run(programs / "registry", "check", "--all", cwd=registry)
+    assert "no problems found" in run(programs / "registry", "check", "--all", cwd=registry)
     hook = (registry / ".git/hooks/pre-commit").read_text()
     assert f"python={programs / 'python'}" in hook
     (registry / "README.md").write_text("# changed\n")
-    assert "nothing found" in run("git", "commit", "--all", "-m", "Change", cwd=registry)
+    assert "no problems found" in run("git", "commit", "--all", "-m", "Change", cwd=registry)
 
 
 @pytest.mark.parametrize("name", ["pre-commit", "pre-push"])

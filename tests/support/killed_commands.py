@@ -14,11 +14,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from registry_tool.cli.main import COMMANDS, run
+from registry_tool.cli.main import run
 from support import Ran, new_repository
 from support.manifests import MODEL_BYTES, alias_yaml, registry_yaml, small_registry
 
@@ -28,7 +27,6 @@ __all__ = [
     "Operation",
     "Scene",
     "Template",
-    "available",
     "object_place",
     "registry",
 ]
@@ -83,17 +81,6 @@ OPERATIONS: Mapping[str, Operation] = {
         ("fetch", "nlp/lang-id@4", "-o", "{out}", "--overwrite"), "out", again=True
     ),
 }  # fmt: skip
-
-
-def available() -> dict[str, Operation]:
-    """The operations whose command is there."""
-    return {name: op for name, op in OPERATIONS.items() if _is_there(op.arguments[0])}
-
-
-def _is_there(command: str) -> bool:
-    return (
-        command in COMMANDS and find_spec(f"registry_tool.cli.{COMMANDS[command][0]}") is not None
-    )
 
 
 class Scene(NamedTuple):
@@ -188,8 +175,7 @@ class Template:
         self._lay_out(scene)
         _done(registry(scene, "version", "add", "nlp/lang-id", "--artifact", str(scene.home / "weights.bin"),
                        "--artifact", str(scene.home / "parts"), "--commit"))  # fmt: skip
-        if _is_there("erase"):
-            _done(registry(scene, "erase", "nlp/lang-id@3", "--reason", "x", "--yes", "--commit"))
+        _done(registry(scene, "erase", "nlp/lang-id@3", "--reason", "x", "--yes", "--commit"))
         shutil.rmtree(scene.cache)
         (scene.home / "weights.bin").write_bytes(b"next" * (_WEIGHTS // 4))
 

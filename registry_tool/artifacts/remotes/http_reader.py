@@ -25,7 +25,7 @@ from registry_tool.artifacts.remotes.http_client import (
     basic_auth,
     parse_address,
 )
-from registry_tool.artifacts.remotes.kinds import parse_scheme
+from registry_tool.artifacts.remotes.kinds import find_kind, parse_scheme
 
 __all__ = ["HttpSource"]
 
@@ -69,12 +69,13 @@ def _without_user(url: str) -> str:
     )
 
 
-def _same_host(one: str, other: str) -> bool:
-    first, second = parse_address(one), parse_address(other)
-    default = {"http": 80, "https": 443}
-    return (first.scheme, first.host, first.port or default[first.scheme or ""]) == (
-        second.scheme, second.host, second.port or default[second.scheme or ""],
-    )  # fmt: skip
+def _origin(url: str) -> tuple[str | None, str | None, int | None]:
+    parts = parse_address(url)
+    return (
+        parts.scheme,
+        parts.host,
+        parts.port or find_kind(parts.scheme or "").port(parts.scheme or ""),
+    )
 
 
 class HttpSource:
@@ -106,7 +107,7 @@ class HttpSource:
                 return response
             self._client.finish(response)
             target = urljoin(url, location)
-            if not _same_host(url, target):
+            if _origin(url) != _origin(target):
                 headers = {k: v for k, v in headers.items() if k in _FOR_EVERY_HOST}
             url = target
         raise HttpStatusError(response.status, "too many redirects")

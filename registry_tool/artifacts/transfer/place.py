@@ -290,8 +290,8 @@ def place_files(
                 return False
             if not overwrite:
                 raise ConflictError(
-                    f"{destination} exists and is something else",
-                    remedy="choose another place, or allow it to be overwritten",
+                    f"{destination} already exists with different content",
+                    remedy="choose another path, or allow overwriting",
                 )
         destination.parent.mkdir(parents=True, exist_ok=True)
         with staging_folder(destination) as folder:

@@ -27,7 +27,10 @@ def markdown(report: Report, summary: str) -> str:
     """A heading with the verdict, a table of the findings, and the summary."""
     lines = [f"## Registry check: {_HEADS[report.verdict]}", ""]
     if report.findings:
-        lines += ["| Severity | Rule | Where | What | Try |", "| --- | --- | --- | --- | --- |"]
+        lines += [
+            "| Severity | Rule | Location | Finding | How to fix |",
+            "| --- | --- | --- | --- | --- |",
+        ]
         lines += [_row(finding) for finding in report.findings[:_LIMIT]]
         lines += [""]
     if len(report.findings) > _LIMIT:

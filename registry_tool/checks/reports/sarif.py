@@ -16,7 +16,7 @@ _LEVELS: Final = {"refuse": "error", "review": "warning", "warn": "note"}
 
 
 def _rules(report: Report) -> list[JSON]:
-    """The rules that found something, with their documentation."""
+    """The rules with findings, with their documentation."""
     from registry_tool.checks.rule_docs import Explained, explained
 
     known = explained()
@@ -47,7 +47,7 @@ def _message(finding: Finding) -> str:
     parts = [finding.message]
     parts += [f"Found: {finding.found}"] if finding.found else []
     parts += [f"Expected: {finding.expected}"] if finding.expected else []
-    parts += [f"Try: {finding.remedy}"] if finding.remedy else []
+    parts += [f"How to fix: {finding.remedy}"] if finding.remedy else []
     # `[words](address)` is a link in a SARIF message (3.11.6), and the words may be anybody's.
     return "\n".join(parts).replace("](", "] (")
 

@@ -1,4 +1,4 @@
-"""Reports: the findings of a check, written down for people and for programs.
+"""Reports of a check as text and JSON for people and programs.
 
 ``FORMATS`` picks a writer by name. A finding may hold anything a hostile file holds, so every format escapes what could
 end a line, begin a command or draw on a terminal.
@@ -22,7 +22,7 @@ __all__ = [
     "text_lines",
 ]
 
-_WORDS: Final = (("refuse", "refused"), ("review", "for review"), ("warn", "warning"))
+_WORDS: Final = (("refuse", "refused"), ("review", "to review"), ("warn", "warning"))
 
 
 class ReportLine(NamedTuple):
@@ -38,7 +38,7 @@ def as_json(data: object) -> str:
 
 
 def summary(report: Report) -> str:
-    """The report in one line: ``2 refused, 1 warning in 14 files checked``."""
+    """The report in one line: ``14 files checked, 2 refused, 1 warning``."""
     counted = {
         words: sum(f.severity == severity for f in report.findings) for severity, words in _WORDS
     }
@@ -48,7 +48,7 @@ def summary(report: Report) -> str:
         if n
     ]
     files = "1 file" if report.checked == 1 else f"{report.checked} files"
-    return f"{', '.join(counts) or 'nothing found'} in {files} checked"
+    return f"{files} checked, {', '.join(counts) or 'no problems found'}"
 
 
 def _details(finding: Finding) -> Iterator[tuple[str, str]]:

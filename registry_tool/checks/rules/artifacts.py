@@ -1,4 +1,4 @@
-"""The rule that holds the artifacts of a manifest and the pointers beside it together.
+"""Rules about artifacts and their ``.dvc`` pointers: they agree, and a pointer restores the file it is named after.
 
 The rule about one ``.dvc`` pointer by itself.
 """
@@ -47,11 +47,11 @@ def _against(entry: Data, pointer: Data, at: JSONPath, path: str) -> Iterator[Vi
         said, pointed = entry.get(field), out.get(field)
         if said != pointed and (pointed is not None or field == "md5"):
             yield Violation(
-                f"`{field}` of artifact {text(entry, 'name')} is not that of its pointer {named(path)}",
+                f"`{field}` of artifact {text(entry, 'name')} differs from its pointer {named(path)}",
                 at=(*at, field) if field in entry else at,
                 found=_value(said),
                 expected=_value(pointed),
-                remedy="add the artifact again with `registry version add`: it writes both",
+                remedy="add the artifact again with `registry version add`, which writes both",
             )
 
 
@@ -63,7 +63,7 @@ def _inside(entry: Data, at: JSONPath) -> Iterator[Violation]:
     for field, added in (("nfiles", len(files)), ("size", sum(whole(f, "size") for f in files))):
         if whole(entry, field) != added:
             yield Violation(
-                f"`{field}` of artifact {text(entry, 'name')} is not what its `files` add up to",
+                f"`{field}` of artifact {text(entry, 'name')} does not match the sum of its `files`",
                 at=(*at, field),
                 found=_value(entry.get(field)),
                 expected=str(added),
@@ -80,10 +80,10 @@ def _twins(entries: list[Data], field: str) -> Iterator[Violation]:
             seen[fold(value)] = value
             continue
         yield Violation(
-            f"two artifacts have the {field} {value}",
+            f"two artifacts have the same {field} {value}",
             at=("artifacts", number, field),
             found=value if value == first else f"{first} and {value}",
-            expected=f"a {field} of its own for each; case does not tell two apart",
+            expected=f"a unique {field} for each, ignoring case",
             remedy=f"give one of them another {field}",
         )
 
@@ -93,7 +93,7 @@ def _lock(data: Data) -> Iterator[Violation]:
     names = [text(entry, "name") for entry in records(data, "artifacts")]
     if lock and lock not in names:
         yield Violation(
-            f"`environment.lock` names artifact {lock}, which the version does not have",
+            f"`environment.lock` names artifact {lock}, which the version does not contain",
             at=("environment", "lock"),
             found=lock,
             expected=", ".join(names) or "an artifact's name",
@@ -116,7 +116,7 @@ def _stored(
                 at=(*at, "path"),
                 found=path,
                 expected=f"{named(folder)}/{path}{_POINTER}",
-                remedy="commit the pointer too, or add the artifact with `registry version add`",
+                remedy="commit the pointer, or add the artifact with `registry version add`",
             )
         elif pointer.data is not None:
             yield from _against(entry, pointer.data, at, pointer.path)
@@ -164,7 +164,7 @@ def _record(document: Document) -> Iterator[Violation]:
 def _compared(
     document: Document, folder: str, tree: Tree, pointer_of: Callable[[str], Document | None]
 ) -> Iterator[Violation]:
-    """A record and the pointers beside it."""
+    """Compare a record with the pointers next to it."""
     entries = records(document.data, "artifacts")
     for hit in _stored(entries, folder, pointer_of):
         yield hit._replace(path=document.path)
@@ -179,13 +179,13 @@ def _is_erased(version: VersionView) -> bool:
 
 
 def _left_over(version: VersionView) -> Iterator[Violation]:
-    """Pointers of an erased version: plain DVC would look for bytes that are gone."""
+    """Pointers of an erased version: plain DVC would try to fetch deleted content."""
     for name, entry in sorted(version.model.catalog.tree.folder(version.folder).items()):
         if name.endswith(_POINTER) and not entry.is_folder:
             path = f"{version.folder}/{name}"
             yield Violation(
                 f"version {named(version.version)} of {named(str(version.model.name))} is erased "
-                f"and still has the pointer {named(name)}",
+                f"but still has the pointer {named(name)}",
                 path=path,
                 expected="no pointers in the folder of an erased version",
                 remedy=removal(path),
@@ -204,15 +204,15 @@ def _of_version(version: VersionView) -> Iterator[Violation]:
 
 
 def artifacts_agree(model: ModelUnderCheck) -> Iterator[Violation]:
-    """Artifacts and pointers must say the same: one pointer for each stored artifact, one entry for each pointer.
+    """Artifacts and pointers must agree: one pointer for each stored artifact, one entry for each pointer.
 
-    ``version.yaml`` holds the sha256 that readers verify, the ``.dvc`` pointer holds the address the bytes are
-    fetched by. Where the two differ, a reader gets other bytes than the record promises. Names and paths of artifacts
-    are unique, also in upper and lower case, and ``environment.lock`` names one of them. An erased version keeps its
-    record and has no pointers: plain ``dvc pull`` would ask for bytes that are gone.
+    ``version.yaml`` contains the sha256 that readers verify; the ``.dvc`` pointer contains the digest that content is
+    fetched by. If the two differ, a reader gets other content than the record promises. Names and paths of artifacts are
+    unique, ignoring case, and ``environment.lock`` names one of them. An erased version keeps its record and has no
+    pointers: plain ``dvc pull`` would try to fetch deleted content.
 
-    Mend it: add the artifact with ``registry version add``, which writes both; a published version stays as it is,
-    so mend it in a new version. ``registry erase`` deletes the pointers of what it erases.
+    How to fix: add the artifact with ``registry version add``, which writes both; a published version cannot change,
+    so fix it in a new version. ``registry erase`` deletes the pointers of the versions that it erases.
 
     Example:
         ``size: 938013`` in ``version.yaml`` and ``size: 938012`` in ``lid.176.ftz.dvc``.
@@ -230,12 +230,12 @@ _CONFIG_LIMIT = 64 * 1024
 _REMOTE = re.compile(rb"""(?mi)^[ \t]*\[[ \t]*['"]?remote[ \t]+"([^"\n]+)"['"]?[ \t]*\]""")
 # Folders whose files the registry reads.
 _READ = frozenset({"evidence", "versions", "tags", "aliases"})
-# Fields that DVC knows and that say the bytes are kept in a way the registry cannot fetch.
+# Fields of DVC with which the registry cannot fetch the content.
 _ELSEWHERE = {
-    "push": "the bytes are never pushed to the remote",
-    "cache": "the bytes are not kept by their digest",
-    "files": "the bytes are kept in a version-aware remote",
-    "cloud": "the bytes are kept in a version-aware remote",
+    "push": "the content is never pushed to the remote",
+    "cache": "the content is not stored by its digest",
+    "files": "the content is in a version-aware remote",
+    "cloud": "the content is in a version-aware remote",
 }
 
 
@@ -252,7 +252,7 @@ def _named_remote(file: FileView, out: Data) -> Iterator[Violation]:
     known = _remotes(file.catalog.tree.read(_CONFIG, limit=_CONFIG_LIMIT) or b"")
     if remote.lower() not in known:
         yield Violation(
-            f"the pointer names remote {remote}, which {_CONFIG} does not know",
+            f"the pointer names remote {remote}, which {_CONFIG} does not define",
             at=("outs", 0, "remote"),
             found=remote,
             expected=", ".join(sorted(known)) or f"a remote of {_CONFIG}",
@@ -261,7 +261,7 @@ def _named_remote(file: FileView, out: Data) -> Iterator[Violation]:
 
 
 def _working_folder(file: FileView, data: Data) -> Iterator[Violation]:
-    """Where a pointer's ``wdir`` would put the bytes onto something else."""
+    """Find a ``wdir`` with which DVC would overwrite other files."""
     first = next((part for part in text(data, "wdir").split("/") if part not in {"", "."}), "")
     if not first:
         return
@@ -269,40 +269,40 @@ def _working_folder(file: FileView, data: Data) -> Iterator[Violation]:
     others = {name.casefold() for name in file.catalog.tree.folder(folder)}
     if first.casefold() in _READ or f"{first.casefold()}.dvc" in others:
         yield Violation(
-            f"`wdir` leads into {named(first)}, which holds something else",
+            f"`wdir` leads into {named(first)}, which contains other files",
             at=("wdir",),
             found=named(text(data, "wdir")),
-            expected="the folder of the pointer, or one of its own below it",
-            remedy="delete the line `wdir`, and move the bytes beside the pointer",
+            expected="the folder of the pointer, or a separate folder below it",
+            remedy="delete the line `wdir`, and move the file next to the pointer",
         )
 
 
 def _imported(file: FileView, data: Data) -> Iterator[Violation]:
-    """A pointer of ``dvc import``: plain DVC asks the other repository for the bytes, and no remote of this one."""
+    """A pointer of ``dvc import``: plain DVC fetches from the other repository, not from a remote of this one."""
     if not any("repo" in dependency for dependency in records(data, "deps")):
         return
     folder, _, name = file.path.rpartition("/")
     artifact = name.removesuffix(".dvc")
     move = f"cd {shlex.quote(folder)} && dvc update {shlex.quote(name)} && "
     yield Violation(
-        "`dvc pull` restores the bytes from another repository only, and they may go there",
+        "`dvc pull` fetches this file only from another repository, which may delete it",
         at=("deps", 0, "repo"),
         found="a pointer of `dvc import`",
-        expected="bytes in a remote of this registry",
+        expected="content in a remote of this registry",
         remedy=f"{move}dvc remove {shlex.quote(name)} && dvc add {shlex.quote(artifact)} && "
         f"dvc push {shlex.quote(name)}",
     )
 
 
 def pointer_stays(file: FileView) -> Iterator[Violation]:
-    """A ``.dvc`` pointer must name the file beside it that it is called after, kept in a remote this registry has.
+    """A ``.dvc`` pointer must restore the file that it is named after, from a remote of this registry.
 
-    ``weights.dvc`` restores ``weights``. A pointer that led to another name or folder could overwrite a manifest, and
-    one whose bytes are not pushed by digest names bytes that nobody else can fetch. A pointer of ``dvc import`` leads to
-    another repository: nothing is fetched from there. ``wdir`` may name a folder below the pointer's own that holds
-    nothing else.
+    ``weights.dvc`` restores ``weights``. A pointer to another name or folder could overwrite a manifest, and other users
+    cannot fetch content that is not pushed by its digest. A pointer of ``dvc import`` refers to another repository, from
+    which the registry does not fetch. ``wdir`` may name a folder below the pointer's own folder that contains no other
+    files.
 
-    Mend it: add the file again with ``registry version add``, which writes the pointer.
+    How to fix: add the file again with ``registry version add``, which writes the pointer.
 
     Example:
         ``weights.bin.dvc`` with ``path: other.bin``, or with ``push: false``.
@@ -314,7 +314,7 @@ def pointer_stays(file: FileView) -> Iterator[Violation]:
     path = text(out, "path")
     if path != place.name:
         yield Violation(
-            f"the pointer restores {named(path)}, but it is called after {named(place.name)}",
+            f"the pointer restores {named(path)}, but it is named after {named(place.name)}",
             at=("outs", 0, "path"),
             found=named(path),
             expected=named(place.name),
@@ -323,11 +323,11 @@ def pointer_stays(file: FileView) -> Iterator[Violation]:
     for field, meaning in _ELSEWHERE.items():
         if field in out and out[field] is not True:
             yield Violation(
-                f"`{field}` says that {meaning}",
+                f"with `{field}`, {meaning}",
                 at=("outs", 0, field),
                 found=field,
-                expected="bytes in the remote, by their digest",
-                remedy=f"delete `{field}` and push the bytes with `dvc push {named(file.path)}`",
+                expected="content in the remote, stored by its digest",
+                remedy=f"delete `{field}` and push the content with `dvc push {named(file.path)}`",
             )
     yield from _named_remote(file, out)
     yield from _working_folder(file, document.data)
@@ -336,5 +336,5 @@ def pointer_stays(file: FileView) -> Iterator[Violation]:
 
 RULES = (
     ModelRule("M201", "artifacts and pointers agree", "refuse", artifacts_agree),
-    FileRule("F107", "a pointer restores the file it is called after", "refuse", pointer_stays),
+    FileRule("F107", "a pointer restores the file it is named after", "refuse", pointer_stays),
 )

@@ -1,4 +1,4 @@
-"""Rules about names that Windows takes for devices: nobody can check such a file out there."""
+"""Rules about names that Windows reserves for devices: such a file cannot be checked out there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from registry_tool.names import is_device
 
 __all__ = ["RULES"]
 
-_WAY_OUT = "a new model with `continues:`, or a new version, can have another name"
+_WAY_OUT = "use another name for a new model (with `continues:`) or a new version"
 _is_device = lru_cache(1 << 14)(is_device)  # names are met again with each file of a folder
 
 
@@ -48,21 +48,21 @@ def _given(place: Place, layout: Layout) -> Iterator[tuple[str, str, str]]:
 
 def _hit(subject: str, name: str, remedy: str) -> Violation:
     return Violation(
-        f"the {subject} has the name of a device on Windows, where it cannot be checked out",
+        f"the {subject} has a device name on Windows and cannot be checked out there",
         found=named(name),
-        expected="no con, prn, aux, nul, com1 to com9 or lpt1 to lpt9, with any extension",
+        expected="a name other than con, prn, aux, nul, com1 to com9 or lpt1 to lpt9, with any extension",
         remedy=remedy,
     )
 
 
 def names_of_files(file: FileView) -> Iterator[Violation]:
-    """No name in a path should be one that Windows takes for a device.
+    """No name in a path should be a device name on Windows.
 
-    ``aux``, ``con``, ``nul.v2``, ``com1`` and their like are no files there, whatever their extension: ``git checkout``
-    and ``dvc pull`` fail. Names are permanent, so new ones are refused; what is published stays valid, and this says so.
+    Windows reserves ``aux``, ``con``, ``nul.v2``, ``com1`` and similar names, with any extension: ``git checkout`` and
+    ``dvc pull`` fail. Names are permanent, so new ones are refused; published ones stay valid and get this warning.
 
-    Mend it: choose another name while the file is not on the main branch. A published name stays; the model can go on
-    under another one with ``continues``.
+    How to fix: choose another name before the file is on the main branch. A published name stays; a new model with
+    ``continues`` can have another name.
 
     Example:
         ``models/nlp/lang-id/tags/aux.yaml``.
@@ -73,7 +73,7 @@ def names_of_files(file: FileView) -> Iterator[Violation]:
         if not _is_device(name):
             continue
         if home and home != file.path and file.catalog.tree.entry(home) is not None:
-            continue  # the folder's own manifest answers for it
+            continue  # the finding is reported for the folder's own manifest
         yield _hit(f"{what} {named(name)}", name, _WAY_OUT)
 
 
@@ -99,12 +99,12 @@ def _in_record(document: Document | None) -> Iterator[Violation]:
 
 
 def names_of_artifacts(model: ModelUnderCheck) -> Iterator[Violation]:
-    """No artifact, and no file in a folder that is one, should have a name that Windows takes for a device.
+    """No artifact, and no file of a folder artifact, should have a device name of Windows.
 
-    ``dvc pull`` and ``registry fetch`` write these files under their names, and fail there. What is published stays
+    ``dvc pull`` and ``registry fetch`` write these files under their names, and fail on Windows. Published names stay
     valid; new ones are refused.
 
-    Mend it: rename the file and add it in a new version.
+    How to fix: rename the file and add it in a new version.
 
     Example:
         the artifact ``bundle`` with a file ``src/aux.c``.
@@ -115,7 +115,7 @@ def names_of_artifacts(model: ModelUnderCheck) -> Iterator[Violation]:
 
 
 def _named_now(view: ChangeView, change: Located, place: Place) -> Iterator[Violation]:
-    """What a new file gives a name to: the folder that it stands for, or itself."""
+    """Find the names that a new file introduces: of its folder, or its own."""
     layout, tree = view.base.layout, view.base.tree
     for what, name, home in _given(place, layout):
         if not _is_device(name):
@@ -128,11 +128,11 @@ def _named_now(view: ChangeView, change: Located, place: Place) -> Iterator[Viol
 
 
 def new_names_work_everywhere(view: ChangeView) -> Iterator[Violation]:
-    """A change must not give a name that Windows takes for a device, since names are permanent.
+    """A change must not add a device name of Windows, because names are permanent.
 
-    What ``F114`` and ``M218`` warn of where it is published is refused where it is new.
+    ``F114`` and ``M218`` warn about published names; this rule refuses new ones.
 
-    Mend it: choose another name.
+    How to fix: choose another name.
 
     Example:
         a new model ``nlp/aux``, or a new version with an artifact ``nul.bin``.

@@ -1,4 +1,4 @@
-"""Rules about what DVC reads from a repository besides pointers: its configuration, and what it keeps for one machine.
+"""Rules about DVC's configuration and files, and about ignore rules that hide manifests from Git or pointers from DVC.
 
 Rules about what the files of ignore rules hide: manifests from Git, and folders with pointers from DVC.
 """
@@ -53,18 +53,18 @@ _LIMIT: Final = 64 * 1024
 def local_configuration(file: FileView) -> Iterator[Violation]:
     """DVC's local configuration must not be committed.
 
-    ``.dvc/config.local`` belongs to one person and one machine. DVC takes everything from it: an S3 profile whose
-    configuration names a program to run, and an ``endpointurl`` to which the credentials of whoever reads the registry
-    are sent. This program does not read one that Git tracks.
+    ``.dvc/config.local`` is for one person and one machine. DVC applies everything in it: an S3 profile whose
+    configuration names a program to run, or an ``endpointurl`` to which DVC sends the reader's credentials. This program
+    does not read the file if Git tracks it.
 
-    Mend it: ``git rm --cached .dvc/config.local``, and ignore it in ``.dvc/.gitignore``.
+    How to fix: ``git rm --cached .dvc/config.local``, and ignore it in ``.dvc/.gitignore``.
 
     Example:
         ``.dvc/config.local`` with ``endpointurl = https://collector.example.org``.
     """
     if file.path.casefold() == _LOCAL:
         yield Violation(
-            f"{named(file.path)} is the configuration of one machine, and this one is committed",
+            f"{named(file.path)} is configuration for one machine, but it is committed",
             expected="a file that Git ignores",
             remedy=command("git rm --cached", file.path)
             + " && echo /config.local >> .dvc/.gitignore",
@@ -72,7 +72,7 @@ def local_configuration(file: FileView) -> Iterator[Violation]:
 
 
 def _left_out(catalog: Catalog) -> list[LeftOut]:
-    """Options of the committed configuration that are not taken from there; secrets are for another rule."""
+    """Options of the committed configuration that are not read from there; another rule reports secrets."""
     source = catalog.tree.read(CONFIG, limit=_LIMIT) or b""
     try:
         left = take(parse_sections(source.decode()))[1]
@@ -93,7 +93,7 @@ def _broken(catalog: Catalog) -> str:
 
 
 def _unusable(catalog: Catalog) -> dict[LeftOut, None]:
-    """Options with which no reader takes the remote."""
+    """Options with which the remote cannot be used."""
     source = catalog.tree.read(CONFIG, limit=_LIMIT) or b""
     try:
         sections = parse_sections(source.decode())
@@ -137,35 +137,35 @@ def _hits(catalog: Catalog, options: list[LeftOut], ends: str) -> Iterator[Viola
             path=CONFIG,
             place=_place(source, one),
             found=named(one.option),
-            expected="options that say where bytes are, such as url, endpointurl and region",
+            expected="options that locate the content, such as url, endpointurl and region",
             remedy=_own_setting(one),
         )
 
 
 def configuration_is_taken(file: FileView) -> Iterator[Violation]:
-    """The committed ``.dvc/config`` should set only what is taken from a commit.
+    """The committed ``.dvc/config`` should set only options that are read from a commit.
 
-    Whoever may write to the registry writes this file. Taken are options that say where bytes are and how to talk to
-    that place: ``url``, ``endpointurl``, ``region`` and the like. Not taken are profiles, paths to credentials, keys and
-    certificates, programs, and ``ssl_verify = false``; nor sections about one machine. Each person sets those in
-    ``.dvc/config.local`` or for all registries with ``dvc config --global``. Plain DVC takes them, so delete them.
+    Anyone who can write to the registry can write this file. This program reads options that locate the content and
+    describe how to connect: ``url``, ``endpointurl``, ``region`` and so on. It ignores profiles, paths to credentials,
+    keys and certificates, programs, ``ssl_verify = false``, and sections about one machine. Each person sets those in
+    ``.dvc/config.local``, or for all registries with ``dvc config --global``. Plain DVC applies them, so delete them.
 
-    Mend it: ``dvc remote modify --local NAME OPTION VALUE``, then ``dvc remote modify --unset NAME OPTION``.
+    How to fix: ``dvc remote modify --local NAME OPTION VALUE``, then ``dvc remote modify --unset NAME OPTION``.
 
     Example:
         ``profile = production`` in the section of an S3 remote.
     """
     if file.path == CONFIG and file.is_regular:
-        yield from _hits(file.catalog, _left_out(file.catalog), "is not taken from a commit")
+        yield from _hits(file.catalog, _left_out(file.catalog), "is not read from a commit")
 
 
 def configuration_adds_nothing_else(view: ChangeView) -> Iterator[Violation]:
-    """A change must not add options to ``.dvc/config`` that are not taken from a commit.
+    """A change must not add options to ``.dvc/config`` that are not read from a commit.
 
-    See ``F120`` for what is taken and why. Options that are published already only get its warning. A file that cannot be
-    read at all would stop every reader.
+    See ``F120`` for the options that are read and why. Published options only get its warning. A file that cannot be
+    parsed would stop every reader.
 
-    Mend it: set the option where it is needed, ``dvc remote modify --local NAME OPTION VALUE``, and take it out of the
+    How to fix: set the option where it is needed, ``dvc remote modify --local NAME OPTION VALUE``, and remove it from the
     commit.
 
     Example:
@@ -185,25 +185,25 @@ def configuration_adds_nothing_else(view: ChangeView) -> Iterator[Violation]:
     for one in (one for one in _unusable(view.head) if one not in known):
         source = (view.head.tree.read(CONFIG, limit=_LIMIT) or b"").decode(errors="replace")
         yield Violation(
-            f"`{one.option}` of the remote {named(one.remote)} has characters that no host, user or region has",
+            f"`{one.option}` of the remote {named(one.remote)} has characters that are invalid in a host, user or region",
             path=CONFIG,
             place=_place(source, one),
             found=named(one.option),  # its value may hold a password
-            expected="the plain name of a host, such as https://s3.example.org",
+            expected="a plain host name, such as https://s3.example.org",
             remedy=f"dvc remote modify {named(one.remote)} {one.option} VALUE",
         )
     before = set(_left_out(view.base))
     fresh = [one for one in _left_out(view.head) if one not in before]
-    yield from _hits(view.head, fresh, "may not come from a commit")
+    yield from _hits(view.head, fresh, "must not come from a commit")
 
 
 def dvc_keeps_nothing_else(view: ChangeView) -> Iterator[Violation]:
-    """A change must not add other files under ``.dvc/`` than ``config``, ``.gitignore`` and templates of plots.
+    """A change must not add files under ``.dvc/`` other than ``config``, ``.gitignore`` and plot templates.
 
-    What DVC keeps there is for one machine: a cache, locks, and in ``tmp`` the tokens with which it is logged in. A
-    committed one would be used by everybody who has a clone.
+    DVC's other files there are for one machine: a cache, locks, and in ``tmp`` its login tokens. Everyone with a clone
+    would use a committed token.
 
-    Mend it: ``git rm --cached FILE``, and ignore it in ``.dvc/.gitignore``.
+    How to fix: ``git rm --cached FILE``, and ignore it in ``.dvc/.gitignore``.
 
     Example:
         ``.dvc/tmp/gdrive-user-credentials.json``
@@ -214,7 +214,7 @@ def dvc_keeps_nothing_else(view: ChangeView) -> Iterator[Violation]:
             continue
         if folded not in _COMMITTED:
             yield Violation(
-                f"{named(change.path)} is no file of DVC's that is committed",
+                f"{named(change.path)} is a file of DVC that must not be committed",
                 path=change.path,
                 place=(1, 1),
                 expected=".dvc/config, .dvc/.gitignore, .dvc/plots/",
@@ -256,13 +256,13 @@ def _folders(path: str) -> Iterator[str]:
 def hidden_by(
     rules: IgnoreRules, layout: Layout, *, of: str = "", of_models: bool = True
 ) -> Iterator[Hidden]:
-    """What the rules of a file at the root hide from Git or from DVC, by examples of every kind of manifest.
+    """Find files that an ignore file at the root hides from Git or DVC, by examples of every kind of manifest.
 
     Args:
         rules: The file's rules.
-        layout: Where files lie in this registry.
-        of: How the names end that are asked about; DVC reads pointers alone.
-        of_models: Ask about evidence about models too, which the rules of older registries hide.
+        layout: The layout of this registry.
+        of: How the names end that are considered; DVC reads only pointers.
+        of_models: Consider evidence about models too, which the rules of older registries hide.
     """
     unasked = "" if of_models else layout.evidence(_MODEL, None, _NAME)
     for version in _VERSIONS:
@@ -275,7 +275,7 @@ def hidden_by(
 
 
 def _hidden_at(rules: IgnoreRules, path: str) -> Hidden | None:
-    """Why a manifest cannot be seen; None where it can."""
+    """Why a manifest is hidden; None where it is not."""
     pattern = rules.hides(path)
     if pattern is not None:
         return Hidden(pattern, path, of_dvc=False)
@@ -291,7 +291,7 @@ def _rules(catalog: Catalog, path: str) -> IgnoreRules:
 
 
 def _ending(file: str) -> str:
-    """How the names end of what a file of ignore rules can hide: DVC reads pointers alone."""
+    """How the names end of the files that an ignore file can hide: DVC reads only pointers."""
     return ".dvc" if file == ".dvcignore" else ""
 
 
@@ -305,7 +305,7 @@ def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:
     """Manifests of the registry that a change of a file hides by their own names, which no example has."""
     before, after = _rules(view.base, file), _rules(view.head, file)
     old, new = ({p.text for p in rules.patterns} for rules in (before, after))
-    # Lines about models in general are asked with examples, so that a repaired file costs no look at every model.
+    # Examples cover lines about models in general, so that a repaired file does not cost a walk over every model.
     changed = [p for p in after.patterns if p.text not in old and p.ignores]
     changed += [
         p for p in before.patterns if p.text not in new and not p.text.startswith(_TAKEN_BACK)
@@ -326,7 +326,7 @@ def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:
 
 
 def _added_unseen(view: ChangeView, file: str) -> Iterator[Hidden]:
-    """Manifests that a change adds where published rules hide them by name; what hides every model is only warned of."""
+    """Manifests that a change adds where published rules hide them by name; for rules that hide every model there is only a warning."""
     rules = _rules(view.head, file)
     named_ones = [p for p in rules.patterns if p.ignores and p.names_something]
     if not named_ones:
@@ -358,7 +358,7 @@ def _ignore_file_violations(file: str, hidden: Iterator[Hidden]) -> Iterator[Vio
             path=file,
             place=(pattern.line, 1),
             found=named(pattern.text),
-            expected="rules that hide no manifest, and no folder that holds one",
+            expected="rules that hide no manifest and no folder with manifests",
             remedy=_REPAIR if is_ours and file == ".gitignore" else delete,
         )
 
@@ -366,13 +366,13 @@ def _ignore_file_violations(file: str, hidden: Iterator[Hidden]) -> Iterator[Vio
 def manifests_are_seen(file: FileView) -> Iterator[Violation]:
     """The ignore rules of a registry must hide no manifest from Git, and no folder with pointers from DVC.
 
-    A manifest that Git ignores is missing from the commit, and ``git clean -X`` deletes it. A folder that DVC ignores is
-    empty to it: ``dvc pull`` fetches nothing from there, ``dvc push`` copies nothing, and ``dvc gc -c`` deletes the
-    bytes on the remote, because it finds no pointer that needs them. Registries of an earlier ``registry init`` have such
-    a file: ``/models/*/*/*`` means the files in a model's folder to Git, and also the folder itself to DVC.
+    A manifest that Git ignores is missing from the commit, and ``git clean -X`` deletes it. DVC sees a folder that it
+    ignores as empty: ``dvc pull`` fetches nothing, ``dvc push`` uploads nothing, and ``dvc gc -c`` deletes the content
+    from the remote, because it finds no pointer to it. Earlier releases of ``registry init`` wrote such a file: for Git,
+    ``/models/*/*/*`` matches the files in a model's folder; for DVC, it also matches the folder itself.
 
-    Mend it: ``registry init .`` rewrites the lines of ``.gitignore`` that it wrote, and keeps those of others; a line
-    that somebody added is deleted by hand.
+    How to fix: ``registry init .`` rewrites its own lines of ``.gitignore`` and keeps all others; delete a
+    line that you added by hand.
 
     Example:
         ``*.yaml`` in ``.gitignore``.
@@ -382,13 +382,13 @@ def manifests_are_seen(file: FileView) -> Iterator[Violation]:
 
 
 def nothing_new_is_hidden(view: ChangeView) -> Iterator[Violation]:
-    """A change must not make the ignore rules hide manifests that they do not hide yet.
+    """A change must not make the ignore rules hide more manifests.
 
-    What ``F113`` warns of in a published file is refused in a change: nobody needs it, and the next version would be
-    committed without a part of it. So is a line that hides one model or version of this registry, and a new manifest
-    that a published line hides by its name.
+    ``F113`` warns about a published file; this rule refuses the same in a change, because the next version would be
+    committed without some of its files. It also refuses a line that hides one model or version of this registry, and a
+    new manifest that a published line hides by its name.
 
-    Mend it: delete the line, or name what it is meant for more closely.
+    How to fix: delete the line, or make its pattern narrower.
 
     Example:
         a pull request adds ``key.yaml`` to ``.gitignore``.
@@ -408,14 +408,17 @@ def nothing_new_is_hidden(view: ChangeView) -> Iterator[Violation]:
 
 
 RULES = (
-    FileRule("F119", "local configuration of DVC is not committed", "refuse", local_configuration),
+    FileRule("F119", "local DVC configuration is not committed", "refuse", local_configuration),
     FileRule(
-        "F120", "the configuration of DVC is one that is taken", "warn", configuration_is_taken
+        "F120",
+        "the DVC configuration has only options that are read",
+        "warn",
+        configuration_is_taken,
     ),
-    ChangeRule("C421", "nothing else of DVC's is committed", "refuse", dvc_keeps_nothing_else),
+    ChangeRule("C421", "no other files of DVC are committed", "refuse", dvc_keeps_nothing_else),
     ChangeRule(
         "C422",
-        "the configuration of DVC adds no private option",
+        "no change adds private options to the DVC configuration",
         "refuse",
         configuration_adds_nothing_else,
     ),

@@ -1,4 +1,4 @@
-"""Rules about encrypted packages: the key beside a version, the keys of groups, and who can open them."""
+"""Rules about encrypted packages: the key of a version, the keys of groups, and who can open them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["RULES"]
 
 
 def _wrap_trouble(wrap: Data) -> str:
-    """Why a wrap cannot be what it says; empty where it can."""
+    """Why a wrap is invalid; empty where it is valid."""
     from registry_tool.scanning.age_header import (
         NotAgeError,
         read_armour,
@@ -35,11 +35,15 @@ def _wrap_trouble(wrap: Data) -> str:
     try:
         header = read_armour(text(wrap, "value"))
     except NotAgeError as exc:
-        return f"it is no age file: {exc}"
+        return f"it is not an age file: {exc}"
     if header.is_passphrase != (text(wrap, "kind") == "passphrase"):
-        return "a passphrase opens it" if header.is_passphrase else "no passphrase opens it"
+        return (
+            "it is encrypted with a passphrase"
+            if header.is_passphrase
+            else "it is not encrypted with a passphrase"
+        )
     if not header.is_passphrase and len(header.stanzas) < len(set(texts(wrap, "to"))):
-        return f"it is for {len(header.stanzas)} keys, and names more who can open it"
+        return f"it is encrypted to {len(header.stanzas)} keys, but lists more readers"
     return ""
 
 
@@ -47,16 +51,16 @@ def _wraps(document: Document, label: str) -> Iterator[Violation]:
     for number, wrap in enumerate(records(document.data, "wraps")):
         if why := _wrap_trouble(wrap):
             yield Violation(
-                f"a wrap of the key of {label} is not what it says: {why}",
+                f"a wrap of the key of {label} is invalid: {why}",
                 path=document.path,
                 at=("wraps", number, "value"),
-                expected="the secret half of the key, in an age file",
+                expected="the private key, in an age file",
                 remedy=f"registry rewrap {label}",
             )
 
 
 def _keyless(version: VersionView, entries: list[Data]) -> Iterator[Violation]:
-    """What is wrong with an encrypted version and its key."""
+    """Find errors of an encrypted version and its key."""
     label, document = named(str(version)), key_document(version)
     said = sorted({text(entry, "encryption", "recipient") for entry in entries})
     path = "" if version.document is None else version.document.path
@@ -72,11 +76,11 @@ def _keyless(version: VersionView, entries: list[Data]) -> Iterator[Violation]:
     if document is None:
         if state_of(version) != "erased":
             yield Violation(
-                f"{label} is encrypted and has no key.yaml",
+                f"{label} is encrypted but has no key.yaml",
                 path=path,
                 at=("artifacts",),
-                expected="key.yaml beside it, with the key wrapped to somebody",
-                remedy=f"put it back: git checkout REV -- {named(version.folder)}/key.yaml",
+                expected="key.yaml next to version.yaml, with the key wrapped for at least one recipient",
+                remedy=f"restore it: git checkout REV -- {named(version.folder)}/key.yaml",
             )
     elif document.data is not None:
         recipient = text(document.data, "recipient")
@@ -87,18 +91,18 @@ def _keyless(version: VersionView, entries: list[Data]) -> Iterator[Violation]:
                 at=("recipient",),
                 found=recipient,
                 expected=said[0],
-                remedy="put it back: the key of a version stays, and only its wraps change",
+                remedy="restore it: the key of a version cannot change, only its wraps",
             )
         yield from _wraps(document, label)
 
 
 def encrypted_has_key(model: ModelUnderCheck) -> Iterator[Violation]:
-    """An encrypted version must have its key beside it, wrapped to somebody, and no other version has one.
+    """An encrypted version must have its key in ``key.yaml``, wrapped for at least one recipient; other versions have no key.
 
-    Without ``key.yaml`` nobody can open the payload, ever; with another key they cannot either. Whether a wrap really
-    holds the key only shows when it is opened; that it is an age file for as many people as it names is looked at here.
+    Without ``key.yaml``, or with another key, the content can never be decrypted. Only decrypting shows whether a wrap
+    really contains the key; this rule checks that it is an age file for at least as many people as it lists.
 
-    Mend it: put ``key.yaml`` back as it was, or wrap the key anew with ``registry rewrap``.
+    How to fix: restore ``key.yaml``, or re-encrypt the key with ``registry rewrap``.
 
     Example:
         a change deletes ``key.yaml`` of version 4, whose artifacts say ``encryption``.
@@ -120,7 +124,7 @@ def encrypted_has_key(model: ModelUnderCheck) -> Iterator[Violation]:
             yield from _keyless(version, entries)
         elif "key.yaml" in model.catalog.tree.folder(version.folder):
             yield Violation(
-                f"{named(str(version))} has a key, and nothing of it is encrypted",
+                f"{named(str(version))} has a key, but none of its artifacts is encrypted",
                 path=f"{version.folder}/key.yaml",
                 expected="no key.yaml",
                 remedy=removal(f"{version.folder}/key.yaml"),
@@ -133,12 +137,12 @@ def _groups(catalog: Catalog) -> Data:
 
 
 def group_keys_hold(view: RegistryView) -> Iterator[Violation]:
-    """The members of a group must have keys, and a key in ``keys/`` must be that of a group.
+    """The members of a group must have keys, and each key in ``keys/`` must be the key of a group.
 
-    What is encrypted to a group opens with its key, which is wrapped to the members in ``keys/<group>.yaml``. A member
-    whose own key nobody knows cannot be among them, and a key of no group is one that nobody looks after.
+    Versions encrypted to a group open with the group's key, which is wrapped for the members in ``keys/<group>.yaml``. It
+    cannot be wrapped for a member without a public key, and no owner is responsible for the key of an undefined group.
 
-    Mend it: add the member's public key to ``recipients.yaml``, or the group; ``registry rewrap GROUP`` writes its key.
+    How to fix: add the member's public key to ``recipients.yaml``, or the group; ``registry rewrap GROUP`` writes its key.
 
     Example:
         ``groups: {speech: [ada@example.org]}`` without ``ada@example.org`` among ``recipients``.
@@ -150,12 +154,12 @@ def group_keys_hold(view: RegistryView) -> Iterator[Violation]:
         for number, name in enumerate(texts(groups, group)):
             if name not in people:
                 yield Violation(
-                    f"{named(name)} of the group {named(group)} has no public key here",
+                    f"{named(name)} of the group {named(group)} has no public key in this registry",
                     path=RECIPIENTS,
                     at=("groups", group, number),
                     found=named(name),
-                    expected="somebody of `recipients`",
-                    remedy=f"add their public key to {RECIPIENTS}, or take them out of the group",
+                    expected="a name in `recipients`",
+                    remedy=f"add their public key to {RECIPIENTS}, or remove them from the group",
                 )
     for file in sorted(catalog.tree.folder(KEYS)):
         group = file.removesuffix(".yaml")
@@ -164,24 +168,24 @@ def group_keys_hold(view: RegistryView) -> Iterator[Violation]:
             continue
         if group not in groups:
             yield Violation(
-                f"{named(key.path)} is the key of no group",
+                f"{named(key.path)} is not the key of a group",
                 path=key.path,
                 expected=f"one of {', '.join(groups) or 'no groups'}",
-                remedy=f"add the group to {RECIPIENTS}, or when nothing is encrypted to it: {removal(key.path)}",
+                remedy=f"add the group to {RECIPIENTS}, or, if nothing is encrypted to it: {removal(key.path)}",
             )
         yield from _wraps(key, named(group))
 
 
 def wraps_are_current(view: RegistryView) -> Iterator[Violation]:
-    """Whoever a key is wrapped to should still be in ``recipients.yaml``.
+    """The readers that a key is wrapped for should be in ``recipients.yaml``.
 
-    Somebody who left can open what they could open before, and a group that is gone opens nothing any more. The wrap
-    stays until it is made anew.
+    A person who left can still open the versions they could open before, and a deleted group cannot open anything. The
+    wrap stays until the key is re-encrypted.
 
-    Mend it: ``registry rewrap REF --to WHO``; ``registry rekey REF`` where the content must be taken away from somebody.
+    How to fix: ``registry rewrap REF --to WHO``; ``registry rekey REF`` if a reader must lose access to the content.
 
     Example:
-        ``key.yaml`` says ``to: [bob@example.org]``, and ``recipients.yaml`` does not know him any more.
+        ``key.yaml`` says ``to: [bob@example.org]``, and ``recipients.yaml`` no longer lists him.
     """
     catalog, document = view.catalog, recipients_document(view.catalog)
     known = {*_groups(catalog), *member(None if document is None else document.data, "recipients")}
@@ -193,7 +197,7 @@ def wraps_are_current(view: RegistryView) -> Iterator[Violation]:
         place = catalog.layout.locate(path)
         subject = "" if place is None else named(f"{place.model}@{place.version}")
         yield Violation(
-            f"the key of {subject} is wrapped to {named(', '.join(readers))}, who is not in {RECIPIENTS}",
+            f"the key of {subject} is wrapped for {named(', '.join(readers))}, not in {RECIPIENTS}",
             path=path,
             at=at,
             found=named(", ".join(readers)),
@@ -204,6 +208,6 @@ def wraps_are_current(view: RegistryView) -> Iterator[Violation]:
 
 RULES: tuple[Rule, ...] = (
     ModelRule("M217", "an encrypted version has its key", "refuse", encrypted_has_key),
-    RegistryRule("R313", "keys of groups are for their members", "refuse", group_keys_hold),
-    RegistryRule("R314", "keys are wrapped to known people", "warn", wraps_are_current),
+    RegistryRule("R313", "group keys are for their members", "refuse", group_keys_hold),
+    RegistryRule("R314", "keys are wrapped for known recipients", "warn", wraps_are_current),
 )

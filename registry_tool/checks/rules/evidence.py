@@ -1,4 +1,4 @@
-"""Rules about signatures: each must be one, and is made with a key that is valid when it comes in.
+"""Rules about evidence: signatures are valid, are made with a current key, and do not get fewer.
 
 The rule about steps back: what was signed or evaluated is followed by what is, too.
 """
@@ -33,13 +33,13 @@ _LIMIT: Final = 1 << 20
 
 
 def signature_is_one(model: ModelUnderCheck) -> Iterator[Violation]:
-    """Evidence with an SSH signature must hold one that its own key made of the ``version.yaml`` beside it.
+    """Evidence with an SSH signature must contain a valid signature of the version's ``version.yaml``.
 
-    A file that only looks like a signature would stand in every list of what vouches for a version. Whose key it is, a
-    check does not ask: the gate ``{evidence: signature}``, ``registry verify`` and ``registry fetch --require-signature``
-    do. Certificates and signatures of other formats are left to them too.
+    Otherwise an invalid signature would be listed as evidence for a version. A check does not determine whose key it is:
+    the gate ``{evidence: signature}``, ``registry verify`` and ``registry fetch --require-signature`` do. They also check
+    certificates and signatures in other formats.
 
-    Mend it: delete the file and sign the version with ``registry sign``.
+    How to fix: delete the file and sign the version with ``registry sign``.
 
     Example:
         ``evidence/signed.yaml`` with the signature of version 3 and the digest of version 4.
@@ -53,21 +53,21 @@ def signature_is_one(model: ModelUnderCheck) -> Iterator[Violation]:
         from registry_tool.signing.signatures import SSH, trouble
 
         for piece in pieces(version, "signature"):
-            # That it is about another record is for M211 to say.
+            # M211 reports evidence about another record.
             if not piece.fits or text(piece.data, "format") != SSH or "value" not in piece.data:
                 continue
             if why := trouble(piece.data, record.source):
                 yield Violation(
-                    f"the signature of {named(str(version))} does not hold: {why}",
+                    f"the signature of {named(str(version))} is invalid: {why}",
                     path=piece.document.path,
                     at=("value",),
-                    expected="an SSH signature of the bytes of version.yaml",
+                    expected="an SSH signature of version.yaml",
                     remedy=f"registry sign {named(str(version))}",
                 )
 
 
 def _of_record(view: ChangeView, change: Located, signers: bytes) -> Iterator[Violation]:
-    """What is wrong with the key of a signature that is a file of evidence."""
+    """Find a signature in evidence whose key is not valid now."""
     from registry_tool.crypto.allowed_signers import names_of
     from registry_tool.crypto.sshsig import NAMESPACE, NotASignatureError, parse
     from registry_tool.signing.signatures import SSH
@@ -85,17 +85,17 @@ def _of_record(view: ChangeView, change: Located, signers: bytes) -> Iterator[Vi
     ever = names_of(signers, signature.key, namespace=NAMESPACE)
     if ever and not names_of(signers, signature.key, namespace=NAMESPACE, moment=now):
         yield Violation(
-            f"the key of {named(ever[0])} is not valid now, so its signature cannot come in",
+            f"the key of {named(ever[0])} is not valid now, so its signature cannot be added",
             path=change.path,
             at=("value",),
             found=signature.fingerprint,
-            expected="a key that allowed_signers has for today",
+            expected="a key that is valid today in allowed_signers",
             remedy=f"delete the file and sign with a valid key: registry sign {named(f'{place.model}@{place.version}')}",
         )
 
 
 def _of_commit(view: ChangeView, change: Located) -> Iterator[Violation]:
-    """What is wrong with the key that signed the commit which brings a file."""
+    """Find a key that is not valid now and signed the commit which adds a file."""
     from registry_tool.promotion.added import incoming
 
     found = incoming(view.line, view.base, view.head, change.path, now=view.now)
@@ -106,19 +106,19 @@ def _of_commit(view: ChangeView, change: Located) -> Iterator[Violation]:
         path=change.path,
         place=(1, 1),
         found=found.now.key,
-        expected="a key that allowed_signers has for today",
+        expected="a key that is valid today in allowed_signers",
         remedy="sign the commit again with a valid key: git commit --amend --no-edit -S",
     )
 
 
 def signatures_come_in_valid(view: ChangeView) -> Iterator[Violation]:
-    """A signature that a change brings must be made with a key that is valid now, by the clock of whoever judges.
+    """A signature that a change adds must be made with a key that is valid now, by the clock of the machine that checks.
 
-    A key that ``allowed_signers`` ends with ``valid-before`` may be in wrong hands, and whoever has it can date a commit
-    back. Signatures that are published stay good: their time is when they were published. Looked at are SSH
-    signatures of records, and the signed commits that bring approvals and records.
+    A key that ``allowed_signers`` ends with ``valid-before`` may be compromised, and its holder can backdate a commit.
+    Published signatures stay valid: their time is the time of publication. This rule checks SSH signatures of records, and
+    the signed commits that add approvals and records.
 
-    Mend it: sign again with a valid key: ``registry sign``, or ``git commit --amend --no-edit -S`` for a commit.
+    How to fix: sign again with a valid key: ``registry sign``, or ``git commit --amend --no-edit -S`` for a commit.
 
     Example:
         an approval in a commit that is dated 2025 and signed with a key that has ``valid-before="20260101"``.
@@ -141,14 +141,14 @@ def signatures_come_in_valid(view: ChangeView) -> Iterator[Violation]:
             yield from _of_commit(view, change)
 
 
-# What tells apart evidence of one kind.
+# The field that separates series of evidence of one kind.
 _SERIES = {"evaluation": "suite", "scan": "tool"}
 # The versions of models in order, by folder: a change may add a thousand to one.
 _Orders = dict[str, list[str]]
 
 
 def _grounds(version: VersionView) -> dict[tuple[str, str], str]:
-    """What speaks for a version, in words: signatures, and the suites and tools that it passed."""
+    """The evidence for a version, in words: signatures, and the suites and tools that it passed."""
     found: dict[tuple[str, str], str] = {}
     for document in version.evidence():
         data: Data = document.data or {}
@@ -168,7 +168,7 @@ def _followed(model: ModelView, order: list[str], version: str) -> VersionView |
 
 
 def _lost(before: VersionView, after: VersionView, *kinds: str) -> list[tuple[str, str]]:
-    """What speaks for one version and is missing from another: kind of evidence, and words."""
+    """Evidence that one version has and another lacks: kind of evidence, and words."""
     had, has = _grounds(before), _grounds(after)
     return [(key[0], words) for key, words in had.items() if key[0] in kinds and key not in has]
 
@@ -186,7 +186,7 @@ def _unsigned(
     if followed is None or not _lost(followed, after, "signature"):
         return
     yield Violation(
-        f"{named(str(after))} has no signature, and {named(followed.version)}, which it follows, has one",
+        f"{named(str(after))} is not signed, but the version before it, {named(followed.version)}, is",
         path=change.path,
         place=(1, 1),
         found="no evidence of kind signature",
@@ -210,21 +210,21 @@ def _with_less(view: ChangeView, change: Located, place: Place) -> Iterator[Viol
             path=change.path,
             at=("version",),
             found=named(after.version),
-            expected=f"evidence of kind {kind}, as {named(before.version)} has it",
+            expected=f"evidence of kind {kind}, as {named(before.version)} has",
             remedy=adding(named(str(after)), kind),
         )
 
 
 def no_steps_back(view: ChangeView) -> Iterator[Violation]:
-    """A version that follows a signed one should be signed, and an alias should not move to a version with less evidence.
+    """A version after a signed one should be signed, and an alias should not move to a version with less evidence.
 
-    A signature that is missing for the first time may be an oversight, or somebody else's version. A suite that the
-    present ``production`` passed and the next one was not asked may be the one it would fail. A person decides.
+    The first unsigned version after signed ones may be an oversight, or may come from another author. A suite that the
+    current ``production`` passed and the next version did not run may be the one that it would fail. A person decides.
 
-    Mend it: add the evidence with ``registry evidence add`` or ``registry sign``, in this change or in one before it.
+    How to fix: add the evidence with ``registry evidence add`` or ``registry sign``, in this change or in an earlier one.
 
     Example:
-        Versions 1 to 4 have ``evidence/signature.yaml``, and version 5 comes without.
+        Versions 1 to 4 have ``evidence/signature.yaml``, and version 5 has none.
     """
     orders: _Orders = {}
     for change in view.changes:
@@ -238,7 +238,9 @@ def no_steps_back(view: ChangeView) -> Iterator[Violation]:
 
 
 RULES = (
-    ModelRule("M216", "a signature is one of the record beside it", "refuse", signature_is_one),
-    ChangeRule("C420", "a signature comes in with a valid key", "refuse", signatures_come_in_valid),
-    ChangeRule("C408", "signatures and evidence do not go back", "review", no_steps_back),
+    ModelRule("M216", "a signature is valid for its record", "refuse", signature_is_one),
+    ChangeRule(
+        "C420", "a new signature is made with a valid key", "refuse", signatures_come_in_valid
+    ),
+    ChangeRule("C408", "signatures and evidence do not get fewer", "review", no_steps_back),
 )

@@ -1,4 +1,4 @@
-"""Rules about one manifest as text: it can be read, has the form, and meets its schema.
+"""Rules about one file: a manifest's text and schema, where a file may be, its mode, and its size.
 
 The reader of manifests has found these problems already; each rule hands on those of its kind.
 
@@ -64,7 +64,7 @@ def _conflict(file: FileView) -> Violation | None:
     if side is None:
         return None
     return Violation(
-        "the file holds both sides of a merge conflict",
+        "the file contains both sides of a merge conflict",
         place=(file.source.count(b"\n", 0, side.start()) + 1, 1),
         found=side[0].decode(errors="replace").strip(),
         expected="one of the two sides",
@@ -75,10 +75,10 @@ def _conflict(file: FileView) -> Violation | None:
 def readable(file: FileView) -> Iterator[Violation]:
     """A manifest must be YAML that can be read: UTF-8 text, well-formed.
 
-    A file that cannot be read says nothing, so nothing else is checked about it.
+    A file that cannot be parsed has no data, so no other rule can check it.
 
-    Mend it: look at the line and column named; most often it is an indent, a bracket or a quote. After a merge that
-    conflicted, keep one of the two sides.
+    How to fix: go to the line and column in the finding; the cause is most often an indent, a bracket or a quote. After a
+    merge conflict, keep one of the two sides.
 
     Example:
         ``description: "unfinished`` has no closing quote.
@@ -91,10 +91,10 @@ def readable(file: FileView) -> Iterator[Violation]:
 def form(file: FileView) -> Iterator[Violation]:
     """A manifest must be one plain document: each key once, LF line ends, at most 256 kB and 64 levels.
 
-    Readers of YAML differ about the rest of the language: of two equal keys one keeps the first and another the last,
-    and an anchor can make a small file huge. Anchors, aliases, tags and directives are therefore refused.
+    YAML parsers disagree about the rest of the language: of two equal keys, one parser keeps the first and another the
+    last, and an anchor can make a small file huge. Therefore anchors, aliases, tags and directives are refused.
 
-    Mend it: write the value out where it stands; delete the second key; save the file with LF line ends.
+    How to fix: write the value out instead of an alias; delete the second key; save the file with LF line endings.
 
     Example:
         ``owner: speech`` on line 4 and ``owner: vision`` on line 9 of one ``model.yaml``.
@@ -105,13 +105,13 @@ def form(file: FileView) -> Iterator[Violation]:
 def schema(file: FileView) -> Iterator[Violation]:
     """A manifest must meet the JSON Schema of its kind.
 
-    Programs read manifests without looking twice. An unknown field is most often a misspelt one, and would otherwise
-    be lost in silence.
+    Programs rely on the schema. An unknown field is most often a misspelled one, and would otherwise be ignored
+    silently.
 
-    Mend it: the finding names the field, what stands there and what the schema wants.
+    How to fix: the finding names the field, the value found and the value expected.
 
     Example:
-        ``descripton: Tells languages apart`` in a ``model.yaml``: the field is called ``description``.
+        ``descripton: Identifies languages`` in a ``model.yaml``: the field is called ``description``.
     """
     return _problems(file, "schema")
 
@@ -121,7 +121,7 @@ def schema_version(file: FileView) -> Iterator[Violation]:
 
     A newer file may mean something that this installation would misread.
 
-    Mend it: upgrade with ``pip install -U registry-tool``, or write the version of the schema that the finding names.
+    How to fix: upgrade with ``pip install -U registry-tool``, or write the version of the schema that the finding names.
 
     Example:
         ``schema: version/v7`` where the newest known one is ``version/v1``.
@@ -130,15 +130,15 @@ def schema_version(file: FileView) -> Iterator[Violation]:
 
 
 def unambiguous(file: FileView) -> Iterator[Violation]:
-    """A value that readers of YAML differ about should stand in quotes.
+    """A value that YAML parsers disagree about should be quoted.
 
-    ``010`` is 8 to some readers, 10 to others and text to this one; ``no`` is false to some. Here the schema decides,
+    Some parsers read ``010`` as 8, others as 10, and this one as text; some read ``no`` as false. Here the schema decides,
     but other programs read these files too.
 
-    Mend it: put the value in quotes.
+    How to fix: quote the value.
 
     Example:
-        ``version: 1.10`` is the number 1.1 to most readers; ``version: "1.10"`` is not.
+        Most parsers read ``version: 1.10`` as the number 1.1; write ``version: "1.10"``.
     """
     for hit in _problems(file, "ambiguous"):
         # `0b13ec7e…` begins as a number, but no reader takes it for one.
@@ -147,16 +147,16 @@ def unambiguous(file: FileView) -> Iterator[Violation]:
 
 
 def read_alike(file: FileView) -> Iterator[Violation]:
-    """A manifest must be YAML 1.2 that every reader of YAML reads alike.
+    """A manifest must be YAML 1.2 that all YAML parsers read the same way.
 
-    Some forms are refused by YAML 1.2 and read by many programs, or read differently: ``key: "value"# comment``, a
-    dash alone inside brackets, a line inside brackets that is not indented. What is published with such a form keeps
-    the value it had, with a warning; a change may not bring a new one.
+    YAML 1.2 forbids some forms that many parsers accept or read differently: ``key: "value"# comment``, a single dash
+    inside brackets, a line inside brackets that is not indented. A published file with such a form keeps its value and
+    gets a warning; a change may not add one.
 
-    Mend it: the finding names the place and what to write there.
+    How to fix: the finding names the place and what to write there.
 
     Example:
-        ``labels: [-]`` is a list with a dash to some readers and an error to others; write ``labels: ["-"]``.
+        ``labels: [-]`` is a list with a dash for some parsers and an error for others; write ``labels: ["-"]``.
     """
     return _problems(file, "lenient")
 
@@ -189,15 +189,15 @@ def _is_large(file: FileView) -> bool:
 
 
 def no_payload(file: FileView) -> Iterator[Violation]:
-    """No artifact's bytes and no large file may be committed to Git.
+    """Artifact content and large files must not be committed to Git.
 
-    Git keeps every version of every file for ever, and each clone pays for it. Bytes belong into the DVC remote; Git
-    holds the ``.dvc`` pointer and the digests. Under ``models/`` the limit is 256 kB, elsewhere 1 MiB.
+    Git keeps every version of every file forever, and every clone downloads them. Content belongs in the DVC remote; Git
+    stores the ``.dvc`` pointer and the digests. Under ``models/`` the limit is 256 kB, elsewhere 1 MiB.
 
-    Mend it: ``git rm --cached FILE``, then ``registry version add`` stores the bytes and writes the pointer.
+    How to fix: ``git rm --cached FILE``, then ``registry version add`` stores the bytes and writes the pointer.
 
     Example:
-        ``models/nlp/lang-id/versions/4/lid.176.ftz`` committed beside ``lid.176.ftz.dvc``.
+        ``models/nlp/lang-id/versions/4/lid.176.ftz`` committed next to ``lid.176.ftz.dvc``.
     """
     place, path = file.location, file.path
     if not file.is_regular:
@@ -207,23 +207,25 @@ def no_payload(file: FileView) -> Iterator[Violation]:
         yield Violation(
             f"{named(path)} is larger than {READ_LIMIT // 1024} kB",
             expected=f"at most {READ_LIMIT:,} bytes",
-            remedy="shorten it; pictures belong into artifacts, or behind a link",
+            remedy="shorten it; store images as artifacts, or link to them",
         )
     elif is_payload(file):
-        what = "the bytes of an artifact" if _has_pointer(file) else "a large file"
+        what = "the content of an artifact" if _has_pointer(file) else "a large file"
         yield Violation(
-            f"{named(path)} is {what} in Git", expected="a .dvc pointer", remedy=remedy + _ADD
+            f"{named(path)} is {what}, committed to Git",
+            expected="a .dvc pointer",
+            remedy=remedy + _ADD,
         )
     elif place is None and not path.startswith(f"{MODELS}/") and _is_large(file):
         yield Violation(
             f"{named(path)} is larger than 1 MiB",
             expected=f"at most {FILE_LIMIT:,} bytes",
-            remedy=remedy + "; keep it elsewhere",
+            remedy=remedy + "; store it elsewhere",
         )
 
 
 def no_large_blob(file: FileView) -> Iterator[Violation]:
-    """As ``no_payload``, for a file of a commit whose manifests nobody else looks at: these have a limit, too."""
+    """As ``no_payload``, for a file of a commit whose manifests no other rule checks: these have a limit, too."""
     hits = list(no_payload(file))
     yield from hits
     if not hits and file.location is not None and len(file.source) > READ_LIMIT:
@@ -279,7 +281,7 @@ def _moved(field: tuple[str, ...], said: str, wanted: str) -> Violation:
         at=field,
         found=said,
         expected=named(wanted),
-        remedy=f"write `{field[-1]}: {named(wanted)}`, or put the file where {said} belongs",
+        remedy=f"write `{field[-1]}: {named(wanted)}`, or move the file to where {said} belongs",
     )
 
 
@@ -293,9 +295,9 @@ def _differing(place: Place, data: Data) -> Iterator[Violation]:
 def path_agrees(file: FileView) -> Iterator[Violation]:
     """The names in a file must be those of its path.
 
-    The path decides what a file is about. A name that says otherwise is most often left over from a copy.
+    The path decides what a file is about. A different name inside is most often left over from a copy.
 
-    Mend it: write the name of the path into the file, or move the file to where its names belong.
+    How to fix: write the name from the path into the file, or move the file to the path that its names require.
 
     Example:
         ``models/nlp/lang-id/versions/4/version.yaml`` with ``version: "3"``.
@@ -309,7 +311,7 @@ def path_agrees(file: FileView) -> Iterator[Violation]:
 
 
 def allowed_at(path: str, layout: Layout) -> str:
-    """What may lie where a misplaced file lies, in words."""
+    """Describe the files that are allowed where a misplaced file is."""
     parts = path.split("/")
     if parts[0] == WAIVERS:
         return f"{WAIVERS}/<date>-<rule>-<slug>.yaml"
@@ -333,10 +335,10 @@ def _misplaced_model(file: FileView) -> str:
 def has_place(file: FileView) -> Iterator[Violation]:
     """A file under ``models/``, ``waivers/`` or ``keys/`` must be one that the layout knows.
 
-    Nobody reads a file that lies elsewhere: an alias in the wrong folder is no alias. A short list of what may be
-    there also keeps caches, notes and notebooks out. Read the bytes of artifacts through their ``.dvc`` pointer.
+    No command reads a file elsewhere: an alias in the wrong folder has no effect. The fixed list of allowed files also
+    keeps caches, notes and notebooks out. The content of artifacts is in the DVC remote, behind a ``.dvc`` pointer.
 
-    Mend it: move the file to its place, or delete it with ``git rm``.
+    How to fix: move the file to where it belongs, or delete it with ``git rm``.
 
     Example:
         ``models/nlp/lang-id/alias/production.yaml``: the folder is called ``aliases``.
@@ -347,11 +349,11 @@ def has_place(file: FileView) -> Iterator[Violation]:
         return
     shard = _misplaced_model(file)
     if path.endswith("/.gitignore"):
-        remedy = f"ignore artifacts in the .gitignore at the root; then: {removal(path)}"
+        remedy = f"add the patterns to the .gitignore at the root; then: {removal(path)}"
     else:
-        remedy = f"move it to its place; or: {removal(path)}"
+        remedy = f"move it to where it belongs; or: {removal(path)}"
     yield Violation(
-        f"{named(path)} has no place in a registry",
+        f"{named(path)} is not part of the registry layout",
         expected=f"the model's files under {named(shard)}/"
         if shard
         else allowed_at(path, file.catalog.layout),
@@ -362,10 +364,10 @@ def has_place(file: FileView) -> Iterator[Violation]:
 def plain_mode(file: FileView) -> Iterator[Violation]:
     """The registry's own files must be plain files: no symbolic link, no submodule, no executable bit.
 
-    A link can lead a reader out of the repository, a submodule brings in content that nobody reviewed here, and
-    neither survives on every system. Nothing in a registry is a program.
+    A link can point outside the repository, a submodule adds content that was not reviewed here, and not every system
+    supports them. Nothing in a registry is a program.
 
-    Mend it: ``git update-index --chmod=-x FILE`` takes the executable bit away; put a file in place of a link.
+    How to fix: ``git update-index --chmod=-x FILE`` removes the executable bit; replace a link with a plain file.
 
     Example:
         ``models/nlp/lang-id/aliases/production.yaml`` as a symbolic link to ``staging.yaml``.
@@ -382,13 +384,13 @@ def plain_mode(file: FileView) -> Iterator[Violation]:
 
 
 def no_git_folder(file: FileView) -> Iterator[Violation]:
-    """No path may have a part that some file system takes for ``.git``, and every tree must be one that Git would write.
+    """No path may have a part that a file system could treat as ``.git``, and every tree must be one that Git would write.
 
     On a file system that folds case, ignores some characters or strips dots, ``.GIT/hooks/pre-commit`` becomes a program
     that Git runs. A tree object with two entries of one name, or out of order, shows different files to different programs.
     Such a commit is refused as a whole, wherever it is read. This rule cannot be waived.
 
-    Mend it: rename the file; build the commit again with ``git``.
+    How to fix: rename the file; create the commit again with ``git``.
 
     Example:
         ``docs/.GIT/config``, or a second entry ``models`` in the tree of a commit.
@@ -399,7 +401,7 @@ def no_git_folder(file: FileView) -> Iterator[Violation]:
     for part in path.split("/"):
         if folds_to_git(part):
             yield Violation(
-                f"{named(part)} is a name that some file systems take for .git",
+                f"{named(part)} is treated as .git by some file systems",
                 found=ascii(part)[1:-1],
                 expected="another name",
                 remedy=command("git rm -r --cached", path),
@@ -409,19 +411,15 @@ def no_git_folder(file: FileView) -> Iterator[Violation]:
 
 RULES = (
     FileRule("F101", "the file can be read", "refuse", readable, of_problems=True),
-    FileRule("F102", "the file has the plain form", "refuse", form, of_problems=True),
+    FileRule("F102", "the file is one plain document", "refuse", form, of_problems=True),
     FileRule("F103", "the file meets its schema", "refuse", schema, of_problems=True),
+    FileRule("F104", "the schema version is known", "refuse", schema_version, of_problems=True),
+    FileRule("F106", "ambiguous values are quoted", "warn", unambiguous, of_problems=True),
     FileRule(
-        "F104", "the version of the schema is known", "refuse", schema_version, of_problems=True
+        "F121", "all YAML parsers read the file alike", "refuse", read_alike, of_problems=True
     ),
-    FileRule(
-        "F106", "values that readers differ about are quoted", "warn", unambiguous, of_problems=True
-    ),
-    FileRule(
-        "F121", "the file is YAML that all read alike", "refuse", read_alike, of_problems=True
-    ),
-    FileRule("F105", "the names in the file are those of its path", "refuse", path_agrees),
-    FileRule("F108", "the file has a place in the layout", "refuse", has_place),
+    FileRule("F105", "the names in the file match its path", "refuse", path_agrees),
+    FileRule("F108", "the file is part of the layout", "refuse", has_place),
     FileRule("F109", "the file is a plain file", "refuse", plain_mode),
     FileRule("F116", "trees are as Git writes them", "refuse", no_git_folder),
     FileRule("F112", "no payload or large file is in Git", "refuse", no_payload),

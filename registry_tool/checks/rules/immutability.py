@@ -1,4 +1,4 @@
-"""Rules about what never changes once it is published: the record of a version, its pointers, and its evidence."""
+"""Rules about frozen files: the record of a version, its pointers, and its evidence."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _edited(
     file, remedy = _file(place, change.path), put_back(view, change.path)
     if before.oid == after.oid:
         return Violation(
-            f"{file} is published, and this changes its mode",
+            f"{file} is published; this change alters its mode",
             path=change.path,
             place=(1, 1),
             found=f"{after.mode:o}",
@@ -72,7 +72,7 @@ def _edited(
     was, becomes = _identity(view.base, change), _identity(view.head, change)
     if was != becomes and becomes:
         return Violation(
-            f"the identity of {_name(place)} is changed without a new version",
+            f"the identity of {_name(place)} changes without a new version",
             path=change.path,
             at=("identity",),
             found=becomes,
@@ -80,11 +80,11 @@ def _edited(
             remedy=f"{remedy}; then: registry version add {named(str(place.model))} --artifact PATH --framework TYPE",
         )
     return Violation(
-        f"{file} is published, and this changes it",
+        f"{file} is published; this change edits it",
         path=change.path,
         place=(1, 1),
-        expected=f"the content it was published with, {before.oid[:_SHOWN]}",
-        remedy=f"{remedy}; words about a version go into its metadata.yaml and CARD.md",
+        expected=f"the published content, {before.oid[:_SHOWN]}",
+        remedy=f"{remedy}; to describe a version, edit its metadata.yaml or CARD.md",
     )
 
 
@@ -92,18 +92,18 @@ def _removed_record(view: ChangeView, change: Located, place: Place, moved: str)
     remedy = put_back(view, change.path)
     if moved:
         return Violation(
-            f"{_name(place)} is published, and this moves it: names of versions are permanent",
+            f"{_name(place)} is published; this change moves it, but names of versions are permanent",
             path=change.path,
             place=(1, 1),
             found=named(moved),
             expected=named(change.path),
-            remedy=f"{remedy}; an equal version elsewhere says `same_as: {_name(place)}`",
+            remedy=f"{remedy}; for an equal version elsewhere, write `same_as: {_name(place)}`",
         )
     return Violation(
-        f"{_name(place)} is published, and this deletes it",
+        f"{_name(place)} is published; this change deletes it",
         path=change.path,
         place=(1, 1),
-        expected="a version that stays; its state may change",
+        expected="the version is kept; only its state may change",
         remedy=f"{remedy}; then: registry withdraw {_name(place)} --reason TEXT",
     )
 
@@ -112,20 +112,20 @@ def _removed_pointer(view: ChangeView, change: Located, place: Place) -> Iterato
     if state_of(version_of(view.head, place)) == "erased":
         return
     yield Violation(
-        f"the pointer {_file(place, change.path)} is published, and this deletes it",
+        f"the pointer {_file(place, change.path)} is published; this change deletes it",
         path=change.path,
         place=(1, 1),
-        expected="a pointer that goes only when its version is erased",
+        expected="pointers are deleted only when their version is erased",
         remedy=f"{put_back(view, change.path)}; or: registry erase {_name(place)} --reason TEXT",
     )
 
 
 def _added_pointer(change: Located, place: Place) -> Violation:
     return Violation(
-        f"{_name(place)} is published, and this adds the pointer {named(place.name)}.dvc to it",
+        f"{_name(place)} is published; this change adds the pointer {named(place.name)}.dvc to it",
         path=change.path,
         place=(1, 1),
-        expected="the artifacts that the version was published with",
+        expected="only the artifacts that the version was published with",
         remedy=f"{removal(change.path)}; then: registry version add {named(str(place.model))} --artifact PATH"
         " --framework TYPE",
     )
@@ -134,7 +134,7 @@ def _added_pointer(change: Located, place: Place) -> Violation:
 def _frozen(
     view: ChangeView, change: Located, place: Place, arrivals: Mapping[str, str]
 ) -> Iterator[Violation]:
-    """What is wrong with a change to a record or pointer that is published."""
+    """Find errors of a change to a published record or pointer."""
     if change.base is not None and change.head is not None:
         yield _edited(view, change, place, change.base, change.head)
     elif change.base is None:
@@ -147,13 +147,13 @@ def _frozen(
 
 
 def records_are_frozen(view: ChangeView) -> Iterator[Violation]:
-    """The ``version.yaml`` and the ``.dvc`` pointers of a published version stay as they are, byte for byte.
+    """The ``version.yaml`` and the ``.dvc`` pointers of a published version must not change.
 
-    Who fetched a version yesterday gets the same one tomorrow, and a signature over it stays good. So nothing of it is
-    changed, moved, deleted or added later, and its files keep their modes. What is on a branch of one's own is not
-    published yet. The pointers go when the version is erased.
+    A version that was fetched yesterday must be the same tomorrow, and signatures of it must stay valid. So its files and
+    their modes are not edited, moved, deleted or added to. Files on your own branch are not published yet. The pointers
+    are deleted when the version is erased.
 
-    Mend it: put the files back with the command of the finding, and add a new version; ``registry withdraw`` takes a
+    How to fix: restore the files with the command in the finding, and add a new version; ``registry withdraw`` takes a
     bad one out of service.
 
     Example:
@@ -162,7 +162,7 @@ def records_are_frozen(view: ChangeView) -> Iterator[Violation]:
     arrivals = _arrivals(view) if any(change.removed for change in view.changes) else {}
     for change in view.changes:
         place = change.place
-        # Without a published record the version is new, or the change mends it.
+        # Without a published record the version is new, or the change repairs it.
         if place is None or record_entry(view.base, place) is None:
             continue
         if place.kind in {"version", "dvc"}:
@@ -177,12 +177,12 @@ def _again(view: ChangeView, change: Located, place: Place) -> str:
 
 
 def evidence_is_kept(view: ChangeView) -> Iterator[Violation]:
-    """Evidence is added, and never changed, moved or deleted.
+    """Evidence is add-only: it is never edited, moved or deleted.
 
-    An approval or a score was the ground on which somebody decided. It must be readable for as long as the decision is,
-    also when it turns out to be wrong: then newer evidence says so.
+    Someone made a decision based on an approval or a score. It must stay readable as long as the decision, even if it
+    turns out to be wrong: then add newer evidence.
 
-    Mend it: put the file back with the command of the finding, and add new evidence with ``registry evidence add``.
+    How to fix: restore the file with the command in the finding, and add new evidence with ``registry evidence add``.
 
     Example:
         ``evidence/holdout.yaml`` said ``verdict: fail``, and a change makes it say ``pass``.
@@ -191,17 +191,17 @@ def evidence_is_kept(view: ChangeView) -> Iterator[Violation]:
         place = change.place
         if place is None or place.kind != "evidence" or change.added:
             continue
-        does = "deletes" if change.removed else "changes"
+        does = "deletes" if change.removed else "edits"
         yield Violation(
-            f"the evidence {named(place.name)} of {_name(place)} is published, and this {does} it",
+            f"the evidence {named(place.name)} of {_name(place)} is published; this change {does} it",
             path=change.path,
             place=(1, 1),
-            expected="evidence that is only added to",
+            expected="evidence is add-only",
             remedy=f"{put_back(view, change.path)}; then: {_again(view, change, place)}",
         )
 
 
 RULES: tuple[Rule, ...] = (
-    ChangeRule("C401", "a published version stays as it is", "refuse", records_are_frozen),
-    ChangeRule("C411", "evidence is only added", "refuse", evidence_is_kept),
+    ChangeRule("C401", "a published version does not change", "refuse", records_are_frozen),
+    ChangeRule("C411", "evidence is add-only", "refuse", evidence_is_kept),
 )

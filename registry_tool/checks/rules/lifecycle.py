@@ -1,4 +1,4 @@
-"""Rules about the life of versions and models: which state follows which, and what an ended model still takes."""
+"""Rules about the life cycle of versions and models: transitions of states, and the end of a model."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ __all__ = ["RULES"]
 
 def _following(state: str) -> str:
     found = sorted(FOLLOWING.get(state, ()))
-    return f"{state}, or {' or '.join(found)} after it" if found else f"{state}, for good"
+    return f"{state}, or a change to {' or '.join(found)}" if found else f"{state}, permanently"
 
 
 def _wrong_way(
     view: ChangeView, change: Located, place: Place, before: str, after: str
 ) -> Violation:
     return Violation(
-        f"{named(f'{place.model}@{place.version}')} is {before}, and cannot become {after}",
+        f"{named(f'{place.model}@{place.version}')} is {before} and cannot become {after}",
         path=change.path,
         at=("state",),
         found=after,
@@ -44,12 +44,12 @@ def _wrong_way(
 
 def _without_reason(change: Located, place: Place, before: str, after: str) -> Violation:
     return Violation(
-        f"{named(f'{place.model}@{place.version}')} was {before}, and becomes {after} without a reason",
+        f"{named(f'{place.model}@{place.version}')} changes from {before} to {after} without a reason",
         path=change.path,
         at=("state",),
         found="no status.yaml" if change.removed else "no `reason`",
         expected=f"`state: {after}` and a `reason`",
-        remedy=f"write `state: {after}` and why into status.yaml",
+        remedy=f"write `state: {after}` and a `reason` in status.yaml",
     )
 
 
@@ -66,14 +66,14 @@ def _passage(view: ChangeView, change: Located, place: Place) -> Iterator[Violat
 
 
 def states_follow(view: ChangeView) -> Iterator[Violation]:
-    """A version's state may only pass to one that follows it, and with a reason.
+    """A version's state may only change along the allowed transitions, and with a reason.
 
-    ``active`` and ``deprecated`` pass to each other, to ``withdrawn`` and to ``erased``; ``withdrawn`` only to ``erased``;
-    ``erased`` to nothing. Whoever was told that a version was taken away may rely on it. Without ``status.yaml`` a version
-    is active, so deleting that file is a passage too.
+    ``active`` and ``deprecated`` can change to each other, to ``withdrawn`` and to ``erased``; ``withdrawn`` only to
+    ``erased``; ``erased`` is final. Users must be able to rely on a withdrawal. Without ``status.yaml`` a version is active,
+    so deleting that file is a transition too.
 
-    Mend it: ``registry deprecate``, ``registry withdraw`` and ``registry erase`` make the passages there are; what was
-    withdrawn by mistake comes back as a new version with ``same_as``.
+    How to fix: use ``registry deprecate``, ``registry withdraw`` and ``registry erase``; add a version that was withdrawn by
+    mistake again as a new version with ``same_as``.
 
     Example:
         ``status.yaml`` of a withdrawn version is deleted, and production could serve it again.
@@ -86,7 +86,7 @@ def states_follow(view: ChangeView) -> Iterator[Violation]:
 
 
 def _record(catalog: Catalog, place: Place) -> Data | None:
-    """What ``model.yaml`` says; None where there is none, or it cannot be read."""
+    """The data of ``model.yaml``; None where it is missing or cannot be read."""
     model = None if place.model is None else catalog.model(place.model)
     return None if model is None or model.document is None else model.document.data
 
@@ -103,14 +103,14 @@ def _late_version(view: ChangeView, change: Located, place: Place) -> Iterator[V
     end, moved = _end(record), text(record, "moved_to")
     if end:
         yield Violation(
-            f"{named(str(place.model))} is {end}, and takes no new versions",
+            f"{named(str(place.model))} is {end} and accepts no new versions",
             path=change.path,
             place=(1, 1),
             found=named(f"{place.model}@{place.version}"),
-            expected="no version after the end of a model",
+            expected="no new versions of an archived or moved model",
             remedy=f"registry version add {moved} --artifact PATH --framework TYPE"
             if moved
-            else "a change of its own that says `state: live` in model.yaml comes first",
+            else "first merge a separate change that sets `state: live` in model.yaml",
         )
 
 
@@ -119,23 +119,23 @@ def _moved_on(view: ChangeView, change: Located, place: Place) -> Iterator[Viola
     becomes = text(after, "moved_to")
     if was and after is not None and becomes != was:
         yield Violation(
-            f"{named(str(place.model))} has moved to {was}, and that is for good",
+            f"{named(str(place.model))} has moved to {was} permanently",
             path=change.path,
             at=("moved_to",) if becomes else (),
             found=becomes or "no `moved_to`",
             expected=f"moved_to: {was}",
-            remedy=f"write `moved_to: {was}`; where that model moves on, its own `moved_to` says so",
+            remedy=f"write `moved_to: {was}`; if that model moves, set its own `moved_to`",
         )
 
 
 def ended_models_rest(view: ChangeView) -> Iterator[Violation]:
-    """A model that is archived or has moved takes no new versions, and ``moved_to`` stays as it was set.
+    """An archived or moved model accepts no new versions, and ``moved_to`` does not change once it is set.
 
-    Readers were sent elsewhere; a version that appears behind them is found by nobody, or by those who did not listen.
-    What is published decides: a change cannot bring a model back and add to it in one.
+    Readers were sent to another model and will not find a version that is added later. The published state decides: one
+    change cannot both restore a model and add a version to it.
 
-    Mend it: add the version to the model that ``moved_to`` names. An archived model comes back by a change of its own
-    that says ``state: live``.
+    How to fix: add the version to the model that ``moved_to`` names. To restore an archived model, merge a separate
+    change that sets ``state: live``.
 
     Example:
         ``nlp/lang-id`` moved to ``nlp/lang-detect`` while a pull request with ``nlp/lang-id@5`` was open.
@@ -151,12 +151,12 @@ def ended_models_rest(view: ChangeView) -> Iterator[Violation]:
 
 
 def ends_are_seen(view: ChangeView) -> Iterator[Violation]:
-    """The end of a model, and its return, need the eyes of a person.
+    """Archiving, moving or restoring a model must be reviewed by a person.
 
-    Archiving a model stops everybody who wants to add a version to it, and ``moved_to`` cannot be taken back. So neither
-    merges by itself, as an edit of words may.
+    Archiving a model blocks everyone who wants to add a version to it, and ``moved_to`` cannot be undone. So neither is
+    merged automatically, unlike an edit of a description.
 
-    Mend it: nothing to mend; an owner of the namespace reviews it.
+    How to fix: nothing to fix; an owner of the namespace must review it.
 
     Example:
         ``state: archived`` is added to a ``model.yaml``.
@@ -169,15 +169,17 @@ def ends_are_seen(view: ChangeView) -> Iterator[Violation]:
         was, becomes = _end(_record(view.base, place)), _end(after)
         if after is not None and was != becomes:
             yield Violation(
-                f"{named(str(place.model))} was {was or 'live'}, and is {becomes or 'live'} after this",
+                f"{named(str(place.model))} changes from {was or 'live'} to {becomes or 'live'}",
                 path=change.path,
                 at=("moved_to",) if "moved_to" in after else ("state",),
-                remedy="an owner of the namespace reviews it",
+                remedy="an owner of the namespace must review it",
             )
 
 
 RULES: tuple[Rule, ...] = (
-    ChangeRule("C402", "a state is followed by one that may follow it", "refuse", states_follow),
-    ChangeRule("C405", "an ended model takes no versions", "refuse", ended_models_rest),
-    ChangeRule("C414", "the end of a model is seen", "review", ends_are_seen),
+    ChangeRule("C402", "a state changes only along allowed transitions", "refuse", states_follow),
+    ChangeRule(
+        "C405", "an archived or moved model accepts no versions", "refuse", ended_models_rest
+    ),
+    ChangeRule("C414", "the end of a model is reviewed", "review", ends_are_seen),
 )

@@ -1,4 +1,4 @@
-"""Rules about the names in paths, and about names that mean two things.
+"""Rules about names: they are well formed, unambiguous, permanent, and never reused.
 
 Rules about names, which are given once and for good: of namespaces, models, versions and tags.
 """
@@ -61,20 +61,20 @@ _ARTICLES = {"tag": "a tag", "alias": "an alias", "evidence": "evidence", "waive
 
 
 def check_artifact_file(name: str) -> str:
-    """The file name of an artifact's bytes itself.
+    """Return the file name of an artifact, if it is valid.
 
     Raises:
-        InvalidNameError: No artifact can be called so.
+        InvalidNameError: No artifact can have this name.
     """
     if fold(name) in _TAKEN or fold(name).endswith(".dvc"):
         raise InvalidNameError(
-            f"{named(name)} is a name of the registry's own files",
+            f"{named(name)} is reserved for the registry's own files",
             remedy="rename the artifact's file and add it again",
         )
     if not _ARTIFACT_PATH.fullmatch(name):
         raise InvalidNameError(
             f"{named(name)} is not a file name for an artifact",
-            remedy="it has 1 to 200 of A-Z a-z 0-9 _ with blanks and - . + inside",
+            remedy="use 1 to 200 of A-Z a-z 0-9 _, with spaces and - . + inside",
         )
     return name
 
@@ -88,7 +88,7 @@ def _pointer(name: str, what: str) -> str:
             raise
         raise InvalidNameError(
             f"{named(name)} is not a name for {_ARTICLES[what]}",
-            remedy="it has 1 to 64 of a-z 0-9 with - . _ inside",
+            remedy="use 1 to 64 of a-z 0-9, with - . _ inside",
         ) from exc
 
 
@@ -109,7 +109,7 @@ _LAST: Final[dict[str, Callable[[str], str]]] = {
 
 
 def _parts(place: Place, layout: Layout) -> Iterator[tuple[Callable[[str], str], str, str]]:
-    """Each name in a path: its check, the name, and the file that answers for it."""
+    """Each name in a path: its check, the name, and the file for which it is reported."""
     if place.kind == "namespace":
         yield check_namespace, place.name, ""
     if place.model is not None:
@@ -132,14 +132,13 @@ def is_well_named(place: Place, layout: Layout) -> bool:
 def well_formed(file: FileView) -> Iterator[Violation]:
     """Every name in a path must be well formed, and not a reserved one.
 
-    Names become references, folders on every system and lines in terminals and logs. Letters that only look like
-    ASCII ones, control characters and blanks would let one name pass for another. ``latest`` always means the
-    highest version.
+    Names become references, folders on every system, and lines in terminals and logs. With letters that look like ASCII,
+    control characters or spaces, one name could pass for another. ``latest`` always means the highest version.
 
-    Mend it: rename the folder or file with ``git mv``; names are permanent once they are on the main branch.
+    How to fix: rename the folder or file with ``git mv``; names are permanent once they are on the main branch.
 
     Example:
-        ``models/nlp/lang-id/aliases/Production.yaml``: an alias is in lower case.
+        ``models/nlp/lang-id/aliases/Production.yaml``: aliases are lower case.
     """
     place = file.location
     if place is None:
@@ -148,7 +147,7 @@ def well_formed(file: FileView) -> Iterator[Violation]:
         trouble = _trouble(check, name)
         if trouble is None:
             continue
-        # A bad folder name is one mistake, not one for each file inside: the folder's own manifest answers for it.
+        # A bad folder name is one mistake, not one for each file inside: it is reported for the folder's own manifest.
         if home and home != file.path and file.catalog.tree.entry(home) is not None:
             continue
         yield Violation(trouble.message, found=named(name), remedy=trouble.remedy)
@@ -157,13 +156,13 @@ def well_formed(file: FileView) -> Iterator[Violation]:
 def one_meaning(model: ModelView) -> Iterator[Violation]:
     """No name of a model may be both a tag and an alias, or equal one of its versions.
 
-    ``lang-id@stable`` must mean one thing. A tag stays where it is and an alias moves, so a name that is both
-    would be trusted for what it is not.
+    ``lang-id@stable`` must mean one thing. A tag never moves and an alias does, so users of a name that is both could not
+    rely on either.
 
-    Mend it: remove one of the two: ``registry alias rm``, or delete a tag that is not yet on the main branch.
+    How to fix: remove one of the two: ``registry alias rm``, or delete a tag that is not yet on the main branch.
 
     Example:
-        ``tags/stable.yaml`` beside ``aliases/stable.yaml``.
+        ``tags/stable.yaml`` next to ``aliases/stable.yaml``.
     """
     versions = {fold(version): version for version in model.versions}
     tags = frozenset(fold(tag) for tag in model.tags)
@@ -188,15 +187,15 @@ def one_meaning(model: ModelView) -> Iterator[Violation]:
                     f"{named(pointer)} is both a tag and an alias of {named(str(model.name))}",
                     path=path_of(model.name, pointer),
                     expected="one of the two",
-                    # Which of the two is new is not said here, and moving production away is no light advice.
-                    remedy=f"take back the newer one: delete {named(layout.tag(model.name, pointer))}; "
+                    # Which of the two is new is unknown here, and advice to move production must not be given lightly.
+                    remedy=f"remove the newer one: delete {named(layout.tag(model.name, pointer))}; "
                     f"or: registry alias rm {named(str(model.name))} {named(pointer)}",
                 )
 
 
 _NAMING = frozenset({"namespace", "model", "version", "tag"})
 
-# What tells two names apart: what kind of thing has it, and the name with all that it lies in.
+# The identity of a name: what kind of thing has it, and the name with all that contains it.
 _Name = tuple[str, str, str, str]
 
 
@@ -241,7 +240,7 @@ def _given_in(view: ChangeView, place: Place) -> str:
 def _gone(
     view: ChangeView, line: FirstParentHistory, given: Iterable[Place]
 ) -> dict[_Name, tuple[str, Place]]:
-    """The names that were given once where these are, and are not there any more, with the file that had them."""
+    """The names that existed once in the folders of these and do not exist any more, with the file that had them."""
     paths = line.removed_names(*{_given_in(view, place) for place in given})
     located = ((path, view.base.layout.locate(path)) for path in sorted(paths))
     return {
@@ -252,7 +251,7 @@ def _gone(
 
 
 def _restores(view: ChangeView, line: FirstParentHistory, change: Located) -> bool:
-    """True for a file that comes back as it was: then its name means what it meant."""
+    """True for a file that is restored unchanged: then its name keeps its meaning."""
     last = next((touch for touch in line.touches(change.path) if touch.path == change.path), None)
     if last is None or last.before is None or change.head is None:
         return False
@@ -266,30 +265,30 @@ def _restores(view: ChangeView, line: FirstParentHistory, change: Located) -> bo
 
 
 def _instead(view: ChangeView, place: Place, gone: Iterable[_Name]) -> str:
-    """The next step: for a version that is counted, the next number that nothing has and nothing had."""
+    """The next step: for a version of the scheme ``integer``, the next number that was never used."""
     model = view.head.model(place.model) if place.kind == "version" and place.model else None
     if model is None:
-        return "take another name"
+        return "choose another name"
     own = _name_of(place)[:-1]
     taken = {*(name[-1] for name in gone if name[:-1] == own), *model.tags, *model.aliases}
     number = next_version(model.scheme, model.versions, taken)
     if number is None:
-        return "take another name"
+        return "choose another name"
     subject = named(str(model.name))
-    return f"take another: registry version add {subject} {number} --artifact PATH --framework TYPE"
+    return f"use another version: registry version add {subject} {number} --artifact PATH --framework TYPE"
 
 
 def names_are_given_once(view: ChangeView) -> Iterator[Violation]:
-    """A namespace, model, version or tag that was once there and is gone does not come back as something else.
+    """The name of a deleted namespace, model, version or tag must not be reused for something else.
 
-    Somebody has written that name down: in a serving configuration, in a paper, in a contract. It must never mean
-    another thing, not as an alias either. The history of the main branch is asked, so a shallow clone cannot answer,
-    and says so. A file that comes back byte for byte is welcome, and so is an alias that is set again.
+    The name may be in a serving configuration, a paper or a contract. It must never mean something else, not as an alias
+    either. The rule reads the history of the main branch; a shallow clone cannot decide, and the report says so. Restoring
+    a file byte for byte is allowed, and so is setting a removed alias again.
 
-    Mend it: take another name, or the next version.
+    How to fix: choose another name, or the next version.
 
     Example:
-        Version 3 was deleted past the hooks, and a training job adds another version 3.
+        Version 3 was deleted without the hooks, and a training job adds another version 3.
     """
     given = _given(view, _NAMING | {"alias"})
     if view.line is None or not given:
@@ -300,17 +299,17 @@ def names_are_given_once(view: ChangeView) -> Iterator[Violation]:
         if path and not (path == change.path and _restores(view, view.line, change)):
             again = _shown(was) if was.kind == place.kind else f"the {was.kind} {_shown(was)}"
             yield Violation(
-                f"{_shown(place)} was there once, and its name is not given again",
+                f"{_shown(place)} existed before; its name cannot be reused",
                 path=change.path,
                 place=(1, 1),
                 found="" if again == _shown(place) else again,
-                expected="a name that nothing ever had",
-                remedy=f"{_instead(view, place, gone)}; what it was: {command('git log', path)}",
+                expected="a name that was never used",
+                remedy=f"{_instead(view, place, gone)}; its history: {command('git log', path)}",
             )
 
 
 def _erased_with_it(view: ChangeView, place: Place, path: str) -> bool:
-    """True for a tag whose version is erased, so that there is nothing left to name."""
+    """True for a tag whose version is erased, so that the tag has no target."""
     tag = view.base.document(path, place)
     model = None if place.model is None else view.head.model(place.model)
     if tag is None or model is None:
@@ -319,15 +318,14 @@ def _erased_with_it(view: ChangeView, place: Place, path: str) -> bool:
 
 
 def tags_stay(view: ChangeView) -> Iterator[Violation]:
-    """A tag never moves, and goes only with the version it names, when that is erased.
+    """A tag never moves, and is deleted only when its version is erased.
 
-    A tag is what people quote. One that moved would make yesterday's quotation mean another model; that is what an alias
-    is for.
+    People cite tags. If a tag moved, an earlier citation would mean another version; use an alias for that.
 
-    Mend it: put the tag back with the command of the finding, and add another tag or set an alias.
+    How to fix: restore the tag with the command in the finding, and add another tag or set an alias.
 
     Example:
-        ``tags/v4-edge.yaml`` named version 4, and a change makes it name version 5.
+        a change edits ``tags/v4-edge.yaml`` from version 4 to version 5.
     """
     for change in view.changes:
         place = change.place
@@ -339,25 +337,25 @@ def tags_stay(view: ChangeView) -> Iterator[Violation]:
         after = view.head.document(change.path, place)
         was = "" if before is None else text(before.data, "version")
         becomes = "" if after is None else text(after.data, "version")
-        does = "deletes" if change.removed else "changes" if was == becomes else "moves"
+        does = "deletes" if change.removed else "edits" if was == becomes else "moves"
         yield Violation(
-            f"the tag {_shown(place)} is published, and this {does} it",
+            f"tag {_shown(place)} is published; this change {does} it",
             path=change.path,
             at=("version",) if does == "moves" else (),
             found=becomes if does == "moves" else "",
-            expected=f"version: {was}" if was else "the tag as it was",
-            remedy=f"{put_back(view, change.path)}; a name that moves is an alias: "
+            expected=f"version: {was}" if was else "the published tag",
+            remedy=f"{put_back(view, change.path)}; for a movable name, use an alias: "
             f"registry alias set {named(str(place.model))}@VERSION ALIAS",
         )
 
 
 def names_stay(view: ChangeView) -> Iterator[Violation]:
-    """A model and a namespace are not deleted, and so not renamed.
+    """Models and namespaces must not be deleted or renamed.
 
-    References to them are in places that this registry does not know. A model that has come to its end is archived; one
-    that gets another name is added under it with ``continues``, and the old one says ``moved_to``.
+    References to them are in places that this registry does not know. Archive a model that is no longer used. To rename a
+    model, add a new one with ``continues``, and set ``moved_to`` in the old one.
 
-    Mend it: put the file back with the command of the finding, then ``registry archive``.
+    How to fix: restore the file with the command in the finding, then run ``registry archive``.
 
     Example:
         ``git mv models/nlp/lang-id models/nlp/language-id``.
@@ -370,10 +368,10 @@ def names_stay(view: ChangeView) -> Iterator[Violation]:
         if place.model is not None:
             remedy += f"; then: registry archive {named(str(place.model))}; or write `moved_to`"
         yield Violation(
-            f"{_shown(place)} is published, and this deletes it",
+            f"{_shown(place)} is published; this change deletes it",
             path=change.path,
             place=(1, 1),
-            expected="a name that stays",
+            expected="names are permanent",
             remedy=remedy,
         )
 
@@ -381,7 +379,7 @@ def names_stay(view: ChangeView) -> Iterator[Violation]:
 RULES = (
     FileRule("F110", "the names in the path are well formed", "refuse", well_formed),
     ModelRule("M205", "a name means one thing", "refuse", one_meaning),
-    ChangeRule("C403", "a name is given once", "refuse", names_are_given_once),
-    ChangeRule("C404", "a tag stays where it is", "refuse", tags_stay),
+    ChangeRule("C403", "a name is never reused", "refuse", names_are_given_once),
+    ChangeRule("C404", "a tag never moves", "refuse", tags_stay),
     ChangeRule("C413", "models and namespaces are not deleted", "refuse", names_stay),
 )

@@ -1,4 +1,4 @@
-"""The rule that asks a team's own JSON Schemas about the free fields of its models and versions."""
+"""Rules about team schemas: the free fields of models and versions match them, and they are bounded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from registry_tool.names import fold_task
 __all__ = ["RULES"]
 
 
-# After so many documents that a schema could not judge, the others are not tried: the verdict is the same, and sooner.
+# After this many documents that exceeded a schema's limit of steps, the others are not tried: the verdict is the same.
 _ENOUGH: Final = 3
 _TOO_MANY: Final = 2 * _ENOUGH
 _GIVEN_UP: Final[WeakKeyDictionary[Catalog, Counter[bytes]]] = WeakKeyDictionary()
@@ -41,7 +41,7 @@ class _Demand(NamedTuple):
 
 
 def _demands(model: ModelView, applies_to: str) -> list[_Demand]:
-    """The entries that hold for this model, whatever the framework."""
+    """The entries that apply to this model, for any framework."""
     listed = records(model.catalog.settings, "metadata_schemas")
     task = "" if model.document is None else fold_task(text(model.document.data, "task"))
     return [
@@ -60,27 +60,27 @@ def _broken(demand: _Demand, reason: str) -> Violation:
         path=REGISTRY,
         at=("metadata_schemas", demand.number, "schema"),
         found=schema,
-        expected="a JSON Schema that refers to no other document",
-        remedy=f"mend {schema}, or take it out of `metadata_schemas`",
+        expected="a JSON Schema without references to other documents",
+        remedy=f"fix {schema}, or remove it from `metadata_schemas`",
     )
 
 
 def _endless(demand: _Demand, reason: str, path: str) -> Violation:
     schema, field = text(demand.data, "schema"), text(demand.data, "field")
     return Violation(
-        f"{field} cannot be judged by {schema}: {reason}",
+        f"{field} cannot be validated by {schema}: {reason}",
         path=path,
         at=(field,),
         found=f"a {field} that is too large for this schema",
-        expected="a document that the schema judges in a bounded number of steps",
-        remedy=f"make {field} smaller, or {schema} simpler",
+        expected="a document that the schema validates in a bounded number of steps",
+        remedy=f"make {field} smaller, or simplify {schema}",
     )
 
 
 def _asked(
     model: ModelView, demand: _Demand, value: JSON, path: str
 ) -> tuple[list[Mismatch], Violation | None]:
-    """What a schema finds in a value, or that it cannot be asked."""
+    """The mismatches of a value with a schema, or the reason why it cannot be validated."""
     from registry_tool.manifests.team_schema import (
         InvalidTeamSchemaError,
         TooManyStepsError,
@@ -89,12 +89,14 @@ def _asked(
 
     source = model.catalog.tree.read(text(demand.data, "schema"), limit=READ_LIMIT)
     if source is None:
-        return [], _broken(demand, "there is no such file")
+        return [], _broken(demand, "the file does not exist")
     given_up = _GIVEN_UP.setdefault(model.catalog, Counter())
     in_all = given_up.total()
-    # Many schemas that are each given up a few times keep a check as busy as one that is never given up.
+    # Many schemas that each exceed the limit a few times would slow a check down as much as one without a limit.
     if in_all >= _TOO_MANY or given_up[source] >= (1 if in_all >= _ENOUGH else _ENOUGH):
-        return [], _endless(demand, f"schemas were given up for {in_all} others", path)
+        return [], _endless(
+            demand, f"schemas exceeded the limit of steps for {in_all} other documents", path
+        )
     try:
         return team_mismatches(source, value), None
     except TooManyStepsError as exc:
@@ -117,7 +119,7 @@ def _hits(demand: _Demand, found: list[Mismatch], path: str) -> Iterator[Violati
             at=(field, *mismatch.path),
             found=problem.found,
             expected=problem.expected,
-            remedy=f"write what {schema} asks for; the team that owns it can change it",
+            remedy=f"write the value that {schema} requires; its owners can change it",
         )
 
 
@@ -159,13 +161,13 @@ def _in_version(version: VersionView, demand: _Demand) -> Iterator[Violation]:
 
 
 def meets_team_schemas(model: ModelUnderCheck) -> Iterator[Violation]:
-    """Free fields must meet the JSON Schemas that ``registry.yaml`` names for them.
+    """Free fields must match the JSON Schemas that ``registry.yaml`` defines for them.
 
-    A team agrees on what its ``metadata`` and ``parameters`` mean, so that its own programs can rely on them. Of a
-    version the record is asked, and the record with ``metadata.yaml`` laid over it. A schema that is missing, broken
-    or refers to another document is a finding of ``registry.yaml``.
+    A team agrees on the meaning of its ``metadata`` and ``parameters``, so that its own programs can rely on them. Of a
+    version, the record is validated, and the record with ``metadata.yaml`` merged into it. A schema that is missing,
+    invalid or refers to another document is a finding in ``registry.yaml``.
 
-    Mend it: write what the schema asks for, or change the schema.
+    How to fix: write the value that the schema requires, or change the schema.
 
     Example:
         ``schemas/speech.json`` requires ``sample_rate``, and version 4 has none under ``metadata``.
@@ -220,7 +222,7 @@ def _named_schemas(registry: RegistryView) -> Iterator[tuple[str, bytes, dict[st
         try:
             yield path, source, schema_of(source)
         except InvalidTeamSchemaError:
-            continue  # M210 says so
+            continue  # M210 reports it
 
 
 def _pointer(path: JSONPath) -> str:
@@ -229,16 +231,16 @@ def _pointer(path: JSONPath) -> str:
 
 
 def linear_patterns(registry: RegistryView) -> Iterator[Violation]:
-    r"""The patterns of a team's schema must be such that their time grows with the text, and no faster.
+    r"""The patterns of a team schema must run in linear time.
 
-    Patterns that look ahead or behind, or refer back to what they matched, can take longer than anybody waits for a
-    text of forty characters. Such patterns that are published go on to be used, with a bound on their steps.
+    Patterns with lookahead, lookbehind or back references can take practically forever on a text of forty characters.
+    Published patterns of this kind are still used, with a limit on their steps.
 
-    Mend it: write the pattern without ``(?=``, ``(?!``, ``(?<`` and ``\1``; often two patterns under ``allOf`` say
-    the same.
+    How to fix: write the pattern without ``(?=``, ``(?!``, ``(?<`` and ``\1``; often two patterns under ``allOf`` are
+    equivalent.
 
     Example:
-        ``"pattern": "^(?!.*--)[a-z-]+$"`` in ``schemas/speech.json``; ``"not": {"pattern": "--"}`` says it too.
+        ``"pattern": "^(?!.*--)[a-z-]+$"`` in ``schemas/speech.json``; use ``"not": {"pattern": "--"}``.
     """
     for path, source, schema in _named_schemas(registry):
         from registry_tool.manifests.patterns import InvalidPatternError, matcher
@@ -249,7 +251,7 @@ def linear_patterns(registry: RegistryView) -> Iterator[Violation]:
             try:
                 if matcher(pattern.text).is_linear:
                     continue
-                reason = "looks around or back, which can take for ever"
+                reason = "uses lookaround or back references, which can run forever"
             except InvalidPatternError:
                 reason = "is not a regular expression of ECMA-262"
             yield Violation(
@@ -263,12 +265,12 @@ def linear_patterns(registry: RegistryView) -> Iterator[Violation]:
 
 
 def bounded_schemas(registry: RegistryView) -> Iterator[Violation]:
-    """At most 1,000 parts of a team's schema may look at one value.
+    """At most 1,000 parts of a team schema may validate one value.
 
-    References that double, each to two more, make thirty lines take longer than anybody waits; a schema that refers
-    to itself for the same value never ends.
+    If each definition refers to the next one twice, thirty lines take practically forever; a schema that refers to
+    itself for the same value never ends.
 
-    Mend it: refer to a definition once, and let references go down into the data, as those of a tree do.
+    How to fix: refer to a definition once, and recurse only into nested data, as the schema of a tree does.
 
     Example:
         ``"$defs": {"a": {"allOf": [{"$ref": "#/$defs/b"}, {"$ref": "#/$defs/b"}]}, "b": …}``, and so on to ``z``.
@@ -278,19 +280,19 @@ def bounded_schemas(registry: RegistryView) -> Iterator[Violation]:
 
         width = width_of(schema)
         if width > WIDTH:
-            found = "no end" if width == float("inf") else f"{width:,.0f} parts"
+            found = "infinite recursion" if width == float("inf") else f"{width:,.0f} parts"
             yield Violation(
-                f"more than {WIDTH:,} parts of the schema look at one value",
+                f"more than {WIDTH:,} parts of the schema validate one value",
                 path=path,
                 place=(1, 1),
                 found=found,
                 expected=f"at most {WIDTH:,}",
-                remedy="refer to each definition once: open the file and look for $ref under allOf and anyOf",
+                remedy="refer to each definition once: search the file for $ref under allOf and anyOf",
             )
 
 
 RULES: tuple[Rule, ...] = (
-    ModelRule("M210", "free fields meet the team's schemas", "refuse", meets_team_schemas),
+    ModelRule("M210", "free fields match the team's schemas", "refuse", meets_team_schemas),
     ModelRule(
         "M220", "a model has a task where schemas apply by task", "refuse", has_a_task_to_judge_by
     ),

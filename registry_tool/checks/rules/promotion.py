@@ -1,4 +1,4 @@
-"""The rule that asks the gates again: a stage cannot be moved by editing its file."""
+"""The rule that evaluates the gates again: editing a stage's file does not bypass them."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class _Move(NamedTuple):
 
     @property
     def old(self) -> str:
-        """The version that holds the stage in what is published; empty for none."""
+        """The published version of the stage; empty for none."""
         return "" if self.before is None else text(self.before.data, "version")
 
     @property
     def new(self) -> str:
-        """The version that the change gives it; empty for none."""
+        """The version that the change sets; empty for none."""
         return "" if self.after is None else text(self.after.data, "version")
 
     @property
@@ -67,7 +67,7 @@ def _is_pinned(document: Document | None) -> bool:
 
 
 def _moved(view: ChangeView, change: Located) -> _Move | None:
-    """The move that one changed file makes; None where the version stays, or it is no stage."""
+    """The move that one changed file makes; None where the version does not change, or it is not a stage."""
     place = change.place
     if place is None or place.kind != "alias" or place.model is None:
         return None
@@ -88,7 +88,7 @@ def _version(view: ChangeView, move: _Move, version: str) -> VersionView | None:
 
 
 def _state(version: VersionView | None) -> str:
-    """The state of a version in the change; empty where nobody can tell."""
+    """The state of a version in the change; empty where it cannot be read."""
     try:
         return "" if version is None else version.state
     except InvalidManifestError:
@@ -96,12 +96,12 @@ def _state(version: VersionView | None) -> str:
 
 
 def _removed(view: ChangeView, move: _Move) -> Iterator[Violation]:
-    """A guarded stage may be empty only because its version is taken out of service in the same change."""
+    """A guarded stage may be removed only if its version is taken out of service in the same change."""
     state = _state(_version(view, move, move.old))
     if not move.stage.is_guarded or state not in USABLE:
         return
     yield Violation(
-        f"{move.named} has gates and may not be removed while version {move.old} is {state}: the next version would be"
+        f"{move.named} has gates and must not be removed while version {move.old} is {state}: the next version would be"
         " compared with nothing",
         path=move.path,
         found="no file",
@@ -112,7 +112,7 @@ def _removed(view: ChangeView, move: _Move) -> Iterator[Violation]:
 
 
 def _goes_back(view: ChangeView, move: _Move) -> bool | None:
-    """True when the version held the stage before and was not rolled back itself; None where nobody can tell."""
+    """True when the version was in the stage before and was not rolled back; None where the history does not reach."""
     from registry_tool.promotion.holders import earlier, moves  # most changes move no stage
 
     if view.line is None:
@@ -124,24 +124,24 @@ def _goes_back(view: ChangeView, move: _Move) -> bool | None:
 
 
 def _pinned(move: _Move, *, back: bool | None) -> Iterator[Violation]:
-    """What is wrong with a move that has a pin on it and is no rollback."""
+    """Report a move with a pin that is not a rollback."""
     if back is None and (move.stage.is_guarded or _is_pinned(move.before)):
         yield Violation(
-            f"{move.named} moves to version {move.new} and is pinned: without the whole history nobody can tell whether"
+            f"{move.named} moves to version {move.new} and is pinned: without the full history it is unknown whether"
             " that is a rollback",
             path=move.path,
             at=("pinned",),
             found="pinned: true",
-            expected="history that shows who held the stage before",
-            remedy="in a shallow clone: git fetch --unshallow; elsewhere: check it in its Git repository",
+            expected="history that shows the previous versions of the stage",
+            remedy="in a shallow clone: git fetch --unshallow; elsewhere: run the check in the Git repository",
         )
     elif _is_pinned(move.before):
         yield Violation(
-            f"{move.named} is pinned to version {move.old}, and moves on to {move.new} with the pin on it",
+            f"{move.named} is pinned to version {move.old}, but moves to {move.new} and keeps the pin",
             path=move.path,
             at=("pinned",),
             found="pinned: true",
-            expected="no pin, or a version to go back to",
+            expected="no pin, or an earlier version of the stage",
             remedy=f"registry promote {move.model}@{move.new} --to {move.stage.name}",
         )
 
@@ -150,15 +150,11 @@ def _remedy(move: _Move, outcome: GateResult, *, back: bool) -> str:
     if back:
         return f"registry rollback {move.model} {move.stage.name} --to {move.new} --reason TEXT"
     explained = f"registry promote {move.model}@{move.new} --to {move.stage.name} --dry-run"
-    return (
-        f"{outcome.remedy}; every gate is explained by: {explained}"
-        if outcome.remedy
-        else explained
-    )
+    return f"{outcome.remedy}; to explain every gate: {explained}" if outcome.remedy else explained
 
 
 def _gates(view: ChangeView, move: _Move) -> Iterator[Violation]:
-    """The gates that do not hold. Whether bytes are there is asked by ``registry check --remote``."""
+    """The gates that fail. ``registry check --remote`` checks whether the content is in the remote."""
     from registry_tool.promotion.context import GateInput
     from registry_tool.promotion.evaluate import outcomes
 
@@ -167,7 +163,7 @@ def _gates(view: ChangeView, move: _Move) -> Iterator[Violation]:
         return
     if version is None or version.document is None or version.document.data is None:
         yield Violation(
-            f"{move.named} has gates, and version {move.new} has no record they could be asked about",
+            f"{move.named} has gates, but version {move.new} has no record to evaluate them for",
             path=move.path,
             at=("version",),
             expected="a version with a record",
@@ -181,14 +177,14 @@ def _gates(view: ChangeView, move: _Move) -> Iterator[Violation]:
     ]
     back = bool(wrong) and _goes_back(view, move) is True  # as after `git revert`
     told = (
-        f"; it held {move.stage.name} before, and going back is a rollback with a pin"
+        f"; it was in {move.stage.name} before: to go back to it, roll back, which pins the alias"
         if back
         else ""
     )
     for outcome in wrong:
-        doubt = "" if outcome.state == "failed" else "nobody can tell here: "
+        doubt = "" if outcome.state == "failed" else "the gate cannot be evaluated here: "
         yield Violation(
-            f"version {move.new} may not hold {move.named}: {doubt}{outcome.explanation}{told}",
+            f"version {move.new} cannot be promoted to {move.named}: {doubt}{outcome.explanation}{told}",
             path=move.path,
             at=("version",),
             expected=outcome.gate,
@@ -197,15 +193,15 @@ def _gates(view: ChangeView, move: _Move) -> Iterator[Violation]:
 
 
 def gates_hold(view: ChangeView) -> Iterator[Violation]:
-    """A stage must only move to a version for which its gates hold, or back to one that held it, with a pin.
+    """A stage must only move to a version that passes its gates, or back to an earlier version of the stage, with a pin.
 
-    The gates are those that are published, and they are asked again for every change, so a stage cannot be moved by
-    editing its file. Going back needs no gates: to a version that held the stage before, still may be used and was not
-    rolled back itself, when the change pins the alias (``pinned: true``), so that an automatic promotion leaves it.
-    Reverting the commit of a promotion does not pin, and is asked for gates like any move. A pin goes in the change that
-    moves on. A stage with gates is not removed, except with its version.
+    The published gates apply, and every check evaluates them again, so editing a stage's file does not bypass them. Going
+    back needs no gates if the version was in the stage before, is active or deprecated, was not rolled back itself, and the
+    change pins the alias (``pinned: true``), so that automatic promotion leaves it alone. Reverting the commit of a
+    promotion does not pin, so the gates apply as to any move. The next promotion removes the pin. A stage with gates is not
+    removed, except together with its version.
 
-    Mend it: ``registry promote NAMESPACE/MODEL@VERSION --to STAGE --dry-run`` explains every gate; ``registry rollback``
+    How to fix: ``registry promote NAMESPACE/MODEL@VERSION --to STAGE --dry-run`` explains every gate; ``registry rollback``
     goes back.
 
     Example:
@@ -230,5 +226,5 @@ def gates_hold(view: ChangeView) -> Iterator[Violation]:
 
 
 RULES: tuple[Rule, ...] = (
-    ChangeRule("C406", "a stage moves when its gates hold", "refuse", gates_hold),
+    ChangeRule("C406", "a stage moves only when its gates pass", "refuse", gates_hold),
 )

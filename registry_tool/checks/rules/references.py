@@ -1,4 +1,4 @@
-"""Rules about what tags and aliases point at.
+"""Rules about references: of tags and aliases to versions, and of models and versions to each other.
 
 Rules about references from one model or version to another: they resolve, and they end.
 """
@@ -54,24 +54,24 @@ def _missing(model: ModelView, kind: str, pointer: _Pointer) -> Violation:
     known, more = model.versions[-_SHOWN:], len(model.versions) - _SHOWN
     names = ", ".join(named(v) for v in known) + (f" and {more} more" if more > 0 else "")
     target = f"{named(str(model.name))}@VERSION {named(pointer.name)}"
-    # A tag never moves, so the one that names nothing goes first.
-    anew = f"{removal(pointer.path)} && registry tag add {target}"
+    # A tag never moves, so the one without a target is removed first.
+    replace = f"{removal(pointer.path)} && registry tag add {target}"
     return Violation(
-        f"{kind} {named(pointer.name)} of {named(str(model.name))} names version {pointer.wanted}, which does not exist",
+        f"{kind} {named(pointer.name)} of {named(str(model.name))} points to version {pointer.wanted}, which does not exist",
         path=pointer.path,
         at=("version",),
         found=pointer.wanted,
         expected=f"one of {names}" if known else "a version",
-        remedy=f"registry alias set {target}" if kind == "alias" else anew,
+        remedy=f"registry alias set {target}" if kind == "alias" else replace,
     )
 
 
 def alias_is_usable(model: ModelView) -> Iterator[Violation]:
-    """An alias must point at a version of its model that exists and is neither withdrawn nor erased.
+    """An alias must point to a version of its model that exists and is neither withdrawn nor erased.
 
-    Programs are deployed by alias. One that leads nowhere, or to a version that was taken back, stops them.
+    Programs are deployed by alias. An alias to a missing or withdrawn version stops them.
 
-    Mend it: ``registry alias set NAMESPACE/MODEL@VERSION ALIAS``, or ``registry alias rm`` before the version is
+    How to fix: ``registry alias set NAMESPACE/MODEL@VERSION ALIAS``, or ``registry alias rm`` before the version is
     withdrawn.
 
     Example:
@@ -82,7 +82,7 @@ def alias_is_usable(model: ModelView) -> Iterator[Violation]:
             yield _missing(model, "alias", pointer)
         elif pointer.state and pointer.state not in USABLE:
             yield Violation(
-                f"alias {named(pointer.name)} of {named(str(model.name))} points at version {pointer.wanted}, "
+                f"alias {named(pointer.name)} of {named(str(model.name))} points to version {pointer.wanted}, "
                 f"which is {pointer.state}",
                 path=pointer.path,
                 at=("version",),
@@ -93,32 +93,31 @@ def alias_is_usable(model: ModelView) -> Iterator[Violation]:
 
 
 def tag_has_target(model: ModelView) -> Iterator[Violation]:
-    """A tag must point at a version of its model that exists and is not erased.
+    """A tag must point to a version of its model that exists and is not erased.
 
-    A tag never moves, so it may outlive the use of a version: a withdrawn one keeps its tags. Of an erased one there
-    is nothing left to name.
+    A tag never moves, so a withdrawn version keeps its tags. An erased version has no content that a tag could name.
 
-    Mend it: write a version that exists; a tag that is on the main branch stays as it is.
+    How to fix: set an existing version; a tag that is on the main branch cannot change.
 
     Example:
-        ``tags/v4-edge.yaml`` says ``version: "4"``, and there is no ``versions/4``.
+        ``tags/v4-edge.yaml`` says ``version: "4"``, but ``versions/4`` does not exist.
     """
     for pointer in _pointers(model, "tag"):
         if pointer.version is None:
             yield _missing(model, "tag", pointer)
         elif pointer.state == "erased":
             yield Violation(
-                f"tag {named(pointer.name)} of {named(str(model.name))} points at version {pointer.wanted}, which is erased",
+                f"tag {named(pointer.name)} of {named(str(model.name))} points to version {pointer.wanted}, which is erased",
                 path=pointer.path,
                 at=("version",),
                 found="erased",
-                expected="a version whose bytes are there",
+                expected="a version that is not erased",
                 remedy="delete the tag in the change that erases the version",
             )
 
 
 def _way_on(model: ModelView, pointer: _Pointer, instead: str) -> str:
-    """The next step for an alias of a deprecated version; an alias cannot lead into another model."""
+    """The next step for an alias of a deprecated version; an alias cannot point to another model."""
     name, alias = named(str(model.name)), named(pointer.name)
     if "/" in instead or "@" in instead:
         return f"move its users to {instead}; then: registry alias rm {name} {alias}"
@@ -126,14 +125,14 @@ def _way_on(model: ModelView, pointer: _Pointer, instead: str) -> str:
 
 
 def alias_is_current(model: ModelView) -> Iterator[Violation]:
-    """An alias should not stay on a deprecated version.
+    """An alias should not point to a deprecated version.
 
-    It still works, and its users should move on; ``replaced_by`` in the version's ``status.yaml`` says where to.
+    It still works, but its users should move to another version; ``replaced_by`` in ``status.yaml`` names it.
 
-    Mend it: ``registry alias set NAMESPACE/MODEL@VERSION ALIAS`` with an active version.
+    How to fix: ``registry alias set NAMESPACE/MODEL@VERSION ALIAS`` with an active version.
 
     Example:
-        ``aliases/production.yaml`` points at version 3, which ``status.yaml`` calls deprecated.
+        ``aliases/production.yaml`` points to version 3, whose ``status.yaml`` says ``state: deprecated``.
     """
     for pointer in _pointers(model, "alias"):
         if pointer.state == "deprecated" and pointer.version is not None:
@@ -141,7 +140,7 @@ def alias_is_current(model: ModelView) -> Iterator[Violation]:
             instead = text(status.data, "replaced_by") if status is not None else ""
             yield Violation(
                 f"alias {named(pointer.name)} of {named(str(model.name))} "
-                f"points at version {pointer.wanted}, which is deprecated",
+                f"points to version {pointer.wanted}, which is deprecated",
                 path=pointer.path,
                 at=("version",),
                 found="deprecated",
@@ -150,7 +149,7 @@ def alias_is_current(model: ModelView) -> Iterator[Violation]:
             )
 
 
-# A walk that long has left what people write; the next check of another model goes on from there.
+# No chain that people write is this long; the check of another model continues from there.
 _STEPS = 10_000
 
 
@@ -169,12 +168,12 @@ def _hit(path: str, at: JSONPath, value: str, reason: str, *, expected: str = ""
         at=at,
         found=named(value),
         expected=expected or "a model or version of this registry",
-        remedy="`registry list` and `registry show` say what there is; delete the line if it is gone",
+        remedy="find the name with `registry list` and `registry show`, or delete the line",
     )
 
 
 def _lost(catalog: Catalog, reference: Reference, *, fixed: bool) -> str:
-    """Why a reference leads nowhere, in words; empty when it leads somewhere.
+    """Why a reference does not resolve, in words; empty when it resolves.
 
     Args:
         catalog: Where to look.
@@ -198,7 +197,7 @@ def _checked(
 ) -> Iterator[Violation]:
     reference = _reference(value)
     if reference is None:
-        reason = "which is neither a reference nor a URI"
+        reason = "which is not a reference or a URI"
         yield _hit(path, at, value, reason, expected="a reference, or a URI such as https://…")
     elif reason := _lost(catalog, reference, fixed=fixed):
         yield _hit(path, at, value, reason)
@@ -230,7 +229,7 @@ def _same(version: VersionView, data: Data, same_as: str, path: str) -> Iterator
     other = model.version(reference.selector) if model is not None else None
     record = other.document.data if other is not None and other.document is not None else None
     if record is not None and text(record, "identity") != text(data, "identity"):
-        reason = "whose identity is another one"
+        reason = "which has another identity"
         yield _hit(path, at, same_as, reason, expected="a version with the same identity")
 
 
@@ -255,12 +254,13 @@ def _version_links(version: VersionView) -> Iterator[Violation]:
 
 
 def resolves(model: ModelUnderCheck) -> Iterator[Violation]:
-    """What a model or version says it was made from, continues, equals or is replaced by must be in this registry.
+    """References between models and versions must resolve in this registry.
 
-    A reader follows these references. ``lineage.base_model`` may also be a URI; anything without a colon is taken for
-    a reference. ``same_as`` names a version with the same identity.
+    Readers follow ``lineage.base_model``, ``continues``, ``moved_to``, ``same_as`` and ``replaced_by``.
+    ``lineage.base_model`` may also be a URI; anything without a colon is a reference. ``same_as`` names a version with the
+    same identity.
 
-    Mend it: correct the reference; what other models name cannot be deleted, only withdrawn.
+    How to fix: correct the reference; a version that other models refer to can be withdrawn, not deleted.
 
     Example:
         ``moved_to: nlp/lang-id-2`` before that model was added.
@@ -271,7 +271,7 @@ def resolves(model: ModelUnderCheck) -> Iterator[Violation]:
 
 
 def _next_model(model: ModelView, field: str) -> ModelView | None:
-    """The model that a field of ``model.yaml`` names; its schema has seen to it that the name is one."""
+    """The model that a field of ``model.yaml`` names; the schema guarantees a valid name."""
     value = "" if model.document is None else text(model.document.data, field)
     return model.catalog.model(ModelName.parse(value)) if value else None
 
@@ -314,7 +314,7 @@ def _lineage_loops(version: VersionView, settled: set[str]) -> bool:
         if name in settled:
             break
         if name in seen:
-            return False  # a loop further on, which is reported where it lies
+            return False  # a loop further on, which is reported for its own versions
         seen.add(name)
         current = _parent(current)
     settled.update(seen)
@@ -322,11 +322,11 @@ def _lineage_loops(version: VersionView, settled: set[str]) -> bool:
 
 
 def ends(model: ModelUnderCheck) -> Iterator[Violation]:
-    """Following ``moved_to``, ``continues`` or ``lineage.base_model`` must come to an end.
+    """Chains of ``moved_to``, ``continues`` or ``lineage.base_model`` must end.
 
-    A reader that follows a loop never arrives, and nothing can be made from itself.
+    A reader that follows a loop never finds a target, and no version can be made from itself.
 
-    Mend it: delete the reference that closes the loop.
+    How to fix: delete the reference that closes the loop.
 
     Example:
         ``nlp/a`` says ``moved_to: nlp/b`` and ``nlp/b`` says ``moved_to: nlp/a``.
@@ -334,7 +334,7 @@ def ends(model: ModelUnderCheck) -> Iterator[Violation]:
     for field in ("moved_to", "continues"):
         if model.document is not None and _chain_loops(model, field):
             yield Violation(
-                f"following `{field}` from {named(str(model.name))} leads back to it",
+                f"`{field}` of {named(str(model.name))} leads back to it",
                 at=(field,),
                 found=text(model.document.data, field),
                 expected="a chain that ends",
@@ -344,19 +344,19 @@ def ends(model: ModelUnderCheck) -> Iterator[Violation]:
     for version in model.looked_at():
         if version.document is not None and _lineage_loops(version, settled):
             yield Violation(
-                f"following `lineage.base_model` from {named(str(version))} leads back to it",
+                f"`lineage.base_model` of {named(str(version))} leads back to it",
                 path=version.document.path,
                 at=("lineage", "base_model"),
                 found=text(version.document.data, "lineage", "base_model"),
                 expected="a lineage that ends",
-                remedy="name the version it was really made from",
+                remedy="name the version that it was made from",
             )
 
 
 RULES = (
-    ModelRule("M203", "an alias points at a usable version", "refuse", alias_is_usable),
-    ModelRule("M204", "a tag points at a version that is there", "refuse", tag_has_target),
-    ModelRule("M208", "an alias points at an active version", "warn", alias_is_current),
+    ModelRule("M203", "an alias points to a usable version", "refuse", alias_is_usable),
+    ModelRule("M204", "a tag points to an existing version", "refuse", tag_has_target),
+    ModelRule("M208", "an alias points to an active version", "warn", alias_is_current),
     ModelRule("M206", "references to models and versions resolve", "refuse", resolves),
     ModelRule("M207", "chains of references end", "refuse", ends),
 )

@@ -38,25 +38,25 @@ __all__ = [
 
 _WIDE = 1000
 _TOO_WIDE = 3000
-_SPLIT = "spread it: more namespaces or models, or `shard` in a new registry.yaml"
+_SPLIT = "use more namespaces or models, or `shard` in a new registry.yaml"
 
 
 def has_registry(view: RegistryView) -> Iterator[Violation]:
     """A registry must have ``registry.yaml`` at its root.
 
-    It names the registry and holds its policy; without it this is some repository.
+    It names the registry and contains its policy; without it this is an ordinary repository.
 
-    Mend it: ``registry init`` makes a new registry; in an old one, bring the file back from Git's history.
+    How to fix: ``registry init`` creates a new registry; in an existing one, restore the file from Git's history.
 
     Example:
         ``registry.yaml`` was renamed to ``registry.yml``.
     """
     if view.catalog.registry is None:
         yield Violation(
-            "there is no registry.yaml",
+            "registry.yaml is missing",
             path=REGISTRY,
             expected="registry.yaml at the root of the repository",
-            remedy="restore the file: git checkout HEAD -- registry.yaml; or make a registry: registry init DIR --name NAME",
+            remedy="restore the file: git checkout HEAD -- registry.yaml; or create a registry: registry init DIR --name NAME",
         )
 
 
@@ -98,10 +98,10 @@ def _twin_files(catalog: Catalog, folder: str) -> Iterator[Violation]:
 def differs_by_more_than_case(view: RegistryView) -> Iterator[Violation]:
     """No two namespaces, models or top-level files may differ only by case; models also not by ``-``, ``_``, ``.``.
 
-    A checkout on Windows or macOS can hold only one of two such files and silently loses the other, and people
-    mistake one such model for the other.
+    A checkout on Windows or macOS can contain only one of two such files and silently loses the other, and people
+    confuse two such models.
 
-    Mend it: rename the newer one, before it is on the main branch.
+    How to fix: rename the newer one before it is merged into the main branch.
 
     Example:
         ``models/nlp/lang-id`` and ``models/nlp/Lang_ID``.
@@ -118,9 +118,9 @@ def differs_by_more_than_case(view: RegistryView) -> Iterator[Violation]:
 def files_differ_by_more_than_case(model: ModelUnderCheck) -> Iterator[Violation]:
     """No two files of a model or of a version may differ only by case.
 
-    A checkout on Windows or macOS can hold only one of them and silently loses the other.
+    A checkout on Windows or macOS can contain only one of them and silently loses the other.
 
-    Mend it: rename the newer one, before it is on the main branch.
+    How to fix: rename the newer one before it is merged into the main branch.
 
     Example:
         ``versions/4/CARD.md`` and ``versions/4/card.md``.
@@ -160,9 +160,9 @@ def _wide(folder: str, width: int, limit: int) -> Violation:
 def not_too_wide(view: RegistryView) -> Iterator[Violation]:
     """No folder of the registry may have more than 3,000 entries.
 
-    Git writes a whole folder anew for each change in it, and hosts stop showing folders of that size.
+    Git rewrites the whole listing of a folder for each change in it, and hosts do not show folders of that size.
 
-    Mend it: use more namespaces or models; a registry that expects one huge namespace sets ``shard`` when it is made.
+    How to fix: use more namespaces or models; a registry that expects one huge namespace sets ``shard`` when it is created.
 
     Example:
         A namespace with 3,001 models.
@@ -175,9 +175,9 @@ def not_too_wide(view: RegistryView) -> Iterator[Violation]:
 def not_wide(view: RegistryView) -> Iterator[Violation]:
     """A folder of the registry should not have more than 1,000 entries.
 
-    It still works, and it is time to think of where the next thousand go: at 3,000 the registry refuses more.
+    It still works, but at 3,000 entries the registry refuses more: plan where the next thousand go.
 
-    Mend it: use more namespaces or models.
+    How to fix: use more namespaces or models.
 
     Example:
         A model with 1,001 versions.
@@ -190,12 +190,12 @@ def not_wide(view: RegistryView) -> Iterator[Violation]:
 def has_owners(view: RegistryView) -> Iterator[Violation]:
     """Each namespace must have a ``namespace.yaml`` that names its owners.
 
-    Somebody must answer for what is in it and review its changes.
+    The owners are responsible for the models in it and review changes to them.
 
-    Mend it: add ``models/NAMESPACE/namespace.yaml`` with ``schema: namespace/v1`` and ``owners``.
+    How to fix: add ``models/NAMESPACE/namespace.yaml`` with ``schema: namespace/v1`` and ``owners``.
 
     Example:
-        ``models/nlp/lang-id/model.yaml`` was added, and there is no ``models/nlp/namespace.yaml``.
+        ``models/nlp/lang-id/model.yaml`` was added, and ``models/nlp/namespace.yaml`` is missing.
     """
     present = frozenset(view.catalog.namespaces())
     for namespace in view.namespaces:
@@ -205,25 +205,25 @@ def has_owners(view: RegistryView) -> Iterator[Violation]:
                 f"namespace {named(namespace)} has no namespace.yaml",
                 path=path,
                 expected=f"{named(path)} with `owners`",
-                remedy="write it with the lines `schema: namespace/v1` and `owners: ['@org/team']`",
+                remedy="create it with the lines `schema: namespace/v1` and `owners: ['@org/team']`",
             )
 
 
 def not_too_deep(file: FileView) -> Iterator[Violation]:
-    """No folder may lie more than 1,000 levels deep.
+    """No folder may be more than 1,000 levels deep.
 
-    Git itself reads 2,048 levels, on Windows 512, and no system checks out a path of that length. What lies below is not
-    looked at, so it may not come in.
+    Git itself reads 2,048 levels, on Windows 512, and no system can check out a path of that length. A check does not read
+    deeper folders, so they are refused.
 
-    Mend it: delete the outermost folder of the chain with ``git rm -r``.
+    How to fix: delete the outermost folder of the chain with ``git rm -r``.
 
     Example:
-        ``a/a/a/…`` with 3,000 folders, each in the one before.
+        ``a/a/a/…`` with 3,000 nested folders.
     """
     if file.entry.is_folder:
         outermost = file.path.split("/", 1)[0]
         yield Violation(
-            f"a folder in {named(outermost)} lies more than {DEEPEST:,} levels deep",
+            f"a folder in {named(outermost)} is more than {DEEPEST:,} levels deep",
             path=outermost,
             found=f"more than {DEEPEST:,} levels",
             expected=f"at most {DEEPEST:,}",
@@ -244,12 +244,12 @@ def _comes_back(stages: Data, start: str) -> bool:
 
 
 def _order(path: str, own: Data, stages: Data) -> Iterator[Violation]:
-    """What is wrong with ``from`` in the stages of one file, among all stages that hold there."""
+    """Find errors of ``from`` in the stages of one file, among all stages that apply there."""
     for name in own:
         before = text(own, name, "from")
         if before and before not in stages:
             yield Violation(
-                f"stage {name} comes from {before}, which is no stage",
+                f"stage {name} comes from {before}, which is not a stage",
                 path=path,
                 at=("stages", name, "from"),
                 found=before,
@@ -258,7 +258,7 @@ def _order(path: str, own: Data, stages: Data) -> Iterator[Violation]:
             )
         elif _comes_back(stages, name):
             yield Violation(
-                f"following `from` leads from stage {name} back to it",
+                f"`from` of stage {name} leads back to {name}",
                 path=path,
                 at=("stages", name, "from"),
                 found=before,
@@ -268,7 +268,7 @@ def _order(path: str, own: Data, stages: Data) -> Iterator[Violation]:
 
 
 def _looser(wanted: Data, own: Data) -> Iterator[tuple[str, str, str]]:
-    """The fields in which a stage asks for less than the registry's: field, found, expected."""
+    """The fields in which a stage requires less than the registry's: field, found, expected."""
     if text(own, "from") != text(wanted, "from"):
         yield "from", text(own, "from") or "nothing", text(wanted, "from") or "nothing"
     if soak_of(text(own, "soak")) < soak_of(text(wanted, "soak")):
@@ -286,26 +286,27 @@ def _tightened(path: str, own: Data, stages: Data) -> Iterator[Violation]:
         for field, found, expected in _looser(member(stages, name), member(own, name)):
             at = ("stages", name, field) if get(own, name, field) is not None else ("stages", name)
             yield Violation(
-                f"`{field}` of stage {name} asks for less than {REGISTRY} does",
+                f"`{field}` of stage {name} requires less than {REGISTRY} does",
                 path=path,
                 at=at,
                 found=found,
                 expected=expected,
-                remedy=f"repeat the stage of {REGISTRY} and add to it",
+                remedy=f"copy the stage from {REGISTRY}, then add to it",
             )
 
 
 def stages_hold(view: RegistryView) -> Iterator[Violation]:
     """Stages must have an order that ends, and a namespace may only tighten them.
 
-    ``from`` names a stage, and following it comes to a first one. A stage in ``namespace.yaml`` stands in place of the
-    registry's: it has the same ``from``, at least the same ``soak``, and every gate of it unchanged; it may add gates,
-    and a namespace may add stages. Otherwise a namespace could promote what the registry refuses.
+    ``from`` names the stage before, and the chain ends at a first stage. A stage in ``namespace.yaml`` replaces the
+    registry's stage of the same name: it must have the same ``from``, at least the same ``soak``, and all of its gates
+    unchanged. It may add gates, and a namespace may add stages. Otherwise a namespace could promote versions that the
+    registry refuses.
 
-    Mend it: repeat the registry's stage in ``namespace.yaml``, then add to it.
+    How to fix: copy the registry's stage to ``namespace.yaml``, then add to it.
 
     Example:
-        ``registry.yaml`` asks for ``{approvals: 2}`` and ``namespace.yaml`` for ``{approvals: 1}`` only.
+        ``registry.yaml`` requires ``{approvals: 2}``, and ``namespace.yaml`` only ``{approvals: 1}``.
     """
     stages = member(view.catalog.settings, "stages")
     yield from _order(REGISTRY, stages, stages)
@@ -322,7 +323,7 @@ _SHOWN = 5
 
 
 def _subject(change: Located) -> str:
-    """What a file is about, in words; empty outside models and namespaces."""
+    """Describe what a file is about; empty outside models and namespaces."""
     place = change.place
     if place is None or (place.model is None and place.kind != "namespace"):
         return ""
@@ -330,10 +331,10 @@ def _subject(change: Located) -> str:
 
 
 def _acts(changes: list[Located]) -> str:
-    """What some files are, in a word or two."""
+    """Describe what some files are, in a word or two."""
     kind = kind_of(changes)
     alone = sorted({act_of(change) for change in changes} & ALONE)
-    return " and ".join(alone) if kind == "mixed" and alone else kind or ""
+    return ", ".join(alone) if kind == "mixed" and alone else kind or ""
 
 
 def _parts(view: ChangeView) -> Iterator[str]:
@@ -342,17 +343,18 @@ def _parts(view: ChangeView) -> Iterator[str]:
     for change in view.changes:
         groups.setdefault(_subject(change), []).append(change)
     for subject, changes in sorted(groups.items()):
-        yield f"{subject}: {_acts(changes)}" if subject else _acts(changes)
+        yield f"{_acts(changes)} ({subject})" if subject else _acts(changes)
 
 
 def one_kind(view: ChangeView) -> Iterator[Violation]:
     """A change should be of one kind: a new model, a new version, a move of an alias, a tag, a status and so on.
 
-    A pull request that adds a version and moves ``production`` in one go hides the second behind the first, and no
-    policy for automatic merges fits it. So a person decides. A new version may bring its tags, its evidence and the
-    card of its model, but nothing of another version; a new model its namespace, its first versions and aliases.
+    A pull request that adds a version and also moves ``production`` hides the second change behind the first, and no
+    automerge policy applies to both. So a person decides. A new version may come with its tags, its evidence and the
+    card of its model, but with nothing of another version; a new model may come with its namespace, its first versions
+    and aliases.
 
-    Mend it: make two pull requests; the second may start from the first.
+    How to fix: open two pull requests; the second may be based on the first.
 
     Example:
         ``versions/4/version.yaml`` is new and ``aliases/production.yaml`` changes.
@@ -360,30 +362,31 @@ def one_kind(view: ChangeView) -> Iterator[Violation]:
     first: dict[str, str] = {}
     for change in view.changes:
         first.setdefault(act_of(change), change.path)
-    # What may never change is refused by other rules, and splitting does not help it.
+    # Other rules refuse changes to frozen files, and splitting the change does not help there.
     alone = [] if "frozen" in first else [path for act, path in first.items() if act in ALONE]
     if kind_of(view.changes) == "mixed" and len(alone) > 1:
         parts = list(_parts(view))
         more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
         yield Violation(
-            "the change mixes kinds",
+            "the change mixes several kinds",
             path=max(alone, key=lambda path: path.count("/")),
             place=(1, 1),
             found="; ".join(parts[:_SHOWN]) + more,
-            expected="one kind of change",
-            remedy="split it into one pull request for each",
+            expected="one kind of change per pull request",
+            remedy="split it into one pull request per kind",
         )
 
 
 def policy_is_seen(view: ChangeView) -> Iterator[Violation]:
-    """A change to policy, to owners or to waivers needs the eyes of a person.
+    """A change to policy, owners or waivers must be reviewed by a person.
 
     These files decide how every later change is judged: ``registry.yaml``, ``namespace.yaml``, ``waivers/``, ``schemas/``,
-    ``allowed_signers``, ``CODEOWNERS``, what runs in CI or merges by itself (``.github/``, ``.gitlab-ci.yml``, ``.gitea/``,
-    ``.circleci/``, ``Jenkinsfile``, ``azure-pipelines.yml``, ``.mergify.yml`` and their like), and where bytes lie. The change itself is judged by what is
-    published, so a waiver cannot waive the change that brings it. This rule cannot be waived.
+    ``allowed_signers``, ``CODEOWNERS``, CI and merge bots (``.github/``, ``.gitlab-ci.yml``, ``.gitea/``,
+    ``.circleci/``, ``Jenkinsfile``, ``azure-pipelines.yml``, ``.mergify.yml`` and similar files), and where content is
+    stored. The published policy applies to the change itself, so a waiver cannot waive the change that adds it. This rule
+    cannot be waived.
 
-    Mend it: nothing to mend; an owner of the registry reviews it.
+    How to fix: nothing to fix; an owner of the registry must review it.
 
     Example:
         a pull request lowers the severity of ``M208`` in ``registry.yaml``.
@@ -397,17 +400,17 @@ def policy_is_seen(view: ChangeView) -> Iterator[Violation]:
                 f"{what} is {done}",
                 path=change.path,
                 place=(1, 1),
-                remedy="an owner of the registry reviews it",
+                remedy="an owner of the registry must review it",
             )
 
 
 def layout_is_fixed(view: ChangeView) -> Iterator[Violation]:
-    """Where files lie is decided when the registry is made.
+    """The folder layout is fixed when the registry is created.
 
-    ``shard`` says in which folder a model lies; another value would make every path wrong at once, for readers, for
+    ``shard`` determines the folder of each model; another value would make every path wrong at once, for readers, for
     open pull requests and for history. This rule cannot be waived.
 
-    Mend it: put the value back.
+    How to fix: restore the value.
 
     Example:
         ``shard: 2`` is added to the ``registry.yaml`` of a registry without shards.
@@ -418,25 +421,27 @@ def layout_is_fixed(view: ChangeView) -> Iterator[Violation]:
         before, after = get(view.base.settings, field) or 0, get(view.head.settings, field) or 0
         if before != after:
             yield Violation(
-                f"`{field}` was fixed when the registry was made",
+                f"`{field}` is fixed since the registry was created",
                 path=REGISTRY,
                 at=(field,) if field in view.head.settings else (),
                 found=str(after),
                 expected=str(before),
-                remedy=f"put back {field}: {before}" if before else f"delete `{field}`",
+                remedy=f"restore `{field}: {before}`" if before else f"delete `{field}`",
             )
 
 
 RULES = (
-    FileRule("F118", "no folder lies too deep", "refuse", not_too_deep),
+    FileRule("F118", "no folder is too deep", "refuse", not_too_deep),
     ModelRule("M215", "files differ by more than case", "refuse", files_differ_by_more_than_case),
-    RegistryRule("R301", "registry.yaml is there", "refuse", has_registry),
+    RegistryRule("R301", "registry.yaml exists", "refuse", has_registry),
     RegistryRule("R302", "names differ by more than case", "refuse", differs_by_more_than_case),
     RegistryRule("R303", "no folder is too wide", "refuse", not_too_wide),
     RegistryRule("R304", "no folder is growing too wide", "warn", not_wide),
     RegistryRule("R305", "each namespace has owners", "refuse", has_owners),
-    RegistryRule("R309", "stages have an order, and only tighten", "refuse", stages_hold),
+    RegistryRule(
+        "R309", "stages are ordered, and namespaces only tighten them", "refuse", stages_hold
+    ),
     ChangeRule("C407", "a change is of one kind", "review", one_kind),
-    ChangeRule("C409", "policy changes in the open", "review", policy_is_seen),
+    ChangeRule("C409", "policy changes are reviewed", "review", policy_is_seen),
     ChangeRule("C410", "the layout is fixed", "refuse", layout_is_fixed),
 )

@@ -1,4 +1,4 @@
-"""Rules about names of a model that are reserved: those of stages, and those that its versions get."""
+"""Rules about reserved names: those of stages, and those of future versions."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["RULES"]
 
 
 class _Reserved(NamedTuple):
-    """A name that something has and should not have.
+    """A reserved name that is in use.
 
     Attributes:
-        kind: What has it: ``tag``, ``alias`` or ``version``.
+        kind: What uses it: ``tag``, ``alias`` or ``version``.
         name: The name.
-        path: The file that gives it.
+        path: The file that defines it.
         why: What the name is reserved for.
     """
 
@@ -43,7 +43,7 @@ class _Reserved(NamedTuple):
 def _why(model: ModelView, kind: str, name: str, stages: Mapping[str, Data]) -> str:
     """What a name is reserved for; empty for a free one, and for an alias of a stage."""
     if kind != "alias" and fold(name) in stages:
-        return "is the name of a stage, which only an alias can have"
+        return "is the name of a stage, which only an alias may have"
     if kind != "version" and looks_like_version(model.scheme, name):
         return f"has the form of a version of the scheme {model.scheme}"
     return ""
@@ -53,7 +53,7 @@ def _reserved(model: ModelView) -> Iterator[_Reserved]:
     """The names of a model that are reserved for something else."""
     catalog, layout = model.catalog, model.catalog.layout
     stages = stages_written(catalog, model.name.namespace)
-    # In the other schemes a version that is called as a stage is none of the scheme.
+    # In the other schemes a version with the name of a stage violates the scheme.
     versions = model.versions if model.scheme == "free" and stages else []
     for kind, names, path_of in (
         ("tag", model.tags, layout.tag),
@@ -62,32 +62,31 @@ def _reserved(model: ModelView) -> Iterator[_Reserved]:
     ):
         for name in names:
             why = _why(model, kind, name, stages)
-            # A tag or alias that is a version as well is for M205 to say.
+            # M205 reports a tag or alias that is a version as well.
             if why and (kind == "version" or fold(name) not in map(fold, model.versions)):
                 yield _Reserved(kind, name, path_of(model.name, name), why)
 
 
 def _way_out(model: ModelView, one: _Reserved) -> str:
-    """How to live with a published name that is reserved: it is permanent."""
+    """How to use a model with a published name that is reserved: it is permanent."""
     subject = named(str(model.name))
     if one.kind == "version":
-        return f"read it by its name, {subject}@{one.name}, and give the stage another name"
+        return f"refer to it as {subject}@{one.name}, and rename the stage"
     if one.kind == "alias":
-        return f"set another alias, then: registry alias rm {subject} {named(one.name)}"
+        return f"set another alias; then: registry alias rm {subject} {named(one.name)}"
     if fold(one.name) in stages_written(model.catalog, model.name.namespace):
-        return f"read the version by its number, and give the stage another name: `registry show {subject}` lists both"
-    return f"read the version by its number; `registry version add {subject}` passes over {named(one.name)}"
+        return f"refer to the version by its number, and rename the stage: `registry show {subject}` lists both"
+    return f"refer to the version by its number; `registry version add {subject}` skips {named(one.name)}"
 
 
 def reserved_names_are_known(model: ModelView) -> Iterator[Violation]:
-    """No tag or version should have the name of a stage, and no tag or alias the form of a version number.
+    """No tag or version should have the name of a stage, and no tag or alias the form of a version.
 
-    A stage is an alias with gates, and whoever asks for ``lang-id@production`` relies on them. A tag of that name met
-    none of them: while the stage has gates, the tag does not answer for it. A tag that looks like a version is taken for one, and the
-    next version passes over its number. What was published before this rule stays valid and keeps its meaning; C419
-    refuses new ones.
+    A stage is an alias with gates, and users of ``lang-id@production`` rely on them. A tag of that name bypasses them, so
+    it does not resolve while the stage has gates. Users take a tag that looks like a version for one, and the next version
+    skips its number. Names that were published before this rule stay valid and keep their meaning; C419 refuses new ones.
 
-    Mend it: read the version by its own name, and give the stage another name where the model needs it.
+    How to fix: refer to the version by its own name, and rename the stage if the model needs it.
 
     Example:
         ``tags/production.yaml`` in a registry whose ``registry.yaml`` defines the stage ``production``.
@@ -103,12 +102,12 @@ def reserved_names_are_known(model: ModelView) -> Iterator[Violation]:
 
 
 def _stages(view: ChangeView, namespace: str) -> dict[str, Data]:
-    """The stages before and after a change: neither side is a way round the other."""
+    """The stages before and after a change: neither side bypasses the other."""
     return {**stages_written(view.base, namespace), **stages_written(view.head, namespace)}
 
 
 def _given(view: ChangeView, change: Located, place: Place) -> Iterator[Violation]:
-    """What is wrong with one name that a change gives."""
+    """Find errors of one name that a change adds."""
     model = None if place.model is None else view.head.model(place.model)
     if model is None or place.model is None:
         return
@@ -125,7 +124,7 @@ def _given(view: ChangeView, change: Located, place: Place) -> Iterator[Violatio
 
 
 class _Defined(NamedTuple):
-    """A stage that a change defines, or gives its first gates."""
+    """A stage that a change defines, or adds its first gates to."""
 
     name: str
     gated: bool
@@ -139,7 +138,7 @@ def _defined(before: Mapping[str, Data], after: Mapping[str, Data]) -> Iterator[
 
 
 def _holder(model: ModelView, stage: str) -> str:
-    """What has the name of a stage in a model, in words; empty for nothing, or an alias."""
+    """What has the name of a stage in a model, in words; empty for none, or an alias."""
     if model.catalog.tree.entry(model.catalog.layout.tag(model.name, stage)) is not None:
         return "a tag"
     if model.scheme == "free" and stage in map(fold, model.versions):
@@ -150,7 +149,7 @@ def _holder(model: ModelView, stage: str) -> str:
 def _unusable(
     head: Catalog, path: str, stage: str, models: list[ModelName], scheme: str
 ) -> Iterator[Violation]:
-    """What is wrong with the name of one new stage."""
+    """Find errors of the name of one new stage."""
     at, remedy = ("stages", stage), "choose another name for the stage"
     if looks_like_version(scheme, stage):
         yield Violation(
@@ -167,14 +166,14 @@ def _unusable(
                 f"stage {named(stage)} cannot be used: {named(str(name))} has {holder} of that name",
                 path=path,
                 at=at,
-                expected="a name that no tag and no version has",
+                expected="a name that is not used by a tag or version",
                 remedy=remedy,
             )
             return
 
 
 def _definitions(view: ChangeView, change: Located) -> Iterator[Violation]:
-    """What is wrong with the stages that one manifest defines."""
+    """Find errors of the stages that one manifest defines."""
     place = change.place
     if place is None or change.removed:
         return
@@ -194,14 +193,14 @@ def _definitions(view: ChangeView, change: Located) -> Iterator[Violation]:
 
 
 def reserved_names_stay_free(view: ChangeView) -> Iterator[Violation]:
-    """A change does not give a tag or version the name of a stage, a tag or alias that of a version, or a stage a taken name.
+    """A change must not add a tag or version with the name of a stage, a tag or alias like a version, or a stage with a used name.
 
-    The names of stages, in ``registry.yaml`` and in ``namespace.yaml``, belong to aliases alone, also before an alias is
-    set: otherwise a tag ``production`` would answer where gates are expected. Names in the form of a version belong to
-    versions: digits where the scheme is ``integer``, and what ``semver`` or ``calver`` admits. A new stage may not
-    have the name of a published tag either. Names that are published already are for M219 to report.
+    Names of stages, in ``registry.yaml`` and in ``namespace.yaml``, are reserved for aliases, also before an alias is set:
+    otherwise a tag ``production`` would bypass the gates. Names in the form of a version are reserved for versions: digits
+    for the scheme ``integer``, and the forms of ``semver`` or ``calver``. A new stage must not have the name of a published
+    tag either. M219 reports names that are already published.
 
-    Mend it: choose another name, such as ``v4`` for the tag ``4``, or ``live`` for the stage ``production``.
+    How to fix: choose another name, such as ``v4`` for the tag ``4``, or ``live`` for the stage ``production``.
 
     Example:
         a pull request adds ``tags/production.yaml`` to a model, and ``registry.yaml`` has the stage ``production``.
@@ -215,6 +214,6 @@ def reserved_names_stay_free(view: ChangeView) -> Iterator[Violation]:
 
 
 RULES: tuple[Rule, ...] = (
-    ModelRule("M219", "reserved names are known", "warn", reserved_names_are_known),
-    ChangeRule("C419", "reserved names stay free", "refuse", reserved_names_stay_free),
+    ModelRule("M219", "reserved names are not used", "warn", reserved_names_are_known),
+    ChangeRule("C419", "no change uses reserved names", "refuse", reserved_names_stay_free),
 )

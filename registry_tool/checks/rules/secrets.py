@@ -1,7 +1,7 @@
-"""The rule that looks for secrets in committed text.
+"""The rule that searches committed text for secrets.
 
-Well-known shapes of tokens are looked for, not strings of high entropy: digests fill a registry, and a false alarm
-teaches people to waive. A finding shows at most the first four characters.
+It looks for well-known shapes of tokens, not for strings of high entropy: digests fill a registry, and false alarms
+teach people to waive. A finding shows at most the first four characters.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WHAT = {
     "jwt": "a signed token",
     "url": "a password in a URL",
 }
-# What is seldom looked for is compiled when it is: a millisecond.
+# Compiled on first use, which is rare: it takes a millisecond.
 _SHAPES: Final = (
     rb"(?P<pem>-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----)"
     rb"|(?P<age>AGE-SECRET-KEY-1[0-9A-Z]{50,60})"
@@ -47,7 +47,7 @@ _SHAPES: Final = (
 )
 # Apart from the others: nearly every manifest has a URL, and this expression begins with a literal.
 _URL = re.compile(rb"://[^\s/:@\"'<>{}$]{1,100}:(?P<url>[^\s/@\"'<>{}$]{1,200})@")
-# What every text with one of the shapes holds; a search for a literal is far cheaper than the expression.
+# Every text with one of the shapes contains one of these; searching for a literal is far cheaper than the expression.
 _SIGNS = (
     b"PRIVATE KEY", b"AGE-SECRET-KEY-1", b"AKIA", b"ASIA", b"ghp_", b"gho_", b"ghs_", b"ghu_",
     b"ghr_", b"github_pat_", b"glpat-", b"hf_", b"xox", b"AIza", b"AccountKey=", b"eyJ",
@@ -69,7 +69,7 @@ _MOST = 20
 _REVOKE = "revoke it where it was issued (Git keeps it in the history), then delete it here"
 
 _OUT_OF_URL = (
-    "take the password out of the URL: into a credential helper or the environment; change it"
+    "move the password from the URL to a credential helper or the environment, and change it"
 )
 
 
@@ -128,12 +128,12 @@ def _place(source: bytes, start: int) -> tuple[int, int]:
 
 
 def no_secret(file: FileView) -> Iterator[Violation]:
-    """No committed text may hold a secret: a private key, an access token, a password.
+    """No committed text may contain a secret: a private key, an access token, a password.
 
-    Everyone who can read the registry can read it, and Git keeps it after it is deleted. Credentials of DVC remotes
-    belong into ``.dvc/config.local``, which is not committed, or into the environment.
+    Everyone who can read the registry can read it, and Git keeps it after it is deleted. Store credentials of DVC remotes
+    in ``.dvc/config.local``, which is not committed, or in the environment.
 
-    Mend it: revoke the secret where it was issued, then delete it; for a DVC remote set it again with
+    How to fix: revoke the secret where it was issued, then delete it; for a DVC remote set it again with
     ``dvc remote modify --local``.
 
     Example:
@@ -149,7 +149,7 @@ def no_secret(file: FileView) -> Iterator[Violation]:
     found.extend(s for s in _shapes(source) if not any(s.start in span for span in told))
     for secret in found[:_MOST]:
         yield Violation(
-            f"the file holds {secret.what}",
+            f"the file contains {secret.what}",
             place=_place(source, secret.start),
             found=_hint(secret.value),
             expected="no secret",

@@ -1,4 +1,4 @@
-"""Rules about values that one subject of the registry may claim: external ids, and the identity of a version."""
+"""Rules about unique values: external ids, and the identity of a version."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ def _claimed_once(view: RegistryView, pool: str, what: str) -> Iterator[Violatio
         first, others = _late(view, claims)
         for claim in others:
             yield Violation(
-                f"the external id {claim.value} is already that of another {what}",
+                f"the external id {claim.value} is already used by another {what}",
                 path=claim.path,
                 at=claim.at,
                 found=f"also in {first.path}",
-                expected="an id that is claimed once",
-                remedy=f"take the id of this {what}, or delete the line",
+                expected="an id that is used once",
+                remedy=f"write the id of this {what}, or delete the line",
             )
 
 
 def subject_id_is_unique(view: RegistryView) -> Iterator[Violation]:
-    """An ``external_id`` of a model or version must be claimed once in the registry.
+    """An ``external_id`` of a model or version must be unique in the registry.
 
-    Another system finds its model here by that id, and must find one.
+    Another system looks up its model by that id, and must find exactly one.
 
-    Mend it: write the id of this very model or version, or leave the field out.
+    How to fix: write the id of this model or version, or omit the field.
 
     Example:
         Version 4, copied from version 3 with ``external_id: run-7f3a``.
@@ -64,12 +64,12 @@ def subject_id_is_unique(view: RegistryView) -> Iterator[Violation]:
 
 
 def artifact_id_is_unique(view: RegistryView) -> Iterator[Violation]:
-    """An ``external_id`` of an artifact must be claimed once in the registry.
+    """An ``external_id`` of an artifact must be unique in the registry.
 
-    Another system finds its artifact here by that id, and must find one. Ids of artifacts are apart from those of
+    Another system looks up its artifact by that id, and must find exactly one. Ids of artifacts are separate from ids of
     models and versions.
 
-    Mend it: write the id of this very artifact, or leave the field out.
+    How to fix: write the id of this artifact, or omit the field.
 
     Example:
         Two artifacts of one version with ``external_id: blob-12``.
@@ -78,7 +78,7 @@ def artifact_id_is_unique(view: RegistryView) -> Iterator[Violation]:
 
 
 def _equal(view: RegistryView, claim: UniqueValue) -> _Equal | None:
-    """The version behind a claim; None for one without artifacts, whose identity is over no bytes."""
+    """The version that has a value; None for one without artifacts, whose identity covers no content."""
     place = view.catalog.layout.locate(claim.path)
     document = None if place is None else view.catalog.document(claim.path, place)
     data: Data | None = None if document is None else document.data
@@ -107,25 +107,25 @@ def _undeclared(equal: _Equal, equals: list[_Equal]) -> Iterator[Violation]:
     if not others or (equal.same_as and _canonical(equal.same_as) in others):
         return
     yield Violation(
-        f"{equal.name} is the same as {others[0]}, and does not say so",
+        f"{equal.name} is identical to {others[0]}, but has no `same_as`",
         path=equal.path,
         at=("same_as",) if equal.same_as else ("identity",),
         found=equal.same_as or "no `same_as`",
         expected=f"same_as: {others[0]}",
-        remedy=f'write `same_as: "{others[0]}"` if that is meant',
+        remedy=f'write `same_as: "{others[0]}"` if that is intended',
     )
 
 
 def equals_are_declared(view: RegistryView) -> Iterator[Violation]:
     """A version with the identity of an earlier one of its model must name it in ``same_as``.
 
-    Two versions with one identity answer alike. That may be meant, as when a model is measured again, or it may be the
-    same file registered twice; the second says which. A version without artifacts is passed over.
+    Two versions with one identity give the same outputs. That may be intended, as when a model is measured again, or the
+    same file may have been registered twice; ``same_as`` distinguishes the two. The rule skips versions without artifacts.
 
-    Mend it: add ``same_as: NAMESPACE/MODEL@VERSION`` to the later version, or leave it out of the registry.
+    How to fix: add ``same_as: NAMESPACE/MODEL@VERSION`` to the later version, or do not add that version.
 
     Example:
-        Version 5 holds the bytes, framework and environment of version 4.
+        Version 5 has the files, framework and environment of version 4.
     """
     for equals in _equals(view):
         first: set[str] = set()
@@ -140,13 +140,13 @@ def equals_are_declared(view: RegistryView) -> Iterator[Violation]:
 def twins_are_known(view: RegistryView) -> Iterator[Violation]:
     """A version with the identity of an earlier one of another model should name it in ``same_as``.
 
-    Teams that register one download each under a name of their own pay for it twice, in evaluations and in mending.
-    Only a check of everything looks for it, so that the check of a change costs what changed.
+    Teams that register the same download under different names evaluate and fix it twice. Only a check of the whole
+    registry reports this, so that the cost of checking a change depends only on the change.
 
-    Mend it: add ``same_as: NAMESPACE/MODEL@VERSION``, or use the other model.
+    How to fix: add ``same_as: NAMESPACE/MODEL@VERSION``, or use the other model.
 
     Example:
-        ``vision/detector@1`` and ``edge/detector@1`` hold the same file.
+        ``vision/detector@1`` and ``edge/detector@1`` have the same file.
     """
     for equals in _equals(view) if view.complete else ():
         models = {equal.model for equal in equals[:1]}
@@ -157,10 +157,8 @@ def twins_are_known(view: RegistryView) -> Iterator[Violation]:
 
 
 RULES: tuple[Rule, ...] = (
-    RegistryRule("R306", "an external id is claimed once", "refuse", subject_id_is_unique),
-    RegistryRule(
-        "R307", "an artifact's external id is claimed once", "refuse", artifact_id_is_unique
-    ),
-    RegistryRule("R308", "equal versions of a model say so", "refuse", equals_are_declared),
-    RegistryRule("R312", "equal versions of two models are known", "warn", twins_are_known),
+    RegistryRule("R306", "an external id is unique", "refuse", subject_id_is_unique),
+    RegistryRule("R307", "an artifact's external id is unique", "refuse", artifact_id_is_unique),
+    RegistryRule("R308", "identical versions of a model say so", "refuse", equals_are_declared),
+    RegistryRule("R312", "identical versions of two models say so", "warn", twins_are_known),
 )

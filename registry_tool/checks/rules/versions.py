@@ -1,4 +1,4 @@
-"""Rules about the versions of a model: their names, and that their folders are complete.
+"""Rules about the versions of a model: their names and scheme, complete folders, and single fields beyond the schema.
 
 Rules about what single fields of models, versions and evidence must be, beyond what a schema can say.
 
@@ -43,7 +43,7 @@ _SCHEMES = {
     "calver": "numbers that begin with a year, such as 2026.11",
 }
 
-_KEPT = 1 << 14  # every change of a model looks at the names of all its versions
+_KEPT = 1 << 14  # every change of a model reads the names of all its versions
 
 
 @lru_cache(_KEPT)
@@ -64,11 +64,11 @@ def _folded(scheme: str, version: str) -> str:
 def fits_scheme(model: ModelView) -> Iterator[Violation]:
     """Every version must fit the model's version scheme, and differ from the others in more than case.
 
-    The scheme gives versions their order, and so ``latest`` its meaning. In ``semver``, build metadata (after ``+``)
-    does not tell versions apart.
+    The scheme determines the order of versions, and so the meaning of ``latest``. In ``semver``, versions that differ only
+    in build metadata (after ``+``) are equal.
 
-    Mend it: rename the folder and the ``version`` inside to one that fits; a model that needs another scheme says so
-    when it is added.
+    How to fix: rename the folder, and the ``version`` inside, to one that fits; to use another scheme, set it when you add
+    the model.
 
     Example:
         ``versions/v4`` under the scheme ``integer``: the version is ``4``.
@@ -91,7 +91,7 @@ def fits_scheme(model: ModelView) -> Iterator[Violation]:
             )
         elif first != version:
             yield Violation(
-                f"versions {first} and {version} of {named(str(model.name))} are one and the same",
+                f"versions {first} and {version} of {named(str(model.name))} are equal",
                 path=path,
                 at=("version",),
                 found=version,
@@ -101,19 +101,19 @@ def fits_scheme(model: ModelView) -> Iterator[Violation]:
 
 
 def _holds_a_model(model: ModelView) -> bool:
-    """False for a folder that has nothing of a model in it; its files have no place, which another rule says."""
+    """False for a folder without any file of a model; another rule reports its files."""
     names = model.catalog.tree.folder(model.folder)
     known = {"model.yaml", "CARD.md", "versions", "tags", "aliases", "evidence"}
     return any(name in known or name.endswith(".dvc") for name in names)
 
 
 def complete(model: ModelUnderCheck) -> Iterator[Violation]:
-    """A model's folder must hold ``model.yaml``, and a version's folder ``version.yaml``.
+    """A model's folder must contain ``model.yaml``, and a version's folder ``version.yaml``.
 
-    Without them nobody knows what the rest is about. A withdrawn or erased version keeps its record: its state is
-    said in ``status.yaml``.
+    Without them the other files have no meaning. A withdrawn or erased version keeps its record; ``status.yaml`` contains
+    its state.
 
-    Mend it: commit the missing file too, or delete the folder.
+    How to fix: commit the missing file, or delete the folder.
 
     Example:
         ``versions/4/lid.176.ftz.dvc`` was committed, ``versions/4/version.yaml`` was forgotten.
@@ -131,7 +131,7 @@ def complete(model: ModelUnderCheck) -> Iterator[Violation]:
                 f"version {named(version.version)} of {named(str(model.name))} has no version.yaml",
                 path=f"{version.folder}/version.yaml",
                 expected=f"{named(version.folder)}/version.yaml",
-                remedy="commit version.yaml too, or delete the folder",
+                remedy="commit version.yaml, or delete the folder",
             )
 
 
@@ -148,11 +148,11 @@ def _records(model: ModelUnderCheck) -> Iterator[tuple[VersionView, str, Data, b
 
 
 def identity_holds(model: ModelUnderCheck) -> Iterator[Violation]:
-    """The ``identity`` of a version must be the digest of what its record says.
+    """The ``identity`` of a version must be the digest of its record's content.
 
-    Equal versions are found by it, so one that was copied or typed would hide an equal version or claim one.
+    Identical versions are found by it, so an identity that was copied or typed would hide one or report a wrong one.
 
-    Mend it: write the value that the finding gives as expected, or let ``registry version add`` compute it.
+    How to fix: write the value that the finding expects, or let ``registry version add`` compute it.
 
     Example:
         A ``version.yaml`` copied from version 3, with another sha256 and the old ``identity``.
@@ -166,7 +166,7 @@ def identity_holds(model: ModelUnderCheck) -> Iterator[Violation]:
             continue
         if said != wanted:
             yield Violation(
-                f"the identity of {named(str(version))} is not that of its content",
+                f"the identity of {named(str(version))} does not match its content",
                 path=path,
                 at=("identity",),
                 found=said,
@@ -178,10 +178,10 @@ def identity_holds(model: ModelUnderCheck) -> Iterator[Violation]:
 def evidence_is_about_it(model: ModelUnderCheck) -> Iterator[Violation]:
     """Evidence must name the sha256 of the ``version.yaml`` it is about.
 
-    A score or an approval holds for what was measured or read, and for nothing else. The digest ties it to exactly
-    that record.
+    A score or an approval is valid only for the version that was measured or reviewed. The digest ties it to exactly that
+    record.
 
-    Mend it: add the evidence with ``registry evidence add``, which writes the digest.
+    How to fix: add the evidence with ``registry evidence add``, which writes the digest.
 
     Example:
         ``evidence/holdout.yaml`` of version 4, copied from version 3 with its ``subject.sha256``.
@@ -194,12 +194,12 @@ def evidence_is_about_it(model: ModelUnderCheck) -> Iterator[Violation]:
             said = text(evidence.data, "subject", "sha256")
             if evidence.data is not None and said != digest:
                 yield Violation(
-                    f"the evidence is not about this record of {named(str(version))}",
+                    f"the evidence is not about the current record of {named(str(version))}",
                     path=evidence.path,
                     at=("subject", "sha256"),
                     found=said,
                     expected=digest,
-                    remedy="delete the file and add evidence that was made for this record: "
+                    remedy="delete the file and add evidence for this record: "
                     + adding(named(str(version)), text(evidence.data, "kind")),
                 )
 
@@ -230,15 +230,15 @@ def schema_announces_evidence(model: ModelUnderCheck) -> Iterator[Violation]:
 
 
 def licence_is_known(model: ModelUnderCheck) -> Iterator[Violation]:
-    """A model's ``license`` must be an SPDX licence expression.
+    """A model's ``license`` must be an SPDX license expression.
 
-    People and programs choose models by what they are allowed to do with them, and can only compare known words. A
-    licence of your own is ``LicenseRef-`` and a name.
+    People and programs select models by license, and can only compare standard identifiers. Write your own license as
+    ``LicenseRef-NAME``.
 
-    Mend it: take the identifier from https://spdx.org/licenses, or write ``LicenseRef-NAME``.
+    How to fix: use an identifier from https://spdx.org/licenses, or write ``LicenseRef-NAME``.
 
     Example:
-        ``license: Apache 2`` is ``Apache-2.0``.
+        ``license: Apache 2``; write ``Apache-2.0``.
     """
     document = model.document
     said = "" if document is None else text(document.data, "license")
@@ -248,11 +248,11 @@ def licence_is_known(model: ModelUnderCheck) -> Iterator[Violation]:
 
     if trouble := licence_trouble(said):
         yield Violation(
-            f"{said} is not an SPDX licence expression: {trouble}",
+            f"{said} is not an SPDX license expression: {trouble}",
             at=("license",),
             found=said,
             expected="an SPDX expression, such as Apache-2.0 or LicenseRef-acme",
-            remedy="https://spdx.org/licenses lists them; write your own as LicenseRef-NAME",
+            remedy="see https://spdx.org/licenses; write your own license as LicenseRef-NAME",
         )
 
 
@@ -277,10 +277,10 @@ def packages_are_requirements(model: ModelUnderCheck) -> Iterator[Violation]:
 
     Serving environments are built from it. Options, comments and paths of a requirements file are not requirements.
 
-    Mend it: write ``name==version``, as ``pip freeze`` prints it.
+    How to fix: write ``name==version``, as ``pip freeze`` prints it.
 
     Example:
-        ``scikit-learn=1.5`` has one ``=`` too few.
+        ``scikit-learn=1.5``; write ``scikit-learn==1.5``.
     """
     for version, path, data, _ in _records(model):
         for number, package in enumerate(texts(data, "environment", "pip_packages")):
@@ -309,12 +309,12 @@ def _new_default(view: ChangeView) -> Iterator[Violation]:
     model = None if was == becomes or not view.head.settings else _governed(view.base)
     if model is not None:
         yield Violation(
-            f"models such as {named(str(model.name))} have versions, and this orders them by another scheme",
+            f"the versions of {named(str(model.name))} and other models would be ordered by another scheme",
             path=REGISTRY,
             at=("version_scheme",),
             found=becomes,
             expected=was,
-            remedy=f"first write `version_scheme: {was}` into each of these models",
+            remedy=f"first set `version_scheme: {was}` in each of these models",
         )
 
 
@@ -336,13 +336,13 @@ def _new_scheme(view: ChangeView, change: Located, name: ModelName) -> Iterator[
 
 
 def schemes_stay(view: ChangeView) -> Iterator[Violation]:
-    """The version scheme of a model stays as it is once the model has versions, and so does the registry's.
+    """The version scheme of a model or the registry must not change once there are versions.
 
-    The scheme gives versions their order, so another one makes ``latest`` another version, in silence. A scheme in
-    ``model.yaml`` stands before that of ``registry.yaml``.
+    The scheme determines the order of versions, so another one silently changes ``latest``. A scheme in ``model.yaml``
+    overrides the one in ``registry.yaml``.
 
-    Mend it: put ``version_scheme`` back. To change that of the registry, first write the present one into each model
-    that has none of its own.
+    How to fix: restore ``version_scheme``. To change the registry's, first set the current one in each model that does not
+    set its own.
 
     Example:
         ``version_scheme: free`` in the ``registry.yaml`` of a registry whose models count 1, 2, 3.
@@ -360,15 +360,15 @@ def _highest(versions: Iterable[str]) -> int:
 
 
 def integers_count_up(view: ChangeView) -> Iterator[Violation]:
-    """A new version of a scheme that counts should be higher than all that are there.
+    """A new version of the scheme ``integer`` should be higher than all existing ones.
 
-    ``latest`` is the highest number, and people take it for the newest. A version that fills a gap is never ``latest``;
-    perhaps it was meant to be. A person decides. Several versions may come at once.
+    ``latest`` is the highest number, and people expect the newest. A version that fills a gap is never ``latest``, perhaps
+    unintentionally. A person decides. A change may add several versions.
 
-    Mend it: ``registry version add`` without a number takes the next one.
+    How to fix: run ``registry version add`` without a number, which uses the next one.
 
     Example:
-        Version 5 is on the main branch, and a pull request that was opened before adds version 4.
+        Version 5 is on the main branch, and a pull request that was opened earlier adds version 4.
     """
     added: dict[ModelName, list[Located]] = {}
     for change in view.changes:
@@ -384,25 +384,25 @@ def integers_count_up(view: ChangeView) -> Iterator[Violation]:
             version = "" if change.place is None else change.place.version or ""
             if admits("integer", version) and int(version) < highest:
                 yield Violation(
-                    f"version {version} of {named(str(name))} comes after version {highest}",
+                    f"version {version} of {named(str(name))} is lower than the published version {highest}",
                     path=change.path,
                     at=("version",),
                     found=version,
                     expected=f"{highest + 1}, or higher",
-                    remedy=f"take the next number: registry version add {named(str(name))} --artifact PATH --framework TYPE",
+                    remedy=f"use the next number: registry version add {named(str(name))} --artifact PATH --framework TYPE",
                 )
 
 
 RULES = (
     ModelRule("M202", "versions fit the scheme and are unique", "refuse", fits_scheme),
     ModelRule("M214", "model and version folders are complete", "refuse", complete),
-    ModelRule("M209", "the identity is that of the content", "refuse", identity_holds),
-    ModelRule("M211", "evidence is about the record beside it", "refuse", evidence_is_about_it),
+    ModelRule("M209", "the identity matches the content", "refuse", identity_holds),
+    ModelRule("M211", "evidence is about the current record", "refuse", evidence_is_about_it),
+    ModelRule("M212", "the license is an SPDX expression", "refuse", licence_is_known),
     ModelRule(
         "M221", "the schema of a model knows its evidence", "refuse", schema_announces_evidence
     ),
-    ModelRule("M212", "the licence is an SPDX expression", "refuse", licence_is_known),
     ModelRule("M213", "pip packages are requirements", "refuse", packages_are_requirements),
-    ChangeRule("C412", "a version scheme stays as it is", "refuse", schemes_stay),
+    ChangeRule("C412", "a version scheme does not change", "refuse", schemes_stay),
     ChangeRule("C415", "integer versions count up", "review", integers_count_up),
 )

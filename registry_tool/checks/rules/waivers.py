@@ -1,4 +1,4 @@
-"""Rules about waivers: they are about something, they are named for it, and they end."""
+"""Rules about waivers: their subject exists, their name says what they waive, and they expire."""
 
 from __future__ import annotations
 
@@ -32,37 +32,37 @@ _SUBJECT: Final = "a file, NAMESPACE/MODEL@VERSION, or NAMESPACE/MODEL"
 
 
 def _lost(catalog: Catalog, subject: str) -> str:
-    """Why nothing can be waived by a subject, in words; empty where something can."""
+    """Why a subject is invalid, in words; empty where it is valid."""
     entry = None if subject.startswith("/") else catalog.tree.entry(subject)
     if entry is not None:
         return "which is a folder" if entry.is_folder else ""
     try:
         reference = Reference.parse(subject)
     except InvalidNameError:
-        return "which is no file of the registry"
+        return "which is not a file in the registry"
     model = catalog.model(reference.model)
     if model is None:
-        return "which is neither a file nor a model of the registry"
+        return "which is not a file or model in the registry"
     if "@" in subject and model.version(reference.selector) is None:
-        return f"and {reference.model} has no version {reference.selector}"
+        return f"but {reference.model} has no version {reference.selector}"
     return ""
 
 
 def waivers_hold(view: RegistryView) -> Iterator[Violation]:
-    """A waiver should be in force, and about something that is there.
+    """A waiver should be valid, and its subject should exist.
 
-    One that has expired or was used up waives nothing, and who reads it believes otherwise. Only a check of everything
-    looks for it, such as the one that runs each night.
+    An expired waiver, or one without a subject, has no effect, which misleads readers. Only a check of the whole registry
+    reports this, such as the nightly one.
 
-    Mend it: delete the file; Git keeps it.
+    How to fix: delete the file; it stays in Git's history.
 
     Example:
-        ``expires: 2026-11-01``, three weeks ago.
+        ``expires: 2026-11-01``, which was three weeks ago.
     """
     for waiver in waivers_of(view.catalog) if view.complete else ():
         lost = _lost(view.catalog, waiver.subject)
         if waiver.expires < view.now.date():
-            at, words = "expires", f"has expired on {waiver.expires}"
+            at, words = "expires", f"expired on {waiver.expires}"
         elif lost:
             at, words = "subject", f"names {named(waiver.subject)}, {lost}"
         else:
@@ -71,20 +71,20 @@ def waivers_hold(view: RegistryView) -> Iterator[Violation]:
             f"the waiver of {waiver.rule} {words}",
             path=waiver.path,
             at=(at,),
-            expected="a waiver in force, of something that is there",
+            expected="a valid waiver of an existing subject",
             remedy=removal(waiver.path),
         )
 
 
 def waivers_expire(view: RegistryView) -> Iterator[Violation]:
-    """A waiver that ends within two weeks is named, while there is time to mend what it covers.
+    """A waiver that expires within two weeks should be replaced by a fix.
 
-    Only a check of everything looks for it, such as the one that runs each night.
+    Only a check of the whole registry reports this, such as the nightly one, while there is still time for a fix.
 
-    Mend it: mend what was waived and delete the file; or ask for a new end, which an owner of the registry reviews.
+    How to fix: fix the waived finding and delete the file; or propose a later date, which an owner of the registry reviews.
 
     Example:
-        ``expires: 2026-12-01``, in ten days.
+        ``expires: 2026-12-01``, which is in ten days.
     """
     today = view.now.date()
     for waiver in waivers_of(view.catalog) if view.complete else ():
@@ -92,49 +92,47 @@ def waivers_expire(view: RegistryView) -> Iterator[Violation]:
         if dt.timedelta(0) <= left <= _SOON:
             days = "today" if not left.days else f"in {left.days} day{'s' * (left.days > 1)}"
             yield Violation(
-                f"the waiver of {waiver.rule} for {named(waiver.subject)} ends {days}",
+                f"the waiver of {waiver.rule} for {named(waiver.subject)} expires {days}",
                 path=waiver.path,
                 at=("expires",),
                 found=str(waiver.expires),
-                expected=f"what {waiver.rule} asks for, until then",
-                remedy=f"repair it, then: {removal(waiver.path)}",
+                expected=f"no finding of {waiver.rule} by then",
+                remedy=f"fix the finding; then: {removal(waiver.path)}",
             )
 
 
 def _objections(view: ChangeView, waiver: Waiver) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with a new waiver: the field, a sentence, and what would be right."""
-    from registry_tool.checks.rule_docs import explained  # it lists these rules, too
-
+    """The errors of a new waiver: the field, a message, and the expected value."""
     today = view.now.date()
-    if waiver.rule not in explained():
-        yield "rule", f"there is no rule {waiver.rule}", "a rule that `registry rules` lists"
+    if waiver.rule not in view.rule_ids():
+        yield "rule", f"rule {waiver.rule} does not exist", "a rule that `registry rules` lists"
     elif waiver.rule in NEVER:
         yield "rule", f"{waiver.rule} cannot be waived", "another rule"
-    # The file that is waived may be yet to come.
+    # The waived file may be added later.
     if view.base.layout.locate(waiver.subject) is None and (
         lost := _lost(view.head, waiver.subject)
     ):
         yield "subject", f"the waiver names {named(waiver.subject)}, {lost}", _SUBJECT
     if waiver.expires < today:
-        yield "expires", f"the waiver has expired on {waiver.expires}", f"{today} or later"
+        yield "expires", f"the waiver expired on {waiver.expires}", f"{today} or later"
     elif waiver.expires > today + _LONGEST:
         last = today + _LONGEST
         yield "expires", f"the waiver lasts longer than {_LONGEST.days} days", f"{last} or earlier"
     name = _NAME.fullmatch(waiver.path.removeprefix(f"{WAIVERS}/"))
     if name is None or name[1] != waiver.rule.lower():
         wanted = f"{today}-{waiver.rule.lower()}-SLUG.yaml"
-        yield "rule", f"the file's name does not say that it waives {waiver.rule}", wanted
+        yield "rule", f"the file name does not say that it waives {waiver.rule}", wanted
 
 
 def waivers_are_narrow(view: ChangeView) -> Iterator[Violation]:
-    """A new or changed waiver must be of one rule, for one subject that can be found, and end within 180 days.
+    """A new or edited waiver must be for one rule and one existing subject, and expire within 180 days.
 
-    Its subject is a file, a version as ``NAMESPACE/MODEL@VERSION``, or a model without its versions. What is waived for
-    longer than half a year is no exception any more, and the rule should be changed for all to see. The file's name says
-    when it was written and what it waives: ``2026-11-21-c401-new-remote.yaml``. This rule cannot be waived, and neither
-    can anything in ``registry.yaml`` and ``waivers/``.
+    The subject is a file, a version as ``NAMESPACE/MODEL@VERSION``, or a model without its versions. If a rule is waived for
+    longer than half a year, change the severity of the rule in ``registry.yaml`` instead. The file name contains the date
+    and the rule: ``2026-11-21-c401-new-remote.yaml``. This rule cannot be waived, and neither can findings in
+    ``registry.yaml`` and ``waivers/``.
 
-    Mend it: correct the field that the finding names; or change the severity of the rule in ``registry.yaml``.
+    How to fix: correct the field in the finding; or change the severity of the rule in ``registry.yaml``.
 
     Example:
         ``expires: 2099-12-31``.
@@ -149,12 +147,12 @@ def waivers_are_narrow(view: ChangeView) -> Iterator[Violation]:
                 path=waiver.path,
                 at=(field,),
                 expected=expected,
-                remedy="correct it, or leave the waiver out",
+                remedy="correct it, or remove the waiver",
             )
 
 
 RULES: tuple[Rule, ...] = (
-    ChangeRule("C416", "a waiver is narrow and ends", "refuse", waivers_are_narrow),
-    RegistryRule("R310", "a waiver waives something", "warn", waivers_hold),
-    RegistryRule("R311", "a waiver ends soon", "warn", waivers_expire),
+    ChangeRule("C416", "a waiver is narrow and expires", "refuse", waivers_are_narrow),
+    RegistryRule("R310", "a waiver has an effect", "warn", waivers_hold),
+    RegistryRule("R311", "a waiver expires soon", "warn", waivers_expire),
 )

@@ -176,7 +176,8 @@ def _cached(url: str, place: Path, *, offline: bool) -> Clone:
             return Clone(git, "" if current else _stale(url, place))
     if offline:
         raise OfflineError(
-            f"there is no cached clone of {shown_url(url)}", remedy="open it once with a network connection"
+            f"there is no cached clone of {shown_url(url)}",
+            remedy="open it once with a network connection",
         )
     try:
         _replace(url, place)

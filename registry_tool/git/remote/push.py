@@ -15,7 +15,7 @@ from typing import Final
 from registry_tool.errors import ConflictError, GitError, OfflineError
 from registry_tool.git.command import Git, GitCommandError
 from registry_tool.git.history import ensure_history
-from registry_tool.git.remote.ref_updates import BRANCHES, MOVED
+from registry_tool.git.remote.ref_updates import BRANCHES, LOST_RACE
 from registry_tool.git.remote.url import without_credentials
 from registry_tool.git.revisions import find_tip
 from registry_tool.git.shallow import has_latest_only
@@ -79,7 +79,8 @@ def push_branch(git: Git, branch: str, *, remote: str = "origin") -> None:
         if refused is not None and not _is_own(refused):
             raise _refusal(git, branch, remote, refused.split("\t")[2], exc.words) from exc
         raise GitError(
-            f"git push failed: {_words(exc.words)}", remedy=f"the commit is on {branch} in this clone"
+            f"git push failed: {_words(exc.words)}",
+            remedy=f"the commit is on {branch} in this clone",
         ) from exc
 
 
@@ -93,7 +94,7 @@ def _refusal(git: Git, branch: str, remote: str, summary: str, said: str) -> Con
     stripped = (line.strip() for line in said.splitlines())
     lines = [line for line in stripped if line.startswith("remote:") and line != "remote:"]
     message = f"{remote} refused {branch}: {summary}"
-    if any(words in summary for words in _LOST) or any(MOVED in line for line in lines):
+    if any(words in summary for words in _LOST) or any(LOST_RACE in line for line in lines):
         return LostRaceError(message, remedy=_INDENT.join(_after_losing(git, branch, remote)))
     own = _INDENT.join(lines) or f"check the push rules of {remote} for {branch}"
     return ConflictError(message, remedy=f"the commit is on {branch} in this clone; {own}")

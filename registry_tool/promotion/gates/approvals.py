@@ -1,4 +1,4 @@
-"""The gate that counts approvals: distinct people, about this very record, who really said so.
+"""The gate that counts approvals: of distinct, verified people, for exactly this record.
 
 ``by`` in a file of evidence is only a claim. It is held against the commit that gave the file its content: the person
 who signed that commit with a key of ``allowed_signers``, else its author. A rejection stands, whoever wrote it, until
@@ -44,7 +44,7 @@ def address_of(said: str) -> str:
 
 
 def person_of(said: str) -> str:
-    """What two spellings of one person share; empty where nobody is named."""
+    """Fold two spellings of one person; empty where no person is named."""
     return address_of(said).casefold()
 
 
@@ -88,16 +88,16 @@ def _unsigned(origin: CommitOrigin, signature: Signature) -> str:
     """Why the signature of a commit is not that of a known person."""
     commit = f"commit {origin.commit[:12]}"
     return {
-        "good": f"signed as {signature.signer}, which is nobody in particular",
-        "unknown key": f"signed with a key that allowed_signers does not have, or not for that time: {signature.key}",
-        "other": f"{commit} carries no SSH signature, but one of another kind",
-        "unchecked": "ssh-keygen, which checks signatures, is missing or too old here",
+        "good": f"signed as {signature.signer}, which does not identify a person",
+        "unknown key": f"signed with a key that is not in allowed_signers, or not valid at that time: {signature.key}",
+        "other": f"{commit} has a signature that is not an SSH signature",
+        "unchecked": "ssh-keygen, which verifies signatures, is missing or too old",
         "none": f"{commit} is not signed",
-    }.get(signature.state, f"{commit} carries a bad signature")
+    }.get(signature.state, f"{commit} has an invalid signature")
 
 
 def _mismatch(by: str, origin: CommitOrigin, signature: Signature, *, signers: bool) -> str:
-    """Why a commit does not show that somebody approved; empty where it does."""
+    """Why a commit does not prove an approval; empty where it does."""
     if _is_signed(signature):
         same = person_of(signature.signer) == person_of(by)
         return "" if same else f"signed by {signature.signer}"
@@ -120,12 +120,12 @@ def _vote(
     approves = text(piece.data, "decision") == "approve"
     mine = _Vote(address_of(by), person_of(by), approves, _HERE, text(piece.data, "at"), "")
     if not piece.fits:
-        return mine._replace(against="about other bytes")
+        return mine._replace(against="for another record")
     if question.line is None:
         return mine
     source = known.get(piece.document.path)
     if source is None:
-        return mine._replace(against="added by this change: it counts once it is published")
+        return mine._replace(against="added by this change: it counts after it is published")
     allowed = allowed_signers(question.base)
     signature = published_signature(question.line, source, allowed, now=question.now)
     against = _mismatch(by, source.origin, signature, signers=signers)
@@ -186,7 +186,9 @@ def _standing(votes: list[_Vote]) -> list[_Vote]:
     return [
         vote
         for vote in votes
-        if not vote.approves and vote.against != "about other bytes" and not _is_lifted(vote, votes)
+        if not vote.approves
+        and vote.against != "for another record"
+        and not _is_lifted(vote, votes)
     ]
 
 
@@ -198,7 +200,7 @@ def _told(counted: list[str], votes: list[_Vote], wanted: int) -> str:
 
 
 def approvals_gate(question: GateInput, gate: Data) -> GateAnswer:
-    """Enough people must have approved the version for the stage, and nobody may stand against it."""
+    """Enough people must have approved the version for the stage, and no rejection may be in effect."""
     wanted = whole(gate, "approvals")
     version, stage = question.version, question.stage.name
     votes = _votes(question, gate)
@@ -207,7 +209,7 @@ def approvals_gate(question: GateInput, gate: Data) -> GateAnswer:
         names = ", ".join(vote.who for vote in against[:_SHOWN])
         return failed(
             f"rejected by {names}",
-            "whoever rejected it may add an approval of their own later",
+            "the person who rejected it can approve it later",
         )
     counted = [
         *{vote.person: vote.who for vote in votes if vote.approves and not vote.against}.values()
@@ -215,7 +217,9 @@ def approvals_gate(question: GateInput, gate: Data) -> GateAnswer:
     found = _told(counted, votes, wanted)
     if len(counted) < wanted:
         remedy = f"registry evidence add {version} --kind approval --stage {stage} --decision approve --commit"
-        return failed(found, f"whoever approves has this merged first: {remedy}")
+        return failed(found, f"an approver must first merge: {remedy}")
     if question.line is None:
-        return unknown(f"{found}, as the files say; without history nobody can tell who wrote them")
+        return unknown(
+            f"{found}, according to the files; without history their authors cannot be verified"
+        )
     return held(found)

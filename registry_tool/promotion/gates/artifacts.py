@@ -1,4 +1,4 @@
-"""The gate that asks whether the bytes are on their remote; the asking itself is the caller's."""
+"""The gate that requires all objects in the DVC remote; the caller supplies the query."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def objects_of(version: VersionView) -> dict[str, str]:
 
 
 def presence(exists: Callable[[Sequence[str]], Collection[str]]) -> Present:
-    """What ``Question.present`` asks, made of a function that says which md5s are there."""
+    """Make ``GateInput.present`` of a function that returns the md5s that exist."""
 
     def missing(version: VersionView) -> list[str]:
         wanted = objects_of(version)
@@ -40,18 +40,18 @@ def presence(exists: Callable[[Sequence[str]], Collection[str]]) -> Present:
 
 
 def available_gate(question: GateInput, gate: Data) -> GateAnswer:  # noqa: ARG001 (all gates are asked alike)
-    """Every object that the version stores must be on the remote."""
+    """Every object that the version stores must be in the remote."""
     version = question.version
     if question.present is None:
-        return unknown("the remote was not asked", "ask it: registry check --remote")
+        return unknown("the remote was not queried", "query it: registry check --remote")
     try:
         missing = question.present(version)
     except RemoteError as exc:
-        return unknown(f"the remote cannot be asked: {exc.message}", exc.remedy)
+        return unknown(f"the remote cannot be queried: {exc.message}", exc.remedy)
     stored = len(objects_of(version))
     if not missing:
-        what = f"all {stored} objects are there" if stored != 1 else "the object is there"
-        return held(what if stored else "the version stores nothing")
+        what = f"all {stored} objects exist" if stored != 1 else "the object exists"
+        return held(what if stored else "the version stores no objects")
     more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
     remedy = f"upload them from a machine that has them: registry upload {version} PATH"
     return failed(

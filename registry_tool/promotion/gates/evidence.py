@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["evidence_gate"]
 
-# What tells apart series of evidence of one kind: in each the newest decides.
+# The field that separates series of evidence of one kind: in each the newest decides.
 _SERIES = {"evaluation": "suite", "scan": "tool"}
 # `registry-tool 0.3.0` and `registry-tool 0.4.0` are one tool: what an older release said, a newer one may take back.
 _RELEASE = re.compile(r"\s+v?[0-9]\S*\Z")
@@ -68,7 +68,7 @@ def _tool(data: Data) -> str:
 
 
 def evidence_gate(question: GateInput, gate: Data) -> GateAnswer:
-    """Evidence of a kind must be there; with a verdict, the newest of each suite or tool must have it."""
+    """Evidence of a kind must exist; with a verdict, the newest of each suite or tool must have it."""
     kind, suite, tool = text(gate, "evidence"), text(gate, "suite"), text(gate, "tool")
     version, verdict = question.version, text(gate, "verdict")
     there = [
@@ -80,7 +80,7 @@ def evidence_gate(question: GateInput, gate: Data) -> GateAnswer:
     found = [piece for piece in there if piece.fits]
     remedy = adding(str(version), kind, suite=suite, commit=True)
     if not found:
-        others = "".join(f"; {_name(p)} is about other bytes" for p in there)
+        others = "".join(f"; {_name(p)} is for another record" for p in there)
         what = f"{kind} of {suite or tool}" if suite or tool else kind
         return failed(f"{version} has no {what}{others}", remedy)
     if not verdict:
@@ -89,5 +89,5 @@ def evidence_gate(question: GateInput, gate: Data) -> GateAnswer:
         wrong = _against(question, series, verdict)
         if wrong is not None:
             said = text(wrong.data, "verdict")
-            return failed(f"the newest of {name} says {said}: {_name(wrong)}", remedy)
+            return failed(f"the newest result of {name} is {said}: {_name(wrong)}", remedy)
     return held(f"{verdict} in {', '.join(_name(piece) for piece in found[:3])}")

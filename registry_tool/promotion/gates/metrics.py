@@ -1,9 +1,9 @@
-"""Gates on metrics: bounds, and the comparison with the version that holds the stage now.
+"""Gates on metrics: bounds, and the comparison with the current version of the stage.
 
-Whether more of a metric is better or worse.
+Whether a higher value is better or worse:
 
-A gate may say so (``better: lower``). One with only ``min`` or only ``max`` has said so. Otherwise a few words that mean
-the same everywhere are known; for any other name nothing is guessed.
+A gate may say so (``better: lower``). One with only ``min`` or only ``max`` implies it. Otherwise a few words that mean
+the same everywhere are known; for other names no direction is assumed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _SPLIT: Final = re.compile(r"[^a-z0-9]+")
 
 
 def direction_of(gate: Data) -> tuple[Direction | None, str]:
-    """Which way a gate's metric is better, and how one knows; None where nothing says so."""
+    """The better direction of a gate's metric, and the reason; None where it is unknown."""
     said = text(gate, "better")
     if said in {"higher", "lower"}:
         return ("higher" if said == "higher" else "lower"), "the gate says so"
@@ -62,7 +62,7 @@ def direction_of(gate: Data) -> tuple[Direction | None, str]:
 
 
 def _number(value: JSON) -> float | None:
-    """A finite number; None for text, bytes and what is no number."""
+    """A finite number; None for text, bytes and other values."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if math.isfinite(value) else None
@@ -83,7 +83,7 @@ def _bounds(gate: Data, key: str, value: float) -> Iterator[GateAnswer]:
 
 
 def _compared(gate: Data, value: float, current: float, holder: str) -> GateAnswer:
-    """A metric beside that of the version which holds the stage."""
+    """Compare a metric with that of the current version of the stage."""
     key, tolerance = text(gate, "metric"), _number(gate.get("tolerance")) or 0.0
     both = f"{key} {value} against {current} of version {holder}"
     direction, why = direction_of(gate)
@@ -91,7 +91,7 @@ def _compared(gate: Data, value: float, current: float, holder: str) -> GateAnsw
         return held(f"{both}: the same")
     if direction is None:
         return failed(
-            f"{both}, and nothing says whether more is better",
+            f"{both}, but it is unknown whether higher is better",
             "write `better: higher` or `better: lower` in the gate",
         )
     rule = f"{direction} is better: {why}"
@@ -115,29 +115,29 @@ def _add(version: VersionView, key: str) -> str:
 def _against_current(question: GateInput, gate: Data, value: float) -> GateAnswer:
     current, stage, key = question.current, question.stage.name, text(gate, "metric")
     if current is None:
-        return held(f"no version holds {stage} yet")
+        return held(f"{stage} has no current version to compare with")
     if current.document is None or current.document.data is None:
-        return failed(f"the record of {current}, which holds {stage}, cannot be read")
+        return failed(f"the record of {current}, the current version of {stage}, cannot be read")
     other = measured(current).get(key)
     number = _number(other)
     if number is None:
-        what = f"has no {key}" if other is None else f"says {shown(other)}"
+        what = f"has no {key}" if other is None else f"has {key} {shown(other)}"
         return failed(
-            f"{current}, which holds {stage}, {what}: there is nothing to compare {value} with",
+            f"{current}, the current version of {stage}, {what}: {value} cannot be compared",
             _add(current, key),
         )
     return _compared(gate, value, number, current.version)
 
 
 def metric_gate(question: GateInput, gate: Data) -> GateAnswer:
-    """A metric must keep its bounds, and not be worse than that of the version which holds the stage now."""
+    """A metric must be within its bounds, and not worse than that of the current version of the stage."""
     key, there = text(gate, "metric"), measured(question.version)
     value = _number(there.get(key))
     if value is None:
         remedy = _add(question.version, key)
         if key not in there:
             return failed(f"{question.version} has no {key}", remedy)
-        return failed(f"{key} is {shown(there[key])}, which is no number", remedy)
+        return failed(f"{key} is {shown(there[key])}, which is not a number", remedy)
     answers = [*_bounds(gate, key, value)]
     if "not_worse_than" in gate:
         answers.append(_against_current(question, gate, value))

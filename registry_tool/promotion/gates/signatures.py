@@ -1,4 +1,4 @@
-"""The gate that asks for a signature on the commit which made the record.
+"""Gates on signatures: of the commit that added the record, and of the record itself.
 
 The gate that asks for a signature of the record itself, by somebody whom the registry knows.
 """
@@ -34,12 +34,12 @@ _AGAIN: Final = "add a new version with a signed commit: git config commit.gpgSi
 def _unknown_key(where: str, key: str, signers: bytes) -> GateAnswer:
     if not signers:
         return failed(
-            f"{where} is signed, and there is no {ALLOWED_SIGNERS} that says whose key {key} is",
-            f"write the address and the public key of each signer into {ALLOWED_SIGNERS}; have that merged first",
+            f"{where} is signed with key {key}, but there is no {ALLOWED_SIGNERS} to identify it",
+            f"add the address and public key of each signer to {ALLOWED_SIGNERS}, and merge that first",
         )
     return failed(
-        f"{where} is signed with a key that {ALLOWED_SIGNERS} does not have, or not for that time: {key}",
-        f"have the key added to {ALLOWED_SIGNERS}, if it is known whose it is",
+        f"{where} is signed with a key that is not in {ALLOWED_SIGNERS}, or not valid at that time: {key}",
+        f"if you know whose key it is, add it to {ALLOWED_SIGNERS}",
     )
 
 
@@ -51,12 +51,12 @@ def _answer(signature: Signature, commit: str, signers: bytes) -> GateAnswer:
         return _unknown_key(where, signature.key, signers)
     if signature.state == "unchecked":
         return unknown(
-            f"{where} is signed, and ssh-keygen, which checks it, is missing or too old here",
+            f"{where} is signed, but ssh-keygen, which verifies it, is missing or too old",
             "install the OpenSSH client, 8.2 or newer",
         )
     trouble = {
-        "bad": "carries a signature that is not good for it",
-        "other": "carries no SSH signature, but one of another kind",
+        "bad": "has an invalid signature",
+        "other": "has a signature that is not an SSH signature",
     }.get(signature.state, "is not signed")
     return failed(f"{where} {trouble}", _AGAIN)
 
@@ -65,7 +65,7 @@ def signed_gate(question: GateInput, gate: Data) -> GateAnswer:  # noqa: ARG001 
     """The commit that gave ``version.yaml`` its content must be signed by a key that the registry knows."""
     record = question.version.document
     if question.line is None or record is None:
-        return unknown("there is no history here that has the commit")
+        return unknown("the commit is not in the local history")
     head = question.version.model.catalog.tree
     source = find_origins(question.line, question.base.tree, head, [record.path]).get(record.path)
     if source is None:
@@ -85,7 +85,7 @@ def _told(found: list[Endorsement]) -> str:
 
 
 def endorsed_gate(question: GateInput, gate: Data) -> GateAnswer:  # noqa: ARG001 (all gates are asked alike)
-    """A signature of the record must be there, by a key of the ``allowed_signers`` that is published."""
+    """The record must be signed with a key in the published ``allowed_signers``."""
     version, signers = question.version, allowed_signers(question.base)
     head = version.model.catalog.tree
     line = question.line
@@ -103,6 +103,6 @@ def endorsed_gate(question: GateInput, gate: Data) -> GateAnswer:  # noqa: ARG00
     if any(e.signature.state == "unchecked" for e in found):
         return unknown(_told(found), "install the OpenSSH client, 8.2 or newer")
     if not signers:
-        told = f"there is no {ALLOWED_SIGNERS} that says whose keys are whose"
-        return failed(told, f"write address and public key of each signer into {ALLOWED_SIGNERS}")
+        told = f"there is no {ALLOWED_SIGNERS} to identify keys"
+        return failed(told, f"add the address and public key of each signer to {ALLOWED_SIGNERS}")
     return failed(_told(found), remedy)

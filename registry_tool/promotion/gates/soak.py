@@ -1,6 +1,6 @@
-"""How long a version has held the stage it comes from.
+"""Gates on the stage before: the version must be there now, for long enough.
 
-The graph says which commit gave it to the version; only how long ago that was is asked of clocks. A commit is as old as
+The commit graph determines when the version entered it; only the elapsed time depends on clocks. A commit is as old as
 it says, but no older than any commit it follows and no newer than now: a slow clock shortens no wait, and one that is
 ahead of its time makes it longer.
 """
@@ -44,34 +44,34 @@ def _shown(span: dt.timedelta) -> str:
 
 
 def from_gate(question: GateInput, gate: Data) -> GateAnswer:
-    """The version must hold the stage before this one now, in what is published."""
+    """The version must be in the stage before this one now, as published."""
     version, before = question.version.version, text(gate, "from")
     holder = question.holder_of(before)
     if holder == version:
         return held(f"{before} is version {version}")
-    found = f"{before} is version {holder}" if holder else f"no version holds {before}"
-    remedy = f"have this merged first: registry promote {question.version} --to {before}"
+    found = f"{before} is version {holder}" if holder else f"{before} has no version"
+    remedy = f"first merge: registry promote {question.version} --to {before}"
     return failed(found, remedy)
 
 
 def soak_gate(question: GateInput, gate: Data) -> GateAnswer:
-    """The version must have held the stage before this one for some time, without a break."""
+    """The version must have been in the stage before this one for some time, without interruption."""
     before, soak = question.stage.before, text(gate, "soak")
     if question.holder_of(before) != question.version.version:
-        return failed(f"it does not hold {before}")
+        return failed(f"it is not in {before}")
     if question.line is None:
-        return unknown("there is no history here that could say since when")
+        return unknown("there is no local history to determine since when")
     path = question.base.layout.alias(question.version.model.name, before)
     move = next(moves(question.line, path), None)
     if move is None or move.version != question.version.version:
-        return unknown(f"the history here does not say since when it holds {before}")
+        return unknown(f"the local history does not show since when it has been in {before}")
     now = int(question.now.timestamp())
     commit = f"commit {move.step.commit[:12]}"
     if move.step.when > now:
         ahead = _shown(dt.timedelta(seconds=min(move.step.when - now, _LONGEST)))
         return failed(
-            f"0 of {soak}: {commit} is dated {ahead} in the future, and its time counts from then",
-            "if a clock was wrong, move the stage away and back with a right one",
+            f"0 of {soak}: {commit} is dated {ahead} in the future; the soak starts then",
+            "if a clock was wrong, move the stage away and back with a correct one",
         )
     since = _since(question.line, move.step, now)
     span = dt.timedelta(seconds=now - since)

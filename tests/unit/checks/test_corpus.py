@@ -98,7 +98,7 @@ def test_every_rule_is_documented(rule_id: str) -> None:
     assert must.endswith(".")
     assert "\n" not in must
     assert why
-    assert any(part.startswith("Mend it:") for part in rest)
+    assert any(part.startswith("How to fix:") for part in rest)
     assert rest[-1].startswith("Example:\n    ")
     assert rule.title[0].islower() or rule.title.startswith("registry.yaml")
 

@@ -1,4 +1,4 @@
-"""C406 against real history: a stage moves when its gates hold, goes back with a pin, and no other way."""
+"""C406 against real history: a stage moves only when its gates pass, goes back with a pin, and no other way."""
 
 from __future__ import annotations
 
@@ -82,7 +82,10 @@ def test_a_hand_edited_move_whose_gates_do_not_hold(moved: Staged) -> None:
     moved.commit(alias("staging", "1"))
     (found,) = judged(moved, alias("production", "2"))
     assert (found.severity, found.path, found.line) == ("refuse", PATH, 3)
-    assert found.message == "version 2 may not hold nlp/lang-id@production: staging is version 1"
+    assert (
+        found.message
+        == "version 2 cannot be promoted to nlp/lang-id@production: staging is version 1"
+    )
     assert found.expected == "from: staging"
     assert "registry promote nlp/lang-id@2 --to production --dry-run" in found.remedy
 
@@ -192,8 +195,8 @@ def test_a_reverted_promotion_is_asked_for_gates_and_told_of_rollback(moved: Sta
     )
     (found,) = [f for f in report.findings if f.rule == "C406"]
     assert found.message == (
-        "version 1 may not hold nlp/lang-id@production: staging is version 2; it held production before, and going back is"
-        " a rollback with a pin"
+        "version 1 cannot be promoted to nlp/lang-id@production: staging is version 2; it was in production before: to go back"
+        " to it, roll back, which pins the alias"
     )
     assert found.remedy == "registry rollback nlp/lang-id production --to 1 --reason TEXT"
 
@@ -207,7 +210,10 @@ def test_a_way_back_whose_gates_hold_is_a_promotion_like_any_other(moved: Staged
 def test_a_pin_does_not_open_the_way_for_a_version_that_never_held_the_stage(moved: Staged) -> None:
     moved.commit(alias("staging", "1"))
     (found,) = judged(moved, alias("production", "2", pinned=True))
-    assert found.message == "version 2 may not hold nlp/lang-id@production: staging is version 1"
+    assert (
+        found.message
+        == "version 2 cannot be promoted to nlp/lang-id@production: staging is version 1"
+    )
 
 
 def test_what_was_rolled_back_does_not_come_back_by_a_pin(moved: Staged) -> None:
@@ -215,7 +221,10 @@ def test_what_was_rolled_back_does_not_come_back_by_a_pin(moved: Staged) -> None
     moved.commit(alias("production", "1", pinned=True))
     moved.commit(alias("staging", "1"))
     found = judged(moved, alias("production", "2", pinned=True))
-    assert {f.expected for f in found} == {"no pin, or a version to go back to", "from: staging"}
+    assert {f.expected for f in found} == {
+        "no pin, or an earlier version of the stage",
+        "from: staging",
+    }
 
 
 def test_nobody_goes_back_to_a_version_out_of_service(moved: Staged) -> None:
@@ -229,7 +238,7 @@ def test_a_pin_is_taken_off_by_the_change_that_moves_on(moved: Staged) -> None:
     moved.commit(alias("production", "1", pinned=True))
     (found,) = judged(moved, alias("production", "2", pinned=True))
     assert found.message == (
-        "nlp/lang-id@production is pinned to version 1, and moves on to 2 with the pin on it"
+        "nlp/lang-id@production is pinned to version 1, but moves to 2 and keeps the pin"
     )
     assert found.remedy == "registry promote nlp/lang-id@2 --to production"
     assert judged(moved, alias("production", "2")) == []
@@ -251,7 +260,7 @@ def test_a_stage_may_be_pinned_on_its_way_forward(moved: Staged) -> None:
 def test_a_guarded_stage_is_not_removed(moved: Staged) -> None:
     (found,) = judged(moved, {}, deletes=[PATH])
     assert found.message == (
-        "nlp/lang-id@production has gates and may not be removed while version 1 is active: the next version would be"
+        "nlp/lang-id@production has gates and must not be removed while version 1 is active: the next version would be"
         " compared with nothing"
     )
     assert found.remedy.endswith(

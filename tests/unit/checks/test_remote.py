@@ -124,8 +124,8 @@ def test_every_file_of_a_folder_is_asked_for(remote: Remote) -> None:
     listing["md5"] = f"{listing['md5']}.dir"
     tree = small_registry() | version_files("2", artifacts=[listing])
     file, own = of_rule(asked(remote, tree))
-    assert "artifact model, its list of files, are not on the remote storage" in own.message
-    assert "artifact model, file f1, 4 bytes, are not on the remote storage" in file.message
+    assert "artifact model, its list of files: missing from the remote storage" in own.message
+    assert "artifact model, file f1, 4 bytes: missing from the remote storage" in file.message
     assert str(names[1]["md5"]) in file.found
 
 
@@ -157,7 +157,7 @@ def test_files_that_only_the_list_on_the_remote_names_are_asked_for(
     findings = of_rule(asked(remote, tree))
     assert len(findings) == 21
     assert "3 more files" in findings[0].message
-    assert "file f0000, are not on" in findings[1].message
+    assert "file f0000: missing from" in findings[1].message
 
 
 def test_a_list_of_files_that_lies_is_a_finding(remote: Remote, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_list_of_files_that_lies_is_a_finding(remote: Remote, tmp_path: Path) 
     places[-1].write_bytes(b"[]")
     tree = small_registry() | version_files("2", artifacts=[entry])
     (found,) = of_rule(asked(remote, tree))
-    assert found.found == "something that is not the list of its files"
+    assert found.found == "an object that is not the list of its files"
 
 
 def test_severity_comes_from_the_base(remote: Remote) -> None:

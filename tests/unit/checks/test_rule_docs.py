@@ -13,7 +13,7 @@ def test_every_rule_is_listed_with_its_scope_and_words() -> None:
     for rule in rules.values():
         assert rule.scope == SCOPES[rule.id[0]]
         assert rule.title
-        assert "Mend it:" in rule.text
+        assert "How to fix:" in rule.text
         assert "Example:" in rule.text
 
 

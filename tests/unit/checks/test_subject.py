@@ -39,7 +39,7 @@ def changed(found: Subject) -> list[str]:
 def test_clean_work_tree_means_everything(choose: Choose, make_registry: Make) -> None:
     found = choose(make_registry(small_registry()))
     assert found.base is None
-    assert found.words == "everything: the work tree does not differ from HEAD"
+    assert found.words == "all files: no changes in the working tree since HEAD"
 
 
 def test_changed_work_tree_is_a_change_to_head(choose: Choose, make_registry: Make) -> None:
@@ -81,7 +81,7 @@ def test_unrelated_histories_are_compared_as_they_are(choose: Choose, make_regis
     commit(root)
     found = choose(root, base="main", head="other")
     assert changed(found) == [ALIAS]
-    assert found.words.endswith("with which it shares no history")
+    assert found.words.endswith("which shares no history with it")
 
 
 def test_head_alone_is_the_whole_revision(choose: Choose, make_registry: Make) -> None:
@@ -101,7 +101,7 @@ def test_bare_repository_is_judged_at_head(
     git(tmp_path, "clone", "--quiet", "--bare", str(root), "bare.git")
     found = choose(tmp_path / "bare.git")
     assert (found.base, found.root) == (None, None)
-    assert found.words == "everything at HEAD"
+    assert found.words == "all files at HEAD"
 
 
 def test_unborn_head_means_everything(choose: Choose, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_folder_without_git(choose: Choose, tmp_path: Path) -> None:
     write_files(tmp_path / "plain", small_registry())
     found = choose(tmp_path / "plain" / "models" / "nlp")
     assert (found.root, found.repository) == (tmp_path / "plain", None)
-    with pytest.raises(UsageError, match="nothing to compare with"):
+    with pytest.raises(UsageError, match="no base to compare with"):
         choose(tmp_path / "plain", staged=True)
 
 
@@ -181,7 +181,7 @@ def test_commit_ids_are_said_once_and_short(choose: Choose, make_registry: Make)
     write_files(root, MOVED)
     second = commit(root)
     words = choose(root, base=first, head=second).words
-    assert words == f"what {second[:12]} changes since {first[:12]}"
+    assert words == f"changes in {second[:12]} since {first[:12]}"
     assert choose(root, base="main~1", head=second).words.endswith(f"since main~1 ({first[:12]})")
     assert choose(root, head=second).words == f"everything at {second[:12]}"
 

@@ -237,7 +237,9 @@ def test_a_head_of_the_remote_whose_branch_is_gone_is_passed_over(
     found = main_branch(opened(clone))
     assert found is not None
     assert (found.name, found.tip) == ("origin/main", git(root, "rev-parse", "main"))
-    assert found.doubt.startswith("origin/HEAD names a branch that is gone: git remote set-head")
+    assert found.doubt.startswith(
+        "origin/HEAD names a branch that does not exist: git remote set-head"
+    )
 
 
 def test_another_branch_beside_the_main_one_is_no_doubt(root: Path, tmp_path: Path) -> None:

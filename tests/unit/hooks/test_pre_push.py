@@ -59,10 +59,10 @@ def test_a_branch_is_judged_as_what_it_changes_on_the_remotes_main(clone: Path) 
 def test_a_remote_that_nobody_knows_gets_everything_checked(clone: Path) -> None:
     head = git(clone, "rev-parse", "HEAD")
     known = answer(clone, Update("refs/heads/trunk", NONE, head))
-    assert known.lines[0] == "trunk: nothing found in 0 files checked"
+    assert known.lines[0] == "trunk: 0 files checked, no problems found"
     for remote in ("elsewhere", "https://example.org/x.git", "--help", "../x y"):
         said = answer(clone, Update("refs/heads/trunk", NONE, head), remote=remote)
-        assert said.lines[0] == "trunk: nothing found in 11 files checked"
+        assert said.lines[0] == "trunk: 11 files checked, no problems found"
 
 
 def test_deletions_and_tags_are_the_servers_matter(clone: Path) -> None:
@@ -76,10 +76,10 @@ def test_a_branch_of_another_kind_passes_and_main_does_not_become_one(clone: Pat
     pages = change(clone, {"index.html": "hello\n"})
     said = answer(clone, Update("refs/heads/gh-pages", NONE, pages))
     assert not said.refused
-    assert said.lines[0] == "gh-pages: not checked, it holds no registry.yaml"
+    assert said.lines[0] == "gh-pages: not checked, it has no registry.yaml"
     main = answer(clone, Update("refs/heads/trunk", "a" * 40, pages))
     assert main.refused
-    assert "trunk: it must hold registry.yaml" in "\n".join(main.lines)
+    assert "trunk: it must contain registry.yaml" in "\n".join(main.lines)
     for name in ("main", "master"):
         assert answer(clone, Update(f"refs/heads/{name}", NONE, pages), remote="new").refused
 
@@ -96,4 +96,4 @@ def test_a_push_of_many_says_what_was_left_out(clone: Path) -> None:
     updates = [Update(f"refs/heads/b{n}", NONE, c) for n, c in enumerate(commits)]
     said = answer(clone, *updates)
     assert not said.refused
-    assert f"3 more branches were not looked at: {MAX_BRANCHES} of a push are" in said.lines
+    assert f"3 more branches were not checked (at most {MAX_BRANCHES} per push)" in said.lines

@@ -79,7 +79,7 @@ def test_what_concerns_no_registry_is_answered_with_nothing(server: Server) -> N
 )  # fmt: skip
 def test_no_other_ref_takes_the_name_of_the_main_branch(server: Server, ref: str) -> None:
     said = server.refusal(Update(ref, NONE, server.tip))
-    assert said.startswith(f"{ref}: the name of the main branch would mean two things\n")
+    assert said.startswith(f"{ref}: this ref would make the name of the main branch ambiguous\n")
     assert not server.answer(Update(ref, server.tip, NONE)).refused
 
 
@@ -91,7 +91,7 @@ def test_other_names_are_free(server: Server, ref: str) -> None:
 def test_a_good_change_passes(server: Server) -> None:
     answer = server.answer(Update(MAIN, server.tip, server.bring(GOOD)))
     assert not answer.refused
-    assert answer.lines[0] == "main: nothing found in 1 file checked"
+    assert answer.lines[0] == "main: 1 file checked, no problems found"
     assert answer.lines[-1].startswith("passed (pushed by ")
 
 
@@ -107,7 +107,7 @@ def test_a_change_is_compared_with_what_is_published(server: Server) -> None:
     git(server.bare, "update-ref", MAIN, bad)
     fine = server.bring({"README.md": "Models.\n"})
     assert (
-        server.answer(Update(MAIN, bad, fine)).lines[0] == "main: nothing found in 1 file checked"
+        server.answer(Update(MAIN, bad, fine)).lines[0] == "main: 1 file checked, no problems found"
     )
 
 
@@ -115,7 +115,7 @@ def test_an_old_state_that_is_not_the_branchs_was_overtaken(server: Server) -> N
     new = server.bring(GOOD)
     for old in (NONE, new):
         said = server.refusal(Update(MAIN, old, new))
-        assert "somebody was faster" in said
+        assert "another push was faster" in said
         assert "git pull --rebase origin main; then push again" in said
 
 
@@ -138,8 +138,8 @@ def test_only_some_of_many_guarded_branches_are_looked_at_and_the_rest_is_refuse
     git(server.bare, "symbolic-ref", "HEAD", "refs/heads/master")
     many = [Update(f"refs/heads/b{n}", NONE, server.tip) for n in range(MAX_BRANCHES + 5)]
     said = server.refusal(*many)
-    assert "5 more branches were not looked at" in said
-    assert said.count("nothing found") == MAX_BRANCHES
+    assert "5 more branches were not checked" in said
+    assert said.count("no problems found") == MAX_BRANCHES
 
 
 def test_many_branches_where_what_is_wrong_is_refused(server: Server) -> None:
@@ -148,7 +148,7 @@ def test_many_branches_where_what_is_wrong_is_refused(server: Server) -> None:
     few = [Update(f"refs/heads/b{n}", NONE, c) for n, c in enumerate(commits[:MAX_BRANCHES])]
     rest = [Update(f"refs/heads/c{n}", NONE, c) for n, c in enumerate(commits[MAX_BRANCHES:])]
     assert not server.answer(*few).refused
-    assert "2 more branches were not looked at" in server.refusal(*few, *rest)
+    assert "2 more branches were not checked" in server.refusal(*few, *rest)
 
 
 def test_what_is_said_has_an_end(server: Server) -> None:

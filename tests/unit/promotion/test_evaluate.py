@@ -98,7 +98,7 @@ def test_the_remote_is_asked_through_the_caller(staged: Make) -> None:
     ((md5, name),) = objects_of(view).items()
     assert name == "model"
     (there,) = registry.ask(present=presence(set))
-    assert (there.state, there.explanation) == ("held", "the object is there")
+    assert (there.state, there.explanation) == ("held", "the object exists")
     (gone,) = registry.ask(present=presence(lambda _: set()))
     assert (gone.state, gone.explanation) == ("failed", f"1 of 1 missing: model (md5 {md5})")
 
@@ -109,7 +109,7 @@ def test_an_unreachable_remote_leaves_the_gate_open(staged: Make) -> None:
 
     (outcome,) = staged({"artifacts": "available"}).ask(present=presence(down))
     assert (outcome.state, outcome.remedy) == ("unknown", "wait")
-    assert outcome.explanation == "the remote cannot be asked: it is down"
+    assert outcome.explanation == "the remote cannot be queried: it is down"
 
 
 def test_files_of_folders_are_objects_too_and_what_lies_elsewhere_is_none() -> None:
@@ -155,7 +155,7 @@ def test_a_namespace_tightens(staged: Make) -> None:
 @pytest.mark.parametrize(
     ("reference", "stage", "error", "words"),
     [
-        ("nlp/lang-id@2", "champion", NotFoundError, "champion is no stage of nlp/lang-id"),
+        ("nlp/lang-id@2", "champion", NotFoundError, "champion is not a stage of nlp/lang-id"),
         ("nlp/lang-id@9", "production", NotFoundError, "no version, tag or alias 9"),
         ("nlp/other@1", "production", NotFoundError, "does not exist"),
         ("nlp/lang-id@2", "latest", InvalidNameError, "reserved"),
@@ -172,7 +172,7 @@ def test_what_cannot_be_asked(
 def test_a_version_out_of_service_holds_nothing(staged: Make) -> None:
     registry = staged()
     registry.commit({f"{MODEL}/versions/2/status.yaml": status_yaml("withdrawn")})
-    with pytest.raises(RefusedError, match="is withdrawn; it may hold no stage"):
+    with pytest.raises(RefusedError, match="is withdrawn and cannot be promoted"):
         candidate(registry)
 
 

@@ -26,7 +26,7 @@ HOSTILE = Finding(
     found="a\r\nb",
     remedy="::error::not a command\n::warning::neither is this",
 )
-REPORT = Report("refuse", (REFUSED, WARNED), 14, ("checked everything, as asked",))
+REPORT = Report("refuse", (REFUSED, WARNED), 14, ("checked all files",))
 ATTACK = Report("refuse", (HOSTILE,), 1)
 NOTHING = Report("pass", (), 3)
 
@@ -41,8 +41,8 @@ def test_text_names_place_rule_and_next_step() -> None:
         "\n"
         "models/nlp/lang-id/model.yaml:4:7: warn F106 quote it\n"
         "\n"
-        "note: checked everything, as asked\n"
-        "1 refused, 1 warning in 14 files checked\n"
+        "note: checked all files\n"
+        "14 files checked, 1 refused, 1 warning\n"
     )
 
 
@@ -54,11 +54,11 @@ def test_text_lines_carry_their_tone() -> None:
 @pytest.mark.parametrize(
     ("report", "words"),
     [
-        (NOTHING, "nothing found in 3 files checked"),
-        (Report("pass", (WARNED, WARNED), 1), "2 warnings in 1 file checked"),
+        (NOTHING, "3 files checked, no problems found"),
+        (Report("pass", (WARNED, WARNED), 1), "1 file checked, 2 warnings"),
         (
             Report("review", (WARNED._replace(severity="review"),), 2),
-            "1 for review in 2 files checked",
+            "2 files checked, 1 to review",
         ),
     ],
 )
@@ -71,7 +71,7 @@ def test_json_has_exactly_the_documented_keys() -> None:
     assert list(data) == ["verdict", "kind", "automerge", "findings", "checked", "notes"]
     assert (data["verdict"], data["checked"]) == ("refuse", 14)
     assert (data["kind"], data["automerge"]) == (None, False)
-    assert data["notes"] == ["checked everything, as asked"]
+    assert data["notes"] == ["checked all files"]
     assert data["findings"][0] == {
         "rule": "M203",
         "severity": "refuse",
@@ -131,7 +131,7 @@ def test_github_annotation() -> None:
         "%0Afound: 9%0Aexpected: one of 1, 2%0Atry: registry alias set nlp/lang-id@2 production"
     )
     assert second.startswith("::warning file=models/nlp/lang-id/model.yaml,line=4,col=7,")
-    assert last == "1 refused, 1 warning in 14 files checked"
+    assert last == "14 files checked, 1 refused, 1 warning"
 
 
 def test_github_escapes_what_could_begin_a_command_or_a_property() -> None:
@@ -146,7 +146,7 @@ def test_github_escapes_what_could_begin_a_command_or_a_property() -> None:
 def test_markdown_table() -> None:
     text = render(REPORT, "markdown")
     assert text.startswith("## Registry check: ❌ refused\n\n| Severity | Rule |")
-    assert text.endswith("1 refused, 1 warning in 14 files checked.\n")
+    assert text.endswith("14 files checked, 1 refused, 1 warning.\n")
     (row,) = [line for line in text.splitlines() if line.startswith("| refuse ")]
     assert row.count("|") == 6
 

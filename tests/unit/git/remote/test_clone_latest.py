@@ -368,7 +368,7 @@ def test_a_repository_without_a_commit_is_cloned_and_followed(tmp_path: Path) ->
     folder = tmp_path / "empty"
     git(tmp_path, "init", "--quiet", "--initial-branch=main", "empty")
     git(folder, "config", "uploadpack.allowFilter", "true")
-    with pytest.raises(NotFoundError, match="has no commit yet"):
+    with pytest.raises(NotFoundError, match="has no commits yet"):
         Repository.open(folder.as_uri()).commit("HEAD")
     write_files(folder, _FILES)
     made = commit(folder)
@@ -416,4 +416,4 @@ def test_what_takes_long_is_said(
     monkeypatch.setattr("registry_tool.git.remote.clone._A_WHILE", 0.0)
     ensure_history(opened.git)
     ensure_history(opened.git)
-    assert caplog.messages == ["bringing the registry's history, once"]
+    assert caplog.messages == ["fetching the registry's history; this happens once"]

@@ -96,7 +96,7 @@ def test_patience_ends_with_the_name_of_the_holder(lock: Path) -> None:
         acquire(lock, place="here", patience=0.1),
     ):
         pass
-    assert caught.value.remedy == "wait for it to end and try again"
+    assert caught.value.remedy == "wait until it has finished, then retry"
     _end(process)
 
 

@@ -107,7 +107,7 @@ def test_an_approval_of_other_bytes_does_not_count(staged: Make) -> None:
     registry.commit({"models/nlp/lang-id/versions/2/evidence/x.yaml": wrong}, by=BOB)
     assert registry.says() == (
         "failed",
-        f"0 of 1 approval; does not count: {BOBS} (about other bytes)",
+        f"0 of 1 approval; does not count: {BOBS} (for another record)",
     )
 
 
@@ -120,7 +120,7 @@ def test_an_approval_for_another_stage_is_none(staged: Make) -> None:
 def test_what_the_change_itself_brings_does_not_count_yet(staged: Make) -> None:
     assert staged(ONE).says(approval(BOB)) == (
         "failed",
-        f"0 of 1 approval; does not count: {BOBS} (added by this change: it counts once it is published)",
+        f"0 of 1 approval; does not count: {BOBS} (added by this change: it counts after it is published)",
     )
 
 
@@ -198,7 +198,7 @@ def test_without_history_the_files_alone_hold_nothing(staged: Make) -> None:
     registry.commit(approval(BOB), by=BOB)
     assert registry.says(history=False) == (
         "unknown",
-        f"1 of 1 approval: {BOBS}, as the files say; without history nobody can tell who wrote them",
+        f"1 of 1 approval: {BOBS}, according to the files; without history their authors cannot be verified",
     )
     for at, state in {
         "2026-11-20": "unknown",
@@ -240,7 +240,7 @@ def test_only_signers_may_be_asked_for(staged: Make, keys: Callable[[str], Path]
     state, words = registry.says()
     assert (
         state,
-        "signed with a key that allowed_signers does not have, or not for that time: SHA256:"
+        "signed with a key that is not in allowed_signers, or not valid at that time: SHA256:"
         in words,
     ) == (
         "failed",
@@ -278,7 +278,7 @@ def test_a_pattern_of_signers_is_nobody_in_particular(
     registry = staged(SIGNED, files={"allowed_signers": signer("*@example.org", bob)})
     registry.commit(approval(BOB), by=BOB, key=bob)
     state, words = registry.says()
-    assert (state, "nobody in particular" in words) == ("failed", True)
+    assert (state, "does not identify a person" in words) == ("failed", True)
 
 
 def test_who_signed_the_record_made_it(staged: Make, keys: Callable[[str], Path]) -> None:
@@ -309,7 +309,7 @@ def test_a_commit_that_is_dated_back_gains_an_expired_key_nothing(
     put = registry.commit if way == "commit" else registry.merged
     put(approval(BOB), by=BOB, key=bob, at="2026-11-04T12:00:00Z")
     state, words = registry.says()
-    assert (state, "or not for that time" in words) == ("failed", True)
+    assert (state, "or not valid at that time" in words) == ("failed", True)
 
 
 def test_what_was_approved_in_time_stays_approved(
@@ -339,7 +339,7 @@ def test_a_line_that_excludes_somebody_is_not_their_signature(
     registry = staged(SIGNED, files={"allowed_signers": line})
     registry.commit(approval(BOB), by=BOB, key=bob)
     state, words = registry.says()
-    assert (state, "signed as *@example.org, which is nobody in particular" in words) == (
+    assert (state, "signed as *@example.org, which does not identify a person" in words) == (
         "failed",
         True,
     )

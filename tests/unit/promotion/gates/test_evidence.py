@@ -38,7 +38,7 @@ def test_one_that_the_change_brings_counts(staged: Make) -> None:
 def test_one_that_failed(staged: Make) -> None:
     registry = staged(HOLDOUT)
     registry.commit(evaluation("fail"))
-    assert registry.says() == ("failed", "the newest of holdout says fail: holdout-fail.yaml")
+    assert registry.says() == ("failed", "the newest result of holdout is fail: holdout-fail.yaml")
 
 
 def test_another_suite_is_another_question(staged: Make) -> None:
@@ -57,7 +57,7 @@ def test_what_is_about_other_bytes_does_not_count_and_is_told(staged: Make) -> N
     found = staged(HOLDOUT).says({f"{MODEL}/versions/2/evidence/copied.yaml": wrong})
     assert found == (
         "failed",
-        "nlp/lang-id@2 has no evaluation of holdout; copied.yaml is about other bytes",
+        "nlp/lang-id@2 has no evaluation of holdout; copied.yaml is for another record",
     )
 
 
@@ -98,7 +98,7 @@ def test_without_a_verdict_being_there_is_enough(staged: Make) -> None:
 def test_without_a_suite_every_suite_is_asked(staged: Make) -> None:
     registry = staged({"evidence": "evaluation", "verdict": "pass"})
     both = evaluation("pass", suite="a") | evaluation("fail", suite="b")
-    assert registry.says(both) == ("failed", "the newest of b says fail: b-fail.yaml")
+    assert registry.says(both) == ("failed", "the newest result of b is fail: b-fail.yaml")
     assert registry.says(evaluation("pass", suite="a"))[0] == "held"
 
 

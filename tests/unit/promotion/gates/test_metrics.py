@@ -52,7 +52,7 @@ def test_what_is_no_number_fails(staged: Make, value: JSON) -> None:
     state, words = staged({"metric": "f1", "min": 0}).says(metrics(f1=value))
     assert state == "failed"
     assert words.startswith("f1 is ")
-    assert words.endswith(", which is no number")
+    assert words.endswith(", which is not a number")
 
 
 def test_a_value_measured_later_counts(staged: Make) -> None:
@@ -76,7 +76,7 @@ NOT_WORSE: Mapping[str, JSON] = {"not_worse_than": "current"}
 
 def test_with_no_holder_there_is_nothing_to_be_worse_than(staged: Make) -> None:
     assert staged({"metric": "latency_ms", **NOT_WORSE}).says() == (
-        "held", "no version holds production yet",
+        "held", "production has no current version to compare with",
     )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def test_without_a_direction_nothing_is_guessed(staged: Make) -> None:
     for value in (2, 4):
         (outcome,) = registry.ask(change=metrics(score=value))
         assert outcome.state == "failed"
-        assert "nothing says whether more is better" in outcome.explanation
+        assert "it is unknown whether higher is better" in outcome.explanation
         assert "better: higher" in outcome.remedy
     assert registry.says(metrics(score=3))[0] == "held"
 
@@ -141,7 +141,7 @@ def test_a_holder_without_the_metric_is_nothing_to_compare_with(staged: Make) ->
     (outcome,) = registry.ask(change=metrics(loss=0.1))
     assert outcome.state == "failed"
     assert outcome.explanation == (
-        "nlp/lang-id@1, which holds production, has no loss: there is nothing to compare 0.1 with"
+        "nlp/lang-id@1, the current version of production, has no loss: 0.1 cannot be compared"
     )
     assert (
         outcome.remedy

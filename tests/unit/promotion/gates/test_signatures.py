@@ -55,7 +55,7 @@ def test_an_unknown_key(staged: Make, ada: Path, tmp_path: Path) -> None:
     (outcome,) = registry.ask()
     assert outcome.state == "failed"
     assert outcome.explanation.startswith(
-        f"commit {commit[:12]} is signed with a key that allowed_signers does not have, or not for that time: SHA256:"
+        f"commit {commit[:12]} is signed with a key that is not in allowed_signers, or not valid at that time: SHA256:"
     )
 
 
@@ -64,8 +64,8 @@ def test_no_file_of_signers(staged: Make, ada: Path) -> None:
     registry.commit(RECORD, key=ada)
     (outcome,) = registry.ask()
     assert outcome.state == "failed"
-    assert "there is no allowed_signers that says whose key SHA256:" in outcome.explanation
-    assert "have that merged first" in outcome.remedy
+    assert "is signed with key SHA256:" in outcome.explanation
+    assert "merge that first" in outcome.remedy
 
 
 def test_a_change_does_not_bring_its_own_key(staged: Make, ada: Path) -> None:

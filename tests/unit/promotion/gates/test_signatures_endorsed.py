@@ -64,7 +64,7 @@ def test_a_change_does_not_bring_its_own_signers(staged: Make, keys: Keys) -> No
     brought = {"allowed_signers": signer(ADA, mallory)} | signature(mallory)
     assert registry.says(brought) == (
         "failed",
-        "there is no allowed_signers that says whose keys are whose",
+        "there is no allowed_signers to identify keys",
     )
 
 

@@ -29,8 +29,8 @@ def holds(registry: Staged, now: dt.datetime = NOW) -> tuple[GateResult, GateRes
 
 def test_nobody_holds_the_stage_before(soaking: Staged) -> None:
     before, soak = holds(soaking)
-    assert (before.state, before.explanation) == ("failed", "no version holds staging")
-    assert before.remedy == "have this merged first: registry promote nlp/lang-id@2 --to staging"
+    assert (before.state, before.explanation) == ("failed", "staging has no version")
+    assert before.remedy == "first merge: registry promote nlp/lang-id@2 --to staging"
     assert (soak.state, soak.explanation) == ("failed", "it does not hold staging")
 
 
@@ -114,9 +114,9 @@ def test_a_clock_in_the_future_soaks_nothing_and_is_told(soaking: Staged) -> Non
     _, soak = holds(soaking)
     assert soak.state == "failed"
     assert soak.explanation == (
-        f"0 of 2d: commit {commit[:12]} is dated 61 d in the future, and its time counts from then"
+        f"0 of 2d: commit {commit[:12]} is dated 61 d in the future; the soak starts then"
     )
-    assert "with a right one" in soak.remedy
+    assert "with a correct one" in soak.remedy
     assert holds(soaking, NOW + dt.timedelta(days=100))[1].state == "held"
 
 
