@@ -207,11 +207,7 @@ def read_base(
     Raises:
         OperationalError: The interrupted command cannot be recovered.
     """
-<<<<<<< HEAD
     recover_pending(repository.git, notify=notify)
-=======
-    recover_pending(repository.git, tell=notify)
->>>>>>> main
     return _read_base(repository, destination, None)
 
 

@@ -23,11 +23,7 @@ def finish_interrupted(folder: Path, *, notify: Callable[[str], None] = ignore_m
     git = find_repository(folder)
     if git is not None:
         git.check_trusted()
-<<<<<<< HEAD
         recover_pending(git, notify=notify)
-=======
-        recover_pending(git, tell=notify)
->>>>>>> main
 
 
 def recover(folder: Path) -> list[str]:
