@@ -21,8 +21,8 @@ from registry_tool.checks.rules.secrets import no_secret
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError
 from registry_tool.git.commit_tree import PickedTree
-from registry_tool.git.history import NamedStep, UnpublishedHistory
-from registry_tool.git.log import HistoryStep, list_steps, log
+from registry_tool.git.history import NamedStep, UnpublishedHistory, list_steps
+from registry_tool.git.log import HistoryStep, log
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
 from registry_tool.git.tree import FILE, SUBMODULE, Entry, Tree, walk

@@ -12,7 +12,7 @@ from support import Ran, commit, git
 import registry_tool
 from registry_tool.checks.engine import check
 from registry_tool.git.tree import DictTree
-from registry_tool.manifests import document
+from registry_tool.manifests.schema import schema_ids
 
 Cli = Callable[..., Ran]
 ADD = ("evidence", "add", "nlp/lang-id", "--model", "--kind", "metrics")
@@ -99,8 +99,8 @@ def test_an_older_program_asks_for_an_upgrade(
         path: (root / path).read_bytes()
         for path in git(root, "ls-files", "models", "registry.yaml").splitlines()
     }
-    known = frozenset(name for name in document.schema_ids() if name.endswith("/v1"))
-    monkeypatch.setattr(document, "schema_ids", lambda: known)
+    known = frozenset(name for name in schema_ids() if name.endswith("/v1"))
+    monkeypatch.setattr("registry_tool.manifests.document.schema_ids", lambda: known)
     report = check(DictTree(files))
     assert report.verdict == "refuse"
     told = {(f.path, f.message, f.remedy) for f in report.findings if f.rule == "F104"}

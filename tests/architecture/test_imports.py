@@ -43,6 +43,7 @@ HOMES = {
         "crypto/ssh_keygen.py",
         "encryption/open.py",
         "demo/tour.py",
+        "devtools/models.py",
     },
     "cryptography": {"crypto/sshsig.py", "crypto/pem.py"},
     "git": {"git/remote/push.py", "scaffold/create.py", "demo/tour.py"},

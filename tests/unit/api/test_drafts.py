@@ -14,6 +14,7 @@ from support.manifests import small_registry
 import registry_tool
 from registry_tool.api.change import Change
 from registry_tool.api.drafts import ModelDraft, PublishedModel, PublishedVersion, VersionDraft
+from registry_tool.api.views import ModelVersion, RegisteredModel
 from registry_tool.errors import InvalidNameError, NotFoundError, UsageError
 
 MakeRegistry = Callable[..., Path]
@@ -69,7 +70,8 @@ def test_all_four_kinds_share_the_methods(registry: registry_tool.Registry, repo
     with registry.refresh() as newer:
         models = [newer.model(name) for name in ("nlp/ocr", "nlp/lang-id")]
         versions = [newer.version(name) for name in ("nlp/ocr@1", "nlp/lang-id@1")]
-        for found in (*models, *versions):
+        both: list[RegisteredModel | ModelVersion] = [*models, *versions]
+        for found in both:
             assert found.metrics["loss"] == 0.1
             assert (found.metrics["curve"], found.metrics["note"]) == (b"\x00\xff", "stable")
             series = found.metric_history("loss")
@@ -78,7 +80,7 @@ def test_all_four_kinds_share_the_methods(registry: registry_tool.Registry, repo
             assert found.metric_history("curve")[0].value == b"\x00\xff"
             assert dict(found.metadata)["team"] == {"a": 1}
             assert "eval.csv" in [a.name for a in found.artifacts()]
-        assert ids == {a.id for found in (*models, *versions) for a in found.artifacts()}
+        assert ids == {a.id for found in both for a in found.artifacts()}
         assert [e["kind"] for e in models[1].evidence()] == ["metrics"]
         report_of_model = next(a for a in models[1].artifacts() if a.name == "report.md")
         assert report_of_model.fetch().read_text() == "# Report\n"
