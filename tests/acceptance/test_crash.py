@@ -193,7 +193,7 @@ def test_what_was_edited_in_between_is_left_alone(root: Path) -> None:
     killed("os.rename", "workshop/index ", *MOVE, "--commit", cwd=root)
     alias.write_text(alias.read_text(encoding="utf-8") + "reason: mine\n", encoding="utf-8")
     mended = run_program("recover", cwd=root)
-    assert f"left alone: {FOLDER}/aliases/production.yaml" in mended.out
+    assert f"left unchanged: {FOLDER}/aliases/production.yaml" in mended.out
     assert alias.read_text(encoding="utf-8").endswith("reason: mine\n")
     assert git(root, "status", "--porcelain") == f" M {FOLDER}/aliases/production.yaml"
 
@@ -204,7 +204,7 @@ def test_a_lock_that_a_killed_git_left_is_explained(root: Path) -> None:
     ran = run_program(*MOVE, "--commit", cwd=root)
     assert ran.code == 4
     assert "waiting for a git command that holds the index" in ran.err
-    assert f"when no git command is running: rm {lock}" in ran.err
+    assert f"if no git command is running: rm {lock}" in ran.err
     lock.unlink()
     assert run_program(*MOVE, "--commit", cwd=root).code == 0
 

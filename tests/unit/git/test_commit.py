@@ -242,7 +242,9 @@ def test_a_work_tree_that_cannot_follow_says_that_the_commit_was_made(
     checkout: Path, change: Change
 ) -> None:
     (checkout / "new").mkdir()  # Git does not see an empty folder
-    with pytest.raises(OperationalError, match="was made, but the work tree does not follow"):
+    with pytest.raises(
+        OperationalError, match="was created, but the working tree could not be updated"
+    ):
         change(checkout, {"new": b"1\n"})
     assert git(checkout, "show", "HEAD:new") == "1"
     (checkout / "new").rmdir()

@@ -43,7 +43,7 @@ def _object(*entries: tuple[str, bytes] | tuple[str, bytes, str]) -> bytes:
         (_object(("40000", b".")), "'.' leads out of its folder"),
         (_object(("40000", b"..")), "'..' leads out of its folder"),
         (_object(("100644", b"a/b")), "'a/b' has a slash in its name"),
-        (_object(("40000", b".git")), "'.git' is treated as .git by some file systems"),
+        (_object(("40000", b".git")), "'.git' is a name that some file systems treat as .git"),
         (_object(("40000", b".GIT")), "'.GIT' is a name"),
         (_object(("40000", b"Git~1")), "'Git~1' is a name"),
         (_object(("40000", b".git . .")), "'.git . .' is a name"),

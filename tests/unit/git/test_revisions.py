@@ -69,7 +69,7 @@ def test_two_refs_of_one_name_are_refused_with_both_names(
         with pytest.raises(UsageError, match=f"'{other}' is ambiguous: it matches refs/") as caught:
             meant(revision)
         assert "use the full name, such as refs/" in caught.value.remedy
-    names = caught.value.message.partition("there are ")[2].split(" and ")
+    names = caught.value.message.partition("it matches ")[2].split(" and ")
     assert len({meant(name) for name in names}) == 2
 
 

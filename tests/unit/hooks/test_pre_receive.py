@@ -181,7 +181,7 @@ def test_a_server_that_lacks_history_says_so(
         repository.close()
     said = "\n".join(answer.lines)
     assert answer.refused, said
-    assert "the server lacks older history" in said
+    assert "the server's clone is shallow" in said
     assert "git fetch --unshallow" in said
 
 
@@ -219,7 +219,9 @@ def test_a_push_of_very_many_steps_is_made_in_parts(
 ) -> None:
     monkeypatch.setattr("registry_tool.hooks.judge._MOST_STEPS", 2)
     commits = [server.bring({"README.md": f"{n}\n"}) for n in range(3)]
-    with pytest.raises(RefusedError, match="the push has 3 commits on the main line") as caught:
+    with pytest.raises(
+        RefusedError, match="the push has 3 commits on the first-parent line"
+    ) as caught:
         server.answer(Update(MAIN, server.tip, commits[-1]))
     assert caught.value.remedy.endswith(f"git push origin {commits[1]}:{MAIN}")
     assert not server.answer(Update(MAIN, server.tip, commits[1])).refused

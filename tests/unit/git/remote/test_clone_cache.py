@@ -107,7 +107,7 @@ def test_a_remote_that_went_away_is_a_note(origin: Path, cache: Path, tmp_path: 
     open_clone(url, cache)
     origin.rename(tmp_path / "moved")
     clone = open_clone(url, cache)
-    assert "was not reached" in clone.note
+    assert "cannot be reached" in clone.note
     (tmp_path / "moved").rename(origin)
     assert open_clone(url, cache).note == ""
 
@@ -317,7 +317,7 @@ def test_a_clone_whose_remote_has_another_name_is_made_again(origin: Path, cache
     write_files(origin, {"registry.yaml": "2\n"})
     moved = commit(origin)
     clone = open_clone(origin.as_uri(), cache, offline=True)
-    assert "was not reached" in clone.note
+    assert "cannot be reached" in clone.note
     clone = open_clone(origin.as_uri(), cache)
     assert (clone.note, clone.git.head()) == ("", moved)
     assert len(_clones(cache)) == 1
@@ -349,7 +349,7 @@ def test_in_a_shared_cache_each_user_has_clones_of_their_own(
     # What another user cloned answers where nothing else can, and nothing in it is obeyed.
     offline = open_clone(url, cache, offline=True)
     assert offline.git.git_dir == theirs
-    assert "was not reached" in offline.note
+    assert "cannot be reached" in offline.note
     assert (offline.git.head(), offline.git.is_trusted) == (old, False)
     assert offline.git.config("core.sshcommand") is None
     mine = open_clone(url, cache)

@@ -218,7 +218,7 @@ def test_a_folder_in_the_way_is_left_alone_and_named(
     made = written(checkout)
     _move(root, made)
     write_files(root, {"new/deep/file/mine": "x"})
-    assert "left alone: new/deep/file" in _recover(checkout)[1]
+    assert "left unchanged: new/deep/file" in _recover(checkout)[1]
     assert (root / "new/deep/file/mine").read_bytes() == b"x"
 
 
@@ -378,7 +378,7 @@ def test_a_lock_of_git_on_the_index_is_waited_for_and_then_explained(
         lock_index(checkout, patience=1.2, notify=told.append),
     ):
         pass
-    assert caught.value.remedy.endswith(f"when no git command is running: rm {lock}")
+    assert caught.value.remedy.endswith(f"if no git command is running: rm {lock}")
     assert told == ["waiting for another git process that is using the index …"]
     assert lock.exists()
 
@@ -431,7 +431,7 @@ def test_a_file_that_was_edited_meanwhile_is_left_alone(root: Path, checkout: Gi
     _interrupted(checkout)
     _place(root, "new/deep/file")
     write_files(root, {"a": "mine\n"})
-    assert _recover(checkout)[1].endswith("left alone: a")
+    assert _recover(checkout)[1].endswith("left unchanged: a")
     assert (root / "a").read_bytes() == b"mine\n"
     assert not (root / "b").exists()
 
@@ -444,7 +444,7 @@ def test_what_cannot_be_finished_says_why_and_waits(
     (tmp_path / "outside").mkdir()
     (root / "new").symlink_to(tmp_path / "outside")
     for _ in range(2):
-        with pytest.raises(OperationalError, match="cannot be finished") as caught:
+        with pytest.raises(OperationalError, match="cannot be completed") as caught:
             recover_pending(checkout)
         assert caught.value.remedy == "move the files that block it, and retry"
     assert list((tmp_path / "outside").iterdir()) == []
