@@ -13,21 +13,22 @@ import os
 import re
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from registry_tool.errors import NotARegistryError, NotFoundError, ShallowHistoryError, UsageError
 from registry_tool.git.command import BackgroundCommand, Git, GitCommandError, find_repository
 from registry_tool.git.commit_tree import CommitTree
 from registry_tool.git.object_reader import BlobReader, PartialCloneReader
-from registry_tool.git.remote.clone_cache import open_clone
 from registry_tool.git.remote.url import is_url, stored_url
 from registry_tool.git.revisions import candidate_refs, commits_with_prefix, qualify
 from registry_tool.git.shallow import boundary, has_latest_only, too_shallow
-from registry_tool.git.transaction.journal import check_not_interrupted
 from registry_tool.git.tree import Tree
-from registry_tool.git.worktree import FolderTree, begin_staged, staged_tree, work_tree
 from registry_tool.paths import cache_folder, usable_folder
 
+if TYPE_CHECKING:
+    from registry_tool.git.worktree import FolderTree
+
+# The modules for URLs, staged files and working trees are imported on first use: reading a commit needs none of them.
 __all__ = [
     "Repository",
     "hooked_repository",
@@ -153,6 +154,8 @@ class Repository:
         """
         text = str(source)
         if isinstance(source, str) and is_url(text):
+            from registry_tool.git.remote.clone_cache import open_clone
+
             named = cache_folder() / "clones"
             folder, why = _clones(named)
             clone = open_clone(text, folder, offline=offline, others=named)
@@ -294,10 +297,15 @@ class Repository:
 
     def begin_staged(self) -> None:
         """Have git begin to read what is staged; ``staged`` waits for it."""
+        from registry_tool.git.worktree import begin_staged
+
         self._begun = begin_staged(self.git)
 
     def staged(self) -> Tree:
         """The files as they are staged; see ``work``."""
+        from registry_tool.git.transaction.journal import check_not_interrupted
+        from registry_tool.git.worktree import staged_tree
+
         check_not_interrupted(self.git)
         begun, self._begun = self._begun, None
         return staged_tree(self.git, self.reader, begun)
@@ -308,6 +316,9 @@ class Repository:
         Raises:
             OperationalError: They are half of what a killed command began; or the repository is bare.
         """
+        from registry_tool.git.transaction.journal import check_not_interrupted
+        from registry_tool.git.worktree import work_tree
+
         check_not_interrupted(self.git)
         return work_tree(self.git, self.reader)
 
@@ -318,6 +329,8 @@ class Repository:
             return None
         if (self.git.git_dir / "info" / "sparse-checkout").exists():
             return None
+        from registry_tool.git.worktree import FolderTree
+
         return FolderTree(top)
 
     def close(self) -> None:
