@@ -1,8 +1,7 @@
-"""The steps of the demo: each does one thing for real and says what a person would have typed for it.
+"""The steps of the demo: each does one thing and prints the commands that a user would have typed.
 
-Everything lies in one folder: the registry, a bare repository that stands for the Git host, the storage that stands
-for a bucket, and what a reader fetches. Author and reader have caches of their own, so what the reader verifies came
-from the storage.
+One folder contains everything: the registry, a bare repository as the Git host, a storage folder as the bucket, and the
+files that a reader fetches. Author and reader have separate caches, so the reader's files come from the storage.
 """
 
 from __future__ import annotations

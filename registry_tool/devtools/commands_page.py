@@ -1,4 +1,4 @@
-"""The reference of all commands, written from the commands themselves: ``python -m registry_tool.devtools.commands_page``."""
+"""The reference of all commands, generated from the commands: ``python -m registry_tool.devtools.commands_page``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are derived from the code: printed, or compared with what is committed. For whoever works on the project."""
+"""Generated files: printed, or compared with the committed ones. For developers of this project."""
 
 from __future__ import annotations
 

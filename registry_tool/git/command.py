@@ -1,11 +1,9 @@
-"""The only module that runs the git program.
+"""Running git: the only module that starts the program.
 
-Rules, in one place: arguments are a list, never a shell line; what comes from a user or from the repository stands
-behind ``--end-of-options`` or ``--``; output is NUL-separated; the environment and the settings are those of ``neutral``;
-of a repository that belongs to somebody else nothing is obeyed (``ownership``). The one exception is
-``receiving_repository``: there, pushed objects are seen before they are accepted.
-
-A question that git works on while we do something else.
+Arguments are a list, never a shell line. Values from users or from the repository follow ``--end-of-options`` or ``--``.
+Output is NUL-separated. The environment and the settings are fixed by ``environment``. If a repository belongs to
+another user, its configuration is ignored (``ownership``). ``receiving_repository`` is the only exception: it also sees
+pushed objects that are not accepted yet.
 """
 
 from __future__ import annotations

@@ -1,19 +1,14 @@
-"""One commit by compare-and-swap, and a checkout that follows it without touching anything else.
+"""Commits by compare-and-swap: a branch moves only if it is still at the commit that the change was made on.
 
-The branch moves only if it still is where the change was made from. Of the index and the work tree only the changed
-paths are brought along: what else is staged or dirty stays exactly as it is. The steps that can be seen stand in a
-journal before the first of them, and Git's own lock on the index is held until the last, so that no git command sees
-a state in between or builds on it.
+In a checkout only the changed paths of index and work tree are updated; other staged or uncommitted changes stay as they
+are. The visible steps are recorded in a journal first (see ``transaction``), and Git's own lock on the index is taken
+until the last step, so that no other git command sees or uses an intermediate state.
 
-A branch that is about to move: Git's own program does it, started before it is needed.
+``RefUpdate`` moves the branch with ``git update-ref``, which applies hooks, reflogs and every ref format. Starting a
+program takes longer than moving a branch, so it starts early and waits while the objects are written.
 
-Starting a program takes longer than moving a branch. So it is started first, and waits while the objects are written;
-it is told where to at the very end. Everything that Git does with a ref (hooks, reflogs, packed refs, other formats)
-is done by it, in the one transaction that it makes.
-
-Who commits, and a commit in their name, written without asking Git for each.
-
-Git's own program writes the commit where there is more to it: a signature, a date in the environment, an encoding.
+Plain commits are written here, without a git process. Git writes a commit that needs more: a signature, a date from the
+environment, another encoding.
 """
 
 from __future__ import annotations
@@ -118,11 +113,11 @@ class RefUpdate:
             self._end()
             self._process = self._start()
         words = [f"update {self._ref}", commit, before or "0" * len(commit), "commit", ""]
-        said = self._told("\0".join(words).encode(errors="surrogateescape"))
+        said = self._send("\0".join(words).encode(errors="surrogateescape"))
         if self._process.wait() != 0:
-            raise self._trouble(said.decode(errors="replace").strip())
+            raise self._explain(said.decode(errors="replace").strip())
 
-    def _told(self, words: bytes) -> bytes:
+    def _send(self, words: bytes) -> bytes:
         """Say what to do, and hear what the program complains of until it ends."""
         stdin, stderr = self._process.stdin, self._process.stderr
         if stdin is None or stderr is None:
@@ -132,7 +127,7 @@ class RefUpdate:
             stdin.close()
         return stderr.read()
 
-    def _trouble(self, words: str) -> GitError | StaleBaseError:
+    def _explain(self, words: str) -> GitError | StaleBaseError:
         branch = self._ref.removeprefix("refs/heads/")
         if "but expected" in words or "already exists" in words:
             return StaleBaseError(
@@ -154,7 +149,7 @@ _CONFIGURED: Final[Mapping[str, str]] = MappingProxyType({})
 _CRUD: Final = " .,:;<>\"\\'"
 
 
-def _said(git: Git, role: str, part: str) -> str:
+def _configured_identity(git: Git, role: str, part: str) -> str:
     """A name or an address that somebody chose, in Git's order; empty where nobody did."""
     own = os.environ.get(f"GIT_{role.upper()}_{part.upper()}")
     if own:
@@ -169,7 +164,7 @@ def identity_of(git: Git, role: str) -> str | None:
         git: The repository.
         role: ``author`` or ``committer``.
     """
-    name, email = _said(git, role, "name"), _said(git, role, "email")
+    name, email = _configured_identity(git, role, "name"), _configured_identity(git, role, "email")
     plain = all(text.isprintable() and text.strip(_CRUD) == text for text in (name, email))
     if not name or not email or not plain or "<" in name + email or ">" in name + email:
         return None
@@ -234,7 +229,7 @@ class Target(NamedTuple):
         return self.ref.removeprefix("refs/heads/")
 
 
-def _who(failed: GitCommandError) -> GitError:
+def _explain_identity(failed: GitCommandError) -> GitError:
     """What git said, or, where it does not know who commits, how to tell it."""
     if not any(words in failed.words for words in _NO_IDENTITY):
         return failed
@@ -256,18 +251,18 @@ def identity(git: Git) -> str:
     try:
         ident = git.line("var", "GIT_AUTHOR_IDENT")
     except GitCommandError as exc:
-        raise _who(exc) from exc
+        raise _explain_identity(exc) from exc
     return ident.rsplit(">", 1)[0] + ">"
 
 
-def _lies_at(path: str, places: set[str]) -> bool:
+def _is_at_or_below(path: str, places: set[str]) -> bool:
     """True for a path that is one of the places, or lies in one."""
     while path not in places and path:
         path = path.rpartition("/")[0]
     return path in places
 
 
-def _dirty(git: Git, paths: list[str]) -> list[str]:
+def _find_uncommitted(git: Git, paths: list[str]) -> list[str]:
     """The paths among those given at which something is not committed."""
     # Many patterns cost Git more than a whole status, and the system bounds a command line.
     literal = [f":(literal){path}" for path in paths] if len(paths) <= _PATTERNS else []
@@ -275,7 +270,7 @@ def _dirty(git: Git, paths: list[str]) -> list[str]:
         "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", *literal
     )
     found = [line[3:].decode(errors="surrogateescape") for line in out.split(b"\0") if line]
-    return found if literal else [path for path in found if _lies_at(path, set(paths))]
+    return found if literal else [path for path in found if _is_at_or_below(path, set(paths))]
 
 
 def check_clean(git: Git, paths: list[str]) -> None:
@@ -284,7 +279,7 @@ def check_clean(git: Git, paths: list[str]) -> None:
     Raises:
         DirtyFilesError: Something does.
     """
-    if dirty := _dirty(git, paths):
+    if dirty := _find_uncommitted(git, paths):
         raise DirtyFilesError(
             f"uncommitted changes would be overwritten: {', '.join(dirty[:5])}",
             remedy="commit them, or stash them: git stash",
@@ -323,10 +318,10 @@ def _commit_object(
         made = git.run(*arguments, stdin=message.encode(), env=_person_variables(people))
         return made.decode().strip()
     except GitCommandError as exc:
-        raise _who(exc) from exc
+        raise _explain_identity(exc) from exc
 
 
-def _index_as_it_is(git: Git) -> tuple[int, ...]:
+def _index_stamp(git: Git) -> tuple[int, ...]:
     """Another one after each change of the index."""
     try:
         info = (git.git_dir / "index").stat()
@@ -335,7 +330,7 @@ def _index_as_it_is(git: Git) -> tuple[int, ...]:
     return info.st_ino, info.st_size, info.st_mtime_ns
 
 
-def _follow(git: Git, root: Path, index: Index, journal: Journal) -> None:
+def _update_checkout(git: Git, root: Path, index: Index, journal: Journal) -> None:
     """Bring the changed paths of index and work tree to the commit."""
     try:
         index.switch()
@@ -357,11 +352,11 @@ def _move_checkout(git: Git, root: Path, move: RefUpdate, index: Index, journal:
     except RegistryError:
         delete_journal(git)
         raise
-    _follow(git, root, index, journal)
+    _update_checkout(git, root, index, journal)
     delete_journal(git)
 
 
-def _with_blobs(
+def _add_blobs(
     steps: tuple[FileStep, ...], base: Tree, writer: ObjectWriter
 ) -> tuple[FileStep, ...]:
     def filled(step: FileStep) -> FileStep:
@@ -407,7 +402,7 @@ def commit_change(
     git.check_trusted()
     root = git.work_tree if target.checked_out else None
     paths = sorted({*puts, *deletes})
-    seen = _index_as_it_is(git)
+    seen = _index_stamp(git)
     if root is not None:
         check_clean(git, paths)
         check_inside(root, paths)
@@ -420,9 +415,9 @@ def commit_change(
             move.to(commit, target.tip or "")
             return commit
         with lock_index(git, notify=notify) as index:
-            if _index_as_it_is(git) != seen:  # meanwhile
+            if _index_stamp(git) != seen:  # meanwhile
                 check_clean(git, paths)
-            steps = _with_blobs(plan_steps(root, puts, deletes), base, writer)
+            steps = _add_blobs(plan_steps(root, puts, deletes), base, writer)
             journal = Journal(what, steps, commit, target.ref, target.tip or "")
             _move_checkout(git, root, move, index, journal)
     return commit

@@ -1,10 +1,8 @@
-"""Trees that Git stores: any commit of any repository, bare, shallow and partial ones included. No checkout.
+"""Trees of commits, read from any repository without a checkout: bare, shallow and partial clones included.
 
-The files of a commit whose folders are still on the remote: each is brought when it is opened.
-
-Below a commit everything is missing at first. A folder on the way is brought alone; what is gathered comes with all
-that is in it, in one request. So what travels is what a question opens, and a connection is made for each step on the
-way, not for each file.
+``RemoteTree`` reads a clone whose trees are still on the remote. It fetches a folder when it is opened; ``gather`` fetches
+folders with their whole content in one request. So only the folders that a query opens are transferred, with one
+connection for each level of folders instead of one for each file.
 """
 
 from __future__ import annotations
@@ -112,7 +110,7 @@ def _alone(paths: Sequence[str]) -> Sequence[str]:
     return ("-c", "grep.threads=1") if few else ()
 
 
-def _with_needles(out: bytes, wanted: MultiPattern) -> Iterator[bytes]:
+def _match_pattern(out: bytes, wanted: MultiPattern) -> Iterator[bytes]:
     """The names among ``NAME NUL LINE`` lines in which one of several strings stands, each once."""
     if not wanted.are_in(out):
         return
@@ -227,11 +225,11 @@ class CommitTree:
             *words, self.commit, "--", *(f":(top,literal){path}" for path in paths or [""]),
             allowed=(0, 1),
         )  # fmt: skip
-        return self._told(asking, wanted)
+        return self._read_output(asking, wanted)
 
-    def _told(self, asking: BackgroundCommand, wanted: MultiPattern) -> Iterator[str]:
+    def _read_output(self, asking: BackgroundCommand, wanted: MultiPattern) -> Iterator[str]:
         out = asking.answer()
-        found = _with_needles(out, wanted) if wanted.beginning else out.split(b"\0")
+        found = _match_pattern(out, wanted) if wanted.beginning else out.split(b"\0")
         for name in filter(None, found):
             yield name.decode(errors="surrogateescape").removeprefix(f"{self.commit}:")
 

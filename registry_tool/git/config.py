@@ -1,4 +1,4 @@
-"""Git's configuration, read in one go and again when one of its files changed: a command asks for ten values."""
+"""Git's configuration, read with one command, and again when one of its files has changed."""
 
 from __future__ import annotations
 

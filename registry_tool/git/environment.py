@@ -1,9 +1,8 @@
-"""What of a user's Git settings and environment may not change what a command means: the one table (decision 0024).
+"""The environment and settings of every git command that this program runs (decision 0024).
 
 Git has hundreds of settings. Those that say how to reach a server, who commits, how work trees are stored and which
-programs a user trusts are obeyed. Those that change what is listed, in which form, or what else is done by the way are
-fixed here for each git command that this program runs. ``tests/integration/test_hostile_git.py`` runs the commands under
-all of them.
+programs a user trusts apply. Those that change what is listed, its format, or side effects are fixed here.
+``tests/integration/test_hostile_git.py`` runs the commands under all of them.
 """
 
 from __future__ import annotations

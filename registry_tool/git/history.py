@@ -208,11 +208,11 @@ def is_name(path: str) -> bool:
     return path.endswith(_NAMES) or (folder.endswith("/tags") and path.endswith(".yaml"))
 
 
-def _file(git: Git) -> Path:
+def _cache_file(git: Git) -> Path:
     return common_dir(git) / "registry-tool" / "vanished.json"
 
 
-def _tips(kept: object) -> dict[str, list[str]]:
+def _valid_tips(kept: object) -> dict[str, list[str]]:
     found = kept.items() if isinstance(kept, dict) else ()
     return {
         tip: paths
@@ -224,14 +224,14 @@ def _tips(kept: object) -> dict[str, list[str]]:
 def _read(place: Path) -> Notes:
     try:
         first, _, text = place.read_bytes().partition(b"\n")
-        kept = json.loads(text) if first == _sealed(text) else None
+        kept = json.loads(text) if first == _header(text) else None
     except (OSError, ValueError, RecursionError):
         return {}
     found = kept.items() if isinstance(kept, dict) else ()
-    return {folder: tips for folder, said in found if (tips := _tips(said))}
+    return {folder: tips for folder, said in found if (tips := _valid_tips(said))}
 
 
-def _sealed(text: bytes) -> bytes:
+def _header(text: bytes) -> bytes:
     """The first line of a note: what it is, and the digest of the rest. Against accidents; who writes here can seal."""
     import hashlib  # for what is asked once
 
@@ -249,18 +249,18 @@ def _write(place: Path, notes: Notes) -> None:
         handle, name = tempfile.mkstemp(prefix=".vanished-", suffix=".tmp", dir=place.parent)
         try:
             with os.fdopen(handle, "wb") as stream:
-                stream.write(_sealed(text) + b"\n" + text)
+                stream.write(_header(text) + b"\n" + text)
                 Path(name).replace(place)
         except OSError:
             Path(name).unlink(missing_ok=True)
 
 
-def _parted(path: str, folders: Iterable[str]) -> Iterable[str]:
+def _containing_folders(path: str, folders: Iterable[str]) -> Iterable[str]:
     """Those of the folders that a path lies in."""
     return (folder for folder in folders if path.startswith(f"{folder}/"))
 
 
-def _changed(
+def _removed_and_added(
     line: FirstParentHistory, folders: Iterable[str], since: str
 ) -> Mapping[str, tuple[set[str], set[str]]]:
     """For each folder the names that went between two commits and stayed away, and those that came and stayed."""
@@ -271,12 +271,14 @@ def _changed(
             continue
         if is_name(touch.path) and touch.path not in seen:
             seen.add(touch.path)
-            for folder in _parted(touch.path, found):
+            for folder in _containing_folders(touch.path, found):
                 found[folder][0 if touch.after is None else 1].add(touch.path)
     return found
 
 
-def _starts(line: FirstParentHistory, notes: Notes, folders: Iterable[str]) -> dict[str, list[str]]:
+def _group_by_start(
+    line: FirstParentHistory, notes: Notes, folders: Iterable[str]
+) -> dict[str, list[str]]:
     """The folders by the newest commit of the line that has a note on them; by an empty text those without one."""
     known = {folder: notes[folder] for folder in folders if folder in notes}
     starts: dict[str, list[str]] = {"": [folder for folder in folders if folder not in notes]}
@@ -290,23 +292,23 @@ def _starts(line: FirstParentHistory, notes: Notes, folders: Iterable[str]) -> d
     return {since: group for since, group in starts.items() if group}
 
 
-def _with(tips: Mapping[str, list[str]], tip: str, paths: Iterable[str]) -> dict[str, list[str]]:
+def _add_tip(tips: Mapping[str, list[str]], tip: str, paths: Iterable[str]) -> dict[str, list[str]]:
     """Notes on a folder with one more; of many the oldest goes."""
     return {**dict(list(tips.items())[1 - _TIPS :]), tip: sorted(paths)}
 
 
-def _brought_up(line: FirstParentHistory, notes: Notes, folders: Iterable[str]) -> None:
+def _update_notes(line: FirstParentHistory, notes: Notes, folders: Iterable[str]) -> None:
     """Add to the notes what is gone at the line's tip, for folders of which that is not known."""
-    for since, group in _starts(line, notes, folders).items():
-        for folder, (gone, here) in _changed(line, group, since).items():
+    for since, group in _group_by_start(line, notes, folders).items():
+        for folder, (gone, here) in _removed_and_added(line, group, since).items():
             before = notes.get(folder, {})
             found = gone.union(before.get(since, ())) - here
-            notes[folder] = _with(before, line.tip, found)
+            notes[folder] = _add_tip(before, line.tip, found)
 
 
 def removed_names(line: FirstParentHistory, folders: Iterable[str]) -> frozenset[str]:
     """See ``Line.vanished``."""
-    place = _file(line.git)
+    place = _cache_file(line.git)
     # Notes that another user may have written are not believed, and theirs are not ours to change.
     trusted = line.git.is_trusted
     notes = _read(place) if trusted else {}
@@ -315,7 +317,7 @@ def removed_names(line: FirstParentHistory, folders: Iterable[str]) -> frozenset
         asked = [EVERYTHING]
     missing = [folder for folder in asked if line.tip not in notes.get(folder, {})]
     if missing:
-        _brought_up(line, notes, missing)
+        _update_notes(line, notes, missing)
         everything = {folder: tips for folder, tips in notes.items() if folder == EVERYTHING}
         if trusted:
             _write(place, everything or notes)
@@ -334,14 +336,14 @@ def extend_removed_names(
         came: The files that the commit adds or changes.
         went: The files of the parent that it removes.
     """
-    notes = _read(_file(git))
+    notes = _read(_cache_file(git))
     here, gone = set(came), set(filter(is_name, went))
     known = {folder: tips for folder, tips in notes.items() if before in tips}
     for folder, tips in known.items():
         lost = (path for path in gone if path.startswith(f"{folder}/"))
-        notes[folder] = _with(tips, after, {*tips[before], *lost} - here)
+        notes[folder] = _add_tip(tips, after, {*tips[before], *lost} - here)
     if known:
-        _write(_file(git), notes)
+        _write(_cache_file(git), notes)
 
 
 class NamedStep(NamedTuple):

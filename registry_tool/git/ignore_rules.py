@@ -1,7 +1,7 @@
-"""What a file of ignore rules says of a path, as Git reads it, and as DVC does.
+"""Ignore rules of Git and of DVC, applied to paths.
 
-No process is asked: a check also reads registries that lie in no work tree, and its verdict must not depend on which
-version of Git or of DVC's libraries judges. https://git-scm.com/docs/gitignore
+No process is started: a check also reads registries without a work tree, and its verdict must not depend on the
+installed version of Git or DVC. https://git-scm.com/docs/gitignore
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
-"""``git log``, read as it comes: who needs the newest commit only does not pay for the oldest.
+"""``git log``, parsed while it runs: a caller that needs only the newest commit does not wait for the oldest.
 
-The only reader of its output. Each commit comes with the files that it changed against its first parent, as names and
-object ids; no file is read, so a clone without blobs answers without its remote.
+This is the only parser of its output. Each commit comes with the files that it changed against its first parent, as
+names and object ids. No file is read, so a clone without blobs needs no remote.
 
-Who made what a merge brought.
-
-A merge is one step of the line, made by whoever pressed the button. The commit that counts for a file lies in the
-merged branch: the last one there that touched it. One ``git log`` answers for many merges.
+``makers`` finds who made the content of a merge: the last commit in the merged branch that changed the file. One
+``git log`` serves many merges.
 """
 
 from __future__ import annotations

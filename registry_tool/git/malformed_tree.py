@@ -1,7 +1,7 @@
-"""Tree objects that are not as Git writes them today: which of them can still be read, and what is wrong with the rest.
+"""Malformed tree objects: which of them can still be read, and what is wrong with the others.
 
-Some old programs padded the mode of a folder with a zero or kept a group's write bit. Every reader understands that alike,
-and history that was published so stays readable. Everything else is refused with the words of ``git fsck``'s list:
+Some old programs padded the mode of a folder with a zero or kept a group's write bit. Every reader understands these
+alike, so published history stays readable. All others are refused, in the terms of ``git fsck``:
 https://git-scm.com/docs/git-fsck#_fsck_messages.
 """
 

@@ -1,9 +1,7 @@
-"""Reading objects: one long-lived git process for all of them, started when it is first asked.
+"""Reading objects through one long-lived git process, which starts on first use.
 
-What a partial clone left on its remote, brought in few requests instead of one object at a time.
-
-Git itself brings a missing object when it is read, and with a folder everything below it, by a process and a connection
-for each. Here it is said what is wanted, and how much of it.
+``PartialCloneReader`` fetches missing objects of a partial clone in few requests. Git itself would fetch a missing object
+when it is read, a folder with everything below it, with a process and a connection for each.
 """
 
 from __future__ import annotations

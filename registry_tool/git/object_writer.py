@@ -1,9 +1,8 @@
 """Writing objects without an index: blobs, trees and commits, and the tree of a commit with some files changed.
 
-Only the folders on the way to a change are written, so the cost follows the change and not the repository. Objects
-are synced to the disk before anything refers to them: a power cut leaves unused objects, not a broken branch.
-
-Bytes that survive a power cut: many files brought to the disk for little more than the price of one.
+Only the folders of changed files are written, so the cost follows the change and not the repository. Objects are synced
+to the disk before any ref uses them: a power cut leaves unused objects, not a broken branch. ``sync_all`` flushes many
+files at once, in about the time of one.
 """
 
 from __future__ import annotations
@@ -134,7 +133,7 @@ class ObjectWriter:
                     path = f"{self._folder}/{oid[:2]}/{oid[2:]}"
                     if os.path.exists(path):  # noqa: PTH110 (a Path costs more than the answer)
                         continue
-                    handle, fresh = _fresh(path)
+                    handle, fresh = _create_temporary(path)
                     made[fresh] = path
                     handles.append(handle)
                     _write(handle, zlib.compress(b"%s %d\0" % (kind.encode(), len(data)) + data, 1))
@@ -150,7 +149,7 @@ class ObjectWriter:
             raise
 
 
-def _fresh(path: str) -> tuple[int, str]:
+def _create_temporary(path: str) -> tuple[int, str]:
     """A new file beside an object's place, open for writing; Git's own pruning knows such names."""
     folder = os.path.dirname(path)  # noqa: PTH120 (as above)
     fresh = f"{folder}/tmp_obj_{os.getpid()}_{next(_NUMBERS)}_{time.time_ns()}"  # noqa: S108 (not there)
@@ -167,7 +166,7 @@ def _write(handle: int, data: bytes) -> None:
         data = data[os.write(handle, data) :]
 
 
-def _head(kind: str, size: int) -> bytes:
+def _object_header(kind: str, size: int) -> bytes:
     """Type and size at the start of an object in a pack: four bits, then seven in each byte, low ones first."""
     byte, size = _TYPES[kind] << 4 | size & 15, size >> 4
     found = bytearray()
@@ -182,12 +181,12 @@ def _pack(objects: Sequence[tuple[str, bytes]], algorithm: str) -> bytes:
     """Objects as a pack without deltas: https://git-scm.com/docs/gitformat-pack, version 2."""
     parts = [b"PACK", (2).to_bytes(4, "big"), len(objects).to_bytes(4, "big")]
     for kind, data in objects:
-        parts += [_head(kind, len(data)), zlib.compress(data, 1)]
+        parts += [_object_header(kind, len(data)), zlib.compress(data, 1)]
     body = b"".join(parts)
     return body + hashlib.new(algorithm, body, usedforsecurity=False).digest()
 
 
-def _by_folder(
+def _group_by_folder(
     puts: Mapping[str, bytes], deletes: frozenset[str]
 ) -> dict[str, dict[str, bytes | None]]:
     """For each folder that changes: new bytes, or None for what goes, by name."""
@@ -202,7 +201,7 @@ def _by_folder(
     return folders
 
 
-def _packed(entries: Mapping[str, Entry]) -> bytes:
+def _serialize_tree(entries: Mapping[str, Entry]) -> bytes:
     lines: list[tuple[bytes, bytes]] = []
     for name, entry in entries.items():
         raw = name.encode(errors="surrogateescape")
@@ -227,7 +226,7 @@ def tree_with(
         puts: Bytes by path.
         deletes: Paths that go; a folder left empty goes too.
     """
-    folders = _by_folder(puts, deletes)
+    folders = _group_by_folder(puts, deletes)
     written: dict[str, dict[str, str]] = {}  # by folder, the ids of folders in it; empty: it goes
     root = ""
     for folder in sorted(folders, key=lambda f: -f.count("/") - bool(f)):
@@ -241,7 +240,7 @@ def tree_with(
                 entries[name] = Entry(FOLDER, oid)
             elif folders[folder].get(name) is None:  # a file may have taken the folder's name
                 entries.pop(name, None)
-        root = writer.write("tree", _packed(entries)) if entries or not folder else ""
+        root = writer.write("tree", _serialize_tree(entries)) if entries or not folder else ""
         if folder:
             parent, name = split(folder)
             written.setdefault(parent, {})[name] = root

@@ -1,12 +1,12 @@
-"""Whose a repository is: Git obeys the configuration of none that belongs to somebody else (decision 0023).
+"""Ownership of repositories: Git ignores the configuration of another user's repository (decision 0023).
 
-A configuration names programs, so whoever may write it runs them as whoever opens the repository. Git looks at the owner
-when it finds a repository, and not when it is told where one is, as this program tells it. So the owner is looked at
-here, as ``ensure_valid_ownership`` in Git's setup.c does; where it is not us, Git itself is asked, which knows
+A configuration names programs, which run as the user who opens the repository. Git checks the owner when it finds a
+repository, but not when it gets the path, as from this program. So the owner is checked here, as
+``ensure_valid_ownership`` in Git's setup.c does. If the owner is another user, Git itself decides, because it knows
 ``safe.directory``.
 
-A repository that is not trusted can still be read: through a folder of our own that has its refs and objects, and none of
-its configuration, attributes, grafts or hooks.
+An untrusted repository can still be read: through a folder of ours that links its refs and objects, and ignores its
+configuration, attributes, grafts and hooks.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _links(git_dir: Path, common_dir: Path) -> Iterator[tuple[str, Path]]:
     yield "info/exclude", common_dir / "info" / "exclude"  # names of files, and nothing else
 
 
-def _head(git_dir: Path) -> bytes:
+def _read_head(git_dir: Path) -> bytes:
     """What HEAD says. It is copied, because Git takes a HEAD that is a link for a branch of that name."""
     place = git_dir / "HEAD"
     if place.is_symlink():
@@ -154,7 +154,7 @@ def make_view(git_dir: Path, common_dir: Path, settings: Mapping[str, str], *, b
     view = Path(tempfile.mkdtemp(prefix="registry-git-"))
     (view / "info").mkdir()
     (view / "config").write_text(text, encoding="ascii")
-    (view / "HEAD").write_bytes(_head(git_dir))
+    (view / "HEAD").write_bytes(_read_head(git_dir))
     for name, target in _links(git_dir, common_dir):
         if target.is_file() or target.is_dir():  # no pipe, and no device
             (view / name).symlink_to(target.absolute())

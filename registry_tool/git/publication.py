@@ -1,8 +1,8 @@
-"""When something entered what is published, and which commit of a change brings it.
+"""When a file was published, and which commit of a change introduces it.
 
-The graph says which step published a file; only when that was is asked of clocks. A step is as old as it says, but no
-older than any commit it follows, and dates in the future are left out. So whoever dates a commit back gains nothing: the
-commit before it is dated too.
+The commit graph shows which step published a file; only the time comes from clocks. A step has its commit time, but is
+not older than any of its ancestors; times in the future are ignored. So backdating a commit has no effect: its parent
+has a date too.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""One opened repository: which commit, which tree, and whether its history is whole.
+"""An opened repository: its commits, its trees, and whether its history is complete.
 
-The repository that Git calls a hook for, where it does not lie around the work tree.
-
-With ``git --git-dir=DIR --work-tree=DIR`` the repository is found by ``GIT_DIR`` alone. That variable is otherwise left
-aside: around the hook of one repository it would lead a command away from another.
+``hooked_repository`` finds the repository of a running hook. With ``git --git-dir=DIR --work-tree=DIR`` only ``GIT_DIR``
+names it. In all other cases that variable is ignored, because in a hook it would redirect commands for another
+repository.
 """
 
 from __future__ import annotations

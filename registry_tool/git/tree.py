@@ -1,15 +1,13 @@
-"""Trees: what everything else reads from, wherever the files are.
+"""Trees: the one interface for reading files, wherever they are.
 
-A tree is folders of entries, each with a mode and, where Git knows one, an object id. A commit, the index, a folder
-on disk, an edit laid over another tree and a dict in a test are all trees, so one engine serves them all.
-Paths are ``/``-separated, relative, without ``.`` or ``..``; the root is the empty string.
+A tree is folders of entries, each with a mode and, where Git knows one, an object id. A commit, the index, a folder on
+disk, an edit laid over another tree and a dict in a test are all trees, so one engine serves them all. Paths are
+``/``-separated, relative, without ``.`` or ``..``; the root is the empty string.
 
-One tree laid over another: an edit before it is written, the index over HEAD, a work tree over HEAD.
+``OverlayTree`` lays one tree over another: an edit over its base, the index over HEAD, a work tree over HEAD.
 
-Strings that are looked for in many files at once.
-
-To look for a thousand digests one by one in ten thousand files takes ten seconds, for git too. But they all begin alike:
-what they share is found in one pass, and what follows it is looked up.
+``MultiPattern`` searches for many strings at once. Searching ten thousand files for a thousand digests one by one takes
+ten seconds, in git too. But the strings share a prefix: one pass finds the prefix, and a look-up matches the rest.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What no ref leads to and can still be published: reflogs, stashes, what a rebase dropped, other work trees, the index.
+"""Commits and trees that no ref reaches and that can still be published.
 
-``git stash pop``, ``git reset --hard HEAD@{1}`` or ``git cherry-pick ID`` bring it back long after the ref was gone.
+They are in reflogs, stashes, rebased commits, other work trees and the index. ``git stash pop``,
+``git reset --hard HEAD@{1}`` or ``git cherry-pick ID`` restore them long after the ref is gone.
 """
 
 from __future__ import annotations

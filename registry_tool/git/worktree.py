@@ -1,11 +1,8 @@
-"""Trees of a checkout: what is staged, what lies in the work tree, and a plain folder without Git.
+"""Trees of a checkout: the staged files, the work tree, and a plain folder without Git.
 
-The index and the work tree are read as HEAD plus what differs from it, so their cost follows the change and not the
-size of the registry.
-
-What lies in a work tree and is ignored: nobody sees it until it is missing.
-
-Whether Git tracks a file that is read from a work tree: then a commit brought it, and nobody here chose it.
+The index and the work tree are read as HEAD plus the differences, so their cost follows the change and not the size of
+the registry. ``ignored_files`` lists files that Git ignores; ``is_tracked`` shows whether a file
+came with a commit.
 """
 
 from __future__ import annotations

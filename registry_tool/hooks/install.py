@@ -1,8 +1,8 @@
-"""Hooks for plain Git: scripts, put where Git looks for them, in a clone or in the bare repository of a server.
+"""Installing Git hooks: scripts in the folder where Git looks for them, in a clone or in a server's bare repository.
 
-The scripts lie in ``hooks/`` and are copied, with the interpreter that runs this program written into the copy, so that
-they work outside its virtual environment too. A hook of somebody else is never overwritten unless that is asked for, and
-nothing that somebody wrote is lost even then: it is kept beside the new one.
+The scripts come from ``hooks/``; each copy contains the path of the current Python interpreter, so that it works outside
+the virtual environment too. A hook of another program is not overwritten without ``--force``, and is kept next to the new
+one.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _write(path: Path, source: bytes, state: State) -> None:
         new.unlink(missing_ok=True)
 
 
-def _shared(folder: Path, own: str) -> ConflictError:
+def _shared_folder_error(folder: Path, own: str) -> ConflictError:
     return ConflictError(
         f"Git takes the hooks from {folder} (core.hooksPath), which other repositories may share",
         remedy=f"give this repository its own folder: git config --local core.hooksPath {own}; or install there with --force",
@@ -197,7 +197,7 @@ def _clone_folder(git: Git, python: str, *, force: bool) -> _Folder:
     if _is_inside(folder, _common_folder(git)):
         return _Folder(folder, python, top)
     if not force and not _is_inside(folder, top.resolve()):
-        raise _shared(folder, ".git/hooks")
+        raise _shared_folder_error(folder, ".git/hooks")
     return _Folder(folder, "", top)
 
 
@@ -210,7 +210,7 @@ def _server_folder(git: Git, python: str, *, force: bool) -> _Folder:
         )
     folder = (git.git_dir / git.line("rev-parse", "--git-path", "hooks")).resolve()
     if not force and not _is_inside(folder, git.git_dir.resolve()):
-        raise _shared(folder, "hooks")
+        raise _shared_folder_error(folder, "hooks")
     return _Folder(folder, python)
 
 
@@ -276,7 +276,7 @@ def install_server_hook(
     return _install(folder, _SERVER, force=force)
 
 
-def _look(folder: _Folder, scripts: Mapping[str, str]) -> tuple[Installed, ...]:
+def _inspect(folder: _Folder, scripts: Mapping[str, str]) -> tuple[Installed, ...]:
     sources = _sources(scripts, folder)
     return tuple(
         Installed(path, _state(path, source, folder.top)) for path, source in sources.items()
@@ -285,9 +285,9 @@ def _look(folder: _Folder, scripts: Mapping[str, str]) -> tuple[Installed, ...]:
 
 def inspect_hooks(git: Git) -> tuple[Installed, ...]:
     """What ``install_hooks`` would do to each hook; nothing is written."""
-    return _look(_clone_folder(git, sys.executable, force=True), _CLONE)
+    return _inspect(_clone_folder(git, sys.executable, force=True), _CLONE)
 
 
 def inspect_server_hook(git: Git) -> tuple[Installed, ...]:
     """What ``install_server_hook`` would do to the hook; nothing is written."""
-    return _look(_server_folder(git, sys.executable, force=True), _SERVER)
+    return _inspect(_server_folder(git, sys.executable, force=True), _SERVER)

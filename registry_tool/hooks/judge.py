@@ -1,7 +1,7 @@
-"""Judging what is pushed: the one engine, for the hook of a server and for that of a clone.
+"""Checking pushed branches with the one engine, for the hook of a server and for that of a clone.
 
-A branch is judged as the change it makes to the main branch since it left that; with no main branch yet, whole. A push
-may hold any number of branches, so only some are looked at, and what is told about them has an end too.
+A branch is checked as the change that it makes to the main branch; without a main branch, as a whole. A push may contain
+any number of branches, so the number of checked branches and of reported lines is limited.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What the hook pre-push of a clone says to a push, before anything leaves: what the server would find, as far as is known.
+"""The hook pre-push of a clone: checks a push before it leaves, as the server would, as far as this clone knows.
 
-Branches are judged as what they change in the remote's main branch, as it was fetched last. What is wrong does not leave;
-what asks for a review does, since the pull request is where it is reviewed. Whether a branch may be deleted or rewound is
-the server's to say.
+Branches are checked as changes to the remote's main branch as last fetched. A branch that fails is not pushed; one that
+requires review is, since the pull request is where it is reviewed. Only the server decides whether a branch may be deleted
+or rewound.
 """
 
 from __future__ import annotations

@@ -1,19 +1,17 @@
-"""What the hook pre-receive of a Git server says to a push, before any ref moves.
+"""The hook pre-receive of a Git server: checks a push before any ref moves.
 
-What the main branch would become is checked as a change to what it is, and refused like in a pull request; so is each
-step of it, since history believes them all. Other branches are checked as what they would change in it; what is found there
-is told, and refused where the server's settings say so. Secrets and large files are refused in any new commit on any ref, for
-Git keeps them. Replacements of objects are refused: they would show readers of the server other files than those that were
-checked. So are tags that are named like the main branch: whoever asks for that name would be told that it means two things.
+The new state of the main branch is checked as a change to its present state, as in a pull request. Each step on the way
+is checked too, since history reads them all. Other branches are checked as the change that they would make to the main
+branch; problems are reported, and refused if the server's settings say so. Secrets and large files are refused in every
+new commit on any ref, because Git keeps them. Replacement refs are refused: they would show readers other files than
+those that were checked. So are tags with the name of the main branch, which would make that name ambiguous.
 
 Settings, in the Git configuration of the bare repository: ``registry.receive.review`` (``accept``, ``refuse``) for a change
-of the main branch that asks for a review, and ``registry.receive.branches`` (``report``, ``refuse``, ``off``).
+of the main branch that requires review, and ``registry.receive.branches`` (``report``, ``refuse``, ``off``).
 
-The main branch of a server: which it is, and that it only grows.
-
-It is the one that HEAD of the bare repository names. It is not deleted, not rewound, not replaced, and each state that was
-published stays on its first-parent line, which is what history reads. While it is not there, every branch is guarded as
-the main one, so that a HEAD that names the wrong branch opens nothing.
+The main branch is the one that HEAD of the bare repository names. It cannot be deleted, rewound or replaced, and each
+published state stays on its first-parent line, which history reads. While it does not exist, every branch is protected
+as the main branch, so that a HEAD with a wrong name opens nothing.
 """
 
 from __future__ import annotations
@@ -241,7 +239,7 @@ def pusher() -> str:
         return "unknown user"
 
 
-class _Desk:
+class _PushCheck:
     """One push at the server."""
 
     def __init__(self, repository: Repository, policy: Policy, main: Main) -> None:
@@ -377,7 +375,7 @@ class _Desk:
             self.reply.say(f"{words} (at most {MAX_BRANCHES} per push)")
 
 
-def _wrong_head(main: Main) -> str:
+def _describe_wrong_head(main: Main) -> str:
     name = main.ref.removeprefix(BRANCHES)
     names = f"names {name}, which does not exist" if name else "names no branch"
     return (
@@ -386,7 +384,7 @@ def _wrong_head(main: Main) -> str:
     )
 
 
-def _published(main: Main, updates: Sequence[Update]) -> str | None:
+def _published_commit(main: Main, updates: Sequence[Update]) -> str | None:
     """The commit other branches are compared with: what the main branch becomes by this push, or is."""
     new = next((u.new for u in updates if u.ref in main.names and not u.deletes), None)
     return new or main.tip
@@ -409,13 +407,13 @@ def receive(repository: Repository, updates: Sequence[Update]) -> PushVerdict:
     """
     git = repository.git
     policy, main = policy_of(git), main_of(git)
-    desk = _Desk(repository, policy, main)
+    desk = _PushCheck(repository, policy, main)
     names = guarded(main, updates)
     first = [u for u in updates if u.ref in names]
     others = [u for u in updates if u.ref not in names and not u.deletes]
     desk.refuse_names(updates)
     if first and main.tip is None and not names & main.names:
-        desk.reply.say(_wrong_head(main))
+        desk.reply.say(_describe_wrong_head(main))
     for update in first[:MAX_BRANCHES]:
         desk.guard(update)
     if len(first) > MAX_BRANCHES:
@@ -424,7 +422,7 @@ def receive(repository: Repository, updates: Sequence[Update]) -> PushVerdict:
             f"push at most {MAX_BRANCHES} branches at once",
         )
     if policy.branches != "off" and not desk.reply.refused:
-        published = _published(main, updates)
+        published = _published_commit(main, updates)
         desk.look(published, [u for u in others if u.is_branch])
         desk.look_at_files(published, others)
     if not desk.reply.said:

@@ -1,7 +1,7 @@
-"""Git's own settings of a server that takes pushes to a registry: what its hook relies on.
+"""Git settings of a server that receives pushes to a registry; its hook relies on them.
 
-Git checks the form of pushed objects before the hook sees them, when it is told to. Two entries of one name, names out of
-order or a spelling of ``.git`` never come in then, on whatever branch or tag they lie.
+With these settings Git checks the format of pushed objects before the hook runs. So duplicate or misordered entries and
+spellings of ``.git`` are refused on every branch and tag.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The last resort of a server's hook: a push that takes longer than anybody waits is refused.
+"""The time limit of a server's hook: a push that takes too long is refused.
 
-Bounds that count steps come first, for they are equal everywhere (docs/decisions/0032); this one is generous, and says which
-setting changes it. A signal interrupts what Python runs and what it waits for; native code ends by itself, as its input
-is bounded.
+Limits that count steps come first, because they are equal on every machine (docs/decisions/0032). This limit is generous,
+and its message names the setting that changes it. A signal interrupts Python code and its waits; native code ends on its
+own, because its input is bounded.
 """
 
 from __future__ import annotations

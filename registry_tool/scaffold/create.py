@@ -1,7 +1,7 @@
-"""New registries: built aside, checked, committed, then put in place at once.
+"""New registries: built in a temporary folder, checked, committed, then moved into place in one step.
 
-Until the last step the target is not touched; when a step fails, nothing is left behind. To a registry that is there
-already, CI is added file by file, and no file of somebody's own is written over.
+The target is not touched before the last step; if a step fails, nothing is left behind. CI can be added to an existing
+registry file by file, and no existing file is overwritten.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def _existing(folder: Path) -> Path:
     return next(place for place in (folder, *folder.parents) if place.is_dir())
 
 
-def _beside(place: Path, what: str) -> Path:
+def _sibling(place: Path, what: str) -> Path:
     return place.with_name(f"{place.name}.{what}")
 
 
@@ -149,14 +149,14 @@ def _building_place(folder: Path) -> Iterator[Path]:
     """A folder on the same disk that goes away again; while it is locked, somebody builds in it."""
     # Not tempfile: its folders are closed to the group, and this one becomes the registry.
     place = _existing(folder) / f"{_BUILDING}{secrets.token_hex(4)}"
-    lock = _beside(place, "lock")
+    lock = _sibling(place, "lock")
     try:
         with acquire(lock, place=str(place)):
             place.mkdir()
             yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
-        for file in (_beside(place, "ready"), lock):
+        for file in (_sibling(place, "ready"), lock):
             file.unlink(missing_ok=True)
 
 
@@ -168,23 +168,23 @@ def _clean_up(folder: Path) -> None:
         if not _OWN.fullmatch(place.name) or lock.is_symlink() or is_locked(lock):
             continue
         with suppress(OSError):
-            if _beside(place, "ready").exists():
+            if _sibling(place, "ready").exists():
                 for piece in sorted(place.iterdir()):
                     if not os.path.lexists(folder / piece.name):
                         piece.rename(folder / piece.name)
             shutil.rmtree(place, ignore_errors=True)
-            _beside(place, "ready").unlink(missing_ok=True)
+            _sibling(place, "ready").unlink(missing_ok=True)
             lock.unlink()
 
 
-def _move_in(built: Path, folder: Path) -> None:
+def _move_into_place(built: Path, folder: Path) -> None:
     """Put the finished registry in its place."""
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         built.rename(folder)
         return
     # Into an empty folder piece by piece: replacing it would pull it from under a shell that stands in it.
-    _beside(built, "ready").touch()
+    _sibling(built, "ready").touch()
     moved: list[Path] = []
     try:
         for piece in sorted(built.iterdir()):
@@ -206,7 +206,7 @@ def _first_commit(git: Git, files: Mapping[str, bytes], name: str) -> tuple[str,
     return target.branch, commit
 
 
-def _hooks(git: Git, notes: list[str]) -> tuple[Installed, ...]:
+def _install_hooks(git: Git, notes: list[str]) -> tuple[Installed, ...]:
     """The installed hooks; a registry without them is whole, so a trouble is only told."""
     try:
         return install_hooks(git)
@@ -233,20 +233,20 @@ def _init(place: Path) -> Git:
     return git
 
 
-def _made(
+def _create(
     folder: Path, files: Mapping[str, bytes], name: str, *, hooks: bool, into_repository: bool
 ) -> NewRegistry:
     notes: list[str] = []
     if into_repository:
         git = Git(folder / ".git", folder)
         branch, commit = _first_commit(git, files, name)
-        done = _hooks(git, notes) if hooks else ()
+        done = _install_hooks(git, notes) if hooks else ()
     else:
         with _building_place(folder) as place:
             git = _init(place)
             branch, commit = _first_commit(git, files, name)
-            done = _hooks(git, notes) if hooks else ()
-            _move_in(place, folder)
+            done = _install_hooks(git, notes) if hooks else ()
+            _move_into_place(place, folder)
         done = tuple(h._replace(path=folder / h.path.relative_to(place.resolve())) for h in done)
     return NewRegistry(folder, branch, commit, done, tuple(n for n in notes if n))
 
@@ -288,7 +288,7 @@ def new_registry(
         _clean_up(_existing(target))
         into_repository = _check_target(target)
         outer = None if into_repository else find_repository(_existing(target))
-        made = _made(target, files, name, hooks=hooks, into_repository=into_repository)
+        made = _create(target, files, name, hooks=hooks, into_repository=into_repository)
     except OSError as exc:
         raise OperationalError(
             f"{folder} cannot be written: {exc.strerror}", remedy="nothing was written"

@@ -1,7 +1,7 @@
-"""The files of a new registry, from ``templates/registry/``, and those of its CI, from ``templates/ci/``.
+"""The files of a new registry, from ``templates/registry/``, and of its CI, from ``templates/ci/``.
 
-``$word`` is replaced and nothing else happens, in the files of CI ``%%word``; ``dot-`` at the start of a name stands
-for the dot, so that no tool takes the templates for settings of the checkout they lie in.
+``$word`` is replaced, in CI files ``%%word``, and nothing else. ``dot-`` at the start of a name is written as a dot, so
+that no tool reads the templates as settings of this checkout.
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
-"""Making clones: of the newest commits alone, or of all history without files.
+"""Making clones: with the latest commits only, or with all history and without files.
 
-What a server can do is found out by asking: one that does not filter, does not give single objects or knows no
-shallow clones is cloned in the way it can.
+A server's abilities are found by trying: if it does not filter, does not serve single objects or does not support shallow
+clones, the clone is made without that.
 
-Clones of the newest commits, and the history that they are given the first time somebody asks for it.
-
-Who reads what is there now needs one commit. Who asks what was there before, or makes a change that must be compared
-with it, needs all: then the clone becomes one with history, for good. A file in the clone says which kind it is.
+Reading the current state needs one commit. A query about the past, or a change that must be compared with it, needs all
+history: ``complete_history`` then converts the clone, permanently. A marker file shows which kind a clone is.
 """
 
 from __future__ import annotations
@@ -148,7 +146,7 @@ def clone_latest_commits(url: str, place: Path, settings: Mapping[str, str]) -> 
     Raises:
         GitCommandError: It cannot be reached, or does not serve clones of this kind.
     """
-    chosen = _cloned(url, place, settings)
+    chosen = _clone_filtered(url, place, settings)
     git = Git(place, settings=settings)
     for key in ("promisor", "partialclonefilter"):
         git.run("config", "--unset-all", f"remote.origin.{key}", allowed=(0, 5))
@@ -156,7 +154,7 @@ def clone_latest_commits(url: str, place: Path, settings: Mapping[str, str]) -> 
     return chosen
 
 
-def _cloned(url: str, place: Path, settings: Mapping[str, str]) -> str:
+def _clone_filtered(url: str, place: Path, settings: Mapping[str, str]) -> str:
     for chosen in FILTERS:
         try:
             options = ("--depth=1", "--no-single-branch", f"--filter={chosen}")
@@ -170,7 +168,7 @@ def _cloned(url: str, place: Path, settings: Mapping[str, str]) -> str:
     return chosen
 
 
-def _listed(reader: PartialCloneReader, git: Git, folders: list[str]) -> list[Entry]:
+def _fetch_entries(reader: PartialCloneReader, git: Git, folders: list[str]) -> list[Entry]:
     """What is in some folders, which are brought."""
     request_objects(git, reader.absent(folders), ALONE)
     entries: list[Entry] = []
@@ -197,8 +195,8 @@ def prefetch_root(git: Git) -> None:
         if found is None:  # nothing was ever committed
             return
         root = found[2].split(b"\n", 1)[0].removeprefix(b"tree ").decode()
-        top = _listed(reader, git, [root])
-        inner = _listed(reader, git, [e.oid for e in top if e.mode == FOLDER])
+        top = _fetch_entries(reader, git, [root])
+        inner = _fetch_entries(reader, git, [e.oid for e in top if e.mode == FOLDER])
         files = [e.oid for e in (*top, *inner) if e.mode not in {FOLDER, SUBMODULE}]
         missing = reader.absent(files)
         request_objects(git, missing or sorted(reader.absent([e.oid for e in inner]))[:1], ALONE)
@@ -237,7 +235,7 @@ def _depth(git: Git) -> list[str]:
     return [] if len(parents.split()) > 1 else ["--depth=1"]
 
 
-def _cut_at(git: Git, commits: Iterable[str]) -> None:
+def _write_boundary(git: Git, commits: Iterable[str]) -> None:
     """Write down where the clone ends."""
     lines = "".join(f"{commit}\n" for commit in sorted(commits))
     beside = git.git_dir / "shallow.new"
@@ -247,13 +245,13 @@ def _cut_at(git: Git, commits: Iterable[str]) -> None:
         (git.git_dir / "shallow").unlink()
 
 
-def _forget(git: Git) -> None:
+def _drop_old_boundary(git: Git) -> None:
     """Forget the boundary that was: git keeps it, and would name it to the server at each request."""
     out = git.run("for-each-ref", "--format=%(objectname) %(*objectname)")
-    _cut_at(git, boundary(git).intersection(out.decode().split()))
+    _write_boundary(git, boundary(git).intersection(out.decode().split()))
 
 
-def _tidy(git: Git) -> None:
+def _repack(git: Git) -> None:
     """Make one pack of many; processes that read the old ones find everything in it."""
     if len(list((git.git_dir / "objects" / "pack").glob("*.pack"))) > _MOST_PACKS:
         git.run(*promisor_options(ALONE), "repack", "-a", "-d", "-q")
@@ -278,10 +276,10 @@ def update_latest(git: Git) -> None:
         *depth, f"--filter={chosen}", "origin", *REFSPECS,
     )  # fmt: skip
     if depth:
-        _forget(git)
+        _drop_old_boundary(git)
     with contextlib.suppress(GitCommandError):  # it is asked for again when it is read
         prefetch_root(git)
-    _tidy(git)
+    _repack(git)
 
 
 def fetch_commit(git: Git, commit: str) -> None:
@@ -299,7 +297,7 @@ def fetch_commit(git: Git, commit: str) -> None:
 
 
 @contextlib.contextmanager
-def _said_if_long(words: str) -> Iterator[None]:
+def _log_if_slow(words: str) -> Iterator[None]:
     """Log what is done, to whoever listens, when it takes a while."""
     import logging
     import threading
@@ -323,32 +321,32 @@ def complete_history(git: Git) -> None:
     url = git.config("remote.origin.url") or ""
     with (
         lock_clone(git.git_dir, "the registry"),
-        _said_if_long("fetching the registry's history; this happens once"),
+        _log_if_slow("fetching the registry's history; this happens once"),
     ):
         if has_latest_only(git):
-            _deepen(git, url)
+            _complete(git, url)
 
 
-def _deepen(git: Git, url: str) -> None:
+def _complete(git: Git, url: str) -> None:
     # Cloned beside, and not fetched: git takes for granted that whoever has a commit has its folders.
     try:
         with staging_folder(git.git_dir) as folder:
             whole = clone_history(url, folder, git.settings)
             partial = Git(whole).flag("remote.origin.promisor")
-            _take_in(whole / "objects" / "pack", git.git_dir / "objects" / "pack")
+            _move_packs(whole / "objects" / "pack", git.git_dir / "objects" / "pack")
     except GitCommandError as exc:
         raise OfflineError(
             f"cannot fetch the registry's history, which this command needs: {exc.message}",
             remedy="retry with a network connection",
         ) from exc
-    _lay_open(git)
+    _clear_boundary(git)
     if partial:
         git.run("config", "remote.origin.promisor", "true")
         git.run("config", "remote.origin.partialclonefilter", "blob:none")
     (git.git_dir / LATEST_ONLY).unlink()
 
 
-def _take_in(packs: Path, place: Path) -> None:
+def _move_packs(packs: Path, place: Path) -> None:
     """Move packs; an index last, because with it git begins to use its pack."""
     for pack in sorted(packs.iterdir(), key=lambda file: file.suffix == ".idx"):
         pack.replace(place / pack.name)
@@ -365,11 +363,11 @@ def _parents(git: Git, commits: frozenset[str]) -> Iterator[tuple[str, list[str]
         yield commit, [oid for word, _, oid in lines if word == "parent"]
 
 
-def _lay_open(git: Git) -> None:
+def _clear_boundary(git: Git) -> None:
     """Forget the boundary, but where history was rewritten: what was before such a commit nobody has any more."""
     cut = []
     for commit, parents in _parents(git, boundary(git)):
         asked = "".join(f"{parent}\n" for parent in parents).encode()
         if b" missing\n" in git.run("cat-file", "--batch-check", stdin=asked):
             cut.append(commit)
-    _cut_at(git, cut)
+    _write_boundary(git, cut)

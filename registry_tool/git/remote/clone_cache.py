@@ -1,9 +1,9 @@
-"""Clones of remote registries: bare, without what nobody has asked for, kept and fetched instead of re-cloned.
+"""Cached clones of remote registries: bare, partial, and fetched instead of cloned again.
 
-A clone is a cache: whoever needs it takes its lock, and a half-made one is never seen, because it is built beside its
-place and renamed. Without a network the clone answers from what it has, and says so. Each user has clones of their own,
-in a folder that is closed to others, and no credentials are stored in them; where a cache is shared, what another user
-cloned is read only when nothing else can answer.
+A process locks a clone before it writes. An incomplete clone is never visible, because it is built in a temporary folder
+and renamed. Without a network the clone is used as it is, with a warning. Each user has their own clones, in a folder
+closed to others, without stored credentials. In a shared cache another user's clone is read only if there is no other
+source.
 """
 
 from __future__ import annotations

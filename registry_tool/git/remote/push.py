@@ -1,8 +1,8 @@
-"""Pushing a branch, with the server's own words when it refuses.
+"""Pushing a branch, with the server's own message when it refuses.
 
-Of two who push at once, one loses. Nothing of the loser's is lost: the commit stays where it is, and what to do is said.
-``give_way`` takes it back where the change can be made again without overwriting what won: where both changed one file,
-such as an alias, only a person knows who is right.
+When two users push at once, one fails. The failed commit stays on its branch, and the error explains how to continue.
+``give_way`` resets the branch if the change can be made again without overwriting the other push. If both changed the
+same file, such as an alias, a person has to decide.
 """
 
 from __future__ import annotations

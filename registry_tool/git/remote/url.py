@@ -1,7 +1,7 @@
-"""Addresses of Git repositories, and the credentials that people write into them.
+"""URLs of Git repositories, and the credentials that users write into them.
 
-A token in an address is for the server alone. It is not printed, not stored, and stands in no command line, which every
-user of a machine can read: git is given the address without it, and a setting that says what that stands for.
+A token in a URL is only for the server. It is not printed, not stored, and not passed in a command line, which every user
+of a machine can read: git gets the URL without it, and a setting that adds it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The index of a checkout, changed as Git changes it: under Git's own lock, and in one step.
+"""The index of a checkout, replaced as Git replaces it: under Git's own lock, in one step.
 
-The new index is made in the workshop, so that a kill never leaves half of one, and the lock says whose it is: one
-that a killed command of ours left behind is told from Git's own and taken away.
+The new index is built in the staging folder, so that a kill never leaves an incomplete one. The lock file names this
+program, so that a lock left by a killed command is recognized and removed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WORDS_AFTER: Final = 1.0
 _PAUSE: Final = 0.05
 
 
-def _twin(place: Path, fresh: Path) -> None:
+def _link_or_copy(place: Path, fresh: Path) -> None:
     """Give a file a second name. Git writes an index anew and never in place, so this is as good as a copy of it."""
     fresh.unlink(missing_ok=True)
     try:
@@ -62,7 +62,7 @@ class Index(NamedTuple):
                 lines[bool(step.new_blob)].append(f"{mode} {oid}\t{step.path}".encode())
         try:
             with suppress(FileNotFoundError):  # none before the first commit
-                _twin(self.git.git_dir / "index", self._fresh)
+                _link_or_copy(self.git.git_dir / "index", self._fresh)
         except OSError as exc:
             raise OperationalError(f"{self._fresh} cannot be written: {exc.strerror}") from exc
         # First what goes: a folder may take the name of a file.
@@ -98,7 +98,7 @@ def unlock_index(git: Git) -> None:
         lock.unlink(missing_ok=True)
 
 
-def _take(git: Git) -> bool:
+def _try_lock(git: Git) -> bool:
     """Lock the index as Git does; False while something else holds it."""
     mark = staging_folder(git) / "mark"
     mark.write_bytes(_MARK)
@@ -108,13 +108,13 @@ def _take(git: Git) -> bool:
     except FileExistsError:
         return False
     except OSError:
-        return _take_without_links(git)
+        return _try_lock_without_links(git)
     finally:
         mark.unlink()
     return True
 
 
-def _take_without_links(git: Git) -> bool:
+def _try_lock_without_links(git: Git) -> bool:
     try:
         with _lock_file(git).open("xb") as stream:
             stream.write(_MARK)
@@ -127,7 +127,7 @@ def _wait(git: Git, patience: float, notify: Callable[[str], None]) -> None:
     from threading import Event
 
     start, told = time.monotonic(), False
-    while not _take(git):
+    while not _try_lock(git):
         passed = time.monotonic() - start
         if passed >= _WORDS_AFTER and not told:
             told = True

@@ -1,4 +1,4 @@
-"""One writer at a time: a lock that the system takes back when its holder dies, in a file that says who holds it."""
+"""The write lock of a repository: released by the operating system when its process ends, and naming its owner."""
 
 from __future__ import annotations
 
@@ -109,14 +109,14 @@ def _wait(
 
 
 @contextmanager
-def _in_words(path: Path) -> Iterator[None]:
+def _explain_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
         raise OperationalError(f"{path} cannot be locked: {exc.strerror}") from exc
 
 
-def _opened(path: Path) -> int:
+def _open(path: Path) -> int:
     # Never truncated here: the file may say who holds it.
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
@@ -151,9 +151,9 @@ def acquire(
     Raises:
         OperationalError: It was held for longer than that, or the file cannot be written.
     """
-    handle = _opened(path)
+    handle = _open(path)
     try:
-        with _in_words(path):
+        with _explain_errors(path):
             _wait(handle, path, place=place, patience=patience, notify=notify)
         _write(handle, json.dumps(LockOwner.me()).encode())
         try:
@@ -175,7 +175,7 @@ def is_locked(path: Path) -> bool:
     except OSError:
         return False
     try:
-        with _in_words(path):
+        with _explain_errors(path):
             return not try_lock(handle, byte=_FILE_LIMIT)
     finally:
         os.close(handle)

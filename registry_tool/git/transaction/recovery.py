@@ -1,10 +1,8 @@
-"""What a killed command left, finished from its journal.
+"""Completing a killed command from its journal, and the exclusive access that every write needs.
 
-Where the branch has the commit, the changed paths of index and work tree are brought to it; where files were being
-written, those that are missing follow; where nothing could be seen yet, nothing is done. What a person changed
-meanwhile is left alone and named.
-
-The one way to write to a repository: alone in it, and after what a killed command left there is finished.
+If the branch has the commit, the changed paths of index and work tree are updated to it. If files were being written, the
+missing ones are written. If nothing was visible yet, nothing is done. Paths that a person changed since are left alone
+and reported.
 """
 
 from __future__ import annotations
@@ -55,7 +53,7 @@ _PAUSE: Final = 0.02
 _SHOWN: Final = 5
 
 
-def _until(done: Callable[[], bool], seconds: float) -> None:
+def _wait_until(done: Callable[[], bool], seconds: float) -> None:
     from threading import Event
 
     deadline = time.monotonic() + min(seconds, _ORPHAN_SECONDS)
@@ -75,7 +73,7 @@ def _is_gone(place: Path) -> bool:
     return not place.exists()
 
 
-def _settle(git: Git, journal: Journal) -> None:
+def _clear_git_locks(git: Git, journal: Journal) -> None:
     """Wait for a git program that outlived its command, and take the locks away that a killed one left.
 
     Git's lock on a branch holds the commit that the branch is about to get, and nothing the moment before.
@@ -84,15 +82,15 @@ def _settle(git: Git, journal: Journal) -> None:
     def moved() -> bool:
         return (find_tip(git, journal.ref) or "") != journal.tip
 
-    _until(moved, _ORPHAN_SECONDS - _age(journal_file(git)))
+    _wait_until(moved, _ORPHAN_SECONDS - _age(journal_file(git)))
     for lock in (common_dir(git) / f"{journal.ref}.lock", git.git_dir / "HEAD.lock"):
         with suppress(OSError):
             if lock.read_bytes() in {b"", f"{journal.commit}\n".encode()}:
-                _until(partial(_is_gone, lock), _ORPHAN_SECONDS - _age(lock))
+                _wait_until(partial(_is_gone, lock), _ORPHAN_SECONDS - _age(lock))
                 lock.unlink()
 
 
-def _tidy(root: Path, journal: Journal) -> None:
+def _remove_leftovers(root: Path, journal: Journal) -> None:
     """Take away what lies beside places that were never filled."""
     for step in journal.steps:
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -100,25 +98,25 @@ def _tidy(root: Path, journal: Journal) -> None:
         prune(root, root / step.path)
 
 
-def _bring(git: Git, root: Path, steps: tuple[FileStep, ...]) -> None:
+def _write_steps(git: Git, root: Path, steps: tuple[FileStep, ...]) -> None:
     puts = {step.path: step.data for step in steps if step.data is not None}
     deletes = frozenset(step.path for step in steps if step.data is None)
     write_files(root, puts, deletes, staging=staging_folder(git))
     sync_files(root, (step.path for step in steps))
 
 
-def _carry_on(
+def _complete(
     git: Git, root: Path, journal: Journal, notify: Callable[[str], None]
 ) -> RecoveryPlan:
     plan = plan_recovery(git, journal)
     if not plan.entries:
-        _bring(git, root, plan.files)
+        _write_steps(git, root, plan.files)
         return plan
     with lock_index(git, notify=notify) as index:
         plan = plan_recovery(git, journal)  # as it is now that Git keeps away
         index.prepare(plan.entries)
         index.switch()
-        _bring(git, root, plan.files)
+        _write_steps(git, root, plan.files)
     return plan
 
 
@@ -136,14 +134,14 @@ def _report(journal: Journal, plan: RecoveryPlan, notify: Callable[[str], None])
         notify(f"changed since a command was interrupted, left unchanged: {shown}{more}")
 
 
-def _finish(git: Git, journal: Journal, notify: Callable[[str], None]) -> None:
+def _recover_journal(git: Git, journal: Journal, notify: Callable[[str], None]) -> None:
     root = git.work_tree
     if root is not None:
         if journal.commit:
-            _settle(git, journal)
+            _clear_git_locks(git, journal)
         try:
-            plan = _carry_on(git, root, journal, notify)
-            _tidy(root, journal)
+            plan = _complete(git, root, journal, notify)
+            _remove_leftovers(root, journal)
         except GitError:
             raise
         except (OperationalError, RefusedError, OSError) as exc:
@@ -156,7 +154,7 @@ def _finish(git: Git, journal: Journal, notify: Callable[[str], None]) -> None:
     delete_journal(git)
 
 
-def _put_aside(git: Git, notify: Callable[[str], None]) -> None:
+def _move_aside(git: Git, notify: Callable[[str], None]) -> None:
     place = journal_file(git)
     aside = place.with_name(f"journal-{time.time_ns()}.broken")
     place.rename(aside)
@@ -180,16 +178,16 @@ def recover(git: Git, notify: Callable[[str], None]) -> None:
     try:
         journal = read_journal(git)
     except JournalFormatError:
-        _put_aside(git, notify)
+        _move_aside(git, notify)
         return
     if journal is not None:
-        _finish(git, journal, notify)
+        _recover_journal(git, journal, notify)
 
 
 _DAY: Final = 24 * 3600
 
 
-def _sweep(git: Git) -> None:
+def _clean_staging(git: Git) -> None:
     """Remove what killed commands were making: all in the workshop, and elsewhere what is older than a day."""
     with suppress(OSError):
         for entry in os.scandir(staging_folder(git)):
@@ -225,7 +223,7 @@ def exclusive(
                 recover(git, notify)
         except OSError as exc:
             raise OperationalError(f"{git.git_dir} cannot be written: {exc.strerror}") from exc
-        _sweep(git)
+        _clean_staging(git)
         yield
 
 
