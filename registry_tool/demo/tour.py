@@ -52,11 +52,11 @@ def tour(folder: Path) -> Iterator[Step]:
     """Do the steps, one at a time.
 
     Args:
-        folder: A new folder for everything; it is left there.
+        folder: A new folder for everything; it stays.
 
     Raises:
         ConflictError: The folder already exists.
-        UsageError: Its path cannot stand in an address.
+        UsageError: Its path cannot be part of a URL.
         OperationalError: It cannot be written, or Git or DVC fails.
     """
     root = folder.absolute()
@@ -121,7 +121,7 @@ class _Demo:
         return open_registry(self._folder, ref=WORK_TREE)
 
     def _prepare(self) -> None:
-        """The bare repository; and a repository with an identity of its own where Git knows of none."""
+        """Create the bare repository, and set an identity in the registry if Git has none."""
         with package_for("the demo"):
             from git import Repo
 

@@ -34,12 +34,12 @@ class CommitOrigin(NamedTuple):
 
 
 class ContentOrigin(NamedTuple):
-    """Where a file's content comes from.
+    """The origin of a file's content.
 
     Attributes:
         origin: The commit.
-        step: The step of the line that published it: the commit itself, or the merge that brought it.
-        age: How many steps of the line changed such files since; 0 is the newest.
+        step: The step of the line that published it: the commit itself, or its merge.
+        age: The number of later steps that changed such files; 0 is the newest.
     """
 
     origin: CommitOrigin
@@ -48,7 +48,7 @@ class ContentOrigin(NamedTuple):
 
 
 def _merged_origin(line: FirstParentHistory, touch: Touch) -> CommitOrigin:
-    """The commit of the merged branch; the step itself where it is no merge, or made the content itself."""
+    """The commit in the merged branch; the step itself if it is not a merge, or made the content itself."""
     step = touch.step
     own = CommitOrigin(step.commit, step.author, step.committer)
     if len(step.parents) < 2:  # noqa: PLR2004 (a merge has two or more)
@@ -85,9 +85,9 @@ def find_origins(
     """Where the content of some files comes from.
 
     Args:
-        line: What was published.
+        line: The published history.
         base: The tree at the end of the line.
-        head: What is judged.
+        head: The checked tree.
         paths: Files of it.
 
     Returns:

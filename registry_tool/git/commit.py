@@ -59,12 +59,12 @@ __all__ = [
 
 
 class RefUpdate:
-    """One branch, and the program that will move it. Use it in a ``with`` block; without ``to`` nothing moves.
+    """A pending update of one branch. Use it in a ``with`` block; without a call of ``to`` nothing moves.
 
     Args:
         git: The repository.
         ref: The full name of the branch.
-        message: What the reflog is to say.
+        message: The message in the reflog.
     """
 
     def __init__(self, git: Git, ref: str, message: str) -> None:
@@ -75,7 +75,7 @@ class RefUpdate:
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = self._git.popen(*self._arguments, stdout=DISCARDED, stderr=CAPTURED)
-        # A transaction that is not committed in so many words never is, even when this process is killed.
+        # Git applies a transaction only after an explicit commit, so not if this process is killed.
         if process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(b"start\0")
@@ -91,7 +91,7 @@ class RefUpdate:
     def _end(self) -> None:
         process = self._process
         if process.poll() is None:
-            process.terminate()  # gently: then git takes its locks away, should it hold any
+            process.terminate()  # not a kill: git then removes its locks
         for pipe in (process.stdin, process.stderr):
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
@@ -102,14 +102,14 @@ class RefUpdate:
         """Move the branch.
 
         Args:
-            commit: The full id of the commit it is to be at.
-            before: The one it is at; empty when it must not be there yet.
+            commit: The full id of its new commit.
+            before: The id of its present commit; empty if it must not exist yet.
 
         Raises:
-            StaleBaseError: It is somewhere else.
-            GitError: Git does not move it; or another git command does, or was killed at it.
+            StaleBaseError: It is at another commit.
+            GitError: Git does not move it; or another git command is moving it, or was killed while doing so.
         """
-        if self._process.poll() is not None:  # somebody ended it
+        if self._process.poll() is not None:  # it was killed
             self._end()
             self._process = self._start()
         words = [f"update {self._ref}", commit, before or "0" * len(commit), "commit", ""]
@@ -118,7 +118,7 @@ class RefUpdate:
             raise self._explain(said.decode(errors="replace").strip())
 
     def _send(self, words: bytes) -> bytes:
-        """Say what to do, and hear what the program complains of until it ends."""
+        """Pass the commands to the program; its error output until it ends."""
         stdin, stderr = self._process.stdin, self._process.stderr
         if stdin is None or stderr is None:
             raise GitError("git update-ref started without pipes")
@@ -150,7 +150,7 @@ _CRUD: Final = " .,:;<>\"\\'"
 
 
 def _configured_identity(git: Git, role: str, part: str) -> str:
-    """A name or an address that somebody chose, in Git's order; empty where nobody did."""
+    """A name or an address from the environment or the settings, in Git's order; empty if there is none."""
     own = os.environ.get(f"GIT_{role.upper()}_{part.upper()}")
     if own:
         return own
@@ -158,7 +158,7 @@ def _configured_identity(git: Git, role: str, part: str) -> str:
 
 
 def identity_of(git: Git, role: str) -> str | None:
-    """Who an author or committer is, as ``Name <email>``; None where Git has to find out.
+    """The configured author or committer, as ``Name <email>``; None if Git has to determine it.
 
     Args:
         git: The repository.
@@ -180,13 +180,13 @@ def _zone(now: float) -> str:
 def plain_commit(
     git: Git, tree: str, parent: str | None, message: str, people: Mapping[str, str] = _CONFIGURED
 ) -> bytes | None:
-    """A commit object, made now; None where Git's own program has to make it.
+    """A commit object with the present time; None if Git's own program has to make it.
 
     Args:
         git: The repository.
         tree: The id of its tree.
         parent: The id of its parent; None for the first.
-        message: What it does.
+        message: Its message.
         people: ``Name <email>`` of ``author`` and ``committer``, where they are not those of Git's configuration.
     """
     dated = any(f"GIT_{role.upper()}_DATE" in os.environ for role in _ROLES)
@@ -209,13 +209,13 @@ _NO_IDENTITY = ("ident name", "tell me who you are", "auto-detect email", "no em
 
 
 class Target(NamedTuple):
-    """Where a commit goes.
+    """The branch that a commit goes to.
 
     Attributes:
         ref: The full name of the branch.
-        tip: The commit the branch is at; None for a branch that is not there yet.
-        parent: The commit to build on: the tip, or for a new branch the commit it starts from; None for the first.
-        checked_out: True when the work tree follows.
+        tip: The commit of the branch; None for a new branch.
+        parent: The parent of the commit: the tip, or the start of a new branch; None for the first commit.
+        checked_out: True if the work tree is updated too.
     """
 
     ref: str
@@ -230,7 +230,7 @@ class Target(NamedTuple):
 
 
 def _explain_identity(failed: GitCommandError) -> GitError:
-    """What git said, or, where it does not know who commits, how to tell it."""
+    """The error of git; if git does not know the author, an error with the commands that set it."""
     if not any(words in failed.words for words in _NO_IDENTITY):
         return failed
     return GitError(
@@ -240,10 +240,10 @@ def _explain_identity(failed: GitCommandError) -> GitError:
 
 
 def identity(git: Git) -> str:
-    """Who commits here, as ``Name <email>``.
+    """The author of commits here, as ``Name <email>``.
 
     Raises:
-        GitError: Git does not know.
+        GitError: Git does not know it.
     """
     known = identity_of(git, "author")
     if known is not None:
@@ -256,14 +256,14 @@ def identity(git: Git) -> str:
 
 
 def _is_at_or_below(path: str, places: set[str]) -> bool:
-    """True for a path that is one of the places, or lies in one."""
+    """True for a path that is one of the places, or is inside one."""
     while path not in places and path:
         path = path.rpartition("/")[0]
     return path in places
 
 
 def _find_uncommitted(git: Git, paths: list[str]) -> list[str]:
-    """The paths among those given at which something is not committed."""
+    """The given paths that have uncommitted changes."""
     # Many patterns cost Git more than a whole status, and the system bounds a command line.
     literal = [f":(literal){path}" for path in paths] if len(paths) <= _PATTERNS else []
     out = git.run(
@@ -274,10 +274,10 @@ def _find_uncommitted(git: Git, paths: list[str]) -> list[str]:
 
 
 def check_clean(git: Git, paths: list[str]) -> None:
-    """See that nothing uncommitted lies at some paths.
+    """Check that some paths have no uncommitted changes.
 
     Raises:
-        DirtyFilesError: Something does.
+        DirtyFilesError: One has.
     """
     if dirty := _find_uncommitted(git, paths):
         raise DirtyFilesError(
@@ -304,7 +304,7 @@ def _commit_object(
     *,
     people: Mapping[str, str],
 ) -> str:
-    """Write the commit and everything it holds; its id."""
+    """Write the commit and its objects; its id."""
     raw = None if git.flag("commit.gpgsign") else plain_commit(git, tree, parent, message, people)
     if raw is not None:
         commit = writer.write("commit", raw)
@@ -322,7 +322,7 @@ def _commit_object(
 
 
 def _index_stamp(git: Git) -> tuple[int, ...]:
-    """Another one after each change of the index."""
+    """A stamp that differs after each change of the index."""
     try:
         info = (git.git_dir / "index").stat()
     except FileNotFoundError:
@@ -331,7 +331,7 @@ def _index_stamp(git: Git) -> tuple[int, ...]:
 
 
 def _update_checkout(git: Git, root: Path, index: Index, journal: Journal) -> None:
-    """Bring the changed paths of index and work tree to the commit."""
+    """Update the changed paths of index and work tree to the commit."""
     try:
         index.switch()
         write_files(root, journal.puts, journal.deletes, staging=staging_folder(git))
@@ -387,16 +387,16 @@ def commit_change(
         target: Where the commit goes.
         base: The files of ``target.parent``.
         puts: New bytes by path.
-        deletes: Paths that go.
+        deletes: Paths to delete.
         message: The commit's message.
-        notify: Told when a git command has to be waited for.
+        notify: Receives a message when it waits for another git command.
         people: As for ``plain_commit``.
 
     Raises:
-        StaleBaseError: The branch is not at ``target.tip`` any more; nothing was written.
-        DirtyFilesError: Uncommitted work lies at the changed paths; nothing was written.
-        UntrustedRepositoryError: The repository belongs to somebody else.
-        GitError: Git does not know who commits, or fails; or another git command holds the index.
+        StaleBaseError: The branch has moved from ``target.tip``; nothing was written.
+        DirtyFilesError: The changed paths have uncommitted changes; nothing was written.
+        UntrustedRepositoryError: The repository belongs to another user.
+        GitError: Git does not know the author, or fails; or another git command is using the index.
         OperationalError: The disk is full; or the commit was made and a file could not follow it.
     """
     git.check_trusted()

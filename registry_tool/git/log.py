@@ -50,7 +50,7 @@ class HistoryStep(NamedTuple):
     Attributes:
         commit: Its id.
         parents: The ids of its parents; the first is the step before. Empty for the first commit.
-        when: The committer's time, in seconds since 1970 UTC. Told, never used for order.
+        when: The committer's time, in seconds since 1970 UTC; reported, never used for order.
         author: Who made it, as ``Name <email>``.
         committer: Who put it on the line, as ``Name <email>``.
         subject: The first paragraph of its message, as one line.
@@ -85,7 +85,7 @@ def _text(field: bytes) -> str:
 
 
 def split_fields(end: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """What a stream holds between its separators, as it comes."""
+    """The fields of a stream between its separators, as they arrive."""
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(end)
@@ -128,7 +128,7 @@ def _parsed(chunks: Iterator[bytes]) -> Iterator[tuple[HistoryStep, Touch | None
 
 
 def stream_output(git: Git, arguments: Sequence[str]) -> Iterator[bytes]:
-    """What a git command says, as it comes; the process ends when nobody reads on.
+    """The output of a git command, as it arrives; the process ends when the reader stops.
 
     Raises:
         GitError: The command fails.
@@ -158,7 +158,7 @@ def log(
         git: The repository.
         revisions: Full ids of commits; ``^`` before one leaves out what it reaches.
         paths: Files or folders, as they are written; none for all.
-        options: More of ``git log``; without ``--raw`` no files are told.
+        options: More options of ``git log``; without ``--raw`` no files are reported.
 
     Raises:
         GitError: Git cannot read the history.
@@ -180,7 +180,7 @@ Makers = Mapping[tuple[str, str], HistoryStep | None]
 
 
 class _Graph(NamedTuple):
-    """The commits of some history, newest first: children stand before their parents."""
+    """The commits of some history, newest first: children before their parents."""
 
     steps: dict[str, HistoryStep]
     touches: dict[str, list[Touch]]
@@ -212,7 +212,7 @@ def _line(graph: _Graph, tip: str) -> list[HistoryStep]:
 
 
 def _brought_by(graph: _Graph, tip: str) -> dict[str, str]:
-    """For each commit beside the line, the merge that brought it there first."""
+    """For each commit outside the line, the merge that first included it."""
     line = _line(graph, tip)
     owner = {step.commit: step.commit for step in line}
     for step in reversed(line):

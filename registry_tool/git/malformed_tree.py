@@ -24,7 +24,7 @@ _SHOWN: Final = 60
 
 
 class _Raw(NamedTuple):
-    """One entry as it stands in the object."""
+    """One entry, as stored in the object."""
 
     mode: bytes
     name: bytes
@@ -54,7 +54,7 @@ def _raw(data: bytes, id_size: int) -> Iterator[_Raw]:
 
 
 def _wrong_name(name: bytes) -> str:
-    """What is wrong with a name; empty for a good one."""
+    """The problem with a name; empty for a valid name."""
     if not name:
         return "has no name"
     if name in {b".", b".."}:
@@ -96,10 +96,10 @@ def entries_of(data: bytes, id_size: int) -> dict[str, Entry]:
 
 
 def located(trouble: MalformedTreeError, path: str, oid: str, commit: str) -> MalformedTreeError:
-    """The same with its place, and what to do.
+    """The error with its location and a remedy.
 
     Args:
-        trouble: What is wrong with the object.
+        trouble: The problem with the object.
         path: The folder, from the root.
         oid: The id of the tree object.
         commit: The commit it was read from.

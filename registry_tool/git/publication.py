@@ -35,10 +35,10 @@ def newest_ancestor_time(line: FirstParentHistory, step: HistoryStep, now: int) 
 
 
 def publication_time(line: FirstParentHistory, step: HistoryStep, now: dt.datetime) -> dt.datetime:
-    """When a step published what it brought, by the graph.
+    """When a step published its changes, by the commit graph.
 
     Args:
-        line: What was published.
+        line: The published history.
         step: A step of it.
         now: The time, in UTC.
 
@@ -57,7 +57,7 @@ def find_introducing_commit(line: FirstParentHistory, tip: str, path: str, oid: 
     """The commit that gave a file its content, among those that a change adds to the line.
 
     Args:
-        line: What is published.
+        line: The published history.
         tip: The full id of the change's newest commit.
         path: The file.
         oid: The id of its content in the change.

@@ -43,7 +43,7 @@ __all__ = [
     "merge_heads",
 ]
 
-# Replacements by `git replace` are one machine's view; the refs that hold them are listed like all others.
+# Replacements by `git replace` are one machine's view; their refs are listed like all others.
 _FORMAT = "--format=%(objectname) %(objecttype) %(*objecttype) %(refname)"
 _PREFIXES = ("refs/heads/", "refs/remotes/", "refs/")
 _WITH_FILES = frozenset({"commit", "tag", "tree"})
@@ -94,7 +94,7 @@ def list_tips(git: Git) -> list[Tip]:
 
 def _remotes(git: Git) -> list[str]:
     """The remotes whose refs count: ``origin`` and ``upstream``, or all where a clone has given them other names."""
-    if not git.is_trusted:  # its remotes are its own to name, and none is asked for it
+    if not git.is_trusted:  # an untrusted repository must not choose which remotes are contacted
         return []
     configured = git.run("config", "--get-regexp", r"^remote\..*\.url$", allowed=(0, 1)).decode(
         errors="surrogateescape"
@@ -155,9 +155,9 @@ def _fetch_hidden(git: Git, remote: str, refs: dict[str, str]) -> None:
 
 
 def hidden_tips(git: Git) -> list[Tip]:
-    """What remotes list outside branches and tags and is here: heads of pull requests, changes under review and such.
+    """The refs of remotes outside branches and tags that are in this clone: pull requests, changes under review.
 
-    A remote that cannot be asked lists nothing here; ``list_unfetched`` says so.
+    An unreachable remote lists nothing here; ``list_unfetched`` reports it.
     """
     found: dict[str, str] = {}
     for remote in _remotes(git):
@@ -171,15 +171,15 @@ def hidden_tips(git: Git) -> list[Tip]:
 
 
 def list_unfetched(git: Git) -> list[str]:
-    """The refs of ``origin`` and ``upstream`` that are somewhere else than this clone knows.
+    """The refs of ``origin`` and ``upstream`` whose commits are not in this clone.
 
-    Those outside branches and tags are brought here first; see ``hidden_tips``.
+    Refs outside branches and tags are fetched first; see ``hidden_tips``.
 
     Raises:
-        GitCommandError: One of them cannot be asked, or does not give what it lists.
+        GitCommandError: A remote cannot be reached, or does not serve a ref that it lists.
     """
     names = []
-    # The ids of refs, not of all objects: only what a ref leads to is looked at.
+    # The ids of refs, not of all objects: only refs count.
     here = frozenset(git.run("for-each-ref", "--format=%(objectname)").decode().split())
     for remote in _remotes(git):
         refs = _list_remote_refs(git, remote)
@@ -298,7 +298,7 @@ def main_branch(git: Git) -> MainBranch | None:
     this repository.
 
     Raises:
-        NotFoundError: The setting names what is not there.
+        NotFoundError: The setting names a missing branch.
         UsageError: The setting's name may mean several commits.
     """
     chosen = git.config(_SETTING)
@@ -322,8 +322,8 @@ def main_branch(git: Git) -> MainBranch | None:
 def _explain_doubt(git: Git, ref: str, target: str, tips: Mapping[str, str]) -> str:
     """Why a remote's HEAD, which Git sets when it clones and seldom again, may name a branch that was renamed since.
 
-    Only the remote knows which branch is its main one now. What is known here: that the branch is gone, or that the
-    other usual name has all of it and more.
+    Only the remote knows its present main branch. This clone knows that the branch is gone, or that the other usual
+    name contains it and has more commits.
     """
     remote, _, name = ref.removeprefix("refs/remotes/").rpartition("/")
     if not ref.startswith("refs/remotes/"):
@@ -359,7 +359,7 @@ def _is_ancestor(git: Git, later: str, earlier: str) -> bool:
 
 
 def merge_heads(git: Git) -> tuple[str, ...]:
-    """The commits that a merge under way brings in; empty when there is none."""
+    """The commits that a merge in progress merges; empty if there is none."""
     named = {match[1] for match in map(_MERGED.fullmatch, os.environ) if match}
     with contextlib.suppress(OSError, UnicodeDecodeError):
         named.update((git.git_dir / "MERGE_HEAD").read_text(encoding="ascii").split())
@@ -367,7 +367,7 @@ def merge_heads(git: Git) -> tuple[str, ...]:
 
 
 def _newest_base(git: Git, main: str, bases: list[str]) -> str:
-    """Of several merge bases, the newest on the main branch's first-parent line: what is published since is known."""
+    """Of several merge bases, the newest on the main branch's first-parent line."""
     out = git.run(
         "rev-list", "--first-parent", f"--max-count={_FAR}", "--end-of-options", main, "--"
     )
@@ -375,15 +375,15 @@ def _newest_base(git: Git, main: str, bases: list[str]) -> str:
 
 
 def merge_base(git: Git, main: str, *tips: str) -> str:
-    """The commit at which a history left another; the other itself when they share nothing.
+    """The commit where a change branched off; the main commit itself if they share no history.
 
     Args:
         git: The repository.
-        main: A commit of what is published.
-        tips: The commit of the change; several of a merge that is under way.
+        main: A published commit.
+        tips: The commit of the change; several for a merge in progress.
 
     Raises:
-        ShallowHistoryError: The clone does not reach back so far.
+        ShallowHistoryError: The clone does not contain that commit.
     """
     if main in tips:
         return main

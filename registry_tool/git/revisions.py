@@ -18,7 +18,7 @@ __all__ = ["candidate_refs", "commits_with_prefix", "find_commit", "find_tip", "
 
 _FULL: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PREFIX: Final = re.compile(r"[0-9a-f]{4,63}")
-# `HEAD`, `FETCH_HEAD` and the like lie outside `refs`, where Git looks first.
+# `HEAD`, `FETCH_HEAD` and the like are outside `refs`; Git tries them first.
 _HEADS: Final = re.compile(r"@|[A-Z_]*HEAD")
 _OF_BRANCHES: Final = re.compile(r"@\{(?:u|upstream|push)\}", re.IGNORECASE)
 # What may follow a name: `~3`, `^2`, `^{tree}`, `@{1}`.
@@ -71,7 +71,7 @@ def qualify(
     """
     name, way = _split(revision)
     remote = next((r for place in _REMOTES if (r := place.format(name)) in found), None)
-    # A person's own branch or tag called `origin/main` is a mistake, or somebody else's trick.
+    # A local branch or tag called `origin/main` is a mistake or an attack.
     rivals = {r: found[r] for r in found if remote is None or r in {remote, f"refs/heads/{name}"}}
     if not rivals:
         return revision

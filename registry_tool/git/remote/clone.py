@@ -48,14 +48,14 @@ _LOCK_SECONDS: Final = 600
 
 @contextlib.contextmanager
 def lock_clone(place: Path, shown: str) -> Iterator[None]:
-    """The lock on a clone, for whoever makes it, fetches into it or brings its history.
+    """The lock on a clone, for creating it, fetching into it or completing its history.
 
     Args:
-        place: Of the clone, which need not be there yet.
-        shown: What is cloned, for messages.
+        place: The path of the clone, which need not exist yet.
+        shown: The name of the repository, for messages.
 
     Raises:
-        OperationalError: Another process has held it for ten minutes.
+        OperationalError: Another process has had the lock for ten minutes.
     """
     from filelock import FileLock, Timeout
 
@@ -80,7 +80,7 @@ def lock_clone(place: Path, shown: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def staging_folder(place: Path) -> Iterator[Path]:
-    """A folder beside a clone, for what is renamed into its place when it is whole."""
+    """A temporary folder next to a clone, for files that are renamed when they are complete."""
     import tempfile
 
     folder = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
@@ -91,10 +91,10 @@ def staging_folder(place: Path) -> Iterator[Path]:
 
 
 def _gives_blobs(clone: Git) -> bool:
-    """True when a blob that the clone left out can be had.
+    """True if the server serves a blob that the clone left out.
 
-    A server may filter and then not give single objects: over SSH without ``AcceptEnv GIT_PROTOCOL`` Git falls back to
-    protocol 0, where only the tips of branches can be asked for.
+    A server may filter and then not serve single objects: over SSH without ``AcceptEnv GIT_PROTOCOL`` Git falls back to
+    protocol 0, which serves only the tips of branches.
     """
     arguments = ["rev-parse", "--verify", "--quiet", "HEAD:registry.yaml"]
     blob = clone.run(*arguments, allowed=(0, 1, 128)).decode().strip()
@@ -108,15 +108,15 @@ def clone_history(url: str, folder: Path, settings: Mapping[str, str]) -> Path:
     """Clone a repository with all of its history, without files where the server allows it.
 
     Args:
-        url: What ``git clone`` takes, without credentials.
-        folder: Where to make it.
-        settings: With which it is reached.
+        url: As for ``git clone``, without credentials.
+        folder: The folder for the new clone.
+        settings: Git settings for the connection.
 
     Returns:
-        Where it is in that folder.
+        The path of the clone in that folder.
 
     Raises:
-        GitCommandError: It cannot be reached.
+        GitCommandError: The server cannot be reached.
     """
     try:
         clone_bare(url, folder / "clone", "--filter=blob:none", settings=settings)
@@ -131,20 +131,20 @@ def clone_history(url: str, folder: Path, settings: Mapping[str, str]) -> Path:
 
 
 def clone_latest_commits(url: str, place: Path, settings: Mapping[str, str]) -> str:
-    """Clone the newest commit of each branch and tag; folders and files are left on the remote.
+    """Clone the latest commit of each branch and tag; folders and files stay on the remote.
 
-    Git is not told that the clone is partial: it would bring a missing folder with everything below it.
+    Git does not know that the clone is partial: it would fetch a missing folder with everything below it.
 
     Args:
-        url: What ``git clone`` takes, without credentials.
-        place: Where to make it.
-        settings: With which it is reached.
+        url: As for ``git clone``, without credentials.
+        place: The path of the new clone.
+        settings: Git settings for the connection.
 
     Returns:
-        The filter that the server allows.
+        The filter that the server supports.
 
     Raises:
-        GitCommandError: It cannot be reached, or does not serve clones of this kind.
+        GitCommandError: The server cannot be reached, or does not support such clones.
     """
     chosen = _clone_filtered(url, place, settings)
     git = Git(place, settings=settings)
@@ -169,22 +169,20 @@ def _clone_filtered(url: str, place: Path, settings: Mapping[str, str]) -> str:
 
 
 def _fetch_entries(reader: PartialCloneReader, git: Git, folders: list[str]) -> list[Entry]:
-    """What is in some folders, which are brought."""
+    """The entries of some folders, which are fetched."""
     request_objects(git, reader.absent(folders), ALONE)
     entries: list[Entry] = []
     for tree in reader.read_many(folders):
         if tree is not None:
-            with contextlib.suppress(
-                MalformedTreeError
-            ):  # whoever reads it hears of it, with its place
+            with contextlib.suppress(MalformedTreeError):  # reported with its path when it is read
                 entries += parse_tree_object(tree[2], len(tree[0]) // 2).values()
     return entries
 
 
 def prefetch_root(git: Git) -> None:
-    """Have what every command reads: the root of HEAD, its files and folders, and the files in these.
+    """Fetch the files that every command reads: those in the root of HEAD and in its folders.
 
-    Where all that is here already, one object more is asked for: that shows whether the server gives single objects.
+    If all of them are here, one more object is fetched, which shows whether the server serves single objects.
 
     Raises:
         GitCommandError: It does not.
@@ -211,15 +209,15 @@ _A_WHILE: Final = 3.0  # seconds
 
 
 def clone_latest(url: str, place: Path, settings: Mapping[str, str]) -> None:
-    """Clone the newest commits.
+    """Clone the latest commits, and mark the clone as such.
 
     Args:
-        url: What ``git clone`` takes, without credentials.
-        place: Where to make it.
-        settings: With which it is reached.
+        url: As for ``git clone``, without credentials.
+        place: The path of the new clone.
+        settings: Git settings for the connection.
 
     Raises:
-        GitCommandError: It cannot be reached, or does not serve clones of this kind.
+        GitCommandError: The server cannot be reached, or does not support such clones.
     """
     chosen = clone_latest_commits(url, place, settings)
     (place / LATEST_ONLY).write_text(chosen, encoding="ascii")
@@ -230,13 +228,13 @@ def _refs(out: bytes) -> set[bytes]:
 
 
 def _depth(git: Git) -> list[str]:
-    """What keeps a clone shallow; nothing for one that somebody has deepened by hand."""
+    """The options that keep a clone shallow; none if it was deepened by hand."""
     parents = git.run("rev-list", "--parents", "--max-count=1", "HEAD", "--", allowed=(0, 128))
     return [] if len(parents.split()) > 1 else ["--depth=1"]
 
 
 def _write_boundary(git: Git, commits: Iterable[str]) -> None:
-    """Write down where the clone ends."""
+    """Write the boundary of the clone."""
     lines = "".join(f"{commit}\n" for commit in sorted(commits))
     beside = git.git_dir / "shallow.new"
     beside.write_text(lines, encoding="ascii")
@@ -246,7 +244,7 @@ def _write_boundary(git: Git, commits: Iterable[str]) -> None:
 
 
 def _drop_old_boundary(git: Git) -> None:
-    """Forget the boundary that was: git keeps it, and would name it to the server at each request."""
+    """Drop the old boundary: git keeps it, and would send it to the server with each request."""
     out = git.run("for-each-ref", "--format=%(objectname) %(*objectname)")
     _write_boundary(git, boundary(git).intersection(out.decode().split()))
 
@@ -258,18 +256,18 @@ def _repack(git: Git) -> None:
 
 
 def update_latest(git: Git) -> None:
-    """Fetch what is new into a clone of the newest commits.
+    """Update a clone of the latest commits.
 
     Raises:
         GitCommandError: The remote cannot be reached.
     """
-    # Whether anything is new is asked first: a server looks for the boundary of a shallow clone even when nothing is.
+    # List the refs first: a server computes the boundary of a shallow clone even if nothing is new.
     there = git.run("ls-remote", "--quiet", "--heads", "--tags", "--refs", "origin")
     here = git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
     if _refs(there) == _refs(here):
         return
     said = (git.git_dir / LATEST_ONLY).read_text(encoding="ascii", errors="replace")
-    # A word to git, so it is one of ours or none.
+    # It is passed to git, so only a known value is used.
     chosen, depth = said if said in FILTERS else FILTERS[-1], _depth(git)
     git.run(
         *promisor_options(chosen), "fetch", "--quiet", "--prune", "--no-auto-maintenance", "--no-write-fetch-head",
@@ -277,13 +275,13 @@ def update_latest(git: Git) -> None:
     )  # fmt: skip
     if depth:
         _drop_old_boundary(git)
-    with contextlib.suppress(GitCommandError):  # it is asked for again when it is read
+    with contextlib.suppress(GitCommandError):  # fetched again when it is read
         prefetch_root(git)
     _repack(git)
 
 
 def fetch_commit(git: Git, commit: str) -> None:
-    """Bring one commit more, such as one that a deployment is pinned to; without its history.
+    """Fetch one more commit, such as one that a deployment is pinned to, without its history.
 
     Raises:
         GitCommandError: The remote has no such commit, or cannot be reached.
@@ -298,7 +296,7 @@ def fetch_commit(git: Git, commit: str) -> None:
 
 @contextlib.contextmanager
 def _log_if_slow(words: str) -> Iterator[None]:
-    """Log what is done, to whoever listens, when it takes a while."""
+    """Log a message if the block takes a while."""
     import logging
     import threading
 
@@ -312,11 +310,11 @@ def _log_if_slow(words: str) -> Iterator[None]:
 
 
 def complete_history(git: Git) -> None:
-    """Give a clone its history, unless another process was faster.
+    """Fetch the history of a clone, unless another process has done so.
 
     Raises:
-        OfflineError: It cannot be brought.
-        OperationalError: Another process has been bringing it for ten minutes.
+        OfflineError: It cannot be fetched.
+        OperationalError: Another process has been fetching it for ten minutes.
     """
     url = git.config("remote.origin.url") or ""
     with (
@@ -328,7 +326,7 @@ def complete_history(git: Git) -> None:
 
 
 def _complete(git: Git, url: str) -> None:
-    # Cloned beside, and not fetched: git takes for granted that whoever has a commit has its folders.
+    # A second clone, not a fetch: git assumes that a clone with a commit has its folders.
     try:
         with staging_folder(git.git_dir) as folder:
             whole = clone_history(url, folder, git.settings)
@@ -364,7 +362,7 @@ def _parents(git: Git, commits: frozenset[str]) -> Iterator[tuple[str, list[str]
 
 
 def _clear_boundary(git: Git) -> None:
-    """Forget the boundary, but where history was rewritten: what was before such a commit nobody has any more."""
+    """Clear the boundary, except where history was rewritten: the parents of such a commit no longer exist."""
     cut = []
     for commit, parents in _parents(git, boundary(git)):
         asked = "".join(f"{parent}\n" for parent in parents).encode()

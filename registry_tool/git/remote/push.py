@@ -38,7 +38,7 @@ _INDENT = "\n       "  # as wide as `try:   ` before it
 
 
 class LostRaceError(ConflictError):
-    """Somebody else pushed to the branch first; the commit stays here."""
+    """Another clone pushed to the branch first; the commit stays in this clone."""
 
 
 def check_remote(git: Git, remote: str = "origin") -> None:
@@ -54,16 +54,16 @@ def check_remote(git: Git, remote: str = "origin") -> None:
 
 
 def _asking_first(git: Git) -> tuple[str, ...]:
-    """Options with which git asks the server which commits it has, where it would send files that are not here."""
+    """Options that make git negotiate common commits; without them it would send files that are not in this clone."""
     return ("-c", "push.negotiate=true") if has_latest_only(git) else ()
 
 
 def push_branch(git: Git, branch: str, *, remote: str = "origin") -> None:
-    """Push a branch to the branch of that name; whatever happens, it stays as it is here.
+    """Push a branch to the branch of that name; the local branch does not change.
 
     Raises:
         GitError: There is no such remote, or it cannot be reached.
-        LostRaceError: Somebody else was first.
+        LostRaceError: Another clone pushed first.
         ConflictError: The server refused the push for another reason.
     """
     git.check_trusted()
@@ -130,7 +130,7 @@ def _fetched(git: Git, branch: str, remote: str) -> str | None:
         git.run("update-index", "-q", "--refresh", allowed=(0, 1, 128))
     tracking = f"refs/remotes/{remote}/{branch}"
     try:
-        ensure_history(git)  # without it nobody knows what both changed
+        ensure_history(git)  # needed to find the files that both changed
         git.run("fetch", "--quiet", "--no-tags", "--", remote, f"+{BRANCHES}{branch}:{tracking}")
     except (GitCommandError, OfflineError):
         return None
@@ -192,7 +192,7 @@ def give_way(
 
     Returns:
         True when the branch is at what won. False when that cannot be had, when both changed the same file, when other
-        work of this clone is not pushed either, or when uncommitted work is in the way: then nothing was changed.
+        work of this clone is not pushed either, or when uncommitted changes would be overwritten: then nothing was changed.
     """
     ref = f"{BRANCHES}{branch}"
     threading.Event().wait(random.uniform(0, min(_LONGEST, 2**losses / 4)))  # noqa: S311 (no secret)

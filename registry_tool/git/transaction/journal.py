@@ -2,7 +2,7 @@
 
 A kill between two steps leaves either no change, or a journal from which the next command completes the work (see
 ``recovery``). The journal contains the new bytes, is synced once for each command and is deleted after the last step.
-It is in the repository's own Git folder; a linked work tree has one of its own.
+It is in the repository's Git folder; each linked work tree has a separate one.
 
 Readers call ``check_not_interrupted``, which costs one look-up of a file when there is no journal.
 """

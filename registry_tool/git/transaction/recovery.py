@@ -47,7 +47,7 @@ __all__ = [
     "recover_pending",
 ]
 
-# A git program that outlives the command that started it is done long before.
+# Longer than a git process needs that outlives the command that started it.
 _ORPHAN_SECONDS: Final = 1.0
 _PAUSE: Final = 0.02
 _SHOWN: Final = 5
@@ -62,7 +62,7 @@ def _wait_until(done: Callable[[], bool], seconds: float) -> None:
 
 
 def _age(place: Path) -> float:
-    """Seconds since a file was written; as if for ever where there is none."""
+    """Seconds since a file was written; infinite if it does not exist."""
     try:
         return time.time() - place.stat().st_mtime
     except OSError:
@@ -74,9 +74,9 @@ def _is_gone(place: Path) -> bool:
 
 
 def _clear_git_locks(git: Git, journal: Journal) -> None:
-    """Wait for a git program that outlived its command, and take the locks away that a killed one left.
+    """Wait for a git process that outlived its command, and remove the locks that a killed one left.
 
-    Git's lock on a branch holds the commit that the branch is about to get, and nothing the moment before.
+    Git's lock file on a branch contains the new commit of the branch, and is empty the moment before.
     """
 
     def moved() -> bool:
@@ -91,7 +91,7 @@ def _clear_git_locks(git: Git, journal: Journal) -> None:
 
 
 def _remove_leftovers(root: Path, journal: Journal) -> None:
-    """Take away what lies beside places that were never filled."""
+    """Delete temporary files next to paths that were never written."""
     for step in journal.steps:
         with suppress(FileNotFoundError, NotADirectoryError):
             temporary_name(root / step.path).unlink()
@@ -113,7 +113,7 @@ def _complete(
         _write_steps(git, root, plan.files)
         return plan
     with lock_index(git, notify=notify) as index:
-        plan = plan_recovery(git, journal)  # as it is now that Git keeps away
+        plan = plan_recovery(git, journal)  # again, with the index locked
         index.prepare(plan.entries)
         index.switch()
         _write_steps(git, root, plan.files)
@@ -165,15 +165,15 @@ def _move_aside(git: Git, notify: Callable[[str], None]) -> None:
 
 
 def recover(git: Git, notify: Callable[[str], None]) -> None:
-    """Finish what a killed command left; only for who holds the lock.
+    """Complete a killed command; the caller must have the lock.
 
     Args:
         git: The repository.
-        notify: Told what was finished, and what was left alone.
+        notify: Receives messages about completed steps and paths left alone.
 
     Raises:
-        OperationalError: Something is in the way.
-        GitError: A git command holds the index.
+        OperationalError: A file blocks it.
+        GitError: Another git command is using the index.
     """
     try:
         journal = read_journal(git)
@@ -188,7 +188,7 @@ _DAY: Final = 24 * 3600
 
 
 def _clean_staging(git: Git) -> None:
-    """Remove what killed commands were making: all in the workshop, and elsewhere what is older than a day."""
+    """Delete temporary files of killed commands: all in the staging folder, others when older than a day."""
     with suppress(OSError):
         for entry in os.scandir(staging_folder(git)):
             Path(entry.path).unlink()
@@ -202,18 +202,18 @@ def _clean_staging(git: Git) -> None:
 def exclusive(
     git: Git, *, patience: float = PATIENCE, notify: Callable[[str], None] = ignore_message
 ) -> Iterator[None]:
-    """No other registry command writes here; what a killed one left is finished or cleaned away first.
+    """Exclude other registry commands; an interrupted one is completed or cleaned up first.
 
     Args:
-        git: The repository; each linked work tree is one of its own.
-        patience: How many seconds to wait for another command.
-        notify: Told who is waited for, and what was finished.
+        git: The repository; each linked work tree counts separately.
+        patience: The number of seconds to wait for another command.
+        notify: Receives messages about waiting and completed commands.
 
     Raises:
-        OperationalError: Another command held on for longer, the repository cannot be written, or something is in
-            the way of what has to be finished.
-        GitError: A git command holds the index, or was killed and left its lock.
-        UntrustedRepositoryError: The repository belongs to somebody else.
+        OperationalError: Another command ran for longer, the repository cannot be written, or a file blocks the
+            recovery.
+        GitError: Another git command is using the index, or was killed and left its lock.
+        UntrustedRepositoryError: The repository belongs to another user.
     """
     git.check_trusted()
     with acquire(lock_file(git), place=str(git.place), patience=patience, notify=notify):
@@ -228,7 +228,7 @@ def exclusive(
 
 
 def recover_pending(git: Git, *, notify: Callable[[str], None] = ignore_message) -> None:
-    """Finish what a killed command left, if one did.
+    """Complete a killed command, if there is one.
 
     Raises:
         OperationalError: As ``exclusive``.
