@@ -471,7 +471,7 @@ def test_no_registry_here(
     git(tmp_path / "empty", "init", "--quiet")
     ran = cli(*arguments, "--format", "json", cwd=tmp_path / "empty")
     assert (ran.code, ran.out) == (2, "")
-    assert "has no commit yet" in ran.err
+    assert "has no commits yet" in ran.err
 
 
 @pytest.mark.parametrize("arguments", READS)
