@@ -25,7 +25,7 @@ from registry_tool.artifacts.remotes.http_client import (
     basic_auth,
     parse_address,
 )
-from registry_tool.artifacts.remotes.kinds import parse_scheme
+from registry_tool.artifacts.remotes.kinds import find_kind, parse_scheme
 
 __all__ = ["HttpSource"]
 
@@ -69,12 +69,14 @@ def _without_user(url: str) -> str:
     )
 
 
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = parse_address(url)
+    scheme = parts.scheme or ""
+    return scheme, parts.host, parts.port or find_kind(scheme).port(scheme)
+
+
 def _same_host(one: str, other: str) -> bool:
-    first, second = parse_address(one), parse_address(other)
-    default = {"http": 80, "https": 443}
-    return (first.scheme, first.host, first.port or default[first.scheme or ""]) == (
-        second.scheme, second.host, second.port or default[second.scheme or ""],
-    )  # fmt: skip
+    return _origin(one) == _origin(other)
 
 
 class HttpSource:
