@@ -518,7 +518,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "create one: age-keygen -o FILE; SSH keys with a passphrase are not supported": _NET,
     'pip install "registry-tool[encrypt]"': _NET,
     "check its address, the network and your credentials: git ls-remote ": _NET,
-    "upgrade: pip install -U registry-tool": _NET,
+    "pip install -U {}": _NET,
     "create one: ssh-keygen -t ed25519; then --key FILE": _NET,
     'pip install "registry-tool[model-signing]"': _NET,
     "create one: openssl ecparam -name prime256v1 -genkey -noout -out key.pem": _NET,
