@@ -219,7 +219,7 @@ def test_uses_are_noted_once_and_a_cache_that_cannot_be_written_is_no_trouble(
 FORK = """
 import os, sys
 from pathlib import Path
-from registry_tool.artifacts.cache.locks import lock_for_eviction, uses_of
+from registry_tool.artifacts.cache.locks import get_uses, lock_for_eviction
 root = Path(sys.argv[1])
 get_uses(root).add("ab")
 if os.fork() == 0:
