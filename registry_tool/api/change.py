@@ -1,4 +1,4 @@
-"""Changing a registry from a program: collected in a ``with`` block, checked, then written as one.
+"""Changing a registry from a program: edits are collected in a ``with`` block, checked, and written as one change.
 
 ::
 
@@ -49,12 +49,12 @@ __all__ = ["Change"]
 
 
 class Change:
-    """Acts that are collected, and published together at the end of the ``with`` block.
+    """Edits that are collected, checked and published together at the end of the ``with`` block.
 
     Use ``Registry.change`` to make one.
 
     Attributes:
-        publication: What was done; None before the block has ended.
+        publication: The result; None before the block has ended.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Change:
         self.progress = progress
         self._message = message
         self._destination = destination
-        self._acts: list[Edit] = []
+        self._edits: list[Edit] = []
         self._uploads: list[StagedArtifact] = []
         self._drafts: dict[ModelName, ModelDraft] = {}
         self.publication: Publication | None = None
@@ -88,7 +88,7 @@ class Change:
         if error is None:
             self.publication = publish(
                 self._repository,
-                combined(self._acts, self._message),
+                combined(self._edits, self._message),
                 self._destination,
                 before=self._upload if self._uploads else None,
             )
@@ -99,17 +99,19 @@ class Change:
         if sent.warning:
             warnings.warn(sent.warning, RuntimeWarning, stacklevel=4)
 
-    def add(self, act: Edit) -> None:
-        """Add an act of ``registry_tool.edits``."""
-        self._acts.append(act)
+    def add(self, edit: Edit) -> None:
+        """Add an edit of ``registry_tool.edits``."""
+        self._edits.append(edit)
 
     @cached_property
     def author(self) -> str:
         """Who makes the change, as ``Name <email>``; empty when Git does not know and no commit needs it."""
-        from registry_tool.git.commit import author_of
+        from registry_tool.git.commit import identity
 
+        if self._destination.author is not None:
+            return str(self._destination.author)
         try:
-            return author_of(self._repository.git)
+            return identity(self._repository.git)
         except GitError:
             return ""
 

@@ -7,7 +7,7 @@ All four share one set of methods: ``log_metrics``, ``update_metadata``, ``uploa
 of                   metrics                    metadata           artifacts
 ===================  =========================  =================  ==================================
 a new version        its record                 its record         its record
-a published version  evidence of the version    ``metadata.yaml``  evidence: tracked ones, none stored
+a published version  evidence of the version    ``metadata.yaml``  the model's, for this version; evidence
 a new model          evidence of the model      ``model.yaml``     ``model.yaml``
 a published model    evidence of the model      ``model.yaml``     ``model.yaml``
 ===================  =========================  =================  ==================================
@@ -17,27 +17,23 @@ Arguments that cannot be valid are refused in the call; what depends on the regi
 
 from __future__ import annotations
 
-import json
-from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, SupportsFloat, SupportsIndex
+from typing import TYPE_CHECKING
 
+from registry_tool.api.change_target import ChangeTarget, Source, portions
 from registry_tool.api.views import Artifact
-from registry_tool.artifacts.entry_builder import MetricValue, metric_entry, tracked_entry
 from registry_tool.catalog.catalog import VersionView
 from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.edits.annotations import add_evidence, add_model_evidence, annotate
-from registry_tool.edits.changeset import ChangeSet, Edit, combined
+from registry_tool.edits.changeset import ChangeSet, Edit, combined, followed_by
 from registry_tool.edits.models import add_model, extend_model
 from registry_tool.edits.versions import VersionRecord, add_version, version_fields
 from registry_tool.errors import NotFoundError, RefusedError, UsageError
 from registry_tool.manifests.arguments import check_fields
-from registry_tool.manifests.data import Data, in_order, records, text
+from registry_tool.manifests.data import Data, records, text
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.values import plain_fields, plain_text, whole_number
+from registry_tool.manifests.values import plain_text
 from registry_tool.names import ModelName, Reference, check_new_name, check_pointer, check_version
 
 if TYPE_CHECKING:
@@ -46,228 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelDraft", "PublishedModel", "PublishedVersion", "VersionDraft"]
 
-Source = str | Path | Artifact
-# A manifest has at most 10,000 metrics and 256 kB; a portion of a long series stays well below both.
-_MOST_METRICS: Final = 5_000
-_MOST_BYTES: Final = 150_000
 
-
-def _as_source(source: Source) -> Path | str | Artifact:
-    """A path, unless it is a URL or an artifact."""
-    from registry_tool.artifacts.remotes.url import is_url
-
-    return Path(source) if isinstance(source, str) and not is_url(source) else source
-
-
-def _portions(metrics: Iterable[Data]) -> Iterator[list[Data]]:
-    """Metrics in order, in portions that each fit into one manifest."""
-    portion: list[Data] = []
-    size = 0
-    for entry in in_order(metrics):
-        length = len(json.dumps(dict(entry)))
-        if portion and (len(portion) >= _MOST_METRICS or size + length > _MOST_BYTES):
-            yield portion
-            portion, size = [], 0
-        portion.append(entry)
-        size += length
-    if portion:
-        yield portion
-
-
-class _InChange(ABC):
-    """A model or version in a change, new or published."""
-
-    _is_frozen: ClassVar[bool] = False
-
-    def __init__(self, change: Change) -> None:
-        self._change = change
-        self._is_registered = False
-        self._entries: list[Data] = []
-        self._pointers: dict[str, bytes] = {}
-        self._metrics: list[Data] = []
-        self._metadata: dict[str, JSON] = {}
-
-    @abstractmethod
-    def edit(self, catalog: Catalog) -> ChangeSet:
-        """What it writes, with everything that was asked of it by now."""
-
-    @abstractmethod
-    def _parent(self) -> str:
-        """What its artifacts belong to; UsageError while that has no name."""
-
-    def _published(self) -> list[Data]:
-        """The entries of the artifacts that it has already."""
-        return []
-
-    def _register(self) -> None:
-        """Make it part of the change, at the place of the first call that needs it."""
-        if not self._is_registered:
-            self._is_registered = True
-            self._change.add(self.edit)
-
-    def log_metrics(
-        self,
-        metrics: Mapping[str, MetricValue],
-        *,
-        step: SupportsIndex | None = None,
-        wallclock: SupportsFloat | datetime | None = None,
-    ) -> None:
-        """Add measured values.
-
-        Args:
-            metrics: Number, text or bytes by name. A scalar of NumPy, PyTorch or another library is the number that it
-                stands for; NaN and infinity become the texts ``NaN`` and ``Infinity``. At most 48 KiB of bytes and 16,384
-                characters of text.
-            step: The training step, from 0.
-            wallclock: When, in seconds since 1970, as ``time.time()`` gives, or a time with its zone.
-
-        Raises:
-            UsageError: A value is none of these or too long, or a number that would become 0, infinity or another whole
-                number; a name is not printable ASCII.
-        """
-        if not isinstance(metrics, Mapping):
-            raise UsageError(
-                f"metrics: found {type(metrics).__name__}, expected values by name",
-                remedy='log_metrics({"accuracy": 0.97})',
-            )
-        added: list[Data] = []
-        for key, value in metrics.items():
-            entry = metric_entry(key, value, step=step, wallclock=wallclock)
-            check_fields("version/v1", {"metrics": [entry]}, of=f"metric {key!a}")
-            added.append(entry)
-        self._metrics += added
-        self._register()
-
-    def update_metadata(self, key: str, value: object) -> None:
-        """Set one key of the free metadata.
-
-        Raises:
-            UsageError: The value has no form in a manifest; see ``manifests.values``.
-        """
-        self._metadata.update(plain_fields({key: value}, "metadata"))
-        self._register()
-
-    def upload_artifact(
-        self,
-        sources: Source | Sequence[Source],
-        *,
-        name: str = "",
-        role: str = "",
-        path: str = "",
-        allow: Collection[str] = (),
-    ) -> tuple[Artifact, ...]:
-        """Take in files and folders; they are uploaded when the change is published.
-
-        Args:
-            sources: One or several: a path, a URL whose bytes are brought into the store, or an artifact of a
-                published version, whose bytes are there. A folder becomes one artifact with all its files.
-            name: The artifact's name; the file's own by default. Several files and folders under one name become
-                one folder, in which none may take the place of another.
-            role: model, checkpoint, document, dataset, tokenizer, code, metrics, signature or other; guessed from
-                the file's name by default.
-            path: The file name next to the manifest.
-            allow: What is intended although it looks like a mistake: ``empty`` for one file without bytes,
-                ``mislabelled`` for content that contradicts its name.
-
-        Returns:
-            The artifacts that were added.
-
-        Raises:
-            UsageError: There is no such file, it changed while it was read, two artifacts have one name or place, or the
-                role is unknown.
-            RemoteError: A URL cannot be read, or the remote lacks the bytes that are taken over.
-            RefusedError: Its content is refused, by the policy or as a mistake that ``allow`` does not name; or the
-                version is published, and its artifacts never change.
-        """
-        if self._is_frozen:
-            version = self._parent()
-            raise RefusedError(
-                f"{version} is published, and its files never change",
-                remedy="add the file to a new version; "
-                f'or to the model: change.model("{version.partition("@")[0]}").upload_artifact(PATH); '
-                "or record where it is: track_artifacts(URI)",
-            )
-        if role:
-            check_fields("version/v1", {"artifacts": [{"name": "x", "role": role, "uri": "x:x"}]})
-        listed = [sources] if isinstance(sources, str | Path | Artifact) else list(sources)
-        given = [_as_source(source) for source in listed]
-        files = [source for source in given if isinstance(source, Path)]
-        units: list[Path | str | Artifact | list[Path]] = [*given]
-        if len(given) > 1 and (name or path):
-            if not name or len(files) != len(given):
-                raise UsageError("a name goes with one source, or with several files and folders")
-            units = [files]
-        added = []
-        for source in units:
-            taken = self._change.take_in(source, name=name, role=role, path=path, allow=allow)
-            self._add(taken.entry)
-            self._pointers[text(taken.entry, "path")] = taken.pointer
-            added.append(self._artifact(taken.entry))
-        return tuple(added)
-
-    def track_artifacts(
-        self,
-        uris: str | Sequence[str],
-        *,
-        name: str = "",
-        role: str = "",
-        **known: str | SupportsIndex,
-    ) -> tuple[Artifact, ...]:
-        """Record artifacts that are stored elsewhere; their bytes stay there.
-
-        Args:
-            uris: One address or several.
-            name: The artifact's name, for a single address.
-            role: As in ``upload_artifact``.
-            known: ``size`` in bytes, ``sha256``, ``etag``, ``media_type``, for a single address.
-
-        Raises:
-            UsageError: An address is no URI, two artifacts have one name, or a name goes with several addresses.
-        """
-        listed = [uris] if isinstance(uris, str) else list(uris)
-        if len(listed) != 1 and (name or known):
-            raise UsageError("a name, size, sha256, etag or media type goes with a single address")
-        if unknown := sorted(known.keys() - _KNOWN_OF_TRACKED):
-            raise UsageError(
-                f"track_artifacts has no argument {unknown[0]!a}",
-                remedy="it has name, role, size, sha256, etag and media_type",
-            )
-        size = known.get("size")
-        added = []
-        for uri in listed:
-            entry = tracked_entry(
-                plain_text(uri, "uri"),
-                name=name,
-                role=role,
-                size=None if size is None else whole_number(size, "size"),
-                **{key: str(value) for key, value in known.items() if key != "size"},
-            )
-            check_fields("version/v1", {"artifacts": [entry]}, of=f"artifact {entry['name']}")
-            self._add(entry)
-            added.append(self._artifact(entry))
-        return tuple(added)
-
-    def artifacts(self) -> tuple[Artifact, ...]:
-        """The artifacts that it has: published ones, and those added so far."""
-        return tuple(self._artifact(entry) for entry in (*self._published(), *self._entries))
-
-    def _artifact(self, entry: Data) -> Artifact:
-        return Artifact.of(entry, self._change.store.fetch, self._parent)
-
-    def _add(self, entry: Data) -> None:
-        name = text(entry, "name")
-        if any(text(e, "name") == name for e in (*self._published(), *self._entries)):
-            raise UsageError(
-                f"there are two artifacts named {name}", remedy="give one of them another name"
-            )
-        self._entries.append(entry)
-        self._register()
-
-
-_KNOWN_OF_TRACKED: Final = frozenset({"size", "sha256", "etag", "media_type"})
-
-
-class _ModelInChange(_InChange):
+class _ModelTarget(ChangeTarget):
     """A model in a change: versions can be added to it."""
 
     def __init__(self, change: Change, name: ModelName) -> None:
@@ -282,7 +58,7 @@ class _ModelInChange(_InChange):
         by = self._change.author
         return [
             add_model_evidence(self.name, "metrics", {"metrics": portion}, by=by)
-            for portion in _portions(self._metrics)
+            for portion in portions(self._metrics)
         ]
 
     def new_version(
@@ -324,7 +100,7 @@ class _ModelInChange(_InChange):
         return draft
 
 
-class ModelDraft(_ModelInChange):
+class ModelDraft(_ModelTarget):
     """A model that the change adds.
 
     Args:
@@ -358,7 +134,7 @@ def _with_metadata(fields: Mapping[str, JSON], more: Mapping[str, JSON]) -> dict
     return {**fields, "metadata": merged} if more else dict(fields)
 
 
-class PublishedModel(_ModelInChange):
+class PublishedModel(_ModelTarget):
     """A published model that the change adds to."""
 
     def _published(self) -> list[Data]:
@@ -377,7 +153,7 @@ class PublishedModel(_ModelInChange):
         return combined(edits, f"Update model {self.name}")(catalog)
 
 
-class VersionDraft(_InChange):
+class VersionDraft(ChangeTarget):
     """A version that the change adds; frozen when the change is published.
 
     Attributes:
@@ -422,7 +198,7 @@ class VersionDraft(_InChange):
         """Add the version; what of a long series does not fit into its record becomes evidence."""
         author = self._change.author
         fields: dict[str, JSON] = {"author": author} if author else {}
-        first, *rest = [*_portions(self._metrics)] or [[]]
+        first, *rest = [*portions(self._metrics)] or [[]]
         record = VersionRecord(
             fields=_with_metadata({**fields, **self._fields}, self._metadata),
             artifacts=tuple(self._entries),
@@ -432,22 +208,21 @@ class VersionDraft(_InChange):
             tags=self._tags,
         )
         added = add_version(self.model, self._asked, record)(catalog)
-        self.version = added.message.rpartition("@")[2]
-        exact = Reference(self.model, self.version)
+        (exact,) = added.versions
+        self.version = exact.selector
         later = [
             add_evidence(exact, "metrics", {"metrics": portion}, by=author) for portion in rest
         ]
-        return combined([lambda _: added, *later], added.message)(catalog) if later else added
+        return followed_by(catalog, added, later)
 
 
-class PublishedVersion(_InChange):
+class PublishedVersion(ChangeTarget):
     """A published version: its record is frozen, and the change adds next to it."""
-
-    _is_frozen = True
 
     def __init__(self, change: Change, reference: Reference) -> None:
         super().__init__(change)
         self.reference = reference
+        self._taken: list[Data] = []
 
     def _view(self) -> VersionView | None:
         """The version as it is published; None where only an edit of this change may add it."""
@@ -461,6 +236,39 @@ class PublishedVersion(_InChange):
     def _published(self) -> list[Data]:
         view = self._view()
         return [] if view is None else [*records(view.data, "artifacts"), *view.later_artifacts]
+
+    def _names(self) -> Iterator[str]:
+        yield from super()._names()
+        yield from (text(entry, "name") for entry in self._taken)
+
+    def upload_artifact(
+        self,
+        sources: Source | Sequence[Source],
+        *,
+        name: str = "",
+        role: str = "",
+        path: str = "",
+        allow: Collection[str] = (),
+    ) -> tuple[Artifact, ...]:
+        """Store files for a published version; see ``VersionDraft.upload_artifact`` for the arguments.
+
+        The record and its files never change: what is uploaded now is stored with the model, so its name and file name
+        are unique there. Signatures of the version do not cover it, and ``registry fetch`` leaves it out.
+
+        Raises:
+            UsageError: As for a new version; or another artifact of the model has this name.
+            RefusedError: The content is refused; or the version is encrypted, and this would be stored in plain.
+        """
+        view = self._view()
+        if view is not None and any("encryption" in e for e in records(view.data, "artifacts")):
+            raise RefusedError(
+                f"{view} is encrypted, and a file that is added later would not be",
+                remedy="add the file to a new version that is encrypted: registry version add --encrypt-to",
+            )
+        self._taken = [] if view is None else records(view.model.data, "artifacts")
+        return super().upload_artifact(
+            sources, name=name, role=role, path=path or name, allow=allow
+        )
 
     def add_evidence(
         self, kind: str, fields: Mapping[str, object], *, by: str = "", name: str = ""
@@ -492,9 +300,21 @@ class PublishedVersion(_InChange):
         by, edits = self._change.author, list[Edit]()
         if self._metadata:
             edits.append(annotate(self.reference, metadata=self._metadata))
-        for portion in _portions(self._metrics):
+        for portion in portions(self._metrics):
             edits.append(add_evidence(self.reference, "metrics", {"metrics": portion}, by=by))
-        if self._entries:
-            fields = {"artifacts": self._entries}
-            edits.append(add_evidence(self.reference, "artifacts", fields, by=by))
+        tracked = [entry for entry in self._entries if "uri" in entry]
+        if tracked:
+            edits.append(add_evidence(self.reference, "artifacts", {"artifacts": tracked}, by=by))
+        if self._pointers:
+            edits.append(self._store(catalog))
         return combined(edits, f"Update {self.reference}")(catalog)
+
+    def _store(self, catalog: Catalog) -> Edit:
+        """The edit that lists what was uploaded among the artifacts of the model, for this version."""
+        version = resolve(catalog, self.reference, allow_withdrawn=True).version
+        stored = [
+            {"name": entry["name"], "role": entry["role"], "version": version.version, **entry}
+            for entry in self._entries
+            if "uri" not in entry
+        ]
+        return extend_model(version.model.name, artifacts=stored, files=self._pointers)

@@ -13,7 +13,7 @@ from registry_tool.artifacts.progress import SILENT, Progress
 from registry_tool.artifacts.transfer.deliver import Delivery, deliver
 from registry_tool.artifacts.transfer.place import copy_into, link_into
 from registry_tool.errors import RegistryError, WithdrawnError
-from registry_tool.git.transaction.lock import say_nothing
+from registry_tool.git.transaction.lock import ignore_message
 
 if TYPE_CHECKING:
     from registry_tool.api.snapshot import Snapshot
@@ -99,13 +99,13 @@ def find_served(
 
 def _select(version: ModelVersion, names: Sequence[str], folder: Path) -> _Selection:
     if not names:
-        every = version.artifacts()
+        every = version.record_artifacts()
         stored = [_Wanted(a, "", folder) for a in every if not a.uri]
         return _Selection(version, stored, [a for a in every if a.uri])
     wanted = []
     for name in dict.fromkeys(names):
         artifact, _, file = name.partition("/")
-        found = version.artifact(artifact)
+        found = version.record_artifact(artifact)
         if found.uri:
             found.fetch()  # raises, with its address
         wanted.append(_Wanted(found, file, folder))
@@ -154,7 +154,7 @@ def fetch(
     overwrite: bool = False,
     offline: bool = False,
     progress: Progress = SILENT,
-    notify: Callable[[str], None] = say_nothing,
+    notify: Callable[[str], None] = ignore_message,
 ) -> list[FetchedVersion]:
     """Fetch the stored artifacts of versions; every byte is verified.
 

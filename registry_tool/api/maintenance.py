@@ -52,7 +52,7 @@ from registry_tool.gc.reachability import (
     everywhere,
     needs,
 )
-from registry_tool.git.refs import published, unfetched
+from registry_tool.git.refs import list_unfetched, main_branch
 from registry_tool.git.remote.clone_cache import is_url
 from registry_tool.git.repository import Repository
 from registry_tool.names import Reference
@@ -101,7 +101,7 @@ class RemoteName:
 
 def published_state(registry: Snapshot) -> Snapshot:
     """The registry as it is on the main branch; as it is here where nothing is published."""
-    main = published(registry.repository.git)
+    main = main_branch(registry.repository.git)
     return registry if main is None else registry.at(main.tip)
 
 
@@ -125,7 +125,7 @@ def _find_doubt(repositories: Iterable[Repository]) -> RegistryError | None:
     """Why the refs here may not be complete_listing; None where nothing suggests it."""
     for repository in repositories:
         try:
-            missing = unfetched(repository.git)
+            missing = list_unfetched(repository.git)
         except GitError as error:
             return error
         if missing:

@@ -13,7 +13,7 @@ from registry_tool.edits.promotion import promote as promote_edit
 from registry_tool.edits.promotion import rollback as rollback_edit
 from registry_tool.errors import NotFoundError, OperationalError, RefusedError, UsageError
 from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.refs import target_of
+from registry_tool.git.refs import find_target
 from registry_tool.manifests.data import text
 from registry_tool.names import ModelName, Reference
 from registry_tool.promotion.branch import Branch, branch_for
@@ -117,7 +117,7 @@ class Promotion:
 def _base_commit(registry: Snapshot, branch: str | None) -> str:
     """The commit that a promotion is made on: the one checked out, or the tip of the branch that was named."""
     git = registry.repository.git
-    commit = git.head() if branch is None else target_of(git, branch).parent
+    commit = git.head() if branch is None else find_target(git, branch).parent
     if commit is None:
         raise NotFoundError(
             "the registry has no commit yet",
@@ -238,7 +238,7 @@ def rollback(
         git = registry.repository.git
         tip = git.head()
         if destination.commits:
-            tip = target_of(git, destination.branch).parent
+            tip = find_target(git, destination.branch).parent
         return None if tip is None else FirstParentHistory(git, tip)
 
     edit = rollback_edit(name, stage, reason=reason, to=to, history=history)

@@ -26,16 +26,16 @@ from registry_tool.errors import (
     StaleBaseError,
     UsageError,
 )
-from registry_tool.git.commit import Target, author_of, check_clean, commit_change
-from registry_tool.git.history import carry_on
-from registry_tool.git.refs import target_of
+from registry_tool.git.commit import Target, check_clean, commit_change, identity
+from registry_tool.git.history import extend_removed_names
+from registry_tool.git.refs import find_target
 from registry_tool.git.remote.push import LostRaceError, check_remote, give_way, push_branch
 from registry_tool.git.repository import Repository
-from registry_tool.git.revisions import tip_of
-from registry_tool.git.transaction.files import check_places
-from registry_tool.git.transaction.journal import steps_of, write_in_order
-from registry_tool.git.transaction.lock import say_nothing
-from registry_tool.git.transaction.recovery import exclusive, finish
+from registry_tool.git.revisions import find_tip
+from registry_tool.git.transaction.files import check_inside
+from registry_tool.git.transaction.journal import plan_steps, write_with_journal
+from registry_tool.git.transaction.lock import ignore_message
+from registry_tool.git.transaction.recovery import exclusive, recover_pending
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.promotion.context import Published, ground_of
@@ -200,14 +200,14 @@ def read_base(
     repository: Repository,
     destination: Destination,
     *,
-    notify: Callable[[str], None] = say_nothing,
+    notify: Callable[[str], None] = ignore_message,
 ) -> Base:
     """The state that a change will be made on, after an interrupted command was recovered.
 
     Raises:
         OperationalError: The interrupted command cannot be recovered.
     """
-    finish(repository.git, tell=notify)
+    recover_pending(repository.git, notify=notify)
     return _read_base(repository, destination, None)
 
 
@@ -215,7 +215,7 @@ def _read_base(repository: Repository, destination: Destination, known: Base | N
     """The state now: the known one while its branch has not moved, since a commit does not change."""
     if not destination.commits:
         return Base(None, Catalog(repository.work()))
-    target = target_of(repository.git, destination.branch)
+    target = find_target(repository.git, destination.branch)
     if known is not None and known.target == target:
         return known
     tree = DictTree({}) if target.parent is None else repository.tree(target.parent)
@@ -323,7 +323,7 @@ def _commit(
         try:
             commit = commit_change(
                 repository.git, target, made.base.catalog.tree,
-                puts=change.puts, deletes=change.deletes, message=change.message, tell=notify,
+                puts=change.puts, deletes=change.deletes, message=change.message, notify=notify,
                 people={role: str(person) for role, person in people.items() if person},
             )  # fmt: skip
         except StaleBaseError:
@@ -334,7 +334,9 @@ def _commit(
         if made.published is not None and made.published == target.parent:
             tree = made.base.catalog.tree
             went = [path for path in change.deletes if tree.entry(path) is not None]
-            carry_on(repository.git, made.published, commit, came=change.puts, went=went)
+            extend_removed_names(
+                repository.git, made.published, commit, came=change.puts, went=went
+            )
         return made.publication(commit)
     raise StaleBaseError("the branch kept moving")
 
@@ -353,8 +355,8 @@ def _write(repository: Repository, edit: Edit, destination: Destination) -> Publ
     root = _work_tree(repository)
     made = _rehearse(repository, edit, destination, None)
     if not made.is_empty:
-        steps = steps_of(root, made.change.puts, made.change.deletes)
-        write_in_order(repository.git, root, made.change.message, steps)
+        steps = plan_steps(root, made.change.puts, made.change.deletes)
+        write_with_journal(repository.git, root, made.change.message, steps)
     return made.publication()
 
 
@@ -363,10 +365,10 @@ def _check_writable(repository: Repository, made: _Rehearsal) -> None:
     target, change = made.base.target, made.change
     paths = sorted({*change.puts, *change.deletes})
     if target is None:
-        check_places(_work_tree(repository), paths)
+        check_inside(_work_tree(repository), paths)
     elif target.checked_out:
         check_clean(repository.git, paths)
-        check_places(_work_tree(repository), paths)
+        check_inside(_work_tree(repository), paths)
 
 
 def _push(
@@ -379,12 +381,12 @@ def _push(
     """Push the branch; when another clone pushed first, make the edit again on what it pushed."""
     git, branch = repository.git, str(done.branch)
     for losses in range(1, _TRIES):
-        if tip_of(git, f"refs/heads/{branch}") is None:
+        if find_tip(git, f"refs/heads/{branch}") is None:
             return done
         try:
             push_branch(git, branch)
         except LostRaceError:
-            with exclusive(git, tell=notify):
+            with exclusive(git, notify=notify):
                 if done.commit is None or not give_way(git, branch, done.commit, losses=losses):
                     raise
                 done = _commit(repository, edit, destination, notify)
@@ -401,7 +403,7 @@ def publish(
     *,
     base: Base | None = None,
     before: Callable[[], None] | None = None,
-    notify: Callable[[str], None] = say_nothing,
+    notify: Callable[[str], None] = ignore_message,
 ) -> Publication:
     """Make an edit, check its result, and write it.
 
@@ -425,18 +427,18 @@ def publish(
     """
     git = repository.git
     if destination.commits and before is not None and destination.author is None:
-        author_of(git)  # a missing identity is reported before artifacts are uploaded
+        identity(git)  # a missing identity is reported before artifacts are uploaded
     if destination.push:
         check_remote(git)
     rehearsal: _Rehearsal | None = None
     if before is not None:
-        with exclusive(git, tell=notify):
+        with exclusive(git, notify=notify):
             rehearsal = _rehearse(repository, edit, destination, base)
             if not rehearsal.is_empty:
                 _check_writable(repository, rehearsal)
         if not rehearsal.is_empty:
             before()
-    with exclusive(git, tell=notify):
+    with exclusive(git, notify=notify):
         if rehearsal is not None and rehearsal.is_empty:
             done = rehearsal.publication()
         elif destination.commits:

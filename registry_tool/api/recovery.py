@@ -7,13 +7,13 @@ from pathlib import Path
 
 from registry_tool.errors import NotARegistryError
 from registry_tool.git.command import find_repository
-from registry_tool.git.transaction.lock import say_nothing
-from registry_tool.git.transaction.recovery import exclusive, finish
+from registry_tool.git.transaction.lock import ignore_message
+from registry_tool.git.transaction.recovery import exclusive, recover_pending
 
 __all__ = ["finish_interrupted", "recover"]
 
 
-def finish_interrupted(folder: Path, *, notify: Callable[[str], None] = say_nothing) -> None:
+def finish_interrupted(folder: Path, *, notify: Callable[[str], None] = ignore_message) -> None:
     """Recover from an interrupted command in the registry of a folder; nothing where there is no repository.
 
     Raises:
@@ -23,7 +23,7 @@ def finish_interrupted(folder: Path, *, notify: Callable[[str], None] = say_noth
     git = find_repository(folder)
     if git is not None:
         git.check_trusted()
-        finish(git, tell=notify)
+        recover_pending(git, notify=notify)
 
 
 def recover(folder: Path) -> list[str]:
@@ -43,6 +43,6 @@ def recover(folder: Path) -> list[str]:
             remedy="change to a registry, or name one with --repo",
         )
     done: list[str] = []
-    with exclusive(git, tell=done.append):
+    with exclusive(git, notify=done.append):
         pass
     return done

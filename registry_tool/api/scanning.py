@@ -52,7 +52,7 @@ def as_sarif(*scans: Scan) -> JSON:
 
 def _check_encrypted(file: Scanned, version: ModelVersion) -> Scanned:
     """A file that the record calls encrypted must be."""
-    encrypted = {a.path for a in version.artifacts() if "encryption" in a.entry}
+    encrypted = {a.path for a in version.record_artifacts() if "encryption" in a.entry}
     if file.path not in encrypted or file.facts.get("format") == "age":
         return file
     wrong = Finding("dangerous", file.path, "the record says that it is encrypted, and it is not")
@@ -73,7 +73,7 @@ def _scan_artifacts(
     on_skipped: Callable[[str], None],
 ) -> Scan:
     files: list[tuple[str, Path]] = []
-    for artifact in version.artifacts():
+    for artifact in version.record_artifacts():
         if artifact.uri:
             on_skipped(artifact.name)
             continue

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 from registry_tool.api.publish import Destination, Person, Publication, publish, read_base
 from registry_tool.artifacts.progress import SILENT
 from registry_tool.errors import GitError, UsageError
-from registry_tool.git.commit import author_of
+from registry_tool.git.commit import identity
 from registry_tool.git.remote.url import is_url
-from registry_tool.git.transaction.lock import say_nothing
+from registry_tool.git.transaction.lock import ignore_message
 
 if TYPE_CHECKING:
     from registry_tool.api.artifact_store import ArtifactStore, StagedArtifact, UploadSummary
@@ -80,7 +80,7 @@ class ChangeSession:
         self.registry = registry
         self.destination = destination_for(registry, options)
         self.progress = options.get("progress", SILENT)
-        self._notify: Callable[[str], None] = options.get("notify", say_nothing)
+        self._notify: Callable[[str], None] = options.get("notify", ignore_message)
         self._base = read_base(registry.repository, self.destination, notify=self._notify)
         self.catalog: Catalog = self._base.catalog
         self.store: ArtifactStore = registry.store_of(self.catalog)
@@ -102,7 +102,7 @@ class ChangeSession:
         if self.destination.author is not None:
             return str(self.destination.author)
         try:
-            return author_of(self.registry.repository.git)
+            return identity(self.registry.repository.git)
         except GitError:
             if self.destination.commits:
                 raise

@@ -365,7 +365,7 @@ def _check_files(
 ) -> list[CheckedFiles]:
     """Compare the stored artifacts with the files in a folder, or in the shared cache."""
     found = []
-    for artifact in [version.artifact(name) for name in names] or version.artifacts():
+    for artifact in [version.record_artifact(name) for name in names] or version.record_artifacts():
         if artifact.uri:
             continue
         entry = artifact.entry

@@ -200,9 +200,9 @@ class Snapshot:
     @property
     def interrupted(self) -> str:
         """The command that was interrupted in this work tree; empty for none."""
-        from registry_tool.git.transaction.journal import unfinished
+        from registry_tool.git.transaction.journal import describe_interrupted
 
-        return unfinished(self.repository.git)
+        return describe_interrupted(self.repository.git)
 
     def require_signature(
         self, reference: str | Reference, *, signers: bytes | None = None

@@ -347,14 +347,19 @@ class ModelVersion(_Measured):
         return self._summary.aliases
 
     def artifacts(self) -> tuple[Artifact, ...]:
-        """The artifacts, in the order of the manifest, and then those that were tracked after it was published.
+        """The artifacts of the record, in its order, and then those that were added after it was published.
 
         Raises:
             InvalidManifestError: The record cannot be read.
         """
-        return (*self._own_artifacts(), *self._later_artifacts())
+        return (*self.record_artifacts(), *self._later_artifacts())
 
-    def _own_artifacts(self) -> tuple[Artifact, ...]:
+    def record_artifacts(self) -> tuple[Artifact, ...]:
+        """The artifacts that the version was published with: what a signature of it covers.
+
+        Raises:
+            InvalidManifestError: The record cannot be read.
+        """
         entries = records(self.data, "artifacts")
         return tuple(Artifact.of(entry, self._fetcher, self._name) for entry in entries)
 
@@ -368,7 +373,15 @@ class ModelVersion(_Measured):
         Raises:
             NotFoundError: There is none, or several could be meant.
         """
-        return _pick(self._own_artifacts(), self._later_artifacts(), name, self._name)
+        return _pick(self.record_artifacts(), self._later_artifacts(), name, self._name)
+
+    def record_artifact(self, name: str | None = None) -> Artifact:
+        """As ``artifact``, of those that the version was published with.
+
+        Raises:
+            NotFoundError: There is none, or several could be meant.
+        """
+        return _pick(self.record_artifacts(), (), name, self._name)
 
     def evidence(self) -> Iterator[Data]:
         """The evidence records, by file name."""
@@ -448,5 +461,5 @@ class RegisteredModel(_Measured):
 
     def artifacts(self) -> tuple[Artifact, ...]:
         """The artifacts that belong to all versions."""
-        entries = records(self.data, "artifacts")
+        entries = [e for e in records(self.data, "artifacts") if "version" not in e]
         return tuple(Artifact.of(entry, self._fetcher, self.name) for entry in entries)

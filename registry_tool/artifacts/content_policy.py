@@ -51,7 +51,7 @@ def check_allowed(allow: Iterable[str]) -> frozenset[str]:
 
 
 def _meant(word: str) -> str:
-    return f'add it as it is with --allow {word}, in Python allow=["{word}"]'
+    return f'accept it with --allow {word}, in Python allow=["{word}"]'
 
 
 def _check_mistakes(files: Sequence[tuple[str, Path]], called: str, allow: frozenset[str]) -> None:
@@ -72,7 +72,7 @@ def _check_mistakes(files: Sequence[tuple[str, Path]], called: str, allow: froze
                 "git lfs pull fetches the file" if "LFS" in held else "download or export it again"
             )
             raise RefusedError(
-                f"{path} is {held}, which its name contradicts",
+                f"{path} is {held}, but its name says otherwise",
                 remedy=f"{first}, or {_meant('mislabelled')}",
             )
 
@@ -112,9 +112,9 @@ def look_at_files(
         shown = "; ".join(str(found) for found in refused[:_SHOWN])
         more = f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
         raise RefusedError(
-            f"the content of {called} is refused: {shown}{more}",
-            remedy="store it in a format that only holds data, such as safetensors or ONNX;"
-            " what is refused is said by `scan` in registry.yaml",
+            f"the content of {called} is refused by the registry's policy: {shown}{more}",
+            remedy="use a format without code, such as safetensors or ONNX;"
+            " `scan` in registry.yaml is the policy",
         )
     return tuple(found for found in findings if policy[found.level] == "warn")
 

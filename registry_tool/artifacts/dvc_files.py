@@ -105,7 +105,9 @@ def _the_out(data: Mapping[str, object]) -> Mapping[str, object]:
         raise InvalidManifestError("a pointer must have exactly one entry under `outs`")
     deps = data.get("deps")
     if isinstance(deps, list) and any(isinstance(dep, dict) and "repo" in dep for dep in deps):
-        raise InvalidManifestError("a pointer of `dvc import` leads to another repository")
+        raise InvalidManifestError(
+            "a pointer of `dvc import` refers to another repository, which is not supported"
+        )
     out: Mapping[str, object] = outs[0]
     for key in _OTHERWISE:
         if key in out:
@@ -124,7 +126,7 @@ def _working_folder(data: Mapping[str, object]) -> str:
     said = _text(data, "wdir") or "."
     parts = [part for part in said.split("/") if part not in {"", "."}]
     if said.startswith("/") or "\\" in said or ".." in parts:
-        raise InvalidManifestError("`wdir` of a pointer must not leave its folder")
+        raise InvalidManifestError("`wdir` of a pointer must be inside its folder")
     return "/".join(parts) or "."
 
 
@@ -191,7 +193,7 @@ def member_problem(path: str) -> str:
     if path.encode(errors="surrogateescape").decode(errors="replace") != path:
         return "is not UTF-8"
     if _UNSAFE.search(path):
-        return "holds a control character or a backslash"
+        return "contains a control character or a backslash"
     if any(part in {"", ".", ".."} for part in path.split("/")):
         return "is not a plain relative path"
     return ""
@@ -222,7 +224,7 @@ def _inside(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
         if stat.S_ISLNK(info.st_mode):
             raise UsageError(
                 f"{folder / entry.name} is a symbolic link",
-                remedy="put the file itself there: an artifact holds bytes, not links",
+                remedy="replace the link with the file: an artifact cannot contain links",
             )
         if stat.S_ISDIR(info.st_mode):
             yield f"{path}/", info

@@ -27,8 +27,8 @@ def mismatch_error(
 ) -> CorruptObjectError:
     """The bytes, or a list of files, are not what the manifest says."""
     return CorruptObjectError(
-        f"{label} is not what its manifest says: expected {what} {expected}, found {found}{where}",
-        remedy="nothing was kept; ask the owner of the remote to restore the object",
+        f"{label} does not match its manifest: expected {what} {expected}, found {found}{where}",
+        remedy="nothing was written; ask the owner of the remote to restore the object",
     )
 
 
@@ -104,8 +104,8 @@ class StoredEntry:
         label = str(data.get("name") or data.get("path") or "the artifact")
         if "uri" in data and "path" not in data:
             raise UsageError(
-                f"{label} is tracked elsewhere and has no bytes here",
-                remedy=f"get it from {data['uri']}",
+                f"{label} is tracked elsewhere; the registry does not store it",
+                remedy=f"download it from {data['uri']}",
             )
         path = _text(data, "path", label)
         entry = cls(
@@ -119,7 +119,7 @@ class StoredEntry:
         )
         if entry.members and not entry.is_folder:
             raise InvalidManifestError(
-                f"{label}: `files` stands with an md5 that is not a folder's"
+                f"{label}: `files` requires the md5 of a folder, which ends in .dir"
             )
         if entry.members:
             entry.check(entry.members)
@@ -162,8 +162,8 @@ class StoredEntry:
         """
         if not self.is_folder:
             raise UsageError(
-                f"{self.label} is a file: it has no {path!a}",
-                remedy="name the artifact alone",
+                f"{self.label} is a file and does not contain {path!a}",
+                remedy="name the artifact without a file",
             )
         for member in members:
             if member.path == path:

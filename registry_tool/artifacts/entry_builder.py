@@ -133,7 +133,7 @@ def _metric_text(value: object, at: str) -> str:
         return plain_text(value, at)
     except UsageError as exc:
         exc.remedy = exc.remedy if isinstance(value, str) else (
-            "a metric is one number, a text or bytes: of an array give one value, such as value.mean()"
+            "a metric is one number, text or bytes; reduce an array to one value, for example value.mean()"
         )  # fmt: skip
         raise
 

@@ -43,12 +43,12 @@ _WORDS = {
     errno.ENOSPC: ("the disk is full", "free some space and try again"),
     errno.EDQUOT: ("the disk quota is used up", "free some space and try again"),
     errno.EFBIG: ("the file is larger than the system allows", "raise the limit and try again"),
-    errno.EACCES: ("permission denied", "check who may read and write there"),
-    errno.EPERM: ("permission denied", "check who may read and write there"),
-    errno.EROFS: ("the file system is read-only", "choose a place that can be written"),
-    errno.ENOTDIR: ("there is a file where a folder should be", "move that file away"),
-    errno.EEXIST: ("there is a file where a folder should be", "move that file away"),
-    errno.EMFILE: ("too many files are open", "raise the limit of open files"),
+    errno.EACCES: ("permission denied", "check the permissions"),
+    errno.EPERM: ("permission denied", "check the permissions"),
+    errno.EROFS: ("the file system is read-only", "choose a writable location"),
+    errno.ENOTDIR: ("a file exists where a folder is needed", "move or rename the file"),
+    errno.EEXIST: ("a file exists where a folder is needed", "move or rename the file"),
+    errno.EMFILE: ("too many files are open", "raise the limit of open files: ulimit -n"),
 }
 
 

@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 LEASE_DAYS: Final = 7
-"""How long a lease counts where nothing else is said: as long as ``gc`` leaves young objects alone."""
+"""The default lifetime of a lease, which is as long as ``gc`` leaves young objects alone."""
 
 _LEASES: Final = "registry-tool/leases"
 _NOTICES: Final = "registry-tool/collections"
@@ -82,8 +82,8 @@ class Lease(NamedTuple):
 def _read(remote: Remote, notes: Sequence[RemoteNote]) -> list[Lease]:
     if len(notes) > _MOST_NOTES:
         raise RemoteError(
-            f"the remote {remote.name} ({remote.url}) has {len(notes)} notes in {_LEASES}: more than can be read",
-            remedy=f"delete the old files of that folder on the remote: {_LEASES}",
+            f"the remote {remote.name} ({remote.url}) has {len(notes)} files in {_LEASES}, more than this command reads",
+            remedy=f"delete old files from that folder on the remote: {_LEASES}",
         )
 
     def one(note: RemoteNote) -> Lease | None:
@@ -93,9 +93,9 @@ def _read(remote: Remote, notes: Sequence[RemoteNote]) -> list[Lease]:
             return None  # it was deleted meanwhile
         if len(data) > _LIMIT:
             raise RemoteError(
-                f"{note.path} on the remote {remote.name} ({remote.url}) is larger than {_LIMIT} bytes, so what it "
-                "keeps cannot be read",
-                remedy="delete that file on the remote if no change of these days needs it",
+                f"{note.path} on the remote {remote.name} ({remote.url}) is larger than {_LIMIT} bytes, so the "
+                "objects that it protects are unknown",
+                remedy="delete that file on the remote if no recent change needs it",
             )
         # Whatever it says: a digest in its text is kept.
         return Lease(note.path, note.modified, frozenset(m.decode() for m in _DIGEST.findall(data)))
@@ -136,10 +136,10 @@ def _check_unnoticed(remote: Remote, objects: Collection[str], *, besides: str =
     for notice in _read(remote, [note for note in others if not _is_dead(note)]):
         if common := wanted & notice.objects:
             raise ConflictError(
-                f"{len(common)} of the objects on the remote {remote.name} ({remote.url}) are being deleted by another "
-                f"process, which left {notice.path}: nothing was written",
-                remedy="wait for it to end, and run the command again; the file of a killed process is ignored after "
-                f"{_NOTICE_SECONDS // 3600} hours, or delete it on the remote",
+                f"another process is deleting {len(common)} of these objects from the remote {remote.name} "
+                f"({remote.url}), as its notice {notice.path} says: nothing was written",
+                remedy="wait until it finishes and run the command again; if it was killed, delete the notice on the "
+                f"remote, or wait {_NOTICE_SECONDS // 3600} hours",
             )
 
 

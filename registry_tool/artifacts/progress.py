@@ -78,7 +78,7 @@ class WaitNotice:
             self._since = now
         elif now - self._since > _WORDS_AFTER:
             self._since = float("inf")
-            self._tell(f"waiting for another process that fetches {self._label} …")
+            self._tell(f"waiting for another process to download {self._label} …")
 
 
 _WORKERS: Final = 8

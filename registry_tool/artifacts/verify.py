@@ -37,13 +37,13 @@ def _digest(path: Path, progress: Progress) -> Digest:
 
 def _of_file(entry: Data, path: Path, progress: Progress) -> Iterator[str]:
     if path.is_symlink() or not path.is_file():
-        yield "is no plain file"
+        yield "is not a regular file"
         return
     size, sha256 = whole(entry, "size"), text(entry, "sha256")
     if (found := path.stat().st_size) != size:
         yield f"has {found} bytes, not {size}"
     elif (digest := _digest(path, progress)).sha256 != sha256:
-        yield f"has other bytes: sha256 {digest.sha256}, not {sha256}"
+        yield f"has different content: sha256 {digest.sha256}, not {sha256}"
 
 
 def _members(folder: Path, progress: Progress) -> list[Member]:
@@ -67,14 +67,14 @@ def _by_member(entry: Data, there: list[Member]) -> Iterator[str]:
         if path not in found:
             yield f"lacks {path!a}"
         elif path not in wanted:
-            yield f"has {path!a}, which the version has not"
+            yield f"has {path!a}, which is not in the version"
         elif wanted[path] != found[path]:
-            yield f"has other bytes in {path!a}: sha256 {found[path]}, not {wanted[path]}"
+            yield f"has different content in {path!a}: sha256 {found[path]}, not {wanted[path]}"
 
 
 def _of_folder(entry: Data, path: Path, progress: Progress) -> Iterator[str]:
     if path.is_symlink() or not path.is_dir():
-        yield "is no folder"
+        yield "is not a folder"
         return
     try:
         there = _members(path, progress)
@@ -88,7 +88,7 @@ def _of_folder(entry: Data, path: Path, progress: Progress) -> Iterator[str]:
     if len(listed) > _SHOWN:
         yield f"differs in {len(listed) - _SHOWN} more files"
     if not listed:
-        yield f"has other bytes: {len(there)} files, sha256 {folder_sha256(there)}, not {text(entry, 'sha256')}"
+        yield f"has different content: {len(there)} files, sha256 {folder_sha256(there)}, not {text(entry, 'sha256')}"
 
 
 def plain_entry(encryption: Data) -> Data:
@@ -115,7 +115,7 @@ def differences(entry: Data, path: Path, *, progress: Progress = SILENT) -> list
         OperationalError: The bytes cannot be read.
     """
     if not os.path.lexists(path):
-        return ["is not there"]
+        return ["does not exist"]
     is_folder = text(entry, "md5").endswith(".dir")
     return [*(_of_folder if is_folder else _of_file)(entry, path, progress)]
 
@@ -163,7 +163,7 @@ def _list(entry: Data, remote: Remote) -> list[Listed] | str:
     except MissingObjectError:
         return []
     except CorruptObjectError:
-        return "something that is not the list of its files"
+        return "an object that is not the list of its files"
 
 
 def _find_problem(wanted: _ExpectedObject, found: Mapping[str, int]) -> MissingContent | None:
@@ -185,7 +185,7 @@ def find_missing(
         open_remote: Opens the remote; called only when there is something to ask.
 
     Raises:
-        RemoteError: The remote cannot be asked.
+        RemoteError: The remote cannot be queried.
     """
     if not entries:
         return []

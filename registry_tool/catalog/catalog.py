@@ -155,9 +155,12 @@ class VersionView:
 
     @property
     def later_artifacts(self) -> list[Data]:
-        """The artifacts that evidence added after the version was published; all of them are tracked elsewhere."""
+        """The artifacts that were added after the version was published: stored with the model, or tracked by evidence."""
+        record = self.model.document
+        stored = [] if record is None else records(record.data, "artifacts")
+        found = [entry for entry in stored if text(entry, "version") == self.version]
         added = (e.data for e in self.evidence() if text(e.data, "kind") == "artifacts")
-        return [entry for data in added for entry in records(data, "artifacts")]
+        return found + [entry for data in added for entry in records(data, "artifacts")]
 
     @property
     def aliases(self) -> tuple[str, ...]:

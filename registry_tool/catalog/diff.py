@@ -38,7 +38,7 @@ from registry_tool.manifests.layout import MANIFEST_KINDS, Place
 if TYPE_CHECKING:
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.catalog.events import Act, Event
-    from registry_tool.git.tree import Change, Entry
+    from registry_tool.git.tree import Entry, TreeChange
 
 __all__ = [
     "Pair",
@@ -315,7 +315,7 @@ def _side(catalog: Catalog, path: str, place: Place | None, entry: Entry | None)
     return _NOTHING if document is None or document.data is None else document.data
 
 
-def _is_same(base: Catalog, head: Catalog, change: Change) -> bool:
+def _is_same(base: Catalog, head: Catalog, change: TreeChange) -> bool:
     """True for a file that only seemed to differ, because nobody had computed its id."""
     path, before, after = change
     if before is None or after is None or before.mode != after.mode or (before.oid and after.oid):

@@ -25,8 +25,8 @@ from registry_tool.catalog.events import AliasEvent, Event, StatusEvent, TagEven
 from registry_tool.catalog.resolve import find_model, latest, resolve
 from registry_tool.errors import NotFoundError, ShallowHistoryError
 from registry_tool.git.history import FirstParentHistory, Touch
-from registry_tool.git.log import Step, makers
-from registry_tool.git.object_reader import BlobReader, bring
+from registry_tool.git.log import HistoryStep, makers
+from registry_tool.git.object_reader import BlobReader, fetch_objects
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import too_shallow
 from registry_tool.git.tree import Entry
@@ -161,10 +161,10 @@ def _bring(repository: Repository, layout: Layout, touches: Iterable[Touch]) -> 
         for entry in (touch.before, touch.after)
         if entry is not None and has_data(layout.locate(touch.path), entry)
     ]
-    bring(repository.git, wanted)
+    fetch_objects(repository.git, wanted)
 
 
-def _entry(event: Event, step: Step, by: str) -> HistoryEntry:
+def _entry(event: Event, step: HistoryStep, by: str) -> HistoryEntry:
     merge = len(step.parents) > 1
     return HistoryEntry(
         event=event,

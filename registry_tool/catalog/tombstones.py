@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.resolve import Resolved, resolve
 from registry_tool.errors import NotFoundError, RefusedError, ShallowHistoryError, UsageError
-from registry_tool.git.refs import published
+from registry_tool.git.refs import main_branch
 
 if TYPE_CHECKING:
     from registry_tool.git.repository import Repository
@@ -63,7 +63,7 @@ def tombstone(repository: Repository, reference: Reference) -> Tombstone:
         UsageError: The reference is an alias or ``latest``.
         RefusedError: The main branch does not call the version erased; or there is no main branch.
     """
-    main = published(repository.git)
+    main = main_branch(repository.git)
     if main is None:
         raise RefusedError(
             f"{repository.source} has no main branch, so no erasure is published",

@@ -23,7 +23,7 @@ from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.summary_cache import Rows
 from registry_tool.git.command import Git
 from registry_tool.git.repository import Repository
-from registry_tool.git.shallow import is_newest
+from registry_tool.git.shallow import has_latest_only
 
 __all__ = [
     "beside",
@@ -68,7 +68,9 @@ def going_ahead(git: Git, commit: str, kept: Path) -> Iterator[None]:
         commit: Whose rows are made.
         kept: Where they are kept.
     """
-    git_is_whole = not (is_newest(git) or git.flag("remote.origin.promisor")) and git.is_trusted
+    git_is_whole = (
+        not (has_latest_only(git) or git.flag("remote.origin.promisor")) and git.is_trusted
+    )
     # A partial clone would bring from its remote what nobody has asked for.
     if git_is_whole and os.access(kept, os.W_OK):
         with beside(__name__, str(git.place), commit, str(kept)):

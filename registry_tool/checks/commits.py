@@ -21,8 +21,8 @@ from registry_tool.checks.rules.secrets import no_secret
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError
 from registry_tool.git.commit_tree import PickedTree
-from registry_tool.git.history import GrowingLine, LineStep, line_steps
-from registry_tool.git.log import Step, log
+from registry_tool.git.history import NamedStep, UnpublishedHistory, list_steps
+from registry_tool.git.log import HistoryStep, log
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
 from registry_tool.git.tree import FILE, SUBMODULE, Entry, Tree, walk
@@ -61,7 +61,7 @@ class JudgedStep(NamedTuple):
         report: The report on it as a change to the step before; None where neither is a registry.
     """
 
-    step: Step
+    step: HistoryStep
     report: Report | None
 
 
@@ -91,7 +91,7 @@ class _Blob(FileView):
 
 
 def _step_report(
-    head: Tree, base: Tree | None, line: GrowingLine, now: dt.datetime | None
+    head: Tree, base: Tree | None, line: UnpublishedHistory, now: dt.datetime | None
 ) -> Report | None:
     try:
         if base is None or base.entry(REGISTRY) is None:
@@ -103,7 +103,7 @@ def _step_report(
 
 def judge_steps(
     repository: Repository,
-    steps: Sequence[LineStep],
+    steps: Sequence[NamedStep],
     since: str,
     *,
     skipped: frozenset[str] = frozenset(),
@@ -120,7 +120,7 @@ def judge_steps(
     Raises:
         GitError: A commit cannot be read.
     """
-    line = GrowingLine(repository.git, since)
+    line = UnpublishedHistory(repository.git, since)
     before = repository.tree(since) if since else None
     for one in steps:
         head = repository.tree(one.step.commit)
@@ -256,7 +256,7 @@ def _branch(repository: Repository, base: str, tip: str) -> tuple[str, ...]:
     return tuple(parents[1:]) if parents[:1] == [base] else (tip,)
 
 
-def _brought_up(repository: Repository, base: str, steps: Sequence[LineStep]) -> frozenset[str]:
+def _brought_up(repository: Repository, base: str, steps: Sequence[NamedStep]) -> frozenset[str]:
     """The merges by which a branch took in what is published: what they bring was judged when it was."""
     found = set()
     for step in (one.step for one in steps if len(one.step.parents) > 1):
@@ -269,13 +269,13 @@ def _brought_up(repository: Repository, base: str, steps: Sequence[LineStep]) ->
 
 def _steps_note(repository: Repository, base: str, tip: str) -> str:
     """A note on commits that only a later one repairs; empty where every commit passes on its own."""
-    steps = line_steps(repository.git, tip, base)
+    steps = list_steps(repository.git, tip, base)
     if len(steps) < 2:  # noqa: PLR2004 (one is the change itself)
         return ""
     if len(steps) > _NOTED_STEPS:
         return f"the branch has {len(steps)} commits, too many to check one by one: squash them or use a merge commit"
     skipped = _brought_up(repository, base, steps)
-    wrong: list[tuple[Step, Finding]] = []
+    wrong: list[tuple[HistoryStep, Finding]] = []
     for judged in judge_steps(repository, steps, base, skipped=skipped):
         findings = () if judged.report is None else judged.report.findings
         # Of files that stay in the repository something else is said: a merge commit does not help there.

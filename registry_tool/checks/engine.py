@@ -41,7 +41,7 @@ from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
 from registry_tool.checks.uniqueness import Claims
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError, ShallowHistoryError
-from registry_tool.git.tree import Change, Entry, Tree, differences
+from registry_tool.git.tree import Entry, Tree, TreeChange, differences
 from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import REGISTRY
@@ -102,7 +102,7 @@ class _Desk:
         return (1, 1) if document is None else document.where(hit.at)
 
 
-def _located(base: Catalog, head: Catalog, change: Change) -> Located | None:
+def _located(base: Catalog, head: Catalog, change: TreeChange) -> Located | None:
     """A difference and what it is about; None for a file without an id that turns out to be the published one."""
     path, before, after = change
     if before is not None and after is not None and len(before.oid) != len(after.oid):

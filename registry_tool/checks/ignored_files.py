@@ -107,6 +107,14 @@ def hidden(file: Ignored) -> Iterator[Violation]:
             + command("git check-ignore -v", path),
         )
         return
+    if path.rpartition("/")[2] in _FOLDERS and layout.locate(f"{path}/x.yaml") is not None:
+        yield Violation(
+            f"Git ignores {named(path)}, a folder of manifests: no commit will contain them",
+            path=path,
+            expected="ignore rules that hide no manifest",
+            remedy="registry init .",
+        )
+        return
     meant = _meant(path, layout)
     if meant and file.taken(meant):
         meant = ""

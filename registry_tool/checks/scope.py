@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.git.tree import Change, Entry, Tree, differences, walk
+from registry_tool.git.tree import Entry, Tree, TreeChange, differences, walk
 from registry_tool.manifests.layout import MODELS, REGISTRY, Layout, Place
 from registry_tool.names import DEFAULT_NAMESPACE, ModelName
 
@@ -101,7 +101,7 @@ def _needles(models: Iterable[ModelName]) -> list[str]:
     return sorted(name for name in found if name.isascii())
 
 
-def _naming(catalog: Catalog, located: Sequence[tuple[Change, Place]]) -> Iterator[ModelName]:
+def _naming(catalog: Catalog, located: Sequence[tuple[TreeChange, Place]]) -> Iterator[ModelName]:
     """The models with a reference to something that went away."""
     gone = {
         place.model
@@ -115,21 +115,21 @@ def _naming(catalog: Catalog, located: Sequence[tuple[Change, Place]]) -> Iterat
             yield place.model
 
 
-def _is_its_own(change: Change, place: Place) -> bool:
+def _is_its_own(change: TreeChange, place: Place) -> bool:
     """True for a file that concerns nothing but the version it lies in."""
     if place.version is None:
         return False
     return place.kind in _ITS_OWN or (place.kind in _ITS_RECORD and change.base is None)
 
 
-def _is_a_name(change: Change, place: Place) -> bool:
+def _is_a_name(change: TreeChange, place: Place) -> bool:
     """True for an alias that is set or moved, and for a new tag: no version becomes wrong by it."""
     moved = place.kind == "alias" and change.head is not None
     return moved or (place.kind == "tag" and change.base is None)
 
 
 def _limited(
-    located: Sequence[tuple[Change, Place]], whole: frozenset[ModelName]
+    located: Sequence[tuple[TreeChange, Place]], whole: frozenset[ModelName]
 ) -> dict[ModelName, frozenset[str]]:
     """The versions to look at, of models to which files of versions are only added."""
     versions: dict[ModelName, set[str]] = {}
@@ -146,7 +146,7 @@ def _limited(
     return {model: frozenset(found) for model, found in versions.items() if model not in others}
 
 
-def _touching(catalog: Catalog, changes: Sequence[Change]) -> Scope:
+def _touching(catalog: Catalog, changes: Sequence[TreeChange]) -> Scope:
     """The scope of a change: its files, their models, and the models that name what went away."""
     places = [(c, catalog.layout.locate(c.path)) for c in changes]
     located = [(change, place) for change, place in places if place is not None]
@@ -161,7 +161,7 @@ def _touching(catalog: Catalog, changes: Sequence[Change]) -> Scope:
 
 
 def _parts(
-    places: Sequence[tuple[Change, Place | None]],
+    places: Sequence[tuple[TreeChange, Place | None]],
     models: Sequence[ModelName],
     limited: Mapping[ModelName, frozenset[str]],
 ) -> list[Part]:

@@ -21,7 +21,7 @@ from registry_tool.errors import (
 )
 from registry_tool.git.command import find_repository
 from registry_tool.git.commit_tree import CommitTree
-from registry_tool.git.refs import are_related, merging, parting, published
+from registry_tool.git.refs import are_related, main_branch, merge_base, merge_heads
 from registry_tool.git.remote.clone_cache import is_url, shown_url
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
@@ -137,7 +137,7 @@ def _of_revisions(repository: Repository, base: str | None, head: str | None) ->
             tree, None, f"all files at {shown}", root, repository, frozen, on_disk=on_disk
         )
     commit = _commit(repository, base)
-    parted = parting(repository.git, commit, tip)
+    parted = merge_base(repository.git, commit, tip)
     since = _shown(base) if parted == base else f"{_shown(base)} ({parted[:12]})"
     words = f"changes in {shown} since {since}"
     if parted == commit and not are_related(repository.git, commit, tip):
@@ -149,16 +149,16 @@ def _of_revisions(repository: Repository, base: str | None, head: str | None) ->
 
 def _frozen(repository: Repository, *tips: str) -> str | None:
     """The published commit that a history builds on, or the merge of several."""
-    main = published(repository.git)
+    main = main_branch(repository.git)
     repository.doubt = "" if main is None else main.doubt
-    return None if main is None else parting(repository.git, main.tip, *tips)
+    return None if main is None else merge_base(repository.git, main.tip, *tips)
 
 
 def _of_checkout(repository: Repository, *, staged: bool) -> Subject:
     """What is staged, or lies in the work tree, against HEAD."""
     git, tip = repository.git, repository.git.head()
     # While a merge is under way, what it brings in may be published already.
-    frozen = None if tip is None else _frozen(repository, tip, *merging(git))
+    frozen = None if tip is None else _frozen(repository, tip, *merge_heads(git))
     head = repository.staged() if staged else repository.work()
     base = head_tree(git, repository.reader)
     shown = "the index" if staged else "the working tree"

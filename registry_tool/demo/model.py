@@ -113,4 +113,4 @@ def load(path: Path) -> LanguageModel:
         plain = {str(a): {str(r): int(n) for r, n in c.items()} for a, c in counts.items()}
         return LanguageModel(int(order), plain)
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise UsageError(f"{path} is not a model of the demo") from exc
+        raise UsageError(f"{path} is not a model of this demo") from exc

@@ -21,7 +21,7 @@ from registry_tool.artifacts.transfer.place import place
 from registry_tool.demo.model import load, measure, save, texts, train
 from registry_tool.errors import ConflictError, GitError, OperationalError, RefusedError, UsageError
 from registry_tool.git.command import Git
-from registry_tool.git.commit import author_of
+from registry_tool.git.commit import identity
 from registry_tool.installation import package_for
 from registry_tool.scaffold.create import new_registry
 
@@ -29,7 +29,7 @@ __all__ = ["Step", "tour"]
 
 _MODEL: Final = "nlp/lang-id"
 _FILE: Final = "lang-id.json"
-_ABOUT: Final = "Tells eight languages apart by runs of letters."
+_ABOUT: Final = "Identifies eight languages by letter n-grams."
 _SENTENCES: Final = (
     "Tomorrow we are going to paint the kitchen.",
     "Demain nous allons peindre la cuisine.",
@@ -56,21 +56,21 @@ def tour(folder: Path) -> Iterator[Step]:
         folder: A new folder for everything; it is left there.
 
     Raises:
-        ConflictError: The folder is there already.
+        ConflictError: The folder already exists.
         UsageError: Its path cannot stand in an address.
         OperationalError: It cannot be written, or Git or DVC fails.
     """
     root = folder.absolute()
     if "%" in str(root):  # Git decodes it in an address, file:// ones too
-        raise UsageError(f"{root} has a % in it, which file:// addresses cannot hold as it is")
+        raise UsageError(f"{root} has a % in it, which a file:// URL cannot contain unescaped")
     try:
         root.mkdir(parents=True)
     except FileExistsError as exc:
         raise ConflictError(
-            f"{folder} is there already", remedy="name a new folder: registry demo DIR"
+            f"{folder} already exists", remedy="use a new folder: registry demo DIR"
         ) from exc
     except OSError as exc:
-        raise OperationalError(f"{folder} cannot be made: {exc.strerror}") from exc
+        raise OperationalError(f"{folder} cannot be created: {exc.strerror}") from exc
     demo = _Demo(root)
     with _cache(root / "cache-of-the-author"):
         yield from demo.start()
@@ -128,7 +128,7 @@ class _Demo:
 
         Repo.init(self._host, bare=True, initial_branch="main").close()
         try:
-            author_of(Git(self._host))
+            identity(Git(self._host))
         except GitError:
             own = Repo.init(self._folder, initial_branch="main")
             with own.config_writer() as settings:
@@ -162,7 +162,7 @@ class _Demo:
         path = save(train(known.learning, order=order), self._root / _FILE)
         metrics = measure(load(path), known.held_out)
         unseen = sum(len(phrases) for phrases in known.held_out.values())
-        words = f"trained on runs of {order} letters: accuracy {metrics['accuracy']} on {unseen} unseen phrases"
+        words = f"trained on letter {order}-grams: accuracy {metrics['accuracy']} on {unseen} unseen phrases"
         return path, metrics, words
 
     def model_and_version(self) -> Step:
@@ -183,7 +183,7 @@ class _Demo:
             f"registry version add {_MODEL} --artifact ../{_FILE} --framework custom"
             f" --metric accuracy={metrics['accuracy']} --metric macro_f1={metrics['macro_f1']} --tag first"
         )
-        return Step(commands, (words, "bytes uploaded to storage, manifests written"))
+        return Step(commands, (words, "artifact uploaded to storage, manifests written"))
 
     def check_and_push(self) -> Iterator[Step]:
         """The check by hand, then the same by the hooks."""
@@ -220,14 +220,14 @@ class _Demo:
 
     def alias(self) -> Step:
         """The better one becomes ``production``."""
-        reason = "It is right more often."
+        reason = "Higher accuracy."
         with (
             self._open() as registry,
             registry.change(f"Set {_MODEL}@production to 2", commit=True, push=True) as change,
         ):
             change.set_alias(f"{_MODEL}@2", "production", reason=reason)
         command = f'registry alias set {_MODEL}@2 production --reason "{reason}" --push'
-        return Step(command, ("aliases/production.yaml says version 2",))
+        return Step(command, ("aliases/production.yaml points to version 2",))
 
     def second_claim(self) -> Step:
         """A name that is taken is refused."""
@@ -237,7 +237,7 @@ class _Demo:
                 change.add_tag(f"{_MODEL}@2", "first")
         except RefusedError as exc:
             return Step(command, (f"refused: {exc.message}",))
-        raise AssertionError("a tag was given twice")
+        raise AssertionError("a tag was set twice")
 
     def read(self) -> Iterator[Step]:
         """A reader who has nothing but the address of the repository."""
@@ -256,7 +256,7 @@ class _Demo:
             raise OperationalError(f"{fetched} has the sha256 {digest}, not {artifact.sha256}")
         yield Step(
             f"registry fetch {_MODEL}@production --repo {url} -o ../fetched",
-            (f"{artifact.size} bytes, sha256 {digest[:16]}… as the manifest says",),
+            (f"{artifact.size} bytes, sha256 {digest[:16]}… matches the manifest",),
         )
 
     def use(self) -> Step:
@@ -277,8 +277,8 @@ class _Demo:
             self._root / "fetched" / _FILE
         ).read_bytes()
         if not same:
-            raise OperationalError("dvc pull restored other bytes")
+            raise OperationalError("dvc pull restored different content")
         yield Step(
             f"cd ..; git clone remote.git clone; cd clone; dvc pull {path}.dvc",
-            ("the same bytes, by Git and DVC alone",),
+            ("same content, restored by Git and DVC alone",),
         )

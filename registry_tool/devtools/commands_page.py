@@ -15,7 +15,7 @@ __all__ = ["render_pages"]
 _WIDTH = 88
 _HEAD = """# Commands
 
-<!-- Written by `python -m registry_tool.devtools.commands_page > docs/commands.md`; a test holds it to the program. -->
+<!-- Written by `python -m registry_tool.devtools.commands_page > docs/commands.md`; a test compares it with the program. -->
 
 Exit codes: 0 done, 1 refused, 2 usage, 3 needs review, 4 environment, 130 interrupted.
 Every command takes `--help`; those that print data take `--format json`.

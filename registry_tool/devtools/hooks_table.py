@@ -26,14 +26,14 @@ FRAMEWORK_HOOKS: Final = (
     FrameworkHook(
         "registry-check",
         "check the registry",
-        "Checks what is staged in a model registry: files, names, references, uniqueness.",
+        "Checks the staged files of a model registry: files, names, references, uniqueness.",
         "registry check --repo . --staged",
         ("pre-commit", "pre-merge-commit"),
     ),
     FrameworkHook(
         "registry-check-all",
         "check the whole registry",
-        "Checks every file of a model registry; for CI and for a look by hand.",
+        "Checks every file of a model registry; for CI and for manual runs.",
         "registry check --repo . --all",
         ("manual",),
     ),

@@ -22,6 +22,8 @@ from registry_tool.manifests.schema import schema_data, schema_ids
 __all__ = ["main", "render_modules"]
 
 _FOLDER: Final = Path("registry_tool/manifests/models")
+# The formatter takes its settings from the project around this path.
+_FORMATTED_AS: Final = Path(__file__).parents[1] / "manifests" / "models" / "x.py"
 _RUN: Final = "python -m registry_tool.devtools.models"
 # The module of each kind of manifest; what several of them use is in `parts`.
 _MODULES: Final = {
@@ -281,7 +283,7 @@ def _formatted(source: str) -> str:
 
     for command in (["check", "--fix-only", "--quiet", "--select", "I,F401"], ["format"]):
         ran = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--stdin-filename", f"{_FOLDER}/x.py", "-"],
+            [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(_FORMATTED_AS), "-"],
             input=source, capture_output=True, text=True, check=True, encoding="utf-8",
         )  # fmt: skip
         source = ran.stdout

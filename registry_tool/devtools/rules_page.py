@@ -17,7 +17,7 @@ __all__ = ["page"]
 _TITLE = """\
 # The rules
 
-Every check runs these rules: on the desk, in the hook, in CI, on the server and in the library. A rule has a permanent
+Every check runs these rules: locally, in the hook, in CI, on the server and in the library. A rule has a permanent
 id. `registry rules ID` prints one of them; `rules` in `registry.yaml` changes a severity:
 
 ```yaml
@@ -26,8 +26,8 @@ rules:
   F106: "off"
 ```
 
-`refuse` fails the check, `review` asks for a person's decision, `warn` is only said. Severities come from the branch a
-change goes to, so a change cannot soften the rules it is judged by.
+`refuse` fails the check, `review` requires a person's decision, `warn` only reports. Severities come from the target
+branch, so a change cannot relax the rules that apply to it.
 
 This page is generated: `python -m registry_tool.devtools.rules_page > docs/rules.md`.
 """
@@ -35,8 +35,8 @@ _HEADS = {
     "file": "Rules about one file",
     "model": "Rules about one model",
     "registry": "Rules about the registry",
-    "change": "Rules about a change to what is published",
-    "artifact": "Rules about the bytes of artifacts",
+    "change": "Rules about a change to the published state",
+    "artifact": "Rules about the content of artifacts",
 }
 # reStructuredText marks code with two backticks, Markdown with one.
 _CODE = re.compile(r"``([^`]+(?:`[^`]+)*)``")
@@ -55,7 +55,7 @@ def _markdown(text: str) -> Iterator[str]:
 
 
 def _overview(rules: Iterable[Explained]) -> str:
-    lines = ["| rule | what must hold | severity |", "| --- | --- | --- |"]
+    lines = ["| rule | requirement | severity |", "| --- | --- | --- |"]
     lines += [f"| [{r.id}](#{r.id.lower()}) | {r.title} | {r.severity} |" for r in rules]
     return "\n".join(lines)
 

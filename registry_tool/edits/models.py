@@ -36,6 +36,7 @@ def model_schema(data: Data) -> str:
     """
     task = text(data, "task")
     fits_first = bool(_FIRST_TASKS.fullmatch(task)) and "description" in data
+    fits_first = fits_first and not any("version" in e for e in records(data, "artifacts"))
     return "model/v1" if fits_first and text(data, "schema") != "model/v2" else "model/v2"
 
 

@@ -54,7 +54,7 @@ class HashedFile:
 
 def _changed(path: Path) -> ConflictError:
     return ConflictError(
-        f"{path} changed while it was read", remedy="let whatever writes it finish, and try again"
+        f"{path} changed while it was read", remedy="wait until it is complete and try again"
     )
 
 
@@ -166,21 +166,21 @@ def unpack(
                 archive.members = []  # type: ignore[attr-defined]  # it would keep every header in memory
                 if not member.isreg() or member.issparse():
                     raise CorruptObjectError(
-                        f"{label} holds what is no plain file: {member.name!a}"
+                        f"{label} contains an entry that is not a regular file: {member.name!a}"
                     )
                 if problem := member_problem(member.name):
                     raise CorruptObjectError(
-                        f"{label} holds {member.name[:200]!a}, which {problem}"
+                        f"{label} contains {member.name[:200]!a}, which {problem}"
                     )
                 yield member.name, member.size, stream.take
         # What encrypts it is only sure of the end once that is read.
         while piece := stream.some():
             if piece.strip(b"\0"):
-                raise CorruptObjectError(f"{label} holds more than its files")
+                raise CorruptObjectError(f"{label} contains data after its last file")
     except MalformedFileError as exc:
-        raise CorruptObjectError(f"{label} is not packed as it should be: {exc}") from exc
+        raise CorruptObjectError(f"{label} is not a valid archive: {exc}") from exc
     except _BROKEN as exc:
-        raise CorruptObjectError(f"{label} is not packed as it should be") from exc
+        raise CorruptObjectError(f"{label} is not a valid archive") from exc
 
 
 def _run(work: Callable[[Writable], None], handle: int) -> None:

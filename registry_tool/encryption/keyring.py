@@ -89,9 +89,9 @@ class KeyHolder:
         has_passphrase = any(text(one, "kind") == "passphrase" for one in records(data, "wraps"))
         whom = [*readers, *(["a passphrase"] if has_passphrase else [])]
         raise RefusedError(
-            f"the key of {label} does not open with what you hold; it is for {', '.join(whom)}",
-            remedy="--identity FILE with your age or SSH key"
-            + (", or --passphrase" if has_passphrase else ""),
+            f"no identity that was given opens the key of {label}; it is encrypted for {', '.join(whom)}",
+            remedy="pass your age or SSH key with --identity FILE"
+            + (", or use --passphrase" if has_passphrase else ""),
         )
 
     def open_version(self, version: VersionView) -> Key:
@@ -99,7 +99,7 @@ class KeyHolder:
 
         Raises:
             NotFoundError: It is not encrypted.
-            RefusedError: As ``open``; or its record has another key.
+            RefusedError: As ``open``; or its record names another key key.
         """
         entries = encrypted(version)
         document = key_document(version)
@@ -109,7 +109,7 @@ class KeyHolder:
         for entry in entries:
             if text(entry, "encryption", "recipient") != key.recipient:
                 raise RefusedError(
-                    f"{document.path} is not the key of {version}: its record has another"
+                    f"{document.path} is not the key of {version}: its record names another key"
                 )
         return key
 
@@ -155,7 +155,7 @@ def decrypt_version(
     Raises:
         NotFoundError: It is not encrypted, or has no such artifact.
         RefusedError: Nothing that is held opens it.
-        ConflictError: Something else is there; or two artifacts have one plain name.
+        ConflictError: Something else is there; or two artifacts have the same name when decrypted.
         CorruptObjectError: The plaintext is not what the record says; nothing was kept.
         RemoteError: The age file cannot be fetched.
     """
@@ -173,7 +173,7 @@ def decrypt_version(
     plain = [text(entry, "encryption", "path") for entry in wanted.values()]
     if len(set(plain)) != len(plain):
         raise ConflictError(
-            "two artifacts have one plain name", remedy="decrypt one: --artifact NAME"
+            "two artifacts have the same name when decrypted", remedy="decrypt one: --artifact NAME"
         )
     done = []
     for name, entry in wanted.items():

@@ -97,8 +97,8 @@ def _allow(count: int) -> None:
         return
     if hard != resource.RLIM_INFINITY and wanted > hard:
         raise OperationalError(
-            f"the folder has {count} files, and this process may hold {hard} open",
-            remedy=f"allow it more: ulimit -n {wanted}",
+            f"the folder has {count} files, and this process may open only {hard}",
+            remedy=f"raise the limit: ulimit -n {wanted}",
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
@@ -182,7 +182,7 @@ class _Counted:
     def write(self, data: bytes, /) -> int:
         self.hashed.update(data)
         if self.hashed.size > self._most:
-            raise CorruptObjectError(f"{self._label} holds more than its record says")
+            raise CorruptObjectError(f"{self._label} is larger than its record says")
         self._told(len(data))
         return self._file.write(data)
 
@@ -192,8 +192,8 @@ class _Counted:
 
 def _wrong(label: str, what: str, expected: object, found: object) -> CorruptObjectError:
     return CorruptObjectError(
-        f"the plaintext of {label} is not what its record says: expected {what} {expected}, found {found}",
-        remedy="nothing was kept; ask the author of the version",
+        f"the plaintext of {label} does not match its record: expected {what} {expected}, found {found}",
+        remedy="nothing was written; ask the author of the version",
     )
 
 
@@ -301,7 +301,7 @@ def open_sealed(
             return False
         if os.path.lexists(destination) and not overwrite:
             raise ConflictError(
-                f"{destination} exists and is something else",
+                f"{destination} already exists with different content",
                 remedy="choose another folder with -o, or replace it with --overwrite",
             )
         destination.parent.mkdir(parents=True, exist_ok=True)

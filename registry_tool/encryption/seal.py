@@ -176,12 +176,12 @@ def seal(
         OperationalError: It cannot be read, or the cache cannot be written.
     """
     if not source.exists():
-        raise NotFoundError(f"there is no file {source}")
+        raise NotFoundError(f"{source} does not exist")
     if not (source.is_dir() or source.is_file()):
         raise UsageError(f"{source} is neither a file nor a folder")
     packer = Packer(source, progress.advance)
     if not packer.size:
-        raise UsageError(f"{source} holds no bytes", remedy="see what should have written them")
+        raise UsageError(f"{source} is empty", remedy="check the program that writes it")
 
     def work(writer: Writable) -> None:
         encrypt_stream(packer, writer, recipient)

@@ -117,7 +117,7 @@ def _check_still_free(found: RemoteAudit, remote: Remote, ask: Ask) -> None:
     taken = shared(ask(orphans), remote)
     if taken:
         need = next(iter(taken.values()))
-        raise _reused(f"{need.subject} in {need.ref} came to need")
+        raise _reused(f"{need.subject} in {need.ref} now uses")
 
 
 def _again(orphans: Collection[str], remote: Remote) -> Iterator[RemoteObject]:

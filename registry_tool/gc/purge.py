@@ -156,7 +156,7 @@ def complete_listing(
 
     Raises:
         CorruptObjectError: A list on the remote is not what its name says.
-        RemoteError: The remote cannot be asked.
+        RemoteError: The remote cannot be queried.
     """
     found: dict[str, PurgeObject] = {}
     for blob in blobs:
@@ -171,9 +171,9 @@ def _files_of(folder: tuple[str, NeededBy], remote: Remote) -> frozenset[str]:
         listed = read_listing(remote, md5, label=f"the list of files {md5} of {need.subject}")
     except MissingObjectError as exc:
         raise RemoteError(
-            f"{need.subject} in {need.ref} needs the folder {md5}, and its list of files is not on the remote: "
-            "nobody can tell which bytes it shares, so nothing is deleted",
-            remedy="bring its bytes back with `dvc push`, erase that version too, or delete the ref",
+            f"{need.subject} in {need.ref} uses the folder {md5}, and its list of files is missing from the remote, so "
+            "its files are unknown: nothing was deleted",
+            remedy="restore it with `dvc push`, erase that version too, or delete the ref",
         ) from exc
     return frozenset(file.md5 for file in listed)
 
@@ -182,7 +182,7 @@ def shared(needs: RequiredObjects, remote: Remote) -> dict[str, NeededBy]:
     """Who needs what, with the files of folders that no manifest lists.
 
     Raises:
-        RemoteError: The remote lacks the list of files of such a folder, or cannot be asked.
+        RemoteError: The remote lacks the list of files of such a folder, or cannot be queried.
     """
     taken = dict(needs.objects)
     wanted = needs.wanted or frozenset()
@@ -225,7 +225,7 @@ def plan(
         erased: When the version was erased, in seconds since 1970; None where that is not known.
 
     Raises:
-        RemoteError: The remote cannot be asked, or lacks a list of files that decides.
+        RemoteError: The remote cannot be queried, or lacks a list of files that decides.
     """
     notes = leases(remote)
     taken = {**_leased(notes), **shared(needs, remote)}
@@ -252,10 +252,7 @@ def plan(
 def _leased(found: Iterable[Lease]) -> dict[str, NeededBy]:
     """What changes that are not published yet rely on."""
     kept = is_leased(found, time.time() - LEASE_DAYS * 24 * 3600)
-    return {
-        md5: NeededBy("a change that is not published yet", lease.words)
-        for md5, lease in kept.items()
-    }
+    return {md5: NeededBy("an unpublished change", lease.words) for md5, lease in kept.items()}
 
 
 def _uploaded_again(
@@ -278,7 +275,7 @@ def _again_words(when: float) -> str:
         time.strftime("%Y-%m-%d", time.gmtime(moment))
         for moment in (when, when + LEASE_DAYS * 24 * 3600)
     )
-    return f"uploaded again on {day}, not before the erasure; kept until {until}"
+    return f"uploaded again on {day}, after the erasure; kept until {until}"
 
 
 def _check_still_free(planned: PurgePlan, remote: Remote) -> None:

@@ -24,8 +24,8 @@ from registry_tool.catalog.catalog import Catalog
 from registry_tool.errors import GitError, RefusedError
 from registry_tool.git.commit_tree import CommitTree
 from registry_tool.git.object_reader import BlobReader
-from registry_tool.git.refs import advertised, published, tips
-from registry_tool.git.transaction.journal import check_finished
+from registry_tool.git.refs import hidden_tips, list_tips, main_branch
+from registry_tool.git.transaction.journal import check_not_interrupted
 from registry_tool.git.tree import EXECUTABLE, FILE, Entry, Tree, walk
 from registry_tool.git.unreferenced import linked_work_trees, unmerged_trees, unnamed_commits
 from registry_tool.git.worktree import staged_tree, work_tree
@@ -66,7 +66,7 @@ class NeededBy(NamedTuple):
     @property
     def words(self) -> str:
         """For messages."""
-        return f"{self.subject} in {self.ref} needs it" if self.ref else self.subject
+        return f"{self.subject} in {self.ref} uses it" if self.ref else self.subject
 
 
 class RegistryState(NamedTuple):
@@ -120,8 +120,8 @@ def _may_name(name: str, entry: Entry) -> bool:
 
 def _unreadable(seen: RegistryState, path: str) -> GitError:
     return GitError(
-        f"{path} of {seen.ref} cannot be read, so nobody knows which bytes it needs",
-        remedy="see what is broken: git fsck; then fetch it again, or delete the ref",
+        f"{path} of {seen.ref} cannot be read, so the objects it uses are unknown",
+        remedy="check the repository: git fsck; then fetch again, or delete the ref",
     )
 
 
@@ -224,7 +224,7 @@ class _Search:
 def _work_states(git: Git, reader: BlobReader, label: str) -> Iterator[RegistryState]:
     """What lies in a work tree and in its index."""
     if git.work_tree is not None:
-        check_finished(git)
+        check_not_interrupted(git)
         yield RegistryState(label, work_tree(git, reader))
         yield RegistryState(f"the index of {label}", staged_tree(git, reader, merged_only=True))
         for tree in unmerged_trees(git, reader):
@@ -244,15 +244,15 @@ def everywhere(repository: Repository) -> list[RegistryState]:
     git = repository.git
     # Without `git replace`: what one machine shows in place of a commit is not what others have.
     reader = BlobReader(git, {"GIT_NO_REPLACE_OBJECTS": "1"})
-    main = published(git)
+    main = main_branch(git)
     found = {} if main is None else {main.tip: main.name}
-    for name, oid in (*tips(git), *advertised(git)):
+    for name, oid in (*list_tips(git), *hidden_tips(git)):
         found.setdefault(oid, name)
     states = []
     for oid, name in found.items():
         root = reader.read(f"{oid}^{{tree}}", limit=0)
         if root is None:
-            raise GitError(f"{name} leads to nothing that can be read", remedy="git fsck")
+            raise GitError(f"{name} points to an object that cannot be read", remedy="git fsck")
         is_main = main is not None and oid == main.tip
         states.append(RegistryState(name, CommitTree(git, oid, reader), is_main))
     if git.work_tree is not None:
@@ -261,7 +261,7 @@ def everywhere(repository: Repository) -> list[RegistryState]:
         states += _work_states(other, reader, f"the work tree {other.work_tree}")
     for oid in unnamed_commits(git):
         if oid not in found:
-            name = f"commit {oid[:12]}, to which no ref leads"
+            name = f"commit {oid[:12]}, which no ref reaches"
             states.append(RegistryState(name, CommitTree(git, oid, reader), is_spare=True))
     return states
 

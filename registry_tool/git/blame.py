@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from registry_tool.git.history import LITERAL, FirstParentHistory, Touch
-from registry_tool.git.log import Step
+from registry_tool.git.log import HistoryStep
 from registry_tool.git.shallow import boundary, too_shallow
 from registry_tool.git.tree import Tree
 
-__all__ = ["Origin", "Written", "written"]
+__all__ = ["CommitOrigin", "ContentOrigin", "find_origins"]
 
 _FORMAT: Final = "--format=%H%x00%an <%ae>%x00%cn <%ce>"
 
 
-class Origin(NamedTuple):
+class CommitOrigin(NamedTuple):
     """The commit that gave a file its content.
 
     Attributes:
@@ -33,7 +33,7 @@ class Origin(NamedTuple):
     committer: str
 
 
-class Written(NamedTuple):
+class ContentOrigin(NamedTuple):
     """Where a file's content comes from.
 
     Attributes:
@@ -42,15 +42,15 @@ class Written(NamedTuple):
         age: How many steps of the line changed such files since; 0 is the newest.
     """
 
-    origin: Origin
-    step: Step
+    origin: CommitOrigin
+    step: HistoryStep
     age: int
 
 
-def _inside(line: FirstParentHistory, touch: Touch) -> Origin:
+def _inside(line: FirstParentHistory, touch: Touch) -> CommitOrigin:
     """The commit of the merged branch; the step itself where it is no merge, or made the content itself."""
     step = touch.step
-    own = Origin(step.commit, step.author, step.committer)
+    own = CommitOrigin(step.commit, step.author, step.committer)
     if len(step.parents) < 2:  # noqa: PLR2004 (a merge has two or more)
         return own
     out = line.git.run(
@@ -58,7 +58,7 @@ def _inside(line: FirstParentHistory, touch: Touch) -> Origin:
         "--end-of-options", step.commit, f"^{step.parents[0]}", "--", touch.path, env=LITERAL,
     )  # fmt: skip
     fields = out.decode(errors="surrogateescape").removesuffix("\0").split("\0")
-    found = Origin(*fields) if len(fields) == len(Origin._fields) else own
+    found = CommitOrigin(*fields) if len(fields) == len(CommitOrigin._fields) else own
     if found.commit in boundary(line.git):
         raise too_shallow(line.git, found.commit)
     return found
@@ -77,9 +77,9 @@ def _newest(line: FirstParentHistory, wanted: frozenset[str]) -> dict[str, tuple
     return found
 
 
-def written(
+def find_origins(
     line: FirstParentHistory, base: Tree, head: Tree, paths: Iterable[str]
-) -> dict[str, Written]:
+) -> dict[str, ContentOrigin]:
     """Where the content of some files comes from.
 
     Args:
@@ -97,8 +97,8 @@ def written(
     """
     judged = {path: head.entry(path) for path in paths}
     entries = {p: e for p, e in judged.items() if e is not None and e == base.entry(p) and e.oid}
-    result: dict[str, Written] = {}
+    result: dict[str, ContentOrigin] = {}
     for path, (touch, age) in _newest(line, frozenset(entries)).items():
         if touch.after is not None and touch.after.oid == entries[path].oid:
-            result[path] = Written(_inside(line, touch), touch.step, age)
+            result[path] = ContentOrigin(_inside(line, touch), touch.step, age)
     return result

@@ -20,20 +20,20 @@ from pathlib import Path
 from typing import IO, Final
 
 from registry_tool.errors import GitError, UntrustedRepositoryError, UsageError
-from registry_tool.git.config import Settings, is_true, listed
+from registry_tool.git.config import Settings, is_true, parse_config_list
 from registry_tool.git.environment import FIXED, clean_environment, with_settings
-from registry_tool.git.ownership import are_ours, beginning_of, ceilings, make_view, reads_only
+from registry_tool.git.ownership import are_ours, ceilings, make_view, read_start, reads_only
 from registry_tool.git.remote.url import without_credentials
 
 __all__ = [
-    "HEARD",
-    "UNHEARD",
+    "CAPTURED",
+    "DISCARDED",
     "BackgroundCommand",
     "Git",
     "GitCommandError",
     "clone_bare",
     "find_repository",
-    "quoted",
+    "quote",
     "receiving_repository",
 ]
 
@@ -44,8 +44,8 @@ _QUARANTINE = (
     "GIT_QUARANTINE_PATH",
 )
 # For what a command says or complains of: through a pipe, or nowhere.
-HEARD: Final = subprocess.PIPE
-UNHEARD: Final = subprocess.DEVNULL
+CAPTURED: Final = subprocess.PIPE
+DISCARDED: Final = subprocess.DEVNULL
 
 
 # For a repository that is not trusted: no transport, and nothing is fetched because it is missing.
@@ -126,7 +126,7 @@ def clone_bare(
     _execute([_git_program(), *arguments], cwd=destination.parent, env=env)
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """A path for messages and for commands that are pasted into a shell."""
     # As shlex.quote, whose import costs more than the rest of this module's.
     plain = text and not re.search(r"[^\w@%+=:,./-]", text, re.ASCII)
@@ -138,7 +138,7 @@ def _refusal(git_dir: Path, folder: Path) -> str:
     # The user's own settings from the command line count, as they do for Git; ours do not matter here.
     own = {name: value for name, value in os.environ.items() if name.startswith("GIT_CONFIG")}
     asked = [_git_program(), "rev-parse", "--absolute-git-dir"]
-    dubious = f"detected dubious ownership in repository at {quoted(os.path.realpath(folder))}"
+    dubious = f"detected dubious ownership in repository at {quote(os.path.realpath(folder))}"
     try:
         said = _execute(asked, cwd=folder, env={"GIT_CONFIG_COUNT": "0", **own})
     except GitCommandError as exc:
@@ -151,15 +151,15 @@ def _refusal(git_dir: Path, folder: Path) -> str:
 
 
 def _remedy(distrust: str, folder: Path) -> str:
-    place = quoted(os.path.realpath(folder))
+    place = quote(os.path.realpath(folder))
     if _BARE in distrust:
-        return f"name it, from another folder: --repo {place}"
+        return f"pass its path from another folder: --repo {place}"
     return f"git config --global --add safe.directory {place}"
 
 
 def _loose(place: Path) -> str:
     """What a loose ref says; empty where it is packed, missing, or kept in another way."""
-    said = beginning_of(place)
+    said = read_start(place)
     return said.decode().rstrip("\n") if said.endswith(b"\n") and said.isascii() else ""
 
 
@@ -234,7 +234,7 @@ class Git:
         said = _execute([_git_program(), *listing], cwd=Path(os.sep), env={"GIT_DIR": os.devnull})
         try:
             bare = self.work_tree is None
-            view = make_view(self.git_dir, self.shared_dir, listed(said), bare=bare)
+            view = make_view(self.git_dir, self.shared_dir, parse_config_list(said), bare=bare)
         except OSError as exc:
             raise UntrustedRepositoryError(self.distrust, remedy=self.remedy) from exc
         weakref.finalize(self, shutil.rmtree, view, ignore_errors=True)
@@ -289,7 +289,7 @@ class Git:
     @cached_property
     def shared_dir(self) -> Path:
         """The folder that linked work trees share; the repository's own one everywhere else."""
-        text = beginning_of(self.git_dir / "commondir").decode(errors="surrogateescape")
+        text = read_start(self.git_dir / "commondir").decode(errors="surrogateescape")
         return (self.git_dir / text.strip()).resolve() if text else self.git_dir
 
     def head(self) -> str | None:
@@ -321,13 +321,13 @@ class Git:
         self,
         *arguments: str,
         env: Mapping[str, str] | None = None,
-        stdout: int | IO[bytes] = HEARD,
-        stderr: int = UNHEARD,
+        stdout: int | IO[bytes] = CAPTURED,
+        stderr: int = DISCARDED,
     ) -> subprocess.Popen[bytes]:
         """A git command that stays open, with pipes both ways unless it is to write elsewhere."""
         command, own = self._command(arguments), clean_environment(self._env(env))
         return subprocess.Popen(
-            command, stdin=HEARD, stdout=stdout, stderr=stderr, env=own, cwd=self.place
+            command, stdin=CAPTURED, stdout=stdout, stderr=stderr, env=own, cwd=self.place
         )
 
 
@@ -337,7 +337,7 @@ def _git_dir_of(folder: Path) -> Path | None:
     if dot_git.is_dir():
         return dot_git
     if dot_git.is_file():  # linked work tree or submodule: "gitdir: PATH"
-        text = beginning_of(dot_git).decode(errors="surrogateescape").strip()
+        text = read_start(dot_git).decode(errors="surrogateescape").strip()
         if text.startswith("gitdir: "):
             return (folder / text.removeprefix("gitdir: ")).resolve()
         return None
@@ -377,7 +377,7 @@ def receiving_repository() -> Git:
     git_dir = os.environ.get("GIT_DIR")
     if git_dir is None:
         raise UsageError(
-            "this is for Git to call, in the hook pre-receive of a server",
+            "only Git may run this, in the pre-receive hook of a server",
             remedy="registry hooks install --server BARE_DIR",
         )
     own = {name: os.environ[name] for name in _QUARANTINE if name in os.environ}

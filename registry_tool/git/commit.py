@@ -34,19 +34,19 @@ from registry_tool.errors import (
     RegistryError,
     StaleBaseError,
 )
-from registry_tool.git.command import HEARD, UNHEARD, Git, GitCommandError
+from registry_tool.git.command import CAPTURED, DISCARDED, Git, GitCommandError
 from registry_tool.git.object_writer import ObjectWriter, tree_with
-from registry_tool.git.transaction.files import check_places, write_files
-from registry_tool.git.transaction.index import Index, hold_index
+from registry_tool.git.transaction.files import check_inside, write_files
+from registry_tool.git.transaction.index import Index, lock_index
 from registry_tool.git.transaction.journal import (
+    FileStep,
     Journal,
-    Step,
-    forget,
-    steps_of,
-    workshop,
-    write_down,
+    delete_journal,
+    plan_steps,
+    staging_folder,
+    write_journal,
 )
-from registry_tool.git.transaction.lock import say_nothing
+from registry_tool.git.transaction.lock import ignore_message
 from registry_tool.git.tree import Tree
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ if TYPE_CHECKING:
 __all__ = [
     "RefUpdate",
     "Target",
-    "author_of",
     "check_clean",
     "commit_change",
+    "identity",
     "identity_of",
     "plain_commit",
 ]
@@ -79,7 +79,7 @@ class RefUpdate:
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        process = self._git.popen(*self._arguments, stdout=UNHEARD, stderr=HEARD)
+        process = self._git.popen(*self._arguments, stdout=DISCARDED, stderr=CAPTURED)
         # A transaction that is not committed in so many words never is, even when this process is killed.
         if process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
@@ -126,7 +126,7 @@ class RefUpdate:
         """Say what to do, and hear what the program complains of until it ends."""
         stdin, stderr = self._process.stdin, self._process.stderr
         if stdin is None or stderr is None:
-            raise GitError("git update-ref has no pipes")
+            raise GitError("git update-ref started without pipes")
         with contextlib.suppress(BrokenPipeError):  # it says why
             stdin.write(words)
             stdin.close()
@@ -136,14 +136,14 @@ class RefUpdate:
         branch = self._ref.removeprefix("refs/heads/")
         if "but expected" in words or "already exists" in words:
             return StaleBaseError(
-                f"{branch} moved while the change was made", remedy="make the change again"
+                f"{branch} moved while this command was running", remedy="run the command again"
             )
         status = self._process.returncode
         last = words.splitlines()[-1] if words else f"exit code {status}"
         if "File exists" in words:
             return GitError(
-                f"a git command is moving {branch}, or one was killed at it: {last}",
-                remedy="when no git command is running, remove the file that ends in .lock",
+                f"another git process is updating {branch}, or was killed while doing so: {last}",
+                remedy="if no git command is running, delete the file that ends in .lock",
             )
         return GitCommandError(f"git update-ref failed: {last}", status=status, words=words)
 
@@ -244,7 +244,7 @@ def _who(failed: GitCommandError) -> GitError:
     )
 
 
-def author_of(git: Git) -> str:
+def identity(git: Git) -> str:
     """Who commits here, as ``Name <email>``.
 
     Raises:
@@ -286,8 +286,8 @@ def check_clean(git: Git, paths: list[str]) -> None:
     """
     if dirty := _dirty(git, paths):
         raise DirtyFilesError(
-            f"uncommitted work is in the way: {', '.join(dirty[:5])}",
-            remedy="commit it, or put it aside: git stash",
+            f"uncommitted changes would be overwritten: {', '.join(dirty[:5])}",
+            remedy="commit them, or stash them: git stash",
         )
 
 
@@ -339,30 +339,32 @@ def _follow(git: Git, root: Path, index: Index, journal: Journal) -> None:
     """Bring the changed paths of index and work tree to the commit."""
     try:
         index.switch()
-        write_files(root, journal.puts, journal.deletes, staging=workshop(git))
+        write_files(root, journal.puts, journal.deletes, staging=staging_folder(git))
     except (OperationalError, RefusedError, OSError) as exc:
-        forget(git)
+        delete_journal(git)
         words = exc.message if isinstance(exc, RegistryError) else str(exc)
         raise OperationalError(
-            f"commit {journal.commit[:12]} was made, but the work tree does not follow: {words}",
-            remedy="move what is in the way, then: git restore .",
+            f"commit {journal.commit[:12]} was created, but the working tree could not be updated: {words}",
+            remedy="move the files that block it, then run: git restore .",
         ) from exc
 
 
 def _move_checkout(git: Git, root: Path, move: RefUpdate, index: Index, journal: Journal) -> None:
     index.prepare(journal.steps)
-    write_down(git, journal)
+    write_journal(git, journal)
     try:
         move.to(journal.commit, journal.tip)
     except RegistryError:
-        forget(git)
+        delete_journal(git)
         raise
     _follow(git, root, index, journal)
-    forget(git)
+    delete_journal(git)
 
 
-def _with_blobs(steps: tuple[Step, ...], base: Tree, writer: ObjectWriter) -> tuple[Step, ...]:
-    def filled(step: Step) -> Step:
+def _with_blobs(
+    steps: tuple[FileStep, ...], base: Tree, writer: ObjectWriter
+) -> tuple[FileStep, ...]:
+    def filled(step: FileStep) -> FileStep:
         old = base.entry(step.path)
         return step._replace(
             old_blob="" if old is None or old.is_folder else old.oid,
@@ -380,7 +382,7 @@ def commit_change(
     puts: Mapping[str, bytes],
     deletes: frozenset[str],
     message: str,
-    tell: Callable[[str], None] = say_nothing,
+    notify: Callable[[str], None] = ignore_message,
     people: Mapping[str, str] = _CONFIGURED,
 ) -> str:
     """Make one commit of a change and move the branch to it; the commit's id.
@@ -392,7 +394,7 @@ def commit_change(
         puts: New bytes by path.
         deletes: Paths that go.
         message: The commit's message.
-        tell: Told when a git command has to be waited for.
+        notify: Told when a git command has to be waited for.
         people: As for ``plain_commit``.
 
     Raises:
@@ -408,7 +410,7 @@ def commit_change(
     seen = _index_as_it_is(git)
     if root is not None:
         check_clean(git, paths)
-        check_places(root, paths)
+        check_inside(root, paths)
     what = message.split("\n", 1)[0]
     with RefUpdate(git, target.ref, f"registry: {what}") as move:
         writer = ObjectWriter(git)
@@ -417,10 +419,10 @@ def commit_change(
         if root is None:
             move.to(commit, target.tip or "")
             return commit
-        with hold_index(git, tell=tell) as index:
+        with lock_index(git, notify=notify) as index:
             if _index_as_it_is(git) != seen:  # meanwhile
                 check_clean(git, paths)
-            steps = _with_blobs(steps_of(root, puts, deletes), base, writer)
+            steps = _with_blobs(plan_steps(root, puts, deletes), base, writer)
             journal = Journal(what, steps, commit, target.ref, target.tip or "")
             _move_checkout(git, root, move, index, journal)
     return commit

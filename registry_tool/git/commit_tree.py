@@ -24,10 +24,10 @@ from registry_tool.git.object_reader import (
     ALONE,
     WITH_FILES,
     BlobReader,
-    PromisedReader,
-    bring,
-    lacking,
-    request,
+    PartialCloneReader,
+    fetch_objects,
+    list_missing,
+    request_objects,
 )
 from registry_tool.git.tree import (
     EXECUTABLE,
@@ -44,8 +44,8 @@ from registry_tool.git.tree import (
 
 __all__ = [
     "CommitTree",
-    "DistantTree",
     "PickedTree",
+    "RemoteTree",
     "parse_tree_object",
 ]
 
@@ -249,7 +249,7 @@ class CommitTree:
                 files.append(entry.oid)
         self._open(folders)
         if files and self._is_partial:
-            bring(self.git, set(files))
+            fetch_objects(self.git, set(files))
         if files:
             self._ahead = ReadAhead(self._reader, files)
 
@@ -341,7 +341,7 @@ _NOTHING: Final[Mapping[str, Entry]] = {}
 _MANY: Final = 256  # files that are asked for in one request when they are read
 
 
-class DistantTree(CommitTree):
+class RemoteTree(CommitTree):
     """See ``CommitTree``; for a clone whose git does not know what is missing.
 
     Args:
@@ -350,7 +350,7 @@ class DistantTree(CommitTree):
         reader: The process that reads objects; shared between trees of one repository.
     """
 
-    def __init__(self, git: Git, commit: str, reader: PromisedReader) -> None:
+    def __init__(self, git: Git, commit: str, reader: PartialCloneReader) -> None:
         super().__init__(git, commit, reader)
         self._objects = reader
         self._gathered: set[str] = set()
@@ -384,7 +384,7 @@ class DistantTree(CommitTree):
         found = filter(None, map(self.entry, said))
         files = {e.oid for e in found if not e.is_folder and e.mode != SUBMODULE}
         if len(files) > _MANY and not all(map(self._is_gathered, said)):
-            bring(self.git, files)
+            fetch_objects(self.git, files)
         super().prefetch(said)
 
     def gather(self, folders: Iterable[str]) -> None:
@@ -396,7 +396,7 @@ class DistantTree(CommitTree):
         with contextlib.suppress(
             GitCommandError
         ):  # then it is brought piece by piece, or fails with its name
-            request(self.git, self._missing(said), WITH_FILES)
+            request_objects(self.git, self._missing(said), WITH_FILES)
         self._gathered.update(said)
 
     def _is_gathered(self, path: str) -> bool:
@@ -411,7 +411,7 @@ class DistantTree(CommitTree):
         if not all(folders) and self._root is not None:
             oids = [self._root]
         absent = self._objects.absent(oids)
-        return [*absent, *lacking(self.git, [oid for oid in oids if oid not in absent])]
+        return [*absent, *list_missing(self.git, [oid for oid in oids if oid not in absent])]
 
     def _reach(self, folders: Iterable[str]) -> None:
         """Have some folders, a level at a time."""
@@ -427,7 +427,7 @@ class DistantTree(CommitTree):
             known = {folder: self.entry(folder) for folder in level}
             opened = {f: e.oid for f, e in known.items() if e is not None and e.is_folder}
             with contextlib.suppress(GitCommandError):
-                request(self.git, self._objects.absent([*opened.values()]), ALONE)
+                request_objects(self.git, self._objects.absent([*opened.values()]), ALONE)
             self._open(opened)
 
     def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
@@ -435,5 +435,5 @@ class DistantTree(CommitTree):
         paths = [under] if isinstance(under, str) else list(under)
         self.gather(paths)
         with contextlib.suppress(GitCommandError):
-            request(self.git, self._missing(paths), ALONE)
+            request_objects(self.git, self._missing(paths), ALONE)
         return super().grep(needles, under=under)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Settings", "is_true", "listed"]
+__all__ = ["Settings", "is_true", "parse_config_list"]
 
 _TRUE: Final = frozenset({"true", "yes", "on"})
 
@@ -27,7 +27,7 @@ def _normal(key: str) -> str:
     return f"{section.lower()}{dot}{middle}{inner}{variable.lower()}"
 
 
-def listed(said: bytes) -> Mapping[str, str]:
+def parse_config_list(said: bytes) -> Mapping[str, str]:
     """Name and value of each setting in what ``git config --list -z`` prints; of several values the last counts."""
     found: dict[str, str] = {}
     for item in said.decode(errors="replace").split("\0"):
@@ -77,6 +77,6 @@ class Settings:
         """The value that counts, or None; the empty text for a name without a value is ``true``."""
         stamp = self._now()
         if stamp != self._stamp:
-            self._values = listed(self._listed())
+            self._values = parse_config_list(self._listed())
             self._stamp = stamp
         return self._values.get(_normal(key))

@@ -1,22 +1,16 @@
-"""The first-parent line of a branch: what was published, step by step.
+"""The first-parent line of a branch: the published states, one step at a time, and the names removed on the way.
 
-A commit on the line is one state that readers could have seen; a merge is one step, whatever its branch was made of.
-The order is the graph's. Clocks are told, never trusted: two steps of one second and a machine an hour slow change
-nothing here.
+A commit on the line is a state that readers could see; a merge is one step, however many commits its branch had. The
+order comes from the commit graph. Commit times are reported but never used for order, because clocks differ.
 
-Names that were given away and are gone, remembered between runs.
+Whether a version ever existed is a question about history, and history only grows: the removed names at one commit
+never change, and a later commit only adds those in between. So results are cached in the repository's own folder, with
+a digest: a damaged cache file is ignored. Queries are by folder. Git skips commits that did not change a folder, so a
+few folders are queried separately; beyond ``_MANY`` folders, everything is read once.
 
-Whether a version was ever there is a question to history, and history only grows: what was found for one commit holds
-for ever, and a later commit adds what lies between. So the answers are kept, in the repository's own folder. They are a
-cache under a digest: a note that cannot be read, or in which one bit is another, is as good as none.
-
-A question is about the folders where names are given. Git passes over commits that did not touch a folder, so a few
-folders are asked about by themselves; after many of them everything is read once, and further questions are free.
-
-The first-parent line at commits that are not published yet, such as those of a push that is judged.
-
-What vanished before them is known of the published commit that they build on, and of the steps since then by what each
-of them did. So nothing is written down about a commit that may be refused, and a push of many steps asks history once.
+``UnpublishedHistory`` is the line at commits that are not published yet, such as those of a push under check. Removed
+names are read from the published base once, and updated with each step, so nothing is cached for a commit that may be
+refused.
 """
 
 from __future__ import annotations
@@ -29,24 +23,38 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.git.command import Git
-from registry_tool.git.log import LITERAL, Step, Touch, log, said, split_at
-from registry_tool.git.shallow import boundary, common_dir, too_shallow, with_history
+from registry_tool.git.log import LITERAL, HistoryStep, Touch, log, split_fields, stream_output
+from registry_tool.git.shallow import boundary, common_dir, has_latest_only, too_shallow
 
 __all__ = [
     "EVERYTHING",
     "LITERAL",
     "FirstParentHistory",
-    "GrowingLine",
-    "LineStep",
-    "Step",
+    "HistoryStep",
+    "NamedStep",
     "Touch",
-    "carry_on",
+    "UnpublishedHistory",
+    "ensure_history",
+    "extend_removed_names",
     "is_name",
-    "line_steps",
-    "vanished",
+    "list_steps",
+    "removed_names",
 ]
 
 _LINE: Final = ("--first-parent", "--diff-merges=first-parent")
+
+
+def ensure_history(git: Git) -> None:
+    """Fetch the history of a cached clone that has only the latest commits; other repositories are left as they are.
+
+    Raises:
+        OfflineError: The history cannot be fetched.
+        OperationalError: Another process has been fetching it for ten minutes.
+    """
+    if has_latest_only(git):
+        from registry_tool.git.remote.clone import complete_history  # rare
+
+        complete_history(git)
 
 
 class FirstParentHistory:
@@ -62,15 +70,15 @@ class FirstParentHistory:
         self.tip = tip
 
     def __repr__(self) -> str:
-        return f"Line({self.tip[:12]} in {self.git.place})"
+        return f"FirstParentHistory({self.tip[:12]} in {self.git.place})"
 
     def _range(self, since: str) -> list[str]:
         return [self.tip, f"^{since}"] if since else [self.tip]
 
     def _read(
         self, options: tuple[str, ...], since: str, paths: tuple[str, ...]
-    ) -> Iterator[tuple[Step, Touch | None]]:
-        with_history(self.git)
+    ) -> Iterator[tuple[HistoryStep, Touch | None]]:
+        ensure_history(self.git)
         cut = boundary(self.git)
         for step, touch in log(self.git, self._range(since), paths, *_LINE, *options):
             if step.commit in cut:
@@ -90,7 +98,7 @@ class FirstParentHistory:
             if commit in cut:
                 raise too_shallow(self.git, commit)
 
-    def steps(self, *, since: str = "") -> Iterator[Step]:
+    def steps(self, *, since: str = "") -> Iterator[HistoryStep]:
         """Every commit of the line, newest first.
 
         Args:
@@ -158,13 +166,13 @@ class FirstParentHistory:
             ShallowHistoryError: The boundary of a shallow clone was passed.
             GitError: Git cannot read the history.
         """
-        with_history(self.git)
+        ensure_history(self.git)
         arguments = ["rev-list", "--first-parent", "--end-of-options", self.tip, "--"]
-        for field in split_at(b"\n", said(self.git, arguments)):
+        for field in split_fields(b"\n", stream_output(self.git, arguments)):
             yield field.decode()
         self._check_whole(boundary(self.git), "")
 
-    def vanished(self, *folders: str) -> frozenset[str]:
+    def removed_names(self, *folders: str) -> frozenset[str]:
         """Names that were given away and are gone: of versions, models, namespaces and tags.
 
         The answer is kept in the repository's own folder and brought up to date with what was added to the line.
@@ -180,7 +188,7 @@ class FirstParentHistory:
             ShallowHistoryError: The clone is shallow.
             GitError: Git cannot read the history.
         """
-        return vanished(self, folders or [EVERYTHING])
+        return removed_names(self, folders or [EVERYTHING])
 
 
 EVERYTHING: Final = "models"
@@ -296,7 +304,7 @@ def _brought_up(line: FirstParentHistory, notes: Notes, folders: Iterable[str]) 
             notes[folder] = _with(before, line.tip, found)
 
 
-def vanished(line: FirstParentHistory, folders: Iterable[str]) -> frozenset[str]:
+def removed_names(line: FirstParentHistory, folders: Iterable[str]) -> frozenset[str]:
     """See ``Line.vanished``."""
     place = _file(line.git)
     # Notes that another user may have written are not believed, and theirs are not ours to change.
@@ -314,7 +322,7 @@ def vanished(line: FirstParentHistory, folders: Iterable[str]) -> frozenset[str]
     return frozenset(path for folder in asked for path in notes[folder][line.tip])
 
 
-def carry_on(
+def extend_removed_names(
     git: Git, before: str, after: str, *, came: Iterable[str], went: Iterable[str]
 ) -> None:
     """Note for a new commit what follows from the notes on its parent: whoever made it knows what it changed.
@@ -336,7 +344,7 @@ def carry_on(
         _write(_file(git), notes)
 
 
-class LineStep(NamedTuple):
+class NamedStep(NamedTuple):
     """One step of a line, and the names that it gives and takes away.
 
     Attributes:
@@ -345,12 +353,12 @@ class LineStep(NamedTuple):
         went: Such files that it removes.
     """
 
-    step: Step
+    step: HistoryStep
     came: frozenset[str]
     went: frozenset[str]
 
 
-def line_steps(git: Git, tip: str, since: str) -> list[LineStep]:
+def list_steps(git: Git, tip: str, since: str) -> list[NamedStep]:
     """The steps of the first-parent line that ends at a commit, oldest first.
 
     Args:
@@ -362,7 +370,7 @@ def line_steps(git: Git, tip: str, since: str) -> list[LineStep]:
         GitError: Git cannot read the history.
     """
     revisions = [tip, f"^{since}"] if since else [tip]
-    names: dict[Step, tuple[set[str], set[str]]] = {}
+    names: dict[HistoryStep, tuple[set[str], set[str]]] = {}
     found = log(git, revisions, (), "--first-parent", "--diff-merges=first-parent", "--raw")
     for step, touch in found:
         came, went = names.setdefault(step, (set(), set()))
@@ -373,12 +381,12 @@ def line_steps(git: Git, tip: str, since: str) -> list[LineStep]:
         elif touch.after is None:
             went.add(touch.path)
     steps = [
-        LineStep(step, frozenset(came), frozenset(went)) for step, (came, went) in names.items()
+        NamedStep(step, frozenset(came), frozenset(went)) for step, (came, went) in names.items()
     ]
     return steps[::-1]
 
 
-class GrowingLine(FirstParentHistory):
+class UnpublishedHistory(FirstParentHistory):
     """The line at the newest of some steps, to which more are added.
 
     Args:
@@ -396,16 +404,16 @@ class GrowingLine(FirstParentHistory):
         """The line as it is now; None before the first commit."""
         return self if self.tip else None
 
-    def add(self, one: LineStep) -> None:
+    def add(self, one: NamedStep) -> None:
         """Go one step on."""
         self.tip = one.step.commit
         self._went = (self._went | one.went) - one.came
         self._came = (self._came | one.came) - one.went
 
-    def vanished(self, *folders: str) -> frozenset[str]:
+    def removed_names(self, *folders: str) -> frozenset[str]:
         """See ``Line.vanished``."""
         before = (
-            FirstParentHistory(self.git, self._start).vanished(*folders)
+            FirstParentHistory(self.git, self._start).removed_names(*folders)
             if self._start
             else frozenset()
         )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-__all__ = ["IgnoreRules", "Pattern", "parse_ignore_rules", "speaking_of"]
+__all__ = ["IgnorePattern", "IgnoreRules", "parse_ignore_rules", "speaking_of"]
 
 _MOST: Final = 2000  # patterns of one file that are looked at
 _LONGEST: Final = 1000
@@ -22,7 +22,7 @@ _EVERYTHING: Final = frozenset({"*", "**", "?*"})
 _SPECIAL: Final = re.compile(r"\\(.)")
 
 
-class Pattern(NamedTuple):
+class IgnorePattern(NamedTuple):
     """One line of a file of ignore rules.
 
     Attributes:
@@ -73,7 +73,7 @@ def _fits(parts: tuple[str, ...], path: tuple[str, ...]) -> bool:
     return bool(path) and fnmatch.fnmatchcase(path[0], _glob(first)) and _fits(rest, path[1:])
 
 
-def _pattern(number: int, line: str) -> Pattern | None:
+def _pattern(number: int, line: str) -> IgnorePattern | None:
     text = line.removesuffix("\r")
     while text.endswith(" ") and not text.endswith("\\ "):
         text = text[:-1]
@@ -88,7 +88,7 @@ def _pattern(number: int, line: str) -> Pattern | None:
     parts = tuple(body.replace("\\/", "/").removeprefix("/").split("/"))
     if "/" not in body:
         parts = ("**", *parts)
-    return Pattern(number, text, parts, ignores, folders_only)
+    return IgnorePattern(number, text, parts, ignores, folders_only)
 
 
 def _is_some(part: str) -> bool:
@@ -102,13 +102,13 @@ class IgnoreRules(NamedTuple):
         patterns: In their order; of several that fit, the last one counts.
     """
 
-    patterns: tuple[Pattern, ...]
+    patterns: tuple[IgnorePattern, ...]
 
-    def _last(self, path: Sequence[str], *, is_folder: bool) -> Pattern | None:
+    def _last(self, path: Sequence[str], *, is_folder: bool) -> IgnorePattern | None:
         fitting = (p for p in reversed(self.patterns) if p.fits(path, is_folder=is_folder))
         return next(fitting, None)
 
-    def hides(self, path: str, *, is_folder: bool = False) -> Pattern | None:
+    def hides(self, path: str, *, is_folder: bool = False) -> IgnorePattern | None:
         """The pattern that makes Git ignore a path, or a folder above it; None where nothing does.
 
         Args:
@@ -122,7 +122,7 @@ class IgnoreRules(NamedTuple):
                 return found
         return None
 
-    def hides_from_dvc(self, folder: str) -> Pattern | None:
+    def hides_from_dvc(self, folder: str) -> IgnorePattern | None:
         """The pattern that makes DVC pass over a folder with all that lies in it; None where nothing does.
 
         DVC asks dulwich, which since 1.2.15 takes a folder for ignored where the last pattern about its content
@@ -140,7 +140,7 @@ class IgnoreRules(NamedTuple):
         return last if last is not None and last.ignores else None
 
 
-def speaking_of(patterns: Sequence[Pattern]) -> Callable[[str], bool]:
+def speaking_of(patterns: Sequence[IgnorePattern]) -> Callable[[str], bool]:
     """Whether one of some patterns may speak of a file or of a folder above it: a quick question about many files.
 
     Folders and names are asked about once. It may say yes where ``IgnoreRules.hides`` says no, and not the other way.
@@ -169,7 +169,7 @@ def speaking_of(patterns: Sequence[Pattern]) -> Callable[[str], bool]:
 def parse_ignore_rules(source: bytes) -> IgnoreRules:
     """The rules in the bytes of a ``.gitignore`` or ``.dvcignore``; what is too long or too much is left out."""
 
-    def read() -> Iterator[Pattern]:
+    def read() -> Iterator[IgnorePattern]:
         text = source.removeprefix(b"\xef\xbb\xbf").decode(errors="surrogateescape")
         for number, line in enumerate(text.split("\n"), 1):
             found = _pattern(number, line)

@@ -22,13 +22,13 @@ from registry_tool.git.tree import Entry
 
 __all__ = [
     "LITERAL",
+    "HistoryStep",
     "Makers",
-    "Step",
     "Touch",
     "log",
     "makers",
-    "said",
-    "split_at",
+    "split_fields",
+    "stream_output",
 ]
 
 # Paths come from the registry: a `*` or `:(glob)` in one means itself.
@@ -46,7 +46,7 @@ _HEADER: Final = "%x01%H%x00%P%x00%ct%x00%an <%ae>%x00%cn <%ce>%x00%s"
 _CHUNK: Final = 1 << 16
 
 
-class Step(NamedTuple):
+class HistoryStep(NamedTuple):
     """One commit on a first-parent line.
 
     Attributes:
@@ -76,7 +76,7 @@ class Touch(NamedTuple):
         after: What the commit has there; None where it has no file.
     """
 
-    step: Step
+    step: HistoryStep
     path: str
     before: Entry | None
     after: Entry | None
@@ -86,7 +86,7 @@ def _text(field: bytes) -> str:
     return field.decode(errors="surrogateescape")
 
 
-def split_at(end: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+def split_fields(end: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """What a stream holds between its separators, as it comes."""
     rest = b""
     for chunk in chunks:
@@ -96,9 +96,9 @@ def split_at(end: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _step(first: bytes, fields: Iterator[bytes]) -> Step:
+def _step(first: bytes, fields: Iterator[bytes]) -> HistoryStep:
     parents, when, author, committer, subject = (_text(next(fields)) for _ in range(5))
-    return Step(
+    return HistoryStep(
         commit=_text(first.removeprefix(b"\x01")),
         parents=tuple(parents.split()),
         when=int(when) if when.isdecimal() else 0,  # Git gives nothing for a date it cannot read
@@ -112,15 +112,15 @@ def _entry(mode: str, oid: str) -> Entry | None:
     return None if int(mode, 8) == 0 else Entry(int(mode, 8), oid)
 
 
-def _touch(step: Step, meta: bytes, path: bytes) -> Touch:
+def _touch(step: HistoryStep, meta: bytes, path: bytes) -> Touch:
     old_mode, new_mode, old, new, _ = meta.decode().removeprefix(":").split(" ")
     return Touch(step, _text(path), _entry(old_mode, old), _entry(new_mode, new))
 
 
-def _parsed(chunks: Iterator[bytes]) -> Iterator[tuple[Step, Touch | None]]:
+def _parsed(chunks: Iterator[bytes]) -> Iterator[tuple[HistoryStep, Touch | None]]:
     """Each step once without a touch, then with each of its touches."""
-    fields = split_at(b"\0", chunks)
-    step: Step | None = None
+    fields = split_fields(b"\0", chunks)
+    step: HistoryStep | None = None
     for field in fields:
         if field.startswith(b"\x01"):
             step = _step(field, fields)
@@ -129,7 +129,7 @@ def _parsed(chunks: Iterator[bytes]) -> Iterator[tuple[Step, Touch | None]]:
             yield step, _touch(step, field.removeprefix(b"\n"), next(fields))
 
 
-def said(git: Git, arguments: Sequence[str]) -> Iterator[bytes]:
+def stream_output(git: Git, arguments: Sequence[str]) -> Iterator[bytes]:
     """What a git command says, as it comes; the process ends when nobody reads on.
 
     Raises:
@@ -137,14 +137,14 @@ def said(git: Git, arguments: Sequence[str]) -> Iterator[bytes]:
     """
     process = git.popen(*arguments, env=LITERAL)
     if process.stdin is None or process.stdout is None:
-        raise GitError("git has no pipes")
+        raise GitError("git log started without pipes")
     process.stdin.close()
     try:
         while chunk := os.read(process.stdout.fileno(), _CHUNK):
             yield chunk
         if process.wait() != 0:
             git.run(*arguments, env=LITERAL)  # asked again, it says why
-            raise GitError(f"git went away while it read {git.place}")
+            raise GitError(f"git exited unexpectedly while reading {git.place}")
     finally:
         process.terminate()
         process.stdout.close()
@@ -153,7 +153,7 @@ def said(git: Git, arguments: Sequence[str]) -> Iterator[bytes]:
 
 def log(
     git: Git, revisions: Sequence[str], paths: Sequence[str], *options: str
-) -> Iterator[tuple[Step, Touch | None]]:
+) -> Iterator[tuple[HistoryStep, Touch | None]]:
     """Commits in the order of ``git log``: each one alone, then once with each file it changed.
 
     Args:
@@ -170,7 +170,7 @@ def log(
         "--no-color", "--encoding=UTF-8", "-O/dev/null", "--ignore-submodules=none", "-z", *options,
         f"--format={_HEADER}", "--end-of-options", *revisions, "--", *paths,
     ]  # fmt: skip
-    return _parsed(said(git, arguments))
+    return _parsed(stream_output(git, arguments))
 
 
 _MANY: Final = (
@@ -178,17 +178,17 @@ _MANY: Final = (
 )
 
 # For each merge and path the commit that made the change; None where a shallow clone does not have it.
-Makers = Mapping[tuple[str, str], Step | None]
+Makers = Mapping[tuple[str, str], HistoryStep | None]
 
 
 class _Graph(NamedTuple):
     """The commits of some history, newest first: children stand before their parents."""
 
-    steps: dict[str, Step]
+    steps: dict[str, HistoryStep]
     touches: dict[str, list[Touch]]
 
 
-def _graph(git: Git, merges: Sequence[Step], paths: Iterable[str]) -> _Graph:
+def _graph(git: Git, merges: Sequence[HistoryStep], paths: Iterable[str]) -> _Graph:
     """All commits between the newest merge and what came before the oldest, and how they touched some paths."""
     graph = _Graph({}, {})
     # In a full history no branch is passed over because another one has the same file; `--sparse` keeps the commits
@@ -203,7 +203,7 @@ def _graph(git: Git, merges: Sequence[Step], paths: Iterable[str]) -> _Graph:
     return graph
 
 
-def _line(graph: _Graph, tip: str) -> list[Step]:
+def _line(graph: _Graph, tip: str) -> list[HistoryStep]:
     """The first-parent line of a graph, newest first."""
     found = []
     step = graph.steps.get(tip)
@@ -227,7 +227,7 @@ def _brought_by(graph: _Graph, tip: str) -> dict[str, str]:
     return owner
 
 
-def _maker(touch: Touch, made: Sequence[Touch], *, cut: bool) -> Step | None:
+def _maker(touch: Touch, made: Sequence[Touch], *, cut: bool) -> HistoryStep | None:
     """The newest commit that made what the merge has; else the newest that touched it; else the merge itself."""
     wanted = touch.after
     same = next((one for one in made if one.after == wanted), None)

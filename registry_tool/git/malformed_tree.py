@@ -58,11 +58,11 @@ def _wrong_name(name: bytes) -> str:
     if not name:
         return "has no name"
     if name in {b".", b".."}:
-        return "would lead out of its folder"
+        return "leads out of its folder"
     if b"/" in name:
         return "has a slash in its name"
     if folds_to_git(name.decode(errors="surrogateescape")):
-        return "is a name that some file systems take for .git"
+        return "is a name that some file systems treat as .git"
     return ""
 
 
@@ -108,6 +108,6 @@ def located(trouble: MalformedTreeError, path: str, oid: str, commit: str) -> Ma
     return MalformedTreeError(
         f"{folder} of {commit[:12]} (tree {oid[:12]}) cannot be read: {trouble.message}; Git does not write such trees,"
         " and programs differ about what is in it",
-        remedy=f"where it is published, an administrator resets the branch; elsewhere: git reset --soft {commit[:12]}~1 && git commit",
+        remedy=f"if it is published, an administrator must reset the branch; otherwise: git reset --soft {commit[:12]}~1 && git commit",
         path=path,
     )

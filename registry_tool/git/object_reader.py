@@ -27,11 +27,11 @@ __all__ = [
     "ALONE",
     "WITH_FILES",
     "BlobReader",
-    "PromisedReader",
-    "bring",
-    "lacking",
-    "promising",
-    "request",
+    "PartialCloneReader",
+    "fetch_objects",
+    "list_missing",
+    "promisor_options",
+    "request_objects",
 ]
 
 # What a full id names never changes. A change asks for the same few files of the registry and a model again and again.
@@ -93,7 +93,7 @@ class BlobReader:
             # A registry that nobody closes takes its process along when it is collected.
             self._finalizer = weakref.finalize(self, _end, process)
         if process.stdin is None or process.stdout is None:
-            raise GitError("git cat-file has no pipes")
+            raise GitError("git cat-file started without pipes")
         return process.stdin, process.stdout
 
     def read(self, name: str, *, limit: int | None = None) -> tuple[str, str, bytes] | None:
@@ -160,14 +160,14 @@ class BlobReader:
             ]
             words = without_credentials(said[0]) if said else failed.message
         else:
-            words = "git went away"
+            words = "git exited unexpectedly"
         message = f"{name!a} cannot be read in {self._git.place}: {words}"
         if self._git.flag("remote.origin.promisor"):
             return OfflineError(
                 message,
-                remedy="the clone leaves files on its remote until they are read: is it reachable?",
+                remedy="this clone fetches files from its remote on first use; check that the remote is reachable",
             )
-        return GitError(message, remedy="see what is broken: git fsck")
+        return GitError(message, remedy="find the damage: git fsck")
 
     def _ask(self, name: str, limit: int | None) -> tuple[str, str, bytes] | None:
         stdin, stdout = self._pipes()
@@ -196,7 +196,7 @@ _IN_A_PIPE: Final = 512
 _ID: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
-def promising(chosen: str) -> tuple[str, ...]:
+def promisor_options(chosen: str) -> tuple[str, ...]:
     """Arguments of git under which a clone is a partial one, whatever its settings say.
 
     Args:
@@ -205,7 +205,7 @@ def promising(chosen: str) -> tuple[str, ...]:
     return ("-c", "remote.origin.promisor=true", "-c", f"remote.origin.partialclonefilter={chosen}")
 
 
-def request(git: Git, oids: Iterable[str], chosen: str) -> None:
+def request_objects(git: Git, oids: Iterable[str], chosen: str) -> None:
     """Ask the remote for objects, all of which are missing here.
 
     Args:
@@ -219,14 +219,14 @@ def request(git: Git, oids: Iterable[str], chosen: str) -> None:
     waiting = iter(sorted(set(oids)))
     while batch := list(islice(waiting, _AT_ONCE)):
         git.run(
-            *promising(chosen), "-c", "fetch.negotiationAlgorithm=noop", "fetch", "origin",
+            *promisor_options(chosen), "-c", "fetch.negotiationAlgorithm=noop", "fetch", "origin",
             "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no",
             "--no-auto-maintenance", f"--filter={chosen}", "--stdin",
             stdin="\n".join(batch).encode() + b"\n",
         )  # fmt: skip
 
 
-def bring(git: Git, oids: Iterable[str]) -> None:
+def fetch_objects(git: Git, oids: Iterable[str]) -> None:
     """Fetch the blobs that are not here yet; a remote that cannot be reached is not complained of.
 
     Each blob is asked for again when it is read, and fails there with its name.
@@ -245,10 +245,10 @@ def bring(git: Git, oids: Iterable[str]) -> None:
     )  # fmt: skip
     missing = {oid.encode() for oid in wanted}.difference(known.split())
     with contextlib.suppress(GitCommandError):
-        request(git, (oid.decode() for oid in missing), _FILES)
+        request_objects(git, (oid.decode() for oid in missing), _FILES)
 
 
-def lacking(git: Git, folders: Sequence[str]) -> list[str]:
+def list_missing(git: Git, folders: Sequence[str]) -> list[str]:
     """What is missing at or below some folders that are here, files too.
 
     Args:
@@ -265,7 +265,7 @@ def lacking(git: Git, folders: Sequence[str]) -> list[str]:
     return [line.removeprefix("?") for line in out.decode().split()]
 
 
-class PromisedReader(BlobReader):
+class PartialCloneReader(BlobReader):
     """Reads the objects of a clone that git does not know to be partial: what is missing is brought, and nothing more."""
 
     def __init__(self, git: Git, env: Mapping[str, str] | None = None) -> None:
@@ -315,11 +315,11 @@ class PromisedReader(BlobReader):
 
     def _bring(self, oids: Sequence[str]) -> None:
         try:
-            request(self._remote, oids, ALONE)
+            request_objects(self._remote, oids, ALONE)
         except GitCommandError as exc:
             said = [w for w in exc.words.splitlines() if w.startswith(("fatal:", "error:", "ssh:"))]
             raise OfflineError(
                 f"{oids[0]!a} cannot be read in {self._remote.place}: "
                 + without_credentials((said or [exc.message])[0]),
-                remedy="the clone leaves files on its remote until they are read: is it reachable?",
+                remedy="this clone fetches files from its remote on first use; check that the remote is reachable",
             ) from exc

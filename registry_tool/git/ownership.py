@@ -19,7 +19,7 @@ from typing import Final
 
 from registry_tool.errors import GitError
 
-__all__ = ["are_ours", "beginning_of", "ceilings", "make_view", "reads_only"]
+__all__ = ["are_ours", "ceilings", "make_view", "read_start", "reads_only"]
 
 # What the commands that this program runs do to a repository: nothing.
 _READS: Final = frozenset(
@@ -61,7 +61,7 @@ def are_ours(places: Iterable[Path]) -> bool:
     return True
 
 
-def beginning_of(place: Path) -> bytes:
+def read_start(place: Path) -> bytes:
     """The first kilobytes of a small file; empty where there is none, or a pipe or device that would never end."""
     try:
         handle = os.open(
@@ -113,7 +113,7 @@ def _head(git_dir: Path) -> bytes:
     place = git_dir / "HEAD"
     if place.is_symlink():
         return b"ref: " + os.fsencode(place.readlink()) + b"\n"
-    return beginning_of(place)
+    return read_start(place)
 
 
 def _is_partial(settings: Mapping[str, str]) -> bool:
@@ -127,7 +127,7 @@ def _config(settings: Mapping[str, str], *, bare: bool) -> str:
     formats = {spelt: settings[key] for key, spelt in _FORMATS.items() if key in settings}
     for spelt, value in formats.items():
         if not value.isalnum():
-            raise GitError(f"{value[:60]!a} is not a format that Git has ({spelt})")
+            raise GitError(f"{value[:60]!a} is not a format that Git supports ({spelt})")
         lines += ["[extensions]", f"{spelt} = {value}"]
     if _is_partial(settings):
         # What the clone left out is then an error and not a missing file; there is no address to ask.

@@ -11,20 +11,20 @@ import datetime as dt
 from typing import Final
 
 from registry_tool.git.history import LITERAL, FirstParentHistory
-from registry_tool.git.log import Step
+from registry_tool.git.log import HistoryStep
 
-__all__ = ["brought_by", "entered_at", "moment_of", "newest_followed"]
+__all__ = ["find_introducing_commit", "newest_ancestor_time", "publication_time", "to_datetime"]
 
 # Git takes dates that no calendar has.
 _LAST: Final = 253_402_300_799
 
 
-def moment_of(seconds: int) -> dt.datetime:
+def to_datetime(seconds: int) -> dt.datetime:
     """A time in seconds since 1970, in UTC; what no calendar has becomes the first or last second of one."""
     return dt.datetime.fromtimestamp(min(max(seconds, 0), _LAST), dt.UTC)
 
 
-def newest_followed(line: FirstParentHistory, step: Step, now: int) -> int:
+def newest_ancestor_time(line: FirstParentHistory, step: HistoryStep, now: int) -> int:
     """The time of the newest commit that a step follows, those dated in the future left out; else the step's own."""
     out = line.git.run(
         "log", "--no-show-signature", "--format=%ct", f"--since-as-filter=@{step.when}",
@@ -34,7 +34,7 @@ def newest_followed(line: FirstParentHistory, step: Step, now: int) -> int:
     return max((when for when in times if when <= now), default=step.when)
 
 
-def entered_at(line: FirstParentHistory, step: Step, now: dt.datetime) -> dt.datetime:
+def publication_time(line: FirstParentHistory, step: HistoryStep, now: dt.datetime) -> dt.datetime:
     """When a step published what it brought, by the graph.
 
     Args:
@@ -47,13 +47,13 @@ def entered_at(line: FirstParentHistory, step: Step, now: dt.datetime) -> dt.dat
     """
     limit = int(now.timestamp())
     if step.when <= limit:
-        return moment_of(newest_followed(line, step, limit))
+        return to_datetime(newest_ancestor_time(line, step, limit))
     # Its own date is in the future: the commits before it say since when it can have been there.
-    before = newest_followed(line, step._replace(when=0), limit)
-    return moment_of(before) if before else now
+    before = newest_ancestor_time(line, step._replace(when=0), limit)
+    return to_datetime(before) if before else now
 
 
-def brought_by(line: FirstParentHistory, tip: str, path: str, oid: str) -> str:
+def find_introducing_commit(line: FirstParentHistory, tip: str, path: str, oid: str) -> str:
     """The commit that gave a file its content, among those that a change adds to the line.
 
     Args:

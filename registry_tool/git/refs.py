@@ -35,26 +35,21 @@ from registry_tool.errors import (
 )
 from registry_tool.git.command import Git, GitCommandError
 from registry_tool.git.commit import Target
-from registry_tool.git.revisions import commit_of, tip_of
-from registry_tool.git.shallow import boundary, with_history
+from registry_tool.git.history import ensure_history
+from registry_tool.git.revisions import find_commit, find_tip
+from registry_tool.git.shallow import boundary
 
 __all__ = [
-    "BRANCHES",
-    "FASTER",
-    "REPLACEMENTS",
-    "Published",
+    "MainBranch",
     "Tip",
-    "Update",
-    "advertised",
     "are_related",
-    "merging",
-    "outgoing_updates",
-    "parting",
-    "published",
-    "received_updates",
-    "target_of",
-    "tips",
-    "unfetched",
+    "find_target",
+    "hidden_tips",
+    "list_tips",
+    "list_unfetched",
+    "main_branch",
+    "merge_base",
+    "merge_heads",
 ]
 
 # Replacements by `git replace` are one machine's view; the refs that hold them are listed like all others.
@@ -82,7 +77,7 @@ def _short(ref: str) -> str:
     return ref.removeprefix(prefix)
 
 
-def tips(git: Git) -> list[Tip]:
+def list_tips(git: Git) -> list[Tip]:
     """The refs that lead to files, each object once, by name; a detached HEAD is one of them.
 
     Branches and tags, those of remotes, the stash, and whatever else was fetched or pushed here.
@@ -91,7 +86,7 @@ def tips(git: Git) -> list[Tip]:
         GitError: A ref leads nowhere.
         OfflineError: A cached clone of the newest commits cannot be given what its refs lead to.
     """
-    with_history(git)
+    ensure_history(git)
     out = git.run("for-each-ref", _FORMAT).decode(errors="surrogateescape")
     found: dict[str, str] = {}
     for line in out.split("\n"):
@@ -124,7 +119,7 @@ def _listed(git: Git, remote: str) -> dict[str, str]:
         out = git.run("ls-remote", "--quiet", "--refs", "--", remote)
     except GitCommandError as failed:
         raise GitCommandError(
-            f"{remote} cannot be asked which branches it has: {failed.message}",
+            f"{remote} does not list its branches: {failed.message}",
             status=failed.status,
             words=failed.words,
             remedy="check its address, the network and your credentials: git ls-remote " + remote,
@@ -160,7 +155,7 @@ def _bring(git: Git, remote: str, refs: dict[str, str]) -> None:
     wanted = [ref for ref, oid in refs.items() if oid in lacking]
     if not wanted:
         return
-    with_history(git)
+    ensure_history(git)
     asked = ("--no-tags", "--no-write-fetch-head", "--refmap=", "--no-auto-maintenance", "--stdin")
     git.run(
         "fetch", "--quiet", *asked, "--", remote,
@@ -168,10 +163,10 @@ def _bring(git: Git, remote: str, refs: dict[str, str]) -> None:
     )  # fmt: skip
 
 
-def advertised(git: Git) -> list[Tip]:
+def hidden_tips(git: Git) -> list[Tip]:
     """What remotes list outside branches and tags and is here: heads of pull requests, changes under review and such.
 
-    A remote that cannot be asked lists nothing here; ``unfetched`` says so.
+    A remote that cannot be asked lists nothing here; ``list_unfetched`` says so.
     """
     found: dict[str, str] = {}
     for remote in _remotes(git):
@@ -184,10 +179,10 @@ def advertised(git: Git) -> list[Tip]:
     return [Tip(name, oid) for oid, name in found.items()]
 
 
-def unfetched(git: Git) -> list[str]:
+def list_unfetched(git: Git) -> list[str]:
     """The refs of ``origin`` and ``upstream`` that are somewhere else than this clone knows.
 
-    Those outside branches and tags are brought here first; see ``advertised``.
+    Those outside branches and tags are brought here first; see ``hidden_tips``.
 
     Raises:
         GitCommandError: One of them cannot be asked, or does not give what it lists.
@@ -212,10 +207,10 @@ def _branch_ref(git: Git, branch: str) -> str:
     try:
         # What `git branch` refuses too, and `git check-ref-format` alone does not.
         if branch.startswith("-") or branch == "HEAD" or len(ref.encode()) > _BRANCH_LENGTH:
-            raise UsageError(f"{branch[:60]!a} is not a name for a branch")
+            raise UsageError(f"{branch[:60]!a} is not a valid branch name")
         git.run("check-ref-format", ref)
     except (GitCommandError, UnicodeEncodeError) as exc:
-        raise UsageError(f"{branch[:60]!a} is not a name for a branch") from exc
+        raise UsageError(f"{branch[:60]!a} is not a valid branch name") from exc
     return ref
 
 
@@ -228,11 +223,11 @@ def _check_not_elsewhere(git: Git, ref: str) -> None:
         if word == "branch" and rest == ref:
             raise ConflictError(
                 f"{ref.removeprefix('refs/heads/')} is checked out in {place}",
-                remedy="make the change there, or name another branch",
+                remedy="run the command there, or name another branch",
             )
 
 
-def target_of(git: Git, branch: str | None) -> Target:
+def find_target(git: Git, branch: str | None) -> Target:
     """The branch a commit goes to: the named one, or the checked-out one.
 
     Raises:
@@ -244,12 +239,12 @@ def target_of(git: Git, branch: str | None) -> Target:
     if branch is None:
         if current is None:
             raise GitError(
-                "HEAD is detached: a commit would belong to no branch",
-                remedy="name one with --branch NAME, or go to one: git switch NAME",
+                "HEAD is detached, so there is no branch to commit to",
+                remedy="name one with --branch NAME, or switch to one: git switch NAME",
             )
         return Target(current, head, head, checked_out=git.work_tree is not None)
     ref = _branch_ref(git, branch)
-    tip = tip_of(git, ref)
+    tip = find_tip(git, ref)
     if ref == current and git.work_tree is not None:
         return Target(ref, tip, tip, checked_out=True)
     _check_not_elsewhere(git, ref)
@@ -277,7 +272,7 @@ _FAR: Final = 10_000
 _MERGED: Final = re.compile(r"GITHEAD_([0-9a-f]{40}|[0-9a-f]{64})")
 
 
-class Published(NamedTuple):
+class MainBranch(NamedTuple):
     """The main branch.
 
     Attributes:
@@ -295,17 +290,17 @@ def _short_name(ref: str) -> str:
     return ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
 
 
-def _named(git: Git, name: str) -> Published:
-    tip = commit_of(git, name)
+def _named(git: Git, name: str) -> MainBranch:
+    tip = find_commit(git, name)
     if not tip:
         raise NotFoundError(
-            f"Git's setting {_SETTING} names {name!a}, and there is no such branch",
+            f"Git's setting {_SETTING} names {name!a}, which does not exist",
             remedy=f"git fetch; or: git config --unset {_SETTING}",
         )
-    return Published(_short_name(name), tip)
+    return MainBranch(_short_name(name), tip)
 
 
-def published(git: Git) -> Published | None:
+def main_branch(git: Git) -> MainBranch | None:
     """The main branch; None where there is none yet.
 
     Git's setting ``registry.published`` names it; otherwise it is the main branch of ``upstream``, of ``origin``, or of
@@ -319,7 +314,7 @@ def published(git: Git) -> Published | None:
     if chosen is not None:
         return _named(git, chosen)
     if git.work_tree is None and (own := git.branch()) is not None and (tip := git.head()):
-        return Published(_short_name(own), tip)
+        return MainBranch(_short_name(own), tip)
     # What a bare repository has is its own, whatever it was cloned from.
     patterns = _CANDIDATES if git.work_tree is not None else (git.branch() or "HEAD", *_OWN)
     out = git.run("for-each-ref", "--format=%(refname) %(objectname) %(symref)", *patterns)
@@ -330,7 +325,7 @@ def published(git: Git) -> Published | None:
         return None
     tip, target = found[ref]
     doubt = _renamed(git, ref, target, {name: tip for name, (tip, _) in found.items()})
-    return Published(_short_name(target or ref), tip, doubt)
+    return MainBranch(_short_name(target or ref), tip, doubt)
 
 
 def _renamed(git: Git, ref: str, target: str, tips: Mapping[str, str]) -> str:
@@ -343,17 +338,17 @@ def _renamed(git: Git, ref: str, target: str, tips: Mapping[str, str]) -> str:
     if not ref.startswith("refs/remotes/"):
         remote = next((r for r in _REMOTES if _dangles(git, r, tips)), "")
         return (
-            f"{remote}/HEAD names a branch that is gone: {_SET_HEAD} {remote} --auto"
+            f"{remote}/HEAD names a branch that does not exist: {_SET_HEAD} {remote} --auto"
             if remote
             else ""
         )
     if _dangles(git, remote, tips):
-        return f"{remote}/HEAD names a branch that is gone: {_SET_HEAD} {remote} --auto"
+        return f"{remote}/HEAD names a branch that does not exist: {_SET_HEAD} {remote} --auto"
     others = {f"refs/remotes/{remote}/{usual}" for usual in ("main", "master")} - {target}
     for other in sorted(others & tips.keys()) if name == "HEAD" else ():
         if tips[other] != tips[ref] and _follows(git, tips[other], tips[ref]):
             return (
-                f"{_short_name(other)} has all of {_short_name(target)} and more: if the main branch was renamed, run: "
+                f"{_short_name(other)} contains {_short_name(target)} and has more commits: if the main branch was renamed, run: "
                 f"{_SET_HEAD} {remote} --auto"
             )
     return ""
@@ -372,12 +367,12 @@ def _follows(git: Git, later: str, earlier: str) -> bool:
     return True
 
 
-def merging(git: Git) -> tuple[str, ...]:
+def merge_heads(git: Git) -> tuple[str, ...]:
     """The commits that a merge under way brings in; empty when there is none."""
     named = {match[1] for match in map(_MERGED.fullmatch, os.environ) if match}
     with contextlib.suppress(OSError, UnicodeDecodeError):
         named.update((git.git_dir / "MERGE_HEAD").read_text(encoding="ascii").split())
-    return tuple(sorted(commit for commit in named if commit_of(git, commit)))
+    return tuple(sorted(commit for commit in named if find_commit(git, commit)))
 
 
 def _newest(git: Git, main: str, bases: list[str]) -> str:
@@ -388,7 +383,7 @@ def _newest(git: Git, main: str, bases: list[str]) -> str:
     return next((commit for commit in out.decode().split() if commit in bases), bases[0])
 
 
-def parting(git: Git, main: str, *tips: str) -> str:
+def merge_base(git: Git, main: str, *tips: str) -> str:
     """The commit at which a history left another; the other itself when they share nothing.
 
     Args:
@@ -401,7 +396,7 @@ def parting(git: Git, main: str, *tips: str) -> str:
     """
     if main in tips:
         return main
-    with_history(git)
+    ensure_history(git)
     out = git.run("merge-base", "--all", "--end-of-options", main, *tips, allowed=(0, 1)).decode()
     bases = out.split()
     if len(bases) == 1:
@@ -410,8 +405,8 @@ def parting(git: Git, main: str, *tips: str) -> str:
         return _newest(git, main, bases)
     if boundary(git):
         raise ShallowHistoryError(
-            f"the clone is shallow and does not reach back to where {tips[0][:12]} left {main[:12]}",
-            remedy="bring more history: git fetch --deepen=100; or: git fetch --unshallow",
+            f"the clone is shallow and does not contain the commit where {tips[0][:12]} branched off {main[:12]}",
+            remedy="fetch more history: git fetch --deepen=100; or: git fetch --unshallow",
         )
     return main
 
@@ -420,81 +415,3 @@ def are_related(git: Git, one: str, other: str) -> bool:
     """True when two commits share history that this clone has."""
     arguments = ("merge-base", "--end-of-options", one, other)
     return bool(git.run(*arguments, allowed=(0, 1)).strip())
-
-
-BRANCHES: Final = "refs/heads/"
-REPLACEMENTS: Final = "refs/replace/"
-# What our hook says when a branch moved while it was pushed; who pushes knows by it that the push can be made again.
-FASTER: Final = "somebody was faster"
-_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_SHOWN = 60
-
-
-class Update(NamedTuple):
-    """One ref that a push wants to change.
-
-    Attributes:
-        ref: Its full name on the server.
-        old: The object it is at; zeros where it is new.
-        new: The object it is to be at; zeros where it is to be deleted.
-    """
-
-    ref: str
-    old: str
-    new: str
-
-    @property
-    def creates(self) -> bool:
-        """True when the server has no such ref yet."""
-        return not self.old.strip("0")
-
-    @property
-    def deletes(self) -> bool:
-        """True when the ref is to go."""
-        return not self.new.strip("0")
-
-    @property
-    def is_branch(self) -> bool:
-        """True for a branch, false for a tag and whatever else is pushed."""
-        return self.ref.startswith(BRANCHES)
-
-    @property
-    def shown(self) -> str:
-        """The name for people, at a length that fits a line."""
-        name = self.ref.removeprefix(BRANCHES)
-        return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
-
-
-def _fields(data: bytes, count: int) -> list[list[str]]:
-    """The words of each line; only the first, what a client typed for a commit, can have spaces in it."""
-    lines = data.decode(errors="surrogateescape").split("\n")
-    if lines.pop():
-        raise UsageError("the last line of what is pushed is cut off")
-    found = [line.rsplit(" ", count - 1) for line in lines]
-    if any(len(fields) != count for fields in found):
-        raise UsageError("what is pushed is not said as Git says it to a hook")
-    return found
-
-
-def _update(ref: str, old: str, new: str) -> Update:
-    if not (_ID.fullmatch(old) and _ID.fullmatch(new) and ref.startswith("refs/")):
-        raise UsageError("what is pushed is not said as Git says it to a hook")
-    return Update(ref, old, new)
-
-
-def received_updates(data: bytes) -> tuple[Update, ...]:
-    """What the hook pre-receive reads: ``OLD NEW REF`` lines.
-
-    Raises:
-        UsageError: The lines are not of that form.
-    """
-    return tuple(_update(ref, old, new) for old, new, ref in _fields(data, 3))
-
-
-def outgoing_updates(data: bytes) -> tuple[Update, ...]:
-    """What the hook pre-push reads: ``LOCAL_REF LOCAL_ID REMOTE_REF REMOTE_ID`` lines.
-
-    Raises:
-        UsageError: The lines are not of that form.
-    """
-    return tuple(_update(ref, old, new) for _, new, ref, old in _fields(data, 4))

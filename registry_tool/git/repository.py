@@ -18,12 +18,12 @@ from typing import Final
 from registry_tool.errors import NotARegistryError, NotFoundError, ShallowHistoryError, UsageError
 from registry_tool.git.command import BackgroundCommand, Git, GitCommandError, find_repository
 from registry_tool.git.commit_tree import CommitTree
-from registry_tool.git.object_reader import BlobReader, PromisedReader
+from registry_tool.git.object_reader import BlobReader, PartialCloneReader
 from registry_tool.git.remote.clone_cache import open_clone
 from registry_tool.git.remote.url import is_url, stored_url
-from registry_tool.git.revisions import chosen, places, with_prefix
-from registry_tool.git.shallow import boundary, is_newest, too_shallow, with_history
-from registry_tool.git.transaction.journal import check_finished
+from registry_tool.git.revisions import candidate_refs, commits_with_prefix, qualify
+from registry_tool.git.shallow import boundary, has_latest_only, too_shallow
+from registry_tool.git.transaction.journal import check_not_interrupted
 from registry_tool.git.tree import Tree
 from registry_tool.git.worktree import FolderTree, begin_staged, staged_tree, work_tree
 from registry_tool.paths import cache_folder, usable_folder
@@ -52,7 +52,7 @@ def _clones(named: Path) -> tuple[Path, str]:
     """Where clones are kept, and why they are not; a temporary folder lasts as long as the process."""
     folder = usable_folder(named)
     return (
-        (_temporary(), f"{named} cannot be written, so the clone is not kept")
+        (_temporary(), f"{named} cannot be written, so the clone is temporary")
         if folder is None
         else (folder, "")
     )
@@ -81,7 +81,7 @@ def in_text(moment: object) -> str:
         if moment.utcoffset() is None:
             raise UsageError(
                 f"{moment} has no time zone",
-                remedy="say which: moment.astimezone() for local time, moment.replace(tzinfo=datetime.UTC) for UTC",
+                remedy="add one: moment.astimezone() for local time, moment.replace(tzinfo=datetime.UTC) for UTC",
             )
         with contextlib.suppress(OverflowError):
             return moment.astimezone(dt.UTC).isoformat()
@@ -89,7 +89,7 @@ def in_text(moment: object) -> str:
         return moment.isoformat()
     raise UsageError(
         f"{moment!s:.60} is not a time",
-        remedy="give text such as 2026-08-01, a datetime.date, or a datetime.datetime with its zone",
+        remedy="pass text such as 2026-08-01, a datetime.date, or a datetime.datetime with a time zone",
     )
 
 
@@ -135,13 +135,13 @@ class Repository:
         if git.is_trusted:
             return ""
         return (
-            f"{git.distrust}: it is read without its Git configuration. To trust it: {git.remedy}"
+            f"{git.distrust}: reading it without its Git configuration. To trust it: {git.remedy}"
         )
 
     @cached_property
     def reader(self) -> BlobReader:
         """The process that reads objects."""
-        return PromisedReader(self.git) if is_newest(self.git) else BlobReader(self.git)
+        return PartialCloneReader(self.git) if has_latest_only(self.git) else BlobReader(self.git)
 
     @classmethod
     def open(cls, source: str | Path, *, offline: bool = False) -> Repository:
@@ -159,12 +159,12 @@ class Repository:
             note = "; ".join(filter(None, (why, clone.note)))
             return cls(clone.git, source=stored_url(text), note=note)
         if not os.path.lexists(source):  # else the repository around a mistyped name would answer
-            raise NotARegistryError(f"there is no {text}", remedy="is it spelled right?")
+            raise NotARegistryError(f"{text} does not exist", remedy="check the spelling")
         git = find_repository(Path(source))
         if git is None:
             raise NotARegistryError(
                 f"{text} is not in a Git repository",
-                remedy="go into a registry, name one with --repo, or make one: registry init DIR --name NAME",
+                remedy="change to a registry, pass one with --repo, or create one: registry init DIR --name NAME",
             )
         return cls(git, source=text)
 
@@ -183,22 +183,22 @@ class Repository:
             return found[0]
         if ref == "HEAD":
             raise NotFoundError(
-                f"{self.source} has no commit yet",
-                remedy="commit what is there: git add --all && git commit -m TEXT",
+                f"{self.source} has no commits yet",
+                remedy="make the first commit: git add --all && git commit -m TEXT",
             )
         raise NotFoundError(
             f"{ref!a} is not a commit, branch or tag of {self.source}",
-            remedy="`git log --oneline --all` shows what there is",
+            remedy="list the commits: git log --oneline --all",
         )
 
     def _chosen(self, ref: str) -> str:
         """What was asked for, with the full name of a ref where it begins with one."""
-        wanted = places(ref)
+        wanted = candidate_refs(ref)
         if not wanted:
             return ref
         answers = self.reader.read_many([f"{name}^{{commit}}" for name in wanted], limit=0)
         found = {name: one[0] for name, one in zip(wanted, answers, strict=True) if one is not None}
-        return chosen(ref, found, lambda digits: with_prefix(self.git, digits))
+        return qualify(ref, found, lambda digits: commits_with_prefix(self.git, digits))
 
     def _is_unborn(self) -> bool:
         """True where HEAD is at no commit, and Git found a tag or a branch that is called HEAD."""
@@ -208,17 +208,23 @@ class Repository:
 
     def _old_commit(self, ref: str) -> tuple[str, str, bytes] | None:
         """A commit that a clone of the newest ones has left on its remote; branches and tags are all here."""
-        if not _PAST.search(ref) or not isinstance(self.reader, PromisedReader):
+        if not _PAST.search(ref) or not isinstance(self.reader, PartialCloneReader):
             return None
-        if _ID.fullmatch(ref) and is_newest(self.git):
-            from registry_tool.git.remote.clone import adopt
+        if _ID.fullmatch(ref) and has_latest_only(self.git):
+            from registry_tool.git.remote.clone import fetch_commit
 
             with contextlib.suppress(GitCommandError):
-                adopt(self.git, ref)
+                fetch_commit(self.git, ref)
         else:
-            with_history(self.git)
+            self._ensure_history()
         self.reader.close()  # its process has read where the clone ended
         return self.reader.read(f"{ref}^{{commit}}")
+
+    def _ensure_history(self) -> None:
+        if has_latest_only(self.git):
+            from registry_tool.git.history import ensure_history  # not for reading the latest state
+
+            ensure_history(self.git)
 
     def commit_at(self, moment: str, *, ref: str) -> str:
         """The commit a branch was at, at some time; or what a revision names.
@@ -237,7 +243,7 @@ class Repository:
             return self.past_commit(moment)
         found = self.newest_by(moment, self.commit(ref))
         if found is None:
-            raise NotFoundError(f"{ref} has no commit as old as {moment}")
+            raise NotFoundError(f"{ref} has no commit from {moment} or earlier")
         return found
 
     def past_commit(self, revision: str) -> str:
@@ -264,7 +270,7 @@ class Repository:
             UsageError: There is no such day or time.
         """
         before = f"--before={_in_utc(moment)}"
-        with_history(self.git)
+        self._ensure_history()
         found = self.git.line("rev-list", "-1", "--first-parent", before, "--end-of-options", tip)
         if found:
             return found
@@ -278,13 +284,13 @@ class Repository:
     def tree(self, commit: str) -> CommitTree:
         """The files of a commit."""
         reader = self.reader
-        if not isinstance(reader, PromisedReader):
+        if not isinstance(reader, PartialCloneReader):
             return CommitTree(self.git, commit, reader)
         from registry_tool.git.commit_tree import (
-            DistantTree,  # a registry on this machine does without
+            RemoteTree,  # a registry on this machine does without
         )
 
-        return DistantTree(self.git, commit, reader)
+        return RemoteTree(self.git, commit, reader)
 
     def begin_staged(self) -> None:
         """Have git begin to read what is staged; ``staged`` waits for it."""
@@ -292,7 +298,7 @@ class Repository:
 
     def staged(self) -> Tree:
         """The files as they are staged; see ``work``."""
-        check_finished(self.git)
+        check_not_interrupted(self.git)
         begun, self._begun = self._begun, None
         return staged_tree(self.git, self.reader, begun)
 
@@ -302,7 +308,7 @@ class Repository:
         Raises:
             OperationalError: They are half of what a killed command began; or the repository is bare.
         """
-        check_finished(self.git)
+        check_not_interrupted(self.git)
         return work_tree(self.git, self.reader)
 
     def on_disk(self) -> FolderTree | None:

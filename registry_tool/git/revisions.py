@@ -14,7 +14,7 @@ from typing import Final
 from registry_tool.errors import UsageError
 from registry_tool.git.command import Git
 
-__all__ = ["chosen", "commit_of", "places", "tip_of", "with_prefix"]
+__all__ = ["candidate_refs", "commits_with_prefix", "find_commit", "find_tip", "qualify"]
 
 _FULL: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PREFIX: Final = re.compile(r"[0-9a-f]{4,63}")
@@ -23,7 +23,7 @@ _HEADS: Final = re.compile(r"@|[A-Z_]*HEAD")
 _OF_BRANCHES: Final = re.compile(r"@\{(?:u|upstream|push)\}", re.IGNORECASE)
 # What may follow a name: `~3`, `^2`, `^{tree}`, `@{1}`.
 _STEP: Final = re.compile(r"[~^]|@\{")
-# Of two with one name the earlier counts, where it is a remote's branch; see ``chosen``.
+# Of two with one name the earlier counts, where it is a remote's branch; see ``qualify``.
 _REMOTES: Final = ("refs/remotes/{}", "refs/remotes/{}/HEAD")
 _OTHERS: Final = ("refs/heads/{}", "refs/tags/{}", "refs/{}")
 
@@ -34,7 +34,7 @@ def _parted(revision: str) -> tuple[str, str]:
     return (revision[: step.start()], revision[step.start() :]) if step else (revision, "")
 
 
-def places(revision: str) -> list[str]:
+def candidate_refs(revision: str) -> list[str]:
     """The full names of the refs that a revision may begin with; none where it can mean one thing only."""
     name, way = _parted(revision)
     if not name.isprintable() or ":" in name or _OF_BRANCHES.search(way):
@@ -48,19 +48,19 @@ def places(revision: str) -> list[str]:
 def _refused(name: str, found: Iterable[str]) -> UsageError:
     refs = list(found)
     return UsageError(
-        f"{name!a} is ambiguous: there are {' and '.join(refs)}",
-        remedy=f"give the full name, such as {refs[0]}",
+        f"{name!a} is ambiguous: it matches {' and '.join(refs)}",
+        remedy=f"use the full name, such as {refs[0]}",
     )
 
 
-def chosen(
+def qualify(
     revision: str, found: Mapping[str, str], abbreviated: Callable[[str], Sequence[str]]
 ) -> str:
     """A revision that Git cannot take for something else.
 
     Args:
         revision: As a person gave it.
-        found: Those of ``places`` that there are, and the commits they lead to.
+        found: Those of ``candidate_refs`` that there are, and the commits they lead to.
         abbreviated: Gives the ids of the commits that begin with some digits.
 
     Returns:
@@ -91,7 +91,7 @@ def _found(git: Git, wanted: Sequence[str]) -> dict[str, str]:
     return {ref: known[ref] for ref in wanted if ref in known}
 
 
-def with_prefix(git: Git, digits: str) -> list[str]:
+def commits_with_prefix(git: Git, digits: str) -> list[str]:
     """The ids of the commits that begin with some digits."""
     ids = git.run("rev-parse", f"--disambiguate={digits}", allowed=(0, 1, 128)).decode().split()
     asked = "".join(f"{oid}\n" for oid in ids).encode()
@@ -99,21 +99,23 @@ def with_prefix(git: Git, digits: str) -> list[str]:
     return [line.removesuffix(" commit") for line in out.decode().splitlines() if " commit" in line]
 
 
-def commit_of(git: Git, revision: str) -> str:
+def find_commit(git: Git, revision: str) -> str:
     """The commit of a revision; empty where there is none.
 
     Raises:
         UsageError: It may mean several commits.
     """
-    wanted = places(revision)
+    wanted = candidate_refs(revision)
     name = revision
     if wanted:
-        name = chosen(revision, _found(git, wanted), lambda digits: with_prefix(git, digits))
+        name = qualify(
+            revision, _found(git, wanted), lambda digits: commits_with_prefix(git, digits)
+        )
     arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
     return git.run(*arguments, allowed=(0, 1, 128)).decode().strip()
 
 
-def tip_of(git: Git, ref: str) -> str | None:
+def find_tip(git: Git, ref: str) -> str | None:
     """The object a ref is at, by its full name and no other; None where there is no such ref."""
     # `rev-parse refs/heads/x` would find a tag of that whole name.
     out = git.run("show-ref", "--verify", "--hash", "--", ref, allowed=(0, 1, 128))

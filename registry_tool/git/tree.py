@@ -25,13 +25,13 @@ __all__ = [
     "FOLDER",
     "SUBMODULE",
     "SYMLINK",
-    "Change",
     "DictTree",
     "Entry",
     "Folders",
     "MultiPattern",
     "OverlayTree",
     "Tree",
+    "TreeChange",
     "blob_id",
     "differences",
     "folds_to_git",
@@ -155,7 +155,7 @@ class Tree(Protocol):
         ...
 
 
-class Change(NamedTuple):
+class TreeChange(NamedTuple):
     """One path that differs between two trees; ``base`` or ``head`` is None where it is absent."""
 
     path: str
@@ -203,18 +203,18 @@ def _listed(tree: Tree, under: str) -> Iterator[tuple[str, Entry]]:
     return iter(listing)
 
 
-def differences(base: Tree, head: Tree, under: str = "") -> Iterator[Change]:
+def differences(base: Tree, head: Tree, under: str = "") -> Iterator[TreeChange]:
     """The files that differ, in path order; folders with one object id are not opened.
 
     Where a tree does not know object ids, every file counts as different: a caller that checks too much is right. As
     for ``walk``, a folder that lies too deep comes as it is.
     """
-    opened: list[Iterator[Change]] = [_compared(base, head, under)]
+    opened: list[Iterator[TreeChange]] = [_compared(base, head, under)]
     while opened:
         for change in opened[-1]:
             if any(e and e.is_folder for e in change[1:]) and len(opened) <= DEEPEST:
                 inner = _compared(base, head, change.path)
-                opened.append(chain(inner, [Change(change.path, *map(_file, change[1:]))]))
+                opened.append(chain(inner, [TreeChange(change.path, *map(_file, change[1:]))]))
                 break
             if change.base is not None or change.head is not None:
                 yield change
@@ -226,13 +226,13 @@ def _file(entry: Entry | None) -> Entry | None:
     return None if entry is None or entry.is_folder else entry
 
 
-def _compared(base: Tree, head: Tree, under: str) -> Iterator[Change]:
+def _compared(base: Tree, head: Tree, under: str) -> Iterator[TreeChange]:
     """The names of one folder that differ, files and folders."""
     old, new = base.folder(under), head.folder(under)
     # Equal entries without an id may differ in content.
     names = {n for n, entry in new.items() if old.get(n) != entry or not entry.oid}
     for name in sorted(names | (old.keys() - new.keys())):
-        yield Change(f"{under}/{name}" if under else name, old.get(name), new.get(name))
+        yield TreeChange(f"{under}/{name}" if under else name, old.get(name), new.get(name))
 
 
 def scan(tree: Tree, needles: Iterable[str], under: str | Sequence[str]) -> Iterator[str]:

@@ -108,7 +108,7 @@ def staged_tree(
         if status == "U":
             raise ConflictError(
                 f"{path} has an unresolved merge conflict",
-                remedy="resolve it, `git add` the file, and try again",
+                remedy="resolve it, run `git add` on the file, and retry",
             )
         if status == "D":
             deletes.append(path)
@@ -130,7 +130,7 @@ def work_tree(git: Git, reader: BlobReader) -> Tree:
     """
     if git.work_tree is None:
         raise OperationalError(
-            f"{git.place} is a bare repository and has no work tree",
+            f"{git.place} is a bare repository, which has no working tree",
             remedy="name a revision with --ref, or --base and --head",
         )
     out = git.run(

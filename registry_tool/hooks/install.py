@@ -20,7 +20,13 @@ from registry_tool.errors import ConflictError, NotARegistryError, OperationalEr
 from registry_tool.git.command import Git
 from registry_tool.paths import resource_text
 
-__all__ = ["Installed", "install_hooks", "install_server_hook", "look_at_hooks", "look_at_server"]
+__all__ = [
+    "Installed",
+    "inspect_hooks",
+    "inspect_server_hook",
+    "install_hooks",
+    "install_server_hook",
+]
 
 State = Literal["installed", "updated", "kept", "edited", "replaced", "framework"]
 
@@ -98,7 +104,7 @@ def _sources(scripts: Mapping[str, str], folder: _Folder) -> dict[Path, bytes]:
 def _source(script: str, python: str) -> bytes:
     text = resource_text(f"hooks/{script}")
     if _UNSET not in text:
-        raise OperationalError(f"the script hooks/{script} of this installation is broken")
+        raise OperationalError(f"the script hooks/{script} of this installation is damaged")
     return text.replace(_UNSET, f"\npython={shlex.quote(python)}\n").encode()
 
 
@@ -170,7 +176,7 @@ def _write(path: Path, source: bytes, state: State) -> None:
 def _shared(folder: Path, own: str) -> ConflictError:
     return ConflictError(
         f"Git takes the hooks from {folder} (core.hooksPath), which other repositories may share",
-        remedy=f"give this one its own: git config --local core.hooksPath {own}; or install there with --force",
+        remedy=f"give this repository its own folder: git config --local core.hooksPath {own}; or install there with --force",
     )
 
 
@@ -179,13 +185,13 @@ def _clone_folder(git: Git, python: str, *, force: bool) -> _Folder:
     top = git.work_tree
     if top is None:
         raise UsageError(
-            f"{git.git_dir} is a bare repository: nobody commits in it",
+            f"{git.git_dir} is a bare repository, in which no commits are made",
             remedy=f"install the hooks in a clone; or as a server: registry hooks install --server {git.git_dir}",
         )
     if not (top / "registry.yaml").is_file():
         raise NotARegistryError(
             f"{top} is a Git repository but not a registry: it has no registry.yaml",
-            remedy="make one: registry init DIR --name NAME",
+            remedy="create one: registry init DIR --name NAME",
         )
     folder = (top / git.line("rev-parse", "--git-path", "hooks")).resolve()
     if _is_inside(folder, _common_folder(git)):
@@ -199,8 +205,8 @@ def _server_folder(git: Git, python: str, *, force: bool) -> _Folder:
     """Of a bare repository; its hooks run on this machine, wherever they lie."""
     if git.work_tree is not None or not git.flag("core.bare"):
         raise UsageError(
-            f"{git.place} is no bare repository, and a server takes pushes in one",
-            remedy="make one: git init --bare --initial-branch=main DIR; or: git clone --bare REGISTRY DIR",
+            f"{git.place} is not a bare repository; a server needs one to receive pushes",
+            remedy="create one: git init --bare --initial-branch=main DIR; or: git clone --bare REGISTRY DIR",
         )
     folder = (git.git_dir / git.line("rev-parse", "--git-path", "hooks")).resolve()
     if not force and not _is_inside(folder, git.git_dir.resolve()):
@@ -218,8 +224,8 @@ def _install(folder: _Folder, scripts: Mapping[str, str], *, force: bool) -> tup
         if strangers and not force:
             path = strangers[0]
             raise ConflictError(
-                f"{path} is a hook of somebody else, nothing was written",
-                remedy=f"call this one from it, with the line `{_CHAIN[path.name]}`; or replace it with --force",
+                f"{path} is a hook of another program; nothing was written",
+                remedy=f"call registry from it with the line `{_CHAIN[path.name]}`, or replace it with --force",
             )
         for path, source in sources.items():
             _write(path, source, states[path])
@@ -277,11 +283,11 @@ def _look(folder: _Folder, scripts: Mapping[str, str]) -> tuple[Installed, ...]:
     )
 
 
-def look_at_hooks(git: Git) -> tuple[Installed, ...]:
+def inspect_hooks(git: Git) -> tuple[Installed, ...]:
     """What ``install_hooks`` would do to each hook; nothing is written."""
     return _look(_clone_folder(git, sys.executable, force=True), _CLONE)
 
 
-def look_at_server(git: Git) -> tuple[Installed, ...]:
+def inspect_server_hook(git: Git) -> tuple[Installed, ...]:
     """What ``install_server_hook`` would do to the hook; nothing is written."""
     return _look(_server_folder(git, sys.executable, force=True), _SERVER)

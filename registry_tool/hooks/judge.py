@@ -15,28 +15,29 @@ from registry_tool.checks.engine import check, malformed
 from registry_tool.checks.findings import Report, in_order, verdict_of
 from registry_tool.checks.reports.text import finding_lines, summary
 from registry_tool.errors import MalformedTreeError, RefusedError
-from registry_tool.git.history import FirstParentHistory, line_steps
-from registry_tool.git.refs import Update, are_related, parting
+from registry_tool.git.history import FirstParentHistory, list_steps
+from registry_tool.git.refs import are_related, merge_base
+from registry_tool.git.remote.ref_updates import Update
 from registry_tool.git.repository import Repository
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.manifests.problems import inert, one_line
 
 __all__ = [
-    "LOOKED_AT",
+    "MAX_BRANCHES",
     "Judge",
     "Judged",
     "PushVerdict",
     "Reply",
     "concerning",
+    "describe",
+    "describe_findings",
     "judge_bare_objects",
     "judge_line",
     "judge_new_files",
     "squash",
-    "told",
-    "told_findings",
 ]
 
-LOOKED_AT: Final = 20
+MAX_BRANCHES: Final = 20
 _ORDER: Final = ("refuse", "review", "warn")
 _FINDINGS = 10
 _LINES = 120
@@ -94,7 +95,7 @@ class Judge:
         """
         for update in updates:
             if update.new not in self._reports:
-                if len(self._reports) >= LOOKED_AT:
+                if len(self._reports) >= MAX_BRANCHES:
                     continue
                 self._reports[update.new] = self._report(update.new)
             yield Judged(update, self._reports[update.new])
@@ -113,7 +114,7 @@ class Judge:
             return None if head.entry(REGISTRY) is None else check(head)
         if head.entry(REGISTRY) is None and not are_related(git, self._published, commit):
             return None
-        base = parting(git, self._published, commit)
+        base = merge_base(git, self._published, commit)
         return check(head, base=self._repository.tree(base), line=FirstParentHistory(git, base))
 
 
@@ -135,11 +136,11 @@ def judge_line(
         RefusedError: There are too many steps for one push.
     """
     since = published or ""
-    steps = line_steps(repository.git, update.new, since)
+    steps = list_steps(repository.git, update.new, since)
     if len(steps) > _MOST_STEPS:
         part = steps[_MOST_STEPS - 1].step.commit
         raise RefusedError(
-            f"{update.shown}: the push has {len(steps):,} commits on the main line, and {_MOST_STEPS:,} are judged at once",
+            f"{update.shown}: the push has {len(steps):,} commits on the first-parent line; at most {_MOST_STEPS:,} are checked per push",
             remedy=f"push them in parts: git push origin {part}:{update.ref}",
         )
     passed = {update.new}  # the tip is judged as what it changes in all
@@ -153,7 +154,7 @@ def judge_line(
     known = [published] if published else []
     files = judge_new_files(repository, [update.new], known, frozenset(passed))
     if files is not None:
-        yield f"{update.shown}, in commits beside its first parents", files
+        yield f"{update.shown}, in commits outside the first-parent line", files
 
 
 def judge_new_files(
@@ -233,24 +234,24 @@ def concerning(
             yield commit
 
 
-def told(judged: Judged) -> Iterator[str]:
+def describe(judged: Judged) -> Iterator[str]:
     """A judged branch in words: the count, then the findings, those that decide first."""
     name, report = judged.update.shown, judged.report
     if report is None:
-        yield f"{name}: not checked, it holds no {REGISTRY}"
+        yield f"{name}: not checked, it has no {REGISTRY}"
         return
     yield f"{name}: {summary(report)}"
-    yield from told_findings(report)
+    yield from describe_findings(report)
 
 
-def told_findings(report: Report) -> Iterator[str]:
+def describe_findings(report: Report) -> Iterator[str]:
     """The notes and findings of a report, those that decide first."""
     yield from (f"note: {note}" for note in report.notes)
     findings = sorted(report.findings, key=lambda f: _ORDER.index(f.severity))
     # A blank line parts the files in a report; here every line counts.
     yield from (line.text for line in finding_lines(findings[:_FINDINGS]) if line.text)
     if len(findings) > _FINDINGS:
-        yield f"and {len(findings) - _FINDINGS} more: registry check --base origin/main lists all"
+        yield f"and {len(findings) - _FINDINGS} more; to list all: registry check --base origin/main"
 
 
 def _short(line: str) -> str:

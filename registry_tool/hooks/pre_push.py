@@ -12,20 +12,21 @@ from collections.abc import Iterator, Sequence
 from registry_tool.checks.findings import Report
 from registry_tool.checks.reports.text import summary
 from registry_tool.git.command import Git
-from registry_tool.git.refs import BRANCHES, Published, Update, parting, published
+from registry_tool.git.refs import MainBranch, main_branch, merge_base
+from registry_tool.git.remote.ref_updates import BRANCHES, Update
 from registry_tool.git.remote.url import is_url
 from registry_tool.git.repository import Repository
 from registry_tool.hooks.judge import (
-    LOOKED_AT,
+    MAX_BRANCHES,
     Judge,
     PushVerdict,
     Reply,
     concerning,
+    describe,
+    describe_findings,
     judge_line,
     judge_new_files,
     squash,
-    told,
-    told_findings,
 )
 from registry_tool.manifests.layout import REGISTRY
 
@@ -34,12 +35,12 @@ __all__ = ["send"]
 _USUAL = frozenset({"refs/heads/main", "refs/heads/master"})
 
 
-def _published(git: Git, remote: str) -> Published | None:
+def _published(git: Git, remote: str) -> MainBranch | None:
     """The main branch, where anything was ever fetched from a remote; one that nobody knows is taken for empty."""
     if is_url(remote):  # it has no branches here, and may hold a password
         return None
     known = git.run("for-each-ref", "--count=1", "--format=%(refname)", f"refs/remotes/{remote}/")
-    return published(git) if known else None
+    return main_branch(git) if known else None
 
 
 def _main_names(git: Git, remote: str) -> frozenset[str]:
@@ -55,7 +56,7 @@ def _main_names(git: Git, remote: str) -> frozenset[str]:
 def _found_in_commits(
     repository: Repository,
     remote: str,
-    main: Published | None,
+    main: MainBranch | None,
     branches: Sequence[Update],
     names: frozenset[str],
 ) -> Iterator[tuple[str, Report]]:
@@ -63,7 +64,7 @@ def _found_in_commits(
     git, tip = repository.git, None if main is None else main.tip
     for update in branches:
         if update.ref in names:
-            since = None if tip is None else parting(git, tip, update.new)
+            since = None if tip is None else merge_base(git, tip, update.new)
             yield from judge_line(repository, update, since)
     others = dict.fromkeys(update.new for update in branches if update.ref not in names)
     tips = list(concerning(repository, tip, others))
@@ -98,24 +99,22 @@ def send(repository: Repository, remote: str, updates: Sequence[Update]) -> Push
     main, names, reply = _published(git, remote), _main_names(git, remote), Reply()
     looked = list(Judge(repository, None if main is None else main.tip).look(branches))
     for judged in looked:
-        reply.say(*told(judged))
+        reply.say(*describe(judged))
         if judged.report is None and judged.update.ref in names:
             reply.refuse(
-                f"{judged.update.shown}: it must hold {REGISTRY}",
+                f"{judged.update.shown}: it must contain {REGISTRY}",
                 "push to a branch of another name: git push REMOTE HEAD:refs/heads/NAME",
             )
         elif judged.report is not None and judged.report.verdict == "refuse":
             reply.refused = True
     found = _found_in_commits(repository, remote, main, branches, names)
     for name, report in () if reply.refused else found:
-        reply.say(f"{name}: {summary(report)}", *told_findings(report))
+        reply.say(f"{name}: {summary(report)}", *describe_findings(report))
         if report.verdict == "refuse":
-            since = None if main is None else parting(git, main.tip, branches[0].new)
-            words = (
-                "what a commit brings cannot be taken back by a later one; make one commit of them"
-            )
+            since = None if main is None else merge_base(git, main.tip, branches[0].new)
+            words = "a later commit cannot remove content from an earlier one; squash them"
             reply.refuse(words, squash(since))
     if rest := len(branches) - len(looked):
-        reply.say(f"{rest} more branches were not looked at: {LOOKED_AT} of a push are")
-    stopped = "stopped, nothing was pushed; git push --no-verify leaves the judgement to the server"
+        reply.say(f"{rest} more branches were not checked (at most {MAX_BRANCHES} per push)")
+    stopped = "stopped, nothing was pushed; to let the server decide: git push --no-verify"
     return reply.answer(stopped if reply.refused else "passed")

@@ -28,21 +28,22 @@ from registry_tool.checks.reports.text import summary
 from registry_tool.errors import MalformedTreeError, UsageError
 from registry_tool.git.command import Git
 from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.refs import BRANCHES, FASTER, REPLACEMENTS, Update, parting
+from registry_tool.git.refs import merge_base
+from registry_tool.git.remote.ref_updates import BRANCHES, MOVED, REPLACEMENTS, Update
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
 from registry_tool.hooks.judge import (
-    LOOKED_AT,
+    MAX_BRANCHES,
     Judge,
     PushVerdict,
     Reply,
     concerning,
+    describe,
+    describe_findings,
     judge_bare_objects,
     judge_line,
     judge_new_files,
     squash,
-    told,
-    told_findings,
 )
 from registry_tool.manifests.layout import REGISTRY
 
@@ -125,12 +126,12 @@ def _rewound(git: Git, update: Update) -> Objection | None:
     parted = git.run(*bases, allowed=(0, 1)).decode().strip()
     if not parted:
         return Objection(
-            f"{update.shown}: this shares no history with what is published",
-            f"start from what is there: git fetch origin; git switch -c NAME origin/{update.shown}",
+            f"{update.shown}: this branch has no common history with the published one",
+            f"start from the published branch: git fetch origin; git switch -c NAME origin/{update.shown}",
         )
     if parted != update.old:
         return Objection(
-            f"{update.shown}: this would take back what is published; the branch only grows",
+            f"{update.shown}: this would remove published commits; the branch is append-only",
             f"{_rebase(update)}; to undo a commit: git revert COMMIT",
         )
     return None
@@ -140,7 +141,7 @@ def _aside(git: Git, update: Update) -> Objection | None:
     if FirstParentHistory(git, update.new).holds(update.old):
         return None
     return Objection(
-        f"{update.shown}: a merge the wrong way round puts what is published on its side; history reads first parents",
+        f"{update.shown}: this merge has its parents in the wrong order: the published branch must be the first parent",
         f"{_rebase(update)}; or: git switch {update.shown}; git merge --no-ff BRANCH",
     )
 
@@ -168,20 +169,20 @@ def objection(repository: Repository, main: Main, update: Update) -> Objection |
     """
     if update.deletes:
         return Objection(
-            f"{update.shown}: it is published and cannot be deleted",
-            "leave it; other branches can be deleted",
+            f"{update.shown}: the published branch cannot be deleted",
+            "delete other branches only",
         )
     if update.ref in main.names and main.tip is not None and update.old != main.tip:
         return Objection(
-            f"{update.shown}: {FASTER}, it moved while this was pushed", _rebase(update)
+            f"{update.shown}: {MOVED}, it moved while this was pushed", _rebase(update)
         )
     found = _no_commit(repository, update)
     if found is None and not update.creates:
         found = _rewound(repository.git, update) or _aside(repository.git, update)
     if found is None and not _holds_registry(repository, update.new):
         found = Objection(
-            f"{update.shown}: it must hold {REGISTRY}",
-            "push to a branch of another name; or make a registry: registry init DIR --name NAME",
+            f"{update.shown}: it must contain {REGISTRY}",
+            "push to a branch of another name; or create a registry: registry init DIR --name NAME",
         )
     return found
 
@@ -237,7 +238,7 @@ def pusher() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # no such account: https://docs.python.org/3/library/getpass.html
-        return "somebody"
+        return "unknown user"
 
 
 class _Desk:
@@ -257,11 +258,11 @@ class _Desk:
             return
         published = None if update.creates else update.old
         (judged,) = Judge(self._repository, published).look([update])
-        self.reply.say(*told(judged))
+        self.reply.say(*describe(judged))
         verdicts = {"refuse" if judged.report is None else judged.report.verdict}
         noted = judged.report is not None and bool(judged.report.notes)
         for name, report in () if "refuse" in verdicts else self._line(update, published):
-            self.reply.say(f"{name}: {summary(report)}", *told_findings(report))
+            self.reply.say(f"{name}: {summary(report)}", *describe_findings(report))
             verdicts.add(report.verdict)
             noted = noted or bool(report.notes)
         if "refuse" in verdicts:
@@ -270,7 +271,7 @@ class _Desk:
             self._want_review(update)
         if noted and boundary(self._repository.git):
             self.reply.refuse(
-                f"{update.shown}: the server lacks older history, so this cannot be judged",
+                f"{update.shown}: the server's clone is shallow, so this cannot be checked",
                 "on the server: git fetch --unshallow",
             )
 
@@ -282,21 +283,23 @@ class _Desk:
             if refused <= _STEPS_TOLD:
                 yield name, report
         if refused > _STEPS_TOLD:
-            self.reply.say(f"and {refused - _STEPS_TOLD} more commits are refused")
+            self.reply.say(f"and {refused - _STEPS_TOLD} more commits were refused")
         if not refused:
             return
         self.reply.refuse(
-            f"{update.shown}: history believes every commit of the main branch, so each must pass; this makes one of them",
+            f"{update.shown}: every commit of the main branch must pass the check; squash these commits into one",
             squash(published),
         )
 
     def _want_review(self, update: Update) -> None:
         if self._policy.review == "accept":
-            self.reply.say(f"{update.shown}: asks for a review; this server takes it without one")
+            self.reply.say(
+                f"{update.shown}: requires review; accepted because registry.receive.review=accept"
+            )
             return
         self.reply.refuse(
-            f"{update.shown}: asks for a review, and a push is none",
-            "push to a branch and open a pull request: git push origin HEAD:refs/heads/NAME",
+            f"{update.shown}: requires review; push to a branch and open a pull request",
+            "git push origin HEAD:refs/heads/NAME",
         )
 
     def look(self, published: str | None, updates: Sequence[Update]) -> None:
@@ -305,13 +308,13 @@ class _Desk:
         looked = list(Judge(self._repository, published).look(updates))
         self.leave_out(len(updates) - len(looked), strict=strict)
         for judged in looked:
-            self.reply.say(*told(judged))
+            self.reply.say(*describe(judged))
             if judged.report is None or judged.report.verdict != "refuse":
                 continue
             if strict:
                 self.reply.refused = True
             else:
-                self.reply.say(f"{judged.update.shown}: taken, but main does not take it like this")
+                self.reply.say(f"{judged.update.shown}: accepted, but main would refuse it")
 
     def look_at_files(self, published: str | None, updates: Sequence[Update]) -> None:
         """Judge what new commits bring, on whatever ref: Git keeps it, whether or not a later commit takes it back."""
@@ -339,15 +342,15 @@ class _Desk:
     def _say_of_files(self, name: str, found: Report | None, tips: Sequence[str] = ()) -> None:
         if found is None:
             return
-        self.reply.say(f"{name}: {summary(found)}", *told_findings(found))
+        self.reply.say(f"{name}: {summary(found)}", *describe_findings(found))
         if found.verdict != "refuse":
             return
         remedy = "leave the tag out of the push"
         if tips:
             main, git = self._main.tip, self._repository.git
-            remedy = squash(None if main is None else parting(git, main, tips[0]))
+            remedy = squash(None if main is None else merge_base(git, main, tips[0]))
         self.reply.refuse(
-            "what a push brings stays in the repository, whatever later commits do; push it without that",
+            "a later commit cannot remove pushed content from the repository; push without it",
             remedy,
         )
 
@@ -356,29 +359,29 @@ class _Desk:
         replacing = [u for u in updates if u.ref.startswith(REPLACEMENTS)]
         if replacing:
             self.reply.refuse(
-                f"{replacing[0].ref}: objects of a registry are not replaced",
+                f"{replacing[0].ref}: a registry must not replace objects",
                 "git replace -d OBJECT",
             )
         for update in (u for u in updates if shadowing(self._main, u)):
             self.reply.refuse(
-                f"{update.ref}: the name of the main branch would mean two things",
+                f"{update.ref}: this ref would make the name of the main branch ambiguous",
                 "give it another name, or leave it out of the push",
             )
 
     def leave_out(self, rest: int, *, strict: bool) -> None:
         """Tell how many branches were not looked at; where nothing unseen goes in, that refuses them."""
-        words = f"{rest} more branches were not looked at"
+        words = f"{rest} more branches were not checked"
         if rest and strict:
-            self.reply.refuse(words, f"push {LOOKED_AT} at once")
+            self.reply.refuse(words, f"push at most {MAX_BRANCHES} branches at once")
         elif rest:
-            self.reply.say(f"{words}: {LOOKED_AT} of a push are")
+            self.reply.say(f"{words} (at most {MAX_BRANCHES} per push)")
 
 
 def _wrong_head(main: Main) -> str:
     name = main.ref.removeprefix(BRANCHES)
-    names = f"names {name}, which is not there" if name else "names no branch"
+    names = f"names {name}, which does not exist" if name else "names no branch"
     return (
-        f"note: HEAD of the server {names}, so every branch is guarded as the main one; "
+        f"note: HEAD of the server {names}, so every branch is protected as the main branch; "
         "on the server: git symbolic-ref HEAD refs/heads/NAME"
     )
 
@@ -413,12 +416,12 @@ def receive(repository: Repository, updates: Sequence[Update]) -> PushVerdict:
     desk.refuse_names(updates)
     if first and main.tip is None and not names & main.names:
         desk.reply.say(_wrong_head(main))
-    for update in first[:LOOKED_AT]:
+    for update in first[:MAX_BRANCHES]:
         desk.guard(update)
-    if len(first) > LOOKED_AT:
+    if len(first) > MAX_BRANCHES:
         desk.reply.refuse(
-            f"{len(first) - LOOKED_AT} more branches were not looked at",
-            f"push {LOOKED_AT} at once",
+            f"{len(first) - MAX_BRANCHES} more branches were not checked",
+            f"push at most {MAX_BRANCHES} branches at once",
         )
     if policy.branches != "off" and not desk.reply.refused:
         published = _published(main, updates)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from registry_tool.errors import NotARegistryError, UsageError
 from registry_tool.git.command import Git, find_repository, receiving_repository
-from registry_tool.git.refs import outgoing_updates, received_updates
+from registry_tool.git.remote.ref_updates import outgoing_updates, received_updates
 from registry_tool.git.repository import Repository, hooked_repository
-from registry_tool.git.revisions import tip_of
+from registry_tool.git.revisions import find_tip
 from registry_tool.hooks.judge import PushVerdict
 from registry_tool.hooks.pre_push import send
 from registry_tool.hooks.pre_receive import receive
-from registry_tool.hooks.time_limit import limited
+from registry_tool.hooks.time_limit import limit_time
 
 __all__ = ["find_bare", "find_clone", "guarded_branch", "judge_received", "judge_sent"]
 
@@ -57,7 +57,7 @@ def guarded_branch(git: Git) -> tuple[str, bool]:
     ref = git.branch()
     name = "no branch" if ref is None else ref.removeprefix("refs/heads/")
     heads = git.line("for-each-ref", "--count=1", "--format=%(refname)", "refs/heads/")
-    return name, bool(heads) and (ref is None or tip_of(git, ref) is None)
+    return name, bool(heads) and (ref is None or find_tip(git, ref) is None)
 
 
 def judge_received(updates: bytes) -> PushVerdict:
@@ -69,7 +69,7 @@ def judge_received(updates: bytes) -> PushVerdict:
     git = receiving_repository()
     repository = Repository(git, source=str(git.git_dir))
     try:
-        with limited(git):
+        with limit_time(git):
             return receive(repository, received_updates(updates))
     finally:
         repository.close()

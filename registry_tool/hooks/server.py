@@ -49,4 +49,4 @@ def guard_settings(git: Git) -> tuple[tuple[str, str], ...]:
 def missing_settings(git: Git) -> Iterator[tuple[str, str, str]]:
     """A setting that a server should have, its value, and why: those that it lacks."""
     if not _checks_objects(git):
-        yield _FSCK, "true", "so Git takes objects that are malformed"
+        yield _FSCK, "true", "so Git accepts malformed objects"

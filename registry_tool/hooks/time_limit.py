@@ -17,7 +17,7 @@ from typing import Final
 from registry_tool.errors import OperationalError, UsageError
 from registry_tool.git.command import Git
 
-__all__ = ["SECONDS", "SETTING", "limited", "seconds_of"]
+__all__ = ["SECONDS", "SETTING", "limit_time", "time_limit_seconds"]
 
 SETTING: Final = "registry.receive.timeLimit"
 SECONDS: Final = 1_800
@@ -28,7 +28,7 @@ class _TooLate(BaseException):
     """No Exception: nothing that handles errors on the way may take it for one of its own."""
 
 
-def seconds_of(git: Git) -> int:
+def time_limit_seconds(git: Git) -> int:
     """How long a push may take; 0 is for ever.
 
     Raises:
@@ -37,21 +37,21 @@ def seconds_of(git: Git) -> int:
     value = git.config(SETTING) or str(SECONDS)
     if not value.isascii() or not value.isdigit() or len(value) > 6 or int(value) > _LONGEST:  # noqa: PLR2004 (digits of a week)
         raise UsageError(
-            f"the server's setting {SETTING} is {value[:40]!a}, and must be a number of seconds; 0 is no limit",
+            f"the server's setting {SETTING} is {value[:40]!a}, and must be a number of seconds; 0 means no limit",
             remedy=f"on the server: git config {SETTING} {SECONDS}",
         )
     return int(value)
 
 
 @contextmanager
-def limited(git: Git) -> Iterator[None]:
+def limit_time(git: Git) -> Iterator[None]:
     """Refuse what takes longer than the server's setting says; without signals, or outside the main thread, no limit.
 
     Raises:
         OperationalError: The time is over.
         UsageError: The setting is wrong.
     """
-    seconds = seconds_of(git)
+    seconds = time_limit_seconds(git)
     main = threading.current_thread() is threading.main_thread()
     if not seconds or not main or not hasattr(signal, "setitimer"):
         yield
@@ -66,8 +66,8 @@ def limited(git: Git) -> Iterator[None]:
         yield
     except _TooLate as exc:
         raise OperationalError(
-            f"the push was not judged within {seconds} seconds",
-            remedy=f"push less at once, or on the server: git config {SETTING} {min(4 * seconds, _LONGEST)}",
+            f"checking the push took longer than {seconds} seconds",
+            remedy=f"push fewer commits at once, or on the server: git config {SETTING} {min(4 * seconds, _LONGEST)}",
         ) from exc
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -13,7 +13,7 @@ from registry_tool.crypto.allowed_signers import names_of, signers_in
 from registry_tool.crypto.sshsig import fingerprint_of
 from registry_tool.git.commit_tree import CommitTree
 from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.publication import brought_by
+from registry_tool.git.publication import find_introducing_commit
 from registry_tool.git.tree import Entry
 from registry_tool.signing.signatures import Signature, allowed_signers, signature_of
 
@@ -79,7 +79,7 @@ def incoming(
     if line is None or entry is None:
         return None
     tip = head.tree.commit if isinstance(head.tree, CommitTree) else line.git.head()
-    commit = brought_by(line, tip, path, _oid(line, head, path, entry)) if tip else ""
+    commit = find_introducing_commit(line, tip, path, _oid(line, head, path, entry)) if tip else ""
     if not commit:
         return None
     signers = allowed_signers(base)

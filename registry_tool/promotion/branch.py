@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.git.repository import Repository
-from registry_tool.git.revisions import tip_of
+from registry_tool.git.revisions import find_tip
 from registry_tool.manifests.data import text
 
 __all__ = ["Branch", "branch_for"]
@@ -33,7 +33,7 @@ class Branch(NamedTuple):
 
 def _tips(repository: Repository, name: str) -> Iterator[tuple[str, str]]:
     for prefix, shown in _PLACES:
-        tip = tip_of(repository.git, f"{prefix}{name}")
+        tip = find_tip(repository.git, f"{prefix}{name}")
         if tip is not None:
             yield f"{shown}{name}", tip
 

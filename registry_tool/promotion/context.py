@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.refs import parting, published
+from registry_tool.git.refs import main_branch, merge_base
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.data import text
@@ -97,8 +97,8 @@ def ground_of(repository: Repository, tip: str | None) -> Published:
     """
     if tip is None:
         return Published(Catalog(DictTree({})), None)
-    main = published(repository.git)
-    commit = tip if main is None else parting(repository.git, main.tip, tip)
+    main = main_branch(repository.git)
+    commit = tip if main is None else merge_base(repository.git, main.tip, tip)
     return Published(Catalog(repository.tree(commit)), FirstParentHistory(repository.git, commit))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from registry_tool.git.history import FirstParentHistory, Touch
-from registry_tool.git.log import Step
+from registry_tool.git.log import HistoryStep
 from registry_tool.git.object_reader import BlobReader
 from registry_tool.git.tree import Entry
 from registry_tool.manifests.data import text
@@ -29,7 +29,7 @@ class HolderChange(NamedTuple):
         pinned: True when the move pinned it, as a rollback does.
     """
 
-    step: Step
+    step: HistoryStep
     version: str
     pinned: bool
 

@@ -28,11 +28,11 @@ from registry_tool.errors import (
     UsageError,
 )
 from registry_tool.git.command import Git, find_repository
-from registry_tool.git.commit import Target, author_of, commit_change
+from registry_tool.git.commit import Target, commit_change, identity
 from registry_tool.git.ignore_rules import parse_ignore_rules
 from registry_tool.git.repository import Repository
-from registry_tool.git.transaction.journal import steps_of, write_in_order
-from registry_tool.git.transaction.lock import hold, is_held
+from registry_tool.git.transaction.journal import plan_steps, write_with_journal
+from registry_tool.git.transaction.lock import acquire, is_locked
 from registry_tool.git.transaction.recovery import exclusive
 from registry_tool.git.tree import DictTree
 from registry_tool.hooks.install import Installed, install_hooks
@@ -117,7 +117,7 @@ def _check_target(folder: Path) -> bool:
     """See that a registry can be made there; True when there is an empty Git repository already."""
     there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     if not there.is_dir():
-        raise UsageError(f"{there} is not a folder", remedy="choose another place")
+        raise UsageError(f"{there} is not a folder", remedy="use another path")
     if there != folder:
         return False
     if not any(folder.iterdir()):
@@ -126,12 +126,12 @@ def _check_target(folder: Path) -> bool:
         return True
     if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
         raise ConflictError(
-            f"{folder} is a bare repository, nothing was written",
-            remedy="clone it, make the registry in the clone, and push",
+            f"{folder} is a bare repository; nothing was written",
+            remedy="clone it, create the registry in the clone, and push",
         )
     raise ConflictError(
-        f"{folder} is not empty, nothing was written",
-        remedy="choose a new folder, an empty one, or an empty Git repository",
+        f"{folder} is not empty; nothing was written",
+        remedy="use a new folder, an empty folder or an empty Git repository",
     )
 
 
@@ -151,7 +151,7 @@ def _building_place(folder: Path) -> Iterator[Path]:
     place = _existing(folder) / f"{_BUILDING}{secrets.token_hex(4)}"
     lock = _beside(place, "lock")
     try:
-        with hold(lock, place=str(place)):
+        with acquire(lock, place=str(place)):
             place.mkdir()
             yield place
     finally:
@@ -165,7 +165,7 @@ def _clean_up(folder: Path) -> None:
     for lock in sorted(folder.glob(f"{_BUILDING}*.lock")):
         place = lock.with_name(lock.name.removesuffix(".lock"))
         # The folder of somebody else, or of a command that is at work, stays.
-        if not _OWN.fullmatch(place.name) or lock.is_symlink() or is_held(lock):
+        if not _OWN.fullmatch(place.name) or lock.is_symlink() or is_locked(lock):
             continue
         with suppress(OSError):
             if _beside(place, "ready").exists():
@@ -196,7 +196,7 @@ def _move_in(built: Path, folder: Path) -> None:
 
 
 def _first_commit(git: Git, files: Mapping[str, bytes], name: str) -> tuple[str, str]:
-    author_of(git)
+    identity(git)
     branch = git.branch() or _BRANCH
     target = Target(branch, None, None, checked_out=True)
     message = f"Start registry {name}"
@@ -211,8 +211,10 @@ def _hooks(git: Git, notes: list[str]) -> tuple[Installed, ...]:
     try:
         return install_hooks(git)
     except RegistryError as exc:
-        notes.append(f"no hooks were installed: {exc.message}")
-        notes.append(f"later: registry hooks install ({exc.remedy})" if exc.remedy else "")
+        notes.append(f"hooks were not installed: {exc.message}")
+        notes.append(
+            f"install them later: registry hooks install ({exc.remedy})" if exc.remedy else ""
+        )
         return ()
 
 
@@ -293,7 +295,7 @@ def new_registry(
         ) from exc
     if outer is None:
         return made
-    note = f"it lies inside another Git repository, {outer.place}: keep it out of that one"
+    note = f"it is inside another Git repository, {outer.place}: do not add it there"
     return made._replace(notes=(*made.notes, note))
 
 
@@ -357,8 +359,8 @@ def repair_ignore_rules(folder: Path) -> RepairedRules:
         fresh = repaired_ignore_file(source or b"", layout.shard)
         if fresh != source:
             with exclusive(repository.git):
-                steps = steps_of(root, {_IGNORE: fresh}, frozenset())
-                write_in_order(repository.git, root, "Repair the ignore rules", steps)
+                steps = plan_steps(root, {_IGNORE: fresh}, frozenset())
+                write_with_journal(repository.git, root, "Repair the ignore rules", steps)
         hidden = hidden_by(parse_ignore_rules(fresh), layout)
         left = {one.pattern.line: one.pattern.text for one in hidden}
         return RepairedRules(fresh != source, tuple(sorted(left.items())))

@@ -45,7 +45,7 @@ def _check_name(name: str) -> str:
     if re.fullmatch(MODEL_PATTERN, name):
         return check_new_name(name, "registry")
     raise InvalidNameError(
-        f"{name[:60]!a} is not a name for a registry",
+        f"{name[:60]!a} is not a valid registry name",
         remedy="a registry's name has 1 to 128 of A-Z a-z 0-9 with - . _ inside, such as acme-models",
     )
 
@@ -62,13 +62,13 @@ def stored_url(url: str, folder: Path) -> str:
     """
     if not url or _HIDDEN.search(url) or url.startswith("-"):
         raise UsageError(
-            f"{url[:60]!a} is not an address of a DVC remote",
-            remedy="give a folder, or an address such as s3://bucket/models",
+            f"{url[:60]!a} is not a DVC remote URL",
+            remedy="use a folder, or a URL such as s3://bucket/models",
         )
     if _PASSWORD.search(url):
         raise UsageError(
-            "the address of the remote holds a password, and it would be committed",
-            remedy=f"give it without, then run: dvc remote modify --local {REMOTE} password PASSWORD",
+            "the URL of the remote contains a password, which would be committed",
+            remedy=f"omit the password, then run: dvc remote modify --local {REMOTE} password PASSWORD",
         )
     if _WITH_SCHEME.fullmatch(url) or Path(url).is_absolute():
         return url
@@ -77,8 +77,8 @@ def stored_url(url: str, folder: Path) -> str:
         return str(place)
     if folder in (inside := Path(os.path.abspath(place)), *inside.parents):  # noqa: PTH100 (links stay)
         raise UsageError(
-            f"the remote {url} would lie in the registry, and Git would take in its bytes",
-            remedy="choose a folder beside it",
+            f"the remote {url} would be inside the registry, and Git would add its files",
+            remedy="use a folder next to the registry",
         )
     return Path(os.path.relpath(place, folder / ".dvc")).as_posix()
 
@@ -212,7 +212,7 @@ def registry_files(
         RefusedByCheckError: The description does not pass.
     """
     if not 0 <= shard <= _MOST_SHARD:
-        raise UsageError(f"a shard of {shard} digits cannot be", remedy="choose 0 to 4")
+        raise UsageError(f"a shard of {shard} digits is not possible", remedy="use 0 to 4")
     words = {
         "name": _yaml(x=_check_name(name)).removeprefix("x: ").rstrip("\n"),
         "description": _yaml(description=description) if description else "",
@@ -226,5 +226,5 @@ def registry_files(
     files.update(ci_files(ci, remote or "") if ci is not None else {})
     report = check(DictTree(files))
     if report.verdict == "refuse":
-        raise RefusedByCheckError("the new registry would not pass its own check", report)
+        raise RefusedByCheckError("the new registry would fail its own check", report)
     return {**files, **write_codeowners(ci)(Catalog(DictTree(files))).puts}

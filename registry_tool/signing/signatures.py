@@ -28,10 +28,10 @@ from registry_tool.crypto import ssh_keygen
 from registry_tool.crypto.allowed_signers import names_of, signers_in
 from registry_tool.crypto.sshsig import NAMESPACE, NotASignatureError, holds, parse
 from registry_tool.errors import RefusedError
-from registry_tool.git.blame import Written, written
+from registry_tool.git.blame import ContentOrigin, find_origins
 from registry_tool.git.command import Git
 from registry_tool.git.history import LITERAL, FirstParentHistory
-from registry_tool.git.publication import entered_at, moment_of
+from registry_tool.git.publication import publication_time, to_datetime
 from registry_tool.git.tree import Tree
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.document import Document
@@ -174,11 +174,11 @@ def signature_of(
         return Signature("other")
     if not ssh_keygen.is_there():
         return Signature("unchecked")
-    return _judge_record(signed, signers, moment or moment_of(signed.when))
+    return _judge_record(signed, signers, moment or to_datetime(signed.when))
 
 
 def published_signature(
-    line: FirstParentHistory, source: Written, signers: bytes, *, now: dt.datetime
+    line: FirstParentHistory, source: ContentOrigin, signers: bytes, *, now: dt.datetime
 ) -> Signature:
     """What the signature of a commit that gave a published file its content is worth.
 
@@ -193,7 +193,7 @@ def published_signature(
     Raises:
         GitError: The history cannot be read.
     """
-    moment = entered_at(line, source.step, now) if ssh_keygen.is_timed(signers) else None
+    moment = publication_time(line, source.step, now) if ssh_keygen.is_timed(signers) else None
     return signature_of(line.git, source.origin.commit, signers, moment=moment)
 
 
@@ -327,8 +327,8 @@ def known_since(line: FirstParentHistory, base: Tree, head: Tree, now: dt.dateti
     """
 
     def moment(document: Document) -> dt.datetime | None:
-        found = written(line, base, head, [document.path]).get(document.path)
-        return now if found is None else entered_at(line, found.step, now)
+        found = find_origins(line, base, head, [document.path]).get(document.path)
+        return now if found is None else publication_time(line, found.step, now)
 
     return moment
 

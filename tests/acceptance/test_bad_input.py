@@ -416,7 +416,7 @@ def test_artifacts_that_get_in_each_others_way(
     (other / "weights.bin").write_bytes(b"others")
     before = state(root, storage)
     for given, words in (
-        ((f"m={weights}", f"m={other}"), "would get the same place 'weights.bin'"),
+        ((f"m={weights}", f"m={other}"), "would both be stored as 'weights.bin'"),
         ((f"m={weights}", "m=-"), "the name 'm'"),
         ((f"m={weights}", "M=-"), "the name 'M'"),
         ((f"a={weights}", f"b={other / 'weights.bin'}"), "the path 'weights.bin'"),

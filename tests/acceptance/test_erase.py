@@ -97,7 +97,7 @@ def test_the_whole_life_of_an_erasure(root: Path, storage: Path, cli: Cli) -> No
     assert (done.code, done.err) == (0, "")
     lines = [line.split(None, 3) for line in done.out.splitlines()]
     assert ["deleted", "13", "B", "model.bin"] in lines
-    assert ["kept", "13", "B", "vocab.bin  nlp/lang-id@3 in origin/main needs it"] in lines
+    assert ["kept", "13", "B", "vocab.bin  nlp/lang-id@3 in origin/main uses it"] in lines
     assert "freed 13 B on the remote, 1 object; 1 taken out of this machine's cache" in done.out
     assert stored(storage) == {md5(c) for c in (MODEL_BYTES, THIRD, SHARED)}
 
@@ -144,7 +144,7 @@ def test_without_yes_it_is_only_shown(
         return
     assert f"would write   {TOP}/versions/2/status.yaml" in shown.out
     assert f"would remove  {TOP}/versions/2/model.bin.dvc" in shown.out
-    assert "nlp/lang-id@3 in origin/main needs it" in shown.out
+    assert "nlp/lang-id@3 in origin/main uses it" in shown.out
     assert shown.out.endswith("this was a dry run; add --yes to do it\n")
 
 
@@ -227,13 +227,13 @@ def test_another_branch_that_needs_the_bytes_keeps_them(
     commit(erased)
     git(erased, "switch", "-q", "main")
     done = cli(*PURGE, "--yes", cwd=erased)
-    assert "nlp/other@7 in side needs it" in done.out
+    assert "nlp/other@7 in side uses it" in done.out
     assert md5(SECOND) in stored(storage)
 
 
 def test_a_version_that_is_not_even_committed_keeps_its_bytes(erased: Path, cli: Cli) -> None:
     write_files(erased, version_files("4", artifacts=[stored_artifact(SECOND)]))
-    assert "nlp/lang-id@4 in the work tree needs it" in cli(*PURGE, "--yes", cwd=erased).out
+    assert "nlp/lang-id@4 in the work tree uses it" in cli(*PURGE, "--yes", cwd=erased).out
 
 
 def test_old_refs_of_the_version_itself_are_named_and_hold_nothing(
@@ -258,7 +258,7 @@ def test_a_clone_that_is_behind_deletes_nothing(erased: Path, storage: Path, cli
     assert "try:   git fetch --tags origin '+refs/heads/*:refs/remotes/origin/*'" in refused.err
     assert md5(SECOND) in stored(storage)
     git(erased, "fetch", "-q", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*")
-    assert "nlp/lang-id@4 in origin/add-4 needs it" in cli(*PURGE, "--yes", cwd=erased).out
+    assert "nlp/lang-id@4 in origin/add-4 uses it" in cli(*PURGE, "--yes", cwd=erased).out
 
 
 def test_a_server_that_cannot_be_asked(erased: Path, storage: Path, cli: Cli) -> None:
@@ -278,10 +278,10 @@ def test_another_registry_on_the_same_remote(erased: Path, storage: Path, cli: C
     }
     theirs = new_repository(erased.parent / "theirs", files)
     done = cli(*PURGE, "--yes", "--also", str(theirs), cwd=erased)
-    assert f"nlp/theirs@1 in main of {theirs} needs it" in done.out
+    assert f"nlp/theirs@1 in main of {theirs} uses it" in done.out
     url = theirs.as_uri()
     done = cli(*PURGE, "--yes", "--also", url, cwd=erased)
-    assert f"nlp/theirs@1 in main of {url} needs it" in done.out
+    assert f"nlp/theirs@1 in main of {url} uses it" in done.out
     assert md5(SECOND) in stored(storage)
 
 
@@ -314,7 +314,7 @@ def test_a_remote_that_is_not_there(erased: Path, storage: Path, cli: Cli) -> No
     storage.rename(storage.with_name("unmounted"))
     for yes in ((), ("--yes",)):
         refused = cli(*PURGE, *yes, cwd=erased)
-        assert (refused.code, "is not there" in refused.err) == (4, True)
+        assert (refused.code, "does not exist" in refused.err) == (4, True)
     assert cli(*ERASE, cwd=erased).code == 0  # the first step asks no remote
 
 
@@ -396,7 +396,7 @@ def test_bytes_that_were_brought_back_survive_a_second_purge(
     os.utime(brought, (later, later))
     done = cli(*PURGE, "--yes", cwd=erased)
     assert done.code == 0
-    assert "not before the erasure; kept until" in done.out
+    assert "after the erasure; kept until" in done.out
     assert md5(SECOND) in stored(storage)
     # Nobody published it for longer than a lease counts.
     old = time.time() - 8 * 24 * 3600

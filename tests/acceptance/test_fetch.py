@@ -140,7 +140,7 @@ def test_offline_names_what_is_not_there(cli: Cli, root: Path) -> None:
     done(cli("fetch", "nlp/lang-id@2", "--artifact", "model", cwd=root))
     ran = cli("fetch", "nlp/lang-id@2", "--offline", cwd=root)
     assert (ran.code, ran.out) == (4, "")
-    assert "parts is not in the cache, and --offline forbids to fetch" in ran.err
+    assert "parts is not in the cache, and --offline forbids downloads" in ran.err
 
 
 # --- locked
@@ -333,7 +333,7 @@ def test_a_mirror_is_asked_when_the_remote_has_wrong_bytes(
     words = ("fetch", "nlp/lang-id@2", "--remote", "storage", "--remote", "mirror", "-o", "out")
     ran = cli(*words, cwd=root)
     assert done(ran)
-    assert "asking the next remote" in ran.err
+    assert "trying the next remote" in ran.err
     assert (root / "out" / "weights.bin").read_bytes() == WEIGHTS
     forget_everything()
     monkeypatch.setenv("REGISTRY_REMOTE", "mirror")
@@ -342,7 +342,7 @@ def test_a_mirror_is_asked_when_the_remote_has_wrong_bytes(
     assert ran.err == ""
     ran = cli("fetch", "nlp/lang-id@1", "--remote", "none", cwd=root)
     assert (ran.code, ran.out) == (4, "")
-    assert "no DVC remote is named 'none'; there are: mirror, storage" in ran.err
+    assert "no DVC remote is named 'none'; remotes: mirror, storage" in ran.err
 
 
 def test_a_byte_that_changed_in_the_cache_does_not_reach_anybody(
@@ -431,7 +431,7 @@ def test_a_read_only_cache_is_used_as_far_as_it_goes(
         [*probe, str(shared_cache()), *words], cwd=root, check=False, capture_output=True, text=True
     )
     assert ran.returncode == 0, ran.stderr
-    note = f"note:  nothing is kept in the cache {shared_cache()}: the file system is read-only\n"
+    note = f"note:  not using the cache {shared_cache()}: the file system is read-only\n"
     assert ran.stderr == ("" if filled else note)
     assert (tmp_path / "out" / "weights.bin").read_bytes() == WEIGHTS
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["parts", "weights.bin"]

@@ -106,10 +106,10 @@ def test_an_object_that_is_wrong_is_not_taken(
     for _ in range(2):  # what the first try left does not help the second one
         ran = cli("fetch", "nlp/lang-id@2", "-o", str(tmp_path / "out"), cwd=root)
         assert (ran.code, ran.out) == (4, "")
-        assert "weights.bin is not what its manifest says" in ran.err
+        assert "weights.bin does not match its manifest" in ran.err
         assert words in ran.err
         assert f"on the remote storage ({root / 'storage'})" in ran.err
-        assert "try:   nothing was kept" in ran.err
+        assert "try:   nothing was written" in ran.err
         assert not (tmp_path / "out").exists()
         assert kept() == {}
     place.write_bytes(WEIGHTS)
@@ -124,9 +124,9 @@ def test_an_object_that_is_gone_is_named(
     stored(root, md5).unlink()
     ran = cli("fetch", "nlp/lang-id@2", "-o", str(tmp_path / "out"), cwd=root)
     assert (ran.code, ran.out) == (4, "")
-    assert "the bytes of folder: ünï cöde/日本語 (1 bytes) are not on the remote storage" in ran.err
+    assert "folder: ünï cöde/日本語 (1 bytes) is missing from the remote storage" in ran.err
     assert md5 in ran.err
-    assert "try:   ask its author to bring them back: registry upload" in ran.err
+    assert "try:   ask its author to restore it: registry upload" in ran.err
     assert not (tmp_path / "out").exists()
 
 
@@ -230,7 +230,7 @@ def test_a_list_that_its_pointer_and_manifest_agree_with_is_refused_by_its_bytes
         file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     ran = cli("fetch", "nlp/lang-id@2", "-o", str(tmp_path / "out"), cwd=root)
     assert (ran.code, ran.out) == (4, "")
-    assert "folder is not what its manifest says: expected sha256" in ran.err
+    assert "folder does not match its manifest: expected sha256" in ran.err
     assert not (tmp_path / "out").exists()
 
 

@@ -163,7 +163,7 @@ def test_bytes_in_a_folder(
     (out / "model/link").unlink()
     (out / "model/config.json").write_text("[]")
     ran = verify(*words, subject=str(out))
-    assert (ran.code, "has other bytes in 'config.json'" in ran.out) == (1, True)
+    assert (ran.code, "has different content in 'config.json'" in ran.out) == (1, True)
 
 
 def test_another_key(sign: Callable[..., Ran], verify: Callable[..., Ran], tmp_path: Path) -> None:
@@ -327,7 +327,9 @@ def test_bytes_from_a_folder_are_those_of_the_record(
     (folder / "config.json").write_text("[]")
     ran = sign(*where)
     assert ran.code == 1
-    assert "is not artifact model of the record: it has other bytes in 'config.json'" in ran.err
+    assert (
+        "is not artifact model of the record: it has different content in 'config.json'" in ran.err
+    )
 
 
 def test_a_key_behind_a_passphrase(

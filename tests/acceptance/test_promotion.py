@@ -279,7 +279,7 @@ def test_a_rollback_pins_and_an_automatic_promotion_respects_it(ready: Staged, c
     assert (told.code, data["promoted"], data["pinned"], data["commit"]) == (0, False, True, None)
     by_hand = cli(*TO, "--commit", cwd=ready.root)
     assert by_hand.code == 0, by_hand
-    assert "note:  the pin on version 1 is taken off; it said: Slow." in by_hand.err
+    assert "note:  the pin on version 1 is removed; it said: Slow." in by_hand.err
     assert shown(ready.root) == alias_yaml("2")
 
 

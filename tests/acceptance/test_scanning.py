@@ -124,7 +124,7 @@ def test_by_default_what_is_dangerous_is_refused(cli: Cli, registry: Path, evil:
     before = git(registry, "rev-parse", "HEAD")
     ran = cli(*ADD, str(evil), cwd=registry)
     assert ran.code == 1
-    assert "the content of evil.pkl is refused: dangerous" in ran.err
+    assert "the content of evil.pkl is refused by the registry's policy: dangerous" in ran.err
     assert git(registry, "rev-parse", "HEAD") == before
     assert git(registry, "status", "--porcelain") == ""
 
@@ -137,7 +137,7 @@ def test_by_default_what_is_unsafe_is_told(cli: Cli, registry: Path, plain: Path
 
 def test_a_policy_without_pickles(cli: Cli, registry: Path, plain: Path) -> None:
     policy(registry, unsafe="refuse")
-    assert "is refused: unsafe" in cli(*ADD, str(plain), cwd=registry).err
+    assert "is refused by the registry's policy: unsafe" in cli(*ADD, str(plain), cwd=registry).err
     write_files(plain.parent / "model", {"inner/m.pkl": PLAIN})
     ran = cli(*ADD, str(plain.parent / "model"), cwd=registry)
     assert "unsafe: model/inner/m.pkl: a pickle" in ran.err
@@ -153,7 +153,10 @@ def test_a_policy_that_does_not_look(cli: Cli, registry: Path, evil: Path) -> No
 def test_programs_are_held_to_the_policy_too(registry: Path, evil: Path) -> None:
     put_object(registry, b"unused")
     opened = registry_tool.open(registry)
-    with pytest.raises(RefusedError, match="is refused: dangerous"), opened.change("Add") as change:
+    with (
+        pytest.raises(RefusedError, match="is refused by the registry's policy: dangerous"),
+        opened.change("Add") as change,
+    ):
         change.model("nlp/lang-id").new_version(framework={"type": "custom"}, artifacts=[evil])
     assert git(registry, "status", "--porcelain") == ""
 

@@ -152,7 +152,7 @@ def test_a_folder_that_was_fetched(signed: Path, cli: Cli, tmp_path: Path) -> No
     (out / "model.bin").write_bytes(b"nlp/lang-id@4")
     ran = cli("verify", str(out), "--as", "nlp/lang-id@3", cwd=signed)
     assert ran.code == 1
-    assert "model.bin: has other bytes: sha256 " in ran.out
+    assert "model.bin: has different content: sha256 " in ran.out
     assert "the bytes of nlp/lang-id@3 are not what its record says: model" in ran.err
 
 

@@ -85,7 +85,9 @@ def test_what_is_there_is_not_sent_again(registry: Path, tmp_path: Path, cli: Cl
     }
 
 
-@pytest.mark.parametrize(("name", "why"), [("model", "has other bytes"), ("parts", "is no folder")])
+@pytest.mark.parametrize(
+    ("name", "why"), [("model", "has different content"), ("parts", "is not a folder")]
+)
 def test_other_bytes_are_refused(
     name: str, why: str, registry: Path, tmp_path: Path, cli: Cli
 ) -> None:

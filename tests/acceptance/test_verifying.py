@@ -46,7 +46,7 @@ def test_one_artifact_of_several(registry: Path, cli: Cli, tmp_path: Path) -> No
     assert cli(*THIRD, "--artifact", "vocab", "-o", out, cwd=registry).code == 0
     words = ("verify", out, "--as", "nlp/lang-id@3")
     ran = cli(*words, cwd=registry)
-    assert (ran.code, "model.bin: is not there" in ran.out) == (1, True)
+    assert (ran.code, "model.bin: does not exist" in ran.out) == (1, True)
     assert cli(*words, "--artifact", "vocab", cwd=registry).code == 0
     ran = cli(*words, "--artifact", "none", cwd=registry)
     assert (ran.code, "its artifacts: " in ran.err) == (2, True)

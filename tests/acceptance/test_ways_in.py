@@ -111,7 +111,7 @@ def test_standard_input(cli: Cli, root: Path) -> None:
     ("given", "words"),
     [
         (["-"], "no name of its own"),
-        (["model.bin=-"], "model.bin holds no bytes"),
+        (["model.bin=-"], "model.bin is empty"),
         (["a=-", "b=-"], "only once"),
         (["version.yaml=-"], "version.yaml"),
     ],
@@ -155,7 +155,7 @@ def test_a_url_is_copied_when_that_is_asked_for(
 def test_urls_that_cannot_be_copied(cli: Cli, root: Path, web: str) -> None:
     before = state(root)
     for given, code, words in (
-        (("--track", f"{web}/nothing.bin", "--copy"), 4, "there is nothing at"),
+        (("--track", f"{web}/nothing.bin", "--copy"), 4, "nothing.bin does not exist"),
         (("--track", "ftp://host/x.bin", "--copy"), 2, "unsupported scheme"),
         (("--track", "x=https://host/folder/", "--copy"), 2, "is a folder"),
         (("--copy",), 2, "there is no URL to copy from"),

@@ -697,7 +697,7 @@ def test_a_file_where_the_remote_should_be(cli: Cli, root: Path, storage: Path) 
     for how in ((), ("--commit",)):
         ran = cli(*ADD, "--artifact", str(MODEL), *how, cwd=root)
         assert ran.code == 4
-        assert "there is a file where a folder should be" in ran.err
+        assert "a file exists where a folder is needed" in ran.err
         assert harmless(ran)
     assert (git(root, "status", "--porcelain"), git(root, "for-each-ref")) == before
 

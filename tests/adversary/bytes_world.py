@@ -37,7 +37,7 @@ from support.manifests import (
 )
 
 from registry_tool.cli.main import run
-from registry_tool.git.refs import Update
+from registry_tool.git.remote.ref_updates import Update
 
 __all__ = ["BytesTemplate", "BytesWorld", "Ended"]
 

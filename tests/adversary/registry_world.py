@@ -29,7 +29,7 @@ from adversary.template import PEOPLE, new_template
 from registry_tool.cli.main import run
 from registry_tool.errors import RegistryError
 from registry_tool.git.command import Git
-from registry_tool.git.refs import Update
+from registry_tool.git.remote.ref_updates import Update
 from registry_tool.git.repository import Repository
 from registry_tool.hooks.pre_receive import receive
 

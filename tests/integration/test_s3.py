@@ -131,9 +131,12 @@ def test_bytes_that_are_not_what_their_name_says_are_refused_by_the_server(
 def test_a_bucket_that_is_not_there(server: Server, tmp_path: Path) -> None:
     remote = open_on(tmp_path, server, "s3://nowhere/x")
     one = blob(tmp_path, b"weights")
-    with pytest.raises(RemoteError, match="is not there and cannot be made"):
+    with pytest.raises(RemoteError, match="does not exist and cannot be created"):
         send([one], remote)
-    with pytest.raises(RemoteError, match="that place does not exist"), remote.download(one[0]):
+    with (
+        pytest.raises(RemoteError, match="the bucket, container or folder does not exist"),
+        remote.download(one[0]),
+    ):
         pass
 
 

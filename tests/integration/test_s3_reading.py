@@ -60,14 +60,14 @@ def test_credentials_come_from_the_environment_and_from_profiles(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
     assert read() == b"x"
-    with pytest.raises(RemoteError, match="refuses the credentials"):
+    with pytest.raises(RemoteError, match="rejected the credentials"):
         read(allow_anonymous_login="true")
 
 
 def test_a_bucket_that_is_not_there_is_not_a_missing_object(bucket: Server, tmp_path: Path) -> None:
     source = open_source(settings_of(bucket, tmp_path, "s3://nobodys-bucket/x", **bucket.secrets))
     with (
-        pytest.raises(RemoteError, match="that place does not exist there"),
+        pytest.raises(RemoteError, match="the bucket, container or folder does not exist"),
         source.download("0" * 32),
     ):
         pass

@@ -439,7 +439,7 @@ def test_hooks_of_a_clone_that_were_removed_or_edited_change_nothing(
     seen = run_program("hooks", "status", cwd=clone)
     assert seen.code == 1
     assert "pre-commit: missing" in seen.out
-    assert "pre-push: has other words in it" in seen.out
+    assert "pre-push: differs from what this release writes" in seen.out
 
 
 def _no_program(bare: Path) -> None:

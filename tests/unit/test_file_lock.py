@@ -12,7 +12,7 @@ import pytest
 
 from registry_tool.artifacts.cache.locks import download_lock, get_uses, lock_for_eviction
 from registry_tool.file_lock import try_lock, try_lock_shared
-from registry_tool.git.transaction.lock import is_held
+from registry_tool.git.transaction.lock import is_locked
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows locks bytes")
 
@@ -82,5 +82,5 @@ def test_the_gate_of_the_cache_is_shared_by_those_who_add_and_closed_to_them_by_
 
 def test_a_writer_waits_for_an_earlier_program(tmp_path: Path) -> None:
     with locked_by_an_earlier_program(tmp_path / "lock"):
-        assert is_held(tmp_path / "lock")
-    assert not is_held(tmp_path / "lock")
+        assert is_locked(tmp_path / "lock")
+    assert not is_locked(tmp_path / "lock")

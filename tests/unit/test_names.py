@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from registry_tool import names
 from registry_tool.errors import InvalidNameError
-from registry_tool.names import ModelName, Reference, check_new_name, fold, fold_model, is_device
+from registry_tool.names import (
+    ModelName,
+    Reference,
+    check_new_name,
+    fold,
+    fold_model,
+    fold_task,
+    is_device,
+)
 from registry_tool.paths import resource
 
 CHECKS: dict[str, Callable[[str], str]] = {
@@ -175,3 +183,12 @@ def test_names_of_devices(name: str) -> None:
 def test_names_that_are_no_devices(name: str) -> None:
     assert not is_device(name)
     assert check_new_name(name, "tag") == name
+
+
+def test_tasks_are_compared_without_case_blanks_dashes_and_underscores() -> None:
+    one = {"English ASR", "english-asr", "ENGLISH_ASR", "english  asr", "english _- asr"}
+    assert {fold_task(task) for task in one} == {"english-asr"}
+    assert fold_task("EnglishASR") != "english-asr"
+    assert fold_task("text.classification") == "text.classification"
+    assert fold_task("STRASSE") == fold_task("stra\u00dfe")
+    assert fold_task("\u00c4rzte") == fold_task("a\u0308rzte")

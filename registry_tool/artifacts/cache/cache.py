@@ -50,7 +50,7 @@ from registry_tool.errors import CorruptObjectError
 
 __all__ = ["Cache", "CachedObject"]
 
-_MAKE_ROOM: Final = "make room: registry cache clean; or keep it elsewhere: REGISTRY_CACHE=DIR"
+_MAKE_ROOM: Final = "free space: registry cache clean; or move the cache: REGISTRY_CACHE=DIR"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Cache:
     def _artifact(self, sha256: str, name: str) -> Path:
         check_sha256(sha256)
         if name in {"", ".", ".."} or "/" in name or "\0" in name:
-            raise CorruptObjectError(f"{name!a} cannot be the name of a file")
+            raise CorruptObjectError(f"{name!a} is not a valid file name")
         return self.root / "artifacts" / sha256[:2] / sha256 / name
 
     def _temporary(self, name: str = "") -> Path:

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 LIMIT_VARIABLE: Final = "REGISTRY_CACHE_SIZE"
-NO_ROOM: Final = "what was used in the last hour fills what it may have (REGISTRY_CACHE_SIZE)"
+NO_ROOM: Final = "files used in the last hour fill it (limit: REGISTRY_CACHE_SIZE)"
 # A script may have got a path a moment ago from a command that ended since.
 _SPARED_SECONDS: Final = 3600.0
 _BLOCK: Final = 512

@@ -321,7 +321,7 @@ def _lines(path: Path) -> set[str]:
 
 
 def _foreign_lines(path: Path) -> set[str]:
-    """What a process of another user uses; one that cannot be asked keeps what it has open, and no more."""
+    """What a process of another user uses; one that cannot be queried keeps what it has open, and no more."""
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError:

@@ -176,8 +176,8 @@ def check_copy(source: str, target: str, sha256: str, seen: os.stat_result) -> N
     if _is_sealed(seen, sha256, source) or digest_file(Path(target)).sha256 == sha256:
         return
     raise OperationalError(
-        f"{source} was replaced by another user or process while it was read; nothing was delivered",
-        remedy="run the command again; or use a cache of your own: export REGISTRY_CACHE=~/.cache/registry-tool",
+        f"{source} was replaced by another user or process while it was read; nothing was written",
+        remedy="run the command again, or use a private cache: export REGISTRY_CACHE=~/.cache/registry-tool",
     )
 
 

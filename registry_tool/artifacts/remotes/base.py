@@ -238,8 +238,8 @@ def read_listing(remote: ObjectSource, md5: str, *, label: str) -> list[Listed]:
             data += piece
     if (found := dir_md5(bytes(data))) != md5:
         raise CorruptObjectError(
-            f"{label} is not what its manifest says: expected md5 {md5}, found {found}",
-            remedy="nothing was kept; ask the owner of the remote to restore the object",
+            f"{label} does not match its manifest: expected md5 {md5}, found {found}",
+            remedy="nothing was written; ask the owner of the remote to restore the object",
         )
     return read_dir_object(bytes(data), label=label)
 

@@ -176,7 +176,7 @@ def _check_urls(name: str, options: Mapping[str, object]) -> None:
         if isinstance(url := options.get(option), str) and _PASSWORD.match(url):
             raise RemoteError(
                 f"the committed .dvc/config has a password in the URL of {name}",
-                remedy="take it out, change it, and run: "
+                remedy="remove it, change the password, and run: "
                 f"dvc remote modify --local {name} password PASSWORD",
             )
 
@@ -184,7 +184,7 @@ def _check_urls(name: str, options: Mapping[str, object]) -> None:
 def _check_hosts(name: str, options: Mapping[str, object]) -> None:
     for option in unsafe_hosts(options):
         raise RemoteError(
-            f"`{option}` of {name} in the committed .dvc/config has characters that no host, user or region has",
+            f"`{option}` of {name} in the committed .dvc/config contains characters that are not valid in a host, user or region",
             remedy=f"run: dvc remote modify {name} {option} VALUE",
         )
 
@@ -202,8 +202,8 @@ def _committed_level(settings: DvcSettings) -> tuple[Sections, dict[str, tuple[s
         _check_urls(name, options)
         for key in sorted(REFUSED.intersection(options)):
             raise RemoteError(
-                f"the committed .dvc/config sets `{key}` of {name}: it may not hold secrets, "
-                "or options that run a command",
+                f"the committed .dvc/config sets `{key}` of {name}: secrets and options that run commands "
+                "are not allowed there",
                 remedy=f"remove it, change the secret, and run: dvc remote modify --local {name} {key} VALUE",
             )
         if remote_of(section):
@@ -247,7 +247,7 @@ def _options(levels: Sections, name: str) -> dict[str, object]:
     found = levels.get(f"remote {name}")
     if found is None:
         known = sorted(filter(None, map(remote_of, levels)))
-        listed = f"; there are: {', '.join(known)}" if known else ""
+        listed = f"; remotes: {', '.join(known)}" if known else ""
         raise NoRemoteError(
             f"no DVC remote is named {name!a}{listed}",
             remedy=f"run: dvc remote add {name} URL" if name.isidentifier() else _ADD,
@@ -376,7 +376,7 @@ def select_remote(settings: DvcSettings, name: str | None) -> RemoteSettings:
         known = sorted(filter(None, map(remote_of, merged)))
         if known:
             raise NoRemoteError(
-                "no DVC remote is the default one", remedy=f"run: dvc remote default {known[0]}"
+                "no DVC remote is the default", remedy=f"run: dvc remote default {known[0]}"
             )
         if _is_on_disk(settings):
             raise NoRemoteError("the DVC remotes in .dvc/config are not committed", remedy=_COMMIT)
@@ -392,7 +392,7 @@ def _named(settings: DvcSettings, levels: _Levels, name: str) -> RemoteSettings:
         if not _is_on_disk(settings, name):
             raise
         raise NoRemoteError(
-            f"the DVC remote {name!a} is in .dvc/config on disk, and not in what is committed",
+            f"the DVC remote {name!a} is in .dvc/config on disk, but not committed",
             remedy=_COMMIT,
         ) from exc
 

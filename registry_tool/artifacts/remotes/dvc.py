@@ -46,7 +46,7 @@ _LISTED_TO: Final = 64
 _PAGE: Final = 1000
 _TEMPORARY: Final = ".tmp"
 _NOTE: Final = ".json"
-_NO_DELETE: Final = "see that your credentials may delete there, and that no object lock, retention or legal hold keeps the object"
+_NO_DELETE: Final = "check that your credentials allow deletion, and that no object lock, retention or legal hold protects the object"
 
 
 def open_dvc_remote(
@@ -130,7 +130,7 @@ class DvcRemote:
         """The objects in question that a folder's listing has; None where one question for each is cheaper."""
         if not self._store.can_list or len(md5s) < _LISTED_FROM:
             return None
-        with self._translate("cannot be asked"):
+        with self._translate("cannot be queried"):
             entries = self._store.entries(folder, limit=max(_PAGE, _LISTED_TO * len(md5s)))
         if entries is None or any(entry.size is None for entry in entries if not entry.is_folder):
             return None
@@ -140,7 +140,7 @@ class DvcRemote:
 
     def _size(self, path: str, md5: str) -> int | None:
         try:
-            with self._translate("cannot be asked", missing=path):
+            with self._translate("cannot be queried", missing=path):
                 size = self._store.size(path)
         except MissingObjectError:
             return None
@@ -179,12 +179,12 @@ class DvcRemote:
         """An answer that nothing is there may come from a place that is not there."""
         if self._place_exists:
             return
-        with self._translate("cannot be asked"):
+        with self._translate("cannot be queried"):
             self._place_exists = self._store.place_exists()
         if not self._place_exists and self._in_use():
             raise RemoteError(
-                f"{self._errors.label} is not there, although bytes were stored there before",
-                remedy=f"bring it back, or set its place: dvc remote modify {self.name} url URL",
+                f"{self._errors.label} does not exist, although objects were stored there before",
+                remedy=f"restore it, or set its location: dvc remote modify {self.name} url URL",
             )
 
     def _ensure_place(self) -> None:
@@ -192,8 +192,8 @@ class DvcRemote:
         self._check_place()
         if not self._place_exists:
             with self._translate(
-                "is not there and cannot be made",
-                remedy="see that the folder above it is there, that you may write there, and that its URL is right: "
+                "does not exist and cannot be created",
+                remedy="check that the parent folder exists and is writable, and that the URL is right: "
                 f"dvc remote modify {self.name} url URL",
             ):
                 self._store.create_place()
@@ -248,11 +248,11 @@ class DvcRemote:
             if not self._store.can_list:
                 if self._has(path):
                     raise RemoteError(
-                        f"{self._errors.label} is a plain web server: DVC has no way to delete there",
-                        remedy=f"delete it on the server itself: {path}",
+                        f"{self._errors.label} is a plain web server: DVC cannot delete objects there",
+                        remedy=f"delete it on the server: {path}",
                     )
                 continue
-            with self._translate(f"does not let {md5} be deleted", remedy=_NO_DELETE):
+            with self._translate(f"refused to delete {md5}", remedy=_NO_DELETE):
                 was_there = take(path)
             if was_there and self._has(path):
                 raise RemoteError(
@@ -264,7 +264,7 @@ class DvcRemote:
 
     def _has(self, path: str) -> bool:
         try:
-            with self._translate("cannot be asked", missing=path):
+            with self._translate("cannot be queried", missing=path):
                 self._store.size(path)
         except MissingObjectError:
             return False
@@ -273,8 +273,8 @@ class DvcRemote:
     def _entries(self, folder: str) -> list[StoreEntry]:
         if not self._store.can_list:
             raise RemoteError(
-                f"{self._errors.label} is a plain web server, which cannot say what it holds",
-                remedy="look on the server itself, or use its store through another kind of remote",
+                f"{self._errors.label} is a plain web server, which cannot list its objects",
+                remedy="list them on the server, or access its storage through another kind of remote",
             )
         with self._translate("cannot be listed"):
             return self._store.entries(folder) or []
@@ -310,7 +310,7 @@ class DvcRemote:
 
     def discard(self, leftover: UnfinishedUpload) -> None:
         """See ``Remote.discard``."""
-        with self._translate("does not let the rest of an upload be deleted", remedy=_NO_DELETE):
+        with self._translate("refused to delete an unfinished upload", remedy=_NO_DELETE):
             self._store.discard(leftover)
 
     def notes(self, folder: str) -> list[RemoteNote]:
@@ -329,7 +329,7 @@ class DvcRemote:
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "note"
             source.write_bytes(data)
-            with self._translate("takes no notes"):
+            with self._translate("refused to store a lease or notice"):
                 digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
                 self._store.put(source, path, digest, ignore_progress)
 
@@ -347,5 +347,5 @@ class DvcRemote:
 
     def remove_note(self, path: str) -> None:
         """See ``Remote.remove_note``."""
-        with self._translate(f"does not let {path} be deleted", remedy=_NO_DELETE):
+        with self._translate(f"refused to delete {path}", remedy=_NO_DELETE):
             self._store.remove(path)

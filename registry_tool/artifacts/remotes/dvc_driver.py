@@ -73,7 +73,7 @@ def _lacks_dvc(errors: ErrorTranslator) -> RemoteError:
     )
     return RemoteError(
         f"{errors.label} needs the package dvc, which is not installed;"
-        " without it bytes are read from folders, web servers and S3, and written to folders",
+        " without it, folders, web servers and S3 can be read, and folders written",
         remedy=f"run: {_install(errors.scheme)}{reads}",
     )
 
@@ -102,7 +102,7 @@ def open_driver(chosen: RemoteSettings, errors: ErrorTranslator) -> tuple[FileSy
             raise _lacks_package(errors) from exc
     if fs.protocol == "local":  # DVC would make a folder named after the scheme
         raise RemoteError(
-            f"{errors.label} has a URL that DVC cannot serve",
+            f"{errors.label} has a URL that DVC does not support",
             remedy=f"a local folder is written as a plain path: dvc remote modify {chosen.name} url /PATH",
         )
     return fs, str(path)

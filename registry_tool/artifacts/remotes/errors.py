@@ -58,14 +58,14 @@ _SAYS: Final = {
     },
 }  # fmt: skip
 _WORDS: Final = {
-    "none": "there are no credentials for it on this machine",
-    "expired": "the credentials for it have expired, or the clock is wrong",
-    "refused": "it refuses the credentials",
-    "forbidden": "it refuses the credentials, or what they may do",
-    "host": "its host key is not the one that known_hosts has for it",
-    "place": "that place does not exist there",
+    "none": "no credentials for it were found on this machine",
+    "expired": "the credentials have expired, or the clock is wrong",
+    "refused": "it rejected the credentials",
+    "forbidden": "it rejected the credentials, or they lack a permission",
+    "host": "its host key differs from the one in known_hosts",
+    "place": "the bucket, container or folder does not exist",
     "full": "it has no space left",
-    "method": "it does not take files by that method",
+    "method": "it does not accept uploads by this method",
     "certificate": "its certificate cannot be verified",
     "closed": "the connection closed early",
     "unreachable": "it cannot be reached",
@@ -172,7 +172,7 @@ class ErrorTranslator:
     def no_credentials(self) -> RemoteError:
         """What to say when the settings name a user, and nothing that proves it."""
         return RemoteError(
-            f"{self.label} cannot be asked: {_WORDS['none']}", remedy=self._credentials()
+            f"{self.label} cannot be queried: {_WORDS['none']}", remedy=self._credentials()
         )
 
     def trouble(self, doing: str, exc: BaseException, *, remedy: str = "") -> RemoteError:
@@ -202,7 +202,7 @@ class ErrorTranslator:
     def _own(self) -> str:
         """What the committed configuration sets in vain."""
         commands = ", ".join(self._set(f"{option} VALUE") for option in self.left_out)
-        return f"what the committed .dvc/config sets is not taken from there: {commands}"
+        return f"options ignored in the committed .dvc/config must be set here: {commands}"
 
     def _remedy(self, kind: str) -> str:
         if self.left_out and kind in {"none", "refused", "forbidden", "certificate"}:
@@ -211,13 +211,13 @@ class ErrorTranslator:
             return self._credentials()
         by_kind = {
             "host": "if the host really has a new key: ssh-keygen -R HOST; then log in once: ssh HOST",
-            "place": f"make it, or name another: {self._set('url URL', local=False)}",
-            "full": "free some space there, and run the same command again: what arrived is not sent twice",
-            "method": f"if the server takes PUT: {self._set('method PUT', local=False)}",
-            "certificate": f"name your own authority: {self._set('ssl_verify FILE')}",
+            "place": f"create it, or name another: {self._set('url URL', local=False)}",
+            "full": "free some space there and run the same command again: the upload resumes",
+            "method": f"if the server accepts PUT: {self._set('method PUT', local=False)}",
+            "certificate": f"name your certificate authority: {self._set('ssl_verify FILE')}",
         }
         location = self._set(self._kind.location_setting, local=False)
-        fallback = f"check the network, and where it is: {location}"
+        fallback = f"check the network and the address: {location}"
         return by_kind.get(kind, fallback)
 
 

@@ -64,12 +64,12 @@ class DriverStream:
 
     def read(self, size: int, /) -> bytes:
         """At most ``size`` bytes."""
-        with self.errors.translate("broke off"):
+        with self.errors.translate("stopped sending"):
             return self.raw.read(size)
 
     def close(self) -> None:
         """Let go of the connection."""
-        with self.errors.translate("broke off"):
+        with self.errors.translate("stopped sending"):
             self.raw.close()
 
 
@@ -284,7 +284,7 @@ class FileStore:
     def create_place(self) -> None:
         """See ``ObjectStore.create_place``."""
         if self._kind.has_buckets:
-            raise FileNotFoundError(f"there is no {self.folder.partition('/')[0]}")
+            raise FileNotFoundError(f"{self.folder.partition('/')[0]} does not exist")
         self.fs.fs.mkdir(self.folder, create_parents=False)
 
     def leftovers(self) -> list[UnfinishedUpload]:

@@ -73,7 +73,7 @@ class Body:
         """
         if self.response.status == RANGE_NOT_SATISFIABLE:
             return b""
-        with self.errors.translate("broke off"):
+        with self.errors.translate("stopped sending"):
             return self.response.read(size, decode_content=False)
 
     def read_all(self, size: int) -> bytes:

@@ -69,14 +69,13 @@ def _without_user(url: str) -> str:
     )
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
+def _origin(url: str) -> tuple[str | None, str | None, int | None]:
     parts = parse_address(url)
-    scheme = parts.scheme or ""
-    return scheme, parts.host, parts.port or find_kind(scheme).port(scheme)
-
-
-def _same_host(one: str, other: str) -> bool:
-    return _origin(one) == _origin(other)
+    return (
+        parts.scheme,
+        parts.host,
+        parts.port or find_kind(parts.scheme or "").port(parts.scheme or ""),
+    )
 
 
 class HttpSource:
@@ -108,7 +107,7 @@ class HttpSource:
                 return response
             self._client.finish(response)
             target = urljoin(url, location)
-            if not _same_host(url, target):
+            if _origin(url) != _origin(target):
                 headers = {k: v for k, v in headers.items() if k in _FOR_EVERY_HOST}
             url = target
         raise HttpStatusError(response.status, "too many redirects")

@@ -162,7 +162,7 @@ class LocalRemote:
 
     def remove_note(self, path: str) -> None:
         """See ``Remote.remove_note``."""
-        with on_disk(f"{self._label} does not let {path} be deleted", kind=RemoteError):
+        with on_disk(f"cannot delete {path} from {self._label}", kind=RemoteError):
             (self.folder / path).unlink(missing_ok=True)
 
     def _make_folder(self, folder: Path) -> None:
@@ -197,8 +197,8 @@ class LocalRemote:
     def _check_there(self) -> None:
         if not self.folder.is_dir():
             raise RemoteError(
-                f"{self._label} is not there",
-                remedy="mount it, or set its place with: dvc remote modify --local "
+                f"{self._label} does not exist",
+                remedy="mount it, or set its location: dvc remote modify --local "
                 f"{self.name} url PATH",
             )
 
@@ -212,14 +212,14 @@ class LocalRemote:
         self._check_not_lost()
         if not self.folder.parent.is_dir():
             raise RemoteError(
-                f"{self._label} is not there, and neither is the folder it would be made in",
-                remedy=f"mount it, or make the folder first: mkdir -p {shlex.quote(str(self.folder.parent))}",
+                f"{self._label} does not exist, and neither does its parent folder",
+                remedy=f"mount it, or create the parent folder: mkdir -p {shlex.quote(str(self.folder.parent))}",
             )
 
     def delete(self, md5: str) -> bool:
         """See ``Remote.delete``."""
         found = False
-        with on_disk(f"{self._label} does not let {md5} be deleted", kind=RemoteError):
+        with on_disk(f"cannot delete {md5} from {self._label}", kind=RemoteError):
             self._check_there()
             for path in (object_path(md5), legacy_path(md5)):
                 with suppress(FileNotFoundError):

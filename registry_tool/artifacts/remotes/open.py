@@ -91,8 +91,8 @@ def open_configured(
         return open_dvc_remote(chosen, redact_url(chosen.url), in_use=in_use)
     if not Path(chosen.url).is_absolute():
         raise RemoteError(
-            f"the DVC remote {chosen.name} is the relative path {chosen.url}, and this registry has no "
-            "folder it could start from",
+            f"the DVC remote {chosen.name} has the relative path {chosen.url}, which can only be resolved in a "
+            "clone of the registry",
             remedy="work in a clone of the registry, or give the remote an absolute URL",
         )
     from registry_tool.artifacts.remotes.local import LocalRemote

@@ -248,7 +248,7 @@ class _BotocoreStream:
     errors: ErrorTranslator
 
     def read(self, size: int, /) -> bytes:
-        with self.errors.translate("broke off"):
+        with self.errors.translate("stopped sending"):
             return self.body.read(size)
 
     def close(self) -> None:

@@ -72,7 +72,7 @@ def _read(registry: str) -> Hosts | None:
     hosts = _parsed(data)
     if hosts is None:
         raise RemoteError(
-            f"{place} does not list hosts as this program writes them, so no credentials are sent",
+            f"{place} is not a valid list of hosts, so no credentials are sent",
             remedy=f"run: {_command(registry, 'NAME')}",
         )
     return hosts

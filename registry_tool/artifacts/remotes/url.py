@@ -68,8 +68,8 @@ def _without_remote(remedy: str, url: str) -> str:
     host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     if f"--local {_NOBODY} " in remedy:
         commands = remedy.removeprefix("set them: ")
-        return f"a remote there lends its credentials: dvc remote add {_NOBODY} {host}, {commands}"
-    return "check the network, and the address" if f" {_NOBODY} " in remedy else remedy
+        return f"add a remote with credentials for this host: dvc remote add {_NOBODY} {host}, {commands}"
+    return "check the network and the address" if f" {_NOBODY} " in remedy else remedy
 
 
 @contextmanager
@@ -100,8 +100,8 @@ def open_url(url: str, settings: DvcSettings) -> Iterator[OpenedUrl]:
         )
     if urlsplit(url).path.endswith("/"):
         raise UsageError(
-            f"{label} is a folder: only single objects are copied",
-            remedy="get it first, and give the local folder: dvc get-url URL DIR",
+            f"{label} is a folder; only single files can be copied",
+            remedy="download it first and pass the local folder: dvc get-url URL DIR",
         )
     from registry_tool.artifacts.remotes.dvc_driver import close_session, open_driver
     from registry_tool.artifacts.remotes.file_store import FileStore
@@ -115,7 +115,7 @@ def open_url(url: str, settings: DvcSettings) -> Iterator[OpenedUrl]:
         fs, place = open_driver(chosen, errors)
         held.callback(close_session, fs.fs)
         store = S3Store(fs, place) if kind.store == "s3" else FileStore(fs, place)
-        with errors.translate("cannot be read", missing=f"there is nothing at {label}"):
+        with errors.translate("cannot be read", missing=f"{label} does not exist"):
             size, stream = store.size(""), DriverStream(store.open("", 0), errors)
         held.callback(stream.close)
         yield OpenedUrl(stream, size, label)

@@ -114,7 +114,7 @@ def present(candidates: Iterable[str], folders: Collection[str], source: Remote)
         source: Where they are.
 
     Raises:
-        RemoteError: It cannot be asked.
+        RemoteError: It cannot be queried.
         CorruptObjectError: The list of a folder's files is not what its name says.
     """
     wanted = set(candidates)
@@ -137,7 +137,7 @@ def plan(found: Present, target: Remote, journal: CopyJournal) -> CopyPlan:
     """What is to be copied.
 
     Raises:
-        RemoteError: The target cannot be asked.
+        RemoteError: The target cannot be queried.
     """
     there = target.sizes(found.sizes.keys() - found.old)
     there |= target.sizes(found.old, legacy=True)
@@ -192,8 +192,8 @@ class _Copy:
                 found = _digest(md5, self.source, self.progress, size=size, sink=sink)
             if found.md5 != md5.removesuffix(".dir"):
                 raise CorruptObjectError(
-                    f"{self._label(self.source)} has other bytes under {md5}: their md5 is {found.md5}",
-                    remedy="restore the object there, then run the same command again: what was copied is kept",
+                    f"{self._label(self.source)} has different content under {md5}: its md5 is {found.md5}",
+                    remedy="restore the object there, then run the same command again: it resumes",
                 )
             self.target.put(md5, fresh, progress=ignore_progress, legacy=md5 in self.old)
         finally:
@@ -205,8 +205,8 @@ class _Copy:
         for md5 in sorted(md5s):
             if there.get(md5) != self.sizes[md5]:
                 raise RemoteError(
-                    f"{self._label(self.target)} does not show {md5} after the upload",
-                    remedy="run the same command again: what was copied is kept",
+                    f"{self._label(self.target)} does not have {md5} after the upload",
+                    remedy="run the same command again: it resumes",
                 )
             self.journal.note(md5)
 

@@ -75,7 +75,7 @@ def _bypass_cache(fetcher: Fetcher, delivery: Delivery, *, overwrite: bool) -> C
 def _why_not_cached(cache: Cache, size: int) -> str:
     limit = cache_limit()
     if limit is not None and size > limit:
-        return f"{size} bytes are more than it may have ({limit}, REGISTRY_CACHE_SIZE)"
+        return f"{size} bytes exceed its limit ({limit}, REGISTRY_CACHE_SIZE)"
     if why := cache.why_read_only():
         return why
     return "" if make_room(cache, size) else NO_ROOM
@@ -120,7 +120,7 @@ def deliver(
                 raise
             why = exc.message
     if why:
-        fetcher.tell(f"nothing is kept in the cache {cache.root}: {why}")
+        fetcher.tell(f"not using the cache {cache.root}: {why}")
         return [_bypass_cache(fetcher, delivery, overwrite=overwrite) for delivery in deliveries]
     for delivery, content in zip(deliveries, contents, strict=True):
         files, progress = _files(content, cache), fetcher.progress

@@ -67,9 +67,9 @@ class WantedObject(NamedTuple):
     def missing(self, source: ObjectSource) -> MissingObjectError:
         """It is not on that remote."""
         return MissingObjectError(
-            f"the bytes of {self.label} ({self.limit} bytes) are not on the remote {source.name} ({source.url}):"
-            f" there is no object {self.md5}",
-            remedy="ask its author to bring them back: registry upload REF PATH",
+            f"{self.label} ({self.limit} bytes) is missing from the remote {source.name} ({source.url}):"
+            f" no object {self.md5}",
+            remedy="ask its author to restore it: registry upload REF PATH",
         )
 
 
@@ -192,7 +192,7 @@ class Downloader:
         about = (exc.message.partition(" remote ")[2], type(exc))
         if about not in self._told:
             self._told.add(about)
-            self.tell(f"{exc.message}; asking the next remote")
+            self.tell(f"{exc.message}; trying the next remote")
 
     def _at_once(self, wanted: WantedObject, source: ObjectSource) -> Digest:
         """A small object: when it breaks off, it is begun again."""

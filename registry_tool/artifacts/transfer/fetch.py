@@ -208,8 +208,8 @@ def _offline_error(lacking: Sequence[StoredEntry]) -> OfflineError:
     first, *others = (entry.label for entry in lacking)
     what = f"{first} and {len(others)} more are" if others else f"{first} is"
     return OfflineError(
-        f"{what} not in the cache, and --offline forbids to fetch",
-        remedy="fetch it once without --offline",
+        f"{what} not in the cache, and --offline forbids downloads",
+        remedy="run the command once without --offline",
     )
 
 
@@ -270,7 +270,7 @@ class Fetcher:
                 run.lock(held)
                 if jobs := list(run.jobs()):
                     if self.bounded and not make_room(self.cache, run.total(jobs)):
-                        self.tell(f"the cache {self.cache.root} grows beyond its limit: {NO_ROOM}")
+                        self.tell(f"the cache {self.cache.root} exceeds its limit: {NO_ROOM}")
                     what = entries[0].name if len(entries) == 1 else f"{len(entries)} artifacts"
                     with show_progress(progress, run.total(jobs), f"Fetching {what}"):
                         run_jobs(jobs, run.receiver, progress.stop)

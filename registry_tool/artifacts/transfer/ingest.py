@@ -100,7 +100,7 @@ def _opened(path: Path, flags: int) -> Iterator[tuple[_SourceStream, Callable[[]
 def _changed_error(path: Path) -> ConflictError:
     return ConflictError(
         f"{path} changed while it was read",
-        remedy="let whatever writes it finish, and try again",
+        remedy="wait until it is complete and try again",
     )
 
 
@@ -129,7 +129,7 @@ def _files(sources: Sequence[Path]) -> list[_SourceFile]:
     for source in sources:
         with on_disk(f"{source} cannot be read"):
             if not source.exists():
-                raise NotFoundError(f"there is no file or folder {source}")
+                raise NotFoundError(f"{source} does not exist")
             is_folder, info = source.is_dir(), source.stat()
         if is_folder:
             found += (_SourceFile(path, source / path, info) for path, info in walk(source))
@@ -146,7 +146,7 @@ def _check_overlap(files: Sequence[_SourceFile]) -> None:
         other = next((seen[one] for one in above if one in seen), None)
         if other is not None:
             raise UsageError(
-                f"{other} and {place} would get the same place {path!a}",
+                f"{other} and {place} would both be stored as {path!a}",
                 remedy="rename one of them, or leave it out",
             )
         seen[path] = place
@@ -205,7 +205,7 @@ def ingest(source: Path, *, cache: Cache, progress: Progress = SILENT) -> Ingest
     cache.sweep()
     with on_disk(f"{source} cannot be read"):
         if not source.exists():
-            raise NotFoundError(f"there is no file or folder {source}")
+            raise NotFoundError(f"{source} does not exist")
         is_folder, size = source.is_dir(), source.stat().st_size
     if is_folder:
         return _ingest_files([source], cache, progress, source.name)
@@ -253,11 +253,11 @@ def ingest_stream(
     def check(digest: Digest) -> None:
         if size is not None and digest.size != size:
             raise ConflictError(
-                f"{label} gave {digest.size} bytes, and said it has {size}",
-                remedy="try again: it broke off, or changed while it was read",
+                f"{label}: expected {size} bytes, received {digest.size}",
+                remedy="try again: the transfer ended early, or the file changed",
             )
         if not digest.size:
-            raise UsageError(f"{label} holds no bytes", remedy="see what should have written them")
+            raise UsageError(f"{label} is empty", remedy="check the program that writes it")
 
     cache.sweep()
     with show_progress(progress, size or 0, f"Reading {label}"):

@@ -31,7 +31,7 @@ from registry_tool.artifacts.dvc_files import walk
 from registry_tool.artifacts.filesystem import copy_file, on_disk, remove, temporary_name
 from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, show_progress
 from registry_tool.errors import ConflictError, OperationalError, RegistryError
-from registry_tool.git.transaction.lock import hold, holder_of, is_held
+from registry_tool.git.transaction.lock import acquire, is_locked, read_owner
 
 __all__ = [
     "PlaceFunction",
@@ -57,11 +57,11 @@ def _is_abandoned(folder: Path) -> bool:
     lock = folder / "lock"
     age = time.time() - lock.stat().st_mtime
     try:
-        if is_held(lock):
+        if is_locked(lock):
             return False
     except OperationalError:  # a file system that knows no locks
         return age > _DAY
-    return holder_of(lock) is not None or age > _SECONDS
+    return read_owner(lock) is not None or age > _SECONDS
 
 
 def _take_down(folder: Path) -> None:
@@ -107,7 +107,7 @@ def _locked(destination: Path, held: ExitStack) -> Path:
         folder = temporary_name(destination.parent, destination.name)
         folder.mkdir()
         with suppress(OperationalError):
-            held.enter_context(hold(folder / "lock", place=str(folder), patience=0))
+            held.enter_context(acquire(folder / "lock", place=str(folder), patience=0))
             return folder
         if folder.exists():
             break  # a file system that knows no locks
@@ -290,8 +290,8 @@ def place_files(
                 return False
             if not overwrite:
                 raise ConflictError(
-                    f"{destination} exists and is something else",
-                    remedy="choose another place, or allow it to be overwritten",
+                    f"{destination} already exists with different content",
+                    remedy="choose another path, or allow overwriting",
                 )
         destination.parent.mkdir(parents=True, exist_ok=True)
         with staging_folder(destination) as folder:

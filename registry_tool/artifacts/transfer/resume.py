@@ -137,7 +137,7 @@ def _in_pieces(source: RangeSource, md5: str, start: int, stop: int) -> _Pieces 
     def ask(first: int, last: int) -> bytes:
         piece = source.piece(md5, first, last)
         if piece is None:
-            raise RemoteError(f"the server stopped giving parts of the object {md5}")
+            raise RemoteError(f"the server stopped serving ranges of the object {md5}")
         return piece
 
     try:

@@ -65,7 +65,7 @@ def send(
         MissingObjectError: One that is relied on is not there.
         RemoteError: The remote refused, or does not show an object afterwards.
     """
-    with on_disk("the artifact vanished from the cache"):
+    with on_disk("the artifact cannot be read from the cache"):
         sizes = {md5: path.stat().st_size for md5, path in blobs}
     with show_progress(progress, sum(sizes.values()), f"Uploading to {remote.name}"):
         there, warning = _renew_leases(sizes, relied, remote)
@@ -101,9 +101,9 @@ def _renew_leases(
         renew_leases(remote, there.keys())
     except RemoteError as exc:
         return there, (
-            f"{len(there)} objects were on the remote {remote.name} before, and their age cannot be "
-            f"renewed: {exc.message}; registry gc may delete them unless the change is published within {LEASE_DAYS} "
-            "days of their upload"
+            f"{len(there)} objects were already on the remote {remote.name}, and no lease could be written for them: "
+            f"{exc.message}; registry gc may delete them unless the change is published within {LEASE_DAYS} days of "
+            "their upload"
         )
     # What was there before the lease may have been deleted before it.
     return _present_sizes(own, relied, remote), ""
@@ -113,9 +113,9 @@ def _check_relied(relied: Collection[str], there: Mapping[str, int], remote: Rem
     gone = [md5 for md5 in relied if md5 not in there]
     if gone:
         raise MissingObjectError(
-            f"{len(gone)} objects that this change takes over, {gone[0]} among them, are not on the remote "
-            f"{remote.name} ({remote.url}) any more",
-            remedy="give the files themselves, so that they are uploaded: --artifact PATH",
+            f"{len(gone)} objects that this change reuses, among them {gone[0]}, are missing from the remote "
+            f"{remote.name} ({remote.url})",
+            remedy="upload the files again: --artifact PATH",
         )
 
 
@@ -127,9 +127,9 @@ def _check_arrived(sizes: Mapping[str, int], remote: Remote) -> None:
     first = wrong[0]
     shows = f"{found[first]} bytes instead of {sizes[first]}" if first in found else "nothing"
     raise RemoteError(
-        f"the remote {remote.name} ({remote.url}) does not show {len(wrong)} of {len(sizes)} objects after the "
-        f"upload: of {first} it has {shows}",
-        remedy="see whether something else writes there, and try again",
+        f"the remote {remote.name} ({remote.url}) lacks {len(wrong)} of {len(sizes)} objects after the "
+        f"upload: for {first} it has {shows}",
+        remedy="check whether another program writes there, and try again",
     )
 
 
@@ -166,15 +166,15 @@ def restore(
     name = text(entry, "name")
     if "md5" not in entry:
         raise UsageError(
-            f"artifact {name} is tracked elsewhere, so the registry's remote has no bytes of it",
-            remedy=f"it is kept at {text(entry, 'uri')}",
+            f"artifact {name} is tracked elsewhere, so the registry's remote does not store it",
+            remedy=f"it is stored at {text(entry, 'uri')}",
         )
     ingested = ingest(source, cache=cache, progress=progress)
     if (ingested.md5, ingested.sha256) != (text(entry, "md5"), text(entry, "sha256")):
         whys = differences(entry, source) or [f"is md5 {ingested.md5}, not {text(entry, 'md5')}"]
         raise RefusedError(
             f"{source} is not artifact {name}: it {whys[0]}",
-            remedy="bring the bytes that were added; other bytes are another version",
+            remedy="use the files that were added; different content is a new version",
         )
     sent = upload(ingested, remote, progress=progress)
     return RestoreSummary(sent, len(ingested.blobs), ingested.size)

@@ -20,7 +20,12 @@ from registry_tool.checks.rule import (
     command,
     named,
 )
-from registry_tool.git.ignore_rules import IgnoreRules, Pattern, parse_ignore_rules, speaking_of
+from registry_tool.git.ignore_rules import (
+    IgnorePattern,
+    IgnoreRules,
+    parse_ignore_rules,
+    speaking_of,
+)
 from registry_tool.git.tree import walk
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.dvc_config import (
@@ -237,7 +242,7 @@ class Hidden(NamedTuple):
         of_dvc: True where DVC passes over it, and Git does not.
     """
 
-    pattern: Pattern
+    pattern: IgnorePattern
     path: str
     of_dvc: bool
 
@@ -308,7 +313,7 @@ def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:
     changed = [p for p in changed if p.names_something]
     if not changed:
         return
-    is_near, seen = speaking_of(changed), set[Pattern]()
+    is_near, seen = speaking_of(changed), set[IgnorePattern]()
     for path, _ in walk(view.head.tree, MODELS):
         if not path.endswith(_ending(file)) or not is_near(path):
             continue

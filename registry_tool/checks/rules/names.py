@@ -241,7 +241,7 @@ def _gone(
     view: ChangeView, line: FirstParentHistory, given: Iterable[Place]
 ) -> dict[_Name, tuple[str, Place]]:
     """The names that existed once in the folders of these and do not exist any more, with the file that had them."""
-    paths = line.vanished(*{_given_in(view, place) for place in given})
+    paths = line.removed_names(*{_given_in(view, place) for place in given})
     located = ((path, view.base.layout.locate(path)) for path in sorted(paths))
     return {
         _name_of(place): (path, place)

@@ -126,12 +126,12 @@ def status(*, server: str | None, repo: str) -> int:
       registry hooks status
       registry hooks status --server /srv/git/models.git
     """
-    from registry_tool.hooks.install import look_at_hooks, look_at_server
+    from registry_tool.hooks.install import inspect_hooks, inspect_server_hook
     from registry_tool.hooks.run import find_bare, find_clone
     from registry_tool.hooks.server import missing_settings
 
     git = find_clone(repo) if server is None else find_bare(server)
-    seen = look_at_hooks(git) if server is None else look_at_server(git)
+    seen = inspect_hooks(git) if server is None else inspect_server_hook(git)
     for hook in seen:
         say(f"{hook.path}: {_STATES[hook.state]}")
     lacking = [] if server is None else list(missing_settings(git))

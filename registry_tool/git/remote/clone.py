@@ -20,22 +20,27 @@ from typing import Final
 from registry_tool.errors import MalformedTreeError, OfflineError, OperationalError
 from registry_tool.git.command import Git, GitCommandError, clone_bare
 from registry_tool.git.commit_tree import parse_tree_object
-from registry_tool.git.object_reader import ALONE, PromisedReader, promising, request
-from registry_tool.git.shallow import NEWEST, boundary, is_newest
+from registry_tool.git.object_reader import (
+    ALONE,
+    PartialCloneReader,
+    promisor_options,
+    request_objects,
+)
+from registry_tool.git.shallow import LATEST_ONLY, boundary, has_latest_only
 from registry_tool.git.tree import FOLDER, SUBMODULE, Entry
 
 __all__ = [
     "FILTERS",
     "REFSPECS",
-    "adopt",
-    "building",
     "clone_history",
-    "clone_newest",
-    "crown",
-    "deepen",
-    "held",
-    "make_newest",
-    "renew",
+    "clone_latest",
+    "clone_latest_commits",
+    "complete_history",
+    "fetch_commit",
+    "lock_clone",
+    "prefetch_root",
+    "staging_folder",
+    "update_latest",
 ]
 
 # With the commit come the root, its files and the folders in it; large hosts may allow the commit alone.
@@ -44,7 +49,7 @@ _LOCK_SECONDS: Final = 600
 
 
 @contextlib.contextmanager
-def held(place: Path, shown: str) -> Iterator[None]:
+def lock_clone(place: Path, shown: str) -> Iterator[None]:
     """The lock on a clone, for whoever makes it, fetches into it or brings its history.
 
     Args:
@@ -62,12 +67,12 @@ def held(place: Path, shown: str) -> Iterator[None]:
     except OSError as exc:
         raise OperationalError(
             f"{place.parent} cannot be written: {exc.strerror}",
-            remedy="name a folder of your own: export REGISTRY_CACHE=~/.cache/registry-tool",
+            remedy="set a folder that you can write to: export REGISTRY_CACHE=~/.cache/registry-tool",
         ) from exc
     except Timeout as exc:
         raise OperationalError(
             f"another process has been fetching {shown} for {_LOCK_SECONDS} seconds",
-            remedy="wait for it to end and try again",
+            remedy="wait until it has finished, then retry",
         ) from exc
     try:
         yield
@@ -76,7 +81,7 @@ def held(place: Path, shown: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def building(place: Path) -> Iterator[Path]:
+def staging_folder(place: Path) -> Iterator[Path]:
     """A folder beside a clone, for what is renamed into its place when it is whole."""
     import tempfile
 
@@ -127,7 +132,7 @@ def clone_history(url: str, folder: Path, settings: Mapping[str, str]) -> Path:
     return folder / "whole"
 
 
-def clone_newest(url: str, place: Path, settings: Mapping[str, str]) -> str:
+def clone_latest_commits(url: str, place: Path, settings: Mapping[str, str]) -> str:
     """Clone the newest commit of each branch and tag; folders and files are left on the remote.
 
     Git is not told that the clone is partial: it would bring a missing folder with everything below it.
@@ -147,7 +152,7 @@ def clone_newest(url: str, place: Path, settings: Mapping[str, str]) -> str:
     git = Git(place, settings=settings)
     for key in ("promisor", "partialclonefilter"):
         git.run("config", "--unset-all", f"remote.origin.{key}", allowed=(0, 5))
-    crown(git)
+    prefetch_root(git)
     return chosen
 
 
@@ -165,9 +170,9 @@ def _cloned(url: str, place: Path, settings: Mapping[str, str]) -> str:
     return chosen
 
 
-def _listed(reader: PromisedReader, git: Git, folders: list[str]) -> list[Entry]:
+def _listed(reader: PartialCloneReader, git: Git, folders: list[str]) -> list[Entry]:
     """What is in some folders, which are brought."""
-    request(git, reader.absent(folders), ALONE)
+    request_objects(git, reader.absent(folders), ALONE)
     entries: list[Entry] = []
     for tree in reader.read_many(folders):
         if tree is not None:
@@ -178,7 +183,7 @@ def _listed(reader: PromisedReader, git: Git, folders: list[str]) -> list[Entry]
     return entries
 
 
-def crown(git: Git) -> None:
+def prefetch_root(git: Git) -> None:
     """Have what every command reads: the root of HEAD, its files and folders, and the files in these.
 
     Where all that is here already, one object more is asked for: that shows whether the server gives single objects.
@@ -186,7 +191,7 @@ def crown(git: Git) -> None:
     Raises:
         GitCommandError: It does not.
     """
-    reader = PromisedReader(git)
+    reader = PartialCloneReader(git)
     try:
         found = reader.read("HEAD")
         if found is None:  # nothing was ever committed
@@ -196,7 +201,7 @@ def crown(git: Git) -> None:
         inner = _listed(reader, git, [e.oid for e in top if e.mode == FOLDER])
         files = [e.oid for e in (*top, *inner) if e.mode not in {FOLDER, SUBMODULE}]
         missing = reader.absent(files)
-        request(git, missing or sorted(reader.absent([e.oid for e in inner]))[:1], ALONE)
+        request_objects(git, missing or sorted(reader.absent([e.oid for e in inner]))[:1], ALONE)
     finally:
         reader.close()
 
@@ -207,7 +212,7 @@ _MOST_PACKS: Final = 60
 _A_WHILE: Final = 3.0  # seconds
 
 
-def make_newest(url: str, place: Path, settings: Mapping[str, str]) -> None:
+def clone_latest(url: str, place: Path, settings: Mapping[str, str]) -> None:
     """Clone the newest commits.
 
     Args:
@@ -218,8 +223,8 @@ def make_newest(url: str, place: Path, settings: Mapping[str, str]) -> None:
     Raises:
         GitCommandError: It cannot be reached, or does not serve clones of this kind.
     """
-    chosen = clone_newest(url, place, settings)
-    (place / NEWEST).write_text(chosen, encoding="ascii")
+    chosen = clone_latest_commits(url, place, settings)
+    (place / LATEST_ONLY).write_text(chosen, encoding="ascii")
 
 
 def _refs(out: bytes) -> set[bytes]:
@@ -251,10 +256,10 @@ def _forget(git: Git) -> None:
 def _tidy(git: Git) -> None:
     """Make one pack of many; processes that read the old ones find everything in it."""
     if len(list((git.git_dir / "objects" / "pack").glob("*.pack"))) > _MOST_PACKS:
-        git.run(*promising(ALONE), "repack", "-a", "-d", "-q")
+        git.run(*promisor_options(ALONE), "repack", "-a", "-d", "-q")
 
 
-def renew(git: Git) -> None:
+def update_latest(git: Git) -> None:
     """Fetch what is new into a clone of the newest commits.
 
     Raises:
@@ -265,30 +270,30 @@ def renew(git: Git) -> None:
     here = git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
     if _refs(there) == _refs(here):
         return
-    said = (git.git_dir / NEWEST).read_text(encoding="ascii", errors="replace")
+    said = (git.git_dir / LATEST_ONLY).read_text(encoding="ascii", errors="replace")
     # A word to git, so it is one of ours or none.
     chosen, depth = said if said in FILTERS else FILTERS[-1], _depth(git)
     git.run(
-        *promising(chosen), "fetch", "--quiet", "--prune", "--no-auto-maintenance", "--no-write-fetch-head",
+        *promisor_options(chosen), "fetch", "--quiet", "--prune", "--no-auto-maintenance", "--no-write-fetch-head",
         *depth, f"--filter={chosen}", "origin", *REFSPECS,
     )  # fmt: skip
     if depth:
         _forget(git)
     with contextlib.suppress(GitCommandError):  # it is asked for again when it is read
-        crown(git)
+        prefetch_root(git)
     _tidy(git)
 
 
-def adopt(git: Git, commit: str) -> None:
+def fetch_commit(git: Git, commit: str) -> None:
     """Bring one commit more, such as one that a deployment is pinned to; without its history.
 
     Raises:
         GitCommandError: The remote has no such commit, or cannot be reached.
         OperationalError: Another process has been fetching for ten minutes.
     """
-    with held(git.git_dir, "the registry"):
+    with lock_clone(git.git_dir, "the registry"):
         git.run(
-            *promising(ALONE), "fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
+            *promisor_options(ALONE), "fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
             "--no-auto-maintenance", "--depth=1", f"--filter={ALONE}", "origin", commit,
         )  # fmt: skip
 
@@ -308,7 +313,7 @@ def _said_if_long(words: str) -> Iterator[None]:
         timer.cancel()
 
 
-def deepen(git: Git) -> None:
+def complete_history(git: Git) -> None:
     """Give a clone its history, unless another process was faster.
 
     Raises:
@@ -316,28 +321,31 @@ def deepen(git: Git) -> None:
         OperationalError: Another process has been bringing it for ten minutes.
     """
     url = git.config("remote.origin.url") or ""
-    with held(git.git_dir, "the registry"), _said_if_long("bringing the registry's history, once"):
-        if is_newest(git):
+    with (
+        lock_clone(git.git_dir, "the registry"),
+        _said_if_long("fetching the registry's history; this happens once"),
+    ):
+        if has_latest_only(git):
             _deepen(git, url)
 
 
 def _deepen(git: Git, url: str) -> None:
     # Cloned beside, and not fetched: git takes for granted that whoever has a commit has its folders.
     try:
-        with building(git.git_dir) as folder:
+        with staging_folder(git.git_dir) as folder:
             whole = clone_history(url, folder, git.settings)
             partial = Git(whole).flag("remote.origin.promisor")
             _take_in(whole / "objects" / "pack", git.git_dir / "objects" / "pack")
     except GitCommandError as exc:
         raise OfflineError(
-            f"the answer needs the registry's history, which cannot be brought: {exc.message}",
-            remedy="try again with a network",
+            f"cannot fetch the registry's history, which this command needs: {exc.message}",
+            remedy="retry with a network connection",
         ) from exc
     _lay_open(git)
     if partial:
         git.run("config", "remote.origin.promisor", "true")
         git.run("config", "remote.origin.partialclonefilter", "blob:none")
-    (git.git_dir / NEWEST).unlink()
+    (git.git_dir / LATEST_ONLY).unlink()
 
 
 def _take_in(packs: Path, place: Path) -> None:

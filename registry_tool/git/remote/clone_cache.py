@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.errors import OfflineError, OperationalError, UsageError
-from registry_tool.git.command import Git, GitCommandError, quoted
+from registry_tool.git.command import Git, GitCommandError, quote
 from registry_tool.git.ownership import are_ours
 from registry_tool.git.remote.url import (
     handed,
@@ -24,7 +24,7 @@ from registry_tool.git.remote.url import (
     stored_url,
     without_credentials,
 )
-from registry_tool.git.shallow import is_newest
+from registry_tool.git.shallow import has_latest_only
 
 __all__ = ["Clone", "is_url", "open_clone", "shown_url"]
 
@@ -51,18 +51,18 @@ def _check_url(url: str) -> None:
     scheme = scheme_of(url)
     if url.startswith("-") or "::" in url.split("/", 1)[0] or (scheme and scheme not in _SCHEMES):
         raise UsageError(
-            f"{shown_url(url)!a} is not a Git address this program opens",
+            f"{shown_url(url)!a} is not a supported Git URL",
             remedy="use a path, file://, https://, ssh:// or user@host:path",
         )
 
 
 def _clone(url: str, place: Path) -> None:
-    from registry_tool.git.remote.clone import building, clone_history, make_newest
+    from registry_tool.git.remote.clone import clone_history, clone_latest, staging_folder
 
     stored, settings = stored_url(url), handed(url)
-    with building(place) as folder:
+    with staging_folder(place) as folder:
         try:
-            make_newest(stored, folder / "newest", settings)
+            clone_latest(stored, folder / "newest", settings)
         except GitCommandError:  # the server may be too old or too plain for that
             clone_history(stored, folder, settings).rename(place)
         else:
@@ -80,7 +80,7 @@ def _remedy(exc: GitCommandError, url: str) -> str:
     # What a server says is no command to paste, so only a folder of this machine is named.
     found = _DUBIOUS.search(exc.words) if scheme_of(url) in {"", "file"} else None
     if found is not None:
-        return f"git config --global --add safe.directory {quoted(found[1])}"
+        return f"git config --global --add safe.directory {quote(found[1])}"
     return "check the address, the network and your credentials"
 
 
@@ -102,8 +102,8 @@ def _made_private(folder: Path) -> None:
                     config.chmod(0o600)
     except OSError as exc:
         raise OperationalError(
-            f"{folder} cannot be used for clones: {exc.strerror}",
-            remedy="name a folder of your own: export REGISTRY_CACHE=~/.cache/registry-tool",
+            f"{folder} cannot store clones: {exc.strerror}",
+            remedy="set a folder that you can write to: export REGISTRY_CACHE=~/.cache/registry-tool",
         ) from exc
 
 
@@ -130,13 +130,13 @@ def open_clone(
         OperationalError: Another process has been cloning it for ten minutes; or the folder cannot be written.
         UntrustedRepositoryError: What lies in the place of the clone belongs to somebody else.
     """
-    from registry_tool.git.remote.clone import held
+    from registry_tool.git.remote.clone import lock_clone
 
     _check_url(url)
     name, folder = _digest(stored_url(url)), _own_folder(cache)
     _made_private(folder)
     place, of_others = folder / name, (others or cache) / name
-    with held(place, shown_url(url)):
+    with lock_clone(place, shown_url(url)):
         if stored_url(url) != url:
             _move(folder / _digest(url), place)
         try:
@@ -176,7 +176,8 @@ def _cached(url: str, place: Path, *, offline: bool) -> Clone:
             return Clone(git, "" if current else _stale(url, place))
     if offline:
         raise OfflineError(
-            f"there is no cached clone of {shown_url(url)}", remedy="open it once with a network"
+            f"there is no cached clone of {shown_url(url)}",
+            remedy="open it once with a network connection",
         )
     try:
         _replace(url, place)
@@ -200,11 +201,11 @@ def _replace(url: str, place: Path) -> None:
 
 
 def _fetched(git: Git) -> bool:
-    from registry_tool.git.remote.clone import REFSPECS, renew
+    from registry_tool.git.remote.clone import REFSPECS, update_latest
 
     try:
-        if is_newest(git):
-            renew(git)
+        if has_latest_only(git):
+            update_latest(git)
         else:
             git.run(
                 "fetch", "--quiet", "--prune", "--no-auto-maintenance", "--no-write-fetch-head",
@@ -222,4 +223,4 @@ def _stale(url: str, place: Path) -> str:
     stamp = place / "fetched"
     when = (stamp if stamp.exists() else place / "HEAD").stat().st_mtime
     since = dt.datetime.fromtimestamp(when, tz=dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"{shown_url(url)} was not reached; answering from the clone fetched {since}"
+    return f"{shown_url(url)} cannot be reached; using the clone last fetched {since}"

@@ -14,10 +14,11 @@ from typing import Final
 
 from registry_tool.errors import ConflictError, GitError, OfflineError
 from registry_tool.git.command import Git, GitCommandError
-from registry_tool.git.refs import BRANCHES, FASTER
+from registry_tool.git.history import ensure_history
+from registry_tool.git.remote.ref_updates import BRANCHES, MOVED
 from registry_tool.git.remote.url import without_credentials
-from registry_tool.git.revisions import tip_of
-from registry_tool.git.shallow import is_newest, with_history
+from registry_tool.git.revisions import find_tip
+from registry_tool.git.shallow import has_latest_only
 
 __all__ = ["LostRaceError", "check_remote", "give_way", "push_branch"]
 
@@ -48,13 +49,13 @@ def check_remote(git: Git, remote: str = "origin") -> None:
     """
     if git.config(f"remote.{remote}.url") is None:
         raise GitError(
-            f"there is no Git remote {remote}", remedy=f"add one: git remote add {remote} URL"
+            f"Git remote {remote} does not exist", remedy=f"add one: git remote add {remote} URL"
         )
 
 
 def _asking_first(git: Git) -> tuple[str, ...]:
     """Options with which git asks the server which commits it has, where it would send files that are not here."""
-    return ("-c", "push.negotiate=true") if is_newest(git) else ()
+    return ("-c", "push.negotiate=true") if has_latest_only(git) else ()
 
 
 def push_branch(git: Git, branch: str, *, remote: str = "origin") -> None:
@@ -78,7 +79,8 @@ def push_branch(git: Git, branch: str, *, remote: str = "origin") -> None:
         if refused is not None and not _is_own(refused):
             raise _refusal(git, branch, remote, refused.split("\t")[2], exc.words) from exc
         raise GitError(
-            f"git push failed: {_words(exc.words)}", remedy=f"the commit stays on {branch} here"
+            f"git push failed: {_words(exc.words)}",
+            remedy=f"the commit is on {branch} in this clone",
         ) from exc
 
 
@@ -92,10 +94,10 @@ def _refusal(git: Git, branch: str, remote: str, summary: str, said: str) -> Con
     stripped = (line.strip() for line in said.splitlines())
     lines = [line for line in stripped if line.startswith("remote:") and line != "remote:"]
     message = f"{remote} refused {branch}: {summary}"
-    if any(words in summary for words in _LOST) or any(FASTER in line for line in lines):
+    if any(words in summary for words in _LOST) or any(MOVED in line for line in lines):
         return LostRaceError(message, remedy=_INDENT.join(_after_losing(git, branch, remote)))
-    own = _INDENT.join(lines) or f"see what {remote} allows to be pushed to {branch}"
-    return ConflictError(message, remedy=f"the commit stays on {branch} here; {own}")
+    own = _INDENT.join(lines) or f"check the push rules of {remote} for {branch}"
+    return ConflictError(message, remedy=f"the commit is on {branch} in this clone; {own}")
 
 
 def _after_losing(git: Git, branch: str, remote: str) -> list[str]:
@@ -105,17 +107,17 @@ def _after_losing(git: Git, branch: str, remote: str) -> list[str]:
     rebase = [f"git pull --rebase {remote} {branch}", f"git push {remote} {branch}"]
     both = set() if theirs is None else _changed_by_both(git, branch, theirs)
     if theirs is None or not both:
-        stays = f"the commit stays on {branch} here; bring it on top of theirs and push:"
+        stays = f"the commit is on {branch} in this clone; rebase it and push:"
         return [stays, *there, *rebase]
-    said = ["both changed the same:", *_makers(git, branch, theirs, sorted(both))]
+    said = ["both sides changed:", *_makers(git, branch, theirs, sorted(both))]
     if len(_unpushed(git, branch, theirs)) > 1:
-        return [*said, "the rebase stops there, for you to choose:", *there, *rebase]
+        return [*said, "the rebase stops at these files; resolve them:", *there, *rebase]
     return [
         *said,
-        "to leave theirs as it is; run your command again where that is still right:",
+        "to keep the remote's change, then run your command again if you still need it:",
         *there,
         f"git reset --keep {remote}/{branch}",
-        "to put yours in its place by hand, where that is allowed:",
+        "to replace it with yours by hand, if the rules allow that:",
         *there,
         *rebase,
     ]
@@ -128,11 +130,11 @@ def _fetched(git: Git, branch: str, remote: str) -> str | None:
         git.run("update-index", "-q", "--refresh", allowed=(0, 1, 128))
     tracking = f"refs/remotes/{remote}/{branch}"
     try:
-        with_history(git)  # without it nobody knows what both changed
+        ensure_history(git)  # without it nobody knows what both changed
         git.run("fetch", "--quiet", "--no-tags", "--", remote, f"+{BRANCHES}{branch}:{tracking}")
     except (GitCommandError, OfflineError):
         return None
-    return tip_of(git, tracking)
+    return find_tip(git, tracking)
 
 
 def _changed(git: Git, old: str, new: str) -> set[str]:
@@ -151,7 +153,7 @@ def _parted(git: Git, branch: str, theirs: str) -> str:
 
 
 def _changed_by_both(git: Git, branch: str, theirs: str) -> set[str]:
-    base, ours = _parted(git, branch, theirs), tip_of(git, f"{BRANCHES}{branch}")
+    base, ours = _parted(git, branch, theirs), find_tip(git, f"{BRANCHES}{branch}")
     if not base or ours is None:
         return set()
     return _changed(git, base, ours) & _changed(git, base, theirs)
@@ -162,7 +164,7 @@ def _makers(git: Git, branch: str, theirs: str, paths: list[str]) -> Iterator[st
     since = f"{_parted(git, branch, theirs)}..{theirs}"
     for path in paths[:_NAMED]:
         who = git.line("log", "-1", "--format=%an in %h (%s)", since, "--", f":(literal){path}")
-        yield f"{path}: there by {who}"
+        yield f"{path}: on the remote by {who}"
     if len(paths) > _NAMED:
         yield f"and {len(paths) - _NAMED} more"
 
@@ -195,7 +197,7 @@ def give_way(
     ref = f"{BRANCHES}{branch}"
     threading.Event().wait(random.uniform(0, min(_LONGEST, 2**losses / 4)))  # noqa: S311 (no secret)
     theirs = _fetched(git, branch, remote)
-    if theirs is None or tip_of(git, ref) != commit:
+    if theirs is None or find_tip(git, ref) != commit:
         return False
     if _unpushed(git, branch, theirs) != [commit]:
         return False
@@ -205,7 +207,7 @@ def give_way(
         if git.work_tree is not None and git.branch() == ref:
             git.run("reset", "--quiet", "--keep", theirs)
         else:
-            git.run("update-ref", "-m", "registry: gave way", ref, theirs, commit)
+            git.run("update-ref", "-m", "registry: reset to the remote", ref, theirs, commit)
     except GitCommandError:
         return False
     return True

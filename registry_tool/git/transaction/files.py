@@ -1,13 +1,11 @@
-"""Files in a work tree: written whole or not at all, and put back when one of several cannot be written."""
+"""Files in a work tree: written atomically, and restored when one of several cannot be written."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import itertools
 import os
-import shutil
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,13 +15,13 @@ from registry_tool.errors import OperationalError, RefusedError
 
 __all__ = [
     "FOLDER",
-    "check_places",
-    "content_of",
-    "leavings",
+    "check_inside",
+    "content_digest",
+    "file_state",
     "prune",
-    "state_of",
     "sync",
     "sync_files",
+    "temporary_name",
     "write_files",
 ]
 
@@ -32,7 +30,7 @@ _NUMBERS = itertools.count()
 
 
 class _Guard:
-    """Gives places below a root, none of which is reached through a symbolic link that leads out."""
+    """Returns paths below a root, and refuses those that leave it through a symbolic link."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -47,29 +45,33 @@ class _Guard:
             if folder.is_symlink() or (
                 folder.exists() and self._inside not in folder.resolve().parents
             ):
-                raise RefusedError(f"{folder} leads out of the registry through a symbolic link")
+                raise RefusedError(
+                    f"{folder} is outside the registry: it is reached through a symbolic link"
+                )
             self._seen.add(folder)
         return place
 
 
-def check_places(root: Path, paths: Iterable[str]) -> None:
-    """See that files may be written at some paths.
+def check_inside(root: Path, paths: Iterable[str]) -> None:
+    """Check that files may be written at some paths.
 
     Raises:
-        RefusedError: A path leads out through a symbolic link.
+        RefusedError: A path leaves the root through a symbolic link.
     """
     guard = _Guard(root)
     for path in paths:
         guard.place(path)
 
 
-def content_of(data: bytes) -> str:
-    """What ``state_of`` says of a file with these bytes."""
+def content_digest(data: bytes) -> str:
+    """The ``file_state`` of a regular file with these bytes."""
+    import hashlib  # not for a start that only reads
+
     return hashlib.sha256(data).hexdigest()
 
 
-def state_of(place: Path) -> str:
-    """What lies at a place: a digest of the file's bytes, or words; empty when nothing does.
+def file_state(place: Path) -> str:
+    """The state of a path: a digest of the file's bytes, or its kind as text; empty if the path does not exist.
 
     Raises:
         OSError: It cannot be read.
@@ -77,7 +79,7 @@ def state_of(place: Path) -> str:
     try:
         mode = place.lstat().st_mode
         if stat.S_ISREG(mode):
-            return content_of(place.read_bytes())
+            return content_digest(place.read_bytes())
         if stat.S_ISLNK(mode):
             return f"a link to {os.fspath(place.readlink())!a}"
         return FOLDER if stat.S_ISDIR(mode) else "a special file"
@@ -86,7 +88,7 @@ def state_of(place: Path) -> str:
 
 
 def sync(place: Path) -> None:
-    """Return when a file's bytes, or a folder's names, survive a power cut, where the system can."""
+    """Flush a file, or the entries of a folder, to the disk; on systems that cannot, do nothing."""
     with contextlib.suppress(PermissionError, IsADirectoryError):  # folders, on some systems
         handle = os.open(place, os.O_RDONLY)
         try:
@@ -96,7 +98,7 @@ def sync(place: Path) -> None:
 
 
 def sync_files(root: Path, paths: Iterable[str]) -> None:
-    """``sync`` what lies at some paths, and the folders on the way to them."""
+    """``sync`` the files at some paths, and their folders up to the root."""
     folders: set[Path] = set()
     for path in paths:
         place = root / path
@@ -108,16 +110,16 @@ def sync_files(root: Path, paths: Iterable[str]) -> None:
             sync(folder)
 
 
-def leavings(place: Path) -> Path:
-    """Where a new file is made when it must lie beside the place it gets: a killed process leaves it there."""
+def temporary_name(place: Path) -> Path:
+    """The temporary file next to a path, for a work tree on another disk; a killed process may leave it."""
     return place.with_name(f".{place.name[:200]}.registry-tool.tmp")
 
 
 def _place(place: Path, data: bytes, staging: Path | None) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    beside = leavings(place)
-    # Not beside its place if that can be helped: there a check would see it, when this process is killed.
-    fresh = beside if staging is None else staging / f"{os.getpid()}-{next(_NUMBERS)}.tmp"
+    neighbor = temporary_name(place)
+    # In the staging folder if possible: next to its path a check would find it after a kill.
+    fresh = neighbor if staging is None else staging / f"{os.getpid()}-{next(_NUMBERS)}.tmp"
     try:
         fresh.write_bytes(data)
         try:
@@ -125,24 +127,26 @@ def _place(place: Path, data: bytes, staging: Path | None) -> None:
         except OSError as exc:
             if exc.errno != errno.EXDEV or staging is None:  # a work tree on another disk
                 raise
-            shutil.copyfile(fresh, beside)
-            beside.replace(place)
+            import shutil
+
+            shutil.copyfile(fresh, neighbor)
+            neighbor.replace(place)
             fresh.unlink()
     except BaseException:
-        for one in (fresh, beside):
+        for one in (fresh, neighbor):
             one.unlink(missing_ok=True)
         raise
 
 
 def prune(root: Path, place: Path) -> None:
-    """Remove the empty folders on the way to a place, as Git has none."""
+    """Delete the empty parent folders of a path, as Git does."""
     for folder in place.parents:
         if folder == root:
             break
         try:
             folder.rmdir()
         except FileNotFoundError:
-            continue  # it was never made
+            continue  # it never existed
         except OSError:
             break  # not empty
 
@@ -168,25 +172,25 @@ def write_files(
     *,
     staging: Path | None = None,
 ) -> None:
-    """Write some files and delete others; when one fails, those before it are put back.
+    """Write some files and delete others; if one fails, the files before it are restored.
 
     Args:
         root: The work tree.
         puts: Bytes by path.
-        deletes: Paths that go, with folders they leave empty.
-        staging: A folder where new files are made before they get their places.
+        deletes: Paths to delete, with folders that become empty.
+        staging: A folder for new files before they are renamed to their paths.
 
     Raises:
         OperationalError: A file cannot be written.
-        RefusedError: A path leads out through a symbolic link.
+        RefusedError: A path leaves the root through a symbolic link.
     """
     guard = _Guard(root)
     places = {guard.place(path): data for path, data in puts.items()}
-    gone = [guard.place(path) for path in deletes]
+    deleted = [guard.place(path) for path in deletes]
     before: dict[Path, bytes | None] = {}
     place = root
     try:
-        for place in gone:  # first: a folder may take the name of a file that goes
+        for place in deleted:  # first: a folder may replace a deleted file
             before[place] = place.read_bytes() if place.is_file() else None
             _remove(root, place)
         for place, data in places.items():

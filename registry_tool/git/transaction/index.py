@@ -9,23 +9,22 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.errors import GitError, OperationalError
 from registry_tool.git.command import Git
-from registry_tool.git.transaction.journal import Step, workshop
-from registry_tool.git.transaction.lock import say_nothing
+from registry_tool.git.transaction.journal import FileStep, staging_folder
+from registry_tool.git.transaction.lock import ignore_message
 
-__all__ = ["Index", "committed_blobs", "hold_index", "release", "staged_blobs"]
+__all__ = ["Index", "lock_index", "unlock_index"]
 
 _MARK: Final = b"registry-tool\n"
 _PATIENCE: Final = 5.0
 _WORDS_AFTER: Final = 1.0
 _PAUSE: Final = 0.05
-_AT_ONCE: Final = 400  # paths in one command line, which the system bounds
 
 
 def _twin(place: Path, fresh: Path) -> None:
@@ -46,9 +45,9 @@ class Index(NamedTuple):
 
     @property
     def _fresh(self) -> Path:
-        return workshop(self.git) / "index"
+        return staging_folder(self.git) / "index"
 
-    def prepare(self, steps: Iterable[Step]) -> None:
+    def prepare(self, steps: Iterable[FileStep]) -> None:
         """Make an index that holds the new blobs of some steps, and is otherwise as Git's.
 
         Raises:
@@ -92,7 +91,7 @@ def _is_ours(lock: Path) -> bool:
         return False
 
 
-def release(git: Git) -> None:
+def unlock_index(git: Git) -> None:
     """Take our lock off the index, this command's or one that a killed command left; Git's own stays."""
     lock = _lock_file(git)
     if _is_ours(lock):
@@ -101,7 +100,7 @@ def release(git: Git) -> None:
 
 def _take(git: Git) -> bool:
     """Lock the index as Git does; False while something else holds it."""
-    mark = workshop(git) / "mark"
+    mark = staging_folder(git) / "mark"
     mark.write_bytes(_MARK)
     try:
         # There at once and whole, so that it always says whose it is.
@@ -124,7 +123,7 @@ def _take_without_links(git: Git) -> bool:
     return True
 
 
-def _wait(git: Git, patience: float, tell: Callable[[str], None]) -> None:
+def _wait(git: Git, patience: float, notify: Callable[[str], None]) -> None:
     from threading import Event
 
     start, told = time.monotonic(), False
@@ -132,34 +131,34 @@ def _wait(git: Git, patience: float, tell: Callable[[str], None]) -> None:
         passed = time.monotonic() - start
         if passed >= _WORDS_AFTER and not told:
             told = True
-            tell("waiting for a git command that holds the index …")
+            notify("waiting for another git process that is using the index …")
         if passed >= patience:
             lock = _lock_file(git)
             raise GitError(
-                f"a git command is at work in {git.place}, or one was killed there: {lock} is there",
-                remedy=f"wait for it; when no git command is running: rm {lock}",
+                f"another git process is using {git.place}, or crashed there: the lock file {lock} exists",
+                remedy=f"wait until it has finished; if no git command is running: rm {lock}",
             )
         Event().wait(_PAUSE)
 
 
 @contextmanager
-def hold_index(
-    git: Git, *, patience: float = _PATIENCE, tell: Callable[[str], None] = say_nothing
+def lock_index(
+    git: Git, *, patience: float = _PATIENCE, notify: Callable[[str], None] = ignore_message
 ) -> Iterator[Index]:
     """Keep Git from changing the index meanwhile.
 
     Args:
         git: The checkout.
         patience: How many seconds to wait for a git command that holds it.
-        tell: Told that one is waited for, after about a second.
+        notify: Told that one is waited for, after about a second.
 
     Raises:
         GitError: A git command holds it for longer than some seconds, or was killed and left its lock.
         OperationalError: The repository cannot be written.
     """
     try:
-        workshop(git).mkdir(parents=True, exist_ok=True)
-        _wait(git, patience, tell)
+        staging_folder(git).mkdir(parents=True, exist_ok=True)
+        _wait(git, patience, notify)
     except OSError as exc:
         raise OperationalError(f"{git.git_dir} cannot be written: {exc.strerror}") from exc
     index = Index(git)
@@ -167,28 +166,4 @@ def hold_index(
         yield index
     finally:
         index.drop()
-        release(git)
-
-
-def _listed(git: Git, command: list[str], paths: list[str]) -> Iterator[tuple[list[str], str]]:
-    """What Git says of each path, word by word, and the path."""
-    for start in range(0, len(paths), _AT_ONCE):
-        out = git.run(*command, "--", *paths[start : start + _AT_ONCE])
-        for line in out.split(b"\0"):
-            said, _, path = line.partition(b"\t")
-            if path:
-                yield said.decode().split(" "), path.decode(errors="surrogateescape")
-
-
-def committed_blobs(git: Git, commit: str, paths: Iterable[str]) -> Mapping[str, str]:
-    """The blobs that a commit holds at some paths; where it holds none, the path is left out."""
-    listed = _listed(git, ["ls-tree", "-z", "--full-tree", commit], list(paths))
-    return {path: oid for (_mode, kind, oid), path in listed if kind == "blob"}
-
-
-def staged_blobs(git: Git, paths: Collection[str]) -> Mapping[str, str]:
-    """The blobs that the index holds at some paths; where it holds none, the path is left out."""
-    literal = [f":(literal){path}" for path in paths]
-    listed = _listed(git, ["ls-files", "--stage", "-z"], literal)
-    wanted = set(paths)  # Git also lists what lies in a folder of that name
-    return {path: oid for (_mode, oid, _stage), path in listed if path in wanted}
+        unlock_index(git)

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from registry_tool.errors import OperationalError
 from registry_tool.file_lock import try_lock
 
-__all__ = ["PATIENCE", "LockOwner", "hold", "holder_of", "is_held", "say_nothing"]
+__all__ = ["PATIENCE", "LockOwner", "acquire", "ignore_message", "is_locked", "read_owner"]
 
 PATIENCE: Final = 60.0
 _WORDS_AFTER: Final = 1.0
@@ -31,7 +31,7 @@ def _host() -> str:
     return platform.node()
 
 
-def say_nothing(_words: str) -> None:
+def ignore_message(_words: str) -> None:
     """What a caller who does not listen is told."""
 
 
@@ -73,7 +73,7 @@ class LockOwner(NamedTuple):
         return f"pid {self.pid}{place}, `{self.command}`, since {seconds} s"
 
 
-def holder_of(path: Path) -> LockOwner | None:
+def read_owner(path: Path) -> LockOwner | None:
     """Who holds a lock, or held it when it was killed; None while nobody does, or before it could say so."""
     try:
         with path.open("rb") as stream:
@@ -84,7 +84,7 @@ def holder_of(path: Path) -> LockOwner | None:
 
 
 def _wait(
-    handle: int, path: Path, *, place: str, patience: float, tell: Callable[[str], None]
+    handle: int, path: Path, *, place: str, patience: float, notify: Callable[[str], None]
 ) -> None:
     from threading import Event
 
@@ -92,15 +92,17 @@ def _wait(
     while not try_lock(handle, byte=_FILE_LIMIT):
         passed = time.monotonic() - waited
         if passed >= _WORDS_AFTER and not told:
-            holder = holder_of(path)
+            holder = read_owner(path)
             told = True
-            tell(f"waiting for another registry command{f' ({holder.words})' if holder else ''} …")
+            notify(
+                f"waiting for another registry command{f' ({holder.words})' if holder else ''} …"
+            )
         if passed >= patience:
-            holder = holder_of(path)
+            holder = read_owner(path)
             who = f": {holder.words}" if holder else ""
             raise OperationalError(
-                f"another registry command is at work in {place}{who}; waited {patience:.0f} s for it",
-                remedy="wait for it to end and try again",
+                f"another registry command is using {place}{who}; waited {patience:.0f} s",
+                remedy="wait until it has finished, then retry",
             )
         Event().wait(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
@@ -131,12 +133,12 @@ def _write(handle: int, words: bytes) -> None:
 
 
 @contextmanager
-def hold(
+def acquire(
     path: Path,
     *,
     place: str,
     patience: float = PATIENCE,
-    tell: Callable[[str], None] = say_nothing,
+    notify: Callable[[str], None] = ignore_message,
 ) -> Iterator[None]:
     """Hold a lock, and wait for it while another process or thread does.
 
@@ -144,7 +146,7 @@ def hold(
         path: The lock's file; it is made, and stays.
         place: What the lock is for, for messages.
         patience: How many seconds to wait.
-        tell: Told who is waited for, once, after about a second.
+        notify: Told who is waited for, once, after about a second.
 
     Raises:
         OperationalError: It was held for longer than that, or the file cannot be written.
@@ -152,7 +154,7 @@ def hold(
     handle = _opened(path)
     try:
         with _in_words(path):
-            _wait(handle, path, place=place, patience=patience, tell=tell)
+            _wait(handle, path, place=place, patience=patience, notify=notify)
         _write(handle, json.dumps(LockOwner.me()).encode())
         try:
             yield
@@ -162,7 +164,7 @@ def hold(
         os.close(handle)
 
 
-def is_held(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """True while another process or thread holds the lock; nothing is made.
 
     Raises:

@@ -11,130 +11,48 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from registry_tool.errors import GitError, OperationalError, RefusedError, RegistryError
-from registry_tool.git.command import Git, GitCommandError
-from registry_tool.git.revisions import tip_of
+from registry_tool.git.command import Git
+from registry_tool.git.revisions import find_tip
 from registry_tool.git.shallow import common_dir
 from registry_tool.git.transaction.files import (
-    FOLDER,
-    content_of,
-    leavings,
     prune,
-    state_of,
     sync_files,
+    temporary_name,
     write_files,
 )
-from registry_tool.git.transaction.index import committed_blobs, hold_index, release, staged_blobs
+from registry_tool.git.transaction.index import lock_index, unlock_index
 from registry_tool.git.transaction.journal import (
-    BrokenJournalError,
+    FileStep,
     Journal,
-    Step,
-    forget,
+    JournalFormatError,
+    RecoveryPlan,
+    delete_journal,
     is_pending,
     journal_file,
     lock_file,
+    plan_recovery,
     read_journal,
-    workshop,
+    staging_folder,
 )
-from registry_tool.git.transaction.lock import PATIENCE, hold, say_nothing
+from registry_tool.git.transaction.lock import PATIENCE, acquire, ignore_message
 
 __all__ = [
     "exclusive",
-    "finish",
     "recover",
-    "rest_of",
+    "recover_pending",
 ]
 
 # A git program that outlives the command that started it is done long before.
 _ORPHAN_SECONDS: Final = 1.0
 _PAUSE: Final = 0.02
 _SHOWN: Final = 5
-
-
-class _Plan(NamedTuple):
-    """What is left to do.
-
-    Attributes:
-        entries: Steps that the index lacks.
-        files: Steps that the work tree lacks.
-        left: Paths that somebody changed meanwhile.
-        placed: How many files of the work tree were brought to the new state.
-        reverted: True where the commit was made, and a later one took all of it back.
-    """
-
-    entries: tuple[Step, ...] = ()
-    files: tuple[Step, ...] = ()
-    left: tuple[str, ...] = ()
-    placed: int = 0
-    reverted: bool = False
-
-
-def _is_torn(step: Step, state: str) -> bool:
-    """True for an empty file that nobody meant to be empty: a power cut leaves them."""
-    return state == content_of(b"") and bool(step.data)
-
-
-def _of_files(root: Path, steps: Iterable[Step]) -> _Plan:
-    files: list[Step] = []
-    left: list[str] = []
-    placed = 0
-    for step in steps:
-        state = state_of(root / step.path)
-        torn = _is_torn(step, state)
-        # Where a file goes, a folder may take its name.
-        done = state == step.after or (step.data is None and state == FOLDER)
-        placed += torn or (done and state != step.before)
-        if torn or (state == step.before and not done):
-            files.append(step)
-        elif not done:
-            left.append(step.path)
-    return _Plan(files=tuple(files), left=tuple(left), placed=placed)
-
-
-def _of_commit(git: Git, root: Path, journal: Journal) -> _Plan:
-    paths = [step.path for step in journal.steps]
-    head = git.head()
-    there = {} if head is None else committed_blobs(git, head, paths)
-    # A path that HEAD does not hold as the commit does: the branch never moved, or went on without it.
-    steps = [step for step in journal.steps if there.get(step.path, "") == step.new_blob]
-    if not steps or head is None:
-        return _Plan(reverted=head != journal.tip and _is_in(git, journal.commit, head))
-    staged = staged_blobs(git, [step.path for step in steps])
-    entries = [s for s in steps if staged.get(s.path, "") == s.old_blob != s.new_blob]
-    left = [s.path for s in steps if staged.get(s.path, "") not in {s.old_blob, s.new_blob}]
-    plan = _of_files(root, (step for step in steps if step.path not in left))
-    return plan._replace(entries=tuple(entries), left=(*left, *plan.left))
-
-
-def _is_in(git: Git, commit: str, head: str | None) -> bool:
-    """True when a commit is among those that HEAD builds on."""
-    if head is None:
-        return False
-    try:
-        git.run("merge-base", "--is-ancestor", commit, head)
-    except GitCommandError:
-        return False
-    return True
-
-
-def _plan(git: Git, journal: Journal) -> _Plan:
-    root = git.work_tree
-    if root is None:
-        return _Plan()
-    try:
-        if journal.commit:
-            return _of_commit(git, root, journal)
-        plan = _of_files(root, journal.steps)
-    except OSError as exc:
-        raise OperationalError(f"{exc.filename} cannot be read: {exc.strerror}") from exc
-    # As long as no file was placed, or all were put back by hand, the old state is whole.
-    return plan if plan.placed else _Plan()
 
 
 def _until(done: Callable[[], bool], seconds: float) -> None:
@@ -164,7 +82,7 @@ def _settle(git: Git, journal: Journal) -> None:
     """
 
     def moved() -> bool:
-        return (tip_of(git, journal.ref) or "") != journal.tip
+        return (find_tip(git, journal.ref) or "") != journal.tip
 
     _until(moved, _ORPHAN_SECONDS - _age(journal_file(git)))
     for lock in (common_dir(git) / f"{journal.ref}.lock", git.git_dir / "HEAD.lock"):
@@ -178,92 +96,82 @@ def _tidy(root: Path, journal: Journal) -> None:
     """Take away what lies beside places that were never filled."""
     for step in journal.steps:
         with suppress(FileNotFoundError, NotADirectoryError):
-            leavings(root / step.path).unlink()
+            temporary_name(root / step.path).unlink()
         prune(root, root / step.path)
 
 
-def _bring(git: Git, root: Path, steps: tuple[Step, ...]) -> None:
+def _bring(git: Git, root: Path, steps: tuple[FileStep, ...]) -> None:
     puts = {step.path: step.data for step in steps if step.data is not None}
     deletes = frozenset(step.path for step in steps if step.data is None)
-    write_files(root, puts, deletes, staging=workshop(git))
+    write_files(root, puts, deletes, staging=staging_folder(git))
     sync_files(root, (step.path for step in steps))
 
 
-def _carry_on(git: Git, root: Path, journal: Journal, tell: Callable[[str], None]) -> _Plan:
-    plan = _plan(git, journal)
+def _carry_on(
+    git: Git, root: Path, journal: Journal, notify: Callable[[str], None]
+) -> RecoveryPlan:
+    plan = plan_recovery(git, journal)
     if not plan.entries:
         _bring(git, root, plan.files)
         return plan
-    with hold_index(git, tell=tell) as index:
-        plan = _plan(git, journal)  # as it is now that Git keeps away
+    with lock_index(git, notify=notify) as index:
+        plan = plan_recovery(git, journal)  # as it is now that Git keeps away
         index.prepare(plan.entries)
         index.switch()
         _bring(git, root, plan.files)
     return plan
 
 
-def _report(journal: Journal, plan: _Plan, tell: Callable[[str], None]) -> None:
+def _report(journal: Journal, plan: RecoveryPlan, notify: Callable[[str], None]) -> None:
     if plan.entries or plan.files:
-        tell(f"finished what an interrupted command began: {journal.what}")
+        notify(f"completed an interrupted command: {journal.what}")
     if plan.reverted:
-        tell(
+        notify(
             f"an interrupted command had committed {journal.commit[:12]} ({journal.what}),"
-            " and a later commit took it back"
+            " and a later commit undid it"
         )
     if plan.left:
         more = ", …" if plan.left[_SHOWN:] else ""
         shown = ", ".join(plan.left[:_SHOWN])
-        tell(f"changed since a command was interrupted there, and left alone: {shown}{more}")
+        notify(f"changed since a command was interrupted, left unchanged: {shown}{more}")
 
 
-def _finish(git: Git, journal: Journal, tell: Callable[[str], None]) -> None:
+def _finish(git: Git, journal: Journal, notify: Callable[[str], None]) -> None:
     root = git.work_tree
     if root is not None:
         if journal.commit:
             _settle(git, journal)
         try:
-            plan = _carry_on(git, root, journal, tell)
+            plan = _carry_on(git, root, journal, notify)
             _tidy(root, journal)
         except GitError:
             raise
         except (OperationalError, RefusedError, OSError) as exc:
             words = exc.message if isinstance(exc, RegistryError) else str(exc)
             raise OperationalError(
-                f"an interrupted command cannot be finished ({journal.what}): {words}",
-                remedy="move what is in the way, and try again",
+                f"an interrupted command cannot be completed ({journal.what}): {words}",
+                remedy="move the files that block it, and retry",
             ) from exc
-        _report(journal, plan, tell)
-    forget(git)
+        _report(journal, plan, notify)
+    delete_journal(git)
 
 
-def _put_aside(git: Git, tell: Callable[[str], None]) -> None:
+def _put_aside(git: Git, notify: Callable[[str], None]) -> None:
     place = journal_file(git)
     aside = place.with_name(f"journal-{time.time_ns()}.broken")
     place.rename(aside)
-    tell(
-        f"the journal of an interrupted command cannot be read, and was put aside as {aside};"
-        " see what it left: git status"
+    notify(
+        f"the journal of an interrupted command cannot be read and was moved to {aside};"
+        " check the working tree: git status"
     )
 
 
-def rest_of(git: Git) -> str:
-    """What a killed command began, in words; empty where nothing of it is left to do."""
-    try:
-        journal = read_journal(git)
-    except BrokenJournalError:
-        return ""  # the next command that writes says so
-    if journal is None:
-        return ""
-    plan = _plan(git, journal)
-    return journal.what if plan.entries or plan.files else ""
-
-
-def recover(git: Git, tell: Callable[[str], None]) -> None:
+def recover(git: Git, notify: Callable[[str], None]) -> None:
     """Finish what a killed command left; only for who holds the lock.
 
     Args:
         git: The repository.
-        tell: Told what was finished, and what was left alone.
+        notify: Told what was finished, and what was left alone.
 
     Raises:
         OperationalError: Something is in the way.
@@ -271,11 +179,11 @@ def recover(git: Git, tell: Callable[[str], None]) -> None:
     """
     try:
         journal = read_journal(git)
-    except BrokenJournalError:
-        _put_aside(git, tell)
+    except JournalFormatError:
+        _put_aside(git, notify)
         return
     if journal is not None:
-        _finish(git, journal, tell)
+        _finish(git, journal, notify)
 
 
 _DAY: Final = 24 * 3600
@@ -284,24 +192,24 @@ _DAY: Final = 24 * 3600
 def _sweep(git: Git) -> None:
     """Remove what killed commands were making: all in the workshop, and elsewhere what is older than a day."""
     with suppress(OSError):
-        for entry in os.scandir(workshop(git)):
+        for entry in os.scandir(staging_folder(git)):
             Path(entry.path).unlink()
     with suppress(OSError):
-        for entry in os.scandir(workshop(git).parent):
+        for entry in os.scandir(staging_folder(git).parent):
             if entry.name.endswith(".tmp") and time.time() - entry.stat().st_mtime > _DAY:
                 Path(entry.path).unlink()
 
 
 @contextmanager
 def exclusive(
-    git: Git, *, patience: float = PATIENCE, tell: Callable[[str], None] = say_nothing
+    git: Git, *, patience: float = PATIENCE, notify: Callable[[str], None] = ignore_message
 ) -> Iterator[None]:
     """No other registry command writes here; what a killed one left is finished or cleaned away first.
 
     Args:
         git: The repository; each linked work tree is one of its own.
         patience: How many seconds to wait for another command.
-        tell: Told who is waited for, and what was finished.
+        notify: Told who is waited for, and what was finished.
 
     Raises:
         OperationalError: Another command held on for longer, the repository cannot be written, or something is in
@@ -310,18 +218,18 @@ def exclusive(
         UntrustedRepositoryError: The repository belongs to somebody else.
     """
     git.check_trusted()
-    with hold(lock_file(git), place=str(git.place), patience=patience, tell=tell):
+    with acquire(lock_file(git), place=str(git.place), patience=patience, notify=notify):
         try:
-            release(git)
+            unlock_index(git)
             if is_pending(git):
-                recover(git, tell)
+                recover(git, notify)
         except OSError as exc:
             raise OperationalError(f"{git.git_dir} cannot be written: {exc.strerror}") from exc
         _sweep(git)
         yield
 
 
-def finish(git: Git, *, tell: Callable[[str], None] = say_nothing) -> None:
+def recover_pending(git: Git, *, notify: Callable[[str], None] = ignore_message) -> None:
     """Finish what a killed command left, if one did.
 
     Raises:
@@ -329,5 +237,5 @@ def finish(git: Git, *, tell: Callable[[str], None] = say_nothing) -> None:
         GitError: As ``exclusive``.
     """
     if is_pending(git):
-        with exclusive(git, tell=tell):
+        with exclusive(git, notify=notify):
             return

@@ -7,11 +7,12 @@ from typing import ClassVar, Literal
 from pydantic import Field, JsonValue
 
 from registry_tool.manifests.models.base import Manifest, Part
-from registry_tool.manifests.models.parts import Artifact
+from registry_tool.manifests.models.parts import Artifact, ArtifactFormat, Encryption, FileEntry
 
 __all__ = [
     "Link",
     "MetadataManifest",
+    "ModelArtifact",
     "ModelManifest",
     "ModelManifestV2",
 ]
@@ -91,11 +92,70 @@ class ModelManifest(Manifest):
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class ModelManifestV2(Manifest):
-    """model.yaml: what a model is.
+class ModelArtifact(Part):
+    """A file or folder: stored in the DVC remote (path), or tracked elsewhere (uri).
 
-    It lists no versions. Unlike model/v1, a task may be any line of text, task and description are
-    optional, and evidence about the model may lie in its folder.
+    Attributes:
+        name: The name of the artifact; unique in this manifest.
+        role: Its purpose.
+        version: The published version that it was uploaded for; without it, it belongs to all
+            versions.
+        file_type: The type of content.
+        media_type: The IANA media type.
+        format: The format and its version.
+        path: Stored: the file or folder, next to its pointer file <path>.dvc.
+        uri: Tracked elsewhere: the address of the content. Excludes path.
+        size: Size in bytes; for a folder, of all its files.
+        sha256: SHA-256 of the content; for a folder, of the canonical JSON of its files' path,
+            sha256 and size, sorted by path.
+        md5: Stored: DVC's digest of the content; for a folder it ends in .dir.
+        etag: Tracked elsewhere: the store's entity tag.
+        nfiles: The number of files in a folder.
+        files: The files of a folder; omitted above 1,000 files.
+        encryption: Stored: the content is an encrypted age file; this describes its plaintext and
+            its key.
+        external_id: Its identifier in another system.
+        description: A description.
+        metadata: Free-form data.
+    """
+
+    name: str
+    role: Literal[
+        "model",
+        "checkpoint",
+        "document",
+        "dataset",
+        "tokenizer",
+        "code",
+        "metrics",
+        "signature",
+        "other",
+    ]
+    version: str | None = None
+    file_type: (
+        Literal["model", "checkpoint", "text", "image", "audio", "video", "undefined"] | None
+    ) = None
+    media_type: str | None = None
+    format: ArtifactFormat | None = None
+    path: str | None = None
+    uri: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    etag: str | None = None
+    nfiles: int | None = None
+    files: tuple[FileEntry, ...] = ()
+    encryption: Encryption | None = None
+    external_id: str | None = None
+    description: str | None = None
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class ModelManifestV2(Manifest):
+    """model.yaml: a registered model.
+
+    It does not list versions. Unlike model/v1: a task is any line of text, task and description
+    are optional, the folder may contain evidence, and artifacts may belong to one version.
 
     Attributes:
         schema_: The kind of this manifest and the version of its schema.
@@ -132,5 +192,5 @@ class ModelManifestV2(Manifest):
     continues: str | None = None
     moved_to: str | None = None
     links: tuple[Link, ...] = ()
-    artifacts: tuple[Artifact, ...] = ()
+    artifacts: tuple[ModelArtifact, ...] = ()
     metadata: dict[str, JsonValue] = Field(default_factory=dict)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.catalog.evidence import EvidenceItem, pieces
-from registry_tool.git.blame import Origin, Written, written
+from registry_tool.git.blame import CommitOrigin, ContentOrigin, find_origins
 from registry_tool.manifests.data import Data, text, whole
 from registry_tool.promotion.context import GateAnswer, failed, held, unknown
 from registry_tool.signing.signatures import (
@@ -84,7 +84,7 @@ def _is_signed(signature: Signature) -> bool:
     return signature.state == "good" and is_person(signature.signer)
 
 
-def _unsigned(origin: Origin, signature: Signature) -> str:
+def _unsigned(origin: CommitOrigin, signature: Signature) -> str:
     """Why the signature of a commit is not that of a known person."""
     commit = f"commit {origin.commit[:12]}"
     return {
@@ -96,7 +96,7 @@ def _unsigned(origin: Origin, signature: Signature) -> str:
     }.get(signature.state, f"{commit} has an invalid signature")
 
 
-def _mismatch(by: str, origin: Origin, signature: Signature, *, signers: bool) -> str:
+def _mismatch(by: str, origin: CommitOrigin, signature: Signature, *, signers: bool) -> str:
     """Why a commit does not prove an approval; empty where it does."""
     if _is_signed(signature):
         same = person_of(signature.signer) == person_of(by)
@@ -107,14 +107,14 @@ def _mismatch(by: str, origin: Origin, signature: Signature, *, signers: bool) -
     return "" if same else f"committed by {address_of(origin.author)}"
 
 
-def _person(by: str, origin: Origin, signature: Signature) -> str:
+def _person(by: str, origin: CommitOrigin, signature: Signature) -> str:
     """Whose word a file is, whatever it claims."""
     known = signature.signer if _is_signed(signature) else origin.author
     return person_of(known) or person_of(by)
 
 
 def _vote(
-    question: GateInput, piece: EvidenceItem, known: Mapping[str, Written], *, signers: bool
+    question: GateInput, piece: EvidenceItem, known: Mapping[str, ContentOrigin], *, signers: bool
 ) -> _Vote:
     by = text(piece.data, "by")
     approves = text(piece.data, "decision") == "approve"
@@ -133,7 +133,7 @@ def _vote(
     return mine._replace(person=person, age=source.age, against=against)
 
 
-def _makers(question: GateInput, known: Mapping[str, Written]) -> frozenset[str]:
+def _makers(question: GateInput, known: Mapping[str, ContentOrigin]) -> frozenset[str]:
     """Who made the version: its author, and who wrote, committed or signed its record."""
     record = question.version.document
     makers = {text(question.version.data, "author")}
@@ -154,12 +154,12 @@ def _votes(question: GateInput, gate: Data) -> list[_Vote]:
     ]
     if not found:
         return []
-    known: Mapping[str, Written] = {}
+    known: Mapping[str, ContentOrigin] = {}
     record = question.version.document
     if question.line is not None and record is not None:
         paths = [record.path, *(piece.document.path for piece in found)]
         head = question.version.model.catalog.tree
-        known = written(question.line, question.base.tree, head, paths)
+        known = find_origins(question.line, question.base.tree, head, paths)
     signers = text(gate, "by") == "signers"
     votes = [_vote(question, piece, known, signers=signers) for piece in found]
     makers = _makers(question, known) if text(gate, "not") == "author" else frozenset()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from registry_tool.catalog.evidence import EvidenceItem, pieces
-from registry_tool.git.blame import written
+from registry_tool.git.blame import find_origins
 from registry_tool.manifests.data import Data, text
 from registry_tool.promotion.commands import adding
 from registry_tool.promotion.context import GateAnswer, failed, held
@@ -33,7 +33,7 @@ def _newest(question: GateInput, series: Sequence[EvidenceItem]) -> list[Evidenc
         last = max(text(piece.data, "at") for piece in series)
         return [piece for piece in series if text(piece.data, "at") == last]
     paths = [piece.document.path for piece in series]
-    known = written(line, question.base.tree, question.version.model.catalog.tree, paths)
+    known = find_origins(line, question.base.tree, question.version.model.catalog.tree, paths)
     ages = {path: known[path].age if path in known else -1 for path in paths}
     first = min(ages.values())
     return [piece for piece in series if ages[piece.document.path] == first]

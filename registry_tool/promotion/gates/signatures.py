@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from registry_tool.git.blame import written
+from registry_tool.git.blame import find_origins
 from registry_tool.manifests.data import Data
 from registry_tool.promotion.context import GateAnswer, failed, held, unknown
 from registry_tool.signing.signatures import (
@@ -67,7 +67,7 @@ def signed_gate(question: GateInput, gate: Data) -> GateAnswer:  # noqa: ARG001 
     if question.line is None or record is None:
         return unknown("the commit is not in the local history")
     head = question.version.model.catalog.tree
-    source = written(question.line, question.base.tree, head, [record.path]).get(record.path)
+    source = find_origins(question.line, question.base.tree, head, [record.path]).get(record.path)
     if source is None:
         return failed("the record is not published yet", "merge the version first, then promote it")
     signers = allowed_signers(question.base)

@@ -11,8 +11,8 @@ import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.log import Step
-from registry_tool.git.publication import newest_followed
+from registry_tool.git.log import HistoryStep
+from registry_tool.git.publication import newest_ancestor_time
 from registry_tool.git.shallow import boundary, too_shallow
 from registry_tool.manifests.data import Data, text
 from registry_tool.promotion.context import GateAnswer, failed, held, unknown
@@ -27,12 +27,12 @@ __all__ = ["from_gate", "soak_gate"]
 _LONGEST: Final = 10**11  # seconds: Git takes dates that no calendar has
 
 
-def _since(line: FirstParentHistory, step: Step, now: int) -> int:
+def _since(line: FirstParentHistory, step: HistoryStep, now: int) -> int:
     """Since when a step is there: see ``entering``; no part of its past may be missing."""
     cut = boundary(line.git)
     if cut:
         raise too_shallow(line.git, min(cut))
-    return max(step.when, newest_followed(line, step, now))
+    return max(step.when, newest_ancestor_time(line, step, now))
 
 
 def _shown(span: dt.timedelta) -> str:

@@ -30,7 +30,7 @@ from registry_tool.errors import (
 )
 from registry_tool.git.remote.push import LostRaceError
 from registry_tool.git.repository import Repository
-from registry_tool.git.transaction.journal import Journal, steps_of, write_down
+from registry_tool.git.transaction.journal import Journal, plan_steps, write_journal
 from registry_tool.names import Reference
 
 MakeRegistry = Callable[..., Path]
@@ -383,8 +383,8 @@ def test_what_a_killed_command_left_is_finished_first(
     repository = opened(registry)
     text = b"schema: tag/v1\nmodel: nlp/lang-id\nversion: '2'\n"
     tags = {f"models/nlp/lang-id/tags/{name}.yaml": text for name in ("one", "two")}
-    steps = steps_of(registry, tags, frozenset())
-    write_down(repository.git, Journal("Tag 2 twice", steps))
+    steps = plan_steps(registry, tags, frozenset())
+    write_journal(repository.git, Journal("Tag 2 twice", steps))
     write_files(registry, {"models/nlp/lang-id/tags/one.yaml": text})
     told: list[str] = []
     with pytest.raises(OperationalError, match=r"was interrupted in .*: Tag 2 twice"):

@@ -83,7 +83,7 @@ def test_bytes_that_are_taken_over_are_leased_and_must_be_there(remote: LocalRem
     assert send([], remote, relied={md5}) == (0, "")
     assert set(is_leased(leases(remote), week())) == {md5}
     place.unlink()
-    with pytest.raises(MissingObjectError, match="1 objects that this change takes over"):
+    with pytest.raises(MissingObjectError, match="1 objects that this change reuses"):
         send([], remote, relied={md5})
 
 
@@ -114,7 +114,7 @@ def test_an_add_sees_a_collector_at_work(
 ) -> None:
     (md5, _), (other, _) = put(remote, b"one"), put(remote, b"other")
     with deletion_notice(remote, [md5]):
-        with pytest.raises(ConflictError, match="are being deleted by another process") as caught:
+        with pytest.raises(ConflictError, match="another process is deleting") as caught:
             send([sources(b"one")], remote)
         assert "registry-tool/collections/" in caught.value.message
         assert send([sources(b"other")], remote).sent == 0  # another object
@@ -160,7 +160,7 @@ def test_a_remote_that_takes_no_notes_is_said(
     done = send([sources(b"one")], remote)
     assert done.sent == 0
     assert (
-        "1 objects were on the remote storage before, and their age cannot be renewed"
+        "1 objects were already on the remote storage, and no lease could be written for them"
         in done.warning
     )
     assert "within 7 days" in done.warning

@@ -405,7 +405,7 @@ def test_something_else_is_only_overwritten_when_allowed(
         make(target, {"mine": b"mine"})
     else:
         target.symlink_to(precious)
-    with pytest.raises(ConflictError, match="exists and is something else"):
+    with pytest.raises(ConflictError, match="already exists with different content"):
         place(cached[kind], target)
     assert place(cached[kind], target, overwrite=True)
     assert (contents(target) == FILES) if kind == "folder" else (target.read_bytes() == b"weights")
@@ -428,7 +428,7 @@ def test_an_empty_folder_is_a_place(tmp_path: Path, cached: dict[str, Path]) -> 
 def test_a_place_below_a_file_is_an_environment_trouble(
     tmp_path: Path, cached: dict[str, Path]
 ) -> None:
-    with pytest.raises(OperationalError, match="a file where a folder should be"):
+    with pytest.raises(OperationalError, match="a file exists where a folder is needed"):
         place(cached["folder"], tmp_path / "file.bin" / "target")
 
 

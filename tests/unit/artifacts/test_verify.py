@@ -36,16 +36,16 @@ def test_a_file(tmp_path: Path) -> None:
     assert differences(entry, place) == []
     place.write_bytes(b"12354")
     (found,) = differences(entry, place)
-    assert found.startswith("has other bytes: sha256 ")
+    assert found.startswith("has different content: sha256 ")
     place.write_bytes(b"1234")
     assert differences(entry, place) == ["has 4 bytes, not 5"]
     place.unlink()
-    assert differences(entry, place) == ["is not there"]
+    assert differences(entry, place) == ["does not exist"]
     place.symlink_to(tmp_path / "cache")
-    assert differences(entry, place) == ["is no plain file"]
+    assert differences(entry, place) == ["is not a regular file"]
     place.unlink()
     place.mkdir()
-    assert differences(entry, place) == ["is no plain file"]
+    assert differences(entry, place) == ["is not a regular file"]
 
 
 def test_a_folder(folder: Path) -> None:
@@ -55,13 +55,13 @@ def test_a_folder(folder: Path) -> None:
     (folder / "inner" / "b").unlink()
     (folder / "new\n").write_text("")
     assert differences(entry, folder) == [
-        "cannot be the folder of the version: the name 'new\\n' holds a control character or a backslash"
+        "cannot be the folder of the version: the name 'new\\n' contains a control character or a backslash"
     ]
     (folder / "new\n").rename(folder / "new")
     changed, lacks, more = differences(entry, folder)
-    assert changed.startswith("has other bytes in 'a': sha256 ")
+    assert changed.startswith("has different content in 'a': sha256 ")
     assert lacks == "lacks 'inner/b'"
-    assert more == "has 'new', which the version has not"
+    assert more == "has 'new', which is not in the version"
 
 
 def test_a_folder_whose_files_are_not_listed(folder: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_folder_whose_files_are_not_listed(folder: Path) -> None:
     assert differences(entry, folder) == []
     (folder / "a").write_text("A")
     (found,) = differences(entry, folder)
-    assert found.startswith("has other bytes: 2 files, sha256 ")
+    assert found.startswith("has different content: 2 files, sha256 ")
 
 
 def test_a_link_in_a_folder_is_not_followed(folder: Path) -> None:
@@ -91,4 +91,4 @@ def test_many_differences_are_counted(folder: Path) -> None:
 
 def test_a_file_where_a_folder_should_be(folder: Path) -> None:
     entry = entry_of(folder)
-    assert differences(entry, folder / "a") == ["is no folder"]
+    assert differences(entry, folder / "a") == ["is not a folder"]

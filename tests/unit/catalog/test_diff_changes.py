@@ -60,6 +60,16 @@ def events(change: Files, base: Files = {}) -> list[Event]:  # noqa: B006 (never
 
 
 # What changes, what is said, and what was there besides a small registry.
+MODEL_EVIDENCE = """schema: evidence/v2
+kind: metrics
+subject:
+  model: nlp/lang-id
+by: "@acme/speech"
+at: "2026-11-20T09:00:00.000Z"
+metrics:
+  - key: requests
+    value: 3
+"""
 CASES: dict[str, tuple[Files, list[str], Files]] = {
     "nothing": ({}, [], {}),
     "a new version is one event": (
@@ -155,6 +165,14 @@ CASES: dict[str, tuple[Files, list[str], Files]] = {
         {EVIDENCE: None},
         ["evidence holdout on nlp/lang-id@1 removed: note by @acme/speech"],
         {EVIDENCE: evidence_yaml("1")},
+    ),
+    "evidence about a model": (
+        {
+            f"{FOLDER}/model.yaml": model_yaml().replace("model/v1", "model/v2"),
+            f"{FOLDER}/evidence/usage.yaml": MODEL_EVIDENCE,
+        },
+        ["model nlp/lang-id is edited: schema", "evidence usage on nlp/lang-id is new: metrics by @acme/speech"],
+        {},
     ),
     "metadata": (
         {METADATA: metadata_yaml(labels=["edge"], metadata={"a": 1, "b": 3})},

@@ -236,3 +236,17 @@ def test_why_latest_means_nothing(
         resolve(Catalog(DictTree(files)), "nlp/lang-id")
     assert caught.value.message.startswith(message)
     assert (caught.value.remedy or "").startswith(remedy)
+
+
+def test_latest_of_a_model_of_a_later_schema_is_not_guessed() -> None:
+    files = {
+        "registry.yaml": registry_yaml(),
+        **model_files(versions=["1", "2"]),
+    }
+    record = f"{FOLDER}/model.yaml"
+    files[record] = files[record].replace("model/v1", "model/v9")
+    catalog = Catalog(DictTree(files))
+    with pytest.raises(InvalidManifestError, match="does not know model/v9") as caught:
+        resolve(catalog, "nlp/lang-id")
+    assert caught.value.remedy == "upgrade it: pip install -U registry-tool"
+    assert resolve(catalog, "nlp/lang-id@1").version.version == "1"

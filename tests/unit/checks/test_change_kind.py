@@ -139,6 +139,7 @@ def test_each_place_of_the_layout_is_an_act(
             (f"+ {LANG}/versions/1/status.yaml", f"- {LANG}/aliases/production.yaml"),
         ),
         ("evidence", (f"+ {LANG}/versions/1/evidence/a.yaml",)),
+        ("evidence", (f"+ {LANG}/evidence/a.yaml",)),
         ("edit", (f"~ {LANG}/versions/1/metadata.yaml", f"~ {EYES}/model.yaml", "~ README.md")),
         ("edit", ("~ README.md",)),
         ("edit", (f"- {LANG}/notes.txt",)),
@@ -178,6 +179,16 @@ def test_acts_that_belong_together_are_one_kind(kind: str, lines: tuple[str, ...
 def test_what_does_not_belong_together_is_mixed(lines: tuple[str, ...]) -> None:
     assert kind_of(changes(*lines)) == "mixed"
     assert kind_of(reversed(changes(*lines))) == "mixed"
+
+
+def test_a_later_schema_alone_comes_along_and_an_edit_does_not() -> None:
+    evidence = changes(f"+ {LANG}/evidence/a.yaml")
+    upgrade = one("~", f"{LANG}/model.yaml")._replace(upgrades=True)
+    assert kind_of([*evidence, upgrade]) == "evidence"
+    assert kind_of([*changes(*VERSION), upgrade]) == "version"
+    assert kind_of([upgrade]) == "edit"
+    assert kind_of([*evidence, one("~", f"{LANG}/model.yaml")]) == "mixed"
+    assert kind_of([*changes(f"~ {LANG}/aliases/production.yaml"), upgrade]) == "mixed"
 
 
 def test_nothing_is_no_kind() -> None:

@@ -20,7 +20,7 @@ from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.commits import judge_files, judge_steps, with_commits
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Report
-from registry_tool.git.history import FirstParentHistory, GrowingLine, line_steps
+from registry_tool.git.history import FirstParentHistory, UnpublishedHistory, list_steps
 from registry_tool.git.repository import Repository
 
 MODEL = "models/nlp/lang-id"
@@ -138,7 +138,7 @@ def _steps(history: History, since: str) -> list[tuple[str, str]]:
     repository = Repository.open(history.folder)
     try:
         tip = git(history.folder, "rev-parse", "HEAD")
-        steps = line_steps(repository.git, tip, since)
+        steps = list_steps(repository.git, tip, since)
         judged = list(judge_steps(repository, steps, since))
     finally:
         repository.close()
@@ -173,12 +173,12 @@ def test_the_line_of_steps_knows_what_vanished_without_writing_it_down(history: 
     gone = history.remove(*files)
     repository = Repository.open(history.folder)
     try:
-        expected = FirstParentHistory(repository.git, gone).vanished(f"{MODEL}/versions")
+        expected = FirstParentHistory(repository.git, gone).removed_names(f"{MODEL}/versions")
         (history.folder / ".git/registry-tool/vanished.json").unlink()
-        line = GrowingLine(repository.git, history.base)
-        for step in line_steps(repository.git, gone, history.base):
+        line = UnpublishedHistory(repository.git, history.base)
+        for step in list_steps(repository.git, gone, history.base):
             line.add(step)
-        assert line.vanished(f"{MODEL}/versions") == expected
+        assert line.removed_names(f"{MODEL}/versions") == expected
         assert expected == {f"{MODEL}/versions/3/version.yaml"}
     finally:
         repository.close()

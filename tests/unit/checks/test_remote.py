@@ -165,7 +165,7 @@ def test_a_list_of_files_that_lies_is_a_finding(remote: Remote, tmp_path: Path) 
     places[-1].write_bytes(b"[]")
     tree = small_registry() | version_files("2", artifacts=[entry])
     (found,) = of_rule(asked(remote, tree))
-    assert found.found == "something that is not the list of its files"
+    assert found.found == "an object that is not the list of its files"
 
 
 def test_severity_comes_from_the_base(remote: Remote) -> None:

@@ -21,7 +21,7 @@ def test_an_unknown_command_is_answered_with_where_it_is(
 ) -> None:
     ran = cli(*words, cwd=tmp_path)
     assert ran.code == 2
-    assert ran.err.endswith(f"Error: no such command: {words[1]!r} here. {hint}\n")
+    assert ran.err.endswith(f"Error: no such command: {words[1]!r}. {hint}\n")
 
 
 @pytest.mark.parametrize("part", ["alias", "evidence", "hooks", "model", "tag", "version"])

@@ -221,7 +221,7 @@ BOMB = "a: &a [x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in ("ab", "b
         ("f.yaml", "a: 1\n---\nb: 2\n", "second document"),
         ("f.yaml", "x" * 300_000, "larger than"),
         ("f.yaml", "", "empty"),
-        ("f.json", '{"a": 1, "a": 2}', "twice"),
+        ("f.json", '{"a": 1, "a": 2}', "duplicate key"),
         ("f.json", "[" * 100_000, "nested"),
         ("f.json", '{"a": "\\udc00"}', "UTF-8"),
         ("f.json", "[]", "not a mapping"),

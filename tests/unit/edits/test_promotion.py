@@ -63,7 +63,7 @@ def test_promoting_takes_the_pin_off_and_says_so(registry: Staged) -> None:
     assert text(change) == alias_yaml("2", reason="2 is quick now.")
     assert change.notes == ("the pin on version 1 is removed; its reason: 2 is slow.",)
     bare = promote(TWO, "production")(registry.catalog(alias("production", "1", pinned=True)))
-    assert bare.notes == ("the pin on version 1 is taken off",)
+    assert bare.notes == ("the pin on version 1 is removed",)
     assert text(bare) == alias_yaml("2")
 
 

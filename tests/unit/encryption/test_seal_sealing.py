@@ -157,7 +157,7 @@ def test_sources_that_cannot_be(tmp_path: Path, cache: Cache) -> None:
     with pytest.raises(NotFoundError):
         seal(tmp_path / "none", "none", recipient, cache=cache)
     (tmp_path / "empty").write_bytes(b"")
-    with pytest.raises(UsageError, match="no bytes"):
+    with pytest.raises(UsageError, match="is empty"):
         seal(tmp_path / "empty", "empty", recipient, cache=cache)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UsageError, match="neither"):
@@ -189,7 +189,7 @@ WRONG: list[tuple[dict[str, JSON], str]] = [
     ({"sha256": "0" * 64}, "expected sha256"),
     ({"nfiles": 3}, "number of files"),
     ({"nfiles": 5}, "number of files"),
-    ({"size": 10}, "more than its record"),
+    ({"size": 10}, "larger than its record"),
 ]
 
 
@@ -231,7 +231,7 @@ def test_what_is_there_stays_unless_it_may_go(
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine").write_text("mine")
-    with pytest.raises(ConflictError, match="something else"):
+    with pytest.raises(ConflictError, match="different content"):
         open_sealed(place, encryption, key, out)
     assert open_sealed(place, encryption, key, out, overwrite=True)
     assert tree(out) == tree(folder)

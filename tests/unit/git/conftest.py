@@ -9,10 +9,10 @@ import pytest
 from support import commit, git, new_repository, write_files
 
 from registry_tool.git.command import Git, find_repository
-from registry_tool.git.commit_tree import CommitTree, DistantTree
-from registry_tool.git.object_reader import BlobReader, PromisedReader
+from registry_tool.git.commit_tree import CommitTree, RemoteTree
+from registry_tool.git.object_reader import BlobReader, PartialCloneReader
 from registry_tool.git.remote.clone_cache import open_clone
-from registry_tool.git.shallow import is_newest
+from registry_tool.git.shallow import has_latest_only
 from registry_tool.git.tree import DictTree, OverlayTree, Tree
 from registry_tool.git.worktree import FolderTree, staged_tree, work_tree
 
@@ -50,8 +50,8 @@ def reader_of() -> Iterator[Callable[[Git], BlobReader]]:
     readers: list[BlobReader] = []
 
     def start(repository: Git) -> BlobReader:
-        distant = is_newest(repository)
-        readers.append(PromisedReader(repository) if distant else BlobReader(repository))
+        distant = has_latest_only(repository)
+        readers.append(PartialCloneReader(repository) if distant else BlobReader(repository))
         return readers[-1]
 
     yield start
@@ -163,8 +163,8 @@ def _overlay() -> Tree:
 
 def _committed(repository: Git, reader: BlobReader) -> Tree:
     head = git(repository.place, "rev-parse", "HEAD")
-    if isinstance(reader, PromisedReader):
-        return DistantTree(repository, head, reader)
+    if isinstance(reader, PartialCloneReader):
+        return RemoteTree(repository, head, reader)
     return CommitTree(repository, head, reader)
 
 

@@ -10,7 +10,7 @@ from support import git, write_files
 from support.staged_registries import ADA, BOB, CAROL, MODEL, Staged, alias, approval
 
 from registry_tool.errors import ShallowHistoryError
-from registry_tool.git.blame import Written, written
+from registry_tool.git.blame import ContentOrigin, find_origins
 from registry_tool.git.history import FirstParentHistory
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree, OverlayTree, Tree
@@ -19,9 +19,9 @@ Make = Callable[..., Staged]
 FILE = f"{MODEL}/versions/2/evidence/approve-bob.yaml"
 
 
-def source(registry: Staged, path: str = FILE, head: Tree | None = None) -> Written | None:
+def source(registry: Staged, path: str = FILE, head: Tree | None = None) -> ContentOrigin | None:
     base = registry.catalog().tree
-    return written(registry.line, base, head or base, [path]).get(path)
+    return find_origins(registry.line, base, head or base, [path]).get(path)
 
 
 def test_a_commit_on_the_main_branch(staged: Make) -> None:
@@ -85,7 +85,7 @@ def test_age_counts_the_steps_of_the_line(staged: Make) -> None:
     registry.commit(alias("staging", "1"))
     base = registry.catalog().tree
     paths = [FILE.replace("bob", name) for name in ("bob", "carol", "ada")]
-    found = written(registry.line, base, base, paths)
+    found = find_origins(registry.line, base, base, paths)
     assert [found[path].age for path in paths] == [1, 0, 0]
 
 
@@ -109,7 +109,7 @@ def test_the_boundary_of_a_shallow_clone_is_no_author(staged: Make, tmp_path: Pa
         repository = Repository.open(tmp_path / name)
         tree = repository.tree(registry.head)
         with pytest.raises(ShallowHistoryError):
-            written(FirstParentHistory(repository.git, registry.head), tree, tree, [FILE])
+            find_origins(FirstParentHistory(repository.git, registry.head), tree, tree, [FILE])
 
 
 def test_the_end_of_a_merged_branch_may_be_the_boundary(staged: Make, tmp_path: Path) -> None:
@@ -124,4 +124,4 @@ def test_the_end_of_a_merged_branch_may_be_the_boundary(staged: Make, tmp_path: 
     repository = Repository.open(tmp_path / "shallow")
     tree = repository.tree(registry.head)
     with pytest.raises(ShallowHistoryError):
-        written(FirstParentHistory(repository.git, registry.head), tree, tree, [FILE])
+        find_origins(FirstParentHistory(repository.git, registry.head), tree, tree, [FILE])

@@ -12,7 +12,7 @@ from support import commit, git, new_repository, write_files
 
 from registry_tool.errors import DirtyFilesError, GitError, OperationalError, StaleBaseError
 from registry_tool.git.command import Git
-from registry_tool.git.commit import Target, author_of, check_clean, commit_change
+from registry_tool.git.commit import Target, check_clean, commit_change, identity
 from registry_tool.git.commit_tree import CommitTree
 from registry_tool.git.object_reader import BlobReader
 from registry_tool.git.tree import DictTree, Tree
@@ -222,7 +222,7 @@ def test_a_key_that_is_missing_says_so_and_nothing_moves(checkout: Path, change:
 
 
 def test_who_commits(checkout: Path, opened: Opened) -> None:
-    assert author_of(opened(checkout)) == "A. Tester <tester@example.org>"
+    assert identity(opened(checkout)) == "A. Tester <tester@example.org>"
 
 
 def test_nobody_commits_without_a_name(

@@ -229,7 +229,7 @@ def test_any_kind_of_repository(past: History, kind: Callable[[History], Path]) 
     found = line.entered(ALIAS)
     assert found is not None
     assert found.step.subject == "Third"
-    assert line.vanished() == frozenset()
+    assert line.removed_names() == frozenset()
 
 
 def test_sha256(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_clone_of_one_commit_answers_nothing(past: History) -> None:
     line = line_of(past.clone("shallow", "--depth=1"))
     questions: list[Callable[[], object]] = [
         lambda: list(line.touches()), lambda: list(line.touches("nothing")), lambda: line.entered(ALIAS),
-        lambda: line.entered("nothing"), line.vanished, lambda: list(line.steps()),
+        lambda: line.entered("nothing"), line.removed_names, lambda: list(line.steps()),
         lambda: line.holds("1" * 40),
     ]  # fmt: skip
     for question in questions:

@@ -12,7 +12,7 @@ from support import git, give_away, new_repository, write_files
 
 from registry_tool.errors import OfflineError, UntrustedRepositoryError
 from registry_tool.git.command import Git, find_repository
-from registry_tool.git.ownership import are_ours, beginning_of, reads_only
+from registry_tool.git.ownership import are_ours, read_start, reads_only
 from registry_tool.git.repository import Repository
 
 Opened = Callable[[Path], Git]
@@ -273,4 +273,4 @@ def test_files_of_git_that_would_never_end_are_none(
     else:
         with place.open("wb") as stream:
             stream.truncate(1 << 40)
-    assert beginning_of(place).strip(b"\0") == b""
+    assert read_start(place).strip(b"\0") == b""

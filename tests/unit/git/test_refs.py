@@ -10,7 +10,7 @@ from support import commit, git, new_repository, write_files
 
 from registry_tool.errors import GitError
 from registry_tool.git.command import Git
-from registry_tool.git.refs import Tip, advertised, tips, unfetched
+from registry_tool.git.refs import Tip, hidden_tips, list_tips, list_unfetched
 
 Opened = Callable[[Path], Git]
 
@@ -34,7 +34,7 @@ def test_every_commit_once_under_its_first_name(pair: tuple[Path, Path], opened:
     git(server, "tag", "-a", "-m", "x", "file", f"{first}:a")
     git(server, "update-ref", "refs/pull/7/head", first)
     heavy = git(server, "rev-parse", "refs/tags/heavy")
-    assert tips(opened(server)) == [
+    assert list_tips(opened(server)) == [
         Tip("main", second),
         Tip("side", first),
         Tip("tags/heavy", heavy),
@@ -46,35 +46,35 @@ def test_a_detached_head_and_no_commit(tmp_path: Path, opened: Opened) -> None:
     git(root, "switch", "-q", "--detach")
     write_files(root, {"a": "2\n"})
     alone = commit(root)
-    assert Tip("HEAD", alone) in tips(opened(root))
+    assert Tip("HEAD", alone) in list_tips(opened(root))
     git(tmp_path, "init", "-q", "empty")
-    assert tips(opened(tmp_path / "empty")) == []
+    assert list_tips(opened(tmp_path / "empty")) == []
 
 
 def test_a_ref_that_leads_nowhere(tmp_path: Path, opened: Opened) -> None:
     root = new_repository(tmp_path / "root", {"a": "1\n"})
     (root / ".git/refs/heads/torn").write_text("1" * 40 + "\n")
     with pytest.raises(GitError):
-        tips(opened(root))
+        list_tips(opened(root))
 
 
 def test_what_was_not_fetched_is_named(pair: tuple[Path, Path], opened: Opened) -> None:
     server, clone = pair
-    assert unfetched(opened(clone)) == []
-    assert unfetched(opened(server)) == []  # it has no remote
+    assert list_unfetched(opened(clone)) == []
+    assert list_unfetched(opened(server)) == []  # it has no remote
     write_files(server, {"a": "2\n"})
     commit(server)
     git(server, "branch", "new")
     git(server, "tag", "v1", "side")
     git(server, "tag", "-a", "-m", "x", "v2", "side")
     git(server, "update-ref", "refs/pull/7/head", "new")
-    assert unfetched(opened(clone)) == ["origin/main", "origin/new", "origin/tags/v2"]
+    assert list_unfetched(opened(clone)) == ["origin/main", "origin/new", "origin/tags/v2"]
     git(clone, "fetch", "--quiet", "--tags")
-    assert unfetched(opened(clone)) == []
+    assert list_unfetched(opened(clone)) == []
     git(server, "branch", "-D", "-q", "side")
-    assert unfetched(opened(clone)) == []  # more is known here than there is
+    assert list_unfetched(opened(clone)) == []  # more is known here than there is
     git(clone, "commit", "-q", "--allow-empty", "-m", "Ours")
-    assert unfetched(opened(clone)) == []
+    assert list_unfetched(opened(clone)) == []
 
 
 def test_a_clone_of_one_branch_knows_that_there_are_more(
@@ -85,14 +85,14 @@ def test_a_clone_of_one_branch_knows_that_there_are_more(
     write_files(server, {"a": "2\n"})
     commit(server)
     git(tmp_path, "clone", "-q", "--depth=1", "--branch=main", server.as_uri(), "shallow")
-    assert unfetched(opened(tmp_path / "shallow")) == ["origin/side"]
+    assert list_unfetched(opened(tmp_path / "shallow")) == ["origin/side"]
 
 
 def test_a_remote_that_cannot_be_asked(pair: tuple[Path, Path], opened: Opened) -> None:
     _, clone = pair
     git(clone, "remote", "set-url", "origin", str(clone.parent / "gone"))
     with pytest.raises(GitError, match="origin cannot be asked which branches it has") as caught:
-        unfetched(opened(clone))
+        list_unfetched(opened(clone))
     assert "git ls-remote origin" in caught.value.remedy
 
 
@@ -106,14 +106,14 @@ def test_what_lies_outside_branches_and_tags_is_brought_without_a_ref(
     git(server, "update-ref", "refs/changes/07/7/1", made)
     git(server, "reset", "--quiet", "--hard", "HEAD~1")
     before = git(clone, "for-each-ref")
-    assert [tip.oid for tip in advertised(opened(clone))] == [made]
-    assert unfetched(opened(clone)) == []
+    assert [tip.oid for tip in hidden_tips(opened(clone))] == [made]
+    assert list_unfetched(opened(clone)) == []
     assert git(clone, "for-each-ref") == before
     assert not (clone / ".git" / "FETCH_HEAD").exists()
     git(clone, "remote", "rename", "origin", "company")
-    assert advertised(opened(clone)) == [Tip("company refs/pull/7/head", made)]
+    assert hidden_tips(opened(clone)) == [Tip("company refs/pull/7/head", made)]
     git(clone, "remote", "set-url", "company", str(clone.parent / "gone"))
-    assert advertised(opened(clone)) == []
+    assert hidden_tips(opened(clone)) == []
 
 
 def test_what_a_remote_lists_and_does_not_give_is_said(
@@ -126,6 +126,6 @@ def test_what_a_remote_lists_and_does_not_give_is_said(
     git(server, "reset", "--quiet", "--hard", "HEAD~1")
     blob = git(server, "rev-parse", f"{made}:b")
     (server / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
-    assert advertised(opened(clone)) == []
+    assert hidden_tips(opened(clone)) == []
     with pytest.raises(GitError):
-        unfetched(opened(clone))
+        list_unfetched(opened(clone))

@@ -8,7 +8,7 @@ from support import commit, git, write_files
 
 from registry_tool.errors import NotFoundError, ShallowHistoryError
 from registry_tool.git.command import Git, find_repository
-from registry_tool.git.refs import are_related, merging, parting, published
+from registry_tool.git.refs import are_related, main_branch, merge_base, merge_heads
 
 Make = Callable[..., Path]
 
@@ -37,7 +37,7 @@ def clone(root: Path, tmp_path: Path) -> Path:
 
 
 def main_of(repository: Git) -> tuple[str, str] | None:
-    found = published(repository)
+    found = main_branch(repository)
     return None if found is None else (found.name, found.tip)
 
 
@@ -83,7 +83,7 @@ def test_a_setting_names_it(root: Path) -> None:
 def test_a_setting_that_names_nothing_says_so(root: Path, name: str) -> None:
     git(root, "config", "registry.published", name)
     with pytest.raises(NotFoundError, match="no such branch") as raised:
-        published(opened(root))
+        main_branch(opened(root))
     assert "git config --unset registry.published" in raised.value.remedy
 
 
@@ -94,14 +94,14 @@ def test_of_a_bare_repository_its_own_head_is_published(root: Path, tmp_path: Pa
     assert main_of(bare) == ("trunk", git(root, "rev-parse", "HEAD"))
     # Its HEAD may name a branch that nobody ever pushed.
     git(tmp_path / "bare.git", "symbolic-ref", "HEAD", "refs/heads/never")
-    assert published(bare) is None
+    assert main_branch(bare) is None
     git(tmp_path / "bare.git", "branch", "main", "trunk")
     assert main_of(bare) == ("main", git(root, "rev-parse", "HEAD"))
 
 
 def test_nothing_is_published_before_the_first_commit(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
-    assert published(opened(tmp_path)) is None
+    assert main_branch(opened(tmp_path)) is None
 
 
 def test_hostile_branches_beside_it_do_no_harm(root: Path) -> None:
@@ -115,7 +115,7 @@ def test_hostile_branches_beside_it_do_no_harm(root: Path) -> None:
         )
         place.parent.mkdir(exist_ok=True)
         place.write_text(f"{tip}\n")
-    assert published(opened(root)) is None
+    assert main_branch(opened(root)) is None
 
 
 def test_a_branch_parts_where_it_left(root: Path) -> None:
@@ -124,9 +124,9 @@ def test_a_branch_parts_where_it_left(root: Path) -> None:
     topic = step(root, "topic")
     git(root, "switch", "--quiet", "main")
     main = step(root, "main")
-    assert parting(opened(root), main, topic) == left
-    assert parting(opened(root), main, main) == main
-    assert parting(opened(root), main, left) == left
+    assert merge_base(opened(root), main, topic) == left
+    assert merge_base(opened(root), main, main) == main
+    assert merge_base(opened(root), main, left) == left
 
 
 def test_a_merge_under_way_parts_at_what_it_brings_in(root: Path) -> None:
@@ -135,11 +135,11 @@ def test_a_merge_under_way_parts_at_what_it_brings_in(root: Path) -> None:
     git(root, "switch", "--quiet", "main")
     middle, main = step(root, "middle"), step(root, "main")
     git(root, "switch", "--quiet", "topic")
-    assert merging(opened(root)) == ()
+    assert merge_heads(opened(root)) == ()
     git(root, "merge", "--quiet", "--no-commit", "--no-ff", middle)
-    assert merging(opened(root)) == (middle,)
-    assert parting(opened(root), main, topic, *merging(opened(root))) == middle
-    assert parting(opened(root), main, topic, main) == main
+    assert merge_heads(opened(root)) == (middle,)
+    assert merge_base(opened(root), main, topic, *merge_heads(opened(root))) == middle
+    assert merge_base(opened(root), main, topic, main) == main
 
 
 def test_what_a_hook_is_told_of_a_merge_counts(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ def test_what_a_hook_is_told_of_a_merge_counts(root: Path, monkeypatch: pytest.M
     monkeypatch.setenv(f"GITHEAD_{tip}", "main")
     monkeypatch.setenv(f"GITHEAD_{'0' * 40}", "nothing")
     monkeypatch.setenv("GITHEAD_--all", "nothing")
-    assert merging(opened(root)) == (tip,)
+    assert merge_heads(opened(root)) == (tip,)
 
 
 def test_of_several_merge_bases_the_newest_on_the_main_branch_counts(root: Path) -> None:
@@ -163,15 +163,15 @@ def test_of_several_merge_bases_the_newest_on_the_main_branch_counts(root: Path)
     git(root, "merge", "--quiet", "-m", "take topic", other)
     main = step(root, "main-2")
     assert sorted(git(root, "merge-base", "--all", main, topic).split()) == sorted([first, other])
-    assert parting(opened(root), main, topic) == first
-    assert parting(opened(root), topic, main) == other
+    assert merge_base(opened(root), main, topic) == first
+    assert merge_base(opened(root), topic, main) == other
 
 
 def test_unrelated_histories_part_at_the_main_branch(root: Path) -> None:
     main = git(root, "rev-parse", "HEAD")
     git(root, "switch", "--quiet", "--orphan", "other")
     other = step(root, "other")
-    assert parting(opened(root), main, other) == main
+    assert merge_base(opened(root), main, other) == main
     assert not are_related(opened(root), main, other)
     assert are_related(opened(root), main, main)
 
@@ -183,7 +183,7 @@ def test_a_rewritten_main_branch_parts_at_what_is_left_of_it(root: Path) -> None
     git(root, "switch", "--quiet", "main")
     git(root, "reset", "--quiet", "--hard", "HEAD~1")
     main = step(root, "rewritten")
-    assert parting(opened(root), main, topic) == git(root, "rev-parse", f"{kept}^")
+    assert merge_base(opened(root), main, topic) == git(root, "rev-parse", f"{kept}^")
 
 
 def test_a_shallow_clone_says_that_it_does_not_reach_so_far(root: Path, tmp_path: Path) -> None:
@@ -195,10 +195,10 @@ def test_a_shallow_clone_says_that_it_does_not_reach_so_far(root: Path, tmp_path
     shallow = tmp_path / "shallow"
     tips = [git(shallow, "rev-parse", f"origin/{name}") for name in ("main", "topic")]
     with pytest.raises(ShallowHistoryError, match="does not reach back") as raised:
-        parting(opened(shallow), *tips)
+        merge_base(opened(shallow), *tips)
     assert "git fetch --deepen" in raised.value.remedy
     git(shallow, "fetch", "--quiet", "--unshallow")
-    assert parting(opened(shallow), *tips) == tips[1]
+    assert merge_base(opened(shallow), *tips) == tips[1]
 
 
 # --- a main branch that was renamed
@@ -218,13 +218,13 @@ def test_a_head_of_the_remote_that_may_be_out_of_date_is_doubted(
 ) -> None:
     clone = _renamed(root, tmp_path)
     git(clone, "fetch", "--quiet")
-    found = published(opened(clone))
+    found = main_branch(opened(clone))
     assert found is not None
     assert found.name == "origin/master"
     assert found.doubt.endswith(": git remote set-head origin --auto")
     git(clone, "remote", "set-head", "origin", "--auto")
     assert main_of(opened(clone)) == ("origin/main", git(root, "rev-parse", "main"))
-    again = published(opened(clone))
+    again = main_branch(opened(clone))
     assert again is not None
     assert again.doubt == ""
 
@@ -234,7 +234,7 @@ def test_a_head_of_the_remote_whose_branch_is_gone_is_passed_over(
 ) -> None:
     clone = _renamed(root, tmp_path)
     git(clone, "fetch", "--quiet", "--prune")
-    found = published(opened(clone))
+    found = main_branch(opened(clone))
     assert found is not None
     assert (found.name, found.tip) == ("origin/main", git(root, "rev-parse", "main"))
     assert found.doubt.startswith("origin/HEAD names a branch that is gone: git remote set-head")
@@ -247,7 +247,7 @@ def test_another_branch_beside_the_main_one_is_no_doubt(root: Path, tmp_path: Pa
     git(root, "switch", "--quiet", "main")
     step(root, "newer")
     git(tmp_path, "clone", "--quiet", str(root), "clone")
-    found = published(opened(tmp_path / "clone"))
+    found = main_branch(opened(tmp_path / "clone"))
     assert found is not None
     assert (found.name, found.doubt) == ("origin/main", "")
 

@@ -11,7 +11,7 @@ from support import commit, git, new_repository, write_files
 from registry_tool.errors import NotFoundError, UsageError
 from registry_tool.git.command import Git
 from registry_tool.git.repository import Repository
-from registry_tool.git.revisions import commit_of, tip_of
+from registry_tool.git.revisions import find_commit, find_tip
 
 Opened = Callable[[Path], Git]
 
@@ -30,7 +30,7 @@ def clone(tmp_path: Path) -> Path:
 def meant(request: pytest.FixtureRequest, clone: Path, opened: Opened) -> Callable[[str], str]:
     """The commit of a revision, asked in each of the two ways there are."""
     if request.param == "of git":
-        return lambda revision: commit_of(opened(clone), revision)
+        return lambda revision: find_commit(opened(clone), revision)
 
     def asked(revision: str) -> str:
         repository = Repository(opened(clone), source="clone")
@@ -124,5 +124,5 @@ def test_before_the_first_commit_no_tag_is_head(tmp_path: Path, opened: Opened) 
 def test_a_ref_is_found_by_its_full_name_alone(clone: Path, opened: Opened) -> None:
     git(clone, "update-ref", "refs/tags/refs/heads/topic", "HEAD")
     assert git(clone, "rev-parse", "refs/heads/topic") == git(clone, "rev-parse", "HEAD")
-    assert tip_of(opened(clone), "refs/heads/topic") is None
-    assert tip_of(opened(clone), "refs/heads/main") == git(clone, "rev-parse", "HEAD")
+    assert find_tip(opened(clone), "refs/heads/topic") is None
+    assert find_tip(opened(clone), "refs/heads/main") == git(clone, "rev-parse", "HEAD")

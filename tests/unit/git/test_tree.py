@@ -17,10 +17,10 @@ from registry_tool.git.tree import (
     FILE,
     FOLDER,
     SYMLINK,
-    Change,
     DictTree,
     Entry,
     Tree,
+    TreeChange,
     blob_id,
     differences,
     split,
@@ -91,18 +91,24 @@ def test_differences_name_new_changed_and_deleted_files() -> None:
     )
     one, two = (Entry(FILE, blob_id(data)) for data in (b"1", b"2"))
     assert list(differences(base, head)) == [
-        Change("changed", one, two),
-        Change("gone/deep", one, None),
-        Change("mode", one, Entry(EXECUTABLE, one.oid)),
-        Change("new/deep", None, one),
+        TreeChange("changed", one, two),
+        TreeChange("gone/deep", one, None),
+        TreeChange("mode", one, Entry(EXECUTABLE, one.oid)),
+        TreeChange("new/deep", None, one),
     ]
 
 
 def test_differences_between_a_file_and_a_folder_of_one_name() -> None:
     file, folder = DictTree({"x": "1"}), DictTree({"x/y": "2"})
     old, new = Entry(FILE, blob_id(b"1")), Entry(FILE, blob_id(b"2"))
-    assert set(differences(file, folder)) == {Change("x", old, None), Change("x/y", None, new)}
-    assert set(differences(folder, file)) == {Change("x/y", new, None), Change("x", None, old)}
+    assert set(differences(file, folder)) == {
+        TreeChange("x", old, None),
+        TreeChange("x/y", None, new),
+    }
+    assert set(differences(folder, file)) == {
+        TreeChange("x/y", new, None),
+        TreeChange("x", None, old),
+    }
 
 
 def test_folders_with_one_id_are_not_opened(

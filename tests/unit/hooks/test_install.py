@@ -14,10 +14,10 @@ from support.manifests import small_registry
 from registry_tool.errors import ConflictError, NotARegistryError, OperationalError, UsageError
 from registry_tool.git.command import Git, find_repository
 from registry_tool.hooks.install import (
+    inspect_hooks,
+    inspect_server_hook,
     install_hooks,
     install_server_hook,
-    look_at_hooks,
-    look_at_server,
 )
 from registry_tool.hooks.server import guard_settings, missing_settings
 from registry_tool.paths import resource
@@ -149,8 +149,8 @@ def test_an_edited_hook_is_said_and_kept(registry: Path, server: Path, words: st
     install_hooks(repository(registry))
     install_server_hook(repository(server))
     for script, place, look, install in (
-        (registry / ".git/hooks/pre-push", registry, look_at_hooks, install_hooks),
-        (server / "hooks/pre-receive", server, look_at_server, install_server_hook),
+        (registry / ".git/hooks/pre-push", registry, inspect_hooks, install_hooks),
+        (server / "hooks/pre-receive", server, inspect_server_hook, install_server_hook),
     ):
         edited = script.read_text().replace(words, "exit 0\n", 1)
         script.write_text(edited)
@@ -163,7 +163,7 @@ def test_an_edited_hook_is_said_and_kept(registry: Path, server: Path, words: st
 
 
 def test_a_server_gets_its_hook_once(server: Path) -> None:
-    assert [(h.path, h.state) for h in look_at_server(repository(server))] == [
+    assert [(h.path, h.state) for h in inspect_server_hook(repository(server))] == [
         (server / "hooks/pre-receive", "installed")
     ]
     assert not (server / "hooks/pre-receive").exists()
@@ -171,7 +171,7 @@ def test_a_server_gets_its_hook_once(server: Path) -> None:
     assert [h.state for h in install_server_hook(repository(server))] == ["kept"]
     assert f"\npython={sys.executable}\n" in (server / "hooks/pre-receive").read_text()
     (server / "hooks/pre-receive").chmod(0o644)  # Git passes over such a hook
-    assert [h.state for h in look_at_server(repository(server))] == ["updated"]
+    assert [h.state for h in inspect_server_hook(repository(server))] == ["updated"]
     assert [h.state for h in install_server_hook(repository(server))] == ["updated"]
     assert [h.state for h in install_server_hook(repository(server), python="/p")] == ["updated"]
 

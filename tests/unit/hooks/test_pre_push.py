@@ -10,9 +10,9 @@ from support import commit, git, write_files
 from support.manifests import alias_yaml, small_registry
 
 from registry_tool.git.command import find_repository
-from registry_tool.git.refs import Update
+from registry_tool.git.remote.ref_updates import Update
 from registry_tool.git.repository import Repository
-from registry_tool.hooks.judge import LOOKED_AT, PushVerdict
+from registry_tool.hooks.judge import MAX_BRANCHES, PushVerdict
 from registry_tool.hooks.pre_push import send
 
 MODEL = "models/nlp/lang-id"
@@ -92,8 +92,8 @@ def test_a_registry_whose_settings_are_deleted_is_none_of_another_kind(clone: Pa
 
 
 def test_a_push_of_many_says_what_was_left_out(clone: Path) -> None:
-    commits = [change(clone, {"README.md": f"{n}\n"}) for n in range(LOOKED_AT + 3)]
+    commits = [change(clone, {"README.md": f"{n}\n"}) for n in range(MAX_BRANCHES + 3)]
     updates = [Update(f"refs/heads/b{n}", NONE, c) for n, c in enumerate(commits)]
     said = answer(clone, *updates)
     assert not said.refused
-    assert f"3 more branches were not looked at: {LOOKED_AT} of a push are" in said.lines
+    assert f"3 more branches were not looked at: {MAX_BRANCHES} of a push are" in said.lines

@@ -12,9 +12,9 @@ from support.manifests import alias_yaml, small_registry, version_files
 
 from registry_tool.errors import RefusedError, UsageError
 from registry_tool.git.command import Git
-from registry_tool.git.refs import Update
+from registry_tool.git.remote.ref_updates import Update
 from registry_tool.git.repository import Repository
-from registry_tool.hooks.judge import LOOKED_AT, PushVerdict
+from registry_tool.hooks.judge import MAX_BRANCHES, PushVerdict
 from registry_tool.hooks.pre_receive import (
     Main,
     Policy,
@@ -136,17 +136,17 @@ def test_only_some_of_many_guarded_branches_are_looked_at_and_the_rest_is_refuse
     server: Server,
 ) -> None:
     git(server.bare, "symbolic-ref", "HEAD", "refs/heads/master")
-    many = [Update(f"refs/heads/b{n}", NONE, server.tip) for n in range(LOOKED_AT + 5)]
+    many = [Update(f"refs/heads/b{n}", NONE, server.tip) for n in range(MAX_BRANCHES + 5)]
     said = server.refusal(*many)
     assert "5 more branches were not looked at" in said
-    assert said.count("no problems found") == LOOKED_AT
+    assert said.count("no problems found") == MAX_BRANCHES
 
 
 def test_many_branches_where_what_is_wrong_is_refused(server: Server) -> None:
     git(server.bare, "config", "registry.receive.branches", "refuse")
-    commits = [server.bring({"README.md": f"{n}\n"}) for n in range(LOOKED_AT + 2)]
-    few = [Update(f"refs/heads/b{n}", NONE, c) for n, c in enumerate(commits[:LOOKED_AT])]
-    rest = [Update(f"refs/heads/c{n}", NONE, c) for n, c in enumerate(commits[LOOKED_AT:])]
+    commits = [server.bring({"README.md": f"{n}\n"}) for n in range(MAX_BRANCHES + 2)]
+    few = [Update(f"refs/heads/b{n}", NONE, c) for n, c in enumerate(commits[:MAX_BRANCHES])]
+    rest = [Update(f"refs/heads/c{n}", NONE, c) for n, c in enumerate(commits[MAX_BRANCHES:])]
     assert not server.answer(*few).refused
     assert "2 more branches were not looked at" in server.refusal(*few, *rest)
 

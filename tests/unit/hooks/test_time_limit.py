@@ -13,7 +13,7 @@ from support.manifests import small_registry
 
 from registry_tool.errors import OperationalError, RegistryError, UsageError
 from registry_tool.git.command import Git, find_repository
-from registry_tool.hooks.time_limit import SECONDS, SETTING, limited, seconds_of
+from registry_tool.hooks.time_limit import SECONDS, SETTING, limit_time, time_limit_seconds
 
 
 @pytest.fixture
@@ -28,16 +28,16 @@ def _set(here: Git, value: str) -> None:
 
 
 def test_the_limit_is_generous_and_can_be_set(here: Git) -> None:
-    assert seconds_of(here) == SECONDS == 1_800
+    assert time_limit_seconds(here) == SECONDS == 1_800
     _set(here, "60")
-    assert seconds_of(here) == 60
+    assert time_limit_seconds(here) == 60
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "1.5", "9999999999", "\u0663"])
 def test_a_wrong_setting_is_said_so(here: Git, value: str) -> None:
     _set(here, value)
     with pytest.raises(UsageError, match="must be a number of seconds"):
-        seconds_of(here)
+        time_limit_seconds(here)
 
 
 def _for_ever() -> None:
@@ -52,7 +52,7 @@ def test_what_computes_for_ever_is_interrupted_whatever_it_handles(here: Git) ->
     _set(here, "1")
     before = signal.getsignal(signal.SIGALRM)
     words = "not judged within 1 seconds"
-    with pytest.raises(OperationalError, match=words) as caught, limited(here):
+    with pytest.raises(OperationalError, match=words) as caught, limit_time(here):
         _for_ever()
     assert f"git config {SETTING} 4" in caught.value.remedy
     assert signal.getsignal(signal.SIGALRM) == before
@@ -60,9 +60,9 @@ def test_what_computes_for_ever_is_interrupted_whatever_it_handles(here: Git) ->
 
 def test_what_ends_in_time_is_not_touched(here: Git) -> None:
     _set(here, "0")
-    with limited(here):
+    with limit_time(here):
         pass
     _set(here, "600")
-    with limited(here):
+    with limit_time(here):
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 500
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

@@ -27,6 +27,7 @@ PLACES = {
     f"{TOP}/versions/1/CARD.md": Place("card", MODEL, "1"),
     f"{TOP}/versions/1/model.bin.dvc": Place("dvc", MODEL, "1", "model.bin"),
     f"{TOP}/versions/1/evidence/e.yaml": Place("evidence", MODEL, "1", "e"),
+    f"{TOP}/evidence/e.yaml": Place("evidence", MODEL, None, "e"),
 }
 NOWHERE = (
     "", "README.md", "registry.yml", "Registry.yaml", "sub/registry.yaml", "waivers/x.yml", "waivers/a/b.yaml", "models",
@@ -35,7 +36,7 @@ NOWHERE = (
     f"{TOP}/model.yml", f"{TOP}/tags/x.yml", f"{TOP}/tags/a/b.yaml", f"{TOP}/aliases/x", f"{TOP}/versions/1",
     f"{TOP}/versions/version.yaml", f"{TOP}/versions/1/model.yaml", f"{TOP}/versions/1/model.bin",
     f"{TOP}/versions/1/deep/version.yaml", f"{TOP}/versions/1/deep/model.bin.dvc", f"{TOP}/versions/1/evidence/a/b.yaml",
-    f"{TOP}/versions/1/evidence/e.json", f"{TOP}/other/x.yaml", "models//x/model.yaml/",
+    f"{TOP}/versions/1/evidence/e.json", f"{TOP}/evidence/e.yml", f"{TOP}/evidence/a/b.yaml", f"{TOP}/other/x.yaml", "models//x/model.yaml/",
 )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from registry_tool.errors import (
     UsageError,
 )
 from registry_tool.git.command import find_repository
-from registry_tool.git.transaction.lock import hold
+from registry_tool.git.transaction.lock import acquire
 from registry_tool.names import MODEL_PATTERN
 from registry_tool.paths import resource
 from registry_tool.scaffold.create import AddedCi, add_ci, new_registry
@@ -416,7 +416,7 @@ def test_a_place_where_somebody_builds_and_what_is_no_place_stay(tmp_path: Path)
     for folder in (place, other):
         folder.mkdir()
         folder.with_name(f"{folder.name}.lock").touch()
-    with hold(place.with_name(f"{place.name}.lock"), place="here"):
+    with acquire(place.with_name(f"{place.name}.lock"), place="here"):
         new_registry(tmp_path / "models", name="acme", hooks=False)
     assert place.is_dir()
     assert other.is_dir()

@@ -130,7 +130,7 @@ def test_members_are_remembered_and_a_forged_record_is_not_believed(cache: Cache
 
 def test_a_cache_below_a_file_is_an_environment_trouble(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(OperationalError, match="a file where a folder should be"):
+    with pytest.raises(OperationalError, match="a file exists where a folder is needed"):
         keep(Cache(tmp_path / "file" / "cache"), b"x")
 
 

@@ -86,7 +86,7 @@ def test_a_missing_object_and_a_missing_folder_are_told_apart(
     with pytest.raises(MissingObjectError, match="storage"), remote.download("0" * 32):
         pass
     gone = LocalRemote(name="storage", folder=tmp_path / "unmounted")
-    with pytest.raises(RemoteError, match="is not there") as caught, gone.download("0" * 32):
+    with pytest.raises(RemoteError, match="does not exist") as caught, gone.download("0" * 32):
         pass
     assert not isinstance(caught.value, MissingObjectError)
 
@@ -101,7 +101,7 @@ def test_a_remote_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "store/files").write_text("a file where a folder should be")
     md5, path = blob(tmp_path)
     remote = LocalRemote(name="storage", folder=tmp_path / "store")
-    with pytest.raises(RemoteError, match="a file where a folder should be"):
+    with pytest.raises(RemoteError, match="a file exists where a folder is needed"):
         remote.put(md5, path)
 
 

@@ -98,7 +98,7 @@ def test_without_a_default_the_known_one_is_proposed() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(settings: DvcSettings) -> None:
-    with pytest.raises(NoRemoteError, match="'nowhere'; there are: home, mine, near, storage, sub"):
+    with pytest.raises(NoRemoteError, match="'nowhere'; remotes: home, mine, near, storage, sub"):
         select_remote(settings, "nowhere")
 
 

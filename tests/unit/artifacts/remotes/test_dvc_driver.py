@@ -27,7 +27,9 @@ def config(url: str, **options: str) -> bytes:
 def test_a_user_without_a_secret_is_told_what_to_set(
     url: str, options: dict[str, str], secret: str
 ) -> None:
-    with pytest.raises(RemoteError, match="no credentials for it on this machine") as caught:
+    with pytest.raises(
+        RemoteError, match="no credentials for it were found on this machine"
+    ) as caught:
         open_remote(DvcSettings(config(url, **options)))
     assert f"dvc remote modify --local storage {secret}" in caught.value.remedy
 

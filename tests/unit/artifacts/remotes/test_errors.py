@@ -36,37 +36,37 @@ def refusals(scheme: str = "s3") -> ErrorTranslator:
 @pytest.mark.parametrize(
     ("scheme", "error", "words", "remedy"),
     [
-        ("s3", said_by("NoCredentialsError"), "no credentials", "storage access_key_id ID"),
-        ("s3", s3("SignatureDoesNotMatch"), "refuses the credentials", "AWS_SECRET_ACCESS_KEY"),
-        ("s3", s3("403", PermissionError), "or what they may do", "secret_access_key SECRET"),
+        ("s3", said_by("NoCredentialsError"), "no credentials for it were found", "storage access_key_id ID"),
+        ("s3", s3("SignatureDoesNotMatch"), "rejected the credentials", "AWS_SECRET_ACCESS_KEY"),
+        ("s3", s3("403", PermissionError), "or they lack a permission", "secret_access_key SECRET"),
         ("s3", s3("ExpiredToken", PermissionError), "have expired", "access_key_id"),
         ("s3", s3("NoSuchBucket", FileNotFoundError), "does not exist", "storage url URL"),
         ("s3", said_by("EndpointConnectionError"), "cannot be reached", "storage endpointurl URL"),
-        ("ssh", said_by("PermissionDenied"), "refuses the credentials", "keyfile PATH"),
-        ("ssh", said_by("DisconnectError", "Too many authentication failures"), "refuses", "keyfile"),
+        ("ssh", said_by("PermissionDenied"), "rejected the credentials", "keyfile PATH"),
+        ("ssh", said_by("DisconnectError", "Too many authentication failures"), "rejected", "keyfile"),
         ("ssh", said_by("HostKeyNotVerifiable"), "host key", "ssh-keygen -R"),
         ("ssh", said_by("ConnectionLost"), "cannot be reached", "storage url URL"),
         ("ssh", said_by("SFTPNoConnection"), "cannot be reached", "storage url URL"),
-        ("ssh", said_by("SFTPNoSpaceOnFilesystem"), "no space left", "not sent twice"),
-        ("webdavs", said_by("HTTPError", status_code=401), "refuses the credentials", "password"),
+        ("ssh", said_by("SFTPNoSpaceOnFilesystem"), "no space left", "upload resumes"),
+        ("webdavs", said_by("HTTPError", status_code=401), "rejected the credentials", "password"),
         ("webdav", said_by("InsufficientStorage", status_code=507), "no space left", "free some"),
-        ("http", said_by("ClientResponseError", status=405), "by that method", "storage method PUT"),
+        ("http", said_by("ClientResponseError", status=405), "by this method", "storage method PUT"),
         ("https", said_by("SSLCertVerificationError"), "certificate", "ssl_verify FILE"),
-        ("gs", said_by("DefaultCredentialsError"), "no credentials", "credentialpath PATH"),
-        ("gs", said_by("HttpError", code=403), "refuses the credentials", "gcloud auth"),
-        ("azure", said_by("ClientAuthenticationError"), "refuses", "account_name NAME"),
-        ("azure", said_by("AuthError"), "no credentials", "AZURE_STORAGE_CONNECTION_STRING"),
-        ("oss", said_by("PermissionDenied"), "refuses", "--local storage OPTION VALUE"),
+        ("gs", said_by("DefaultCredentialsError"), "no credentials for it were found", "credentialpath PATH"),
+        ("gs", said_by("HttpError", code=403), "rejected the credentials", "gcloud auth"),
+        ("azure", said_by("ClientAuthenticationError"), "rejected", "account_name NAME"),
+        ("azure", said_by("AuthError"), "no credentials for it were found", "AZURE_STORAGE_CONNECTION_STRING"),
+        ("oss", said_by("PermissionDenied"), "rejected", "--local storage OPTION VALUE"),
         ("hdfs", OSError(errno.ENOSPC, "full"), "no space left", "run the same command again"),
     ],
 )  # fmt: skip
 def test_what_a_store_says_is_told_with_the_setting_that_mends_it(
     scheme: str, error: Exception, words: str, remedy: str
 ) -> None:
-    found = refusals(scheme).trouble("cannot be asked", error)
+    found = refusals(scheme).trouble("cannot be queried", error)
     assert words in found.message
     assert remedy in found.remedy
-    assert found.message.startswith(f"the remote storage ({scheme}://x) cannot be asked: ")
+    assert found.message.startswith(f"the remote storage ({scheme}://x) cannot be queried: ")
 
 
 def test_an_exception_leaves_in_words_and_keeps_its_cause() -> None:
@@ -109,4 +109,4 @@ def test_what_a_store_says_of_uploads() -> None:
 def test_a_circle_of_causes_ends() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__context__, other.__context__ = other, one
-    assert "one" in refusals().trouble("broke off", one).message
+    assert "one" in refusals().trouble("stopped sending", one).message

@@ -103,7 +103,7 @@ def test_a_body_that_ends_early_is_an_error() -> None:
     http = client()
     with answering(replies) as url:
         body = Body(http.get(f"{url}/x", {}), ERRORS)
-        with pytest.raises(RemoteError, match="broke off: the connection closed early"):
+        with pytest.raises(RemoteError, match="stopped sending: the connection closed early"):
             body.read_all(100)
 
 
@@ -112,7 +112,7 @@ def test_a_silent_server_is_not_waited_for_longer_than_the_settings_say() -> Non
     replies.ended.clear()
     with answering(replies) as url:
         body = Body(http.get(f"{url}/x", {}), ERRORS)
-        with pytest.raises(RemoteError, match=r"broke off: it cannot be reached .*timed out"):
+        with pytest.raises(RemoteError, match=r"stopped sending: it cannot be reached .*timed out"):
             body.read(10)
         replies.ended.set()
 

@@ -171,7 +171,7 @@ def test_a_password_is_given_and_demanded(server: ObjectServer) -> None:
         opened(server, auth="basic", user="alice", password="wrong"),
         opened(server, url=in_url.replace("right", "wrong")),
     ):
-        with pytest.raises(RemoteError, match="refuses the credentials") as caught:
+        with pytest.raises(RemoteError, match="rejected the credentials") as caught:
             read(source, entry.md5)
         assert "wrong" not in str(caught.value)
         assert "dvc remote modify --local store" in caught.value.remedy

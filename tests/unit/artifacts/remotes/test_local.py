@@ -24,7 +24,7 @@ def test_the_last_part_of_its_path_is_made(tmp_path: Path) -> None:
 
 def test_the_folder_above_it_is_not(tmp_path: Path) -> None:
     remote = LocalRemote("storage", tmp_path / "not mounted" / "models")
-    with pytest.raises(RemoteError, match="neither is the folder") as caught:
+    with pytest.raises(RemoteError, match="neither does its parent folder") as caught:
         send([blob(tmp_path)], remote)
     assert f"mkdir -p '{tmp_path}/not mounted'" in caught.value.remedy
     assert not (tmp_path / "not mounted").exists()
@@ -40,7 +40,7 @@ def test_where_bytes_were_stored_it_is_not_made_anew(tmp_path: Path) -> None:
         lambda: list(remote.objects()),
         lambda: remote.delete(md5),
     ):
-        with pytest.raises(RemoteError, match="is not there") as caught:
+        with pytest.raises(RemoteError, match="does not exist") as caught:
             act()
         assert "mount it" in caught.value.remedy
     assert not (tmp_path / "mount").exists()

@@ -74,7 +74,7 @@ def test_an_object_at_a_url_is_read(web: str) -> None:
 
 def test_nothing_there(web: str) -> None:
     with (
-        pytest.raises(MissingObjectError, match="there is nothing at"),
+        pytest.raises(MissingObjectError, match="does not exist"),
         open_url(f"{web}/x", DvcSettings()),
     ):
         pass
@@ -82,11 +82,15 @@ def test_nothing_there(web: str) -> None:
 
 def test_a_refusal_is_told_with_the_setting(web: str) -> None:
     url = f"{web}/secret.bin"
-    with pytest.raises(RemoteError, match="refuses") as caught, open_url(url, DvcSettings()):
+    with (
+        pytest.raises(RemoteError, match="rejected the credentials") as caught,
+        open_url(url, DvcSettings()),
+    ):
         pass
     assert not isinstance(caught.value, MissingObjectError)
     assert (
-        f"a remote there lends its credentials: dvc remote add NAME {web}," in caught.value.remedy
+        f"add a remote with credentials for this host: dvc remote add NAME {web},"
+        in caught.value.remedy
     )
     assert "dvc remote modify --local NAME user NAME" in caught.value.remedy
 
@@ -98,7 +102,7 @@ def test_a_host_that_cannot_be_reached(free_port: int) -> None:
         open_url(url, DvcSettings()),
     ):
         pass
-    assert caught.value.remedy == "check the network, and the address"
+    assert caught.value.remedy == "check the network and the address"
     with pytest.raises(RemoteError) as caught, open_url(url, DvcSettings(NEAR % free_port)):
         pass
     assert "dvc remote modify own url URL" in caught.value.remedy

@@ -115,7 +115,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     deliver(fetcher(unwritable, remote, told), wanted)
     assert contents(out) == {"model.bin": BIG, **{f"parts/{p}": d for p, d in FILES.items()}}
     assert told == [
-        f"nothing is kept in the cache {unwritable.root}: there is a file where a folder should be"
+        f"not using the cache {unwritable.root}: a file exists where a folder is needed"
     ]
     assert sorted(p.name for p in out.iterdir()) == ["model.bin", "parts"]
     (out / "parts" / "twice").write_bytes(b"mine")  # files of equal content are not one file
@@ -167,7 +167,7 @@ def test_a_cache_full_of_what_was_just_used_does_not_grow(
     assert ["used in the last hour" in words for words in told] == [True]
     assert usage(other).objects == 1
     fetcher(other, remote, told).path(folder)  # a path in the cache has to be there
-    assert "grows beyond its limit" in told[1]
+    assert "exceeds its limit" in told[1]
 
 
 def test_something_else_in_its_place_stays(
@@ -176,7 +176,7 @@ def test_something_else_in_its_place_stays(
     place = tmp_path / "out"
     place.write_bytes(b"mine")
     for one in (cache, unwritable):
-        with pytest.raises(ConflictError, match="exists and is something else"):
+        with pytest.raises(ConflictError, match="already exists with different content"):
             deliver(fetcher(one, remote), [Delivery(file, place)])
         assert place.read_bytes() == b"mine"
     deliver(fetcher(unwritable, remote), [Delivery(file, place)], overwrite=True)

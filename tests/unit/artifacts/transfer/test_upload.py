@@ -91,5 +91,5 @@ def test_what_does_not_arrive_is_noticed(tmp_path: Path) -> None:
     all_of_them = blobs(tmp_path / "in", 3)
     lost = all_of_them[1][0]
     remote = Watched("storage", tmp_path / "store", loses=frozenset({lost}))
-    with pytest.raises(RemoteError, match=f"1 of 3 objects .* of {lost} it has nothing"):
+    with pytest.raises(RemoteError, match=f"1 of 3 objects .* for {lost} it has nothing"):
         send(all_of_them, remote)

@@ -145,7 +145,7 @@ def test_a_deleted_path_can_be_named(cli: Cli, root: Path) -> None:
         ("/etc/passwd", "is outside the registry"),
         ("models/../../x", "is outside the registry"),
         ("nothing", "no such path in the registry: 'nothing'"),
-        ("a\nb\x1b[31m", r"there is no 'a\nb\x1b[31m'"),
+        ("a\nb\x1b[31m", r"no such path in the registry: 'a\nb\x1b[31m'"),
     ],
 )
 def test_wrong_paths(cli: Cli, root: Path, path: str, words: str) -> None:

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from registry_tool.errors import OperationalError
-from registry_tool.git.transaction.lock import LockOwner, hold, holder_of, is_held
+from registry_tool.git.transaction.lock import LockOwner, acquire, is_locked, read_owner
 
 _HOLDER = """
 import sys, time
 from pathlib import Path
-from registry_tool.git.transaction.lock import hold
-with hold(Path(sys.argv[1]), place="here"):
+from registry_tool.git.transaction.lock import acquire
+with acquire(Path(sys.argv[1]), place="here"):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -46,14 +46,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_the_file_says_who_holds_it(lock: Path) -> None:
-    with hold(lock, place="here"):
-        holder = holder_of(lock)
+    with acquire(lock, place="here"):
+        holder = read_owner(lock)
         assert holder is not None
         assert holder.pid == os.getpid()
         assert re.fullmatch(rf"pid {os.getpid()}, `.+`, since \d s", holder.words)
-        assert is_held(lock)
+        assert is_locked(lock)
     assert lock.read_bytes() == b""
-    assert not is_held(lock)
+    assert not is_locked(lock)
 
 
 def test_who_is_on_another_machine_is_said_to_be() -> None:
@@ -64,7 +64,7 @@ def test_a_second_one_waits_for_another_process(lock: Path) -> None:
     process = _holding(lock)
     told: list[str] = []
     threading.Timer(1.5, _end, [process]).start()
-    with hold(lock, place="here", tell=told.append):
+    with acquire(lock, place="here", notify=told.append):
         assert process.wait() == 0
     assert len(told) == 1
     assert told[0].startswith(f"waiting for another registry command (pid {process.pid}, `-c ")
@@ -75,7 +75,7 @@ def test_a_second_one_waits_for_another_thread(lock: Path) -> None:
     inside = threading.Event()
 
     def first() -> None:
-        with hold(lock, place="here"):
+        with acquire(lock, place="here"):
             inside.set()
             threading.Event().wait(0.2)
             order.append("first")
@@ -83,7 +83,7 @@ def test_a_second_one_waits_for_another_thread(lock: Path) -> None:
     thread = threading.Thread(target=first)
     thread.start()
     inside.wait()
-    with hold(lock, place="here"):
+    with acquire(lock, place="here"):
         order.append("second")
     thread.join()
     assert order == ["first", "second"]
@@ -93,7 +93,7 @@ def test_patience_ends_with_the_name_of_the_holder(lock: Path) -> None:
     process = _holding(lock)
     with (
         pytest.raises(OperationalError, match=f"at work in here: pid {process.pid}, ") as caught,
-        hold(lock, place="here", patience=0.1),
+        acquire(lock, place="here", patience=0.1),
     ):
         pass
     assert caught.value.remedy == "wait for it to end and try again"
@@ -104,17 +104,17 @@ def test_a_killed_holder_holds_nothing_and_is_still_named(lock: Path) -> None:
     process = _holding(lock)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert not is_held(lock)
-    holder = holder_of(lock)
+    assert not is_locked(lock)
+    holder = read_owner(lock)
     assert holder is not None
     assert holder.pid == process.pid
-    with hold(lock, place="here", patience=0):
+    with acquire(lock, place="here", patience=0):
         pass
 
 
 def test_options_are_not_told(lock: Path) -> None:
     process = _holding(lock, "nlp/x", "--metadata", "password=1")
-    holder = holder_of(lock)
+    holder = read_owner(lock)
     assert holder is not None
     assert holder.command.endswith(" …")
     assert "password" not in holder.command
@@ -124,23 +124,23 @@ def test_options_are_not_told(lock: Path) -> None:
 @pytest.mark.parametrize("said", [b"", b"{", b"[1]", b'["x", 1, 2, 3]', b"\xff", b"[" * 4000])
 def test_a_file_that_says_nothing_useful(lock: Path, said: bytes) -> None:
     lock.write_bytes(said)
-    assert holder_of(lock) is None
-    with hold(lock, place="here", patience=0):
-        assert holder_of(lock) is not None
+    assert read_owner(lock) is None
+    with acquire(lock, place="here", patience=0):
+        assert read_owner(lock) is not None
 
 
 def test_a_lock_is_no_link_to_elsewhere(lock: Path, tmp_path: Path) -> None:
     (tmp_path / "precious").write_bytes(b"precious")
     lock.symlink_to(tmp_path / "precious")
-    with pytest.raises(OperationalError, match="cannot be written"), hold(lock, place="here"):
+    with pytest.raises(OperationalError, match="cannot be written"), acquire(lock, place="here"):
         pass
     assert (tmp_path / "precious").read_bytes() == b"precious"
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    assert not is_held(tmp_path / "none" / "lock")
+    assert not is_locked(tmp_path / "none" / "lock")
     with (
         pytest.raises(OperationalError, match="none cannot be written"),
-        hold(tmp_path / "none" / "lock", place="here"),
+        acquire(tmp_path / "none" / "lock", place="here"),
     ):
         pass

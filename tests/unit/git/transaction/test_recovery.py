@@ -15,20 +15,20 @@ from registry_tool.git.command import Git
 from registry_tool.git.commit import Target, commit_change
 from registry_tool.git.commit_tree import CommitTree
 from registry_tool.git.object_reader import BlobReader
-from registry_tool.git.transaction.index import hold_index
+from registry_tool.git.transaction.index import lock_index
 from registry_tool.git.transaction.journal import (
     Journal,
-    check_finished,
+    check_not_interrupted,
+    describe_interrupted,
     is_pending,
     journal_file,
     lock_file,
-    steps_of,
-    unfinished,
-    workshop,
-    write_down,
+    plan_steps,
+    staging_folder,
+    write_journal,
 )
-from registry_tool.git.transaction.lock import hold
-from registry_tool.git.transaction.recovery import exclusive, finish
+from registry_tool.git.transaction.lock import acquire
+from registry_tool.git.transaction.recovery import exclusive, recover_pending
 from registry_tool.git.tree import DictTree
 
 FILES = {"a": "1\n", "b/c": "1\n", "other": "1\n", "moved": "1\n"}
@@ -69,9 +69,9 @@ def written(reader_of: Callable[[Git], BlobReader]) -> Callable[..., str]:
                 old_blob=_blob(root, f"{tip}:{step.path}"),
                 new_blob="" if step.data is None else _blob(root, f"{made}:{step.path}"),
             )
-            for step in steps_of(root, puts, deletes)
+            for step in plan_steps(root, puts, deletes)
         )
-        write_down(repository, Journal(WHAT, steps, made, ref, tip))
+        write_journal(repository, Journal(WHAT, steps, made, ref, tip))
         _age(repository)
         return made
 
@@ -96,11 +96,11 @@ def _age(repository: Git) -> None:
 
 def _recover(repository: Git) -> list[str]:
     told: list[str] = []
-    with exclusive(repository, tell=told.append):
+    with exclusive(repository, notify=told.append):
         pass
     assert not is_pending(repository)
-    assert not unfinished(repository)
-    assert list(workshop(repository).glob("*")) == []
+    assert not describe_interrupted(repository)
+    assert list(staging_folder(repository).glob("*")) == []
     return told
 
 
@@ -119,7 +119,7 @@ def test_before_the_branch_moved_nothing_is_done(
 ) -> None:
     before = git(root, "rev-parse", "HEAD")
     written(checkout)
-    assert unfinished(checkout) == ""
+    assert describe_interrupted(checkout) == ""
     assert _recover(checkout) == []
     assert git(root, "rev-parse", "HEAD") == before
     assert git(root, "status", "--porcelain") == ""
@@ -176,7 +176,7 @@ def test_after_the_branch_moved_the_checkout_follows(
     _move(root, made)
     STAGES[stage](root, made)
     done = stage == "everything is there"
-    assert unfinished(checkout) == ("" if done else WHAT)
+    assert describe_interrupted(checkout) == ("" if done else WHAT)
     assert _recover(checkout) == ([] if done else FINISHED)
     assert git(root, "rev-parse", "HEAD") == made
     assert git(root, "status", "--porcelain") == ""
@@ -277,9 +277,11 @@ def test_the_first_commit_of_a_repository(tmp_path: Path, opened: Opened, *, mov
         repository, aside, DictTree({}), puts={"a": b"2\n"}, deletes=frozenset(), message=WHAT
     )
     git(root, "update-ref", "-d", "refs/heads/aside")
-    (step,) = steps_of(root, {"a": b"2\n"}, frozenset())
+    (step,) = plan_steps(root, {"a": b"2\n"}, frozenset())
     blob = _blob(root, f"{made}:a")
-    write_down(repository, Journal(WHAT, (step._replace(new_blob=blob),), made, "refs/heads/main"))
+    write_journal(
+        repository, Journal(WHAT, (step._replace(new_blob=blob),), made, "refs/heads/main")
+    )
     _age(repository)
     if moved:
         _move(root, made)
@@ -358,7 +360,7 @@ def test_our_own_lock_on_the_index_is_taken_away(
     root: Path, checkout: Git, written: Written
 ) -> None:
     _move(root, written(checkout))
-    with hold_index(checkout):
+    with lock_index(checkout):
         shutil.copyfile(root / ".git/index.lock", root / ".git/kept")
     shutil.move(root / ".git/kept", root / ".git/index.lock")
     assert _recover(checkout) == FINISHED
@@ -373,7 +375,7 @@ def test_a_lock_of_git_on_the_index_is_waited_for_and_then_explained(
     told: list[str] = []
     with (
         pytest.raises(GitError, match="a git command is at work in") as caught,
-        hold_index(checkout, patience=1.2, tell=told.append),
+        lock_index(checkout, patience=1.2, notify=told.append),
     ):
         pass
     assert caught.value.remedy.endswith(f"when no git command is running: rm {lock}")
@@ -383,7 +385,7 @@ def test_a_lock_of_git_on_the_index_is_waited_for_and_then_explained(
 
 def test_git_keeps_away_while_the_index_is_held(root: Path, checkout: Git) -> None:
     write_files(root, {"a": "5\n"})
-    with hold_index(checkout), pytest.raises(AssertionError, match=r"index\.lock"):
+    with lock_index(checkout), pytest.raises(AssertionError, match=r"index\.lock"):
         git(root, "add", "a")
     git(root, "add", "a")
 
@@ -392,13 +394,13 @@ def test_git_keeps_away_while_the_index_is_held(root: Path, checkout: Git) -> No
 
 
 def _interrupted(repository: Git) -> None:
-    write_down(repository, Journal(WHAT, steps_of(repository.place, PUTS, DELETES)))
+    write_journal(repository, Journal(WHAT, plan_steps(repository.place, PUTS, DELETES)))
 
 
 def test_before_the_first_file_nothing_is_done(root: Path, checkout: Git) -> None:
     _interrupted(checkout)
     (root / "new/deep").mkdir(parents=True)
-    assert unfinished(checkout) == ""
+    assert describe_interrupted(checkout) == ""
     assert _recover(checkout) == []
     assert git(root, "status", "--porcelain") == ""
     assert not (root / "new").exists()
@@ -410,7 +412,7 @@ def test_after_the_first_file_the_others_follow(root: Path, checkout: Git, path:
     if path == "moved/in":
         (root / "moved").unlink()
     _place(root, path)
-    assert unfinished(checkout) == WHAT
+    assert describe_interrupted(checkout) == WHAT
     assert _recover(checkout) == FINISHED
     assert {p: (root / p).read_bytes() for p in PUTS} == PUTS
     assert not (root / "b").exists()
@@ -443,7 +445,7 @@ def test_what_cannot_be_finished_says_why_and_waits(
     (root / "new").symlink_to(tmp_path / "outside")
     for _ in range(2):
         with pytest.raises(OperationalError, match="cannot be finished") as caught:
-            finish(checkout)
+            recover_pending(checkout)
         assert caught.value.remedy == "move what is in the way, and try again"
     assert list((tmp_path / "outside").iterdir()) == []
     (root / "new").unlink()
@@ -456,7 +458,7 @@ def test_what_cannot_be_finished_says_why_and_waits(
 def test_a_broken_journal_is_put_aside_and_said(root: Path, checkout: Git) -> None:
     journal_file(checkout).parent.mkdir()
     journal_file(checkout).write_bytes(b"noise")
-    assert unfinished(checkout) == ""
+    assert describe_interrupted(checkout) == ""
     (told,) = _recover(checkout)
     (aside,) = (root / ".git/registry-tool").glob("*.broken")
     assert str(aside) in told
@@ -467,19 +469,19 @@ def test_a_broken_journal_is_put_aside_and_said(root: Path, checkout: Git) -> No
 def test_readers_are_told_only_while_nobody_is_at_work(
     root: Path, checkout: Git, written: Written
 ) -> None:
-    check_finished(checkout)
+    check_not_interrupted(checkout)
     _move(root, written(checkout))
     with pytest.raises(OperationalError, match=f"was interrupted in .*: {WHAT}") as caught:
-        check_finished(checkout)
+        check_not_interrupted(checkout)
     assert caught.value.remedy.startswith("registry recover")
-    with hold(lock_file(checkout), place="here"):
-        check_finished(checkout)
+    with acquire(lock_file(checkout), place="here"):
+        check_not_interrupted(checkout)
 
 
 def test_nothing_of_a_killed_command_stays_in_the_workshop(root: Path, checkout: Git) -> None:
-    workshop(checkout).mkdir(parents=True)
+    staging_folder(checkout).mkdir(parents=True)
     names = ["index", "index.lock", "journal", "mark", "77-1.tmp"]
-    write_files(workshop(checkout), dict.fromkeys(names, ""))
+    write_files(staging_folder(checkout), dict.fromkeys(names, ""))
     note = root / ".git/registry-tool/.vanished-x.tmp"
     young = note.with_name(".vanished-y.tmp")
     write_files(root, {str(note): "", str(young): ""})

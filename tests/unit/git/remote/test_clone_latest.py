@@ -11,13 +11,13 @@ from support import commit, git, new_repository, run_git, write_files
 
 from registry_tool.errors import NotFoundError, OfflineError, ShallowHistoryError
 from registry_tool.git.command import Git
-from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.refs import parting, tips
-from registry_tool.git.remote.clone import deepen
+from registry_tool.git.history import FirstParentHistory, ensure_history
+from registry_tool.git.refs import list_tips, merge_base
+from registry_tool.git.remote.clone import complete_history
 from registry_tool.git.remote.clone_cache import open_clone
 from registry_tool.git.remote.push import LostRaceError, give_way, push_branch
 from registry_tool.git.repository import Repository
-from registry_tool.git.shallow import boundary, is_newest, with_history
+from registry_tool.git.shallow import boundary, has_latest_only
 from registry_tool.git.tree import walk
 
 _MODELS = {
@@ -74,7 +74,7 @@ def _missing(repository: Git) -> int:
 
 def test_a_clone_begins_with_the_newest_commit_and_its_top(origin: Path, cache: Path) -> None:
     clone = open_clone(origin.as_uri(), cache).git
-    assert is_newest(clone)
+    assert has_latest_only(clone)
     assert boundary(clone) == {git(origin, "rev-parse", "HEAD")}
     assert git(clone.git_dir, "cat-file", "-p", "HEAD:.dvc/config") == "[core]"
     # Git knows of no remote that promised anything, so it brings nothing by itself.
@@ -166,7 +166,7 @@ def test_fetching_again_brings_the_new_commit_only(
         commit(origin)
     git(origin, "branch", "side", "HEAD~2")
     open_clone(origin.as_uri(), cache)
-    assert is_newest(first)
+    assert has_latest_only(first)
     assert boundary(first) == {git(origin, "rev-parse", name) for name in ("HEAD", "side")}
     assert git(first.git_dir, "rev-list", "--all", "--count") == "2"
 
@@ -175,7 +175,7 @@ def test_history_is_brought_when_it_is_asked_for(origin: Path, opened: Repositor
     head = opened.commit("HEAD")
     steps = [step.subject for step in FirstParentHistory(opened.git, head).steps()]
     assert steps[:3] == ["Move 2", "Move 1", "Move 0"]
-    assert not is_newest(opened.git)
+    assert not has_latest_only(opened.git)
     assert boundary(opened.git) == frozenset()
     # From now on it is a partial clone as Git makes one.
     assert opened.git.config("remote.origin.partialclonefilter") == "blob:none"
@@ -192,9 +192,9 @@ def test_history_is_brought_when_it_is_asked_for(origin: Path, opened: Repositor
         lambda repo: repo.commit_at("2099-01-01", ref="HEAD"),
         lambda repo: repo.past_commit("HEAD~2"),
         lambda repo: repo.commit("main^"),
-        lambda repo: parting(repo.git, repo.commit("main"), repo.commit("side")),
-        lambda repo: tips(repo.git),
-        lambda repo: FirstParentHistory(repo.git, repo.commit("HEAD")).vanished(),
+        lambda repo: merge_base(repo.git, repo.commit("main"), repo.commit("side")),
+        lambda repo: list_tips(repo.git),
+        lambda repo: FirstParentHistory(repo.git, repo.commit("HEAD")).removed_names(),
         lambda repo: FirstParentHistory(repo.git, repo.commit("HEAD")).holds("0" * 40),
     ],
 )
@@ -202,20 +202,20 @@ def test_whatever_needs_the_past_has_it(ask: Callable[[Repository], object], ori
     git(origin, "branch", "side", "HEAD~1")
     repository = Repository.open(origin.as_uri())
     ask(repository)
-    assert not is_newest(repository.git)
+    assert not has_latest_only(repository.git)
     assert repository.commit("HEAD~1") == git(origin, "rev-parse", "HEAD~1")
 
 
 def test_a_mistyped_branch_does_not_bring_history(opened: Repository) -> None:
     with pytest.raises(NotFoundError):
         opened.commit("produciton")
-    assert is_newest(opened.git)
+    assert has_latest_only(opened.git)
 
 
 def test_an_old_commit_comes_alone(origin: Path, opened: Repository) -> None:
     old = git(origin, "rev-parse", "HEAD~2")
     assert opened.commit(old) == old
-    assert is_newest(opened.git)
+    assert has_latest_only(opened.git)
     tree = opened.tree(old)
     assert tree.read("models/nlp/a/aliases/production.yaml") == b"0\n"
     with pytest.raises(NotFoundError):
@@ -241,7 +241,7 @@ def test_what_was_rewritten_keeps_its_boundary(origin: Path, opened: Repository)
     git(origin, "branch", "--force", "main", "other")
     git(origin, "checkout", "--quiet", "main")
     git(origin, "branch", "--quiet", "-D", "other")
-    with_history(opened.git)
+    ensure_history(opened.git)
     assert boundary(opened.git) == {old}
     with pytest.raises(ShallowHistoryError):
         list(FirstParentHistory(opened.git, old).steps())
@@ -254,7 +254,7 @@ def test_without_its_remote_a_clone_says_that_it_lacks_history(
     origin.rename(origin.with_name("away"))
     with pytest.raises(OfflineError, match="needs the registry's history"):
         list(FirstParentHistory(opened.git, head).steps())
-    assert is_newest(opened.git)
+    assert has_latest_only(opened.git)
     origin.with_name("away").rename(origin)
     assert len(list(FirstParentHistory(opened.git, head).steps())) == 4
 
@@ -263,7 +263,7 @@ def test_history_that_several_ask_for_at_once_is_brought_once(
     opened: Repository, asked: Traced
 ) -> None:
     asked()
-    threads = [threading.Thread(target=deepen, args=(opened.git,)) for _ in range(4)]
+    threads = [threading.Thread(target=complete_history, args=(opened.git,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -283,7 +283,7 @@ def _commit_here(repository: Git, branch: str = "main") -> str:
 
 def test_what_is_committed_here_survives_history(opened: Repository) -> None:
     ours = _commit_here(opened.git)
-    with_history(opened.git)
+    ensure_history(opened.git)
     assert git(opened.git.git_dir, "rev-parse", "main") == ours
     assert git(opened.git.git_dir, "rev-list", "--count", "main") == "5"
 
@@ -292,7 +292,7 @@ def test_a_change_is_pushed_from_what_is_here(origin: Path, opened: Repository) 
     ours = _commit_here(opened.git)
     push_branch(opened.git, "main")
     assert git(origin, "rev-parse", "main") == ours
-    assert is_newest(opened.git)
+    assert has_latest_only(opened.git)
 
 
 def test_a_branch_is_pushed_though_the_main_branch_moved_meanwhile(
@@ -314,7 +314,7 @@ def test_who_lost_a_race_gets_the_history_to_say_what_both_changed(
     theirs = commit(origin, "Theirs")
     with pytest.raises(LostRaceError):
         push_branch(opened.git, "main")
-    assert not is_newest(opened.git)
+    assert not has_latest_only(opened.git)
     assert git(opened.git.git_dir, "rev-parse", "main") == ours
     assert give_way(opened.git, "main", ours)
     assert git(opened.git.git_dir, "rev-parse", "main") == theirs
@@ -340,7 +340,7 @@ def test_each_server_is_cloned_as_it_can(
     for key, value in settings.items():
         git(origin, "config", key, value)
     repository = Repository.open(origin.as_uri())
-    assert is_newest(repository.git) is newest
+    assert has_latest_only(repository.git) is newest
     tree = repository.tree(repository.commit("HEAD"))
     assert {path: tree.read(path) for path in _FILES} == {p: t.encode() for p, t in _FILES.items()}
     write_files(origin, {"models/nlp/a/aliases/production.yaml": "later\n"})
@@ -358,7 +358,7 @@ def test_a_clone_from_before_stays_what_it_was(origin: Path, cache: Path) -> Non
     place.rename(before)
     git(cache, "clone", "--quiet", "--bare", "--filter=blob:none", origin.as_uri(), place.name)
     repository = Repository.open(origin.as_uri())
-    assert not is_newest(repository.git)
+    assert not has_latest_only(repository.git)
     tree = repository.tree(repository.commit("HEAD"))
     assert tree.read("models/nlp/b/versions/1/version.yaml") == b"nlp b 1\n"
     assert len(list(FirstParentHistory(repository.git, tree.commit).steps())) == 4
@@ -414,6 +414,6 @@ def test_what_takes_long_is_said(
 ) -> None:
     caplog.set_level("INFO", logger="registry_tool.git.remote.clone")
     monkeypatch.setattr("registry_tool.git.remote.clone._A_WHILE", 0.0)
-    with_history(opened.git)
-    with_history(opened.git)
+    ensure_history(opened.git)
+    ensure_history(opened.git)
     assert caplog.messages == ["bringing the registry's history, once"]

@@ -14,7 +14,7 @@ from support import git, give_away
 from support.commit_histories import History
 
 from registry_tool.git.command import find_repository
-from registry_tool.git.history import FirstParentHistory, carry_on
+from registry_tool.git.history import FirstParentHistory, extend_removed_names
 
 MODEL = "models/nlp/lang-id"
 ONE, TWO = (f"{MODEL}/versions/{v}/version.yaml" for v in "12")
@@ -25,13 +25,13 @@ ALIAS = f"{MODEL}/aliases/production.yaml"
 def vanished(folder: Path, tip: str = "HEAD", *, below: Iterable[str] = ()) -> frozenset[str]:
     found = find_repository(folder)
     assert found is not None
-    return FirstParentHistory(found, git(folder, "rev-parse", tip)).vanished(*below)
+    return FirstParentHistory(found, git(folder, "rev-parse", tip)).removed_names(*below)
 
 
 def carry(folder: Path, before: str, *, came: Iterable[str] = (), went: Iterable[str] = ()) -> None:
     found = find_repository(folder)
     assert found is not None
-    carry_on(found, before, git(folder, "rev-parse", "HEAD"), came=came, went=went)
+    extend_removed_names(found, before, git(folder, "rev-parse", "HEAD"), came=came, went=went)
 
 
 FIRST = b"registry-tool vanished 3 "
@@ -227,7 +227,7 @@ def test_notes_that_another_user_may_have_written_are_not_read(past: History) ->
     give_away(past.folder)
     found = find_repository(past.folder)
     assert found is not None
-    assert FirstParentHistory(found, tip).vanished() == {ONE}
+    assert FirstParentHistory(found, tip).removed_names() == {ONE}
     assert note.read_bytes() == before
 
 
@@ -276,7 +276,7 @@ def test_processes_that_write_at_once_agree(past: History) -> None:
     code = (
         "import sys; from pathlib import Path; from registry_tool.git.history import FirstParentHistory\n"
         "from registry_tool.git.command import find_repository\n"
-        "for _ in range(5): print(*FirstParentHistory(find_repository(Path.cwd()), sys.argv[1]).vanished())\n"
+        "for _ in range(5): print(*FirstParentHistory(find_repository(Path.cwd()), sys.argv[1]).removed_names())\n"
     )
     running = [
         subprocess.Popen(

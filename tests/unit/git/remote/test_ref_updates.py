@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from registry_tool.errors import UsageError
-from registry_tool.git.refs import Update, outgoing_updates, received_updates
+from registry_tool.git.remote.ref_updates import Update, outgoing_updates, received_updates
 
 A, B, NONE = "a" * 40, "b" * 40, "0" * 40
 LONG_A, LONG_NONE = "a" * 64, "0" * 64
