@@ -91,10 +91,10 @@ def test_a_dry_run_explains_every_gate_and_changes_nothing(gated: Staged, cli: C
         " --metric KEY=VALUE --commit\n"
         "  failed   approvals: 1, not: author\n"
         "           0 of 1 approval\n"
-        "           try: whoever approves has this merged first:"
+        "           try: an approver must first merge:"
         " registry evidence add nlp/lang-id@2 --kind approval --stage production --decision approve --commit\n"
         "  held     artifacts: available\n"
-        "           the object is there\n"
+        "           the object exists\n"
         "nlp/lang-id@2 may not become production: 2 of 6 gates failed\n"
     )
     assert state(gated.root) == before
