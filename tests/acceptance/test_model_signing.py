@@ -290,7 +290,7 @@ def test_it_counts_for_nothing_that_asks_for_a_signature_of_the_record(
     assert cli("sign", VERSION, "--key", str(mine), "--commit", cwd=registry).code == 0
     ran = verify(*own)
     assert (ran.code, ran.out.count("signed     ")) == (0, 3)
-    assert "held     evidence: signature" in cli(*promote, cwd=registry).out
+    assert "pass     evidence: signature" in cli(*promote, cwd=registry).out
 
 
 @pytest.fixture

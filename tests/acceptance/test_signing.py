@@ -182,6 +182,6 @@ def test_a_gate_asks_for_a_signature(signed: Path, cli: Cli) -> None:
     git(signed, "rm", "--quiet", "models/nlp/lang-id/aliases/production.yaml")
     run_git(signed, "commit", "--quiet", "-m", "Nobody is production")
     ran = cli("promote", "nlp/lang-id@3", "--to", "production", "--dry-run", cwd=signed)
-    assert "held     evidence: signature\n           by tester@example.org" in ran.out
+    assert "pass     evidence: signature\n           by tester@example.org" in ran.out
     ran = cli("promote", "nlp/lang-id@1", "--to", "production", "--dry-run", cwd=signed)
     assert "try: registry sign nlp/lang-id@1" in ran.out

@@ -392,7 +392,7 @@ SITUATIONS: Final = (
         "its record stays: registry show nlp/lang-id@2", stays=True,
     ),
     Situation(
-        "fetching nothing", "registry lock nlp/lang-id@3", "registry fetch", "which version?",
+        "fetching nothing", "registry lock nlp/lang-id@3", "registry fetch", "no version given",
         "registry fetch REF; or: registry fetch --locked", {"REF": "nlp/lang-id@3"}, (0, 1), stays=True,
     ),
     Situation(
