@@ -209,12 +209,17 @@ class Registry(WritableRegistry):
         return list_rows(self, what, labels=labels, task=task, owner=owner)
 
     def find(
-        self, query: Sequence[str], *, versions: bool = False, limit: int = 50
+        self,
+        query: Sequence[str],
+        *,
+        versions: bool = False,
+        limit: int = 50,
+        workers: int | None = 1,
     ) -> SearchResult:
         """The models and versions that match a query, as plain data; see ``api.listing``."""
         from registry_tool.api.listing import search_rows
 
-        return search_rows(self, query, versions=versions, limit=limit)
+        return search_rows(self, query, versions=versions, limit=limit, workers=workers)
 
     def compare(self, left: str, right: str) -> Comparison:
         """Compare two versions: metrics, artifacts, framework, environment, parameters, lineage, labels."""
