@@ -81,6 +81,8 @@ def test_no_new_name_has_the_form_of_a_version(
     for act in (("tag", "add"), ("alias", "set")):
         ran = cli(*act, "nlp/lang-id@1", "3", cwd=root)
         assert ran.code == 1
-        assert "3 has the form of a version in the scheme integer, which nlp/lang-id uses" in ran.err
+        assert (
+            "3 has the form of a version in the scheme integer, which nlp/lang-id uses" in ran.err
+        )
         assert f"choose another {act[0]}, such as v3" in ran.err
     assert cli(*ADD, cwd=root).out.startswith("Add nlp/lang-id@3\n")
