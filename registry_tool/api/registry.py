@@ -343,7 +343,7 @@ class Registry(WritableRegistry):
         """
         from registry_tool.api.change import Change
         from registry_tool.api.publish import Destination
-        from registry_tool.git.remote.clone_cache import is_url
+        from registry_tool.git.remote.url import is_url
 
         bare = self.repository.git.work_tree is None
         push = push or is_url(self.source)
