@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
@@ -92,6 +91,8 @@ def in_parallel(
     """The results in the order of the items; the first error ends the work instead of waiting for the rest."""
     if len(items) <= 1:
         return [work(item) for item in items]
+    from concurrent.futures import ThreadPoolExecutor  # imports logging, which a cold start avoids
+
     with ThreadPoolExecutor(workers) as pool:
         try:
             return list(pool.map(work, items))
