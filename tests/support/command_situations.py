@@ -494,7 +494,6 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "later: registry hooks install ({})": _HELP,
     "restore it with `dvc push`, erase that version too, or delete the ref": _NAME,
     "install them later: registry hooks install ({})": _HELP,
-    "restore it with `dvc push`, erase that version too, or delete the ref": _NAME,
     "`registry rules` lists them": _NAME,
     "add the artifact again with `registry version add`, which writes both": _NAME,
     "add the artifact again with `registry version add`": _NAME,
