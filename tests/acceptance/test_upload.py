@@ -96,7 +96,7 @@ def test_other_bytes_are_refused(
     ran = cli("upload", "nlp/lang-id@1", str(tmp_path / "other"), "--artifact", name, cwd=registry)
     assert (ran.code, ran.out) == (1, "")
     assert why in ran.err
-    assert "other bytes are another version" in ran.err
+    assert "different content is a new version" in ran.err
     assert not lost.exists()
 
 
