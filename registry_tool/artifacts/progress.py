@@ -55,7 +55,7 @@ _WORDS_AFTER: Final = 1.0
 
 
 def say_nothing(_words: str) -> None:
-    """What a caller who does not listen is told."""
+    """Ignores notices."""
 
 
 class WaitNotice:
@@ -63,7 +63,7 @@ class WaitNotice:
 
     Args:
         label: What it fetches.
-        tell: Told so.
+        tell: Receives the notice.
     """
 
     def __init__(self, label: str, tell: Callable[[str], None]) -> None:
@@ -71,7 +71,7 @@ class WaitNotice:
         self._since = 0.0
 
     def wait(self, _there: int = 0) -> None:
-        """Another process is still at it, and has so many bytes."""
+        """Another process is still downloading."""
         now = time.monotonic()
         if not self._since:
             self._since = now

@@ -421,8 +421,8 @@ def test_artifacts_that_get_in_each_others_way(
         ((f"m={weights}", "M=-"), "the name 'M'"),
         ((f"a={weights}", f"b={other / 'weights.bin'}"), "the path 'weights.bin'"),
         ((str(weights), str(weights)), "the name 'weights.bin'"),
-        ((str(root),), "holds the registry"),
-        ((str(root.parent),), "holds the registry"),
+        ((str(root),), "contains the registry"),
+        ((str(root.parent),), "contains the registry"),
     ):
         ran = cli(*ADD, *(f"--artifact={text}" for text in given), cwd=root)
         assert ran.code == 2

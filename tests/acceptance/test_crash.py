@@ -165,7 +165,7 @@ def test_after_the_branch_moved_everybody_is_told_and_anybody_mends_it(root: Pat
     assert mended.out == said
     assert git(root, "status", "--porcelain") == ""
     assert run_program("check", "--all", cwd=root).code == 0
-    assert run_program("recover", cwd=root).out == "nothing was left to finish\n"
+    assert run_program("recover", cwd=root).out == "nothing to recover\n"
 
 
 @pytest.mark.parametrize("how", [(), ("--commit",)], ids=["files", "commit"])

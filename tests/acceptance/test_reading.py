@@ -83,7 +83,7 @@ def test_the_commit_is_the_one_that_gives_the_answer(
     data = read_json(ran)
     assert isinstance(data, dict)
     assert data["commit"] == (git(registry, "rev-parse", "HEAD") if committed else None)
-    assert ("note:  this answer is not committed\n" in ran.err) is not committed
+    assert ("note:  this version is not committed\n" in ran.err) is not committed
 
 
 def test_resolve_at_a_revision(cli: Cli, registry: Path) -> None:

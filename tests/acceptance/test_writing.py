@@ -195,7 +195,7 @@ def test_bytes_that_are_there_are_not_sent_again(cli: Cli, root: Path, tmp_path:
     cli(*ADD, "--artifact", str(MODEL), "--commit", cwd=root)
     again = cli(*ADD, "--artifact", str(MODEL), *FASTTEXT, "--commit", cwd=root)
     assert again.code == 0, again.err
-    assert "uploaded   nothing: storage has these 938.0 kB already" in again.out
+    assert "uploaded   nothing: storage already has these 938.0 kB" in again.out
     folder = tmp_path / "model"
     write_files(
         folder, {"weights.ftz": MODEL.read_bytes(), "config.json": "{}", "sub/vocab.txt": "a"}

@@ -188,7 +188,7 @@ def test_the_status_knows_the_frameworks_hook(registry: Path, framework: str, ru
     before = (registry / ".git/hooks/pre-commit").read_bytes()
     seen = run_program("hooks", "status", cwd=registry)
     assert seen.code == 1  # pre-push is missing
-    assert seen.out.count("in place: pre-commit runs registry-check from it") == 2
+    assert seen.out.count("installed: pre-commit runs registry-check from it") == 2
     made = run_program("hooks", "install", cwd=registry)
     assert made.code == 0, made.err
     assert (registry / ".git/hooks/pre-commit").read_bytes() == before

@@ -301,7 +301,7 @@ def test_a_secret_comes_in_on_no_ref_that_shares_no_history(
     git(clone, "notes", "add", "-F", "secret")
     done = push(clone, "--no-verify", "origin", f"refs/notes/commits:{ref}")
     assert done.code != 0
-    assert "refuse F111 the file holds a private key" in done.said
+    assert "refuse F111 the file contains a private key" in done.said
     assert git(bare, "for-each-ref", ref) == ""
     git(clone, "update-ref", "-d", "refs/notes/commits")
     git(clone, "notes", "add", "-m", "Reviewed by Ada.")

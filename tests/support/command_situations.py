@@ -60,12 +60,12 @@ SITUATIONS: Final = (
     ),
     Situation(
         "a pointer is deleted", f"rm {_THREE}/model.bin.dvc", "registry check",
-        "is published, and this deletes it",
+        "is published; this change deletes it",
         "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/versions/3/model.bin.dvc; or: registry erase nlp/lang-id@3 --reason TEXT",
     ),
     Situation(
         "a pointer is added", f"sed s/model.bin/more.bin/ {_THREE}/model.bin.dvc > {_THREE}/more.bin.dvc", "registry check",
-        "and this adds the pointer more.bin.dvc to it",
+        "this change adds the pointer more.bin.dvc to it",
         "git rm -rfq --ignore-unmatch -- models/nlp/lang-id/versions/3/more.bin.dvc && rm -rf -- models/nlp/lang-id/versions/3/more.bin.dvc; then: registry version add nlp/lang-id --artifact PATH --framework TYPE",
     ),
     Situation(
@@ -102,11 +102,11 @@ SITUATIONS: Final = (
     ),
     Situation(
         "a .gitignore inside", f"echo x > {_MODEL}/.gitignore", "registry check", ".gitignore is not part of the registry layout",
-        "ignore artifacts in the .gitignore at the root; then: git rm -rfq --ignore-unmatch -- models/nlp/lang-id/.gitignore && rm -rf -- models/nlp/lang-id/.gitignore",
+        "add the patterns to the .gitignore at the root; then: git rm -rfq --ignore-unmatch -- models/nlp/lang-id/.gitignore && rm -rf -- models/nlp/lang-id/.gitignore",
     ),
     Situation(
         "bytes in Git", f"echo x > {_THREE}/model.bin && git add -f {_THREE}/model.bin", "registry check --staged",
-        "is the bytes of an artifact in Git",
+        "is the content of an artifact, committed to Git",
         "git rm --cached -- models/nlp/lang-id/versions/3/model.bin; then `registry version add` stores the bytes and writes the pointer",
     ),
     Situation(
@@ -158,7 +158,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "a gate on approvals", _stages("{approvals: 1}"), _PROMOTE, "0 of 1 approval",
-        "whoever approves has this merged first: registry evidence add nlp/lang-id@3 --kind approval --stage live --decision approve --commit", after="git add -A && git commit -qm Approve",
+        "an approver must first merge: registry evidence add nlp/lang-id@3 --kind approval --stage live --decision approve --commit", after="git add -A && git commit -qm Approve",
     ),
     Situation(
         "a gate on signatures", _stages("{evidence: signature}") + " && ssh-keygen -q -t ed25519 -N '' -f ../key && echo \"tester@example.org $(cut -d' ' -f1,2 ../key.pub)\" > allowed_signers && git add -A && git commit -qm Signers && git config gpg.format ssh && git config user.signingKey \"$PWD/../key\"",
@@ -173,16 +173,16 @@ SITUATIONS: Final = (
     Situation(
         "a stage moved by hand", _stages("{metric: f1, min: 0.5}") + f" && cp {_MODEL}/aliases/production.yaml {_MODEL}/aliases/live.yaml", "registry check",
         "version 3 cannot be promoted to nlp/lang-id@live",
-        "registry evidence add nlp/lang-id@3 --kind metrics --metric f1=VALUE --commit; every gate is explained by: registry promote nlp/lang-id@3 --to live --dry-run", {"VALUE": "0.9"}, (0, 1),
+        "registry evidence add nlp/lang-id@3 --kind metrics --metric f1=VALUE --commit; to explain every gate: registry promote nlp/lang-id@3 --to live --dry-run", {"VALUE": "0.9"}, (0, 1),
     ),
     Situation(
         "a gated stage removed", _stages("{metric: accuracy, min: 0.5}") + f" && registry promote nlp/lang-id@3 --to live --commit && rm {_MODEL}/aliases/live.yaml", "registry check",
-        "nlp/lang-id@live has gates and may not be removed",
+        "nlp/lang-id@live has gates and must not be removed",
         "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/aliases/live.yaml; or withdraw the version in the same change: registry withdraw nlp/lang-id@3 --reason TEXT --remove-aliases", {"TEXT": "wrong"}, (1,),
     ),
     Situation(
         "a gated stage removed by mistake", _stages("{metric: accuracy, min: 0.5}") + f" && registry promote nlp/lang-id@3 --to live --commit && rm {_MODEL}/aliases/live.yaml", "registry check",
-        "nlp/lang-id@live has gates and may not be removed",
+        "nlp/lang-id@live has gates and must not be removed",
         "git restore --source=<commit> --staged --worktree -- models/nlp/lang-id/aliases/live.yaml; or withdraw the version in the same change: registry withdraw nlp/lang-id@3 --reason TEXT --remove-aliases",
     ),
     Situation(
@@ -223,7 +223,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "no registry", "mkdir ../plain", "cd ../plain && registry list", "not in a Git repository",
-        "go into a registry, name one with --repo, or create one: registry init DIR --name NAME", {"DIR": "models", "NAME": "acme"}, stays=True,
+        "go into a registry, name one with --repo, or make one: registry init DIR --name NAME", {"DIR": "models", "NAME": "acme"}, stays=True,
     ),
     Situation(
         "a version without a model", "", "registry version add nlp/ocr --track s3://b/m --framework custom", "model nlp/ocr does not exist",
@@ -231,7 +231,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "a scheme that does not count", "registry model add nlp/free --task ocr --owner speech --description x --scheme free",
-        "registry version add nlp/free --track s3://b/m --framework custom", "which does not count by itself",
+        "registry version add nlp/free --track s3://b/m --framework custom", "which has no next version",
         "name the version: registry version add nlp/free VERSION --artifact PATH --framework TYPE", {**_ADD, "VERSION": "first"}, stays=True,
     ),
     Situation(
@@ -279,8 +279,8 @@ SITUATIONS: Final = (
         "registry init DIR --name NAME", {"DIR": "more", "NAME": "acme"},
     ),
     Situation(
-        "no key to sign with", "ssh-keygen -q -t ed25519 -N '' -f ../key", "registry sign nlp/lang-id@3", "there is no key to sign with",
-        "--key FILE, or let Git know it: git config gpg.format ssh && git config user.signingKey FILE", {"FILE": "../key"},
+        "no key to sign with", "ssh-keygen -q -t ed25519 -N '' -f ../key", "registry sign nlp/lang-id@3", "no signing key is given",
+        "--key FILE; or configure it: git config gpg.format ssh && git config user.signingKey FILE", {"FILE": "../key"},
     ),
     Situation(
         "bytes are gone", f"mv {_objects('nlp/lang-id@3')} ../kept", "registry check --all --remote", "versions/3/version.yaml:8",
@@ -291,11 +291,11 @@ SITUATIONS: Final = (
         "git rm -rfq --ignore-unmatch -- models/nlp/lang-id/versions/3/key.yaml && rm -rf -- models/nlp/lang-id/versions/3/key.yaml",
     ),
     Situation(
-        "registry.yaml is gone", "rm registry.yaml", "registry check", "no registry.yaml",
+        "registry.yaml is gone", "rm registry.yaml", "registry check", "registry.yaml is missing",
         "restore the file: git checkout HEAD -- registry.yaml; or create a registry: registry init DIR --name NAME",
     ),
     Situation(
-        "a waiver that is over", "mkdir waivers && printf 'schema: waiver/v1\\nrule: M203\\nsubject: nlp/lang-id@1\\nreason: The rollout.\\nexpires: \"2020-01-01\"\\napproved_by: \"@acme/platform\"\\n' > waivers/2020-old.yaml && git add -A && git commit -qm W", "registry check --all", "has expired",
+        "a waiver that is over", "mkdir waivers && printf 'schema: waiver/v1\\nrule: M203\\nsubject: nlp/lang-id@1\\nreason: The rollout.\\nexpires: \"2020-01-01\"\\napproved_by: \"@acme/platform\"\\n' > waivers/2020-old.yaml && git add -A && git commit -qm W", "registry check --all", "expired on",
         "git rm -rfq --ignore-unmatch -- waivers/2020-old.yaml && rm -rf -- waivers/2020-old.yaml",
     ),
     Situation(
@@ -311,15 +311,15 @@ SITUATIONS: Final = (
     Situation(
         "the same, in a check", f"cp {_MODEL}/tags/first.yaml {_MODEL}/tags/live.yaml && git add -A && git commit -qm Tag && " + _stages("{metric: accuracy, min: 0.5}"),
         "registry check --all", "M219",
-        "read the version by its number, and give the stage another name: `registry show nlp/lang-id` lists both", stays=True,
+        "refer to the version by its number, and rename the stage: `registry show nlp/lang-id` lists both", stays=True,
     ),
     Situation(
         "a published alias with the form of a version", f"cp {_MODEL}/aliases/production.yaml {_MODEL}/aliases/7.yaml && git add -A && git commit -qm Alias", "registry check --all", "M219",
-        "set another alias, then: registry alias rm nlp/lang-id 7",
+        "set another alias; then: registry alias rm nlp/lang-id 7",
     ),
     Situation(
         "a published tag with the form of a version", f"cp {_MODEL}/tags/first.yaml {_MODEL}/tags/4.yaml && git add -A && git commit -qm Tag", "registry check --all", "M219",
-        "read the version by its number; `registry version add nlp/lang-id` passes over 4", runs=(), stays=True,
+        "refer to the version by its number; `registry version add nlp/lang-id` skips 4", runs=(), stays=True,
     ),
     Situation(
         "a gate on bytes", _stages("{artifacts: available}") + f" && mv {_objects('nlp/lang-id@3')} ../kept", _PROMOTE, "missing",
@@ -330,7 +330,7 @@ SITUATIONS: Final = (
         "add a new version with a signed commit: git config commit.gpgSign true", stays=True,
     ),
     Situation(
-        "no such stage", "", "registry promote nlp/lang-id@3 --to nowhere", "nowhere is no stage",
+        "no such stage", "", "registry promote nlp/lang-id@3 --to nowhere", "nowhere is not a stage",
         "its stages: none; to set a plain alias: registry alias set nlp/lang-id@3 nowhere", stays=True,
     ),
     Situation(
@@ -375,12 +375,12 @@ SITUATIONS: Final = (
     ),
     Situation(
         "a stage edited back", _stages("{metric: accuracy, min: 0.96}") + f" && registry alias set nlp/lang-id@3 live --commit && sed -i 's/\"3\"/\"1\"/' {_MODEL}/aliases/live.yaml", "registry check", "C406",
-        "registry evidence add nlp/lang-id@1 --kind metrics --metric accuracy=VALUE --commit; every gate is explained by: registry promote nlp/lang-id@1 --to live --dry-run", {"VALUE": "0.99"},
+        "registry evidence add nlp/lang-id@1 --kind metrics --metric accuracy=VALUE --commit; to explain every gate: registry promote nlp/lang-id@1 --to live --dry-run", {"VALUE": "0.99"},
     ),
     Situation(
         "a number that a tag once had", f"cp {_MODEL}/tags/first.yaml {_MODEL}/tags/4.yaml && git add -A && git commit -qm Tag && git rm -q {_MODEL}/tags/4.yaml && git commit -qm 'Past the hooks'",
-        "registry version add nlp/lang-id --track s3://b/m --framework custom --commit", "was there once, and its name is not given again",
-        "take another: registry version add nlp/lang-id 5 --artifact PATH --framework TYPE; what it was: git log -- models/nlp/lang-id/tags/4.yaml", _ADD | {"PATH": "new.bin"}, (0, 1),
+        "registry version add nlp/lang-id --track s3://b/m --framework custom --commit", "existed before; its name cannot be reused",
+        "use another version: registry version add nlp/lang-id 5 --artifact PATH --framework TYPE; its history: git log -- models/nlp/lang-id/tags/4.yaml", _ADD | {"PATH": "new.bin"}, (0, 1),
         after="git add -A && git commit -qm Five",
     ),
     Situation(
@@ -392,7 +392,7 @@ SITUATIONS: Final = (
         "its record stays: registry show nlp/lang-id@2", stays=True,
     ),
     Situation(
-        "fetching nothing", "registry lock nlp/lang-id@3", "registry fetch", "which version?",
+        "fetching nothing", "registry lock nlp/lang-id@3", "registry fetch", "no version given",
         "registry fetch REF; or: registry fetch --locked", {"REF": "nlp/lang-id@3"}, (0, 1), stays=True,
     ),
     Situation(
@@ -444,12 +444,12 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "… and {} more versions: `registry compare`": _HELP,
     "… and {} more rows: `registry compare`": _HELP,
     "… and {} more: run `registry check`": _HELP,
-    '# The rules\n\nEvery check runs these rules: locally, in the hook, in CI, on the server and in the library. A rule has a permanent\nid. `registry rules ID` prints one of them; `rules` in `registry.yaml` changes a severity:\n\n```yaml\nrules:\n  M208: refuse\n  F106: "off"\n```\n\n`refuse` fails the check, `review` asks for a person\'s decision, `warn` is only said. Severities come from the branch a\nchange goes to, so a change cannot soften the rules it is judged by.\n\nThis page is generated: `python -m registry_tool.devtools.rules_page > docs/rules.md`.\n': _HELP,
-    "Everything lies in {}. Look around: registry list --repo {}/registry": _HELP,
+    '# The rules\n\nEvery check runs these rules: locally, in the hook, in CI, on the server and in the library. A rule has a permanent\nid. `registry rules ID` prints one of them; `rules` in `registry.yaml` changes a severity:\n\n```yaml\nrules:\n  M208: refuse\n  F106: "off"\n```\n\n`refuse` fails the check, `review` requires a person\'s decision, `warn` only reports. Severities come from the target\nbranch, so a change cannot relax the rules that apply to it.\n\nThis page is generated: `python -m registry_tool.devtools.rules_page > docs/rules.md`.\n': _HELP,
+    "Everything lies in {}. To explore it: registry list --repo {}/registry": _HELP,
     "Remove it with: rm -r {}": _HELP,
-    "note:  cannot be read: {}; see `registry check --all`": _HELP,
+    "note:  cannot read {}; see `registry check --all`": _HELP,
     "note:  {} is encrypted: registry decrypt {} -o DIR": _HELP,
-    "note:  it is not there; git symbolic-ref HEAD refs/heads/NAME names another": _HELP,
+    "note:  that branch does not exist; to guard another one: git symbolic-ref HEAD refs/heads/NAME": _HELP,
     "registry model add nlp/lang-id --task TASK --owner TEAM --description TEXT --commit": _HELP,
     "registry version add nlp/lang-id --artifact FILE --framework TYPE --commit": _HELP,
     "git push -u origin {}": _HELP,
@@ -457,7 +457,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     'git commit -m "Add the storage" .dvc/config': _HELP,
     "  try: registry recover": _HELP,
     "  git push -u origin {}    # then open a pull request": _HELP,
-    "whoever could open it before may have kept the key; `registry rekey` gives a version a new one": _HELP,
+    "a previous recipient may have kept the key; `registry rekey` gives a version a new one": _HELP,
     'python -m registry_tool.demo train 2 {}; cd registry\nregistry model add {} --task language-identification --owner speech --description "{}"\nregistry version add {} --artifact ../{} --framework custom --metric accuracy={} --metric macro_f1={} --tag first': _HELP,
     "python -m registry_tool.demo train 3 ../{}\nregistry version add {} --artifact ../{} --framework custom --metric accuracy={} --metric macro_f1={} --push": _HELP,
     'registry alias set {}@2 production --reason "{}" --push': _HELP,
@@ -488,7 +488,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "of an artifact, which registry verify --public-key checks": _HELP,
     "git init failed: {}": _HELP,
     "install them later: registry hooks install ({})": _HELP,
-    "bring its bytes back with `dvc push`, erase that version too, or delete the ref": _NAME,
+    "restore it with `dvc push`, erase that version too, or delete the ref": _NAME,
     "`registry rules` lists them": _NAME,
     "add the artifact again with `registry version add`, which writes both": _NAME,
     "add the artifact again with `registry version add`": _NAME,
@@ -557,7 +557,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     'dvc commit -f "{}" && dvc push "{}"': _RARE,
     "registry version add {} --artifact PATH --framework TYPE --encrypt-to WHO": _RARE,
     "registry rewrap {} --to WHO": _RARE,
-    "put it back: git checkout REV -- {}/key.yaml": _RARE,
+    "restore it: git checkout REV -- {}/key.yaml": _RARE,
     "git fetch --tags origin '+refs/heads/*:refs/remotes/origin/*'": _RARE,
     "move the files that block it, then run: git restore .": _RARE,
     "registry hooks install --server BARE_DIR": _RARE,
@@ -582,18 +582,18 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "list the changes: registry history {}": _SAME,
     "write several: registry lock REF -o FILE": _SAME,
     "write it again: registry lock REF": _SAME,
-    "take the next number: registry version add {} --artifact PATH --framework TYPE": _SAME,
+    "use the next number: registry version add {} --artifact PATH --framework TYPE": _SAME,
     "delete `{}` and push the content with `dvc push {}`": _SAME,
     "in a shallow clone: git fetch --unshallow; elsewhere: run the check in the Git repository": _SAME,
     "sign the commit again with a valid key: git commit --amend --no-edit -S": _SAME,
-    "leave out --staged, --base and --head, or run: git init": _SAME,
-    "what is signed are the bytes of the record; registry fetch brings them": _SAME,
-    "for other readers: registry rewrap {}; with another key: registry rekey {}": _SAME,
-    "see its record: registry show {}": _SAME,
-    "name the registries that use it: --also DIR|URL; or see where the remote is: dvc remote list": _SAME,
+    "omit --staged, --base and --head, or run: git init": _SAME,
+    "sign the content of the record; registry fetch downloads it": _SAME,
+    "for other recipients: registry rewrap {}; with another key: registry rekey {}": _SAME,
+    "show its record: registry show {}": _SAME,
+    "name the registries that use it: --also DIR|URL; or show where the remote is: dvc remote list": _SAME,
     "registry lock NAMESPACE/MODEL@ALIAS ...": _SAME,
     "commit the registry first: git add --all && git commit -m TEXT": _SAME,
     "registry sign {} --method model-signing --key FILE": _SAME,
     "registry verify {} --as REF": _SAME,
-    "ask it: registry check --remote": _SAME,
+    "query it: registry check --remote": _SAME,
 })  # fmt: skip

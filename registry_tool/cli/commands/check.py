@@ -145,7 +145,7 @@ def check(
         report = check_registry(
             source, paths, everything=everything, staged=staged, base=base, head=head,
             remote=_select_remote(named=remote, published=published_remote),
-            progress=count, notify=notify,
+            workers=None, progress=count, notify=notify,
         )  # fmt: skip
     try:
         _show(report, form, output)

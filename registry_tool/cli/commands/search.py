@@ -67,7 +67,7 @@ def search(
 ) -> None:
     """See ``_HELP``."""
     with open_for_reading(repo, ref) as registry:
-        found = registry.find(query, versions=versions, limit=limit)
+        found = registry.find(query, versions=versions, limit=limit, workers=None)
     if form == "json":
         print_json(found.rows)
     else:

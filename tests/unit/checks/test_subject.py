@@ -183,7 +183,7 @@ def test_commit_ids_are_said_once_and_short(choose: Choose, make_registry: Make)
     words = choose(root, base=first, head=second).words
     assert words == f"changes in {second[:12]} since {first[:12]}"
     assert choose(root, base="main~1", head=second).words.endswith(f"since main~1 ({first[:12]})")
-    assert choose(root, head=second).words == f"everything at {second[:12]}"
+    assert choose(root, head=second).words == f"all files at {second[:12]}"
 
 
 @pytest.fixture
