@@ -227,7 +227,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "a version without a model", "", "registry version add nlp/ocr --track s3://b/m --framework custom", "model nlp/ocr does not exist",
-        "add the model first: registry model add nlp/ocr --task TASK --owner TEAM --description TEXT", {"TASK": "ocr", "TEAM": "speech", "TEXT": "Reads."},
+        "add the model first: registry model add nlp/ocr --owner TEAM --description TEXT", {"TEAM": "speech", "TEXT": "Reads."},
     ),
     Situation(
         "a scheme that does not count", "registry model add nlp/free --task ocr --owner speech --description x --scheme free",
@@ -252,7 +252,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "no lock file", "", "registry fetch --locked", "registry.lock",
-        "write one: registry lock REF", {"REF": "nlp/lang-id@3"},
+        "create one: registry lock REF", {"REF": "nlp/lang-id@3"},
     ),
     Situation(
         "owners without CODEOWNERS", "", "registry codeowners --check", "is out of date",
@@ -445,7 +445,8 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "… and {} more rows: `registry compare`": _HELP,
     "… and {} more: run `registry check`": _HELP,
     '# The rules\n\nEvery check runs these rules: locally, in the hook, in CI, on the server and in the library. A rule has a permanent\nid. `registry rules ID` prints one of them; `rules` in `registry.yaml` changes a severity:\n\n```yaml\nrules:\n  M208: refuse\n  F106: "off"\n```\n\n`refuse` fails the check, `review` requires a person\'s decision, `warn` only reports. Severities come from the target\nbranch, so a change cannot relax the rules that apply to it.\n\nThis page is generated: `python -m registry_tool.devtools.rules_page > docs/rules.md`.\n': _HELP,
-    "Everything lies in {}. To explore it: registry list --repo {}/registry": _HELP,
+    "Everything is in {}. To explore it: registry list --repo {}/registry": _HELP,
+    'name the author: --by WHO; or: git config --global user.name "NAME"': _HELP,
     "Remove it with: rm -r {}": _HELP,
     "note:  cannot read {}; see `registry check --all`": _HELP,
     "note:  {} is encrypted: registry decrypt {} -o DIR": _HELP,
@@ -518,7 +519,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "create one: age-keygen -o FILE; SSH keys with a passphrase are not supported": _NET,
     'pip install "registry-tool[encrypt]"': _NET,
     "check its address, the network and your credentials: git ls-remote ": _NET,
-    "upgrade: pip install -U registry-tool": _NET,
+    "pip install -U {}": _NET,
     "create one: ssh-keygen -t ed25519; then --key FILE": _NET,
     'pip install "registry-tool[model-signing]"': _NET,
     "create one: openssl ecparam -name prime256v1 -genkey -noout -out key.pem": _NET,
@@ -594,6 +595,6 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "registry lock NAMESPACE/MODEL@ALIAS ...": _SAME,
     "commit the registry first: git add --all && git commit -m TEXT": _SAME,
     "registry sign {} --method model-signing --key FILE": _SAME,
-    "registry verify {} --as REF": _SAME,
+    "name the version: registry verify {} --as REF": _SAME,
     "query it: registry check --remote": _SAME,
 })  # fmt: skip

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from dvc.config import Config
-from dvc.config_schema import REMOTE_SCHEMAS
+from support.dvc_schemas import known_options
 
 from registry_tool.artifacts.remotes.config import DvcSettings, _levels, select_remote
 from registry_tool.errors import NoRemoteError, RemoteError
@@ -157,8 +157,8 @@ def test_a_private_option_is_not_taken_from_a_commit(option: str, tmp_path: Path
 def test_every_option_of_dvc_is_decided_about() -> None:
     """An option that a new DVC brings is left out; one that it renames would be lost unseen."""
     known = {
-        str(getattr(option, "schema", option))
-        for scheme, options in REMOTE_SCHEMAS.items()
+        option
+        for scheme, options in known_options().items()
         if scheme != "remote"
         for option in options
     }
