@@ -20,7 +20,7 @@ from registry_tool.catalog.events import AliasEvent, Event, StatusEvent, TagEven
 from registry_tool.catalog.resolve import find_model, latest, resolve
 from registry_tool.errors import NotFoundError, ShallowHistoryError
 from registry_tool.git.history import FirstParentHistory, Touch
-from registry_tool.git.log import HistoryStep, makers
+from registry_tool.git.log import HistoryStep, find_makers
 from registry_tool.git.object_reader import BlobReader, fetch_objects
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import too_shallow
@@ -191,7 +191,7 @@ def entries_of(
         flat = [touch for group in batch for touch in group]
         if repository.git.flag("remote.origin.promisor"):  # a cached clone becomes one here
             _bring(repository, layout, flat)
-        made = makers(repository.git, flat)
+        made = find_makers(repository.git, flat)
         for group in batch:
             step = group[0].step
             found = []
