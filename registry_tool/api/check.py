@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["EXIT_CODES", "check", "check_hook_repository", "check_subject", "quick_staged_check"]
 
 
+def _ignore(_: object) -> None:
+    pass
+
+
 def _kind_words(report: Report) -> Iterator[str]:
     """The kind of change to the published state, and whether it may be merged automatically."""
     if report.kind:
@@ -28,22 +32,25 @@ def _kind_words(report: Report) -> Iterator[str]:
         yield f"change kind: {report.kind}{automatic}"
 
 
+_Cache = tuple[Path | None, Callable[[int], None]]
+
+
 @contextmanager
-def _result_cache(subject: Subject) -> Iterator[Path | None]:
-    """The folder that caches verdicts on whole models, filled by a second process in parallel; None for no cache."""
+def _result_cache(subject: Subject, workers: int | None) -> Iterator[_Cache]:
+    """The folder that caches verdicts on whole models, None for no cache; and a function that starts workers."""
     from registry_tool.git.commit_tree import CommitTree
 
     head, repository = subject.head, subject.repository
     if subject.base is not None or repository is None or not isinstance(head, CommitTree):
-        yield None
+        yield None, _ignore
         return
-    from registry_tool.checks.worker import going_ahead
+    from registry_tool.checks.worker import check_workers
     from registry_tool.paths import cache_folder
 
     kept = cache_folder() / "checks"
-    head.gather([""])  # once, not by both
-    with going_ahead(repository.git, head.commit, subject.published, kept):
-        yield kept
+    head.gather([""])
+    with check_workers(repository.git, head.commit, subject.published, kept, workers) as start:
+        yield kept, start
 
 
 def _remote_command(subject: Subject) -> str:
@@ -106,6 +113,7 @@ def check_subject(
     paths: Sequence[str],
     *,
     remote: Literal["", "named", "published"] = "",
+    workers: int | None = 1,
     progress: Callable[[int], None],
 ) -> Report:
     """Check a subject; the report has notes on its scope.
@@ -114,14 +122,15 @@ def check_subject(
         subject: The trees to check.
         paths: Only these files and folders, from the root of the registry.
         remote: Query the artifact remote too: the one that the subject configures, or only the published one.
+        workers: As for ``check``.
         progress: Called with the number of files that were checked since the last call.
     """
     from registry_tool.checks.engine import check as check_tree
 
-    with _result_cache(subject) as kept:
+    with _result_cache(subject, workers) as (kept, many):
         report = check_tree(
             subject.head, base=subject.base, published=subject.frozen, line=subject.line,
-            paths=paths, kept=kept, progress=progress,
+            paths=paths, kept=kept, many=many, progress=progress,
         )  # fmt: skip
     if subject.on_disk and subject.repository is not None:
         from registry_tool.checks.ignored_files import check_hidden
@@ -177,10 +186,6 @@ def _tree_paths(subject: Subject, paths: Sequence[str]) -> list[str]:
     return found
 
 
-def _ignore(_: object) -> None:
-    pass
-
-
 def check(
     source: str | Path | Repository,
     paths: Sequence[str] = (),
@@ -190,6 +195,7 @@ def check(
     base: str | None = None,
     head: str | None = None,
     remote: Literal["", "named", "published"] = "",
+    workers: int | None = 1,
     progress: Callable[[int], None] = _ignore,
     notify: Callable[[str], None] = _ignore,
 ) -> Report:
@@ -203,6 +209,8 @@ def check(
         base: Check the changes that ``head`` made since it left this revision.
         head: Check this revision; the work tree by default.
         remote: Query the artifact remote too: the one that the checked files configure, or only the published one.
+        workers: The number of processes for a full check, this one included; None for as many as ``REGISTRY_WORKERS``,
+            ``registry.workers`` or the usable processors. More than one start only where there is much to check.
         progress: Called with the number of files that were checked since the last call.
         notify: Called with a note on a repository that is not trusted.
 
@@ -218,7 +226,7 @@ def check(
         notify(subject.repository.caution)
     try:
         narrowed = _tree_paths(subject, paths)
-        return check_subject(subject, narrowed, remote=remote, progress=progress)
+        return check_subject(subject, narrowed, remote=remote, workers=workers, progress=progress)
     finally:
         subject.close()
 

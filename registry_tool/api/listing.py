@@ -27,7 +27,7 @@ from registry_tool.catalog.search import (
 )
 from registry_tool.catalog.summary import ModelRow, VersionRow
 from registry_tool.catalog.summary_cache import Rows
-from registry_tool.catalog.worker import going_ahead
+from registry_tool.catalog.worker import row_workers
 from registry_tool.errors import NotFoundError, RegistryError, UsageError
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName, check_namespace, fold_task
@@ -313,18 +313,27 @@ def _found_data(found: Found) -> dict[str, JSON]:
     return row
 
 
-def _rows_with_helper(registry: Snapshot, stack: ExitStack) -> Rows:
-    """The rows of a registry; where many have to be made, a second process helps until the search ends."""
+def _rows_with_workers(registry: Snapshot, stack: ExitStack, workers: int | None) -> Rows:
+    """The rows of a registry; where many have to be made, workers help until the search ends."""
     git = registry.repository.git
     commit = registry.commit or git.head()
     if commit is None:
         return registry.rows
-    ahead = going_ahead(git, commit, rows_folder())
-    return load_rows(registry.catalog, registry.repository, many=lambda: stack.enter_context(ahead))
+    start = stack.enter_context(row_workers(git, commit, rows_folder(), workers))
+    return load_rows(
+        registry.catalog,
+        registry.repository,
+        many=lambda: start(len(list(registry.catalog.model_names()))),
+    )
 
 
 def search_rows(
-    registry: Snapshot, query: Sequence[str], *, versions: bool = False, limit: int = 50
+    registry: Snapshot,
+    query: Sequence[str],
+    *,
+    versions: bool = False,
+    limit: int = 50,
+    workers: int | None = 1,
 ) -> SearchResult:
     """The models and versions that match a query.
 
@@ -333,6 +342,8 @@ def search_rows(
         query: Terms; see ``Registry.search``.
         versions: Find versions, even if no term requires them.
         limit: The maximum number of results.
+        workers: The number of processes for a first search, this one included; None for as many as
+            ``REGISTRY_WORKERS``, ``registry.workers`` or the usable processors.
 
     Raises:
         UsageError: The query is not well formed.
@@ -341,7 +352,7 @@ def search_rows(
     unreadable: list[str] = []
     names = MetricNames()
     with ExitStack() as stack:
-        rows = _rows_with_helper(registry, stack)
+        rows = _rows_with_workers(registry, stack, workers)
         hits = search(rows, parsed, unreadable=unreadable.append, metrics=names)
         found = [_found_data(hit) for hit in islice(hits, limit)]
         has_more = next(hits, None) is not None

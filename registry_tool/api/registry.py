@@ -209,12 +209,17 @@ class Registry(WritableRegistry):
         return list_rows(self, what, labels=labels, task=task, owner=owner)
 
     def find(
-        self, query: Sequence[str], *, versions: bool = False, limit: int = 50
+        self,
+        query: Sequence[str],
+        *,
+        versions: bool = False,
+        limit: int = 50,
+        workers: int | None = 1,
     ) -> SearchResult:
         """The models and versions that match a query, as plain data; see ``api.listing``."""
         from registry_tool.api.listing import search_rows
 
-        return search_rows(self, query, versions=versions, limit=limit)
+        return search_rows(self, query, versions=versions, limit=limit, workers=workers)
 
     def compare(self, left: str, right: str) -> Comparison:
         """Compare two versions: metrics, artifacts, framework, environment, parameters, lineage, labels."""
@@ -338,7 +343,7 @@ class Registry(WritableRegistry):
         """
         from registry_tool.api.change import Change
         from registry_tool.api.publish import Destination
-        from registry_tool.git.remote.clone_cache import is_url
+        from registry_tool.git.remote.url import is_url
 
         bare = self.repository.git.work_tree is None
         push = push or is_url(self.source)

@@ -8,7 +8,7 @@ folders, and it counts only while these are the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -32,6 +32,8 @@ _PROGRAM: Final = (
     "names.py",
     "versioning.py",
 )
+# Models without a cached verdict after which workers are started.
+_MANY: Final = 20
 # Files and folders of the registry that every model is judged by.
 _POLICY: Final = (REGISTRY, "schemas", ".dvc")
 
@@ -73,9 +75,18 @@ class Memory:
         folder: Where they are kept; made when something is.
         catalog: The tree under check; its folders have ids.
         policy: What severities come from.
+        many: Called once when many models are not cached, and workers are worth starting.
     """
 
-    def __init__(self, folder: Path, catalog: Catalog, policy: Catalog) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        catalog: Catalog,
+        policy: Catalog,
+        many: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._many = many
+        self._missed = 0
         self._shelf = ResultCache(folder, _PROGRAM)
         self._catalog = catalog
         said = json.dumps(member(policy.settings, "rules"), sort_keys=True)
@@ -99,10 +110,13 @@ class Memory:
         """What was found in a model as it is now; None where that is not known."""
         oid = self._id(model)
         body = self._shelf.take(*self._key(model, oid)) if oid else None
-        if body is None:
-            return None
-        found = _parsed(body)
-        return found if self._are_same(found.others) else None
+        found = None if body is None else _parsed(body)
+        if found is not None and self._are_same(found.others):
+            return found
+        self._missed += 1
+        if self._missed == _MANY:
+            self._many()
+        return None
 
     def keep(self, model: ModelName, found: Remembered) -> None:
         """Keep what was found in a model; where nothing can be written, nothing is."""

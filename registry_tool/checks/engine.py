@@ -313,6 +313,7 @@ def check(
     now: dt.datetime | None = None,
     paths: Sequence[str] = (),
     kept: Path | None = None,
+    many: Callable[[int], None] = lambda _: None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Check a tree, whole or as a change to a base.
@@ -325,6 +326,7 @@ def check(
         now: The time, for waivers and gates; None is the clock's.
         paths: Files and folders to which the check is narrowed; none of them means no narrowing.
         kept: A folder where verdicts on whole models are kept between checks; None keeps none.
+        many: Called once with the number of models, when many of them have no verdict in ``kept``.
         progress: Called with the number of files that were looked at since it was called last.
 
     Returns:
@@ -334,8 +336,11 @@ def check(
     try:
         catalog = Catalog(head)
         view = _compared(base if published is None else published, catalog, line, now)
-        memory = None if kept is None else Memory(kept, catalog, view.base)
-        return _report(view, scope_of(catalog, base, paths), paths, memory, progress)
+        scope = scope_of(catalog, base, paths)
+        memory = None
+        if kept is not None:
+            memory = Memory(kept, catalog, view.base, lambda: many(len(scope.models)))
+        return _report(view, scope, paths, memory, progress)
     except MalformedTreeError as exc:
         return malformed(exc)
 

@@ -336,7 +336,7 @@ def test_who_left_is_told(cli: Cli, people: People, package: Path) -> None:
     added(cli, people, package, "ada@example.org", "bob@example.org")
     people.commit("ada")
     ran = cli("check", "--all", cwd=people.root)
-    assert "R314 the key of nlp/lang-id@4 is wrapped to bob@example.org" in ran.out
+    assert "R314 the key of nlp/lang-id@4 is wrapped for bob@example.org" in ran.out
 
 
 def test_a_payload_that_is_not_encrypted_after_all(

@@ -48,8 +48,8 @@ def test_without_a_remote_the_next_step_is_to_add_one(
     ("arguments", "code", "words"),
     [
         (["models"], 2, "--name"),
-        (["models", "--name", "a b"], 2, "is not a name for a registry"),
-        (["full", "--name", "acme"], 1, "is not empty, nothing was written"),
+        (["models", "--name", "a b"], 2, "is not a valid registry name"),
+        (["full", "--name", "acme"], 1, "is not empty; nothing was written"),
         (["full/file", "--name", "acme"], 2, "is not a folder"),
         (["models", "--name", "acme", "--shard", "9"], 2, "9"),
         (["models", "--ci", "github"], 2, "--name"),

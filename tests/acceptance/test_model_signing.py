@@ -254,7 +254,7 @@ def test_more_files_than_evidence_holds(
     )  # fmt: skip
     ran = cli(*words, cwd=registry)
     assert ran.code == 2
-    assert "and evidence holds 16,384 of one" in ran.err
+    assert "evidence can store 16,384" in ran.err
     assert "--bundle FILE" in ran.err
     made, uri = tmp_path / "many.sig", "https://example.org/many.sig"
     ran = cli(*words, "--bundle", str(made), "--uri", uri, cwd=registry)
@@ -353,7 +353,7 @@ def test_a_key_behind_a_passphrase(
         (("--uri", "https://example.org/a"), "it requires --bundle FILE"),
         (("--bundle", "one.sig"), "--bundle is for one artifact"),
         (("--artifact", "model", "--bundle", "none/one.sig"), "cannot be written"),
-        (("--artifact", "none"), "it stores: model, vocab.txt"),
+        (("--artifact", "none"), "stored artifacts: model, vocab.txt"),
         (("--key", "none"), "the key none cannot be read"),
     ],
 )

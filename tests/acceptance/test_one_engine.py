@@ -14,7 +14,7 @@ from support.manifests import alias_yaml, model_yaml, small_registry, tag_yaml
 import registry_tool as registry
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Finding
-from registry_tool.checks.reports.text import render
+from registry_tool.checks.reports.formats import render
 from registry_tool.git.tree import DictTree
 
 Cli = Callable[..., Ran]

@@ -94,7 +94,7 @@ def test_a_dry_run_explains_every_gate_and_changes_nothing(gated: Staged, cli: C
         "           try: an approver must first merge:"
         " registry evidence add nlp/lang-id@2 --kind approval --stage production --decision approve --commit\n"
         "  pass     artifacts: available\n"
-        "           the object is there\n"
+        "           the object exists\n"
         "nlp/lang-id@2 cannot be promoted to production: 2 of 6 gates failed\n"
     )
     assert state(gated.root) == before

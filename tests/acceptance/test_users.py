@@ -106,7 +106,7 @@ def test_a_data_scientist_registers_mends_and_merges(
     # Ada's model is on neither main branch yet, so Bob's branch holds a model and versions of another one.
     mixed = cli("check", "--base", "origin/main", cwd=bob)
     assert (mixed.code, mixed.out.count("review C")) == (3, 1)
-    assert "found:    namespace nlp: model; nlp/mood: model; tab/churn: version\n" in mixed.out
+    assert "found:    model (namespace nlp); model (nlp/mood); version (tab/churn)\n" in mixed.out
     listed = [line.split()[0] for line in done(cli("list", "tab/churn", cwd=bob)).splitlines()]
     assert listed == ["3", "2", "1"]
     for version in ("2", "3"):

@@ -60,7 +60,7 @@ def test_a_tag_named_like_the_branch_is_not_the_base(registry: Path, tmp_path: P
     git(work, "tag", "main", "HEAD~1")
     ambiguous = run_program("list", "--ref", "main", cwd=work)
     assert ambiguous.code == 2
-    assert "'main' is ambiguous: there are refs/heads/main and refs/tags/main" in ambiguous.err
+    assert "'main' is ambiguous: it matches refs/heads/main and refs/tags/main" in ambiguous.err
 
 
 def test_no_credentials_are_shown_or_kept(tmp_path: Path, home: Path, registry: Path) -> None:
@@ -93,6 +93,6 @@ def test_a_tree_of_thousands_of_levels_is_a_finding(registry: Path) -> None:
     run_git(registry, "fast-import", "--quiet", stdin=stream.encode())
     ran = run_program("check", "--base", "main", "--head", "deep", cwd=registry)
     assert ran.code == 1, ran
-    assert "deep:1:1: refuse F118 a folder in deep lies more than 1,000 levels deep" in ran.out
+    assert "deep:1:1: refuse F118 a folder in deep is more than 1,000 levels deep" in ran.out
     for command in ("list --ref deep", "diff main deep", "search lang --ref deep"):
         assert run_program(*command.split(" "), cwd=registry).code == 0

@@ -18,6 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"installation"}),
     frozenset({"names", "scanning"}),
     frozenset({"git", "crypto"}),
+    frozenset({"workers"}),
     frozenset({"manifests"}),
     frozenset({"catalog", "artifacts"}),
     frozenset({"gc", "signing"}),
@@ -40,7 +41,7 @@ HOMES = {
     # The demo shows that plain DVC restores the bytes, so it runs the program that users have.
     "subprocess": {
         "git/command.py",
-        "catalog/worker.py",
+        "workers.py",
         "crypto/ssh_keygen.py",
         "encryption/open.py",
         "demo/tour.py",

@@ -32,7 +32,7 @@ COMPOSED: Final = {
 # Matched over all names, or passed on to Git.
 BY_FORM: Final = {"GITHEAD_<commit>", "GIT_CONFIG", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"}
 _OWN_VARIABLE = re.compile(r"_?REGISTRY_[A-Z_]+")
-_OWN_SETTING = re.compile(r"\bregistry\.(?:receive\.[a-zA-Z]+|published)\b")
+_OWN_SETTING = re.compile(r"\bregistry\.(?:receive\.[a-zA-Z]+|published|workers)\b")
 
 
 def _constants(tree: ast.Module) -> dict[str, str]:

@@ -6,8 +6,9 @@ from typing import Final
 
 from registry_tool.catalog.describe import escaped
 from registry_tool.checks.findings import Finding, Report
+from registry_tool.checks.reports.text import summary
 
-__all__ = ["markdown"]
+__all__ = ["markdown_report"]
 
 _LIMIT: Final = 200  # GitHub cuts a job's summary at 1 MiB
 _HEADS: Final = {"pass": "✅ passes", "review": "🟡 needs review", "refuse": "❌ refused"}
@@ -23,7 +24,7 @@ def _row(finding: Finding) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def markdown(report: Report, summary: str) -> str:
+def markdown_report(report: Report) -> str:
     """A heading with the verdict, a table of the findings, and the summary."""
     lines = [f"## Registry check: {_HEADS[report.verdict]}", ""]
     if report.findings:
@@ -36,4 +37,4 @@ def markdown(report: Report, summary: str) -> str:
     if len(report.findings) > _LIMIT:
         lines += [f"… and {len(report.findings) - _LIMIT} more: run `registry check`", ""]
     lines += [f"{escaped(note)}\\" for note in report.notes]
-    return "\n".join([*lines, f"{summary}."]) + "\n"
+    return "\n".join([*lines, f"{summary(report)}."]) + "\n"

@@ -7,9 +7,9 @@ from typing import Final
 from urllib.parse import quote
 
 from registry_tool.checks.findings import Finding, Report
-from registry_tool.manifests.problems import JSON
+from registry_tool.manifests.problems import JSON, json_lines
 
-__all__ = ["sarif"]
+__all__ = ["sarif_report"]
 
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS: Final = {"refuse": "error", "review": "warning", "warn": "note"}
@@ -72,13 +72,13 @@ def _result(finding: Finding, index: int) -> JSON:
     }
 
 
-def sarif(report: Report) -> JSON:
+def sarif_report(report: Report) -> str:
     """One run of this program, with its findings and the rules behind them."""
     from registry_tool._version import VERSION
 
     rules = _rules(report)
     index = {rule["id"]: n for n, rule in enumerate(rules) if isinstance(rule, dict)}
-    return {
+    data: JSON = {
         "$schema": _SCHEMA,
         "version": "2.1.0",
         "runs": [
@@ -89,3 +89,4 @@ def sarif(report: Report) -> JSON:
             }
         ],
     }
+    return json_lines(data) + "\n"

@@ -13,6 +13,7 @@ import click
 
 from registry_tool.api.check import EXIT_CODES, check_hook_repository
 from registry_tool.api.check import check as check_registry
+from registry_tool.checks.reports.formats import FORMATS, render
 from registry_tool.cli.completion import complete_file
 from registry_tool.cli.options import notify, notify_of_history, repo_option
 from registry_tool.cli.output.console import discard_output, say
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
-_FORMS = ("text", "json", "sarif", "github", "markdown")
 _COLOURS = {"refuse": "red", "review": "yellow", "warn": "yellow", "pass": "green"}
 _MANY = 500
 
@@ -58,7 +58,7 @@ def _counter() -> Iterator[Callable[[int], None]]:
 
 
 def _show(report: Report, form: str, output: str | None) -> None:
-    from registry_tool.checks.reports.text import render, summary, text_lines
+    from registry_tool.checks.reports.text import summary, text_lines
     from registry_tool.cli.output.escape import json_in
 
     if output is not None:
@@ -67,7 +67,7 @@ def _show(report: Report, form: str, output: str | None) -> None:
         except OSError as exc:
             raise OperationalError(f"cannot write {output}: {exc.strerror}") from exc
         say(summary(report), err=True, fg=_COLOURS[report.verdict])
-    elif form in {"json", "sarif"}:
+    elif FORMATS[form].is_json:
         click.echo(json_in(render(report, form), sys.stdout.encoding), nl=False)
     elif form != "text":
         click.echo(render(report, form), nl=False)
@@ -101,7 +101,7 @@ def _select_remote(*, named: bool, published: bool) -> Literal["", "named", "pub
     help="The same for CI: query only the published remote, and none if the change configures another.",
 )  # fmt: skip
 @click.option(
-    "--format", "form", type=click.Choice(_FORMS), default="text", show_default=True,
+    "--format", "form", type=click.Choice(tuple(FORMATS)), default="text", show_default=True,
     help="The format of the report.",
 )  # fmt: skip
 @click.option("--output", metavar="FILE", help="Write the report to a file.")
@@ -145,7 +145,7 @@ def check(
         report = check_registry(
             source, paths, everything=everything, staged=staged, base=base, head=head,
             remote=_select_remote(named=remote, published=published_remote),
-            progress=count, notify=notify,
+            workers=None, progress=count, notify=notify,
         )  # fmt: skip
     try:
         _show(report, form, output)

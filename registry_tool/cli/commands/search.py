@@ -69,7 +69,7 @@ def search(
       registry search alias:production --limit 10
     """
     with open_for_reading(repo, ref) as registry:
-        found = registry.find(query, versions=versions, limit=limit)
+        found = registry.find(query, versions=versions, limit=limit, workers=None)
     if form == "json":
         print_json(found.rows)
     else:

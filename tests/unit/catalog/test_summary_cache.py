@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -28,8 +27,8 @@ from registry_tool.catalog.resolve import in_order
 from registry_tool.catalog.search import Bound, Filter, Query, search
 from registry_tool.catalog.summary import ModelRow, VersionRow
 from registry_tool.catalog.summary_cache import Rows
-from registry_tool.catalog.worker import going_ahead
-from registry_tool.catalog.worker import main as go_ahead
+from registry_tool.catalog.worker import main as make_rows
+from registry_tool.catalog.worker import row_workers
 from registry_tool.errors import InvalidManifestError
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree
@@ -417,7 +416,7 @@ def test_the_file_of_another_model_is_not_taken(folder: Path, kept: Path) -> Non
 
 
 def test_a_second_process_leaves_rows_that_the_first_takes(folder: Path, kept: Path) -> None:
-    go_ahead([str(folder), git(folder, "rev-parse", "HEAD"), str(kept)])
+    make_rows([str(folder), git(folder, "rev-parse", "HEAD"), str(kept), "1", "2"])
     assert len(places(kept)) == 4
     reads: list[str] = []
     assert rows_at_head(folder, kept, reads) == rows_at_head(folder, None)
@@ -430,17 +429,17 @@ def test_it_runs_until_the_first_has_its_answer(
     monkeypatch.setattr("registry_tool.catalog.summary_cache._MANY", 1)
     repository = Repository.open(folder)
     head = repository.commit("HEAD")
-    helped: list[object] = []
-    with contextlib.ExitStack() as stack:
-        ahead = going_ahead(repository.git, head, kept)
-        rows = Rows(
-            Catalog(repository.tree(head)),
-            kept,
-            many=lambda: helped.append(stack.enter_context(ahead)),
-        )
-        found = everything(rows)
+    monkeypatch.setattr("registry_tool.catalog.worker._FEW", 1)
+    helped: list[int] = []
+    with row_workers(repository.git, head, kept, 3) as start:
+
+        def many() -> None:
+            start(4)
+            helped.append(4)
+
+        found = everything(Rows(Catalog(repository.tree(head)), kept, many=many))
     repository.close()
-    assert helped == [None]
+    assert helped == [4]
     assert found == rows_at_head(folder, None)
 
 

@@ -23,7 +23,7 @@ from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.cache import Memory
 from registry_tool.checks.engine import check, judge_models
 from registry_tool.checks.findings import Report
-from registry_tool.checks.worker import main as go_ahead
+from registry_tool.checks.worker import main as check_models
 from registry_tool.git.repository import Repository
 from registry_tool.names import ModelName
 
@@ -172,12 +172,9 @@ def test_several_checks_at_once_share_it(folder: Path, kept: Path) -> None:
     assert reports == [expected] * 4
 
 
-def test_what_goes_ahead_leaves_verdicts_that_the_check_takes(
-    folder: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("registry_tool.checks.worker._FEW", 1)
+def test_a_worker_leaves_verdicts_that_the_check_takes(folder: Path, kept: Path) -> None:
     head = git(folder, "rev-parse", "HEAD")
-    go_ahead([str(folder), head, head, str(kept)])
+    check_models([str(folder), head, head, str(kept), "1", "2"])
     assert len(places(kept)) == 2
     reads: list[str] = []
     assert checked(folder, kept, reads=reads) == checked(folder, None)

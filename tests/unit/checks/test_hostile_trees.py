@@ -14,7 +14,7 @@ from registry_tool.catalog.resolve import resolve
 from registry_tool.catalog.search import parse_query, search
 from registry_tool.catalog.summary_cache import Rows
 from registry_tool.checks.engine import check
-from registry_tool.checks.reports.text import FORMATS, render
+from registry_tool.checks.reports.formats import FORMATS, render
 from registry_tool.errors import RegistryError
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.yaml.explain import explain

@@ -165,7 +165,7 @@ def test_shallow_clone_says_so(choose: Choose, make_registry: Make, tmp_path: Pa
     with pytest.raises(ShallowHistoryError, match="is not a commit") as unknown:
         choose(shallow, base=f"{first}^")
     assert "git fetch --deepen" in unknown.value.remedy
-    with pytest.raises(ShallowHistoryError, match="does not reach back") as parted:
+    with pytest.raises(ShallowHistoryError, match="does not contain the commit where") as parted:
         choose(shallow, base="origin/old")
     assert "git fetch --deepen" in parted.value.remedy
 
@@ -183,7 +183,7 @@ def test_commit_ids_are_said_once_and_short(choose: Choose, make_registry: Make)
     words = choose(root, base=first, head=second).words
     assert words == f"changes in {second[:12]} since {first[:12]}"
     assert choose(root, base="main~1", head=second).words.endswith(f"since main~1 ({first[:12]})")
-    assert choose(root, head=second).words == f"everything at {second[:12]}"
+    assert choose(root, head=second).words == f"all files at {second[:12]}"
 
 
 @pytest.fixture

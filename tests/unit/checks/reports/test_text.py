@@ -8,7 +8,8 @@ import pytest
 from support.sarif_schema import SARIF
 
 from registry_tool.checks.findings import Finding, Report
-from registry_tool.checks.reports.text import FORMATS, render, summary, text_lines
+from registry_tool.checks.reports.formats import FORMATS, render
+from registry_tool.checks.reports.text import summary, text_lines
 
 REFUSED = Finding(
     "M203", "refuse", "models/nlp/lang-id/aliases/production.yaml", 3, 10,

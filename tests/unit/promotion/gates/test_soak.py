@@ -31,7 +31,7 @@ def test_nobody_holds_the_stage_before(soaking: Staged) -> None:
     before, soak = holds(soaking)
     assert (before.state, before.explanation) == ("failed", "staging has no version")
     assert before.remedy == "first merge: registry promote nlp/lang-id@2 --to staging"
-    assert (soak.state, soak.explanation) == ("failed", "it does not hold staging")
+    assert (soak.state, soak.explanation) == ("failed", "it is not in staging")
 
 
 def test_another_version_holds_it(soaking: Staged) -> None:
