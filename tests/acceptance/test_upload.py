@@ -70,7 +70,7 @@ def test_what_is_there_is_not_sent_again(registry: Path, tmp_path: Path, cli: Cl
     ran = cli(
         "upload", "nlp/lang-id@1", str(tmp_path / "model.bin"), "--artifact", "model", cwd=registry
     )
-    assert ran.out == "storage has all of nlp/lang-id@1 model (7 B) already\n"
+    assert ran.out == "storage already has all objects of nlp/lang-id@1 model (7 B)\n"
     ran = cli(
         "upload", "nlp/lang-id@1", str(tmp_path / "parts"), "--artifact", "parts", "--format", "json",
         cwd=registry,
