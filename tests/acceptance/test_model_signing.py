@@ -328,7 +328,8 @@ def test_bytes_from_a_folder_are_those_of_the_record(
     ran = sign(*where)
     assert ran.code == 1
     assert (
-        "differs from artifact model of the record: it has different content in 'config.json'" in ran.err
+        "differs from artifact model of the record: it has different content in 'config.json'"
+        in ran.err
     )
 
 
