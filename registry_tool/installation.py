@@ -8,7 +8,7 @@ from typing import Final
 
 from registry_tool.errors import MissingPackageError
 
-__all__ = ["install_command", "package_for"]
+__all__ = ["install_command", "package_for", "upgrade_command"]
 
 # What registry-tool requires and the reader does not: how it is imported, and how it is installed.
 _BEYOND_READING: Final = {
@@ -30,10 +30,19 @@ def _has(distribution: str) -> bool:
     return True
 
 
+def _distribution() -> str:
+    is_reader = _has("registry-tool-reader") and not _has("registry-tool")
+    return "registry-tool-reader" if is_reader else "registry-tool"
+
+
 def install_command(extra: str) -> str:
     """The command that installs an extra which both distributions have; for the one that is installed."""
-    is_reader = _has("registry-tool-reader") and not _has("registry-tool")
-    return f'pip install "registry-tool{"-reader" if is_reader else ""}[{extra}]"'
+    return f'pip install "{_distribution()}[{extra}]"'
+
+
+def upgrade_command() -> str:
+    """The command that upgrades the distribution that is installed; a reader stays a reader."""
+    return f"pip install -U {_distribution()}"
 
 
 @contextmanager

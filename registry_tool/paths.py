@@ -49,7 +49,7 @@ def own_user() -> int | None:
 
 
 def is_ours(info: os.stat_result) -> bool:
-    """True for what this user or root owns, and nobody else may write to."""
+    """True for what this user or root owns and no other user may write to."""
     user = own_user()
     return user is None or (info.st_uid in {user, _ROOT} and not info.st_mode & _OTHERS_WRITE)
 
@@ -59,7 +59,7 @@ def is_guarded(folder: str) -> bool:
     """True when no other user can put anything into a folder, or another folder in its place.
 
     It and all folders above it belong to this user or to root, and are closed to others; above it may be one like
-    ``/tmp``, in which others cannot touch what is ours. Asked once for each folder in a process.
+    ``/tmp``, in which others cannot touch our files. Determined once per folder and process.
     """
     return own_user() is None or (_is_closed(folder, sticky=False) and _is_below_closed(folder))
 
@@ -79,7 +79,7 @@ def _is_closed(folder: str, *, sticky: bool) -> bool:
         info = os.lstat(folder)
     except OSError:
         return False
-    if stat.S_ISLNK(info.st_mode):  # it has no mode of its own
+    if stat.S_ISLNK(info.st_mode):  # a link has no mode
         return info.st_uid in {own_user(), _ROOT} and _is_reached_safely(os.path.realpath(folder))
     return is_ours(info) or (
         sticky and bool(info.st_mode & stat.S_ISVTX) and info.st_uid in {own_user(), _ROOT}
@@ -90,7 +90,7 @@ def _is_closed(folder: str, *, sticky: bool) -> bool:
 def own_key() -> bytes:
     """A secret of this user, kept between runs; where none can be kept, one of this process.
 
-    It lies in the system's folder for state (``$XDG_STATE_HOME``), never in a cache that users may share.
+    It is in the system's folder for state (``$XDG_STATE_HOME``), never in a cache that users may share.
     """
     import secrets
 
@@ -138,14 +138,14 @@ def _is_writable(folder: Path) -> bool:
 
 
 def usable_folder(folder: Path) -> Path | None:
-    """A folder for things of this user: the one that is named or one beside it; None where neither can be written."""
+    """A folder for things of this user: the one that is named or one next to it; None where neither can be written."""
     user = own_user()
     beside = [] if user is None else [folder.with_name(f"{folder.name}-{user}")]
     return next((one for one in (folder, *beside) if _is_writable(one)), None)
 
 
 def state_folder() -> Path:
-    """What is kept for good, such as the hosts that get credentials.
+    """The folder for permanent state, such as the hosts that get credentials.
 
     It is ``registry-tool`` in the system's state folder (``$XDG_STATE_HOME``).
     """

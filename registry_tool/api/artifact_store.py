@@ -50,7 +50,7 @@ _TAKEN_OVER = (
 
 def identity(repository: Repository) -> str:
     """Identifies a registry on this machine: its URL, or the folder that all its work trees share."""
-    from registry_tool.git.remote.clone_cache import is_url, shown_url
+    from registry_tool.git.remote.url import is_url, shown_url
 
     if is_url(repository.source):
         return shown_url(repository.source)

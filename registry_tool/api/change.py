@@ -131,21 +131,21 @@ class Change:
     ) -> StagedArtifact:
         """Read and digest a file, a folder, several of them or a URL; it is uploaded when the change is published.
 
-        An artifact of a published version is taken over: nothing of it is read or sent.
+        The bytes of an artifact of a published version are in the remote already: they are neither read nor sent.
 
         Raises:
             UsageError: There is no such file, it changed while it was read, or two of several get one path.
             RemoteError: A URL cannot be read, or the remote lacks the bytes that are taken over.
             RefusedError: Its content is refused; ``allow`` as in ``VersionDraft.upload_artifact``.
         """
-        store, told = self.store, self.progress
+        store, progress = self.store, self.progress
         if isinstance(source, Artifact):
             taken = store.take_again(source.entry, name=name, role=role)
         elif isinstance(source, str):
-            taken = store.take_url(source, name=name, role=role, progress=told, allow=allow)
+            taken = store.take_url(source, name=name, role=role, progress=progress, allow=allow)
         else:
             taken = store.take_in(
-                source, name=name, role=role, path=path, progress=told, allow=allow
+                source, name=name, role=role, path=path, progress=progress, allow=allow
             )
         self._uploads.append(taken)
         return taken
@@ -165,7 +165,7 @@ class Change:
 
         Args:
             name: The model's name without namespace.
-            owner: The user or team that answers for it; the author of the change by default.
+            owner: The user or team that is responsible for it; the author of the change by default.
             task: What it does, in your own words, such as ``English ASR``. Filters and schemas compare tasks without
                 regard to case, blanks, ``-`` and ``_``.
             description: What it is, in words.

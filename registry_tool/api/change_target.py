@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, SupportsFloat, SupportsIndex
+from typing import TYPE_CHECKING, Final, Protocol, SupportsFloat, SupportsIndex
 
 from registry_tool.api.views import Artifact
 from registry_tool.artifacts.entry_builder import MetricValue, metric_entry, tracked_entry
@@ -18,11 +18,11 @@ from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.values import plain_fields, plain_text, whole_number
 
 if TYPE_CHECKING:
-    from registry_tool.api.change import Change
+    from registry_tool.api.artifact_store import ArtifactStore, StagedArtifact
     from registry_tool.catalog.catalog import Catalog
-    from registry_tool.edits.changeset import ChangeSet
+    from registry_tool.edits.changeset import ChangeSet, Edit
 
-__all__ = ["ChangeTarget", "Source", "portions"]
+__all__ = ["ChangeContext", "ChangeTarget", "Source", "portions"]
 
 Source = str | Path | Artifact
 # A manifest has at most 10,000 metrics and 256 kB; a portion of a long series stays well below both.
@@ -53,10 +53,42 @@ def portions(metrics: Iterable[Data]) -> Iterator[list[Data]]:
         yield portion
 
 
+class ChangeContext(Protocol):
+    """The change that models and versions are part of; see ``api.change.Change``."""
+
+    store: ArtifactStore
+
+    @property
+    def author(self) -> str:
+        """Who makes the change, as ``Name <email>``; empty when that is unknown."""
+        ...
+
+    @property
+    def base(self) -> Catalog:
+        """The registry that the change is made on."""
+        ...
+
+    def add(self, edit: Edit) -> None:
+        """Add an edit."""
+        ...
+
+    def take_in(
+        self,
+        source: Path | Sequence[Path] | str | Artifact,
+        *,
+        name: str = "",
+        role: str = "",
+        path: str = "",
+        allow: Collection[str] = (),
+    ) -> StagedArtifact:
+        """Read and digest files, a URL or an artifact; they are uploaded when the change is published."""
+        ...
+
+
 class ChangeTarget(ABC):
     """A model or version in a change, new or published."""
 
-    def __init__(self, change: Change) -> None:
+    def __init__(self, change: ChangeContext) -> None:
         self._change = change
         self._is_registered = False
         self._entries: list[Data] = []
@@ -66,7 +98,7 @@ class ChangeTarget(ABC):
 
     @abstractmethod
     def edit(self, catalog: Catalog) -> ChangeSet:
-        """What it writes, with everything that was asked of it by now."""
+        """Write everything that was added to it by now."""
 
     @abstractmethod
     def _parent(self) -> str:
@@ -99,7 +131,7 @@ class ChangeTarget(ABC):
             wallclock: When, in seconds since 1970, as ``time.time()`` gives, or a time with its zone.
 
         Raises:
-            UsageError: A value is none of these or too long, or a number that would become 0, infinity or another whole
+            UsageError: A value has another type or is too long, or is a number that would become 0, infinity or another whole
                 number; a name is not printable ASCII.
         """
         if not isinstance(metrics, Mapping):
@@ -136,14 +168,14 @@ class ChangeTarget(ABC):
         """Take in files and folders; they are uploaded when the change is published.
 
         Args:
-            sources: One or several: a path, a URL whose bytes are brought into the store, or an artifact of a
-                published version, whose bytes are there. A folder becomes one artifact with all its files.
+            sources: One or several: a path, a URL whose bytes are copied into the remote, or an artifact of a
+                published version, whose bytes are in the remote already. A folder becomes one artifact with all its files.
             name: The artifact's name; the file's own by default. Several files and folders under one name become
                 one folder, in which none may take the place of another.
             role: model, checkpoint, document, dataset, tokenizer, code, metrics, signature or other; guessed from
                 the file's name by default.
             path: The file name next to the manifest.
-            allow: What is intended although it looks like a mistake: ``empty`` for one file without bytes,
+            allow: Likely mistakes that are intended: ``empty`` for one file without bytes,
                 ``mislabelled`` for content that contradicts its name.
 
         Returns:
@@ -191,7 +223,7 @@ class ChangeTarget(ABC):
             known: ``size`` in bytes, ``sha256``, ``etag``, ``media_type``, for a single address.
 
         Raises:
-            UsageError: An address is no URI, two artifacts have one name, or a name goes with several addresses.
+            UsageError: An address is not a URI, two artifacts have one name, or a name goes with several addresses.
         """
         listed = [uris] if isinstance(uris, str) else list(uris)
         if len(listed) != 1 and (name or known):

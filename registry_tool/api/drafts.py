@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from registry_tool.api.change_target import ChangeTarget, Source, portions
+from registry_tool.api.change_target import ChangeContext, ChangeTarget, Source, portions
 from registry_tool.api.views import Artifact
 from registry_tool.catalog.catalog import VersionView
 from registry_tool.catalog.resolve import find_model, resolve
@@ -37,7 +37,6 @@ from registry_tool.manifests.values import plain_text
 from registry_tool.names import ModelName, Reference, check_new_name, check_pointer, check_version
 
 if TYPE_CHECKING:
-    from registry_tool.api.change import Change
     from registry_tool.catalog.catalog import Catalog
 
 __all__ = ["ModelDraft", "PublishedModel", "PublishedVersion", "VersionDraft"]
@@ -46,7 +45,7 @@ __all__ = ["ModelDraft", "PublishedModel", "PublishedVersion", "VersionDraft"]
 class _ModelTarget(ChangeTarget):
     """A model in a change: versions can be added to it."""
 
-    def __init__(self, change: Change, name: ModelName) -> None:
+    def __init__(self, change: ChangeContext, name: ModelName) -> None:
         super().__init__(change)
         self.name = name
 
@@ -111,7 +110,7 @@ class ModelDraft(_ModelTarget):
     """
 
     def __init__(
-        self, change: Change, name: ModelName, *, fields: Mapping[str, JSON], card: str
+        self, change: ChangeContext, name: ModelName, *, fields: Mapping[str, JSON], card: str
     ) -> None:
         super().__init__(change, name)
         self._fields = dict(fields)
@@ -143,7 +142,7 @@ class PublishedModel(_ModelTarget):
         return []
 
     def edit(self, catalog: Catalog) -> ChangeSet:
-        """Change the record as far as that was asked for, and add evidence of metrics."""
+        """Add metadata and artifacts to the record, and evidence of metrics."""
         edits = self._evidence()
         if self._metadata or self._entries:
             extend = extend_model(
@@ -163,7 +162,7 @@ class VersionDraft(ChangeTarget):
 
     def __init__(
         self,
-        change: Change,
+        change: ChangeContext,
         model: ModelName,
         version: str | None,
         *,
@@ -219,7 +218,7 @@ class VersionDraft(ChangeTarget):
 class PublishedVersion(ChangeTarget):
     """A published version: its record is frozen, and the change adds next to it."""
 
-    def __init__(self, change: Change, reference: Reference) -> None:
+    def __init__(self, change: ChangeContext, reference: Reference) -> None:
         super().__init__(change)
         self.reference = reference
         self._taken: list[Data] = []
@@ -252,7 +251,7 @@ class PublishedVersion(ChangeTarget):
     ) -> tuple[Artifact, ...]:
         """Store files for a published version; see ``VersionDraft.upload_artifact`` for the arguments.
 
-        The record and its files never change: what is uploaded now is stored with the model, so its name and file name
+        The record and its files never change: a file that is uploaded now is stored with the model, so its name and file name
         are unique there. Signatures of the version do not cover it, and ``registry fetch`` leaves it out.
 
         Raises:

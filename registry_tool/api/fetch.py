@@ -117,7 +117,7 @@ def _fetched(one: _Wanted, entry: StoredEntry, path: Path) -> FetchedFile:
 
 
 def _into_cache(fetcher: Fetcher, wanted: Sequence[_Wanted]) -> list[FetchedFile]:
-    contents = fetcher.bring([one.request for one in wanted])
+    contents = fetcher.fetch([one.request for one in wanted])
     return [
         _fetched(one, content.entry, fetcher.path(one.request))
         for one, content in zip(wanted, contents, strict=True)

@@ -6,11 +6,11 @@ one moment, and files of a work tree may change meanwhile, so its versions are r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from registry_tool.api.rows import load_rows, rows_folder
 from registry_tool.api.views import ModelVersion, RegisteredModel
@@ -28,7 +28,7 @@ from registry_tool.catalog.search import (
 from registry_tool.catalog.summary import ModelRow, VersionRow
 from registry_tool.catalog.summary_cache import Rows
 from registry_tool.catalog.worker import row_workers
-from registry_tool.errors import NotFoundError, RegistryError
+from registry_tool.errors import NotFoundError, RegistryError, UsageError
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName, check_namespace, fold_task
 
@@ -37,15 +37,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Listing",
+    "ModelOrder",
     "SearchResult",
+    "VersionOrder",
     "found_versions",
     "list_rows",
     "listed_versions",
     "matching_models",
+    "model_by_external_id",
     "named_metric",
+    "order_versions",
+    "page",
     "search_rows",
+    "version_by_external_id",
     "version_rows",
 ]
+
+_T = TypeVar("_T")
+ModelOrder = Literal["name", "-name"]
+VersionOrder = Literal["version", "-version", "created_at", "-created_at"]
 
 
 def version_rows(registry: Snapshot, name: ModelName) -> tuple[VersionRow, ...]:
@@ -75,6 +85,68 @@ def matching_models(
             continue
         if wanted <= set(model.labels):
             yield model
+
+
+def page(
+    items: Iterable[_T], name: Callable[[_T], str], *, limit: int | None, after: str | None
+) -> Iterator[_T]:
+    """A part of a listing: at most ``limit`` items, those that follow the one named ``after``.
+
+    Raises:
+        NotFoundError: No item has that name.
+        UsageError: The limit is negative.
+    """
+    if limit is not None and limit < 0:
+        raise UsageError(f"limit is {limit}", remedy="use 0 or more, or None for all")
+    rest = iter(items)
+    if after is not None and not any(name(one) == after for one in rest):
+        raise NotFoundError(f"the listing has no {after!a}, so nothing comes after it")
+    return islice(rest, limit)
+
+
+def order_versions(versions: Iterable[ModelVersion], order: VersionOrder) -> Iterable[ModelVersion]:
+    """Versions that come lowest first, in another order; ``-`` reverses."""
+    if order == "version":
+        return versions
+    listed = list(versions)
+    if order.endswith("created_at"):
+        listed.sort(key=lambda one: one.created_at)
+    return reversed(listed) if order.startswith("-") else listed
+
+
+def model_by_external_id(registry: Snapshot, external_id: str) -> RegisteredModel:
+    """The model that has an identifier of another system.
+
+    Raises:
+        NotFoundError: None has it.
+    """
+    for view in registry.catalog.models():
+        data = None if view.document is None else view.document.data
+        if data is not None and data.get("external_id") == external_id:
+            return RegisteredModel(view, fetcher=registry.store.fetch)
+    raise NotFoundError(f"no model has the external id {external_id!a}")
+
+
+def version_by_external_id(
+    registry: Snapshot, external_id: str, model: str | None = None
+) -> ModelVersion:
+    """The version that has an identifier of another system, of one model or of all.
+
+    Raises:
+        NotFoundError: None has it.
+    """
+    views = (
+        registry.catalog.models()
+        if model is None
+        else iter([find_model(registry.catalog, ModelName.parse(model))])
+    )
+    for view in views:
+        for name in view.versions:
+            found = view.version(name)
+            data = None if found is None or found.document is None else found.document.data
+            if found is not None and data is not None and data.get("external_id") == external_id:
+                return ModelVersion(found, fetcher=registry.store.fetch)
+    raise NotFoundError(f"no version has the external id {external_id!a}")
 
 
 def _of_files(registry: Snapshot, model: ModelView, version: str) -> Iterator[ModelVersion]:

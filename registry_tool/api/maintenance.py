@@ -53,7 +53,7 @@ from registry_tool.gc.reachability import (
     needs,
 )
 from registry_tool.git.refs import list_unfetched, main_branch
-from registry_tool.git.remote.clone_cache import is_url
+from registry_tool.git.remote.url import is_url
 from registry_tool.git.repository import Repository
 from registry_tool.names import Reference
 from registry_tool.paths import cache_folder

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from registry_tool.api.encryption import Decrypted, KeyHolder
     from registry_tool.api.fetch import FetchedVersion
     from registry_tool.api.history import Comparison, Diff, Holding
-    from registry_tool.api.listing import Listing, SearchResult
+    from registry_tool.api.listing import Listing, ModelOrder, SearchResult, VersionOrder
     from registry_tool.api.lockfile import LockedReferences
     from registry_tool.api.options import FetchOptions, VerifyOptions
     from registry_tool.api.scanning import Scan
@@ -61,21 +61,77 @@ class Registry(WritableRegistry):
         task: str | None = None,
         owner: str | None = None,
         labels: Iterable[str] = (),
+        order: ModelOrder = "name",
+        limit: int | None = None,
+        after: str | None = None,
     ) -> Iterator[RegisteredModel]:
-        """The registered models that match all filters, by name; unreadable ones are skipped."""
-        from registry_tool.api.listing import matching_models
+        """The registered models that match all filters; unreadable ones are skipped.
 
-        return matching_models(self, namespace=namespace, task=task, owner=owner, labels=labels)
-
-    def versions(self, name: str | ModelName) -> Iterator[ModelVersion]:
-        """The versions of a model, lowest first.
+        Args:
+            namespace: Only models of this namespace.
+            task: Only models with this task.
+            owner: Only models of this owner.
+            labels: Only models with all of these labels.
+            order: By name, or ``-name`` for the reverse.
+            limit: The maximum number of models; None for all.
+            after: Start after the model of this name, ``namespace/model``: the last one of the page before.
 
         Raises:
-            NotFoundError: No such model exists.
+            NotFoundError: No model of the listing is named ``after``.
         """
-        from registry_tool.api.listing import listed_versions
+        from registry_tool.api.listing import matching_models, page
 
-        return listed_versions(self, ModelName.parse(name) if isinstance(name, str) else name)
+        found: Iterable[RegisteredModel] = matching_models(
+            self, namespace=namespace, task=task, owner=owner, labels=labels
+        )
+        if order == "-name":
+            found = reversed([*found])
+        return page(found, lambda one: one.name, limit=limit, after=after)
+
+    def versions(
+        self,
+        name: str | ModelName,
+        *,
+        order: VersionOrder = "version",
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> Iterator[ModelVersion]:
+        """The versions of a model.
+
+        Args:
+            name: The model.
+            order: ``version`` is lowest first; ``created_at`` is oldest first; ``-`` reverses.
+            limit: The maximum number of versions; None for all.
+            after: Start after this version: the last one of the page before.
+
+        Raises:
+            NotFoundError: No such model exists, or it has no version ``after``.
+        """
+        from registry_tool.api.listing import listed_versions, order_versions, page
+
+        full = ModelName.parse(name) if isinstance(name, str) else name
+        found = order_versions(listed_versions(self, full), order)
+        return page(found, lambda one: one.version, limit=limit, after=after)
+
+    def model_by_external_id(self, external_id: str) -> RegisteredModel:
+        """The model that has an identifier of another system.
+
+        Raises:
+            NotFoundError: None has it.
+        """
+        from registry_tool.api.listing import model_by_external_id
+
+        return model_by_external_id(self, external_id)
+
+    def version_by_external_id(self, external_id: str, model: str | None = None) -> ModelVersion:
+        """The version that has an identifier of another system, of one model or of all.
+
+        Raises:
+            NotFoundError: None has it.
+        """
+        from registry_tool.api.listing import version_by_external_id
+
+        return version_by_external_id(self, external_id, model)
 
     def search(self, query: str) -> Iterator[ModelVersion]:
         """The versions that match a query, by model, highest first; unreadable ones are skipped.
@@ -287,7 +343,7 @@ class Registry(WritableRegistry):
         """
         from registry_tool.api.change import Change
         from registry_tool.api.publish import Destination
-        from registry_tool.git.remote.clone_cache import is_url
+        from registry_tool.git.remote.url import is_url
 
         bare = self.repository.git.work_tree is None
         push = push or is_url(self.source)

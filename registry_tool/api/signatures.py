@@ -13,6 +13,7 @@ from registry_tool.artifacts.progress import SILENT, Progress
 from registry_tool.artifacts.verify import differences, plain_entry
 from registry_tool.catalog.resolve import resolve
 from registry_tool.crypto import ssh_keygen
+from registry_tool.crypto.find_signers import find_signers
 from registry_tool.crypto.sshsig import parse
 from registry_tool.edits.changeset import ChangeSet, Edit, combined
 from registry_tool.edits.signatures import (
@@ -72,7 +73,7 @@ def _with_note(add: Edit, armour: str, record: bytes, by: str) -> Edit:
 
     def noted(catalog: Catalog) -> ChangeSet:
         change = add(catalog)
-        if ssh_keygen.principals(armour, record, allowed_signers(catalog)):
+        if find_signers(armour, record, allowed_signers(catalog)):
             return change
         signature = parse(armour)
         public = f"{signature.key_type} {base64.b64encode(signature.key).decode()}"

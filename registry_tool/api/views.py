@@ -110,11 +110,11 @@ class Artifact:
 
         Args:
             file: Of a folder only this file, by its path in it; by default all of it.
-            progress: Told of the bytes that have to be fetched.
+            progress: Receives the progress of the download.
 
         Raises:
             RemoteError: The remote cannot be used, lacks the bytes, or has others.
-            NotFoundError: The artifact is tracked elsewhere, so the registry has no bytes of it; or there is no such file.
+            NotFoundError: The artifact is tracked elsewhere, so the registry has no bytes of it; or the file does not exist.
         """
         if self.uri:
             raise NotFoundError(
@@ -129,8 +129,8 @@ class Artifact:
 
         Args:
             entry: The entry.
-            fetcher: Brings its bytes.
-            parent: What it belongs to, or what tells that once it is known.
+            fetcher: Fetches its bytes.
+            parent: What it belongs to, or a function that returns it once it is known.
         """
         size = entry.get("size")
         uri = text(entry, "uri")
@@ -219,7 +219,7 @@ class _Measured:
 def _pick(
     own: tuple[Artifact, ...], later: tuple[Artifact, ...], name: str | None, owner: str
 ) -> Artifact:
-    """The artifact that is asked for; without a name only one that the version was published with."""
+    """The artifact with a name; without a name one that the version was published with."""
     if name is None:
         models = [a for a in own if a.role == "model"] or list(own)
         if len(models) == 1:
@@ -236,9 +236,9 @@ class ModelVersion(_Measured):
     """One version of a registered model.
 
     Args:
-        view: Its files; its record is read now, unless there is a row.
-        fetcher: Brings bytes.
-        notes: What whoever asked should know.
+        view: Its files; its record is read now, unless a row is given.
+        fetcher: Fetches bytes.
+        notes: Notes for the caller: deprecated, pinned and so on.
         row: Its kept summary: the values in it are not read from the files again.
     """
 
@@ -308,7 +308,7 @@ class ModelVersion(_Measured):
 
     @property
     def author(self) -> str:
-        """Who made it; empty when it was not said."""
+        """Who made it; empty when it is not recorded."""
         return text(self.data, "author")
 
     @property
@@ -318,7 +318,7 @@ class ModelVersion(_Measured):
 
     @property
     def description(self) -> str:
-        """What was said last: ``metadata.yaml`` over the record."""
+        """The latest one: that of ``metadata.yaml``, else that of the record."""
         return self._summary.description
 
     @property
@@ -412,17 +412,17 @@ class RegisteredModel(_Measured):
 
     @property
     def owner(self) -> str:
-        """Who answers for the model."""
+        """The user or team that is responsible for the model."""
         return text(self.data, "owner")
 
     @property
     def task(self) -> str | None:
-        """What the model does, as it was written; None when that was not said."""
+        """What the model does, as it was written; None when it is not recorded."""
         return text(self.data, "task") or None
 
     @property
     def description(self) -> str | None:
-        """What the model is; None when that was not said."""
+        """What the model is; None when it is not recorded."""
         return text(self.data, "description") or None
 
     @property

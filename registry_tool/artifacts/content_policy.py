@@ -83,7 +83,7 @@ def look_at_files(
     """Scan the files of an artifact.
 
     Args:
-        files: The path of each in the artifact, and where it lies.
+        files: The path of each in the artifact, and on disk.
         called: What the artifact's file or folder is called.
         settings: The data of ``registry.yaml``.
         allow: What the author says is meant: ``empty`` for one file without bytes, ``mislabelled`` for content that

@@ -55,11 +55,11 @@ class Pointer:
     """What a pointer file says of its artifact.
 
     Attributes:
-        path: The artifact's name beside the pointer.
+        path: The artifact's name next to the pointer.
         md5: DVC's address of the bytes; ends in ``.dir`` for a folder.
         size: Bytes, of all files together; None where an old pointer does not say.
         nfiles: Files in the folder; None for a file.
-        hash: ``md5``, or None in a pointer of DVC 2, whose objects lie in the old layout.
+        hash: ``md5``, or None in a pointer of DVC 2, whose objects are in the old layout.
         remote: The DVC remote of this artifact, where it is not the default one.
         push: False when DVC must not upload it.
         wdir: The folder that ``path`` starts at, from the pointer's own.
@@ -200,7 +200,7 @@ def member_problem(path: str) -> str:
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Relative path and lstat of every file below, refusing what an artifact cannot hold."""
+    """Relative path and lstat of every file below, refusing what an artifact cannot contain."""
     opened = [_inside(folder, "")]
     while opened:
         for path, info in opened[-1]:
@@ -213,7 +213,7 @@ def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def _inside(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Relative path and lstat of what is in a folder; the path of a folder ends in a slash."""
+    """Relative path and lstat of the entries of a folder; the path of a folder ends in a slash."""
     with os.scandir(folder) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     for entry in entries:
@@ -240,7 +240,7 @@ def walk(folder: Path) -> list[tuple[str, os.stat_result]]:
     """The files below a local folder, sorted, each with what ``lstat`` says of it.
 
     Raises:
-        UsageError: The folder has no files, or holds a link, a special file or a name that is not safe.
+        UsageError: The folder has no files, or contains a link, a special file or an unsafe name.
         OperationalError: It cannot be read.
     """
     with on_disk(f"{folder} cannot be read"):
@@ -276,7 +276,7 @@ def folder_sha256(members: Iterable[Member]) -> str:
         {"path": m.path, "sha256": m.sha256, "size": m.size}
         for m in sorted(members, key=lambda m: m.path)
     ]
-    # For ASCII keys, whole numbers and strings without controls this is RFC 8785; a test holds it to the library.
+    # For ASCII keys, whole numbers and strings without controls this is RFC 8785; a test compares it with the library.
     text = json.dumps(listed, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -285,7 +285,7 @@ def check_paths(paths: Sequence[str], *, label: str) -> None:
     """Refuse a list of members that could leave its folder or overwrite itself.
 
     Raises:
-        CorruptObjectError: A path is unsafe, stands twice, or is both a file and a folder.
+        CorruptObjectError: A path is unsafe, listed twice, or both a file and a folder.
     """
     seen = set(paths)
     if len(seen) != len(paths):

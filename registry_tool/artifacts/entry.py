@@ -75,7 +75,7 @@ class StoredEntry:
         size: In bytes; of a folder, of all its files.
         sha256: Of the bytes; of a folder see ``dvc_files.folder_sha256``.
         md5: Its address on a remote; that of a folder's list of files ends in ``.dir``.
-        nfiles: Of a folder, where it is said.
+        nfiles: Of a folder, where it is given.
         members: The files of a folder; empty for a file, and for a folder of many files.
     """
 
@@ -150,7 +150,7 @@ class StoredEntry:
             raise mismatch_error(self.label, "number of files", self.nfiles, count)
 
     def file(self, path: str, members: Sequence[Member]) -> Self:
-        """One file of this folder, as an artifact of its own.
+        """One file of this folder, as a separate artifact.
 
         Args:
             path: Which one.
@@ -158,7 +158,7 @@ class StoredEntry:
 
         Raises:
             NotFoundError: The folder has no such file.
-            UsageError: This is no folder.
+            UsageError: This is not a folder.
         """
         if not self.is_folder:
             raise UsageError(
@@ -178,7 +178,7 @@ class StoredEntry:
 
 
 class ArtifactRequest(NamedTuple):
-    """What is asked for: an artifact, or one file of a folder.
+    """A requested artifact, or one file of a folder.
 
     Attributes:
         entry: What the manifest says of the artifact.
@@ -195,7 +195,7 @@ class ArtifactRequest(NamedTuple):
 
         Raises:
             NotFoundError: The folder has no such file.
-            UsageError: A file of what is no folder.
+            UsageError: A file of something that is not a folder.
         """
         if self.file and (self.entry.members or not self.entry.is_folder):
             return self.entry.file(self.file, self.entry.members)

@@ -24,7 +24,7 @@ __all__ = ["MetricValue", "artifact_words", "last_part", "metric_entry", "tracke
 # Numbers of any library are numbers; see ``manifests.incoming``.
 MetricValue = SupportsFloat | SupportsIndex | str | bytes | bytearray | memoryview
 
-# By suffix: role, file type, name of the format. What is not here is said by the user, or left open.
+# By suffix: role, file type, name of the format. For other suffixes the user says it, or it stays open.
 _KNOWN: Final[dict[str, tuple[str, str, str]]] = {
     ".onnx": ("model", "model", "ONNX"),
     ".safetensors": ("model", "model", "safetensors"),
@@ -154,14 +154,14 @@ def metric_entry(
     """The entry of one measured value.
 
     Args:
-        key: What was measured.
+        key: The name of the metric.
         value: A number of any library, a text, or bytes; NaN and infinity become the texts ``NaN`` and ``Infinity``.
         step: The training step, from 0.
         wallclock: When, in seconds since 1970 (UTC), as ``time.time()`` gives, or a time with its zone; kept to the
             millisecond.
 
     Raises:
-        UsageError: The value is none of these, or a number that would become another.
+        UsageError: The value is not one of these, or a number that cannot be represented.
     """
     name = plain_text(key, "a metric's key")
     at = f"metrics.{name}"

@@ -59,7 +59,7 @@ def describe_os_error(exc: OSError) -> tuple[str, str]:
 
 
 class _OSErrorTranslation:
-    """See ``on_disk``; a class, because a generator takes several times as long and this stands around every file."""
+    """See ``on_disk``; a class, because a generator takes several times as long and it is used for every file."""
 
     __slots__ = ("_full", "_kind", "_what")
 
@@ -87,17 +87,17 @@ def on_disk(
 
     Args:
         what: Says what could not be done.
-        kind: What is raised.
+        kind: The class to raise.
         full: What to do where there is no space, if there is more to say than that.
 
     Raises:
-        OperationalError: Or the ``kind`` asked for, keeping the cause.
+        OperationalError: Or the given ``kind``, keeping the cause.
     """
     return _OSErrorTranslation(what, kind, full)
 
 
 def make_read_only(path: str, handle: int) -> None:
-    """Take away the right to write to an open file; what is at its path may have been replaced meanwhile.
+    """Make an open file read-only; the file at its path may have been replaced since.
 
     Raises:
         OSError: As the system reports it.
@@ -109,12 +109,12 @@ def make_read_only(path: str, handle: int) -> None:
 
 
 def temporary_name(folder: Path, name: str = "") -> Path:
-    """A path in the folder that nobody else has chosen; hidden, and plainly temporary."""
+    """An unused path in the folder; hidden, and recognizably temporary."""
     return folder / f".{name[:80]}{'.' if name else ''}{secrets.token_hex(8)}.tmp"
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder of our own making, if it is there; leftovers are swept later."""
+    """Remove a file or folder that this program made, if it exists; leftovers are swept later."""
     with suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -125,10 +125,10 @@ def remove(path: Path) -> None:
 def sweep(folder: Path, *, now: float) -> None:
     """Remove what killed processes left in a folder for files in the making: all that is older than a day.
 
-    Only the age tells: who made it may run on another machine, or in a container with process ids of its own.
+    Only the age counts: its process may run on another machine, or in a container with other process ids.
 
     Args:
-        folder: The folder; it need not be there.
+        folder: The folder; it need not exist.
         now: The present by the clock of that disk, in seconds since 1970.
 
     Raises:
@@ -155,7 +155,7 @@ def sync_folder(folder: Path) -> None:
 
 
 class SparseWriter:
-    """Writes a file from where it stands, and leaves out what is only zeros; ``end`` gives it its length.
+    """Writes a file from its current position and skips blocks of zeros; ``end`` sets its length.
 
     Args:
         handle: The file, open for writing.
@@ -178,7 +178,7 @@ class SparseWriter:
         """Give the file its length.
 
         A file without gaps is as long as the bytes that reached the disk, so one that a power cut left short is
-        told by its length. One with gaps is not: it is brought to the disk first.
+        recognized by its length. One with gaps is not: it is synced first.
         """
         if self._gap:
             os.ftruncate(self._handle, os.lseek(self._handle, 0, os.SEEK_CUR))
@@ -186,7 +186,7 @@ class SparseWriter:
 
 
 def _runs(handle: int) -> Iterator[tuple[int, int]]:
-    """Where a file has data: from and to; all of it where the system does not tell."""
+    """Where a file has data: from and to; all of it where the system does not report it."""
     size = os.fstat(handle).st_size
     if not hasattr(os, "SEEK_DATA"):
         yield 0, size
@@ -276,7 +276,7 @@ def copy_file(
     Args:
         source: The file to read.
         target: The file to make.
-        progress: Told the number of bytes after each piece.
+        progress: Called with the number of bytes after each piece.
         sync: Return only when the bytes survive a power cut.
         opened: Given the open source before it is read.
 

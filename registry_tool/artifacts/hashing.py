@@ -59,7 +59,7 @@ class Digest(NamedTuple):
 
 
 def ignore_progress(n: int) -> None:
-    """The progress nobody watches."""
+    """Progress that is not shown."""
 
 
 def check_md5(text: str) -> str:
@@ -126,7 +126,7 @@ def digest_stream(
     Args:
         stream: Where the bytes come from.
         sink: Receives the same bytes, in the same pass.
-        progress: Told the number of bytes after each buffer.
+        progress: Called with the number of bytes after each buffer.
         expected: About how many bytes will come; decides whether a second thread pays.
         limit: Stop once more than this many bytes came (a remote may send without end). The size in the answer
             is then larger than the limit.

@@ -58,7 +58,7 @@ class Lease(NamedTuple):
 
     Attributes:
         path: Where the note is, below the remote's URL.
-        modified: When it was put there, in seconds since 1970 by the remote's clock; None where that is not told.
+        modified: When it was put there, in seconds since 1970 by the remote's clock; None where it is unknown.
         objects: Their md5; those of folders end in ``.dir``.
     """
 
@@ -67,7 +67,7 @@ class Lease(NamedTuple):
     objects: frozenset[str]
 
     def counts(self, since: float) -> bool:
-        """True when it was left after a moment, or at one that nobody knows."""
+        """True when it was written after a moment, or at an unknown one."""
         return self.modified is None or self.modified >= since
 
     @property
@@ -130,7 +130,7 @@ def _is_dead(notice: RemoteNote) -> bool:
 
 
 def _check_unnoticed(remote: Remote, objects: Collection[str], *, besides: str = "") -> None:
-    """See that nobody deletes any of some objects at this moment."""
+    """Check that no process is deleting any of these objects."""
     wanted = frozenset(objects)
     others = (note for note in remote.notes(_NOTICES) if note.path != besides)
     for notice in _read(remote, [note for note in others if not _is_dead(note)]):
@@ -146,7 +146,7 @@ def _check_unnoticed(remote: Remote, objects: Collection[str], *, besides: str =
 def renew_leases(remote: Remote, objects: Collection[str]) -> None:
     """Have objects that are on the remote count as uploaded now.
 
-    Whether they are there is asked afterwards.
+    Whether they exist is checked afterwards.
 
     Raises:
         ConflictError: They are being deleted.
@@ -159,7 +159,7 @@ def renew_leases(remote: Remote, objects: Collection[str]) -> None:
 
 @contextmanager
 def deletion_notice(remote: Remote, objects: Collection[str]) -> Iterator[None]:
-    """Leave a notice of what is about to be deleted, while that is done.
+    """Write a notice of a deletion, and remove it afterwards.
 
     Raises:
         ConflictError: Another process deletes some of them.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
@@ -56,7 +55,7 @@ _WORDS_AFTER: Final = 1.0
 
 
 def say_nothing(_words: str) -> None:
-    """What a caller who does not listen is told."""
+    """Ignores notices."""
 
 
 class WaitNotice:
@@ -64,7 +63,7 @@ class WaitNotice:
 
     Args:
         label: What it fetches.
-        tell: Told so.
+        tell: Receives the notice.
     """
 
     def __init__(self, label: str, tell: Callable[[str], None]) -> None:
@@ -72,7 +71,7 @@ class WaitNotice:
         self._since = 0.0
 
     def wait(self, _there: int = 0) -> None:
-        """Another process is still at it, and has so many bytes."""
+        """Another process is still downloading."""
         now = time.monotonic()
         if not self._since:
             self._since = now
@@ -92,6 +91,8 @@ def in_parallel(
     """The results in the order of the items; the first error ends the work instead of waiting for the rest."""
     if len(items) <= 1:
         return [work(item) for item in items]
+    from concurrent.futures import ThreadPoolExecutor  # imports logging, which a cold start avoids
+
     with ThreadPoolExecutor(workers) as pool:
         try:
             return list(pool.map(work, items))

@@ -109,7 +109,7 @@ def differences(entry: Data, path: Path, *, progress: Progress = SILENT) -> list
     Args:
         entry: The artifact's entry in a manifest that passed its schema.
         path: The file or folder.
-        progress: Told of the bytes.
+        progress: Receives the number of bytes.
 
     Raises:
         OperationalError: The bytes cannot be read.
@@ -127,7 +127,7 @@ class MissingContent(NamedTuple):
         path: The file it is, inside the artifact; empty for the artifact itself.
         md5: Its address.
         size: The bytes it must have; None where the record does not say.
-        found: What is there instead, in words.
+        found: A description of what exists instead.
     """
 
     path: str
@@ -154,7 +154,7 @@ def _is_unlisted(entry: Data) -> bool:
 
 
 def _list(entry: Data, remote: Remote) -> list[Listed] | str:
-    """The files of a folder whose record does not list them, or what is wrong with the list."""
+    """The files of a folder whose record does not list them, or what its list is instead."""
     # Imported here: a check that asks nothing of a remote does not need the code that does.
     from registry_tool.artifacts.remotes.base import read_listing
 

@@ -7,7 +7,7 @@ model or version: the last values of metrics, metadata laid over the record, the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,7 @@ def _evidence(model: ModelView, version: str | None, folder: str) -> Iterator[Do
             yield found
 
 
-def _measured(data: Data, evidence: Iterator[Document]) -> list[Data]:
+def _measured(data: Data, evidence: Iterable[Document]) -> list[Data]:
     """Every measured value: of a record, where it has some, then of what evidence added later, by file name."""
     found = [*records(data, "metrics")]
     for document in evidence:
@@ -265,8 +265,9 @@ class ModelView:
 
     @property
     def measured(self) -> list[Data]:
-        """Every value that was measured of the model itself, as evidence says, by file name."""
-        return _measured({}, self.evidence())
+        """Every value that was measured of the model itself, by the time at which its evidence was added."""
+        self.prefetch("evidence")
+        return _measured({}, sorted(self.evidence(), key=lambda found: text(found.data, "at")))
 
     @property
     def metrics(self) -> dict[str, JSON]:

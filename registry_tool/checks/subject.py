@@ -22,7 +22,7 @@ from registry_tool.errors import (
 from registry_tool.git.command import find_repository
 from registry_tool.git.commit_tree import CommitTree
 from registry_tool.git.refs import are_related, main_branch, merge_base, merge_heads
-from registry_tool.git.remote.clone_cache import is_url, shown_url
+from registry_tool.git.remote.url import is_url, shown_url
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
 from registry_tool.git.tree import Tree, differences

@@ -1,7 +1,8 @@
-"""The file ``allowed_signers`` as data: whose key is whose, for which purpose and for which time.
+"""The file ``allowed_signers``: the names of each key, the purposes and the times for which it may sign.
 
-The form is OpenSSH's, ``ssh-keygen(1)``, ALLOWED SIGNERS. ``ssh-keygen -Y verify`` remains what decides; this says which
-names to ask it about, since ``find-principals`` gives those of one line only, and with them patterns that exclude somebody.
+The format is OpenSSH's, ``ssh-keygen(1)``, ALLOWED SIGNERS: pattern lists with negation, ``namespaces``, ``valid-after`` and
+``valid-before``. Times without a zone are UTC, so that every machine gives the same answer. A test compares this with
+``ssh-keygen -Y verify``.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import time
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-__all__ = ["Signer", "is_pattern", "matches_pattern_list", "names_of", "signers_in"]
+__all__ = ["Signer", "is_pattern", "is_timed", "matches_pattern_list", "names_of", "signers_in"]
 
+# Options that limit the validity of a key.
+_TIMED: Final = (b"valid-after", b"valid-before")
 _BLANK: Final = " \t\r\n"
 _LONGEST: Final = 1024  # of one pattern, as in match.c
 _TIME: Final = re.compile(r"([0-9]{8}|[0-9]{12}|[0-9]{14})(?:Z|UTC)?", re.IGNORECASE)
@@ -51,8 +54,13 @@ class Signer(NamedTuple):
         return not early and (self.valid_before is None or moment <= self.valid_before)
 
 
+def is_timed(allowed: bytes) -> bool:
+    """True when a line limits the validity of a key, so that the time of a signature matters."""
+    return any(word in allowed.lower() for word in _TIMED)
+
+
 def is_pattern(name: str) -> bool:
-    """True for what stands for many names, or excludes some."""
+    """True for a pattern of several names, or one that excludes names."""
     return name.startswith("!") or bool({"*", "?"} & set(name))
 
 
@@ -70,7 +78,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def matches_pattern_list(name: str, patterns: str) -> bool:
-    """As ``match_pattern_list`` in OpenSSH's ``match.c``: all patterns are looked at, and a negated match wins."""
+    """As ``match_pattern_list`` in OpenSSH's ``match.c``: every pattern is tried, and a negated match wins."""
     found = False
     for pattern in patterns.split(","):
         negated = pattern.startswith("!")
@@ -202,7 +210,7 @@ def names_of(allowed: bytes, key: bytes, *, namespace: str, moment: int | None =
         if signer.key != key or signer.is_authority or not valid or not signer.is_for(namespace):
             continue
         for name in signer.principals.split(","):
-            # `!me@x,*@x` lets `*@x` sign and excludes `me@x`; the exclusion itself is the name of nobody.
+            # `!me@x,*@x` lets `*@x` sign and excludes `me@x`; the exclusion itself names no person.
             if name and not name.startswith("!") and matches_pattern_list(name, signer.principals):
                 names.setdefault(name)
     return sorted(names, key=is_pattern)

@@ -1,7 +1,7 @@
-"""The program ``ssh-keygen``: it makes signatures with a person's key, and says whose a signature is.
+"""The program ``ssh-keygen``: it signs with a person's key, and verifies signatures by certificates.
 
-The key may lie in a file, in the agent or in hardware; it is asked for its passphrase or a touch by ``ssh-keygen``, on
-the terminal. What it reads of ours lies in a folder of its own, and names no path of the user's.
+The key can be in a file, in the agent or in hardware; ``ssh-keygen`` prompts for its passphrase or a touch on the terminal.
+Its input is in a temporary folder, and names no path of the user.
 """
 
 from __future__ import annotations
@@ -16,15 +16,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from registry_tool.crypto.allowed_signers import names_of
+from registry_tool.crypto.allowed_signers import is_timed, names_of
 from registry_tool.crypto.sshsig import NAMESPACE, parse
 from registry_tool.errors import OperationalError, UsageError
 
-__all__ = ["is_there", "is_timed", "principals", "sign"]
+__all__ = ["is_there", "principals", "sign"]
 
 _PROGRAM: Final = "ssh-keygen"
-# Options of a line of allowed_signers that make the answer a question of time.
-_TIMED: Final = (b"valid-after", b"valid-before")
 _MOST: Final = 16
 _CERTIFICATE: Final = "-cert-v01@openssh.com"
 
@@ -32,11 +30,6 @@ _CERTIFICATE: Final = "-cert-v01@openssh.com"
 def is_there() -> bool:
     """True when the program is installed."""
     return shutil.which(_PROGRAM) is not None
-
-
-def is_timed(allowed: bytes) -> bool:
-    """True when a line of ``allowed_signers`` counts for some time only, so that it matters when a signature was made."""
-    return any(word in allowed.lower() for word in _TIMED)
 
 
 def _program() -> str:
@@ -127,7 +120,7 @@ def principals(
     moment: dt.datetime | None = None,
     namespace: str = NAMESPACE,
 ) -> list[str]:
-    """Whose signature of a message it is, as ``allowed_signers`` names them; empty for a stranger's or a bad one.
+    """The names of the key that signed a message, as ``ssh-keygen`` verifies it; empty for an invalid or unknown one.
 
     Args:
         armour: The signature.

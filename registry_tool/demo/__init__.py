@@ -1,1 +1,1 @@
-"""The demo: the main job once, on a real model that it trains itself. No program needs this package."""
+"""The demo: the whole life of a model, with a small model that it trains. No other part needs this package."""

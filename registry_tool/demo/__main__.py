@@ -1,4 +1,4 @@
-"""``python -m registry_tool.demo``: train the demo's model, or ask one."""
+"""``python -m registry_tool.demo``: train the demo's model, or use one."""
 
 from __future__ import annotations
 

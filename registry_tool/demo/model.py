@@ -1,7 +1,7 @@
-"""A language identifier small enough to be trained while one watches: naive Bayes over runs of characters.
+"""A small language identifier: naive Bayes over character n-grams, trained in a moment.
 
-It learns from sixteen sentences in each of eight languages and is measured on eight phrases that it has not seen. A
-model is a JSON file of counts: data, nothing that runs when it is read.
+It learns from sixteen sentences in each of eight languages and is measured on eight unseen phrases. A model is a JSON file
+of counts: plain data, never executed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""The steps of the demo: each does one thing for real and says what a person would have typed for it.
+"""The steps of the demo: each does one thing and prints the commands that a user would have typed.
 
-Everything lies in one folder: the registry, a bare repository that stands for the Git host, the storage that stands
-for a bucket, and what a reader fetches. Author and reader have caches of their own, so what the reader verifies came
-from the storage.
+One folder contains everything: the registry, a bare repository as the Git host, a storage folder as the bucket, and the
+files that a reader fetches. Author and reader have separate caches, so the reader's files come from the storage.
 """
 
 from __future__ import annotations
@@ -53,11 +52,11 @@ def tour(folder: Path) -> Iterator[Step]:
     """Do the steps, one at a time.
 
     Args:
-        folder: A new folder for everything; it is left there.
+        folder: A new folder for everything; it stays.
 
     Raises:
         ConflictError: The folder already exists.
-        UsageError: Its path cannot stand in an address.
+        UsageError: Its path cannot be part of a URL.
         OperationalError: It cannot be written, or Git or DVC fails.
     """
     root = folder.absolute()
@@ -122,7 +121,7 @@ class _Demo:
         return open_registry(self._folder, ref=WORK_TREE)
 
     def _prepare(self) -> None:
-        """The bare repository; and a repository with an identity of its own where Git knows of none."""
+        """Create the bare repository, and set an identity in the registry if Git has none."""
         with package_for("the demo"):
             from git import Repo
 

@@ -1,1 +1,1 @@
-"""Files that are generated from the code, for those who work on the project."""
+"""Files that are generated from the code, for developers of this project."""

@@ -1,4 +1,4 @@
-"""The reference of all commands, written from the commands themselves: ``python -m registry_tool.devtools.commands_page``."""
+"""The reference of all commands, generated from the commands: ``python -m registry_tool.devtools.commands_page``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Every command takes `--help`; those that print data take `--format json`.
 
 
 def _help(command: click.Command, name: str) -> str:
-    # As below `registry`: a command keeps the help option of its first context, whoever asks next.
+    # As below `registry`: a command keeps the help option of its first context.
     context = click.Context(
         command, info_name=name, max_content_width=_WIDTH, terminal_width=_WIDTH,
         help_option_names=cli.context_settings["help_option_names"],

@@ -1,4 +1,4 @@
-"""Files that are derived from the code: printed, or compared with what is committed. For whoever works on the project."""
+"""Generated files: printed, or compared with the committed ones. For developers of this project."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["print_or_compare"]
 def print_or_compare(
     render: Callable[[], str], path: str, module: str, arguments: Sequence[str]
 ) -> int:
-    """Print what a file should hold; with ``--check`` compare, and say how to mend a difference.
+    """Print the content of a generated file; with ``--check`` compare, and print the command that updates it.
 
     Args:
         render: Makes the text.

@@ -1,4 +1,4 @@
-"""The table of hooks for pre-commit and prek: written once, here; ``.pre-commit-hooks.yaml`` is generated from it."""
+"""The hooks for pre-commit and prek; ``.pre-commit-hooks.yaml`` is generated from this table."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The page of all rules, rendered from the rules themselves: ``docs/rules.md``.
 
-``python -m registry_tool.devtools.rules_page > docs/rules.md`` writes it anew; a test holds the page to this.
+``python -m registry_tool.devtools.rules_page > docs/rules.md`` writes it; a test compares it with the rules.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def annotate(
         metadata: Values by key; a key that exists is replaced.
         remove: Keys of ``metadata.yaml`` that are removed.
         labels: Labels that are added.
-        description: A description that stands in for the record's.
+        description: A description that replaces the record's.
 
     The edit raises NotFoundError (the version, or a key that is to go) or InvalidManifestError (the file cannot be read).
 
@@ -59,7 +59,7 @@ def annotate(
     said: dict[str, JSON] = {} if words is None else {"description": words}
     check_fields("metadata/v1", {"metadata": given, "labels": [*dict.fromkeys(wanted)], **said})
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
         path = f"{version.folder}/metadata.yaml"
         before = version.metadata
@@ -80,10 +80,10 @@ def annotate(
         else:
             source = changed(before.source, old, fields, path)
         if before is not None and source == before.source:
-            return ChangeSet(f"{version} says that already")
+            return ChangeSet(f"{version} already has these values")
         return ChangeSet(f"Annotate {version}", {path: source})
 
-    return act
+    return edit
 
 
 def _without(metadata: Data, remove: Sequence[str], version: VersionView) -> dict[str, JSON]:

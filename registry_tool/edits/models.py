@@ -74,7 +74,7 @@ def check_new_model(catalog: Catalog, name: ModelName) -> None:
     if twins:
         same = twins[0] == name
         raise RefusedError(
-            f"there is a model {twins[0]} already",
+            f"model {twins[0]} exists already",
             remedy=f"add a version to it: registry version add {twins[0]} --artifact PATH --framework TYPE"
             if same
             else f"{name} differs only by case, or by - _ and .; choose another name",
@@ -92,18 +92,19 @@ def add_model(
 
     Args:
         name: The model's full name.
-        fields: What its ``model.yaml`` says beside the names.
+        fields: The fields of its ``model.yaml``, without the names.
         card: The text of its ``CARD.md``; a short one is written when empty.
         files: Pointers of its own artifacts, by artifact path.
 
-    The act raises Refused when the name is taken, InvalidName when no file can be called so on every system.
+    The edit raises RefusedError (the name is taken, or the owner cannot own a new namespace) or InvalidNameError (some systems
+    cannot have a file of this name).
 
     Raises:
-        UsageError: A value has no form in a manifest; see ``manifests.incoming``.
+        UsageError: A value has no form in a manifest; see ``manifests.values``.
     """
     given = plain_fields(fields)
 
-    def act(catalog: Catalog) -> ChangeSet:
+    def add(catalog: Catalog) -> ChangeSet:
         check_new_model(catalog, name)
         check_new_name(name.name, "model")
         if name.namespace not in catalog.namespaces():
@@ -132,7 +133,7 @@ def add_model(
             notes = (f"new namespace {name.namespace}, owned by {owner}",)
         return ChangeSet(f"Add model {name}", puts, notes=notes)
 
-    return act
+    return add
 
 
 def extend_model(

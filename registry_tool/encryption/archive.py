@@ -1,6 +1,6 @@
 """A folder as one tar file, and back: the same bytes for the same files on every machine and at any time.
 
-``piped`` reads what a function writes while it runs; only a pipe lies between them.
+``piped`` reads what a function writes while it runs; only a pipe is between them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BROKEN: Final = (tarfile.TarError, ValueError, OverflowError, LookupError, Recu
 
 
 class HashedFile:
-    """Counts and digests bytes as they go by; nobody asks for the md5 of plaintext."""
+    """Counts and digests bytes; the md5 of plaintext is not needed."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -59,7 +59,7 @@ def _changed(path: Path) -> ConflictError:
 
 
 def _content(path: Path, size: int, hashed: HashedFile) -> Iterator[bytes]:
-    """The bytes of a file that has exactly so many."""
+    """The bytes of a file that must have exactly this size."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     with on_disk(f"{path} cannot be read"):
         handle = os.open(path, flags)
@@ -76,7 +76,7 @@ def _content(path: Path, size: int, hashed: HashedFile) -> Iterator[bytes]:
 
 
 def _header(name: str, size: int) -> bytes:
-    info = tarfile.TarInfo(name)  # mode 644, no time, nobody's
+    info = tarfile.TarInfo(name)  # mode 644, no time, no owner
     info.size = size
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8")
 
@@ -86,14 +86,14 @@ class Packer:
 
     Args:
         source: The file or folder.
-        told: Told the number of bytes of files, as they are read.
+        told: Called with the number of bytes of files, as they are read.
 
     Attributes:
         members: The folder's files that were read; of a file one, whose path is empty.
         is_folder: True for a folder.
 
     Raises:
-        UsageError: The folder has no files, or holds what no artifact can hold.
+        UsageError: The folder has no files, or contains what an artifact cannot contain.
     """
 
     def __init__(self, source: Path, told: Callable[[int], None]) -> None:
@@ -132,7 +132,7 @@ class Packer:
         yield b"\0" * (2 * _BLOCK)
 
     def read(self, size: int, /) -> bytes:
-        """At most so many bytes; none at the end.
+        """At most ``size`` bytes; none at the end.
 
         Raises:
             ConflictError: A file changed while it was read.
@@ -157,7 +157,7 @@ def unpack(
         label: What messages call it.
 
     Raises:
-        CorruptObjectError: It is none, or holds anything but plain files with plain relative paths.
+        CorruptObjectError: It is not a tar file, or contains anything but regular files with plain relative paths.
     """
     stream = Stream(read)
     try:
@@ -198,7 +198,7 @@ class PipedStream:
         self._done = self._pool.submit(_run, work, writing)
 
     def read(self, size: int, /) -> bytes:
-        """At most so many bytes; none at the end.
+        """At most ``size`` bytes; none at the end.
 
         Raises:
             BaseException: What the function raised.
@@ -219,7 +219,7 @@ def piped(work: Callable[[Writable], None]) -> Iterator[PipedStream]:
     """Run a function that writes, and read what it writes.
 
     Args:
-        work: Writes to what it is given; it runs in a thread of its own.
+        work: Writes to what it is given; it runs in a separate thread.
     """
     flow = PipedStream(work)
     try:

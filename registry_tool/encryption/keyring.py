@@ -25,11 +25,11 @@ _DEEPEST = 4
 
 @dataclass
 class KeyHolder:
-    """Somebody who may open keys, with what they hold.
+    """A person's identities, which open keys.
 
     Attributes:
         identities: Their secrets.
-        passphrase: Asked for only when a wrap needs one; None where there is none.
+        passphrase: Called only when a wrap needs one; None where there is none.
     """
 
     identities: Sequence[Identity] = ()
@@ -80,7 +80,7 @@ class KeyHolder:
             label: What messages call it.
 
         Raises:
-            RefusedError: Nothing that is held opens it, or what a wrap holds is another key.
+            RefusedError: No identity opens it, or a wrap contains another key.
         """
         found = self._opened(catalog, data, 0)
         if found is not None:
@@ -143,19 +143,19 @@ def decrypt_version(
     Args:
         version: The version.
         fetch: Gives the verified age file of an artifact's entry.
-        holder: Whoever opens it.
+        holder: The identities to open it with.
         folder: Where the plaintext goes.
         names: Only these artifacts; all of the encrypted ones by default.
-        overwrite: Replace what differs there.
-        progress: Told of the bytes.
+        overwrite: Replace different content.
+        progress: Receives the number of bytes.
 
     Returns:
-        The name of each artifact, and where it lies.
+        The name of each artifact, and its path.
 
     Raises:
         NotFoundError: It is not encrypted, or has no such artifact.
-        RefusedError: Nothing that is held opens it.
-        ConflictError: Something else is there; or two artifacts have the same name when decrypted.
+        RefusedError: No identity opens it.
+        ConflictError: Different content exists there; or two artifacts have the same name when decrypted.
         CorruptObjectError: The plaintext is not what the record says; nothing was kept.
         RemoteError: The age file cannot be fetched.
     """

@@ -56,7 +56,7 @@ class UnnamedFiles:
         self._file.flush()
 
     def take_name(self, path: Path) -> None:
-        """Give it a name that nobody has; only the user may read it.
+        """Give it a name that does not exist yet; only the user may read it.
 
         Raises:
             OSError: It cannot have that name.
@@ -82,7 +82,7 @@ class UnnamedFiles:
 
 
 def _allow(count: int) -> None:
-    """Let this process hold so many files open.
+    """Allow this process to open ``count`` files at once.
 
     Raises:
         OperationalError: It may not.
@@ -127,7 +127,7 @@ def nameless_files(folder: Path, count: int) -> Iterator[_TemporaryFiles]:
         count: How many at most.
 
     Raises:
-        OperationalError: This process may not hold so many open.
+        OperationalError: This process may not open that many.
     """
     _allow(count)
     with ExitStack() as held:
@@ -146,12 +146,12 @@ def guarded(path: Path) -> Iterator[None]:
     Whatever else ends the work, this process removes it itself. Without a shell there is no guard.
 
     Args:
-        path: What must not stay; it need not be there yet.
+        path: What must not stay; it need not exist yet.
     """
     if not Path(_SHELL).exists():
         yield
         return
-    # In a session of its own: what is sent to this process and its group does not reach it.
+    # In a separate session: signals to this process and its group do not reach it.
     guard = subprocess.Popen(
         [_SHELL, "-c", _PROGRAM, "guard", os.path.abspath(path)],  # noqa: PTH100 (no link is followed)
         stdin=subprocess.PIPE,
@@ -198,12 +198,12 @@ def _wrong(label: str, what: str, expected: object, found: object) -> CorruptObj
 
 
 def _is_there(encryption: Data, destination: Path) -> bool:
-    """True where exactly that plaintext is there already."""
+    """True where exactly that plaintext exists already."""
     return os.path.lexists(destination) and not differences(plain_entry(encryption), destination)
 
 
 class _Decryption:
-    """One age file that is opened: what is common to a file and a folder."""
+    """The decryption of one age file: the parts common to a file and a folder."""
 
     def __init__(
         self, age_file: Path, encryption: Data, key: Key, told: Callable[[int], None]
@@ -283,14 +283,14 @@ def open_sealed(
         encryption: What the artifact's entry says of it.
         key: The key that opens it.
         destination: The path of the plain file or folder.
-        overwrite: Replace something else that is there.
-        progress: Told of the bytes of the plaintext.
+        overwrite: Replace different content.
+        progress: Receives the number of plaintext bytes.
 
     Returns:
-        False when the same plaintext was there already.
+        False when the same plaintext existed already.
 
     Raises:
-        ConflictError: Something else is there and ``overwrite`` is not set.
+        ConflictError: Different content exists there and ``overwrite`` is not set.
         RefusedError: The key does not open it.
         CorruptObjectError: The plaintext is not what the record says; nothing was kept.
         OperationalError: It cannot be read or written; nothing was kept.

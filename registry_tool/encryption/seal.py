@@ -37,7 +37,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class SealedEntry:
-    """An artifact that lies encrypted in the cache.
+    """An artifact that is encrypted in the cache.
 
     Attributes:
         entry: Its entry in a manifest, without name and role of the caller's choice.
@@ -86,12 +86,12 @@ class Package:
             role: Its role; guessed from its name where it is empty.
             settings: The data of ``registry.yaml``.
             cache: Where the age file is kept.
-            progress: Told of the bytes.
+            progress: Receives the number of bytes.
             allow: See ``content_policy.look_at_files``.
 
         Raises:
             RefusedError: The registry's policy refuses its content.
-            UsageError: It is no file and no folder, or empty.
+            UsageError: It is not a file or folder, or is empty.
             ConflictError: It changed while it was read.
         """
         findings = look_at_files(_files(source, called), called, settings, allow=allow)
@@ -126,7 +126,7 @@ def _entry(
 
 
 class EncryptedPackage(NamedTuple):
-    """An artifact that lies encrypted in the cache.
+    """An artifact that is encrypted in the cache.
 
     Attributes:
         ingested: The age file.
@@ -167,11 +167,11 @@ def seal(
         called: What it is called.
         recipient: The public half of the key.
         cache: Where the age file is kept.
-        progress: Told of the bytes of the plaintext.
+        progress: Receives the number of plaintext bytes.
 
     Raises:
         NotFoundError: There is no such file.
-        UsageError: It is empty, no file and no folder, or a folder that holds what no artifact can hold.
+        UsageError: It is empty, not a file or folder, or contains what an artifact cannot contain.
         ConflictError: It changed while it was read.
         OperationalError: It cannot be read, or the cache cannot be written.
     """

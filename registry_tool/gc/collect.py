@@ -28,14 +28,14 @@ Ask = Callable[[Iterable[str]], RequiredObjects]
 
 
 class RemoteAudit(NamedTuple):
-    """What a remote holds.
+    """The content of a remote.
 
     Attributes:
-        needed: What somebody needs.
-        orphans: What nobody needs, the largest first.
-        young: What nobody needs yet: too young to tell, of an age that the remote does not tell, or leased.
+        needed: The objects in use.
+        orphans: The unused objects, the largest first.
+        young: Unused objects that stay: too young, of unknown age, or leased.
         leftovers: What broken uploads left, old enough to go.
-        leases: The leases that were there.
+        leases: The leases that existed.
         expired: Those of them that count no more.
     """
 
@@ -48,7 +48,7 @@ class RemoteAudit(NamedTuple):
 
 
 class CollectSummary(NamedTuple):
-    """What was deleted: objects, their bytes, and rests of broken uploads."""
+    """What a collection deleted: objects, their bytes, and parts of broken uploads."""
 
     objects: int
     size: int
@@ -56,7 +56,7 @@ class CollectSummary(NamedTuple):
 
 
 def _merged(objects: Iterable[RemoteObject]) -> Iterator[RemoteObject]:
-    """Each object once: one that lies there in both layouts is as young as the younger, and takes the place of both."""
+    """Each object once: one in both layouts is as young as the younger, with the size of both."""
     found: dict[str, RemoteObject] = {}
     for one in objects:
         other = found.get(one.md5)
@@ -75,16 +75,16 @@ def _is_old(modified: float | None, before: float) -> bool:
 
 
 def audit(remote: Remote, ask: Ask, *, before: float) -> RemoteAudit:
-    """Tell what a remote holds, and who needs it.
+    """List the objects of a remote, and which are used.
 
     Args:
         remote: Listed as a whole.
         ask: Says who needs some objects; see ``catalog.needs``.
-        before: What was put there later is left alone, in seconds since 1970.
+        before: Objects that were stored later are left alone, in seconds since 1970.
 
     Raises:
-        RemoteError: The remote cannot list what it holds, or lacks the list of files of a folder, so that nobody
-            can tell which of its objects that folder needs.
+        RemoteError: The remote cannot list its objects, or lacks the list of files of a folder, so that it is
+            unknown which of its objects that folder uses.
     """
     objects = list(_merged(remote.objects()))
     notes = leases(remote)
@@ -104,7 +104,7 @@ def audit(remote: Remote, ask: Ask, *, before: float) -> RemoteAudit:
 
 
 def _check_still_free(found: RemoteAudit, remote: Remote, ask: Ask) -> None:
-    """See that what was found when the remote was looked through is so still; asked after a notice was left."""
+    """Check that the audit is still valid, after the notice was left."""
     orphans = {one.md5: one for one in found.orphans}
     if not orphans:
         return
@@ -137,7 +137,7 @@ def collect(
 
     Raises:
         ConflictError: One of them came to be needed or leased meanwhile, or another process deletes it; nothing was deleted.
-        RemoteError: The remote refused or broke off; what was deleted stays so.
+        RemoteError: The remote refused or disconnected; deleted objects stay deleted.
     """
     deleted: list[RemoteObject] = []
 

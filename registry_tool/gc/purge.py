@@ -77,7 +77,7 @@ class PurgePlan(NamedTuple):
     Attributes:
         going: On the remote, and to be deleted; folders' lists of files last.
         gone: To be deleted, and not on the remote any more.
-        kept: What somebody else needs.
+        kept: Objects that other versions use.
         leases: The leases that were on the remote.
     """
 
@@ -216,11 +216,11 @@ def plan(
     *,
     erased: float | None = None,
 ) -> PurgePlan:
-    """What may be deleted, what is gone already, and what stays.
+    """Which objects may be deleted, are deleted already, or stay.
 
     Args:
         blobs: The objects of the version.
-        needs: Who else needs them; every one of them was asked about.
+        needs: Who else uses them; all of them were searched for.
         remote: Asked what it has, and for the lists of folders that others need.
         erased: When the version was erased, in seconds since 1970; None where that is not known.
 
@@ -258,13 +258,13 @@ def _leased(found: Iterable[Lease]) -> dict[str, NeededBy]:
 def _uploaded_again(
     remote: Remote, md5s: Iterable[str], erased: float | None
 ) -> dict[str, NeededBy]:
-    """Objects that somebody brought back after the erasure, for a change that this clone cannot see yet.
+    """Objects that were uploaded again after the erasure, for a change that this clone cannot see yet.
 
     A purge that is made again finds them under the names of those that it deleted.
     """
     if erased is None:
         return {}
-    # A commit tells whole seconds: what was uploaded in that second may have come after it.
+    # A commit has whole seconds: an upload in that second may have come after it.
     since = max(erased, time.time() - LEASE_DAYS * 24 * 3600)
     found = remote.modified(md5s)
     return {md5: NeededBy(_again_words(when), "") for md5, when in found.items() if when >= since}
@@ -307,7 +307,7 @@ def purge(
 
     Raises:
         ConflictError: A change came to rely on an object, or another process deletes it; nothing was deleted.
-        RemoteError: The remote refused or broke off; what was deleted stays so, and the rest is found again.
+        RemoteError: The remote refused or disconnected; deleted objects stay deleted, and the rest is found again.
         OperationalError: The cache cannot be written.
     """
     deleted: list[PurgeObject] = []
@@ -328,7 +328,7 @@ def purge(
                 part for part in (exc.remedy, "then run the same command again") if part
             ),
         ) from exc
-    # The cache last: it remembers what a folder holds, for a purge that has to be made again.
+    # The cache last: it knows the files of a folder, for a purge that has to be repeated.
     blobs = (*plan.going, *plan.gone)
     cached = sum(cache.forget(digest) for blob in blobs for digest in blob.digests())
     return PurgeSummary(len(deleted), sum(blob.size or 0 for blob in deleted), cached)

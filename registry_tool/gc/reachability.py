@@ -53,11 +53,11 @@ _LIMIT: Final = 64 << 20
 
 
 class NeededBy(NamedTuple):
-    """Who needs an object.
+    """Who uses an object.
 
     Attributes:
         subject: A version such as ``nlp/lang-id@3``, a model, or the path of another file that names the object.
-        ref: Where it stands, such as ``origin/main``; empty where the subject is the whole reason.
+        ref: Where it was found, such as ``origin/main``; empty where the subject is the whole reason.
     """
 
     subject: str
@@ -70,13 +70,13 @@ class NeededBy(NamedTuple):
 
 
 class RegistryState(NamedTuple):
-    """One state of a registry that is looked at.
+    """One state of a registry that is searched.
 
     Attributes:
         ref: A ref, a work tree, or how else it can be published.
         tree: Its files.
-        is_main: True for what is published.
-        is_spare: True where no ref leads: files that Git has cleared away there need nothing.
+        is_main: True for the published state.
+        is_spare: True for a commit that no ref reaches: files that Git has pruned there use nothing.
     """
 
     ref: str
@@ -87,10 +87,10 @@ class RegistryState(NamedTuple):
 
 @dataclass(frozen=True)
 class RequiredObjects:
-    """What was found.
+    """The result of a search.
 
     Attributes:
-        wanted: The objects that were asked about, by md5; those of folders end in ``.dir``. None asks about all.
+        wanted: The objects to search for, by md5; those of folders end in ``.dir``. None searches for all.
         objects: Of these, the needed ones, each with the first who needs it.
         folders: Folders by md5 whose files no manifest lists, and who needs them: any file may be among theirs.
     """
@@ -163,7 +163,7 @@ def _named(
     """The digests a file names, and those of folders whose files it lists."""
     digests = {match.decode() for match in _DIGEST.findall(source)}
     listed: set[str] = set()
-    # The text tells all, except which files belong to a folder, and what YAML escapes.
+    # The text is enough, except for the files of a folder and for YAML escapes.
     if place is None or not (b".dir" in source or b"\\" in source):
         return digests, listed
     document = catalog.read(path, place)
@@ -176,7 +176,7 @@ def _named(
 
 
 class _Search:
-    """Looks through the states of one registry, the main branch first."""
+    """Searches the states of one registry, the main branch first."""
 
     def __init__(self, found: RequiredObjects, label: str, leaving: str) -> None:
         self._found = found
@@ -199,7 +199,7 @@ class _Search:
 
     def _note(self, seen: RegistryState, catalog: Catalog, group: _Group) -> None:
         listed: set[str] = set()
-        # Records first: they say which files the folders of the pointers beside them hold.
+        # Records first: they list the files of folders whose pointers are next to them.
         names = sorted(group.names, key=lambda name: name not in _RECORDS)
         for name in names:
             path = f"{group.folder}/{name}".removeprefix("/")
@@ -222,7 +222,7 @@ class _Search:
 
 
 def _work_states(git: Git, reader: BlobReader, label: str) -> Iterator[RegistryState]:
-    """What lies in a work tree and in its index."""
+    """The states of a work tree and of its index."""
     if git.work_tree is not None:
         check_not_interrupted(git)
         yield RegistryState(label, work_tree(git, reader))
@@ -239,7 +239,7 @@ def everywhere(repository: Repository) -> list[RegistryState]:
 
     Raises:
         GitError: A ref leads nowhere.
-        OperationalError: A work tree holds half of what a killed command began.
+        OperationalError: An interrupted command left a work tree in between.
     """
     git = repository.git
     # Without `git replace`: what one machine shows in place of a commit is not what others have.
@@ -298,7 +298,7 @@ def needs(
 
 
 def copies(states: Iterable[RegistryState], folder: str) -> list[str]:
-    """The refs in which the version of a folder is there and not erased."""
+    """The refs in which the version of a folder exists and is not erased."""
     return [
         seen.ref
         for seen in states
@@ -309,7 +309,7 @@ def copies(states: Iterable[RegistryState], folder: str) -> list[str]:
 
 
 def stores_bytes(catalog: Catalog) -> bool:
-    """True when a model of one state has a pointer, so that its remote holds bytes."""
+    """True when a model of one state has a pointer, so that its remote stores objects."""
     # A model at a time: of a registry that is far away only the first travels.
     folders = map(catalog.layout.model, catalog.model_names())
     return any(

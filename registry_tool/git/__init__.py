@@ -1,1 +1,1 @@
-"""Bytes in Git: trees to read from, objects to write, clones to keep."""
+"""Git: trees to read, objects to write, clones of remote repositories, transactions on a checkout."""

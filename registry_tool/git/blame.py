@@ -1,7 +1,7 @@
-"""Which commit gave a file the content it has.
+"""The commit that gave a file its present content.
 
-A merge is one step of what was published, and it was made by whoever pressed the button. The commit that counts lies in
-the merged branch: it was made, and may be signed, by the person who wrote the file.
+A merge is one published step, made by the person who merged. The commit that counts is in the merged branch: its author
+wrote the file, and may have signed it.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class CommitOrigin(NamedTuple):
 
 
 class ContentOrigin(NamedTuple):
-    """Where a file's content comes from.
+    """The origin of a file's content.
 
     Attributes:
         origin: The commit.
-        step: The step of the line that published it: the commit itself, or the merge that brought it.
-        age: How many steps of the line changed such files since; 0 is the newest.
+        step: The step of the line that published it: the commit itself, or its merge.
+        age: The number of later steps that changed such files; 0 is the newest.
     """
 
     origin: CommitOrigin
@@ -47,8 +47,8 @@ class ContentOrigin(NamedTuple):
     age: int
 
 
-def _inside(line: FirstParentHistory, touch: Touch) -> CommitOrigin:
-    """The commit of the merged branch; the step itself where it is no merge, or made the content itself."""
+def _merged_origin(line: FirstParentHistory, touch: Touch) -> CommitOrigin:
+    """The commit in the merged branch; the step itself if it is not a merge, or made the content itself."""
     step = touch.step
     own = CommitOrigin(step.commit, step.author, step.committer)
     if len(step.parents) < 2:  # noqa: PLR2004 (a merge has two or more)
@@ -64,7 +64,9 @@ def _inside(line: FirstParentHistory, touch: Touch) -> CommitOrigin:
     return found
 
 
-def _newest(line: FirstParentHistory, wanted: frozenset[str]) -> dict[str, tuple[Touch, int]]:
+def _newest_touches(
+    line: FirstParentHistory, wanted: frozenset[str]
+) -> dict[str, tuple[Touch, int]]:
     """The newest touch of each file, and its age; the walk ends when all are found."""
     found: dict[str, tuple[Touch, int]] = {}
     ages: dict[str, int] = {}
@@ -83,9 +85,9 @@ def find_origins(
     """Where the content of some files comes from.
 
     Args:
-        line: What was published.
+        line: The published history.
         base: The tree at the end of the line.
-        head: What is judged.
+        head: The checked tree.
         paths: Files of it.
 
     Returns:
@@ -98,7 +100,7 @@ def find_origins(
     judged = {path: head.entry(path) for path in paths}
     entries = {p: e for p, e in judged.items() if e is not None and e == base.entry(p) and e.oid}
     result: dict[str, ContentOrigin] = {}
-    for path, (touch, age) in _newest(line, frozenset(entries)).items():
+    for path, (touch, age) in _newest_touches(line, frozenset(entries)).items():
         if touch.after is not None and touch.after.oid == entries[path].oid:
-            result[path] = ContentOrigin(_inside(line, touch), touch.step, age)
+            result[path] = ContentOrigin(_merged_origin(line, touch), touch.step, age)
     return result

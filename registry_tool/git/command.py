@@ -1,11 +1,9 @@
-"""The only module that runs the git program.
+"""Running git: the only module that starts the program.
 
-Rules, in one place: arguments are a list, never a shell line; what comes from a user or from the repository stands
-behind ``--end-of-options`` or ``--``; output is NUL-separated; the environment and the settings are those of ``neutral``;
-of a repository that belongs to somebody else nothing is obeyed (``ownership``). The one exception is
-``receiving_repository``: there, pushed objects are seen before they are accepted.
-
-A question that git works on while we do something else.
+Arguments are a list, never a shell line. Values from users or from the repository follow ``--end-of-options`` or ``--``.
+Output is NUL-separated. The environment and the settings are fixed by ``environment``. If a repository belongs to
+another user, its configuration is ignored (``ownership``). ``receiving_repository`` is the only exception: it also sees
+pushed objects that are not accepted yet.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ __all__ = [
     "receiving_repository",
 ]
 
-# `git help receive-pack`, "Quarantine environment": where pushed objects lie until the hook has accepted them.
+# `git help receive-pack`, "Quarantine environment": pushed objects are stored there until the hook accepts them.
 _QUARANTINE = (
     "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -74,10 +72,10 @@ class GitCommandError(GitError):
 
 
 def _git_program() -> str:
-    for folder in (
-        os.get_exec_path()
-    ):  # not shutil.which, which brings compressors with it: 2 ms of a cold start
-        program = os.path.join(folder, "git")  # noqa: PTH118 (asked for each command)
+    for (
+        folder
+    ) in os.get_exec_path():  # not shutil.which, which imports compressors: 2 ms of a cold start
+        program = os.path.join(folder, "git")  # noqa: PTH118 (runs for each command)
         if os.access(program, os.X_OK) and os.path.isfile(program):  # noqa: PTH113
             return program
     raise GitError("git is not installed", remedy="install Git 2.38 or newer")
@@ -113,13 +111,13 @@ def clone_bare(
     """Clone a repository bare.
 
     Args:
-        url: What ``git clone`` takes.
-        destination: Where to make it.
-        options: More of ``git clone``: what is to be left on the remote.
-        settings: Settings for it alone, by name.
+        url: As for ``git clone``.
+        destination: The new folder.
+        options: More options of ``git clone``, such as filters.
+        settings: Git settings for this command only, by name.
 
     Raises:
-        GitCommandError: It cannot be reached, or refuses.
+        GitCommandError: The server cannot be reached, or refuses.
     """
     arguments = ["clone", "--quiet", "--bare", *options, "--", url, str(destination)]
     env = with_settings({**FIXED, **(settings or {})})
@@ -134,8 +132,8 @@ def quote(text: str) -> str:
 
 
 def _refusal(git_dir: Path, folder: Path) -> str:
-    """Why Git does not open a repository where it finds it; empty where it does, as ``safe.directory`` may say."""
-    # The user's own settings from the command line count, as they do for Git; ours do not matter here.
+    """Why Git does not open a repository; empty if it does, as ``safe.directory`` may allow."""
+    # The user's own settings from the command line apply, as they do for Git; ours do not matter here.
     own = {name: value for name, value in os.environ.items() if name.startswith("GIT_CONFIG")}
     asked = [_git_program(), "rev-parse", "--absolute-git-dir"]
     dubious = f"detected dubious ownership in repository at {quote(os.path.realpath(folder))}"
@@ -158,7 +156,7 @@ def _remedy(distrust: str, folder: Path) -> str:
 
 
 def _loose(place: Path) -> str:
-    """What a loose ref says; empty where it is packed, missing, or kept in another way."""
+    """The content of a loose ref; empty if it is packed, missing, or stored in another format."""
     said = read_start(place)
     return said.decode().rstrip("\n") if said.endswith(b"\n") and said.isascii() else ""
 
@@ -169,10 +167,10 @@ class Git:
     Args:
         git_dir: The repository's ``.git`` folder, or the bare repository itself.
         work_tree: The folder with the checked-out files; None for a bare repository.
-        own: Variables of the environment that count for this repository and for no other.
-        settings: Settings that count for this repository and for no other, by name; they are written nowhere.
-        found: True for a bare repository that nobody named and the current folder lies in.
-        vouched: True where Git itself has opened the repository, and looked at whose it is.
+        own: Environment variables for this repository only.
+        settings: Git settings for this repository only, by name; they are not written to a file.
+        found: True for a bare repository that was not named but found around the current folder.
+        vouched: True if Git itself has opened the repository and checked its owner.
     """
 
     def __init__(
@@ -197,7 +195,7 @@ class Git:
 
     @cached_property
     def distrust(self) -> str:
-        """Why Git would not obey what this repository's configuration says, in Git's words; empty where it does."""
+        """Why Git would ignore this repository's configuration, as a message of Git; empty if it applies."""
         if self._vouched:
             return ""
         top = self.work_tree
@@ -206,11 +204,11 @@ class Git:
 
     @property
     def is_trusted(self) -> bool:
-        """False for a repository of somebody else: it is read, and nothing that it configures is obeyed."""
+        """False for another user's repository: it is read, and its configuration is ignored."""
         return not self.distrust
 
     def check_trusted(self) -> None:
-        """See that Git would obey this repository's configuration, before something is changed in it.
+        """Check, before a write, that Git would apply this repository's configuration.
 
         Raises:
             UntrustedRepositoryError: It would not.
@@ -220,12 +218,12 @@ class Git:
 
     @property
     def remedy(self) -> str:
-        """The command after which Git obeys a repository that it does not trust."""
+        """The command that makes Git trust this repository."""
         return _remedy(self.distrust, self.place)
 
     @cached_property
     def _view(self) -> Path:
-        """Where git reads a repository that is not trusted: a folder of ours, gone with this object."""
+        """The folder of ours through which git reads an untrusted repository; deleted with this object."""
         import shutil
         import weakref
 
@@ -347,11 +345,11 @@ def _git_dir_of(folder: Path) -> Path | None:
 
 
 def find_repository(start: Path) -> Git | None:
-    """The repository that holds ``start``, or None; a folder inside a bare repository counts.
+    """The repository around ``start``, or None; a folder inside a bare repository counts.
 
-    Whose it is is not asked here: see ``Git.distrust``.
+    The owner is not checked here: see ``Git.distrust``.
     """
-    # The parents of `clone/../other` hold `clone`; without `..` a path stays as people wrote it, links and all.
+    # The parents of `clone/../other` include `clone`; without `..` a path stays as the user wrote it, links included.
     here = start.resolve() if ".." in start.parts else start.absolute()
     above = ceilings()
     for folder in (here, *here.parents):
@@ -361,15 +359,15 @@ def find_repository(start: Path) -> Git | None:
         if git_dir is not None and git_dir != folder:
             return Git(git_dir, folder)
         if git_dir is not None:
-            # A bare repository may be part of a checkout and hold what anybody committed there (safe.bareRepository).
+            # A bare repository may be part of a checkout, with any committed content (safe.bareRepository).
             return Git(git_dir, found=folder != here or os.fspath(folder) == os.getcwd())  # noqa: PTH109
     return None
 
 
 def receiving_repository() -> Git:
-    """The repository that is being pushed to, for the hook pre-receive: it sees what is pushed.
+    """The repository that receives a push, for the hook pre-receive: it sees the pushed objects.
 
-    This is the only place where Git's variables for the quarantine pass, and they pass for this repository alone.
+    Only here Git's variables for the quarantine are passed on, and only for this repository.
 
     Raises:
         UsageError: Git did not start this process as a hook.
@@ -381,14 +379,14 @@ def receiving_repository() -> Git:
             remedy="registry hooks install --server BARE_DIR",
         )
     own = {name: os.environ[name] for name in _QUARANTINE if name in os.environ}
-    # A push that only deletes brings no objects and has no quarantine: without one, such variables are a stranger's.
+    # A push that only deletes refs has no objects and no quarantine; then such variables come from elsewhere.
     if own.get("GIT_QUARANTINE_PATH", "") != own.get("GIT_OBJECT_DIRECTORY"):
         own = {}
     return Git(Path(git_dir).absolute(), own=own, vouched=True)
 
 
 def _end(process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
-    """End a process that nobody waits for any more."""
+    """End a process whose result is not needed any more."""
     if process.poll() is None:
         process.kill()
         process.wait()
@@ -396,7 +394,7 @@ def _end(process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
 
 
 def _somewhere() -> IO[bytes]:
-    """A file without a name. Not a pipe, which holds 64 kB: git would wait for us."""
+    """An unnamed file. Not a pipe, which has room for 64 kB: git would wait for this process."""
     if hasattr(os, "memfd_create"):  # Linux; the module tempfile takes 3 ms to load
         return os.fdopen(os.memfd_create("git"), "w+b")
     import tempfile

@@ -1,19 +1,14 @@
-"""One commit by compare-and-swap, and a checkout that follows it without touching anything else.
+"""Commits by compare-and-swap: a branch moves only if it is still at the commit that the change was made on.
 
-The branch moves only if it still is where the change was made from. Of the index and the work tree only the changed
-paths are brought along: what else is staged or dirty stays exactly as it is. The steps that can be seen stand in a
-journal before the first of them, and Git's own lock on the index is held until the last, so that no git command sees
-a state in between or builds on it.
+In a checkout only the changed paths of index and work tree are updated; other staged or uncommitted changes stay as they
+are. The visible steps are recorded in a journal first (see ``transaction``), and Git's own lock on the index is taken
+until the last step, so that no other git command sees or uses an intermediate state.
 
-A branch that is about to move: Git's own program does it, started before it is needed.
+``RefUpdate`` moves the branch with ``git update-ref``, which applies hooks, reflogs and every ref format. Starting a
+program takes longer than moving a branch, so it starts early and waits while the objects are written.
 
-Starting a program takes longer than moving a branch. So it is started first, and waits while the objects are written;
-it is told where to at the very end. Everything that Git does with a ref (hooks, reflogs, packed refs, other formats)
-is done by it, in the one transaction that it makes.
-
-Who commits, and a commit in their name, written without asking Git for each.
-
-Git's own program writes the commit where there is more to it: a signature, a date in the environment, an encoding.
+Plain commits are written here, without a git process. Git writes a commit that needs more: a signature, a date from the
+environment, another encoding.
 """
 
 from __future__ import annotations
@@ -64,12 +59,12 @@ __all__ = [
 
 
 class RefUpdate:
-    """One branch, and the program that will move it. Use it in a ``with`` block; without ``to`` nothing moves.
+    """A pending update of one branch. Use it in a ``with`` block; without a call of ``to`` nothing moves.
 
     Args:
         git: The repository.
         ref: The full name of the branch.
-        message: What the reflog is to say.
+        message: The message in the reflog.
     """
 
     def __init__(self, git: Git, ref: str, message: str) -> None:
@@ -80,7 +75,7 @@ class RefUpdate:
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = self._git.popen(*self._arguments, stdout=DISCARDED, stderr=CAPTURED)
-        # A transaction that is not committed in so many words never is, even when this process is killed.
+        # Git applies a transaction only after an explicit commit, so not if this process is killed.
         if process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(b"start\0")
@@ -96,7 +91,7 @@ class RefUpdate:
     def _end(self) -> None:
         process = self._process
         if process.poll() is None:
-            process.terminate()  # gently: then git takes its locks away, should it hold any
+            process.terminate()  # not a kill: git then removes its locks
         for pipe in (process.stdin, process.stderr):
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
@@ -107,23 +102,23 @@ class RefUpdate:
         """Move the branch.
 
         Args:
-            commit: The full id of the commit it is to be at.
-            before: The one it is at; empty when it must not be there yet.
+            commit: The full id of its new commit.
+            before: The id of its present commit; empty if it must not exist yet.
 
         Raises:
-            StaleBaseError: It is somewhere else.
-            GitError: Git does not move it; or another git command does, or was killed at it.
+            StaleBaseError: It is at another commit.
+            GitError: Git does not move it; or another git command is moving it, or was killed while doing so.
         """
-        if self._process.poll() is not None:  # somebody ended it
+        if self._process.poll() is not None:  # it was killed
             self._end()
             self._process = self._start()
         words = [f"update {self._ref}", commit, before or "0" * len(commit), "commit", ""]
-        said = self._told("\0".join(words).encode(errors="surrogateescape"))
+        said = self._send("\0".join(words).encode(errors="surrogateescape"))
         if self._process.wait() != 0:
-            raise self._trouble(said.decode(errors="replace").strip())
+            raise self._explain(said.decode(errors="replace").strip())
 
-    def _told(self, words: bytes) -> bytes:
-        """Say what to do, and hear what the program complains of until it ends."""
+    def _send(self, words: bytes) -> bytes:
+        """Pass the commands to the program; its error output until it ends."""
         stdin, stderr = self._process.stdin, self._process.stderr
         if stdin is None or stderr is None:
             raise GitError("git update-ref started without pipes")
@@ -132,7 +127,7 @@ class RefUpdate:
             stdin.close()
         return stderr.read()
 
-    def _trouble(self, words: str) -> GitError | StaleBaseError:
+    def _explain(self, words: str) -> GitError | StaleBaseError:
         branch = self._ref.removeprefix("refs/heads/")
         if "but expected" in words or "already exists" in words:
             return StaleBaseError(
@@ -154,8 +149,8 @@ _CONFIGURED: Final[Mapping[str, str]] = MappingProxyType({})
 _CRUD: Final = " .,:;<>\"\\'"
 
 
-def _said(git: Git, role: str, part: str) -> str:
-    """A name or an address that somebody chose, in Git's order; empty where nobody did."""
+def _configured_identity(git: Git, role: str, part: str) -> str:
+    """A name or an address from the environment or the settings, in Git's order; empty if there is none."""
     own = os.environ.get(f"GIT_{role.upper()}_{part.upper()}")
     if own:
         return own
@@ -163,13 +158,13 @@ def _said(git: Git, role: str, part: str) -> str:
 
 
 def identity_of(git: Git, role: str) -> str | None:
-    """Who an author or committer is, as ``Name <email>``; None where Git has to find out.
+    """The configured author or committer, as ``Name <email>``; None if Git has to determine it.
 
     Args:
         git: The repository.
         role: ``author`` or ``committer``.
     """
-    name, email = _said(git, role, "name"), _said(git, role, "email")
+    name, email = _configured_identity(git, role, "name"), _configured_identity(git, role, "email")
     plain = all(text.isprintable() and text.strip(_CRUD) == text for text in (name, email))
     if not name or not email or not plain or "<" in name + email or ">" in name + email:
         return None
@@ -185,13 +180,13 @@ def _zone(now: float) -> str:
 def plain_commit(
     git: Git, tree: str, parent: str | None, message: str, people: Mapping[str, str] = _CONFIGURED
 ) -> bytes | None:
-    """A commit object, made now; None where Git's own program has to make it.
+    """A commit object with the present time; None if Git's own program has to make it.
 
     Args:
         git: The repository.
         tree: The id of its tree.
         parent: The id of its parent; None for the first.
-        message: What it does.
+        message: Its message.
         people: ``Name <email>`` of ``author`` and ``committer``, where they are not those of Git's configuration.
     """
     dated = any(f"GIT_{role.upper()}_DATE" in os.environ for role in _ROLES)
@@ -214,13 +209,13 @@ _NO_IDENTITY = ("ident name", "tell me who you are", "auto-detect email", "no em
 
 
 class Target(NamedTuple):
-    """Where a commit goes.
+    """The branch that a commit goes to.
 
     Attributes:
         ref: The full name of the branch.
-        tip: The commit the branch is at; None for a branch that is not there yet.
-        parent: The commit to build on: the tip, or for a new branch the commit it starts from; None for the first.
-        checked_out: True when the work tree follows.
+        tip: The commit of the branch; None for a new branch.
+        parent: The parent of the commit: the tip, or the start of a new branch; None for the first commit.
+        checked_out: True if the work tree is updated too.
     """
 
     ref: str
@@ -234,8 +229,8 @@ class Target(NamedTuple):
         return self.ref.removeprefix("refs/heads/")
 
 
-def _who(failed: GitCommandError) -> GitError:
-    """What git said, or, where it does not know who commits, how to tell it."""
+def _explain_identity(failed: GitCommandError) -> GitError:
+    """The error of git; if git does not know the author, an error with the commands that set it."""
     if not any(words in failed.words for words in _NO_IDENTITY):
         return failed
     return GitError(
@@ -245,10 +240,10 @@ def _who(failed: GitCommandError) -> GitError:
 
 
 def identity(git: Git) -> str:
-    """Who commits here, as ``Name <email>``.
+    """The author of commits here, as ``Name <email>``.
 
     Raises:
-        GitError: Git does not know.
+        GitError: Git does not know it.
     """
     known = identity_of(git, "author")
     if known is not None:
@@ -256,35 +251,35 @@ def identity(git: Git) -> str:
     try:
         ident = git.line("var", "GIT_AUTHOR_IDENT")
     except GitCommandError as exc:
-        raise _who(exc) from exc
+        raise _explain_identity(exc) from exc
     return ident.rsplit(">", 1)[0] + ">"
 
 
-def _lies_at(path: str, places: set[str]) -> bool:
-    """True for a path that is one of the places, or lies in one."""
+def _is_at_or_below(path: str, places: set[str]) -> bool:
+    """True for a path that is one of the places, or is inside one."""
     while path not in places and path:
         path = path.rpartition("/")[0]
     return path in places
 
 
-def _dirty(git: Git, paths: list[str]) -> list[str]:
-    """The paths among those given at which something is not committed."""
+def _find_uncommitted(git: Git, paths: list[str]) -> list[str]:
+    """The given paths that have uncommitted changes."""
     # Many patterns cost Git more than a whole status, and the system bounds a command line.
     literal = [f":(literal){path}" for path in paths] if len(paths) <= _PATTERNS else []
     out = git.run(
         "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", *literal
     )
     found = [line[3:].decode(errors="surrogateescape") for line in out.split(b"\0") if line]
-    return found if literal else [path for path in found if _lies_at(path, set(paths))]
+    return found if literal else [path for path in found if _is_at_or_below(path, set(paths))]
 
 
 def check_clean(git: Git, paths: list[str]) -> None:
-    """See that nothing uncommitted lies at some paths.
+    """Check that some paths have no uncommitted changes.
 
     Raises:
-        DirtyFilesError: Something does.
+        DirtyFilesError: One has.
     """
-    if dirty := _dirty(git, paths):
+    if dirty := _find_uncommitted(git, paths):
         raise DirtyFilesError(
             f"uncommitted changes would be overwritten: {', '.join(dirty[:5])}",
             remedy="commit them, or stash them: git stash",
@@ -309,7 +304,7 @@ def _commit_object(
     *,
     people: Mapping[str, str],
 ) -> str:
-    """Write the commit and everything it holds; its id."""
+    """Write the commit and its objects; its id."""
     raw = None if git.flag("commit.gpgsign") else plain_commit(git, tree, parent, message, people)
     if raw is not None:
         commit = writer.write("commit", raw)
@@ -323,11 +318,11 @@ def _commit_object(
         made = git.run(*arguments, stdin=message.encode(), env=_person_variables(people))
         return made.decode().strip()
     except GitCommandError as exc:
-        raise _who(exc) from exc
+        raise _explain_identity(exc) from exc
 
 
-def _index_as_it_is(git: Git) -> tuple[int, ...]:
-    """Another one after each change of the index."""
+def _index_stamp(git: Git) -> tuple[int, ...]:
+    """A stamp that differs after each change of the index."""
     try:
         info = (git.git_dir / "index").stat()
     except FileNotFoundError:
@@ -335,8 +330,8 @@ def _index_as_it_is(git: Git) -> tuple[int, ...]:
     return info.st_ino, info.st_size, info.st_mtime_ns
 
 
-def _follow(git: Git, root: Path, index: Index, journal: Journal) -> None:
-    """Bring the changed paths of index and work tree to the commit."""
+def _update_checkout(git: Git, root: Path, index: Index, journal: Journal) -> None:
+    """Update the changed paths of index and work tree to the commit."""
     try:
         index.switch()
         write_files(root, journal.puts, journal.deletes, staging=staging_folder(git))
@@ -357,11 +352,11 @@ def _move_checkout(git: Git, root: Path, move: RefUpdate, index: Index, journal:
     except RegistryError:
         delete_journal(git)
         raise
-    _follow(git, root, index, journal)
+    _update_checkout(git, root, index, journal)
     delete_journal(git)
 
 
-def _with_blobs(
+def _add_blobs(
     steps: tuple[FileStep, ...], base: Tree, writer: ObjectWriter
 ) -> tuple[FileStep, ...]:
     def filled(step: FileStep) -> FileStep:
@@ -392,22 +387,22 @@ def commit_change(
         target: Where the commit goes.
         base: The files of ``target.parent``.
         puts: New bytes by path.
-        deletes: Paths that go.
+        deletes: Paths to delete.
         message: The commit's message.
-        notify: Told when a git command has to be waited for.
+        notify: Receives a message when it waits for another git command.
         people: As for ``plain_commit``.
 
     Raises:
-        StaleBaseError: The branch is not at ``target.tip`` any more; nothing was written.
-        DirtyFilesError: Uncommitted work lies at the changed paths; nothing was written.
-        UntrustedRepositoryError: The repository belongs to somebody else.
-        GitError: Git does not know who commits, or fails; or another git command holds the index.
+        StaleBaseError: The branch has moved from ``target.tip``; nothing was written.
+        DirtyFilesError: The changed paths have uncommitted changes; nothing was written.
+        UntrustedRepositoryError: The repository belongs to another user.
+        GitError: Git does not know the author, or fails; or another git command is using the index.
         OperationalError: The disk is full; or the commit was made and a file could not follow it.
     """
     git.check_trusted()
     root = git.work_tree if target.checked_out else None
     paths = sorted({*puts, *deletes})
-    seen = _index_as_it_is(git)
+    seen = _index_stamp(git)
     if root is not None:
         check_clean(git, paths)
         check_inside(root, paths)
@@ -420,9 +415,9 @@ def commit_change(
             move.to(commit, target.tip or "")
             return commit
         with lock_index(git, notify=notify) as index:
-            if _index_as_it_is(git) != seen:  # meanwhile
+            if _index_stamp(git) != seen:  # meanwhile
                 check_clean(git, paths)
-            steps = _with_blobs(plan_steps(root, puts, deletes), base, writer)
+            steps = _add_blobs(plan_steps(root, puts, deletes), base, writer)
             journal = Journal(what, steps, commit, target.ref, target.tip or "")
             _move_checkout(git, root, move, index, journal)
     return commit

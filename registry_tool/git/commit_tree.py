@@ -1,10 +1,8 @@
-"""Trees that Git stores: any commit of any repository, bare, shallow and partial ones included. No checkout.
+"""Trees of commits, read from any repository without a checkout: bare, shallow and partial clones included.
 
-The files of a commit whose folders are still on the remote: each is brought when it is opened.
-
-Below a commit everything is missing at first. A folder on the way is brought alone; what is gathered comes with all
-that is in it, in one request. So what travels is what a question opens, and a connection is made for each step on the
-way, not for each file.
+``RemoteTree`` reads a clone whose trees are still on the remote. It fetches a folder when it is opened; ``gather`` fetches
+folders with their whole content in one request. So only the folders that a query opens are transferred, with one
+connection for each level of folders instead of one for each file.
 """
 
 from __future__ import annotations
@@ -112,14 +110,14 @@ def _alone(paths: Sequence[str]) -> Sequence[str]:
     return ("-c", "grep.threads=1") if few else ()
 
 
-def _with_needles(out: bytes, wanted: MultiPattern) -> Iterator[bytes]:
-    """The names among ``NAME NUL LINE`` lines in which one of several strings stands, each once."""
+def _match_pattern(out: bytes, wanted: MultiPattern) -> Iterator[bytes]:
+    """The names of ``NAME NUL LINE`` lines that contain one of several strings, each once."""
     if not wanted.are_in(out):
         return
     seen: set[bytes] = set()
     position = 0
     while position < len(out):
-        middle = out.index(b"\0", position)  # a name may hold a line feed, and a line a NUL
+        middle = out.index(b"\0", position)  # a name may contain a line feed, and a line a NUL
         end = out.index(b"\n", middle)
         name = out[position:middle]
         if name not in seen and wanted.are_in(out[middle + 1 : end]):
@@ -131,7 +129,7 @@ def _with_needles(out: bytes, wanted: MultiPattern) -> Iterator[bytes]:
 class CommitTree:
     """The files of one commit.
 
-    Folder listings are kept, so a tree costs what is asked of it; one ``git cat-file`` process serves all reads.
+    Folder listings are cached, so the cost follows the folders that are read; one ``git cat-file`` process serves all reads.
 
     Args:
         git: The repository.
@@ -158,7 +156,7 @@ class CommitTree:
         return known
 
     def _keep(self, path: str, listing: Mapping[str, Entry]) -> Mapping[str, Entry]:
-        # Listings of a hundred thousand versions are half a gigabyte; what is needed again is read again.
+        # Listings of a hundred thousand versions take half a gigabyte, so they are not cached.
         if len(self._folders) >= _MOST_FOLDERS:
             self._folders.clear()
         self._folders[path] = listing
@@ -180,7 +178,7 @@ class CommitTree:
             raise located(exc, path, oid, self.commit) from exc
 
     def _object_name(self, path: str) -> str | None:
-        """How git is asked for what lies at a path; None where a listing at hand says that nothing does."""
+        """The name that git resolves to the object at a path; None if a cached listing has no such path."""
         folder, _, name = path.rpartition("/")
         parent = self._folders.get(folder) if path else None
         if parent is None and not path.isprintable():
@@ -192,7 +190,7 @@ class CommitTree:
         if path:
             self.folder(
                 ""
-            )  # the few entries on which everything hangs: they are read by us too, so they are looked at
+            )  # these few entries decide everything, and are read by this program too, so they are checked
         return f"{self.commit}:{path}"
 
     def entry(self, path: str) -> Entry | None:
@@ -223,20 +221,20 @@ class CommitTree:
         paths = list(filter(None, [under] if isinstance(under, str) else under))
         asking = BackgroundCommand(
             self.git, *_alone(paths), "grep", "-z", "-F", "--full-name", *_NOTHING_MORE, *what,
-            # From the top, wherever a work tree is said to be.
+            # From the top, wherever the work tree is.
             *words, self.commit, "--", *(f":(top,literal){path}" for path in paths or [""]),
             allowed=(0, 1),
         )  # fmt: skip
-        return self._told(asking, wanted)
+        return self._read_output(asking, wanted)
 
-    def _told(self, asking: BackgroundCommand, wanted: MultiPattern) -> Iterator[str]:
+    def _read_output(self, asking: BackgroundCommand, wanted: MultiPattern) -> Iterator[str]:
         out = asking.answer()
-        found = _with_needles(out, wanted) if wanted.beginning else out.split(b"\0")
+        found = _match_pattern(out, wanted) if wanted.beginning else out.split(b"\0")
         for name in filter(None, found):
             yield name.decode(errors="surrogateescape").removeprefix(f"{self.commit}:")
 
     def prefetch(self, paths: Iterable[str]) -> None:
-        """See ``Tree.prefetch``; what was said is asked of git in batches."""
+        """See ``Tree.prefetch``; git reads in batches."""
         said = list(paths)
         self._open_above(said)
         files: list[str] = []
@@ -254,10 +252,10 @@ class CommitTree:
             self._ahead = ReadAhead(self._reader, files)
 
     def gather(self, folders: Iterable[str]) -> None:
-        """See ``Tree.gather``; git reads what is here, and of a partial clone the folders are."""
+        """See ``Tree.gather``; nothing to do, as all folders are local, in a partial clone too."""
 
     def _open_above(self, paths: Iterable[str]) -> None:
-        """List the folders some paths lie in, together, where they are known by id and not yet by what they hold."""
+        """List the parent folders of some paths in one batch, if their ids are known and their entries are not."""
         above = dict.fromkeys(path.rpartition("/")[0] for path in paths)
         known = {folder: self.entry(folder) for folder in above if folder not in self._folders}
         self._open({folder: e.oid for folder, e in known.items() if e is not None and e.is_folder})
@@ -304,7 +302,7 @@ class ReadAhead:
             self._times[name] -= 1
             if self._times[name] <= 0:
                 self._held.pop(name, None)
-        # Taken before by another thread, or too large to be held with others.
+        # Taken before by another thread, or too large for the batch.
         if not held or (data is not None and len(data) > _MOST_AHEAD):
             found = self._reader.read(name, limit=limit)
             return found[2] if found and found[1] == "blob" else None
@@ -338,11 +336,11 @@ class PickedTree(Folders):
 
 
 _NOTHING: Final[Mapping[str, Entry]] = {}
-_MANY: Final = 256  # files that are asked for in one request when they are read
+_MANY: Final = 256  # files fetched in one request when they are read
 
 
 class RemoteTree(CommitTree):
-    """See ``CommitTree``; for a clone whose git does not know what is missing.
+    """See ``CommitTree``; for a clone whose missing objects git does not know of.
 
     Args:
         git: The repository.
@@ -395,7 +393,7 @@ class RemoteTree(CommitTree):
         self._reach({folder.rpartition("/")[0] for folder in said})
         with contextlib.suppress(
             GitCommandError
-        ):  # then it is brought piece by piece, or fails with its name
+        ):  # then each is fetched when it is read, or fails with its name
             request_objects(self.git, self._missing(said), WITH_FILES)
         self._gathered.update(said)
 
@@ -405,7 +403,7 @@ class RemoteTree(CommitTree):
         return path in self._gathered
 
     def _missing(self, folders: Iterable[str]) -> list[str]:
-        """What is missing at or below some folders."""
+        """The missing objects at or below some folders."""
         found = {folder: self.entry(folder) for folder in folders if folder}
         oids = [entry.oid for entry in found.values() if entry is not None and entry.is_folder]
         if not all(folders) and self._root is not None:
@@ -414,7 +412,7 @@ class RemoteTree(CommitTree):
         return [*absent, *list_missing(self.git, [oid for oid in oids if oid not in absent])]
 
     def _reach(self, folders: Iterable[str]) -> None:
-        """Have some folders, a level at a time."""
+        """Fetch some folders, one level at a time."""
         wanted: set[str] = set()
         for folder in folders:
             while folder and folder not in wanted:
@@ -431,7 +429,7 @@ class RemoteTree(CommitTree):
             self._open(opened)
 
     def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
-        """See ``Tree.grep``; all that is looked through is brought first."""
+        """See ``Tree.grep``; the searched files are fetched first."""
         paths = [under] if isinstance(under, str) else list(under)
         self.gather(paths)
         with contextlib.suppress(GitCommandError):

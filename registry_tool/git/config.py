@@ -1,4 +1,4 @@
-"""Git's configuration, read in one go and again when one of its files changed: a command asks for ten values."""
+"""Git's configuration, read with one command, and again when one of its files has changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_true(value: str | None) -> bool:
 
 
 def _normal(key: str) -> str:
-    """A name as Git lists it: section and variable in lower case, what is between them as it stands."""
+    """A name as Git lists it: section and variable in lower case, the part between them unchanged."""
     section, dot, rest = key.partition(".")
     middle, inner, variable = rest.rpartition(".")
     return f"{section.lower()}{dot}{middle}{inner}{variable.lower()}"
@@ -63,18 +63,18 @@ class Settings:
         yield os.environ.get("GIT_CONFIG_SYSTEM") or "/etc/gitconfig"
 
     def _now(self) -> tuple[object, ...]:
-        """Another one after each change of a file that Git reads; files that are included are not looked at."""
+        """A stamp that differs after each change of a configuration file; included files are not checked."""
         found: list[object] = []
         for name in self._files():
             try:
-                info = os.stat(name)  # noqa: PTH116 (asked at each value; a Path costs more than the answer)
+                info = os.stat(name)  # noqa: PTH116 (runs for each value; a Path costs more than the call)
                 found.append((name, info.st_ino, info.st_size, info.st_mtime_ns))
             except OSError:
                 found.append(name)
         return tuple(found)
 
     def get(self, key: str) -> str | None:
-        """The value that counts, or None; the empty text for a name without a value is ``true``."""
+        """The effective value, or None; ``true`` for a name without a value."""
         stamp = self._now()
         if stamp != self._stamp:
             self._values = parse_config_list(self._listed())

@@ -1,9 +1,8 @@
-"""What of a user's Git settings and environment may not change what a command means: the one table (decision 0024).
+"""The environment and settings of every git command that this program runs (decision 0024).
 
 Git has hundreds of settings. Those that say how to reach a server, who commits, how work trees are stored and which
-programs a user trusts are obeyed. Those that change what is listed, in which form, or what else is done by the way are
-fixed here for each git command that this program runs. ``tests/integration/test_hostile_git.py`` runs the commands under
-all of them.
+programs a user trusts apply. Those that change listings, their format, or side effects are fixed here.
+``tests/integration/test_hostile_git.py`` runs the commands under all of them.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _LOCAL: Final = frozenset(
 # `git help git`, "Environment variables": each makes a command say or do something else.
 _MISLEADING: Final = frozenset(
     {
-        # A path stands for itself, or for what matches it; ours are said to be literal where they are given.
+        # A path means itself, or a pattern; this program says where its paths are literal.
         "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
         "GIT_NAMESPACE",  # refs of another name space
         "GIT_REF_PARANOIA",  # 0 passes over broken refs
@@ -38,18 +37,18 @@ _MISLEADING: Final = frozenset(
         "GIT_PROTOCOL",  # set by the transport of a server around its hooks
     }
 )  # fmt: skip
-# Into a file tracing is a help; on standard error or a pipe it stands where Git's own words are looked for.
+# Traces into a file help; on standard error or a pipe they would mix with Git's messages.
 _TRACE: Final = "GIT_TRACE"
 # `ext::` and `fd::` run commands; Git's default refuses them too, but a user's configuration may not.
 _TRANSPORTS: Final = "file:git:http:https:ssh"
 
-# Setting -> value, as `git -c` gives it: it stands above every file.
+# Setting -> value, as `git -c` passes it: above every file.
 FIXED: Final[Mapping[str, str]] = {
     "core.fsmonitor": "false",  # a program, or a process that outlives the command
     "core.quotePath": "true",
     "core.abbrev": "auto",
     "core.warnAmbiguousRefs": "true",
-    # The form of what is printed.
+    # Output format.
     "color.ui": "false", "color.advice": "false", "color.branch": "false", "color.diff": "false",
     "color.grep": "false", "color.push": "false", "color.remote": "false", "color.showBranch": "false",
     "color.status": "false", "color.transport": "false",
@@ -66,7 +65,7 @@ FIXED: Final[Mapping[str, str]] = {
     # What `grep` looks for, and how it says what it found.
     "grep.patternType": "default", "grep.extendedRegexp": "false", "grep.lineNumber": "false",
     "grep.column": "false", "grep.fullName": "true", "grep.fallbackToNoIndex": "false",
-    # What is done by the way.
+    # Side effects.
     "submodule.recurse": "false",
     "fetch.recurseSubmodules": "false", "fetch.prune": "false", "fetch.pruneTags": "false",
     "fetch.writeCommitGraph": "false",
@@ -91,7 +90,7 @@ def with_settings(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def _passes(name: str, value: str) -> bool:
-    if name.startswith(_TRACE) and not os.path.isabs(value):  # noqa: PTH117 (asked for each command)
+    if name.startswith(_TRACE) and not os.path.isabs(value):  # noqa: PTH117 (runs for each command)
         return False
     return not (
         name in _LOCAL
@@ -105,9 +104,9 @@ _FIXED_VARIABLES: Final = {
     "LC_ALL": "C",  # messages are matched in a few places
     "GIT_ALLOW_PROTOCOL": _TRANSPORTS,
     "GIT_OPTIONAL_LOCKS": "0",  # reading must not rewrite the user's index
-    # What `git replace` and grafts show is one repository's view: a check of it would be no check of what others fetch.
+    # `git replace` and grafts change the view of one repository only: a check would miss the files that others fetch.
     "GIT_NO_REPLACE_OBJECTS": "1",
-    # No such file can be: Git reads one that is empty too, and complains of it each time.
+    # A file that cannot exist: Git reads an empty one too, and warns each time.
     "GIT_GRAFT_FILE": f"{os.devnull}/none",
 }
 

@@ -102,7 +102,7 @@ class FirstParentHistory:
         """Every commit of the line, newest first.
 
         Args:
-            since: The full id of a commit on the line; it and what lies before it are left out.
+            since: The full id of a commit on the line; it and its ancestors are left out.
 
         Raises:
             ShallowHistoryError: The walk reaches the boundary of a shallow clone.
@@ -115,7 +115,7 @@ class FirstParentHistory:
 
         Args:
             paths: Files or folders, as they are written; none for all.
-            since: The full id of a commit on the line; it and what lies before it are left out.
+            since: The full id of a commit on the line; it and its ancestors are left out.
 
         Raises:
             ShallowHistoryError: The walk reaches the boundary of a shallow clone. What came before it is right.
@@ -139,10 +139,10 @@ class FirstParentHistory:
         return newest if newest is not None and newest.after is not None else None
 
     def holds(self, commit: str) -> bool:
-        """True when a commit, given by its full id, is on the line.
+        """True if a commit, given by its full id, is on the line.
 
         Raises:
-            ShallowHistoryError: It may lie behind the boundary of a shallow clone.
+            ShallowHistoryError: It may be beyond the boundary of a shallow clone.
             GitError: Git cannot read the history.
         """
         return commit == self.nearest(frozenset({commit}))
@@ -173,12 +173,12 @@ class FirstParentHistory:
         self._check_whole(boundary(self.git), "")
 
     def removed_names(self, *folders: str) -> frozenset[str]:
-        """Names that were given away and are gone: of versions, models, namespaces and tags.
+        """Names that existed on the line and were removed: of versions, models, namespaces and tags.
 
-        The answer is kept in the repository's own folder and brought up to date with what was added to the line.
+        The result is cached in the repository's own folder and updated with the new commits of the line.
 
         Args:
-            folders: Where the names were given; none for everywhere.
+            folders: Limit the result to these folders; none for all.
 
         Returns:
             Paths of ``version.yaml``, ``model.yaml``, ``namespace.yaml`` and ``tags/*.yaml`` that were on the line once
@@ -194,25 +194,25 @@ class FirstParentHistory:
 EVERYTHING: Final = "models"
 _NAMES: Final = ("/version.yaml", "/model.yaml", "/namespace.yaml")
 _FORMAT: Final = b"registry-tool vanished 3 "
-_TIPS: Final = 16  # several branches are asked about in turn; each keeps its note
+_TIPS: Final = 16  # several branches are read in turn; each has its own entry
 # At 100,000 commits one folder takes 0.15 s and everything 6 s: so neither way costs twice what the other would have.
 _MANY: Final = 40
 
-# For each folder, for each commit: the paths that are gone there.
+# For each folder, for each commit: the removed paths.
 Notes = dict[str, dict[str, list[str]]]
 
 
 def is_name(path: str) -> bool:
-    """True for a file by which a name is given: of a version, model, namespace or tag."""
+    """True for a file whose path is a name: of a version, model, namespace or tag."""
     folder = path.rpartition("/")[0]
     return path.endswith(_NAMES) or (folder.endswith("/tags") and path.endswith(".yaml"))
 
 
-def _file(git: Git) -> Path:
+def _cache_file(git: Git) -> Path:
     return common_dir(git) / "registry-tool" / "vanished.json"
 
 
-def _tips(kept: object) -> dict[str, list[str]]:
+def _valid_tips(kept: object) -> dict[str, list[str]]:
     found = kept.items() if isinstance(kept, dict) else ()
     return {
         tip: paths
@@ -224,46 +224,46 @@ def _tips(kept: object) -> dict[str, list[str]]:
 def _read(place: Path) -> Notes:
     try:
         first, _, text = place.read_bytes().partition(b"\n")
-        kept = json.loads(text) if first == _sealed(text) else None
+        kept = json.loads(text) if first == _header(text) else None
     except (OSError, ValueError, RecursionError):
         return {}
     found = kept.items() if isinstance(kept, dict) else ()
-    return {folder: tips for folder, said in found if (tips := _tips(said))}
+    return {folder: tips for folder, said in found if (tips := _valid_tips(said))}
 
 
-def _sealed(text: bytes) -> bytes:
-    """The first line of a note: what it is, and the digest of the rest. Against accidents; who writes here can seal."""
-    import hashlib  # for what is asked once
+def _header(text: bytes) -> bytes:
+    """The first line of a cache file: its format and a digest of the rest. It detects damage, not attacks."""
+    import hashlib  # rarely needed
 
     return _FORMAT + hashlib.sha256(text).hexdigest().encode()
 
 
 def _write(place: Path, notes: Notes) -> None:
     """Replace the file as a whole: of two processes that write at once one wins, and both files are right."""
-    import tempfile  # for what is asked once
+    import tempfile  # rarely needed
 
     text = json.dumps(notes).encode("ascii")
-    # A repository that cannot be written to is read all the same.
+    # A read-only repository can still be read.
     with contextlib.suppress(OSError):
         place.parent.mkdir(exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".vanished-", suffix=".tmp", dir=place.parent)
         try:
             with os.fdopen(handle, "wb") as stream:
-                stream.write(_sealed(text) + b"\n" + text)
+                stream.write(_header(text) + b"\n" + text)
                 Path(name).replace(place)
         except OSError:
             Path(name).unlink(missing_ok=True)
 
 
-def _parted(path: str, folders: Iterable[str]) -> Iterable[str]:
-    """Those of the folders that a path lies in."""
+def _containing_folders(path: str, folders: Iterable[str]) -> Iterable[str]:
+    """The folders that contain a path."""
     return (folder for folder in folders if path.startswith(f"{folder}/"))
 
 
-def _changed(
+def _removed_and_added(
     line: FirstParentHistory, folders: Iterable[str], since: str
 ) -> Mapping[str, tuple[set[str], set[str]]]:
-    """For each folder the names that went between two commits and stayed away, and those that came and stayed."""
+    """For each folder, the names removed since a commit, and the names added since."""
     found: dict[str, tuple[set[str], set[str]]] = {folder: (set(), set()) for folder in folders}
     seen: set[str] = set()
     for touch in line.touches(*found, since=since):
@@ -271,13 +271,15 @@ def _changed(
             continue
         if is_name(touch.path) and touch.path not in seen:
             seen.add(touch.path)
-            for folder in _parted(touch.path, found):
+            for folder in _containing_folders(touch.path, found):
                 found[folder][0 if touch.after is None else 1].add(touch.path)
     return found
 
 
-def _starts(line: FirstParentHistory, notes: Notes, folders: Iterable[str]) -> dict[str, list[str]]:
-    """The folders by the newest commit of the line that has a note on them; by an empty text those without one."""
+def _group_by_start(
+    line: FirstParentHistory, notes: Notes, folders: Iterable[str]
+) -> dict[str, list[str]]:
+    """The folders, grouped by the newest commit of the line with a cached result; under "" those without one."""
     known = {folder: notes[folder] for folder in folders if folder in notes}
     starts: dict[str, list[str]] = {"": [folder for folder in folders if folder not in notes]}
     for commit in line.commits() if known else ():
@@ -290,24 +292,24 @@ def _starts(line: FirstParentHistory, notes: Notes, folders: Iterable[str]) -> d
     return {since: group for since, group in starts.items() if group}
 
 
-def _with(tips: Mapping[str, list[str]], tip: str, paths: Iterable[str]) -> dict[str, list[str]]:
-    """Notes on a folder with one more; of many the oldest goes."""
+def _add_tip(tips: Mapping[str, list[str]], tip: str, paths: Iterable[str]) -> dict[str, list[str]]:
+    """The cached results of a folder with one more; above the limit the oldest is dropped."""
     return {**dict(list(tips.items())[1 - _TIPS :]), tip: sorted(paths)}
 
 
-def _brought_up(line: FirstParentHistory, notes: Notes, folders: Iterable[str]) -> None:
-    """Add to the notes what is gone at the line's tip, for folders of which that is not known."""
-    for since, group in _starts(line, notes, folders).items():
-        for folder, (gone, here) in _changed(line, group, since).items():
+def _update_notes(line: FirstParentHistory, notes: Notes, folders: Iterable[str]) -> None:
+    """Add the removed names at the line's tip to the cached results of some folders."""
+    for since, group in _group_by_start(line, notes, folders).items():
+        for folder, (gone, here) in _removed_and_added(line, group, since).items():
             before = notes.get(folder, {})
             found = gone.union(before.get(since, ())) - here
-            notes[folder] = _with(before, line.tip, found)
+            notes[folder] = _add_tip(before, line.tip, found)
 
 
 def removed_names(line: FirstParentHistory, folders: Iterable[str]) -> frozenset[str]:
-    """See ``Line.vanished``."""
-    place = _file(line.git)
-    # Notes that another user may have written are not believed, and theirs are not ours to change.
+    """See ``FirstParentHistory.removed_names``."""
+    place = _cache_file(line.git)
+    # The cache of another user's repository is neither trusted nor changed.
     trusted = line.git.is_trusted
     notes = _read(place) if trusted else {}
     asked = sorted(set(folders))
@@ -315,7 +317,7 @@ def removed_names(line: FirstParentHistory, folders: Iterable[str]) -> frozenset
         asked = [EVERYTHING]
     missing = [folder for folder in asked if line.tip not in notes.get(folder, {})]
     if missing:
-        _brought_up(line, notes, missing)
+        _update_notes(line, notes, missing)
         everything = {folder: tips for folder, tips in notes.items() if folder == EVERYTHING}
         if trusted:
             _write(place, everything or notes)
@@ -325,7 +327,7 @@ def removed_names(line: FirstParentHistory, folders: Iterable[str]) -> frozenset
 def extend_removed_names(
     git: Git, before: str, after: str, *, came: Iterable[str], went: Iterable[str]
 ) -> None:
-    """Note for a new commit what follows from the notes on its parent: whoever made it knows what it changed.
+    """Derive the cached results of a new commit from those of its parent, without reading history.
 
     Args:
         git: The repository.
@@ -334,18 +336,18 @@ def extend_removed_names(
         came: The files that the commit adds or changes.
         went: The files of the parent that it removes.
     """
-    notes = _read(_file(git))
+    notes = _read(_cache_file(git))
     here, gone = set(came), set(filter(is_name, went))
     known = {folder: tips for folder, tips in notes.items() if before in tips}
     for folder, tips in known.items():
         lost = (path for path in gone if path.startswith(f"{folder}/"))
-        notes[folder] = _with(tips, after, {*tips[before], *lost} - here)
+        notes[folder] = _add_tip(tips, after, {*tips[before], *lost} - here)
     if known:
-        _write(_file(git), notes)
+        _write(_cache_file(git), notes)
 
 
 class NamedStep(NamedTuple):
-    """One step of a line, and the names that it gives and takes away.
+    """One step of a line, and the names that it adds and removes.
 
     Attributes:
         step: The commit.
@@ -387,7 +389,7 @@ def list_steps(git: Git, tip: str, since: str) -> list[NamedStep]:
 
 
 class UnpublishedHistory(FirstParentHistory):
-    """The line at the newest of some steps, to which more are added.
+    """The line at the last of several steps, to which more can be added.
 
     Args:
         git: The repository.
@@ -401,17 +403,17 @@ class UnpublishedHistory(FirstParentHistory):
         self._went: set[str] = set()
 
     def at(self) -> FirstParentHistory | None:
-        """The line as it is now; None before the first commit."""
+        """The present line; None before the first commit."""
         return self if self.tip else None
 
     def add(self, one: NamedStep) -> None:
-        """Go one step on."""
+        """Add the next step."""
         self.tip = one.step.commit
         self._went = (self._went | one.went) - one.came
         self._came = (self._came | one.came) - one.went
 
     def removed_names(self, *folders: str) -> frozenset[str]:
-        """See ``Line.vanished``."""
+        """See ``FirstParentHistory.removed_names``."""
         before = (
             FirstParentHistory(self.git, self._start).removed_names(*folders)
             if self._start

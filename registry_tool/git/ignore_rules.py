@@ -1,7 +1,7 @@
-"""What a file of ignore rules says of a path, as Git reads it, and as DVC does.
+"""Ignore rules of Git and of DVC, applied to paths.
 
-No process is asked: a check also reads registries that lie in no work tree, and its verdict must not depend on which
-version of Git or of DVC's libraries judges. https://git-scm.com/docs/gitignore
+No process is started: a check also reads registries without a work tree, and its verdict must not depend on the
+installed version of Git or DVC. https://git-scm.com/docs/gitignore
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 __all__ = ["IgnorePattern", "IgnoreRules", "parse_ignore_rules", "speaking_of"]
 
-_MOST: Final = 2000  # patterns of one file that are looked at
+_MOST: Final = 2000  # patterns of one file; more are ignored
 _LONGEST: Final = 1000
 # Names of folders that every model has.
 _STRUCTURE: Final = frozenset({"models", "versions", "tags", "aliases", "evidence"})
@@ -96,10 +96,10 @@ def _is_some(part: str) -> bool:
 
 
 class IgnoreRules(NamedTuple):
-    """The rules of one file, which lies at the root.
+    """The rules of one file in the root folder.
 
     Attributes:
-        patterns: In their order; of several that fit, the last one counts.
+        patterns: In their order; the last match counts.
     """
 
     patterns: tuple[IgnorePattern, ...]
@@ -109,11 +109,11 @@ class IgnoreRules(NamedTuple):
         return next(fitting, None)
 
     def hides(self, path: str, *, is_folder: bool = False) -> IgnorePattern | None:
-        """The pattern that makes Git ignore a path, or a folder above it; None where nothing does.
+        """The pattern that makes Git ignore a path, or a folder above it; None if there is none.
 
         Args:
             path: From the root, with ``/`` between its parts.
-            is_folder: True where a folder lies there.
+            is_folder: True for a folder.
         """
         parts = path.split("/")
         for end in range(1, len(parts) + 1):
@@ -123,10 +123,10 @@ class IgnoreRules(NamedTuple):
         return None
 
     def hides_from_dvc(self, folder: str) -> IgnorePattern | None:
-        """The pattern that makes DVC pass over a folder with all that lies in it; None where nothing does.
+        """The pattern that makes DVC skip a folder with its content; None if there is none.
 
-        DVC asks dulwich, which since 1.2.15 takes a folder for ignored where the last pattern about its content
-        ignores that, whatever others say of single files in it.
+        DVC uses dulwich, which since 1.2.15 ignores a folder if the last pattern about its content ignores that,
+        whatever other patterns say about single files in it.
 
         Args:
             folder: From the root, without a slash at its end.
@@ -141,9 +141,10 @@ class IgnoreRules(NamedTuple):
 
 
 def speaking_of(patterns: Sequence[IgnorePattern]) -> Callable[[str], bool]:
-    """Whether one of some patterns may speak of a file or of a folder above it: a quick question about many files.
+    """A fast test whether one of some patterns may match a file or a folder above it.
 
-    Folders and names are asked about once. It may say yes where ``IgnoreRules.hides`` says no, and not the other way.
+    Folders and names are tested once. False positives are possible, compared with ``IgnoreRules.hides``; false
+    negatives are not.
     """
     names = [_glob(p.parts[1]) for p in patterns if len(p.parts) == 2 and p.parts[0] == "**"]  # noqa: PLR2004 (of a name)
     placed = [p for p in patterns if len(p.parts) != 2 or p.parts[0] != "**"]  # noqa: PLR2004
@@ -167,7 +168,7 @@ def speaking_of(patterns: Sequence[IgnorePattern]) -> Callable[[str], bool]:
 
 
 def parse_ignore_rules(source: bytes) -> IgnoreRules:
-    """The rules in the bytes of a ``.gitignore`` or ``.dvcignore``; what is too long or too much is left out."""
+    """The rules in the bytes of a ``.gitignore`` or ``.dvcignore``; rules beyond the limits are left out."""
 
     def read() -> Iterator[IgnorePattern]:
         text = source.removeprefix(b"\xef\xbb\xbf").decode(errors="surrogateescape")

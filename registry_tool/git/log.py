@@ -1,12 +1,10 @@
-"""``git log``, read as it comes: who needs the newest commit only does not pay for the oldest.
+"""``git log``, parsed while it runs: a caller that needs only the newest commit does not wait for the oldest.
 
-The only reader of its output. Each commit comes with the files that it changed against its first parent, as names and
-object ids; no file is read, so a clone without blobs answers without its remote.
+This is the only parser of its output. Each commit comes with the files that it changed against its first parent, as
+names and object ids. No file is read, so a clone without blobs needs no remote.
 
-Who made what a merge brought.
-
-A merge is one step of the line, made by whoever pressed the button. The commit that counts for a file lies in the
-merged branch: the last one there that touched it. One ``git log`` answers for many merges.
+``makers`` finds who made the content of a merge: the last commit in the merged branch that changed the file. One
+``git log`` serves many merges.
 """
 
 from __future__ import annotations
@@ -52,7 +50,7 @@ class HistoryStep(NamedTuple):
     Attributes:
         commit: Its id.
         parents: The ids of its parents; the first is the step before. Empty for the first commit.
-        when: The committer's time, in seconds since 1970 UTC. Told, never used for order.
+        when: The committer's time, in seconds since 1970 UTC; reported, never used for order.
         author: Who made it, as ``Name <email>``.
         committer: Who put it on the line, as ``Name <email>``.
         subject: The first paragraph of its message, as one line.
@@ -87,7 +85,7 @@ def _text(field: bytes) -> str:
 
 
 def split_fields(end: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """What a stream holds between its separators, as it comes."""
+    """The fields of a stream between its separators, as they arrive."""
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(end)
@@ -130,7 +128,7 @@ def _parsed(chunks: Iterator[bytes]) -> Iterator[tuple[HistoryStep, Touch | None
 
 
 def stream_output(git: Git, arguments: Sequence[str]) -> Iterator[bytes]:
-    """What a git command says, as it comes; the process ends when nobody reads on.
+    """The output of a git command, as it arrives; the process ends when the reader stops.
 
     Raises:
         GitError: The command fails.
@@ -160,7 +158,7 @@ def log(
         git: The repository.
         revisions: Full ids of commits; ``^`` before one leaves out what it reaches.
         paths: Files or folders, as they are written; none for all.
-        options: More of ``git log``; without ``--raw`` no files are told.
+        options: More options of ``git log``; without ``--raw`` no files are reported.
 
     Raises:
         GitError: Git cannot read the history.
@@ -182,7 +180,7 @@ Makers = Mapping[tuple[str, str], HistoryStep | None]
 
 
 class _Graph(NamedTuple):
-    """The commits of some history, newest first: children stand before their parents."""
+    """The commits of some history, newest first: children before their parents."""
 
     steps: dict[str, HistoryStep]
     touches: dict[str, list[Touch]]
@@ -214,7 +212,7 @@ def _line(graph: _Graph, tip: str) -> list[HistoryStep]:
 
 
 def _brought_by(graph: _Graph, tip: str) -> dict[str, str]:
-    """For each commit beside the line, the merge that brought it there first."""
+    """For each commit outside the line, the merge that first included it."""
     line = _line(graph, tip)
     owner = {step.commit: step.commit for step in line}
     for step in reversed(line):

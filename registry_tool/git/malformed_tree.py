@@ -1,7 +1,7 @@
-"""Tree objects that are not as Git writes them today: which of them can still be read, and what is wrong with the rest.
+"""Malformed tree objects: which of them can still be read, and what is wrong with the others.
 
-Some old programs padded the mode of a folder with a zero or kept a group's write bit. Every reader understands that alike,
-and history that was published so stays readable. Everything else is refused with the words of ``git fsck``'s list:
+Some old programs padded the mode of a folder with a zero or kept a group's write bit. Every reader understands these
+alike, so published history stays readable. All others are refused, in the terms of ``git fsck``:
 https://git-scm.com/docs/git-fsck#_fsck_messages.
 """
 
@@ -24,7 +24,7 @@ _SHOWN: Final = 60
 
 
 class _Raw(NamedTuple):
-    """One entry as it stands in the object."""
+    """One entry, as stored in the object."""
 
     mode: bytes
     name: bytes
@@ -54,7 +54,7 @@ def _raw(data: bytes, id_size: int) -> Iterator[_Raw]:
 
 
 def _wrong_name(name: bytes) -> str:
-    """What is wrong with a name; empty for a good one."""
+    """The problem with a name; empty for a valid name."""
     if not name:
         return "has no name"
     if name in {b".", b".."}:
@@ -96,10 +96,10 @@ def entries_of(data: bytes, id_size: int) -> dict[str, Entry]:
 
 
 def located(trouble: MalformedTreeError, path: str, oid: str, commit: str) -> MalformedTreeError:
-    """The same with its place, and what to do.
+    """The error with its location and a remedy.
 
     Args:
-        trouble: What is wrong with the object.
+        trouble: The problem with the object.
         path: The folder, from the root.
         oid: The id of the tree object.
         commit: The commit it was read from.
@@ -107,7 +107,7 @@ def located(trouble: MalformedTreeError, path: str, oid: str, commit: str) -> Ma
     folder = "the root folder" if not path else f"the folder {path!a}"
     return MalformedTreeError(
         f"{folder} of {commit[:12]} (tree {oid[:12]}) cannot be read: {trouble.message}; Git does not write such trees,"
-        " and programs differ about what is in it",
+        " and programs disagree about their content",
         remedy=f"if it is published, an administrator must reset the branch; otherwise: git reset --soft {commit[:12]}~1 && git commit",
         path=path,
     )

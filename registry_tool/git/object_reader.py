@@ -1,9 +1,7 @@
-"""Reading objects: one long-lived git process for all of them, started when it is first asked.
+"""Reading objects through one long-lived git process, which starts on first use.
 
-What a partial clone left on its remote, brought in few requests instead of one object at a time.
-
-Git itself brings a missing object when it is read, and with a folder everything below it, by a process and a connection
-for each. Here it is said what is wanted, and how much of it.
+``PartialCloneReader`` fetches missing objects of a partial clone in few requests. Git itself would fetch a missing object
+when it is read, a folder with everything below it, with a process and a connection for each.
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ __all__ = [
     "request_objects",
 ]
 
-# What a full id names never changes. A change asks for the same few files of the registry and a model again and again.
+# An object never changes. A command reads the same few files of the registry and a model repeatedly.
 _FIXED: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})(?::.*)?", re.DOTALL)
 _KEPT: Final = 128
 _SMALL: Final = 16 * 1024
@@ -55,7 +53,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _answer(stdout: IO[bytes], limit: int | None) -> tuple[str, str, bytes] | None:
-    """One answer of ``git cat-file --batch``; ValueError when it is none."""
+    """One response of ``git cat-file --batch``; ValueError if it is malformed."""
     header = stdout.readline()
     match = _REVISION.fullmatch(header)
     if match is None:
@@ -90,7 +88,7 @@ class BlobReader:
         if process is None or process.poll() is not None:
             self._stop()
             process = self._process = self._git.popen("cat-file", "--batch", env=self._env)
-            # A registry that nobody closes takes its process along when it is collected.
+            # If a registry is never closed, its process ends when it is collected.
             self._finalizer = weakref.finalize(self, _end, process)
         if process.stdin is None or process.stdout is None:
             raise GitError("git cat-file started without pipes")
@@ -102,7 +100,7 @@ class BlobReader:
         With ``limit``, at most ``limit`` + 1 bytes come back, so that a caller sees that there were more.
 
         Raises:
-            GitError: The git program went away.
+            GitError: git exited unexpectedly.
             OfflineError: A partial clone could not fetch the blob.
         """
         if "\n" in name or name.endswith("\r"):  # a name ends with its line
@@ -130,14 +128,14 @@ class BlobReader:
     def read_many(
         self, names: Sequence[str], *, limit: int | None = None
     ) -> list[tuple[str, str, bytes] | None]:
-        """As ``read`` for several objects, in their order: asked for at once, so that git works while we read.
+        """As ``read`` for several objects, in their order, with one request, so that git works while this process reads.
 
         Args:
             names: Object ids or ``revision:path``, few enough to fit in a pipe (a thousand ids do).
             limit: As for ``read``.
 
         Raises:
-            GitError: The git program went away.
+            GitError: git exited unexpectedly.
             OfflineError: A partial clone could not fetch a blob.
         """
         with self._lock:
@@ -151,7 +149,7 @@ class BlobReader:
                 raise self._trouble(names[0]) from exc
 
     def _trouble(self, name: str) -> OperationalError:
-        """What git says when it is asked for that one object."""
+        """The error of git for that one object."""
         try:
             self._git.run("cat-file", "-e", name, env=self._env)
         except GitCommandError as failed:
@@ -186,7 +184,7 @@ class BlobReader:
             self._stop()
 
 
-# What comes with a folder that is asked for: nothing; or all that is in it, but for a file larger than any manifest.
+# Filters for a requested folder: nothing else; or its whole content, except files larger than any manifest.
 ALONE: Final = "tree:0"
 WITH_FILES: Final = "blob:limit=1m"
 _FILES: Final = "blob:none"
@@ -206,15 +204,15 @@ def promisor_options(chosen: str) -> tuple[str, ...]:
 
 
 def request_objects(git: Git, oids: Iterable[str], chosen: str) -> None:
-    """Ask the remote for objects, all of which are missing here.
+    """Fetch objects from the remote, all of which are missing here.
 
     Args:
         git: A partial clone.
-        oids: Their ids; git does nothing where one of them is here already.
-        chosen: The filter: what comes with them.
+        oids: Their ids; if one of them exists here, git fetches none.
+        chosen: The filter for other objects.
 
     Raises:
-        GitCommandError: The remote cannot be reached, or does not give single objects.
+        GitCommandError: The remote cannot be reached, or does not serve single objects.
     """
     waiting = iter(sorted(set(oids)))
     while batch := list(islice(waiting, _AT_ONCE)):
@@ -227,9 +225,9 @@ def request_objects(git: Git, oids: Iterable[str], chosen: str) -> None:
 
 
 def fetch_objects(git: Git, oids: Iterable[str]) -> None:
-    """Fetch the blobs that are not here yet; a remote that cannot be reached is not complained of.
+    """Fetch the missing ones of some blobs; an unreachable remote is not an error here.
 
-    Each blob is asked for again when it is read, and fails there with its name.
+    Each missing blob is fetched again when it is read, and fails there with its name.
 
     Args:
         git: A partial clone.
@@ -249,15 +247,15 @@ def fetch_objects(git: Git, oids: Iterable[str]) -> None:
 
 
 def list_missing(git: Git, folders: Sequence[str]) -> list[str]:
-    """What is missing at or below some folders that are here, files too.
+    """The missing objects below some folders, files included.
 
     Args:
         git: A partial clone.
-        folders: Ids of trees that are here; what is below one that is missing is not known, nor told.
+        folders: Ids of existing trees; objects below a missing tree are unknown and not reported.
     """
     if not folders:
         return []
-    # Without an order, git reads the trees once; `--quiet` prints what is missing and nothing else.
+    # Without an order, git reads the trees once; `--quiet` prints only the missing objects.
     out = git.run(
         "rev-list", "--quiet", "--objects", "--missing=print", "--no-object-names", "--stdin",
         stdin="\n".join(folders).encode() + b"\n",
@@ -266,7 +264,7 @@ def list_missing(git: Git, folders: Sequence[str]) -> list[str]:
 
 
 class PartialCloneReader(BlobReader):
-    """Reads the objects of a clone that git does not know to be partial: what is missing is brought, and nothing more."""
+    """Reads the objects of a clone that git does not know to be partial: only missing objects are fetched."""
 
     def __init__(self, git: Git, env: Mapping[str, str] | None = None) -> None:
         super().__init__(git, env)
@@ -276,8 +274,8 @@ class PartialCloneReader(BlobReader):
         """See ``BlobReader.read``.
 
         Raises:
-            GitError: The git program went away.
-            OfflineError: The object is missing and cannot be brought.
+            GitError: git exited unexpectedly.
+            OfflineError: The object is missing and cannot be fetched.
         """
         found = super().read(name, limit=limit)
         if found is None and _ID.fullmatch(name):
@@ -288,11 +286,11 @@ class PartialCloneReader(BlobReader):
     def read_many(
         self, names: Sequence[str], *, limit: int | None = None
     ) -> list[tuple[str, str, bytes] | None]:
-        """See ``BlobReader.read_many``; what is missing comes in one request.
+        """See ``BlobReader.read_many``; missing objects are fetched in one request.
 
         Raises:
-            GitError: The git program went away.
-            OfflineError: An object is missing and cannot be brought.
+            GitError: git exited unexpectedly.
+            OfflineError: An object is missing and cannot be fetched.
         """
         found = super().read_many(names, limit=limit)
         missing = [

@@ -1,12 +1,12 @@
-"""Whose a repository is: Git obeys the configuration of none that belongs to somebody else (decision 0023).
+"""Ownership of repositories: Git ignores the configuration of another user's repository (decision 0023).
 
-A configuration names programs, so whoever may write it runs them as whoever opens the repository. Git looks at the owner
-when it finds a repository, and not when it is told where one is, as this program tells it. So the owner is looked at
-here, as ``ensure_valid_ownership`` in Git's setup.c does; where it is not us, Git itself is asked, which knows
+A configuration names programs, which run as the user who opens the repository. Git checks the owner when it finds a
+repository, but not when it gets the path, as from this program. So the owner is checked here, as
+``ensure_valid_ownership`` in Git's setup.c does. If the owner is another user, Git itself decides, because it knows
 ``safe.directory``.
 
-A repository that is not trusted can still be read: through a folder of our own that has its refs and objects, and none of
-its configuration, attributes, grafts or hooks.
+An untrusted repository can still be read: through a folder of ours that links its refs and objects, and ignores its
+configuration, attributes, grafts and hooks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from registry_tool.errors import GitError
 
 __all__ = ["are_ours", "ceilings", "make_view", "read_start", "reads_only"]
 
-# What the commands that this program runs do to a repository: nothing.
+# Commands that change nothing in a repository.
 _READS: Final = frozenset(
     {
         "cat-file", "check-ref-format", "diff-index", "diff-tree", "for-each-ref", "grep", "hash-object", "log",
@@ -31,15 +31,15 @@ _READS: Final = frozenset(
 _READS_BY_OPTION: Final = {"config": ("--list", "--get-regexp"), "worktree": ("list",)}
 _SHARED: Final = ("refs", "reftable", "packed-refs", "objects", "shallow", "logs")
 _OWN: Final = ("index",)
-_LONGEST: Final = 8192  # a path, and what stands before it
+_LONGEST: Final = 8192  # a path, and a prefix
 # Of the extensions those without which objects or refs are read wrongly: names of formats, as Git spells them.
 _FORMATS: Final = {"extensions.objectformat": "objectFormat", "extensions.refstorage": "refStorage"}
 
 
 def are_ours(places: Iterable[Path]) -> bool:
-    """True where all of some files and folders belong to who runs this; what is missing belongs to no one.
+    """True if all of some files and folders belong to the current user; missing ones are ignored.
 
-    As in Git, root also owns what belongs to whoever called sudo.
+    As in Git, root also owns the files of the user who called sudo.
     """
     if not hasattr(os, "geteuid"):  # Windows: only Git can say
         return False
@@ -56,13 +56,13 @@ def are_ours(places: Iterable[Path]) -> bool:
                 return False
         except FileNotFoundError:
             continue
-        except OSError:  # what cannot be looked at is not ours
+        except OSError:  # a file that cannot be inspected is not ours
             return False
     return True
 
 
 def read_start(place: Path) -> bytes:
-    """The first kilobytes of a small file; empty where there is none, or a pipe or device that would never end."""
+    """The first kilobytes of a small file; empty if it is missing, or is a pipe or a device."""
     try:
         handle = os.open(
             place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -78,7 +78,7 @@ def read_start(place: Path) -> bytes:
 
 
 def reads_only(arguments: Iterable[str]) -> bool:
-    """True for a git command that changes nothing and speaks with no server.
+    """True for a git command that changes nothing and contacts no server.
 
     Args:
         arguments: As they are given to git: options of git itself, the command, and its own.
@@ -93,7 +93,7 @@ def reads_only(arguments: Iterable[str]) -> bool:
 
 
 def ceilings() -> frozenset[str]:
-    """The folders that Git is not to look at on its way up: ``GIT_CEILING_DIRECTORIES``."""
+    """The folders where Git stops on its way up: ``GIT_CEILING_DIRECTORIES``."""
     named = os.environ.get("GIT_CEILING_DIRECTORIES", "")
     if not named:
         return frozenset()
@@ -108,8 +108,8 @@ def _links(git_dir: Path, common_dir: Path) -> Iterator[tuple[str, Path]]:
     yield "info/exclude", common_dir / "info" / "exclude"  # names of files, and nothing else
 
 
-def _head(git_dir: Path) -> bytes:
-    """What HEAD says. It is copied, because Git takes a HEAD that is a link for a branch of that name."""
+def _read_head(git_dir: Path) -> bytes:
+    """The content of HEAD. It is copied, because Git treats a HEAD that is a link as a branch of that name."""
     place = git_dir / "HEAD"
     if place.is_symlink():
         return b"ref: " + os.fsencode(place.readlink()) + b"\n"
@@ -130,35 +130,35 @@ def _config(settings: Mapping[str, str], *, bare: bool) -> str:
             raise GitError(f"{value[:60]!a} is not a format that Git supports ({spelt})")
         lines += ["[extensions]", f"{spelt} = {value}"]
     if _is_partial(settings):
-        # What the clone left out is then an error and not a missing file; there is no address to ask.
+        # Objects that the clone left out are then an error and not missing files; no remote is contacted.
         lines += ['[remote "origin"]', f"url = {os.devnull}/none", "promisor = true"]
     return "\n".join([*lines, ""])
 
 
 def make_view(git_dir: Path, common_dir: Path, settings: Mapping[str, str], *, bare: bool) -> Path:
-    """A repository of our own over the refs and objects of one that is not trusted; whoever asks for it removes it.
+    """A repository of ours that links the refs and objects of an untrusted one; the caller deletes it.
 
     Args:
         git_dir: The folder of the repository.
         common_dir: The one that its linked work trees share.
-        settings: What its configuration says, read as data.
-        bare: Whether it has no work tree.
+        settings: Its configuration, read as data.
+        bare: True if it has no work tree.
 
     Raises:
-        GitError: Its configuration names a format that there is not.
+        GitError: Its configuration names an unknown format.
         OSError: This system has no symbolic links, or no room.
     """
-    import tempfile  # for what is rare
+    import tempfile  # rarely needed
 
     text = _config(settings, bare=bare)
     view = Path(tempfile.mkdtemp(prefix="registry-git-"))
     (view / "info").mkdir()
     (view / "config").write_text(text, encoding="ascii")
-    (view / "HEAD").write_bytes(_head(git_dir))
+    (view / "HEAD").write_bytes(_read_head(git_dir))
     for name, target in _links(git_dir, common_dir):
         if target.is_file() or target.is_dir():  # no pipe, and no device
             (view / name).symlink_to(target.absolute())
-    # Git takes a folder without it for no repository; where refs are not files there may be none.
+    # Git requires the folder, and a repository with another ref format may have none.
     if not (view / "refs").exists():
         (view / "refs").mkdir()
     return view

@@ -1,8 +1,8 @@
-"""When something entered what is published, and which commit of a change brings it.
+"""When a file was published, and which commit of a change introduces it.
 
-The graph says which step published a file; only when that was is asked of clocks. A step is as old as it says, but no
-older than any commit it follows, and dates in the future are left out. So whoever dates a commit back gains nothing: the
-commit before it is dated too.
+The commit graph shows which step published a file; only the time comes from clocks. A step has its commit time, but is
+not older than any of its ancestors; times in the future are ignored. So backdating a commit has no effect: its parent
+has a date too.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def newest_ancestor_time(line: FirstParentHistory, step: HistoryStep, now: int) 
 
 
 def publication_time(line: FirstParentHistory, step: HistoryStep, now: dt.datetime) -> dt.datetime:
-    """When a step published what it brought, by the graph.
+    """When a step published its changes, by the commit graph.
 
     Args:
-        line: What was published.
+        line: The published history.
         step: A step of it.
         now: The time, in UTC.
 
@@ -57,7 +57,7 @@ def find_introducing_commit(line: FirstParentHistory, tip: str, path: str, oid: 
     """The commit that gave a file its content, among those that a change adds to the line.
 
     Args:
-        line: What is published.
+        line: The published history.
         tip: The full id of the change's newest commit.
         path: The file.
         oid: The id of its content in the change.

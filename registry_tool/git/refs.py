@@ -1,20 +1,11 @@
-"""Every ref of a repository: what a question about the whole registry, not about one state of it, has to look at.
+"""Refs: all of them, the branch that a commit goes to, and the main branch.
 
-What was not fetched is not here. The remotes can be asked which refs they have. Branches and tags that were not fetched
-are named; what lies outside them, such as the heads of pull requests, is not fetched by people, and so is brought here
-without a ref of its own.
+A query about the whole registry reads every ref. Refs that were not fetched are missing in a clone, so the remotes are
+queried for theirs. Unfetched branches and tags are reported. Refs outside them, such as the heads of pull requests, are
+fetched without creating a ref.
 
-Which branch a commit goes to, and whether it may.
-
-What is published: the main branch, as far as this clone knows it, and where another history left it.
-
-What is published is frozen; what is committed on a branch of one's own may still be mended. In a clone that is what
-the remote's main branch had when it was fetched last; without a remote it is the main branch itself.
-
-What a push wants to change: the lines that Git writes to its hooks, read as data.
-
-A name of a ref comes from whoever pushes. It may hold anything but controls and a few marks of Git's own syntax, it need
-not be UTF-8, and it may be long; it is compared and shown, and never given to a program. Only object ids are.
+Files on the main branch are published and frozen; commits on other branches can still change. In a clone the main
+branch is the remote's as last fetched; without a remote it is the local one.
 """
 
 from __future__ import annotations
@@ -54,7 +45,7 @@ __all__ = [
     "merge_heads",
 ]
 
-# Replacements by `git replace` are one machine's view; the refs that hold them are listed like all others.
+# Replacements by `git replace` are one machine's view; their refs are listed like all others.
 _FORMAT = "--format=%(objectname) %(objecttype) %(*objecttype) %(refname)"
 _PREFIXES = ("refs/heads/", "refs/remotes/", "refs/")
 _WITH_FILES = frozenset({"commit", "tag", "tree"})
@@ -105,7 +96,7 @@ def list_tips(git: Git) -> list[Tip]:
 
 def _remotes(git: Git) -> list[str]:
     """The remotes whose refs count: ``origin`` and ``upstream``, or all where a clone has given them other names."""
-    if not git.is_trusted:  # its remotes are its own to name, and none is asked for it
+    if not git.is_trusted:  # an untrusted repository must not choose which remotes are contacted
         return []
     configured = git.run("config", "--get-regexp", r"^remote\..*\.url$", allowed=(0, 1)).decode(
         errors="surrogateescape"
@@ -115,7 +106,7 @@ def _remotes(git: Git) -> list[str]:
     return [name for name in _ASKED if name in names] or sorted(set(names))
 
 
-def _listed(git: Git, remote: str) -> dict[str, str]:
+def _list_remote_refs(git: Git, remote: str) -> dict[str, str]:
     """The refs of a remote and where they are."""
     try:
         out = git.run("ls-remote", "--quiet", "--refs", "--", remote)
@@ -130,11 +121,11 @@ def _listed(git: Git, remote: str) -> dict[str, str]:
     return {ref: oid for oid, _, ref in (line.partition("\t") for line in lines if line)}
 
 
-def _hidden(refs: dict[str, str]) -> dict[str, str]:
+def _outside_branches(refs: dict[str, str]) -> dict[str, str]:
     return {r: oid for r, oid in refs.items() if not r.startswith(_BRANCHES_AND_TAGS)}
 
 
-def _lacking(git: Git, oids: Iterable[str]) -> frozenset[str]:
+def _missing_objects(git: Git, oids: Iterable[str]) -> frozenset[str]:
     """Which of some objects are not here; a partial clone fetches none of them for that."""
     wanted = list(dict.fromkeys(oids))
     if not wanted:
@@ -147,13 +138,13 @@ def _lacking(git: Git, oids: Iterable[str]) -> frozenset[str]:
     return frozenset(line.partition(" ")[0] for line in said if line.endswith(" missing"))
 
 
-def _bring(git: Git, remote: str, refs: dict[str, str]) -> None:
+def _fetch_hidden(git: Git, remote: str, refs: dict[str, str]) -> None:
     """Fetch what refs outside branches and tags lead to; no ref is made of it.
 
     Raises:
         GitCommandError: The remote does not give it.
     """
-    lacking = _lacking(git, refs.values())
+    lacking = _missing_objects(git, refs.values())
     wanted = [ref for ref, oid in refs.items() if oid in lacking]
     if not wanted:
         return
@@ -166,36 +157,36 @@ def _bring(git: Git, remote: str, refs: dict[str, str]) -> None:
 
 
 def hidden_tips(git: Git) -> list[Tip]:
-    """What remotes list outside branches and tags and is here: heads of pull requests, changes under review and such.
+    """The refs of remotes outside branches and tags that are in this clone: pull requests, changes under review.
 
-    A remote that cannot be asked lists nothing here; ``list_unfetched`` says so.
+    An unreachable remote lists nothing here; ``list_unfetched`` reports it.
     """
     found: dict[str, str] = {}
     for remote in _remotes(git):
         with suppress(GitCommandError):
-            hidden = _hidden(_listed(git, remote))
+            hidden = _outside_branches(_list_remote_refs(git, remote))
             with suppress(GitCommandError):
-                _bring(git, remote, hidden)
-            lacking = _lacking(git, hidden.values())
+                _fetch_hidden(git, remote, hidden)
+            lacking = _missing_objects(git, hidden.values())
             found |= {oid: f"{remote} {ref}" for ref, oid in hidden.items() if oid not in lacking}
     return [Tip(name, oid) for oid, name in found.items()]
 
 
 def list_unfetched(git: Git) -> list[str]:
-    """The refs of ``origin`` and ``upstream`` that are somewhere else than this clone knows.
+    """The refs of ``origin`` and ``upstream`` whose commits are not in this clone.
 
-    Those outside branches and tags are brought here first; see ``hidden_tips``.
+    Refs outside branches and tags are fetched first; see ``hidden_tips``.
 
     Raises:
-        GitCommandError: One of them cannot be asked, or does not give what it lists.
+        GitCommandError: A remote cannot be reached, or does not serve a ref that it lists.
     """
     names = []
-    # The ids of refs, not of all objects: only what a ref leads to is looked at.
+    # The ids of refs, not of all objects: only refs count.
     here = frozenset(git.run("for-each-ref", "--format=%(objectname)").decode().split())
     for remote in _remotes(git):
-        refs = _listed(git, remote)
-        hidden = _hidden(refs)
-        _bring(git, remote, hidden)
+        refs = _list_remote_refs(git, remote)
+        hidden = _outside_branches(refs)
+        _fetch_hidden(git, remote, hidden)
         named = ((ref, oid) for ref, oid in refs.items() if ref not in hidden)
         names += [f"{remote}/{_short(ref)}" for ref, oid in named if oid not in here]
     return names
@@ -294,7 +285,7 @@ def _short_name(ref: str) -> str:
     return ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
 
 
-def _named(git: Git, name: str) -> MainBranch:
+def _configured_branch(git: Git, name: str) -> MainBranch:
     tip = find_commit(git, name)
     if not tip:
         raise NotFoundError(
@@ -311,12 +302,12 @@ def main_branch(git: Git) -> MainBranch | None:
     this repository.
 
     Raises:
-        NotFoundError: The setting names what is not there.
+        NotFoundError: The setting names a missing branch.
         UsageError: The setting's name may mean several commits.
     """
     chosen = git.config(_SETTING)
     if chosen is not None:
-        return _named(git, chosen)
+        return _configured_branch(git, chosen)
     if git.work_tree is None and (own := git.branch()) is not None and (tip := git.head()):
         return MainBranch(_short_name(own), tip)
     # What a bare repository has is its own, whatever it was cloned from.
@@ -328,15 +319,15 @@ def main_branch(git: Git) -> MainBranch | None:
     if ref is None:
         return None
     tip, target = found[ref]
-    doubt = _renamed(git, ref, target, {name: tip for name, (tip, _) in found.items()})
+    doubt = _explain_doubt(git, ref, target, {name: tip for name, (tip, _) in found.items()})
     return MainBranch(_short_name(target or ref), tip, doubt)
 
 
-def _renamed(git: Git, ref: str, target: str, tips: Mapping[str, str]) -> str:
+def _explain_doubt(git: Git, ref: str, target: str, tips: Mapping[str, str]) -> str:
     """Why a remote's HEAD, which Git sets when it clones and seldom again, may name a branch that was renamed since.
 
-    Only the remote knows which branch is its main one now. What is known here: that the branch is gone, or that the
-    other usual name has all of it and more.
+    Only the remote knows its present main branch. This clone knows that the branch is gone, or that the other usual
+    name contains it and has more commits.
     """
     remote, _, name = ref.removeprefix("refs/remotes/").rpartition("/")
     if not ref.startswith("refs/remotes/"):
@@ -350,7 +341,7 @@ def _renamed(git: Git, ref: str, target: str, tips: Mapping[str, str]) -> str:
         return f"{remote}/HEAD names a branch that does not exist: {_SET_HEAD} {remote} --auto"
     others = {f"refs/remotes/{remote}/{usual}" for usual in ("main", "master")} - {target}
     for other in sorted(others & tips.keys()) if name == "HEAD" else ():
-        if tips[other] != tips[ref] and _follows(git, tips[other], tips[ref]):
+        if tips[other] != tips[ref] and _is_ancestor(git, tips[other], tips[ref]):
             return (
                 f"{_short_name(other)} contains {_short_name(target)} and has more commits: if the main branch was renamed, run: "
                 f"{_SET_HEAD} {remote} --auto"
@@ -363,7 +354,7 @@ def _dangles(git: Git, remote: str, tips: Mapping[str, str]) -> bool:
     return head not in tips and os.path.lexists(git.shared_dir / head)
 
 
-def _follows(git: Git, later: str, earlier: str) -> bool:
+def _is_ancestor(git: Git, later: str, earlier: str) -> bool:
     try:
         git.run("merge-base", "--is-ancestor", earlier, later)
     except GitCommandError:
@@ -372,15 +363,15 @@ def _follows(git: Git, later: str, earlier: str) -> bool:
 
 
 def merge_heads(git: Git) -> tuple[str, ...]:
-    """The commits that a merge under way brings in; empty when there is none."""
+    """The commits that a merge in progress merges; empty if there is none."""
     named = {match[1] for match in map(_MERGED.fullmatch, os.environ) if match}
     with contextlib.suppress(OSError, UnicodeDecodeError):
         named.update((git.git_dir / "MERGE_HEAD").read_text(encoding="ascii").split())
     return tuple(sorted(commit for commit in named if find_commit(git, commit)))
 
 
-def _newest(git: Git, main: str, bases: list[str]) -> str:
-    """Of several merge bases, the newest on the main branch's first-parent line: what is published since is known."""
+def _newest_base(git: Git, main: str, bases: list[str]) -> str:
+    """Of several merge bases, the newest on the main branch's first-parent line."""
     out = git.run(
         "rev-list", "--first-parent", f"--max-count={_FAR}", "--end-of-options", main, "--"
     )
@@ -388,15 +379,15 @@ def _newest(git: Git, main: str, bases: list[str]) -> str:
 
 
 def merge_base(git: Git, main: str, *tips: str) -> str:
-    """The commit at which a history left another; the other itself when they share nothing.
+    """The commit where a change branched off; the main commit itself if they share no history.
 
     Args:
         git: The repository.
-        main: A commit of what is published.
-        tips: The commit of the change; several of a merge that is under way.
+        main: A published commit.
+        tips: The commit of the change; several for a merge in progress.
 
     Raises:
-        ShallowHistoryError: The clone does not reach back so far.
+        ShallowHistoryError: The clone does not contain that commit.
     """
     if main in tips:
         return main
@@ -406,7 +397,7 @@ def merge_base(git: Git, main: str, *tips: str) -> str:
     if len(bases) == 1:
         return bases[0]
     if bases:
-        return _newest(git, main, bases)
+        return _newest_base(git, main, bases)
     if boundary(git):
         raise ShallowHistoryError(
             f"the clone is shallow and does not contain the commit where {tips[0][:12]} branched off {main[:12]}",

@@ -1,9 +1,8 @@
-"""One opened repository: which commit, which tree, and whether its history is whole.
+"""An opened repository: its commits, its trees, and whether its history is complete.
 
-The repository that Git calls a hook for, where it does not lie around the work tree.
-
-With ``git --git-dir=DIR --work-tree=DIR`` the repository is found by ``GIT_DIR`` alone. That variable is otherwise left
-aside: around the hook of one repository it would lead a command away from another.
+``hooked_repository`` finds the repository of a running hook. With ``git --git-dir=DIR --work-tree=DIR`` only ``GIT_DIR``
+names it. In all other cases that variable is ignored, because in a hook it would redirect commands for another
+repository.
 """
 
 from __future__ import annotations
@@ -13,21 +12,23 @@ import os
 import re
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from registry_tool.errors import NotARegistryError, NotFoundError, ShallowHistoryError, UsageError
 from registry_tool.git.command import BackgroundCommand, Git, GitCommandError, find_repository
 from registry_tool.git.commit_tree import CommitTree
 from registry_tool.git.object_reader import BlobReader, PartialCloneReader
-from registry_tool.git.remote.clone_cache import open_clone
 from registry_tool.git.remote.url import is_url, stored_url
 from registry_tool.git.revisions import candidate_refs, commits_with_prefix, qualify
 from registry_tool.git.shallow import boundary, has_latest_only, too_shallow
 from registry_tool.git.transaction.pending import is_pending
 from registry_tool.git.tree import Tree
-from registry_tool.git.worktree import FolderTree, begin_staged, staged_tree, work_tree
 from registry_tool.paths import cache_folder, usable_folder
 
+if TYPE_CHECKING:
+    from registry_tool.git.worktree import FolderTree
+
+# The modules for URLs, staged files and working trees are imported on first use: reading a commit needs none of them.
 __all__ = [
     "Repository",
     "hooked_repository",
@@ -44,7 +45,7 @@ _PAST = re.compile(r"^[0-9a-f]{4,64}$|[~^@:]|-g[0-9a-f]{4,}$")
 
 
 def is_time(text: str) -> bool:
-    """True for what is meant as a day or a time, and not as a revision."""
+    """True for text that is a day or a time, and not a revision."""
     return _TIME.fullmatch(text) is not None
 
 
@@ -114,11 +115,11 @@ class Repository:
 
     Args:
         git: The repository.
-        source: What it was opened from, for messages: of a URL no credentials.
-        note: Why it may be out of date; empty when it is not.
+        source: The path or URL, for messages, without credentials.
+        note: Why it may be out of date; empty if it is current.
 
     Attributes:
-        doubt: Why another branch may be the published one, for whoever asks which is; see ``Published``.
+        doubt: Why another branch may be the published one; see ``MainBranch``.
     """
 
     def __init__(self, git: Git, *, source: str, note: str = "") -> None:
@@ -130,7 +131,7 @@ class Repository:
 
     @property
     def caution(self) -> str:
-        """What a reader should know of whose the repository is; empty where it is trusted. See ``Git.distrust``."""
+        """A warning about the owner of the repository; empty if it is trusted. See ``Git.distrust``."""
         git = self.git
         if git.is_trusted:
             return ""
@@ -145,7 +146,7 @@ class Repository:
 
     @classmethod
     def open(cls, source: str | Path, *, offline: bool = False) -> Repository:
-        """Open the repository that holds a path, or the cached clone of a URL.
+        """Open the repository around a path, or the cached clone of a URL.
 
         Raises:
             NotARegistryError: There is no Git repository at the path.
@@ -153,6 +154,8 @@ class Repository:
         """
         text = str(source)
         if isinstance(source, str) and is_url(text):
+            from registry_tool.git.remote.clone_cache import open_clone
+
             named = cache_folder() / "clones"
             folder, why = _clones(named)
             clone = open_clone(text, folder, offline=offline, others=named)
@@ -175,7 +178,7 @@ class Repository:
             NotFoundError: There is none; an empty repository has no HEAD.
             UsageError: The name may mean several.
         """
-        # Asked of the process that will read the files, so that a cold start runs git once.
+        # Resolved by the process that will read the files, so that a cold start runs git once.
         found = self.reader.read(f"{self._chosen(ref)}^{{commit}}") or self._old_commit(ref)
         if ref == "HEAD" and found is not None and self._is_unborn():
             found = None
@@ -192,7 +195,7 @@ class Repository:
         )
 
     def _chosen(self, ref: str) -> str:
-        """What was asked for, with the full name of a ref where it begins with one."""
+        """The revision, with the full name of a ref if it begins with one."""
         wanted = candidate_refs(ref)
         if not wanted:
             return ref
@@ -247,7 +250,7 @@ class Repository:
         return found
 
     def past_commit(self, revision: str) -> str:
-        """As ``commit``, for a revision that may lie far back.
+        """As ``commit``, for a revision that may be far back.
 
         Raises:
             NotFoundError: There is none.
@@ -293,21 +296,27 @@ class Repository:
         return RemoteTree(self.git, commit, reader)
 
     def begin_staged(self) -> None:
-        """Have git begin to read what is staged; ``staged`` waits for it."""
+        """Start reading the staged files; ``staged`` waits for the result."""
+        from registry_tool.git.worktree import begin_staged
+
         self._begun = begin_staged(self.git)
 
     def staged(self) -> Tree:
         """The files as they are staged; see ``work``."""
+        from registry_tool.git.worktree import staged_tree
+
         self._check_not_interrupted()
         begun, self._begun = self._begun, None
         return staged_tree(self.git, self.reader, begun)
 
     def work(self) -> Tree:
-        """The files of the work tree that Git would take in.
+        """The files of the work tree that Git would add.
 
         Raises:
-            OperationalError: They are half of what a killed command began; or the repository is bare.
+            OperationalError: A killed command left them between two states; or the repository is bare.
         """
+        from registry_tool.git.worktree import work_tree
+
         self._check_not_interrupted()
         return work_tree(self.git, self.reader)
 
@@ -318,12 +327,14 @@ class Repository:
             check_not_interrupted(self.git)
 
     def on_disk(self) -> FolderTree | None:
-        """The files on disk, for reading; None where the disk does not hold them all (bare, sparse)."""
+        """The files on disk, for reading; None if the disk does not have them all (bare, sparse)."""
         top = self.git.work_tree
         if top is None or not (top / "registry.yaml").exists():
             return None
         if (self.git.git_dir / "info" / "sparse-checkout").exists():
             return None
+        from registry_tool.git.worktree import FolderTree
+
         return FolderTree(top)
 
     def close(self) -> None:
@@ -351,5 +362,5 @@ def hooked_repository(folder: Path) -> Git | None:
     if around is not None and around.git_dir.resolve() == place.resolve():
         return None
     top = os.environ.get("GIT_WORK_TREE")
-    # Git runs its hooks, so it has looked at whose it is, or was told.
+    # Git runs its hooks, so it has checked the owner, or was configured to trust it.
     return Git(place, folder.absolute() if top is None else Path(top).absolute(), vouched=True)

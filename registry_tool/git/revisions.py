@@ -1,8 +1,8 @@
-"""What a name means that a person gives for a commit: the one thing of that name, or a refusal (decision 0024).
+"""Revisions that a user names, resolved to one commit, or refused as ambiguous (decision 0024).
 
-Git takes a tag before a branch of the same name, and any ref before an abbreviated id, with a warning that no program
-reads. Whoever may push a tag could so decide what `--base origin/main` compares with. Here ``origin/main`` is the branch
-of the remote ``origin``, and where a name can mean two commits the full names are asked for.
+Git prefers a tag to a branch of the same name, and any ref to an abbreviated id, with a warning that no program reads. So
+anyone who may push a tag could choose what `--base origin/main` compares with. Here ``origin/main`` is the branch of the
+remote ``origin``, and a name that matches two commits must be given in full.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["candidate_refs", "commits_with_prefix", "find_commit", "find_tip", "
 
 _FULL: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PREFIX: Final = re.compile(r"[0-9a-f]{4,63}")
-# `HEAD`, `FETCH_HEAD` and the like lie outside `refs`, where Git looks first.
+# `HEAD`, `FETCH_HEAD` and the like are outside `refs`; Git tries them first.
 _HEADS: Final = re.compile(r"@|[A-Z_]*HEAD")
 _OF_BRANCHES: Final = re.compile(r"@\{(?:u|upstream|push)\}", re.IGNORECASE)
 # What may follow a name: `~3`, `^2`, `^{tree}`, `@{1}`.
@@ -28,7 +28,7 @@ _REMOTES: Final = ("refs/remotes/{}", "refs/remotes/{}/HEAD")
 _OTHERS: Final = ("refs/heads/{}", "refs/tags/{}", "refs/{}")
 
 
-def _parted(revision: str) -> tuple[str, str]:
+def _split(revision: str) -> tuple[str, str]:
     """A name, and the way from there to the commit that is meant."""
     step = _STEP.search(revision)
     return (revision[: step.start()], revision[step.start() :]) if step else (revision, "")
@@ -36,7 +36,7 @@ def _parted(revision: str) -> tuple[str, str]:
 
 def candidate_refs(revision: str) -> list[str]:
     """The full names of the refs that a revision may begin with; none where it can mean one thing only."""
-    name, way = _parted(revision)
+    name, way = _split(revision)
     if not name.isprintable() or ":" in name or _OF_BRANCHES.search(way):
         return []
     # `refs/…` is a full name, which Git looks for first.
@@ -45,7 +45,7 @@ def candidate_refs(revision: str) -> list[str]:
     return [place.format(name) for place in (*_REMOTES, *_OTHERS)]
 
 
-def _refused(name: str, found: Iterable[str]) -> UsageError:
+def _ambiguous(name: str, found: Iterable[str]) -> UsageError:
     refs = list(found)
     return UsageError(
         f"{name!a} is ambiguous: it matches {' and '.join(refs)}",
@@ -69,21 +69,21 @@ def qualify(
     Raises:
         UsageError: It may mean several commits.
     """
-    name, way = _parted(revision)
+    name, way = _split(revision)
     remote = next((r for place in _REMOTES if (r := place.format(name)) in found), None)
-    # A person's own branch or tag called `origin/main` is a mistake, or somebody else's trick.
+    # A local branch or tag called `origin/main` is a mistake or an attack.
     rivals = {r: found[r] for r in found if remote is None or r in {remote, f"refs/heads/{name}"}}
     if not rivals:
         return revision
     if len(set(rivals.values())) > 1:
-        raise _refused(name, rivals)
+        raise _ambiguous(name, rivals)
     commit = next(iter(rivals.values()))
     if _PREFIX.fullmatch(name) and any(oid != commit for oid in abbreviated(name)):
-        raise _refused(name, [*rivals, f"a commit whose id begins with {name}"])
+        raise _ambiguous(name, [*rivals, f"a commit whose id begins with {name}"])
     return f"{remote or next(iter(rivals))}{way}"
 
 
-def _found(git: Git, wanted: Sequence[str]) -> dict[str, str]:
+def _find_refs(git: Git, wanted: Sequence[str]) -> dict[str, str]:
     """Those of some refs that there are, by full name, and the objects they lead to."""
     out = git.run("for-each-ref", "--format=%(refname) %(objectname) %(*objectname)", *wanted)
     lines = (line.split(" ") for line in out.decode(errors="surrogateescape").splitlines())
@@ -109,7 +109,7 @@ def find_commit(git: Git, revision: str) -> str:
     name = revision
     if wanted:
         name = qualify(
-            revision, _found(git, wanted), lambda digits: commits_with_prefix(git, digits)
+            revision, _find_refs(git, wanted), lambda digits: commits_with_prefix(git, digits)
         )
     arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
     return git.run(*arguments, allowed=(0, 1, 128)).decode().strip()

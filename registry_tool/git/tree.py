@@ -1,15 +1,13 @@
-"""Trees: what everything else reads from, wherever the files are.
+"""Trees: the one interface for reading files, wherever they are.
 
-A tree is folders of entries, each with a mode and, where Git knows one, an object id. A commit, the index, a folder
-on disk, an edit laid over another tree and a dict in a test are all trees, so one engine serves them all.
-Paths are ``/``-separated, relative, without ``.`` or ``..``; the root is the empty string.
+A tree is folders of entries, each with a mode and, where Git knows one, an object id. A commit, the index, a folder on
+disk, an edit laid over another tree and a dict in a test are all trees, so one engine serves them all. Paths are
+``/``-separated, relative, without ``.`` or ``..``; the root is the empty string.
 
-One tree laid over another: an edit before it is written, the index over HEAD, a work tree over HEAD.
+``OverlayTree`` lays one tree over another: an edit over its base, the index over HEAD, a work tree over HEAD.
 
-Strings that are looked for in many files at once.
-
-To look for a thousand digests one by one in ten thousand files takes ten seconds, for git too. But they all begin alike:
-what they share is found in one pass, and what follows it is looked up.
+``MultiPattern`` searches for many strings at once. Searching ten thousand files for a thousand digests one by one takes
+ten seconds, in git too. But the strings share a prefix: one pass finds the prefix, and a look-up matches the rest.
 """
 
 from __future__ import annotations
@@ -40,7 +38,7 @@ __all__ = [
     "walk",
 ]
 
-# Fewer are looked for as fast one by one; a shorter beginning stands in too many places.
+# Fewer are found as fast one by one; a shorter prefix occurs too often.
 _MANY: Final = 16
 _LONG: Final = 4
 
@@ -65,7 +63,7 @@ class MultiPattern:
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words = tuple(dict.fromkeys(word.encode(errors="surrogateescape") for word in words))
-        # Git tells lines, in which no line feed stands.
+        # Git returns lines, which contain no line feed.
         lines = len(self.words) >= _MANY and not any(b"\n" in word for word in self.words)
         shared = _beginning(self.words) if lines else b""
         self.beginning = shared if len(shared) >= _LONG else b""
@@ -73,7 +71,7 @@ class MultiPattern:
         self._known = frozenset(self.words)
 
     def are_in(self, data: bytes) -> bool:
-        """True when one of them stands in some bytes."""
+        """True if some bytes contain one of them."""
         if not self.beginning:
             return any(word in data for word in self.words)
         place = data.find(self.beginning)
@@ -116,7 +114,7 @@ def folds_to_git(name: str) -> bool:
 
 
 class Entry(NamedTuple):
-    """One name in a folder. ``oid`` is the object id, or empty when nobody has computed it."""
+    """One name in a folder. ``oid`` is the object id, or empty if it is not computed."""
 
     mode: int
     oid: str
@@ -147,11 +145,11 @@ class Tree(Protocol):
         ...
 
     def prefetch(self, paths: Iterable[str]) -> None:
-        """Say which files will be read, or folders listed, soon: they are brought together instead of one by one."""
+        """Announce files that will be read, or folders that will be listed: they are fetched together instead of one by one."""
         ...
 
     def gather(self, folders: Iterable[str]) -> None:
-        """Say that much of what is in some folders will be read: what is on a remote is brought in one request."""
+        """Announce that most files of some folders will be read: those on a remote are fetched in one request."""
         ...
 
 
@@ -206,8 +204,8 @@ def _listed(tree: Tree, under: str) -> Iterator[tuple[str, Entry]]:
 def differences(base: Tree, head: Tree, under: str = "") -> Iterator[TreeChange]:
     """The files that differ, in path order; folders with one object id are not opened.
 
-    Where a tree does not know object ids, every file counts as different: a caller that checks too much is right. As
-    for ``walk``, a folder that lies too deep comes as it is.
+    If a tree has no object ids, every file counts as different, so a caller may check too much, never too little. As
+    for ``walk``, a folder that is too deep is returned as it is.
     """
     opened: list[Iterator[TreeChange]] = [_compared(base, head, under)]
     while opened:
@@ -304,7 +302,7 @@ class OverlayTree:
     """A tree whose files come from ``upper`` where it has them, and from ``base`` elsewhere.
 
     Listings of folders on the way to a change are copied and changed, all others are the base's; so laying a layer
-    costs what the layer holds.
+    costs as much as the layer has entries.
 
     Args:
         base: The tree below.
@@ -320,7 +318,7 @@ class OverlayTree:
         self.lay(upper, deletes=deletes)
 
     def lay(self, upper: Tree, *, deletes: Iterable[str] = ()) -> None:
-        """Lay one more layer on top; for whoever builds the tree, not while somebody else reads it."""
+        """Add one more layer on top, before other threads read the tree."""
         for path in deletes:
             self._holders.pop(path, None)
             self._deletes.add(path)

@@ -1,6 +1,7 @@
-"""What no ref leads to and can still be published: reflogs, stashes, what a rebase dropped, other work trees, the index.
+"""Commits and trees that no ref reaches and that can still be published.
 
-``git stash pop``, ``git reset --hard HEAD@{1}`` or ``git cherry-pick ID`` bring it back long after the ref was gone.
+They are in reflogs, stashes, rebased commits, other work trees and the index. ``git stash pop``,
+``git reset --hard HEAD@{1}`` or ``git cherry-pick ID`` restore them long after the ref is gone.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def _ids(out: bytes) -> list[str]:
 
 
 def _revisions(git: Git, *asked: str) -> list[str]:
-    # Where none of this leads to a commit, git asks for one as for a missing argument: status 129.
+    # If none of these is a commit, git reports a missing argument: status 129.
     return _ids(git.run("rev-list", "--ignore-missing", *asked, allowed=(0, 129)))
 
 
@@ -47,7 +48,7 @@ def _pseudo_refs(git: Git) -> Iterator[str]:
 
 
 def _stashed(git: Git) -> list[str]:
-    """The commits of the stash with their parents: what was staged, and with ``git stash -u`` what was not tracked."""
+    """The commits of the stash with their parents: the staged files, and with ``git stash -u`` the untracked ones."""
     found = git.run("rev-parse", "--verify", "--quiet", "refs/stash", allowed=(0, 1, 128))
     if not found.strip():
         return []

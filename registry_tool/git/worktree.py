@@ -1,11 +1,8 @@
-"""Trees of a checkout: what is staged, what lies in the work tree, and a plain folder without Git.
+"""Trees of a checkout: the staged files, the work tree, and a plain folder without Git.
 
-The index and the work tree are read as HEAD plus what differs from it, so their cost follows the change and not the
-size of the registry.
-
-What lies in a work tree and is ignored: nobody sees it until it is missing.
-
-Whether Git tracks a file that is read from a work tree: then a commit brought it, and nobody here chose it.
+The index and the work tree are read as HEAD plus the differences, so their cost follows the change and not the size of
+the registry. ``ignored_files`` lists files that Git ignores; ``is_tracked`` shows whether a file
+came with a commit.
 """
 
 from __future__ import annotations
@@ -76,7 +73,7 @@ def begin_staged(git: Git) -> BackgroundCommand:
     base = git.head() or git.line("hash-object", "-t", "tree", os.devnull)  # the empty tree
     return BackgroundCommand(
         git, "diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev",
-        "--ita-invisible-in-index",  # `git add -N` is no content
+        "--ita-invisible-in-index",  # `git add -N` adds no content
         "--end-of-options", base, env=_index_environment(),
     )  # fmt: skip
 
@@ -93,11 +90,11 @@ def staged_tree(
     Args:
         git: The repository.
         reader: Reads its objects.
-        begun: What ``begin_staged`` gave, where that was called before.
+        begun: The result of ``begin_staged``, if it was called before.
         merged_only: Leave out the files of an unresolved merge.
 
     Raises:
-        ConflictError: The index holds an unresolved merge.
+        ConflictError: The index has an unresolved merge.
     """
     out = (begun or begin_staged(git)).answer()
     puts: dict[str, Entry] = {}
@@ -123,7 +120,7 @@ def staged_tree(
 
 
 def work_tree(git: Git, reader: BlobReader) -> Tree:
-    """The files as they lie in the work tree, untracked ones included, ignored ones not.
+    """The files of the work tree, untracked ones included, ignored ones not.
 
     Raises:
         OperationalError: The repository is bare.
@@ -139,7 +136,7 @@ def work_tree(git: Git, reader: BlobReader) -> Tree:
         "-z",
         "--untracked-files=all",
         "--no-renames",
-        "--ignore-submodules=dirty",  # what is in one is not asked: that runs git in it, and counts for nothing here
+        "--ignore-submodules=dirty",  # do not run git inside a submodule; its changes do not matter here
     )
     folder = FolderTree(git.work_tree)
     puts: dict[str, Entry] = {}
@@ -157,7 +154,7 @@ def work_tree(git: Git, reader: BlobReader) -> Tree:
         elif folder.entry(f"{name}/.git") is not None:
             puts[name] = Entry(SUBMODULE, "")
         else:
-            deletes.append(path)  # a folder took the file's name; what it holds is listed itself
+            deletes.append(path)  # a folder replaced the file; its files are listed separately
     upper = PickedTree(puts, lambda _oid, _limit: None)
     return OverlayTree(head_tree(git, reader), _OnDisk(upper, folder), deletes=deletes)
 
@@ -229,7 +226,7 @@ class FolderTree:
                     return True
             except OSError as exc:
                 if exc.errno == errno.ENAMETOOLONG:
-                    return False  # so it is not there: whoever asks next finds that
+                    return False  # so it does not exist, which the next call reports
                 raise OperationalError(f"{here} cannot be read: {exc.strerror}") from exc
         return False
 
@@ -243,7 +240,7 @@ class FolderTree:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as exc:
-            if exc.errno == errno.ENAMETOOLONG:  # Git can name what no system can hold
+            if exc.errno == errno.ENAMETOOLONG:  # Git allows names that no file system can store
                 return None
             raise OperationalError(f"{self.root / path} cannot be read: {exc.strerror}") from exc
 

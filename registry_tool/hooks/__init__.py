@@ -1,1 +1,1 @@
-"""Git hooks: the table for frameworks, the scripts for plain Git, and what they say about a push."""
+"""Git hooks: the scripts, their installation, and the check of a push."""

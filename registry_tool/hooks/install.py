@@ -1,8 +1,8 @@
-"""Hooks for plain Git: scripts, put where Git looks for them, in a clone or in the bare repository of a server.
+"""Installing Git hooks: scripts in the folder where Git looks for them, in a clone or in a server's bare repository.
 
-The scripts lie in ``hooks/`` and are copied, with the interpreter that runs this program written into the copy, so that
-they work outside its virtual environment too. A hook of somebody else is never overwritten unless that is asked for, and
-nothing that somebody wrote is lost even then: it is kept beside the new one.
+The scripts come from ``hooks/``; each copy contains the path of the current Python interpreter, so that it works outside
+the virtual environment too. A hook of another program is not overwritten without ``--force``, and is kept next to the new
+one.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ _MOST: Final = 1 << 20
 
 
 class Installed(NamedTuple):
-    """One hook after installing; or where nothing is installed, what installing would be.
+    """One hook after installation, or the result that an installation would have.
 
     Attributes:
-        path: Where it lies.
-        state: ``kept``: it was there as it should be; ``framework``: it is that of pre-commit or prek, which run our check;
-            ``edited``: it was one of ours with other words in it, and ``replaced``: another program's; both lie beside it as
+        path: Its path.
+        state: ``kept``: it was up to date; ``framework``: it belongs to pre-commit or prek, which run our check;
+            ``edited``: it was ours with local changes, and ``replaced``: another program's; both are kept next to it as
             ``NAME.replaced``.
     """
 
@@ -75,11 +75,11 @@ class Installed(NamedTuple):
 
 
 class _Folder(NamedTuple):
-    """Where Git takes hooks from.
+    """The folder of Git's hooks.
 
     Attributes:
         path: The folder.
-        python: The interpreter to write into them; empty where other machines read them too.
+        python: The interpreter to write into them; empty if other machines read them too.
         top: The work tree; None on a server.
     """
 
@@ -109,7 +109,7 @@ def _source(script: str, python: str) -> bytes:
 
 
 def _state(path: Path, source: bytes, top: Path | None) -> State:
-    """What writing a hook would be; a link, even a broken one, is another program's."""
+    """The state of a hook; a link, even a broken one, belongs to another program."""
     if not os.path.lexists(path):
         return "installed"
     if path.is_symlink() or not path.is_file():
@@ -141,7 +141,7 @@ def _runs_ours(path: Path, top: Path | None) -> bool:
 
 
 def _free_name(path: Path) -> Path:
-    """Where a replaced hook goes: nothing that was kept before is lost."""
+    """An unused name for a replaced hook, so that earlier copies are kept."""
     kept = path.with_name(f"{path.name}.replaced")
     number = 1
     while os.path.lexists(kept):
@@ -151,7 +151,7 @@ def _free_name(path: Path) -> Path:
 
 
 def _keep(path: Path) -> None:
-    """Keep what lies at a path beside it. A file stays until the new one takes its place: no push slips through."""
+    """Keep a copy of the present hook next to it. The file itself stays until it is replaced, so no push goes unchecked."""
     if path.is_dir() and not path.is_symlink():
         path.rename(_free_name(path))
     else:
@@ -173,7 +173,7 @@ def _write(path: Path, source: bytes, state: State) -> None:
         new.unlink(missing_ok=True)
 
 
-def _shared(folder: Path, own: str) -> ConflictError:
+def _shared_folder_error(folder: Path, own: str) -> ConflictError:
     return ConflictError(
         f"Git takes the hooks from {folder} (core.hooksPath), which other repositories may share",
         remedy=f"give this repository its own folder: git config --local core.hooksPath {own}; or install there with --force",
@@ -181,7 +181,7 @@ def _shared(folder: Path, own: str) -> ConflictError:
 
 
 def _clone_folder(git: Git, python: str, *, force: bool) -> _Folder:
-    """Of a clone; hooks that are committed themselves get no interpreter of this machine."""
+    """The hooks folder of a clone; committed hooks get no interpreter of this machine."""
     top = git.work_tree
     if top is None:
         raise UsageError(
@@ -197,12 +197,12 @@ def _clone_folder(git: Git, python: str, *, force: bool) -> _Folder:
     if _is_inside(folder, _common_folder(git)):
         return _Folder(folder, python, top)
     if not force and not _is_inside(folder, top.resolve()):
-        raise _shared(folder, ".git/hooks")
+        raise _shared_folder_error(folder, ".git/hooks")
     return _Folder(folder, "", top)
 
 
 def _server_folder(git: Git, python: str, *, force: bool) -> _Folder:
-    """Of a bare repository; its hooks run on this machine, wherever they lie."""
+    """The hooks folder of a bare repository; its hooks run on this machine."""
     if git.work_tree is not None or not git.flag("core.bare"):
         raise UsageError(
             f"{git.place} is not a bare repository; a server needs one to receive pushes",
@@ -210,7 +210,7 @@ def _server_folder(git: Git, python: str, *, force: bool) -> _Folder:
         )
     folder = (git.git_dir / git.line("rev-parse", "--git-path", "hooks")).resolve()
     if not force and not _is_inside(folder, git.git_dir.resolve()):
-        raise _shared(folder, "hooks")
+        raise _shared_folder_error(folder, "hooks")
     return _Folder(folder, python)
 
 
@@ -237,11 +237,11 @@ def _install(folder: _Folder, scripts: Mapping[str, str], *, force: bool) -> tup
 def install_hooks(
     git: Git, *, force: bool = False, python: str | None = None
 ) -> tuple[Installed, ...]:
-    """Put the hooks of a clone where Git looks for them; again and again gives the same.
+    """Install the hooks of a clone; repeating it changes nothing.
 
     Args:
         git: A repository with a work tree.
-        force: Replace hooks of somebody else, too; each is kept beside its place.
+        force: Replace hooks of other programs; each is kept next to the new one.
         python: The interpreter that has this package; the running one by default.
 
     Returns:
@@ -250,7 +250,7 @@ def install_hooks(
     Raises:
         NotARegistryError: The repository has no ``registry.yaml``.
         UsageError: The repository is bare.
-        ConflictError: There is a hook of somebody else, or the folder is shared; nothing was written.
+        ConflictError: There is a hook of another program, or the folder is shared; nothing was written.
         OperationalError: The folder cannot be written.
     """
     folder = _clone_folder(git, sys.executable if python is None else python, force=force)
@@ -260,7 +260,7 @@ def install_hooks(
 def install_server_hook(
     git: Git, *, force: bool = False, python: str | None = None
 ) -> tuple[Installed, ...]:
-    """Put the hook of a server where Git looks for it; again and again gives the same.
+    """Install the hook of a server; repeating it changes nothing.
 
     Args:
         git: A bare repository, empty or not.
@@ -269,14 +269,14 @@ def install_server_hook(
 
     Raises:
         UsageError: The repository has a work tree.
-        ConflictError: There is a hook of somebody else, or the folder is shared; nothing was written.
+        ConflictError: There is a hook of another program, or the folder is shared; nothing was written.
         OperationalError: The folder cannot be written.
     """
     folder = _server_folder(git, sys.executable if python is None else python, force=force)
     return _install(folder, _SERVER, force=force)
 
 
-def _look(folder: _Folder, scripts: Mapping[str, str]) -> tuple[Installed, ...]:
+def _inspect(folder: _Folder, scripts: Mapping[str, str]) -> tuple[Installed, ...]:
     sources = _sources(scripts, folder)
     return tuple(
         Installed(path, _state(path, source, folder.top)) for path, source in sources.items()
@@ -284,10 +284,10 @@ def _look(folder: _Folder, scripts: Mapping[str, str]) -> tuple[Installed, ...]:
 
 
 def inspect_hooks(git: Git) -> tuple[Installed, ...]:
-    """What ``install_hooks`` would do to each hook; nothing is written."""
-    return _look(_clone_folder(git, sys.executable, force=True), _CLONE)
+    """The state of each hook that ``install_hooks`` installs; reads only."""
+    return _inspect(_clone_folder(git, sys.executable, force=True), _CLONE)
 
 
 def inspect_server_hook(git: Git) -> tuple[Installed, ...]:
-    """What ``install_server_hook`` would do to the hook; nothing is written."""
-    return _look(_server_folder(git, sys.executable, force=True), _SERVER)
+    """The state of the hook that ``install_server_hook`` installs; reads only."""
+    return _inspect(_server_folder(git, sys.executable, force=True), _SERVER)

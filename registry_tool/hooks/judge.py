@@ -1,7 +1,7 @@
-"""Judging what is pushed: the one engine, for the hook of a server and for that of a clone.
+"""Checking pushed branches with the one engine, for the hook of a server and for that of a clone.
 
-A branch is judged as the change it makes to the main branch since it left that; with no main branch yet, whole. A push
-may hold any number of branches, so only some are looked at, and what is told about them has an end too.
+A branch is checked as the change that it makes to the main branch; without a main branch, as a whole. A push may contain
+any number of branches, so the number of checked branches and of reported lines is limited.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ _LENGTH = 400
 _ID = 12
 # Each step costs a check, a hundredth of a second.
 _MOST_STEPS: Final = 10_000
-# Of so many commits without a registry it is asked whether they have to do with the main branch; more are looked at anyway.
+# At most this number of commits without a registry are compared with the main branch; others are checked anyway.
 _ASKED: Final = 100
 
 
 class Judged(NamedTuple):
-    """One branch of a push, looked at.
+    """One checked branch of a push.
 
     Attributes:
         update: The branch.
-        report: What the check said; None where it holds no registry.
+        report: The report of the check; None if it has no registry.
     """
 
     update: Update
@@ -62,11 +62,11 @@ class Judged(NamedTuple):
 
 
 class PushVerdict(NamedTuple):
-    """What a hook says about a push.
+    """The result of a hook for a push.
 
     Attributes:
-        lines: For the person who pushes; bounded, and nothing in them can draw on a terminal.
-        refused: True when nothing of the push may go in.
+        lines: For the user who pushes; limited, and without control characters.
+        refused: True if the whole push is refused.
     """
 
     lines: tuple[str, ...]
@@ -74,11 +74,11 @@ class PushVerdict(NamedTuple):
 
 
 class Judge:
-    """Checks branches against what is published.
+    """Checks branches as changes to the published state.
 
     Args:
-        repository: Where the pushed commits can be read.
-        published: The tip of the main branch; None when there is none yet.
+        repository: The repository with the pushed commits.
+        published: The tip of the main branch; None if it does not exist yet.
     """
 
     def __init__(self, repository: Repository, published: str | None) -> None:
@@ -87,10 +87,10 @@ class Judge:
         self._reports: dict[str, Report | None] = {}
 
     def look(self, updates: Iterable[Update]) -> Iterator[Judged]:
-        """Judge branches; those whose commit would be the 21st one looked at are left out.
+        """Check branches, at most ``MAX_BRANCHES`` different commits; the others are left out.
 
         Raises:
-            ShallowHistoryError: The repository does not reach back to where a branch left the main one.
+            ShallowHistoryError: The repository is shallow and lacks the commit where a branch left the main one.
             GitError: A commit cannot be read.
         """
         for update in updates:
@@ -129,7 +129,7 @@ def judge_line(
         published: The commit on its first-parent line that is published; None where nothing is.
 
     Yields:
-        What to call the step, and the report on it; at last what the commits beside the line leave in the repository.
+        The name of each step and its report; last, a report on files of commits outside the line.
 
     Raises:
         GitError: A commit cannot be read.
@@ -164,12 +164,12 @@ def judge_new_files(
     passed: frozenset[str] = frozenset(),
     options: Sequence[str] = (),
 ) -> Report | None:
-    """What new commits bring that stays in the repository even when a later one takes it back.
+    """A report on the files of new commits, which stay in the repository even if a later commit deletes them.
 
     Args:
         repository: Where the pushed commits can be read.
         tips: The commits that are pushed.
-        known: Commits that are there already, with what they reach; the policy comes from the first.
+        known: Existing commits, whose history is not checked; the policy comes from the first.
         passed: Commits of which every file is judged elsewhere.
         options: More of ``git log``.
 
@@ -188,7 +188,7 @@ def judge_new_files(
 def judge_bare_objects(
     repository: Repository, objects: Mapping[str, str], published: str
 ) -> Report | None:
-    """What files and folders bring that are pushed without a commit, as the target of a tag.
+    """A report on files and folders that are pushed without a commit, as the target of a tag.
 
     Args:
         repository: Where they can be read.
@@ -220,7 +220,7 @@ def squash(since: str | None) -> str:
 def concerning(
     repository: Repository, published: str | None, commits: Iterable[str]
 ) -> Iterator[str]:
-    """The commits that hold a registry, or share history with what is published."""
+    """The commits that contain a registry, or share history with the published one."""
     asked = 0
     for commit in commits:
         try:
@@ -268,11 +268,11 @@ class Reply:
 
     @property
     def said(self) -> bool:
-        """True when there is anything to tell."""
+        """True if there is a line to print."""
         return bool(self._lines)
 
     def say(self, *lines: str) -> None:
-        """Tell something."""
+        """Add some lines."""
         self._lines += lines
 
     def refuse(self, message: str, remedy: str) -> None:

@@ -1,8 +1,8 @@
-"""What the hook pre-push of a clone says to a push, before anything leaves: what the server would find, as far as is known.
+"""The hook pre-push of a clone: checks a push before it leaves, as the server would, as far as this clone knows.
 
-Branches are judged as what they change in the remote's main branch, as it was fetched last. What is wrong does not leave;
-what asks for a review does, since the pull request is where it is reviewed. Whether a branch may be deleted or rewound is
-the server's to say.
+Branches are checked as changes to the remote's main branch as last fetched. A branch that fails is not pushed; one that
+requires review is, since the pull request is where it is reviewed. Only the server decides whether a branch may be deleted
+or rewound.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _USUAL = frozenset({"refs/heads/main", "refs/heads/master"})
 
 
 def _published(git: Git, remote: str) -> MainBranch | None:
-    """The main branch, where anything was ever fetched from a remote; one that nobody knows is taken for empty."""
-    if is_url(remote):  # it has no branches here, and may hold a password
+    """The main branch as last fetched from the remote; an unknown remote counts as empty."""
+    if is_url(remote):  # a URL has no branches here, and may contain a password
         return None
     known = git.run("for-each-ref", "--count=1", "--format=%(refname)", f"refs/remotes/{remote}/")
     return main_branch(git) if known else None
@@ -69,7 +69,7 @@ def _found_in_commits(
     others = dict.fromkeys(update.new for update in branches if update.ref not in names)
     tips = list(concerning(repository, tip, others))
     known = [] if tip is None else [tip]
-    # What is on any branch of the remote is there already.
+    # Commits on any branch of the remote are already there.
     options = ("--not", f"--remotes={remote}", "--not")
     found = judge_new_files(repository, tips, known, options=options) if tips else None
     if found is not None:
@@ -88,9 +88,9 @@ def send(repository: Repository, remote: str, updates: Sequence[Update]) -> Push
         The answer; without lines when no branch is pushed.
 
     Raises:
-        NotFoundError: Git's setting ``registry.published`` names what is not there.
+        NotFoundError: Git's setting ``registry.published`` names a missing branch.
         ShallowHistoryError: The clone does not reach back to where a branch left the main one.
-        GitError: What is pushed cannot be read.
+        GitError: A pushed object cannot be read.
     """
     git = repository.git
     branches = [update for update in updates if update.is_branch and not update.deletes]

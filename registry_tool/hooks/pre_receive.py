@@ -1,19 +1,17 @@
-"""What the hook pre-receive of a Git server says to a push, before any ref moves.
+"""The hook pre-receive of a Git server: checks a push before any ref moves.
 
-What the main branch would become is checked as a change to what it is, and refused like in a pull request; so is each
-step of it, since history believes them all. Other branches are checked as what they would change in it; what is found there
-is told, and refused where the server's settings say so. Secrets and large files are refused in any new commit on any ref, for
-Git keeps them. Replacements of objects are refused: they would show readers of the server other files than those that were
-checked. So are tags that are named like the main branch: whoever asks for that name would be told that it means two things.
+The new state of the main branch is checked as a change to its present state, as in a pull request. Each step on the way
+is checked too, since history reads them all. Other branches are checked as the change that they would make to the main
+branch; problems are reported, and refused if the server's settings say so. Secrets and large files are refused in every
+new commit on any ref, because Git keeps them. Replacement refs are refused: they would show readers other files than
+those that were checked. So are tags with the name of the main branch, which would make that name ambiguous.
 
 Settings, in the Git configuration of the bare repository: ``registry.receive.review`` (``accept``, ``refuse``) for a change
-of the main branch that asks for a review, and ``registry.receive.branches`` (``report``, ``refuse``, ``off``).
+of the main branch that requires review, and ``registry.receive.branches`` (``report``, ``refuse``, ``off``).
 
-The main branch of a server: which it is, and that it only grows.
-
-It is the one that HEAD of the bare repository names. It is not deleted, not rewound, not replaced, and each state that was
-published stays on its first-parent line, which is what history reads. While it is not there, every branch is guarded as
-the main one, so that a HEAD that names the wrong branch opens nothing.
+The main branch is the one that HEAD of the bare repository names. It cannot be deleted, rewound or replaced, and each
+published state stays on its first-parent line, which history reads. While it does not exist, every branch is protected
+as the main branch, so that a HEAD with a wrong name opens nothing.
 """
 
 from __future__ import annotations
@@ -71,7 +69,7 @@ class Main(NamedTuple):
     Attributes:
         ref: Its full name; empty when HEAD is at a commit and names no branch.
         names: That, and symbolic refs that lead to it.
-        tip: The commit it is at; None when it is not there.
+        tip: Its commit; None if it does not exist.
     """
 
     ref: str
@@ -98,7 +96,7 @@ def main_of(git: Git) -> Main:
 
 
 def guarded(main: Main, updates: Iterable[Update]) -> frozenset[str]:
-    """The names of the branches that only grow and hold nothing wrong."""
+    """The names of the protected branches: append-only, and every commit passes."""
     pushed = {update.ref for update in updates if update.is_branch}
     return frozenset(pushed) if main.tip is None and not pushed & main.names else main.names
 
@@ -187,7 +185,7 @@ def objection(repository: Repository, main: Main, update: Update) -> Objection |
     return found
 
 
-# The first word of each is what holds where nothing is set.
+# The first word of each is the default.
 _SETTINGS: Final = {"review": ("accept", "refuse"), "branches": ("report", "refuse", "off")}
 
 # What no ref of the server reaches yet; before the pushed commits, which are not to be left out.
@@ -196,11 +194,11 @@ _STEPS_TOLD: Final = 5
 
 
 class Policy(NamedTuple):
-    """What a server does with what is not plainly right or wrong.
+    """The policy of a server.
 
     Attributes:
-        review: A change of the main branch that asks for a review: ``accept`` or ``refuse`` it.
-        branches: What is wrong on another branch: ``report`` or ``refuse`` it; or ``off``, do not look.
+        review: ``accept`` or ``refuse`` a change of the main branch that requires review.
+        branches: ``report`` or ``refuse`` problems on other branches, or ``off``: do not check them.
     """
 
     review: str = "accept"
@@ -228,9 +226,9 @@ def policy_of(git: Git) -> Policy:
 
 
 def pusher() -> str:
-    """Who pushes, for people to read; nothing is decided by it.
+    """The user who pushes, for messages only.
 
-    Over HTTP it is whom the web server let in, over SSH the account.
+    Over HTTP it is the user that the web server authenticated, over SSH the account.
     """
     name = os.environ.get("REMOTE_USER")
     if name:
@@ -241,8 +239,8 @@ def pusher() -> str:
         return "unknown user"
 
 
-class _Desk:
-    """One push at the server."""
+class _PushCheck:
+    """The check of one push at the server."""
 
     def __init__(self, repository: Repository, policy: Policy, main: Main) -> None:
         self._repository = repository
@@ -251,7 +249,7 @@ class _Desk:
         self.reply = Reply()
 
     def guard(self, update: Update) -> None:
-        """Judge a guarded branch: as a whole, then each step and each file that it would publish."""
+        """Check a protected branch: as a whole, then each step and each file that it would publish."""
         why = objection(self._repository, self._main, update)
         if why is not None:
             self.reply.refuse(*why)
@@ -276,7 +274,7 @@ class _Desk:
             )
 
     def _line(self, update: Update, published: str | None) -> Iterator[tuple[str, Report]]:
-        """What is found in the steps of a guarded branch, with what to do about those that are refused."""
+        """The reports on the steps of a protected branch, and a remedy if one is refused."""
         refused = 0
         for name, report in judge_line(self._repository, update, published):
             refused += report.verdict == "refuse"
@@ -303,7 +301,7 @@ class _Desk:
         )
 
     def look(self, published: str | None, updates: Sequence[Update]) -> None:
-        """Judge branches that may hold what is wrong, as many as are looked at."""
+        """Check other branches, at most ``MAX_BRANCHES`` commits."""
         strict = self._policy.branches == "refuse"
         looked = list(Judge(self._repository, published).look(updates))
         self.leave_out(len(updates) - len(looked), strict=strict)
@@ -317,7 +315,7 @@ class _Desk:
                 self.reply.say(f"{judged.update.shown}: accepted, but main would refuse it")
 
     def look_at_files(self, published: str | None, updates: Sequence[Update]) -> None:
-        """Judge what new commits bring, on whatever ref: Git keeps it, whether or not a later commit takes it back."""
+        """Check the files of new commits on every ref: Git keeps them, even if a later commit deletes them."""
         commits: dict[str, None] = {}
         branches: dict[str, None] = {}
         others: dict[str, str] = {}
@@ -327,7 +325,7 @@ class _Desk:
                 (branches if update.is_branch else commits)[found[0]] = None
             elif found is not None:
                 others[found[0]] = update.ref
-        # A branch may be a web site; notes, tags and other refs have no such use of their own.
+        # A branch may be a web site; notes, tags and other refs have no such use.
         tips = [*commits, *concerning(self._repository, published, branches)]
         known = [] if published is None else [published]
         if tips:
@@ -369,7 +367,7 @@ class _Desk:
             )
 
     def leave_out(self, rest: int, *, strict: bool) -> None:
-        """Tell how many branches were not looked at; where nothing unseen goes in, that refuses them."""
+        """Report the number of unchecked branches; a strict policy refuses them."""
         words = f"{rest} more branches were not checked"
         if rest and strict:
             self.reply.refuse(words, f"push at most {MAX_BRANCHES} branches at once")
@@ -377,7 +375,7 @@ class _Desk:
             self.reply.say(f"{words} (at most {MAX_BRANCHES} per push)")
 
 
-def _wrong_head(main: Main) -> str:
+def _describe_wrong_head(main: Main) -> str:
     name = main.ref.removeprefix(BRANCHES)
     names = f"names {name}, which does not exist" if name else "names no branch"
     return (
@@ -386,8 +384,8 @@ def _wrong_head(main: Main) -> str:
     )
 
 
-def _published(main: Main, updates: Sequence[Update]) -> str | None:
-    """The commit other branches are compared with: what the main branch becomes by this push, or is."""
+def _published_commit(main: Main, updates: Sequence[Update]) -> str | None:
+    """The commit that other branches are compared with: the main branch after this push."""
     new = next((u.new for u in updates if u.ref in main.names and not u.deletes), None)
     return new or main.tip
 
@@ -396,26 +394,26 @@ def receive(repository: Repository, updates: Sequence[Update]) -> PushVerdict:
     """Judge a push.
 
     Args:
-        repository: The server's, opened so that what is pushed can be read.
-        updates: What the push wants to change.
+        repository: The server's, opened so that pushed objects can be read.
+        updates: The ref updates of the push.
 
     Returns:
-        The answer; without lines when nothing of the push is a matter of the registry.
+        The result; without lines if no ref of the push belongs to the registry.
 
     Raises:
         UsageError: A setting of the server is wrong.
-        ShallowHistoryError: The server does not reach back to where a branch left the main one.
-        GitError: What is pushed cannot be read.
+        ShallowHistoryError: The server's repository is shallow and lacks the commit where a branch left the main one.
+        GitError: A pushed object cannot be read.
     """
     git = repository.git
     policy, main = policy_of(git), main_of(git)
-    desk = _Desk(repository, policy, main)
+    desk = _PushCheck(repository, policy, main)
     names = guarded(main, updates)
     first = [u for u in updates if u.ref in names]
     others = [u for u in updates if u.ref not in names and not u.deletes]
     desk.refuse_names(updates)
     if first and main.tip is None and not names & main.names:
-        desk.reply.say(_wrong_head(main))
+        desk.reply.say(_describe_wrong_head(main))
     for update in first[:MAX_BRANCHES]:
         desk.guard(update)
     if len(first) > MAX_BRANCHES:
@@ -424,7 +422,7 @@ def receive(repository: Repository, updates: Sequence[Update]) -> PushVerdict:
             f"push at most {MAX_BRANCHES} branches at once",
         )
     if policy.branches != "off" and not desk.reply.refused:
-        published = _published(main, updates)
+        published = _published_commit(main, updates)
         desk.look(published, [u for u in others if u.is_branch])
         desk.look_at_files(published, others)
     if not desk.reply.said:

@@ -1,4 +1,4 @@
-"""What the command line runs for hooks: find the repository, judge what Git passes on standard input."""
+"""The entry points of the hooks: they find the repository and check the ref updates that Git passes on standard input."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Git's own settings of a server that takes pushes to a registry: what its hook relies on.
+"""Git settings of a server that receives pushes to a registry; its hook relies on them.
 
-Git checks the form of pushed objects before the hook sees them, when it is told to. Two entries of one name, names out of
-order or a spelling of ``.git`` never come in then, on whatever branch or tag they lie.
+With these settings Git checks the format of pushed objects before the hook runs. So duplicate or misordered entries and
+spellings of ``.git`` are refused on every branch and tag.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from registry_tool.git.config import is_true
 
 __all__ = ["GUARD", "guard_settings", "missing_settings"]
 
-# Set in a repository that is a registry: a hook that others share asks for it.
+# Set in a repository that is a registry: a shared hook checks it.
 GUARD: Final = "registry.receive.guard"
 _FSCK: Final = "receive.fsckObjects"
 # Every reader understands a padded mode, so Git only warns; nothing that is in use today writes one.
@@ -35,7 +35,7 @@ def _lacks(git: Git, setting: str, value: str) -> bool:
 
 
 def guard_settings(git: Git) -> tuple[tuple[str, str], ...]:
-    """Set what is not set yet in the configuration of a bare repository; the settings that were made.
+    """Add missing settings to the configuration of a bare repository; returns the added ones.
 
     Raises:
         GitError: The configuration cannot be written.
@@ -47,6 +47,6 @@ def guard_settings(git: Git) -> tuple[tuple[str, str], ...]:
 
 
 def missing_settings(git: Git) -> Iterator[tuple[str, str, str]]:
-    """A setting that a server should have, its value, and why: those that it lacks."""
+    """The missing settings of a server: name, value and reason."""
     if not _checks_objects(git):
         yield _FSCK, "true", "so Git accepts malformed objects"

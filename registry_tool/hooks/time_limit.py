@@ -1,8 +1,8 @@
-"""The last resort of a server's hook: a push that takes longer than anybody waits is refused.
+"""The time limit of a server's hook: a push that takes too long is refused.
 
-Bounds that count steps come first, for they are equal everywhere (docs/decisions/0032); this one is generous, and says which
-setting changes it. A signal interrupts what Python runs and what it waits for; native code ends by itself, as its input
-is bounded.
+Limits that count steps come first, because they are equal on every machine (docs/decisions/0032). This limit is generous,
+and its message names the setting that changes it. A signal interrupts Python code and its waits; native code ends on its
+own, because its input is bounded.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _LONGEST: Final = 7 * 24 * 3_600
 
 
 class _TooLate(BaseException):
-    """No Exception: nothing that handles errors on the way may take it for one of its own."""
+    """Not an Exception, so that no error handler on the way catches it."""
 
 
 def time_limit_seconds(git: Git) -> int:
-    """How long a push may take; 0 is for ever.
+    """The time limit of a push, in seconds; 0 for none.
 
     Raises:
-        UsageError: The setting is no number of seconds.
+        UsageError: The setting is not a number of seconds.
     """
     value = git.config(SETTING) or str(SECONDS)
     if not value.isascii() or not value.isdigit() or len(value) > 6 or int(value) > _LONGEST:  # noqa: PLR2004 (digits of a week)
@@ -45,11 +45,11 @@ def time_limit_seconds(git: Git) -> int:
 
 @contextmanager
 def limit_time(git: Git) -> Iterator[None]:
-    """Refuse what takes longer than the server's setting says; without signals, or outside the main thread, no limit.
+    """Limit a block to the time of the server's setting; without signals, or outside the main thread, no limit.
 
     Raises:
-        OperationalError: The time is over.
-        UsageError: The setting is wrong.
+        OperationalError: The block took longer.
+        UsageError: The setting is invalid.
     """
     seconds = time_limit_seconds(git)
     main = threading.current_thread() is threading.main_thread()

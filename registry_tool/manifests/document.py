@@ -79,13 +79,15 @@ def _schema_problem(kind: str, text: Text) -> Problem | None:
     at = text.place(("schema",))
     match = _SCHEMA_LINE.fullmatch(named) if isinstance(named, str) else None
     if match and match[1] == kind:
+        from registry_tool.installation import upgrade_command
+
         return Problem(
             "schema-version",
             f"this version of registry-tool does not know {named}",
             *at,
             found=str(named),
             expected=", ".join(sorted(s for s in schema_ids() if s.startswith(f"{kind}/"))),
-            remedy="upgrade: pip install -U registry-tool",
+            remedy=f"upgrade: {upgrade_command()}",
         )
     found = str(named) if "schema" in data else "no `schema:` line"
     if match and match[1] in MANIFEST_KINDS:

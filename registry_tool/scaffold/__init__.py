@@ -1,1 +1,1 @@
-"""New registries: the files they start with."""
+"""New registries: creating them, and the files they start with."""

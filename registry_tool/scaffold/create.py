@@ -1,7 +1,7 @@
-"""New registries: built aside, checked, committed, then put in place at once.
+"""New registries: built in a temporary folder, checked, committed, then moved into place in one step.
 
-Until the last step the target is not touched; when a step fails, nothing is left behind. To a registry that is there
-already, CI is added file by file, and no file of somebody's own is written over.
+The target is not touched before the last step; if a step fails, nothing is left behind. CI can be added to an existing
+registry file by file, and no existing file is overwritten.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ _OWN: Final = re.compile(r"\.new-registry-[0-9a-f]{8}")
 
 
 class NewRegistry(NamedTuple):
-    """What was made.
+    """A created registry.
 
     Attributes:
-        folder: Where it lies.
-        branch: The branch it begins, without ``refs/heads/``.
+        folder: Its folder.
+        branch: Its branch, without ``refs/heads/``.
         commit: Its first commit.
-        hooks: The Git hooks that were installed.
-        notes: What the person should be told.
+        hooks: The installed Git hooks.
+        notes: Notes for the user.
     """
 
     folder: Path
@@ -80,11 +80,11 @@ class NewRegistry(NamedTuple):
 
 
 class AddedCi(NamedTuple):
-    """What was done to a registry that was there.
+    """The CI files added to an existing registry.
 
     Attributes:
-        written: Files that were written, by path in the registry.
-        kept: Files that were there and are not as the templates have them; they were left alone.
+        written: Written files, by path in the registry.
+        kept: Existing files that differ from the templates; they were left alone.
     """
 
     written: tuple[str, ...]
@@ -92,11 +92,11 @@ class AddedCi(NamedTuple):
 
 
 class RepairedRules(NamedTuple):
-    """What was done to the ignore rules of a registry.
+    """The result of a repair of the ignore rules.
 
     Attributes:
-        written: True where ``.gitignore`` was written.
-        left: Lines of others that hide manifests, with their numbers.
+        written: True if ``.gitignore`` was written.
+        left: Other lines that hide manifests, with their numbers.
     """
 
     written: bool
@@ -114,7 +114,7 @@ def _is_empty_repository(folder: Path) -> bool:
 
 
 def _check_target(folder: Path) -> bool:
-    """See that a registry can be made there; True when there is an empty Git repository already."""
+    """Check that a registry can be created there; True if it is an empty Git repository."""
     there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     if not there.is_dir():
         raise UsageError(f"{there} is not a folder", remedy="use another path")
@@ -136,55 +136,55 @@ def _check_target(folder: Path) -> bool:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder itself, or the nearest one above it that is there."""
+    """The folder itself, or its nearest existing parent."""
     return next(place for place in (folder, *folder.parents) if place.is_dir())
 
 
-def _beside(place: Path, what: str) -> Path:
+def _sibling(place: Path, what: str) -> Path:
     return place.with_name(f"{place.name}.{what}")
 
 
 @contextmanager
 def _building_place(folder: Path) -> Iterator[Path]:
-    """A folder on the same disk that goes away again; while it is locked, somebody builds in it."""
+    """A temporary folder on the same disk; while it is locked, a process is using it."""
     # Not tempfile: its folders are closed to the group, and this one becomes the registry.
     place = _existing(folder) / f"{_BUILDING}{secrets.token_hex(4)}"
-    lock = _beside(place, "lock")
+    lock = _sibling(place, "lock")
     try:
         with acquire(lock, place=str(place)):
             place.mkdir()
             yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
-        for file in (_beside(place, "ready"), lock):
+        for file in (_sibling(place, "ready"), lock):
             file.unlink(missing_ok=True)
 
 
 def _clean_up(folder: Path) -> None:
-    """Take away what killed commands left where they built; what was finished, and half in its place, gets there."""
+    """Delete what killed commands left; a finished registry that was half moved is completed."""
     for lock in sorted(folder.glob(f"{_BUILDING}*.lock")):
         place = lock.with_name(lock.name.removesuffix(".lock"))
-        # The folder of somebody else, or of a command that is at work, stays.
+        # Folders of others, and of running commands, stay.
         if not _OWN.fullmatch(place.name) or lock.is_symlink() or is_locked(lock):
             continue
         with suppress(OSError):
-            if _beside(place, "ready").exists():
+            if _sibling(place, "ready").exists():
                 for piece in sorted(place.iterdir()):
                     if not os.path.lexists(folder / piece.name):
                         piece.rename(folder / piece.name)
             shutil.rmtree(place, ignore_errors=True)
-            _beside(place, "ready").unlink(missing_ok=True)
+            _sibling(place, "ready").unlink(missing_ok=True)
             lock.unlink()
 
 
-def _move_in(built: Path, folder: Path) -> None:
-    """Put the finished registry in its place."""
+def _move_into_place(built: Path, folder: Path) -> None:
+    """Move the finished registry to its path."""
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         built.rename(folder)
         return
-    # Into an empty folder piece by piece: replacing it would pull it from under a shell that stands in it.
-    _beside(built, "ready").touch()
+    # Into an empty folder piece by piece: a shell may have it as its current folder.
+    _sibling(built, "ready").touch()
     moved: list[Path] = []
     try:
         for piece in sorted(built.iterdir()):
@@ -206,8 +206,8 @@ def _first_commit(git: Git, files: Mapping[str, bytes], name: str) -> tuple[str,
     return target.branch, commit
 
 
-def _hooks(git: Git, notes: list[str]) -> tuple[Installed, ...]:
-    """The installed hooks; a registry without them is whole, so a trouble is only told."""
+def _install_hooks(git: Git, notes: list[str]) -> tuple[Installed, ...]:
+    """The installed hooks; a registry works without them, so a failure is only a note."""
     try:
         return install_hooks(git)
     except RegistryError as exc:
@@ -233,20 +233,20 @@ def _init(place: Path) -> Git:
     return git
 
 
-def _made(
+def _create(
     folder: Path, files: Mapping[str, bytes], name: str, *, hooks: bool, into_repository: bool
 ) -> NewRegistry:
     notes: list[str] = []
     if into_repository:
         git = Git(folder / ".git", folder)
         branch, commit = _first_commit(git, files, name)
-        done = _hooks(git, notes) if hooks else ()
+        done = _install_hooks(git, notes) if hooks else ()
     else:
         with _building_place(folder) as place:
             git = _init(place)
             branch, commit = _first_commit(git, files, name)
-            done = _hooks(git, notes) if hooks else ()
-            _move_in(place, folder)
+            done = _install_hooks(git, notes) if hooks else ()
+            _move_into_place(place, folder)
         done = tuple(h._replace(path=folder / h.path.relative_to(place.resolve())) for h in done)
     return NewRegistry(folder, branch, commit, done, tuple(n for n in notes if n))
 
@@ -261,15 +261,15 @@ def new_registry(
     ci: Host | None = None,
     hooks: bool = True,
 ) -> NewRegistry:
-    """Make a registry with one commit: all of it, or nothing.
+    """Create a registry with one commit, completely or not at all.
 
     Args:
-        folder: Where; a new folder, an empty one, or an empty Git repository.
+        folder: A new folder, an empty one, or an empty Git repository.
         name: The registry's name.
         remote_url: The DVC remote that keeps the bytes; a relative path starts at the current folder. None writes
             no remote; one is added later with ``dvc remote add -d storage URL``.
         description: What the registry is for.
-        shard: Hexadecimal digits that stand as a folder before each model, for a hundred thousand models in one
+        shard: The number of hexadecimal digits of a folder before each model, for a hundred thousand models in one
             namespace; it cannot be changed later.
         ci: The Git host whose CI is set up as well.
         hooks: Install the Git hooks.
@@ -288,7 +288,7 @@ def new_registry(
         _clean_up(_existing(target))
         into_repository = _check_target(target)
         outer = None if into_repository else find_repository(_existing(target))
-        made = _made(target, files, name, hooks=hooks, into_repository=into_repository)
+        made = _create(target, files, name, hooks=hooks, into_repository=into_repository)
     except OSError as exc:
         raise OperationalError(
             f"{folder} cannot be written: {exc.strerror}", remedy="nothing was written"
@@ -300,23 +300,23 @@ def new_registry(
 
 
 def _differs(place: Path, source: bytes) -> bool:
-    """True where something else lies already."""
+    """True if the path exists with other content."""
     if not os.path.lexists(place):
         return False
     return place.is_symlink() or not place.is_file() or place.read_bytes() != source
 
 
 def add_ci(folder: Path, host: Host) -> AddedCi:
-    """Add the files of a Git host's CI to the work tree of a registry; nothing that is there is written over.
+    """Add the files of a Git host's CI to the work tree of a registry; existing files are not overwritten.
 
     Args:
         folder: The registry's folder, or one in it.
         host: Whose CI runs them.
 
     Raises:
-        NotARegistryError: The folder lies in no registry.
+        NotARegistryError: The folder is not in a registry.
         OperationalError: The registry is a bare repository, or cannot be written.
-        RefusedError: A folder in the way is a link that leads out of the registry.
+        RefusedError: A folder on the path is a link that leads out of the registry.
     """
     repository = Repository.open(folder)
     try:
@@ -336,19 +336,19 @@ def add_ci(folder: Path, host: Host) -> AddedCi:
 def repair_ignore_rules(folder: Path) -> RepairedRules:
     """Rewrite the lines of ``.gitignore`` that `registry init` wrote, where the file hides manifests from Git or DVC.
 
-    Lines of others stay. The file is written in the work tree; nothing is committed. What else lies there is not
-    judged: a manifest that is missing because it is hidden must not be in the way.
+    Other lines stay. The file is written in the work tree; nothing is committed, and other files are not checked: a
+    manifest that is missing because it is hidden must not prevent the repair.
 
     Args:
         folder: The registry's folder, or one in it.
 
     Returns:
-        Whether the file was written, and what hides manifests and is not ours.
+        Whether the file was written, and the other lines that hide manifests.
 
     Raises:
-        NotARegistryError: The folder lies in no registry.
+        NotARegistryError: The folder is not in a registry.
         OperationalError: The registry is a bare repository, or cannot be written.
-        RefusedError: A folder in the way is a link that leads out of the registry.
+        RefusedError: A folder on the path is a link that leads out of the registry.
     """
     repository = Repository.open(folder)
     try:

@@ -1,7 +1,7 @@
-"""The files of a new registry, from ``templates/registry/``, and those of its CI, from ``templates/ci/``.
+"""The files of a new registry, from ``templates/registry/``, and of its CI, from ``templates/ci/``.
 
-``$word`` is replaced and nothing else happens, in the files of CI ``%%word``; ``dot-`` at the start of a name stands
-for the dot, so that no tool takes the templates for settings of the checkout they lie in.
+``$word`` is replaced, in CI files ``%%word``, and nothing else. ``dot-`` at the start of a name is written as a dot, so
+that no tool reads the templates as settings of this checkout.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def _check_name(name: str) -> str:
 
 
 def stored_url(url: str, folder: Path) -> str:
-    """A remote's address as DVC writes it: a relative path starts at ``.dvc``, not at the current folder.
+    """A remote's URL as DVC writes it: a relative path starts at ``.dvc``, not at the current folder.
 
     Args:
-        url: As a person gives it: an address, or a folder from the current one.
-        folder: Where the registry will lie.
+        url: As the user gives it: a URL, or a folder relative to the current one.
+        folder: The folder of the new registry.
 
     Raises:
-        UsageError: It cannot be an address, or holds a password.
+        UsageError: It is not a URL, or contains a password.
     """
     if not url or _HIDDEN.search(url) or url.startswith("-"):
         raise UsageError(
@@ -202,8 +202,8 @@ def registry_files(
     Args:
         name: Its name.
         description: What it is for.
-        remote: The DVC remote's address as it stands in ``.dvc/config``; None for none yet.
-        shard: Hexadecimal digits that stand as a folder before each model.
+        remote: The DVC remote's URL as written in ``.dvc/config``; None for none yet.
+        shard: The number of hexadecimal digits of a folder before each model.
         ci: Whose CI is set up as well.
 
     Raises:

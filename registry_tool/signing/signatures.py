@@ -1,18 +1,11 @@
-"""Whose signatures a version has: asked by programs before they use its bytes.
+"""SSH signatures of records and of commits: what each is worth, by the keys in ``allowed_signers``.
 
-The keys are those of ``allowed_signers`` in the state of the registry that is read; a reader who does not trust the
-place it was cloned from brings a file of their own.
+A signature of a record is evidence: it signs the bytes of ``version.yaml``, which contain every digest. The other fields of the
+evidence (``by``, ``at``) are not signed and do not count. A signature of a commit is verified at a time that the caller
+gives, where Git would use the commit's own date, which its author chooses. The user's Git settings are ignored.
 
-Signatures of a record, from the files of evidence beside it: over which bytes, and whose.
-
-What is signed are the bytes of ``version.yaml``, which carry every digest. A signature counts by the keys of
-``allowed_signers`` alone; what the file of evidence says of itself (``by``, ``at``) is not signed and counts for nothing.
-
-Signatures of commits, checked against the keys that the registry itself names.
-
-``allowed_signers`` at the root of the registry says whose key is whose, in the form that ``ssh-keygen`` reads. It is
-taken from what is published, so a change cannot bring its own key along. ``ssh-keygen`` does the checking, at a time that
-the caller names, where Git would take the commit's own date. What the user's settings say about signatures plays no part.
+``allowed_signers`` is in the root of the registry, in the format of OpenSSH. Gates and rules read it from the published state, so that
+a change cannot bring its own key; a reader that does not trust the registry passes a file.
 """
 
 from __future__ import annotations
@@ -24,8 +17,8 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.evidence import EvidenceItem, pieces
-from registry_tool.crypto import ssh_keygen
-from registry_tool.crypto.allowed_signers import names_of, signers_in
+from registry_tool.crypto.allowed_signers import is_timed, names_of, signers_in
+from registry_tool.crypto.find_signers import can_verify, find_signers
 from registry_tool.crypto.sshsig import NAMESPACE, NotASignatureError, holds, parse
 from registry_tool.errors import RefusedError
 from registry_tool.git.blame import ContentOrigin, find_origins
@@ -75,11 +68,11 @@ class Signature(NamedTuple):
     """What the signature of a commit is worth.
 
     Attributes:
-        state: ``good``: by a key of ``allowed_signers``; ``unknown key``: right, by a key that is not there or not
-            valid at that time; ``bad``: not of these bytes, or by a key that may not sign commits; ``other``: no SSH
-            signature; ``none``: not signed; ``unchecked``: nothing here can check it.
-        signer: Who signed, as ``allowed_signers`` names them; only where it is good.
-        key: The key's fingerprint; empty where it could not be told.
+        state: ``good``: by a key in ``allowed_signers``; ``unknown key``: valid, by a key that is not listed or not
+            valid at that time; ``bad``: of other bytes, or by a key that may not sign commits; ``other``: not an SSH
+            signature; ``none``: not signed; ``unchecked``: a certificate, and ``ssh-keygen`` is not installed.
+        signer: The name in ``allowed_signers``; only for a good one.
+        key: The key's fingerprint; empty when it is unknown.
     """
 
     state: SignatureState
@@ -88,7 +81,7 @@ class Signature(NamedTuple):
 
 
 def allowed_signers(catalog: Catalog) -> bytes:
-    """The file that says whose key is whose; empty where a registry has none."""
+    """The content of the registry's ``allowed_signers``; empty when it has none."""
     return catalog.tree.read(ALLOWED_SIGNERS, limit=_LIMIT) or b""
 
 
@@ -126,8 +119,8 @@ def _taken_apart(raw: bytes, header: bytes) -> _Signed:
     return _Signed(b"\n".join(kept) + blank + message, signatures, int(date[1]) if date else 0)
 
 
-def _judge_record(signed: _Signed, signers: bytes, moment: dt.datetime) -> Signature:
-    """What an SSH signature of a commit is worth at a time."""
+def _judge_commit(signed: _Signed, signers: bytes, moment: dt.datetime) -> Signature:
+    """The worth of an SSH signature of a commit at a time."""
     try:
         armour = signed.signatures[0].decode("ascii", "replace")
         signature = parse(armour)
@@ -139,9 +132,9 @@ def _judge_record(signed: _Signed, signers: bytes, moment: dt.datetime) -> Signa
         return Signature("bad", key=key)
     if holds(signature, signed.payload) is False:
         return Signature("bad", key=key)
-    names = ssh_keygen.principals(
-        armour, signed.payload, signers, moment=moment, namespace=_NAMESPACE
-    )
+    if not can_verify(signature):
+        return Signature("unchecked", key=key)
+    names = find_signers(armour, signed.payload, signers, moment=moment, namespace=_NAMESPACE)
     if names:
         return Signature("good", names[0], key)
     seconds = int(moment.timestamp())
@@ -172,9 +165,7 @@ def signature_of(
         return Signature("none")
     if not signed.signatures[0].startswith(_SSH):
         return Signature("other")
-    if not ssh_keygen.is_there():
-        return Signature("unchecked")
-    return _judge_record(signed, signers, moment or to_datetime(signed.when))
+    return _judge_commit(signed, signers, moment or to_datetime(signed.when))
 
 
 def published_signature(
@@ -193,7 +184,7 @@ def published_signature(
     Raises:
         GitError: The history cannot be read.
     """
-    moment = publication_time(line, source.step, now) if ssh_keygen.is_timed(signers) else None
+    moment = publication_time(line, source.step, now) if is_timed(signers) else None
     return signature_of(line.git, source.origin.commit, signers, moment=moment)
 
 
@@ -258,13 +249,13 @@ def _judged(
         return Signature("bad"), why
     armour = text(data, "value")
     key = parse(armour).fingerprint
-    if not ssh_keygen.is_there():
-        return Signature("unchecked", key=key), "ssh-keygen, which checks whose it is, is missing"
-    published = moment(piece.document) if ssh_keygen.is_timed(signers) else None
-    names = ssh_keygen.principals(armour, record, signers, moment=published)
+    if not can_verify(parse(armour)):
+        return Signature("unchecked", key=key), "verifying a certificate requires ssh-keygen"
+    published = moment(piece.document) if is_timed(signers) else None
+    names = find_signers(armour, record, signers, moment=published)
     if names:
         return Signature("good", names[0], key), ""
-    # What ssh-keygen knows and `holds` does not, such as a certificate, is said to be unknown even where it is bad.
+    # A bad signature by a certificate is reported as unknown: `ssh-keygen` does not say which it is.
     why = f"by a key that allowed_signers does not list: {key}"
     if names_of(signers, parse(armour).key, namespace=NAMESPACE):
         when = (

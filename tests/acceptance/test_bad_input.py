@@ -344,8 +344,8 @@ def test_a_huge_manifest_in_the_tree_is_refused_where_it_matters_only(
     ("arguments", "code"),
     [
         (("model", "add"), 2),
-        (("model", "add", "nlp/m", "--owner", "o"), 2),
-        (("model", "add", "nlp/m", "--task", "t", "--owner", "o"), 2),
+        (("model", "add", "nlp/m", "--owner", ""), 2),
+        (("model", "add", "nlp/m", "--task", "", "--owner", "o"), 2),
         (("model", "add", "nlp/m", *MODEL_ADD, "--scheme", "roman"), 2),
         (("model", "add", "nlp/m", *MODEL_ADD, "--link", "x"), 2),
         (("model", "add", "nlp/m", *MODEL_ADD, "--continues", "nlp/none"), 2),
@@ -375,7 +375,7 @@ def test_a_huge_manifest_in_the_tree_is_refused_where_it_matters_only(
         (("archive", "nlp/none"), 2),
         (("evidence", "add", "nlp/lang-id@1", "--kind", "rumour"), 2),
         (("evidence", "add", "nlp/lang-id@1", "--kind", "approval", "--decision", "maybe"), 2),
-        (("evidence", "add", "nlp/lang-id@1", "--kind", "evaluation", "--suite", "s"), 1),
+        (("evidence", "add", "nlp/lang-id@1", "--kind", "evaluation", "--suite", "s"), 2),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else None,
 )  # fmt: skip
@@ -421,8 +421,8 @@ def test_artifacts_that_get_in_each_others_way(
         ((f"m={weights}", "M=-"), "the name 'M'"),
         ((f"a={weights}", f"b={other / 'weights.bin'}"), "the path 'weights.bin'"),
         ((str(weights), str(weights)), "the name 'weights.bin'"),
-        ((str(root),), "holds the registry"),
-        ((str(root.parent),), "holds the registry"),
+        ((str(root),), "contains the registry"),
+        ((str(root.parent),), "contains the registry"),
     ):
         ran = cli(*ADD, *(f"--artifact={text}" for text in given), cwd=root)
         assert ran.code == 2

@@ -186,7 +186,7 @@ def test_a_missing_base(cli: Cli, clone: Path, base: str) -> None:
     ran = cli("check", f"--base={base}", cwd=clone)
     assert ran.code == 2
     assert "is not a commit, branch or tag" in ran.err
-    assert "`git log --oneline --all` shows what there is" in ran.err
+    assert "list the commits: git log --oneline --all" in ran.err
 
 
 def test_a_base_that_a_shallow_clone_does_not_reach(cli: Cli, origin: Path, tmp_path: Path) -> None:

@@ -161,11 +161,11 @@ def test_after_the_branch_moved_everybody_is_told_and_anybody_mends_it(root: Pat
         git(root, "commit", "--quiet", "-am", "Mine")
     mended = run_program("recover", cwd=root)
     assert mended.code == 0, mended.err
-    said = "finished what an interrupted command began: Move nlp/lang-id@production from 1 to 2\n"
+    said = "completed an interrupted command: Move nlp/lang-id@production from 1 to 2\n"
     assert mended.out == said
     assert git(root, "status", "--porcelain") == ""
     assert run_program("check", "--all", cwd=root).code == 0
-    assert run_program("recover", cwd=root).out == "nothing was left to finish\n"
+    assert run_program("recover", cwd=root).out == "nothing to recover\n"
 
 
 @pytest.mark.parametrize("how", [(), ("--commit",)], ids=["files", "commit"])
@@ -177,7 +177,7 @@ def test_the_next_command_that_writes_says_what_it_finished(
     )
     ran = run_program("alias", "set", "nlp/lang-id@3", "champion", *how, cwd=root)
     assert ran.code == 0, ran.err
-    said = "note:  finished what an interrupted command began: Add nlp/lang-id@3"
+    said = "note:  completed an interrupted command: Add nlp/lang-id@3"
     assert ran.err.splitlines()[0] == said
     assert run_program("fetch", "nlp/lang-id@third", cwd=root).code == 0
     assert run_program("check", "--all", cwd=root).code in {
@@ -193,7 +193,7 @@ def test_what_was_edited_in_between_is_left_alone(root: Path) -> None:
     killed("os.rename", "workshop/index ", *MOVE, "--commit", cwd=root)
     alias.write_text(alias.read_text(encoding="utf-8") + "reason: mine\n", encoding="utf-8")
     mended = run_program("recover", cwd=root)
-    assert f"left alone: {FOLDER}/aliases/production.yaml" in mended.out
+    assert f"left unchanged: {FOLDER}/aliases/production.yaml" in mended.out
     assert alias.read_text(encoding="utf-8").endswith("reason: mine\n")
     assert git(root, "status", "--porcelain") == f" M {FOLDER}/aliases/production.yaml"
 
@@ -204,7 +204,7 @@ def test_a_lock_that_a_killed_git_left_is_explained(root: Path) -> None:
     ran = run_program(*MOVE, "--commit", cwd=root)
     assert ran.code == 4
     assert "waiting for a git command that holds the index" in ran.err
-    assert f"when no git command is running: rm {lock}" in ran.err
+    assert f"if no git command is running: rm {lock}" in ran.err
     lock.unlink()
     assert run_program(*MOVE, "--commit", cwd=root).code == 0
 
@@ -215,7 +215,7 @@ def test_a_broken_journal_stops_nobody(root: Path) -> None:
     journal.write_bytes(journal.read_bytes()[:-20])
     ran = run_program("recover", cwd=root)
     assert ran.code == 0
-    assert "cannot be read, and was put aside as" in ran.out
+    assert "cannot be read and was moved to" in ran.out
     assert git(root, "status", "--porcelain") != ""
     git(root, "restore", "--staged", "--worktree", ".")
     assert run_program("check", "--all", cwd=root).code == 0

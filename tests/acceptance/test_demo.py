@@ -82,7 +82,7 @@ def test_a_folder_that_is_there_is_not_touched(cli: Callable[..., Ran], tmp_path
     write_files(tmp_path, {"registry-demo/mine": "x"})
     ran = cli("demo", cwd=tmp_path)
     assert (ran.code, ran.out) == (1, "")
-    assert "is there already" in ran.err
+    assert "already exists" in ran.err
     assert [p.name for p in (tmp_path / "registry-demo").iterdir()] == ["mine"]
     (tmp_path / "file").write_text("")
     assert cli("demo", "file/below", cwd=tmp_path).code == 4
@@ -108,5 +108,5 @@ def test_the_model_is_the_same_every_time(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_no_model_is_said(tmp_path: Path, content: str) -> None:
     (tmp_path / "m").write_bytes(content.encode("latin-1"))
-    with pytest.raises(UsageError, match="is not a model of the demo"):
+    with pytest.raises(UsageError, match="is not a model of this demo"):
         load(tmp_path / "m")

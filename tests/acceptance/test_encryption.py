@@ -209,7 +209,7 @@ def test_the_policy_for_content_holds_for_plaintext(
     [
         (("--encrypt-to", "eve@example.org"), "eve@example.org is not in recipients.yaml"),
         (("--encrypt-to", "speech"), "the group speech has no key yet"),
-        (("--encrypt-to", "ada@example.org", "--artifact", "a=-"), "cannot be encrypted on its way"),
+        (("--encrypt-to", "ada@example.org", "--artifact", "a=-"), "cannot be encrypted"),
         (("--encrypt-to", "ada@example.org", "--artifact", "registry:nlp/lang-id@3/model"), "cannot be encrypted"),
     ],
 )  # fmt: skip
@@ -253,7 +253,7 @@ def test_groups_that_cannot_be_wrapped(cli: Cli, people: People) -> None:
     assert "is for its members" in ran.err
     assert cli("rewrap", "speech", "--commit", cwd=people.root).code == 0
     ran = cli("rewrap", "speech", "--commit", cwd=people.root)
-    assert "there is nothing to open it with" in ran.err
+    assert "no identity to decrypt it is given" in ran.err
     ran = cli("rewrap", "speech", *people.identity("bob"), cwd=people.root)
     assert "the key of the group speech does not open" in ran.err
 
@@ -357,7 +357,7 @@ def test_a_payload_that_is_not_encrypted_after_all(
     write_files(people.root, {"models/nlp/lang-id/versions/5/version.yaml": lie})
     ran = cli("scan", "nlp/lang-id@5", cwd=people.root)
     assert ran.code == 1
-    assert "its record says that it is encrypted, and it is not" in ran.out
+    assert "the record says that it is encrypted, and it is not" in ran.out
 
 
 def test_a_signature_covers_what_is_inside(

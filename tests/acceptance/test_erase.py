@@ -98,7 +98,7 @@ def test_the_whole_life_of_an_erasure(root: Path, storage: Path, cli: Cli) -> No
     lines = [line.split(None, 3) for line in done.out.splitlines()]
     assert ["deleted", "13", "B", "model.bin"] in lines
     assert ["kept", "13", "B", "vocab.bin  nlp/lang-id@3 in origin/main uses it"] in lines
-    assert "freed 13 B on the remote, 1 object; 1 taken out of this machine's cache" in done.out
+    assert "freed 13 B on the remote, 1 object; 1 deleted from this machine's cache" in done.out
     assert stored(storage) == {md5(c) for c in (MODEL_BYTES, THIRD, SHARED)}
 
     refused = cli("fetch", "nlp/lang-id@2", cwd=root)
@@ -166,7 +166,7 @@ def test_a_dry_run_is_refused_like_the_real_one(root: Path, cli: Cli) -> None:
         (("nlp/lang-id@9", "--reason", "x"), 2, "has no version, tag or alias 9"),
         (("nlp/lang-id@2",), 2, "--reason is missing"),
         (("nlp/lang-id@2", "--reason", " "), 2, "--reason is missing"),
-        (("nlp/lang-id@2", "--reason", "x", "--also", "."), 2, "--also goes with --purge"),
+        (("nlp/lang-id@2", "--reason", "x", "--also", "."), 2, "--also requires --purge"),
         (("nlp/lang-id@2", "--purge", "--commit", "--reason", "x"), 2, "--reason, --commit does not go with --purge"),
         (("nlp/lang-id@2", "--purge"), 1, "nlp/lang-id@2 is active in origin/main"),
         (("nlp/lang-id@9", "--purge"), 2, "has no version, tag or alias 9 in origin/main"),
@@ -214,7 +214,7 @@ def test_a_purge_is_shown_first_and_can_be_made_again(erased: Path, cli: Cli) ->
     again = cli(*PURGE, "--yes", cwd=erased)
     assert (again.code, again.out.splitlines()[-1]) == (
         0,
-        "nothing was left to delete on the remote",
+        "nothing left to delete in the remote",
     )
 
 
@@ -289,7 +289,7 @@ def test_another_registry_on_the_same_remote(erased: Path, storage: Path, cli: C
     ("place", "words"),
     [
         ("models", "clone/models' is this registry itself"),
-        ("nothing", "there is no registry 'nothing'"),
+        ("nothing", "no such repository: 'nothing'"),
         ("../storage", "is not in a Git repository"),
         ("file:///nowhere", "file:///nowhere cannot be cloned"),
     ],
@@ -375,8 +375,8 @@ def test_on_a_terminal_it_asks(root: Path, storage: Path, cli: Cli) -> None:
 
 def test_its_help_says_what_it_does_not_do(root: Path, cli: Cli) -> None:
     text = " ".join(cli("erase", "--help", cwd=root).out.split())
-    assert "A whole model is not erased: archive it." in text
-    assert "There is no way back" in text
+    assert "A whole model cannot be erased: archive it." in text
+    assert "Erasing cannot be undone" in text
 
 
 def test_bytes_that_were_brought_back_survive_a_second_purge(

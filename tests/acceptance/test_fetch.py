@@ -242,15 +242,15 @@ def test_a_withdrawn_version_is_served_with_a_word_and_an_erased_one_is_not(
 @pytest.mark.parametrize(
     ("old", "new", "code", "words"),
     [
-        ('record: "sha256:', 'record: "sha256:0', 2, "no record digest"),
+        ('record: "sha256:', 'record: "sha256:0', 2, "lacks a commit or a record digest"),
         ("@2\n    commit", "@1\n    commit", 1, "has the record sha256:"),
         ("size: 2800000", "size: 2800001", 1, "has other artifacts than the lock file records"),
         ("nlp/lang-id@2", "nlp/lang-id@7", 2, "which does not exist in this registry"),
         ("nlp/lang-id@2", "nlp/none@2", 2, "which does not exist in this registry"),
-        ("lock/v1", "lock/v9", 2, "is no lock file"),
+        ("lock/v1", "lock/v9", 2, "is not a lock file"),
         ("pins:", "pins: &a", 2, "line"),
         ("reference: nlp", "reference: -nlp", 2, "registry.lock"),
-        ('commit: "', 'commit: "--x', 2, "has no commit"),
+        ('commit: "', 'commit: "--x', 2, "lacks a commit or a record digest"),
     ],
 )  # fmt: skip
 def test_a_lock_file_that_was_changed_is_refused(
@@ -287,10 +287,10 @@ def test_a_record_that_was_changed_is_refused(cli: Cli, root: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["lock"], "which references?"),
-        (["fetch"], "which version?"),
-        (["fetch", "--locked"], "there is no lock file registry.lock"),
-        (["fetch", "--locked", "none.lock"], "there is no lock file none.lock"),
+        (["lock"], "no references given"),
+        (["fetch"], "no version given"),
+        (["fetch", "--locked"], "no such lock file: registry.lock"),
+        (["fetch", "--locked", "none.lock"], "no such lock file: none.lock"),
     ],
 )
 def test_what_is_missing_is_said(cli: Cli, root: Path, words: list[str], message: str) -> None:
@@ -372,7 +372,7 @@ def test_the_cache_is_shown_and_cleared(cli: Cli, root: Path) -> None:
 
     ran = cli("cache", "clean", cwd=root)  # this process fetched it, and may still use it
     assert done(ran) == "freed 0 B\n"
-    assert "are in use and stay" in ran.err
+    assert "in use and kept" in ran.err
     get_uses.cache_clear()
     assert "would free 2." in done(cli("cache", "clean", "--dry-run", cwd=root))
     assert "freed 2." in done(cli("cache", "clean", "--to", "1kB", cwd=root))

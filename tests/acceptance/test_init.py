@@ -25,7 +25,7 @@ def test_init_then_check(tmp_path: Path) -> None:
     made = run_program("init", "models", "--name", "acme", "--remote", "storage", cwd=tmp_path)
     assert (made.code, made.err) == (0, "")
     commit = git(tmp_path / "models", "rev-parse", "--short=12", "HEAD")
-    assert made.out.startswith(f"made the registry acme in models: commit {commit} on main\n")
+    assert made.out.startswith(f"created registry acme in models: commit {commit} on main\n")
     assert "hooks: pre-commit, pre-merge-commit, pre-push" in made.out
     assert "cd models" in made.out
     checked = run_program("check", "--all", cwd=tmp_path / "models")
@@ -48,8 +48,8 @@ def test_without_a_remote_the_next_step_is_to_add_one(
     ("arguments", "code", "words"),
     [
         (["models"], 2, "--name"),
-        (["models", "--name", "a b"], 2, "is not a name for a registry"),
-        (["full", "--name", "acme"], 1, "is not empty, nothing was written"),
+        (["models", "--name", "a b"], 2, "is not a valid registry name"),
+        (["full", "--name", "acme"], 1, "is not empty; nothing was written"),
         (["full/file", "--name", "acme"], 2, "is not a folder"),
         (["models", "--name", "acme", "--shard", "9"], 2, "9"),
         (["models", "--ci", "github"], 2, "--name"),
@@ -89,9 +89,9 @@ def test_ci_is_added_to_a_registry_that_is_there(cli: Callable[..., Ran], tmp_pa
     (root / ".github/workflows/nightly.yml").write_text("name: mine\n")
     again = cli("init", ".", "--ci", "github", cwd=root)
     assert (again.code, again.out) == (0, "the CI for github is there already\n")
-    assert again.err == "note:  .github/workflows/nightly.yml was there and stays as it is\n"
+    assert again.err == "note:  .github/workflows/nightly.yml already exists and was not changed\n"
     wrong = cli("init", ".", "--ci", "github", "--shard", "2", cwd=root)
-    assert (wrong.code, "is a registry already" in wrong.err) == (2, True)
+    assert (wrong.code, "is already a registry" in wrong.err) == (2, True)
     named = cli("init", ".", "--ci", "github", "--name", "acme", cwd=root)
     assert (named.code, "not empty" in named.err) == (1, True)
 

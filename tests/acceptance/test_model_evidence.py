@@ -71,7 +71,7 @@ def test_two_pull_requests_measure_one_model(cli: Cli, root: Path, tmp_path: Pat
         assert model.data["schema"] == "model/v2"
         assert registry.check().verdict == "pass"
     said = done(cli("history", "nlp/lang-id", cwd=root))
-    assert said.count("on nlp/lang-id is new: metrics by") == 2
+    assert said.count(" on nlp/lang-id ") == said.count("metrics by A. Tester") == 2
     told = [
         json.loads(line) for line in done(cli("events", "HEAD~1", "HEAD", cwd=root)).splitlines()
     ]
@@ -103,12 +103,9 @@ def test_an_older_program_asks_for_an_upgrade(
     monkeypatch.setattr("registry_tool.manifests.document.schema_ids", lambda: known)
     report = check(DictTree(files))
     assert report.verdict == "refuse"
-    told = {(f.path, f.message, f.remedy) for f in report.findings if f.rule == "F104"}
-    upgrade = (
-        "this registry-tool does not know model/v2",
-        "upgrade it: pip install -U registry-tool",
-    )
-    assert ("models/nlp/lang-id/model.yaml", *upgrade) in told
+    (told,) = (f for f in report.findings if f.path.endswith("model.yaml") and f.rule == "F104")
+    assert "does not know model/v2" in told.message
+    assert "pip install -U registry-tool" in told.remedy
 
 
 def test_the_work_tree_of_an_older_registry_is_repaired_first(cli: Cli, root: Path) -> None:

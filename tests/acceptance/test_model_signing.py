@@ -105,7 +105,7 @@ def test_signed_and_verified(
     ran = verify()
     assert (ran.code, ran.err, ran.out.count("signed     artifact ")) == (0, "", 2)
     before = git(registry, "rev-parse", "HEAD")
-    assert sign().out == f"the artifacts of {VERSION} are signed with that key already\n"
+    assert sign().out == f"the artifacts of {VERSION} are already signed with that key\n"
     assert git(registry, "rev-parse", "HEAD") == before
 
 
@@ -159,7 +159,7 @@ def test_bytes_in_a_folder(
     (out / "model/link").symlink_to(tmp_path / "vocab.txt")
     ran = verify(*words, subject=str(out))
     assert ran.code == 1
-    assert "unchecked  artifact model: its bytes are not those of the record" in ran.out
+    assert "unchecked  artifact model: its content differs from the record" in ran.out
     (out / "model/link").unlink()
     (out / "model/config.json").write_text("[]")
     ran = verify(*words, subject=str(out))
@@ -236,7 +236,7 @@ def test_every_file_must_be_signed(
     words = ("sign", fifth, "--method", "model-signing", "--key", str(key.private))
     made = tmp_path / "ours.sig"
     ran = cli(*words, "--bundle", str(made), cwd=registry)
-    assert (ran.code, "needs --no-ignore-git-paths for it" in ran.err) == (0, True)
+    assert (ran.code, "needs --no-ignore-git-paths" in ran.err) == (0, True)
     assert verify("--bundle", str(made), subject=fifth).code == 0
     own = ("verify", "key", folder, "--signature", made, "--public_key", key.public)
     assert model_signing(*own).returncode == 1
@@ -254,7 +254,7 @@ def test_more_files_than_evidence_holds(
     )  # fmt: skip
     ran = cli(*words, cwd=registry)
     assert ran.code == 2
-    assert "and evidence holds 16,384 of one" in ran.err
+    assert "evidence can store 16,384" in ran.err
     assert "--bundle FILE" in ran.err
     made, uri = tmp_path / "many.sig", "https://example.org/many.sig"
     ran = cli(*words, "--bundle", str(made), "--uri", uri, cwd=registry)
@@ -290,7 +290,7 @@ def test_it_counts_for_nothing_that_asks_for_a_signature_of_the_record(
     assert cli("sign", VERSION, "--key", str(mine), "--commit", cwd=registry).code == 0
     ran = verify(*own)
     assert (ran.code, ran.out.count("signed     ")) == (0, 3)
-    assert "held     evidence: signature" in cli(*promote, cwd=registry).out
+    assert "pass     evidence: signature" in cli(*promote, cwd=registry).out
 
 
 @pytest.fixture
@@ -316,7 +316,7 @@ def test_what_is_encrypted_is_signed_encrypted(
     assert cli(*opened, cwd=registry).code == 0
     ran = verify("--as", fifth, subject=str(out))
     assert ran.code == 4
-    assert "its bytes lie decrypted, and are signed encrypted" in ran.out
+    assert "its files are decrypted, and the signature is of the encrypted file" in ran.out
 
 
 def test_bytes_from_a_folder_are_those_of_the_record(
@@ -350,10 +350,10 @@ def test_a_key_behind_a_passphrase(
     ("more", "words"),
     [
         (("--method", "ssh", "--artifact", "model"), "try:   --method model-signing"),
-        (("--uri", "https://example.org/a"), "it needs --bundle FILE"),
+        (("--uri", "https://example.org/a"), "it requires --bundle FILE"),
         (("--bundle", "one.sig"), "--bundle is for one artifact"),
         (("--artifact", "model", "--bundle", "none/one.sig"), "cannot be written"),
-        (("--artifact", "none"), "it stores: model, vocab.txt"),
+        (("--artifact", "none"), "stored artifacts: model, vocab.txt"),
         (("--key", "none"), "the key none cannot be read"),
     ],
 )

@@ -78,24 +78,24 @@ def test_a_dry_run_explains_every_gate_and_changes_nothing(gated: Staged, cli: C
     ran = cli(*TO, "--dry-run", cwd=gated.root)
     assert (ran.code, ran.err) == (1, "")
     assert ran.out == (
-        "nlp/lang-id@2 to production, which is version 1\n"
-        "  held     from: staging\n"
+        "nlp/lang-id@2 → production (currently 1)\n"
+        "  pass     from: staging\n"
         "           staging is version 2\n"
-        "  held     metric: accuracy, min: 0.9\n"
+        "  pass     metric: accuracy, min: 0.9\n"
         "           accuracy 0.95 >= 0.9\n"
-        "  held     metric: latency_ms, not_worse_than: current, tolerance: 0.05\n"
+        "  pass     metric: latency_ms, not_worse_than: current, tolerance: 0.05\n"
         "           latency_ms 104 against 100 of version 1: 4 % worse, at most 5 % (lower is better: its name says so)\n"
-        "  failed   evidence: evaluation, suite: holdout, verdict: pass\n"
+        "  fail     evidence: evaluation, suite: holdout, verdict: pass\n"
         "           nlp/lang-id@2 has no evaluation of holdout\n"
         "           try: registry evidence add nlp/lang-id@2 --kind evaluation --suite holdout --verdict pass"
         " --metric KEY=VALUE --commit\n"
-        "  failed   approvals: 1, not: author\n"
+        "  fail     approvals: 1, not: author\n"
         "           0 of 1 approval\n"
         "           try: an approver must first merge:"
         " registry evidence add nlp/lang-id@2 --kind approval --stage production --decision approve --commit\n"
-        "  held     artifacts: available\n"
+        "  pass     artifacts: available\n"
         "           the object exists\n"
-        "nlp/lang-id@2 may not become production: 2 of 6 gates failed\n"
+        "nlp/lang-id@2 cannot be promoted to production: 2 of 6 gates failed\n"
     )
     assert state(gated.root) == before
 
@@ -103,7 +103,7 @@ def test_a_dry_run_explains_every_gate_and_changes_nothing(gated: Staged, cli: C
 def test_a_dry_run_whose_gates_hold(ready: Staged, cli: Cli) -> None:
     before = state(ready.root)
     ran = cli(*TO, "--dry-run", cwd=ready.root)
-    assert (ran.code, ran.out.splitlines()[-1]) == (0, "every gate holds; nothing was changed")
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "every gate passes; nothing was changed")
     assert state(ready.root) == before
 
 
@@ -111,8 +111,8 @@ def test_a_promotion_that_does_not_hold_is_refused(gated: Staged, cli: Cli) -> N
     before = state(gated.root)
     ran = cli(*TO, cwd=gated.root)
     assert ran.code == 1
-    assert ran.err == "error: nlp/lang-id@2 may not become production: 2 of 6 gates failed\n"
-    assert "  failed   approvals: 1, not: author\n" in ran.out
+    assert ran.err == "error: nlp/lang-id@2 cannot be promoted to production: 2 of 6 gates failed\n"
+    assert "  fail     approvals: 1, not: author\n" in ran.out
     assert state(gated.root) == before
 
 
@@ -162,11 +162,11 @@ def test_a_second_run_finds_the_branch_and_makes_no_other(ready: Staged, cli: Cl
     ran = cli(*TO, cwd=ready.root)
     assert (ran.code, state(ready.root)) == (0, before)
     assert ran.out == (
-        "nlp/lang-id@production is already 2, on the branch"
+        "nlp/lang-id@production is already 2 on branch"
         f" {BRANCH}: merge it, or delete it to start again\n"
     )
     dry = cli(*TO, "--dry-run", cwd=ready.root)
-    assert dry.out.splitlines()[-1] == "every gate holds; nothing was changed"
+    assert dry.out.splitlines()[-1] == "every gate passes; nothing was changed"
     git(ready.root, "merge", "--quiet", BRANCH)
     assert cli(*TO, cwd=ready.root).out == "nlp/lang-id@production is already 2\n"
 
@@ -272,14 +272,14 @@ def test_a_rollback_pins_and_an_automatic_promotion_respects_it(ready: Staged, c
     assert (job.code, state(ready.root)) == (0, before)
     assert (
         job.out
-        == "nlp/lang-id@production is pinned to 1: Slow.; an automatic promotion leaves it\n"
+        == "nlp/lang-id@production is pinned to 1: Slow.; an automatic promotion does not move it\n"
     )
     told = cli(*TO, "--automatic", "--format", "json", cwd=ready.root)
     data = json.loads(told.out)
     assert (told.code, data["promoted"], data["pinned"], data["commit"]) == (0, False, True, None)
     by_hand = cli(*TO, "--commit", cwd=ready.root)
     assert by_hand.code == 0, by_hand
-    assert "note:  the pin on version 1 is removed; it said: Slow." in by_hand.err
+    assert "note:  the pin on version 1 is removed; its reason: Slow." in by_hand.err
     assert shown(ready.root) == alias_yaml("2")
 
 
@@ -367,7 +367,7 @@ def test_bytes_that_are_not_there(ready: Staged, cli: Cli) -> None:
     gone.unlink()
     ran = cli(*TO, cwd=ready.root)
     assert ran.code == 1
-    assert "  failed   artifacts: available\n           1 of 1 missing: model (md5 " in ran.out
+    assert "  fail     artifacts: available\n           1 of 1 missing: model (md5 " in ran.out
 
 
 def test_a_remote_that_is_not_configured_leaves_it_open(ready: Staged, cli: Cli) -> None:
@@ -375,7 +375,7 @@ def test_a_remote_that_is_not_configured_leaves_it_open(ready: Staged, cli: Cli)
     ran = cli(*TO, cwd=ready.root)
     assert ran.code == 4
     assert "  unknown  artifacts: available\n           the remote cannot be queried: " in ran.out
-    assert "1 of 6 gates could not be asked here" in ran.err
+    assert "1 of 6 gates could not be evaluated here" in ran.err
     assert cli(*TO, "--dry-run", cwd=ready.root).code == 4
 
 

@@ -83,7 +83,7 @@ def test_the_commit_is_the_one_that_gives_the_answer(
     data = read_json(ran)
     assert isinstance(data, dict)
     assert data["commit"] == (git(registry, "rev-parse", "HEAD") if committed else None)
-    assert ("note:  this answer is not committed\n" in ran.err) is not committed
+    assert ("note:  this version is not committed\n" in ran.err) is not committed
 
 
 def test_resolve_at_a_revision(cli: Cli, registry: Path) -> None:
@@ -195,10 +195,10 @@ def test_one_broken_file_does_not_hide_the_others(cli: Cli, registry: Path) -> N
     )
     ran = cli("list", cwd=registry)
     assert (ran.code, ran.out.split()[0]) == (0, "nlp/lang-id")
-    assert "cannot be read: nlp/bad" in ran.err
+    assert "cannot read nlp/bad; see `registry check --all`" in ran.err
     ran = cli("list", "nlp/lang-id", cwd=registry)
     assert [line.split()[0] for line in ran.out.splitlines()] == ["3", "1"]
-    assert "cannot be read: nlp/lang-id@2" in ran.err
+    assert "cannot read nlp/lang-id@2; see" in ran.err
     ran = cli("show", "nlp/lang-id@2", cwd=registry)
     assert (ran.code, ran.out) == (1, "")
     assert f"{FOLDER}/versions/2/version.yaml:" in ran.err
@@ -214,9 +214,9 @@ def test_show_a_model(cli: Cli, registry: Path) -> None:
     ran = cli("show", "nlp/lang-id", cwd=registry)
     assert ran.out.splitlines() == [
         "nlp/lang-id  live",
-        "description  Tells 176 languages apart.",
         "owner        @acme/speech",
         "task         language-identification",
+        "description  Tells 176 languages apart.",
         "scheme       integer",
         "versions     3: 3, 2, 1",
         "aliases      production=3",
@@ -355,7 +355,7 @@ def test_fetch_one_artifact(cli: Cli, registry: Path) -> None:
         (["nlp/lang-id@3", "--artifact", "none"], 2, "its artifacts: model, vocab, eval"),
         (["nlp/lang-id@3", "--artifact", "eval"], 2, "read it at s3://bucket/eval.parquet"),
         (["nlp/lang-id@2"], 1, "is withdrawn"),
-        (["nlp/lang-id@2", "--allow-withdrawn"], 4, "not on the remote storage"),
+        (["nlp/lang-id@2", "--allow-withdrawn"], 4, "is missing from the remote storage"),
         (["nlp/lang-id@1", "--offline"], 4, "--offline forbids"),
     ],
 )
@@ -471,7 +471,7 @@ def test_no_registry_here(
     git(tmp_path / "empty", "init", "--quiet")
     ran = cli(*arguments, "--format", "json", cwd=tmp_path / "empty")
     assert (ran.code, ran.out) == (2, "")
-    assert "has no commit yet" in ran.err
+    assert "has no commits yet" in ran.err
 
 
 @pytest.mark.parametrize("arguments", READS)

@@ -26,7 +26,7 @@ _PROGRAMS = (
     "registry", "git", "dvc", "pip", "mkdir", "ssh-keygen", "age-keygen", "openssl", "rm", "chmod", "ulimit",
 )  # fmt: skip
 _PROGRAM = rf"(?:{'|'.join(_PROGRAMS)})"
-# A command, and not the word: `git went away`, `registry needs`.
+# A command, and not the word: `git exited unexpectedly`, `registry needs`.
 _VERBS = (
     r"registry (?:alias|annotate|archive|audit|cache|check|codeowners|compare|decrypt|demo|deprecate|diff|encrypt|erase|evidence"
     r"|fetch|gc|history|hooks|init|list|lock|model|promote|recover|rekey|resolve|rewrap|rollback|rules|scan|search|show|sign|tag"
@@ -170,7 +170,7 @@ def test_no_words_follow_a_command() -> None:
         ("git add a; then: git commit -m TEXT", ["git add a", "git commit -m TEXT"]),
         ("`registry list` shows them", ["registry list"]),
         ("choose another name", []),
-        ("git went away", ["git went away"]),
+        ("git exited unexpectedly", ["git exited unexpectedly"]),
     ],
 )
 def test_what_is_a_command(remedy: str, commands: list[str]) -> None:

@@ -181,7 +181,7 @@ def test_a_person_asks_the_remote_that_the_change_names_for_every_version(
     ran = cli("check", *how, "--remote", cwd=root)
     assert ran.code == 3
     assert "A50" not in ran.out
-    assert "the new one of this change, for every version" in ran.out
+    assert "the new remote of this change, for every version" in ran.out
 
 
 @pytest.mark.parametrize("name", MOVES)

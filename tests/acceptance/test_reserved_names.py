@@ -28,7 +28,7 @@ def test_a_tag_cannot_take_the_name_of_a_stage(staged: Path, cli: Cli) -> None:
     for stage in STAGES:
         ran = cli("tag", "add", "nlp/lang-id@1", stage, cwd=staged)
         assert ran.code == 1
-        assert f"{stage} is a stage of nlp; only an alias can have its name" in ran.err
+        assert f"{stage} is a stage of nlp; only an alias can have that name" in ran.err
     place = staged / MODEL / "tags" / "live.yaml"
     place.write_text(tag_yaml("1"))
     ran = cli("check", cwd=staged)
@@ -81,6 +81,8 @@ def test_no_new_name_has_the_form_of_a_version(
     for act in (("tag", "add"), ("alias", "set")):
         ran = cli(*act, "nlp/lang-id@1", "3", cwd=root)
         assert ran.code == 1
-        assert "3 is a version number of the scheme integer, which nlp/lang-id has" in ran.err
+        assert (
+            "3 has the form of a version in the scheme integer, which nlp/lang-id uses" in ran.err
+        )
         assert f"choose another {act[0]}, such as v3" in ran.err
     assert cli(*ADD, cwd=root).out.startswith("Add nlp/lang-id@3\n")

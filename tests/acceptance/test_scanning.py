@@ -99,7 +99,7 @@ def test_evidence_of_a_scan_opens_a_gate(cli: Cli, registry: Path) -> None:
     assert "nlp/lang-id@3 has no scan" in cli(*promote, cwd=registry).out
     ran = cli("scan", "nlp/lang-id@3", "--evidence", "--commit", cwd=registry)
     assert ran.code == 0, ran.err
-    assert "held     evidence: scan, verdict: pass" in cli(*promote, cwd=registry).out
+    assert "pass     evidence: scan, verdict: pass" in cli(*promote, cwd=registry).out
     assert cli("check", "--all", cwd=registry).code == 0
 
 

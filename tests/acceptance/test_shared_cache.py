@@ -202,7 +202,7 @@ def test_a_registry_by_url_is_read_where_the_cache_cannot_be_written(users: User
     done = users.registry(ALICE, "resolve", REFERENCE, "--repo", users.root.as_uri())
     assert done.code == 0, done.err
     assert "nlp/lang-id" in done.out
-    assert "cannot be written, so the clone is not kept" in done.err
+    assert "cannot be written, so the clone is temporary" in done.err
     users.cache.chmod(0o777)
     users.act(MALLORY, "(cache / 'clones').mkdir(mode=0o755); (cache / 'clones').chmod(0o755)")
     done = users.registry(ALICE, "resolve", REFERENCE, "--repo", users.root.as_uri())

@@ -58,7 +58,7 @@ def test_a_folder_that_says_nothing(registry: Path, cli: Cli, name: str) -> None
     (registry / name).mkdir(parents=True)
     ran = cli("verify", name, cwd=registry)
     assert (ran.code, ran.out) == (2, "")
-    assert f"{name} is a folder: which version should it hold?" in ran.err
+    assert f"{name} is a folder, and its path does not name a version" in ran.err
     assert f"registry verify {name} --as REF" in ran.err
 
 

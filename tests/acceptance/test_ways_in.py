@@ -110,7 +110,7 @@ def test_standard_input(cli: Cli, root: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["-"], "no name of its own"),
+        (["-"], "no file name"),
         (["model.bin=-"], "model.bin is empty"),
         (["a=-", "b=-"], "only once"),
         (["version.yaml=-"], "version.yaml"),
@@ -158,7 +158,7 @@ def test_urls_that_cannot_be_copied(cli: Cli, root: Path, web: str) -> None:
         (("--track", f"{web}/nothing.bin", "--copy"), 4, "nothing.bin does not exist"),
         (("--track", "ftp://host/x.bin", "--copy"), 2, "unsupported scheme"),
         (("--track", "x=https://host/folder/", "--copy"), 2, "is a folder"),
-        (("--copy",), 2, "there is no URL to copy from"),
+        (("--copy",), 2, "no URL is given"),
     ):
         ran = cli(*ADD, *given, cwd=root)
         assert (ran.code, words in ran.err) == (code, True), ran.err
@@ -198,9 +198,9 @@ def test_what_cannot_be_taken_over(cli: Cli, root: Path) -> None:
     for given, code, words in (
         ("registry:nlp/lang-id@1/nothing", 1, "has no artifact 'nothing'"),
         ("registry:nlp/lang-id@9/model", 1, "9"),
-        ("registry:nlp/lang-id@1", 2, "names no artifact"),
-        ("registry:", 2, "names no artifact"),
-        ("registry:nlp/lang-id@1/model", 4, "are not on the remote"),  # whose bytes are gone
+        ("registry:nlp/lang-id@1", 2, "does not name an artifact"),
+        ("registry:", 2, "does not name an artifact"),
+        ("registry:nlp/lang-id@1/model", 4, "is missing in remote"),  # whose bytes are gone
     ):
         ran = cli(*ADD, "--artifact", given, cwd=root)
         assert words in ran.err

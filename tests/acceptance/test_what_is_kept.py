@@ -60,7 +60,7 @@ def test_a_tag_named_like_the_branch_is_not_the_base(registry: Path, tmp_path: P
     git(work, "tag", "main", "HEAD~1")
     ambiguous = run_program("list", "--ref", "main", cwd=work)
     assert ambiguous.code == 2
-    assert "'main' is ambiguous: there are refs/heads/main and refs/tags/main" in ambiguous.err
+    assert "'main' is ambiguous: it matches refs/heads/main and refs/tags/main" in ambiguous.err
 
 
 def test_no_credentials_are_shown_or_kept(tmp_path: Path, home: Path, registry: Path) -> None:

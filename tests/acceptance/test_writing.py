@@ -195,7 +195,7 @@ def test_bytes_that_are_there_are_not_sent_again(cli: Cli, root: Path, tmp_path:
     cli(*ADD, "--artifact", str(MODEL), "--commit", cwd=root)
     again = cli(*ADD, "--artifact", str(MODEL), *FASTTEXT, "--commit", cwd=root)
     assert again.code == 0, again.err
-    assert "uploaded   nothing: storage has these 938.0 kB already" in again.out
+    assert "uploaded   nothing: storage already has these 938.0 kB" in again.out
     folder = tmp_path / "model"
     write_files(
         folder, {"weights.ftz": MODEL.read_bytes(), "config.json": "{}", "sub/vocab.txt": "a"}
@@ -433,7 +433,9 @@ def test_a_dirty_file_is_in_the_way_only_where_it_is(cli: Cli, root: Path, stora
     before = trace(root, storage)
     refused = cli(*ADD, "--artifact", str(MODEL), "--alias", "production", "--commit", cwd=root)
     assert refused.code == 1
-    assert f"uncommitted work is in the way: {FOLDER}/aliases/production.yaml" in refused.err
+    assert (
+        f"uncommitted changes would be overwritten: {FOLDER}/aliases/production.yaml" in refused.err
+    )
     assert trace(root, storage) == before
     assert cli("tag", "add", "nlp/lang-id@1", "other", "--commit", cwd=root).code == 0
     assert path.read_text().endswith("# mine\n")
@@ -567,7 +569,7 @@ def test_a_refused_push_keeps_the_commit_and_says_so(cli: Cli, root: Path, serve
     assert ran.out == ""
     assert "origin refused main" in ran.err
     assert "main takes pull requests only" in ran.err
-    assert "the commit stays on main here" in ran.err
+    assert "the commit is on main in this clone" in ran.err
     assert git(root, "log", "-1", "--format=%s", "main") == "Tag nlp/lang-id@2 as v2"
     assert git(server, "rev-parse", "main") == before
     hook.unlink()
@@ -582,7 +584,7 @@ def test_a_push_that_cannot_be_is_said_before_anything_is_done(
     before = trace(root, storage)
     ran = cli(*ADD, "--artifact", str(MODEL), "--push", cwd=root)
     assert ran.code == 4
-    assert "there is no Git remote origin" in ran.err
+    assert "Git remote origin does not exist" in ran.err
     assert trace(root, storage) == before
 
 

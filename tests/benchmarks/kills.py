@@ -37,6 +37,8 @@ from support.kill_leftovers import state, troubles, without_bytes
 from support.killed_commands import NEXT, OPERATIONS, Operation, Scene, Template, registry
 
 _IDENTITY = {"NAME": "Kill Harness", "EMAIL": "kills@example.org"}
+# No upkeep, which is a process after each commit; a killed process loses nothing that it handed to the system.
+_GIT_CONFIG = "[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[core]\n\tfsync = none\n"
 _MANY = 100
 _ALONE = 0.2
 _GLANCE = 0.0005
@@ -49,7 +51,7 @@ Counts = Counter[str]
 def _own_home(home: Path) -> None:
     """Nothing of the user's is read or written."""
     home.mkdir()
-    (home / ".gitconfig").write_text("[gc]\n\tauto = 0\n", encoding="utf-8")
+    (home / ".gitconfig").write_text(_GIT_CONFIG, encoding="utf-8")
     for role in ("AUTHOR", "COMMITTER"):
         os.environ.update({f"GIT_{role}_{key}": value for key, value in _IDENTITY.items()})
     os.environ.update(

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from support.fetching import fetch
 
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.dvc_files import Pointer, pointer_from_data, render_pointer
 from registry_tool.artifacts.remotes.base import Remote, object_path
 from registry_tool.artifacts.remotes.config import DvcSettings
 from registry_tool.artifacts.remotes.open import open_remote
-from registry_tool.artifacts.transfer.fetch import fetch
 from registry_tool.artifacts.transfer.ingest import FILES_LIMIT, IngestedBlob, ingest
 from registry_tool.artifacts.transfer.upload import upload
 

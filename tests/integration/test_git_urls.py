@@ -114,7 +114,7 @@ def test_answers_offline_from_what_it_has_and_says_so(bare: Path) -> None:
         with registry.open(address) as reg:
             reg.version("nlp/lang-id@1")
     with pytest.warns(
-        registry.StaleRegistryWarning, match="was not reached; answering from the clone"
+        registry.StaleRegistryWarning, match="cannot be reached; answering from the clone"
     ):
         opened = registry.open(address)
     with opened as reg:
@@ -235,5 +235,8 @@ def test_a_command_that_waits_for_history_says_so(
 ) -> None:
     monkeypatch.setattr("registry_tool.git.remote.clone._A_WHILE", 0.0)
     asked = ("history", "nlp/lang-id", "--repo", bare.as_uri())
-    assert cli(*asked, cwd=bare.parent).err == "note:  bringing the registry's history, once\n"
+    assert (
+        cli(*asked, cwd=bare.parent).err
+        == "note:  fetching the registry's history; this happens once\n"
+    )
     assert cli(*asked, cwd=bare.parent).err == ""

@@ -275,7 +275,7 @@ def test_a_branch_of_another_kind_is_committed_and_pushed(hosted: Path, tmp_path
     assert "note: not checked: this branch has no registry.yaml" in made.stdout
     done = run(hosted, "push", "origin", "gh-pages")
     assert done.returncode == 0, done.stdout
-    assert "registry: gh-pages: not checked, it holds no registry.yaml" in done.stdout
+    assert "registry: gh-pages: not checked, it has no registry.yaml" in done.stdout
     assert run(hosted, "push", "--force", "origin", "gh-pages:main").returncode != 0
     git(hosted, "switch", "-q", "main")
     git(hosted, "rm", "-q", "registry.yaml")

@@ -201,7 +201,7 @@ def test_what_the_server_has_already_is_not_asked_about_again(clone: Path, bare:
     git(clone, "merge", "-q", "--no-ff", "--no-edit", "side")
     done = push(clone)
     assert done.code != 0
-    assert "main, in commits beside its first parents: 1 refused" in done.said
+    assert "main, in commits outside the first-parent line: 1 refused" in done.said
 
 
 def test_a_branch_of_another_kind_keeps_its_pictures(clone: Path) -> None:
@@ -273,7 +273,7 @@ def test_a_tag_with_the_name_of_the_main_branch_is_refused(clone: Path, bare: Pa
     git(clone, "tag", "main")
     done = push(clone, "origin", "refs/tags/main")
     assert done.code != 0
-    assert "refs/tags/main: the name of the main branch would mean two things" in done.said
+    assert "refs/tags/main: this ref would make the name of the main branch ambiguous" in done.said
     assert git(bare, "tag", "--list") == ""
     git(clone, "tag", "-d", "main")
     git(clone, "tag", "v1")
@@ -333,7 +333,7 @@ def test_a_push_that_takes_longer_than_the_server_waits_is_refused(
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert _is_refused(Pushed(done.returncode, done.stdout), bare, tip), done.stdout
-    assert "the push was not judged within 2 seconds" in done.stdout
+    assert "checking the push took longer than 2 seconds" in done.stdout
     assert "git config registry.receive.timeLimit 8" in done.stdout
     git(bare, "config", "registry.receive.timeLimit", "600")
     assert push(clone).code == 0

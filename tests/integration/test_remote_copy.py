@@ -32,7 +32,7 @@ def test_from_a_folder_to_s3_and_back(tmp_path: Path, servers: Callable[[str], S
         return ran.out
 
     assert "copied 2 objects" in copy("new")
-    assert "copied 0 objects, 0 B; 2 were there, verified" in copy("new")
+    assert "copied 0 objects, 0 B; 2 already existed and were verified" in copy("new")
     assert "copied 2 objects" in copy(str(tmp_path / "back"), "--from", "new")
     found = {p.read_bytes() for p in (tmp_path / "back").rglob("*") if p.is_file()}
     assert found == {MODEL_BYTES, SECOND}

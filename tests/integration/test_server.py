@@ -197,10 +197,10 @@ def _aside(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("attack", "words"),
     [
-        (_delete, "main: it is published and cannot be deleted"),
+        (_delete, "main: the published branch cannot be deleted"),
         (_rewind, "main: this would take back what is published"),
-        (_replace, "main: this shares no history with what is published"),
-        (_without_the_settings, "main: it must hold registry.yaml"),
+        (_replace, "main: this branch has no common history with the published one"),
+        (_without_the_settings, "main: it must contain registry.yaml"),
         (_aside, "main: a merge the wrong way round"),
     ],
 )
@@ -259,7 +259,7 @@ def test_the_first_push_is_checked_whole(nginx: Host, make_registry: Callable[..
     change(folder, {"registry.yaml": "", **GOOD})
     (folder / "registry.yaml").unlink()
     commit(folder, "No registry")
-    assert "main: it must hold registry.yaml" in push(folder, nginx.url, "main").said
+    assert "main: it must contain registry.yaml" in push(folder, nginx.url, "main").said
     assert everything(nginx.bare) == before
 
 
@@ -269,7 +269,7 @@ def test_a_branch_of_another_kind_is_left_alone(nginx: Host, clone: Path) -> Non
     assert run_program("hooks", "install", "--force", cwd=clone).code == 2  # it is no registry here
     done = push(clone, "origin", "gh-pages")
     assert done.code == 0, done.said
-    assert "gh-pages: not checked, it holds no registry.yaml" in done.said
+    assert "gh-pages: not checked, it has no registry.yaml" in done.said
     assert push(clone, "origin", "--delete", "gh-pages").code == 0
 
 
@@ -279,7 +279,7 @@ def test_a_branch_is_told_what_main_would_refuse(nginx: Host, clone: Path) -> No
     told = push(clone, "origin", "idea")
     assert told.code == 0
     assert "idea: 1 file checked, 1 refused" in told.said
-    assert "idea: taken, but main does not take it like this" in told.said
+    assert "idea: accepted, but main would refuse it" in told.said
     git(nginx.bare, "config", "registry.receive.branches", "off")
     assert "registry:" not in push(clone, "origin", "idea:second").said
     git(nginx.bare, "config", "registry.receive.branches", "refuse")
@@ -314,13 +314,13 @@ def test_what_asks_for_a_review(nginx: Host, clone: Path) -> None:
     before = everything(nginx.bare)
     refused = push(clone)
     assert refused.code != 0
-    assert "main: asks for a review, and a push is none" in refused.said
+    assert "main: requires review; push to a branch and open a pull request" in refused.said
     assert "git push origin HEAD:refs/heads/NAME" in refused.said
     assert everything(nginx.bare) == before
     git(nginx.bare, "config", "--unset", "registry.receive.review")
     taken = push(clone)
     assert taken.code == 0, taken.said
-    assert "main: asks for a review; this server takes it without one" in taken.said
+    assert "main: requires review; accepted because registry.receive.review=accept" in taken.said
 
 
 def test_while_main_is_missing_every_branch_is_guarded(
@@ -390,7 +390,7 @@ def test_a_thousand_refs_are_told_in_one_sentence(nginx: Host, clone: Path) -> N
     done = push(clone, "origin", "refs/heads/*:refs/heads/*")
     assert done.code == 0, done.said[-2000:]
     assert "main: 1 file checked, no problems found" in done.said
-    assert f"{1000 - LOOKED_AT} more branches were not looked at" in done.said
+    assert f"{1000 - LOOKED_AT} more branches were not checked" in done.said
     assert done.said.count("registry: ") < 130
     git(nginx.bare, "config", "registry.receive.branches", "refuse")
     many = [f"main:refs/heads/c{number}" for number in range(LOOKED_AT + 1)]
@@ -416,7 +416,7 @@ def test_replaced_objects_fool_nobody(nginx: Host, clone: Path) -> None:
     git(clone, "update-ref", f"refs/replace/{bad}", good)
     refused = push(clone, "origin", f"refs/replace/{bad}")
     assert refused.code != 0
-    assert "objects of a registry are not replaced" in refused.said
+    assert "a registry must not replace objects" in refused.said
     git(clone, "replace", "-d", bad)
     # As an administrator may have made one, or an older server taken it.
     git(nginx.bare, "update-ref", f"refs/replace/{bad}", good)
@@ -504,5 +504,5 @@ def test_the_server_needs_no_home_and_no_path(clone: Path, nginx: Host) -> None:
         cwd=nginx.bare, env={**os.environ, "GIT_DIR": "."}, capture_output=True, check=False,
     )  # fmt: skip
     assert moved.returncode == 1
-    assert b"somebody was faster" in moved.stderr
+    assert b"another push was faster" in moved.stderr
     assert b"git pull --rebase origin main" in moved.stderr

@@ -26,7 +26,7 @@ REBASE = "git pull --rebase origin main"
 TAKE_BACK = "git reset --keep origin/main"
 # What a loser may be told: by our command, by our hook, by Git.
 LOST = {
-    TAKE_BACK: "both changed the same: take yours back or rebase by hand",
+    TAKE_BACK: "both sides changed: take yours back or rebase by hand",
     REBASE: "rebase and push again",
     "fetch first": "Git: fetch first",
     "cannot lock ref": "Git: the lock was lost",

@@ -6,7 +6,7 @@
 - ``programs``, ``killed_commands``, ``kill_leftovers``, ``command_situations``: runs of the program;
 - ``git_servers``, ``remote_servers``, ``http_object_server``, ``ci_hosts``: servers on 127.0.0.1;
 - ``download_proxies``, ``upload_proxies``: connections that break at a chosen byte;
-- ``code_naming_files``, ``model_signers``, ``sarif_schema``, ``merge_races``: inputs and yardsticks of single features.
+- ``code_naming_files``, ``dvc_schemas``, ``model_signers``, ``sarif_schema``, ``merge_races``: inputs and yardsticks of single features.
 """
 
 from support.programs import Ran, run_program, without

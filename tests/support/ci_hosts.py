@@ -17,6 +17,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
+import venv
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,13 +37,14 @@ __all__ = [
     "Hosted",
     "Receiver",
     "Run",
+    "Tool",
     "hosted",
     "note_on",
     "program",
     "receiver",
-    "requirements",
     "run_act",
     "run_gitlab",
+    "tool_environment",
 ]
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +84,27 @@ with open(folder / "calls", "a") as calls:
 answer = folder / "-".join(words[:2]).replace("/", "_")
 print(answer.read_text() if answer.exists() else "", end="")
 """
+# pip takes a second for each job, and makes the same of the same: the jobs get a copy of what it made once. With other
+# requirements, or other words on the command line, pip itself runs.
+_PYTHON = """\
+#!/bin/sh
+if [ $# = 9 ] && [ "$1 $2 $3 $4 $6 $7 $8" = "-I -m pip --python install --quiet -r" ] && cmp -s "$9" "{requirements}"; then
+  cp -R "{site}/." "$5/{below}/" && sed "1s|.*|#!$5/bin/python|" "{registry}" > "$5/bin/registry" && exec chmod +x "$5/bin/registry"
+fi
+exec "{python}" "$@"
+"""
+
+
+class Tool(NamedTuple):
+    """What the jobs install.
+
+    Attributes:
+        requirements: The text of a requirements file that installs the wheel of this checkout, without a network.
+        environment: An environment into which pip installed them.
+    """
+
+    requirements: str
+    environment: Path
 
 
 class Run(NamedTuple):
@@ -204,10 +227,10 @@ def _wheel_of_paths(folder: Path, name: str, paths: Sequence[Path], entries: str
     return made
 
 
-def requirements(folder: Path) -> str:
-    """The lines of a requirements file that installs the wheel of this checkout, without a network.
+def tool_environment(folder: Path) -> Tool:
+    """The wheel of this checkout, as jobs install it.
 
-    The wheel is unpacked and compiled once, here, and each job installs one that leads to it; so is what it depends on
+    It is unpacked and compiled once, here, and each job installs one that leads to it; so is what it depends on
     taken from the environment that the tests run in. ``tests/integration/test_wheel.py`` installs the wheel itself.
     """
     build = ["-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
@@ -223,10 +246,18 @@ def requirements(folder: Path) -> str:
         _wheel_of_paths(folder, "registry_of_tests", [unpacked], entries.read_text()),
         _wheel_of_paths(folder, "tests_environment", [installed]),
     )
-    return "--no-index\n" + "".join(f"{wheel}\n" for wheel in wheels)
+    text = "--no-index\n" + "".join(f"{wheel}\n" for wheel in wheels)
+    place = folder / "requirements.txt"
+    place.write_text(text)
+    venv.create(folder / "environment")
+    pip = [sys.executable, "-I", "-m", "pip", "--python", str(folder / "environment")]
+    subprocess.run(
+        [*pip, "install", "--quiet", "--no-deps", "-r", str(place)], check=True, capture_output=True
+    )
+    return Tool(text, folder / "environment")
 
 
-def hosted(folder: Path, ci: str, tool: str, files: Mapping[str, str | bytes]) -> Hosted:
+def hosted(folder: Path, ci: str, tool: Tool, files: Mapping[str, str | bytes]) -> Hosted:
     """A registry that ``registry init --ci`` made, on a host, with some more files on its main branch."""
     storage = folder / "storage"
     made = run_program(
@@ -235,7 +266,7 @@ def hosted(folder: Path, ci: str, tool: str, files: Mapping[str, str | bytes]) -
     )  # fmt: skip
     assert made.code == 0, made.err
     root, host = folder / "registry", folder / "host.git"
-    write_files(root, {f".{ci}/registry-tool.txt": tool, **files})
+    write_files(root, {f".{ci}/registry-tool.txt": tool.requirements, **files})
     owners = run_program("codeowners", cwd=root)
     assert owners.code == 0, owners.err
     commit(root, "Begin")
@@ -245,14 +276,19 @@ def hosted(folder: Path, ci: str, tool: str, files: Mapping[str, str | bytes]) -
     git(root, "push", "-q", "-u", "origin", "main")
     git(root, "remote", "set-head", "origin", "main")
     (folder / "gh").mkdir()
-    _programs(folder / "bin")
+    _programs(folder / "bin", tool.environment)
     return Hosted(root, host, folder)
 
 
-def _programs(folder: Path) -> None:
+def _programs(folder: Path, made: Path) -> None:
     """What the jobs find first: Python, and the stand-in for ``gh``; not the ``registry`` of this environment."""
     folder.mkdir()
-    scripts = {"python3": f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', "gh": _GH_STUB}
+    (site,) = made.glob("lib/python*/site-packages")
+    python = _PYTHON.format(
+        requirements=made.parent / "requirements.txt", site=site, below=site.relative_to(made),
+        registry=made / "bin" / "registry", python=sys.executable,
+    )  # fmt: skip
+    scripts = {"python3": python, "gh": _GH_STUB}
     for name, text in scripts.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
@@ -268,7 +304,7 @@ def _environment(place: Hosted) -> dict[str, str]:
         "PATH": os.pathsep.join([str(place.folder / "bin"), *path]),
         "GH_STUB": str(place.folder / "gh"),
         "UPLOADED": str(place.folder / "uploaded"),
-        "PIP_NO_DEPS": "1",  # see `requirements`
+        "PIP_NO_DEPS": "1",  # see `tool_environment`
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
 

@@ -7,7 +7,7 @@ import importlib.metadata
 import pytest
 
 from registry_tool.errors import MissingPackageError
-from registry_tool.installation import install_command, package_for
+from registry_tool.installation import install_command, package_for, upgrade_command
 
 
 @pytest.mark.parametrize(
@@ -30,16 +30,16 @@ def test_another_missing_module_is_not_explained_away() -> None:
 
 
 @pytest.mark.parametrize(
-    ("installed", "command"),
+    ("installed", "distribution"),
     [
-        ({"registry-tool"}, 'pip install "registry-tool[encrypt]"'),
-        ({"registry-tool", "registry-tool-reader"}, 'pip install "registry-tool[encrypt]"'),
-        ({"registry-tool-reader"}, 'pip install "registry-tool-reader[encrypt]"'),
-        (set(), 'pip install "registry-tool[encrypt]"'),
+        ({"registry-tool"}, "registry-tool"),
+        ({"registry-tool", "registry-tool-reader"}, "registry-tool"),
+        ({"registry-tool-reader"}, "registry-tool-reader"),
+        (set(), "registry-tool"),
     ],
 )
-def test_an_extra_is_that_of_what_is_installed(
-    installed: set[str], command: str, monkeypatch: pytest.MonkeyPatch
+def test_commands_name_the_distribution_that_is_installed(
+    installed: set[str], distribution: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def version(name: str) -> str:
         if name not in installed:
@@ -47,4 +47,5 @@ def test_an_extra_is_that_of_what_is_installed(
         return "1"
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    assert install_command("encrypt") == command
+    assert install_command("encrypt") == f'pip install "{distribution}[encrypt]"'
+    assert upgrade_command() == f"pip install -U {distribution}"

@@ -4,14 +4,14 @@
 
     objects/sha256/ab/cdef…          one read-only file for each content
     artifacts/ab/abcdef…/<name>      a stable path for an artifact: a link to its object, or a folder of links
-    folders/ab/cdef…                 which files a folder holds, for folders whose manifest does not list them
-    partial/abcdef…                  unfinished downloads, each held by the process that fetches it
+    folders/ab/cdef…                 the files of a folder, for folders whose manifest does not list them
+    partial/abcdef…                  unfinished downloads, each locked by the process that downloads it
     uses/                            what running processes use
     tmp/                             files in the making
 
-Nothing appears in its place before it is complete and verified, and what was written to afterwards is verified again
+Nothing appears in its place before it is complete and verified, and a file that was modified afterwards is verified again
 before it is used (``verified``). A crash leaves a file in ``tmp`` at most, which is swept after a day, and an unfinished
-download, which the next fetch goes on with. The bytes in the cache are read-only: copy them (``transfer.place``) to
+download, which the next fetch resumes. The bytes in the cache are read-only: copy them (``transfer.place``) to
 change them.
 """
 
@@ -89,7 +89,7 @@ class Cache:
             sweep_partials(self.root / "partial")
 
     def why_read_only(self) -> str:
-        """Why nothing can be added to it, in words; empty when something can, or only a full disk is in the way."""
+        """Why nothing can be added to it; empty when it is writable, apart from a full disk."""
         try:
             probe = self._temporary()
             probe.touch()
@@ -99,12 +99,12 @@ class Cache:
         return ""
 
     def _use(self, path: Path, sha256: str) -> None:
-        """Keep what is at the path from being cleared away; only looking afterwards tells whether it is there."""
+        """Protect a path from eviction; check afterwards whether it exists."""
         if os.path.lexists(path):
             get_uses(self.root).add(sha256)
 
     def find(self, sha256: str, size: int) -> Path | None:
-        """The object, if it is there whole; one that is not counts as absent, and adding it replaces it."""
+        """The object, if it exists complete; an incomplete one counts as missing, and adding replaces it."""
         place = self.objects.place(sha256)
         with self.usable():
             self._use(Path(place), sha256)
@@ -127,8 +127,8 @@ class Cache:
 
         Args:
             name: What it is: a digest.
-            is_done: Says whether it is there.
-            waiting: Told again and again how much there is, while another process is at work.
+            is_done: Whether the object exists now.
+            waiting: Called repeatedly with the size so far, while another process downloads.
         """
         path = self.root / "partial" / name
         with ExitStack() as held:
@@ -149,10 +149,10 @@ class Cache:
 
         Args:
             stream: The bytes.
-            check: Told what they were before they are kept; raises to refuse them.
+            check: Called with their digest before they are kept; raises to refuse them.
             expected: About how many bytes will come.
             limit: Stop after more than this many; ``check`` then sees a larger size.
-            progress: Told the number of bytes after each buffer.
+            progress: Called with the number of bytes after each buffer.
         """
         with self.usable():
             return self.objects.add(
@@ -165,7 +165,7 @@ class Cache:
             self.objects.adopt(claim.path, digest, claim.handle)
 
     def find_file(self, sha256: str, size: int, name: str) -> Path | None:
-        """The stable path of a file artifact, if it is there."""
+        """The stable path of a file artifact, if it exists."""
         path = self._artifact(sha256, name)
         with self.usable():
             self._use(path, sha256)
@@ -196,14 +196,14 @@ class Cache:
         return path
 
     def _clear(self, path: Path) -> None:
-        """Move a broken artifact out of the way; whoever holds it open keeps it."""
+        """Move a broken artifact aside; processes that have it open keep it."""
         aside = self._temporary()
         with suppress(FileNotFoundError):
             path.rename(aside)
         remove(aside)
 
     def find_folder(self, sha256: str, members: Sequence[Member], name: str) -> Path | None:
-        """The stable path of a folder artifact, if it is there with all its files."""
+        """The stable path of a folder artifact, if it exists with all its files."""
         path = self._artifact(sha256, name)
         with self.usable():
             self._use(path, sha256)
@@ -252,7 +252,7 @@ class Cache:
         return self.root / "folders" / sha256[:2] / sha256[2:]
 
     def keep_members(self, sha256: str, members: Sequence[Member]) -> None:
-        """Remember which files a folder holds."""
+        """Record the files of a folder."""
         data = json.dumps([list(member) for member in members]).encode()
         path = self._listing(sha256)
         with self.usable():
@@ -265,7 +265,7 @@ class Cache:
                 remove(temporary)
 
     def find_members(self, sha256: str) -> list[Member] | None:
-        """Which files a folder holds, if it is known and the record is sound."""
+        """The files of a folder, if they are known and the record is valid."""
         try:
             raw = json.loads(self._listing(sha256).read_bytes())
             members = [Member(str(p), int(n), str(s), str(m)) for p, n, s, m in raw]
@@ -274,7 +274,7 @@ class Cache:
         return members if folder_sha256(members) == sha256 else None
 
     def forget(self, sha256: str) -> bool:
-        """Remove an object, its stable paths and what is known of it as a folder; False when nothing was here."""
+        """Remove an object, its stable paths and its list of files; False when nothing existed."""
         links = self._artifact(sha256, "x").parent
         with self.usable():
             found = os.path.lexists(links)

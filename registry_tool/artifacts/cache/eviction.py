@@ -1,4 +1,4 @@
-"""Clearing the cache: what was not used for the longest time goes first, and nothing that a running process uses.
+"""Evict the least recently used objects of the cache; never those that a running process uses.
 
 An artifact and its objects are names of the same files, so bytes are free when the last of their names went.
 """
@@ -41,7 +41,7 @@ _Inode = tuple[int, int]
 
 
 class Usage(NamedTuple):
-    """What the cache holds: bytes on disk, objects, artifacts, and bytes of unfinished downloads."""
+    """The content of the cache: bytes on disk, objects, artifacts, and bytes of unfinished downloads."""
 
     size: int
     objects: int
@@ -95,7 +95,7 @@ def parse_size(text: str) -> int | None:
     """Bytes: ``50GB``, ``1.5 TiB``, ``1000000``; None for ``none``.
 
     Raises:
-        UsageError: It is no size.
+        UsageError: It is not a size.
     """
     if text.strip().lower() in {"", "none"}:
         return None
@@ -110,7 +110,7 @@ def cache_limit() -> int | None:
     """How large the cache may become: ``$REGISTRY_CACHE_SIZE``; None without a limit.
 
     Raises:
-        UsageError: The variable is no size.
+        UsageError: The variable is not a size.
     """
     return parse_size(os.environ.get(LIMIT_VARIABLE, ""))
 
@@ -178,7 +178,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def usage(cache: Cache) -> Usage:
-    """What the cache holds.
+    """The content of the cache.
 
     Raises:
         OperationalError: It cannot be read.
@@ -232,12 +232,12 @@ def _take_away(root: Path, going: Sequence[_ArtifactPath]) -> list[Path]:
 def clear(
     cache: Cache, *, down_to: int = 0, spared: float = 0.0, dry_run: bool = False
 ) -> EvictionSummary:
-    """Remove what was not used for the longest time.
+    """Remove the least recently used objects.
 
     Args:
         cache: Which cache.
         down_to: How many bytes may stay.
-        spared: What was used in so many seconds stays in any case.
+        spared: Objects used in the last ``spared`` seconds stay in any case.
         dry_run: Only say what would go.
 
     Raises:
@@ -254,7 +254,7 @@ def clear(
 
 
 def clear_unfinished(cache: Cache) -> int:
-    """Remove the unfinished downloads that nobody is at work on; how many bytes they had.
+    """Remove the unfinished downloads that no process works on; returns their bytes.
 
     Raises:
         OperationalError: They cannot be removed.
@@ -268,13 +268,13 @@ def clear_unfinished(cache: Cache) -> int:
 
 
 def make_room(cache: Cache, needed: int) -> bool:
-    """Before so many bytes are added, see that the cache stays within the user's limit, where there is one.
+    """Before ``size`` bytes are added, evict objects so that the cache stays within the user's limit.
 
     Returns:
-        False where it will not: what is in use, or was an hour ago, stays.
+        False where it cannot: objects used in the last hour stay.
 
     Raises:
-        UsageError: The limit is no size.
+        UsageError: The limit is not a size.
         OperationalError: The cache cannot be written.
     """
     limit = cache_limit()

@@ -100,7 +100,7 @@ class _ForeignError(Exception):
 
 
 def _taken(path: Path, waiting: Callable[[int], None]) -> int | None:
-    """The file, open and locked; None while somebody else has it."""
+    """The file, open and locked; None while another process has it."""
     try:
         handle = os.open(path, _FLAGS, 0o666)
     except PermissionError as exc:
@@ -122,7 +122,7 @@ def _taken(path: Path, waiting: Callable[[int], None]) -> int | None:
 
 
 def _waited(path: Path, is_done: Callable[[], bool], waiting: Callable[[int], None]) -> int | None:
-    """The file, open and locked; None when somebody else finished."""
+    """The file, open and locked; None when another process finished it."""
     pause = _FIRST_PAUSE
     while not is_done():
         if (handle := _taken(path, waiting)) is not None:
@@ -159,8 +159,8 @@ def download_lock(
 
     Args:
         path: The unfinished file. It is made; when it has bytes at the end, it stays for the next try.
-        is_done: Says whether what it will become is there.
-        waiting: Told again and again how many bytes the file has while somebody else fetches.
+        is_done: Whether the finished file exists now.
+        waiting: Called repeatedly with the size of the file, while another process downloads.
 
     Raises:
         OSError: The file cannot be made.
@@ -180,7 +180,7 @@ def download_lock(
 
 
 def sweep_partials(folder: Path) -> None:
-    """Remove unfinished files that nobody went on with for a week.
+    """Remove unfinished files that no process resumed for a week.
 
     Raises:
         OSError: As the system reports it.
@@ -196,7 +196,7 @@ def sweep_partials(folder: Path) -> None:
 
 
 def remove_partial(path: Path) -> bool:
-    """Remove an unfinished file unless somebody is at work on it; False when it stays.
+    """Remove an unfinished file unless a process works on it; False when it stays.
 
     Raises:
         OSError: As the system reports it.
@@ -277,7 +277,7 @@ class CacheUses:
     def add(self, *sha256s: str) -> bool:
         """Use these objects or folders until the process ends; False when it did before.
 
-        In a cache that cannot be written nothing is noted: nobody can clear it away either.
+        In a cache that cannot be written nothing is noted: it cannot be evicted either.
         """
         if self._known.issuperset(sha256s):
             return False
@@ -332,7 +332,7 @@ def _foreign_lines(path: Path) -> set[str]:
 
 @contextmanager
 def lock_for_eviction(root: Path) -> Iterator[frozenset[str]]:
-    """What is in use; nothing else comes into use before the block ends.
+    """The objects in use; no others come into use before the block ends.
 
     Raises:
         OSError: The cache cannot be written, or its file system knows no locks.

@@ -82,7 +82,7 @@ class Objects:
         return f"{self._folder}/{sha256[:2]}/{sha256[2:]}"
 
     def lacking(self, members: Iterable[Member]) -> list[Member]:
-        """Those whose bytes are not here, once for each content. What is here stays until this process ends."""
+        """Those that are missing, once for each content. The others stay until this process ends."""
         unique = {member.sha256: member for member in members}
         if not os.path.isdir(self._root):  # noqa: PTH112 - text
             return [*unique.values()]

@@ -1,8 +1,8 @@
-"""How the cache knows that a file is still what was verified: by a time of last change that only its owner can give.
+"""How the cache knows that a file is still the verified one: by a modification time that only its owner can set.
 
-A verified file gets a time that follows from its digest and lies years back. Whoever writes to it, by whatever path,
+A verified file gets a time that follows from its digest and is years in the past. A write to it, by whatever path,
 makes that time a recent one, and a file that was put in its place has another one; then the bytes are hashed again
-before anybody trusts them. There is no list beside the files that could be lost or out of date, and asking costs one
+before they are trusted. There is no separate list that could be lost or out of date, and the check costs one
 look at the file. A disk that changes bytes by itself is not noticed by this: ``registry verify`` reads them.
 
 Only the owner of a file gives it a time, so a seal counts on a file of this user (or of root) that others cannot write
@@ -10,7 +10,7 @@ to. Where other users can move files into the cache, they could move one there t
 such a folder the time follows from the number of the file (inode) and a secret of this user as well. What another user
 put there is hashed at each delivery. See docs/decisions/0030.
 
-The time of last access is the time of last use, which tells what may be cleared away first.
+The time of last access is the time of last use, which decides the order of eviction.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def stamp(path: str, sha256: str, handle: int | None = None) -> None:
     Args:
         path: Where it is.
         sha256: Of its bytes.
-        handle: The file, open: what is at the path may have been replaced.
+        handle: The file, open: the one at the path may have been replaced.
 
     Raises:
         OSError: As the system reports it.
@@ -117,7 +117,7 @@ def _holds(path: str, sha256: str) -> bool:
         if digest_stream(stream, expected=before.st_size).sha256 != sha256:
             return False
         is_quiet = os.fstat(handle).st_mtime_ns == before.st_mtime_ns
-        if is_quiet and _is_own(before):  # nobody wrote while it was read
+        if is_quiet and _is_own(before):  # no process wrote while it was read
             with suppress(OSError):
                 make_read_only(path, handle)
                 stamp(path, sha256, handle)
@@ -125,7 +125,7 @@ def _holds(path: str, sha256: str) -> bool:
 
 
 def is_verified(path: str, sha256: str, size: int) -> bool:
-    """True for a plain file that holds these bytes; one that was written to since it was sealed is hashed again.
+    """True for a regular file with these bytes; one that was modified since it was sealed is hashed again.
 
     So is one that another user put there, each time.
 
@@ -145,10 +145,10 @@ def is_verified(path: str, sha256: str, size: int) -> bool:
 
 
 def copy_verified(source: str, target: str, sha256: str) -> None:
-    """Copy a file of the cache, and see that the copy has the bytes; what is proven is not hashed.
+    """Copy a file of the cache, and check that the copy has the bytes; proven files are not hashed.
 
     Raises:
-        OperationalError: Somebody replaced the file since it was looked at.
+        OperationalError: Another process replaced the file since it was checked.
         OSError: As the system reports it.
     """
     seen: list[os.stat_result] = []
@@ -171,7 +171,7 @@ def check_copy(source: str, target: str, sha256: str, seen: os.stat_result) -> N
         seen: What the system said of the file that was copied, when it was open.
 
     Raises:
-        OperationalError: Somebody replaced the file since it was looked at.
+        OperationalError: Another process replaced the file since it was checked.
     """
     if _is_sealed(seen, sha256, source) or digest_file(Path(target)).sha256 == sha256:
         return
@@ -194,7 +194,7 @@ def link(source: str, target: str, sha256: str) -> None:
     """A second name for a sealed file; a sealed copy where the disk knows no such thing, or another user owns it.
 
     Raises:
-        OperationalError: Somebody replaced the file since it was looked at.
+        OperationalError: Another process replaced the file since it was checked.
         OSError: As the system reports it.
     """
     for tried in range(_TRIES):

@@ -52,7 +52,7 @@ class ObjectSource(Protocol):
         """The object's bytes from an offset on, unverified; also from where DVC 2 put them.
 
         Raises:
-            MissingObjectError: It is not there.
+            MissingObjectError: It does not exist.
         """
 
 
@@ -64,7 +64,7 @@ class RangeSource(Protocol):
         """The bytes from ``start`` to before ``stop``, fewer at the object's end; None where it gives no parts.
 
         Raises:
-            MissingObjectError: The object is not there.
+            MissingObjectError: The object does not exist.
         """
 
 
@@ -73,8 +73,8 @@ class RemoteObject(NamedTuple):
 
     Attributes:
         md5: Its address; that of a folder's list of files ends in ``.dir``.
-        size: In bytes; None where the server does not tell.
-        modified: When it was put there, in seconds since 1970 by the remote's clock; None where that is not told.
+        size: In bytes; None where the server does not report it.
+        modified: When it was put there, in seconds since 1970 by the remote's clock; None where it is unknown.
     """
 
     md5: str
@@ -87,7 +87,7 @@ class UnfinishedUpload(NamedTuple):
 
     Attributes:
         path: Where it is.
-        size: In bytes; None where the server does not tell.
+        size: In bytes; None where the server does not report it.
         modified: When it was begun or last written, as of ``RemoteObject``.
         upload: The server's name of an unfinished upload in parts; empty for a file.
     """
@@ -125,16 +125,16 @@ class Remote(Protocol):
         """Where it is, for messages: without credentials."""
 
     def sizes(self, md5s: Iterable[str], *, legacy: bool = False) -> dict[str, int]:
-        """Those of the objects that are there, with their sizes in bytes; asked for together.
+        """The existing ones of these objects with their sizes in bytes, by one query for all.
 
         ``legacy`` also looks where DVC 2 put them.
         """
 
     def exists(self, md5s: Iterable[str], *, legacy: bool = False) -> set[str]:
-        """Those of the objects that are there, as ``sizes``."""
+        """The existing ones of these objects, as ``sizes``."""
 
     def size(self, md5: str) -> int | None:
-        """The object's size in bytes; None when it is not there."""
+        """The object's size in bytes; None when it does not exist."""
 
     def modified(self, md5s: Iterable[str]) -> dict[str, float]:
         """When the objects were put there, as of ``RemoteObject``, the last time in either layout; without those of no known time."""
@@ -152,13 +152,13 @@ class Remote(Protocol):
         """The object's bytes from an offset on, unverified; also from where DVC 2 put them.
 
         Raises:
-            MissingObjectError: It is not there.
+            MissingObjectError: It does not exist.
         """
 
     def delete(self, md5: str) -> bool:
-        """Remove an object, also from where DVC 2 put it, and see that it is gone; False when it was not there.
+        """Delete an object, in the layout of DVC 2 too, and check that it is gone; False when it did not exist.
 
-        Where a store keeps the versions of its objects, the bytes can be brought back there; see ``erase``.
+        Where a store keeps the versions of its objects, the content can be restored there; see ``erase``.
         """
 
     def erase(self, md5: str) -> bool:
@@ -174,7 +174,7 @@ class Remote(Protocol):
         """Remove what a broken upload left."""
 
     def notes(self, folder: str) -> list[RemoteNote]:
-        """The notes in a folder; none where the remote cannot list what it holds."""
+        """The notes in a folder; none where the remote cannot list its files."""
 
     def put_note(self, path: str, data: bytes) -> None:
         """Write a note; a reader sees all of it or nothing."""
@@ -183,7 +183,7 @@ class Remote(Protocol):
         """A note's bytes, at most ``limit`` + 1.
 
         Raises:
-            MissingObjectError: It is not there.
+            MissingObjectError: It does not exist.
         """
 
     def remove_note(self, path: str) -> None:
@@ -201,12 +201,12 @@ def never_used() -> bool:
 
 
 def object_path(md5: str) -> str:
-    """Where an object lies below the remote's URL (DVC 3)."""
+    """The path of an object below the remote's URL (DVC 3)."""
     return f"{OBJECTS}/{legacy_path(md5)}"
 
 
 def legacy_path(md5: str) -> str:
-    """Where DVC 2 put an object.
+    """The path of an object in the layout of DVC 2.
 
     Raises:
         UsageError: It is not an md5 digest.
@@ -216,7 +216,7 @@ def legacy_path(md5: str) -> str:
 
 
 def object_md5(folder: str, name: str) -> str:
-    """The md5 of the object that is a file in a folder of a remote; empty when it is none."""
+    """The md5 of the object that is a file in a folder of a remote; empty for any other file."""
     return folder + name if PREFIX.fullmatch(folder) and _NAME.fullmatch(name) else ""
 
 
@@ -229,7 +229,7 @@ def read_listing(remote: ObjectSource, md5: str, *, label: str) -> list[Listed]:
         label: What messages call it.
 
     Raises:
-        MissingObjectError: It is not there.
+        MissingObjectError: It does not exist.
         CorruptObjectError: It is not what its name says, or no list of files.
     """
     data = bytearray()

@@ -2,10 +2,10 @@
 
 Later levels win: system, global, committed (``.dvc/config``), local (``.dvc/config.local``). The committed level comes
 from a Git tree, so anybody may have written it: only what ``manifests.dvc_config`` lists is taken from it, and a secret
-there is refused. Everything else belongs into the local or the global level. A local level that Git tracks is committed,
+there is refused. Everything else goes into the local or the global level. A local level that Git tracks is committed,
 too, and is not read; see ``Store``.
 
-DVC itself is not imported here (it takes 120 ms); a test holds the result to ``dvc.config.Config``.
+DVC itself is not imported here (it takes 120 ms); a test compares the result with ``dvc.config.Config``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ __all__ = [
     "all_remotes",
     "committed_remotes",
     "endpoint",
-    "merged_levels",
     "select_remote",
 ]
 
@@ -91,7 +90,7 @@ class RemoteSettings:
     """
 
     name: str
-    url: str = field(repr=False)  # it may hold a password
+    url: str = field(repr=False)  # it may contain a password
     options: Mapping[str, object] = field(repr=False)
     core: Mapping[str, object] = field(default_factory=dict, repr=False)
     host: str = ""
@@ -190,7 +189,7 @@ def _check_hosts(name: str, options: Mapping[str, object]) -> None:
 
 
 def _committed_level(settings: DvcSettings) -> tuple[Sections, dict[str, tuple[str, ...]]]:
-    """What is taken of the committed file, and which options of each remote are left out."""
+    """The options used from the committed file, and which of each remote are left out."""
     try:
         text = settings.config.decode()
     except UnicodeDecodeError as exc:
@@ -220,15 +219,6 @@ def _levels(settings: DvcSettings) -> _Levels:
     committed, left = _committed_level(settings)
     local = {} if settings.local_config is None else _read_level(settings.local_config)
     return _Levels(system, own, committed, local, left)
-
-
-def merged_levels(settings: DvcSettings) -> Sections:
-    """All sections, later levels over earlier ones; a remote's section is named ``remote NAME``.
-
-    Raises:
-        RemoteError: A file cannot be read, or the committed one holds what it may not.
-    """
-    return _levels(settings).merged()
 
 
 def _is_on_disk(settings: DvcSettings, name: str = "") -> bool:
@@ -321,7 +311,7 @@ def endpoint(options: Mapping[str, object]) -> str:
 
 
 def _host_option(options: Mapping[str, object]) -> str:
-    """The option that decides which host is asked."""
+    """The option that names the host."""
     option = find_kind(parse_scheme(str(options.get("url", "")))).host_option
     return option if option in options else "url"
 
@@ -409,7 +399,7 @@ def committed_remotes(settings: DvcSettings) -> Iterator[RemoteSettings]:
     """The remotes that the committed configuration names; those that cannot be used are passed over.
 
     Raises:
-        RemoteError: A file cannot be read, or the committed one holds what it may not.
+        RemoteError: A file cannot be read, or the committed one contains an option that it may not.
     """
     levels = _levels(settings)
     return _usable(levels, filter(None, map(remote_of, levels.committed)))

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["DvcRemote", "open_dvc_remote"]
 
 _WORKERS: Final = 16
-# From so many objects in one folder on, its listing is asked for; a listing of so many times more is not.
+# From this many objects in one folder on, the folder is listed, unless it has this many times more entries.
 _LISTED_FROM: Final = 4
 _LISTED_TO: Final = 64
 _PAGE: Final = 1000
@@ -57,7 +57,7 @@ def open_dvc_remote(
     Args:
         chosen: Its settings.
         url: Where it is, for messages.
-        in_use: Says whether bytes were stored there before, so that its place must be there.
+        in_use: Whether objects were stored there before, so that its place must exist.
 
     Raises:
         RemoteError: DVC refuses the options, the package for the scheme is missing, or the host refuses.
@@ -147,7 +147,7 @@ class DvcRemote:
         return self._counted(md5) if size is None else size
 
     def _counted(self, md5: str) -> int:
-        """For web servers that do not tell a size."""
+        """For web servers that do not report a size."""
         with self.download(md5) as stream:
             return sum(len(piece) for piece in iter(lambda: stream.read(1 << 20), b""))
 
@@ -176,7 +176,7 @@ class DvcRemote:
         return found
 
     def _check_place(self) -> None:
-        """An answer that nothing is there may come from a place that is not there."""
+        """Objects may be missing because the place of the remote itself is missing."""
         if self._place_exists:
             return
         with self._translate("cannot be queried"):
@@ -188,7 +188,7 @@ class DvcRemote:
             )
 
     def _ensure_place(self) -> None:
-        """Make the place of the remote where it is not there."""
+        """Create the place of the remote if it does not exist."""
         self._check_place()
         if not self._place_exists:
             with self._translate(
@@ -288,7 +288,7 @@ class DvcRemote:
                     yield RemoteObject(md5, entry.size, entry.modified)
 
     def _object_folders(self) -> Iterator[tuple[str, list[StoreEntry]]]:
-        """The folders of objects in both layouts, and what they hold."""
+        """The folders of objects in both layouts, with their entries."""
         for top in (OBJECTS, ""):
             names = [e.name for e in self._entries(top) if e.is_folder and PREFIX.fullmatch(e.name)]
             folders = [f"{top}/{name}".lstrip("/") for name in names]

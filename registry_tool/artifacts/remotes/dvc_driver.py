@@ -36,7 +36,7 @@ def _known_hosts(host: str, port: int) -> str | None:
     place = Path.home() / ".ssh" / "known_hosts"
     try:
         known = asyncssh.read_known_hosts(str(place))
-        # A port of its own is written as [host]:port, which is looked up when the port is given.
+        # A port other than the usual one is written as [host]:port, which is looked up when the port is given.
         found = known.match(host, "", port if port != _SSH_PORT else None)
     except (OSError, ValueError):
         return None
@@ -65,7 +65,7 @@ def _lacks_package(errors: ErrorTranslator) -> RemoteError:
 
 
 def _lacks_dvc(errors: ErrorTranslator) -> RemoteError:
-    """In the image of a reader; what works there is said."""
+    """In an image of the reader; the message says what works there."""
     reads = (
         '; or to read only: pip install "registry-tool-reader[s3]"'
         if find_kind(errors.scheme).reader == "s3"
@@ -79,7 +79,7 @@ def _lacks_dvc(errors: ErrorTranslator) -> RemoteError:
 
 
 def open_driver(chosen: RemoteSettings, errors: ErrorTranslator) -> tuple[FileSystem, str]:
-    """DVC's file system, and the remote's place in it. SSH connects now, the others when they are asked something.
+    """DVC's file system, and the remote's place in it. SSH connects now, the others with the first request.
 
     Raises:
         RemoteError: DVC refuses the options, the package for the scheme is missing, or the host refuses.

@@ -119,9 +119,9 @@ def _in_words(exc: BaseException) -> str:
 
 
 def is_absence(exc: BaseException) -> bool:
-    """True when the driver says that the object is not there.
+    """True when the driver says that the object does not exist.
 
-    fsspec's HTTP raises FileNotFoundError for every failure, a refused connection too; its cause tells them apart. S3
+    fsspec's HTTP raises FileNotFoundError for every failure, a refused connection too; its cause distinguishes them. S3
     says the same of a bucket as of an object.
     """
     if not isinstance(exc, FileNotFoundError) or _SAYS["place"].intersection(_says(exc)):
@@ -135,17 +135,17 @@ def is_absence(exc: BaseException) -> bool:
 
 
 def already_exists(exc: BaseException) -> bool:
-    """True when a store did not put an object because one is there."""
+    """True when a store did not write an object because one exists."""
     return bool(_TAKEN.intersection(_says(exc)))
 
 
 def upload_expired(exc: BaseException) -> bool:
-    """True when an upload in parts is not there any more: somebody else finished it, or cleared it away."""
+    """True when a multipart upload no longer exists: another process completed or aborted it."""
     return "NoSuchUpload" in set(_says(exc))
 
 
 def is_unsupported(exc: BaseException) -> bool:
-    """True when a store does not know what it was asked to do."""
+    """True when a store does not support a request."""
     return bool(_UNKNOWN.intersection(_says(exc)))
 
 
@@ -166,7 +166,7 @@ class ErrorTranslator:
     left_out: tuple[str, ...] = ()
 
     def translate(self, doing: str, *, missing: str = "", remedy: str = "") -> _Translation:
-        """A context in which a driver is used; ``missing`` is said where it is an object that is not there."""
+        """A context in which a driver is used; ``missing`` is the message when the object does not exist."""
         return _Translation(self, doing, missing, remedy)
 
     def no_credentials(self) -> RemoteError:

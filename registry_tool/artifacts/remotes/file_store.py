@@ -40,7 +40,7 @@ _PIECE: Final = 1 << 20
 
 
 class StoreEntry(NamedTuple):
-    """A file or folder in a folder: its name, size in bytes, time in seconds since 1970; None where not told."""
+    """A file or folder in a folder: its name, size in bytes, time in seconds since 1970; None where unknown."""
 
     name: str
     size: int | None
@@ -57,7 +57,7 @@ class ByteStream(ByteReader, Protocol):
 
 @dataclass(frozen=True)
 class DriverStream:
-    """A stream whose breaking off is told in words."""
+    """A stream whose errors are described."""
 
     raw: ByteStream
     errors: ErrorTranslator
@@ -74,7 +74,7 @@ class DriverStream:
 
 
 class ObjectStore(Protocol):
-    """Where objects are put. Paths are below the remote's URL; what is not there raises FileNotFoundError."""
+    """Where objects are put. Paths are below the remote's URL; a missing file raises FileNotFoundError."""
 
     @property
     def can_list(self) -> bool:
@@ -82,13 +82,13 @@ class ObjectStore(Protocol):
 
     @property
     def leaves_files(self) -> bool:
-        """True where a broken upload leaves a temporary file beside the objects."""
+        """True where a broken upload leaves a temporary file next to the objects."""
 
     def size(self, path: str) -> int | None:
-        """In bytes; None where the server does not tell."""
+        """In bytes; None where the server does not report it."""
 
     def entries(self, path: str, *, limit: int | None = None) -> list[StoreEntry] | None:
-        """What a folder holds; nothing for one that is not there, None for one with more entries than the limit."""
+        """The entries of a folder; none if it is missing, None if it has more than the limit."""
 
     def put(self, source: Path, path: str, md5: str, progress: Callable[[int], None]) -> None:
         """Put a file there that a reader sees whole or not at all."""
@@ -103,10 +103,10 @@ class ObjectStore(Protocol):
         """Remove a file with every version that is kept of it; False when there was none."""
 
     def place_exists(self) -> bool:
-        """False when the store says that the place of the remote is not there."""
+        """False when the store says that the place of the remote does not exist."""
 
     def create_place(self) -> None:
-        """Make the place of the remote, where it is a folder and the folder above it is there."""
+        """Create the place of the remote, if it is a folder whose parent exists."""
 
     def leftovers(self) -> list[UnfinishedUpload]:
         """What broken uploads left, other than files."""
@@ -116,7 +116,7 @@ class ObjectStore(Protocol):
 
 
 def parse_time(value: object) -> float | None:
-    """A time as drivers tell it, in seconds since 1970."""
+    """A time as drivers report it, in seconds since 1970."""
     if isinstance(value, str):
         try:
             value = dt.datetime.fromisoformat(value)
@@ -129,7 +129,7 @@ def parse_time(value: object) -> float | None:
 
 
 def driver_callback(progress: Callable[[int], None]) -> object:
-    """Turn the running totals that fsspec tells into differences."""
+    """Turn the running totals of fsspec into differences."""
     from fsspec.callbacks import Callback
 
     told = 0
@@ -213,7 +213,7 @@ class FileStore:
         except BaseException:
             with suppress(
                 Exception
-            ):  # what stays is cleared away later, and the first error is the one to tell
+            ):  # the rest is removed later, and the first error is the one to report
                 self.fs.rm_file(temporary)
             raise
 
@@ -227,7 +227,7 @@ class FileStore:
         self.fs.put_file(str(source), target, callback=driver_callback(progress))
 
     def move(self, source: str, target: str) -> None:
-        """Move a file from one place to another, over what is there."""
+        """Move a file, replacing an existing one."""
         self.fs.move(source, target)
 
     def open(self, path: str, start: int) -> ByteStream:

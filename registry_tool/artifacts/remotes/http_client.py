@@ -99,7 +99,7 @@ def parse_address(url: str) -> Url:
 
 
 def _split_origin(url: str) -> tuple[str, str]:
-    """Scheme and host, and what is asked of the host: path and query."""
+    """Scheme and host, and the request target: path and query."""
     match = _ORIGIN.match(url)
     end = match.end() if match else len(url)
     target = url[end:].partition("#")[0]
@@ -135,7 +135,7 @@ class HttpClient:
         self._managers: dict[str, urllib3.PoolManager] = {}
         self._routes: dict[
             str, _Route
-        ] = {}  # parsing an address anew takes a sixth of a small request
+        ] = {}  # parsing an address for each request takes a sixth of a small one
 
     @classmethod
     def configured(cls, remote: RemoteSettings) -> HttpClient:

@@ -22,7 +22,7 @@ class RemoteKind(NamedTuple):
     Attributes:
         schemes: Of its URLs; the first names the kind.
         extra: The extra of this distribution with the driver; empty where only DVC's own package has one.
-        store: How objects are written: ``files`` through the driver, ``webdav`` and ``s3`` in ways of their own.
+        store: How objects are written: ``files`` through the driver, ``webdav`` and ``s3`` by stores that know these protocols.
         reader: The reader that needs no package ``dvc``; empty where there is none.
         reader_options: The options that the reader handles; any other one is left to DVC's driver.
         is_copyable: True where ``--artifact`` takes a URL of this kind.

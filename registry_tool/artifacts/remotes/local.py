@@ -52,7 +52,7 @@ class LocalRemote:
         name: Its name in DVC's configuration.
         folder: Where it is.
         shared: Folders are made writable for the group, as DVC does with ``shared = group``.
-        in_use: Says whether bytes were stored there before, so that the folder must be there.
+        in_use: Whether objects were stored there before, so that the folder must exist.
     """
 
     name: str

@@ -40,7 +40,7 @@ def _open_reader(chosen: RemoteSettings) -> ObjectSource | None:
 
 
 def open_source(settings: DvcSettings, name: str | None = None) -> ObjectSource:
-    """The remote of that name, or DVC's default one, for reading. Nothing is asked of it yet.
+    """The remote of that name, or DVC's default one, for reading. No request is sent yet.
 
     Raises:
         NoRemoteError: None has that name, or there is no default.
@@ -69,7 +69,7 @@ def open_remote(
     Args:
         settings: Where DVC's configuration is.
         name: Which remote; None is the default one.
-        in_use: Says whether bytes were stored there before; a folder that is not there is then not made anew.
+        in_use: Whether objects were stored there before; then a missing folder is not created.
 
     Raises:
         NoRemoteError: None has that name, or there is no default.

@@ -1,7 +1,7 @@
-"""S3 and what speaks like it: conditional uploads, uploads in parts that go on where they broke off, listings.
+"""S3 and compatible stores: conditional uploads, multipart uploads that resume, listings.
 
-The server is told the md5 of every piece, so that it refuses what did not arrive as it was sent. Nothing that is there
-is overwritten with the same: with versions kept, or under an object lock, that would store the bytes twice.
+The server receives the md5 of every part, so that it rejects corrupted uploads. Existing objects
+are not overwritten with the same content: with versions kept, or under an object lock, that would store the bytes twice.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class S3Store:
         return found
 
     def _pages(self, act: str, marker: str, **asked: object) -> Iterator[Mapping[str, object]]:
-        """All pages of an answer; ``marker`` names what the next one is asked by."""
+        """All pages of a response; ``marker`` is the parameter that requests the next one."""
         while True:
             page = self._call(act, **asked)
             yield page
@@ -104,7 +104,7 @@ class S3Store:
                     self._conditional = False
                 elif already_exists(exc) or upload_expired(exc):
                     if self._is_whole(key, size):
-                        return None  # somebody else was faster
+                        return None  # another process was faster
                     unless = {}
                 else:
                     raise

@@ -1,8 +1,8 @@
-"""An upload to S3 in parts, several at a time, which goes on where it broke off.
+"""A multipart upload to S3, several parts at a time, which resumes where it was interrupted.
 
-A killed upload leaves its parts on the server. The next one for the same object asks for them and sends only those
-that are missing or have another md5. Nothing is undone on an error, for that reason; ``registry gc`` clears
-away what nobody took up again.
+A killed upload leaves its parts on the server. The next one for the same object lists them and sends only those
+that are missing or have another md5. Nothing is undone on an error, for that reason; ``registry gc`` deletes
+uploads that were not resumed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class PartedUpload:
     """One object on its way.
 
     Args:
-        call: Asks the server.
+        call: Sends a request to the server.
         key: The object's.
         source: The file.
         size: Its size in bytes.
@@ -61,11 +61,11 @@ class PartedUpload:
         self._length = part_size(size)
 
     def run(self, progress: Callable[[int], None], condition: Mapping[str, object]) -> None:
-        """Send what is missing, and put the parts together.
+        """Send the missing parts, and complete the upload.
 
         Args:
-            progress: Told the bytes of each part, sent now or earlier.
-            condition: What must hold for the object to be made.
+            progress: Called with the number of bytes of each part, sent now or earlier.
+            condition: The condition for creating the object.
         """
         upload = self._begun()
         there = self._parts(upload) if upload else {}
@@ -101,7 +101,7 @@ class PartedUpload:
         return str(self._call("create_multipart_upload", Key=self._key)["UploadId"])
 
     def _begun(self) -> str:
-        """The newest upload of this object that was not finished; empty when there is none, or nobody may ask."""
+        """The newest unfinished upload of this object; empty when there is none, or listing is not allowed."""
         try:
             page = self._call("list_multipart_uploads", Prefix=self._key)
         except Exception as exc:  # as above
@@ -132,7 +132,7 @@ class PartedUpload:
             return stream.read(self._length)
 
     def _send(self, upload: str, number: int, data: bytes, there: str | None) -> str:
-        """The server's tag of a part, which is sent unless it is there; only an md5 tells that it is the same."""
+        """The server's tag of a part, which is sent unless it exists; only its md5 proves that it is the same."""
         md5 = hashlib.md5(data, usedforsecurity=False)
         if there is not None and there.strip('"') == md5.hexdigest():
             return there

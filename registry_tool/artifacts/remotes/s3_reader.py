@@ -73,7 +73,7 @@ def _session(chosen: RemoteSettings) -> botocore.session.Session:
 
 
 def _credentials(chosen: RemoteSettings, session: botocore.session.Session) -> Credentials | None:
-    """Who asks; None for somebody without a name."""
+    """The credentials; None for anonymous access."""
     if _is(chosen, "allow_anonymous_login", default="false"):
         return None
     key, secret = _text(chosen, "access_key_id"), _text(chosen, "secret_access_key")
@@ -109,7 +109,7 @@ def _client(chosen: RemoteSettings, session: botocore.session.Session) -> BaseCl
 
 
 def _encryption(chosen: RemoteSettings) -> dict[str, str | bytes]:
-    """The key that the store needs to read what was encrypted with a customer's."""
+    """The key that the store needs to read objects encrypted with a customer's key."""
     key = _text(chosen, "sse_customer_key")
     if key is None:
         return {}

@@ -58,7 +58,7 @@ def _parsed(data: bytes) -> Hosts | None:
 
 
 def _read(registry: str) -> Hosts | None:
-    """What is remembered; None before the first use.
+    """The remembered hosts; None before the first use.
 
     Raises:
         RemoteError: The file is broken.
@@ -100,7 +100,7 @@ def _command(registry: str, name: str, host: str = "") -> str:
 
 
 def _lends(chosen: RemoteSettings) -> bool:
-    """Whether there may be credentials for it. A password in ``.netrc`` is for the host that stands there."""
+    """Whether there may be credentials for it. A password in ``.netrc`` is for the host that it names."""
     if str(chosen.options.get("allow_anonymous_login", "false")).lower() == "true":
         return False
     secrets = find_kind(parse_scheme(chosen.url)).secret_options

@@ -1,7 +1,7 @@
-"""An object at a URL that is no DVC remote, read with the credentials that the remotes of the registry have.
+"""An object at a URL that is not a DVC remote, read with the credentials that the remotes of the registry have.
 
 The settings of a remote are used for a URL on the same host, or in the same bucket. For S3 those of any remote will do:
-what is signed with them goes to the endpoint they name.
+signed requests go to the endpoint they name.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from registry_tool.errors import RemoteError, UsageError
 __all__ = ["OpenedUrl", "is_url", "open_url"]
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.+")
-_NOBODY: Final = "NAME"  # what a remote would be called that is not there yet
+_NOBODY: Final = "NAME"  # the name of a remote that has yet to be added
 
 
 class OpenedUrl(NamedTuple):
-    """What is at a URL.
+    """An object that was opened by URL.
 
     Attributes:
         stream: Its bytes.
-        size: How many; None where the server does not tell.
+        size: How many; None where the server does not report it.
         label: The URL without credentials, for messages.
     """
 
@@ -88,7 +88,7 @@ def open_url(url: str, settings: DvcSettings) -> Iterator[OpenedUrl]:
 
     Raises:
         UsageError: It is of a kind that cannot be read, or names a folder.
-        MissingObjectError: It is not there.
+        MissingObjectError: It does not exist.
         RemoteError: The server cannot be reached or refuses, or a package is missing.
     """
     label, scheme = redact_url(url), parse_scheme(url)

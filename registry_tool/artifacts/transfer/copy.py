@@ -4,9 +4,9 @@
 
     what manifests name --candidates--> what the source has --plan--> going, unproved, proved --copy--> on the target
 
-Every object is hashed on its way, and shown by the target afterwards. What lies on the target already is read there and
-hashed, once: a journal on this machine says which objects were proved, so that a copy which broke off goes on where it
-stopped. The list of a folder's files goes last, so that it never stands for files that are missing. An object of DVC 2
+Every object is hashed on its way, and the target is queried for it afterwards. Existing objects there are read and
+hashed, once: a journal on this machine says which objects were proved, so that an interrupted copy
+resumes. The list of a folder's files goes last, so that it never stands for files that are missing. An object of DVC 2
 goes where DVC 2 looks for it.
 """
 
@@ -50,7 +50,7 @@ class CopyJournal:
         self._writing = Lock()
 
     def proved(self) -> frozenset[str]:
-        """The objects; a line that is none is passed over."""
+        """The objects; invalid lines are skipped."""
         try:
             lines = self.place.read_text(encoding="ascii", errors="replace").splitlines()
         except OSError:
@@ -71,7 +71,7 @@ class CopyJournal:
 
 @dataclass(frozen=True)
 class Present:
-    """What a source has of what manifests name: sizes in bytes, by md5; ``old`` lies in the layout of DVC 2."""
+    """The objects of manifests that a source has: sizes in bytes, by md5; ``old`` are in the layout of DVC 2."""
 
     sizes: Mapping[str, int]
     old: frozenset[str]
@@ -134,7 +134,7 @@ def _members(md5: str, source: Remote) -> list[str]:
 
 
 def plan(found: Present, target: Remote, journal: CopyJournal) -> CopyPlan:
-    """What is to be copied.
+    """Decide which objects to copy.
 
     Raises:
         RemoteError: The target cannot be queried.
@@ -183,7 +183,7 @@ class _Copy:
         self.journal.note(md5)
         return True
 
-    def bring(self, md5: str) -> None:
+    def copy_object(self, md5: str) -> None:
         """Copy one object."""
         size = self.sizes[md5]
         fresh = temporary_name(self.making, md5)
@@ -199,8 +199,8 @@ class _Copy:
         finally:
             remove(fresh)
 
-    def arrived(self, md5s: Collection[str]) -> None:
-        """See that the target shows what was copied, and note it."""
+    def check_arrived(self, md5s: Collection[str]) -> None:
+        """Check that the target has the copied objects, and note it."""
         there = self.target.sizes(md5s, legacy=True)
         for md5 in sorted(md5s):
             if there.get(md5) != self.sizes[md5]:
@@ -228,11 +228,11 @@ def copy(
         target: Where they go.
         journal: Where it is noted which were proved.
         making: A folder of this machine with room for the four largest objects.
-        progress: Told of the bytes that are read, on either side.
+        progress: Receives the number of bytes read, on either side.
 
     Raises:
-        CorruptObjectError: The source has other bytes than an object's name says; what was copied before stays.
-        RemoteError: One of them refused or broke off; what was copied stays.
+        CorruptObjectError: The source has different content under an object's md5; copied objects stay.
+        RemoteError: One of them refused or disconnected; copied objects stay.
     """
     with on_disk(f"{making} cannot be written"):
         making.mkdir(parents=True, exist_ok=True)
@@ -249,17 +249,19 @@ def copy(
             [md5 for md5 in going if not is_listing(md5)],
             [md5 for md5 in going if is_listing(md5)],
         ):
-            _in_batches(some, work.bring, work.arrived)
+            _in_batches(some, work.copy_object, work.check_arrived)
     return CopySummary(
         len(going), todo.size(going), len(todo.proved) + len(todo.unproved) - len(wrong)
     )
 
 
 def _in_batches(
-    md5s: list[str], bring: Callable[[str], None], arrived: Callable[[Collection[str]], None]
+    md5s: list[str],
+    copy_object: Callable[[str], None],
+    check_arrived: Callable[[Collection[str]], None],
 ) -> None:
-    """A run that is killed has to read again at most what the last batch brought."""
+    """After a kill, at most the last batch has to be read again."""
     for start in range(0, len(md5s), _BATCH):
         batch = md5s[start : start + _BATCH]
-        in_parallel(bring, batch, workers=_WORKERS)
-        arrived(batch)
+        in_parallel(copy_object, batch, workers=_WORKERS)
+        check_arrived(batch)

@@ -33,7 +33,7 @@ _DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class Delivery(NamedTuple):
-    """What is asked for, and the path it gets."""
+    """A requested artifact and its destination."""
 
     request: ArtifactRequest
     destination: Path
@@ -59,13 +59,13 @@ def _moving(files: Sequence[PlacedFile]) -> PlaceFunction:
 
 
 def _bypass_cache(fetcher: Fetcher, delivery: Delivery, *, overwrite: bool) -> CachedArtifact:
-    """Through a cache of its own beside the destination, which goes again."""
+    """Through a temporary cache next to the destination."""
     destination = delivery.destination
     with on_disk(f"{destination} cannot be written"):
         destination.parent.mkdir(parents=True, exist_ok=True)
         with staging_folder(destination) as folder:
             cache = Cache(folder / "new")
-            content = replace(fetcher, cache=cache, bounded=False).bring([delivery.request])[0]
+            content = replace(fetcher, cache=cache, bounded=False).fetch([delivery.request])[0]
             files = _files(content, cache)
             put = _moving(files)
             place_files(files, destination, put=put, overwrite=overwrite, progress=fetcher.progress)
@@ -92,20 +92,20 @@ def deliver(
     put: PlaceFunction = copy_into,
     overwrite: bool = False,
 ) -> list[CachedArtifact]:
-    """Fetch what is asked for and place it; each complete or not at all.
+    """Fetch artifacts and place them; each complete or not at all.
 
     Args:
-        fetcher: Brings the bytes.
+        fetcher: Fetches the content.
         deliveries: What, and where to.
         put: How the files get there: ``copy_into`` or ``linked``.
-        overwrite: Replace something else that is there.
+        overwrite: Replace different content.
 
     Returns:
-        What was placed, in the order of the deliveries.
+        The placed artifacts, in the order of the deliveries.
 
     Raises:
-        ConflictError: Something else is at a destination and ``overwrite`` is not set.
-        OperationalError: A destination cannot be written; or as ``Fetcher.bring``.
+        ConflictError: A destination has different content and ``overwrite`` is not set.
+        OperationalError: A destination cannot be written; or as ``Fetcher.fetch``.
     """
     cache, requests = fetcher.cache, [delivery.request for delivery in deliveries]
     lacking = fetcher.lacking(requests)
@@ -113,7 +113,7 @@ def deliver(
     contents: list[CachedArtifact] = []
     if not why:
         try:
-            contents = replace(fetcher, bounded=False).bring(requests)
+            contents = replace(fetcher, bounded=False).fetch(requests)
         except OperationalError as exc:
             # Another user made some of its folders, and closed them.
             if isinstance(exc, RemoteError) or not _is_denied(exc):

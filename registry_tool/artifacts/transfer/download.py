@@ -1,8 +1,8 @@
 """One object from a remote into the cache: hashed while it streams in, kept only when every byte was right.
 
-An object of some size goes into an unfinished file that one process at a time holds; whatever stops that process, the
-next one goes on where it stopped, and hashes again what was there. When a remote does not have an object, or has other
-bytes, the next one is asked.
+An object of some size goes into an unfinished file that one process at a time has locked; if that process dies, the
+next one resumes there, and hashes the existing part again. When a remote does not have an object, or has different
+content, the next one is tried.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class WantedObject(NamedTuple):
         sha256: None for a file of a folder whose manifest does not list its files.
         size: In bytes; None as for ``sha256``.
         limit: No object has more bytes than this.
-        alone: True for an artifact of its own: several processes may want it at once, whatever its size.
+        alone: True for a whole artifact: several processes may want it at once, whatever its size.
     """
 
     label: str
@@ -50,7 +50,7 @@ class WantedObject(NamedTuple):
     alone: bool = False
 
     def check(self, found: Digest, source: ObjectSource) -> None:
-        """See that bytes are the ones that were asked for.
+        """Check that these are the requested bytes.
 
         Raises:
             CorruptObjectError: They are not.
@@ -74,13 +74,13 @@ class WantedObject(NamedTuple):
 
 
 class _HighWaterMark:
-    """How far an object came: bytes that are read again are told only once."""
+    """How far an object came: bytes that are read again count once."""
 
     def __init__(self, advance: Callable[[int], None]) -> None:
         self._advance, self._reached = advance, 0
 
     def reach(self, position: int) -> None:
-        """So many bytes are there."""
+        """The object has this many bytes."""
         if position > self._reached:
             self._advance(position - self._reached)
             self._reached = position
@@ -98,7 +98,7 @@ class _HighWaterMark:
 
 
 class _SkippingWriter:
-    """Writes what comes after the bytes that are there already."""
+    """Writes only the bytes after those that exist already."""
 
     def __init__(self, sink: SparseWriter, there: int) -> None:
         self._sink, self._skip = sink, there
@@ -127,13 +127,13 @@ def _in_words(wanted: WantedObject, source: ObjectSource) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Downloader:
-    """Brings objects into a cache.
+    """Downloads objects into a cache.
 
     Attributes:
-        sources: Open the remotes, which are asked in turn.
+        sources: Open the remotes, which are tried in turn.
         cache: Where the objects are kept.
-        progress: Told of their bytes, those that another process fetches too.
-        tell: Told why another remote is asked.
+        progress: Receives the number of their bytes, including those that another process downloads.
+        tell: Receives notices: why it tries another remote.
     """
 
     sources: Sequence[Callable[[], ObjectSource]]
@@ -175,7 +175,7 @@ class Downloader:
         """The answer of the first remote that has one.
 
         Raises:
-            RemoteError: None has. Wrong bytes are said rather than trouble, and trouble rather than absence.
+            RemoteError: None has. Wrong content is reported before other errors, and those before a missing object.
         """
         troubles: list[RemoteError] = []
         for opened in self.sources:
@@ -188,14 +188,14 @@ class Downloader:
         raise min(troubles, key=_weight)
 
     def _tell_once(self, exc: RemoteError) -> None:
-        """Say why another remote is asked; of many objects only the first is named."""
+        """Report why another remote is tried; of many objects only the first is named."""
         about = (exc.message.partition(" remote ")[2], type(exc))
         if about not in self._told:
             self._told.add(about)
             self.tell(f"{exc.message}; trying the next remote")
 
     def _at_once(self, wanted: WantedObject, source: ObjectSource) -> Digest:
-        """A small object: when it breaks off, it is begun again."""
+        """A small object: after an interruption it starts again."""
         with (
             _in_words(wanted, source),
             reading(source, wanted.md5, start=0, size=wanted.size) as stream,
@@ -211,7 +211,7 @@ class Downloader:
     def _go_on(
         self, wanted: WantedObject, source: ObjectSource, claim: DownloadLock, mark: _HighWaterMark
     ) -> None:
-        """What is missing of an object. Wrong bytes may be those that were here: then all is fetched again."""
+        """Download the rest of an object. If the content is wrong, the part that existed may be the cause: start again."""
         there = claim.size
         if there > wanted.limit:
             claim.empty()

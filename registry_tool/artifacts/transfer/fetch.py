@@ -7,7 +7,7 @@ first error stops the rest. Of several processes that want the same object, one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -37,7 +37,6 @@ __all__ = [
     "DownloadJob",
     "Fetcher",
     "StoppableProgress",
-    "fetch",
     "run_jobs",
 ]
 
@@ -48,7 +47,7 @@ _BATCH: Final = 16
 
 
 class DownloadJob(NamedTuple):
-    """An object to fetch, and who is told what it was."""
+    """An object to download, and a callback for its digest."""
 
     wanted: WantedObject
     then: Callable[[Digest], object]
@@ -96,7 +95,7 @@ def _batches(jobs: Sequence[DownloadJob]) -> Iterator[Sequence[DownloadJob]]:
 def _workers(receiver: Downloader) -> int:
     try:
         is_folder = "://" not in receiver.sources[0]().url
-    except RemoteError:  # said by whoever needs it
+    except RemoteError:  # reported when it is needed
         return _WORKERS
     return _WORKERS_ON_DISK if is_folder else _WORKERS
 
@@ -165,7 +164,7 @@ def _wanted(entry: StoredEntry, member: Member) -> WantedObject:
 
 
 class _FetchRun:
-    """One fetch of what several artifacts lack, while nobody else fetches the same folders."""
+    """One fetch of what several artifacts lack, while no other process fetches the same folders."""
 
     def __init__(self, entries: Sequence[StoredEntry], receiver: Downloader) -> None:
         self._entries, self.receiver, self._cache = entries, receiver, receiver.cache
@@ -200,7 +199,7 @@ class _FetchRun:
         return left + sum(job.wanted.size or 0 for job in jobs)
 
     def finish(self) -> dict[str, Sequence[Member]]:
-        """The files of the folders that nobody knew."""
+        """The files of the folders that were not listed."""
         return {sha256: unlisted.finish() for sha256, unlisted in self._unlisted.items()}
 
 
@@ -215,14 +214,14 @@ def _offline_error(lacking: Sequence[StoredEntry]) -> OfflineError:
 
 @dataclass(frozen=True)
 class Fetcher:
-    """Brings artifacts into a cache.
+    """Fetches artifacts into a cache.
 
     Attributes:
-        sources: Open the remotes, which are asked in turn; none is opened while the cache has everything. Without any,
-            what the cache does not have cannot be brought.
+        sources: Open the remotes, which are tried in turn; none is opened while the cache has everything. Without any,
+            what the cache does not have cannot be fetched.
         cache: Where the bytes are kept.
-        progress: Told about the bytes that had to be fetched.
-        tell: Told what is waited for, and why another remote is asked.
+        progress: Receives the number of bytes that had to be downloaded.
+        tell: Receives notices: what it waits for, why it tries another remote.
         bounded: False where the user's limit for caches does not matter, or was seen to already.
     """
 
@@ -246,8 +245,8 @@ class Fetcher:
             if members is None or self.cache.lacking(members)
         ]
 
-    def bring(self, requests: Sequence[ArtifactRequest]) -> list[CachedArtifact]:
-        """See that all objects of what is asked for are in the cache.
+    def fetch(self, requests: Sequence[ArtifactRequest]) -> list[CachedArtifact]:
+        """Fetch all missing objects of the requested artifacts.
 
         Raises:
             CorruptObjectError: A byte is not what the manifest says; it was not kept.
@@ -293,7 +292,7 @@ class Fetcher:
         """A stable read-only path in the cache; see ``Cache``.
 
         Raises:
-            OperationalError: The cache cannot be written; or as ``bring``.
+            OperationalError: The cache cannot be written; or as ``fetch``.
         """
         entry = request.narrowed()
         is_whole = not (request.file and entry.is_folder)
@@ -308,37 +307,7 @@ class Fetcher:
         return self.cache.find_folder(entry.sha256, members, entry.name)
 
     def _placed(self, request: ArtifactRequest) -> Path:
-        entry, members = self.bring([request])[0]
+        entry, members = self.fetch([request])[0]
         if entry.is_folder:
             return self.cache.place_folder(entry.sha256, members, entry.name)
         return self.cache.place_file(entry.sha256, entry.size, entry.name)
-
-
-def fetch(
-    entry: Mapping[str, object],
-    remote_factory: Callable[[], ObjectSource],
-    cache: Cache,
-    *,
-    progress: Progress = SILENT,
-) -> Path:
-    """The verified bytes of an artifact, at a stable read-only path in the cache.
-
-    What is in the cache already is not asked of the remote; ``remote_factory`` is called at most once, and only when
-    something is missing.
-
-    Args:
-        entry: The artifact's entry in a manifest: ``path``, ``size``, ``sha256``, ``md5``, ``nfiles``, ``files``.
-        remote_factory: Opens the remote the bytes are on.
-        cache: Where they are kept.
-        progress: Told about the bytes that had to be fetched.
-
-    Raises:
-        CorruptObjectError: A byte is not what the manifest says; nothing was placed.
-        MissingObjectError: The remote does not have an object.
-        RemoteError: The remote cannot be used.
-        UsageError: The artifact is tracked elsewhere.
-        InvalidManifestError: The entry is not well formed.
-        OperationalError: The cache cannot be written.
-    """
-    fetcher = Fetcher((remote_factory,), cache, progress)
-    return fetcher.path(ArtifactRequest(StoredEntry.read(entry)))

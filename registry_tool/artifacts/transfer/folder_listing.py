@@ -76,7 +76,7 @@ class UnlistedFolder:
     Args:
         entry: What the manifest says of it.
         claim: The file in which is noted what its files are.
-        receiver: Brings objects into the cache.
+        receiver: Downloads objects into the cache.
 
     Raises:
         CorruptObjectError: Its list of files is not the one that the manifest names, or a hostile one.

@@ -1,7 +1,7 @@
 """From a user's files, folders or streams into the cache.
 
-The bytes are hashed while they are copied into the cache, and uploaded from that copy: what is described is what is
-stored, even if the user's file changes a moment later.
+The bytes are hashed while they are copied into the cache, and uploaded from that copy: the stored bytes are the
+described ones, even if the user's file changes a moment later.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class IngestedBlob:
         sha256: Of the bytes; for a folder see ``dvc_files.folder_sha256``.
         nfiles: Files in the folder; None for a file.
         members: The folder's files, sorted; empty for a file.
-        blobs: Every object the remote must hold, by md5, with its place in the cache; a folder's own object last.
+        blobs: Every object that the remote must have, by md5, with its place in the cache; a folder's own object last.
         relied: The md5 of objects of which nothing is in the cache: the remote must have them already.
     """
 
@@ -70,7 +70,7 @@ class _SourceFile(NamedTuple):
     info: os.stat_result
 
     def state(self) -> tuple[object, ...]:
-        """What tells that it is still the same; reading it does not count."""
+        """Changes when the file changes; reading it does not count."""
         return (self.path, self.info.st_size, self.info.st_mtime_ns, self.info.st_ino)
 
 
@@ -124,7 +124,7 @@ def _ingest_one(path: Path, cache: Cache, progress: Progress, *, flags: int = 0)
 
 
 def _files(sources: Sequence[Path]) -> list[_SourceFile]:
-    """What several files and folders hold, in one folder: files under their own names, folders by their content."""
+    """Several files and folders merged into one folder: files under their own names, folders by their content."""
     found: list[_SourceFile] = []
     for source in sources:
         with on_disk(f"{source} cannot be read"):
@@ -198,7 +198,7 @@ def ingest(source: Path, *, cache: Cache, progress: Progress = SILENT) -> Ingest
 
     Raises:
         NotFoundError: There is nothing at that path.
-        UsageError: It is no file or folder, or holds what an artifact cannot hold.
+        UsageError: It is not a file or folder, or contains what an artifact cannot contain.
         ConflictError: It changed while it was read.
         OperationalError: It cannot be read, or the cache cannot be written.
     """
@@ -218,7 +218,7 @@ def merge(
 ) -> IngestedBlob:
     """Copy several files and folders into the cache, as one folder, and say what it is.
 
-    A file comes under its own name, a folder by what it holds.
+    A file keeps its name, a folder contributes its content.
 
     Raises:
         UsageError: Two would get the same place; otherwise as ``ingest``.
@@ -242,7 +242,7 @@ def ingest_stream(
         label: What messages call it.
         cache: Where they are kept.
         size: How many there must be, where that is known.
-        progress: Told of them.
+        progress: Receives the number of bytes.
 
     Raises:
         UsageError: There were none.

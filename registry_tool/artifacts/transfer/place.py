@@ -12,7 +12,7 @@ A copy is prepared next to its destination, in a folder that records which proce
                          old       what it replaces, during the exchange
 
 A killed process leaves such a folder. The next copy to the same destination sees by the lock that no process uses it,
-restores what was being replaced, and removes the rest.
+restores the old content, and removes the rest.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _RANDOM: Final = re.compile(r"[0-9a-f]{16}\.tmp")
 
 
 def _is_abandoned(folder: Path) -> bool:
-    """True when nobody is at work in it: its lock is free again, or could not say so for long enough."""
+    """True when no process works in it: its lock is free, or it is old where locks are not supported."""
     lock = folder / "lock"
     age = time.time() - lock.stat().st_mtime
     try:
@@ -73,7 +73,7 @@ def _take_down(folder: Path) -> None:
 
 def _clean_up(folder: Path, destination: Path) -> None:
     if not (folder / "lock").exists():
-        folder.rmdir()  # of two moments, just made or almost gone; whoever made it makes another
+        folder.rmdir()  # of two moments, just made or almost gone; its process creates another
     elif _is_abandoned(folder):
         old = folder / "old"
         if os.path.lexists(old) and not os.path.lexists(destination):
@@ -97,12 +97,12 @@ def sweep_leftovers(destination: Path) -> None:
     for folder in found:
         mine = folder.name.startswith(start) and _RANDOM.fullmatch(folder.name[len(start) :])
         if mine and folder.is_dir() and not folder.is_symlink():
-            with suppress(OSError):  # somebody else was faster, or may do what we may not
+            with suppress(OSError):  # another process was faster, or may do what this one may not
                 _clean_up(folder, destination)
 
 
 def _locked(destination: Path, held: ExitStack) -> Path:
-    """A fresh folder that is held by this process."""
+    """A new folder that this process has locked."""
     for _ in range(_TRIES):
         folder = temporary_name(destination.parent, destination.name)
         folder.mkdir()
@@ -116,7 +116,7 @@ def _locked(destination: Path, held: ExitStack) -> Path:
 
 @contextmanager
 def staging_folder(destination: Path) -> Iterator[Path]:
-    """A fresh folder on the destination's disk, which goes away again.
+    """A new folder on the destination's disk, removed afterwards.
 
     Raises:
         OSError: It cannot be made.
@@ -130,10 +130,10 @@ def staging_folder(destination: Path) -> Iterator[Path]:
 
 
 def swap_in(folder: Path, destination: Path) -> None:
-    """Put the finished copy, ``new`` in the folder, in its place; what was there goes only afterwards.
+    """Put the finished copy, ``new`` in the folder, in its place; the old content is removed only afterwards.
 
     Raises:
-        OSError: It cannot be moved; what was there is there again.
+        OSError: It cannot be moved; the old content is restored.
     """
     new, old = folder / "new", folder / "old"
     if not new.is_dir() and not (destination.is_dir() and not destination.is_symlink()):
@@ -149,7 +149,7 @@ def swap_in(folder: Path, destination: Path) -> None:
         raise
 
 
-# Puts a file at a path that does not exist yet, and tells the number of bytes it copied.
+# Puts a file at a path that does not exist yet, and reports the number of bytes it copied.
 PlaceFunction = Callable[[str, str, Callable[[int], None]], None]
 _WORKERS: Final = 2  # more do not copy faster
 _WORTH_THREADS: Final = 64
@@ -172,7 +172,7 @@ class PlacedFile(NamedTuple):
 
 
 def copy_into(source: str, target: str, told: Callable[[int], None]) -> None:
-    """As a copy of its own, which the user may write to."""
+    """As a separate copy, which the user may write to."""
     copy_file(source, target, progress=told)
 
 
@@ -191,7 +191,7 @@ def link_into(source: str, target: str, told: Callable[[int], None]) -> None:
 def _put_checked(
     file: PlacedFile, target: str, put: PlaceFunction, told: Callable[[int], None]
 ) -> None:
-    """Put a file that another user may have replaced since it was verified, and see what was put."""
+    """Put a file that another user may have replaced since it was verified, and verify the result."""
     if put is link_into and is_verified(file.source, file.sha256, file.size):
         link(file.source, target, file.sha256)  # a copy, where another user owns the file
         told(file.size)
@@ -201,7 +201,7 @@ def _put_checked(
 
 
 def move_into(source: str, target: str, told: Callable[[int], None]) -> None:
-    """The file itself, out of a cache that nobody else uses."""
+    """The file itself, out of a private cache."""
     place = Path(target)
     place.touch(exist_ok=False)
     mode = place.stat().st_mode
@@ -218,7 +218,7 @@ def _listed(source: Path) -> list[PlacedFile]:
 
 
 def _is_same(files: Sequence[PlacedFile], destination: Path) -> bool:
-    """True when the destination already holds exactly these bytes."""
+    """True when the destination already has exactly these bytes."""
     is_folder = any(file.path for file in files)
     if destination.is_symlink() or is_folder != destination.is_dir():
         return False
@@ -267,21 +267,21 @@ def place_files(
     overwrite: bool = False,
     progress: Progress = SILENT,
 ) -> bool:
-    """Bring files of the cache to exactly ``destination``; its parents are made.
+    """Place files of the cache at exactly ``destination``; parent folders are created.
 
     Args:
         files: Those of one folder, or one file without a path.
         destination: The path it gets. An empty folder there counts as nothing.
         put: How: ``copy_into``, ``link_into`` or ``move_into``.
-        overwrite: Replace something else that is there.
-        progress: Told about the bytes that had to be copied.
+        overwrite: Replace different content.
+        progress: Receives the number of bytes that had to be copied.
 
     Returns:
-        False when the same bytes were there already.
+        False when the same content existed already.
 
     Raises:
-        ConflictError: Something else is there and ``overwrite`` is not set.
-        OperationalError: The bytes cannot be read or written; nothing is left half done.
+        ConflictError: Different content exists there and ``overwrite`` is not set.
+        OperationalError: The bytes cannot be read or written; no partial result is left.
     """
     with on_disk(f"{destination} cannot be written"):
         sweep_leftovers(destination)
@@ -310,8 +310,8 @@ def place(
     Args:
         source: What ``fetch`` returned.
         destination: The path the copy gets.
-        overwrite: Replace something else that is there.
-        progress: Told about the bytes that had to be copied.
+        overwrite: Replace different content.
+        progress: Receives the number of bytes that had to be copied.
     """
     with on_disk(f"{source} cannot be read"):
         files = _listed(source)

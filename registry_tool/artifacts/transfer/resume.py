@@ -1,4 +1,4 @@
-"""An object's bytes as one stream, however they come: after what is here already, over broken connections, in pieces."""
+"""An object's bytes as one stream: after the part that exists, across broken connections, in ranges."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class _Pieces:
         return data
 
     def close(self) -> None:
-        """What was asked for already is not waited for."""
+        """Does not wait for requests that were sent already."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -144,7 +144,7 @@ def _in_pieces(source: RangeSource, md5: str, start: int, stop: int) -> _Pieces 
         first = source.piece(md5, start, start + _PIECE)
     except MissingObjectError:
         raise
-    except RemoteError:  # one stream says what is wrong, or knows how to go on
+    except RemoteError:  # a single stream reports the error, or resumes
         return None
     if first is None:
         return None
@@ -164,7 +164,7 @@ def reading(
         size: How many bytes it should have, where that is known.
 
     Raises:
-        MissingObjectError: It is not there.
+        MissingObjectError: It does not exist.
         RemoteError: The source cannot be used, also after several tries.
     """
     stream: _Pieces | _Persistent | None = None

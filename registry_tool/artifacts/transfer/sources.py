@@ -56,14 +56,14 @@ class ArtifactSources:
         progress: Progress = SILENT,
         tell: Callable[[str], None] = say_nothing,
     ) -> Fetcher:
-        """What brings artifacts' bytes into the cache.
+        """Fetches artifacts into the cache.
 
         Args:
-            remotes: Names of remotes that are asked in turn; by default those of ``$REGISTRY_REMOTE``, else the
+            remotes: Names of remotes that are tried in turn; by default those of ``$REGISTRY_REMOTE``, else the
                 registry's own.
             offline: Ask none.
-            progress: Told of the bytes.
-            tell: Told what is waited for, and why another remote is asked.
+            progress: Receives the number of bytes.
+            tell: Receives notices: what it waits for, why it tries another remote.
         """
         named = [*remotes] or os.environ.get(REMOTE_VARIABLE, "").split()
         names: Sequence[str | None] = named or [None]
@@ -74,7 +74,7 @@ class ArtifactSources:
         """The verified bytes of an artifact's entry, or of one file of a folder, in the cache.
 
         Raises:
-            RemoteError: The remote cannot be used, lacks the bytes, or holds others.
+            RemoteError: The remote cannot be used, lacks the content, or has different content.
             NotFoundError: The folder has no such file.
         """
         return self.fetcher(progress=progress).path(ArtifactRequest(StoredEntry.read(entry), file))

@@ -30,7 +30,7 @@ __all__ = [
 
 
 class UploadSummary(NamedTuple):
-    """What was done to have all objects on a remote.
+    """What an upload did.
 
     Attributes:
         sent: How many objects were sent.
@@ -48,21 +48,21 @@ def send(
     relied: Collection[str] = (),
     progress: Progress = SILENT,
 ) -> UploadSummary:
-    """Put objects on the remote: all that it lacks, several at a time; then see that all are there, whole.
+    """Upload the objects that the remote lacks, several at a time; then check that all exist, complete.
 
-    The remote is asked twice, each time for all objects together. What an earlier try sent is not sent again: it gets
-    a lease, so that it counts as uploaded now, and is asked about once more after that.
+    The remote is queried twice, each time for all objects. What an earlier try sent is not sent again: it gets
+    a lease, so that it counts as uploaded now, and is queried once more after that.
 
     Args:
         blobs: The md5 and the file of each; a folder's list of files comes last, so that it never stands for
-            files that are not there.
+            files that are missing.
         remote: Where they go.
-        relied: Objects that must be there already: nothing of them is at hand.
-        progress: Told of all bytes, those that are there already too.
+        relied: Objects that must exist already: this machine does not have them.
+        progress: Receives the number of all bytes, including those that exist already.
 
     Raises:
-        ConflictError: An object that is there is being deleted.
-        MissingObjectError: One that is relied on is not there.
+        ConflictError: Another process is deleting one of the objects.
+        MissingObjectError: One that is relied on does not exist.
         RemoteError: The remote refused, or does not show an object afterwards.
     """
     with on_disk("the artifact cannot be read from the cache"):
@@ -85,7 +85,7 @@ def send(
 
 
 def _present_sizes(own: Collection[str], relied: Collection[str], remote: Remote) -> dict[str, int]:
-    # What is at hand is sent to where DVC 3 puts it; what is not may lie where DVC 2 put it.
+    # Own objects are sent in the layout of DVC 3; relied ones may be in that of DVC 2.
     found = remote.sizes(own) if own else {}
     return {**remote.sizes(relied, legacy=True), **found} if relied else found
 
@@ -93,7 +93,7 @@ def _present_sizes(own: Collection[str], relied: Collection[str], remote: Remote
 def _renew_leases(
     own: Collection[str], relied: Collection[str], remote: Remote
 ) -> tuple[dict[str, int], str]:
-    """What of some objects is there, with a lease, by size; and why there is none."""
+    """The existing ones of these objects, leased, with their sizes; and why there is no lease."""
     there = _present_sizes(own, relied, remote)
     if not there:
         return there, ""
@@ -105,7 +105,7 @@ def _renew_leases(
             f"{exc.message}; registry gc may delete them unless the change is published within {LEASE_DAYS} days of "
             "their upload"
         )
-    # What was there before the lease may have been deleted before it.
+    # An object that existed before the lease may have been deleted before it.
     return _present_sizes(own, relied, remote), ""
 
 
@@ -139,7 +139,7 @@ def upload(ingested: IngestedBlob, remote: Remote, *, progress: Progress = SILEN
 
 
 class RestoreSummary(NamedTuple):
-    """What was brought back: how many objects the remote lacked, of how many, and their bytes together."""
+    """What a restore did: how many objects the remote lacked, of how many, and their total size."""
 
     objects: int
     of: int
@@ -156,7 +156,7 @@ def restore(
         source: The file or folder with its bytes; of an encrypted artifact, its ciphertext.
         cache: Where the bytes are kept on their way.
         remote: Where they go.
-        progress: Told of the bytes.
+        progress: Receives the number of bytes.
 
     Raises:
         UsageError: The artifact is tracked elsewhere, or there is no such file.

@@ -122,7 +122,8 @@ def schema_version(file: FileView) -> Iterator[Violation]:
 
     A newer file may mean something that this installation would misread.
 
-    How to fix: upgrade with ``pip install -U registry-tool``, or write the version of the schema that the finding names.
+    How to fix: upgrade with ``pip install -U registry-tool`` (``registry-tool-reader``, where only that is installed),
+    or write the version of the schema that the finding names.
 
     Example:
         ``schema: version/v7`` where the newest known one is ``version/v1``.

@@ -184,7 +184,7 @@ def has_a_task_to_judge_by(model: ModelUnderCheck) -> Iterator[Violation]:
     ``metadata_schemas`` in ``registry.yaml`` may bind a schema to a task. A model without a task would avoid every such
     schema, without anyone deciding that. Elsewhere a task is optional.
 
-    Mend it: write ``task`` into ``model.yaml``. Case, blanks, ``-`` and ``_`` make no difference: ``English ASR`` is the
+    How to fix: write ``task`` into ``model.yaml``. Case, blanks, ``-`` and ``_`` make no difference: ``English ASR`` is the
     task ``english-asr`` of a schema.
 
     Example:

@@ -210,7 +210,7 @@ def schema_announces_evidence(model: ModelUnderCheck) -> Iterator[Violation]:
     Releases of registry-tool that know only ``model/v1`` know no evidence about models either. The schema line makes
     them ask for an upgrade, where they would otherwise call the files misplaced.
 
-    Mend it: write ``schema: model/v2`` as the first line of ``model.yaml``; ``registry evidence add`` does that.
+    How to fix: write ``schema: model/v2`` as the first line of ``model.yaml``; ``registry evidence add`` does that.
 
     Example:
         ``models/nlp/lang-id/evidence/usage.yaml`` next to a ``model.yaml`` of ``schema: model/v1``.
@@ -218,7 +218,10 @@ def schema_announces_evidence(model: ModelUnderCheck) -> Iterator[Violation]:
     document = model.document
     if document is None or document.data is None or text(document.data, "schema") != "model/v1":
         return
-    if next(model.evidence(), None) is not None:
+    # The listing is at hand; most models have no such folder.
+    if "evidence" in model.catalog.tree.folder(model.folder) and any(
+        True for _ in model.evidence()
+    ):
         yield Violation(
             f"{named(str(model.name))} has evidence, which model/v1 does not know",
             path=document.path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from inspect import cleandoc
 from typing import TYPE_CHECKING
 
 import click
@@ -37,22 +38,15 @@ def _join(words: Iterable[str], end: str = "") -> str:
 
 
 _SEARCHED = dict.fromkeys(f.name for f in (*MODEL_FIELDS, *VERSION_FIELDS) if f.is_searched)
-_HELP = f"""Words are searched in {_join(_SEARCHED)}.
+_TERMS = f"""Words are searched in {_join(_SEARCHED)}.
 
 Filters are {_join(FILTERS, ":")}; METRIC>=VALUE is a bound on a metric. Every term must match. A filter on versions
 ({_join(VERSION_FILTERS, ":")}, a metric, a version's state:) finds versions. AND between terms is allowed; OR, NOT,
 brackets and wildcards are not. Text in double quotes is taken literally.
-
-\b
-Examples:
-  registry search language
-  registry search label:edge owner:@acme/speech
-  registry search "accuracy>=0.9" framework:fasttext
-  registry search alias:production --limit 10
 """
 
 
-@click.command(help=_HELP)
+@click.command()
 @click.argument("query", nargs=-1, required=True)
 @click.option("--versions", is_flag=True, help="Find versions, even if no filter requires them.")
 @click.option(
@@ -65,7 +59,15 @@ Examples:
 def search(
     *, query: tuple[str, ...], versions: bool, limit: int, form: str, repo: str, ref: str | None
 ) -> None:
-    """See ``_HELP``."""
+    """Terms may be words, filters and bounds on metrics.
+
+    \b
+    Examples:
+      registry search language
+      registry search label:edge owner:@acme/speech
+      registry search "accuracy>=0.9" framework:fasttext
+      registry search alias:production --limit 10
+    """
     with open_for_reading(repo, ref) as registry:
         found = registry.find(query, versions=versions, limit=limit, workers=None)
     if form == "json":
@@ -80,3 +82,7 @@ def search(
         say("note:  nothing found", err=True)
         for note in found.notes:
             say(f"note:  {note}", err=True)
+
+
+# From the table of fields: a docstring cannot be computed.
+search.help = f"{_TERMS}\n{cleandoc(search.help or '').partition(chr(10))[2].strip()}"

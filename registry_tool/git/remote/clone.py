@@ -1,12 +1,10 @@
-"""Making clones: of the newest commits alone, or of all history without files.
+"""Making clones: with the latest commits only, or with all history and without files.
 
-What a server can do is found out by asking: one that does not filter, does not give single objects or knows no
-shallow clones is cloned in the way it can.
+A server's abilities are found by trying: if it does not filter, does not serve single objects or does not support shallow
+clones, the clone is made without that.
 
-Clones of the newest commits, and the history that they are given the first time somebody asks for it.
-
-Who reads what is there now needs one commit. Who asks what was there before, or makes a change that must be compared
-with it, needs all: then the clone becomes one with history, for good. A file in the clone says which kind it is.
+Reading the current state needs one commit. A query about the past, or a change that must be compared with it, needs all
+history: ``complete_history`` then converts the clone, permanently. A marker file shows which kind a clone is.
 """
 
 from __future__ import annotations
@@ -50,14 +48,14 @@ _LOCK_SECONDS: Final = 600
 
 @contextlib.contextmanager
 def lock_clone(place: Path, shown: str) -> Iterator[None]:
-    """The lock on a clone, for whoever makes it, fetches into it or brings its history.
+    """The lock on a clone, for creating it, fetching into it or completing its history.
 
     Args:
-        place: Of the clone, which need not be there yet.
-        shown: What is cloned, for messages.
+        place: The path of the clone, which need not exist yet.
+        shown: The name of the repository, for messages.
 
     Raises:
-        OperationalError: Another process has held it for ten minutes.
+        OperationalError: Another process has had the lock for ten minutes.
     """
     from filelock import FileLock, Timeout
 
@@ -82,7 +80,7 @@ def lock_clone(place: Path, shown: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def staging_folder(place: Path) -> Iterator[Path]:
-    """A folder beside a clone, for what is renamed into its place when it is whole."""
+    """A temporary folder next to a clone, for files that are renamed when they are complete."""
     import tempfile
 
     folder = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
@@ -93,10 +91,10 @@ def staging_folder(place: Path) -> Iterator[Path]:
 
 
 def _gives_blobs(clone: Git) -> bool:
-    """True when a blob that the clone left out can be had.
+    """True if the server serves a blob that the clone left out.
 
-    A server may filter and then not give single objects: over SSH without ``AcceptEnv GIT_PROTOCOL`` Git falls back to
-    protocol 0, where only the tips of branches can be asked for.
+    A server may filter and then not serve single objects: over SSH without ``AcceptEnv GIT_PROTOCOL`` Git falls back to
+    protocol 0, which serves only the tips of branches.
     """
     arguments = ["rev-parse", "--verify", "--quiet", "HEAD:registry.yaml"]
     blob = clone.run(*arguments, allowed=(0, 1, 128)).decode().strip()
@@ -110,15 +108,15 @@ def clone_history(url: str, folder: Path, settings: Mapping[str, str]) -> Path:
     """Clone a repository with all of its history, without files where the server allows it.
 
     Args:
-        url: What ``git clone`` takes, without credentials.
-        folder: Where to make it.
-        settings: With which it is reached.
+        url: As for ``git clone``, without credentials.
+        folder: The folder for the new clone.
+        settings: Git settings for the connection.
 
     Returns:
-        Where it is in that folder.
+        The path of the clone in that folder.
 
     Raises:
-        GitCommandError: It cannot be reached.
+        GitCommandError: The server cannot be reached.
     """
     try:
         clone_bare(url, folder / "clone", "--filter=blob:none", settings=settings)
@@ -133,22 +131,22 @@ def clone_history(url: str, folder: Path, settings: Mapping[str, str]) -> Path:
 
 
 def clone_latest_commits(url: str, place: Path, settings: Mapping[str, str]) -> str:
-    """Clone the newest commit of each branch and tag; folders and files are left on the remote.
+    """Clone the latest commit of each branch and tag; folders and files stay on the remote.
 
-    Git is not told that the clone is partial: it would bring a missing folder with everything below it.
+    Git does not know that the clone is partial: it would fetch a missing folder with everything below it.
 
     Args:
-        url: What ``git clone`` takes, without credentials.
-        place: Where to make it.
-        settings: With which it is reached.
+        url: As for ``git clone``, without credentials.
+        place: The path of the new clone.
+        settings: Git settings for the connection.
 
     Returns:
-        The filter that the server allows.
+        The filter that the server supports.
 
     Raises:
-        GitCommandError: It cannot be reached, or does not serve clones of this kind.
+        GitCommandError: The server cannot be reached, or does not support such clones.
     """
-    chosen = _cloned(url, place, settings)
+    chosen = _clone_filtered(url, place, settings)
     git = Git(place, settings=settings)
     for key in ("promisor", "partialclonefilter"):
         git.run("config", "--unset-all", f"remote.origin.{key}", allowed=(0, 5))
@@ -156,7 +154,7 @@ def clone_latest_commits(url: str, place: Path, settings: Mapping[str, str]) -> 
     return chosen
 
 
-def _cloned(url: str, place: Path, settings: Mapping[str, str]) -> str:
+def _clone_filtered(url: str, place: Path, settings: Mapping[str, str]) -> str:
     for chosen in FILTERS:
         try:
             options = ("--depth=1", "--no-single-branch", f"--filter={chosen}")
@@ -170,23 +168,21 @@ def _cloned(url: str, place: Path, settings: Mapping[str, str]) -> str:
     return chosen
 
 
-def _listed(reader: PartialCloneReader, git: Git, folders: list[str]) -> list[Entry]:
-    """What is in some folders, which are brought."""
+def _fetch_entries(reader: PartialCloneReader, git: Git, folders: list[str]) -> list[Entry]:
+    """The entries of some folders, which are fetched."""
     request_objects(git, reader.absent(folders), ALONE)
     entries: list[Entry] = []
     for tree in reader.read_many(folders):
         if tree is not None:
-            with contextlib.suppress(
-                MalformedTreeError
-            ):  # whoever reads it hears of it, with its place
+            with contextlib.suppress(MalformedTreeError):  # reported with its path when it is read
                 entries += parse_tree_object(tree[2], len(tree[0]) // 2).values()
     return entries
 
 
 def prefetch_root(git: Git) -> None:
-    """Have what every command reads: the root of HEAD, its files and folders, and the files in these.
+    """Fetch the files that every command reads: those in the root of HEAD and in its folders.
 
-    Where all that is here already, one object more is asked for: that shows whether the server gives single objects.
+    If all of them are here, one more object is fetched, which shows whether the server serves single objects.
 
     Raises:
         GitCommandError: It does not.
@@ -197,8 +193,8 @@ def prefetch_root(git: Git) -> None:
         if found is None:  # nothing was ever committed
             return
         root = found[2].split(b"\n", 1)[0].removeprefix(b"tree ").decode()
-        top = _listed(reader, git, [root])
-        inner = _listed(reader, git, [e.oid for e in top if e.mode == FOLDER])
+        top = _fetch_entries(reader, git, [root])
+        inner = _fetch_entries(reader, git, [e.oid for e in top if e.mode == FOLDER])
         files = [e.oid for e in (*top, *inner) if e.mode not in {FOLDER, SUBMODULE}]
         missing = reader.absent(files)
         request_objects(git, missing or sorted(reader.absent([e.oid for e in inner]))[:1], ALONE)
@@ -213,15 +209,15 @@ _A_WHILE: Final = 3.0  # seconds
 
 
 def clone_latest(url: str, place: Path, settings: Mapping[str, str]) -> None:
-    """Clone the newest commits.
+    """Clone the latest commits, and mark the clone as such.
 
     Args:
-        url: What ``git clone`` takes, without credentials.
-        place: Where to make it.
-        settings: With which it is reached.
+        url: As for ``git clone``, without credentials.
+        place: The path of the new clone.
+        settings: Git settings for the connection.
 
     Raises:
-        GitCommandError: It cannot be reached, or does not serve clones of this kind.
+        GitCommandError: The server cannot be reached, or does not support such clones.
     """
     chosen = clone_latest_commits(url, place, settings)
     (place / LATEST_ONLY).write_text(chosen, encoding="ascii")
@@ -232,13 +228,13 @@ def _refs(out: bytes) -> set[bytes]:
 
 
 def _depth(git: Git) -> list[str]:
-    """What keeps a clone shallow; nothing for one that somebody has deepened by hand."""
+    """The options that keep a clone shallow; none if it was deepened by hand."""
     parents = git.run("rev-list", "--parents", "--max-count=1", "HEAD", "--", allowed=(0, 128))
     return [] if len(parents.split()) > 1 else ["--depth=1"]
 
 
-def _cut_at(git: Git, commits: Iterable[str]) -> None:
-    """Write down where the clone ends."""
+def _write_boundary(git: Git, commits: Iterable[str]) -> None:
+    """Write the boundary of the clone."""
     lines = "".join(f"{commit}\n" for commit in sorted(commits))
     beside = git.git_dir / "shallow.new"
     beside.write_text(lines, encoding="ascii")
@@ -247,45 +243,45 @@ def _cut_at(git: Git, commits: Iterable[str]) -> None:
         (git.git_dir / "shallow").unlink()
 
 
-def _forget(git: Git) -> None:
-    """Forget the boundary that was: git keeps it, and would name it to the server at each request."""
+def _drop_old_boundary(git: Git) -> None:
+    """Drop the old boundary: git keeps it, and would send it to the server with each request."""
     out = git.run("for-each-ref", "--format=%(objectname) %(*objectname)")
-    _cut_at(git, boundary(git).intersection(out.decode().split()))
+    _write_boundary(git, boundary(git).intersection(out.decode().split()))
 
 
-def _tidy(git: Git) -> None:
+def _repack(git: Git) -> None:
     """Make one pack of many; processes that read the old ones find everything in it."""
     if len(list((git.git_dir / "objects" / "pack").glob("*.pack"))) > _MOST_PACKS:
         git.run(*promisor_options(ALONE), "repack", "-a", "-d", "-q")
 
 
 def update_latest(git: Git) -> None:
-    """Fetch what is new into a clone of the newest commits.
+    """Update a clone of the latest commits.
 
     Raises:
         GitCommandError: The remote cannot be reached.
     """
-    # Whether anything is new is asked first: a server looks for the boundary of a shallow clone even when nothing is.
+    # List the refs first: a server computes the boundary of a shallow clone even if nothing is new.
     there = git.run("ls-remote", "--quiet", "--heads", "--tags", "--refs", "origin")
     here = git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
     if _refs(there) == _refs(here):
         return
     said = (git.git_dir / LATEST_ONLY).read_text(encoding="ascii", errors="replace")
-    # A word to git, so it is one of ours or none.
+    # It is passed to git, so only a known value is used.
     chosen, depth = said if said in FILTERS else FILTERS[-1], _depth(git)
     git.run(
         *promisor_options(chosen), "fetch", "--quiet", "--prune", "--no-auto-maintenance", "--no-write-fetch-head",
         *depth, f"--filter={chosen}", "origin", *REFSPECS,
     )  # fmt: skip
     if depth:
-        _forget(git)
-    with contextlib.suppress(GitCommandError):  # it is asked for again when it is read
+        _drop_old_boundary(git)
+    with contextlib.suppress(GitCommandError):  # fetched again when it is read
         prefetch_root(git)
-    _tidy(git)
+    _repack(git)
 
 
 def fetch_commit(git: Git, commit: str) -> None:
-    """Bring one commit more, such as one that a deployment is pinned to; without its history.
+    """Fetch one more commit, such as one that a deployment is pinned to, without its history.
 
     Raises:
         GitCommandError: The remote has no such commit, or cannot be reached.
@@ -299,8 +295,8 @@ def fetch_commit(git: Git, commit: str) -> None:
 
 
 @contextlib.contextmanager
-def _said_if_long(words: str) -> Iterator[None]:
-    """Log what is done, to whoever listens, when it takes a while."""
+def _log_if_slow(words: str) -> Iterator[None]:
+    """Log a message if the block takes a while."""
     import logging
     import threading
 
@@ -314,41 +310,41 @@ def _said_if_long(words: str) -> Iterator[None]:
 
 
 def complete_history(git: Git) -> None:
-    """Give a clone its history, unless another process was faster.
+    """Fetch the history of a clone, unless another process has done so.
 
     Raises:
-        OfflineError: It cannot be brought.
-        OperationalError: Another process has been bringing it for ten minutes.
+        OfflineError: It cannot be fetched.
+        OperationalError: Another process has been fetching it for ten minutes.
     """
     url = git.config("remote.origin.url") or ""
     with (
         lock_clone(git.git_dir, "the registry"),
-        _said_if_long("fetching the registry's history; this happens once"),
+        _log_if_slow("fetching the registry's history; this happens once"),
     ):
         if has_latest_only(git):
-            _deepen(git, url)
+            _complete(git, url)
 
 
-def _deepen(git: Git, url: str) -> None:
-    # Cloned beside, and not fetched: git takes for granted that whoever has a commit has its folders.
+def _complete(git: Git, url: str) -> None:
+    # A second clone, not a fetch: git assumes that a clone with a commit has its folders.
     try:
         with staging_folder(git.git_dir) as folder:
             whole = clone_history(url, folder, git.settings)
             partial = Git(whole).flag("remote.origin.promisor")
-            _take_in(whole / "objects" / "pack", git.git_dir / "objects" / "pack")
+            _move_packs(whole / "objects" / "pack", git.git_dir / "objects" / "pack")
     except GitCommandError as exc:
         raise OfflineError(
             f"cannot fetch the registry's history, which this command needs: {exc.message}",
             remedy="retry with a network connection",
         ) from exc
-    _lay_open(git)
+    _clear_boundary(git)
     if partial:
         git.run("config", "remote.origin.promisor", "true")
         git.run("config", "remote.origin.partialclonefilter", "blob:none")
     (git.git_dir / LATEST_ONLY).unlink()
 
 
-def _take_in(packs: Path, place: Path) -> None:
+def _move_packs(packs: Path, place: Path) -> None:
     """Move packs; an index last, because with it git begins to use its pack."""
     for pack in sorted(packs.iterdir(), key=lambda file: file.suffix == ".idx"):
         pack.replace(place / pack.name)
@@ -365,11 +361,11 @@ def _parents(git: Git, commits: frozenset[str]) -> Iterator[tuple[str, list[str]
         yield commit, [oid for word, _, oid in lines if word == "parent"]
 
 
-def _lay_open(git: Git) -> None:
-    """Forget the boundary, but where history was rewritten: what was before such a commit nobody has any more."""
+def _clear_boundary(git: Git) -> None:
+    """Clear the boundary, except where history was rewritten: the parents of such a commit no longer exist."""
     cut = []
     for commit, parents in _parents(git, boundary(git)):
         asked = "".join(f"{parent}\n" for parent in parents).encode()
         if b" missing\n" in git.run("cat-file", "--batch-check", stdin=asked):
             cut.append(commit)
-    _cut_at(git, cut)
+    _write_boundary(git, cut)

@@ -1,9 +1,9 @@
-"""Clones of remote registries: bare, without what nobody has asked for, kept and fetched instead of re-cloned.
+"""Cached clones of remote registries: bare, partial, and fetched instead of cloned again.
 
-A clone is a cache: whoever needs it takes its lock, and a half-made one is never seen, because it is built beside its
-place and renamed. Without a network the clone answers from what it has, and says so. Each user has clones of their own,
-in a folder that is closed to others, and no credentials are stored in them; where a cache is shared, what another user
-cloned is read only when nothing else can answer.
+A process locks a clone before it writes. An incomplete clone is never visible, because it is built in a temporary folder
+and renamed. Without a network the clone is used as it is, with a warning. Each user has their own clones, in a folder
+closed to others, without stored credentials. In a shared cache another user's clone is read only if there is no other
+source.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _words(exc: GitCommandError) -> str:
 
 
 def _remedy(exc: GitCommandError, url: str) -> str:
-    # What a server says is no command to paste, so only a folder of this machine is named.
+    # A server's message is not a command to paste, so only a folder of this machine is used.
     found = _DUBIOUS.search(exc.words) if scheme_of(url) in {"", "file"} else None
     if found is not None:
         return f"git config --global --add safe.directory {quote(found[1])}"
@@ -85,14 +85,14 @@ def _remedy(exc: GitCommandError, url: str) -> str:
 
 
 def _own_folder(cache: Path) -> Path:
-    """Where this user's clones lie: in the folder itself, or beside it where that belongs to somebody else."""
+    """The folder of this user's clones: the folder itself, or one next to it if it belongs to another user."""
     if not hasattr(os, "geteuid") or are_ours([cache]):
         return cache
     return cache.with_name(f"{cache.name}-{os.geteuid()}")
 
 
 def _made_private(folder: Path) -> None:
-    """Make the folder for this user alone; in one of an older release, close the files that may hold a token."""
+    """Create the folder for this user only; in one of an older release, close the files that may contain a token."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -120,15 +120,15 @@ def open_clone(
 
     Args:
         url: What ``git clone`` takes.
-        cache: The folder that holds clones.
+        cache: The folder for clones.
         offline: Do not try to fetch.
-        others: Where clones of other users may lie; the folder itself by default.
+        others: The folder with clones of other users; the folder itself by default.
 
     Raises:
         UsageError: The URL names a transport that can run commands, or none.
         OfflineError: There is no clone yet and none can be made.
         OperationalError: Another process has been cloning it for ten minutes; or the folder cannot be written.
-        UntrustedRepositoryError: What lies in the place of the clone belongs to somebody else.
+        UntrustedRepositoryError: The path of the clone belongs to another user.
     """
     from registry_tool.git.remote.clone import lock_clone
 
@@ -158,7 +158,7 @@ def _move(old: Path, place: Path) -> None:
 
 
 def _is_right(git: Git, url: str, *, offline: bool) -> bool:
-    """True for a clone of that URL; one that stores credentials is told to forget them."""
+    """True for a clone of that URL; stored credentials are removed from it."""
     named = git.config("remote.origin.url")
     if named == url != stored_url(url):
         git.run("config", "remote.origin.url", stored_url(url))
@@ -190,7 +190,7 @@ def _cached(url: str, place: Path, *, offline: bool) -> Clone:
 
 
 def _replace(url: str, place: Path) -> None:
-    """Clone to a place; what is there goes once the clone is whole."""
+    """Clone to a path; an existing clone is replaced once the new one is complete."""
     import shutil
 
     fresh = place.with_suffix(".fresh") if place.exists() else place

@@ -1,8 +1,8 @@
-"""Pushing a branch, with the server's own words when it refuses.
+"""Pushing a branch, with the server's own message when it refuses.
 
-Of two who push at once, one loses. Nothing of the loser's is lost: the commit stays where it is, and what to do is said.
-``give_way`` takes it back where the change can be made again without overwriting what won: where both changed one file,
-such as an alias, only a person knows who is right.
+When two users push at once, one fails. The failed commit stays on its branch, and the error explains how to continue.
+``give_way`` resets the branch if the change can be made again without overwriting the other push. If both changed the
+same file, such as an alias, a person has to decide.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 from registry_tool.errors import ConflictError, GitError, OfflineError
 from registry_tool.git.command import Git, GitCommandError
 from registry_tool.git.history import ensure_history
-from registry_tool.git.remote.ref_updates import BRANCHES, MOVED
+from registry_tool.git.remote.ref_updates import BRANCHES, LOST_RACE
 from registry_tool.git.remote.url import without_credentials
 from registry_tool.git.revisions import find_tip
 from registry_tool.git.shallow import has_latest_only
@@ -38,7 +38,7 @@ _INDENT = "\n       "  # as wide as `try:   ` before it
 
 
 class LostRaceError(ConflictError):
-    """Somebody else pushed to the branch first; the commit stays here."""
+    """Another clone pushed to the branch first; the commit stays in this clone."""
 
 
 def check_remote(git: Git, remote: str = "origin") -> None:
@@ -54,16 +54,16 @@ def check_remote(git: Git, remote: str = "origin") -> None:
 
 
 def _asking_first(git: Git) -> tuple[str, ...]:
-    """Options with which git asks the server which commits it has, where it would send files that are not here."""
+    """Options that make git negotiate common commits; without them it would send files that are not in this clone."""
     return ("-c", "push.negotiate=true") if has_latest_only(git) else ()
 
 
 def push_branch(git: Git, branch: str, *, remote: str = "origin") -> None:
-    """Push a branch to the branch of that name; whatever happens, it stays as it is here.
+    """Push a branch to the branch of that name; the local branch does not change.
 
     Raises:
         GitError: There is no such remote, or it cannot be reached.
-        LostRaceError: Somebody else was first.
+        LostRaceError: Another clone pushed first.
         ConflictError: The server refused the push for another reason.
     """
     git.check_trusted()
@@ -94,7 +94,7 @@ def _refusal(git: Git, branch: str, remote: str, summary: str, said: str) -> Con
     stripped = (line.strip() for line in said.splitlines())
     lines = [line for line in stripped if line.startswith("remote:") and line != "remote:"]
     message = f"{remote} refused {branch}: {summary}"
-    if any(words in summary for words in _LOST) or any(MOVED in line for line in lines):
+    if any(words in summary for words in _LOST) or any(LOST_RACE in line for line in lines):
         return LostRaceError(message, remedy=_INDENT.join(_after_losing(git, branch, remote)))
     own = _INDENT.join(lines) or f"check the push rules of {remote} for {branch}"
     return ConflictError(message, remedy=f"the commit is on {branch} in this clone; {own}")
@@ -130,7 +130,7 @@ def _fetched(git: Git, branch: str, remote: str) -> str | None:
         git.run("update-index", "-q", "--refresh", allowed=(0, 1, 128))
     tracking = f"refs/remotes/{remote}/{branch}"
     try:
-        ensure_history(git)  # without it nobody knows what both changed
+        ensure_history(git)  # needed to find the files that both changed
         git.run("fetch", "--quiet", "--no-tags", "--", remote, f"+{BRANCHES}{branch}:{tracking}")
     except (GitCommandError, OfflineError):
         return None
@@ -192,7 +192,7 @@ def give_way(
 
     Returns:
         True when the branch is at what won. False when that cannot be had, when both changed the same file, when other
-        work of this clone is not pushed either, or when uncommitted work is in the way: then nothing was changed.
+        work of this clone is not pushed either, or when uncommitted changes would be overwritten: then nothing was changed.
     """
     ref = f"{BRANCHES}{branch}"
     threading.Event().wait(random.uniform(0, min(_LONGEST, 2**losses / 4)))  # noqa: S311 (no secret)

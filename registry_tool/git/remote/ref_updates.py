@@ -12,12 +12,22 @@ from typing import Final, NamedTuple
 
 from registry_tool.errors import UsageError
 
-__all__ = ["BRANCHES", "MOVED", "REPLACEMENTS", "Update", "outgoing_updates", "received_updates"]
+__all__ = [
+    "BRANCHES",
+    "LOST_RACE",
+    "MOVED",
+    "REPLACEMENTS",
+    "Update",
+    "outgoing_updates",
+    "received_updates",
+]
 
 BRANCHES: Final = "refs/heads/"
 REPLACEMENTS: Final = "refs/replace/"
-# What our hook says when a branch moved while it was pushed; who pushes knows by it that the push can be made again.
-MOVED: Final = "another push was faster"
+# The hook's message when a branch moved during a push. Clients retry when they see its last words, which older servers
+# send too.
+LOST_RACE: Final = "was faster"
+MOVED: Final = f"another push {LOST_RACE}"
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHOWN = 60
 

@@ -1,7 +1,7 @@
-"""Addresses of Git repositories, and the credentials that people write into them.
+"""URLs of Git repositories, and the credentials that users write into them.
 
-A token in an address is for the server alone. It is not printed, not stored, and stands in no command line, which every
-user of a machine can read: git is given the address without it, and a setting that says what that stands for.
+A token in a URL is only for the server. It is not printed, not stored, and not passed in a command line, which every user
+of a machine can read: git gets the URL without it, and a setting that adds it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["handed", "is_url", "scheme_of", "shown_url", "stored_url", "without_
 _WITH_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.+")
 _SCP_LIKE: Final = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9._-]*:(?!//).+")
 _OVER_HTTP: Final = r"(?i)(https?://)[^/?#]*@"  # compiled on first use, as those below
-# Of a name on SSH the password goes; `git` in git@host is no secret.
+# In an SSH user name only the password is secret; `git` in git@host is not.
 _CREDENTIALS: Final = r"(://[^/@:?#]*):[^/?#]*@"
 _QUERY: Final = r"(?i)^(https?://[^?#]*)\?[^#]*"
 _IN_TEXT: Final = r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+"

@@ -1,7 +1,7 @@
-"""The index of a checkout, changed as Git changes it: under Git's own lock, and in one step.
+"""The index of a checkout, replaced as Git replaces it: under Git's own lock, in one step.
 
-The new index is made in the workshop, so that a kill never leaves half of one, and the lock says whose it is: one
-that a killed command of ours left behind is told from Git's own and taken away.
+The new index is built in the staging folder, so that a kill never leaves an incomplete one. The lock file names this
+program, so that a lock left by a killed command is recognized and removed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _WORDS_AFTER: Final = 1.0
 _PAUSE: Final = 0.05
 
 
-def _twin(place: Path, fresh: Path) -> None:
-    """Give a file a second name. Git writes an index anew and never in place, so this is as good as a copy of it."""
+def _link_or_copy(place: Path, fresh: Path) -> None:
+    """Link a file. Git replaces an index and never writes it in place, so a link is as good as a copy."""
     fresh.unlink(missing_ok=True)
     try:
         os.link(place, fresh)
@@ -39,7 +39,7 @@ def _twin(place: Path, fresh: Path) -> None:
 
 
 class Index(NamedTuple):
-    """A new index in the making."""
+    """A new index that is being built."""
 
     git: Git
 
@@ -48,7 +48,7 @@ class Index(NamedTuple):
         return staging_folder(self.git) / "index"
 
     def prepare(self, steps: Iterable[FileStep]) -> None:
-        """Make an index that holds the new blobs of some steps, and is otherwise as Git's.
+        """Build an index with the new blobs of some steps, otherwise equal to the present one.
 
         Raises:
             GitError: Git refuses.
@@ -62,20 +62,20 @@ class Index(NamedTuple):
                 lines[bool(step.new_blob)].append(f"{mode} {oid}\t{step.path}".encode())
         try:
             with suppress(FileNotFoundError):  # none before the first commit
-                _twin(self.git.git_dir / "index", self._fresh)
+                _link_or_copy(self.git.git_dir / "index", self._fresh)
         except OSError as exc:
             raise OperationalError(f"{self._fresh} cannot be written: {exc.strerror}") from exc
-        # First what goes: a folder may take the name of a file.
+        # Deletions first: a folder may replace a file.
         given = b"\0".join([*lines[False], *lines[True]]) + b"\0"
         env = {"GIT_INDEX_FILE": str(self._fresh)}
         self.git.run("update-index", "-z", "--index-info", stdin=given, env=env)
 
     def drop(self) -> None:
-        """Forget the new index, where it was not put in place."""
+        """Delete the new index if it was not used."""
         self._fresh.unlink(missing_ok=True)
 
     def switch(self) -> None:
-        """Put the new index in its place."""
+        """Replace the index with the new one."""
         self._fresh.replace(self.git.git_dir / "index")
 
 
@@ -92,29 +92,29 @@ def _is_ours(lock: Path) -> bool:
 
 
 def unlock_index(git: Git) -> None:
-    """Take our lock off the index, this command's or one that a killed command left; Git's own stays."""
+    """Remove this program's lock on the index, also one that a killed command left; Git's own lock stays."""
     lock = _lock_file(git)
     if _is_ours(lock):
         lock.unlink(missing_ok=True)
 
 
-def _take(git: Git) -> bool:
-    """Lock the index as Git does; False while something else holds it."""
+def _try_lock(git: Git) -> bool:
+    """Lock the index as Git does; False while it is locked."""
     mark = staging_folder(git) / "mark"
     mark.write_bytes(_MARK)
     try:
-        # There at once and whole, so that it always says whose it is.
+        # Complete from the start, so that it always names its owner.
         os.link(mark, _lock_file(git))
     except FileExistsError:
         return False
     except OSError:
-        return _take_without_links(git)
+        return _try_lock_without_links(git)
     finally:
         mark.unlink()
     return True
 
 
-def _take_without_links(git: Git) -> bool:
+def _try_lock_without_links(git: Git) -> bool:
     try:
         with _lock_file(git).open("xb") as stream:
             stream.write(_MARK)
@@ -127,7 +127,7 @@ def _wait(git: Git, patience: float, notify: Callable[[str], None]) -> None:
     from threading import Event
 
     start, told = time.monotonic(), False
-    while not _take(git):
+    while not _try_lock(git):
         passed = time.monotonic() - start
         if passed >= _WORDS_AFTER and not told:
             told = True
@@ -145,15 +145,15 @@ def _wait(git: Git, patience: float, notify: Callable[[str], None]) -> None:
 def lock_index(
     git: Git, *, patience: float = _PATIENCE, notify: Callable[[str], None] = ignore_message
 ) -> Iterator[Index]:
-    """Keep Git from changing the index meanwhile.
+    """Lock the index, so that Git cannot change it.
 
     Args:
         git: The checkout.
-        patience: How many seconds to wait for a git command that holds it.
-        notify: Told that one is waited for, after about a second.
+        patience: The number of seconds to wait for another git command.
+        notify: Receives a message after about a second of waiting.
 
     Raises:
-        GitError: A git command holds it for longer than some seconds, or was killed and left its lock.
+        GitError: Another git command uses it for longer, or was killed and left its lock.
         OperationalError: The repository cannot be written.
     """
     try:

@@ -2,7 +2,7 @@
 
 A kill between two steps leaves either no change, or a journal from which the next command completes the work (see
 ``recovery``). The journal contains the new bytes, is synced once for each command and is deleted after the last step.
-It is in the repository's own Git folder; a linked work tree has one of its own.
+It is in the repository's Git folder; each linked work tree has a separate one.
 
 Readers call ``check_not_interrupted``, which costs one look-up of a file when there is no journal.
 """
@@ -226,7 +226,7 @@ def write_with_journal(git: Git, root: Path, what: str, steps: tuple[FileStep, .
         delete_journal(git)
 
 
-def _listed(git: Git, command: list[str], paths: list[str]) -> Iterator[tuple[list[str], str]]:
+def _list_blobs(git: Git, command: list[str], paths: list[str]) -> Iterator[tuple[list[str], str]]:
     """The fields that Git prints for each path, and the path."""
     for start in range(0, len(paths), _MAX_PATHS):
         out = git.run(*command, "--", *paths[start : start + _MAX_PATHS])
@@ -238,14 +238,14 @@ def _listed(git: Git, command: list[str], paths: list[str]) -> Iterator[tuple[li
 
 def committed_blobs(git: Git, commit: str, paths: Iterable[str]) -> Mapping[str, str]:
     """The blobs of a commit at the given paths; paths without a blob are omitted."""
-    listed = _listed(git, ["ls-tree", "-z", "--full-tree", commit], list(paths))
+    listed = _list_blobs(git, ["ls-tree", "-z", "--full-tree", commit], list(paths))
     return {path: oid for (_mode, kind, oid), path in listed if kind == "blob"}
 
 
 def staged_blobs(git: Git, paths: Collection[str]) -> Mapping[str, str]:
     """The blobs of the index at the given paths; paths without a blob are omitted."""
     literal = [f":(literal){path}" for path in paths]
-    listed = _listed(git, ["ls-files", "--stage", "-z"], literal)
+    listed = _list_blobs(git, ["ls-files", "--stage", "-z"], literal)
     wanted = set(paths)  # Git also lists the files of a folder with that name
     return {path: oid for (_mode, oid, _stage), path in listed if path in wanted}
 

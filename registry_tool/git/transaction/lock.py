@@ -1,4 +1,4 @@
-"""One writer at a time: a lock that the system takes back when its holder dies, in a file that says who holds it."""
+"""The write lock of a repository: released by the operating system when its process ends, and naming its owner."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def _host() -> str:
 
 
 def ignore_message(_words: str) -> None:
-    """What a caller who does not listen is told."""
+    """Do nothing: for callers that need no messages."""
 
 
 def _command() -> str:
-    """How this program was started, up to its first option: what follows may be long, or secret."""
+    """The command line up to its first option: the rest may be long, or secret."""
     program, *rest = sys.argv or [""]
     name = Path(program).name
     name = "registry" if Path(program).parts[-2:] == ("registry_tool", "__main__.py") else name
@@ -46,12 +46,12 @@ def _command() -> str:
 
 
 class LockOwner(NamedTuple):
-    """Who holds a lock.
+    """The owner of a lock.
 
     Attributes:
         pid: Its process.
-        host: The machine it runs on.
-        command: How it was started, without options.
+        host: Its machine.
+        command: Its command line, without options.
         since: When it took the lock, in seconds since 1970.
     """
 
@@ -67,14 +67,14 @@ class LockOwner(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Who it is, for people."""
+        """A description, for messages."""
         place = "" if self.host == _host() else f" on {self.host}"
         seconds = max(0, round(time.time() - self.since))
         return f"pid {self.pid}{place}, `{self.command}`, since {seconds} s"
 
 
 def read_owner(path: Path) -> LockOwner | None:
-    """Who holds a lock, or held it when it was killed; None while nobody does, or before it could say so."""
+    """The owner of a lock, or the last one if it was killed; None if the lock is free, or its owner not recorded yet."""
     try:
         with path.open("rb") as stream:
             said = json.loads(stream.read(_FILE_LIMIT))
@@ -109,15 +109,15 @@ def _wait(
 
 
 @contextmanager
-def _in_words(path: Path) -> Iterator[None]:
+def _explain_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
         raise OperationalError(f"{path} cannot be locked: {exc.strerror}") from exc
 
 
-def _opened(path: Path) -> int:
-    # Never truncated here: the file may say who holds it.
+def _open(path: Path) -> int:
+    # Never truncated here: the file may name the owner.
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         return os.open(path, flags, 0o666)
@@ -126,7 +126,7 @@ def _opened(path: Path) -> int:
 
 
 def _write(handle: int, words: bytes) -> None:
-    with suppress(OSError):  # the lock holds without words, on a full disk too
+    with suppress(OSError):  # the lock works without the text, on a full disk too
         os.ftruncate(handle, 0)
         os.lseek(handle, 0, os.SEEK_SET)
         os.write(handle, words)
@@ -140,20 +140,20 @@ def acquire(
     patience: float = PATIENCE,
     notify: Callable[[str], None] = ignore_message,
 ) -> Iterator[None]:
-    """Hold a lock, and wait for it while another process or thread does.
+    """Take a lock, and wait while another process or thread has it.
 
     Args:
-        path: The lock's file; it is made, and stays.
-        place: What the lock is for, for messages.
-        patience: How many seconds to wait.
-        notify: Told who is waited for, once, after about a second.
+        path: The lock file; it is created, and stays.
+        place: The locked folder, for messages.
+        patience: The number of seconds to wait.
+        notify: Receives the name of the owner, once, after about a second of waiting.
 
     Raises:
-        OperationalError: It was held for longer than that, or the file cannot be written.
+        OperationalError: The lock was not free in that time, or the file cannot be written.
     """
-    handle = _opened(path)
+    handle = _open(path)
     try:
-        with _in_words(path):
+        with _explain_errors(path):
             _wait(handle, path, place=place, patience=patience, notify=notify)
         _write(handle, json.dumps(LockOwner.me()).encode())
         try:
@@ -165,17 +165,17 @@ def acquire(
 
 
 def is_locked(path: Path) -> bool:
-    """True while another process or thread holds the lock; nothing is made.
+    """True while another process or thread has the lock; no file is created.
 
     Raises:
-        OperationalError: The file system knows no locks.
+        OperationalError: The file system does not support locks.
     """
     try:
         handle = os.open(path, os.O_RDWR)
     except OSError:
         return False
     try:
-        with _in_words(path):
+        with _explain_errors(path):
             return not try_lock(handle, byte=_FILE_LIMIT)
     finally:
         os.close(handle)

@@ -1,10 +1,8 @@
-"""What a killed command left, finished from its journal.
+"""Completing a killed command from its journal, and the exclusive access that every write needs.
 
-Where the branch has the commit, the changed paths of index and work tree are brought to it; where files were being
-written, those that are missing follow; where nothing could be seen yet, nothing is done. What a person changed
-meanwhile is left alone and named.
-
-The one way to write to a repository: alone in it, and after what a killed command left there is finished.
+If the branch has the commit, the changed paths of index and work tree are updated to it. If files were being written, the
+missing ones are written. If nothing was visible yet, nothing is done. Paths that a person changed since are left alone
+and reported.
 """
 
 from __future__ import annotations
@@ -48,13 +46,13 @@ __all__ = [
     "recover_pending",
 ]
 
-# A git program that outlives the command that started it is done long before.
+# Longer than a git process needs that outlives the command that started it.
 _ORPHAN_SECONDS: Final = 1.0
 _PAUSE: Final = 0.02
 _SHOWN: Final = 5
 
 
-def _until(done: Callable[[], bool], seconds: float) -> None:
+def _wait_until(done: Callable[[], bool], seconds: float) -> None:
     from threading import Event
 
     deadline = time.monotonic() + min(seconds, _ORPHAN_SECONDS)
@@ -63,7 +61,7 @@ def _until(done: Callable[[], bool], seconds: float) -> None:
 
 
 def _age(place: Path) -> float:
-    """Seconds since a file was written; as if for ever where there is none."""
+    """Seconds since a file was written; infinite if it does not exist."""
     try:
         return time.time() - place.stat().st_mtime
     except OSError:
@@ -74,50 +72,50 @@ def _is_gone(place: Path) -> bool:
     return not place.exists()
 
 
-def _settle(git: Git, journal: Journal) -> None:
-    """Wait for a git program that outlived its command, and take the locks away that a killed one left.
+def _clear_git_locks(git: Git, journal: Journal) -> None:
+    """Wait for a git process that outlived its command, and remove the locks that a killed one left.
 
-    Git's lock on a branch holds the commit that the branch is about to get, and nothing the moment before.
+    Git's lock file on a branch contains the new commit of the branch, and is empty the moment before.
     """
 
     def moved() -> bool:
         return (find_tip(git, journal.ref) or "") != journal.tip
 
-    _until(moved, _ORPHAN_SECONDS - _age(journal_file(git)))
+    _wait_until(moved, _ORPHAN_SECONDS - _age(journal_file(git)))
     for lock in (common_dir(git) / f"{journal.ref}.lock", git.git_dir / "HEAD.lock"):
         with suppress(OSError):
             if lock.read_bytes() in {b"", f"{journal.commit}\n".encode()}:
-                _until(partial(_is_gone, lock), _ORPHAN_SECONDS - _age(lock))
+                _wait_until(partial(_is_gone, lock), _ORPHAN_SECONDS - _age(lock))
                 lock.unlink()
 
 
-def _tidy(root: Path, journal: Journal) -> None:
-    """Take away what lies beside places that were never filled."""
+def _remove_leftovers(root: Path, journal: Journal) -> None:
+    """Delete temporary files next to paths that were never written."""
     for step in journal.steps:
         with suppress(FileNotFoundError, NotADirectoryError):
             temporary_name(root / step.path).unlink()
         prune(root, root / step.path)
 
 
-def _bring(git: Git, root: Path, steps: tuple[FileStep, ...]) -> None:
+def _write_steps(git: Git, root: Path, steps: tuple[FileStep, ...]) -> None:
     puts = {step.path: step.data for step in steps if step.data is not None}
     deletes = frozenset(step.path for step in steps if step.data is None)
     write_files(root, puts, deletes, staging=staging_folder(git))
     sync_files(root, (step.path for step in steps))
 
 
-def _carry_on(
+def _complete(
     git: Git, root: Path, journal: Journal, notify: Callable[[str], None]
 ) -> RecoveryPlan:
     plan = plan_recovery(git, journal)
     if not plan.entries:
-        _bring(git, root, plan.files)
+        _write_steps(git, root, plan.files)
         return plan
     with lock_index(git, notify=notify) as index:
-        plan = plan_recovery(git, journal)  # as it is now that Git keeps away
+        plan = plan_recovery(git, journal)  # again, with the index locked
         index.prepare(plan.entries)
         index.switch()
-        _bring(git, root, plan.files)
+        _write_steps(git, root, plan.files)
     return plan
 
 
@@ -135,14 +133,14 @@ def _report(journal: Journal, plan: RecoveryPlan, notify: Callable[[str], None])
         notify(f"changed since a command was interrupted, left unchanged: {shown}{more}")
 
 
-def _finish(git: Git, journal: Journal, notify: Callable[[str], None]) -> None:
+def _recover_journal(git: Git, journal: Journal, notify: Callable[[str], None]) -> None:
     root = git.work_tree
     if root is not None:
         if journal.commit:
-            _settle(git, journal)
+            _clear_git_locks(git, journal)
         try:
-            plan = _carry_on(git, root, journal, notify)
-            _tidy(root, journal)
+            plan = _complete(git, root, journal, notify)
+            _remove_leftovers(root, journal)
         except GitError:
             raise
         except (OperationalError, RefusedError, OSError) as exc:
@@ -155,7 +153,7 @@ def _finish(git: Git, journal: Journal, notify: Callable[[str], None]) -> None:
     delete_journal(git)
 
 
-def _put_aside(git: Git, notify: Callable[[str], None]) -> None:
+def _move_aside(git: Git, notify: Callable[[str], None]) -> None:
     place = journal_file(git)
     aside = place.with_name(f"journal-{time.time_ns()}.broken")
     place.rename(aside)
@@ -166,30 +164,30 @@ def _put_aside(git: Git, notify: Callable[[str], None]) -> None:
 
 
 def recover(git: Git, notify: Callable[[str], None]) -> None:
-    """Finish what a killed command left; only for who holds the lock.
+    """Complete a killed command; the caller must have the lock.
 
     Args:
         git: The repository.
-        notify: Told what was finished, and what was left alone.
+        notify: Receives messages about completed steps and paths left alone.
 
     Raises:
-        OperationalError: Something is in the way.
-        GitError: A git command holds the index.
+        OperationalError: A file blocks it.
+        GitError: Another git command is using the index.
     """
     try:
         journal = read_journal(git)
     except JournalFormatError:
-        _put_aside(git, notify)
+        _move_aside(git, notify)
         return
     if journal is not None:
-        _finish(git, journal, notify)
+        _recover_journal(git, journal, notify)
 
 
 _DAY: Final = 24 * 3600
 
 
-def _sweep(git: Git) -> None:
-    """Remove what killed commands were making: all in the workshop, and elsewhere what is older than a day."""
+def _clean_staging(git: Git) -> None:
+    """Delete temporary files of killed commands: all in the staging folder, others when older than a day."""
     with suppress(OSError):
         for entry in os.scandir(staging_folder(git)):
             Path(entry.path).unlink()
@@ -203,18 +201,18 @@ def _sweep(git: Git) -> None:
 def exclusive(
     git: Git, *, patience: float = PATIENCE, notify: Callable[[str], None] = ignore_message
 ) -> Iterator[None]:
-    """No other registry command writes here; what a killed one left is finished or cleaned away first.
+    """Exclude other registry commands; an interrupted one is completed or cleaned up first.
 
     Args:
-        git: The repository; each linked work tree is one of its own.
-        patience: How many seconds to wait for another command.
-        notify: Told who is waited for, and what was finished.
+        git: The repository; each linked work tree counts separately.
+        patience: The number of seconds to wait for another command.
+        notify: Receives messages about waiting and completed commands.
 
     Raises:
-        OperationalError: Another command held on for longer, the repository cannot be written, or something is in
-            the way of what has to be finished.
-        GitError: A git command holds the index, or was killed and left its lock.
-        UntrustedRepositoryError: The repository belongs to somebody else.
+        OperationalError: Another command ran for longer, the repository cannot be written, or a file blocks the
+            recovery.
+        GitError: Another git command is using the index, or was killed and left its lock.
+        UntrustedRepositoryError: The repository belongs to another user.
     """
     git.check_trusted()
     with acquire(lock_file(git), place=str(git.place), patience=patience, notify=notify):
@@ -224,12 +222,12 @@ def exclusive(
                 recover(git, notify)
         except OSError as exc:
             raise OperationalError(f"{git.git_dir} cannot be written: {exc.strerror}") from exc
-        _sweep(git)
+        _clean_staging(git)
         yield
 
 
 def recover_pending(git: Git, *, notify: Callable[[str], None] = ignore_message) -> None:
-    """Finish what a killed command left, if one did.
+    """Complete a killed command, if there is one.
 
     Raises:
         OperationalError: As ``exclusive``.

@@ -162,7 +162,7 @@ class ModelManifestV2(Manifest):
         name: The name of the model, which is the name of its folder.
         namespace: The namespace, which is the name of the folder above.
         owner: The user or team that is responsible for the model.
-        task: What it does, in the team's own words. Case, blanks, - and _ do not tell tasks apart.
+        task: What it does, in the team's own words. Case, blanks, - and _ make no difference.
         description: A description.
         labels: Words for filtering.
         license: An SPDX licence expression.

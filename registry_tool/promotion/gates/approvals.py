@@ -91,7 +91,7 @@ def _unsigned(origin: CommitOrigin, signature: Signature) -> str:
         "good": f"signed as {signature.signer}, which does not identify a person",
         "unknown key": f"signed with a key that is not in allowed_signers, or not valid at that time: {signature.key}",
         "other": f"{commit} has a signature that is not an SSH signature",
-        "unchecked": "ssh-keygen, which verifies signatures, is missing or too old",
+        "unchecked": "its key is a certificate, and ssh-keygen is missing or too old",
         "none": f"{commit} is not signed",
     }.get(signature.state, f"{commit} has an invalid signature")
 

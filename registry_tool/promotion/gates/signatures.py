@@ -51,7 +51,7 @@ def _answer(signature: Signature, commit: str, signers: bytes) -> GateAnswer:
         return _unknown_key(where, signature.key, signers)
     if signature.state == "unchecked":
         return unknown(
-            f"{where} is signed, but ssh-keygen, which verifies it, is missing or too old",
+            f"{where} is signed by a certificate, and ssh-keygen is missing or too old",
             "install the OpenSSH client, 8.2 or newer",
         )
     trouble = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from support.ci_hosts import MODEL, Hosted, hosted, requirements
+from support.ci_hosts import MODEL, Hosted, Tool, hosted, tool_environment
 from support.manifests import (
     MODEL_BYTES,
     alias_yaml,
@@ -23,13 +23,13 @@ SECOND = b"nlp/lang-id@2"
 
 
 @pytest.fixture(scope="session")
-def tool(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The requirements file that installs the wheel of this checkout."""
-    return requirements(tmp_path_factory.mktemp("wheel"))
+def tool(tmp_path_factory: pytest.TempPathFactory) -> Tool:
+    """The wheel of this checkout, as jobs install it."""
+    return tool_environment(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture
-def on_host(tmp_path: Path, tool: str) -> Callable[..., Hosted]:
+def on_host(tmp_path: Path, tool: Tool) -> Callable[..., Hosted]:
     """Makes a registry with CI: version 1 in production, version 2 with an accuracy of 0.97 in staging."""
 
     def make(ci: str, *, automerge: Sequence[JSON] = (), least: float = 0.9) -> Hosted:

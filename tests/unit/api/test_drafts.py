@@ -174,6 +174,22 @@ def test_values_without_a_step_come_by_time(registry: registry_tool.Registry) ->
         assert "load" in caught.value.remedy
 
 
+def test_the_last_value_of_a_model_is_that_of_the_newest_evidence(
+    registry: registry_tool.Registry,
+) -> None:
+    for day, value in enumerate((3, 1, 2), start=1):
+        fields = {"metrics": [{"key": "load", "value": value}]}
+        at = f"2026-01-0{day}T00:00:00.000Z"
+        # Names say nothing of the order.
+        registry.add_model_evidence(
+            "nlp/lang-id", "metrics", fields, by="x", at=at, name=f"e{9 - day}", commit=True
+        )
+    with registry.refresh() as newer:
+        model = newer.model("nlp/lang-id")
+        assert [point.value for point in model.metric_history("load")] == [3, 1, 2]
+        assert model.metrics == {"load": 2}
+
+
 def test_a_time_beyond_the_calendar_is_none() -> None:
     assert registry_tool.MetricPoint(1.0, None, 2**53).time is None
     assert registry_tool.MetricPoint(1.0, None, None).time is None
@@ -223,9 +239,9 @@ CANNOT_BE = {
     "metric too long": (lambda c: c.model("nlp/lang-id").log_metrics({"a": b"x" * 50_000}), "metric 'a': value.bytes"),
     "metric text too long": (lambda c: c.version("nlp/lang-id@1").log_metrics({"a": "x" * 20_000}), "at most 16384"),
     "metric name": (lambda c: c.model("nlp/lang-id").log_metrics({" a": 1}), "metric ' a': key"),
-    "step": (lambda c: c.model("nlp/lang-id").log_metrics({"a": 1}, step=-1), "step is not as the schema says"),
+    "step": (lambda c: c.model("nlp/lang-id").log_metrics({"a": 1}, step=-1), "step does not match the schema"),
     "metrics": (lambda c: c.model("nlp/lang-id").log_metrics([1]), "found list, expected values by name"),
-    "address": (lambda c: c.model("nlp/lang-id").track_artifacts("eval.csv"), "uri is not as the schema says"),
+    "address": (lambda c: c.model("nlp/lang-id").track_artifacts("eval.csv"), "uri does not match the schema"),
     "digest": (lambda c: c.model("nlp/lang-id").track_artifacts("s3://b/x", sha256="abc"), "sha256"),
     "argument": (lambda c: c.model("nlp/lang-id").track_artifacts("s3://b/x", md5="abc"), "no argument 'md5'"),
     "role": (lambda c: c.model("nlp/lang-id").track_artifacts("s3://b/x", role="x"), "role"),

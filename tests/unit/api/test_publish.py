@@ -1,4 +1,4 @@
-"""A change set to files or to a commit: checked first, all or nothing, and made again when somebody was faster."""
+"""A change set to files or to a commit: checked first, all or nothing, and made again when another push was faster."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_bare_repository_takes_commits(registry: Path, opened: Open, tmp_path:
     "branch", ["a b", "-x", "a..b", "HEAD", "", "a\n", "x" * 300, "a.lock", "\udc80"]
 )
 def test_what_is_no_name_for_a_branch(registry: Path, opened: Open, branch: str) -> None:
-    with pytest.raises(UsageError, match="is not a name for a branch"):
+    with pytest.raises(UsageError, match="is not a valid branch name"):
         publish(opened(registry), MOVE, Destination(branch=branch))
 
 
@@ -390,7 +390,7 @@ def test_what_a_killed_command_left_is_finished_first(
     with pytest.raises(OperationalError, match=r"was interrupted in .*: Tag 2 twice"):
         repository.work()
     catalog = read_base(repository, destination, notify=told.append).catalog
-    assert told == ["finished what an interrupted command began: Tag 2 twice"]
+    assert told == ["completed an interrupted command: Tag 2 twice"]
     assert (catalog.tree.entry("models/nlp/lang-id/tags/two.yaml") is None) == destination.commits
     publish(repository, MOVE, destination, notify=told.append)
     assert len(told) == 1
@@ -405,7 +405,7 @@ def test_a_commit_waits_for_git_and_then_says_who_is_in_the_way(
     threading.Timer(1.5, lock.unlink).start()
     told: list[str] = []
     done = publish(opened(registry), MOVE, COMMIT, notify=told.append)
-    assert told == ["waiting for a git command that holds the index …"]
+    assert told == ["waiting for another git process that is using the index …"]
     assert done.commit == git(registry, "rev-parse", "HEAD")
 
 
@@ -426,7 +426,7 @@ def test_no_registry_at_the_destination(make_registry: MakeRegistry, opened: Ope
 
 
 def test_pushing(registry: Path, opened: Open, tmp_path: Path) -> None:
-    with pytest.raises(GitError, match="there is no Git remote origin"):
+    with pytest.raises(GitError, match="Git remote origin does not exist"):
         publish(opened(registry), MOVE, Destination(push=True))
     assert git(registry, "rev-list", "--count", "HEAD") == "1"
     git(tmp_path, "clone", "--quiet", "--bare", str(registry), "server")

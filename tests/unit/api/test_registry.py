@@ -322,7 +322,7 @@ def test_a_url_that_went_away_warns_and_answers(make_registry: MakeRegistry) -> 
         assert registry.version("nlp/lang-id").version == "2"
         assert registry.note == ""
     folder.rename(folder.with_name("moved"))
-    with pytest.warns(registry_tool.StaleRegistryWarning, match="was not reached"):
+    with pytest.warns(registry_tool.StaleRegistryWarning, match="cannot be reached"):
         registry = registry_tool.open(url)
     with registry:
         assert registry.name == "acme-models"

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.fetching import fetch
 
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.remotes.base import Remote, object_path
 from registry_tool.artifacts.remotes.local import LocalRemote
-from registry_tool.artifacts.transfer.fetch import fetch
 from registry_tool.artifacts.transfer.ingest import FILES_LIMIT, ingest
 from registry_tool.artifacts.transfer.place import place
 from registry_tool.artifacts.transfer.upload import upload
@@ -493,11 +493,13 @@ from pathlib import Path
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.remotes.open import open_remote
 from registry_tool.artifacts.remotes.config import DvcSettings
-from registry_tool.artifacts.transfer.fetch import fetch
+from registry_tool.artifacts.entry import ArtifactRequest, StoredEntry
+from registry_tool.artifacts.transfer.fetch import Fetcher
 root = Path(sys.argv[1])
 config = f"[core]\\nremote = s\\n['remote \\"s\\"']\\nurl = {root}/remote\\n".encode()
 entry = {"path": "model.bin", "size": 7, "sha256": sys.argv[2], "md5": sys.argv[3]}
-print(fetch(entry, lambda: open_remote(DvcSettings(config)), Cache(root / "other")).read_text())
+fetcher = Fetcher((lambda: open_remote(DvcSettings(config)),), Cache(root / "other"))
+print(fetcher.path(ArtifactRequest(StoredEntry.read(entry))).read_text())
 heavy = {"dvc", "dvc_objects", "dvc_data", "fsspec", "git", "pydantic", "jsonschema", "ruamel", "rich", "yaml"}
 print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
 """

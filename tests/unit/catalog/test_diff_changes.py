@@ -171,7 +171,7 @@ CASES: dict[str, tuple[Files, list[str], Files]] = {
             f"{FOLDER}/model.yaml": model_yaml().replace("model/v1", "model/v2"),
             f"{FOLDER}/evidence/usage.yaml": MODEL_EVIDENCE,
         },
-        ["model nlp/lang-id is edited: schema", "evidence usage on nlp/lang-id is new: metrics by @acme/speech"],
+        ["model nlp/lang-id edited: schema", "evidence usage on nlp/lang-id added: metrics by @acme/speech"],
         {},
     ),
     "metadata": (

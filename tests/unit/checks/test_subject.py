@@ -165,7 +165,7 @@ def test_shallow_clone_says_so(choose: Choose, make_registry: Make, tmp_path: Pa
     with pytest.raises(ShallowHistoryError, match="is not a commit") as unknown:
         choose(shallow, base=f"{first}^")
     assert "git fetch --deepen" in unknown.value.remedy
-    with pytest.raises(ShallowHistoryError, match="does not reach back") as parted:
+    with pytest.raises(ShallowHistoryError, match="does not contain the commit where") as parted:
         choose(shallow, base="origin/old")
     assert "git fetch --deepen" in parted.value.remedy
 

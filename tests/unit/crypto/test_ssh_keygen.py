@@ -12,6 +12,7 @@ import pytest
 from support import without
 
 from registry_tool.crypto import ssh_keygen
+from registry_tool.crypto.allowed_signers import is_timed
 from registry_tool.crypto.sshsig import holds, parse
 from registry_tool.errors import OperationalError, UsageError
 
@@ -51,7 +52,7 @@ def test_a_key_counts_at_the_time_of_the_signature(make_key: Keys) -> None:
     allowed = line("ada@example.org", key, 'valid-before="20261115120000"')
     noon = dt.datetime(2026, 11, 15, 12, tzinfo=dt.UTC)
     before, after = noon - dt.timedelta(seconds=2), noon + dt.timedelta(seconds=2)
-    assert ssh_keygen.is_timed(allowed)
+    assert is_timed(allowed)
     assert ssh_keygen.principals(armour, MESSAGE, allowed, moment=before) == ["ada@example.org"]
     assert ssh_keygen.principals(armour, MESSAGE, allowed, moment=after) == []
 

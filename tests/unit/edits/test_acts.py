@@ -112,9 +112,9 @@ DEPRECATED = {f"{TOP}/versions/2/status.yaml": status_yaml("deprecated", reason=
 BROKEN = {f"{TOP}/versions/2/version.yaml": "schema: version/v1\n"}
 RECORD = VersionRecord()
 NO: dict[str, tuple[Edit, Mapping[str, str], type[RegistryError], str]] = {
-    "model twice": (add_model(MODEL, FIELDS), {}, RefusedError, "there is a model nlp/lang-id already"),
+    "model twice": (add_model(MODEL, FIELDS), {}, RefusedError, "model nlp/lang-id exists already"),
     "a twin by case and dashes": (
-        add_model(ModelName("nlp", "Lang_ID"), FIELDS), {}, RefusedError, "there is a model nlp/lang-id already",
+        add_model(ModelName("nlp", "Lang_ID"), FIELDS), {}, RefusedError, "model nlp/lang-id exists already",
     ),
     "continues nothing": (
         add_model(ModelName("nlp", "b"), {**FIELDS, "continues": "nlp/nothing"}), {}, NotFoundError, "model nlp/nothing does not exist",

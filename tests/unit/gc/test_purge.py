@@ -14,6 +14,7 @@ from typing import cast
 import pytest
 from dvc.fs import get_fs_cls
 from fsspec.implementations.memory import MemoryFileSystem
+from support.fetching import fetch
 
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.dvc_files import folder_sha256
@@ -24,7 +25,6 @@ from registry_tool.artifacts.remotes.errors import ErrorTranslator
 from registry_tool.artifacts.remotes.file_store import FileStore
 from registry_tool.artifacts.remotes.local import LocalRemote
 from registry_tool.artifacts.remotes.open import open_remote
-from registry_tool.artifacts.transfer.fetch import fetch
 from registry_tool.artifacts.transfer.ingest import FILES_LIMIT, ingest
 from registry_tool.artifacts.transfer.upload import upload
 from registry_tool.errors import (

@@ -94,7 +94,7 @@ def test_uncommitted_work_at_a_changed_path_is_in_the_way(
     if state == "deleted":
         (checkout / path).unlink()
     before = git(checkout, "rev-parse", "HEAD")
-    with pytest.raises(DirtyFilesError, match=f"uncommitted work is in the way: {path}"):
+    with pytest.raises(DirtyFilesError, match=f"uncommitted changes would be overwritten: {path}"):
         change(checkout, {path: b"theirs\n"})
     assert git(checkout, "rev-parse", "HEAD") == before
     assert state == "deleted" or (checkout / path).read_bytes() == b"mine\n"
@@ -111,7 +111,7 @@ def test_a_branch_that_moved_is_a_stale_base(checkout: Path, change: Change) -> 
     first = git(checkout, "rev-parse", "HEAD")
     write_files(checkout, {"other": "moved\n"})
     second = commit(checkout)
-    with pytest.raises(StaleBaseError, match="main moved while the change was made"):
+    with pytest.raises(StaleBaseError, match="main moved while this command was running"):
         change(checkout, {"a": b"2\n"}, at=first, checked_out=False)
     assert git(checkout, "rev-parse", "main") == second
 
@@ -242,7 +242,9 @@ def test_a_work_tree_that_cannot_follow_says_that_the_commit_was_made(
     checkout: Path, change: Change
 ) -> None:
     (checkout / "new").mkdir()  # Git does not see an empty folder
-    with pytest.raises(OperationalError, match="was made, but the work tree does not follow"):
+    with pytest.raises(
+        OperationalError, match="was created, but the working tree could not be updated"
+    ):
         change(checkout, {"new": b"1\n"})
     assert git(checkout, "show", "HEAD:new") == "1"
     (checkout / "new").rmdir()

@@ -224,7 +224,7 @@ def test_a_bare_repository_that_nobody_named_is_asked_about(
         assert not found.is_trusted
     assert found is not None
     assert "safe.bareRepository" in found.distrust
-    assert found.remedy == f"name it, from another folder: --repo {bare}"
+    assert found.remedy == f"pass its path from another folder: --repo {bare}"
     monkeypatch.chdir(tmp_path)
     named = find_repository(bare)
     assert named is not None

@@ -82,7 +82,7 @@ def test_a_setting_names_it(root: Path) -> None:
 @pytest.mark.parametrize("name", ["gone", "--all", "main:README.md"])
 def test_a_setting_that_names_nothing_says_so(root: Path, name: str) -> None:
     git(root, "config", "registry.published", name)
-    with pytest.raises(NotFoundError, match="no such branch") as raised:
+    with pytest.raises(NotFoundError, match="does not exist") as raised:
         main_branch(opened(root))
     assert "git config --unset registry.published" in raised.value.remedy
 
@@ -194,7 +194,7 @@ def test_a_shallow_clone_says_that_it_does_not_reach_so_far(root: Path, tmp_path
     git(tmp_path, "clone", "--quiet", "--depth=1", "--no-single-branch", url, "shallow")
     shallow = tmp_path / "shallow"
     tips = [git(shallow, "rev-parse", f"origin/{name}") for name in ("main", "topic")]
-    with pytest.raises(ShallowHistoryError, match="does not reach back") as raised:
+    with pytest.raises(ShallowHistoryError, match="does not contain the commit where") as raised:
         merge_base(opened(shallow), *tips)
     assert "git fetch --deepen" in raised.value.remedy
     git(shallow, "fetch", "--quiet", "--unshallow")
@@ -237,7 +237,9 @@ def test_a_head_of_the_remote_whose_branch_is_gone_is_passed_over(
     found = main_branch(opened(clone))
     assert found is not None
     assert (found.name, found.tip) == ("origin/main", git(root, "rev-parse", "main"))
-    assert found.doubt.startswith("origin/HEAD names a branch that is gone: git remote set-head")
+    assert found.doubt.startswith(
+        "origin/HEAD names a branch that does not exist: git remote set-head"
+    )
 
 
 def test_another_branch_beside_the_main_one_is_no_doubt(root: Path, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_what_is_no_revision(
 
 def test_before_the_first_commit(tmp_path: Path, open_repository: Open) -> None:
     git(tmp_path, "init", "--quiet", "r")
-    with pytest.raises(NotFoundError, match="has no commit yet"):
+    with pytest.raises(NotFoundError, match="has no commits yet"):
         open_repository(tmp_path / "r").commit("HEAD")
 
 
@@ -128,7 +128,7 @@ def test_a_time_that_never_was_is_no_guess(
 
 def test_before_the_line_began(tmp_path: Path, open_repository: Open) -> None:
     folder = new_repository(tmp_path / "r", {"registry.yaml": "1\n"})
-    with pytest.raises(NotFoundError, match="main has no commit as old as 2000-01-01"):
+    with pytest.raises(NotFoundError, match="main has no commit from 2000-01-01 or earlier"):
         open_repository(folder).commit_at("2000-01-01", ref="main")
 
 
@@ -152,7 +152,7 @@ def test_a_whole_clone_is_not_called_shallow(
     git(tmp_path / "once", "fetch", "--quiet", "--unshallow")
     repository = open_repository(tmp_path / "once")
     assert repository.commit_at("2026-08-01", ref="main") == history[1][0]
-    with pytest.raises(NotFoundError, match="main has no commit as old as 2000-01-01"):
+    with pytest.raises(NotFoundError, match="main has no commit from 2000-01-01 or earlier"):
         repository.commit_at("2000-01-01", ref="main")
 
 

@@ -66,10 +66,10 @@ def test_two_refs_of_one_name_are_refused_with_both_names(
     other = "main" if kind == "tag" else "origin/main"
     git(clone, kind, other, "HEAD~1" if kind == "tag" else "HEAD")
     for revision in (other, f"{other}~0", f"{other}^{{commit}}"):
-        with pytest.raises(UsageError, match=f"'{other}' is ambiguous: there are refs/") as caught:
+        with pytest.raises(UsageError, match=f"'{other}' is ambiguous: it matches refs/") as caught:
             meant(revision)
-        assert "give the full name, such as refs/" in caught.value.remedy
-    names = caught.value.message.partition("there are ")[2].split(" and ")
+        assert "use the full name, such as refs/" in caught.value.remedy
+    names = caught.value.message.partition("it matches ")[2].split(" and ")
     assert len({meant(name) for name in names}) == 2
 
 
@@ -116,7 +116,7 @@ def test_before_the_first_commit_no_tag_is_head(tmp_path: Path, opened: Opened) 
     git(start, "pack-refs", "--all")
     assert opened(start).head() is None
     repository = Repository(opened(start), source="start")
-    with pytest.raises(NotFoundError, match="has no commit yet"):
+    with pytest.raises(NotFoundError, match="has no commits yet"):
         repository.commit("HEAD")
     repository.close()
 

@@ -67,7 +67,7 @@ def test_a_hook_of_somebody_else_stays(registry: Path) -> None:
     other = registry / ".git/hooks/pre-push"
     other.parent.mkdir(exist_ok=True)
     other.write_text("#!/bin/sh\necho mine\n")
-    with pytest.raises(ConflictError, match="somebody else") as refused:
+    with pytest.raises(ConflictError, match="another program") as refused:
         install_hooks(repository(registry))
     assert "registry check" in refused.value.remedy
     assert other.read_text() == "#!/bin/sh\necho mine\n"
@@ -180,7 +180,7 @@ def test_a_servers_hook_of_somebody_else_stays(server: Path) -> None:
     other = server / "hooks/pre-receive"
     other.parent.mkdir(exist_ok=True)
     other.write_text("#!/bin/sh\nexit 1\n")
-    with pytest.raises(ConflictError, match="somebody else") as refused:
+    with pytest.raises(ConflictError, match="another program") as refused:
         install_server_hook(repository(server))
     assert "registry hooks receive || exit 1" in refused.value.remedy
     assert [h.state for h in install_server_hook(repository(server), force=True)] == ["replaced"]
@@ -207,7 +207,7 @@ def test_hooks_that_servers_share(server: Path, tmp_path: Path) -> None:
 
 def test_only_bare_repositories_are_servers(registry: Path) -> None:
     for place in (registry, registry / ".git"):
-        with pytest.raises(UsageError, match="no bare repository"):
+        with pytest.raises(UsageError, match="not a bare repository"):
             install_server_hook(repository(place))
     assert not (registry / ".git/hooks/pre-receive").exists()
 

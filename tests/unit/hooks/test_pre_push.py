@@ -76,10 +76,10 @@ def test_a_branch_of_another_kind_passes_and_main_does_not_become_one(clone: Pat
     pages = change(clone, {"index.html": "hello\n"})
     said = answer(clone, Update("refs/heads/gh-pages", NONE, pages))
     assert not said.refused
-    assert said.lines[0] == "gh-pages: not checked, it holds no registry.yaml"
+    assert said.lines[0] == "gh-pages: not checked, it has no registry.yaml"
     main = answer(clone, Update("refs/heads/trunk", "a" * 40, pages))
     assert main.refused
-    assert "trunk: it must hold registry.yaml" in "\n".join(main.lines)
+    assert "trunk: it must contain registry.yaml" in "\n".join(main.lines)
     for name in ("main", "master"):
         assert answer(clone, Update(f"refs/heads/{name}", NONE, pages), remote="new").refused
 
@@ -96,4 +96,4 @@ def test_a_push_of_many_says_what_was_left_out(clone: Path) -> None:
     updates = [Update(f"refs/heads/b{n}", NONE, c) for n, c in enumerate(commits)]
     said = answer(clone, *updates)
     assert not said.refused
-    assert f"3 more branches were not looked at: {MAX_BRANCHES} of a push are" in said.lines
+    assert f"3 more branches were not checked (at most {MAX_BRANCHES} per push)" in said.lines

@@ -79,7 +79,7 @@ def test_what_concerns_no_registry_is_answered_with_nothing(server: Server) -> N
 )  # fmt: skip
 def test_no_other_ref_takes_the_name_of_the_main_branch(server: Server, ref: str) -> None:
     said = server.refusal(Update(ref, NONE, server.tip))
-    assert said.startswith(f"{ref}: the name of the main branch would mean two things\n")
+    assert said.startswith(f"{ref}: this ref would make the name of the main branch ambiguous\n")
     assert not server.answer(Update(ref, server.tip, NONE)).refused
 
 
@@ -115,7 +115,7 @@ def test_an_old_state_that_is_not_the_branchs_was_overtaken(server: Server) -> N
     new = server.bring(GOOD)
     for old in (NONE, new):
         said = server.refusal(Update(MAIN, old, new))
-        assert "somebody was faster" in said
+        assert "another push was faster" in said
         assert "git pull --rebase origin main; then push again" in said
 
 
@@ -138,7 +138,7 @@ def test_only_some_of_many_guarded_branches_are_looked_at_and_the_rest_is_refuse
     git(server.bare, "symbolic-ref", "HEAD", "refs/heads/master")
     many = [Update(f"refs/heads/b{n}", NONE, server.tip) for n in range(MAX_BRANCHES + 5)]
     said = server.refusal(*many)
-    assert "5 more branches were not looked at" in said
+    assert "5 more branches were not checked" in said
     assert said.count("no problems found") == MAX_BRANCHES
 
 
@@ -148,7 +148,7 @@ def test_many_branches_where_what_is_wrong_is_refused(server: Server) -> None:
     few = [Update(f"refs/heads/b{n}", NONE, c) for n, c in enumerate(commits[:MAX_BRANCHES])]
     rest = [Update(f"refs/heads/c{n}", NONE, c) for n, c in enumerate(commits[MAX_BRANCHES:])]
     assert not server.answer(*few).refused
-    assert "2 more branches were not looked at" in server.refusal(*few, *rest)
+    assert "2 more branches were not checked" in server.refusal(*few, *rest)
 
 
 def test_what_is_said_has_an_end(server: Server) -> None:
@@ -181,7 +181,7 @@ def test_a_server_that_lacks_history_says_so(
         repository.close()
     said = "\n".join(answer.lines)
     assert answer.refused, said
-    assert "the server lacks older history" in said
+    assert "the server's clone is shallow" in said
     assert "git fetch --unshallow" in said
 
 
@@ -219,7 +219,9 @@ def test_a_push_of_very_many_steps_is_made_in_parts(
 ) -> None:
     monkeypatch.setattr("registry_tool.hooks.judge._MOST_STEPS", 2)
     commits = [server.bring({"README.md": f"{n}\n"}) for n in range(3)]
-    with pytest.raises(RefusedError, match="the push has 3 commits on the main line") as caught:
+    with pytest.raises(
+        RefusedError, match="the push has 3 commits on the first-parent line"
+    ) as caught:
         server.answer(Update(MAIN, server.tip, commits[-1]))
     assert caught.value.remedy.endswith(f"git push origin {commits[1]}:{MAIN}")
     assert not server.answer(Update(MAIN, server.tip, commits[1])).refused

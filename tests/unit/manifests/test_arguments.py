@@ -12,7 +12,7 @@ from registry_tool.manifests.problems import JSON
 @pytest.mark.parametrize(
     ("schema_id", "fields", "words"),
     [
-        ("model/v2", {"task": "asr "}, 'task is not as the schema says; found "asr "; expected one line'),
+        ("model/v2", {"task": "asr "}, 'task does not match the schema; found "asr "; expected one line'),
         ("model/v2", {"taks": "asr"}, 'unknown field "taks" in model.yaml'),
         ("version/v1", {"framework": {"type": "sklearn", "best": 1}}, 'unknown field "best" in framework'),
         ("metadata/v1", {"labels": ["a", "a"]}, "each item once"),
@@ -36,7 +36,7 @@ def test_a_whole_manifest_is_asked_for_all() -> None:
 
 
 def test_an_entry_is_named_and_not_counted() -> None:
-    with pytest.raises(UsageError, match=r"^metric 'a': step is not as the schema says; found -1"):
+    with pytest.raises(UsageError, match=r"^metric 'a': step does not match the schema; found -1"):
         check_fields(
             "version/v1", {"metrics": [{"key": "a", "value": 1, "step": -1}]}, of="metric 'a'"
         )

@@ -69,4 +69,6 @@ def test_what_was_accepted_is_accepted(first: str, join: str, second: str) -> No
         canonicalize_license_expression(expression)
     except InvalidLicenseExpression:
         return
+    if expression == "GPL-2.0-only WITH ( ISC)":
+        return  # packaging up to 26.0 accepts it, and the specification does not
     assert licence_trouble(expression) == ""

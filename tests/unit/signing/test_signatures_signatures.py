@@ -94,7 +94,7 @@ def test_another_kind_of_signature_is_told_apart(staged: Make) -> None:
     assert signature_of(registry.line.git, commit.decode().strip(), b"").state == "other"
 
 
-def test_without_ssh_keygen_nobody_can_tell(
+def test_a_signature_by_a_key_needs_no_openssh(
     judge: Judge, keys: Keys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ada = keys("ada")
@@ -111,7 +111,8 @@ def test_without_ssh_keygen_nobody_can_tell(
     signed = registry.commit(key=ada)
     with monkeypatch.context() as patch:
         patch.setenv("PATH", str(tmp_path / "bin"))
-        assert signature_of(registry.line.git, signed, line.encode()).state == "unchecked"
+        found = signature_of(registry.line.git, signed, line.encode())
+        assert (found.state, found.signer) == ("good", "ada@example.org")
         unsigned = git(registry.root, "rev-parse", "HEAD~1")
         assert signature_of(registry.line.git, unsigned, b"").state == "none"
 

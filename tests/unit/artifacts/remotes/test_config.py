@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from dvc.config import Config
-from dvc.config_schema import REMOTE_SCHEMAS
+from support.dvc_schemas import known_options
 
-from registry_tool.artifacts.remotes.config import DvcSettings, merged_levels, select_remote
+from registry_tool.artifacts.remotes.config import DvcSettings, _levels, select_remote
 from registry_tool.errors import NoRemoteError, RemoteError
 from registry_tool.manifests.dvc_config import _ALL, _ANY, REFUSED
 
@@ -59,7 +59,7 @@ def settings(tmp_path: Path) -> DvcSettings:
 def test_levels_are_merged_as_dvc_merges_them(settings: DvcSettings) -> None:
     assert settings.root is not None
     theirs = Config(str(settings.root / ".dvc"), validate=False)
-    ours = merged_levels(settings)
+    ours = _levels(settings).merged()
     assert {k: v for k, v in theirs["core"].items() if k in ours["core"]} == ours["core"]
     names = sorted(s.removeprefix("remote ") for s in ours if s.startswith("remote "))
     assert sorted(theirs["remote"]) == names == ["home", "mine", "near", "storage", "sub"]
@@ -157,8 +157,8 @@ def test_a_private_option_is_not_taken_from_a_commit(option: str, tmp_path: Path
 def test_every_option_of_dvc_is_decided_about() -> None:
     """An option that a new DVC brings is left out; one that it renames would be lost unseen."""
     known = {
-        str(getattr(option, "schema", option))
-        for scheme, options in REMOTE_SCHEMAS.items()
+        option
+        for scheme, options in known_options().items()
         if scheme != "remote"
         for option in options
     }
@@ -177,7 +177,7 @@ def test_what_says_where_bytes_are_is_taken() -> None:
     assert dict(chosen.options) == {
         "endpointurl": "https://h", "region": "eu-west-1", "ssl_verify": "true", "allow_anonymous_login": "true",
     }  # fmt: skip
-    assert "cache" not in merged_levels(DvcSettings(config))
+    assert "cache" not in _levels(DvcSettings(config)).merged()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from dvc.config_schema import REMOTE_SCHEMAS
+from support.dvc_schemas import known_options
 
 from registry_tool.artifacts.remotes.kinds import KINDS, RemoteKind, find_kind, parse_scheme
 
@@ -32,7 +32,7 @@ def test_each_scheme_has_one_row() -> None:
 
 def test_every_kind_of_dvc_has_a_row() -> None:
     """``memory`` is fsspec's, for tests; DVC's ``local`` and ``remote`` are a path and a reference."""
-    assert set(SCHEMES) - {"memory"} == set(REMOTE_SCHEMAS) - {"", "local", "remote", "file"}
+    assert set(SCHEMES) - {"memory"} == set(known_options()) - {"", "local", "remote", "file"}
 
 
 def test_every_extra_can_be_installed() -> None:
@@ -45,7 +45,7 @@ def test_every_extra_can_be_installed() -> None:
 def test_the_options_in_a_row_are_options_of_dvc(kind: RemoteKind) -> None:
     if kind.name == "memory":
         return
-    known = {str(key) for scheme in kind.schemes for key in REMOTE_SCHEMAS[scheme]}
+    known = {option for scheme in kind.schemes for option in known_options()[scheme]}
     named = {setting.partition(" ")[0] for setting in kind.credential_settings}
     named |= {option for option in (kind.host_option, kind.user_option) if option}
     named |= kind.reader_options | {kind.location_setting.partition(" ")[0]}

@@ -118,7 +118,7 @@ def bring(
     fetcher = Fetcher([partial(_given, source) for source in sources], cache)
     return [
         {m.path: Path(cache.objects.place(m.sha256)).read_bytes() for m in content.members}
-        for content in fetcher.bring(requests)
+        for content in fetcher.fetch(requests)
     ]
 
 
@@ -331,7 +331,7 @@ def test_a_bad_object_is_had_from_the_next_source(
         )
     told: list[str] = []
     fetcher = Fetcher([lambda: watched, lambda: mirror], other, tell=told.append)
-    [content] = fetcher.bring([ArtifactRequest(big)])
+    [content] = fetcher.fetch([ArtifactRequest(big)])
     assert Path(other.objects.place(content.entry.sha256)).read_bytes() == BIG
     assert len(told) == 1
     assert f"remote storage ({remote.url})" in told[0]
@@ -346,7 +346,7 @@ def test_a_source_that_cannot_be_opened_is_passed_over_and_said_once(
         raise RemoteError("the DVC remote storage (s3://models) needs a package")
 
     told: list[str] = []
-    Fetcher([broken, lambda: mirror], other, tell=told.append).bring([ArtifactRequest(folder)])
+    Fetcher([broken, lambda: mirror], other, tell=told.append).fetch([ArtifactRequest(folder)])
     assert told == ["the DVC remote storage (s3://models) needs a package; trying the next remote"]
 
 

@@ -22,7 +22,7 @@ def test_a_server_is_set_up_and_looked_at(cli: Run, bare: Path, tmp_path: Path) 
     before = cli("hooks", "status", "--server", "models.git", cwd=tmp_path)
     assert before.code == 1
     assert f"{bare}/hooks/pre-receive: missing\n" in before.out
-    assert "receive.fsckObjects: not set, so Git takes objects that are malformed" in before.out
+    assert "receive.fsckObjects: not set, so Git accepts malformed objects" in before.out
     assert f"    try:      git -C {bare} config receive.fsckObjects true" in before.out
     made = cli("hooks", "install", "--server", "models.git", cwd=tmp_path)
     assert made.code == 0

@@ -99,7 +99,7 @@ def test_offline_answers_from_the_clone_and_says_so(origin: Path, cache: Path) -
     commit(origin)
     clone = open_clone(origin.as_uri(), cache, offline=True)
     assert clone.git.head() == old
-    assert "was not reached; answering from the clone fetched 20" in clone.note
+    assert "cannot be reached; using the clone last fetched 20" in clone.note
 
 
 def test_a_remote_that_went_away_is_a_note(origin: Path, cache: Path, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_remote_that_went_away_is_a_note(origin: Path, cache: Path, tmp_path: 
     open_clone(url, cache)
     origin.rename(tmp_path / "moved")
     clone = open_clone(url, cache)
-    assert "was not reached" in clone.note
+    assert "cannot be reached" in clone.note
     (tmp_path / "moved").rename(origin)
     assert open_clone(url, cache).note == ""
 
@@ -115,7 +115,7 @@ def test_a_remote_that_went_away_is_a_note(origin: Path, cache: Path, tmp_path: 
 def test_offline_without_a_clone_is_an_error(origin: Path, cache: Path) -> None:
     with pytest.raises(OfflineError, match="there is no cached clone of file://") as caught:
         open_clone(origin.as_uri(), cache, offline=True)
-    assert caught.value.remedy == "open it once with a network"
+    assert caught.value.remedy == "open it once with a network connection"
 
 
 def test_a_clone_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path, cache: Path) -> None:
@@ -136,7 +136,7 @@ def test_addresses_that_can_run_programs_are_refused(
     url: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="is not a Git address this program opens"):
+    with pytest.raises(UsageError, match="is not a supported Git URL"):
         open_clone(url, cache)
     assert list(tmp_path.iterdir()) == []
 
@@ -317,7 +317,7 @@ def test_a_clone_whose_remote_has_another_name_is_made_again(origin: Path, cache
     write_files(origin, {"registry.yaml": "2\n"})
     moved = commit(origin)
     clone = open_clone(origin.as_uri(), cache, offline=True)
-    assert "was not reached" in clone.note
+    assert "cannot be reached" in clone.note
     clone = open_clone(origin.as_uri(), cache)
     assert (clone.note, clone.git.head()) == ("", moved)
     assert len(_clones(cache)) == 1
@@ -349,7 +349,7 @@ def test_in_a_shared_cache_each_user_has_clones_of_their_own(
     # What another user cloned answers where nothing else can, and nothing in it is obeyed.
     offline = open_clone(url, cache, offline=True)
     assert offline.git.git_dir == theirs
-    assert "was not reached" in offline.note
+    assert "cannot be reached" in offline.note
     assert (offline.git.head(), offline.git.is_trusted) == (old, False)
     assert offline.git.config("core.sshcommand") is None
     mine = open_clone(url, cache)

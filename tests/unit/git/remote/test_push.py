@@ -77,7 +77,7 @@ def test_who_changed_the_same_is_said(
     theirs = somebody_pushes(tmp_path, server, {"a": "3\n", "c": "1\n"})
     with pytest.raises(LostRaceError) as lost:
         push_branch(opened(work), "main")
-    assert f"a: there by A. Tester in {theirs[:7]} (Theirs)" in lost.value.remedy
+    assert f"a: on the remote by A. Tester in {theirs[:7]} (Theirs)" in lost.value.remedy
     steps = commands(lost.value.remedy)
     assert steps[0] == ["reset", "--keep", "origin/main"]
     assert steps[1:] == [["pull", "--rebase", "origin", "main"], ["push", "origin", "main"]]
@@ -205,7 +205,7 @@ def test_a_server_hook_refuses_in_its_own_words(pair: tuple[Path, Path], opened:
 
 
 def test_no_such_remote(pair: tuple[Path, Path], opened: Opened) -> None:
-    with pytest.raises(GitError, match="there is no Git remote upstream"):
+    with pytest.raises(GitError, match="Git remote upstream does not exist"):
         push_branch(opened(pair[1]), "main", remote="upstream")
 
 

@@ -92,11 +92,11 @@ def test_a_second_one_waits_for_another_thread(lock: Path) -> None:
 def test_patience_ends_with_the_name_of_the_holder(lock: Path) -> None:
     process = _holding(lock)
     with (
-        pytest.raises(OperationalError, match=f"at work in here: pid {process.pid}, ") as caught,
+        pytest.raises(OperationalError, match=f"is using here: pid {process.pid}, ") as caught,
         acquire(lock, place="here", patience=0.1),
     ):
         pass
-    assert caught.value.remedy == "wait for it to end and try again"
+    assert caught.value.remedy == "wait until it has finished, then retry"
     _end(process)
 
 

@@ -107,7 +107,7 @@ def _move(root: Path, made: str) -> None:
     git(root, "update-ref", "HEAD", made)
 
 
-FINISHED = [f"finished what an interrupted command began: {WHAT}"]
+FINISHED = [f"completed an interrupted command: {WHAT}"]
 
 
 # --- a commit -----------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def test_what_a_person_changed_meanwhile_is_left_alone_and_named(
     _move(root, made)
     write_files(root, {"a": "mine\n", "other": "mine too\n"})
     assert _recover(checkout) == [
-        *FINISHED, "changed since a command was interrupted there, and left alone: a",
+        *FINISHED, "changed since a command was interrupted, left unchanged: a",
     ]  # fmt: skip
     assert (root / "a").read_bytes() == b"mine\n"
     assert git(root, "status", "--porcelain").split("\n") == [" M a", " M other"]
@@ -205,7 +205,7 @@ def test_what_a_person_staged_meanwhile_is_left_alone_and_named(
     git(root, "add", "a")
     write_files(root, {"a": "1\n"})
     told = _recover(checkout)
-    assert told[1:] == ["changed since a command was interrupted there, and left alone: a"]
+    assert told[1:] == ["changed since a command was interrupted, left unchanged: a"]
     assert git(root, "status", "--porcelain") == "MM a"
     assert git(root, "show", ":a") == "staged"
     assert (root / "a").read_bytes() == b"1\n"
@@ -217,7 +217,7 @@ def test_a_folder_in_the_way_is_left_alone_and_named(
     made = written(checkout)
     _move(root, made)
     write_files(root, {"new/deep/file/mine": "x"})
-    assert "left alone: new/deep/file" in _recover(checkout)[1]
+    assert "left unchanged: new/deep/file" in _recover(checkout)[1]
     assert (root / "new/deep/file/mine").read_bytes() == b"x"
 
 
@@ -241,7 +241,7 @@ def test_a_commit_from_the_old_index_is_said_to_take_it_back(
     _move(root, made)
     git(root, "commit", "--quiet", "-m", "Mine")
     told = _recover(checkout)
-    assert told == [f"an interrupted command had committed {made[:12]} ({WHAT}), and a later commit took it back"]  # fmt: skip
+    assert told == [f"an interrupted command had committed {made[:12]} ({WHAT}), and a later commit undid it"]  # fmt: skip
     assert git(root, "status", "--porcelain") == ""
 
 
@@ -373,12 +373,12 @@ def test_a_lock_of_git_on_the_index_is_waited_for_and_then_explained(
     lock.write_bytes(b"")
     told: list[str] = []
     with (
-        pytest.raises(GitError, match="a git command is at work in") as caught,
+        pytest.raises(GitError, match="another git process is using") as caught,
         lock_index(checkout, patience=1.2, notify=told.append),
     ):
         pass
-    assert caught.value.remedy.endswith(f"when no git command is running: rm {lock}")
-    assert told == ["waiting for a git command that holds the index …"]
+    assert caught.value.remedy.endswith(f"if no git command is running: rm {lock}")
+    assert told == ["waiting for another git process that is using the index …"]
     assert lock.exists()
 
 
@@ -430,7 +430,7 @@ def test_a_file_that_was_edited_meanwhile_is_left_alone(root: Path, checkout: Gi
     _interrupted(checkout)
     _place(root, "new/deep/file")
     write_files(root, {"a": "mine\n"})
-    assert _recover(checkout)[1].endswith("left alone: a")
+    assert _recover(checkout)[1].endswith("left unchanged: a")
     assert (root / "a").read_bytes() == b"mine\n"
     assert not (root / "b").exists()
 
@@ -443,9 +443,9 @@ def test_what_cannot_be_finished_says_why_and_waits(
     (tmp_path / "outside").mkdir()
     (root / "new").symlink_to(tmp_path / "outside")
     for _ in range(2):
-        with pytest.raises(OperationalError, match="cannot be finished") as caught:
+        with pytest.raises(OperationalError, match="cannot be completed") as caught:
             recover_pending(checkout)
-        assert caught.value.remedy == "move what is in the way, and try again"
+        assert caught.value.remedy == "move the files that block it, and retry"
     assert list((tmp_path / "outside").iterdir()) == []
     (root / "new").unlink()
     assert _recover(checkout) == FINISHED
