@@ -238,7 +238,7 @@ class Hidden(NamedTuple):
 
     Attributes:
         pattern: Why.
-        path: An example of what is hidden.
+        path: An example of a hidden path.
         of_dvc: True where DVC passes over it, and Git does not.
     """
 
