@@ -1,8 +1,8 @@
-"""What was found in models before, kept by the ids of their folders: a full check reads what it has not seen.
+"""Cached verdicts on models, by the ids of their folders: a full check reads only models that it has not checked.
 
-One entry on the shelf holds what the rules about files and models said of one model, and the claims it makes. It depends on
-this program, the policy, and the id of the model's folder. Models that it names are written into it with the ids of their
-folders, and it counts only while these are the same.
+An entry has the findings of file and model rules for one model, and the unique values it has. It depends on this program,
+the policy, and the id of the model's folder. It lists the models that this one refers to with the ids of their folders,
+and is valid only while these are the same.
 """
 
 from __future__ import annotations

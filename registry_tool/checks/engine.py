@@ -1,9 +1,9 @@
-"""The check: which rules run on which subjects, and what the findings amount to.
+"""The engine: it runs the rules on their subjects, and decides the verdict.
 
-With a base, what differs from it is checked with its neighbourhood: the changed files, the models they belong to,
-the models that name those, and values that must be unique across the registry. Without a base, everything is.
-With a published state, the change to it is judged too. Severities and waivers come from there, so a change cannot
-soften the rules it is judged by.
+With a base, it checks the changes since then and their neighborhood: the changed files, the models they belong to, the
+models that refer to those, and values that must be unique in the registry. Without a base, it checks everything. With a
+published state, it also checks the change to that state. Severities and waivers come from there, so a change cannot
+soften the rules that apply to it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Rules about DVC's configuration and files, and about ignore rules that hide manifests from Git or pointers from DVC.
-
-Rules about what the files of ignore rules hide: manifests from Git, and folders with pointers from DVC.
-"""
+"""Rules about DVC's configuration and files, and about ignore rules that hide manifests from Git or pointers from DVC."""
 
 from __future__ import annotations
 

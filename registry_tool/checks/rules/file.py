@@ -1,10 +1,6 @@
 """Rules about one file: a manifest's text and schema, where a file may be, its mode, and its size.
 
-The reader of manifests has found these problems already; each rule hands on those of its kind.
-
-Rules about where a file lies and what kind of file it is.
-
-The rule that keeps payloads out of Git: bytes belong into a DVC remote.
+The reader of manifests finds problems of text and schema; each rule reports those of its kind.
 """
 
 from __future__ import annotations

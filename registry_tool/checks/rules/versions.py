@@ -1,9 +1,4 @@
-"""Rules about the versions of a model: their names and scheme, complete folders, and single fields beyond the schema.
-
-Rules about what single fields of models, versions and evidence must be, beyond what a schema can say.
-
-Rules about the version scheme, which gives versions their order.
-"""
+"""Rules about the versions of a model: their names and scheme, complete folders, and single fields beyond the schema."""
 
 from __future__ import annotations
 
