@@ -1,7 +1,4 @@
-"""Rules about DVC's configuration and files, and about ignore rules that hide manifests from Git or pointers from DVC.
-
-Rules about what the files of ignore rules hide: manifests from Git, and folders with pointers from DVC.
-"""
+"""Rules about DVC's configuration and files, and about ignore rules that hide manifests from Git or pointers from DVC."""
 
 from __future__ import annotations
 
@@ -238,7 +235,7 @@ class Hidden(NamedTuple):
 
     Attributes:
         pattern: Why.
-        path: An example of what is hidden.
+        path: An example of a hidden path.
         of_dvc: True where DVC passes over it, and Git does not.
     """
 
