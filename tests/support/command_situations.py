@@ -477,8 +477,6 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "its files stay in the remote; once this is on the main branch: registry erase {} --purge": _HELP,
     "git push failed: {}": _HELP,
     "the journal of an interrupted command cannot be read and was moved to {}; check the working tree: git status": _HELP,
-    "registry check --repo . --staged": _HELP,
-    "registry check --repo . --all": _HELP,
     "registry check --staged || exit 1": _HELP,
     "registry check --all || exit 1": _HELP,
     "registry hooks receive || exit 1": _HELP,
