@@ -239,11 +239,11 @@ SITUATIONS: Final = (
         "run: dvc init -q && dvc remote add -d storage URL", {"URL": "../bytes"},
     ),
     Situation(
-        "a remote that is not committed", "git rm -q --cached .dvc/config && git commit -qam 'No remote'", "registry version add nlp/lang-id --artifact new.bin --framework custom --commit", "in .dvc/config on disk, and not in what is committed",
+        "a remote that is not committed", "git rm -q --cached .dvc/config && git commit -qam 'No remote'", "registry version add nlp/lang-id --artifact new.bin --framework custom --commit", "in .dvc/config on disk, but not committed",
         'run: git add .dvc/config && git commit -m "Add the DVC remote" .dvc/config',
     ),
     Situation(
-        "no default remote", "sed -i /^remote/d registry.yaml && sed -i '/core/d; /    remote =/d' .dvc/config && git commit -qam 'No default'", "registry version add nlp/lang-id --artifact new.bin --framework custom", "no DVC remote is the default one",
+        "no default remote", "sed -i /^remote/d registry.yaml && sed -i '/core/d; /    remote =/d' .dvc/config && git commit -qam 'No default'", "registry version add nlp/lang-id --artifact new.bin --framework custom", "no DVC remote is the default",
         "run: dvc remote default storage",
     ),
     Situation(
