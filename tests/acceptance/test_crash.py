@@ -203,7 +203,7 @@ def test_a_lock_that_a_killed_git_left_is_explained(root: Path) -> None:
     lock.write_bytes(b"DIRC")
     ran = run_program(*MOVE, "--commit", cwd=root)
     assert ran.code == 4
-    assert "waiting for a git command that holds the index" in ran.err
+    assert "waiting for another git process that is using the index" in ran.err
     assert f"if no git command is running: rm {lock}" in ran.err
     lock.unlink()
     assert run_program(*MOVE, "--commit", cwd=root).code == 0

@@ -36,7 +36,7 @@ def test_the_demo_does_the_main_job(tmp_path: Path) -> None:
     restored = demo / "clone/models/nlp/lang-id/versions/2/lang-id.json"
     assert hashlib.sha256(restored.read_bytes()).hexdigest() == digest
     assert measure(load(restored), texts().held_out)["accuracy"] == accuracy
-    assert "refused: nlp/lang-id has a tag first already" in ran.out
+    assert "refused: nlp/lang-id already has a tag first" in ran.out
     assert "fr: Demain nous allons peindre la cuisine." in ran.out
     assert git(demo / "registry", "status", "--porcelain") == ""
     assert git(demo / "clone", "status", "--porcelain") == ""

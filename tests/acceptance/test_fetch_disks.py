@@ -55,7 +55,7 @@ def test_a_cache_on_a_full_disk(root: Path, tmp_path: Path) -> None:
         ran = run_program("fetch", "nlp/lang-id@2", "-o", str(tmp_path / "out"), cwd=root)
         assert (ran.code, ran.out) == (4, "")
         assert f"the cache {shared_cache()} cannot be used: the disk is full" in ran.err
-        assert "try:   make room: registry cache clean; or keep it elsewhere" in ran.err
+        assert "try:   free space: registry cache clean; or move the cache" in ran.err
         assert not (tmp_path / "out").exists()
         assert not [p for p in (shared_cache() / "objects").rglob("*") if p.is_file()]
     assert run_program("fetch", "nlp/lang-id@2", "-o", str(tmp_path / "out"), cwd=root).code == 0

@@ -196,7 +196,7 @@ def test_pushed_from_a_clone_as_a_job_does(ready: Staged, cli: Cli, tmp_path: Pa
     (tmp_path / "next-job" / "storage").symlink_to(ready.root / "storage")
     again = cli(*TO, "--automatic", "--push", cwd=tmp_path / "next-job")
     assert again.code == 0
-    assert f"on the branch origin/{BRANCH}" in again.out
+    assert f"on branch origin/{BRANCH}" in again.out
 
 
 def test_a_commit_on_the_branch_that_is_checked_out(ready: Staged, cli: Cli) -> None:

@@ -123,6 +123,8 @@ def _text(node: ast.AST) -> str | None:
 def templates() -> Iterator[tuple[str, str]]:
     """Each text of the program that names a command, with the module it stands in."""
     for path in sorted(PACKAGE.rglob("*.py")):
+        if path.parent.name == "devtools":
+            continue  # these write pages
         tree = ast.parse(path.read_text(encoding="utf-8"))
         skipped = _documentation(tree)
         for node in ast.walk(tree):

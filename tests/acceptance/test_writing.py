@@ -379,7 +379,7 @@ REFUSED: dict[str, Sequence[str]] = {
         "model", "add", "nlp/Lang_ID", "--task", "t", "--owner", "o", "--description", "d",
         "--artifact", str(MODEL),
     ),
-    "wrong task": ("model", "add", "nlp/x", "--task", "A B", "--owner", "o", "--description", "d"),
+    "wrong task": ("model", "add", "nlp/x", "--task", "a\nb", "--owner", "o", "--description", "d"),
 }  # fmt: skip
 
 
@@ -390,8 +390,9 @@ def test_a_refused_edit_leaves_no_trace(
 ) -> None:
     before = trace(root, storage)
     ran = cli(*REFUSED[name], *how, cwd=root)
-    # A name that is none in this registry is a mistake in the command, not a verdict.
-    assert ran.code == (2 if name == "not of the scheme" else 1), ran.out + ran.err
+    # An argument that cannot be valid is a mistake in the command, not a verdict.
+    mistakes = {"not of the scheme", "evidence without its fields", "wrong task"}
+    assert ran.code == (2 if name in mistakes else 1), ran.out + ran.err
     assert ran.out == ""
     assert harmless(ran)
     assert trace(root, storage) == before
@@ -774,8 +775,8 @@ def test_files_larger_than_the_system_allows(root: Path, storage: Path) -> None:
     ("option", "pair", "words"),
     [
         ("--metric", "loss=1e-400", "1e-400 is too small: it would become 0"),
-        ("--metric", "n=9223372036854775808", "whole numbers below 2^63 are kept"),
-        ("--metadata", "n=9223372036854775808", "whole numbers below 2^63 are kept"),
+        ("--metric", "n=9223372036854775808", "manifests store whole numbers below 2^63"),
+        ("--metadata", "n=9223372036854775808", "manifests store whole numbers below 2^63"),
         ("--metadata", 'team={"loss": 1e-400}', "it would become 0"),
         ("--param", "k=1e400", "it would become infinity"),
     ],

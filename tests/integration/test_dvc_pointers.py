@@ -101,7 +101,7 @@ def test_what_dvc_import_wrote_is_converted_by_the_command_that_the_finding_name
     git(root, "branch", "-D", "main")
     commit(root, "Imported")
     ran = cli("check", "--all", cwd=root)
-    assert "restores the bytes from another repository only" in ran.out
+    assert "fetches this file only from another repository" in ran.out
     command = next(line for line in ran.out.splitlines() if "dvc remove" in line)
     words = command.partition("try:")[2].strip()
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"

@@ -185,6 +185,6 @@ def test_a_clone_of_a_url_is_the_same_and_sees_what_is_new(
         git(folder / "start", "push", "--quiet", str(folder / "server.git"), "main")
         outcome.append((before, ran(asked, folder, env)))
     assert outcome[1] == outcome[0]
-    assert "not reached" not in outcome[1][1].err
+    assert "cannot be reached" not in outcome[1][1].err
     if command.startswith("history"):
         assert "newer" in outcome[1][1].out

@@ -110,7 +110,7 @@ class JournalFormatError(Exception):
 
 def staging_folder(git: Git) -> Path:
     """The folder for files that are being built; only the process with the write lock uses it."""
-    return git.git_dir / "registry-tool" / "staging_folder"
+    return git.git_dir / "registry-tool" / "workshop"
 
 
 def _serialize(journal: Journal) -> bytes:

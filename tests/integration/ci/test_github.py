@@ -99,7 +99,7 @@ def test_another_storage_does_not_get_the_credential(on_host: Make, name: str) -
     ran = pull_request(place, "artifacts", place.change({**NEW_VERSION, **files}))
     assert ran.code == (1 if name == "local configuration" else 0), ran.out
     assert f"::warning file={next(iter(files))}" in ran.out
-    assert "no remote was asked" in ran.out
+    assert "no remote was checked" in ran.out
     assert "A501" not in ran.out
 
 
@@ -376,5 +376,5 @@ def test_nothing_is_merged_onto_a_main_branch_that_moved(on_host: Make) -> None:
     commit = place.propose(1, note_on(place, "2", 1), HEAD)
     ran = merge(place, [listed(1, commit)], tip="0123456789" * 4)
     assert ran.code == 0, ran.out
-    assert "the main branch moved meanwhile" in ran.out
+    assert "the main branch moved: the next run checks again" in ran.out
     assert merges(place) == []
