@@ -223,7 +223,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "no registry", "mkdir ../plain", "cd ../plain && registry list", "not in a Git repository",
-        "go into a registry, name one with --repo, or make one: registry init DIR --name NAME", {"DIR": "models", "NAME": "acme"}, stays=True,
+        "change to a registry, pass one with --repo, or create one: registry init DIR --name NAME", {"DIR": "models", "NAME": "acme"}, stays=True,
     ),
     Situation(
         "a version without a model", "", "registry version add nlp/ocr --track s3://b/m --framework custom", "model nlp/ocr does not exist",
@@ -489,6 +489,8 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "of an artifact, which registry verify --public-key checks": _HELP,
     "git init failed: {}": _HELP,
     "install them later: registry hooks install ({})": _HELP,
+    "# `dvc add` writes it where this one does not reach, would make pull requests conflict.": _HELP,
+    "# `dvc pull` fetches nothing then, and `dvc gc -c` deletes what it does not see. /?* means the same files to both.": _HELP,
     "restore it with `dvc push`, erase that version too, or delete the ref": _NAME,
     "`registry rules` lists them": _NAME,
     "add the artifact again with `registry version add`, which writes both": _NAME,
