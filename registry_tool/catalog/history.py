@@ -1,13 +1,8 @@
-"""The past of one alias, tag, version or model.
+"""The history of an alias, a tag, a version or a model, and the audit of all aliases.
 
-What is asked for need not be there any more: a removed alias has a history too.
-
-What the steps of a line did: events, each with its commit, its time, who made it and who published it.
-
-Manifests are read by object id, many at a time where a partial clone left them on its remote. The newest steps come
-first, in growing batches, so that a question for the last move does not read the history of years.
-
-Who held which name, from when to when: the audit of all aliases, out of one walk over the history.
+An event has its commit, its time, its author and its publisher. A removed alias has a history too. Manifests are read by object
+id, in batches where a partial clone left them on its remote; the newest commits come first, in growing batches, so that a query for
+the last move does not read years of history.
 """
 
 from __future__ import annotations
