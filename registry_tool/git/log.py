@@ -135,7 +135,7 @@ def stream_output(git: Git, arguments: Sequence[str]) -> Iterator[bytes]:
     """
     process = git.popen(*arguments, env=LITERAL)
     if process.stdin is None or process.stdout is None:
-        raise GitError("git log started without pipes")
+        raise GitError("git started without pipes")
     process.stdin.close()
     try:
         while chunk := os.read(process.stdout.fileno(), _CHUNK):

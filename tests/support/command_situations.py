@@ -487,6 +487,8 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "of an artifact, which registry verify --public-key checks": _HELP,
     "git init failed: {}": _HELP,
     "install them later: registry hooks install ({})": _HELP,
+    "# `dvc add` writes it where this one does not reach, would make pull requests conflict.": _HELP,
+    "# `dvc pull` fetches nothing then, and `dvc gc -c` deletes what it does not see. /?* means the same files to both.": _HELP,
     "restore it with `dvc push`, erase that version too, or delete the ref": _NAME,
     "`registry rules` lists them": _NAME,
     "add the artifact again with `registry version add`, which writes both": _NAME,
