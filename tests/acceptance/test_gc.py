@@ -62,7 +62,7 @@ def test_a_dry_run_shows_and_deletes_nothing(cli: Cli, root: Path) -> None:
     before = objects(root)
     ran = cli("gc", cwd=root)
     assert ran.code == 0
-    assert "needed   2  34 B" in ran.out
+    assert "used    2  34 B" in ran.out
     assert "unused  1  14 B" in ran.out
     assert "add --yes" in ran.out
     assert "--also" in ran.out
@@ -127,7 +127,7 @@ def test_what_another_registry_needs_stays(
     )
     assert len(orphans(cli, root, "--also", str(plain))) == 1
     for wrong, code, words in (
-        ("nowhere", 1, "there is no repository"),
+        ("nowhere", 1, "no such repository"),
         (str(root), 2, "is this registry itself"),
     ):
         ran = cli("gc", "--also", wrong, cwd=root)
@@ -155,7 +155,7 @@ def test_a_registry_that_needs_nothing_there_deletes_nothing(
     before = objects(root)
     ran = cli("gc", "--yes", cwd=other)
     assert ran.code == 1
-    assert "needs none of the 3 objects" in ran.err
+    assert "uses none of the 3 objects" in ran.err
     assert objects(root) == before
 
 

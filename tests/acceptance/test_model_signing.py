@@ -328,7 +328,8 @@ def test_bytes_from_a_folder_are_those_of_the_record(
     ran = sign(*where)
     assert ran.code == 1
     assert (
-        "differs from artifact model of the record: it has different content in 'config.json'" in ran.err
+        "differs from artifact model of the record: it has different content in 'config.json'"
+        in ran.err
     )
 
 
@@ -352,7 +353,7 @@ def test_a_key_behind_a_passphrase(
         (("--method", "ssh", "--artifact", "model"), "try:   --method model-signing"),
         (("--uri", "https://example.org/a"), "it requires --bundle FILE"),
         (("--bundle", "one.sig"), "--bundle is for one artifact"),
-        (("--artifact", "model", "--bundle", "none/one.sig"), "cannot be written"),
+        (("--artifact", "model", "--bundle", "none/one.sig"), "cannot write"),
         (("--artifact", "none"), "stored artifacts: model, vocab.txt"),
         (("--key", "none"), "the key none cannot be read"),
     ],

@@ -231,7 +231,7 @@ def test_an_empty_file_is_refused_until_it_is_meant(cli: Cli, root: Path, tmp_pa
     assert cli(*ADD, "--artifact", str(empty), "--allow", "mislabelled", cwd=root).code == 1
     ran = cli(*ADD, "--artifact", str(empty), "--allow", "empty", cwd=root)
     assert ran.code == 0, ran.err
-    assert "artifact model.bin has no bytes" in ran.err
+    assert "artifact model.bin is empty" in ran.err
 
 
 def test_empty_files_in_a_folder_are_fine(cli: Cli, root: Path, tmp_path: Path) -> None:
