@@ -603,6 +603,4 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     'pip install "{}[{}]"': _NET,
     "run: pip install registry-tool": _NET,
     "list all problems: registry check --all": _NAME,
-    "# `dvc add` writes it where this one does not reach, would make pull requests conflict.": _HELP,
-    "# `dvc pull` fetches nothing then, and `dvc gc -c` deletes what it does not see. /?* means the same files to both.": _HELP,
 })  # fmt: skip
