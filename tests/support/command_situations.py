@@ -223,7 +223,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "no registry", "mkdir ../plain", "cd ../plain && registry list", "not in a Git repository",
-        "go into a registry, name one with --repo, or make one: registry init DIR --name NAME", {"DIR": "models", "NAME": "acme"}, stays=True,
+        "change to a registry, pass one with --repo, or create one: registry init DIR --name NAME", {"DIR": "models", "NAME": "acme"}, stays=True,
     ),
     Situation(
         "a version without a model", "", "registry version add nlp/ocr --track s3://b/m --framework custom", "model nlp/ocr does not exist",
@@ -547,6 +547,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "git config --global --add safe.directory {}": _RARE,
     "git remote set-head": _RARE,
     "git add -f": _RARE,
+    "registry init .": _RARE,
     "a file that `dvc remote` wrote": _HELP,
     "warn:  Git ignores {}; to repair the ignore rules: registry init .": _HELP,
     "`dvc pull` fetches this file only from another repository, which may delete it": _HELP,
