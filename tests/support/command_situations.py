@@ -539,6 +539,7 @@ EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
     "git config --global --add safe.directory {}": _RARE,
     "git remote set-head": _RARE,
     "git add -f": _RARE,
+    "registry init .": _RARE,
     "a file that `dvc remote` wrote": _HELP,
     "warn:  Git ignores {}; to repair the ignore rules: registry init .": _HELP,
     "`dvc pull` fetches this file only from another repository, which may delete it": _HELP,
