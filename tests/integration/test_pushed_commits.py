@@ -90,7 +90,7 @@ def test_a_stage_set_by_hand_and_taken_back_is_refused_at_its_commit(
     assert _is_refused(done, bare, tip), done.said
     assert f"remote: registry: main at {by_hand[:12]}: 1 refused" in done.said
     assert f"{PRODUCTION}:3:10: refuse C406" in done.said
-    assert "history believes every commit of the main branch" in done.said
+    assert "every commit of the main branch must pass the check" in done.said
     assert f"    try:      git reset --soft {tip[:12]} && git commit" in done.said
     # What it prints works: the two are nothing.
     git(clone, "reset", "-q", "--soft", tip[:12])
