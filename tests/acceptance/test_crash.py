@@ -232,7 +232,7 @@ def test_interrupted_from_the_keyboard_is_finished_too(root: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 130
     assert not (root / ".git/index.lock").exists()
-    assert run_program("recover", cwd=root).out.startswith("finished what")
+    assert run_program("recover", cwd=root).out.startswith("completed an interrupted command")
     assert git(root, "status", "--porcelain") == ""
 
 

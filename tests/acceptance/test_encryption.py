@@ -174,7 +174,7 @@ def test_a_passphrase(
     monkeypatch.setenv("REGISTRY_PASSPHRASE", "wrong horse")
     ran = cli(*open_it, "--overwrite", cwd=people.root)
     assert ran.code == 1
-    assert "it is for a passphrase" in ran.err
+    assert "it is encrypted for a passphrase" in ran.err
 
 
 def test_a_new_passphrase(

@@ -60,7 +60,11 @@ def test_odd_yaml_is_refused_with_its_place_and_published_files_stay(
     for source, rule, words in (
         ("%YAML 1.3\n---\n" + model_yaml(), "F102", "a directive"),
         (model_yaml() + "labels: [-]\n", "F121", "a single dash inside brackets"),
-        (model_yaml() + "metadata: { ?foo: bar }\n", "F121", "a question mark begins a word"),
+        (
+            model_yaml() + "metadata: { ?foo: bar }\n",
+            "F121",
+            "a word inside brackets begins with a question mark",
+        ),
     ):
         path.write_text(source)
         refused = _program(root, "check")

@@ -63,7 +63,7 @@ def test_a_dry_run_shows_and_deletes_nothing(cli: Cli, root: Path) -> None:
     ran = cli("gc", cwd=root)
     assert ran.code == 0
     assert "needed   2  34 B" in ran.out
-    assert "orphans  1  14 B" in ran.out
+    assert "unused  1  14 B" in ran.out
     assert "add --yes" in ran.out
     assert "--also" in ran.out
     assert objects(root) == before
@@ -188,7 +188,7 @@ def test_rests_of_broken_uploads_go_too(cli: Cli, root: Path) -> None:
     rest.write_bytes(b"half")
     then = time.time() - WEEKS
     os.utime(rest, (then, then))
-    assert "the rests of 1 broken uploads" in cli("gc", cwd=root).out
+    assert "the remains of 1 interrupted uploads" in cli("gc", cwd=root).out
     assert cli("gc", "--yes", cwd=root).code == 0
     assert not rest.exists()
 
@@ -265,7 +265,7 @@ def test_what_only_the_server_has_a_ref_for_is_needed(
     before = git(clone, "for-each-ref")
     ran = cli("gc", "--yes", "--older-than", "0", cwd=clone)
     assert ran.code == 0, ran.err
-    assert "orphans  0" in ran.out
+    assert "unused  0" in ran.out
     assert ORPHAN in objects(root)
     assert git(clone, "for-each-ref") == before  # nothing is left behind in the clone
 

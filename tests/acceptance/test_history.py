@@ -212,7 +212,7 @@ def test_what_main_did_meanwhile_is_not_told(cli: Cli, past: History) -> None:
     ran = cli("diff", "main", cwd=past.folder)
     assert ran.out.splitlines()[1:] == ["+ file README.md added"]
     (past.folder / "README.md").unlink()
-    assert cli("diff", "main", cwd=past.folder).out.splitlines()[1:] == ["nothing differs"]
+    assert cli("diff", "main", cwd=past.folder).out.splitlines()[1:] == ["no differences"]
 
 
 def test_what_the_work_tree_takes_back_is_not_told(cli: Cli, past: History) -> None:
@@ -220,7 +220,7 @@ def test_what_the_work_tree_takes_back_is_not_told(cli: Cli, past: History) -> N
     past.branch("mine")
     past.commit({ALIAS: alias_yaml("1")})
     (past.folder / ALIAS).write_text(before, encoding="utf-8")
-    assert cli("diff", "main", cwd=past.folder).out.splitlines()[1:] == ["nothing differs"]
+    assert cli("diff", "main", cwd=past.folder).out.splitlines()[1:] == ["no differences"]
 
 
 def test_a_diff_for_programs(cli: Cli, past: History) -> None:

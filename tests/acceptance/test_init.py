@@ -88,7 +88,7 @@ def test_ci_is_added_to_a_registry_that_is_there(cli: Callable[..., Ran], tmp_pa
     commit(root, "Add CI")
     (root / ".github/workflows/nightly.yml").write_text("name: mine\n")
     again = cli("init", ".", "--ci", "github", cwd=root)
-    assert (again.code, again.out) == (0, "the CI for github is there already\n")
+    assert (again.code, again.out) == (0, "CI for github already exists\n")
     assert again.err == "note:  .github/workflows/nightly.yml already exists and was not changed\n"
     wrong = cli("init", ".", "--ci", "github", "--shard", "2", cwd=root)
     assert (wrong.code, "is already a registry" in wrong.err) == (2, True)

@@ -47,7 +47,7 @@ def test_a_published_tag_is_readable_but_is_no_gated_stage(staged: Path, cli: Cl
     gated = cli("resolve", "nlp/lang-id@live", cwd=staged)
     assert gated.code == 2
     assert (
-        "no version of nlp/lang-id holds the stage live; the tag live names version 1" in gated.err
+        "no version of nlp/lang-id is in the stage live; the tag live names version 1" in gated.err
     )
     plain = cli("resolve", "nlp/lang-id@testing", cwd=staged)
     assert plain.code == 0

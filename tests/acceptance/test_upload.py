@@ -70,7 +70,7 @@ def test_what_is_there_is_not_sent_again(registry: Path, tmp_path: Path, cli: Cl
     ran = cli(
         "upload", "nlp/lang-id@1", str(tmp_path / "model.bin"), "--artifact", "model", cwd=registry
     )
-    assert ran.out == "storage has all of nlp/lang-id@1 model (7 B) already\n"
+    assert ran.out == "storage already has all objects of nlp/lang-id@1 model (7 B)\n"
     ran = cli(
         "upload", "nlp/lang-id@1", str(tmp_path / "parts"), "--artifact", "parts", "--format", "json",
         cwd=registry,
@@ -96,7 +96,7 @@ def test_other_bytes_are_refused(
     ran = cli("upload", "nlp/lang-id@1", str(tmp_path / "other"), "--artifact", name, cwd=registry)
     assert (ran.code, ran.out) == (1, "")
     assert why in ran.err
-    assert "other bytes are another version" in ran.err
+    assert "different content is a new version" in ran.err
     assert not lost.exists()
 
 

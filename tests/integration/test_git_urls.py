@@ -114,7 +114,7 @@ def test_answers_offline_from_what_it_has_and_says_so(bare: Path) -> None:
         with registry.open(address) as reg:
             reg.version("nlp/lang-id@1")
     with pytest.warns(
-        registry.StaleRegistryWarning, match="cannot be reached; answering from the clone"
+        registry.StaleRegistryWarning, match="cannot be reached; using the clone last fetched"
     ):
         opened = registry.open(address)
     with opened as reg:

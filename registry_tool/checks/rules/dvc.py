@@ -20,8 +20,8 @@ from registry_tool.checks.rule import (
 from registry_tool.git.ignore_rules import (
     IgnorePattern,
     IgnoreRules,
+    build_prefilter,
     parse_ignore_rules,
-    speaking_of,
 )
 from registry_tool.git.tree import walk
 from registry_tool.manifests.document import READ_LIMIT
@@ -310,7 +310,7 @@ def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:
     changed = [p for p in changed if p.names_something]
     if not changed:
         return
-    is_near, seen = speaking_of(changed), set[IgnorePattern]()
+    is_near, seen = build_prefilter(changed), set[IgnorePattern]()
     for path, _ in walk(view.head.tree, MODELS):
         if not path.endswith(_ending(file)) or not is_near(path):
             continue
@@ -328,7 +328,7 @@ def _added_unseen(view: ChangeView, file: str) -> Iterator[Hidden]:
     named_ones = [p for p in rules.patterns if p.ignores and p.names_something]
     if not named_ones:
         return
-    is_near = speaking_of(named_ones)
+    is_near = build_prefilter(named_ones)
     known = {one.pattern.line for one in _hidden(view.head, file)}
     for change in view.changes:
         path = change.path
