@@ -86,7 +86,7 @@ def test_a_record_that_is_not_published(staged: Make, ada: Path) -> None:
     assert registry.says(RECORD) == ("failed", "the record is not published yet")
 
 
-def test_the_gate_needs_history_and_no_ssh_keygen(
+def test_without_history_it_is_unknown_and_without_openssh_it_is_not(
     staged: Make, ada: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import shutil

@@ -138,7 +138,7 @@ def test_an_expired_key_counts_for_what_was_published_in_time(staged: Make, keys
     assert early.says() == ("held", "by ada@example.org")
 
 
-def test_the_gate_does_not_need_ssh_keygen(
+def test_a_signature_by_a_key_needs_no_openssh(
     staged: Make, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = keys("ada")
