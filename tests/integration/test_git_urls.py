@@ -113,9 +113,7 @@ def test_answers_offline_from_what_it_has_and_says_so(bare: Path) -> None:
         address = f"{base}/models.git"
         with registry.open(address) as reg:
             reg.version("nlp/lang-id@1")
-    with pytest.warns(
-        registry.StaleRegistryWarning, match="cannot be reached; using the clone"
-    ):
+    with pytest.warns(registry.StaleRegistryWarning, match="cannot be reached; using the clone"):
         opened = registry.open(address)
     with opened as reg:
         assert reg.version("nlp/lang-id@1").version == "1"
