@@ -198,10 +198,10 @@ def _aside(folder: Path) -> list[str]:
     ("attack", "words"),
     [
         (_delete, "main: the published branch cannot be deleted"),
-        (_rewind, "main: this would take back what is published"),
+        (_rewind, "main: this would remove published commits"),
         (_replace, "main: this branch has no common history with the published one"),
         (_without_the_settings, "main: it must contain registry.yaml"),
-        (_aside, "main: a merge the wrong way round"),
+        (_aside, "main: this merge has its parents in the wrong order"),
     ],
 )
 def test_the_main_branch_only_grows(
@@ -439,7 +439,7 @@ def test_hooks_of_a_clone_that_were_removed_or_edited_change_nothing(
     seen = run_program("hooks", "status", cwd=clone)
     assert seen.code == 1
     assert "pre-commit: missing" in seen.out
-    assert "pre-push: differs from what this release writes" in seen.out
+    assert "pre-push: edited: differs from what this release writes" in seen.out
 
 
 def _no_program(bare: Path) -> None:
