@@ -27,16 +27,16 @@ SCHEMES: tuple[Scheme, ...] = ("integer", "semver", "calver", "free")
 # Models have the same versions as others, and each is sorted and judged again at every change of its model.
 _KEPT: Final = 1 << 14
 
-_INTEGER = re.compile(r"[1-9][0-9]{0,17}")
-_CALVER = re.compile(r"[0-9]{4}(?:[._-]?[0-9]{1,6}){0,4}(?:-?(?:a|b|rc|dev|alpha|beta)[0-9]*)?")
+_INTEGER = r"[1-9][0-9]{0,17}"
+# Compiled on first use: most registries count.
+_CALVER = r"[0-9]{4}(?:[._-]?[0-9]{1,6}){0,4}(?:-?(?:a|b|rc|dev|alpha|beta)[0-9]*)?"
 _NUMBERS = re.compile(r"[0-9]+")
-_PRE_WORD = re.compile(r"-?(?:alpha|beta|a|b|rc|dev)[0-9]*$")
+_PRE_WORD = r"-?(?:alpha|beta|a|b|rc|dev)[0-9]*$"
 # https://semver.org/#is-there-a-suggested-regular-expression-regex-to-check-a-semver-string
-_SEMVER = re.compile(
-    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+_SEMVER = (
+    r"(?a)(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
     r"(?:-((?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?"
-    r"(?:\+([0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*))?",
-    re.ASCII,
+    r"(?:\+([0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*))?"
 )
 _ADMITTED = {"integer": _INTEGER, "semver": _SEMVER, "calver": _CALVER}
 
@@ -45,7 +45,7 @@ _ADMITTED = {"integer": _INTEGER, "semver": _SEMVER, "calver": _CALVER}
 def admits(scheme: str, version: str) -> bool:
     """True when ``version`` is well formed under ``scheme``."""
     pattern = _ADMITTED.get(scheme)
-    return pattern is None or pattern.fullmatch(version) is not None
+    return pattern is None or re.fullmatch(pattern, version) is not None
 
 
 def looks_like_version(scheme: str, name: str) -> bool:
@@ -58,16 +58,16 @@ def looks_like_version(scheme: str, name: str) -> bool:
 def is_prerelease(scheme: str, version: str) -> bool:
     """True when ``latest`` should pass ``version`` over."""
     if scheme == "semver":
-        match = _SEMVER.fullmatch(version)
+        match = re.fullmatch(_SEMVER, version)
         return bool(match and match[4])
     if scheme == "calver":
-        return _PRE_WORD.search(version) is not None
+        return re.search(_PRE_WORD, version) is not None
     return False
 
 
 def _semver_key(version: str) -> tuple[object, ...]:
     """Precedence of SemVer 2.0.0, section 11."""
-    match = _SEMVER.fullmatch(version)
+    match = re.fullmatch(_SEMVER, version)
     if match is None:
         return ((-1, -1, -1), 0, (), version)
     core = (int(match[1]), int(match[2]), int(match[3]))
@@ -91,7 +91,7 @@ def order_key(scheme: str, version: str, created_at: str = "") -> tuple[object, 
         return _semver_key(version)
     if scheme == "free":
         return (created_at, version)
-    word = _PRE_WORD.search(version)
+    word = re.search(_PRE_WORD, version)
     release, suffix = (version[: word.start()], word[0]) if word else (version, "")
     return (_numbers(release), not suffix, suffix.strip("-0123456789"), _numbers(suffix), version)
 

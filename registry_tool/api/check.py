@@ -94,7 +94,7 @@ def _with_remote(
         nonlocal asked
         one = store.remote
         why = ", the new remote of this change, for every version" if moves else ""
-        asked = f"queried remote {one.name} ({one.url}){why}"
+        asked = f"queried the remote {one.name} ({one.url}){why}"
         return one
 
     report = check_remote(

@@ -113,7 +113,8 @@ def _open_others(places: Sequence[str], own: Repository) -> Iterator[list[Reposi
         for place in places:
             if not is_url(place) and not Path(place).exists():
                 raise NotFoundError(f"no such repository: {place!a}", remedy="--also DIR|URL")
-            other = Repository.open(place if is_url(place) else str(Path(place).resolve()))
+            place = place if is_url(place) else str(Path(place).resolve())  # noqa: PLW2901
+            other = Repository.open(place)
             opened.callback(other.close)
             if other.git.git_dir.resolve() == own.git.git_dir.resolve():
                 raise UsageError(f"--also {place!a} is this registry itself", remedy="name another")

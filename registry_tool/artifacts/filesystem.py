@@ -48,7 +48,7 @@ _WORDS = {
     errno.EROFS: ("the file system is read-only", "choose a writable location"),
     errno.ENOTDIR: ("a file exists where a folder is needed", "move or rename the file"),
     errno.EEXIST: ("a file exists where a folder is needed", "move or rename the file"),
-    errno.EMFILE: ("too many files are open", "raise the limit of open files: ulimit -n"),
+    errno.EMFILE: ("too many files are open", "raise the limit of open files"),
 }
 
 

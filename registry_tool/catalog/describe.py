@@ -1,13 +1,7 @@
-"""What an event says to people: one sentence each, the same for a terminal, a pull request and a history.
+"""Events and values in words: one sentence per event, the same for a terminal, a pull request and a history.
 
-Everything that comes from the registry passes through ``quote``, so that each reader's format escapes it in its own way.
-
-Values of manifests as words for people.
-
-Text from a registry as Markdown that stays text.
-
-Whoever opens a pull request writes the paths and values in it, so nothing of them may act as Markdown or HTML, link,
-or call people: punctuation becomes character references, and what would mention is parted.
+All text from a registry passes through ``quote``, so that each output format escapes it in its own way. ``escaped`` is that of Markdown:
+anyone who opens a pull request chooses paths and values, so none of them may act as Markdown or HTML, link, or mention people.
 """
 
 from __future__ import annotations

@@ -1,13 +1,8 @@
-"""The past of one alias, tag, version or model.
+"""The history of an alias, a tag, a version or a model, and the audit of all aliases.
 
-What is asked for need not be there any more: a removed alias has a history too.
-
-What the steps of a line did: events, each with its commit, its time, who made it and who published it.
-
-Manifests are read by object id, many at a time where a partial clone left them on its remote. The newest steps come
-first, in growing batches, so that a question for the last move does not read the history of years.
-
-Who held which name, from when to when: the audit of all aliases, out of one walk over the history.
+An event has its commit, its time, its author and its publisher. A removed alias has a history too. Manifests are read by object
+id, in batches where a partial clone left them on its remote; the newest commits come first, in growing batches, so that a query for
+the last move does not read years of history.
 """
 
 from __future__ import annotations
@@ -25,7 +20,7 @@ from registry_tool.catalog.events import AliasEvent, Event, StatusEvent, TagEven
 from registry_tool.catalog.resolve import find_model, latest, resolve
 from registry_tool.errors import NotFoundError, ShallowHistoryError
 from registry_tool.git.history import FirstParentHistory, Touch
-from registry_tool.git.log import HistoryStep, makers
+from registry_tool.git.log import HistoryStep, find_makers
 from registry_tool.git.object_reader import BlobReader, fetch_objects
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import too_shallow
@@ -196,7 +191,7 @@ def entries_of(
         flat = [touch for group in batch for touch in group]
         if repository.git.flag("remote.origin.promisor"):  # a cached clone becomes one here
             _bring(repository, layout, flat)
-        made = makers(repository.git, flat)
+        made = find_makers(repository.git, flat)
         for group in batch:
             step = group[0].step
             found = []

@@ -28,7 +28,7 @@ from typing import Final, NamedTuple
 from registry_tool.catalog.summary import ModelRow, VersionRow, composed, folded
 from registry_tool.catalog.summary_cache import Rows
 from registry_tool.errors import RegistryError, UsageError
-from registry_tool.manifests.fields import MODEL_FIELDS, VERSION_FIELDS, Field
+from registry_tool.manifests.fields import LISTED_VERSION, MODEL_FIELDS, VERSION_FIELDS, Match
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName, fold_task
 
@@ -276,20 +276,30 @@ def parse_query(words: Sequence[str], *, versions: bool = False) -> Query:
     )
 
 
-# Values of one field repeat from row to row.
-_folded_value: Final = lru_cache(1 << 12)(folded)
+# How the values of a filter and of a field are compared.
+_FORMS: Final[Mapping[Match, Callable[[str], str]]] = {
+    "folded": folded,
+    "owner": lambda text: folded(text).removeprefix("@"),
+    "task": lambda text: fold_task(folded(text)),
+}
 
 
-def _matches(field: Field, value: str, row: ModelRow | VersionRow) -> bool:
-    """Whether a row has a value; both sides as the field compares them."""
-    if field.match == "member":
-        return value in row.labels
-    found = _folded_value(row.get(field.name))
-    if field.match == "task":
-        return fold_task(found) == fold_task(value)
-    if field.match == "owner":
-        return found.removeprefix("@") == value.removeprefix("@")
-    return found == value
+class _Matching(dict[str, bool]):
+    """Whether each value of a field matches, worked out once: values repeat from row to row."""
+
+    def __init__(self, form: Callable[[str], str], wanted: str) -> None:
+        super().__init__()
+        self._form = form
+        self._wanted = form(wanted)
+
+    def __missing__(self, value: str) -> bool:
+        found = self[value] = self._form(value) == self._wanted
+        return found
+
+
+@lru_cache(64)
+def _matching(match: Match, wanted: str) -> _Matching:
+    return _Matching(_FORMS[match], wanted)
 
 
 def _model_matches(model: ModelRow, asked: Filter) -> bool:
@@ -298,7 +308,10 @@ def _model_matches(model: ModelRow, asked: Filter) -> bool:
         return model.name.namespace == value
     if asked.field == "state":
         return model.state == value
-    return _matches(_MODEL_FIELDS[asked.field], value, model)
+    field = _MODEL_FIELDS[asked.field]
+    if field.match == "member":
+        return value in model.labels
+    return _matching(field.match, asked.value)[model.get(field.name)]
 
 
 class MetricNames:
@@ -378,7 +391,8 @@ def _filtered(asked: Filter) -> _Step:
     if asked.field == "state":
         return _Step("status", lambda row: row.state == name)
     field = _VERSION_FIELDS[asked.field]
-    return _Step("version", lambda row: _matches(field, value, row))
+    place, matching = LISTED_VERSION.index(field), _matching(field.match, value)
+    return _Step("version", lambda row: matching[row.values[place]])
 
 
 def _bounded(bound: Bound, names: MetricNames) -> _Step:

@@ -7,7 +7,7 @@ tables of ``manifests/fields.py``. A row depends only on the model's folder, thi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from sys import intern
 from typing import Final, NamedTuple, Protocol
 
@@ -38,8 +38,25 @@ __all__ = [
 
 _OF_MODEL: Final = {field.name: number for number, field in enumerate(LISTED_MODEL)}
 _OF_VERSION: Final = {field.name: number for number, field in enumerate(LISTED_VERSION)}
-_SEARCHED_OF_MODEL: Final = tuple(field for field in MODEL_FIELDS if field.is_searched)
-_SEARCHED_OF_VERSION: Final = tuple(field for field in VERSION_FIELDS if field.is_searched)
+
+
+class _Read(NamedTuple):
+    """How a field is read, worked out once: a registry has 100,000 versions."""
+
+    kind: str
+    path: tuple[str, ...]
+    files: tuple[str, ...]
+    repeats: bool
+
+
+def _plan(fields: Iterable[Field]) -> tuple[_Read, ...]:
+    return tuple(_Read(f.kind, f.path, f.files, bool(f.filter)) for f in fields)
+
+
+_LISTED_OF_MODEL: Final = _plan(LISTED_MODEL)
+_LISTED_OF_VERSION: Final = _plan(LISTED_VERSION)
+_SEARCHED_OF_MODEL: Final = _plan(f for f in MODEL_FIELDS if f.is_searched)
+_SEARCHED_OF_VERSION: Final = _plan(f for f in VERSION_FIELDS if f.is_searched)
 
 
 class ModelRow(NamedTuple):
@@ -172,29 +189,30 @@ def _strings(value: JSON) -> Iterator[str]:
             yield from _strings(inner)
 
 
-def _value(field: Field, sources: Mapping[str, Data | None]) -> str:
+def _value(field: _Read, sources: Mapping[str, Data | None]) -> str:
     """The text of a field: that of the last file which has it. Values of filters repeat, so they are kept once."""
     for kind in reversed(field.files):
         found = text(sources[kind], *field.path)
         if found:
-            return intern(found) if field.filter else found
+            return intern(found) if field.repeats else found
     return ""
 
 
-def _searched(fields: Sequence[Field], sources: Mapping[str, Data | None]) -> Iterator[str]:
+def _searched(fields: Iterable[_Read], sources: Mapping[str, Data | None]) -> list[str]:
     """The texts that words are searched in; of free mappings the merged one."""
-    for field in fields:
-        if field.kind == "free":
+    found: list[str] = []
+    for kind, path, files, _ in fields:
+        if kind == "free":
             merged: dict[str, JSON] = {}
-            for kind in field.files:
-                merged.update(member(sources[kind], *field.path))
-            yield from _strings(merged)
-            continue
-        for kind in field.files:
-            if field.kind == "words":
-                yield from texts(sources[kind], *field.path)
-            else:
-                yield text(sources[kind], *field.path)
+            for file in files:
+                merged.update(member(sources[file], *path))
+            found += _strings(merged) if merged else ()
+        elif kind == "words":
+            for file in files:
+                found += texts(sources[file], *path)
+        else:
+            found += [text(sources[file], *path) for file in files]
+    return found
 
 
 def model_row(model: ModelView) -> ModelRow:
@@ -206,7 +224,7 @@ def model_row(model: ModelView) -> ModelRow:
     sources = {"model": data}
     words = [str(model.name), *_searched(_SEARCHED_OF_MODEL, sources)]
     return ModelRow(
-        model.name, tuple(_value(field, sources) for field in LISTED_MODEL),
+        model.name, tuple(_value(field, sources) for field in _LISTED_OF_MODEL),
         text(data, "state") or "live", tuple(sorted(texts(data, "labels"))),
         folded("\n".join(words)),
     )  # fmt: skip
@@ -236,7 +254,7 @@ def _version_row(
     }
     words = [str(version), *_searched(_SEARCHED_OF_VERSION, sources)]
     return VersionRow(
-        name, intern(state), tuple(_value(field, sources) for field in LISTED_VERSION), labels,
+        name, intern(state), tuple([_value(field, sources) for field in _LISTED_OF_VERSION]), labels,
         *names, version.metrics, folded("\n".join(words)), tuple(unreadable),
     )  # fmt: skip
 

@@ -1,8 +1,8 @@
-"""What was found in models before, kept by the ids of their folders: a full check reads what it has not seen.
+"""Cached verdicts on models, by the ids of their folders: a full check reads only models that it has not checked.
 
-One entry on the shelf holds what the rules about files and models said of one model, and the claims it makes. It depends on
-this program, the policy, and the id of the model's folder. Models that it names are written into it with the ids of their
-folders, and it counts only while these are the same.
+An entry has the findings of file and model rules for one model, and the unique values it has. It depends on this program,
+the policy, and the id of the model's folder. It lists the models that this one refers to with the ids of their folders,
+and is valid only while these are the same.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from registry_tool.manifests.data import member
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.names import ModelName
 
-__all__ = ["Memory", "Remembered"]
+__all__ = ["ModelVerdict", "VerdictCache"]
 
 # Everything a verdict on one model can depend on, below the package.
 _PROGRAM: Final = (
@@ -38,7 +38,7 @@ _MANY: Final = 20
 _POLICY: Final = (REGISTRY, "schemas", ".dvc")
 
 
-class Remembered(NamedTuple):
+class ModelVerdict(NamedTuple):
     """What was found in one model.
 
     Attributes:
@@ -59,16 +59,16 @@ def _oid(catalog: Catalog, path: str) -> str:
     return "" if entry is None else entry.oid
 
 
-def _parsed(text: str) -> Remembered:
+def _parsed(text: str) -> ModelVerdict:
     data = json.loads(text)
     claims = tuple(
         UniqueValue(pool, value, path, tuple(at)) for pool, value, path, at in data["claims"]
     )
     findings = tuple(Finding(*fields) for fields in data["findings"])
-    return Remembered(findings, claims, data["files"], data["others"])
+    return ModelVerdict(findings, claims, data["files"], data["others"])
 
 
-class Memory:
+class VerdictCache:
     """The verdicts on the models of one tree.
 
     Args:
@@ -106,7 +106,7 @@ class Memory:
     def _key(self, model: ModelName, oid: str) -> tuple[str, ...]:
         return (*self._policy, self._judged_by(model), str(model), oid)
 
-    def recall(self, model: ModelName) -> Remembered | None:
+    def recall(self, model: ModelName) -> ModelVerdict | None:
         """What was found in a model as it is now; None where that is not known."""
         oid = self._id(model)
         body = self._shelf.take(*self._key(model, oid)) if oid else None
@@ -118,7 +118,7 @@ class Memory:
             self._many()
         return None
 
-    def keep(self, model: ModelName, found: Remembered) -> None:
+    def keep(self, model: ModelName, found: ModelVerdict) -> None:
         """Keep what was found in a model; where nothing can be written, nothing is."""
         oid = self._id(model)
         if not oid:

@@ -1,8 +1,8 @@
-"""The kinds of change: what a pull request is, told from the paths it touches.
+"""The kinds of change, determined from the paths that a pull request touches.
 
-Each file is one act; each kind says which acts may stand together in it, and what they must be about. What fits no
-kind is ``mixed``, and a person looks at it. A kind is also what policy speaks of: ``automerge`` in ``registry.yaml``
-lists kinds. What is ``other``, ``policy``, ``waiver`` or ``mixed`` never merges by itself.
+Each file is one action; each kind defines which actions it may combine, and what they must be about. A change that fits
+no kind is ``mixed``, and a person reviews it. Policy refers to kinds too: ``automerge`` in ``registry.yaml`` lists them.
+``other``, ``policy``, ``waiver`` and ``mixed`` never merge automatically.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The commits of a change, one by one: the state that each would publish, and the files that all of them add to the repository.
+"""The commits of a change, one by one: the state that each would publish, and the files that they add to the repository.
 
-History, ``at``, audits and the check for reused names trust every commit on the first-parent line of the main branch,
-so each step of it is judged as a change to the step before. And Git keeps what any commit brings, also one on a side line
-or one that a later commit takes back, so the files of all of them are looked at for secrets and size.
+History, ``at``, audits and the check for reused names trust every commit on the first-parent line of the main branch, so
+each step of it is checked as a change to the step before. And Git keeps every file of every commit, also of a side branch
+and of a commit that a later one reverts, so all of them are checked for secrets and size.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The check: which rules run on which subjects, and what the findings amount to.
+"""The engine: it runs the rules on their subjects, and decides the verdict.
 
-With a base, what differs from it is checked with its neighbourhood: the changed files, the models they belong to,
-the models that name those, and values that must be unique across the registry. Without a base, everything is.
-With a published state, the change to it is judged too. Severities and waivers come from there, so a change cannot
-soften the rules it is judged by.
+With a base, it checks the changes since then and their neighborhood: the changed files, the models they belong to, the
+models that refer to those, and values that must be unique in the registry. Without a base, it checks everything. With a
+published state, it also checks the change to that state. Severities and waivers come from there, so a change cannot
+soften the rules that apply to it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.checks.cache import Memory, Remembered
+from registry_tool.checks.cache import ModelVerdict, VerdictCache
 from registry_tool.checks.change_kind import kind_of
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
 from registry_tool.checks.rule import (
@@ -63,7 +63,7 @@ def _harmless(words: str) -> str:
     return words if words.isprintable() else words.encode("unicode_escape").decode()
 
 
-class _Desk:
+class _FindingCollector:
     """Turns hits into findings: severity by policy, place by document."""
 
     def __init__(self, catalog: Catalog, policy: Catalog) -> None:
@@ -148,20 +148,20 @@ def _compared(
 
 def _judged(view: ChangeView) -> tuple[list[Finding], tuple[str, ...]]:
     """What the rules about changes find, and notes on those that need history which is not there."""
-    desk = _Desk(view.head, view.base)
+    collector = _FindingCollector(view.head, view.base)
     notes: dict[str, list[str]] = {}
     for rule in CHANGE_RULES if view.changes else ():
         try:
-            desk.take(rule, rule.check(view), REGISTRY)
+            collector.take(rule, rule.check(view), REGISTRY)
         except ShallowHistoryError as exc:
             notes.setdefault(f"{exc.message}; {exc.remedy}", []).append(rule.id)
     said = tuple(f"skipped {', '.join(rules)}: {words}" for words, rules in notes.items())
-    return desk.findings, said
+    return collector.findings, said
 
 
-def _look_at(part: Part, head: Catalog, desk: _Desk) -> Remembered:
+def _look_at(part: Part, head: Catalog, collector: _FindingCollector) -> ModelVerdict:
     """Run the rules about files and models on one part."""
-    before, claims = len(desk.findings), Claims()
+    before, claims = len(collector.findings), Claims()
     files = part.listed(head)
     head.tree.prefetch(path for path, _ in files)
     for path, entry in files:
@@ -169,33 +169,40 @@ def _look_at(part: Part, head: Catalog, desk: _Desk) -> Remembered:
         document = file.document
         is_clean = document is None or not document.problems
         for file_rule in _RULES_OF_CLEAN if is_clean else FILE_RULES:
-            desk.take(file_rule, file_rule.check(file), path)
+            collector.take(file_rule, file_rule.check(file), path)
         if document is not None:
             claims.add(document)
     if part.model is not None:
         model = ModelUnderCheck(head, part.model, touched=part.touched)
         for model_rule in MODEL_RULES:
-            desk.take(model_rule, model_rule.check(model), f"{model.folder}/model.yaml")
-    found = tuple(desk.findings[before:])
-    return Remembered(found, tuple(claims), len(files), {})
+            collector.take(model_rule, model_rule.check(model), f"{model.folder}/model.yaml")
+    found = tuple(collector.findings[before:])
+    return ModelVerdict(found, tuple(claims), len(files), {})
 
 
-def _look_once(part: Part, head: Catalog, desk: _Desk, memory: Memory | None) -> Remembered:
+def _look_once(
+    part: Part, head: Catalog, collector: _FindingCollector, memory: VerdictCache | None
+) -> ModelVerdict:
     """What is found in one part, remembered or looked at now."""
     if memory is None or part.model is None or part.files is not None:
-        return _look_at(part, head, desk)
+        return _look_at(part, head, collector)
     known = memory.recall(part.model)
     if known is not None:
-        desk.findings.extend(known.findings)
+        collector.findings.extend(known.findings)
         return known
     head.asked.clear()
-    found = _look_at(part, head, desk)
+    found = _look_at(part, head, collector)
     memory.keep(part.model, found)
     return found
 
 
 def judge_models(
-    head: Catalog, policy: Catalog, models: Iterable[ModelName], memory: Memory, *, enough: int
+    head: Catalog,
+    policy: Catalog,
+    models: Iterable[ModelName],
+    memory: VerdictCache,
+    *,
+    enough: int,
 ) -> None:
     """Judge models for the memory alone, until so many in a row were known already.
 
@@ -214,7 +221,7 @@ def judge_models(
                 return
             continue
         known = 0
-        _look_once(Part(None, model), head, _Desk(head, policy), memory)
+        _look_once(Part(None, model), head, _FindingCollector(head, policy), memory)
         head.forget_models()
 
 
@@ -234,15 +241,15 @@ def _claimed(scope: Scope, head: Catalog) -> Claims:
 def _look(
     view: ChangeView,
     scope: Scope,
-    desk: _Desk,
-    memory: Memory | None,
+    collector: _FindingCollector,
+    memory: VerdictCache | None,
     progress: Callable[[int], None],
 ) -> tuple[RegistryView, int]:
     """Run the rules about files and models; what the rules about the registry see, and how many files there were."""
     head, checked = view.head, 0
     claims = Claims() if scope.complete else _claimed(scope, view.head)
     for part in scope.parts:
-        known = _look_once(part, head, desk, memory)
+        known = _look_once(part, head, collector, memory)
         claims.take(known.claims)
         checked += known.files
         progress(known.files)
@@ -252,12 +259,12 @@ def _look(
     return RegistryView(head, models, namespaces, claims, view.now, scope.complete), checked
 
 
-def _look_across(registry: RegistryView, desk: _Desk) -> None:
+def _look_across(registry: RegistryView, collector: _FindingCollector) -> None:
     """Run the rules about the registry."""
     if not registry.complete:
         registry.claims.complete(registry.catalog)
     for rule in REGISTRY_RULES:
-        desk.take(rule, rule.check(registry), REGISTRY)
+        collector.take(rule, rule.check(registry), REGISTRY)
 
 
 def _merges_unseen(view: ChangeView, kind: str) -> bool:
@@ -339,7 +346,7 @@ def check(
         scope = scope_of(catalog, base, paths)
         memory = None
         if kept is not None:
-            memory = Memory(kept, catalog, view.base, lambda: many(len(scope.models)))
+            memory = VerdictCache(kept, catalog, view.base, lambda: many(len(scope.models)))
         return _report(view, scope, paths, memory, progress)
     except MalformedTreeError as exc:
         return malformed(exc)
@@ -349,15 +356,15 @@ def _report(
     view: ChangeView,
     scope: Scope,
     paths: Sequence[str],
-    memory: Memory | None,
+    memory: VerdictCache | None,
     progress: Callable[[int], None],
 ) -> Report:
     """Run all rules, and say what they amount to."""
-    desk = _Desk(view.head, view.base)
-    registry, checked = _look(view, scope, desk, memory, progress)
+    collector = _FindingCollector(view.head, view.base)
+    registry, checked = _look(view, scope, collector, memory, progress)
     judged, notes = _judged(view)
-    _look_across(registry, desk)
-    found = [*desk.findings, *(f for f in judged if not paths or is_inside(f.path, paths))]
+    _look_across(registry, collector)
+    found = [*collector.findings, *(f for f in judged if not paths or is_inside(f.path, paths))]
     found = _softened(found, view)
     findings = in_order(waived(found, view.base, view.head, view.now.date()))
     verdict, kind = verdict_of(findings), kind_of(view.changes) or ""
@@ -375,10 +382,10 @@ def judge_file(rules: Iterable[FileRule], file: FileView, policy: Catalog) -> li
         file: The file.
         policy: What severities come from.
     """
-    desk = _Desk(file.catalog, policy)
+    collector = _FindingCollector(file.catalog, policy)
     for rule in rules:
-        desk.take(rule, rule.check(file), file.path)
-    return desk.findings
+        collector.take(rule, rule.check(file), file.path)
+    return collector.findings
 
 
 def malformed(trouble: MalformedTreeError) -> Report:

@@ -1,8 +1,8 @@
-"""The files that decide how changes are judged, who reviews them, where content is stored, and what runs or merges automatically.
+"""The files that decide how changes are checked and reviewed, where content is stored, and what runs or merges automatically.
 
-One table: rules, kinds of change and what may merge by itself ask here. CI systems and merge bots read their settings from
-a change itself or from the main branch, with credentials; so a change to any of them is for a person to see, whichever of
-them a team uses today. What they call in turn (a Makefile, a script) is an `other file`, which never merges by itself.
+Rules and kinds of change use this one table. CI systems and merge bots read their settings from a change itself or from
+the main branch, with credentials; so a person must review a change to any of them, whichever the team uses today. The
+scripts that they run (a Makefile) are `other files`, which never merge automatically.
 """
 
 from __future__ import annotations

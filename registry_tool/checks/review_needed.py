@@ -1,7 +1,7 @@
 """Changes that need a review although their kind may merge automatically.
 
-An approval is somebody's word. An unsigned one is anybody's: its ``by`` is free text, and the author of a commit is what
-whoever pushed it wrote there.
+An approval is the word of a person. An unsigned one proves nothing: its ``by`` is free text, and the pusher of a commit
+chooses its author.
 """
 
 from __future__ import annotations

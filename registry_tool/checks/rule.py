@@ -1,14 +1,9 @@
-"""What a rule is: an id, a title, a severity and a plain function whose docstring is its documentation.
+"""What a rule is: an id, a title, a severity, and a plain function whose docstring is its documentation.
 
-The letter of the id says what the function is given: ``F`` one file, ``M`` one model, ``R`` the registry, ``C`` a
-change to what is published. A rule yields hits; it never reads the disk, prints, or knows how a finding is shown. Ids are
-permanent and never reused.
-
-Words that several rules share: how a name, a command and an unreadable value are shown.
-
-What stands in a registry may be hostile: whatever is printed is one line of ASCII without control characters.
-
-What several rules about changes ask of what is published, and how they say to put it back.
+The letter of the id determines the function's argument: ``F`` one file, ``M`` one model, ``R`` the registry, ``C`` a
+change to the published state. A rule yields violations; it never reads the disk, prints, or formats a finding. Ids are
+permanent and never reused. The functions at the end are shared by rules: they format names and commands for messages
+(content may be hostile, so all output is one line of ASCII), and read the published state.
 """
 
 from __future__ import annotations

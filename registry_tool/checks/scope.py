@@ -1,7 +1,7 @@
-"""What a check looks at: everything, or what a change touches with its neighbourhood.
+"""The scope of a check: everything, or the files of a change and their neighborhood.
 
-A change is judged with the models its files belong to, and with the models that name what went away. Of a model to
-which versions are only added, only these versions are looked at: the cost follows the change, not the model.
+A change is checked with the models that its files belong to, and with the models that refer to deleted names. If a change
+only adds versions to a model, only these versions are checked: the cost depends on the change, not on the model.
 """
 
 from __future__ import annotations

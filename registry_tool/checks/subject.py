@@ -1,8 +1,8 @@
-"""What a check is about: two trees of a repository, chosen from what the caller asked for.
+"""The subject of a check: two trees of a repository, selected by the caller's arguments.
 
-By default the work tree is judged as a change to HEAD; where nothing differs, or there is nothing to compare with,
-everything is judged. A folder that is no Git repository is judged whole. What is published is frozen, whichever part is
-looked at: that is the base a caller names, or else where the history left the main branch.
+By default the working tree is checked as a change to HEAD; if there are no changes or no HEAD, everything is checked. A
+folder outside Git is checked as a whole. The published state is frozen, whatever part is checked: it is the base that the
+caller names, or else the commit where the history left the main branch.
 """
 
 from __future__ import annotations

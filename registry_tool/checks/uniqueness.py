@@ -1,8 +1,8 @@
-"""Values that rules across the registry ask about: those that may be claimed once, and who can open a version.
+"""Values for rules across the registry: those that must be unique, and the readers of encrypted versions.
 
-A full check collects every claim as it reads. A check of a change collects the claims of the changed files and asks
-the tree which other files hold one of those values: for an external id the whole registry, for an identity the model,
-so that its cost follows the change.
+A full check collects all of them. A check of a change collects those of the changed files and searches the tree for other
+files with the same values: for an external id in the whole registry, for an identity in the model, so that its cost
+depends on the change.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Waivers: one rule, for one subject, until an expiry date. They are read from the published state, never from the change.
 
-So a change cannot waive what it does itself: a waiver is merged first, in the open. What it covers is still said, as
-a warning that names it; and where one does not count, the finding says why.
+So a change cannot waive its own findings: a waiver is merged first, where reviewers see it. A waived finding becomes a
+warning that names the waiver; if a waiver has no effect, the finding says why.
 """
 
 from __future__ import annotations

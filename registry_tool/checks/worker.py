@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.checks.cache import Memory
+from registry_tool.checks.cache import VerdictCache
 from registry_tool.checks.engine import judge_models
 from registry_tool.git.command import Git
 from registry_tool.git.repository import Repository
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> None:
     try:
         catalog = Catalog(repository.tree(commit))
         policy = catalog if published == commit else Catalog(repository.tree(published))
-        memory = Memory(Path(kept), catalog, policy)
+        memory = VerdictCache(Path(kept), catalog, policy)
         for models in split_work(list(catalog.model_names()), int(part), int(parts)):
             judge_models(catalog, policy, models, memory, enough=_MET)
     finally:

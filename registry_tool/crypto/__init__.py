@@ -1,5 +1,4 @@
-"""Signatures over bytes: what one is, whether it holds, whose it is, and how one is made.
+"""Cryptographic formats, without knowledge of manifests: SSH signatures, Model Signing bundles, and age.
 
-By SSH no private key is ever read here: ``ssh-keygen`` does that, or the agent it asks. Model Signing reads one from a
-file in PEM form. It knows nothing of manifests.
+This program never reads a private SSH key: ``ssh-keygen`` does, or the agent it uses. Model Signing reads one from a PEM file.
 """

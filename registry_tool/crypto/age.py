@@ -1,8 +1,6 @@
-"""Keys of age, the wraps they lie in, and the files that hold people's own.
+"""The age format: keys, wrapped keys, identity files, and encryption of streams.
 
-Secrets are texts in memory for as long as a command runs. They are never written, printed, or part of a message.
-
-Encrypting and decrypting what is read to what is written, in pieces.
+Secrets are strings in memory while a command runs. They are never written to disk, printed, or part of a message.
 """
 
 from __future__ import annotations

@@ -1,13 +1,8 @@
-"""A bundle of OpenSSF Model Signing as data: whose key it names, and which files it says what of.
+"""OpenSSF Model Signing: bundles as data, and the package ``model_signing`` that makes and verifies them.
 
-The form is a Sigstore bundle around a DSSE envelope around an in-toto statement, each of them JSON; see
-https://github.com/sigstore/model-transparency. Bundles by a key of an elliptic curve are read here, those by
-certificates and identities are not. Reading one needs no package, and says nothing about whether it holds.
-
-The package ``model_signing``: it makes bundles of files and folders, and says whether one holds.
-
-Only its way with keys of elliptic curves is used, which asks no server. Its symbolic links stay unfollowed, and it
-reads a bundle only as far as ``bundle`` has read it.
+A bundle is a Sigstore bundle around a DSSE envelope around an in-toto statement, each of them JSON; see
+https://github.com/sigstore/model-transparency. Only bundles by elliptic-curve keys are supported, which need no server. Reading one says
+which key it names and which files it covers, and needs no package; it does not verify it. Symbolic links are not followed.
 """
 
 from __future__ import annotations

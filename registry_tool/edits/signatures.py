@@ -83,8 +83,8 @@ def add_bundle(reference: Reference, bundle: str, *, artifact: str, by: str) -> 
     if len(bundle) > _MOST:
         raise UsageError(
             f"the bundle of artifact {artifact} has {len(bundle):,} characters; evidence can store {_MOST:,}",
-            remedy="write it to a file with --bundle FILE, publish that file, and record its address with --uri;"
-            " address; or add it to the next version as an artifact of role signature",
+            remedy="write it to a file with --bundle FILE, publish that file, and record its address with --uri"
+            "; or add it to the next version as an artifact of role signature",
         )
     fields = {"format": MODEL_SIGNING, "value": bundle, "text": f"Of artifact {artifact}."}
     return add_evidence(reference, "signature", fields, by=by)

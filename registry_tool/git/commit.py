@@ -50,11 +50,11 @@ if TYPE_CHECKING:
 __all__ = [
     "RefUpdate",
     "Target",
+    "build_commit",
     "check_clean",
     "commit_change",
+    "configured_identity",
     "identity",
-    "identity_of",
-    "plain_commit",
 ]
 
 
@@ -157,7 +157,7 @@ def _configured_identity(git: Git, role: str, part: str) -> str:
     return git.config(f"{role}.{part}") or git.config(f"user.{part}") or ""
 
 
-def identity_of(git: Git, role: str) -> str | None:
+def configured_identity(git: Git, role: str) -> str | None:
     """The configured author or committer, as ``Name <email>``; None if Git has to determine it.
 
     Args:
@@ -177,7 +177,7 @@ def _zone(now: float) -> str:
     return f"{sign}{abs(minutes) // 60:02}{abs(minutes) % 60:02}"
 
 
-def plain_commit(
+def build_commit(
     git: Git, tree: str, parent: str | None, message: str, people: Mapping[str, str] = _CONFIGURED
 ) -> bytes | None:
     """A commit object with the present time; None if Git's own program has to make it.
@@ -192,7 +192,7 @@ def plain_commit(
     dated = any(f"GIT_{role.upper()}_DATE" in os.environ for role in _ROLES)
     if dated or git.config("i18n.commitencoding") or "\0" in message:
         return None
-    who = {role: people.get(role) or identity_of(git, role) for role in _ROLES}
+    who = {role: people.get(role) or configured_identity(git, role) for role in _ROLES}
     if None in who.values():
         return None
     now = time.time()
@@ -245,7 +245,7 @@ def identity(git: Git) -> str:
     Raises:
         GitError: Git does not know it.
     """
-    known = identity_of(git, "author")
+    known = configured_identity(git, "author")
     if known is not None:
         return known
     try:
@@ -305,7 +305,7 @@ def _commit_object(
     people: Mapping[str, str],
 ) -> str:
     """Write the commit and its objects; its id."""
-    raw = None if git.flag("commit.gpgsign") else plain_commit(git, tree, parent, message, people)
+    raw = None if git.flag("commit.gpgsign") else build_commit(git, tree, parent, message, people)
     if raw is not None:
         commit = writer.write("commit", raw)
         writer.sync()
@@ -390,7 +390,7 @@ def commit_change(
         deletes: Paths to delete.
         message: The commit's message.
         notify: Receives a message when it waits for another git command.
-        people: As for ``plain_commit``.
+        people: As for ``build_commit``.
 
     Raises:
         StaleBaseError: The branch has moved from ``target.tip``; nothing was written.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-__all__ = ["IgnorePattern", "IgnoreRules", "parse_ignore_rules", "speaking_of"]
+__all__ = ["IgnorePattern", "IgnoreRules", "build_prefilter", "parse_ignore_rules"]
 
 _MOST: Final = 2000  # patterns of one file; more are ignored
 _LONGEST: Final = 1000
@@ -140,7 +140,7 @@ class IgnoreRules(NamedTuple):
         return last if last is not None and last.ignores else None
 
 
-def speaking_of(patterns: Sequence[IgnorePattern]) -> Callable[[str], bool]:
+def build_prefilter(patterns: Sequence[IgnorePattern]) -> Callable[[str], bool]:
     """A fast test whether one of some patterns may match a file or a folder above it.
 
     Folders and names are tested once. False positives are possible, compared with ``IgnoreRules.hides``; false

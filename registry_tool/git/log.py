@@ -3,7 +3,7 @@
 This is the only parser of its output. Each commit comes with the files that it changed against its first parent, as
 names and object ids. No file is read, so a clone without blobs needs no remote.
 
-``makers`` finds who made the content of a merge: the last commit in the merged branch that changed the file. One
+``find_makers`` finds who made the content of a merge: the last commit in the merged branch that changed the file. One
 ``git log`` serves many merges.
 """
 
@@ -23,8 +23,8 @@ __all__ = [
     "HistoryStep",
     "Makers",
     "Touch",
+    "find_makers",
     "log",
-    "makers",
     "split_fields",
     "stream_output",
 ]
@@ -135,7 +135,7 @@ def stream_output(git: Git, arguments: Sequence[str]) -> Iterator[bytes]:
     """
     process = git.popen(*arguments, env=LITERAL)
     if process.stdin is None or process.stdout is None:
-        raise GitError("git log started without pipes")
+        raise GitError("git started without pipes")
     process.stdin.close()
     try:
         while chunk := os.read(process.stdout.fileno(), _CHUNK):
@@ -236,7 +236,7 @@ def _maker(touch: Touch, made: Sequence[Touch], *, cut: bool) -> HistoryStep | N
     return made[0].step if made else touch.step
 
 
-def makers(git: Git, touches: Iterable[Touch]) -> Makers:
+def find_makers(git: Git, touches: Iterable[Touch]) -> Makers:
     """The commits that made what some steps of one line changed, as far as the steps are merges.
 
     Args:

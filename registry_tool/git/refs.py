@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.errors import (
     ConflictError,
@@ -25,10 +25,12 @@ from registry_tool.errors import (
     UsageError,
 )
 from registry_tool.git.command import Git, GitCommandError
-from registry_tool.git.commit import Target
 from registry_tool.git.history import ensure_history
 from registry_tool.git.revisions import find_commit, find_tip
 from registry_tool.git.shallow import boundary
+
+if TYPE_CHECKING:
+    from registry_tool.git.commit import Target
 
 __all__ = [
     "MainBranch",
@@ -226,6 +228,8 @@ def find_target(git: Git, branch: str | None) -> Target:
         UsageError: The name is not one for a branch.
         ConflictError: The branch is checked out in another work tree.
     """
+    from registry_tool.git.commit import Target  # readers start without the modules that write
+
     current, head = git.branch(), git.head()
     if branch is None:
         if current is None:

@@ -21,6 +21,7 @@ from registry_tool.git.object_reader import BlobReader, PartialCloneReader
 from registry_tool.git.remote.url import is_url, stored_url
 from registry_tool.git.revisions import candidate_refs, commits_with_prefix, qualify
 from registry_tool.git.shallow import boundary, has_latest_only, too_shallow
+from registry_tool.git.transaction.pending import is_pending
 from registry_tool.git.tree import Tree
 from registry_tool.paths import cache_folder, usable_folder
 
@@ -302,10 +303,9 @@ class Repository:
 
     def staged(self) -> Tree:
         """The files as they are staged; see ``work``."""
-        from registry_tool.git.transaction.journal import check_not_interrupted
         from registry_tool.git.worktree import staged_tree
 
-        check_not_interrupted(self.git)
+        self._check_not_interrupted()
         begun, self._begun = self._begun, None
         return staged_tree(self.git, self.reader, begun)
 
@@ -315,11 +315,16 @@ class Repository:
         Raises:
             OperationalError: A killed command left them between two states; or the repository is bare.
         """
-        from registry_tool.git.transaction.journal import check_not_interrupted
         from registry_tool.git.worktree import work_tree
 
-        check_not_interrupted(self.git)
+        self._check_not_interrupted()
         return work_tree(self.git, self.reader)
+
+    def _check_not_interrupted(self) -> None:
+        if is_pending(self.git):
+            from registry_tool.git.transaction.journal import check_not_interrupted
+
+            check_not_interrupted(self.git)
 
     def on_disk(self) -> FolderTree | None:
         """The files on disk, for reading; None if the disk does not have them all (bare, sparse)."""

@@ -24,17 +24,17 @@ from registry_tool.manifests.problems import inert, one_line
 
 __all__ = [
     "MAX_BRANCHES",
-    "Judge",
-    "Judged",
+    "BranchChecker",
+    "CheckedBranch",
     "PushVerdict",
     "Reply",
-    "concerning",
+    "check_bare_objects",
+    "check_new_files",
+    "check_steps",
     "describe",
     "describe_findings",
-    "judge_bare_objects",
-    "judge_line",
-    "judge_new_files",
-    "squash",
+    "select_relevant",
+    "squash_command",
 ]
 
 MAX_BRANCHES: Final = 20
@@ -49,7 +49,7 @@ _MOST_STEPS: Final = 10_000
 _ASKED: Final = 100
 
 
-class Judged(NamedTuple):
+class CheckedBranch(NamedTuple):
     """One checked branch of a push.
 
     Attributes:
@@ -73,7 +73,7 @@ class PushVerdict(NamedTuple):
     refused: bool
 
 
-class Judge:
+class BranchChecker:
     """Checks branches as changes to the published state.
 
     Args:
@@ -86,7 +86,7 @@ class Judge:
         self._published = published
         self._reports: dict[str, Report | None] = {}
 
-    def look(self, updates: Iterable[Update]) -> Iterator[Judged]:
+    def check(self, updates: Iterable[Update]) -> Iterator[CheckedBranch]:
         """Check branches, at most ``MAX_BRANCHES`` different commits; the others are left out.
 
         Raises:
@@ -98,7 +98,7 @@ class Judge:
                 if len(self._reports) >= MAX_BRANCHES:
                     continue
                 self._reports[update.new] = self._report(update.new)
-            yield Judged(update, self._reports[update.new])
+            yield CheckedBranch(update, self._reports[update.new])
 
     def _report(self, commit: str) -> Report | None:
         found = self._repository.reader.read(commit, limit=0)
@@ -118,7 +118,7 @@ class Judge:
         return check(head, base=self._repository.tree(base), line=FirstParentHistory(git, base))
 
 
-def judge_line(
+def check_steps(
     repository: Repository, update: Update, published: str | None
 ) -> Iterator[tuple[str, Report]]:
     """What the steps of the main branch would be one by one, where the push has several; those that pass are left out.
@@ -152,12 +152,12 @@ def judge_line(
     if len(passed) == len(steps) and all(len(one.step.parents) < 2 for one in steps):  # noqa: PLR2004 (a merge)
         return
     known = [published] if published else []
-    files = judge_new_files(repository, [update.new], known, frozenset(passed))
+    files = check_new_files(repository, [update.new], known, frozenset(passed))
     if files is not None:
         yield f"{update.shown}, in commits outside the first-parent line", files
 
 
-def judge_new_files(
+def check_new_files(
     repository: Repository,
     tips: Sequence[str],
     known: Sequence[str],
@@ -185,7 +185,7 @@ def judge_new_files(
     return Report(verdict_of(found), found, len(found)) if found else None
 
 
-def judge_bare_objects(
+def check_bare_objects(
     repository: Repository, objects: Mapping[str, str], published: str
 ) -> Report | None:
     """A report on files and folders that are pushed without a commit, as the target of a tag.
@@ -210,14 +210,14 @@ def judge_bare_objects(
     return Report(verdict_of(found), found, len(found)) if found else None
 
 
-def squash(since: str | None) -> str:
+def squash_command(since: str | None) -> str:
     """The command that makes one commit of those since a published one; of all, where nothing is published."""
     if since is None:
         return "git reset --soft $(git rev-list --max-parents=0 HEAD) && git commit --amend"
     return f"git reset --soft {since[:_ID]} && git commit"
 
 
-def concerning(
+def select_relevant(
     repository: Repository, published: str | None, commits: Iterable[str]
 ) -> Iterator[str]:
     """The commits that contain a registry, or share history with the published one."""
@@ -234,7 +234,7 @@ def concerning(
             yield commit
 
 
-def describe(judged: Judged) -> Iterator[str]:
+def describe(judged: CheckedBranch) -> Iterator[str]:
     """A judged branch in words: the count, then the findings, those that decide first."""
     name, report = judged.update.shown, judged.report
     if report is None:

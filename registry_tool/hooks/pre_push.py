@@ -18,19 +18,19 @@ from registry_tool.git.remote.url import is_url
 from registry_tool.git.repository import Repository
 from registry_tool.hooks.judge import (
     MAX_BRANCHES,
-    Judge,
+    BranchChecker,
     PushVerdict,
     Reply,
-    concerning,
+    check_new_files,
+    check_steps,
     describe,
     describe_findings,
-    judge_line,
-    judge_new_files,
-    squash,
+    select_relevant,
+    squash_command,
 )
 from registry_tool.manifests.layout import REGISTRY
 
-__all__ = ["send"]
+__all__ = ["check_outgoing_push"]
 
 _USUAL = frozenset({"refs/heads/main", "refs/heads/master"})
 
@@ -65,18 +65,20 @@ def _found_in_commits(
     for update in branches:
         if update.ref in names:
             since = None if tip is None else merge_base(git, tip, update.new)
-            yield from judge_line(repository, update, since)
+            yield from check_steps(repository, update, since)
     others = dict.fromkeys(update.new for update in branches if update.ref not in names)
-    tips = list(concerning(repository, tip, others))
+    tips = list(select_relevant(repository, tip, others))
     known = [] if tip is None else [tip]
     # Commits on any branch of the remote are already there.
     options = ("--not", f"--remotes={remote}", "--not")
-    found = judge_new_files(repository, tips, known, options=options) if tips else None
+    found = check_new_files(repository, tips, known, options=options) if tips else None
     if found is not None:
         yield "new commits", found
 
 
-def send(repository: Repository, remote: str, updates: Sequence[Update]) -> PushVerdict:
+def check_outgoing_push(
+    repository: Repository, remote: str, updates: Sequence[Update]
+) -> PushVerdict:
     """Judge a push before it leaves.
 
     Args:
@@ -97,8 +99,8 @@ def send(repository: Repository, remote: str, updates: Sequence[Update]) -> Push
     if not branches:
         return PushVerdict((), refused=False)
     main, names, reply = _published(git, remote), _main_names(git, remote), Reply()
-    looked = list(Judge(repository, None if main is None else main.tip).look(branches))
-    for judged in looked:
+    checked = list(BranchChecker(repository, None if main is None else main.tip).check(branches))
+    for judged in checked:
         reply.say(*describe(judged))
         if judged.report is None and judged.update.ref in names:
             reply.refuse(
@@ -113,8 +115,8 @@ def send(repository: Repository, remote: str, updates: Sequence[Update]) -> Push
         if report.verdict == "refuse":
             since = None if main is None else merge_base(git, main.tip, branches[0].new)
             words = "a later commit cannot remove content from an earlier one; squash them"
-            reply.refuse(words, squash(since))
-    if rest := len(branches) - len(looked):
+            reply.refuse(words, squash_command(since))
+    if rest := len(branches) - len(checked):
         reply.say(f"{rest} more branches were not checked (at most {MAX_BRANCHES} per push)")
     stopped = "stopped, nothing was pushed; to let the server decide: git push --no-verify"
     return reply.answer(stopped if reply.refused else "passed")

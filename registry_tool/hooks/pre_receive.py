@@ -32,16 +32,16 @@ from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
 from registry_tool.hooks.judge import (
     MAX_BRANCHES,
-    Judge,
+    BranchChecker,
     PushVerdict,
     Reply,
-    concerning,
+    check_bare_objects,
+    check_new_files,
+    check_steps,
     describe,
     describe_findings,
-    judge_bare_objects,
-    judge_line,
-    judge_new_files,
-    squash,
+    select_relevant,
+    squash_command,
 )
 from registry_tool.manifests.layout import REGISTRY
 
@@ -49,13 +49,13 @@ __all__ = [
     "Main",
     "Objection",
     "Policy",
-    "guarded",
-    "main_of",
-    "objection",
-    "policy_of",
-    "pusher",
-    "receive",
-    "shadowing",
+    "check_received_push",
+    "find_main",
+    "find_objection",
+    "find_pusher",
+    "protected_branches",
+    "read_policy",
+    "shadows_main",
 ]
 
 _TAGS: Final = "refs/tags/"
@@ -84,7 +84,7 @@ class Objection(NamedTuple):
     remedy: str
 
 
-def main_of(git: Git) -> Main:
+def find_main(git: Git) -> Main:
     """The main branch of a bare repository."""
     ref = git.branch() or ""
     out = git.run("for-each-ref", "--format=%(refname) %(objectname) %(symref)", BRANCHES)
@@ -95,13 +95,13 @@ def main_of(git: Git) -> Main:
     return Main(ref, frozenset(names), tip)
 
 
-def guarded(main: Main, updates: Iterable[Update]) -> frozenset[str]:
+def protected_branches(main: Main, updates: Iterable[Update]) -> frozenset[str]:
     """The names of the protected branches: append-only, and every commit passes."""
     pushed = {update.ref for update in updates if update.is_branch}
     return frozenset(pushed) if main.tip is None and not pushed & main.names else main.names
 
 
-def shadowing(main: Main, update: Update) -> bool:
+def shadows_main(main: Main, update: Update) -> bool:
     """True for a tag or branch after which the name of the main branch means two things, here and in every clone."""
     if update.deletes or update.ref in main.names:
         return False
@@ -159,7 +159,7 @@ def _holds_registry(repository: Repository, commit: str) -> bool:
         return True  # for the check to report
 
 
-def objection(repository: Repository, main: Main, update: Update) -> Objection | None:
+def find_objection(repository: Repository, main: Main, update: Update) -> Objection | None:
     """Why a guarded branch may not change so, whatever the files say; None when it may.
 
     Raises:
@@ -216,7 +216,7 @@ def _setting(git: Git, name: str) -> str:
     return value
 
 
-def policy_of(git: Git) -> Policy:
+def read_policy(git: Git) -> Policy:
     """The policy of a server, from its Git configuration.
 
     Raises:
@@ -225,7 +225,7 @@ def policy_of(git: Git) -> Policy:
     return Policy(_setting(git, "review"), _setting(git, "branches"))
 
 
-def pusher() -> str:
+def find_pusher() -> str:
     """The user who pushes, for messages only.
 
     Over HTTP it is the user that the web server authenticated, over SSH the account.
@@ -248,14 +248,14 @@ class _PushCheck:
         self._policy = policy
         self.reply = Reply()
 
-    def guard(self, update: Update) -> None:
+    def check_protected(self, update: Update) -> None:
         """Check a protected branch: as a whole, then each step and each file that it would publish."""
-        why = objection(self._repository, self._main, update)
+        why = find_objection(self._repository, self._main, update)
         if why is not None:
             self.reply.refuse(*why)
             return
         published = None if update.creates else update.old
-        (judged,) = Judge(self._repository, published).look([update])
+        (judged,) = BranchChecker(self._repository, published).check([update])
         self.reply.say(*describe(judged))
         verdicts = {"refuse" if judged.report is None else judged.report.verdict}
         noted = judged.report is not None and bool(judged.report.notes)
@@ -276,7 +276,7 @@ class _PushCheck:
     def _line(self, update: Update, published: str | None) -> Iterator[tuple[str, Report]]:
         """The reports on the steps of a protected branch, and a remedy if one is refused."""
         refused = 0
-        for name, report in judge_line(self._repository, update, published):
+        for name, report in check_steps(self._repository, update, published):
             refused += report.verdict == "refuse"
             if refused <= _STEPS_TOLD:
                 yield name, report
@@ -286,7 +286,7 @@ class _PushCheck:
             return
         self.reply.refuse(
             f"{update.shown}: every commit of the main branch must pass the check; squash these commits into one",
-            squash(published),
+            squash_command(published),
         )
 
     def _want_review(self, update: Update) -> None:
@@ -300,12 +300,12 @@ class _PushCheck:
             "git push origin HEAD:refs/heads/NAME",
         )
 
-    def look(self, published: str | None, updates: Sequence[Update]) -> None:
+    def check_branches(self, published: str | None, updates: Sequence[Update]) -> None:
         """Check other branches, at most ``MAX_BRANCHES`` commits."""
         strict = self._policy.branches == "refuse"
-        looked = list(Judge(self._repository, published).look(updates))
-        self.leave_out(len(updates) - len(looked), strict=strict)
-        for judged in looked:
+        checked = list(BranchChecker(self._repository, published).check(updates))
+        self.leave_out(len(updates) - len(checked), strict=strict)
+        for judged in checked:
             self.reply.say(*describe(judged))
             if judged.report is None or judged.report.verdict != "refuse":
                 continue
@@ -314,7 +314,7 @@ class _PushCheck:
             else:
                 self.reply.say(f"{judged.update.shown}: accepted, but main would refuse it")
 
-    def look_at_files(self, published: str | None, updates: Sequence[Update]) -> None:
+    def check_files(self, published: str | None, updates: Sequence[Update]) -> None:
         """Check the files of new commits on every ref: Git keeps them, even if a later commit deletes them."""
         commits: dict[str, None] = {}
         branches: dict[str, None] = {}
@@ -326,15 +326,15 @@ class _PushCheck:
             elif found is not None:
                 others[found[0]] = update.ref
         # A branch may be a web site; notes, tags and other refs have no such use.
-        tips = [*commits, *concerning(self._repository, published, branches)]
+        tips = [*commits, *select_relevant(self._repository, published, branches)]
         known = [] if published is None else [published]
         if tips:
             self._say_of_files(
-                "new commits", judge_new_files(self._repository, tips, known, options=_NEW), tips
+                "new commits", check_new_files(self._repository, tips, known, options=_NEW), tips
             )
         if others and published is not None:
             self._say_of_files(
-                "pushed without a commit", judge_bare_objects(self._repository, others, published)
+                "pushed without a commit", check_bare_objects(self._repository, others, published)
             )
 
     def _say_of_files(self, name: str, found: Report | None, tips: Sequence[str] = ()) -> None:
@@ -346,7 +346,7 @@ class _PushCheck:
         remedy = "leave the tag out of the push"
         if tips:
             main, git = self._main.tip, self._repository.git
-            remedy = squash(None if main is None else merge_base(git, main, tips[0]))
+            remedy = squash_command(None if main is None else merge_base(git, main, tips[0]))
         self.reply.refuse(
             "a later commit cannot remove pushed content from the repository; push without it",
             remedy,
@@ -360,7 +360,7 @@ class _PushCheck:
                 f"{replacing[0].ref}: a registry must not replace objects",
                 "git replace -d OBJECT",
             )
-        for update in (u for u in updates if shadowing(self._main, u)):
+        for update in (u for u in updates if shadows_main(self._main, u)):
             self.reply.refuse(
                 f"{update.ref}: this ref would make the name of the main branch ambiguous",
                 "give it another name, or leave it out of the push",
@@ -390,7 +390,7 @@ def _published_commit(main: Main, updates: Sequence[Update]) -> str | None:
     return new or main.tip
 
 
-def receive(repository: Repository, updates: Sequence[Update]) -> PushVerdict:
+def check_received_push(repository: Repository, updates: Sequence[Update]) -> PushVerdict:
     """Judge a push.
 
     Args:
@@ -406,26 +406,26 @@ def receive(repository: Repository, updates: Sequence[Update]) -> PushVerdict:
         GitError: A pushed object cannot be read.
     """
     git = repository.git
-    policy, main = policy_of(git), main_of(git)
-    desk = _PushCheck(repository, policy, main)
-    names = guarded(main, updates)
+    policy, main = read_policy(git), find_main(git)
+    push = _PushCheck(repository, policy, main)
+    names = protected_branches(main, updates)
     first = [u for u in updates if u.ref in names]
     others = [u for u in updates if u.ref not in names and not u.deletes]
-    desk.refuse_names(updates)
+    push.refuse_names(updates)
     if first and main.tip is None and not names & main.names:
-        desk.reply.say(_describe_wrong_head(main))
+        push.reply.say(_describe_wrong_head(main))
     for update in first[:MAX_BRANCHES]:
-        desk.guard(update)
+        push.check_protected(update)
     if len(first) > MAX_BRANCHES:
-        desk.reply.refuse(
+        push.reply.refuse(
             f"{len(first) - MAX_BRANCHES} more branches were not checked",
             f"push at most {MAX_BRANCHES} branches at once",
         )
-    if policy.branches != "off" and not desk.reply.refused:
+    if policy.branches != "off" and not push.reply.refused:
         published = _published_commit(main, updates)
-        desk.look(published, [u for u in others if u.is_branch])
-        desk.look_at_files(published, others)
-    if not desk.reply.said:
+        push.check_branches(published, [u for u in others if u.is_branch])
+        push.check_files(published, others)
+    if not push.reply.said:
         return PushVerdict((), refused=False)
-    said = "refused, nothing was changed" if desk.reply.refused else "passed"
-    return desk.reply.answer(f"{said} (pushed by {pusher()[:60]})")
+    said = "refused, nothing was changed" if push.reply.refused else "passed"
+    return push.reply.answer(f"{said} (pushed by {find_pusher()[:60]})")

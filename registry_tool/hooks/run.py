@@ -10,11 +10,11 @@ from registry_tool.git.remote.ref_updates import outgoing_updates, received_upda
 from registry_tool.git.repository import Repository, hooked_repository
 from registry_tool.git.revisions import find_tip
 from registry_tool.hooks.judge import PushVerdict
-from registry_tool.hooks.pre_push import send
-from registry_tool.hooks.pre_receive import receive
+from registry_tool.hooks.pre_push import check_outgoing_push
+from registry_tool.hooks.pre_receive import check_received_push
 from registry_tool.hooks.time_limit import limit_time
 
-__all__ = ["find_bare", "find_clone", "guarded_branch", "judge_received", "judge_sent"]
+__all__ = ["check_received", "check_sent", "find_bare", "find_clone", "guarded_branch"]
 
 
 def find_clone(folder: str) -> Git:
@@ -60,7 +60,7 @@ def guarded_branch(git: Git) -> tuple[str, bool]:
     return name, bool(heads) and (ref is None or find_tip(git, ref) is None)
 
 
-def judge_received(updates: bytes) -> PushVerdict:
+def check_received(updates: bytes) -> PushVerdict:
     """Judge a push at the server, in its hook ``pre-receive``.
 
     Args:
@@ -70,12 +70,12 @@ def judge_received(updates: bytes) -> PushVerdict:
     repository = Repository(git, source=str(git.git_dir))
     try:
         with limit_time(git):
-            return receive(repository, received_updates(updates))
+            return check_received_push(repository, received_updates(updates))
     finally:
         repository.close()
 
 
-def judge_sent(remote: str, updates: bytes) -> PushVerdict:
+def check_sent(remote: str, updates: bytes) -> PushVerdict:
     """Judge a push in a clone, in its hook ``pre-push``.
 
     Args:
@@ -85,6 +85,6 @@ def judge_sent(remote: str, updates: bytes) -> PushVerdict:
     git = hooked_repository(Path.cwd()) or find_clone(".")
     repository = Repository(git, source=str(git.place))
     try:
-        return send(repository, remote, outgoing_updates(updates))
+        return check_outgoing_push(repository, remote, outgoing_updates(updates))
     finally:
         repository.close()

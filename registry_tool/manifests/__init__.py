@@ -1,1 +1,1 @@
-"""What a file means: where it may lie, how it is read, which schema holds, which type it becomes."""
+"""The meaning of files: their paths, how they are read, their schemas, and their types."""

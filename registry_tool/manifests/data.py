@@ -1,6 +1,6 @@
-"""Reading plain manifest data with types: what a schema has promised, without building an object for it.
+"""Typed access to the plain data of a manifest, without building an object for it.
 
-The order of measured values, which says what "the last value" of a metric is.
+The schema has checked the data; a missing field reads as empty. The order of measured values defines the last value of a metric.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Words for a mismatch between data and schema: what was found, what was expected, what mends it."""
+"""Messages for a mismatch between data and schema: the value found, the value expected, and how to fix it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""What can be wrong with one file, as a value: place, what was found, what was expected, what mends it.
+"""Problems of one file as values, and text from files made safe for messages.
 
-Text and values that stand in a file, as a message or a line of output shows them.
-
-Whoever may push to a registry writes them. Nothing of them may end a line, move a cursor, turn the direction of writing,
-or begin a command of a CI system that reads the output of a job.
+A problem has a place, the value found, the value expected, and how to fix it. Anyone who can push to a registry chooses the text in
+its files, so no text of a file may end a line, move the cursor, change the writing direction, or start a command of a CI
+system that reads the output of a job.
 """
 
 from __future__ import annotations

@@ -1,12 +1,8 @@
-"""SPDX licence expressions, https://spdx.github.io/spdx-spec/v3.0.1/annexes/spdx-license-expressions/.
+"""SPDX license expressions, https://spdx.github.io/spdx-spec/v3.0.1/annexes/spdx-license-expressions/.
 
-Identifiers and operators may be in any case, as readers before this one took them.
-
-The identifiers of the SPDX License List 3.29.0 (2026-09), deprecated ones among them.
-
-Facts from https://spdx.org/licenses (the list is CC0-1.0). They are here, and not taken from an installed package, so
-that a verdict does not depend on what is installed (docs/decisions/0033). A newer list adds to this one: an identifier
-that was accepted once stays.
+Identifiers and operators are accepted in any case, as by earlier releases. The identifiers are those of the SPDX License List 3.29.0
+(2026-09, https://spdx.org/licenses, CC0-1.0), deprecated ones included. They are bundled so that a verdict does not depend on the
+installed packages (docs/decisions/0033). A newer list only adds: an identifier that was accepted once stays accepted.
 """
 
 from __future__ import annotations

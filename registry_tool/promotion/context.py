@@ -1,9 +1,4 @@
-"""The input and results of gates: the published state, the version and stage, and the result of each gate.
-
-What the gates of a promotion are asked of: what is published, and its history.
-
-What a gate says.
-"""
+"""The input and results of gates: the published state, the version and stage, and the result of each gate."""
 
 from __future__ import annotations
 

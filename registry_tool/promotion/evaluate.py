@@ -1,9 +1,4 @@
-"""Evaluate the gates of a stage for a version, and of every stage for the versions of a change under review.
-
-One version that would hold a stage, and what stands in its way.
-
-The gates ahead of versions, for whoever reviews the change that brings them.
-"""
+"""Evaluate the gates of a stage for a version, and of every stage for the versions of a change under review."""
 
 from __future__ import annotations
 

@@ -376,7 +376,7 @@ def test_what_policy_lets_merge_by_itself_is_said(cli: Cli, origin: Path, clone:
     assert ran.code == 0
     assert "note: change kind: evidence; it may be merged automatically\n" in ran.out
     write_files(clone, {f"{LANG}/model.yaml": model_yaml(description="Other words.")})
-    assert "may merge automatically" not in cli("check", cwd=clone).out
+    assert "may be merged automatically" not in cli("check", cwd=clone).out
 
 
 def test_a_server_without_a_main_branch_of_that_name(

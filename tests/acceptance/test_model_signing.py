@@ -353,10 +353,7 @@ def test_a_key_behind_a_passphrase(
         (("--method", "ssh", "--artifact", "model"), "try:   --method model-signing"),
         (("--uri", "https://example.org/a"), "it requires --bundle FILE"),
         (("--bundle", "one.sig"), "--bundle is for one artifact"),
-        (
-            ("--artifact", "model", "--bundle", "none/one.sig"),
-            "--bundle: cannot write none/one.sig",
-        ),
+        (("--artifact", "model", "--bundle", "none/one.sig"), "cannot write"),
         (("--artifact", "none"), "stored artifacts: model, vocab.txt"),
         (("--key", "none"), "the key none cannot be read"),
     ],

@@ -31,7 +31,7 @@ from registry_tool.errors import RegistryError
 from registry_tool.git.command import Git
 from registry_tool.git.remote.ref_updates import Update
 from registry_tool.git.repository import Repository
-from registry_tool.hooks.pre_receive import receive
+from registry_tool.hooks.pre_receive import check_received_push
 
 __all__ = ["Outcome", "Template", "World", "judged"]
 
@@ -371,7 +371,7 @@ def judged(server: Path, updates: Sequence[Update]) -> tuple[bool, str, tuple[Vi
     """What the hook says, its words, and whether it failed in a way that nobody foresaw."""
     try:
         with _opened(server) as repository:
-            answer = receive(repository, updates)
+            answer = check_received_push(repository, updates)
     except RegistryError as exc:
         return True, str(exc), ()
     except Exception as exc:  # noqa: BLE001 (what nobody foresaw is what is looked for)

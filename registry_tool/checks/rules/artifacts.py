@@ -1,7 +1,4 @@
-"""Rules about artifacts and their ``.dvc`` pointers: they agree, and a pointer restores the file it is named after.
-
-The rule about one ``.dvc`` pointer by itself.
-"""
+"""Rules about artifacts and their ``.dvc`` pointers: they agree, and a pointer restores the file it is named after."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Rules about DVC's configuration and files, and about ignore rules that hide manifests from Git or pointers from DVC.
-
-Rules about what the files of ignore rules hide: manifests from Git, and folders with pointers from DVC.
-"""
+"""Rules about DVC's configuration and files, and about ignore rules that hide manifests from Git or pointers from DVC."""
 
 from __future__ import annotations
 
@@ -23,8 +20,8 @@ from registry_tool.checks.rule import (
 from registry_tool.git.ignore_rules import (
     IgnorePattern,
     IgnoreRules,
+    build_prefilter,
     parse_ignore_rules,
-    speaking_of,
 )
 from registry_tool.git.tree import walk
 from registry_tool.manifests.document import READ_LIMIT
@@ -238,7 +235,7 @@ class Hidden(NamedTuple):
 
     Attributes:
         pattern: Why.
-        path: An example of what is hidden.
+        path: An example of a hidden path.
         of_dvc: True where DVC passes over it, and Git does not.
     """
 
@@ -313,7 +310,7 @@ def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:
     changed = [p for p in changed if p.names_something]
     if not changed:
         return
-    is_near, seen = speaking_of(changed), set[IgnorePattern]()
+    is_near, seen = build_prefilter(changed), set[IgnorePattern]()
     for path, _ in walk(view.head.tree, MODELS):
         if not path.endswith(_ending(file)) or not is_near(path):
             continue
@@ -331,7 +328,7 @@ def _added_unseen(view: ChangeView, file: str) -> Iterator[Hidden]:
     named_ones = [p for p in rules.patterns if p.ignores and p.names_something]
     if not named_ones:
         return
-    is_near = speaking_of(named_ones)
+    is_near = build_prefilter(named_ones)
     known = {one.pattern.line for one in _hidden(view.head, file)}
     for change in view.changes:
         path = change.path

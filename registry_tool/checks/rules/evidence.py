@@ -1,7 +1,4 @@
-"""Rules about evidence: signatures are valid, are made with a current key, and do not get fewer.
-
-The rule about steps back: what was signed or evaluated is followed by what is, too.
-"""
+"""Rules about evidence: signatures are valid, are made with a current key, and do not get fewer."""
 
 from __future__ import annotations
 

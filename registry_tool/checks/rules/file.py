@@ -1,10 +1,6 @@
 """Rules about one file: a manifest's text and schema, where a file may be, its mode, and its size.
 
-The reader of manifests has found these problems already; each rule hands on those of its kind.
-
-Rules about where a file lies and what kind of file it is.
-
-The rule that keeps payloads out of Git: bytes belong into a DVC remote.
+The reader of manifests finds problems of text and schema; each rule reports those of its kind.
 """
 
 from __future__ import annotations
@@ -36,10 +32,11 @@ __all__ = [
     "no_large_blob",
 ]
 
-_DIGEST = re.compile(r"[0-9a-f]{32}(?:\.dir)?|[0-9a-f]{40}|[0-9a-f]{64}")
-# The digests that some reader of YAML 1.1 or 1.2 takes for a number.
-_SIDE = re.compile(rb"^<{7} .*$", re.MULTILINE)
-_NUMBER = re.compile(r"[0-9]+(?:e[0-9]+)?|0b[01]+")
+# Compiled on first use, which is rare.
+_SIDE = rb"(?m)^<{7} .*$"
+_DIGEST = r"[0-9a-f]{32}(?:\.dir)?|[0-9a-f]{40}|[0-9a-f]{64}"
+# The digests that a YAML 1.1 or 1.2 parser could read as a number.
+_NUMBER = r"[0-9]+(?:e[0-9]+)?|0b[01]+"
 
 
 def _problems(file: FileView, code: str) -> Iterator[Violation]:
@@ -60,7 +57,7 @@ def _problems(file: FileView, code: str) -> Iterator[Violation]:
 
 def _conflict(file: FileView) -> Violation | None:
     """What Git leaves behind where two branches say different things: a reader sees only broken YAML."""
-    side = _SIDE.search(file.source)
+    side = re.search(_SIDE, file.source)
     if side is None:
         return None
     return Violation(
@@ -143,7 +140,7 @@ def unambiguous(file: FileView) -> Iterator[Violation]:
     """
     for hit in _problems(file, "ambiguous"):
         # `0b13ec7e…` begins as a number, but no reader takes it for one.
-        if not _DIGEST.fullmatch(hit.found) or _NUMBER.fullmatch(hit.found):
+        if not re.fullmatch(_DIGEST, hit.found) or re.fullmatch(_NUMBER, hit.found):
             yield hit
 
 

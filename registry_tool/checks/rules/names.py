@@ -1,7 +1,4 @@
-"""Rules about names: they are well formed, unambiguous, permanent, and never reused.
-
-Rules about names, which are given once and for good: of namespaces, models, versions and tags.
-"""
+"""Rules about names: they are well formed, unambiguous, permanent, and never reused."""
 
 from __future__ import annotations
 

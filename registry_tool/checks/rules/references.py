@@ -1,7 +1,4 @@
-"""Rules about references: of tags and aliases to versions, and of models and versions to each other.
-
-Rules about references from one model or version to another: they resolve, and they end.
-"""
+"""Rules about references: of tags and aliases to versions, and of models and versions to each other."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""Rules about the registry as folders: what must be there, how wide they are, and names that differ by case.
-
-The rule about stages of promotion: their order, and what a namespace may change in them.
-
-Rules about what a change is: one kind of act at a time, and policy in the open.
-"""
+"""Rules about the registry as a whole: its folders, the order of its stages, and the kind and policy of changes."""
 
 from __future__ import annotations
 

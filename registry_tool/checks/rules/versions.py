@@ -1,9 +1,4 @@
-"""Rules about the versions of a model: their names and scheme, complete folders, and single fields beyond the schema.
-
-Rules about what single fields of models, versions and evidence must be, beyond what a schema can say.
-
-Rules about the version scheme, which gives versions their order.
-"""
+"""Rules about the versions of a model: their names and scheme, complete folders, and single fields beyond the schema."""
 
 from __future__ import annotations
 
@@ -208,7 +203,7 @@ def schema_announces_evidence(model: ModelUnderCheck) -> Iterator[Violation]:
     """A model with evidence in its folder must have a ``model.yaml`` of ``schema: model/v2`` or later.
 
     Releases of registry-tool that know only ``model/v1`` know no evidence about models either. The schema line makes
-    them ask for an upgrade, where they would otherwise call the files misplaced.
+    them require an upgrade, where they would otherwise call the files misplaced.
 
     How to fix: write ``schema: model/v2`` as the first line of ``model.yaml``; ``registry evidence add`` does that.
 

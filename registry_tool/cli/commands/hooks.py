@@ -167,15 +167,15 @@ def _report(judge: Callable[[], PushVerdict]) -> int:
 @hooks.command(hidden=True)
 def receive() -> int:
     """Check a push at the server; for the hook pre-receive, which passes the updates on standard input."""
-    from registry_tool.hooks.run import judge_received
+    from registry_tool.hooks.run import check_received
 
-    return _report(lambda: judge_received(sys.stdin.buffer.read()))
+    return _report(lambda: check_received(sys.stdin.buffer.read()))
 
 
 @hooks.command(hidden=True)
 @click.argument("remote")
 def send(*, remote: str) -> int:
     """Check a push in a clone; for the hook pre-push, which passes the updates on standard input."""
-    from registry_tool.hooks.run import judge_sent
+    from registry_tool.hooks.run import check_sent
 
-    return _report(lambda: judge_sent(remote, sys.stdin.buffer.read()))
+    return _report(lambda: check_sent(remote, sys.stdin.buffer.read()))

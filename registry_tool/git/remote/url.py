@@ -15,11 +15,11 @@ __all__ = ["handed", "is_url", "scheme_of", "shown_url", "stored_url", "without_
 
 _WITH_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.+")
 _SCP_LIKE: Final = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9._-]*:(?!//).+")
-_OVER_HTTP: Final = re.compile(r"(https?://)[^/?#]*@", re.IGNORECASE)
+_OVER_HTTP: Final = r"(?i)(https?://)[^/?#]*@"  # compiled on first use, as those below
 # In an SSH user name only the password is secret; `git` in git@host is not.
-_PASSWORD: Final = re.compile(r"(://[^/@:?#]*):[^/?#]*@")
-_QUERY: Final = re.compile(r"^(https?://[^?#]*)\?[^#]*", re.IGNORECASE)
-_IN_TEXT: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
+_CREDENTIALS: Final = r"(://[^/@:?#]*):[^/?#]*@"
+_QUERY: Final = r"(?i)^(https?://[^?#]*)\?[^#]*"
+_IN_TEXT: Final = r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+"
 
 
 def is_url(source: str) -> bool:
@@ -36,8 +36,10 @@ def scheme_of(url: str) -> str:
 
 
 def _replaced(url: str, user: str, password: str, query: str) -> str:
-    found = _PASSWORD.sub(rf"\1{password}@", _OVER_HTTP.sub(rf"\1{user}", url, count=1), count=1)
-    return _QUERY.sub(rf"\1{query}", found)
+    found = re.sub(
+        _CREDENTIALS, rf"\1{password}@", re.sub(_OVER_HTTP, rf"\1{user}", url, count=1), count=1
+    )
+    return re.sub(_QUERY, rf"\1{query}", found)
 
 
 def shown_url(url: str) -> str:
@@ -58,4 +60,4 @@ def handed(url: str) -> Mapping[str, str]:
 
 def without_credentials(text: str) -> str:
     """Words of git, which may quote an address."""
-    return _IN_TEXT.sub(lambda match: shown_url(match[0]), text)
+    return re.sub(_IN_TEXT, lambda match: shown_url(match[0]), text)

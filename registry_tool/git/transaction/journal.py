@@ -10,7 +10,6 @@ Readers call ``check_not_interrupted``, which costs one look-up of a file when t
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -26,6 +25,7 @@ from registry_tool.git.transaction.files import (
     sync_files,
     write_files,
 )
+from registry_tool.git.transaction.pending import is_pending, journal_file
 
 __all__ = [
     "FileStep",
@@ -35,8 +35,6 @@ __all__ = [
     "check_not_interrupted",
     "delete_journal",
     "describe_interrupted",
-    "is_pending",
-    "journal_file",
     "lock_file",
     "plan_recovery",
     "plan_steps",
@@ -53,16 +51,6 @@ _MAX_PATHS: Final = 400  # per command line, which the system limits
 def lock_file(git: Git) -> Path:
     """The lock file of the command that writes here."""
     return git.git_dir / "registry-tool.lock"
-
-
-def journal_file(git: Git) -> Path:
-    """Where a command records its planned steps."""
-    return git.git_dir / "registry-tool" / "journal"
-
-
-def is_pending(git: Git) -> bool:
-    """True while a command is writing, or after one was killed while writing."""
-    return os.path.lexists(journal_file(git))
 
 
 class FileStep(NamedTuple):

@@ -32,14 +32,13 @@ from registry_tool.git.transaction.journal import (
     JournalFormatError,
     RecoveryPlan,
     delete_journal,
-    is_pending,
-    journal_file,
     lock_file,
     plan_recovery,
     read_journal,
     staging_folder,
 )
 from registry_tool.git.transaction.lock import PATIENCE, acquire, ignore_message
+from registry_tool.git.transaction.pending import is_pending, journal_file
 
 __all__ = [
     "exclusive",

@@ -63,25 +63,27 @@ _SUSPECT: Final = (
 # A line with brackets as it is read fast: closed on that line, quotes only where a text begins. yaml-rs lets lines inside
 # brackets stand in any column, and YAML does not.
 # A line of comment is none: where it is text after all, in a block or in quotes, it opens nothing either.
-_BRACKETS: Final = re.compile(rb"(?m)^(?! *#).*[\[\]{}].*$")
-_CLOSED: Final = re.compile(
+_BRACKETS: Final = (
+    rb"(?m)^(?! *#).*[\[\]{}].*$"  # compiled on first use: few manifests have brackets
+)
+_CLOSED: Final = (
     rb" *(?:- )*(?:[A-Za-z_][A-Za-z0-9_-]*: )?"
     rb'(?>[\[\]{},: ]|[A-Za-z0-9_./+-]++|(?:(?<=[\[{])|(?<=[,:] ))"[ !#-\[\]-~]*+")++'
 )
-_BRACKET: Final = re.compile(rb"[\[\]{}]")
-_QUOTE: Final = re.compile(rb"[\"']")
-_QUOTED: Final = re.compile(rb'"[^"]*"')
+_BRACKET: Final = rb"[\[\]{}]"
+_QUOTE: Final = rb"[\"']"
+_QUOTED: Final = rb'"[^"]*"'
 
 
 def _closes_brackets(data: bytes) -> bool:
-    for found in _BRACKETS.findall(data):
+    for found in re.findall(_BRACKETS, data):
         # In a line without quotes ` #` begins a comment, or stands in a block of text.
-        line = found if _QUOTE.search(found) else found.partition(b" #")[0]
-        if not _BRACKET.search(line):
+        line = found if re.search(_QUOTE, found) else found.partition(b" #")[0]
+        if not re.search(_BRACKET, line):
             continue
-        if not _CLOSED.fullmatch(line):
+        if not re.fullmatch(_CLOSED, line):
             return False
-        bare = _QUOTED.sub(b"", line)
+        bare = re.sub(_QUOTED, b"", line)
         if bare.count(b"[") != bare.count(b"]") or bare.count(b"{") != bare.count(b"}"):
             return False
     return True

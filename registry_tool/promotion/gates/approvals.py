@@ -1,10 +1,8 @@
 """The gate that counts approvals: of distinct, verified people, for exactly this record.
 
-``by`` in a file of evidence is only a claim. It is held against the commit that gave the file its content: the person
-who signed that commit with a key of ``allowed_signers``, else its author. A rejection stands, whoever wrote it, until
-the same person approves in a later step.
-
-Who somebody is: the address in ``Name <address>``, whatever its case.
+``by`` in an approval is only a claim. It is compared with the commit that gave the file its content: with the person who
+signed that commit with a key of ``allowed_signers``, else with its author. A rejection by anyone is in effect until the
+same person approves later. People are identified by the address in ``Name <address>``, ignoring case.
 """
 
 from __future__ import annotations

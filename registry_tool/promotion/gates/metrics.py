@@ -1,9 +1,7 @@
 """Gates on metrics: bounds, and the comparison with the current version of the stage.
 
-Whether a higher value is better or worse:
-
-A gate may say so (``better: lower``). One with only ``min`` or only ``max`` implies it. Otherwise a few words that mean
-the same everywhere are known; for other names no direction is assumed.
+A gate may say whether higher or lower is better (``better: lower``); one with only ``min`` or only ``max`` implies it. A
+few words in names of metrics mean the same everywhere; for other names no direction is assumed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Gates on signatures: of the commit that added the record, and of the record itself.
-
-The gate that asks for a signature of the record itself, by somebody whom the registry knows.
-"""
+"""Gates on signatures: of the commit that added the record, and of the record itself."""
 
 from __future__ import annotations
 

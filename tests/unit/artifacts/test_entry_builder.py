@@ -62,7 +62,7 @@ def test_metric_values(value: float | str | bytes, kept: JSON) -> None:
 
 
 def test_a_metric_is_not_true_or_false() -> None:
-    with pytest.raises(UsageError, match="not true or false"):
+    with pytest.raises(UsageError, match="is not a metric"):
         metric_entry("k", True)
 
 

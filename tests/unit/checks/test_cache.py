@@ -20,7 +20,7 @@ from support.manifests import (
 )
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.checks.cache import Memory
+from registry_tool.checks.cache import VerdictCache
 from registry_tool.checks.engine import check, judge_models
 from registry_tool.checks.findings import Report
 from registry_tool.checks.worker import main as check_models
@@ -148,7 +148,7 @@ def test_the_verdict_of_another_model_is_not_taken(folder: Path, kept: Path) -> 
     others[0].write_bytes(first.read_bytes())  # whole, and in the wrong place
     repository = Repository.open(folder)
     catalog = Catalog(repository.tree(repository.commit("HEAD")))
-    memory = Memory(kept, catalog, catalog)
+    memory = VerdictCache(kept, catalog, catalog)
     remembered = [memory.recall(name) for name in catalog.model_names()]
     repository.close()
     assert None in remembered
@@ -190,5 +190,5 @@ def test_judging_stops_where_everything_is_known(folder: Path, kept: Path) -> No
         yield ModelName("nlp", "lang-id")
         raise AssertionError("it went on")
 
-    judge_models(catalog, catalog, models(), Memory(kept, catalog, catalog), enough=1)
+    judge_models(catalog, catalog, models(), VerdictCache(kept, catalog, catalog), enough=1)
     repository.close()

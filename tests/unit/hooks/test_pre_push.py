@@ -13,7 +13,7 @@ from registry_tool.git.command import find_repository
 from registry_tool.git.remote.ref_updates import Update
 from registry_tool.git.repository import Repository
 from registry_tool.hooks.judge import MAX_BRANCHES, PushVerdict
-from registry_tool.hooks.pre_push import send
+from registry_tool.hooks.pre_push import check_outgoing_push
 
 MODEL = "models/nlp/lang-id"
 NONE = "0" * 40
@@ -35,7 +35,7 @@ def answer(folder: Path, *updates: Update, remote: str = "origin") -> PushVerdic
     assert found is not None
     repository = Repository(found, source=str(folder))
     try:
-        return send(repository, remote, updates)
+        return check_outgoing_push(repository, remote, updates)
     finally:
         repository.close()
 

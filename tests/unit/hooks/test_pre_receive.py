@@ -18,11 +18,11 @@ from registry_tool.hooks.judge import MAX_BRANCHES, PushVerdict
 from registry_tool.hooks.pre_receive import (
     Main,
     Policy,
-    guarded,
-    main_of,
-    policy_of,
-    pusher,
-    receive,
+    check_received_push,
+    find_main,
+    find_pusher,
+    protected_branches,
+    read_policy,
 )
 
 MODEL = "models/nlp/lang-id"
@@ -50,7 +50,7 @@ class Server:
     def answer(self, *updates: Update) -> PushVerdict:
         repository = Repository(Git(self.bare), source="server")
         try:
-            return receive(repository, updates)
+            return check_received_push(repository, updates)
         finally:
             repository.close()
 
@@ -121,13 +121,13 @@ def test_an_old_state_that_is_not_the_branchs_was_overtaken(server: Server) -> N
 
 def test_settings_are_words_or_nothing_passes(server: Server) -> None:
     repository = Git(server.bare)
-    assert policy_of(repository) == Policy("accept", "report")
+    assert read_policy(repository) == Policy("accept", "report")
     git(server.bare, "config", "registry.receive.review", "refuse")
     git(server.bare, "config", "registry.receive.branches", "off")
-    assert policy_of(repository) == Policy("refuse", "off")
+    assert read_policy(repository) == Policy("refuse", "off")
     git(server.bare, "config", "registry.receive.branches", "of\x1b[2J")
     with pytest.raises(UsageError, match=r"registry\.receive\.branches is .of") as wrong:
-        policy_of(repository)
+        read_policy(repository)
     assert "\x1b" not in wrong.value.message
     assert "git config registry.receive.branches report" in wrong.value.remedy
 
@@ -176,7 +176,7 @@ def test_a_server_that_lacks_history_says_so(
     git(server.work, "push", "-q", str(shallow), "HEAD:refs/brought/x")
     repository = Repository(Git(shallow), source="server")
     try:
-        answer = receive(repository, [Update(MAIN, old, new)])
+        answer = check_received_push(repository, [Update(MAIN, old, new)])
     finally:
         repository.close()
     said = "\n".join(answer.lines)
@@ -188,17 +188,17 @@ def test_a_server_that_lacks_history_says_so(
 def test_the_main_branch_is_what_head_names(server: Server) -> None:
     repository = Git(server.bare)
     git(server.bare, "symbolic-ref", "refs/heads/also", MAIN)
-    main = main_of(repository)
+    main = find_main(repository)
     assert main == Main(MAIN, frozenset({MAIN, "refs/heads/also"}), server.tip)
     other = Update("refs/heads/other", NONE, server.tip)
-    assert guarded(main, [other]) == main.names
+    assert protected_branches(main, [other]) == main.names
     git(server.bare, "symbolic-ref", "HEAD", "refs/heads/none")
-    assert guarded(main_of(repository), [other]) == {"refs/heads/other"}
+    assert protected_branches(find_main(repository), [other]) == {"refs/heads/other"}
     first = Update("refs/heads/none", NONE, server.tip)
-    assert guarded(main_of(repository), [other, first]) == {"refs/heads/none"}
+    assert protected_branches(find_main(repository), [other, first]) == {"refs/heads/none"}
     git(server.bare, "update-ref", "--no-deref", "HEAD", server.tip)
-    assert main_of(repository) == ("", frozenset(), None)
-    assert guarded(main_of(repository), [other]) == {"refs/heads/other"}
+    assert find_main(repository) == ("", frozenset(), None)
+    assert protected_branches(find_main(repository), [other]) == {"refs/heads/other"}
 
 
 def test_the_pusher_is_whom_the_web_server_let_in_or_the_account(
@@ -211,7 +211,7 @@ def test_the_pusher_is_whom_the_web_server_let_in_or_the_account(
     monkeypatch.delenv("REMOTE_USER")
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
-    assert pusher() == getpass.getuser()
+    assert find_pusher() == getpass.getuser()
 
 
 def test_a_push_of_very_many_steps_is_made_in_parts(

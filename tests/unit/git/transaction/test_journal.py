@@ -15,14 +15,13 @@ from registry_tool.git.transaction.journal import (
     Journal,
     JournalFormatError,
     delete_journal,
-    is_pending,
-    journal_file,
     plan_steps,
     read_journal,
     staging_folder,
     write_journal,
     write_with_journal,
 )
+from registry_tool.git.transaction.pending import is_pending, journal_file
 
 NONE: frozenset[str] = frozenset()
 

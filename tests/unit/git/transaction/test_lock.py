@@ -11,9 +11,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from support import git
 
 from registry_tool.errors import OperationalError
+from registry_tool.git.command import find_repository
 from registry_tool.git.transaction.lock import LockOwner, acquire, is_locked, read_owner
+from registry_tool.git.transaction.recovery import exclusive
 
 _HOLDER = """
 import sys, time
@@ -143,4 +146,33 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         pytest.raises(OperationalError, match="none cannot be written"),
         acquire(tmp_path / "none" / "lock", place="here"),
     ):
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the system call of Unix")
+def test_a_program_of_an_earlier_release_is_excluded(tmp_path: Path) -> None:
+    """Earlier releases call ``flock`` on ``registry-tool.lock`` in the Git folder."""
+    repository = tmp_path / "clone"
+    git(tmp_path, "init", "--quiet", str(repository))
+    code = (
+        "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX);"
+        " print('held', flush=True); input()"
+    )
+    earlier = subprocess.Popen(
+        [sys.executable, "-c", code, str(repository / ".git/registry-tool.lock")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert earlier.stdout is not None
+    assert earlier.stdout.readline() == b"held\n"
+    found = find_repository(repository)
+    assert found is not None
+    try:
+        with (
+            pytest.raises(OperationalError, match="another registry command is using"),
+            exclusive(found, patience=0.0),
+        ):
+            pass
+    finally:
+        _end(earlier)
+    with exclusive(found, patience=0.0):
         pass

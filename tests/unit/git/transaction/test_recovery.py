@@ -20,14 +20,13 @@ from registry_tool.git.transaction.journal import (
     Journal,
     check_not_interrupted,
     describe_interrupted,
-    is_pending,
-    journal_file,
     lock_file,
     plan_steps,
     staging_folder,
     write_journal,
 )
 from registry_tool.git.transaction.lock import acquire
+from registry_tool.git.transaction.pending import is_pending, journal_file
 from registry_tool.git.transaction.recovery import exclusive, recover_pending
 from registry_tool.git.tree import DictTree
 

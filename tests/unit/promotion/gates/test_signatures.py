@@ -86,7 +86,7 @@ def test_a_record_that_is_not_published(staged: Make, ada: Path) -> None:
     assert registry.says(RECORD) == ("failed", "the record is not published yet")
 
 
-def test_without_history_and_without_ssh_keygen(
+def test_the_gate_needs_history_and_no_ssh_keygen(
     staged: Make, ada: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import shutil
@@ -104,9 +104,8 @@ def test_without_history_and_without_ssh_keygen(
     with monkeypatch.context() as patch:
         patch.setenv("PATH", str(tmp_path / "bin"))
         (outcome,) = outcomes(question)
-    assert outcome.state == "unknown"
-    assert "ssh-keygen" in outcome.explanation
-    assert "OpenSSH" in outcome.remedy
+    assert outcome.state == "held"
+    assert "ada@example.org" in outcome.explanation
 
 
 def test_a_commit_that_is_dated_back_gains_an_expired_key_nothing(staged: Make, ada: Path) -> None:

@@ -10,7 +10,7 @@ from support.commit_histories import ANA, BEN, History
 
 from registry_tool.git.command import find_repository
 from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.log import makers
+from registry_tool.git.log import find_makers
 
 CAT = "Cat Moor <cat@example.org>"
 
@@ -30,7 +30,7 @@ def made(folder: Path, *paths: str) -> dict[tuple[str, str], str | None]:
     subjects = {touch.step.commit: touch.step.subject for touch in touches}
     return {
         (subjects[commit], path): step and step.author
-        for (commit, path), step in makers(found, touches).items()
+        for (commit, path), step in find_makers(found, touches).items()
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 from support import git, new_repository, run_git
 
 from registry_tool.git.command import Git
-from registry_tool.git.commit import identity_of, plain_commit
+from registry_tool.git.commit import build_commit, configured_identity
 
 _TIMES = re.compile(rb"> [0-9]+ ")
 
@@ -32,7 +32,7 @@ def by_git(folder: Path, tree: str, parent: str, message: str) -> bytes:
 @pytest.mark.parametrize("message", ["Add 4", "Add 4\n", "Ünï: 模型\n\nBody\n", "# no comment"])
 def test_it_is_what_git_writes(message: str, repository: Path) -> None:
     tree, parent = git(repository, "rev-parse", "HEAD^{tree}"), git(repository, "rev-parse", "HEAD")
-    raw = plain_commit(opened(repository), tree, parent, message)
+    raw = build_commit(opened(repository), tree, parent, message)
     assert raw is not None
     wanted = by_git(repository, tree, parent, message)
     assert _TIMES.sub(b"> T ", raw) == _TIMES.sub(b"> T ", wanted)
@@ -54,13 +54,13 @@ def test_what_is_unusual_is_left_to_git(
 ) -> None:
     monkeypatch.setenv(variable, value)
     tree = git(repository, "rev-parse", "HEAD^{tree}")
-    assert plain_commit(opened(repository), tree, None, "x") is None
+    assert build_commit(opened(repository), tree, None, "x") is None
 
 
 def test_an_encoding_is_left_to_git(repository: Path) -> None:
     git(repository, "config", "i18n.commitEncoding", "latin1")
     tree = git(repository, "rev-parse", "HEAD^{tree}")
-    assert plain_commit(opened(repository), tree, None, "x") is None
+    assert build_commit(opened(repository), tree, None, "x") is None
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_people_are_those_git_names(
         git(repository, "config", key, value)
     for role in ("author", "committer"):
         said = git(repository, "var", f"GIT_{role.upper()}_IDENT")
-        assert identity_of(opened(repository), role) == said.rsplit(" ", 2)[0]
+        assert configured_identity(opened(repository), role) == said.rsplit(" ", 2)[0]
 
 
 def test_nobody_is_nobody(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GIT_AUTHOR_NAME")
-    assert identity_of(opened(repository), "author") is None
+    assert configured_identity(opened(repository), "author") is None
     done = subprocess.run(["git", "fsck", "--strict"], cwd=repository, check=False)
     assert done.returncode == 0
