@@ -198,4 +198,4 @@ def test_the_status_knows_the_frameworks_hook(registry: Path, framework: str, ru
     write_files(registry, {".pre-commit-config.yaml": "repos: []\n# - id: registry-check\n"})
     seen = run_program("hooks", "status", cwd=registry)
     assert seen.code == 1
-    assert seen.out.count("of another program") == 2
+    assert seen.out.count("from another program") == 2

@@ -88,7 +88,7 @@ def test_a_stage_set_by_hand_and_taken_back_is_refused_at_its_commit(
     remove(clone, PRODUCTION)
     done = push(clone)
     assert _is_refused(done, bare, tip), done.said
-    assert f"remote: registry: main at {by_hand[:12]}: 1 refused" in done.said
+    assert f"remote: registry: main at {by_hand[:12]}: 1 file checked, 1 refused" in done.said
     assert f"{PRODUCTION}:3:10: refuse C406" in done.said
     assert "every commit of the main branch must pass the check" in done.said
     assert f"    try:      git reset --soft {tip[:12]} && git commit" in done.said
@@ -180,7 +180,7 @@ def test_a_tag_of_something_else_than_a_commit(clone: Path, bare: Path, kind: st
     git(clone, "tag", "-a", "-m", "kept", "kept", oid)
     done = push(clone, "origin", "refs/tags/kept")
     assert done.code != 0
-    assert "pushed without a commit: 1 refused" in done.said
+    assert "pushed without a commit: 1 file checked, 1 refused" in done.said
     assert "refuse F111" in done.said
     assert git(bare, "for-each-ref", "refs/tags") == ""
     git(clone, "tag", "-f", "kept", "HEAD:models")
@@ -201,7 +201,7 @@ def test_what_the_server_has_already_is_not_asked_about_again(clone: Path, bare:
     git(clone, "merge", "-q", "--no-ff", "--no-edit", "side")
     done = push(clone)
     assert done.code != 0
-    assert "main, in commits outside the first-parent line: 1 refused" in done.said
+    assert "main, in commits outside the first-parent line: 1 file checked, 1 refused" in done.said
 
 
 def test_a_branch_of_another_kind_keeps_its_pictures(clone: Path) -> None:
@@ -221,7 +221,7 @@ def test_the_first_push_is_judged_step_by_step(
     git(folder, "remote", "add", "origin", str(bare))
     done = push(folder, "origin", "main")
     assert done.code != 0
-    assert f"main at {wrong[:12]}: 1 refused" in done.said
+    assert f"main at {wrong[:12]}: 1 file checked, 1 refused" in done.said
     git(folder, "reset", "-q", "--hard", f"{wrong}^")
     change(folder, {f"{MODEL}/tags/edge.yaml": tag_yaml("2")})
     good = push(folder, "origin", "main")
@@ -236,7 +236,7 @@ def test_the_hook_of_a_clone_says_the_same_before_the_push(clone: Path) -> None:
     remove(clone, PRODUCTION)
     git(clone, "config", "--unset", "core.hooksPath")
     said = push(clone).said
-    assert f"registry: main at {by_hand[:12]}: 1 refused" in said
+    assert f"registry: main at {by_hand[:12]}: 1 file checked, 1 refused" in said
     assert "stopped, nothing was pushed" in said
     assert "remote:" not in said
     git(clone, "reset", "-q", "--hard", "origin/main")

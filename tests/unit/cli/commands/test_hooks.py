@@ -37,7 +37,7 @@ def test_a_server_is_set_up_and_looked_at(cli: Run, bare: Path, tmp_path: Path) 
     assert edited.code == 1
     assert "differs from what this release writes" in edited.out
     mended = cli("hooks", "install", "--server", str(bare), cwd=tmp_path)
-    assert "is as it should be again; what was there lies beside it" in mended.out
+    assert "had been edited, and was restored" in mended.out
 
 
 def test_a_clone_is_looked_at(cli: Run, make_registry: Callable[..., Path]) -> None:
