@@ -283,7 +283,7 @@ def test_the_past_of_the_past(past: tuple[Path, list[str]]) -> None:
 def test_what_the_past_does_not_hold(past: tuple[Path, list[str]]) -> None:
     folder, commits = past
     with registry_tool.open(folder) as registry:
-        with pytest.raises(NotFoundError, match="no commit as old as 2000-01-01"):
+        with pytest.raises(NotFoundError, match="no commit from 2000-01-01 or earlier"):
             registry.at("2000-01-01")
         with pytest.raises(UsageError, match="2026-02-30 is not a time"):
             registry.at("2026-02-30")

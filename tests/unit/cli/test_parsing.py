@@ -237,7 +237,7 @@ def test_a_bad_file_of_fields_is_said_in_words(
 
 def test_a_file_that_cannot_be_read_as_text(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    for path, words in (("binary", "UTF-8"), ("missing", "no file"), (".", "no file")):
+    for path, words in (("binary", "UTF-8"), ("missing", "no such file"), (".", "no such file")):
         with pytest.raises(UsageError, match=words):
             read_text(str(tmp_path / path), "--card")
     with pytest.raises(UsageError):

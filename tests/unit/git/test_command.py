@@ -279,7 +279,7 @@ def test_object_folders_of_a_stranger_are_no_quarantine(
     with pytest.raises(GitCommandError):
         receiving_repository().run("cat-file", "-e", oid)
     monkeypatch.delenv("GIT_DIR")
-    with pytest.raises(UsageError, match="for Git to call"):
+    with pytest.raises(UsageError, match="only Git may run this"):
         receiving_repository()
 
 

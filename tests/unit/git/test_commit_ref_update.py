@@ -170,7 +170,7 @@ def test_a_lock_that_was_left_is_named(folder: Path, opened: Opened) -> None:
     (folder / ".git/refs/heads/main.lock").touch()
     with RefUpdate(opened(folder), MAIN, "Locked") as move, pytest.raises(GitError) as caught:
         move.to(first, second)
-    assert "was killed at it" in caught.value.message
+    assert "was killed while doing so" in caught.value.message
     assert ".lock" in caught.value.remedy
     assert _at(folder, MAIN) == second
 
