@@ -26,6 +26,7 @@ from registry_tool.errors import (
 )
 from registry_tool.git.command import Git, GitCommandError
 from registry_tool.git.history import ensure_history
+from registry_tool.git.remote.url import without_credentials
 from registry_tool.git.revisions import find_commit, find_tip
 from registry_tool.git.shallow import boundary
 
@@ -111,8 +112,11 @@ def _list_remote_refs(git: Git, remote: str) -> dict[str, str]:
     try:
         out = git.run("ls-remote", "--quiet", "--refs", "--", remote)
     except GitCommandError as failed:
+        # Git ends with advice about access rights; what it found comes first.
+        said = [w for w in failed.words.splitlines() if w.startswith(("fatal:", "error:", "ssh:"))]
+        found = without_credentials(said[0]) if said else failed.message
         raise GitCommandError(
-            f"{remote} does not list its branches: {failed.message}",
+            f"{remote} does not list its branches: {found}",
             status=failed.status,
             words=failed.words,
             remedy="check its address, the network and your credentials: git ls-remote " + remote,

@@ -91,8 +91,9 @@ def test_a_clone_of_one_branch_knows_that_there_are_more(
 def test_a_remote_that_cannot_be_asked(pair: tuple[Path, Path], opened: Opened) -> None:
     _, clone = pair
     git(clone, "remote", "set-url", "origin", str(clone.parent / "gone"))
-    with pytest.raises(GitError, match="origin cannot be asked which branches it has") as caught:
+    with pytest.raises(GitError, match="origin does not list its branches") as caught:
         list_unfetched(opened(clone))
+    assert "does not appear to be a git repository" in caught.value.message
     assert "git ls-remote origin" in caught.value.remedy
 
 

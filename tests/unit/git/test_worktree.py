@@ -210,7 +210,7 @@ def test_a_bare_repository_has_no_work_tree(
 ) -> None:
     git(tmp_path, "clone", "--quiet", "--bare", str(checkout), "bare")
     repository = opened(tmp_path / "bare")
-    with pytest.raises(OperationalError, match="bare repository and has no work tree"):
+    with pytest.raises(OperationalError, match="is a bare repository, which has no working tree"):
         work_tree(repository, reader_of(repository))
 
 

@@ -380,7 +380,7 @@ scaffold.new_registry(Path(where), name="acme", hooks=False)
 """
 
 
-@pytest.mark.parametrize("at", ["_init", "_first_commit", "_move_in"])
+@pytest.mark.parametrize("at", ["_init", "_first_commit", "_move_into_place"])
 @pytest.mark.parametrize("there", [True, False])
 def test_what_a_killed_command_left_is_taken_away(tmp_path: Path, at: str, *, there: bool) -> None:
     folder = tmp_path / "models"
