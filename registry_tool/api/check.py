@@ -12,7 +12,7 @@ from registry_tool.checks.findings import EXIT_CODES
 from registry_tool.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.api.artifact_store import ArtifactStore
+    from registry_tool.api.changes.artifact_store import ArtifactStore
     from registry_tool.artifacts.remotes.base import Remote
     from registry_tool.checks.findings import Report
     from registry_tool.checks.subject import Subject
@@ -77,7 +77,7 @@ def _with_remote(
     report: Report, subject: Subject, paths: Sequence[str], *, published_only: bool
 ) -> Report:
     """A report with the objects that the remote lacks; for a change that moves them, the new remote and every version."""
-    from registry_tool.api.artifact_store import ArtifactStore, identity
+    from registry_tool.api.changes.artifact_store import ArtifactStore, identity
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.checks.remote import Moving, check_remote, moved_by, with_moving
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
-from registry_tool.api.session import ChangeSession
+from registry_tool.api.changes.session import ChangeSession
 from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.cache.eviction import (
     cache_limit,
@@ -59,7 +59,7 @@ from registry_tool.names import Reference
 from registry_tool.paths import cache_folder
 
 if TYPE_CHECKING:
-    from registry_tool.api.publish import Publication, WriteOptions
+    from registry_tool.api.changes.publish import Publication, WriteOptions
     from registry_tool.api.snapshot import Snapshot
     from registry_tool.artifacts.remotes.base import Remote, RemoteObject
     from registry_tool.edits.changeset import ChangeSet

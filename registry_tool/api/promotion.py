@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
-from registry_tool.api.session import ChangeSession, destination_for
+from registry_tool.api.changes.session import ChangeSession, destination_for
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.resolve import resolve
 from registry_tool.edits.promotion import promote as promote_edit
@@ -22,8 +22,8 @@ from registry_tool.promotion.evaluate import Candidate, candidate_of
 from registry_tool.promotion.gates.artifacts import presence
 
 if TYPE_CHECKING:
-    from registry_tool.api.artifact_store import ArtifactStore
-    from registry_tool.api.publish import Publication, WriteOptions
+    from registry_tool.api.changes.artifact_store import ArtifactStore
+    from registry_tool.api.changes.publish import Publication, WriteOptions
     from registry_tool.api.snapshot import Snapshot
     from registry_tool.git.repository import Repository
 

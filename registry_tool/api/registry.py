@@ -20,14 +20,14 @@ from registry_tool.api.writing import WritableRegistry
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
-    from registry_tool.api.change import Change
+    from registry_tool.api.changes.change import Change
+    from registry_tool.api.changes.encryption import Decrypted, KeyHolder
     from registry_tool.api.describe import Description
-    from registry_tool.api.encryption import Decrypted, KeyHolder
     from registry_tool.api.fetch import FetchedVersion
     from registry_tool.api.history import Comparison, Diff, Holding
+    from registry_tool.api.interface.options import FetchOptions, VerifyOptions
     from registry_tool.api.listing import Listing, ModelOrder, SearchResult, VersionOrder
     from registry_tool.api.lockfile import LockedReferences
-    from registry_tool.api.options import FetchOptions, VerifyOptions
     from registry_tool.api.scanning import Scan
     from registry_tool.api.signatures import Verification
     from registry_tool.api.views import ModelVersion, RegisteredModel
@@ -290,7 +290,7 @@ class Registry(WritableRegistry):
         on_skipped: Callable[[str], None] = _ignore,
     ) -> Scan:
         """Scan the stored artifacts of a version without loading them; see ``api.scanning``."""
-        from registry_tool.api.progress import SILENT
+        from registry_tool.api.interface.progress import SILENT
         from registry_tool.api.scanning import scan_version
 
         return scan_version(
@@ -307,9 +307,9 @@ class Registry(WritableRegistry):
         overwrite: bool = False,
         progress: Progress | None = None,
     ) -> Decrypted:
-        """Fetch a version and decrypt it into a folder; see ``api.encryption``."""
-        from registry_tool.api.encryption import decrypt
-        from registry_tool.api.progress import SILENT
+        """Fetch a version and decrypt it into a folder; see ``api.changes.encryption``."""
+        from registry_tool.api.changes.encryption import decrypt
+        from registry_tool.api.interface.progress import SILENT
 
         return decrypt(
             self, reference, folder,
@@ -341,8 +341,8 @@ class Registry(WritableRegistry):
             push: Push the branch afterwards.
             progress: Receives the progress of reads and uploads.
         """
-        from registry_tool.api.change import Change
-        from registry_tool.api.publish import Destination
+        from registry_tool.api.changes.change import Change
+        from registry_tool.api.changes.publish import Destination
         from registry_tool.git.remote.url import is_url
 
         bare = self.repository.git.work_tree is None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from registry_tool._version import VERSION
-from registry_tool.api.session import ChangeSession
+from registry_tool.api.changes.session import ChangeSession
 from registry_tool.artifacts.content_policy import accepted_by
 from registry_tool.artifacts.dvc_files import walk
 from registry_tool.artifacts.progress import SILENT, Progress, show_progress
@@ -22,7 +22,7 @@ from registry_tool.scanning.scan import Scan, scan_files, size_below
 from registry_tool.scanning.scan import scan_path as scan_local
 
 if TYPE_CHECKING:
-    from registry_tool.api.publish import Publication, WriteOptions
+    from registry_tool.api.changes.publish import Publication, WriteOptions
     from registry_tool.api.snapshot import Snapshot
     from registry_tool.api.views import ModelVersion
     from registry_tool.manifests.problems import JSON

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from registry_tool.api.session import ChangeSession
+from registry_tool.api.changes.session import ChangeSession
 from registry_tool.artifacts.progress import SILENT, Progress
 from registry_tool.artifacts.verify import differences, plain_entry
 from registry_tool.catalog.resolve import resolve
@@ -33,7 +33,7 @@ from registry_tool.signing.signatures import (
 )
 
 if TYPE_CHECKING:
-    from registry_tool.api.publish import Publication, WriteOptions
+    from registry_tool.api.changes.publish import Publication, WriteOptions
     from registry_tool.api.snapshot import Snapshot
     from registry_tool.api.views import Artifact, ModelVersion
     from registry_tool.catalog.catalog import Catalog, VersionView

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from registry_tool.api.artifact_store import ArtifactStore, identity
+from registry_tool.api.changes.artifact_store import ArtifactStore, identity
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.resolve import Resolved, find_model, resolve
 from registry_tool.errors import NotARegistryError, OperationalError, RegistryError

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Unpack
 from registry_tool.api.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from registry_tool.api.editing import CodeownersCheck, EncryptTo, NewVersion
-    from registry_tool.api.encryption import KeyHolder
+    from registry_tool.api.changes.editing import CodeownersCheck, EncryptTo, NewVersion
+    from registry_tool.api.changes.encryption import KeyHolder
+    from registry_tool.api.changes.publish import Publication, WriteOptions
+    from registry_tool.api.changes.staging import ArtifactSource
+    from registry_tool.api.interface.options import GcOptions, PurgeOptions
     from registry_tool.api.maintenance import ErasePreview, GcReport, PurgeReport
-    from registry_tool.api.options import GcOptions, PurgeOptions
     from registry_tool.api.promotion import GateResults, Promotion
-    from registry_tool.api.publish import Publication, WriteOptions
     from registry_tool.api.remotes import ConfiguredRemote, RemoteCopy, RestoredArtifact
     from registry_tool.api.scanning import Scan, ScanEvidence
     from registry_tool.api.signatures import BundleOutput
-    from registry_tool.api.staging import ArtifactSource
     from registry_tool.artifacts.progress import Progress
     from registry_tool.edits.codeowners import Host
 
@@ -48,7 +48,7 @@ class WritableRegistry(Snapshot):
         **options: Unpack[WriteOptions],
     ) -> Publication:
         """Add a model, and its namespace when it is the first model there."""
-        from registry_tool.api.editing import add_model
+        from registry_tool.api.changes.editing import add_model
 
         return add_model(self, name, fields, card=card, artifacts=artifacts, allow=allow, **options)
 
@@ -56,7 +56,7 @@ class WritableRegistry(Snapshot):
         self, name: str, fields: Mapping[str, object], **options: Unpack[WriteOptions]
     ) -> Publication:
         """Set fields of a model: owner, task, description, labels, license, external_id, links, metadata; None removes."""
-        from registry_tool.api.editing import update_model
+        from registry_tool.api.changes.editing import update_model
 
         return update_model(self, name, fields, **options)
 
@@ -68,7 +68,7 @@ class WritableRegistry(Snapshot):
         **options: Unpack[WriteOptions],
     ) -> Publication:
         """Add a version with its artifacts, tags and aliases; ``publication.change.versions`` names it."""
-        from registry_tool.api.editing import add_version
+        from registry_tool.api.changes.editing import add_version
 
         return add_version(self, model, version, record, **options)
 
@@ -83,7 +83,7 @@ class WritableRegistry(Snapshot):
         **options: Unpack[WriteOptions],
     ) -> Publication:
         """Add metadata, labels or a description to a version."""
-        from registry_tool.api.editing import annotate
+        from registry_tool.api.changes.editing import annotate
 
         return annotate(
             self, reference,
@@ -102,7 +102,7 @@ class WritableRegistry(Snapshot):
         **options: Unpack[WriteOptions],
     ) -> Publication:
         """Add evidence to a version: an evaluation, metrics, an approval, a scan, a note."""
-        from registry_tool.api.editing import add_evidence
+        from registry_tool.api.changes.editing import add_evidence
 
         return add_evidence(self, reference, kind, fields, by=by, at=at, name=name, **options)
 
@@ -118,7 +118,7 @@ class WritableRegistry(Snapshot):
         **options: Unpack[WriteOptions],
     ) -> Publication:
         """Add evidence about a model itself: metrics, an evaluation, a note."""
-        from registry_tool.api.editing import add_model_evidence
+        from registry_tool.api.changes.editing import add_model_evidence
 
         return add_model_evidence(self, model, kind, fields, by=by, at=at, name=name, **options)
 
@@ -126,19 +126,19 @@ class WritableRegistry(Snapshot):
         self, reference: str, alias: str, *, reason: str = "", **options: Unpack[WriteOptions]
     ) -> Publication:
         """Create an alias, or move it, to the version that a reference names."""
-        from registry_tool.api.editing import set_alias
+        from registry_tool.api.changes.editing import set_alias
 
         return set_alias(self, reference, alias, reason=reason, **options)
 
     def remove_alias(self, model: str, alias: str, **options: Unpack[WriteOptions]) -> Publication:
         """Remove an alias; the version stays."""
-        from registry_tool.api.editing import remove_alias
+        from registry_tool.api.changes.editing import remove_alias
 
         return remove_alias(self, model, alias, **options)
 
     def add_tag(self, reference: str, tag: str, **options: Unpack[WriteOptions]) -> Publication:
         """Add an immutable tag to a version."""
-        from registry_tool.api.editing import add_tag
+        from registry_tool.api.changes.editing import add_tag
 
         return add_tag(self, reference, tag, **options)
 
@@ -146,7 +146,7 @@ class WritableRegistry(Snapshot):
         self, reference: str, *, reason: str, replaced_by: str = "", **options: Unpack[WriteOptions]
     ) -> Publication:
         """Mark a version as not for new work; it is still served."""
-        from registry_tool.api.editing import set_state
+        from registry_tool.api.changes.editing import set_state
 
         return set_state(
             self, reference, "deprecated", reason=reason, replaced_by=replaced_by, **options
@@ -162,7 +162,7 @@ class WritableRegistry(Snapshot):
         **options: Unpack[WriteOptions],
     ) -> Publication:
         """Take a version out of service; no alias may point to it, unless ``remove_aliases``."""
-        from registry_tool.api.editing import set_state
+        from registry_tool.api.changes.editing import set_state
 
         return set_state(
             self, reference, "withdrawn",
@@ -171,7 +171,7 @@ class WritableRegistry(Snapshot):
 
     def archive(self, model: str, **options: Unpack[WriteOptions]) -> Publication:
         """Archive a model: it keeps its versions and accepts no new ones."""
-        from registry_tool.api.editing import archive
+        from registry_tool.api.changes.editing import archive
 
         return archive(self, model, **options)
 
@@ -179,13 +179,13 @@ class WritableRegistry(Snapshot):
         self, host: Host | None = None, **options: Unpack[WriteOptions]
     ) -> Publication:
         """Write the owners of the registry and its namespaces into ``CODEOWNERS``."""
-        from registry_tool.api.editing import write_codeowners
+        from registry_tool.api.changes.editing import write_codeowners
 
         return write_codeowners(self, host, **options)
 
     def check_codeowners(self, host: Host | None = None) -> CodeownersCheck:
         """Compare ``CODEOWNERS`` with the owners; nothing is written."""
-        from registry_tool.api.editing import check_codeowners
+        from registry_tool.api.changes.editing import check_codeowners
 
         return check_codeowners(self, host)
 
@@ -279,7 +279,7 @@ class WritableRegistry(Snapshot):
         **options: Unpack[WriteOptions],
     ) -> Publication:
         """Add a version again with encrypted artifacts."""
-        from registry_tool.api.encryption import encrypt
+        from registry_tool.api.changes.encryption import encrypt
 
         return encrypt(self, reference, name, to=to, **options)
 
@@ -293,7 +293,7 @@ class WritableRegistry(Snapshot):
         **options: Unpack[WriteOptions],
     ) -> Publication:
         """Add an encrypted version again with a new key."""
-        from registry_tool.api.encryption import rekey
+        from registry_tool.api.changes.encryption import rekey
 
         return rekey(self, reference, name, holder=holder, to=to, **options)
 
@@ -306,7 +306,7 @@ class WritableRegistry(Snapshot):
         **options: Unpack[WriteOptions],
     ) -> Publication:
         """Re-encrypt the key of a version or group for its current recipients."""
-        from registry_tool.api.encryption import rewrap
+        from registry_tool.api.changes.encryption import rewrap
 
         return rewrap(self, subject, holder=holder, to=to, **options)
 
@@ -349,7 +349,7 @@ class WritableRegistry(Snapshot):
         progress: Progress | None = None,
     ) -> RestoredArtifact:
         """Upload the files of an artifact that the remote has lost."""
-        from registry_tool.api.progress import SILENT
+        from registry_tool.api.interface.progress import SILENT
         from registry_tool.api.remotes import restore_artifact
 
         return restore_artifact(
@@ -378,7 +378,7 @@ class WritableRegistry(Snapshot):
         progress: Progress | None = None,
     ) -> RemoteCopy:
         """Copy the objects of all versions to another remote; see ``api.remotes``."""
-        from registry_tool.api.progress import SILENT
+        from registry_tool.api.interface.progress import SILENT
         from registry_tool.api.remotes import copy_remote
 
         return copy_remote(

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from typing import Final
 
-from registry_tool.api.staging import STORED, ArtifactSource
+from registry_tool.api.changes.staging import STORED, ArtifactSource
 from registry_tool.cli.parsing import named, shown
 from registry_tool.errors import InvalidNameError, NotFoundError, UsageError
 
@@ -40,7 +40,7 @@ def _file(name: str, path: str, option: str) -> ArtifactSource:
 
 
 def _source(text: str, option: str) -> ArtifactSource:
-    from registry_tool.api.staging import is_address
+    from registry_tool.api.changes.staging import is_address
 
     name, what = named(text, option)
     if what == "-":
@@ -60,7 +60,7 @@ def _source(text: str, option: str) -> ArtifactSource:
 
 
 def _address(name: str, uri: str, option: str) -> ArtifactSource:
-    from registry_tool.api.staging import address_name
+    from registry_tool.api.changes.staging import address_name
 
     return ArtifactSource(name or _own_name(address_name(uri), option, "URI"), "url", (uri,))
 

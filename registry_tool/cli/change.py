@@ -25,9 +25,9 @@ from registry_tool.cli.parsing import check_typed
 from registry_tool.errors import UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.api.publish import Publication, WriteOptions
+    from registry_tool.api.changes.publish import Publication, WriteOptions
+    from registry_tool.api.interface.types import Progress, StagedArtifact, UploadSummary
     from registry_tool.api.registry import Registry
-    from registry_tool.api.types import Progress, StagedArtifact, UploadSummary
 
     Fields = Mapping[str, object]
 

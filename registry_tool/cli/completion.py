@@ -141,7 +141,7 @@ def complete_framework(
     """The frameworks that the schema of a version knows."""
     from click.shell_completion import CompletionItem
 
-    from registry_tool.api.schemas import allowed_words
+    from registry_tool.api.interface.schemas import allowed_words
 
     words = allowed_words("version/v1", "framework_type")
     return [CompletionItem(word) for word in words if word.startswith(incomplete)]

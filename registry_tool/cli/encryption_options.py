@@ -16,8 +16,8 @@ from registry_tool.cli.completion import complete_file
 from registry_tool.errors import UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.api.editing import EncryptTo
-    from registry_tool.api.encryption import KeyHolder
+    from registry_tool.api.changes.editing import EncryptTo
+    from registry_tool.api.changes.encryption import KeyHolder
     from registry_tool.cli.version_args import VersionOptions
 
 __all__ = [
@@ -65,7 +65,7 @@ def holder_of(identities: Sequence[str], *, by_passphrase: bool) -> KeyHolder:
         UsageError: A file contains no key; or no option is given.
         OperationalError: The package that decrypts keys is not installed.
     """
-    from registry_tool.api.encryption import KeyHolder, read_identities
+    from registry_tool.api.changes.encryption import KeyHolder, read_identities
 
     if not identities and not by_passphrase:
         raise UsageError(
@@ -117,7 +117,7 @@ def encryption_of(options: VersionOptions) -> EncryptTo | None:
     Raises:
         UsageError: An artifact cannot be encrypted.
     """
-    from registry_tool.api.editing import EncryptTo
+    from registry_tool.api.changes.editing import EncryptTo
 
     to, wanted = options["encrypt_to"], options["encrypt_passphrase"]
     if not to and not wanted:

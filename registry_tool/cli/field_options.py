@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from registry_tool.api.fields import Field, Option, allowed_values
+from registry_tool.api.interface.fields import Field, Option, allowed_values
 
 if TYPE_CHECKING:
-    from registry_tool.api.types import JSON
+    from registry_tool.api.interface.types import JSON
 
 __all__ = ["field_options", "given_fields"]
 

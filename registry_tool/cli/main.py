@@ -159,7 +159,7 @@ def cli() -> None:
 
 def _print_report(error: CheckFailedError) -> bool:
     """Print the findings of a check, as `registry check` does; False if the error has no report."""
-    from registry_tool.api.publish import RefusedByCheckError
+    from registry_tool.api.changes.publish import RefusedByCheckError
     from registry_tool.checks.reports.text import finding_lines
 
     if not isinstance(error, RefusedByCheckError):

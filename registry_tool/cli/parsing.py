@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from registry_tool.api.typed_text import typed_float, typed_integer
+from registry_tool.api.interface.typed_text import typed_float, typed_integer
 from registry_tool.errors import UsageError
 from registry_tool.names import check_artifact_name
 
 if TYPE_CHECKING:
-    from registry_tool.api.types import JSON, JSONPath
-    from registry_tool.api.yaml_text import YamlText
+    from registry_tool.api.interface.types import JSON, JSONPath
+    from registry_tool.api.interface.yaml_text import YamlText
 
 __all__ = [
     "Metric",
@@ -343,7 +343,7 @@ def read_fields(path: str, schema: str, option: str = "--file") -> dict[str, JSO
     Raises:
         UsageError: It cannot be read, or is not such a file; the message has the line.
     """
-    from registry_tool.api.yaml_text import YamlText, explain
+    from registry_tool.api.interface.yaml_text import YamlText, explain
 
     source = read_text(path, option)
     text = (
@@ -406,7 +406,7 @@ def _keep_texts(
     data: dict[str, JSON], written: Mapping[JSONPath, str], schema: str, where: str
 ) -> None:
     """Put back what was written where the schema wants text and a number or boolean was read."""
-    from registry_tool.api.yaml_text import mismatches
+    from registry_tool.api.interface.yaml_text import mismatches
 
     for found in mismatches(schema, data):
         if found.keyword != "type" or found.rule.get("type") != "string" or not found.path:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from registry_tool.api.data import Data, member, records, text
+from registry_tool.api.interface.data import Data, member, records, text
 from registry_tool.cli import parsing
 from registry_tool.cli.artifact_args import parse_addresses, parse_sources
 from registry_tool.cli.parsing import read_fields, requirements
 from registry_tool.errors import UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.api.editing import EncryptTo, NewVersion
-    from registry_tool.api.staging import ArtifactSource
-    from registry_tool.api.types import JSON
+    from registry_tool.api.changes.editing import EncryptTo, NewVersion
+    from registry_tool.api.changes.staging import ArtifactSource
+    from registry_tool.api.interface.types import JSON
     from registry_tool.names import ModelName
 
 __all__ = ["VersionOptions", "parse_record", "read_version_file"]
@@ -61,7 +61,7 @@ class VersionOptions(TypedDict):
 
 def _words(*path: str) -> list[str]:
     """The words that the schema of a version allows for a field."""
-    from registry_tool.api.schemas import allowed_words
+    from registry_tool.api.interface.schemas import allowed_words
 
     return allowed_words("version/v1", *path)
 
@@ -181,7 +181,7 @@ def read_version_file(
 
 
 def _metrics(options: VersionOptions, before: JSON) -> list[JSON]:
-    from registry_tool.api.editing import metric_entry
+    from registry_tool.api.changes.editing import metric_entry
 
     if before is not None and not isinstance(before, list):
         raise UsageError("--file: `metrics` is not a list")
@@ -237,7 +237,7 @@ def parse_record(
     Raises:
         UsageError: An option is not well formed, two artifacts have the same name, or a file is missing.
     """
-    from registry_tool.api.editing import NewVersion
+    from registry_tool.api.changes.editing import NewVersion
 
     fields = _merge(before, _fields(options, before))
     metrics = _metrics(options, fields.pop("metrics", None))

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from registry_tool.api.publish import Destination, publish
+from registry_tool.api.changes.publish import Destination, publish
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.rules.dvc import hidden_by
 from registry_tool.edits.changeset import ChangeSet

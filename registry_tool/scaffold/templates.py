@@ -14,7 +14,7 @@ from string import Template
 from typing import Final
 
 from registry_tool._version import VERSION
-from registry_tool.api.publish import RefusedByCheckError
+from registry_tool.api.changes.publish import RefusedByCheckError
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.engine import check
 from registry_tool.edits.codeowners import Host, write_codeowners

@@ -13,7 +13,7 @@ import pytest
 from support import Ran, git
 
 import registry_tool
-from registry_tool.api.change import Change
+from registry_tool.api.changes.change import Change
 from registry_tool.errors import VersionNotNamedError
 
 Cli = Callable[..., Ran]

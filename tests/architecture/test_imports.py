@@ -223,9 +223,9 @@ def test_the_rules_name_what_there_is() -> None:
 
 
 def test_an_upward_import_would_be_found() -> None:
-    source = "def f():\n    from registry_tool.cli import main\nif TYPE_CHECKING:\n    import registry_tool.api.change\n"
+    source = "def f():\n    from registry_tool.cli import main\nif TYPE_CHECKING:\n    import registry_tool.api.changes.change\n"
     found = list(_imports(ast.parse(source)))
     assert found == [
         Import("registry_tool.cli", 2, False),
-        Import("registry_tool.api.change", 4, True),
+        Import("registry_tool.api.changes.change", 4, True),
     ]

@@ -15,7 +15,7 @@ from benchmarks.scene import Scene, git
 from benchmarks.warm import Warm
 
 import registry_tool
-from registry_tool.api.change import Change
+from registry_tool.api.changes.change import Change
 from registry_tool.api.registry import Registry
 
 __all__ = ["ROWS"]

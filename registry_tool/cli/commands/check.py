@@ -20,7 +20,7 @@ from registry_tool.cli.output.console import discard_output, say
 from registry_tool.errors import OperationalError
 
 if TYPE_CHECKING:
-    from registry_tool.api.types import GitRepository, Report
+    from registry_tool.api.interface.types import GitRepository, Report
 
 __all__ = ["check"]
 

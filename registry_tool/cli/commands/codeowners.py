@@ -17,7 +17,7 @@ from registry_tool.cli.output.console import say
 from registry_tool.errors import CheckFailedError, UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.api.types import Host
+    from registry_tool.api.interface.types import Host
 
 __all__ = ["codeowners"]
 

@@ -12,7 +12,7 @@ from registry_tool.cli.output.console import print_json, say, size_words, table,
 
 if TYPE_CHECKING:
     from registry_tool.api.history import Comparison
-    from registry_tool.api.types import JSON, ComparedRow
+    from registry_tool.api.interface.types import JSON, ComparedRow
 
 __all__ = ["compare"]
 

@@ -12,7 +12,7 @@ from registry_tool.cli.output.console import print_json, say
 
 if TYPE_CHECKING:
     from registry_tool.api.history import Event
-    from registry_tool.api.types import JSON
+    from registry_tool.api.interface.types import JSON
 
 __all__ = ["diff"]
 

@@ -57,7 +57,7 @@ def encrypt(
       registry encrypt nlp/lang-id@4 --to speech --commit
       registry encrypt nlp/lang-id@4 5 --to ada@example.org --new-passphrase
     """
-    from registry_tool.api.encryption import EncryptTo
+    from registry_tool.api.changes.encryption import EncryptTo
 
     recipients = EncryptTo(to, new_passphrase_if(wanted=new_passphrase))
     with open_for_writing(how) as (registry, options):
@@ -91,7 +91,7 @@ def rekey(
     Examples:
       registry rekey nlp/lang-id@4 --to speech --identity ~/.config/age/key.txt --commit
     """
-    from registry_tool.api.encryption import EncryptTo
+    from registry_tool.api.changes.encryption import EncryptTo
 
     holder = holder_of(identities, by_passphrase=by_passphrase)
     recipients = EncryptTo(to, new_passphrase_if(wanted=new_passphrase))
@@ -181,7 +181,7 @@ def rewrap(
       registry rewrap nlp/lang-id@4 --to speech --to ada@example.org --identity ~/.config/age/key.txt
       registry rewrap nlp/lang-id@4 --passphrase --new-passphrase
     """
-    from registry_tool.api.encryption import EncryptTo
+    from registry_tool.api.changes.encryption import EncryptTo
 
     recipients = EncryptTo(to, new_passphrase_if(wanted=new_passphrase))
     holder = None

@@ -21,8 +21,8 @@ from registry_tool.cli.output.console import columns, print_json, progress_bar, 
 from registry_tool.errors import RefusedError, RegistryError, UsageError
 
 if TYPE_CHECKING:
+    from registry_tool.api.interface.types import SearchedState
     from registry_tool.api.maintenance import ErasePreview, ObjectFate, PurgeReport
-    from registry_tool.api.types import SearchedState
 
 __all__ = ["ask_to_delete", "erase", "print_doubt", "print_searched"]
 

@@ -43,7 +43,7 @@ def events(*, base: str, head: str, source: str | None, repo: str) -> None:
       registry events v1.0 HEAD --source https://models.example.org/acme
       registry events 0000000000000000000000000000000000000000
     """
-    from registry_tool.api.text import inert_json
+    from registry_tool.api.interface.text import inert_json
     from registry_tool.integrations.cloudevents import cloud_event, source_of
 
     if _is_null(head):

@@ -19,7 +19,7 @@ from registry_tool.cli.parsing import read_fields
 from registry_tool.errors import UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.api.types import JSON
+    from registry_tool.api.interface.types import JSON
 
 __all__ = ["evidence"]
 
@@ -44,7 +44,7 @@ def evidence() -> None:
 
 
 def _metrics(given: tuple[str, ...]) -> list[JSON]:
-    from registry_tool.api.editing import metric_entry
+    from registry_tool.api.changes.editing import metric_entry
 
     found = [parsing.metric(text) for text in given]
     return [metric_entry(m.key, m.value, step=m.step) for m in found]

@@ -18,8 +18,8 @@ from registry_tool.cli.options import (
 from registry_tool.cli.output.console import columns, print_json, progress_bar, say, size_words
 
 if TYPE_CHECKING:
+    from registry_tool.api.interface.types import StoredObject
     from registry_tool.api.maintenance import GcReport
-    from registry_tool.api.types import StoredObject
 
 __all__ = ["gc"]
 

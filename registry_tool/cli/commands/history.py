@@ -12,7 +12,7 @@ from registry_tool.cli.output.console import columns, print_json, say
 
 if TYPE_CHECKING:
     from registry_tool.api.history import HistoryEntry, Holding
-    from registry_tool.api.types import JSON
+    from registry_tool.api.interface.types import JSON
 
 __all__ = [
     "audit",
@@ -98,7 +98,7 @@ def _as_csv(rows: list[dict[str, JSON]]) -> str:
     import csv
     import io
 
-    from registry_tool.api.text import inert, one_line
+    from registry_tool.api.interface.text import inert, one_line
 
     def cell(value: JSON) -> str:
         plain = "" if value is None else inert(one_line(str(value)))

@@ -14,7 +14,7 @@ from registry_tool.cli.output.console import say
 from registry_tool.errors import UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.api.types import Host
+    from registry_tool.api.interface.types import Host
     from registry_tool.scaffold.create import NewRegistry
 
 __all__ = ["init"]

@@ -18,7 +18,7 @@ from registry_tool.cli.output.console import (
 )
 
 if TYPE_CHECKING:
-    from registry_tool.api.types import JSON
+    from registry_tool.api.interface.types import JSON
 
     Row = dict[str, JSON]
 

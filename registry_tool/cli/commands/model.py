@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from registry_tool.api.fields import MODEL_FIELDS
+from registry_tool.api.interface.fields import MODEL_FIELDS
 from registry_tool.cli.change import (
     WriteArguments,
     open_for_writing,

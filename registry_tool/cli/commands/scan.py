@@ -20,8 +20,8 @@ from registry_tool.cli.output.console import print_json, progress_bar, say
 from registry_tool.errors import InvalidNameError, NotFoundError, RefusedError, UsageError
 
 if TYPE_CHECKING:
+    from registry_tool.api.interface.types import JSON
     from registry_tool.api.scanning import Scan
-    from registry_tool.api.types import JSON
 
 __all__ = ["scan"]
 

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.api.fields import FILTERS, MODEL_FIELDS, VERSION_FIELDS, VERSION_FILTERS
+from registry_tool.api.interface.fields import (
+    FILTERS,
+    MODEL_FIELDS,
+    VERSION_FIELDS,
+    VERSION_FILTERS,
+)
 from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
 from registry_tool.cli.output.console import columns, note_unreadable, print_json, say, value_words
 
 if TYPE_CHECKING:
-    from registry_tool.api.types import JSON
+    from registry_tool.api.interface.types import JSON
 
 __all__ = ["search"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.api.data import Data, get, member, records, text, texts
-from registry_tool.api.fields import MODEL_FIELDS, VERSION_FIELDS, Field
+from registry_tool.api.interface.data import Data, get, member, records, text, texts
+from registry_tool.api.interface.fields import MODEL_FIELDS, VERSION_FIELDS, Field
 from registry_tool.cli.completion import complete_reference
 from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
 from registry_tool.cli.output.console import (
@@ -24,7 +24,7 @@ from registry_tool.cli.output.console import (
 
 if TYPE_CHECKING:
     from registry_tool.api.describe import Description
-    from registry_tool.api.types import JSON
+    from registry_tool.api.interface.types import JSON
 
 __all__ = ["show"]
 

@@ -23,7 +23,7 @@ from registry_tool.cli.options import Part
 from registry_tool.cli.version_args import VersionOptions, parse_record, read_version_file
 
 if TYPE_CHECKING:
-    from registry_tool.api.types import JSON
+    from registry_tool.api.interface.types import JSON
 
 __all__ = ["version"]
 

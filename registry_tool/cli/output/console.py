@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_tool.api.text import one_line
-from registry_tool.api.words import size_words, value_words
+from registry_tool.api.interface.text import one_line
+from registry_tool.api.interface.words import size_words, value_words
 from registry_tool.cli.output.escape import harmless, json_text
 
 if TYPE_CHECKING:
-    from registry_tool.api.types import JSON, Progress
+    from registry_tool.api.interface.types import JSON, Progress
 
 __all__ = [
     "STATE_COLOURS",
@@ -103,7 +103,7 @@ class _Bar:
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
     """A bar on standard error when that is a terminal and rich is installed; silence otherwise."""
-    from registry_tool.api.progress import SILENT
+    from registry_tool.api.interface.progress import SILENT
 
     if not sys.stderr.isatty():
         yield SILENT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from registry_tool.api.text import inert, json_lines, one_line
+from registry_tool.api.interface.text import inert, json_lines, one_line
 
 __all__ = ["INDENT", "harmless", "json_in", "json_text", "lines", "print_what_can_be_printed"]
 

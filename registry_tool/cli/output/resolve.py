@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry_tool.api.data import Data, records
+from registry_tool.api.interface.data import Data, records
 
 if TYPE_CHECKING:
-    from registry_tool.api.types import Resolved
+    from registry_tool.api.interface.types import Resolved
 
 __all__ = ["resolved_data", "resolved_line"]
 

@@ -15,7 +15,7 @@ from dvc.config import Config
 from support import git, new_repository
 
 from registry_tool._version import VERSION
-from registry_tool.api.publish import RefusedByCheckError
+from registry_tool.api.changes.publish import RefusedByCheckError
 from registry_tool.api.registry import WORK_TREE, open_registry
 from registry_tool.edits.codeowners import Host
 from registry_tool.errors import (

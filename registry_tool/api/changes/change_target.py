@@ -18,7 +18,7 @@ from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.values import plain_fields, plain_text, whole_number
 
 if TYPE_CHECKING:
-    from registry_tool.api.artifact_store import ArtifactStore, StagedArtifact
+    from registry_tool.api.changes.artifact_store import ArtifactStore, StagedArtifact
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.edits.changeset import ChangeSet, Edit
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registry_tool.api.artifact_store import StagedArtifact, UploadSummary
+from registry_tool.api.changes.artifact_store import StagedArtifact, UploadSummary
 from registry_tool.artifacts.progress import Progress
 from registry_tool.artifacts.remotes.base import RemoteObject as StoredObject
 from registry_tool.catalog.compare import Row as ComparedRow

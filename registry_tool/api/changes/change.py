@@ -18,8 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
-from registry_tool.api.drafts import ModelDraft, PublishedModel, PublishedVersion
-from registry_tool.api.publish import Destination, Publication, publish, read_base
+from registry_tool.api.changes.drafts import ModelDraft, PublishedModel, PublishedVersion
+from registry_tool.api.changes.publish import Destination, Publication, publish, read_base
 from registry_tool.api.views import Artifact
 from registry_tool.edits.aliases import add_tag, remove_alias, set_alias
 from registry_tool.edits.changeset import Edit, combined
@@ -40,7 +40,7 @@ from registry_tool.names import (
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from registry_tool.api.artifact_store import ArtifactStore, StagedArtifact
+    from registry_tool.api.changes.artifact_store import ArtifactStore, StagedArtifact
     from registry_tool.artifacts.progress import Progress
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.git.repository import Repository

@@ -14,7 +14,7 @@ from support import git, write_files
 from support.manifests import small_registry
 
 import registry_tool
-from registry_tool.api.publish import RefusedByCheckError
+from registry_tool.api.changes.publish import RefusedByCheckError
 from registry_tool.errors import (
     InvalidNameError,
     NoRemoteError,

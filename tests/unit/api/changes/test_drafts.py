@@ -12,8 +12,13 @@ from support import git
 from support.manifests import small_registry
 
 import registry_tool
-from registry_tool.api.change import Change
-from registry_tool.api.drafts import ModelDraft, PublishedModel, PublishedVersion, VersionDraft
+from registry_tool.api.changes.change import Change
+from registry_tool.api.changes.drafts import (
+    ModelDraft,
+    PublishedModel,
+    PublishedVersion,
+    VersionDraft,
+)
 from registry_tool.api.views import ModelVersion, RegisteredModel
 from registry_tool.errors import InvalidNameError, NotFoundError, UsageError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from registry_tool.api.publish import Destination, Person, Publication, publish, read_base
+from registry_tool.api.changes.publish import Destination, Person, Publication, publish, read_base
 from registry_tool.artifacts.progress import SILENT
 from registry_tool.errors import GitError, UsageError
 from registry_tool.git.commit import identity
@@ -13,10 +13,14 @@ from registry_tool.git.remote.url import is_url
 from registry_tool.git.transaction.lock import ignore_message
 
 if TYPE_CHECKING:
-    from registry_tool.api.artifact_store import ArtifactStore, StagedArtifact, UploadSummary
-    from registry_tool.api.publish import WriteOptions
+    from registry_tool.api.changes.artifact_store import (
+        ArtifactStore,
+        StagedArtifact,
+        UploadSummary,
+    )
+    from registry_tool.api.changes.publish import WriteOptions
+    from registry_tool.api.changes.staging import ArtifactSource
     from registry_tool.api.snapshot import Snapshot
-    from registry_tool.api.staging import ArtifactSource
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.edits.changeset import Edit
     from registry_tool.encryption.seal import Package
@@ -142,7 +146,7 @@ class ChangeSession:
             NoRemoteError: No remote is configured.
             RemoteError: The remote cannot be used.
         """
-        from registry_tool.api.staging import check_distinct, check_outside, read_sources
+        from registry_tool.api.changes.staging import check_distinct, check_outside, read_sources
 
         check_distinct([(one.name, one.path) for one in sources])
         check_outside(sources, self.registry.repository.git.work_tree)

@@ -41,7 +41,7 @@ from registry_tool.manifests.layout import REGISTRY
 from registry_tool.promotion.context import Published, ground_of
 
 if TYPE_CHECKING:
-    from registry_tool.api.artifact_store import StagedArtifact, UploadSummary
+    from registry_tool.api.changes.artifact_store import StagedArtifact, UploadSummary
     from registry_tool.artifacts.progress import Progress
 
 __all__ = [

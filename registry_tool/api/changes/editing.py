@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Unpack
 
-from registry_tool.api.session import ChangeSession, write
+from registry_tool.api.changes.session import ChangeSession, write
 from registry_tool.artifacts.entry_builder import metric_entry
 from registry_tool.edits.aliases import add_tag as tag_edit
 from registry_tool.edits.aliases import remove_alias as remove_alias_edit
@@ -18,9 +18,9 @@ from registry_tool.errors import NotFoundError, UsageError
 from registry_tool.names import ModelName, Reference
 
 if TYPE_CHECKING:
-    from registry_tool.api.publish import Publication, WriteOptions
+    from registry_tool.api.changes.publish import Publication, WriteOptions
+    from registry_tool.api.changes.staging import ArtifactSource
     from registry_tool.api.snapshot import Snapshot
-    from registry_tool.api.staging import ArtifactSource
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.edits.codeowners import Host
     from registry_tool.encryption.seal import Package
@@ -182,7 +182,7 @@ def add_model(
         allow: As for ``NewVersion``.
         options: How it is written.
     """
-    from registry_tool.api.staging import describe_tracked
+    from registry_tool.api.changes.staging import describe_tracked
     from registry_tool.edits.models import add_model as model_edit
     from registry_tool.edits.models import check_new_model
     from registry_tool.manifests.arguments import check_fields
@@ -305,7 +305,7 @@ def add_version(
     **options: Unpack[WriteOptions],
 ) -> Publication:
     """Add a version to a model, with its artifacts, tags and aliases; ``publication.change.versions`` names it."""
-    from registry_tool.api.staging import describe_tracked
+    from registry_tool.api.changes.staging import describe_tracked
     from registry_tool.edits.versions import VersionRecord
     from registry_tool.edits.versions import add_version as version_edit
 

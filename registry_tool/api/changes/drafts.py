@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from registry_tool.api.change_target import ChangeContext, ChangeTarget, Source, portions
+from registry_tool.api.changes.change_target import ChangeContext, ChangeTarget, Source, portions
 from registry_tool.api.views import Artifact
 from registry_tool.catalog.catalog import VersionView
 from registry_tool.catalog.resolve import find_model, resolve

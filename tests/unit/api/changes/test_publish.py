@@ -11,7 +11,13 @@ import pytest
 from support import commit, git, write_files
 from support.manifests import small_registry
 
-from registry_tool.api.publish import Destination, Person, RefusedByCheckError, publish, read_base
+from registry_tool.api.changes.publish import (
+    Destination,
+    Person,
+    RefusedByCheckError,
+    publish,
+    read_base,
+)
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.aliases import add_tag, set_alias
 from registry_tool.edits.changeset import ChangeSet, Edit

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from registry_tool.api.artifact_store import StagedArtifact
-from registry_tool.api.editing import EncryptTo
-from registry_tool.api.session import ChangeSession
+from registry_tool.api.changes.artifact_store import StagedArtifact
+from registry_tool.api.changes.editing import EncryptTo
+from registry_tool.api.changes.session import ChangeSession
 from registry_tool.artifacts.content_policy import ALLOWED
 from registry_tool.artifacts.dvc_files import Pointer, render_pointer
 from registry_tool.artifacts.progress import SILENT, Progress
@@ -33,7 +33,7 @@ from registry_tool.manifests.data import Data, records, text, texts
 from registry_tool.names import Reference
 
 if TYPE_CHECKING:
-    from registry_tool.api.publish import Publication, WriteOptions
+    from registry_tool.api.changes.publish import Publication, WriteOptions
     from registry_tool.api.snapshot import Snapshot
     from registry_tool.artifacts.transfer.ingest import IngestedBlob
     from registry_tool.catalog.catalog import Catalog, VersionView

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from registry_tool.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from registry_tool.api.artifact_store import ArtifactStore, StagedArtifact
+    from registry_tool.api.changes.artifact_store import ArtifactStore, StagedArtifact
     from registry_tool.artifacts.progress import Progress
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.manifests.data import Data

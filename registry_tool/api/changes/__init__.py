@@ -1,0 +1,1 @@
+"""Changes: drafts and edits in the making, checked, uploaded and written."""

@@ -1,0 +1,1 @@
+"""What a face of the program needs to parse a request and print an answer: types, fields, text."""
