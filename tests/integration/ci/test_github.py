@@ -293,9 +293,12 @@ def test_a_main_branch_that_moves_between_the_two_calls_is_said(on_host: Make) -
     place.answer(f"api repos/acme/models/commits/{landed}", place.tip() + "\n")
     assert merge(place, [listed(1, commit)]).code == 0
     place.answer(f"api repos/acme/models/commits/{landed}", "0123456789" * 4 + "\n")
-    ran = merge(place, [listed(1, commit)])
-    assert ran.code == 1
-    assert f"merged onto {'0123456789' * 4}" in ran.out
+    for _ in range(3):  # act sometimes loses the last line of a step that fails at once
+        ran = merge(place, [listed(1, commit)])
+        assert ran.code == 1
+        if "merged onto" in ran.out:
+            break
+    assert f"merged onto {'0123456789' * 4}" in ran.out, ran.out
     assert f"registry check --base {'0123456789' * 4} --head {landed}" in ran.out
 
 
