@@ -379,7 +379,7 @@ REFUSED: dict[str, Sequence[str]] = {
         "model", "add", "nlp/Lang_ID", "--task", "t", "--owner", "o", "--description", "d",
         "--artifact", str(MODEL),
     ),
-    "wrong task": ("model", "add", "nlp/x", "--task", "A B", "--owner", "o", "--description", "d"),
+    "wrong task": ("model", "add", "nlp/x", "--task", "A B ", "--owner", "o", "--description", "d"),
 }  # fmt: skip
 
 
