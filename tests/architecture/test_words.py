@@ -73,7 +73,6 @@ def test_forbidden_words_are_found_and_good_english_is_not() -> None:
     for text in (
         "Mend it: put the file back",
         "the folder is not there",
-        "find the damage: git fsck",
         "what is\n# staged",
         "{} is no key",
         "{}: asks for a review",
