@@ -20,6 +20,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from registry_tool import errors
     from registry_tool._version import VERSION as __version__  # noqa: N811 (the name Python uses)
+    from registry_tool.api.changes.change import Change
+    from registry_tool.api.changes.publish import Person, Publication
+    from registry_tool.api.promotion import GateResults, Promotion
     from registry_tool.api.registry import (
         WORK_TREE,
         Registry,
@@ -29,18 +32,26 @@ if TYPE_CHECKING:
     from registry_tool.api.registry import open_registry as open  # noqa: A004 (registry.open reads well)
     from registry_tool.api.views import Artifact, MetricPoint, ModelVersion, RegisteredModel
     from registry_tool.catalog.history import HistoryEntry
+    from registry_tool.checks.findings import Finding, Report
     from registry_tool.names import ModelName, Reference
 
 __all__ = [
     "WORK_TREE",
     "Artifact",
+    "Change",
+    "Finding",
+    "GateResults",
     "HistoryEntry",
     "MetricPoint",
     "ModelName",
     "ModelVersion",
+    "Person",
+    "Promotion",
+    "Publication",
     "Reference",
     "RegisteredModel",
     "Registry",
+    "Report",
     "StaleRegistryWarning",
     "UntrustedRegistryWarning",
     "__version__",
@@ -51,13 +62,20 @@ __all__ = [
 _HOMES = {
     "WORK_TREE": ("api.registry", "WORK_TREE"),
     "Artifact": ("api.views", "Artifact"),
+    "Change": ("api.changes.change", "Change"),
+    "Finding": ("checks.findings", "Finding"),
+    "GateResults": ("api.promotion", "GateResults"),
     "HistoryEntry": ("catalog.history", "HistoryEntry"),
     "MetricPoint": ("api.views", "MetricPoint"),
     "ModelName": ("names", "ModelName"),
     "ModelVersion": ("api.views", "ModelVersion"),
+    "Person": ("api.changes.publish", "Person"),
+    "Promotion": ("api.promotion", "Promotion"),
+    "Publication": ("api.changes.publish", "Publication"),
     "Reference": ("names", "Reference"),
     "RegisteredModel": ("api.views", "RegisteredModel"),
     "Registry": ("api.registry", "Registry"),
+    "Report": ("checks.findings", "Report"),
     "StaleRegistryWarning": ("api.registry", "StaleRegistryWarning"),
     "UntrustedRegistryWarning": ("api.registry", "UntrustedRegistryWarning"),
     "__version__": ("_version", "VERSION"),
