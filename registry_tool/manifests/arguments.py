@@ -13,11 +13,17 @@ from registry_tool.errors import UsageError
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema import Mismatch, mismatches, partial_mismatches
 
-__all__ = ["check_fields", "check_license", "check_manifest"]
+__all__ = ["InvalidFieldError", "check_fields", "check_license", "check_manifest"]
 
 _SHOWN: Final = 3
 # Of a list with one entry, which the message names already.
 _ONE_ENTRY: Final = re.compile(r"^(?:metrics|artifacts)\[0\]\.")
+
+
+class InvalidFieldError(UsageError):
+    """A field that its schema refuses; a command ends as it does where the check finds the same."""
+
+    exit_code = 1
 
 
 def _refuse(found: Iterable[Mismatch], manifest: str, before: str = "") -> None:
@@ -35,7 +41,7 @@ def _refuse(found: Iterable[Mismatch], manifest: str, before: str = "") -> None:
         words += [f"expected {problem.expected}"] if problem.expected else []
         lines.append("; ".join(words))
     remedy = next((problem.remedy for problem in problems if problem.remedy), "")
-    raise UsageError("\n".join(lines), remedy=remedy)
+    raise InvalidFieldError("\n".join(lines), remedy=remedy)
 
 
 def check_fields(schema_id: str, fields: Mapping[str, JSON], *, of: str = "") -> None:
@@ -47,7 +53,7 @@ def check_fields(schema_id: str, fields: Mapping[str, JSON], *, of: str = "") ->
         of: What they describe, where that is less than the manifest, for the message.
 
     Raises:
-        UsageError: A field is unknown, or its value cannot be valid.
+        InvalidFieldError: A field is unknown, or its value cannot be valid.
     """
     manifest = f"{schema_id.partition('/')[0]}.yaml"
     _refuse(partial_mismatches(schema_id, dict(fields)), manifest, f"{of}: " if of else "")
@@ -62,7 +68,7 @@ def check_manifest(schema_id: str, data: Mapping[str, JSON], *, called: str) -> 
         called: What it is called in the message.
 
     Raises:
-        UsageError: A field is unknown or missing, or its value cannot be valid.
+        InvalidFieldError: A field is unknown or missing, or its value cannot be valid.
     """
     _refuse(mismatches(schema_id, dict(data)), called)
 
@@ -71,12 +77,12 @@ def check_license(expression: str) -> None:
     """See that a licence is an SPDX licence expression.
 
     Raises:
-        UsageError: It is none.
+        InvalidFieldError: It is not.
     """
     from registry_tool.manifests.spdx import licence_trouble
 
     if trouble := licence_trouble(expression):
-        raise UsageError(
+        raise InvalidFieldError(
             f"license: {expression!a} is not an SPDX licence expression: {trouble}",
             remedy="https://spdx.org/licenses lists them; write your own as LicenseRef-NAME",
         )

@@ -135,4 +135,4 @@ def test_a_model_and_its_task_as_people_write_it(cli: Cli, root: Path) -> None:
     rows = json.loads(done(cli("list", "speech", "--format", "json", cwd=root)))
     assert [row["task"] for row in rows] == ["English ASR", None]
     wrong = cli("model", "add", "speech/x", "--task", " asr", cwd=root)
-    assert (wrong.code, "expected one line" in wrong.err) == (2, True)
+    assert (wrong.code, "expected one line" in wrong.err) == (1, True)

@@ -296,6 +296,7 @@ def test_a_main_branch_that_moves_between_the_two_calls_is_said(on_host: Make) -
     for _ in range(3):  # act sometimes loses the last line of a step that fails at once
         ran = merge(place, [listed(1, commit)])
         assert ran.code == 1
+        assert place.calls()[-1][:2] == ["api", f"repos/acme/models/commits/{landed}"]
         if "merged onto" in ran.out:
             break
     assert f"merged onto {'0123456789' * 4}" in ran.out, ran.out
