@@ -92,7 +92,7 @@ def _allow(count: int) -> None:
     except ImportError:  # Windows has no such limit
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count + _SPARE
+    wanted = count + max(_SPARE, _count_open() + _SPARE // 2)
     if soft == resource.RLIM_INFINITY or wanted <= soft:
         return
     if hard != resource.RLIM_INFINITY and wanted > hard:
@@ -101,6 +101,14 @@ def _allow(count: int) -> None:
             remedy=f"raise the limit: ulimit -n {wanted}",
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _count_open() -> int:
+    """How many files this process has open; 0 where the system does not list them."""
+    # The cache keeps one lock open for each object that this process uses.
+    with suppress(OSError):
+        return sum(1 for _ in Path("/dev/fd").iterdir())
+    return 0
 
 
 class _TemporaryFiles:

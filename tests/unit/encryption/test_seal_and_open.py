@@ -10,6 +10,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -363,7 +364,8 @@ def test_where_files_without_a_name_can_get_none(
     assert tree(tmp_path / "out") == tree(folder)
 
 
-def test_more_files_than_may_be_open(tmp_path: Path, cache: Cache) -> None:
+@pytest.mark.parametrize("open_before", [0, 100])
+def test_more_files_than_may_be_open(tmp_path: Path, cache: Cache, open_before: int) -> None:
     import resource
 
     many = tmp_path / "many"
@@ -375,7 +377,10 @@ def test_more_files_than_may_be_open(tmp_path: Path, cache: Cache) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
     try:
-        open_sealed(age_file(sealed), sealed.encryption, key, tmp_path / "out")
+        with ExitStack() as held:
+            for _ in range(open_before):
+                held.enter_context(Path(os.devnull).open("rb"))
+            open_sealed(age_file(sealed), sealed.encryption, key, tmp_path / "out")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert tree(tmp_path / "out") == tree(many)
