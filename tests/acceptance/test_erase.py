@@ -288,7 +288,7 @@ def test_another_registry_on_the_same_remote(erased: Path, storage: Path, cli: C
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        ("models", "'models' is this registry itself"),
+        ("models", "models' is this registry itself"),
         ("nothing", "no such repository: 'nothing'"),
         ("../storage", "is not in a Git repository"),
         ("file:///nowhere", "file:///nowhere cannot be cloned"),

@@ -91,7 +91,7 @@ class EvidenceSubjectV2(Part):
 
 
 class TrackedArtifact(Part):
-    """A file that is elsewhere: where it is and what is known about it.
+    """A file that is stored elsewhere: its address and other known facts.
 
     Attributes:
         name: What the artifact is called; unique among the artifacts of the version.
@@ -133,10 +133,10 @@ class TrackedArtifact(Part):
 
 
 class EvidenceManifestV2(Manifest):
-    """evidence/<id>.yaml: what was found out about a version or a model after it was published.
+    """evidence/<id>.yaml: facts about a version or a model that were recorded after it was published.
 
     Added, never changed. Unlike evidence/v1, the subject may be a model, and a version may get
-    artifacts that lie elsewhere.
+    artifacts that are stored elsewhere.
 
     Attributes:
         schema_: The kind of this manifest and the version of its schema.
