@@ -204,7 +204,7 @@ def test_ci_asks_the_published_remote_where_nothing_moves(cli: Cli, root: Path) 
     change(root, version_files("3", artifacts=[stored_artifact(THIRD)]))
     ran = cli("check", "--base", "main", "--head", "move", "--published-remote", cwd=root)
     assert "A502" not in ran.out
-    assert f"queried remote storage ({root.parent}/storage)" in ran.out
+    assert f"queried the remote storage ({root.parent}/storage)" in ran.out
 
 
 def test_gc_deletes_from_the_published_remote_and_keeps_what_a_branch_needs(
