@@ -112,10 +112,10 @@ def test_one_at_a_time_also_when_the_file_comes_and_goes(place: Path) -> None:
                     at_work += 1
                     most = max(most, at_work)
                 os.write(claim.handle, b"x")
-                claim.drop()
                 with guard:
                     at_work -= 1
                     done += 1
+                claim.drop()  # from here on the next one may begin
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
