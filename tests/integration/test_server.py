@@ -504,5 +504,5 @@ def test_the_server_needs_no_home_and_no_path(clone: Path, nginx: Host) -> None:
         cwd=nginx.bare, env={**os.environ, "GIT_DIR": "."}, capture_output=True, check=False,
     )  # fmt: skip
     assert moved.returncode == 1
-    assert b"another push was faster" in moved.stderr
+    assert b"somebody was faster" in moved.stderr
     assert b"git pull --rebase origin main" in moved.stderr

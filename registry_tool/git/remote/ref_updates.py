@@ -27,7 +27,8 @@ REPLACEMENTS: Final = "refs/replace/"
 # The hook's message when a branch moved during a push. Clients retry when they see its last words, which older servers
 # send too.
 LOST_RACE: Final = "was faster"
-MOVED: Final = f"another push {LOST_RACE}"
+# Clients of every release retry when they read this sentence, so its words stay.
+MOVED: Final = f"somebody {LOST_RACE}"
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHOWN = 60
 

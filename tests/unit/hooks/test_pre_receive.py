@@ -115,7 +115,7 @@ def test_an_old_state_that_is_not_the_branchs_was_overtaken(server: Server) -> N
     new = server.bring(GOOD)
     for old in (NONE, new):
         said = server.refusal(Update(MAIN, old, new))
-        assert "another push was faster" in said
+        assert "somebody was faster" in said
         assert "git pull --rebase origin main; then push again" in said
 
 
