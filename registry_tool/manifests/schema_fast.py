@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
+from operator import ge, le
 from typing import Final, cast
 
 from registry_tool.manifests.problems import JSON
@@ -101,28 +102,19 @@ def _is_one_of(schema: Schema, data: JSON) -> bool:
     return any(same(one, data) for one in cast("list[JSON]", schema["enum"]))
 
 
-def _bound(word: str, *, most: bool) -> _Condition:
+_Fits = Callable[[float, float], bool]
+
+
+def _has_bound(word: str, fits: _Fits, schema: Schema, data: JSON) -> bool:
     """A bound on a number."""
-
-    def is_within(schema: Schema, data: JSON) -> bool:
-        if isinstance(data, bool) or not isinstance(data, int | float):
-            return True
-        bound = cast("float", schema[word])
-        return data <= bound if most else data >= bound
-
-    return is_within
+    if isinstance(data, bool) or not isinstance(data, int | float):
+        return True
+    return fits(data, cast("float", schema[word]))
 
 
-def _length(word: str, kind: type, *, most: bool) -> _Condition:
+def _has_length(word: str, kind: type, fits: _Fits, schema: Schema, data: JSON) -> bool:
     """A bound on the length of text (in code points), of a list or of a mapping."""
-
-    def is_within(schema: Schema, data: JSON) -> bool:
-        if not isinstance(data, kind):
-            return True
-        size, bound = len(cast("str", data)), cast("float", schema[word])
-        return size <= bound if most else size >= bound
-
-    return is_within
+    return not isinstance(data, kind) or fits(len(cast("str", data)), cast("float", schema[word]))
 
 
 _CONDITIONS: Final[Mapping[str, _Condition]] = {
@@ -133,14 +125,14 @@ _CONDITIONS: Final[Mapping[str, _Condition]] = {
     "pattern": _matches,
     "const": lambda schema, data: same(schema["const"], data),
     "enum": _is_one_of,
-    "minimum": _bound("minimum", most=False),
-    "maximum": _bound("maximum", most=True),
-    "minLength": _length("minLength", str, most=False),
-    "maxLength": _length("maxLength", str, most=True),
-    "minItems": _length("minItems", list, most=False),
-    "maxItems": _length("maxItems", list, most=True),
-    "minProperties": _length("minProperties", dict, most=False),
-    "maxProperties": _length("maxProperties", dict, most=True),
+    "minimum": partial(_has_bound, "minimum", ge),
+    "maximum": partial(_has_bound, "maximum", le),
+    "minLength": partial(_has_length, "minLength", str, ge),
+    "maxLength": partial(_has_length, "maxLength", str, le),
+    "minItems": partial(_has_length, "minItems", list, ge),
+    "maxItems": partial(_has_length, "maxItems", list, le),
+    "minProperties": partial(_has_length, "minProperties", dict, ge),
+    "maxProperties": partial(_has_length, "maxProperties", dict, le),
 }
 
 
