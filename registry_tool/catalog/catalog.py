@@ -299,11 +299,23 @@ class Catalog:
         # Every model that was asked for: what a verdict may depend on.
         self.asked: set[ModelName] = set()
 
-    def document(self, path: str, place: Place) -> Document | None:
-        """One manifest, read and kept; None when there is no such file."""
-        if path not in self._documents:
-            self._documents[path] = self.read(path, place)
-        return self._documents[path]
+    def document(self, path: str, place: Place, *, keep: bool = True) -> Document | None:
+        """One manifest; None when there is no such file.
+
+        Args:
+            path: From the root.
+            place: What the path is about.
+            keep: Keep what was read; sweeps over many do not.
+        """
+        if path in self._documents:
+            return self._documents[path]
+        from registry_tool.manifests.document import READ_LIMIT, parse_document
+
+        source = self.tree.read(path, limit=READ_LIMIT)
+        found = None if source is None else parse_document(path, place, source)
+        if keep:
+            self._documents[path] = found
+        return found
 
     def forget_models(self) -> None:
         """Let go of what was read of models: a sweep over all of them would keep every file of the registry."""
@@ -322,13 +334,6 @@ class Catalog:
         other = Catalog(self.tree)
         other._documents = {p: d for p, d in self._documents.items() if p not in paths}
         return other
-
-    def read(self, path: str, place: Place) -> Document | None:
-        """One manifest, read and not kept: for sweeps over many."""
-        from registry_tool.manifests.document import READ_LIMIT, parse_document
-
-        source = self.tree.read(path, limit=READ_LIMIT)
-        return None if source is None else parse_document(path, place, source)
 
     @cached_property
     def registry(self) -> Document | None:

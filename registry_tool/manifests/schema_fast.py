@@ -174,17 +174,17 @@ _APPLICATORS: Final[Mapping[str, _Applicator]] = {
 }
 
 
-def _passes_branch(passes: _Verdict, schema: Schema, data: JSON) -> bool:
-    branch = "then" if passes(schema["if"], data) else "else"
-    return branch not in schema or passes(schema[branch], data)
+def _passes_branch(is_valid: _Verdict, schema: Schema, data: JSON) -> bool:
+    branch = "then" if is_valid(data, schema["if"]) else "else"
+    return branch not in schema or is_valid(data, schema[branch])
 
 
 _CHOICES: Final[Mapping[str, _Choice]] = {
     "if": _passes_branch,
-    "anyOf": lambda passes, schema, data: any(
-        passes(one, data) for one in cast("list[JSON]", schema["anyOf"])
+    "anyOf": lambda is_valid, schema, data: any(
+        is_valid(data, one) for one in cast("list[JSON]", schema["anyOf"])
     ),
-    "not": lambda passes, schema, data: not passes(schema["not"], data),
+    "not": lambda is_valid, schema, data: not is_valid(data, schema["not"]),
 }
 _ANNOTATIONS: Final = frozenset({"$schema", "$id", "title", "description", "examples", "default"})
 # Asked where they belong: with what refers, and with `if`.
@@ -205,28 +205,30 @@ class Interpreter:
     def __init__(self, schema: Schema) -> None:
         self._root = schema
 
-    def is_valid(self, instance: JSON) -> bool:
-        """True when the data passes."""
-        return self._passes(cast("JSON", self._root), instance)
+    def is_valid(self, instance: JSON, within: JSON = None) -> bool:
+        """True when the data passes.
 
-    def _passes(self, schema: JSON, data: JSON) -> bool:
+        Args:
+            instance: The data.
+            within: A schema of the document; None for the whole.
+        """
         # A list of what is still to be checked, not recursion: data of any depth takes one frame.
-        waiting = [(schema, data)]
+        waiting = [(cast("JSON", self._root) if within is None else within, instance)]
         while waiting:
-            one, part = waiting.pop()
-            if not isinstance(one, dict):
-                if not one:
+            schema, data = waiting.pop()
+            if not isinstance(schema, dict):
+                if not schema:
                     return False
                 continue
-            for word in one:
+            for word in schema:
                 if word in _CONDITIONS:
-                    if not _CONDITIONS[word](one, part):
+                    if not _CONDITIONS[word](schema, data):
                         return False
                 elif word in _APPLICATORS:
-                    waiting += _APPLICATORS[word](one, part)
+                    waiting += _APPLICATORS[word](schema, data)
                 elif word == "$ref":
-                    waiting.append((self._follow(str(one["$ref"])), part))
-                elif word not in _SILENT and not _CHOICES[word](self._passes, one, part):
+                    waiting.append((self._follow(str(schema["$ref"])), data))
+                elif word not in _SILENT and not _CHOICES[word](self.is_valid, schema, data):
                     return False
         return True
 
