@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.cache import ModelVerdict, VerdictCache
 from registry_tool.checks.change_kind import kind_of
+from registry_tool.checks.comparison import list_changes
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
 from registry_tool.checks.rule import (
     ChangeRule,
     ChangeView,
     FileRule,
     FileView,
-    Located,
     ModelUnderCheck,
     RegistryRule,
     RegistryView,
@@ -42,15 +42,13 @@ from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
 from registry_tool.checks.uniqueness import Claims
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError, ShallowHistoryError
-from registry_tool.git.tree import Entry, Tree, TreeChange, differences
+from registry_tool.git.tree import Entry, Tree
 from registry_tool.manifests.data import member, text, texts
-from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
     from registry_tool.git.history import FirstParentHistory
-    from registry_tool.manifests.document import Document
 
 __all__ = ["check", "judge_file", "judge_models", "malformed"]
 
@@ -133,48 +131,10 @@ class _FindingCollector:
         return tuple(f"skipped {', '.join(ids)}: {words}" for words, ids in self._skipped.items())
 
 
-def _located(base: Catalog, head: Catalog, change: TreeChange) -> Located | None:
-    """A difference and what it is about; None for a file without an id that turns out to be the published one."""
-    path, before, after = change
-    if before is not None and after is not None and len(before.oid) != len(after.oid):
-        published = base.tree.read(path, limit=READ_LIMIT)
-        if published is not None and published == head.tree.read(path, limit=READ_LIMIT):
-            after = after._replace(oid=before.oid)
-    if before == after:
-        return None
-    # Where files lie was fixed when the registry was made; a change that says otherwise is judged by that.
-    place = base.layout.locate(path)
-    upgrades = False
-    if before is not None and after is not None and place is not None and place.kind == "model":
-        documents = base.document(path, place), head.document(path, place)
-        upgrades = before.mode == after.mode and _only_upgrades(*documents)
-    return Located(path, before, after, place, upgrades)
-
-
-def _only_upgrades(before: Document | None, after: Document | None) -> bool:
-    """True where a manifest names a later version of its schema, and no other byte differs."""
-    if before is None or after is None or before.data is None or after.data is None:
-        return False
-    old, new = text(before.data, "schema"), text(after.data, "schema")
-    is_later = int(old.rpartition("/v")[2]) < int(new.rpartition("/v")[2])
-    return is_later and before.source.replace(old.encode(), new.encode(), 1) == after.source
-
-
 def _rule_ids() -> frozenset[str]:
     from registry_tool.checks.rule_docs import all_rules  # few changes need them
 
     return frozenset(all_rules())
-
-
-def _compared(
-    published: Tree | None, head: Catalog, line: FirstParentHistory | None, now: dt.datetime
-) -> ChangeView:
-    """The change to what is published; without anything published the head is its own base, and nothing differs."""
-    if published is None or published.entry(REGISTRY) is None:
-        return ChangeView(head, head, (), line, now, _rule_ids)
-    base = Catalog(published)
-    found = (_located(base, head, change) for change in differences(published, head.tree))
-    return ChangeView(base, head, tuple(filter(None, found)), line, now, _rule_ids)
 
 
 class _Parts:
@@ -390,7 +350,8 @@ def check(
     now = dt.datetime.now(dt.UTC) if now is None else now
     try:
         catalog = Catalog(head)
-        view = _compared(base if published is None else published, catalog, line, now)
+        known, changes = list_changes(base if published is None else published, catalog)
+        view = ChangeView(known, catalog, changes, line, now, _rule_ids)
         scope = scope_of(catalog, base, paths)
         memory = None
         if kept is not None:
