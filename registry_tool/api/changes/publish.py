@@ -208,6 +208,8 @@ def read_base(
         OperationalError: The interrupted command cannot be recovered.
     """
     recover_pending(repository.git, notify=notify)
+    if destination.commits:
+        repository.reader.start()
     return _read_base(repository, destination, None)
 
 

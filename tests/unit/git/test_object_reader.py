@@ -88,3 +88,8 @@ def test_neither_large_nor_many_objects_are_kept(folder: Path, reader: BlobReade
     assert reader.read(large) is None
     assert reader.read(first) is None
     assert reader.read(others[-1]) == (others[-1], "blob", b"139")
+
+
+def test_a_started_process_answers_later(folder: Path, reader: BlobReader) -> None:
+    reader.start()
+    assert reader.read("HEAD") is not None
