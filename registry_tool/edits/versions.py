@@ -198,6 +198,6 @@ def add_version(name: ModelName, version: str | None, record: VersionRecord) -> 
             *(add_tag(added, tag) for tag in record.tags),
             *(set_alias(added, alias) for alias in record.aliases),
         ]
-        return followed_by(catalog, change, names) if names else change
+        return followed_by(catalog, change, names)
 
     return add
