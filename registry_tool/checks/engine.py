@@ -136,13 +136,18 @@ def _rule_ids() -> frozenset[str]:
 
 
 def _compared(
-    published: Tree | None, head: Catalog, line: FirstParentHistory | None, now: dt.datetime
+    published: Tree | None,
+    head: Catalog,
+    line: FirstParentHistory | None,
+    now: dt.datetime,
+    changes: Iterable[TreeChange] | None,
 ) -> ChangeView:
     """The change to what is published; without anything published the head is its own base, and nothing differs."""
     if published is None or published.entry(REGISTRY) is None:
         return ChangeView(head, head, (), line, now, _rule_ids)
     base = Catalog(published)
-    found = (_located(base, head, change) for change in differences(published, head.tree))
+    changes = differences(published, head.tree) if changes is None else changes
+    found = (_located(base, head, change) for change in changes)
     return ChangeView(base, head, tuple(filter(None, found)), line, now, _rule_ids)
 
 
@@ -174,6 +179,8 @@ def _look_at(part: Part, head: Catalog, collector: _FindingCollector) -> ModelVe
             claims.add(document)
     if part.model is not None:
         model = ModelUnderCheck(head, part.model, touched=part.touched)
+        if part.files is not None:
+            model.prefetch("aliases", "tags")
         for model_rule in MODEL_RULES:
             collector.take(model_rule, model_rule.check(model), f"{model.folder}/model.yaml")
     found = tuple(collector.findings[before:])
@@ -342,8 +349,11 @@ def check(
     now = dt.datetime.now(dt.UTC) if now is None else now
     try:
         catalog = Catalog(head)
-        view = _compared(base if published is None else published, catalog, line, now)
-        scope = scope_of(catalog, base, paths)
+        changes = None if base is None else list(differences(base, head))
+        published = base if published is None else published
+        known = changes if published is base else None
+        view = _compared(published, catalog, line, now, known)
+        scope = scope_of(catalog, changes, paths)
         memory = None
         if kept is not None:
             memory = VerdictCache(kept, catalog, view.base, lambda: many(len(scope.models)))

@@ -166,6 +166,7 @@ def _add_record(
 ) -> ChangeSet:
     """The change set of the version alone, without tags and aliases."""
     model = find_model(catalog, name)
+    model.prefetch_names()
     check_accepts_versions(model)
     chosen = select_name(model, version)
     folder = catalog.layout.version(name, chosen)

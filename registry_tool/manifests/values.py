@@ -61,6 +61,7 @@ _MOST_VALUES: Final = 1 << 17
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _DIGITS: Final = 20
 _SHOWN: Final = 60
+_PLAIN: Final = frozenset({dict, list})
 _T = TypeVar("_T")
 # What code of other libraries raises where its object is no such number.
 _NO_NUMBER: Final = (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError)
@@ -293,8 +294,10 @@ class _Border:
             )
         if _is_plain_scalar(value):
             return value
-        if type(value) is dict or type(value) is list:
-            return self._collection(value, at)
+        return self._collection(value, at) if type(value) in _PLAIN else self._other(value, at)
+
+    def _other(self, value: object, at: str) -> JSON:
+        """A value of a type that JSON does not have, or that needs a closer look."""
         if isinstance(value, Enum):
             return self.take(value.value, at)
         if isinstance(value, str | PurePath):
