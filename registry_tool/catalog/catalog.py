@@ -202,6 +202,11 @@ class ModelView:
         files = (path for folder in folders for path, _ in walk(tree, f"{self.folder}/{folder}"))
         tree.prefetch(path for path in files if path.endswith(_YAML))
 
+    def prefetch_names(self) -> None:
+        """Say that the record and the names of versions, tags and aliases will be asked for: they are read together."""
+        parts = ("model.yaml", "versions", "tags", "aliases")
+        self.catalog.tree.prefetch(f"{self.folder}/{part}" for part in parts)
+
     @cached_property
     def document(self) -> Document | None:
         """``model.yaml``."""

@@ -21,7 +21,7 @@ A tree without a ``registry.yaml`` publishes nothing, so a change to it is judge
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -242,17 +242,21 @@ def compare_steps(
         before = head
 
 
-def list_changes(published: Tree | None, head: Catalog) -> tuple[Catalog, tuple[Located, ...]]:
+def list_changes(
+    published: Tree | None, head: Catalog, known: Iterable[TreeChange] | None = None
+) -> tuple[Catalog, tuple[Located, ...]]:
     """The published state and what a candidate changes in it; a candidate alone is its own base, and nothing differs.
 
     Args:
         published: The published files; None where nothing is published.
         head: The candidate.
+        known: How they differ, where the caller knows.
     """
     if published is None or published.entry(REGISTRY) is None:
         return head, ()
     base = Catalog(published)
-    found = (_locate(base, head, change) for change in differences(published, head.tree))
+    differing = differences(published, head.tree) if known is None else known
+    found = (_locate(base, head, change) for change in differing)
     return base, tuple(filter(None, found))
 
 

@@ -42,7 +42,7 @@ from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
 from registry_tool.checks.uniqueness import Claims
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError, ShallowHistoryError
-from registry_tool.git.tree import Entry, Tree
+from registry_tool.git.tree import Entry, Tree, differences
 from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.names import ModelName
@@ -194,6 +194,8 @@ class _Parts:
                 self.claims.add(document)
         if part.model is not None:
             model = ModelUnderCheck(self._head, part.model, touched=part.touched)
+            if part.files is not None:
+                model.prefetch("aliases", "tags")
             found = [(rule, rule.check(model)) for rule in MODEL_RULES]
             yield _Examined(f"{model.folder}/model.yaml", found)
         self.checked += len(files)
@@ -350,9 +352,12 @@ def check(
     now = dt.datetime.now(dt.UTC) if now is None else now
     try:
         catalog = Catalog(head)
-        known, changes = list_changes(base if published is None else published, catalog)
+        differing = None if base is None else list(differences(base, head))
+        published = base if published is None else published
+        given = differing if published is base else None
+        known, changes = list_changes(published, catalog, given)
         view = ChangeView(known, catalog, changes, line, now, _rule_ids)
-        scope = scope_of(catalog, base, paths)
+        scope = scope_of(catalog, differing, paths)
         memory = None
         if kept is not None:
             memory = VerdictCache(kept, catalog, view.base, lambda: many(len(scope.models)))
