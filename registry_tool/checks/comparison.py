@@ -243,21 +243,21 @@ def compare_steps(
 
 
 def list_changes(
-    published: Tree | None, head: Catalog, known: Iterable[TreeChange] | None = None
+    published: Catalog | None, head: Catalog, differing: Iterable[TreeChange] | None = None
 ) -> tuple[Catalog, tuple[Located, ...]]:
     """The published state and what a candidate changes in it; a candidate alone is its own base, and nothing differs.
 
     Args:
         published: The published files; None where nothing is published.
         head: The candidate.
-        known: How they differ, where the caller knows.
+        differing: How they differ, where the caller knows.
     """
-    if published is None or published.entry(REGISTRY) is None:
+    if published is None or published.tree.entry(REGISTRY) is None:
         return head, ()
-    base = Catalog(published)
-    differing = differences(published, head.tree) if known is None else known
-    found = (_locate(base, head, change) for change in differing)
-    return base, tuple(filter(None, found))
+    if differing is None:
+        differing = differences(published.tree, head.tree)
+    found = (_locate(published, head, change) for change in differing)
+    return published, tuple(filter(None, found))
 
 
 def _locate(base: Catalog, head: Catalog, change: TreeChange) -> Located | None:

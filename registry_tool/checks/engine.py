@@ -42,7 +42,7 @@ from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
 from registry_tool.checks.uniqueness import Claims
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError, ShallowHistoryError
-from registry_tool.git.tree import Entry, Tree, differences
+from registry_tool.git.tree import Entry, Tree, TreeChange, differences
 from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.names import ModelName
@@ -321,6 +321,23 @@ def _said_before(one: Finding, view: ChangeView, entry: Entry) -> Iterator[str]:
         yield from (hit.message for hit in rule.check(whole) if hit.path == one.path)
 
 
+def _open_catalogs(
+    head: Tree,
+    base: Tree | None,
+    published: Tree | None,
+    known: Catalog | None,
+    differing: Sequence[TreeChange] | None,
+) -> tuple[Catalog, Catalog | None]:
+    """What is judged, and what is published; of files that were read already, nothing is read again."""
+    published = base if published is None else published
+    if known is None or differing is None or known.tree is not base:
+        return Catalog(head), None if published is None else Catalog(published)
+    catalog = known.after({change.path for change in differing}, head)
+    if published is None or published is base:
+        return catalog, known
+    return catalog, Catalog(published)
+
+
 def check(
     head: Tree,
     *,
@@ -329,6 +346,7 @@ def check(
     line: FirstParentHistory | None = None,
     now: dt.datetime | None = None,
     paths: Sequence[str] = (),
+    known: Catalog | None = None,
     kept: Path | None = None,
     many: Callable[[int], None] = lambda _: None,
     progress: Callable[[int], None] = lambda _: None,
@@ -342,6 +360,7 @@ def check(
         line: The history that ends at what is published; None where there is none.
         now: The time, for waivers and gates; None is the clock's.
         paths: Files and folders to which the check is narrowed; none of them means no narrowing.
+        known: A catalog of the base, some files of which were read already and stay as they were.
         kept: A folder where verdicts on whole models are kept between checks; None keeps none.
         many: Called once with the number of models, when many of them have no verdict in ``kept``.
         progress: Called with the number of files that were looked at since it was called last.
@@ -351,12 +370,11 @@ def check(
     """
     now = dt.datetime.now(dt.UTC) if now is None else now
     try:
-        catalog = Catalog(head)
         differing = None if base is None else list(differences(base, head))
-        published = base if published is None else published
-        given = differing if published is base else None
-        known, changes = list_changes(published, catalog, given)
-        view = ChangeView(known, catalog, changes, line, now, _rule_ids)
+        catalog, before = _open_catalogs(head, base, published, known, differing)
+        given = differing if before is not None and before.tree is base else None
+        policy, changes = list_changes(before, catalog, given)
+        view = ChangeView(policy, catalog, changes, line, now, _rule_ids)
         scope = scope_of(catalog, differing, paths)
         memory = None
         if kept is not None:

@@ -286,7 +286,11 @@ def _rehearse(repository: Repository, draft: _Draft) -> _Rehearsal:
             f"{where} has no {REGISTRY}", remedy="commit it first, or name another branch"
         )
     compared = compare_edit(repository, base.catalog.tree, head, _find_tip(repository, base))
-    report = check(head, base=compared.base, published=compared.frozen, line=compared.line)
+    # Files of a work tree may change at any time.
+    known = None if base.target is None else base.catalog
+    report = check(
+        head, base=compared.base, published=compared.frozen, line=compared.line, known=known
+    )
     if report.verdict == "refuse":
         raise RefusedByCheckError(
             f"{change.message}: the result would not pass the check; nothing was written", report
