@@ -64,9 +64,12 @@ def _evidence(model: ModelView, version: str | None, folder: str) -> Iterator[Do
 
 
 def _measured(data: Data, evidence: Iterable[Document]) -> list[Data]:
-    """Every measured value: of a record, where it has some, then of what evidence added later, by file name."""
+    """Every measured value: of a record, where it has some, then of later evidence, in the order of its ``at``.
+
+    Evidence of one time keeps its order, by file name. A file name is no order: it ends in a digest of the content.
+    """
     found = [*records(data, "metrics")]
-    for document in evidence:
+    for document in sorted(evidence, key=lambda one: text(one.data, "at")):
         if text(document.data, "kind") == "metrics":
             found += records(document.data, "metrics")
     return found
@@ -145,7 +148,7 @@ class VersionView:
 
     @property
     def measured(self) -> list[Data]:
-        """Every measured value: of the record, then of later evidence, by file name."""
+        """Every measured value: of the record, then of later evidence, by the time at which it was added."""
         return _measured(self.data, self.evidence())
 
     @property
@@ -272,7 +275,7 @@ class ModelView:
     def measured(self) -> list[Data]:
         """Every value that was measured of the model itself, by the time at which its evidence was added."""
         self.prefetch("evidence")
-        return _measured({}, sorted(self.evidence(), key=lambda found: text(found.data, "at")))
+        return _measured({}, self.evidence())
 
     @property
     def metrics(self) -> dict[str, JSON]:
