@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
-__all__ = ["DEFAULT_COMMITTER", "Line", "Stamp", "claimed_time"]
+__all__ = ["DEFAULT_COMMITTER", "Line", "Stamp", "claimed_time", "restored_line"]
 
 DEFAULT_COMMITTER: Final = "registry server <registry@localhost>"
 _DAY: Final = 86_400_000
@@ -198,3 +198,30 @@ class Line:
             if by_server[number]:
                 limit = own[number]
         return limits
+
+    def pieces(self) -> tuple[bytes, bytes, bytes, bytes]:
+        """What ``restored_line`` takes: commits, claimed times, who committed, times."""
+        end, width = self.length, self._width
+        return (
+            bytes(self.written.commits[: end * width]),
+            self.written.own[:end].tobytes(),
+            bytes(self.written.by_server[:end]),
+            self.times.tobytes(),
+        )
+
+
+def restored_line(pieces: Sequence[bytes], newest: int, *, is_unsure: bool) -> Line:
+    """A line from what ``Line.pieces`` gave.
+
+    Raises:
+        ValueError: The pieces do not fit together.
+    """
+    commits, own, by_server, times = pieces
+    written = _Written(bytearray(commits), array("q"), bytearray(by_server), threading.Lock())
+    written.own.frombytes(own)
+    found = array("q")
+    found.frombytes(times)
+    length = len(found)
+    if not length == len(written.own) == len(by_server) or len(commits) % max(length, 1):
+        raise ValueError("pieces of different lengths")
+    return Line(written, found, length, newest, is_unsure)

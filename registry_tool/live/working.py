@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from registry_tool.live.ids import Birth
@@ -178,7 +179,9 @@ class WorkingVersion:
     def _standing(self) -> tuple[object, ...]:
         return self.is_draft, *(self.parts.get(file) for file in _OF_STATE[1:3]), bool(self.parts)
 
-    def _put(self, edit: Edit, former: Mapping[str, bytes], gone: Set[str], position: int) -> None:
+    def _put(
+        self, edit: Edit, former: Mapping[str, bytes], gone: AbstractSet[str], position: int
+    ) -> None:
         file, is_draft = edit.spot.file, edit.spot.is_draft
         if is_draft != self.is_draft:
             if is_draft and "version.yaml" in self.parts:  # a rule refuses it; the version counts
