@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.cache import ModelVerdict, VerdictCache
-from registry_tool.checks.change_kind import kind_of
+from registry_tool.checks.change_kind import AUTOMERGE_WORDS, kind_of
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
 from registry_tool.checks.rule import (
     ChangeView,
@@ -269,7 +269,7 @@ def _look_across(registry: RegistryView, collector: _FindingCollector) -> None:
 
 def _merges_unseen(view: ChangeView, kind: str) -> bool:
     """True when the policy of what is published lets a change of a kind that passes merge without a person."""
-    if kind not in texts(view.base.settings, "automerge"):
+    if AUTOMERGE_WORDS.get(kind, kind) not in texts(view.base.settings, "automerge"):
         return False
     from registry_tool.checks.review_needed import (
         unsigned_approvals,  # few registries have such a policy
