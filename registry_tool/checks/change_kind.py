@@ -40,7 +40,7 @@ _ACTS: Final = {
     "status": ("status", "status", "status"),
     "evidence": ("evidence", "frozen", "frozen"),
     "metadata": ("edit", "edit", "edit"),
-    "title": ("edit", "edit", "edit"),
+    "title": ("title", "title", "title"),
     "wire": ("edit", "edit", "edit"),
     "object": ("object", "object", "object"),
     "deletion": ("deletion", "deletion", "deletion"),
@@ -53,7 +53,7 @@ _ACTS: Final = {
 # Acts that a pull request can be made for; the others come along, or another rule refuses them.
 ALONE: Final = frozenset(
     {
-        "new namespace", "new model", "new version", "alias", "alias removed", "tag", "status", "evidence", "edit", "model edit",
+        "new namespace", "new model", "new version", "alias", "alias removed", "tag", "status", "evidence", "edit", "title", "model edit",
         "document", "other file", "policy", "waiver", "object", "deletion",
     }
 )  # fmt: skip
@@ -71,7 +71,7 @@ def _kind(name: ChangeKind, *leading: str, along: Sequence[str] = ()) -> _Kind:
     return _Kind(name, frozenset(leading), frozenset((*leading, *along)))
 
 
-_WITH_VERSION: Final = ("pointer", "key", "tag", "evidence", "edit", "status")
+_WITH_VERSION: Final = ("pointer", "key", "tag", "evidence", "edit", "title", "status")
 # In order: the first that has a leading act and nothing that may not come along.
 _KINDS: Final = (
     _kind("waiver", "waiver"),
@@ -81,12 +81,12 @@ _KINDS: Final = (
         along=("new version", "alias", "model edit", UPGRADE, *_WITH_VERSION),
     ),
     _kind("version", "new version", along=(UPGRADE, *_WITH_VERSION)),
-    _kind("deletion", "deletion", along=("status", "model edit", "alias removed")),
+    _kind("deletion", "deletion", along=("status", "model edit", "alias removed", "title")),
     _kind("status", "status", along=("pointer removed", "tag removed", "alias removed")),
-    _kind("alias", "alias", "alias removed"),
-    _kind("tag", "tag"),
+    _kind("alias", "alias", "alias removed", along=("title",)),
+    _kind("tag", "tag", along=("title",)),
     _kind("evidence", "evidence", along=(UPGRADE,)),
-    _kind("edit", "edit", "model edit", "document", UPGRADE),
+    _kind("edit", "edit", "title", "model edit", "document", UPGRADE),
     _kind("object", "object"),
     _kind("other", "other file", along=("document",)),
 )  # fmt: skip

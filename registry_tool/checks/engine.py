@@ -44,7 +44,7 @@ from registry_tool.errors import MalformedTreeError, ShallowHistoryError
 from registry_tool.git.tree import Entry, Tree, TreeChange, differences
 from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.document import READ_LIMIT
-from registry_tool.manifests.layout import REGISTRY
+from registry_tool.manifests.layout import OBJECTS, REGISTRY, SERVE
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
@@ -256,7 +256,21 @@ def _look(
         if scope.complete:
             head.forget_models()
     models, namespaces = scope.models, scope.namespaces
-    return RegistryView(head, models, namespaces, claims, view.now, scope.complete), checked
+    renamed = _renamed(view)
+    return RegistryView(
+        head, models, namespaces, claims, view.now, scope.complete, renamed
+    ), checked
+
+
+def _renamed(view: ChangeView) -> frozenset[str]:
+    """The namespaces in which a model is new, or is shown by another name than before."""
+    places = (
+        change.place
+        for change in view.changes
+        if change.place is not None and change.place.model is not None
+        if change.place.kind == "title" or (change.place.kind == "model" and change.added)
+    )
+    return frozenset(p.model.namespace for p in places if p.model is not None and not p.name)
 
 
 def _look_across(registry: RegistryView, collector: _FindingCollector) -> None:
@@ -281,15 +295,20 @@ def _merges_unseen(view: ChangeView, kind: str) -> bool:
 def _softened(findings: Iterable[Finding], view: ChangeView) -> list[Finding]:
     """New restrictions judge what a change adds: what is published with it already only warns."""
     found = list(findings)
-    if view.base is view.head or not any(one.rule in OF_WHAT_IS_ADDED for one in found):
+    if view.base is view.head or not any(map(_may_be_known, found)):
         return found
     known: dict[tuple[str, str], Counter[str]] = {}
     return [one._replace(severity="warn") if _is_known(one, view, known) else one for one in found]
 
 
+def _may_be_known(one: Finding) -> bool:
+    """True for a rule that came later, and for places that had no meaning in earlier releases."""
+    return one.rule in OF_WHAT_IS_ADDED or one.path == SERVE or one.path.startswith(f"{OBJECTS}/")
+
+
 def _is_known(one: Finding, view: ChangeView, known: dict[tuple[str, str], Counter[str]]) -> bool:
     """True for a finding that the published file gave already."""
-    if one.rule not in OF_WHAT_IS_ADDED:
+    if not _may_be_known(one):
         return False
     before = view.base.tree.entry(one.path)
     if before is None or before == view.head.tree.entry(one.path):
