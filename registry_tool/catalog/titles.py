@@ -33,7 +33,7 @@ _MORE: Final = 5
 
 def _title_in(catalog: Catalog, path: str, place: Place) -> str:
     """The title in a file that is not kept; empty where it cannot be read."""
-    document = catalog.read(path, place)
+    document = catalog.document(path, place, keep=False)
     return "" if document is None else text(document.data, "title")
 
 
