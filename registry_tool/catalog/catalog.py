@@ -7,7 +7,7 @@ model or version: the last values of metrics, metadata laid over the record, the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -322,6 +322,13 @@ class Catalog:
         other = Catalog(self.tree)
         other._documents = {p: d for p, d in self._documents.items() if p not in paths}
         return other
+
+    def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
+        """Paths of manifests at or under some folders that may give one of the values to a field that must be unique.
+
+        There may be others among them. A catalog that lives long has an index instead of a search.
+        """
+        return self.tree.grep(values, under=under)
 
     def read(self, path: str, place: Place) -> Document | None:
         """One manifest, read and not kept: for sweeps over many."""

@@ -135,14 +135,21 @@ def _rule_ids() -> frozenset[str]:
     return frozenset(all_rules())
 
 
+def _catalog(files: Tree | Catalog) -> Catalog:
+    return files if isinstance(files, Catalog) else Catalog(files)
+
+
 def _compared(
-    published: Tree | None, head: Catalog, line: FirstParentHistory | None, now: dt.datetime
+    published: Tree | Catalog | None,
+    head: Catalog,
+    line: FirstParentHistory | None,
+    now: dt.datetime,
 ) -> ChangeView:
     """The change to what is published; without anything published the head is its own base, and nothing differs."""
-    if published is None or published.entry(REGISTRY) is None:
+    base = None if published is None else _catalog(published)
+    if base is None or base.tree.entry(REGISTRY) is None:
         return ChangeView(head, head, (), line, now, _rule_ids)
-    base = Catalog(published)
-    found = (_located(base, head, change) for change in differences(published, head.tree))
+    found = (_located(base, head, change) for change in differences(base.tree, head.tree))
     return ChangeView(base, head, tuple(filter(None, found)), line, now, _rule_ids)
 
 
@@ -312,10 +319,10 @@ def _said_before(one: Finding, view: ChangeView, entry: Entry) -> Iterator[str]:
 
 
 def check(
-    head: Tree,
+    head: Tree | Catalog,
     *,
-    base: Tree | None = None,
-    published: Tree | None = None,
+    base: Tree | Catalog | None = None,
+    published: Tree | Catalog | None = None,
     line: FirstParentHistory | None = None,
     now: dt.datetime | None = None,
     paths: Sequence[str] = (),
@@ -324,6 +331,8 @@ def check(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Check a tree, whole or as a change to a base.
+
+    What a catalog has read of a tree is not read again.
 
     Args:
         head: The tree to judge.
@@ -341,9 +350,9 @@ def check(
     """
     now = dt.datetime.now(dt.UTC) if now is None else now
     try:
-        catalog = Catalog(head)
+        catalog = _catalog(head)
         view = _compared(base if published is None else published, catalog, line, now)
-        scope = scope_of(catalog, base, paths)
+        scope = scope_of(catalog, base.tree if isinstance(base, Catalog) else base, paths)
         memory = None
         if kept is not None:
             memory = VerdictCache(kept, catalog, view.base, lambda: many(len(scope.models)))

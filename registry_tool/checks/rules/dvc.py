@@ -329,16 +329,15 @@ def _added_unseen(view: ChangeView, file: str) -> Iterator[Hidden]:
     if not named_ones:
         return
     is_near = build_prefilter(named_ones)
-    known = {one.pattern.line for one in _hidden(view.head, file)}
-    for change in view.changes:
-        path = change.path
-        if not change.added or change.place is None or not path.endswith(_ending(file)):
-            continue
-        if not is_near(path):
-            continue
-        found = _hidden_at(rules, path)
-        if found is not None and found.pattern.line not in known:
-            yield found
+    candidates = (
+        change.path
+        for change in view.changes
+        if change.added and change.place is not None and change.path.endswith(_ending(file))
+    )
+    hidden = [found for path in candidates if is_near(path) if (found := _hidden_at(rules, path))]
+    # Nearly always none, and then the examples of every kind of manifest are not tried.
+    known = {one.pattern.line for one in _hidden(view.head, file)} if hidden else set()
+    yield from (found for found in hidden if found.pattern.line not in known)
 
 
 def _ignore_file_violations(file: str, hidden: Iterator[Hidden]) -> Iterator[Violation]:

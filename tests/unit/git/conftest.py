@@ -10,6 +10,7 @@ from support import commit, git, new_repository, write_files
 
 from registry_tool.git.command import Git, find_repository
 from registry_tool.git.commit_tree import CommitTree, RemoteTree
+from registry_tool.git.object_pool import ObjectPool, PooledTree
 from registry_tool.git.object_reader import BlobReader, PartialCloneReader
 from registry_tool.git.remote.clone_cache import open_clone
 from registry_tool.git.shallow import has_latest_only
@@ -188,6 +189,9 @@ def tree_of(tmp_path: Path, reader_of: Callable[[Git], BlobReader]) -> Callable[
             return _staged(repository, reader)
         if state == "work":
             return work_tree(repository, reader)
+        if state == "pooled":
+            root = git(repository.place, "rev-parse", "HEAD^{tree}")
+            return PooledTree(ObjectPool(repository, reader), root)
         return _committed(repository, reader)
 
     return make
