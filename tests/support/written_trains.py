@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from registry_tool.catalog.catalog import Catalog
@@ -13,6 +15,7 @@ from registry_tool.git.repository import Repository
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName, Reference
 from registry_tool.writer.request import Person, WriteRequest
+from registry_tool.writer.writer import Writer
 from support import git, new_repository
 from support.manifests import small_registry
 
@@ -24,6 +27,7 @@ __all__ = [
     "bare_registry",
     "checkout",
     "files_edit",
+    "held",
     "opened",
     "subjects",
     "version_edit",
@@ -106,3 +110,22 @@ def files_edit(puts: dict[str, bytes], *, deletes: Sequence[str] = ()) -> Edit:
 def subjects(folder: Path, revision: str = "HEAD") -> list[str]:
     """The first lines of a branch's commits, oldest first."""
     return git(folder, "log", "--first-parent", "--reverse", "--format=%s", revision).splitlines()
+
+
+@contextmanager
+def held(writer: Writer) -> Iterator[None]:
+    """Keep a writer busy until the block ends, so that what is asked for meanwhile becomes one train."""
+    began, go = threading.Event(), threading.Event()
+
+    def wait(_: Catalog) -> ChangeSet:
+        began.set()
+        go.wait(30)
+        return ChangeSet("Nothing")
+
+    future = writer.submit(WriteRequest(wait, BOB))
+    began.wait(30)
+    try:
+        yield
+    finally:
+        go.set()
+    future.result(30)

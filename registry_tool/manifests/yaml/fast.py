@@ -146,7 +146,9 @@ def _ensure_loaded() -> None:
     Version 0.1.6 crashes the process in later threads when the thread that loaded it has ended, as those of a pool do
     (tests/unit/manifests/yaml/test_fast_threads.py).
     """
-    if "threading" not in sys.modules:  # there is one thread, and a cold start does not load the module
+    if (
+        "threading" not in sys.modules
+    ):  # there is one thread, and a cold start does not load the module
         return
     import threading
 

@@ -154,6 +154,11 @@ def _staged(repository: Git, reader: BlobReader) -> Tree:
     return staged_tree(repository, reader)
 
 
+def _pooled(repository: Git, reader: BlobReader) -> Tree:
+    root = git(repository.place, "rev-parse", "HEAD^{tree}")
+    return PooledTree(ObjectPool(repository, reader), root)
+
+
 def _overlay() -> Tree:
     items = sorted(_FILES.items())
     base = {**dict(items[::2]), "gone/deep/file": "needle", "bytes": "needle", "empty/inside": "x"}
@@ -185,13 +190,7 @@ def tree_of(tmp_path: Path, reader_of: Callable[[Git], BlobReader]) -> Callable[
         starts = {"unborn": _unborn, "half": _half}
         repository = (starts.get(place) or _REPOSITORIES[place])(tmp_path)
         reader = reader_of(repository)
-        if state == "staged":
-            return _staged(repository, reader)
-        if state == "work":
-            return work_tree(repository, reader)
-        if state == "pooled":
-            root = git(repository.place, "rev-parse", "HEAD^{tree}")
-            return PooledTree(ObjectPool(repository, reader), root)
-        return _committed(repository, reader)
+        states = {"staged": _staged, "work": work_tree, "pooled": _pooled}
+        return states.get(state, _committed)(repository, reader)
 
     return make

@@ -31,7 +31,7 @@ def _chain(count: int) -> list[bytes]:
         place = number * 37 % len(lines)
         if number % 3 == 1:
             lines.insert(place, b"new\n")
-        elif number % 3 == 2:  # noqa: PLR2004
+        elif number % 3 == 2:
             del lines[place]
         else:
             lines[place] = f"{number} changed\n".encode()

@@ -17,6 +17,7 @@ from support.written_trains import (
     alias_request,
     bare_registry,
     files_edit,
+    held,
     opened,
     subjects,
     version_edit,
@@ -55,28 +56,6 @@ def writer(bare: Path, moves: list[Move]) -> Iterator[Writer]:
     repository.close()
 
 
-class _Held:
-    """Keeps a writer busy until the block ends, so that what is asked for meanwhile becomes one train."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._go = threading.Event()
-        began = threading.Event()
-
-        def wait(_: Catalog) -> ChangeSet:
-            began.set()
-            self._go.wait(30)
-            return ChangeSet("Nothing")
-
-        self._future = writer.submit(WriteRequest(wait, BOB))
-        began.wait(30)
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        self._go.set()
-
-
 def test_a_request_becomes_a_commit_of_its_author(writer: Writer, bare: Path) -> None:
     written = writer.submit(version_request(3, key="k 1")).result(30)
     assert written.commit == git(bare, "rev-parse", "main")
@@ -97,7 +76,7 @@ def test_a_request_becomes_a_commit_of_its_author(writer: Writer, bare: Path) ->
 def test_what_waits_is_published_with_one_move(
     writer: Writer, bare: Path, moves: list[Move]
 ) -> None:
-    with _Held(writer):
+    with held(writer):
         asked = [writer.submit(version_request(number)) for number in range(10)]
     written = [one.result(30) for one in asked]
     assert len(moves) == 1
@@ -131,7 +110,7 @@ def test_a_move_is_announced_before_the_answer(bare: Path) -> None:
 def test_a_refused_request_leaves_no_trace_for_the_next(
     writer: Writer, bare: Path, moves: list[Move]
 ) -> None:
-    with _Held(writer):
+    with held(writer):
         first = writer.submit(version_request(1))
         absent = writer.submit(alias_request("blue", "99"))
         invalid = writer.submit(
@@ -167,7 +146,7 @@ def test_an_edit_that_fails_in_an_unknown_way_fails_alone(writer: Writer) -> Non
 
 
 def test_two_requests_for_one_name_do_not_both_get_it(writer: Writer) -> None:
-    with _Held(writer):
+    with held(writer):
         one = writer.submit(WriteRequest(version_edit(1, version="7"), ADA))
         other = writer.submit(WriteRequest(version_edit(2, version="7"), BOB))
     assert one.result(30).commit
@@ -176,7 +155,7 @@ def test_two_requests_for_one_name_do_not_both_get_it(writer: Writer) -> None:
 
 
 def test_unique_values_are_unique_within_a_train_and_after_it(writer: Writer) -> None:
-    with _Held(writer):
+    with held(writer):
         one = writer.submit(WriteRequest(version_edit(1, external_id="run-1"), ADA))
         other = writer.submit(WriteRequest(version_edit(2, external_id="run-1"), ADA))
         twin = writer.submit(WriteRequest(version_edit(1), ADA))
@@ -210,7 +189,7 @@ def test_a_repeated_request_gets_the_first_answer(writer: Writer, bare: Path) ->
 
 
 def test_two_equal_requests_in_one_train_are_one(writer: Writer, bare: Path) -> None:
-    with _Held(writer):
+    with held(writer):
         asked = [writer.submit(version_request(1, key="once")) for _ in range(3)]
     found = [one.result(30) for one in asked]
     assert len({one.commit for one in found}) == 1
@@ -246,7 +225,7 @@ def test_a_forged_trailer_is_no_answer(bare: Path, tmp_path: Path) -> None:
 def test_more_than_may_wait_is_refused_at_once(bare: Path) -> None:
     repository = opened(bare)
     with Writer(repository, most_waiting=2) as writer:
-        with _Held(writer):
+        with held(writer):
             asked = [writer.submit(version_request(number)) for number in range(2)]
             with pytest.raises(BusyError):
                 writer.submit(version_request(9))
@@ -260,7 +239,7 @@ def test_more_than_may_wait_is_refused_at_once(bare: Path) -> None:
 def test_stopping_finishes_the_train_under_way_and_refuses_the_rest(bare: Path) -> None:
     repository = opened(bare)
     writer = Writer(repository)
-    with _Held(writer):
+    with held(writer):
         waiting = writer.submit(version_request(1))
         closing = threading.Thread(target=writer.close)
         closing.start()
