@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import weakref
 from typing import IO, TYPE_CHECKING, Final
 
 from registry_tool.errors import GitError, StaleBaseError
 from registry_tool.git.command import CAPTURED, Git
 from registry_tool.git.commit import explain_failed_update
-from registry_tool.git.ownership import read_start
-from registry_tool.git.revisions import find_tip
 
 if TYPE_CHECKING:
     import subprocess
 
-__all__ = ["RefMover", "TipReader"]
+__all__ = ["RefMover"]
 
-_ID: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _OK: Final = (b"start: ok\n", b"commit: ok\n")
 
 
@@ -93,42 +89,3 @@ class RefMover:
         self._process = None
         if self._finalizer is not None:
             self._finalizer()
-
-
-class TipReader:
-    """Reads where branches are, as often as wanted: a process starts only after packed refs have changed.
-
-    Args:
-        git: The repository.
-    """
-
-    def __init__(self, git: Git) -> None:
-        self._git = git
-        # In another format than files the stamp of a file says nothing.
-        self._of_files = git.config("extensions.refstorage") in {None, "files"}
-        self._packed: dict[str, tuple[tuple[int, ...], str | None]] = {}
-
-    def tip(self, ref: str) -> str | None:
-        """The commit that a branch is at, by its full name; None where there is no such branch.
-
-        Raises:
-            GitError: Git cannot read it.
-        """
-        said = read_start(self._git.shared_dir / ref) if self._of_files else b""
-        commit = said.decode(errors="replace").rstrip("\n")
-        if said.endswith(b"\n") and _ID.fullmatch(commit):
-            return commit
-        stamp = self._stamp()
-        known = self._packed.get(ref)
-        if known is not None and known[0] == stamp and self._of_files and not said:
-            return known[1]
-        found = find_tip(self._git, ref)
-        self._packed[ref] = stamp, found
-        return found
-
-    def _stamp(self) -> tuple[int, ...]:
-        try:
-            info = (self._git.shared_dir / "packed-refs").stat()
-        except OSError:
-            return ()
-        return info.st_ino, info.st_size, info.st_mtime_ns

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from registry_tool.checks.comparison import find_base
 from registry_tool.edits.changeset import ChangeSet
 from registry_tool.errors import (
     ConflictError,
@@ -15,8 +16,9 @@ from registry_tool.errors import (
 )
 from registry_tool.git.commit import CheckoutChange, Target, find_uncommitted, move_checkout
 from registry_tool.git.object_pool import ObjectPool
-from registry_tool.git.ref_mover import RefMover, TipReader
-from registry_tool.git.refs import find_target, merge_base
+from registry_tool.git.ref_mover import RefMover
+from registry_tool.git.ref_watch import RefWatch
+from registry_tool.git.refs import find_target
 from registry_tool.git.remote.push import LostRaceError, fetch_branch
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
@@ -43,6 +45,7 @@ class Yard:
         committer: Who writes the commits.
         main: The published branch, without ``refs/heads/``.
         on_moved: Called with each move of a branch.
+        latest: Gives the time of the newest published commit, where someone knows it exactly; 0 elsewhere.
     """
 
     repository: Repository
@@ -50,8 +53,9 @@ class Yard:
     committer: Person
     main: str
     on_moved: Callable[[Move], None]
+    latest: Callable[[], int]
     pool: ObjectPool
-    tips: TipReader
+    main_watch: RefWatch
     mover: RefMover
     pusher: Pusher
     clock: Clock = field(default_factory=Clock)
@@ -72,6 +76,7 @@ class Branch:
         self._yard = yard
         self._git = yard.repository.git
         self._is_main = name == yard.main
+        self._watch = yard.main_watch if self._is_main else RefWatch(self._git, self.ref)
         self._state: BranchState | None = None
         self._tip: str | None = None
         self._ground: Ground | None = None
@@ -92,14 +97,14 @@ class Branch:
             NotARegistryError: The branch has no registry.
             GitError: Git cannot read it.
         """
-        tip = self._yard.tips.tip(self.ref)
+        tip = self._watch.tip()
         state = self._state
         if state is not None and tip == self._tip and not self._has_moved_on():
             return state
         return self._adopt(tip)
 
     def _main_tip(self) -> str:
-        tip = self._yard.tips.tip(f"{BRANCHES}{self._yard.main}")
+        tip = self._yard.main_watch.tip()
         if tip is None:
             raise GitError(f"branch {self._yard.main} does not exist", remedy="git branch --list")
         return tip
@@ -115,7 +120,7 @@ class Branch:
         if not self._is_main:
             main = self._main_tip()
             start = start_of_branch(yard.repository, main, tip)
-            base = merge_base(self._git, main, start)
+            base = find_base(yard.repository, main, start) or main
             published = read_state(yard.pool, yard.memory, base)
             self._ground = Ground(published.catalog, published.history(yard.pool))
             self._ground_tip = main
@@ -127,7 +132,8 @@ class Branch:
         self._state, self._tip = state, tip
         if before is not None and tip is not None and tip != seen:
             report = check_move(yard.pool, before, state)
-            yard.on_moved(Move(self.name, seen, tip, foreign=True, report=report))
+            committer = str(yard.committer)
+            yard.on_moved(Move(self.name, seen, tip, committer, foreign=True, report=report))
         return state
 
     def make(self, requests: Sequence[WriteRequest]) -> Train:
@@ -138,6 +144,7 @@ class Branch:
             GitError: Git cannot read it.
         """
         state = self.look()
+        self._yard.clock.follow(self._yard.latest())
         train = self._maker.make(requests, state, ground=self._ground)
         if not self.checked_out or not train.commits:
             return train
@@ -173,7 +180,8 @@ class Branch:
             said = self._push(train)
         self._move(train)
         self._state, self._tip = train.after, train.after.commit
-        yard.on_moved(Move(self.name, before, train.after.commit, train.commits))
+        committer = str(yard.committer)
+        yard.on_moved(Move(self.name, before, train.after.commit, committer, train.commits))
         return said
 
     def _push(self, train: Train) -> Sequence[str]:
@@ -196,7 +204,7 @@ class Branch:
         """
         theirs = fetch_branch(self._git, self.name, _REMOTE)
         here = self._tip
-        if theirs is None or (here is not None and merge_base(self._git, theirs, here) != here):
+        if theirs is None or (here and find_base(self._yard.repository, theirs, here) != here):
             raise ConflictError(
                 f"{lost.message}; {self.name} of this clone has commits that the remote does not have",
                 remedy=f"on the server: git pull --rebase {_REMOTE} {self.name}, then git push",
@@ -212,7 +220,7 @@ class Branch:
             try:
                 self._yard.mover.move(self.ref, after, before)
             except GitError:
-                if self._yard.tips.tip(self.ref) != after:  # git died after it moved the branch
+                if self._watch.tip() != after:  # git died after it moved the branch
                     raise
             return
         what = f"{len(train.commits)} commits of {self._yard.committer.name}"

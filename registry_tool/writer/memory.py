@@ -16,7 +16,7 @@ from registry_tool.git.object_pool import PooledTree
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import MODELS, Place
 
-__all__ = ["LiveCatalog", "ManifestMemory"]
+__all__ = ["ManifestMemory", "WriterCatalog"]
 
 _MOST_DOCUMENTS: Final = 2_000
 _MOST_IDENTITIES: Final = 200_000
@@ -70,7 +70,7 @@ class ManifestMemory:
         self._identities, self._count = {}, 0
 
     def find_mentions(
-        self, catalog: LiveCatalog, values: Sequence[str], under: Sequence[str]
+        self, catalog: WriterCatalog, values: Sequence[str], under: Sequence[str]
     ) -> Iterator[str]:
         """See ``Catalog.find_mentions``."""
         for folder in under:
@@ -88,7 +88,7 @@ class ManifestMemory:
             for value in values:
                 yield from known.get(value, ())
 
-    def _known_identities(self, catalog: LiveCatalog, folder: str) -> dict[str, set[str]]:
+    def _known_identities(self, catalog: WriterCatalog, folder: str) -> dict[str, set[str]]:
         """The files of a model by the identity that they give."""
         known = self._identities.get(folder)
         if known is None:
@@ -99,7 +99,7 @@ class ManifestMemory:
         return known
 
 
-def _identities(catalog: LiveCatalog, folder: str) -> dict[str, set[str]]:
+def _identities(catalog: WriterCatalog, folder: str) -> dict[str, set[str]]:
     """The files of versions in a folder by the identity that they give."""
     tree = catalog.tree
     found: dict[str, set[str]] = {}
@@ -114,15 +114,19 @@ def _identities(catalog: LiveCatalog, folder: str) -> dict[str, set[str]]:
     return found
 
 
-def _claimed(catalog: LiveCatalog, path: str, *pools: str) -> Iterator[str]:
+def _claimed(catalog: WriterCatalog, path: str, *pools: str) -> Iterator[str]:
     """The values of some pools that a file gives."""
     place = catalog.layout.locate(path)
-    document = None if place is None or place.kind not in _UNIQUE else catalog.read(path, place)
+    document = (
+        None
+        if place is None or place.kind not in _UNIQUE
+        else catalog.document(path, place, keep=False)
+    )
     claims = () if document is None else claims_of(document)
     return (claim.value for claim in claims if claim.pool in pools)
 
 
-def _external_ids(catalog: LiveCatalog) -> dict[str, set[str]]:
+def _external_ids(catalog: WriterCatalog) -> dict[str, set[str]]:
     """Every external id of the registry with the files that give it."""
     found: dict[str, set[str]] = {}
     parsed: set[str] = set()
@@ -143,7 +147,7 @@ def _external_ids(catalog: LiveCatalog) -> dict[str, set[str]]:
     return found
 
 
-class LiveCatalog(Catalog):
+class WriterCatalog(Catalog):
     """The content of one state of a branch; what was read of other states is not read again.
 
     Args:
@@ -156,15 +160,15 @@ class LiveCatalog(Catalog):
         self.files = tree
         self.memory = memory
 
-    def document(self, path: str, place: Place) -> Document | None:
+    def document(self, path: str, place: Place, *, keep: bool = True) -> Document | None:
         """See ``Catalog.document``."""
         entry = self.tree.entry(path)
         if entry is None:
             return None
         known = self.memory.recall(path, entry.oid)
         if known is None:
-            known = self.read(path, place)
-            if known is not None:
+            known = super().document(path, place, keep=False)
+            if known is not None and keep:
                 self.memory.keep(entry.oid, known)
         return known
 

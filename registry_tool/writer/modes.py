@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from registry_tool.checks.comparison import find_base
 from registry_tool.errors import ConflictError, GitError, UsageError
 from registry_tool.git.command import Git
-from registry_tool.git.refs import merge_base
 from registry_tool.git.remote.push import (
     RefusedPushError,
     check_remote,
@@ -95,7 +95,7 @@ def start_of_branch(repository: Repository, main: str, tip: str | None) -> str:
     """
     if tip is None:
         return main
-    base = merge_base(repository.git, main, tip)
+    base = find_base(repository, main, tip) or main
     if base == tip:
         return main
     # A squashed merge leaves the branch beside the published one, with nothing that is not there.

@@ -10,6 +10,7 @@ from registry_tool.api.changes.publish import Person, RefusedByCheckError
 from registry_tool.checks.findings import Report
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.errors import CheckFailedError, ConflictError, OperationalError
+from registry_tool.live.moving import Step
 
 __all__ = [
     "BusyError",
@@ -100,6 +101,7 @@ class Move(NamedTuple):
         branch: The branch, without ``refs/heads/``.
         before: The commit it was at; None for a new branch.
         after: The commit it is at.
+        committer: Who writes the server's commits, as ``Name <email>``.
         commits: The commits in between, oldest first; empty for a foreign move.
         foreign: True where others moved it: pushed, committed, or set it back. Then readers compare the two commits.
         report: The check of a foreign move as one change; None where there is none.
@@ -108,9 +110,23 @@ class Move(NamedTuple):
     branch: str
     before: str | None
     after: str
+    committer: str
     commits: tuple[MadeCommit, ...] = ()
     foreign: bool = False
     report: Report | None = None
+
+    def steps(self) -> list[Step]:
+        """Its commits as the live catalog takes them."""
+        return [
+            Step(
+                made.commit,
+                made.time // 1000,
+                self.committer,
+                made.time,
+                {**dict.fromkeys(made.deletes), **made.puts},
+            )
+            for made in self.commits
+        ]
 
 
 class ReviewNeededError(CheckFailedError):

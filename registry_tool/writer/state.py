@@ -12,7 +12,7 @@ from registry_tool.git.command import Git
 from registry_tool.git.history import EVERYTHING, FirstParentHistory, is_name
 from registry_tool.git.object_pool import ObjectPool, PooledTree
 from registry_tool.manifests.layout import REGISTRY
-from registry_tool.writer.memory import LiveCatalog, ManifestMemory
+from registry_tool.writer.memory import ManifestMemory, WriterCatalog
 
 __all__ = ["BranchState", "Ground", "WriterHistory", "check_move", "read_state", "tree_of_commit"]
 
@@ -54,7 +54,7 @@ class BranchState(NamedTuple):
     """
 
     commit: str
-    catalog: LiveCatalog
+    catalog: WriterCatalog
     removed: frozenset[str]
 
     @property
@@ -67,7 +67,7 @@ class BranchState(NamedTuple):
         return WriterHistory(pool, self.commit, self.removed)
 
     def after(
-        self, commit: str, catalog: LiveCatalog, *, came: Iterable[str], went: Iterable[str]
+        self, commit: str, catalog: WriterCatalog, *, came: Iterable[str], went: Iterable[str]
     ) -> BranchState:
         """The state after one more commit.
 
@@ -90,7 +90,7 @@ class Ground(NamedTuple):
         history: The history that ends there.
     """
 
-    catalog: LiveCatalog
+    catalog: WriterCatalog
     history: WriterHistory
 
 
@@ -114,7 +114,7 @@ def read_state(pool: ObjectPool, memory: ManifestMemory, commit: str) -> BranchS
         ShallowHistoryError: The clone is shallow, so the names that were removed are unknown.
         GitError: Git cannot read it.
     """
-    catalog = LiveCatalog(PooledTree(pool, tree_of_commit(pool, commit)), memory)
+    catalog = WriterCatalog(PooledTree(pool, tree_of_commit(pool, commit)), memory)
     if catalog.tree.entry(REGISTRY) is None:
         raise NotARegistryError(
             f"commit {commit[:12]} has no {REGISTRY}",

@@ -20,7 +20,7 @@ from registry_tool.git.object_pool import ObjectPool, PooledTree
 from registry_tool.git.object_writer import tree_with
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.writer.clock import Clock, write_time
-from registry_tool.writer.memory import LiveCatalog
+from registry_tool.writer.memory import WriterCatalog
 from registry_tool.writer.request import (
     MadeCommit,
     Person,
@@ -197,7 +197,7 @@ class TrainMaker:
         root = tree_with(self._pool, tree.folder, change.puts, change.deletes, root=tree.root)
         if root == tree.root:
             return Rider(request, change, _PASSES), state
-        head = LiveCatalog(PooledTree(self._pool, root), state.catalog.memory)
+        head = WriterCatalog(PooledTree(self._pool, root), state.catalog.memory)
         report = self._judge(request, change, head, state, ground)
         made = self._commit(request, change, root, state.commit)
         head.memory.add(head, change.puts)
@@ -209,7 +209,7 @@ class TrainMaker:
         self,
         request: WriteRequest,
         change: ChangeSet,
-        head: LiveCatalog,
+        head: WriterCatalog,
         state: BranchState,
         ground: Ground | None,
     ) -> Report:

@@ -16,7 +16,8 @@ from typing import Final, NamedTuple, Self
 
 from registry_tool.errors import GitError, RegistryError, StaleBaseError, UsageError
 from registry_tool.git.object_pool import ObjectPool
-from registry_tool.git.ref_mover import RefMover, TipReader
+from registry_tool.git.ref_mover import RefMover
+from registry_tool.git.ref_watch import RefWatch
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
 from registry_tool.git.transaction.journal import lock_file
@@ -67,6 +68,7 @@ class Writer:
         main: The published branch, without ``refs/heads/``; by default the one that HEAD names.
         on_moved: Called by the writer's thread with each move of a branch, its own and those of others, in their order and
             before the requests are answered. It must not raise.
+        latest: Gives the time of the newest published commit in milliseconds since 1970, where someone knows it exactly.
         notify: Receives a message when another command is waited for, or an interrupted one is recovered.
         most_waiting: How many requests may wait.
         look: After how many idle seconds to look whether others moved the published branch.
@@ -87,6 +89,7 @@ class Writer:
         committer: Person = SERVER,
         main: str = "",
         on_moved: Callable[[Move], None] = _ignore_move,
+        latest: Callable[[], int] = int,
         notify: Callable[[str], None] = ignore_message,
         most_waiting: int = _MOST_WAITING,
         look: float = _LOOK,
@@ -99,9 +102,10 @@ class Writer:
                 "HEAD is detached, so there is no branch to write", remedy="git switch NAME"
             )
         pool = ObjectPool(git, repository.reader)
+        published = main or str(head).removeprefix(BRANCHES)
         self._yard = Yard(
-            repository, mode, committer, main or str(head).removeprefix(BRANCHES), on_moved, pool,
-            TipReader(git), RefMover(git, "registry serve"), Pusher(git, mode),
+            repository, mode, committer, published, on_moved, latest, pool,
+            RefWatch(git, f"{BRANCHES}{published}"), RefMover(git, "registry serve"), Pusher(git, mode),
         )  # fmt: skip
         self._git = git
         self._notify = notify
@@ -113,10 +117,13 @@ class Writer:
         self._gate = threading.Lock()
         self._stopping = False
         self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="registry-writer", daemon=True)
+        self._begin()
+
+    def _begin(self) -> None:
         with self._locked():
             state = self._branch(self._yard.main).look()
-            self._answered.read(git, state.commit, self._yard.main)
-        self._thread = threading.Thread(target=self._run, name="registry-writer", daemon=True)
+            self._answered.read(self._git, state.commit, self._yard.main)
         self._thread.start()
 
     def __enter__(self) -> Self:

@@ -329,15 +329,16 @@ def _added_unseen(view: ChangeView, file: str) -> Iterator[Hidden]:
     if not named_ones:
         return
     is_near = build_prefilter(named_ones)
-    candidates = (
-        change.path
+    ending = _ending(file)
+    unseen = [
+        found
         for change in view.changes
-        if change.added and change.place is not None and change.path.endswith(_ending(file))
-    )
-    hidden = [found for path in candidates if is_near(path) if (found := _hidden_at(rules, path))]
-    # Nearly always none, and then the examples of every kind of manifest are not tried.
-    known = {one.pattern.line for one in _hidden(view.head, file)} if hidden else set()
-    yield from (found for found in hidden if found.pattern.line not in known)
+        if change.added and change.place is not None and change.path.endswith(ending)
+        if is_near(change.path) and (found := _hidden_at(rules, change.path)) is not None
+    ]
+    # The examples take a millisecond, and nearly no change hides a file.
+    known = {one.pattern.line for one in _hidden(view.head, file)} if unseen else set[int]()
+    yield from (found for found in unseen if found.pattern.line not in known)
 
 
 def _ignore_file_violations(file: str, hidden: Iterator[Hidden]) -> Iterator[Violation]:
