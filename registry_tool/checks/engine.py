@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.cache import ModelVerdict, VerdictCache
-from registry_tool.checks.change_kind import kind_of
+from registry_tool.checks.change_kind import AUTOMERGE_WORDS, kind_of
 from registry_tool.checks.comparison import list_changes
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
 from registry_tool.checks.rule import (
@@ -38,13 +38,13 @@ from registry_tool.checks.rules import (
     REGISTRY_RULES,
     RULES,
 )
-from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
+from registry_tool.checks.scope import Part, Scope, find_renamed, is_inside, scope_of
 from registry_tool.checks.uniqueness import Claims
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError, ShallowHistoryError
-from registry_tool.git.tree import Entry, Tree, TreeChange, differences
+from registry_tool.git.tree import Entry, Tree, differences
 from registry_tool.manifests.data import member, text, texts
-from registry_tool.manifests.layout import REGISTRY
+from registry_tool.manifests.layout import OBJECTS, REGISTRY, SERVE
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
@@ -273,13 +273,14 @@ def _examine(
     models, namespaces, claims = scope.models, scope.namespaces, parts.claims
     if not scope.complete:
         claims.complete(head)
-    registry = RegistryView(head, models, namespaces, claims, view.now, scope.complete)
+    renamed = find_renamed(view.changes)
+    registry = RegistryView(head, models, namespaces, claims, view.now, scope.complete, renamed)
     yield _Examined(REGISTRY, [(rule, rule.check(registry)) for rule in REGISTRY_RULES])
 
 
 def _merges_unseen(view: ChangeView, kind: str) -> bool:
     """True when the policy of what is published lets a change of a kind that passes merge without a person."""
-    if kind not in texts(view.base.settings, "automerge"):
+    if AUTOMERGE_WORDS.get(kind, kind) not in texts(view.base.settings, "automerge"):
         return False
     from registry_tool.checks.review_needed import (
         unsigned_approvals,  # few registries have such a policy
@@ -291,15 +292,20 @@ def _merges_unseen(view: ChangeView, kind: str) -> bool:
 def _soften(findings: Iterable[Finding], view: ChangeView) -> list[Finding]:
     """New restrictions judge what a change adds: what is published with it already only warns."""
     found = list(findings)
-    if view.base is view.head or not any(one.rule in OF_WHAT_IS_ADDED for one in found):
+    if view.base is view.head or not any(map(_may_be_known, found)):
         return found
     known: dict[tuple[str, str], Counter[str]] = {}
     return [one._replace(severity="warn") if _is_known(one, view, known) else one for one in found]
 
 
+def _may_be_known(one: Finding) -> bool:
+    """True for a rule that came later, and for places that had no meaning in earlier releases."""
+    return one.rule in OF_WHAT_IS_ADDED or one.path == SERVE or one.path.startswith(f"{OBJECTS}/")
+
+
 def _is_known(one: Finding, view: ChangeView, known: dict[tuple[str, str], Counter[str]]) -> bool:
     """True for a finding that the published file gave already."""
-    if one.rule not in OF_WHAT_IS_ADDED:
+    if not _may_be_known(one):
         return False
     before = view.base.tree.entry(one.path)
     if before is None or before == view.head.tree.entry(one.path):
@@ -321,37 +327,23 @@ def _said_before(one: Finding, view: ChangeView, entry: Entry) -> Iterator[str]:
         yield from (hit.message for hit in rule.check(whole) if hit.path == one.path)
 
 
-def _open_catalogs(
-    head: Tree,
-    base: Tree | None,
-    published: Tree | None,
-    known: Catalog | None,
-    differing: Sequence[TreeChange] | None,
-) -> tuple[Catalog, Catalog | None]:
-    """What is judged, and what is published; of files that were read already, nothing is read again."""
-    published = base if published is None else published
-    if known is None or differing is None or known.tree is not base:
-        return Catalog(head), None if published is None else Catalog(published)
-    catalog = known.after({change.path for change in differing}, head)
-    if published is None or published is base:
-        return catalog, known
-    return catalog, Catalog(published)
+def _open(files: Tree | Catalog) -> Catalog:
+    return files if isinstance(files, Catalog) else Catalog(files)
 
 
 def check(
-    head: Tree,
+    head: Tree | Catalog,
     *,
-    base: Tree | None = None,
-    published: Tree | None = None,
+    base: Tree | Catalog | None = None,
+    published: Tree | Catalog | None = None,
     line: FirstParentHistory | None = None,
     now: dt.datetime | None = None,
     paths: Sequence[str] = (),
-    known: Catalog | None = None,
     kept: Path | None = None,
     many: Callable[[int], None] = lambda _: None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Check a tree, whole or as a change to a base.
+    """Check a tree, whole or as a change to a base. What a catalog has read of a tree is not read again.
 
     Args:
         head: The tree to judge.
@@ -360,7 +352,6 @@ def check(
         line: The history that ends at what is published; None where there is none.
         now: The time, for waivers and gates; None is the clock's.
         paths: Files and folders to which the check is narrowed; none of them means no narrowing.
-        known: A catalog of the base, some files of which were read already and stay as they were.
         kept: A folder where verdicts on whole models are kept between checks; None keeps none.
         many: Called once with the number of models, when many of them have no verdict in ``kept``.
         progress: Called with the number of files that were looked at since it was called last.
@@ -370,11 +361,12 @@ def check(
     """
     now = dt.datetime.now(dt.UTC) if now is None else now
     try:
-        differing = None if base is None else list(differences(base, head))
-        catalog, before = _open_catalogs(head, base, published, known, differing)
-        given = differing if before is not None and before.tree is base else None
-        policy, changes = list_changes(before, catalog, given)
-        view = ChangeView(policy, catalog, changes, line, now, _rule_ids)
+        catalog = _open(head)
+        differing = None if base is None else list(differences(_open(base).tree, catalog.tree))
+        published = base if published is None else published
+        given = differing if published is base else None
+        known, changes = list_changes(published, catalog, given)
+        view = ChangeView(known, catalog, changes, line, now, _rule_ids)
         scope = scope_of(catalog, differing, paths)
         memory = None
         if kept is not None:
