@@ -64,9 +64,12 @@ def _evidence(model: ModelView, version: str | None, folder: str) -> Iterator[Do
 
 
 def _measured(data: Data, evidence: Iterable[Document]) -> list[Data]:
-    """Every measured value: of a record, where it has some, then of what evidence added later, by file name."""
+    """Every measured value: of a record, where it has some, then of later evidence, in the order of its ``at``.
+
+    Evidence of one time keeps its order, by file name. A file name is no order: it ends in a digest of the content.
+    """
     found = [*records(data, "metrics")]
-    for document in evidence:
+    for document in sorted(evidence, key=lambda one: text(one.data, "at")):
         if text(document.data, "kind") == "metrics":
             found += records(document.data, "metrics")
     return found
@@ -145,7 +148,7 @@ class VersionView:
 
     @property
     def measured(self) -> list[Data]:
-        """Every measured value: of the record, then of later evidence, by file name."""
+        """Every measured value: of the record, then of later evidence, by the time at which it was added."""
         return _measured(self.data, self.evidence())
 
     @property
@@ -201,6 +204,11 @@ class ModelView:
         tree = self.catalog.tree
         files = (path for folder in folders for path, _ in walk(tree, f"{self.folder}/{folder}"))
         tree.prefetch(path for path in files if path.endswith(_YAML))
+
+    def prefetch_names(self) -> None:
+        """Say that the record and the names of versions, tags and aliases will be asked for: they are read together."""
+        parts = ("model.yaml", "versions", "tags", "aliases")
+        self.catalog.tree.prefetch(f"{self.folder}/{part}" for part in parts)
 
     @cached_property
     def document(self) -> Document | None:
@@ -267,7 +275,7 @@ class ModelView:
     def measured(self) -> list[Data]:
         """Every value that was measured of the model itself, by the time at which its evidence was added."""
         self.prefetch("evidence")
-        return _measured({}, sorted(self.evidence(), key=lambda found: text(found.data, "at")))
+        return _measured({}, self.evidence())
 
     @property
     def metrics(self) -> dict[str, JSON]:
@@ -299,11 +307,23 @@ class Catalog:
         # Every model that was asked for: what a verdict may depend on.
         self.asked: set[ModelName] = set()
 
-    def document(self, path: str, place: Place) -> Document | None:
-        """One manifest, read and kept; None when there is no such file."""
-        if path not in self._documents:
-            self._documents[path] = self.read(path, place)
-        return self._documents[path]
+    def document(self, path: str, place: Place, *, keep: bool = True) -> Document | None:
+        """One manifest; None when there is no such file.
+
+        Args:
+            path: From the root.
+            place: What the path is about.
+            keep: Keep what was read; sweeps over many do not.
+        """
+        if path in self._documents:
+            return self._documents[path]
+        from registry_tool.manifests.document import READ_LIMIT, parse_document
+
+        source = self.tree.read(path, limit=READ_LIMIT)
+        found = None if source is None else parse_document(path, place, source)
+        if keep:
+            self._documents[path] = found
+        return found
 
     def forget_models(self) -> None:
         """Let go of what was read of models: a sweep over all of them would keep every file of the registry."""
@@ -322,13 +342,6 @@ class Catalog:
         other = Catalog(self.tree)
         other._documents = {p: d for p, d in self._documents.items() if p not in paths}
         return other
-
-    def read(self, path: str, place: Place) -> Document | None:
-        """One manifest, read and not kept: for sweeps over many."""
-        from registry_tool.manifests.document import READ_LIMIT, parse_document
-
-        source = self.tree.read(path, limit=READ_LIMIT)
-        return None if source is None else parse_document(path, place, source)
 
     @cached_property
     def registry(self) -> Document | None:

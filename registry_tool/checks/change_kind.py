@@ -23,6 +23,8 @@ ChangeKind = Literal[
 
 # A model.yaml whose `schema:` line names a later version of the schema, and that says the same otherwise.
 UPGRADE: Final = "schema upgrade"
+# What was uploaded for a published version, and goes with it: its entry in model.yaml, and its pointer.
+ERASURE: Final = "upload removed"
 _PROSE: Final = (".md", ".rst", ".txt")
 _PROSE_FILES: Final = frozenset({"LICENSE", "NOTICE", "AUTHORS"})
 
@@ -47,7 +49,7 @@ _ACTS: Final = {
 ALONE: Final = frozenset(
     {
         "new namespace", "new model", "new version", "alias", "alias removed", "tag", "status", "evidence", "edit", "model edit",
-        "document", "other file", "policy", "waiver",
+        "document", "other file", "policy", "waiver", ERASURE,
     }
 )  # fmt: skip
 
@@ -74,11 +76,11 @@ _KINDS: Final = (
         along=("new version", "alias", "model edit", UPGRADE, *_WITH_VERSION),
     ),
     _kind("version", "new version", along=(UPGRADE, *_WITH_VERSION)),
-    _kind("status", "status", along=("pointer removed", "tag removed", "alias removed")),
+    _kind("status", "status", along=("pointer removed", "tag removed", "alias removed", ERASURE)),
     _kind("alias", "alias", "alias removed"),
     _kind("tag", "tag"),
     _kind("evidence", "evidence", along=(UPGRADE,)),
-    _kind("edit", "edit", "model edit", "document", UPGRADE),
+    _kind("edit", "edit", "model edit", "document", UPGRADE, ERASURE),
     _kind("other", "other file", along=("document",)),
 )  # fmt: skip
 
@@ -103,6 +105,8 @@ def act_of(change: Located) -> str:
         # A stray file that goes is a file less that nobody reads.
         outside = _outside(change.path)
         return "edit" if outside == "unknown" and change.removed else outside
+    if change.erases:
+        return ERASURE
     if place.kind == "dvc" and place.version is None:
         return "model edit"
     if place.kind == "key" and place.version is None:

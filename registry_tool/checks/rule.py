@@ -153,6 +153,7 @@ class Located(NamedTuple):
         head: Its entry in the change; None where it goes.
         place: What the path is about; None outside the layout.
         upgrades: True for a ``model.yaml`` that only names a later version of its schema.
+        erases: True for a ``model.yaml`` that only loses files of erased versions, and for the removed pointer of one.
     """
 
     path: str
@@ -160,6 +161,7 @@ class Located(NamedTuple):
     head: Entry | None
     place: Place | None
     upgrades: bool = False
+    erases: bool = False
 
     @property
     def added(self) -> bool:

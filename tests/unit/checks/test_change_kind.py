@@ -191,6 +191,16 @@ def test_a_later_schema_alone_comes_along_and_an_edit_does_not() -> None:
     assert kind_of([*changes(f"~ {LANG}/aliases/production.yaml"), upgrade]) == "mixed"
 
 
+def test_uploads_go_with_the_version_that_is_erased() -> None:
+    model = one("~", f"{LANG}/model.yaml")._replace(erases=True)
+    pointer = one("-", f"{LANG}/report.md.dvc")._replace(erases=True)
+    erasure = changes(f"+ {LANG}/versions/1/status.yaml", f"- {LANG}/versions/1/model.bin.dvc")
+    assert kind_of([*erasure, model, pointer]) == "status"
+    assert kind_of([model, pointer]) == "edit"
+    assert kind_of([*erasure, model, pointer._replace(erases=False)]) == "mixed"
+    assert kind_of([*erasure, model._replace(erases=False), pointer]) == "mixed"
+
+
 def test_nothing_is_no_kind() -> None:
     assert kind_of([]) is None
 
