@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from registry_tool.access.subjects import Subject
     from registry_tool.manifests.problems import JSON
 
-__all__ = ["EventFeed", "Position", "parse_position", "server_sent"]
+__all__ = ["EventFeed", "Position", "json_line", "parse_position", "server_sent"]
 
 _POSITION: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?::(.*))?", re.DOTALL)
 _HEARTBEAT: Final = 15.0  # seconds; proxies close connections on which nothing happens for a minute
@@ -61,9 +61,14 @@ def _is_visible(event: dict[str, JSON], subject: Subject) -> bool:
     return subject.sees_all if match is None else subject.sees(match[1])
 
 
+def json_line(event: dict[str, JSON]) -> bytes:
+    """One event as a line of JSON."""
+    return inert_json(json.dumps(event, separators=(",", ":"), sort_keys=True)).encode() + b"\n"
+
+
 def server_sent(event: dict[str, JSON]) -> bytes:
     """One event in the form of a stream."""
-    data = inert_json(json.dumps(event, separators=(",", ":"), sort_keys=True))
+    data = json_line(event).decode().strip()
     identifier = str(event["id"]).replace("\n", "").replace("\r", "").replace("\0", "")
     return f"id: {identifier}\nevent: {event['type']}\ndata: {data}\n\n".encode()
 
@@ -121,10 +126,8 @@ class EventFeed:
             NotFoundError: The history does not have the position.
         """
         tip = self._tip()
-        yield b": connected\n\n"
-        if position is not None:
-            for event in await self._until(position, tip, subject):
-                yield server_sent(event)
+        missed = [] if position is None else await self._until(position, tip, subject)
+        yield b": connected\n\n" + b"".join(server_sent(event) for event in missed)
         while True:
             moved = self._moved
             if self._tip() == tip:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from starlette.responses import Response
-    from starlette.routing import BaseRoute
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
-__all__ = ["Face", "Failure"]
+from registry_tool.access.subjects import Subject
+
+__all__ = ["Face", "Failure", "Handler", "JsonResponse", "current_subject", "route"]
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class Face:
         open_paths: Paths that need no token.
         media_types: The types of bodies that a request may have; empty for any.
         stream_paths: Prefixes whose bodies are files: limited by ``max_upload`` instead of ``max_body``, of any type.
+        instructions: What a client has to set, line by line; ``{url}`` is the address of the server.
     """
 
     name: str
@@ -51,7 +57,51 @@ class Face:
     open_paths: frozenset[str] = frozenset()
     media_types: frozenset[str] = frozenset({"application/json"})
     stream_paths: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
 
     def owns(self, path: str) -> bool:
         """True for a path below one of its prefixes."""
         return any(path == p or path.startswith(f"{p}/") for p in self.prefixes)
+
+
+class JsonResponse(Response):
+    """An answer in JSON, from data or from bytes that are JSON already."""
+
+    media_type = "application/json"
+
+    def render(self, content: object) -> bytes:
+        """See ``Response``."""
+        return content if isinstance(content, bytes) else orjson.dumps(content)
+
+
+def current_subject(request: Request) -> Subject:
+    """Who makes a request."""
+    found: Subject = request.state.subject
+    return found
+
+
+class _Methods:
+    """The handlers of one path by method; other methods are refused in the words of the protocol."""
+
+    def __init__(
+        self, handlers: Mapping[str, Handler], render_error: Callable[[Failure], Response]
+    ) -> None:
+        self._handlers = handlers
+        self._render_error = render_error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method: str = scope["method"]
+        handler = self._handlers.get("GET" if method == "HEAD" else method)
+        if handler is None:
+            allowed = ", ".join(sorted(self._handlers))
+            failure = Failure(405, "method", f"the method {method} is not allowed here")
+            response = self._render_error(failure)
+            response.headers["Allow"] = allowed
+        else:
+            response = await handler(Request(scope, receive))
+        await response(scope, receive, send)
+
+
+def route(path: str, render_error: Callable[[Failure], Response], **handlers: Handler) -> Route:
+    """One path with its handlers by method, in lower case: ``route("/x", render_error, get=read, post=add)``."""
+    return Route(path, _Methods({m.upper(): h for m, h in handlers.items()}, render_error))
