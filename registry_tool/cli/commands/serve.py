@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from registry_tool.cli.completion import complete_file
-from registry_tool.cli.options import Part, format_option
+from registry_tool.cli.options import Part, format_option, notify
 from registry_tool.cli.output.console import say
 from registry_tool.errors import UsageError
+from registry_tool.installation import package_of_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from registry_tool.access.subjects import SubjectKind
     from registry_tool.access.tokens import Token
+    from registry_tool.server.faces import Face
+    from registry_tool.server.service import Service
 
 __all__ = ["serve"]
 
@@ -46,7 +49,140 @@ def _read_expiry(written: str) -> dt.datetime | None:
     return found
 
 
-@click.group(cls=Part)
+@click.group(cls=Part, invoke_without_command=True)
+@click.option(
+    "--repo", metavar="DIR", default=".", envvar="REGISTRY_REPO",
+    help="The registry: a folder in a checkout, or a bare repository. Default: the enclosing repository.",
+)  # fmt: skip
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="The port; 0 chooses a free one.",
+)
+@click.option(
+    "--api", "apis", metavar="NAME[,NAME]", multiple=True,
+    help="The protocols to speak. Default: all. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--read-only", is_flag=True, help="Refuse writes: a replica, which follows its repository."
+)
+@click.option(
+    "--writer",
+    "writer_url",
+    metavar="URL",
+    default="",
+    help="Where clients of a replica should write; shown to them.",
+)
+@click.option("--push", is_flag=True, help="Answer a write when the remote has it.")
+@click.option(
+    "--tokens", metavar="FILE", envvar="REGISTRY_TOKENS", shell_complete=complete_file,
+    help="The token file. Without it, the server listens on this machine only, and its user makes every request.",
+)  # fmt: skip
+@click.option(
+    "--public-url",
+    metavar="URL",
+    default="",
+    help="The address that clients use, if a proxy is in between.",
+)
+@click.option(
+    "--trust-proxy", metavar="ADDRESS[,ADDRESS]", default="",
+    help="Proxies whose X-Forwarded-For and X-Forwarded-Proto headers count.",
+)  # fmt: skip
+@click.option(
+    "--cert",
+    metavar="FILE",
+    shell_complete=complete_file,
+    help="The TLS certificate chain, in PEM.",
+)
+@click.option(
+    "--key", metavar="FILE", shell_complete=complete_file, help="Its private key, in PEM."
+)
+@click.option(
+    "--max-upload",
+    type=click.IntRange(1),
+    default=1 << 40,
+    metavar="BYTES",
+    help="The largest file that is accepted.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="N",
+    help="Requests per second of one subject. Default: no limit.",
+)
+@click.pass_context
+def serve(
+    ctx: click.Context,
+    *,
+    repo: str,
+    host: str,
+    port: int,
+    apis: tuple[str, ...],
+    read_only: bool,
+    writer_url: str,
+    push: bool,
+    tokens: str | None,
+    public_url: str,
+    trust_proxy: str,
+    cert: str | None,
+    key: str | None,
+    max_upload: int,
+    rate: float,
+) -> None:
+    """Clients of other model registries work against this registry: what they register is a commit.
+
+    The server listens on this machine only, unless it has a token file. It prints what a client of each protocol must set.
+    It stops on Ctrl-C or SIGTERM, after the writes that are running.
+
+    \b
+    Examples:
+      registry serve
+      registry serve --repo models.git --port 0 --api kubeflow
+      registry serve --host 0.0.0.0 --tokens tokens.jsonl --cert cert.pem --key key.pem
+      registry serve --read-only --writer https://models.example.org
+      registry serve token add alice --email alice@example.org --scope write:nlp --tokens tokens.jsonl
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    with package_of_extra("registry serve", "serve"):
+        from registry_tool.server.limits import Limits
+        from registry_tool.server.protocols import ServerOptions, choose_protocols, run_server
+        from registry_tool.server.service import ServiceOptions
+    if key and not cert:
+        raise UsageError("--key needs --cert", remedy="name the certificate: --cert cert.pem")
+    options = ServerOptions(
+        host, port, choose_protocols([one for text in apis for one in text.split(",")]),
+        Path(tokens) if tokens else None, public_url, Path(cert) if cert else None,
+        Path(key) if key else None, trust_proxy, Limits(max_upload=max_upload, rate=rate),
+        ServiceOptions(read_only, push, writer_url, notify),
+    )  # fmt: skip
+    run_server(repo if repo != "." else Path.cwd(), options, on_started=_print_start)
+
+
+def _print_start(service: Service, faces: Sequence[Face]) -> None:
+    state = service.snapshot
+    say(
+        f"serving {service.registry.source} at {service.branch} ({state.commit[:12]}) on {service.public_url}"
+    )
+    for face in faces:
+        say(f"\n{face.name}:")
+        for line in face.instructions:
+            say(f"  {line.format(url=service.public_url)}")
+    say("\nstop with Ctrl-C")
+    click.get_text_stream("stdout").flush()
+
+
+@serve.group(cls=Part)
 def token() -> None:
     """Create, list and revoke the tokens of a server.
 
