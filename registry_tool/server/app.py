@@ -68,6 +68,7 @@ def build_app(
             loop.call_soon_threadsafe(feed.notify)
 
         service.live.listen(moved)
+        service.on_stopping(lambda: loop.call_soon_threadsafe(feed.close))
         yield
 
     router = Router(

@@ -90,6 +90,12 @@ class EventFeed:
         self._read = read
         self._tip = tip
         self._moved = asyncio.Event()
+        self._closed = False
+
+    def close(self) -> None:
+        """End all streams; called in the event loop."""
+        self._closed = True
+        self.notify()
 
     def notify(self) -> None:
         """Say that the branch has moved; called in the event loop."""
@@ -120,7 +126,7 @@ class EventFeed:
         return [event for event in found if _is_visible(event, subject)]
 
     async def stream(self, position: Position | None, subject: Subject) -> AsyncIterator[bytes]:
-        """Server-sent events after a position, or from now on; it does not end by itself.
+        """Server-sent events after a position, or from now on, until ``close``.
 
         Raises:
             NotFoundError: The history does not have the position.
@@ -128,7 +134,7 @@ class EventFeed:
         tip = self._tip()
         missed = [] if position is None else await self._until(position, tip, subject)
         yield b": connected\n\n" + b"".join(server_sent(event) for event in missed)
-        while True:
+        while not self._closed:
             moved = self._moved
             if self._tip() == tip:
                 try:
@@ -136,7 +142,7 @@ class EventFeed:
                         await moved.wait()
                 except TimeoutError:
                     yield b": still here\n\n"
-                    continue
+                continue
             newest = self._tip()
             for event in await self._until(Position(tip), newest, subject):
                 yield server_sent(event)

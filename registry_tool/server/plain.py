@@ -50,7 +50,8 @@ def plain_face(service: Service, feed: EventFeed) -> Face:
         subject = current_subject(request)
         written = request.headers.get("last-event-id") or request.query_params.get("since")
         position = parse_position(written) if written else None
-        if _STREAM in request.headers.get("accept", _STREAM):
+        accept = request.headers.get("accept", "")
+        if _LINES not in accept and "application/json" not in accept:
             stream = feed.stream(position, subject)
             first = await anext(stream)  # an unknown position is an error, not the end of a stream
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -79,8 +79,8 @@ class ServerOptions:
     certificate: Path | None = None
     key: Path | None = None
     trust_proxy: str = ""
-    limits: Limits = Limits()
-    service: ServiceOptions = ServiceOptions()
+    limits: Limits = field(default_factory=Limits)
+    service: ServiceOptions = field(default_factory=ServiceOptions)
 
 
 def _build_faces(service: Service, protocols: Sequence[Protocol]) -> list[Face]:
@@ -136,4 +136,9 @@ def run_server(
             limits=options.limits,
             hosts=frozenset({service.public_url.partition("://")[2]}),
         )
-        serve_until_stopped(app, listener, on_started=lambda: on_started(service, faces))
+        serve_until_stopped(
+            app,
+            listener,
+            on_started=lambda: on_started(service, faces),
+            on_stopping=service.stop,
+        )

@@ -17,6 +17,8 @@ import uvicorn
 from registry_tool.errors import OperationalError, UsageError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from starlette.types import ASGIApp
 
 __all__ = ["Listener", "bind", "serve_until_stopped"]
@@ -100,9 +102,20 @@ def check_certificate(certificate: Path, key: Path | None) -> None:
 class _Server(uvicorn.Server):
     """uvicorn's server; a signal ends it, and the process then exits by itself, so that the writer can finish."""
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_started: Callable[[], None],
+        on_stopping: Callable[[], None],
+    ) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._on_stopping = on_stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """See ``uvicorn.Server``."""
+        super().handle_exit(sig, frame)
+        self._on_stopping()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See ``uvicorn.Server``."""
@@ -122,7 +135,11 @@ class _Server(uvicorn.Server):
 
 
 def serve_until_stopped(
-    app: ASGIApp, listener: Listener, *, on_started: Callable[[], None] = lambda: None
+    app: ASGIApp,
+    listener: Listener,
+    *,
+    on_started: Callable[[], None] = lambda: None,
+    on_stopping: Callable[[], None] = lambda: None,
 ) -> None:
     """Answer requests until the process gets SIGINT or SIGTERM; running requests are completed first.
 
@@ -130,6 +147,7 @@ def serve_until_stopped(
         app: The application; its lifespan begins before the first request and ends after the last.
         listener: Where to listen.
         on_started: Called when the first request can be made.
+        on_stopping: Called when the signal has come.
     """
     if listener.certificate is not None:
         check_certificate(listener.certificate, listener.key)
@@ -148,7 +166,7 @@ def serve_until_stopped(
         ssl_keyfile=listener.key,
     )
 
-    server = _Server(config, on_started)
+    server = _Server(config, on_started, on_stopping)
 
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener.socket]))

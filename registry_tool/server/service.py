@@ -59,6 +59,7 @@ class Service:
         writer: Writes; None for a replica.
         branch: The published branch, without ``refs/heads/``.
         options: How it is served.
+        mode: How requests are written: ``commit``, ``branch``, ``propose`` or ``read-only``.
 
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
@@ -72,6 +73,8 @@ class Service:
         writer: Writer | None,
         branch: str,
         options: ServiceOptions,
+        *,
+        mode: str = "read-only",
     ) -> None:
         self.registry = registry
         self.live = live
@@ -80,6 +83,17 @@ class Service:
         self.public_url = ""
         self.metrics = RequestMetrics()
         self._writer = writer
+        self._mode = mode
+        self._stopping: list[Callable[[], object]] = []
+
+    def on_stopping(self, listener: Callable[[], object]) -> None:
+        """Have a function called when the server begins to stop, so that answers without an end come to one."""
+        self._stopping.append(listener)
+
+    def stop(self) -> None:
+        """Say that the server begins to stop."""
+        for listener in self._stopping:
+            listener()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -139,7 +153,7 @@ class Service:
         return {
             "commit": snapshot.commit,
             "branch": self.branch,
-            "mode": "read-only" if self._writer is None else self._writer.mode.write,
+            "mode": self._mode,
             "models": len(models),
             "versions": sum(len(m.version_ids) for m in models),
             "waiting_writes": 0 if self._writer is None else self._writer.waiting,
@@ -158,7 +172,7 @@ class Service:
             yield from (cloud_event(entry, source=source) for entry in at.events(base))
 
 
-def _on_moved(live: LiveCatalog, branch: str) -> Callable[[Move], None]:
+def _move_live(live: LiveCatalog, branch: str) -> Callable[[Move], None]:
     def moved(move: Move) -> None:
         if move.branch != branch:
             return
@@ -189,26 +203,22 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         branch = head.removeprefix(BRANCHES)
         live = LiveCatalog(registry.repository, head, folder=cache_folder() / _CACHE)
         stack.callback(live.close)
-        writer = None
-        if not options.read_only:
-            writer = _open_writer(live, registry, branch, options)
-            stack.callback(writer.close)
+        if options.read_only:
+            live.start()
+            yield Service(registry, live, None, branch, options)
+            return
+        own = stack.enter_context(open_registry(source, ref="HEAD")).repository
+        written = str(live.snapshot.policy.get("write") or "")
+        mode = choose_mode(own.git, written, push=options.push)
+        writer = Writer(
+            own,
+            mode=mode,
+            committer=Person.parse(live.snapshot.server_committer),
+            main=branch,
+            on_moved=_move_live(live, branch),
+            latest=lambda: live.snapshot.line.last_time,
+            notify=options.notify,
+        )
+        stack.callback(writer.close)
         live.start()
-        yield Service(registry, live, writer, branch, options)
-
-
-def _open_writer(
-    live: LiveCatalog, registry: Registry, branch: str, options: ServiceOptions
-) -> Writer:
-    own = open_registry(registry.repository.source, ref="HEAD").repository
-    written = live.snapshot.policy.get("write")
-    mode = choose_mode(own.git, str(written or ""), push=options.push)
-    return Writer(
-        own,
-        mode=mode,
-        committer=Person.parse(live.snapshot.server_committer),
-        main=branch,
-        on_moved=_on_moved(live, branch),
-        latest=lambda: live.snapshot.time(live.snapshot.line.position(live.snapshot.commit) or 0),
-        notify=options.notify,
-    )
+        yield Service(registry, live, writer, branch, options, mode=mode.write)

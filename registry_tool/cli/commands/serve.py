@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
+Function = TypeVar("Function", bound="Callable[..., object]")
 _LIFETIME: Final = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -175,14 +177,16 @@ def _print_start(service: Service, faces: Sequence[Face]) -> None:
         f"serving {service.registry.source} at {service.branch} ({state.commit[:12]}) on {service.public_url}"
     )
     for face in faces:
-        say(f"\n{face.name}:")
+        say("")
+        say(f"{face.name}:")
         for line in face.instructions:
             say(f"  {line.format(url=service.public_url)}")
-    say("\nstop with Ctrl-C")
-    click.get_text_stream("stdout").flush()
+    say("")
+    say("stop with Ctrl-C")
+    sys.stdout.flush()
 
 
-@serve.group(cls=Part)
+@click.group(cls=Part)
 def token() -> None:
     """Create, list and revoke the tokens of a server.
 
@@ -197,7 +201,7 @@ def token() -> None:
     """
 
 
-def _tokens_option(function: Callable[..., object]) -> Callable[..., object]:
+def _tokens_option(function: Function) -> Function:
     return click.option(
         "--tokens", "path", metavar="FILE", required=True, envvar="REGISTRY_TOKENS",
         shell_complete=complete_file, help="The token file; see registry serve --tokens.",
@@ -305,3 +309,6 @@ def revoke(*, name: str, path: str) -> None:
 
     for one in revoke_token(Path(path), name):
         say(f"revoked {one.id} of {one.subject.name}")
+
+
+serve.add_command(token)
