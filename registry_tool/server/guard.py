@@ -180,7 +180,7 @@ class Guard:
     def _check_origin(self, scope: Scope) -> Failure | None:
         host = _header(scope, b"host")
         if not is_local_host(host) and self._hosts is not None and host not in self._hosts:
-            return Failure(403, "forbidden", f"this server does not answer for the host {host!a}")
+            return Failure(403, "forbidden", f"this server does not serve the host {host!a}")
         origin = _header(scope, b"origin")
         if origin and origin.partition("://")[2] != host:
             return Failure(403, "forbidden", f"requests from pages of {origin!a} are not accepted")
