@@ -7,7 +7,7 @@ model or version: the last values of metrics, metadata laid over the record, the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -407,6 +407,13 @@ class Catalog:
             changed = changed_names(self.layout, paths)
             other.shown = {k: names.after(changed.get(k, ())) for k, names in self.shown.items()}
         return other
+
+    def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
+        """Paths of manifests at or under some folders that may give one of the values to a field that must be unique.
+
+        There may be others among them. A catalog that lives long has an index instead of a search.
+        """
+        return self.tree.grep(values, under=under)
 
     @cached_property
     def registry(self) -> Document | None:

@@ -13,6 +13,7 @@ gates come from it.
 | a pushed branch | where it left the main branch as it was, or as the push makes it | the same commit |
 | a step of a pushed main branch | its first parent | the same commit |
 | an edit by a command | the state that it was made on | where that left the main branch; without one, that state |
+| a request to a server | the state of its branch | that state; of a proposal, where its branch left the main branch |
 | a promotion | as its edit | as for its edit; gates are evaluated against it |
 
 A tree without a ``registry.yaml`` publishes nothing, so a change to it is judged by itself.
@@ -244,7 +245,7 @@ def compare_steps(
 
 
 def list_changes(
-    published: Tree | None, head: Catalog, known: Iterable[TreeChange] | None = None
+    published: Tree | Catalog | None, head: Catalog, known: Iterable[TreeChange] | None = None
 ) -> tuple[Catalog, tuple[Located, ...]]:
     """The published state and what a candidate changes in it; a candidate alone is its own base, and nothing differs.
 
@@ -253,10 +254,12 @@ def list_changes(
         head: The candidate.
         known: How they differ, where the caller knows.
     """
-    if published is None or published.entry(REGISTRY) is None:
+    if published is None:
         return head, ()
-    base = Catalog(published)
-    differing = differences(published, head.tree) if known is None else known
+    base = published if isinstance(published, Catalog) else Catalog(published)
+    if base.tree.entry(REGISTRY) is None:
+        return head, ()
+    differing = differences(base.tree, head.tree) if known is None else known
     found = (_locate(base, head, change) for change in differing)
     return base, tuple(filter(None, found))
 

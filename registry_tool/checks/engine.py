@@ -327,11 +327,15 @@ def _said_before(one: Finding, view: ChangeView, entry: Entry) -> Iterator[str]:
         yield from (hit.message for hit in rule.check(whole) if hit.path == one.path)
 
 
+def _open(files: Tree | Catalog) -> Catalog:
+    return files if isinstance(files, Catalog) else Catalog(files)
+
+
 def check(
-    head: Tree,
+    head: Tree | Catalog,
     *,
-    base: Tree | None = None,
-    published: Tree | None = None,
+    base: Tree | Catalog | None = None,
+    published: Tree | Catalog | None = None,
     line: FirstParentHistory | None = None,
     now: dt.datetime | None = None,
     paths: Sequence[str] = (),
@@ -339,7 +343,7 @@ def check(
     many: Callable[[int], None] = lambda _: None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Check a tree, whole or as a change to a base.
+    """Check a tree, whole or as a change to a base. What a catalog has read of a tree is not read again.
 
     Args:
         head: The tree to judge.
@@ -357,8 +361,8 @@ def check(
     """
     now = dt.datetime.now(dt.UTC) if now is None else now
     try:
-        catalog = Catalog(head)
-        differing = None if base is None else list(differences(base, head))
+        catalog = _open(head)
+        differing = None if base is None else list(differences(_open(base).tree, catalog.tree))
         published = base if published is None else published
         given = differing if published is base else None
         known, changes = list_changes(published, catalog, given)

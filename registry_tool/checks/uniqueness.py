@@ -112,7 +112,7 @@ class Claims:
                 if pool in pools
             }
             if values:
-                self._asked.append(catalog.tree.grep(values, under=sorted(folders)))
+                self._asked.append(catalog.find_mentions(values, under=sorted(folders)))
 
     def complete(self, catalog: Catalog) -> None:
         """Find the other claims to the values at hand: external ids anywhere, identities in the same model."""

@@ -25,7 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"promotion", "encryption"}),
     frozenset({"checks", "edits"}),
     frozenset({"api"}),
-    frozenset({"hooks"}),
+    frozenset({"hooks", "writer"}),
     frozenset({"scaffold", "integrations"}),
     frozenset({"demo"}),
     frozenset({"cli"}),
