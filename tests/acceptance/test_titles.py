@@ -62,7 +62,13 @@ def test_what_has_a_title_is_shown_and_found_by_it(folder: Path, cli: Cli) -> No
     assert ran.code == 1
     assert "nlp/lang-id@2 is already shown as 'Model:Latest'" in ran.err
     ran = cli("title", "set", LANG, "a\u202eb", cwd=folder)
-    assert "U+202E" in ran.err
+    assert "text contains a control character" in ran.err
+    ran = cli("title", "set", LANG, "a\u200bb", cwd=folder)
+    assert "contains U+200B" in ran.err or "contains a control character" in ran.err
+    ran = cli("title", "set", LANG, "👩\u200d🔬 ❤\ufe0f", "--commit", cwd=folder)
+    assert ran.code == 0, ran.err
+    assert cli("resolve", "--title", "nlp/👩\u200d🔬 ❤\ufe0f@1", cwd=folder).code == 0
+    assert cli("title", "set", LANG, TITLE, "--commit", cwd=folder).code == 0
     with registry_tool.open(folder) as reg:
         assert reg.model(title=f"nlp/{TITLE}").title == TITLE
         assert reg.version(title=f"nlp/{TITLE}@model:latest").title == "model:latest"
