@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.cache import ModelVerdict, VerdictCache
-from registry_tool.checks.change_kind import kind_of
+from registry_tool.checks.change_kind import AUTOMERGE_WORDS, kind_of
 from registry_tool.checks.comparison import list_changes
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
 from registry_tool.checks.rule import (
@@ -38,13 +38,13 @@ from registry_tool.checks.rules import (
     REGISTRY_RULES,
     RULES,
 )
-from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
+from registry_tool.checks.scope import Part, Scope, find_renamed, is_inside, scope_of
 from registry_tool.checks.uniqueness import Claims
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError, ShallowHistoryError
 from registry_tool.git.tree import Entry, Tree, differences
 from registry_tool.manifests.data import member, text, texts
-from registry_tool.manifests.layout import REGISTRY
+from registry_tool.manifests.layout import OBJECTS, REGISTRY, SERVE
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
@@ -273,13 +273,14 @@ def _examine(
     models, namespaces, claims = scope.models, scope.namespaces, parts.claims
     if not scope.complete:
         claims.complete(head)
-    registry = RegistryView(head, models, namespaces, claims, view.now, scope.complete)
+    renamed = find_renamed(view.changes)
+    registry = RegistryView(head, models, namespaces, claims, view.now, scope.complete, renamed)
     yield _Examined(REGISTRY, [(rule, rule.check(registry)) for rule in REGISTRY_RULES])
 
 
 def _merges_unseen(view: ChangeView, kind: str) -> bool:
     """True when the policy of what is published lets a change of a kind that passes merge without a person."""
-    if kind not in texts(view.base.settings, "automerge"):
+    if AUTOMERGE_WORDS.get(kind, kind) not in texts(view.base.settings, "automerge"):
         return False
     from registry_tool.checks.review_needed import (
         unsigned_approvals,  # few registries have such a policy
@@ -291,15 +292,20 @@ def _merges_unseen(view: ChangeView, kind: str) -> bool:
 def _soften(findings: Iterable[Finding], view: ChangeView) -> list[Finding]:
     """New restrictions judge what a change adds: what is published with it already only warns."""
     found = list(findings)
-    if view.base is view.head or not any(one.rule in OF_WHAT_IS_ADDED for one in found):
+    if view.base is view.head or not any(map(_may_be_known, found)):
         return found
     known: dict[tuple[str, str], Counter[str]] = {}
     return [one._replace(severity="warn") if _is_known(one, view, known) else one for one in found]
 
 
+def _may_be_known(one: Finding) -> bool:
+    """True for a rule that came later, and for places that had no meaning in earlier releases."""
+    return one.rule in OF_WHAT_IS_ADDED or one.path == SERVE or one.path.startswith(f"{OBJECTS}/")
+
+
 def _is_known(one: Finding, view: ChangeView, known: dict[tuple[str, str], Counter[str]]) -> bool:
     """True for a finding that the published file gave already."""
-    if one.rule not in OF_WHAT_IS_ADDED:
+    if not _may_be_known(one):
         return False
     before = view.base.tree.entry(one.path)
     if before is None or before == view.head.tree.entry(one.path):

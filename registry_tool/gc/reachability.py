@@ -213,7 +213,7 @@ class _Search:
         place = catalog.layout.locate(path)
         if place is None or place.model is None:
             return _Uploads()
-        name, document = place.model, catalog.read(path, place)
+        name, document = place.model, catalog.document(path, place, keep=False)
         if document is None or document.data is None:
             return _Uploads()
         return _uploads(document, gone, lambda version: catalog.layout.version(name, version))

@@ -141,7 +141,7 @@ class Numbering:
 
     def runs(self, owner: str) -> tuple[Run, ...]:
         """The artifacts that an owner has named."""
-        return self._runs.get(owner) or self._table.runs.get(owner, ())
+        return self._runs.get(owner) or self._table.runs.get(owner) or ()
 
     def name(self, owner: str, owner_id: int, labels: Sequence[str], position: int) -> None:
         """Number the artifacts of one manifest that its owner names for the first time."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from math import isqrt
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast, overload
 
 __all__ = ["Layers"]
 
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T")
 _GONE: Final = object()
 _FEW: Final = 64
 
@@ -40,6 +41,17 @@ class Layers(Mapping[K, V], Generic[K, V]):
         if found is _GONE:
             raise KeyError(key)
         return cast("V", found)
+
+    @overload
+    def get(self, key: K, /) -> V | None: ...
+    @overload
+    def get(self, key: K, default: V | T, /) -> V | T: ...
+    def get(self, key: K, default: V | T | None = None, /) -> V | T | None:
+        """The value of a key, or the default."""
+        found = self._top.get(key) if self._top else None
+        if found is None:
+            return self._base.get(key, default)
+        return default if found is _GONE else cast("V", found)
 
     def __contains__(self, key: object) -> bool:
         found = self._top.get(cast("K", key))

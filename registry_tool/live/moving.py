@@ -6,9 +6,11 @@ commit changed is applied to working copies of the objects concerned; records an
 
 from __future__ import annotations
 
+import gc
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
@@ -32,7 +34,7 @@ from registry_tool.manifests.data import text, whole
 from registry_tool.manifests.layout import Layout
 from registry_tool.names import ModelName
 
-__all__ = ["Step", "move"]
+__all__ = ["Step", "move", "without_collection"]
 
 _ARTIFACT: Final = "artifact"
 _K = TypeVar("_K")
@@ -352,6 +354,18 @@ def _merged(ids: array[int], numbers: Sequence[int]) -> array[int]:
     return found
 
 
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Make many objects that stay: the collector would look through all of them again and again, and find nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 # So many commits are applied before records are made of them: working copies take several times the memory.
 _AT_ONCE: Final = 2000
 
@@ -365,9 +379,10 @@ def move(snapshot: Snapshot, steps: Iterable[Step], now: int) -> Snapshot:
         now: The present, in milliseconds since 1970 UTC: a commit a day ahead of it does not count for its time.
     """
     waiting = iter(steps)
-    while batch := list(islice(waiting, _AT_ONCE)):
-        moving = _Move(snapshot)
-        for step in batch:
-            moving.apply(step)
-        snapshot = moving.finish(now)
+    with without_collection():
+        while batch := list(islice(waiting, _AT_ONCE)):
+            moving = _Move(snapshot)
+            for step in batch:
+                moving.apply(step)
+            snapshot = moving.finish(now)
     return snapshot

@@ -46,7 +46,8 @@ class Part(NamedTuple):
 def encode(data: JSON | Data) -> bytes:
     """Compact JSON."""
     try:
-        return orjson.dumps(data)
+        # A copy of the exact size: orjson's own result leaves a hole of up to its size behind it.
+        return bytes(memoryview(orjson.dumps(data)))
     except TypeError:  # a whole number of more than 64 bits
         return json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
 

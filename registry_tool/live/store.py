@@ -7,7 +7,6 @@ program or of another user is not there. It is derived: deleting it costs time, 
 from __future__ import annotations
 
 import contextlib
-import gc
 import hashlib
 import os
 import tempfile
@@ -22,6 +21,7 @@ from registry_tool.catalog.result_cache import program_digest
 from registry_tool.live.ids import Birth, IdTable, Run
 from registry_tool.live.indexes import Indexes, record_kind
 from registry_tool.live.layers import Layers
+from registry_tool.live.moving import without_collection
 from registry_tool.live.places import object_key
 from registry_tool.live.records import (
     NO_FILES,
@@ -67,11 +67,11 @@ class _Writer:
 class _Reader:
     """What a ``_Writer`` has written, in the same order."""
 
-    def __init__(self, body: memoryview) -> None:
-        size = int.from_bytes(body[:_LENGTH], "big")
-        self.head: dict[str, Any] = orjson.loads(body[_LENGTH : _LENGTH + size])
-        self._bytes = bytes(body[_LENGTH + size :])
-        self._at = 0
+    def __init__(self, body: bytes) -> None:
+        start = _LENGTH + int.from_bytes(body[:_LENGTH], "big")
+        self.head: dict[str, Any] = orjson.loads(body[_LENGTH:start])
+        self._bytes = body
+        self._at = start
 
     def take(self, length: int) -> bytes:
         start = self._at
@@ -290,16 +290,11 @@ class SnapshotStore:
             return None
         if first != _first_line([body]):
             return None
-        # Hundreds of thousands of objects that stay are no garbage: looking for some among them takes as long again.
-        was_on = gc.isenabled()
-        gc.disable()
         try:
-            return _Loaded(_Reader(memoryview(body))).snapshot()
+            with without_collection():
+                return _Loaded(_Reader(body)).snapshot()
         except (LookupError, TypeError, ValueError):
             return None
-        finally:
-            if was_on:
-                gc.enable()
 
     def save(self, snapshot: Snapshot) -> None:
         """Keep a snapshot instead of the former one; where nothing can be written, nothing is kept."""
