@@ -397,11 +397,18 @@ class Catalog:
         other._documents[REGISTRY] = self.registry
         return other
 
-    def after(self, paths: Collection[str]) -> Catalog:
-        """The same tree after some of its files changed: what was read of the others is kept."""
-        other = Catalog(self.tree)
-        other._documents = {p: d for p, d in self._documents.items() if p not in paths}
-        other.shown = self.shown_after(paths)
+    def after(self, paths: Collection[str], tree: Tree | None = None) -> Catalog:
+        """The state after some files changed: what was read of the others is kept.
+
+        Args:
+            paths: The files that changed.
+            tree: That state; None for this tree, which shows it already.
+        """
+        other = Catalog(self.tree if tree is None else tree)
+        # Another registry.yaml may give all files other meanings.
+        if REGISTRY not in paths:
+            other._documents = {p: d for p, d in self._documents.items() if p not in paths}
+            other.shown = self.shown_after(paths)
         return other
 
     def shown_after(self, paths: Collection[str]) -> dict[tuple[str, str], ShownNames]:
