@@ -69,16 +69,18 @@ class HttpResponse(Protocol):
     Attributes:
         status: Of HTTP.
         reason: What the server calls the status.
-        headers: By name, in any case.
     """
 
     status: int
     reason: str | None
-    headers: Mapping[str, str]
 
     @property
     def length_remaining(self) -> int | None:
         """The bytes of the body that are left; None where the server has not said how many there are."""
+        ...
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, if it was sent."""
         ...
 
     def read(self, size: int) -> bytes:
@@ -113,11 +115,13 @@ class _PooledResponse:
         self._response = response
         self.status = response.status
         self.reason = response.reason
-        self.headers: Mapping[str, str] = response.headers
 
     @property
     def length_remaining(self) -> int | None:
         return self._response.length_remaining
+
+    def header(self, name: str) -> str | None:
+        return self._response.headers.get(name)
 
     def read(self, size: int) -> bytes:
         return self._response.read(size, decode_content=False)

@@ -101,7 +101,7 @@ class HttpSource:
         """The response after redirects; credentials go to no other host."""
         for _ in range(_REDIRECTS):
             response = self._client.get(url, headers)
-            location = response.headers.get("Location")
+            location = response.header("Location")
             if response.status not in _REDIRECTED or not location:
                 return response
             self._client.finish(response)

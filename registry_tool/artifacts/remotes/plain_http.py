@@ -45,12 +45,15 @@ class PlainResponse:
         self._keep = keep
         self.status: int = response.status
         self.reason: str | None = response.reason
-        self.headers: Mapping[str, str] = response.headers
 
     @property
     def length_remaining(self) -> int | None:
         """The bytes of the body that are left; None where the server has not said how many there are."""
         return 0 if self._response.isclosed() else self._response.length
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, if it was sent."""
+        return self._response.headers.get(name)
 
     def read(self, size: int) -> bytes:
         """At most ``size`` bytes; none at the end.
