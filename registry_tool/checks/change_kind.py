@@ -15,7 +15,7 @@ from registry_tool.checks.rule import Located
 from registry_tool.manifests.layout import KEYS, MODELS, WAIVERS
 from registry_tool.names import ModelName
 
-__all__ = ["ALONE", "AUTOMERGE_WORDS", "ChangeKind", "act_of", "kind_of"]
+__all__ = ["ALONE", "AUTOMERGE_WORDS", "ChangeKind", "classify_change", "classify_file"]
 
 ChangeKind = Literal[
     "model", "version", "alias", "tag", "status", "evidence", "edit", "object", "deletion", "other", "policy", "waiver", "mixed",
@@ -107,7 +107,7 @@ def _outside(path: str) -> str:
     return "document" if name.endswith(_PROSE) or name in _PROSE_FILES else "other file"
 
 
-def act_of(change: Located) -> str:
+def classify_file(change: Located) -> str:
     """What one changed file is an act of, in words such as ``new version`` or ``alias``."""
     place = change.place
     if place is None:
@@ -146,14 +146,16 @@ def _holds_together(kind: _Kind, changes: Sequence[Located]) -> bool:
     """True when what comes along is about what the change is made for."""
     if kind.name not in {"model", "version", "status", "deletion"}:
         return True
-    leading = frozenset(_subject(change) for change in changes if act_of(change) in kind.leading)
+    leading = frozenset(
+        _subject(change) for change in changes if classify_file(change) in kind.leading
+    )
     return all(_comes_with(change, leading) for change in changes)
 
 
-def kind_of(changes: Iterable[Located]) -> ChangeKind | None:
+def classify_change(changes: Iterable[Located]) -> ChangeKind | None:
     """The kind of a change; None where nothing differs."""
     found = tuple(changes)
-    acts = frozenset(act_of(change) for change in found)
+    acts = frozenset(classify_file(change) for change in found)
     if not acts:
         return None
     for kind in _KINDS:

@@ -15,7 +15,7 @@ from registry_tool.checks.rule import (
     ModelRule,
     ModelUnderCheck,
     Violation,
-    named,
+    format_name,
     removal,
 )
 from registry_tool.errors import InvalidManifestError, InvalidNameError
@@ -51,7 +51,7 @@ def _is_named(version: str) -> bool:
 
 
 @lru_cache(_KEPT)
-def _folded(scheme: str, version: str) -> str:
+def _fold(scheme: str, version: str) -> str:
     """What two versions of a model may not share."""
     return fold(version.partition("+")[0] if scheme == "semver" else version)
 
@@ -74,10 +74,10 @@ def fits_scheme(model: ModelView) -> Iterator[Violation]:
         if not _is_named(version):
             continue
         path = f"{model.folder}/versions/{version}/version.yaml"
-        first = seen.setdefault(_folded(scheme, version), version)
+        first = seen.setdefault(_fold(scheme, version), version)
         if not admits(scheme, version):
             yield Violation(
-                f"version {version} of {named(str(model.name))} does not fit the scheme {scheme}",
+                f"version {version} of {format_name(str(model.name))} does not fit the scheme {scheme}",
                 path=path,
                 at=("version",),
                 found=version,
@@ -86,7 +86,7 @@ def fits_scheme(model: ModelView) -> Iterator[Violation]:
             )
         elif first != version:
             yield Violation(
-                f"versions {first} and {version} of {named(str(model.name))} are equal",
+                f"versions {first} and {version} of {format_name(str(model.name))} are equal",
                 path=path,
                 at=("version",),
                 found=version,
@@ -118,17 +118,17 @@ def complete(model: ModelUnderCheck) -> Iterator[Violation]:
     """
     if model.document is None and _holds_a_model(model):
         yield Violation(
-            f"model {named(str(model.name))} has no model.yaml",
-            expected=f"{named(model.folder)}/model.yaml",
-            remedy=f"registry model add {named(str(model.name))} --task TASK --owner TEAM --description TEXT; or: "
+            f"model {format_name(str(model.name))} has no model.yaml",
+            expected=f"{format_name(model.folder)}/model.yaml",
+            remedy=f"registry model add {format_name(str(model.name))} --task TASK --owner TEAM --description TEXT; or: "
             + removal(model.folder),
         )
     for version in model.looked_at():
         if version.document is None:
             yield Violation(
-                f"version {named(version.version)} of {named(str(model.name))} has no version.yaml",
+                f"version {format_name(version.version)} of {format_name(str(model.name))} has no version.yaml",
                 path=f"{version.folder}/version.yaml",
-                expected=f"{named(version.folder)}/version.yaml",
+                expected=f"{format_name(version.folder)}/version.yaml",
                 remedy="commit version.yaml, or delete the folder",
             )
 
@@ -164,7 +164,7 @@ def identity_holds(model: ModelUnderCheck) -> Iterator[Violation]:
             continue
         if said != wanted:
             yield Violation(
-                f"the identity of {named(str(version))} does not match its content",
+                f"the identity of {format_name(str(version))} does not match its content",
                 path=path,
                 at=("identity",),
                 found=said,
@@ -192,13 +192,13 @@ def evidence_is_about_it(model: ModelUnderCheck) -> Iterator[Violation]:
             said = text(evidence.data, "subject", "sha256")
             if evidence.data is not None and said != digest:
                 yield Violation(
-                    f"the evidence is not about the current record of {named(str(version))}",
+                    f"the evidence is not about the current record of {format_name(str(version))}",
                     path=evidence.path,
                     at=("subject", "sha256"),
                     found=said,
                     expected=digest,
                     remedy="delete the file and add evidence for this record: "
-                    + adding(named(str(version)), text(evidence.data, "kind")),
+                    + adding(format_name(str(version)), text(evidence.data, "kind")),
                 )
 
 
@@ -221,7 +221,7 @@ def schema_announces_evidence(model: ModelUnderCheck) -> Iterator[Violation]:
         True for _ in model.evidence()
     ):
         yield Violation(
-            f"{named(str(model.name))} has evidence, which model/v1 does not know",
+            f"{format_name(str(model.name))} has evidence, which model/v1 does not know",
             path=document.path,
             at=("schema",),
             found="model/v1",
@@ -287,10 +287,10 @@ def packages_are_requirements(model: ModelUnderCheck) -> Iterator[Violation]:
         for number, package in enumerate(texts(data, "environment", "pip_packages")):
             if trouble := _requirement_trouble(package):
                 yield Violation(
-                    f"{shown(package)} in {named(str(version))} is not a requirement: {trouble}",
+                    f"{shown(package)} in {format_name(str(version))} is not a requirement: {trouble}",
                     path=path,
                     at=("environment", "pip_packages", number),
-                    found=named(package),
+                    found=format_name(package),
                     expected="a requirement, such as numpy==2.1.0",
                     remedy="write name==version, as `pip freeze` prints it",
                 )
@@ -300,17 +300,17 @@ def _own_scheme(model: ModelView) -> str:
     return "" if model.document is None else text(model.document.data, "version_scheme")
 
 
-def _governed(base: Catalog) -> ModelView | None:
+def _find_governed(base: Catalog) -> ModelView | None:
     """A model with versions that takes its scheme from the registry."""
     return next((m for m in base.models() if not _own_scheme(m) and m.versions), None)
 
 
 def _new_default(view: ChangeView) -> Iterator[Violation]:
     was, becomes = view.base.scheme, view.head.scheme
-    model = None if was == becomes or not view.head.settings else _governed(view.base)
+    model = None if was == becomes or not view.head.settings else _find_governed(view.base)
     if model is not None:
         yield Violation(
-            f"the versions of {named(str(model.name))} and other models would be ordered by another scheme",
+            f"the versions of {format_name(str(model.name))} and other models would be ordered by another scheme",
             path=REGISTRY,
             at=("version_scheme",),
             found=becomes,
@@ -327,7 +327,7 @@ def _new_scheme(view: ChangeView, change: Located, name: ModelName) -> Iterator[
     is_its_own = bool(_own_scheme(before) or _own_scheme(after))
     if is_readable and is_its_own and before.scheme != after.scheme:
         yield Violation(
-            f"{named(str(name))} has versions of the scheme {before.scheme}",
+            f"{format_name(str(name))} has versions of the scheme {before.scheme}",
             path=change.path,
             at=("version_scheme",),
             found=after.scheme,
@@ -385,12 +385,12 @@ def integers_count_up(view: ChangeView) -> Iterator[Violation]:
             version = "" if change.place is None else change.place.version or ""
             if admits("integer", version) and int(version) < highest:
                 yield Violation(
-                    f"version {version} of {named(str(name))} is lower than the published version {highest}",
+                    f"version {version} of {format_name(str(name))} is lower than the published version {highest}",
                     path=change.path,
                     at=("version",),
                     found=version,
                     expected=f"{highest + 1}, or higher",
-                    remedy=f"use the next number: registry version add {named(str(name))} --artifact PATH --framework TYPE",
+                    remedy=f"use the next number: registry version add {format_name(str(name))} --artifact PATH --framework TYPE",
                 )
 
 
