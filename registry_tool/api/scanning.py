@@ -15,11 +15,19 @@ from registry_tool.edits.annotations import add_evidence
 from registry_tool.edits.changeset import Edit, combined
 from registry_tool.installation import package_for
 from registry_tool.names import Reference
-from registry_tool.scanning.plugins import installed_scanners
-from registry_tool.scanning.report import OWN, Finding, Level, Scanned, verdict_of
-from registry_tool.scanning.sarif import scan_sarif
-from registry_tool.scanning.scan import Scan, scan_files, size_below
-from registry_tool.scanning.scan import scan_path as scan_local
+from registry_tool.scanning import (
+    OWN,
+    Finding,
+    Level,
+    Scan,
+    Scanned,
+    installed_scanners,
+    scan_files,
+    scan_sarif,
+    size_below,
+    verdict_of,
+)
+from registry_tool.scanning import scan_path as scan_local
 
 if TYPE_CHECKING:
     from registry_tool.api.changes.publish import Publication, WriteOptions

@@ -212,7 +212,7 @@ class Snapshot:
         Raises:
             RefusedError: None did.
         """
-        from registry_tool.signing.signatures import require_signature
+        from registry_tool.signing import require_signature
 
         version = self.resolve(reference, allow_withdrawn=True).version
         require_signature(self.repository, version, signers=signers)
@@ -254,9 +254,9 @@ class Snapshot:
 
         found = self.resolve(reference, allow_withdrawn=allow_withdrawn)
         if signed:
-            from registry_tool.signing import signatures
+            from registry_tool.signing import require_signature
 
-            signatures.require_signature(self.repository, found.version)
+            require_signature(self.repository, found.version)
         return ModelVersion(found.version, fetcher=self.store.fetch, notes=found.notes)
 
     def model(self, name: str | ModelName) -> RegisteredModel:

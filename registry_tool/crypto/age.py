@@ -12,7 +12,7 @@ from typing import Final
 
 from registry_tool.crypto.pyrage import Identity, Readable, Recipient, Writable, pyrage_package
 from registry_tool.errors import RefusedError, UsageError
-from registry_tool.scanning.age_header import (
+from registry_tool.scanning import (
     HEADER_LIMIT,
     NotAgeError,
     Unarmouring,

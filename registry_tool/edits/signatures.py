@@ -7,13 +7,12 @@ from typing import Final
 from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.evidence import pieces
 from registry_tool.catalog.resolve import resolve
-from registry_tool.crypto.sshsig import parse
 from registry_tool.edits.annotations import add_evidence
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.errors import InvalidManifestError, UsageError
 from registry_tool.manifests.data import text
 from registry_tool.names import Reference
-from registry_tool.signing.signatures import MODEL_SIGNING, SSH, trouble
+from registry_tool.signing import MODEL_SIGNING, SSH, parse_signature, trouble
 
 __all__ = ["add_bundle", "add_bundle_address", "add_signature", "record_of"]
 
@@ -39,7 +38,7 @@ def _has(version: VersionView, key: bytes) -> bool:
     """True where the key signed the record already."""
     record = record_of(version)
     return any(
-        parse(text(piece.data, "value")).key == key
+        parse_signature(text(piece.data, "value")).key == key
         for piece in pieces(version, "signature")
         if piece.fits and text(piece.data, "format") == SSH and not trouble(piece.data, record)
     )
@@ -58,7 +57,7 @@ def add_signature(reference: Reference, armour: str, *, by: str) -> Edit:
 
     def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
-        if _has(version, parse(armour).key):
+        if _has(version, parse_signature(armour).key):
             return ChangeSet(f"{version} is already signed with that key")
         fields = {"format": SSH, "value": armour}
         return add_evidence(reference, "signature", fields, by=by)(catalog)

@@ -19,8 +19,7 @@ from registry_tool.artifacts.dvc_files import Member, member_problem, walk
 from registry_tool.artifacts.filesystem import on_disk
 from registry_tool.crypto.pyrage import Writable
 from registry_tool.errors import ConflictError, CorruptObjectError
-from registry_tool.scanning.archives.tar import Forward
-from registry_tool.scanning.stream import MalformedFileError, Stream
+from registry_tool.scanning import Forward, MalformedFileError, Stream
 
 __all__ = [
     "HashedFile",

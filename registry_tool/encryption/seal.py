@@ -23,7 +23,7 @@ from registry_tool.manifests.problems import JSON
 if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
     from registry_tool.artifacts.transfer.ingest import IngestedBlob
-    from registry_tool.scanning.report import Finding
+    from registry_tool.scanning import Finding
 
 __all__ = [
     "EncryptedPackage",

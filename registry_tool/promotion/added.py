@@ -9,13 +9,18 @@ import datetime as dt
 from typing import NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.crypto.allowed_signers import names_of, signers_in
-from registry_tool.crypto.sshsig import fingerprint_of
 from registry_tool.git.commit_tree import CommitTree
 from registry_tool.git.history import FirstParentHistory
 from registry_tool.git.publication import find_introducing_commit
 from registry_tool.git.tree import Entry
-from registry_tool.signing.signatures import Signature, allowed_signers, signature_of
+from registry_tool.signing import (
+    Signature,
+    allowed_signers,
+    fingerprint_of,
+    names_of,
+    signature_of,
+    signers_in,
+)
 
 __all__ = ["Incoming", "incoming"]
 

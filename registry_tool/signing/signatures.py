@@ -42,11 +42,11 @@ __all__ = [
     "SignatureState",
     "allowed_signers",
     "endorsements",
+    "judge_signatures",
     "known_since",
     "published_signature",
     "require_signature",
     "signature_of",
-    "signatures",
     "trouble",
     "verified",
 ]
@@ -324,7 +324,7 @@ def known_since(line: FirstParentHistory, base: Tree, head: Tree, now: dt.dateti
     return moment
 
 
-def signatures(
+def judge_signatures(
     repository: Repository, version: VersionView, *, signers: bytes | None = None
 ) -> list[Endorsement]:
     """What each signature of a version's record is worth, by file name.
@@ -361,15 +361,15 @@ def require_signature(
     """Who signed a version's record with an allowed key, each once.
 
     Args:
-        repository: As in ``signatures``.
-        version: As in ``signatures``.
-        signers: As in ``signatures``.
+        repository: As in ``judge_signatures``.
+        version: As in ``judge_signatures``.
+        signers: As in ``judge_signatures``.
 
     Raises:
         RefusedError: Nobody did.
-        ShallowHistoryError: As in ``signatures``.
+        ShallowHistoryError: As in ``judge_signatures``.
     """
-    found = signatures(repository, version, signers=signers)
+    found = judge_signatures(repository, version, signers=signers)
     good = [one.signature.signer for one in found if one.signature.state == "good"]
     if good:
         return [*dict.fromkeys(good)]

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.transfer.ingest import IngestedBlob
     from registry_tool.artifacts.transfer.sources import ArtifactSources
     from registry_tool.catalog.catalog import Catalog
-    from registry_tool.encryption.seal import Package
+    from registry_tool.encryption import Package
     from registry_tool.git.repository import Repository
     from registry_tool.manifests.data import Data
-    from registry_tool.scanning.report import Finding
+    from registry_tool.scanning import Finding
 
 __all__ = ["ArtifactStore", "StagedArtifact", "UploadSummary", "identity"]
 

@@ -21,13 +21,18 @@ from registry_tool.catalog.recipients import (
     members_of,
 )
 from registry_tool.catalog.resolve import resolve
-from registry_tool.crypto.age import new_key, read_identities, wrap_with_passphrase
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.edits.encryption import passphrase_wrap, set_group_key, set_version_key
 from registry_tool.edits.versions import VersionRecord
 from registry_tool.edits.versions import add_version as version_edit
-from registry_tool.encryption.keyring import KeyHolder, decrypt_version
-from registry_tool.encryption.seal import Package
+from registry_tool.encryption import (
+    KeyHolder,
+    Package,
+    decrypt_version,
+    new_key,
+    read_identities,
+    wrap_with_passphrase,
+)
 from registry_tool.errors import NotFoundError, RefusedError, UsageError
 from registry_tool.manifests.data import Data, records, text, texts
 from registry_tool.names import Reference

@@ -15,12 +15,7 @@ from registry_tool.catalog.evidence import EvidenceItem, pieces
 from registry_tool.git.blame import CommitOrigin, ContentOrigin, find_origins
 from registry_tool.manifests.data import Data, text, whole
 from registry_tool.promotion.context import GateAnswer, failed, held, unknown
-from registry_tool.signing.signatures import (
-    Signature,
-    allowed_signers,
-    published_signature,
-    signature_of,
-)
+from registry_tool.signing import Signature, allowed_signers, published_signature, signature_of
 
 if TYPE_CHECKING:
     from registry_tool.promotion.context import GateInput

@@ -251,14 +251,16 @@ def test_a_partial_clone_brings_what_it_needs(root: Path, tmp_path: Path) -> Non
 UPLOAD = b"# Report\n"
 
 
-def with_upload(*, erased: bool, listed: bool = True, **more: JSON) -> dict[str, str]:
+def with_upload(*, erased: bool, listed: bool = True, metadata: JSON = None) -> dict[str, str]:
     """A registry in which a file was uploaded for version 2 after it was published."""
     entry = {**stored_artifact(UPLOAD, name="report.md", path="report.md"), "version": "2"}
     files = {**small_registry(), **version_files("2", artifacts=[stored_artifact(b"2")])}
     if erased:
         files[f"{TOP}/versions/2/status.yaml"] = status_yaml("erased")
     if listed:
-        files[f"{TOP}/model.yaml"] = model_yaml(schema="model/v2", artifacts=[entry], **more)
+        files[f"{TOP}/model.yaml"] = model_yaml(
+            schema="model/v2", artifacts=[entry], metadata=metadata or {}
+        )
         files[f"{TOP}/report.md.dvc"] = pointer_yaml(entry)
     return files
 
