@@ -134,6 +134,7 @@ class RegistryView(NamedTuple):
         claims: Values that rules across the registry ask about.
         now: The time of the check, in UTC.
         complete: True when everything is looked at.
+        renamed: Namespaces in which a change adds a model, or changes the title of one.
     """
 
     catalog: Catalog
@@ -142,6 +143,7 @@ class RegistryView(NamedTuple):
     claims: Claims
     now: dt.datetime
     complete: bool
+    renamed: frozenset[str] = frozenset()
 
 
 class Located(NamedTuple):

@@ -24,11 +24,11 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"workers"}),
     frozenset({"manifests"}),
     frozenset({"catalog", "artifacts"}),
-    frozenset({"gc", "signing"}),
+    frozenset({"gc", "live", "signing"}),
     frozenset({"promotion", "encryption"}),
     frozenset({"checks", "edits"}),
     frozenset({"api"}),
-    frozenset({"hooks"}),
+    frozenset({"hooks", "writer"}),
     frozenset({"scaffold", "integrations"}),
     frozenset({"demo"}),
     frozenset({"cli"}),
@@ -81,6 +81,7 @@ HOMES = {
     "jsonschema": {"manifests/"},
     "jsonschema_rs": {"manifests/"},
     "yaml_rs": {"manifests/"},
+    "orjson": {"live/"},
     "ruamel": {"manifests/yaml/", "scanning/documents.py"},
 }
 
@@ -203,6 +204,17 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 def test_a_circle_would_be_found() -> None:
     assert _circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == {frozenset("abc")}
+
+
+def test_one_module_decides_what_is_compared_with_what() -> None:
+    """Where a change branched off is its base; see the table in ``checks/comparison.py``."""
+    deciding = {
+        _where(path)
+        for path in FILES
+        for node in ast.walk(_parsed(path))
+        if isinstance(node, ast.ImportFrom) and any(a.name == "merge_base" for a in node.names)
+    }
+    assert deciding == {"checks/comparison.py"}
 
 
 def test_packages_are_imported_where_they_are_at_home() -> None:

@@ -258,9 +258,9 @@ def with_upload(*, erased: bool, listed: bool = True, metadata: JSON = None) -> 
     if erased:
         files[f"{TOP}/versions/2/status.yaml"] = status_yaml("erased")
     if listed:
-        files[f"{TOP}/model.yaml"] = model_yaml(
-            schema="model/v2", artifacts=[entry], metadata=metadata or {}
-        )
+        more: dict[str, JSON] = {} if metadata is None else {"metadata": metadata}
+        fields: dict[str, JSON] = {"schema": "model/v2", "artifacts": [entry], **more}
+        files[f"{TOP}/model.yaml"] = model_yaml("lang-id", "nlp", **fields)
         files[f"{TOP}/report.md.dvc"] = pointer_yaml(entry)
     return files
 
