@@ -12,7 +12,7 @@ from registry_tool.artifacts.content_policy import accepted_by
 from registry_tool.artifacts.dvc_files import walk
 from registry_tool.artifacts.progress import SILENT, Progress, show_progress
 from registry_tool.edits.annotations import add_evidence
-from registry_tool.edits.changeset import Edit, combined
+from registry_tool.edits.changeset import Edit, combine
 from registry_tool.installation import package_for
 from registry_tool.names import Reference
 from registry_tool.scanning import (
@@ -137,7 +137,7 @@ def _evidence(reference: Reference, found: Scan, *, by: str) -> Edit:
         edits.append(add_evidence(reference, "scan", fields, by=by))
     if len(edits) == 1:
         return edits[0]
-    return combined(edits, f"Add the results of {len(edits)} scanners to {reference}")
+    return combine(edits, f"Add the results of {len(edits)} scanners to {reference}")
 
 
 class ScanEvidence(NamedTuple):

@@ -12,12 +12,12 @@ from registry_tool.api.changes.session import ChangeSession
 from registry_tool.artifacts.progress import SILENT, Progress
 from registry_tool.artifacts.verify import differences, plain_entry
 from registry_tool.catalog.resolve import resolve
-from registry_tool.edits.changeset import ChangeSet, Edit, combined
+from registry_tool.edits.changeset import ChangeSet, Edit, combine
 from registry_tool.edits.signatures import (
     add_bundle,
     add_bundle_address,
     add_signature,
-    record_of,
+    read_record,
 )
 from registry_tool.errors import NotFoundError, OperationalError, RefusedError, UsageError
 from registry_tool.manifests.data import member, records, text
@@ -27,10 +27,10 @@ from registry_tool.signing import (
     Endorsement,
     Found,
     allowed_signers,
-    beside,
     find_signers,
+    judge_bundles,
     judge_signatures,
-    judged,
+    list_bundles,
     parse_signature,
     sign_record,
 )
@@ -111,7 +111,7 @@ def sign(
     session = ChangeSession(registry, **options)
     who = session.require_author(by)
     version = resolve(session.catalog, asked).version
-    record = record_of(version)
+    record = read_record(version)
     armour = sign_record(record, _signing_key(key, registry.repository.git))
     # An alias may move before the edit is made again; the signature is for this version.
     exact = Reference(version.model.name, version.version)
@@ -271,7 +271,7 @@ def sign_artifacts(
     exact = Reference(version.model.name, version.version)
     edits: list[Edit] = []
     for copy in _read_copies(session, entries, folder):
-        before = [] if output.file else judged(beside(version), [copy], public)
+        before = [] if output.file else judge_bundles(list_bundles(version), [copy], public)
         if any(one.signature.state == "good" for one in before):
             continue
         bundle = sign_content(copy.place, *signer)
@@ -280,7 +280,7 @@ def sign_artifacts(
         done = ChangeSet(f"the artifacts of {exact} are already signed with that key")
         return session.publish(lambda _: done)
     message = f"Add {len(edits)} signatures to {exact}"
-    return session.publish(edits[0] if len(edits) == 1 else combined(edits, message))
+    return session.publish(edits[0] if len(edits) == 1 else combine(edits, message))
 
 
 class CheckedFiles(NamedTuple):
@@ -415,14 +415,14 @@ def _judge_bundles(
 
     check_model_signing()
     key = read_public(Path(public_key).expanduser())
-    found = [*beside(version), *(Found(path, _read_bundle(path)) for path in bundles)]
+    found = [*list_bundles(version), *(Found(path, _read_bundle(path)) for path in bundles)]
     checked = {copy.name for copy in copies}
     apart = frozenset(
         text(entry, "path")
         for entry in records(version.data, "artifacts")
         if text(entry, "name") not in checked
     )
-    return judged(found, copies, key, apart=apart)
+    return judge_bundles(found, copies, key, apart=apart)
 
 
 def verify(

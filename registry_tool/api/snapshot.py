@@ -240,12 +240,12 @@ class Snapshot:
 
     def commit_of(self, found: Resolved) -> str | None:
         """The commit at which a reference resolves to this version; None while that is not committed."""
-        from registry_tool.catalog.resolve import is_answer_of
+        from registry_tool.catalog.resolve import is_same_answer
 
         if self.commit is not None:
             return self.commit
         head = self.repository.git.head()
-        if head is not None and is_answer_of(Catalog(self.repository.tree(head)), found):
+        if head is not None and is_same_answer(Catalog(self.repository.tree(head)), found):
             return head
         return None
 

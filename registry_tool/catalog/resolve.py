@@ -25,7 +25,7 @@ __all__ = [
     "Resolved",
     "find_model",
     "in_order",
-    "is_answer_of",
+    "is_same_answer",
     "latest",
     "may_follow",
     "resolve",
@@ -276,7 +276,7 @@ def may_follow(before: str, after: str) -> bool:
     return after in FOLLOWING.get(before, frozenset())
 
 
-def is_answer_of(catalog: Catalog, resolved: Resolved) -> bool:
+def is_same_answer(catalog: Catalog, resolved: Resolved) -> bool:
     """True when a catalog gives the same answer: the same version, state, record and registry settings.
 
     Args:

@@ -14,13 +14,13 @@ from registry_tool.manifests.data import text
 from registry_tool.names import Reference
 from registry_tool.signing import MODEL_SIGNING, SSH, parse_signature, trouble
 
-__all__ = ["add_bundle", "add_bundle_address", "add_signature", "record_of"]
+__all__ = ["add_bundle", "add_bundle_address", "add_signature", "read_record"]
 
 # Of `value` in schemas/evidence.
 _MOST: Final = 16_384
 
 
-def record_of(version: VersionView) -> bytes:
+def read_record(version: VersionView) -> bytes:
     """The bytes that a signature of a version is made of.
 
     Raises:
@@ -36,7 +36,7 @@ def record_of(version: VersionView) -> bytes:
 
 def _has(version: VersionView, key: bytes) -> bool:
     """True where the key signed the record already."""
-    record = record_of(version)
+    record = read_record(version)
     return any(
         parse_signature(text(piece.data, "value")).key == key
         for piece in pieces(version, "signature")
@@ -49,7 +49,7 @@ def add_signature(reference: Reference, armour: str, *, by: str) -> Edit:
 
     Args:
         reference: The version.
-        armour: The signature, over the bytes of ``record_of``.
+        armour: The signature, over the bytes of ``read_record``.
         by: Who says it.
 
     The edit raises NotFound, or InvalidManifest (the version's record cannot be read).

@@ -10,16 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from registry_tool.crypto.allowed_signers import names_of, signers_in
+    from registry_tool.crypto.allowed_signers import list_signer_names, signers_in
     from registry_tool.crypto.find_signers import find_signers
     from registry_tool.crypto.model_signing import LIMIT as BUNDLE_LIMIT
     from registry_tool.crypto.model_signing import check_package as check_model_signing
     from registry_tool.crypto.model_signing import sign as sign_content
     from registry_tool.crypto.pem import is_encrypted, public_half, read_public
     from registry_tool.crypto.ssh_keygen import sign as sign_record
-    from registry_tool.crypto.sshsig import NAMESPACE, NotASignatureError, fingerprint_of
+    from registry_tool.crypto.sshsig import NAMESPACE, NotASignatureError, compute_fingerprint
     from registry_tool.crypto.sshsig import parse as parse_signature
-    from registry_tool.signing.bundles import Copy, Found, beside, judged
+    from registry_tool.signing.bundles import Copy, Found, judge_bundles, list_bundles
     from registry_tool.signing.signatures import (
         ALLOWED_SIGNERS,
         MODEL_SIGNING,
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
         Signature,
         allowed_signers,
         endorsements,
+        judge_commit,
         judge_signatures,
         known_since,
         published_signature,
         require_signature,
-        signature_of,
         trouble,
     )
 
@@ -48,16 +48,17 @@ __all__ = [
     "NotASignatureError",
     "Signature",
     "allowed_signers",
-    "beside",
     "check_model_signing",
+    "compute_fingerprint",
     "endorsements",
     "find_signers",
-    "fingerprint_of",
     "is_encrypted",
+    "judge_bundles",
+    "judge_commit",
     "judge_signatures",
-    "judged",
     "known_since",
-    "names_of",
+    "list_bundles",
+    "list_signer_names",
     "parse_signature",
     "public_half",
     "published_signature",
@@ -65,7 +66,6 @@ __all__ = [
     "require_signature",
     "sign_content",
     "sign_record",
-    "signature_of",
     "signers_in",
     "trouble",
 ]
@@ -82,16 +82,16 @@ _HOMES: Final = {
     "NotASignatureError": ("crypto.sshsig", "NotASignatureError"),
     "Signature": ("signing.signatures", "Signature"),
     "allowed_signers": ("signing.signatures", "allowed_signers"),
-    "beside": ("signing.bundles", "beside"),
+    "list_bundles": ("signing.bundles", "list_bundles"),
     "check_model_signing": ("crypto.model_signing", "check_package"),
     "endorsements": ("signing.signatures", "endorsements"),
     "find_signers": ("crypto.find_signers", "find_signers"),
-    "fingerprint_of": ("crypto.sshsig", "fingerprint_of"),
+    "compute_fingerprint": ("crypto.sshsig", "compute_fingerprint"),
     "is_encrypted": ("crypto.pem", "is_encrypted"),
     "judge_signatures": ("signing.signatures", "judge_signatures"),
-    "judged": ("signing.bundles", "judged"),
+    "judge_bundles": ("signing.bundles", "judge_bundles"),
     "known_since": ("signing.signatures", "known_since"),
-    "names_of": ("crypto.allowed_signers", "names_of"),
+    "list_signer_names": ("crypto.allowed_signers", "list_signer_names"),
     "parse_signature": ("crypto.sshsig", "parse"),
     "public_half": ("crypto.pem", "public_half"),
     "published_signature": ("signing.signatures", "published_signature"),
@@ -99,7 +99,7 @@ _HOMES: Final = {
     "require_signature": ("signing.signatures", "require_signature"),
     "sign_content": ("crypto.model_signing", "sign"),
     "sign_record": ("crypto.ssh_keygen", "sign"),
-    "signature_of": ("signing.signatures", "signature_of"),
+    "judge_commit": ("signing.signatures", "judge_commit"),
     "signers_in": ("crypto.allowed_signers", "signers_in"),
     "trouble": ("signing.signatures", "trouble"),
 }

@@ -67,7 +67,13 @@ def signature_is_one(model: ModelUnderCheck) -> Iterator[Violation]:
 
 def _of_record(view: ChangeView, change: Located, signers: bytes) -> Iterator[Violation]:
     """Find a signature in evidence whose key is not valid now."""
-    from registry_tool.signing import NAMESPACE, SSH, NotASignatureError, names_of, parse_signature
+    from registry_tool.signing import (
+        NAMESPACE,
+        SSH,
+        NotASignatureError,
+        list_signer_names,
+        parse_signature,
+    )
 
     place = change.place
     document = None if place is None else view.head.document(change.path, place)
@@ -79,8 +85,8 @@ def _of_record(view: ChangeView, change: Located, signers: bytes) -> Iterator[Vi
     except NotASignatureError:
         return  # M216
     now = int(view.now.timestamp())
-    ever = names_of(signers, signature.key, namespace=NAMESPACE)
-    if ever and not names_of(signers, signature.key, namespace=NAMESPACE, moment=now):
+    ever = list_signer_names(signers, signature.key, namespace=NAMESPACE)
+    if ever and not list_signer_names(signers, signature.key, namespace=NAMESPACE, moment=now):
         yield Violation(
             f"the key of {named(ever[0])} is not valid now, so its signature cannot be added",
             path=change.path,

@@ -12,7 +12,7 @@ from typing import Final
 from registry_tool.manifests.yaml.fast import DEPTH_LIMIT
 from registry_tool.manifests.yaml.scanner import Event, MalformedYamlError, Scanner
 
-__all__ = ["events_of"]
+__all__ = ["parse_events"]
 
 # https://yaml.org/spec/1.2.2/#742-flow-mappings: a key on one line is found within so many characters.
 _KEY_LIMIT: Final = 1024
@@ -24,7 +24,7 @@ class _TooDeepError(Exception):
     """More levels than anybody reads: the events so far show it."""
 
 
-def events_of(source: str) -> tuple[list[Event], MalformedYamlError | None]:
+def parse_events(source: str) -> tuple[list[Event], MalformedYamlError | None]:
     """The events of a text up to its second document, and what ends it early.
 
     Args:

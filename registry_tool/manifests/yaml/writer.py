@@ -28,7 +28,7 @@ _INVISIBLE = re.compile(
 )
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """A JSON string is a double-quoted YAML string; invisible characters are escaped."""
     return _INVISIBLE.sub(lambda c: f"\\u{ord(c[0]):04x}", json.dumps(text, ensure_ascii=False))
 
@@ -42,7 +42,7 @@ def _is_plain(text: str) -> bool:
 def _scalar(value: JSON) -> str:
     if isinstance(value, str):
         text = str.__str__(value)  # a member of an enum of texts prints as its name
-        return text if _is_plain(text) else _quoted(text)
+        return text if _is_plain(text) else _quote(text)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{value} cannot be represented in JSON")

@@ -6,10 +6,10 @@ from typing import Final
 
 from registry_tool.scanning.pickles.policy import (
     Judgement,
+    infer_result,
     judge_call,
     judge_name,
     judge_state,
-    result_of,
 )
 from registry_tool.scanning.pickles.values import UNKNOWN, Call, Imported, Nested
 from registry_tool.scanning.report import BudgetExceededError, Level
@@ -89,7 +89,7 @@ class Calls:
             self.nested.append(arguments[0].data)
         else:
             self._add(judge_call(function, arguments, new=new))
-        if (better := result_of(function, arguments)) is not None:
+        if (better := infer_result(function, arguments)) is not None:
             return better
         values = arguments if isinstance(arguments, tuple) else ()
         if _is_kept(function) or any(_is_kept(value) for value in values):
