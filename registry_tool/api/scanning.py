@@ -21,11 +21,11 @@ from registry_tool.scanning import (
     Level,
     Scan,
     Scanned,
+    decide_verdict,
     installed_scanners,
     scan_files,
     scan_sarif,
     size_below,
-    verdict_of,
 )
 from registry_tool.scanning import scan_path as scan_local
 
@@ -130,7 +130,7 @@ def _evidence(reference: Reference, found: Scan, *, by: str) -> Edit:
     edits = []
     for name, version in [(OWN, VERSION), *others]:
         findings = found.of(name)
-        verdict = verdict_of(findings, found.accepted)
+        verdict = decide_verdict(findings, found.accepted)
         fields: dict[str, JSON] = {"tool": f"{name} {version}".strip(), "verdict": verdict}
         if findings:
             fields["findings"] = [str(finding) for finding in findings[:_MOST]]

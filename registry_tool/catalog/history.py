@@ -217,13 +217,13 @@ def _everything(_event: Event) -> bool:
 def _of_version(catalog: Catalog, asked: Reference, version: str) -> _Question:
     folder = catalog.layout.model(asked.model)
 
-    def wanted(event: Event) -> bool:
+    def is_wanted(event: Event) -> bool:
         if isinstance(event, AliasEvent | TagEvent):
             return version in (event.version, event.before)
         return True
 
     names = (f"{folder}/tags", f"{folder}/aliases")
-    return _Question((catalog.layout.version(asked.model, version), *names), wanted)
+    return _Question((catalog.layout.version(asked.model, version), *names), is_wanted)
 
 
 def _question(catalog: Catalog, asked: Reference, *, whole_model: bool) -> _Question:

@@ -82,12 +82,12 @@ def in_order(model: ModelView) -> list[str]:
     if scheme != "free":
         return sorted(model.versions, key=lambda v: order_key(scheme, v))
 
-    def created(version: str) -> str:
+    def read_created(version: str) -> str:
         view = model.version(version)
         document = None if view is None else view.document
         return "" if document is None else text(document.data, "created_at")
 
-    return sorted(model.versions, key=lambda v: order_key(scheme, v, created(v)))
+    return sorted(model.versions, key=lambda v: order_key(scheme, v, read_created(v)))
 
 
 def _nothing_latest(model: ModelView, prereleases: list[VersionView]) -> NotFoundError:

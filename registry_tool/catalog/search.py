@@ -333,12 +333,12 @@ class MetricNames:
         self._found: set[str] = set()
         self._known: set[str] = set()
 
-    def missed(self, asked: str, metrics: Mapping[str, JSON]) -> None:
+    def note_missing(self, asked: str, metrics: Mapping[str, JSON]) -> None:
         """A version has other metrics."""
         self._asked.add(asked)
         self._known.update(metrics)
 
-    def found(self, asked: str) -> None:
+    def note_found(self, asked: str) -> None:
         """A version has the metric."""
         self._found.add(asked)
 
@@ -372,9 +372,9 @@ def named_metric(metrics: Mapping[str, JSON], asked: str) -> str | None:
 def _bound_holds(metrics: Mapping[str, JSON], bound: Bound, names: MetricNames) -> bool:
     name = named_metric(metrics, bound.metric)
     if name is None:
-        names.missed(bound.metric, metrics)
+        names.note_missing(bound.metric, metrics)
         return False
-    names.found(bound.metric)
+    names.note_found(bound.metric)
     value = metrics[name]
     if isinstance(bound.value, str):
         found = compose_text(value) if isinstance(value, str) else value
@@ -428,7 +428,7 @@ def _select_versions(rows: Rows, name: ModelName, query: Query) -> Sequence[Vers
     """The versions worth asking: only one can hold an alias or tag."""
     for asked in query.filters:
         if asked.field in {"alias", "tag"}:
-            return rows.named(name, asked.field, asked.value)
+            return rows.find_named(name, asked.field, asked.value)
     return rows.versions(name)
 
 

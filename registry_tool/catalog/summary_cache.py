@@ -145,7 +145,7 @@ class Rows:
             self._many()
         return rows
 
-    def named(self, name: ModelName, kind: str, alias: str) -> tuple[VersionRow, ...]:
+    def find_named(self, name: ModelName, kind: str, alias: str) -> tuple[VersionRow, ...]:
         """The row of the version that an alias or a tag names, if there is one; the others are not read for it.
 
         Args:

@@ -210,12 +210,12 @@ def reseal(
     encryption = entry.get("encryption")
     before = encryption if isinstance(encryption, dict) else {}
 
-    def opened(writer: Writable) -> None:
+    def open_into(writer: Writable) -> None:
         with age_file.open("rb") as file:
             decrypt_stream(file, writer, key)
 
     def work(writer: Writable) -> None:
-        with pipe(opened) as plain:
+        with pipe(open_into) as plain:
             encrypt_stream(plain, writer, recipient)
 
     with pipe(work) as flow:

@@ -238,10 +238,10 @@ def plan(
         taken |= again
         free = [blob for blob in free if blob.md5 not in again]
 
-    def sized(blob: PurgeObject) -> PurgeObject:
+    def add_size(blob: PurgeObject) -> PurgeObject:
         return blob if blob.size is not None else blob._replace(size=remote.size(blob.md5))
 
-    going = in_parallel(sized, [blob for blob in free if blob.md5 in there])
+    going = in_parallel(add_size, [blob for blob in free if blob.md5 in there])
     return PurgePlan(
         going=_folders_last(going),
         gone=_folders_last([blob for blob in free if blob.md5 not in there]),

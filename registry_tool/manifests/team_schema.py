@@ -302,12 +302,12 @@ def _canonical(data: JSON) -> str:
     return json.dumps(data)
 
 
-def _unevaluated(
+def _check_unevaluated(
     validator: Validator, said: JSON, instance: JSON, schema: Mapping[str, JSON]
 ) -> Iterator[ValidationError]:
     if not isinstance(instance, dict):
         return
-    known = _evaluated(validator, instance, schema)
+    known = _find_evaluated(validator, instance, schema)
     extra = [name for name in instance if name not in known]
     if any(not _holds(validator, instance[name], said) for name in extra):
         yield _error("it has fields that no part of the schema describes")
@@ -317,7 +317,7 @@ def _holds(validator: Validator, instance: JSON, schema: JSON) -> bool:
     return next(iter(validator.descend(instance, schema)), None) is None  # type: ignore[attr-defined] # the stub lacks it
 
 
-def _evaluated(
+def _find_evaluated(
     validator: Validator, instance: dict[str, JSON], schema: Mapping[str, JSON]
 ) -> set[str]:
     """The members that the schema, or a part of it that holds, has looked at."""
@@ -329,7 +329,7 @@ def _evaluated(
         resolved = validator._resolver.lookup(schema["$ref"])  # type: ignore[attr-defined] # noqa: SLF001 (as its keywords do)
         inside = validator.evolve(schema=resolved.contents, _resolver=resolved.resolver)
         if isinstance(resolved.contents, dict):
-            found |= _evaluated(inside, instance, resolved.contents)
+            found |= _find_evaluated(inside, instance, resolved.contents)
     parts = [part for word, _, part in _parts(schema) if word in {"allOf", "anyOf", "oneOf"}]
     if "if" in schema:
         holds = _holds(validator, instance, schema["if"])
@@ -342,7 +342,7 @@ def _evaluated(
         if isinstance(part, dict) and _holds(validator, instance, part):
             if "unevaluatedProperties" in part:
                 found |= instance.keys()
-            found |= _evaluated(validator, instance, part)
+            found |= _find_evaluated(validator, instance, part)
     return found
 
 
@@ -362,7 +362,7 @@ def _validator_class() -> type[Validator]:
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional,
-        "unevaluatedProperties": _unevaluated,
+        "unevaluatedProperties": _check_unevaluated,
         "uniqueItems": _unique,
         "enum": _enum,
     }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from registry_tool.scanning.archives.tar import Forward
     from registry_tool.scanning.mislabelled import HEAD_LIMIT, contradiction
     from registry_tool.scanning.plugins import installed_scanners
-    from registry_tool.scanning.report import OWN, Finding, Level, Scanned, verdict_of
+    from registry_tool.scanning.report import OWN, Finding, Level, Scanned, decide_verdict
     from registry_tool.scanning.sarif import scan_sarif
     from registry_tool.scanning.scan import Scan, scan_files, scan_path, size_below
     from registry_tool.scanning.stream import MalformedFileError, Stream
@@ -45,6 +45,7 @@ __all__ = [
     "Stream",
     "Unarmouring",
     "contradiction",
+    "decide_verdict",
     "decode_armour",
     "installed_scanners",
     "is_armoured",
@@ -54,7 +55,6 @@ __all__ = [
     "scan_path",
     "scan_sarif",
     "size_below",
-    "verdict_of",
 ]
 
 _HOMES: Final = {
@@ -80,7 +80,7 @@ _HOMES: Final = {
     "scan_path": ("scanning.scan", "scan_path"),
     "scan_sarif": ("scanning.sarif", "scan_sarif"),
     "size_below": ("scanning.scan", "size_below"),
-    "verdict_of": ("scanning.report", "verdict_of"),
+    "decide_verdict": ("scanning.report", "decide_verdict"),
 }
 
 if not TYPE_CHECKING:  # a misspelt name stays an error of the type checker

@@ -92,7 +92,7 @@ def _unpack_with(kind: str) -> Callable[[Look], None]:
     def scan(look: Look) -> None:
         look.tells(packed=kind)
         inner = inflate(look.stream, kind, look.report.budget)
-        look.unpacked(inner)
+        look.scan_unpacked(inner)
 
     return scan
 

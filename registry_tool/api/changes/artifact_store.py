@@ -218,7 +218,7 @@ class ArtifactStore:
         _check_new_names((member.path for member in ingested.members), called, name)
         entry: dict[str, JSON] = {"name": name or called, "role": role}
         entry.update(artifact_words(called, role=role))
-        entry.update({"path": called, **cast("dict[str, JSON]", ingested.described())})
+        entry.update({"path": called, **cast("dict[str, JSON]", ingested.describe())})
         pointer = Pointer(called, ingested.md5, ingested.size, ingested.nfiles)
         findings = look_at_content(ingested, called, self._catalog.settings, allow=allow)
         return StagedArtifact(entry, render_pointer(pointer), ingested, findings)

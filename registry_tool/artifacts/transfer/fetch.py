@@ -186,7 +186,7 @@ class _FetchRun:
         for entry in self._entries:
             unlisted = self._unlisted.get(entry.sha256)
             if unlisted is not None:
-                yield from (DownloadJob(wanted, unlisted.note) for wanted in unlisted.wanted())
+                yield from (DownloadJob(wanted, unlisted.note) for wanted in unlisted.list_wanted())
                 continue
             for member in self._cache.lacking(_find_members(entry, self._cache) or ()):
                 if member.sha256 not in seen:

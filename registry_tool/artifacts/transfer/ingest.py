@@ -49,7 +49,7 @@ class IngestedBlob:
     blobs: tuple[tuple[str, Path], ...] = field(default=(), repr=False)
     relied: frozenset[str] = field(default=frozenset(), repr=False)
 
-    def described(self) -> dict[str, object]:
+    def describe(self) -> dict[str, object]:
         """The fields of the artifact's entry in a manifest; a folder of many files is not listed file by file."""
         fields: dict[str, object] = {"size": self.size, "sha256": self.sha256, "md5": self.md5}
         if self.nfiles is not None:

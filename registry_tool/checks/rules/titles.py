@@ -99,7 +99,7 @@ def selectors_are_shown_apart(model: ModelView) -> Iterator[Violation]:
     """
     if not model.titled:
         return
-    for names in sorted(map(sorted, shown_selectors(model).shared())):
+    for names in sorted(map(sorted, shown_selectors(model).list_shared())):
         title = model.find_title(names[0]) or names[0]
         live = sorted(find_selectors(model, title), key=lambda name: (name in model.titled, name))
         if len(live) > 1:

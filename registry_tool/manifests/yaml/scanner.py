@@ -165,7 +165,7 @@ class Scanner:
             self.lenient("quotes", pos)
         return pos, text.count("\n")
 
-    def quoted(self, parent: int) -> None:
+    def scan_quoted(self, parent: int) -> None:
         """A text in quotes (7.3.1, 7.3.2).
 
         Args:

@@ -55,7 +55,7 @@ class Calls:
         if judgement is not None:
             self.judged.setdefault(judgement.level, {}).setdefault(judgement.what)
 
-    def imported(self, module: object, name: object) -> object:
+    def import_name(self, module: object, name: object) -> object:
         """A name is imported; gives what stands for it."""
         if not isinstance(module, str) or not isinstance(name, str):
             forgotten = UNKNOWN in (module, name)
@@ -77,7 +77,7 @@ class Calls:
         """True for a name that loads a pickle from the bytes that it is given."""
         return value == _NESTED
 
-    def called(self, function: object, arguments: object, *, new: bool) -> object:
+    def call(self, function: object, arguments: object, *, new: bool) -> object:
         """Something is called; gives what stands for its result.
 
         Args:
@@ -96,7 +96,7 @@ class Calls:
             return Call(function, arguments)
         return Call(function, UNKNOWN)
 
-    def built(self, target: object, state: object) -> None:
+    def build(self, target: object, state: object) -> None:
         """A state is set on something."""
         self._add(judge_state(target, state))
         if isinstance(target, Call) and _is_kept(target.function):

@@ -193,7 +193,7 @@ class Machine(Window):
                     target[key] = without_depth(value)
 
     def _call(self, function: object, arguments: object, *, new: bool = False) -> None:
-        self._stack.append(self.calls.called(function, arguments, new=new))
+        self._stack.append(self.calls.call(function, arguments, new=new))
 
     def _reduce(self) -> None:
         arguments, function = self._value(), self._value()
@@ -210,7 +210,7 @@ class Machine(Window):
 
     def _instance(self) -> None:
         module, name = self._line(), self._line()
-        kind = self.calls.imported(_decode_line(module), _decode_line(name))
+        kind = self.calls.import_name(_decode_line(module), _decode_line(name))
         self._call(kind, tuple(self._to_mark()))
 
     def _object(self) -> None:
@@ -221,17 +221,17 @@ class Machine(Window):
 
     def _build(self) -> None:
         state, made = self._value(), self._top()
-        self.calls.built(made, state)
+        self.calls.build(made, state)
         if isinstance(made, Call):
             self.built = made
 
     def _global(self) -> None:
         module, name = self._line(), self._line()
-        self._stack.append(self.calls.imported(_decode_line(module), _decode_line(name)))
+        self._stack.append(self.calls.import_name(_decode_line(module), _decode_line(name)))
 
     def _stack_global(self) -> None:
         name, module = self._value(), self._value()
-        self._stack.append(self.calls.imported(module, name))
+        self._stack.append(self.calls.import_name(module, name))
 
     def _extension(self, size: int) -> None:
         self._number(size)
@@ -289,7 +289,7 @@ class Machine(Window):
         text = b"" if line is None else line[: 10 * _NAME].decode("raw-unicode-escape", "replace")
         self._stack.append(UNKNOWN if line is None or len(text) > _NAME else text)
 
-    def _passed(self, size: int) -> None:
+    def _push_unknown(self, size: int) -> None:
         self._skip(size)
         self._stack.append(UNKNOWN)
 
@@ -393,7 +393,7 @@ class Machine(Window):
         """Texts of Python 2, which are read as bytes or by an encoding that the loader chooses; names are ASCII."""
         count = self._number(size)
         if count > _NAME:
-            self._passed(count)
+            self._push_unknown(count)
         else:
             self._stack.append(self._take(count).decode("latin-1"))
 
@@ -413,7 +413,7 @@ class Machine(Window):
         ord("u"): _items,
     }  # fmt: skip
     _WITH: ClassVar[dict[int, tuple[Callable[[Machine, int], None], int]]] = {
-        ord("M"): (_whole, 2), 0x8A: (_long, 1), 0x8B: (_long, 4), ord("G"): (_passed, 8), ord("U"): (_old_string, 1),
+        ord("M"): (_whole, 2), 0x8A: (_long, 1), 0x8B: (_long, 4), ord("G"): (_push_unknown, 8), ord("U"): (_old_string, 1),
         ord("T"): (_old_string, 4), ord("X"): (_string, 4), 0x8D: (_string, 8), ord("C"): (_byte_string, 1),
         ord("B"): (_byte_string, 4), 0x8E: (_byte_string, 8), 0x96: (_byte_string, 8), 0x82: (_extension, 1),
         0x83: (_extension, 2), 0x84: (_extension, 4), 0x85: (_join, 1), 0x86: (_join, 2), 0x87: (_join, 3),
