@@ -401,12 +401,16 @@ class Catalog:
         """The same tree after some of its files changed: what was read of the others is kept."""
         other = Catalog(self.tree)
         other._documents = {p: d for p, d in self._documents.items() if p not in paths}
-        if self.shown:
+        other.follow(self, paths)
+        return other
+
+    def follow(self, before: Catalog, paths: Collection[str]) -> None:
+        """Take over how names were shown in an earlier state, from which some files differ: they are not all read again."""
+        if before.shown:
             from registry_tool.catalog.shown_names import changed_names  # few ask for titles
 
             changed = changed_names(self.layout, paths)
-            other.shown = {k: names.after(changed.get(k, ())) for k, names in self.shown.items()}
-        return other
+            self.shown = {k: names.after(changed.get(k, ())) for k, names in before.shown.items()}
 
     def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
         """Paths of manifests at or under some folders that may give one of the values to a field that must be unique.

@@ -198,6 +198,7 @@ class TrainMaker:
         if root == tree.root:
             return Rider(request, change, _PASSES), state
         head = WriterCatalog(PooledTree(self._pool, root), state.catalog.memory)
+        head.follow(state.catalog, [*change.puts, *change.deletes])
         report = self._judge(request, change, head, state, ground)
         made = self._commit(request, change, root, state.commit)
         head.memory.add(head, change.puts)
