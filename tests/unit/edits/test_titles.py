@@ -20,7 +20,7 @@ from registry_tool.catalog.titles import (
 from registry_tool.checks.engine import check
 from registry_tool.edits.aliases import add_tag, remove_alias, set_alias
 from registry_tool.edits.annotations import add_evidence, annotate, replace_metadata
-from registry_tool.edits.changeset import ChangeSet, Edit, combined, overlaid
+from registry_tool.edits.changeset import ChangeSet, Edit, combine, overlaid
 from registry_tool.edits.deletion import delete_model, delete_version
 from registry_tool.edits.lifecycle import erase, set_state
 from registry_tool.edits.models import add_model, add_namespace
@@ -364,7 +364,7 @@ def test_revised_evidence_no_longer_counts(catalog: Catalog) -> None:
 
 
 def test_edits_of_one_request_are_combined(catalog: Catalog) -> None:
-    edit = combined(
+    edit = combine(
         [
             add_model(ModelName("nlp", "x"), FIELDS, title="X!"),
             set_wire(ModelName("nlp", "x"), None, "mlflow", {"a": "b"}),
