@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "file_lock", "paths", "versioning", "_version"}),
     frozenset({"installation"}),
-    frozenset({"names", "scanning"}),
+    frozenset({"access", "names", "scanning"}),
     frozenset({"git", "crypto"}),
     frozenset({"workers"}),
     frozenset({"manifests"}),
@@ -25,9 +25,9 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"promotion", "encryption"}),
     frozenset({"checks", "edits"}),
     frozenset({"api"}),
-    frozenset({"hooks"}),
+    frozenset({"hooks", "writer"}),
     frozenset({"scaffold", "integrations"}),
-    frozenset({"demo"}),
+    frozenset({"demo", "server"}),
     frozenset({"cli"}),
     frozenset({"__main__", "devtools"}),
 )
@@ -66,7 +66,10 @@ HOMES = {
     "jsonschema": {"manifests/"},
     "jsonschema_rs": {"manifests/"},
     "yaml_rs": {"manifests/"},
-    "orjson": {"live/"},
+    "orjson": {"live/", "server/"},
+    "starlette": {"server/"},
+    "uvicorn": {"server/run.py"},
+    "prometheus_client": {"server/metrics.py"},
     "ruamel": {"manifests/yaml/", "scanning/documents.py"},
 }
 
@@ -189,6 +192,17 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 def test_a_circle_would_be_found() -> None:
     assert _circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == {frozenset("abc")}
+
+
+def test_one_module_decides_what_is_compared_with_what() -> None:
+    """Where a change branched off is its base; see the table in ``checks/comparison.py``."""
+    deciding = {
+        _where(path)
+        for path in FILES
+        for node in ast.walk(_parsed(path))
+        if isinstance(node, ast.ImportFrom) and any(a.name == "merge_base" for a in node.names)
+    }
+    assert deciding == {"checks/comparison.py"}
 
 
 def test_packages_are_imported_where_they_are_at_home() -> None:
