@@ -66,9 +66,9 @@ class _Parser:
         token = self._next
         if token.kind == END:
             return FilterError(f"invalid filter query: expected {expected} at the end")
-        if token.kind == BAD and token.text in "'\"`":
+        if token.kind == BAD and token.text[0] in "'\"`":
             return FilterError(
-                f"invalid filter query: no closing {token.text} for the quote at position {token.place + 1}"
+                f"invalid filter query: no closing {token.text[0]} for the quote at position {token.place + 1}"
             )
         return FilterError(
             f"invalid filter query: unexpected {token.text[:40]!r} at position {token.place + 1}, expected {expected}"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
-from registry_tool.live.filter_tokens import END, NAME, NUMBER, SIGN, TEXT, Token, scan_filter
+from registry_tool.live.filter_tokens import BAD, END, NAME, NUMBER, TEXT, Token, scan_filter
 from registry_tool.live.filters import (
     MOST_CHARACTERS,
     MOST_TERMS,
@@ -55,14 +55,19 @@ _GRAMMARS: Final[dict[MlflowKind, _Grammar]] = {
         ("creation_timestamp", "last_updated_timestamp", "name", "version_number"),
     ),
 }  # fmt: skip
+# As MLflow names them; of these only version_number can be searched for.
+_NUMERIC: Final = ("version_number", "creation_timestamp", "last_updated_timestamp")
 _ENTITIES: Final = ("attribute", "tag", "tags")
 _TEXT_OPERATORS: Final[dict[str, Operator]] = {
-    "=": "=", "!=": "!=", "<>": "!=", "LIKE": "LIKE", "ILIKE": "ILIKE",
+    "=": "=", "!=": "!=", "LIKE": "LIKE", "ILIKE": "ILIKE",
 }  # fmt: skip
 _LIST_OPERATORS: Final[dict[str, Operator]] = {"IN": "IN", "NOT IN": "NOT IN"}
 _NUMBER_OPERATORS: Final[dict[str, Operator]] = {
-    "=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
+    "=": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
 }  # fmt: skip
+_COMPARATORS: Final = frozenset(
+    {*_TEXT_OPERATORS, *_LIST_OPERATORS, *_NUMBER_OPERATORS, "==", "<>"}
+)
 _INTEGER: Final = re.compile(r"\s*[-+]?\d{1,40}\s*")
 _ORDER: Final = re.compile(
     r"\s*(?P<key>`[^`]*`|\"[^\"]*\"|[\w.]+)(?:\s+(?P<way>\w+))?\s*(?P<more>\S.*)?", re.DOTALL
@@ -93,19 +98,31 @@ def _shown(names: Sequence[str]) -> str:
     return "{" + ", ".join(f"'{name}'" for name in names) + "}"
 
 
-def _split(source: str) -> Iterator[list[Token]]:
+def _split(tokens: Sequence[Token]) -> Iterator[list[Token]]:
     """The tokens between one AND and the next."""
     clause: list[Token] = []
-    for token in scan_filter(source):
+    for token in tokens:
         if token.kind == END or (token.kind == NAME and token.text.upper() == "AND"):
-            yield clause
+            if clause:
+                yield clause
             clause = []
         else:
             clause.append(token)
 
 
+def _check_statement(source: str, tokens: Sequence[Token]) -> None:
+    for token in tokens:
+        if token.kind == NAME and token.text.upper() == "OR":
+            raise FilterError(f"Invalid clause(s) in filter string: {token.text}")
+        if token.kind == BAD and token.text == ";":
+            raise FilterError(
+                f"Search filter contained multiple expression {source[:200]!r}. Provide AND-ed expression list."
+            )
+
+
 def _invalid(clause: Sequence[Token]) -> FilterError:
-    words = ", ".join(token.text for token in clause)[:200]
+    glue = " " if clause and clause[0].text == "(" else ", "
+    words = glue.join(token.text for token in clause)[:200]
     return FilterError(f"Invalid clause(s) in filter string: {words}")
 
 
@@ -141,15 +158,18 @@ def _texts(clause: list[Token], field: Field, grammar: _Grammar) -> tuple[Scalar
             f"Only {sorted(grammar.lists)} attributes support comparison with a list of quoted string values."
         )
     inner = clause[1:-1]
-    closed = clause[-1].text == ")" and len(inner) % 2 == 1
-    good = closed and all(
+    expected = "While parsing a list in the query, expected"
+    if not inner:
+        raise FilterError(f"{expected} a non-empty list of string values, but got empty list")
+    good = clause[-1].text == ")" and len(inner) % 2 == 1
+    good = good and all(
         token.kind == TEXT if number % 2 == 0 else token.text == ","
         for number, token in enumerate(inner)
     )
     if not good:
+        words = " ".join(token.text for token in inner)[:200]
         raise FilterError(
-            "While parsing a list in the query, expected string value, punctuation, or whitespace, but got "
-            f"different type in list: {' '.join(token.text for token in clause)[:200]}"
+            f"{expected} string value, punctuation, or whitespace, but got different type in list: ({words})"
         )
     return tuple(token.text[1:-1] for token in inner[::2])
 
@@ -177,7 +197,7 @@ def _value(token: Token, field: Field, grammar: _Grammar) -> Scalar:
         raise _unquoted(token, field)
     if not is_numeric:
         raise FilterError(
-            f"Only the '{_shown(grammar.numeric)}' attributes support comparison with numeric values."
+            f"Only the '{_shown(_NUMERIC)}' attributes support comparison with numeric values."
         )
     return token.text
 
@@ -189,23 +209,30 @@ def _whole(value: Scalar, field: Field) -> int:
 
 
 def _comparison(clause: list[Token], grammar: _Grammar) -> Comparison:
-    if not clause or clause[0].kind != NAME:
+    if clause[0].kind == TEXT:
+        raise FilterError(
+            f"Invalid comparison clause. Expected 'Identifier' found '{clause[0].text[:200]}'"
+        )
+    if clause[0].kind != NAME:
         raise _invalid(clause)
     comparator, rest = _comparator(clause[1:])
-    known = comparator in _TEXT_OPERATORS | _LIST_OPERATORS | _NUMBER_OPERATORS
-    in_list = bool(rest) and rest[0].text == "(" and rest[0].kind == SIGN
-    if not known or not rest or (len(rest) > 1 and not in_list):
+    known = comparator in _COMPARATORS
+    in_list = bool(rest) and rest[0].text == "("
+    is_whole = bool(rest) and rest[0].kind != BAD and (len(rest) == 1 or in_list)
+    if not known or not is_whole:
         raise _invalid(clause)
     field = _field(clause[0].text, grammar)
-    if in_list and not field.is_free:
-        values = _texts(rest, field, grammar)
-    else:
-        values = (_value(rest[0], field, grammar),)
+    if in_list and field.is_free:
+        words = "".join(token.text for token in rest)[:200]
+        raise FilterError(
+            f"Expected a quoted string value for tag (e.g. 'my-value'). Got value {words}"
+        )
+    values = _texts(rest, field, grammar) if in_list else (_value(rest[0], field, grammar),)
     if field.name in grammar.numeric and not field.is_free:
         if comparator not in _NUMBER_OPERATORS:
             raise FilterError(f"Invalid comparator for attribute {field.name}: {comparator}")
         return Comparison(field, _NUMBER_OPERATORS[comparator], (_whole(values[0], field),))
-    allowed = _LIST_OPERATORS if in_list and not field.is_free else _TEXT_OPERATORS
+    allowed = _LIST_OPERATORS if in_list else _TEXT_OPERATORS
     if comparator not in allowed:
         what = "tag" if field.is_free else "attribute"
         raise FilterError(f"Invalid comparator for {what}: {comparator}")
@@ -230,9 +257,11 @@ def parse_mlflow_filter(source: str, kind: MlflowKind) -> MlflowFilter:
     Raises:
         FilterError: It is no filter, or too large.
     """
-    if len(source) > MOST_CHARACTERS or source.upper().count("AND") > 4 * MOST_TERMS:
+    if len(source) > MOST_CHARACTERS:
         raise FilterError(f"Invalid filter: more than {MOST_CHARACTERS} characters")
-    clauses = list(_split(source)) if source.strip() else []
+    tokens = scan_filter(source)
+    _check_statement(source, tokens)
+    clauses = list(_split(tokens))
     if len(clauses) > MOST_TERMS:
         raise FilterError(f"Invalid filter: more than {MOST_TERMS} comparisons")
     found = [_comparison(clause, _GRAMMARS[kind]) for clause in clauses]

@@ -19,12 +19,13 @@ _TOKEN: Final = re.compile(
     r"""
       (?P<name>(?:[^\W\d]\w*+|`[^`]*+`)(?:\.(?:[\w-]++|`[^`]*+`|"[^"]*+"|'[^']*+')|:\w++)*+)
     | (?P<number>[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?+(?!\w))
-    | (?P<text>'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+")
-    | (?P<sign><>|!=|>=|<=|[=<>(),])
+    | (?P<text>'(?:[^'\\]|\\.|'')*+'|"(?:[^"\\]|\\.|"")*+")
+    | (?P<sign><>|==|!=|>=|<=|[=<>(),])
     | (?P<bad>\S)
     """,
     re.VERBOSE | re.DOTALL,
 )
+_QUOTES: Final = frozenset("'\"`")
 _BLANK: Final = re.compile(r"\s*+")
 
 
@@ -43,7 +44,7 @@ class Token(NamedTuple):
 
 
 def scan_filter(source: str) -> list[Token]:
-    """The words of a filter; the last is of kind ``END``, and what is no word is of kind ``BAD``."""
+    """The words of a filter; the last is of kind ``END``, and what is no word is of kind ``BAD``, as is all from a quote without an end on."""
     found: list[Token] = []
     place = 0
     while True:
@@ -52,5 +53,9 @@ def scan_filter(source: str) -> list[Token]:
         token = _TOKEN.match(source, place)
         if token is None:
             return [*found, Token(END, "", len(source))]
+        if (
+            token[0] in _QUOTES
+        ):  # without an end: from each later quote on, it would be looked for again
+            return [*found, Token(BAD, source[place:], place), Token(END, "", len(source))]
         found.append(Token(str(token.lastgroup), token[0], place))
         place = token.end()

@@ -34,6 +34,7 @@ from registry_tool.live.filters import (
 from registry_tool.live.moving import move
 from registry_tool.live.records import Record, VersionRecord
 from registry_tool.live.snapshot import Snapshot, free_value
+from registry_tool.manifests.problems import JSON
 
 TEAMS = ("a", "b", "10", "x_y%")
 
@@ -43,7 +44,7 @@ def snapshot() -> Snapshot:
     branch = Branch()
     branch.commit({"registry.yaml": registry_yaml(), **model_files()})
     for number in range(2, 40):
-        free = {
+        free: dict[str, JSON] = {
             "team": TEAMS[number % 4],
             "count": number % 7,
             "ratio": number / 4,
