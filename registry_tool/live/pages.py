@@ -13,14 +13,14 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cmp_to_key
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Final, NamedTuple
 
 import orjson
 
 from registry_tool.errors import UsageError
 from registry_tool.live.filters import Predicate
-from registry_tool.live.indexes import pack, unpack
+from registry_tool.live.indexes import MOST_IDS, pack, unpack
 from registry_tool.live.records import Record
 from registry_tool.live.snapshot import Snapshot
 
@@ -203,14 +203,20 @@ def _by_id(snapshot: Snapshot, listing: Listing, last: tuple[Key, ...] | None) -
             yield record
 
 
+def _position(key: tuple[Key, ...]) -> int:
+    """The position that a key begins with."""
+    first = key[0]
+    if not isinstance(first, int) or not 0 <= first <= MOST_IDS:
+        raise PageTokenError("the page token is damaged")
+    return first
+
+
 def _by_position(
     snapshot: Snapshot, listing: Listing, last: tuple[Key, ...] | None
 ) -> Iterator[tuple[int, Record]]:
     """Positions and records by creation or the last change, from the group in which the last page ended."""
     term = listing.terms[0]
-    if last is not None and (type(last[0]) is not int or not 0 <= last[0] < 1 << 31):
-        raise PageTokenError("the page token is damaged")
-    bound = 0 if last is None else int(last[0]) + term.descending
+    bound = 0 if last is None else _position(last) + term.descending
     if term.name == "created":
         ids = snapshot.indexes.all_ids(listing.kind)
         records = snapshot.records
@@ -230,31 +236,57 @@ def _by_position(
 
 def _grouped(
     snapshot: Snapshot, listing: Listing, order: _Order, last: tuple[Key, ...] | None
-) -> Iterator[tuple[tuple[Key, ...], Record]]:
+) -> Iterator[Record]:
+    accept = listing.accept
     for _, group in groupby(_by_position(snapshot, listing, last), key=lambda one: one[0]):
-        records = (record for _, record in group)
-        keyed = order.ordered(r for r in records if listing.accept is None or listing.accept(r))
-        yield from keyed if last is None else order.after(keyed, last)
+        keyed = order.ordered(r for _, r in group if accept is None or accept(r))
+        yield from (r for _, r in (keyed if last is None else order.after(keyed, last)))
 
 
-def _keyed(
+def _in_place(
     snapshot: Snapshot, listing: Listing, last: tuple[Key, ...] | None
-) -> Iterable[tuple[tuple[Key, ...], Record]]:
-    """The records after the last page, with their keys, in order."""
+) -> Iterator[Record]:
+    """Records by the last change and by id, which is how they lie in the index."""
+    term = listing.terms[0]
+    order = snapshot.indexes.by_change(listing.kind, term.touched)
+    start = len(order) if term.descending else 0
+    if last is not None:
+        packed = pack(_position(last), int(last[-1]) & MOST_IDS)
+        start = bisect_left(order, packed) if term.descending else bisect_right(order, packed)
+    records, accept = snapshot.records, listing.accept
+    for packed in _run(order, start, descending=term.descending):
+        record = records[packed & MOST_IDS]
+        if accept is None or accept(record):
+            yield record
+
+
+def _ordered(
+    snapshot: Snapshot, listing: Listing, last: tuple[Key, ...] | None
+) -> Iterable[Record]:
+    """The records after the last page, in order."""
     order = _Order(listing.terms)
     first = listing.terms[0] if listing.terms else id_term()
-    accept = listing.accept or (lambda _record: True)
-    few = listing.ids is not None and len(listing.ids) <= _FEW
+    accept = listing.accept
     if len(listing.terms) <= 1 and first.name in {"id", "created"} and first.is_indexed:
-        return ((order.key(r), r) for r in _by_id(snapshot, listing, last) if accept(r))
+        found = _by_id(snapshot, listing, last)
+        return found if accept is None else filter(accept, found)
+    few = listing.ids is not None and len(listing.ids) <= _FEW
     if first.name in {"created", "changed"} and first.is_indexed and not few:
         if listing.ids is not None:
-            chosen = frozenset(listing.ids)
-            listing = listing._replace(ids=None, accept=lambda r: r.id in chosen and accept(r))
-        return _grouped(snapshot, listing, order, last)
-    plain = listing._replace(terms=())
-    keyed = order.ordered(r for r in _by_id(snapshot, plain, None) if accept(r))
-    return keyed if last is None else order.after(keyed, last)
+            listing = listing._replace(ids=None, accept=_among(frozenset(listing.ids), accept))
+        in_place = len(listing.terms) == 1
+        return (
+            _in_place(snapshot, listing, last)
+            if in_place
+            else _grouped(snapshot, listing, order, last)
+        )
+    chosen = _by_id(snapshot, listing._replace(terms=()), None)
+    keyed = order.ordered(chosen if accept is None else filter(accept, chosen))
+    return [record for _, record in (keyed if last is None else order.after(keyed, last))]
+
+
+def _among(ids: frozenset[int], accept: Predicate | None) -> Predicate:
+    return lambda record: record.id in ids and (accept is None or accept(record))
 
 
 def read_page(snapshot: Snapshot, listing: Listing, size: int | None, token: str = "") -> Page:
@@ -270,12 +302,12 @@ def read_page(snapshot: Snapshot, listing: Listing, size: int | None, token: str
         PageTokenError: The token is damaged or belongs to another query.
     """
     last = _read_token(listing, token) if token else None
-    records: list[Record] = []
-    key: tuple[Key, ...] = ()
-    for found, record in _keyed(snapshot, listing, last):
-        if size is not None and len(records) >= size:
-            # A page of no records ends where the page before ended.
-            return Page(records, _write_token(listing, key or last or ()))
-        records.append(record)
-        key = found
-    return Page(records, "")
+    if size is None:
+        return Page(list(_ordered(snapshot, listing, last)), "")
+    found = list(islice(_ordered(snapshot, listing, last), size + 1))
+    if len(found) <= size:
+        return Page(found, "")
+    # A page of no records ends where the page before ended.
+    records = found[:size]
+    end = _Order(listing.terms).key(records[-1]) if records else last or ()
+    return Page(records, _write_token(listing, end))
