@@ -78,18 +78,19 @@ def names_for(version: str, targets: Mapping[str, str]) -> tuple[str, ...]:
 
 
 class VersionView:
-    """One version of a model, as its files say; see ``summary.VersionSummary``."""
+    """One version of a model, as its files say; see ``summary.VersionSummary``. A draft is one that is not sealed yet."""
 
-    def __init__(self, model: ModelView, version: str) -> None:
+    def __init__(self, model: ModelView, version: str, *, is_draft: bool = False) -> None:
         self.model = model
         self.version = version
-        self.folder = f"{model.folder}/versions/{version}"
+        self.is_draft = is_draft
+        self.folder = f"{model.folder}/{'drafts' if is_draft else 'versions'}/{version}"
 
     def __str__(self) -> str:
         return f"{self.model.name}@{self.version}"
 
     def _file(self, kind: str) -> Document | None:
-        place = Place(kind, self.model.name, self.version)
+        place = Place(kind, self.model.name, self.version, is_draft=self.is_draft)
         return self.model.catalog.document(f"{self.folder}/{kind}{_YAML}", place)
 
     @cached_property
@@ -98,9 +99,14 @@ class VersionView:
         return self._file("version")
 
     @cached_property
+    def draft(self) -> Document | None:
+        """``draft.yaml``; None for a published version, and for a draft that reserves no name."""
+        return self._file("draft") if self.is_draft else None
+
+    @cached_property
     def status(self) -> Document | None:
         """``status.yaml``; None while nothing was said."""
-        return self._file("status")
+        return None if self.is_draft else self._file("status")
 
     @cached_property
     def metadata(self) -> Document | None:
@@ -115,7 +121,9 @@ class VersionView:
 
     @property
     def state(self) -> str:
-        """``active``, ``deprecated``, ``withdrawn`` or ``erased``; an unreadable status raises InvalidManifest."""
+        """``draft``, ``active``, ``deprecated``, ``withdrawn`` or ``erased``; an unreadable status raises InvalidManifest."""
+        if self.is_draft:
+            return "draft"
         status = self.status
         return "active" if status is None else text(require(status, str(self)), "state")
 
@@ -172,13 +180,25 @@ class VersionView:
         """The tags of this version."""
         return names_for(self.version, self.model.tag_targets())
 
+    @property
+    def reserved_tags(self) -> tuple[str, ...]:
+        """The tags that a draft gets when it is sealed."""
+        return () if self.draft is None else tuple(texts(self.draft.data, "tags"))
+
+    @property
+    def reserved_aliases(self) -> tuple[str, ...]:
+        """The aliases that a draft gets when it is sealed."""
+        return () if self.draft is None else tuple(texts(self.draft.data, "aliases"))
+
     def pointer(self, artifact_path: str) -> Document | None:
         """The ``.dvc`` pointer of an artifact's path."""
-        place = Place("dvc", self.model.name, self.version, artifact_path)
+        place = Place("dvc", self.model.name, self.version, artifact_path, self.is_draft)
         return self.model.catalog.document(f"{self.folder}/{artifact_path}.dvc", place)
 
     def evidence(self) -> Iterator[Document]:
         """The evidence files, by name."""
+        if self.is_draft:  # evidence seals it first
+            return iter(())
         return _evidence(self.model, self.version, f"{self.folder}/evidence")
 
 
@@ -190,6 +210,7 @@ class ModelView:
         self.name = name
         self.folder = catalog.layout.model(name)
         self._versions: dict[str, VersionView] = {}
+        self._drafts: dict[str, VersionView] = {}
 
     def prefetch(self, *folders: str) -> None:
         """Say that the manifests in some folders of this model will be read, in the order of their paths.
@@ -227,7 +248,15 @@ class ModelView:
     @cached_property
     def versions(self) -> list[str]:
         """The names of the version folders, in text order."""
-        found = self.catalog.tree.folder(f"{self.folder}/versions")
+        return self._folders("versions")
+
+    @cached_property
+    def drafts(self) -> list[str]:
+        """The names of the folders of drafts, in text order; no version has any of them."""
+        return self._folders("drafts")
+
+    def _folders(self, home: str) -> list[str]:
+        found = self.catalog.tree.folder(f"{self.folder}/{home}")
         return sorted([name for name, entry in found.items() if entry.mode == FOLDER])
 
     @cached_property
@@ -248,6 +277,14 @@ class ModelView:
                 return None
             self._versions[version] = VersionView(self, version)
         return self._versions[version]
+
+    def draft(self, version: str) -> VersionView | None:
+        """One draft, or None when it has no folder."""
+        if version not in self._drafts:
+            if not self.catalog.tree.folder(f"{self.folder}/drafts/{version}"):
+                return None
+            self._drafts[version] = VersionView(self, version, is_draft=True)
+        return self._drafts[version]
 
     def alias(self, alias: str) -> Document | None:
         """An alias's file, or None."""

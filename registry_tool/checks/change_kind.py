@@ -7,7 +7,7 @@ no kind is ``mixed``, and a person reviews it. Policy refers to kinds too: ``aut
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from registry_tool.checks.policy_paths import is_policy
@@ -15,12 +15,20 @@ from registry_tool.checks.rule import Located
 from registry_tool.manifests.layout import KEYS, MODELS, WAIVERS
 from registry_tool.names import ModelName
 
-__all__ = ["ALONE", "ChangeKind", "act_of", "kind_of"]
+__all__ = ["ALONE", "PARTS", "ChangeKind", "act_of", "kind_of"]
 
 ChangeKind = Literal[
-    "model", "version", "alias", "tag", "status", "evidence", "edit", "other", "policy", "waiver", "mixed",
+    "model", "version", "version and alias", "draft", "seal", "seal and alias", "alias", "tag", "status", "evidence", "edit",
+    "other", "policy", "waiver", "mixed",
 ]  # fmt: skip
 
+# What ``automerge`` must list for a kind that has no word of its own there.
+PARTS: Final[Mapping[ChangeKind, tuple[ChangeKind, ...]]] = {
+    "version and alias": ("version", "alias"),
+    "draft": ("version",),
+    "seal": ("version",),
+    "seal and alias": ("version", "alias"),
+}
 # A model.yaml whose `schema:` line names a later version of the schema, and that says the same otherwise.
 UPGRADE: Final = "schema upgrade"
 _PROSE: Final = (".md", ".rst", ".txt")
@@ -47,7 +55,7 @@ _ACTS: Final = {
 ALONE: Final = frozenset(
     {
         "new namespace", "new model", "new version", "alias", "alias removed", "tag", "status", "evidence", "edit", "model edit",
-        "document", "other file", "policy", "waiver",
+        "document", "other file", "policy", "waiver", "draft",
     }
 )  # fmt: skip
 
@@ -71,9 +79,13 @@ _KINDS: Final = (
     _kind("policy", "policy", along=("new namespace", "document", "other file")),
     _kind(
         "model", "new model", "new namespace",
-        along=("new version", "alias", "model edit", UPGRADE, *_WITH_VERSION),
+        along=("new version", "draft", "alias", "model edit", UPGRADE, *_WITH_VERSION),
     ),
     _kind("version", "new version", along=(UPGRADE, *_WITH_VERSION)),
+    _kind("version and alias", "new version", along=("alias", UPGRADE, *_WITH_VERSION)),
+    _kind("draft", "draft"),
+    _kind("seal", "seal", along=("sealed draft", UPGRADE, *_WITH_VERSION)),
+    _kind("seal and alias", "seal", along=("sealed draft", "alias", UPGRADE, *_WITH_VERSION)),
     _kind("status", "status", along=("pointer removed", "tag removed", "alias removed")),
     _kind("alias", "alias", "alias removed"),
     _kind("tag", "tag"),
@@ -103,6 +115,8 @@ def act_of(change: Located) -> str:
         # A stray file that goes is a file less that nobody reads.
         outside = _outside(change.path)
         return "edit" if outside == "unknown" and change.removed else outside
+    if place.is_draft:
+        return "draft"
     if place.kind == "dvc" and place.version is None:
         return "model edit"
     if place.kind == "key" and place.version is None:
@@ -129,18 +143,37 @@ def _comes_with(change: Located, subjects: frozenset[_Subject]) -> bool:
     return version is None and model in {other for other, _ in subjects}
 
 
-def _holds_together(kind: _Kind, changes: Sequence[Located]) -> bool:
+_ABOUT_ONE: Final = frozenset(
+    {"model", "version", "version and alias", "seal", "seal and alias", "status"}
+)
+_SEALING: Final = {"new version": "seal", "draft": "sealed draft"}
+
+
+def _holds_together(kind: _Kind, acts: Mapping[Located, str]) -> bool:
     """True when what comes along is about what the change is made for."""
-    if kind.name not in {"model", "version", "status"}:
+    if kind.name not in _ABOUT_ONE:
         return True
-    leading = frozenset(_subject(change) for change in changes if act_of(change) in kind.leading)
-    return all(_comes_with(change, leading) for change in changes)
+    leading = frozenset(_subject(c) for c, act in acts.items() if act in kind.leading)
+    return all(_comes_with(change, leading) for change in acts)
+
+
+def _acts(changes: Sequence[Located]) -> dict[Located, str]:
+    """What each file is an act of; a draft whose files move to ``versions/`` is sealed."""
+    acts = {change: act_of(change) for change in changes}
+    drafts = {
+        _subject(c) for c in changes if c.place is not None and c.place.is_draft and c.removed
+    }
+    sealed = drafts & {_subject(c) for c, act in acts.items() if act == "new version"}
+    for change, act in acts.items() if sealed else ():
+        if _subject(change) in sealed and act in _SEALING:
+            acts[change] = _SEALING[act]
+    return acts
 
 
 def kind_of(changes: Iterable[Located]) -> ChangeKind | None:
     """The kind of a change; None where nothing differs."""
-    found = tuple(changes)
-    acts = frozenset(act_of(change) for change in found)
+    found = _acts(tuple(changes))
+    acts = frozenset(found.values())
     if not acts:
         return None
     for kind in _KINDS:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.cache import ModelVerdict, VerdictCache
-from registry_tool.checks.change_kind import kind_of
+from registry_tool.checks.change_kind import PARTS, ChangeKind, kind_of
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
 from registry_tool.checks.rule import (
     ChangeView,
@@ -267,9 +267,9 @@ def _look_across(registry: RegistryView, collector: _FindingCollector) -> None:
         collector.take(rule, rule.check(registry), REGISTRY)
 
 
-def _merges_unseen(view: ChangeView, kind: str) -> bool:
+def _merges_unseen(view: ChangeView, kind: ChangeKind | None) -> bool:
     """True when the policy of what is published lets a change of a kind that passes merge without a person."""
-    if kind not in texts(view.base.settings, "automerge"):
+    if kind is None or not {*PARTS.get(kind, (kind,))} <= {*texts(view.base.settings, "automerge")}:
         return False
     from registry_tool.checks.review_needed import (
         unsigned_approvals,  # few registries have such a policy
@@ -367,11 +367,11 @@ def _report(
     found = [*collector.findings, *(f for f in judged if not paths or is_inside(f.path, paths))]
     found = _softened(found, view)
     findings = in_order(waived(found, view.base, view.head, view.now.date()))
-    verdict, kind = verdict_of(findings), kind_of(view.changes) or ""
+    verdict, kind = verdict_of(findings), kind_of(view.changes)
     # What is narrowed, was not answered, or passes by a waiver only, is for a person to look at.
     passes = not paths and not notes and verdict_of(found) == "pass"
     automerge = passes and _merges_unseen(view, kind)
-    return Report(verdict, findings, checked, notes, kind, automerge)
+    return Report(verdict, findings, checked, notes, kind or "", automerge)
 
 
 def judge_file(rules: Iterable[FileRule], file: FileView, policy: Catalog) -> list[Finding]:

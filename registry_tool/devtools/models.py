@@ -30,6 +30,7 @@ _MODULES: Final = {
     "model": "model", "metadata": "model", "version": "version", "evidence": "evidence",
     "registry": "registry", "namespace": "registry", "waiver": "registry", "key": "encryption",
     "recipients": "encryption", "dvc": "pointer", "alias": "lifecycle", "tag": "lifecycle", "status": "lifecycle",
+    "draft": "lifecycle",
 }  # fmt: skip
 _ABOUT: Final = {
     "parts": "Parts of several manifests",
@@ -39,7 +40,7 @@ _ABOUT: Final = {
     "registry": "``registry.yaml``, ``namespace.yaml`` and waivers",
     "encryption": "``recipients.yaml``, ``key.yaml`` and ``keys/<group>.yaml``",
     "pointer": "``<artifact>.dvc``, DVC's own format",
-    "lifecycle": "Aliases, tags and ``status.yaml``",
+    "lifecycle": "Aliases, tags, ``status.yaml`` and ``draft.yaml``",
 }
 # Where the name in the schema is too general for a class.
 _CLASSES: Final = {

@@ -6,6 +6,7 @@ from registry_tool.checks.rule import ChangeRule, FileRule, ModelRule, RegistryR
 from registry_tool.checks.rules import (
     artifacts,
     device_names,
+    drafts,
     dvc,
     encryption,
     evidence,
@@ -35,7 +36,7 @@ __all__ = [
 
 _NOUNS = (
     file, names, device_names, reserved_names, secrets, dvc, artifacts, versions, references,
-    evidence, encryption, policy, registry, uniqueness, waivers, immutability, lifecycle, promotion,
+    evidence, encryption, drafts, policy, registry, uniqueness, waivers, immutability, lifecycle, promotion,
 )  # fmt: skip
 _ALL: tuple[Rule, ...] = tuple(
     sorted((rule for noun in _NOUNS for rule in noun.RULES), key=lambda rule: rule.id)

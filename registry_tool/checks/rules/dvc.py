@@ -34,7 +34,7 @@ from registry_tool.manifests.dvc_config import (
     take,
     unsafe_hosts,
 )
-from registry_tool.manifests.layout import MODELS, Layout
+from registry_tool.manifests.layout import MODELS, Layout, Place
 from registry_tool.names import ModelName
 
 __all__ = ["IGNORE_FILES", "RULES", "Hidden", "hidden_by"]
@@ -250,8 +250,15 @@ def _folders(path: str) -> Iterator[str]:
     return ("/".join(parts[:end]) for end in range(1, len(parts)))
 
 
+def _is_later(place: Place | None) -> bool:
+    """True for places that the ignore rules of older registries hide: evidence about models, and drafts."""
+    return place is not None and (
+        place.is_draft or (place.kind == "evidence" and place.version is None)
+    )
+
+
 def hidden_by(
-    rules: IgnoreRules, layout: Layout, *, of: str = "", of_models: bool = True
+    rules: IgnoreRules, layout: Layout, *, of: str = "", later: bool = True
 ) -> Iterator[Hidden]:
     """Find files that an ignore file at the root hides from Git or DVC, by examples of every kind of manifest.
 
@@ -259,12 +266,11 @@ def hidden_by(
         rules: The file's rules.
         layout: The layout of this registry.
         of: How the names end that are considered; DVC reads only pointers.
-        of_models: Consider evidence about models too, which the rules of older registries hide.
+        later: Consider also places that the rules of older registries hide.
     """
-    unasked = "" if of_models else layout.evidence(_MODEL, None, _NAME)
     for version in _VERSIONS:
         for path in layout.examples(_MODEL, version, _NAME):
-            if path == unasked or not path.endswith(of):
+            if not path.endswith(of) or (not later and _is_later(layout.locate(path))):
                 continue
             found = _hidden_at(rules, path)
             if found is not None:
@@ -293,9 +299,9 @@ def _ending(file: str) -> str:
 
 
 def _hidden(catalog: Catalog, path: str) -> Iterator[Hidden]:
-    # Most registries have no evidence about models, and no warning to read about its place. Where one adds some, the
-    # check of the work tree finds that the file is ignored.
-    return hidden_by(_rules(catalog, path), catalog.layout, of=_ending(path), of_models=False)
+    # Most registries have no evidence about models and no drafts, and no warning to read about their places. Where one
+    # adds some, the check of the work tree finds that the file is ignored.
+    return hidden_by(_rules(catalog, path), catalog.layout, of=_ending(path), later=False)
 
 
 def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:

@@ -9,7 +9,12 @@ from typing import Final
 from registry_tool.manifests.models.base import Manifest
 from registry_tool.manifests.models.encryption import KeyManifest, RecipientsManifest
 from registry_tool.manifests.models.evidence import EvidenceManifest, EvidenceManifestV2
-from registry_tool.manifests.models.lifecycle import AliasManifest, StatusManifest, TagManifest
+from registry_tool.manifests.models.lifecycle import (
+    AliasManifest,
+    DraftManifest,
+    StatusManifest,
+    TagManifest,
+)
 from registry_tool.manifests.models.model import MetadataManifest, ModelManifest, ModelManifestV2
 from registry_tool.manifests.models.pointer import PointerManifest
 from registry_tool.manifests.models.registry import (
@@ -26,6 +31,7 @@ __all__ = [
 MANIFESTS: Final[Mapping[str, type[Manifest]]] = MappingProxyType(
     {
         "alias/v1": AliasManifest,
+        "draft/v1": DraftManifest,
         "dvc/v1": PointerManifest,
         "evidence/v1": EvidenceManifest,
         "evidence/v2": EvidenceManifestV2,
