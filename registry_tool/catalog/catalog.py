@@ -223,6 +223,11 @@ class ModelView:
         files = (path for folder in folders for path, _ in walk(tree, f"{self.folder}/{folder}"))
         tree.prefetch(path for path in files if path.endswith(_YAML))
 
+    def prefetch_names(self) -> None:
+        """Say that the record and the names of versions, tags and aliases will be asked for: they are read together."""
+        parts = ("model.yaml", "versions", "tags", "aliases")
+        self.catalog.tree.prefetch(f"{self.folder}/{part}" for part in parts)
+
     @cached_property
     def document(self) -> Document | None:
         """``model.yaml``."""
@@ -336,11 +341,23 @@ class Catalog:
         # Every model that was asked for: what a verdict may depend on.
         self.asked: set[ModelName] = set()
 
-    def document(self, path: str, place: Place) -> Document | None:
-        """One manifest, read and kept; None when there is no such file."""
-        if path not in self._documents:
-            self._documents[path] = self.read(path, place)
-        return self._documents[path]
+    def document(self, path: str, place: Place, *, keep: bool = True) -> Document | None:
+        """One manifest; None when there is no such file.
+
+        Args:
+            path: From the root.
+            place: What the path is about.
+            keep: Keep what was read; sweeps over many do not.
+        """
+        if path in self._documents:
+            return self._documents[path]
+        from registry_tool.manifests.document import READ_LIMIT, parse_document
+
+        source = self.tree.read(path, limit=READ_LIMIT)
+        found = None if source is None else parse_document(path, place, source)
+        if keep:
+            self._documents[path] = found
+        return found
 
     def forget_models(self) -> None:
         """Let go of what was read of models: a sweep over all of them would keep every file of the registry."""
@@ -359,13 +376,6 @@ class Catalog:
         other = Catalog(self.tree)
         other._documents = {p: d for p, d in self._documents.items() if p not in paths}
         return other
-
-    def read(self, path: str, place: Place) -> Document | None:
-        """One manifest, read and not kept: for sweeps over many."""
-        from registry_tool.manifests.document import READ_LIMIT, parse_document
-
-        source = self.tree.read(path, limit=READ_LIMIT)
-        return None if source is None else parse_document(path, place, source)
 
     @cached_property
     def registry(self) -> Document | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.git.tree import Entry, Tree, TreeChange, differences, walk
+from registry_tool.git.tree import Entry, Tree, TreeChange, walk
 from registry_tool.manifests.layout import MODELS, REGISTRY, Layout, Place
 from registry_tool.names import DEFAULT_NAMESPACE, ModelName
 
@@ -196,16 +196,17 @@ def _narrowed(catalog: Catalog, scope: Scope, paths: Sequence[str]) -> Scope:
     return Scope(parts, models, namespaces, complete=False)
 
 
-def scope_of(catalog: Catalog, base: Tree | None, paths: Sequence[str] = ()) -> Scope:
+def scope_of(
+    catalog: Catalog, changes: Sequence[TreeChange] | None, paths: Sequence[str] = ()
+) -> Scope:
     """What to look at.
 
     Args:
         catalog: The tree under check.
-        base: What it is a change to; None looks at everything, and so does a change of policy.
+        changes: How it differs from its base; None looks at everything, and so does a change of policy.
         paths: Files and folders to which the look is narrowed; none of them means no narrowing.
     """
-    changes = [] if base is None else list(differences(base, catalog.tree))
-    if base is None or any(c.path.startswith(_POLICY) for c in changes):
+    if changes is None or any(c.path.startswith(_POLICY) for c in changes):
         scope = _whole(catalog)
     else:
         scope = _touching(catalog, changes)

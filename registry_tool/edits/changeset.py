@@ -5,7 +5,7 @@ An edit is a function from a catalog to a change set: the files to write and del
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -116,8 +116,10 @@ def combined(edits: Iterable[Edit], message: str) -> Edit:
     return combine
 
 
-def followed_by(catalog: Catalog, change: ChangeSet, edits: Iterable[Edit]) -> ChangeSet:
+def followed_by(catalog: Catalog, change: ChangeSet, edits: Sequence[Edit]) -> ChangeSet:
     """A change set of a catalog, and edits that are made on its result, as one change set with its message."""
+    if not edits:
+        return change
     total = _Sum(catalog)
     total.add(change)
     for edit in edits:

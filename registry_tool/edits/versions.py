@@ -166,6 +166,7 @@ def _add_record(
 ) -> ChangeSet:
     """The change set of the version alone, without tags and aliases."""
     model = find_model(catalog, name)
+    model.prefetch_names()
     check_accepts_versions(model)
     chosen = select_name(model, version)
     folder = catalog.layout.version(name, chosen)
@@ -198,6 +199,6 @@ def add_version(name: ModelName, version: str | None, record: VersionRecord) -> 
             *(add_tag(added, tag) for tag in record.tags),
             *(set_alias(added, alias) for alias in record.aliases),
         ]
-        return followed_by(catalog, change, names) if names else change
+        return followed_by(catalog, change, names)
 
     return add

@@ -147,7 +147,7 @@ def _groups(seen: RegistryState, known: set[tuple[str, str]]) -> Iterator[_Group
 def _is_erased(catalog: Catalog, folder: str) -> bool:
     """True for the folder of a version whose status says so; what cannot be read is not erased."""
     place = catalog.layout.locate(f"{folder}/{_STATUS}")
-    status = None if place is None else catalog.read(f"{folder}/{_STATUS}", place)
+    status = None if place is None else catalog.document(f"{folder}/{_STATUS}", place, keep=False)
     return status is not None and text(status.data, "state") == "erased"
 
 
@@ -166,7 +166,7 @@ def _named(
     # The text is enough, except for the files of a folder and for YAML escapes.
     if place is None or not (b".dir" in source or b"\\" in source):
         return digests, listed
-    document = catalog.read(path, place)
+    document = catalog.document(path, place, keep=False)
     data = None if document is None else document.data
     for entry in (*records(data, "artifacts"), *records(data, "outs")):
         files = [text(file, "md5") for file in records(entry, "files")]

@@ -285,6 +285,13 @@ class DictTree(Folders):
         known = modes or {}
         super().__init__({p: Entry(known.get(p, FILE), blob_id(d)) for p, d in self._files.items()})
 
+    def files(self) -> Iterator[tuple[str, Entry]]:
+        """As ``walk``, in no particular order."""
+        for path in self._files:
+            entry = self.entry(path)
+            if entry is not None and not entry.is_folder:
+                yield path, entry
+
     def read(self, path: str, *, limit: int | None = None) -> bytes | None:
         """See ``Tree.read``."""
         data = self._files.get(path)
@@ -323,7 +330,7 @@ class OverlayTree:
             self._holders.pop(path, None)
             self._deletes.add(path)
             self._remove(path)
-        for path, entry in walk(upper):
+        for path, entry in upper.files() if isinstance(upper, DictTree) else walk(upper):
             self._holders[path] = upper
             self._put(path, entry)
 

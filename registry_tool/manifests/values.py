@@ -33,7 +33,7 @@ from collections.abc import Set as AbstractSet
 from enum import Enum
 from numbers import Integral, Number, Real
 from pathlib import PurePath
-from typing import Final, TypeVar
+from typing import Final, TypeGuard, TypeVar
 
 from registry_tool.errors import UsageError
 from registry_tool.manifests.problems import JSON
@@ -61,6 +61,7 @@ _MOST_VALUES: Final = 1 << 17
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _DIGITS: Final = 20
 _SHOWN: Final = 60
+_PLAIN: Final = frozenset({dict, list})
 _T = TypeVar("_T")
 # What code of other libraries raises where its object is no such number.
 _NO_NUMBER: Final = (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError)
@@ -266,6 +267,17 @@ def metric_number(value: object, at: str) -> int | float | None:
     return number
 
 
+def _is_plain_scalar(value: object) -> TypeGuard[str | float | None]:
+    """True for what nearly every value is: it needs no look at the number types of other libraries."""
+    if type(value) is str:
+        return value.isascii()  # so it has no half of a character
+    if type(value) is int:
+        return -INTEGER_LIMIT < value < INTEGER_LIMIT
+    if type(value) is float:
+        return math.isfinite(value)
+    return value is None or type(value) is bool
+
+
 class _Border:
     """Goes through one value; counts what it holds, and knows where it is."""
 
@@ -280,8 +292,12 @@ class _Border:
                 f"{at}: more than {_MOST_VALUES} values do not fit in a manifest",
                 remedy="write them to a file and add it to the version: upload_artifact(path)",
             )
-        if value is None or isinstance(value, bool):
+        if _is_plain_scalar(value):
             return value
+        return self._collection(value, at) if type(value) in _PLAIN else self._other(value, at)
+
+    def _other(self, value: object, at: str) -> JSON:
+        """A value of a type that JSON does not have, or that needs a closer look."""
         if isinstance(value, Enum):
             return self.take(value.value, at)
         if isinstance(value, str | PurePath):

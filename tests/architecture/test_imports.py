@@ -190,6 +190,17 @@ def test_a_circle_would_be_found() -> None:
     assert _circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == {frozenset("abc")}
 
 
+def test_one_module_decides_what_is_compared_with_what() -> None:
+    """Where a change branched off is its base; see the table in ``checks/comparison.py``."""
+    deciding = {
+        _where(path)
+        for path in FILES
+        for node in ast.walk(_parsed(path))
+        if isinstance(node, ast.ImportFrom) and any(a.name == "merge_base" for a in node.names)
+    }
+    assert deciding == {"checks/comparison.py"}
+
+
 def test_packages_are_imported_where_they_are_at_home() -> None:
     wrong = [
         f"{where}:{found.line}: {found.name}"

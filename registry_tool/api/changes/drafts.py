@@ -89,7 +89,8 @@ class _ModelTarget(ChangeTarget):
         tags, words = tuple(unique_tags), [plain_text(label, "labels") for label in labels]
         for tag in tags:
             check_new_name(check_pointer(tag, "tag"), "tag")
-        check_fields("metadata/v1", {"labels": [*words]})
+        if words:
+            check_fields("metadata/v1", {"labels": [*words]})
         record = version_fields(fields)
         check_fields("version/v1", record)
         draft = VersionDraft(

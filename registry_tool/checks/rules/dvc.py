@@ -335,16 +335,16 @@ def _added_unseen(view: ChangeView, file: str) -> Iterator[Hidden]:
     if not named_ones:
         return
     is_near = build_prefilter(named_ones)
-    known = {one.pattern.line for one in _hidden(view.head, file)}
-    for change in view.changes:
-        path = change.path
-        if not change.added or change.place is None or not path.endswith(_ending(file)):
-            continue
-        if not is_near(path):
-            continue
-        found = _hidden_at(rules, path)
-        if found is not None and found.pattern.line not in known:
-            yield found
+    ending = _ending(file)
+    unseen = [
+        found
+        for change in view.changes
+        if change.added and change.place is not None and change.path.endswith(ending)
+        if is_near(change.path) and (found := _hidden_at(rules, change.path)) is not None
+    ]
+    # The examples take a millisecond, and nearly no change hides a file.
+    known = {one.pattern.line for one in _hidden(view.head, file)} if unseen else set[int]()
+    yield from (found for found in unseen if found.pattern.line not in known)
 
 
 def _ignore_file_violations(file: str, hidden: Iterator[Hidden]) -> Iterator[Violation]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterator
+from types import GeneratorType
 
 import pytest
 from support.manifests import (
@@ -20,6 +22,7 @@ from support.manifests import (
 
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import EXIT_CODES, Report
+from registry_tool.checks.rules import RULES
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.layout import Layout
 
@@ -356,3 +359,10 @@ def test_new_restrictions_only_warn_about_what_is_published() -> None:
     worse = change(base, {**base, path: glued.replace("labels:\n  - edge", "labels: [edge]# d")})
     assert [(f.rule, f.severity) for f in worse.findings] == [("F121", "warn"), ("F121", "refuse")]
     assert [(f.rule, f.severity) for f in check(DictTree(base)).findings] == [("F121", "refuse")]
+
+
+def test_every_rule_runs_while_its_violations_are_taken() -> None:
+    """The engine makes the generators of all rules first, and those of rules that are off are never run."""
+    checks: dict[str, Callable[..., Iterator[object]]] = {n: r.check for n, r in RULES.items()}
+    nothing = object()  # which a rule that runs would ask something
+    assert [n for n, run in checks.items() if not isinstance(run(nothing), GeneratorType)] == []
