@@ -227,6 +227,17 @@ class Snapshot:
         """The version that a reference names; see ``catalog.resolve``."""
         return resolve(self.catalog, reference, allow_withdrawn=allow_withdrawn)
 
+    def by_title(self, words: str) -> Reference:
+        """The reference that ``[NAMESPACE/]TITLE[@TITLE]`` means, with the names in paths; without ``@`` the latest version.
+
+        Raises:
+            NotFoundError: Nothing has these titles.
+            UsageError: Several things have them.
+        """
+        from registry_tool.catalog.titles import read_title_reference
+
+        return read_title_reference(self.catalog, words)
+
     def commit_of(self, found: Resolved) -> str | None:
         """The commit at which a reference resolves to this version; None while that is not committed."""
         from registry_tool.catalog.resolve import is_answer_of

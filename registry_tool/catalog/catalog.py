@@ -7,18 +7,20 @@ model or version: the last values of metrics, metadata laid over the record, the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from registry_tool.catalog.merged import current_evidence, measured, merged_metadata
 from registry_tool.errors import InvalidManifestError
 from registry_tool.git.tree import FOLDER
-from registry_tool.manifests.data import Data, last_values, member, records, text, texts
+from registry_tool.manifests.data import Data, last_values, records, text, texts
 from registry_tool.manifests.layout import MODELS, REGISTRY, Layout, Place
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
+    from registry_tool.catalog.shown_names import ShownNames
     from registry_tool.git.tree import Tree
     from registry_tool.manifests.document import Document
 
@@ -63,15 +65,6 @@ def _evidence(model: ModelView, version: str | None, folder: str) -> Iterator[Do
             yield found
 
 
-def _measured(data: Data, evidence: Iterable[Document]) -> list[Data]:
-    """Every measured value: of a record, where it has some, then of what evidence added later, by file name."""
-    found = [*records(data, "metrics")]
-    for document in evidence:
-        if text(document.data, "kind") == "metrics":
-            found += records(document.data, "metrics")
-    return found
-
-
 def names_for(version: str, targets: Mapping[str, str]) -> tuple[str, ...]:
     """The aliases or tags that point to a version."""
     return tuple(name for name, target in targets.items() if target == version)
@@ -88,6 +81,26 @@ class VersionView:
 
     def __str__(self) -> str:
         return f"{self.model.name}@{self.version}"
+
+    @property
+    def title(self) -> str:
+        """Its title; empty for one that is shown by its name."""
+        return self.model.title_of(self.version)
+
+    @cached_property
+    def wire(self) -> Document | None:
+        """``wire.yaml``: what clients of other protocols wrote about it."""
+        return self._file("wire")
+
+    @cached_property
+    def deletion(self) -> Document | None:
+        """``deletion.yaml``; None for a version that is not deleted."""
+        return self._file("deletion")
+
+    @property
+    def is_deleted(self) -> bool:
+        """True where a ``deletion.yaml`` exists."""
+        return "deletion.yaml" in self.model.catalog.tree.folder(self.folder)
 
     def _file(self, kind: str) -> Document | None:
         place = Place(kind, self.model.name, self.version, is_draft=self.is_draft)
@@ -121,11 +134,12 @@ class VersionView:
 
     @property
     def state(self) -> str:
-        """``draft``, ``active``, ``deprecated``, ``withdrawn`` or ``erased``; an unreadable status raises InvalidManifest."""
+        """``draft``, ``active``, ``deprecated``, ``withdrawn``, ``deleted`` or ``erased``; an unreadable status raises InvalidManifest."""
         if self.is_draft:
             return "draft"
         status = self.status
-        return "active" if status is None else text(require(status, str(self)), "state")
+        state = "active" if status is None else text(require(status, str(self)), "state")
+        return "deleted" if state == "withdrawn" and self.is_deleted else state
 
     @property
     def _added(self) -> Data | None:
@@ -148,13 +162,13 @@ class VersionView:
 
     @property
     def all_metadata(self) -> dict[str, JSON]:
-        """Free metadata: that of ``metadata.yaml`` laid over that of the record, key by key."""
-        return {**member(self.data, "metadata"), **member(self._added, "metadata")}
+        """Free metadata: that of ``metadata.yaml`` laid over that of the record, key by key, without what was deleted."""
+        return merged_metadata(self.data, self._added)
 
     @property
     def measured(self) -> list[Data]:
         """Every measured value: of the record, then of later evidence, by file name."""
-        return _measured(self.data, self.evidence())
+        return measured(self.data, self.evidence())
 
     @property
     def metrics(self) -> dict[str, JSON]:
@@ -167,7 +181,8 @@ class VersionView:
         record = self.model.document
         stored = [] if record is None else records(record.data, "artifacts")
         found = [entry for entry in stored if text(entry, "version") == self.version]
-        added = (e.data for e in self.evidence() if text(e.data, "kind") == "artifacts")
+        current = current_evidence(self.evidence())
+        added = (e.data for e in current if text(e.data, "kind") == "artifacts")
         return found + [entry for data in added for entry in records(data, "artifacts")]
 
     @property
@@ -211,6 +226,52 @@ class ModelView:
         self.folder = catalog.layout.model(name)
         self._versions: dict[str, VersionView] = {}
         self._drafts: dict[str, VersionView] = {}
+
+    @property
+    def title(self) -> str:
+        """Its title; empty for one that is shown by the name in its path."""
+        return self._title(self.catalog.layout.title(self.name), Place("title", self.name))
+
+    def title_of(self, name: str) -> str:
+        """The title of a version, tag or alias; empty for one that is shown by its name."""
+        if "titles" not in self.catalog.tree.folder(self.folder):
+            return ""
+        place = Place("title", self.name, None, name)
+        return self._title(self.catalog.layout.title(self.name, name), place)
+
+    def _title(self, path: str, place: Place) -> str:
+        found = self.catalog.document(path, place)
+        return "" if found is None else text(found.data, "title")
+
+    @cached_property
+    def titled(self) -> frozenset[str]:
+        """The names of the versions, tags and aliases that have a file with a title."""
+        return frozenset(self._names("titles"))
+
+    def selectors(self) -> list[str]:
+        """The names of all versions, tags and aliases."""
+        return [*self.versions, *self.tags, *self.aliases]
+
+    @cached_property
+    def wire(self) -> Document | None:
+        """``wire.yaml``: what clients of other protocols wrote about it."""
+        return self.catalog.document(self.catalog.layout.wire(self.name), Place("wire", self.name))
+
+    @cached_property
+    def deletion(self) -> Document | None:
+        """``deletion.yaml``; None for a model that is not deleted."""
+        path = self.catalog.layout.deletion(self.name)
+        return self.catalog.document(path, Place("deletion", self.name))
+
+    @property
+    def is_deleted(self) -> bool:
+        """True where a ``deletion.yaml`` exists."""
+        return "deletion.yaml" in self.catalog.tree.folder(self.folder)
+
+    @property
+    def state(self) -> str:
+        """``live``, ``archived`` or ``deleted``; an unreadable record raises InvalidManifest."""
+        return "deleted" if self.is_deleted else text(self.data, "state") or "live"
 
     def prefetch(self, *folders: str) -> None:
         """Say that the manifests in some folders of this model will be read, in the order of their paths.
@@ -309,7 +370,7 @@ class ModelView:
     def measured(self) -> list[Data]:
         """Every value that was measured of the model itself, by the time at which its evidence was added."""
         self.prefetch("evidence")
-        return _measured({}, sorted(self.evidence(), key=lambda found: text(found.data, "at")))
+        return measured({}, sorted(self.evidence(), key=lambda found: text(found.data, "at")))
 
     @property
     def metrics(self) -> dict[str, JSON]:
@@ -338,6 +399,8 @@ class Catalog:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self._documents: dict[str, Document | None] = {}
+        # How the models of a namespace, or the versions, tags and aliases of a model, are shown; see `catalog.titles`.
+        self.shown: dict[tuple[str, str], ShownNames] = {}
         # Every model that was asked for: what a verdict may depend on.
         self.asked: set[ModelName] = set()
 
@@ -375,6 +438,11 @@ class Catalog:
         """The same tree after some of its files changed: what was read of the others is kept."""
         other = Catalog(self.tree)
         other._documents = {p: d for p, d in self._documents.items() if p not in paths}
+        if self.shown:
+            from registry_tool.catalog.shown_names import changed_names  # few ask for titles
+
+            changed = changed_names(self.layout, paths)
+            other.shown = {k: names.after(changed.get(k, ())) for k, names in self.shown.items()}
         return other
 
     @cached_property
@@ -402,6 +470,12 @@ class Catalog:
     def namespaces(self) -> list[str]:
         """The names of the namespaces."""
         return sorted(n for n, e in self.tree.folder(MODELS).items() if e.is_folder)
+
+    def namespace_title(self, namespace: str) -> str:
+        """The title of a namespace; empty for one that is shown by its name."""
+        path = f"{self.layout.namespace(namespace)}/title.yaml"
+        found = self.document(path, Place("title", name=namespace))
+        return "" if found is None else text(found.data, "title")
 
     def namespace(self, namespace: str) -> Document | None:
         """A namespace's ``namespace.yaml``."""

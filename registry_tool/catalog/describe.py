@@ -16,17 +16,21 @@ from registry_tool.catalog.events import (
     AliasEvent,
     ArtifactEvent,
     CardEvent,
+    DeletionEvent,
     Event,
     EvidenceEvent,
     MetadataEvent,
     ModelEvent,
     ModelEvidenceEvent,
     NamespaceEvent,
+    ObjectEvent,
     PolicyEvent,
     StatusEvent,
     TagEvent,
+    TitleEvent,
     VersionEvent,
     WaiverEvent,
+    WireEvent,
 )
 from registry_tool.manifests.problems import JSON
 
@@ -161,6 +165,35 @@ def _metadata(event: MetadataEvent, quote: Quote) -> str:
 @_said.register
 def _card(event: CardEvent, quote: Quote) -> str:
     return f"the card of {quote(event.reference)} {_DONE[event.act]}"
+
+
+@_said.register
+def _wire(event: WireEvent, quote: Quote) -> str:
+    named = f"data of other protocols about {quote(event.reference)}"
+    return f"{named} {_DONE[event.act]}{_fields(event.fields, quote)}"
+
+
+@_said.register
+def _deletion(event: DeletionEvent, quote: Quote) -> str:
+    what = "model" if event.version is None else "version"
+    if event.act != "added":
+        return f"the deletion of {what} {quote(event.reference)} {_DONE[event.act]}"
+    return f"{what} {quote(event.reference)} deleted{_because(event.reason, quote)}"
+
+
+@_said.register
+def _title(event: TitleEvent, quote: Quote) -> str:
+    if event.title is None:
+        return f"title of {quote(event.reference)} removed; it was {quote(event.before or '')}"
+    was = f" (it was {quote(event.before)})" if event.before and event.before != event.title else ""
+    return f"title of {quote(event.reference)}: {quote(event.title)}{was}"
+
+
+@_said.register
+def _object(event: ObjectEvent, quote: Quote) -> str:
+    titled = f", {quote(event.title)}" if event.title else ""
+    named = f"object {quote(event.reference)}{titled}, {_DONE[event.act]}"
+    return f"{named}{_fields(event.fields, quote)}"
 
 
 @_said.register

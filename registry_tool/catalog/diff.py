@@ -17,6 +17,7 @@ from registry_tool.catalog.events import (
     AliasEvent,
     ArtifactEvent,
     CardEvent,
+    DeletionEvent,
     Event,
     EvidenceEvent,
     FileEvent,
@@ -24,12 +25,15 @@ from registry_tool.catalog.events import (
     ModelEvent,
     ModelEvidenceEvent,
     NamespaceEvent,
+    ObjectEvent,
     PolicyEvent,
     StatusEvent,
     StoredEvent,
     TagEvent,
+    TitleEvent,
     VersionEvent,
     WaiverEvent,
+    WireEvent,
 )
 from registry_tool.git.tree import EXECUTABLE, FILE, differences
 from registry_tool.manifests.data import Data, last_values, records, text, texts
@@ -227,6 +231,37 @@ def _waiver(pair: Pair, place: Place) -> Event:
     )  # fmt: skip
 
 
+def _title(pair: Pair, place: Place) -> Event:
+    model = place.name if place.model is None else str(place.model)
+    return TitleEvent(
+        path=pair.path, act=pair.act,
+        named=f"{model}@{place.name}" if place.model is not None and place.name else model,
+        title=None if pair.after is None else text(pair.after, "title"),
+        before=None if pair.before is None else text(pair.before, "title"),
+    )  # fmt: skip
+
+
+def _wire(pair: Pair, place: Place) -> Event:
+    return WireEvent(
+        path=pair.path, act=pair.act, model=str(place.model), version=place.version,
+        fields=_edited_fields(pair),
+    )  # fmt: skip
+
+
+def _deletion(pair: Pair, place: Place) -> Event:
+    return DeletionEvent(
+        path=pair.path, act=pair.act, model=str(place.model), version=place.version,
+        reason=text(pair.told, "reason"),
+    )  # fmt: skip
+
+
+def _object(pair: Pair, place: Place) -> Event:
+    return ObjectEvent(
+        path=pair.path, act=pair.act, object=place.name, title=text(pair.told, "title"),
+        fields=_edited_fields(pair),
+    )  # fmt: skip
+
+
 def _file(pair: Pair, _: Place) -> Event:
     return FileEvent(path=pair.path, act=pair.act)
 
@@ -235,6 +270,7 @@ _MAKERS: Final[Mapping[str, Callable[[Pair, Place], Event]]] = {
     "registry": _policy, "namespace": _namespace, "model": _model, "version": _version,
     "status": _status, "evidence": _evidence, "metadata": _metadata, "card": _card,
     "dvc": _artifact, "tag": _tag, "alias": _alias, "waiver": _waiver, "recipients": _file, "key": _file,
+    "title": _title, "wire": _wire, "deletion": _deletion, "object": _object, "serve": _policy,
 }  # fmt: skip
 
 
@@ -246,12 +282,12 @@ def event_of(pair: Pair) -> Event:
 
 
 _RANK: Final = (
-    "namespace", "model", "model-evidence", "version", "artifact", "status", "metadata", "card", "evidence", "tag",
-    "alias",
+    "namespace", "model", "model-evidence", "version", "artifact", "status", "deletion", "metadata", "wire", "card", "evidence",
+    "tag", "alias", "title",
 )  # fmt: skip
-_AROUND: Final = {"policy": 0, "waiver": 2, "file": 3}
+_AROUND: Final = {"policy": 0, "object": 2, "waiver": 2, "file": 3}
 # What goes with a version's record, or with a model's, and is no event of its own then.
-_WITH_RECORD: Final = frozenset({"dvc", "card", "metadata", "key"})
+_WITH_RECORD: Final = frozenset({"dvc", "card", "metadata", "key", "wire"})
 _WITH_REMOVAL: Final = _WITH_RECORD | {"status", "evidence"}
 
 

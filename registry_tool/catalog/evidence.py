@@ -44,7 +44,9 @@ def pieces(version: VersionView, kind: str) -> list[EvidenceItem]:
 def measured(version: VersionView) -> dict[str, JSON]:
     """The last value of each metric: of the record, and of evidence of kind metrics about it."""
     found = [*records(version.data, "metrics")]
-    for piece in pieces(version, "metrics"):
-        if piece.fits:
+    fitting = [piece for piece in pieces(version, "metrics") if piece.fits]
+    revised = {text(piece.data, "revises") for piece in fitting}
+    for piece in fitting:
+        if piece.document.place.name not in revised:
             found += records(piece.data, "metrics")
     return last_values(found)

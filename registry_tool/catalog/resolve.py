@@ -200,10 +200,30 @@ def _notes(resolved: VersionView, state: str) -> tuple[str, ...]:
         words = [f"{resolved} is {state}", text(data, "reason")]
         instead = text(data, "replaced_by")
         notes.append(": ".join(w for w in words if w) + (f"; use {instead}" if instead else ""))
+    if state == "deleted" and resolved.deletion is not None:
+        notes = [
+            ": ".join(
+                filter(None, [f"{resolved} is deleted", text(resolved.deletion.data, "reason")])
+            )
+        ]
+    if resolved.model.title:
+        notes += _title_notes(resolved.model)
     moved = text(resolved.model.document.data, "moved_to") if resolved.model.document else ""
     if moved:
         notes.append(f"{resolved.model.name} moved to {moved}")
     return tuple(notes)
+
+
+def _title_notes(model: ModelView) -> list[str]:
+    """What to say of a path that another model has as its title."""
+    from registry_tool.catalog.titles import find_shown_elsewhere  # few models have a title
+
+    other = find_shown_elsewhere(model)
+    if other is None:
+        return []
+    return [
+        f"{model.name} has the title {model.title!a}; the title {model.name.name} is that of {other.name}"
+    ]
 
 
 def resolve(

@@ -55,6 +55,8 @@ _VERSION_FIELDS: Final = {
 _POINTERS: Final = ("alias", "tag")
 _MODEL_STATES: Final = ("live", "archived")
 _VERSION_STATES: Final = ("active", "deprecated", "withdrawn", "erased")
+# Of models and of versions; the state of what is found only where a query asks for it.
+_DELETED: Final = "deleted"
 VERSION_FILTERS: Final = (*_VERSION_FIELDS, *_POINTERS)
 """Filters that find versions; so does ``state:`` with the state of a version."""
 FILTERS: Final = ("namespace", *_MODEL_FIELDS, "state", *VERSION_FILTERS)
@@ -109,12 +111,13 @@ class Bound(NamedTuple):
 
 
 class Query(NamedTuple):
-    """What is searched for; an empty query finds every model."""
+    """What is searched for; an empty query finds every model that is not deleted, and with ``deleted`` these too."""
 
     words: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
     bounds: tuple[Bound, ...] = ()
     versions: bool = False
+    deleted: bool = False
 
 
 class Found(NamedTuple):
@@ -143,7 +146,7 @@ def _filter(field: str, value: str) -> Filter:
             f"{field}:{value} is not one value",
             remedy=f"write the filter once for each value: {field}:A {field}:B",
         )
-    states = (*_MODEL_STATES, *_VERSION_STATES)
+    states = (*_MODEL_STATES, *_VERSION_STATES, _DELETED)
     if field == "state" and value not in states:
         raise UsageError(f"{value!a} is not a state", remedy=f"states are {', '.join(states)}")
     return Filter(field, value)
@@ -244,6 +247,14 @@ def _term(token: str) -> str | Filter | Bound:
     left, right = token[: sign.start()].strip(), token[sign.end() :].strip()
     metric, value = composed(left.replace('"', "")), composed(right.replace('"', ""))
     return _bound(metric, sign[0], value, is_quoted='"' in right)
+
+
+def _is_of_either(found: Filter) -> bool:
+    return found.field == "label" or _asks_for_deleted(found)
+
+
+def _asks_for_deleted(found: Filter) -> bool:
+    return found.field == "state" and found.value == _DELETED
 
 
 def _is_of_version(found: Filter) -> bool:
@@ -407,7 +418,7 @@ def _steps(query: Query, model: ModelRow, names: MetricNames) -> Iterator[_Step]
     """What is still to be asked of the versions of a model, once, for all of them."""
     for asked in query.filters:
         is_label = asked.field == "label" and folded(asked.value) not in model.labels
-        if is_label or _is_of_version(asked):
+        if is_label or _is_of_version(asked) or _asks_for_deleted(asked):
             yield _filtered(asked)
     yield from (_bounded(bound, names) for bound in query.bounds)
     yield from (_worded(word) for word in query.words if word not in model.text)
@@ -438,9 +449,12 @@ def _in_model(
     if model.unreadable:
         unreadable(str(name))
         return
+    wants_deleted = query.deleted or any(_asks_for_deleted(f) for f in query.filters)
+    if model.state == _DELETED and not wants_deleted:
+        return
     of_model = [f for f in query.filters if not _is_of_version(f)]
-    # A version may have a label that its model has not.
-    certain = [f for f in of_model if not (query.versions and f.field == "label")]
+    # A version may have a label that its model has not, or be deleted.
+    certain = [f for f in of_model if not (query.versions and _is_of_either(f))]
     if not all(_model_matches(model, asked) for asked in certain):
         return
     if not query.versions:
@@ -449,6 +463,8 @@ def _in_model(
         return
     steps = tuple(_steps(query, model, metrics))
     for row in _versions_of(rows, name, query):
+        if row.state == _DELETED and not wants_deleted:
+            continue
         passes = _passes(row, steps)
         if passes:
             yield Found(model, row)

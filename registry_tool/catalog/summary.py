@@ -65,7 +65,7 @@ class ModelRow(NamedTuple):
     Attributes:
         name: Its name.
         values: The text of its listed fields, in the order of ``LISTED_MODEL``; see ``get``.
-        state: ``live`` or ``archived``.
+        state: ``live``, ``archived`` or ``deleted``.
         labels: Sorted.
         text: The text that words are searched in, as ``folded`` returns it.
         unreadable: True when its record cannot be read; all else is empty then.
@@ -93,7 +93,7 @@ class VersionSummary(Protocol):
 
     @property
     def state(self) -> str:
-        """``active``, ``deprecated``, ``withdrawn`` or ``erased``."""
+        """``active``, ``deprecated``, ``withdrawn``, ``deleted`` or ``erased``; a row of a deleted version says ``deleted``."""
         ...
 
     @property
@@ -215,17 +215,21 @@ def _searched(fields: Iterable[_Read], sources: Mapping[str, Data | None]) -> li
     return found
 
 
+def _titled(title: str) -> Data | None:
+    return {"title": title} if title else None
+
+
 def model_row(model: ModelView) -> ModelRow:
     """The row of a model."""
     try:
         data = model.data
     except InvalidManifestError:
         return ModelRow(model.name, unreadable=True)
-    sources = {"model": data}
+    sources: dict[str, Data | None] = {"model": data, "title": _titled(model.title)}
     words = [str(model.name), *_searched(_SEARCHED_OF_MODEL, sources)]
     return ModelRow(
         model.name, tuple(_value(field, sources) for field in _LISTED_OF_MODEL),
-        text(data, "state") or "live", tuple(sorted(texts(data, "labels"))),
+        model.state, tuple(sorted(texts(data, "labels"))),
         folded("\n".join(words)),
     )  # fmt: skip
 
@@ -241,6 +245,8 @@ def _version_row(
     except InvalidManifestError:
         state = ""
         unreadable.append("status")
+    if version.is_deleted:
+        state = "deleted"
     labels = version.labels
     try:
         data = version.data
@@ -249,6 +255,7 @@ def _version_row(
         empty = ("",) * len(LISTED_VERSION)
         return VersionRow(name, state, empty, labels, *names, {}, "", tuple(unreadable))
     sources = {
+        "title": _titled(version.title),
         "version": data,
         "metadata": None if version.metadata is None else version.metadata.data,
     }
@@ -261,7 +268,7 @@ def _version_row(
 
 def version_rows(model: ModelView) -> tuple[VersionRow, ...]:
     """The rows of all versions of a model, highest first."""
-    model.prefetch("aliases", "tags", "versions")
+    model.prefetch("aliases", "tags", "titles", "versions")
     aliases, tags = model.alias_targets(), model.tag_targets()
     # In the order of their paths: that of the prefetch.
     views = filter(None, map(model.version, model.versions))

@@ -2,7 +2,7 @@
 
 Each file is one action; each kind defines which actions it may combine, and what they must be about. A change that fits
 no kind is ``mixed``, and a person reviews it. Policy refers to kinds too: ``automerge`` in ``registry.yaml`` lists them.
-``other``, ``policy``, ``waiver`` and ``mixed`` never merge automatically.
+``deletion``, ``other``, ``policy``, ``waiver`` and ``mixed`` never merge automatically.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["ALONE", "PARTS", "ChangeKind", "act_of", "kind_of"]
 
 ChangeKind = Literal[
     "model", "version", "version and alias", "draft", "seal", "seal and alias", "alias", "tag", "status", "evidence", "edit",
-    "other", "policy", "waiver", "mixed",
+    "object", "deletion", "other", "policy", "waiver", "mixed",
 ]  # fmt: skip
 
 # What ``automerge`` must list for a kind that has no word of its own there.
@@ -28,6 +28,7 @@ PARTS: Final[Mapping[ChangeKind, tuple[ChangeKind, ...]]] = {
     "draft": ("version",),
     "seal": ("version",),
     "seal and alias": ("version", "alias"),
+    "object": ("edit",),
 }
 # A model.yaml whose `schema:` line names a later version of the schema, and that says the same otherwise.
 UPGRADE: Final = "schema upgrade"
@@ -46,6 +47,11 @@ _ACTS: Final = {
     "status": ("status", "status", "status"),
     "evidence": ("evidence", "frozen", "frozen"),
     "metadata": ("edit", "edit", "edit"),
+    "title": ("edit", "edit", "edit"),
+    "wire": ("edit", "edit", "edit"),
+    "object": ("object", "object", "object"),
+    "deletion": ("deletion", "deletion", "deletion"),
+    "serve": ("policy", "policy", "policy"),
     "card": ("edit", "edit", "edit"),
     "waiver": ("waiver", "waiver", "waiver"),
     "recipients": ("policy", "policy", "policy"),
@@ -55,7 +61,7 @@ _ACTS: Final = {
 ALONE: Final = frozenset(
     {
         "new namespace", "new model", "new version", "alias", "alias removed", "tag", "status", "evidence", "edit", "model edit",
-        "document", "other file", "policy", "waiver", "draft",
+        "document", "other file", "policy", "waiver", "object", "deletion", "draft",
     }
 )  # fmt: skip
 
@@ -86,11 +92,13 @@ _KINDS: Final = (
     _kind("draft", "draft"),
     _kind("seal", "seal", along=("sealed draft", UPGRADE, *_WITH_VERSION)),
     _kind("seal and alias", "seal", along=("sealed draft", "alias", UPGRADE, *_WITH_VERSION)),
+    _kind("deletion", "deletion", along=("status", "model edit", "alias removed")),
     _kind("status", "status", along=("pointer removed", "tag removed", "alias removed")),
     _kind("alias", "alias", "alias removed"),
     _kind("tag", "tag"),
     _kind("evidence", "evidence", along=(UPGRADE,)),
     _kind("edit", "edit", "model edit", "document", UPGRADE),
+    _kind("object", "object"),
     _kind("other", "other file", along=("document",)),
 )  # fmt: skip
 
@@ -144,7 +152,7 @@ def _comes_with(change: Located, subjects: frozenset[_Subject]) -> bool:
 
 
 _ABOUT_ONE: Final = frozenset(
-    {"model", "version", "version and alias", "seal", "seal and alias", "status"}
+    {"model", "version", "version and alias", "seal", "seal and alias", "status", "deletion"}
 )
 _SEALING: Final = {"new version": "seal", "draft": "sealed draft"}
 
@@ -158,15 +166,18 @@ def _holds_together(kind: _Kind, acts: Mapping[Located, str]) -> bool:
 
 
 def _acts(changes: Sequence[Located]) -> dict[Located, str]:
-    """What each file is an act of; a draft whose files move to ``versions/`` is sealed."""
+    """What each file is an act of; a draft whose files move to ``versions/`` is sealed, and a draft comes with its title."""
     acts = {change: act_of(change) for change in changes}
-    drafts = {
-        _subject(c) for c in changes if c.place is not None and c.place.is_draft and c.removed
-    }
-    sealed = drafts & {_subject(c) for c, act in acts.items() if act == "new version"}
-    for change, act in acts.items() if sealed else ():
+    drafts = [c for c, act in acts.items() if act == "draft"]
+    titled = {_subject(change) for change in drafts}
+    sealed = {_subject(change) for change in drafts if change.removed}
+    sealed &= {_subject(c) for c, act in acts.items() if act == "new version"}
+    for change, act in acts.items() if drafts else ():
+        place = change.place
         if _subject(change) in sealed and act in _SEALING:
             acts[change] = _SEALING[act]
+        elif place is not None and place.kind == "title" and (place.model, place.name) in titled:
+            acts[change] = "edit" if (place.model, place.name) in sealed else "draft"
     return acts
 
 

@@ -19,7 +19,9 @@ __all__ = ["Part", "Scope", "is_inside", "scope_of"]
 # What the verdict on unchanged files depends on.
 _POLICY: Final = (REGISTRY, "schemas/", ".dvc/config")
 # Files that may come to a version, or change in it, without a word about its sisters.
-_ITS_OWN: Final = frozenset({"metadata", "evidence", "card"})
+_ITS_OWN: Final = frozenset({"metadata", "evidence", "card", "wire"})
+# Files of a model that no version depends on.
+_BY_THEMSELVES: Final = frozenset({"evidence", "title", "wire"})
 _ITS_RECORD: Final = frozenset({"version", "dvc"})
 _NAMED: Final = frozenset({"model", "version", "tag", "alias"})
 
@@ -143,7 +145,7 @@ def _limited(
             continue
         if place.version is not None and _is_its_own(change, place):
             versions.setdefault(place.model, set()).add(place.version)
-        elif _is_a_name(change, place) or place.kind == "evidence":
+        elif _is_a_name(change, place) or place.kind in _BY_THEMSELVES:
             versions.setdefault(place.model, set())
         else:
             others.add(place.model)

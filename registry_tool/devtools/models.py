@@ -31,6 +31,7 @@ _MODULES: Final = {
     "registry": "registry", "namespace": "registry", "waiver": "registry", "key": "encryption",
     "recipients": "encryption", "dvc": "pointer", "alias": "lifecycle", "tag": "lifecycle", "status": "lifecycle",
     "draft": "lifecycle",
+    "title": "lifecycle", "deletion": "lifecycle", "wire": "serve", "object": "serve", "serve": "serve",
 }  # fmt: skip
 _ABOUT: Final = {
     "parts": "Parts of several manifests",
@@ -40,7 +41,8 @@ _ABOUT: Final = {
     "registry": "``registry.yaml``, ``namespace.yaml`` and waivers",
     "encryption": "``recipients.yaml``, ``key.yaml`` and ``keys/<group>.yaml``",
     "pointer": "``<artifact>.dvc``, DVC's own format",
-    "lifecycle": "Aliases, tags, ``status.yaml`` and ``draft.yaml``",
+    "lifecycle": "Aliases, tags, titles, ``status.yaml``, ``draft.yaml`` and ``deletion.yaml``",
+    "serve": "``serve.yaml``, ``wire.yaml`` and objects",
 }
 # Where the name in the schema is too general for a class.
 _CLASSES: Final = {

@@ -23,6 +23,8 @@ from registry_tool.names import ModelName, Reference
 __all__ = [
     "archive",
     "erase",
+    "find_alias_names",
+    "render_status",
     "set_state",
     "withdraw_with_aliases",
 ]
@@ -30,7 +32,8 @@ __all__ = [
 _WORDS = {"active": "Activate", "deprecated": "Deprecate", "withdrawn": "Withdraw"}
 
 
-def _held_by(version: VersionView) -> list[str]:
+def find_alias_names(version: VersionView) -> list[str]:
+    """The aliases that point to a version."""
     model = version.model
     return [
         alias
@@ -64,7 +67,7 @@ def set_state(
                 f"{version} is {found.state}; it cannot become {state}",
                 remedy="add a new version instead",
             )
-        holders = _held_by(version) if state == "withdrawn" else []
+        holders = find_alias_names(version) if state == "withdrawn" else []
         if holders:
             raise RefusedError(
                 f"{version} is still the target of alias {', '.join(holders)}",
@@ -76,7 +79,7 @@ def set_state(
             fields["replaced_by"] = replaced_by
         path = f"{version.folder}/status.yaml"
         message = f"{_WORDS[state]} {version}: {reason}".split("\n")[0]
-        return ChangeSet(message, {path: _status(version, path, fields)})
+        return ChangeSet(message, {path: render_status(version, path, fields)})
 
     return edit
 
@@ -87,7 +90,7 @@ def withdraw_with_aliases(reference: Reference, *, reason: str, replaced_by: str
     def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
         fixed = Reference(version.model.name, version.version)
-        gone = [remove_alias(version.model.name, alias) for alias in _held_by(version)]
+        gone = [remove_alias(version.model.name, alias) for alias in find_alias_names(version)]
         state = set_state(fixed, "withdrawn", reason=reason, replaced_by=replaced_by)
         message = f"Withdraw {version}: {reason}".split("\n")[0]
         return combined([*gone, state], message)(catalog)
@@ -95,7 +98,8 @@ def withdraw_with_aliases(reference: Reference, *, reason: str, replaced_by: str
     return edit
 
 
-def _status(version: VersionView, path: str, fields: dict[str, JSON]) -> bytes:
+def render_status(version: VersionView, path: str, fields: dict[str, JSON]) -> bytes:
+    """The ``status.yaml`` of a version with these fields; comments in an existing one stay."""
     before = version.status
     if before is None or before.data is None:
         return render({"schema": "status/v1", **fields})

@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from registry_tool.catalog.catalog import Catalog, ModelView
 from registry_tool.catalog.resolve import find_model
 from registry_tool.edits.changeset import ChangeSet, Edit
+from registry_tool.edits.titles import check_model_title, check_title, title_bytes
+from registry_tool.edits.wire import wire_bytes
 from registry_tool.errors import InvalidManifestError, RefusedError
+from registry_tool.manifests.arguments import check_manifest
 from registry_tool.manifests.data import Data, member, records, text
 from registry_tool.manifests.fields import MODEL_FIELDS, in_write_order
 from registry_tool.manifests.layout import Layout
@@ -17,9 +20,22 @@ from registry_tool.manifests.schema_fast import same
 from registry_tool.manifests.values import plain_fields
 from registry_tool.manifests.yaml.editor import changed
 from registry_tool.manifests.yaml.writer import render
-from registry_tool.names import POINTER_PATTERN, ModelName, check_new_name, fold_model
+from registry_tool.names import (
+    POINTER_PATTERN,
+    ModelName,
+    check_namespace,
+    check_new_name,
+    fold_model,
+)
 
-__all__ = ["add_model", "check_new_model", "extend_model", "model_schema", "upgraded_model"]
+__all__ = [
+    "add_model",
+    "add_namespace",
+    "check_new_model",
+    "extend_model",
+    "model_schema",
+    "upgraded_model",
+]
 
 _HANDLE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 _PERSON = re.compile(r"[^<>]*<([^<>@\s]+@[^<>@\s]+)>")
@@ -60,6 +76,42 @@ def _namespace_file(owner: str, namespace: str) -> bytes:
     return render({"schema": "namespace/v1", "owners": [owner]})
 
 
+def add_namespace(
+    namespace: str, owners: Sequence[str], *, title: str = "", description: str = ""
+) -> Edit:
+    """Add a namespace without models.
+
+    Args:
+        namespace: Its name.
+        owners: Who approves changes: ``@user``, ``@organisation/team`` or an e-mail address.
+        title: Its shown name, where that is not its name.
+        description: What it is for.
+
+    The edit raises RefusedError: it exists.
+
+    Raises:
+        InvalidNameError: The name or the title is not one.
+        UsageError: The schema does not allow a value.
+    """
+    check_new_name(check_namespace(namespace), "namespace")
+    fields: dict[str, JSON] = {"schema": "namespace/v1", "owners": [*owners]}
+    if description:
+        fields["description"] = description
+    check_manifest("namespace/v1", fields, called="namespace.yaml")
+    shown = check_title(title) if title else ""
+
+    def add(catalog: Catalog) -> ChangeSet:
+        if namespace in catalog.namespaces():
+            raise RefusedError(f"namespace {namespace} already exists")
+        folder = catalog.layout.namespace(namespace)
+        puts = {f"{folder}/namespace.yaml": render(fields)}
+        if shown and shown != namespace:
+            puts[f"{folder}/title.yaml"] = title_bytes(shown)
+        return ChangeSet(f"Add namespace {namespace}", puts)
+
+    return add
+
+
 def check_new_model(catalog: Catalog, name: ModelName) -> None:
     """Check that no model has this name, or one that differs only by case or separators.
 
@@ -87,6 +139,8 @@ def add_model(
     *,
     card: str = "",
     files: Mapping[str, bytes] | None = None,
+    title: str = "",
+    wire: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Edit:
     """Add a model; its namespace too, when this is its first.
 
@@ -95,14 +149,21 @@ def add_model(
         fields: The fields of its ``model.yaml``, without the names.
         card: The text of its ``CARD.md``; a short one is written when empty.
         files: Pointers of its own artifacts, by artifact path.
+        title: Its shown name, where that is not its name.
+        wire: What clients of other protocols say of it, by protocol.
 
-    The edit raises RefusedError (the name is taken, or the owner cannot own a new namespace) or InvalidNameError (some systems
+    The edit raises RefusedError (the name or the title is taken, or the owner cannot own a new namespace) or InvalidNameError (some systems
     cannot have a file of this name).
 
     Raises:
         UsageError: A value has no form in a manifest; see ``manifests.values``.
+        InvalidNameError: The title is not one.
     """
     given = plain_fields(fields)
+    shown = check_title(title) if title else name.name
+    beside = {"title.yaml": title_bytes(title)} if title not in {"", name.name} else {}
+    if wire:
+        beside["wire.yaml"] = wire_bytes(wire)
 
     def add(catalog: Catalog) -> ChangeSet:
         check_new_model(catalog, name)
@@ -111,6 +172,7 @@ def add_model(
             check_new_name(name.namespace, "namespace")
         if "continues" in given:
             find_model(catalog, ModelName.parse(str(given["continues"])))
+        check_model_title(catalog, name, shown)
         layout: Layout = catalog.layout
         folder = layout.model(name)
         data: dict[str, JSON] = {
@@ -125,6 +187,7 @@ def add_model(
             f"{folder}/CARD.md": _card(name, given, card),
         }
         puts.update({f"{folder}/{path}.dvc": source for path, source in (files or {}).items()})
+        puts.update({f"{folder}/{file}": source for file, source in beside.items()})
         notes: tuple[str, ...] = ()
         if name.namespace not in catalog.namespaces():
             owner = _owner_handle(str(given.get("owner", "")))

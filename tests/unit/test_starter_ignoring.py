@@ -123,7 +123,8 @@ def test_a_registry_of_an_earlier_version_is_repaired(tmp_path: Path, shard: int
     drafts = {path for path in hidden if "/drafts/" in path}
     assert {path.rsplit("/", 1)[-1] for path in drafts} >= {"version.yaml", "draft.yaml"}
     hidden -= drafts
-    assert {path.rsplit("/", 1)[-1] for path in hidden} == {"", "key.yaml", "v4-edge.bin.yaml"}
+    names = {"key.yaml", "title.yaml", "wire.yaml", "deletion.yaml", "v4-edge.bin.yaml"}
+    assert {path.rsplit("/", 1)[-1] for path in hidden} == {"", *names}
     assert repair_ignore_rules(root) == (True, ())
     repaired = (root / ".gitignore").read_bytes()
     assert repaired == fresh + b"\n" + own.encode()

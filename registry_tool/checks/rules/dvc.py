@@ -34,7 +34,7 @@ from registry_tool.manifests.dvc_config import (
     take,
     unsafe_hosts,
 )
-from registry_tool.manifests.layout import MODELS, Layout, Place
+from registry_tool.manifests.layout import MODELS, Layout
 from registry_tool.names import ModelName
 
 __all__ = ["IGNORE_FILES", "RULES", "Hidden", "hidden_by"]
@@ -250,15 +250,8 @@ def _folders(path: str) -> Iterator[str]:
     return ("/".join(parts[:end]) for end in range(1, len(parts)))
 
 
-def _is_later(place: Place | None) -> bool:
-    """True for places that the ignore rules of older registries hide: evidence about models, and drafts."""
-    return place is not None and (
-        place.is_draft or (place.kind == "evidence" and place.version is None)
-    )
-
-
 def hidden_by(
-    rules: IgnoreRules, layout: Layout, *, of: str = "", later: bool = True
+    rules: IgnoreRules, layout: Layout, *, of: str = "", of_later: bool = True
 ) -> Iterator[Hidden]:
     """Find files that an ignore file at the root hides from Git or DVC, by examples of every kind of manifest.
 
@@ -266,11 +259,11 @@ def hidden_by(
         rules: The file's rules.
         layout: The layout of this registry.
         of: How the names end that are considered; DVC reads only pointers.
-        later: Consider also places that the rules of older registries hide.
+        of_later: Consider kinds of files too that registries of earlier releases do not have: their rules hide these.
     """
     for version in _VERSIONS:
         for path in layout.examples(_MODEL, version, _NAME):
-            if not path.endswith(of) or (not later and _is_later(layout.locate(path))):
+            if not path.endswith(of) or (layout.is_later(path) and not of_later):
                 continue
             found = _hidden_at(rules, path)
             if found is not None:
@@ -299,9 +292,9 @@ def _ending(file: str) -> str:
 
 
 def _hidden(catalog: Catalog, path: str) -> Iterator[Hidden]:
-    # Most registries have no evidence about models and no drafts, and no warning to read about their places. Where one
-    # adds some, the check of the work tree finds that the file is ignored.
-    return hidden_by(_rules(catalog, path), catalog.layout, of=_ending(path), later=False)
+    # Most registries have no file of a later kind, and no warning to read about its place. Where one adds some, the
+    # check of the work tree finds that the file is ignored.
+    return hidden_by(_rules(catalog, path), catalog.layout, of=_ending(path), of_later=False)
 
 
 def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:

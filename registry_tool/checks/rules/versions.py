@@ -105,7 +105,10 @@ def fits_scheme(model: ModelView) -> Iterator[Violation]:
 def _holds_a_model(model: ModelView) -> bool:
     """False for a folder without any file of a model; another rule reports its files."""
     names = model.catalog.tree.folder(model.folder)
-    known = {"model.yaml", "CARD.md", "versions", "drafts", "tags", "aliases", "evidence"}
+    known = {
+        "model.yaml", "title.yaml", "wire.yaml", "deletion.yaml", "CARD.md",
+        "versions", "drafts", "tags", "aliases", "titles", "evidence",
+    }  # fmt: skip
     return any(name in known or name.endswith(".dvc") for name in names)
 
 

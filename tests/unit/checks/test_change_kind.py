@@ -132,6 +132,8 @@ def test_each_place_of_the_layout_is_an_act(
         ("version and alias", (*VERSION, f"~ {LANG}/aliases/production.yaml")),
         ("draft", DRAFT),
         ("draft", (f"~ {LANG}/drafts/2/version.yaml", f"- {EYES}/drafts/7/version.yaml")),
+        ("draft", (*DRAFT, f"+ {LANG}/titles/2.yaml")),
+        ("seal", (*SEALED, f"~ {LANG}/titles/2.yaml")),
         ("model", (f"+ {LANG}/model.yaml", *DRAFT)),
         ("seal", SEALED),
         ("seal", (*SEALED, f"+ {LANG}/versions/2/metadata.yaml", f"+ {LANG}/tags/v2.yaml")),
@@ -176,6 +178,7 @@ def test_acts_that_belong_together_are_one_kind(kind: str, lines: tuple[str, ...
         (*VERSION, f"- {LANG}/aliases/production.yaml"),
         (*DRAFT, f"~ {LANG}/aliases/production.yaml"),
         (*DRAFT, *VERSION),
+        (*DRAFT, f"+ {LANG}/titles/1.yaml"),
         (*DRAFT, "~ registry.yaml"),
         (*SEALED, f"+ {EYES}/versions/1/version.yaml"),
         (*SEALED, f"+ {LANG}/drafts/3/version.yaml"),
@@ -220,7 +223,7 @@ def test_nothing_is_no_kind() -> None:
 
 
 def test_policy_can_ask_for_the_kinds_that_do_not_decide_how_others_are_judged() -> None:
-    never = {"other", "policy", "waiver", "mixed"}
+    never = {"deletion", "other", "policy", "waiver", "mixed"}
     listed = RegistryManifest.model_fields["automerge"].annotation
     words = set(get_args(get_args(listed)[0]))
     assert words == set(get_args(ChangeKind)) - never - set(PARTS)

@@ -32,10 +32,24 @@ PLACES = {
     f"{TOP}/drafts/1/draft.yaml": Place("draft", MODEL, "1", is_draft=True),
     f"{TOP}/drafts/1/metadata.yaml": Place("metadata", MODEL, "1", is_draft=True),
     f"{TOP}/drafts/1/key.yaml": Place("key", MODEL, "1", is_draft=True),
+    f"{TOP}/drafts/1/wire.yaml": Place("wire", MODEL, "1", is_draft=True),
     f"{TOP}/drafts/1/CARD.md": Place("card", MODEL, "1", is_draft=True),
     f"{TOP}/drafts/1/model.bin.dvc": Place("dvc", MODEL, "1", "model.bin", is_draft=True),
+    "serve.yaml": Place("serve"),
+    "models/nlp/title.yaml": Place("title", name="nlp"),
+    f"{TOP}/title.yaml": Place("title", MODEL),
+    f"{TOP}/titles/1.2+x.yaml": Place("title", MODEL, None, "1.2+x"),
+    f"{TOP}/wire.yaml": Place("wire", MODEL),
+    f"{TOP}/deletion.yaml": Place("deletion", MODEL),
+    f"{TOP}/versions/1/wire.yaml": Place("wire", MODEL, "1"),
+    f"{TOP}/versions/1/deletion.yaml": Place("deletion", MODEL, "1"),
+    "objects/kubeflow/experiment/a1/first-tries-1f0c2d3e.yaml": Place(
+        "object", name="kubeflow/experiment/first-tries-1f0c2d3e"
+    ),
 }
 NOWHERE = (
+    "title.yaml", "wire.yaml", f"{TOP}/versions/1/title.yaml", f"{TOP}/titles/a/b.yaml", f"{TOP}/titles/x.yml", "sub/serve.yaml",
+    "objects", "objects/kubeflow/experiment/00/first-tries-1f0c2d3e.yaml", "objects/kubeflow/experiment/first-tries.yaml",
     "", "README.md", "registry.yml", "Registry.yaml", "sub/registry.yaml", "waivers/x.yml", "waivers/a/b.yaml", "models",
     "keys", "keys/a/b.yaml", "keys/speech.yml", f"{TOP}/key.yaml", "recipients.yml", "sub/recipients.yaml",
     "models/nlp", "models/namespace.yaml", "models/nlp/lang-id", f"{TOP}/namespace.yaml", f"{TOP}/version.yaml",
@@ -67,6 +81,13 @@ def test_paths_that_are_made_are_found_again(shard: int) -> None:
         f"{layout.draft(MODEL, '1')}/version.yaml": Place("version", MODEL, "1", is_draft=True),
         layout.tag(MODEL, "first"): Place("tag", MODEL, None, "first"),
         layout.alias(MODEL, "production"): Place("alias", MODEL, None, "production"),
+        layout.title(MODEL): Place("title", MODEL),
+        layout.title(MODEL, "1"): Place("title", MODEL, None, "1"),
+        layout.wire(MODEL): Place("wire", MODEL),
+        layout.wire(MODEL, "1"): Place("wire", MODEL, "1"),
+        layout.deletion(MODEL): Place("deletion", MODEL),
+        layout.deletion(MODEL, "1"): Place("deletion", MODEL, "1"),
+        layout.object("mlflow", "run", "a-1"): Place("object", name="mlflow/run/a-1"),
         f"{layout.namespace('nlp')}/namespace.yaml": Place("namespace", name="nlp"),
         pointer_path(layout.version(MODEL, "1"), "m.bin"): Place("dvc", MODEL, "1", "m.bin"),
     }
