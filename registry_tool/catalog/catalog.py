@@ -249,8 +249,8 @@ class ModelView:
         return frozenset(self._names("titles"))
 
     def selectors(self) -> list[str]:
-        """The names of all versions, tags and aliases."""
-        return [*self.versions, *self.tags, *self.aliases]
+        """The names of all versions, drafts, tags and aliases."""
+        return [*self.versions, *self.drafts, *self.tags, *self.aliases]
 
     @cached_property
     def wire(self) -> Document | None:

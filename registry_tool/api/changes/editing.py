@@ -283,7 +283,7 @@ def _check_can_add(
 ) -> None:
     """Refuse what can be refused before any artifact is read."""
     from registry_tool.catalog.resolve import find_model
-    from registry_tool.edits.aliases import check_names
+    from registry_tool.edits.pointers import check_names
     from registry_tool.edits.versions import check_accepts_versions, select_name
 
     try:
