@@ -5,6 +5,7 @@ A test marked ``real_home`` keeps the user's home; one marked ``network`` may op
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -63,6 +64,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [*dealt, *rest]
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is there before the tests stays to the end: collections of garbage need not look at it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _own_home(
     request: pytest.FixtureRequest,
@@ -116,6 +123,15 @@ def _only_here(connect: Callable[..., object]) -> Callable[..., object]:
         return connect(self, address)
 
     return guarded
+
+
+@pytest.fixture
+def quick_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process a passphrase takes no second of work; ``tests/unit/crypto/test_age.py`` has the real one."""
+    from support import quick_passphrases
+
+    pyrage = pytest.importorskip("pyrage")
+    monkeypatch.setattr(pyrage.passphrase, "encrypt", quick_passphrases.encrypt)
 
 
 @pytest.fixture

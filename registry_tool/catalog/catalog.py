@@ -7,7 +7,7 @@ model or version: the last values of metrics, metadata laid over the record, the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -167,7 +167,7 @@ class VersionView:
 
     @property
     def measured(self) -> list[Data]:
-        """Every measured value: of the record, then of later evidence, by file name."""
+        """Every measured value: of the record, then of later evidence, by the time at which it was added."""
         return measured(self.data, self.evidence())
 
     @property
@@ -370,7 +370,7 @@ class ModelView:
     def measured(self) -> list[Data]:
         """Every value that was measured of the model itself, by the time at which its evidence was added."""
         self.prefetch("evidence")
-        return measured({}, sorted(self.evidence(), key=lambda found: text(found.data, "at")))
+        return measured({}, self.evidence())
 
     @property
     def metrics(self) -> dict[str, JSON]:
@@ -444,6 +444,13 @@ class Catalog:
             changed = changed_names(self.layout, paths)
             other.shown = {k: names.after(changed.get(k, ())) for k, names in self.shown.items()}
         return other
+
+    def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
+        """Paths of manifests at or under some folders that may give one of the values to a field that must be unique.
+
+        There may be others among them. A catalog that lives long has an index instead of a search.
+        """
+        return self.tree.grep(values, under=under)
 
     @cached_property
     def registry(self) -> Document | None:

@@ -42,11 +42,11 @@ def pieces(version: VersionView, kind: str) -> list[EvidenceItem]:
 
 
 def measured(version: VersionView) -> dict[str, JSON]:
-    """The last value of each metric: of the record, and of evidence of kind metrics about it."""
+    """The last value of each metric: of the record, and of evidence of kind metrics about it, by the time it was added."""
     found = [*records(version.data, "metrics")]
     fitting = [piece for piece in pieces(version, "metrics") if piece.fits]
     revised = {text(piece.data, "revises") for piece in fitting}
-    for piece in fitting:
+    for piece in sorted(fitting, key=lambda one: text(one.data, "at")):
         if piece.document.place.name not in revised:
             found += records(piece.data, "metrics")
     return last_values(found)

@@ -30,9 +30,13 @@ def current_evidence(evidence: Iterable[Document]) -> list[Document]:
 
 
 def measured(data: Data, evidence: Iterable[Document]) -> list[Data]:
-    """Every measured value: of a record, where it has some, then of what evidence added later, by file name."""
+    """Every measured value: of a record, where it has some, then of later evidence, in the order of its ``at``.
+
+    Evidence of one time keeps its order, by file name. A file name is no order: it ends in a digest of the content. Evidence that
+    later evidence revises does not count.
+    """
     found = [*records(data, "metrics")]
-    for document in current_evidence(evidence):
+    for document in sorted(current_evidence(evidence), key=lambda one: text(one.data, "at")):
         if text(document.data, "kind") == "metrics":
             found += records(document.data, "metrics")
     return found

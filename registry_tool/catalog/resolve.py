@@ -99,6 +99,12 @@ def in_order(model: ModelView) -> list[str]:
 
 def _nothing_latest(model: ModelView, prereleases: list[VersionView]) -> NotFoundError:
     """Why ``latest`` means nothing, by what the model has instead."""
+    if model.is_deleted:
+        why = "" if model.deletion is None else text(model.deletion.data, "reason")
+        return NotFoundError(
+            ": ".join(filter(None, [f"{model.name} is deleted", why])),
+            remedy=f"its records stay: registry list {model.name} --all",
+        )
     if prereleases:
         newest = prereleases[0]
         only = all(is_prerelease(model.scheme, version) for version in model.versions)

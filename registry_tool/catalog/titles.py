@@ -33,7 +33,7 @@ _MORE: Final = 5
 
 def _title_in(catalog: Catalog, path: str, place: Place) -> str:
     """The title in a file that is not kept; empty where it cannot be read."""
-    document = catalog.read(path, place)
+    document = catalog.document(path, place, keep=False)
     return "" if document is None else text(document.data, "title")
 
 
@@ -154,10 +154,10 @@ def _model_readings(catalog: Catalog, words: str) -> Iterator[ModelView]:
         yield from find_models(catalog, namespace, title)
 
 
-def _readings(catalog: Catalog, words: str) -> Iterator[Reference]:
+def _readings(catalog: Catalog, words: str, unnamed: str) -> Iterator[Reference]:
     whole = list(_model_readings(catalog, words))
     if whole:
-        yield from (Reference(view.name, LATEST) for view in whole)
+        yield from (Reference(view.name, unnamed) for view in whole)
         return
     for at, char in enumerate(words):
         if char != "@":
@@ -169,16 +169,21 @@ def _readings(catalog: Catalog, words: str) -> Iterator[Reference]:
             yield from (Reference(model.name, name) for name in find_selectors(model, wanted))
 
 
-def read_title_reference(catalog: Catalog, words: str) -> Reference:
+def read_title_reference(catalog: Catalog, words: str, *, unnamed: str = LATEST) -> Reference:
     """The reference that ``[NAMESPACE/]TITLE[@TITLE]`` means: titles, and where there is none the names in paths.
 
     A title may contain ``/`` and ``@``. A title that is all of the words wins over one that is a part of them.
+
+    Args:
+        catalog: Where to look.
+        words: The titles.
+        unnamed: What is selected where the words name a model only.
 
     Raises:
         NotFoundError: Nothing has these titles.
         UsageError: Several things have them.
     """
-    found = list(dict.fromkeys(_readings(catalog, words)))
+    found = list(dict.fromkeys(_readings(catalog, words, unnamed)))
     if not found:
         raise NotFoundError(
             f"no model or version has the title {words!a}", remedy="list the models: registry list"

@@ -32,6 +32,8 @@ PARTS: Final[Mapping[ChangeKind, tuple[ChangeKind, ...]]] = {
 }
 # A model.yaml whose `schema:` line names a later version of the schema, and that says the same otherwise.
 UPGRADE: Final = "schema upgrade"
+# What was uploaded for a published version, and goes with it: its entry in model.yaml, and its pointer.
+ERASURE: Final = "upload removed"
 _PROSE: Final = (".md", ".rst", ".txt")
 _PROSE_FILES: Final = frozenset({"LICENSE", "NOTICE", "AUTHORS"})
 
@@ -47,7 +49,7 @@ _ACTS: Final = {
     "status": ("status", "status", "status"),
     "evidence": ("evidence", "frozen", "frozen"),
     "metadata": ("edit", "edit", "edit"),
-    "title": ("edit", "edit", "edit"),
+    "title": ("title", "title", "title"),
     "wire": ("edit", "edit", "edit"),
     "object": ("object", "object", "object"),
     "deletion": ("deletion", "deletion", "deletion"),
@@ -60,8 +62,8 @@ _ACTS: Final = {
 # Acts that a pull request can be made for; the others come along, or another rule refuses them.
 ALONE: Final = frozenset(
     {
-        "new namespace", "new model", "new version", "alias", "alias removed", "tag", "status", "evidence", "edit", "model edit",
-        "document", "other file", "policy", "waiver", "object", "deletion", "draft",
+        "new namespace", "new model", "new version", "alias", "alias removed", "tag", "status", "evidence", "edit", "title", "model edit",
+        "document", "other file", "policy", "waiver", "object", "deletion", ERASURE, "draft",
     }
 )  # fmt: skip
 
@@ -78,7 +80,7 @@ def _kind(name: ChangeKind, *leading: str, along: Sequence[str] = ()) -> _Kind:
     return _Kind(name, frozenset(leading), frozenset((*leading, *along)))
 
 
-_WITH_VERSION: Final = ("pointer", "key", "tag", "evidence", "edit", "status")
+_WITH_VERSION: Final = ("pointer", "key", "tag", "evidence", "edit", "title", "status")
 # In order: the first that has a leading act and nothing that may not come along.
 _KINDS: Final = (
     _kind("waiver", "waiver"),
@@ -92,12 +94,12 @@ _KINDS: Final = (
     _kind("draft", "draft"),
     _kind("seal", "seal", along=("sealed draft", UPGRADE, *_WITH_VERSION)),
     _kind("seal and alias", "seal", along=("sealed draft", "alias", UPGRADE, *_WITH_VERSION)),
-    _kind("deletion", "deletion", along=("status", "model edit", "alias removed")),
-    _kind("status", "status", along=("pointer removed", "tag removed", "alias removed")),
-    _kind("alias", "alias", "alias removed"),
-    _kind("tag", "tag"),
+    _kind("deletion", "deletion", along=("status", "model edit", "alias removed", "title")),
+    _kind("status", "status", along=("pointer removed", "tag removed", "alias removed", ERASURE)),
+    _kind("alias", "alias", "alias removed", along=("title",)),
+    _kind("tag", "tag", along=("title",)),
     _kind("evidence", "evidence", along=(UPGRADE,)),
-    _kind("edit", "edit", "model edit", "document", UPGRADE),
+    _kind("edit", "edit", "title", "model edit", "document", UPGRADE, ERASURE),
     _kind("object", "object"),
     _kind("other", "other file", along=("document",)),
 )  # fmt: skip
@@ -116,6 +118,10 @@ def _outside(path: str) -> str:
     return "document" if name.endswith(_PROSE) or name in _PROSE_FILES else "other file"
 
 
+# Files that have another meaning outside versions: an artifact of the model, and the key of a group.
+_OF_ALL: Final = {"dvc": "model edit", "key": "policy"}
+
+
 def act_of(change: Located) -> str:
     """What one changed file is an act of, in words such as ``new version`` or ``alias``."""
     place = change.place
@@ -125,10 +131,10 @@ def act_of(change: Located) -> str:
         return "edit" if outside == "unknown" and change.removed else outside
     if place.is_draft:
         return "draft"
-    if place.kind == "dvc" and place.version is None:
-        return "model edit"
-    if place.kind == "key" and place.version is None:
-        return "policy"
+    if change.erases:
+        return ERASURE
+    if place.kind in _OF_ALL and place.version is None:
+        return _OF_ALL[place.kind]
     if change.upgrades:
         return UPGRADE
     added, edited, removed = _ACTS[place.kind]
@@ -172,12 +178,13 @@ def _acts(changes: Sequence[Located]) -> dict[Located, str]:
     titled = {_subject(change) for change in drafts}
     sealed = {_subject(change) for change in drafts if change.removed}
     sealed &= {_subject(c) for c, act in acts.items() if act == "new version"}
+    titled -= sealed
     for change, act in acts.items() if drafts else ():
         place = change.place
         if _subject(change) in sealed and act in _SEALING:
             acts[change] = _SEALING[act]
         elif place is not None and place.kind == "title" and (place.model, place.name) in titled:
-            acts[change] = "edit" if (place.model, place.name) in sealed else "draft"
+            acts[change] = "draft"
     return acts
 
 

@@ -13,6 +13,7 @@ gates come from it.
 | a pushed branch | where it left the main branch as it was, or as the push makes it | the same commit |
 | a step of a pushed main branch | its first parent | the same commit |
 | an edit by a command | the state that it was made on | where that left the main branch; without one, that state |
+| a request to a server | the state of its branch | that state; of a proposal, where its branch left the main branch |
 | a promotion | as its edit | as for its edit; gates are evaluated against it |
 
 A tree without a ``registry.yaml`` publishes nothing, so a change to it is judged by itself.
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.checks.rule import Located
+from registry_tool.checks.rule import Located, state_of
 from registry_tool.errors import (
     MalformedTreeError,
     NotARegistryError,
@@ -44,9 +45,10 @@ from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
 from registry_tool.git.tree import DictTree, Tree, TreeChange, differences
 from registry_tool.git.worktree import FolderTree, head_tree
-from registry_tool.manifests.data import text
+from registry_tool.manifests.data import records, text
 from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import REGISTRY
+from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
     from registry_tool.git.history import NamedStep
@@ -243,7 +245,7 @@ def compare_steps(
 
 
 def list_changes(
-    published: Tree | None, head: Catalog, known: Iterable[TreeChange] | None = None
+    published: Tree | Catalog | None, head: Catalog, known: Iterable[TreeChange] | None = None
 ) -> tuple[Catalog, tuple[Located, ...]]:
     """The published state and what a candidate changes in it; a candidate alone is its own base, and nothing differs.
 
@@ -252,10 +254,12 @@ def list_changes(
         head: The candidate.
         known: How they differ, where the caller knows.
     """
-    if published is None or published.entry(REGISTRY) is None:
+    if published is None:
         return head, ()
-    base = Catalog(published)
-    differing = differences(published, head.tree) if known is None else known
+    base = published if isinstance(published, Catalog) else Catalog(published)
+    if base.tree.entry(REGISTRY) is None:
+        return head, ()
+    differing = differences(base.tree, head.tree) if known is None else known
     found = (_locate(base, head, change) for change in differing)
     return base, tuple(filter(None, found))
 
@@ -271,11 +275,40 @@ def _locate(base: Catalog, head: Catalog, change: TreeChange) -> Located | None:
         return None
     # Where files lie was fixed when the registry was made; a change that says otherwise is judged by that.
     place = base.layout.locate(path)
-    upgrades = False
-    if before is not None and after is not None and place is not None and place.kind == "model":
-        documents = base.document(path, place), head.document(path, place)
-        upgrades = before.mode == after.mode and _only_upgrades(*documents)
-    return Located(path, before, after, place, upgrades)
+    found = Located(path, before, after, place)
+    if place is None or place.model is None or found.added:
+        return found
+    if place.kind == "dvc" and place.version is None and found.removed:
+        return found._replace(erases=place.name in _erased_uploads(base, head, place.model))
+    if place.kind != "model" or before is None or after is None or before.mode != after.mode:
+        return found
+    documents = base.document(path, place), head.document(path, place)
+    erases = _only_erases(*documents, _erased_uploads(base, head, place.model))
+    return found._replace(upgrades=_only_upgrades(*documents), erases=erases)
+
+
+def _erased_uploads(base: Catalog, head: Catalog, name: ModelName) -> frozenset[str]:
+    """The paths of published files that were uploaded for a version that the change leaves erased."""
+    model, after = base.model(name), head.model(name)
+    if model is None or model.document is None or after is None:
+        return frozenset()
+    versions: dict[str, list[str]] = {}
+    for entry in records(model.document.data, "artifacts"):
+        if version := text(entry, "version"):
+            versions.setdefault(version, []).append(text(entry, "path"))
+    erased = (v for v in versions if state_of(after.version(v)) == "erased")
+    return frozenset(path for version in erased for path in versions[version])
+
+
+def _only_erases(before: Document | None, after: Document | None, uploads: frozenset[str]) -> bool:
+    """True where a ``model.yaml`` loses some of these uploads, and says the same otherwise."""
+    if not uploads or before is None or after is None:
+        return False
+    if before.data is None or after.data is None:
+        return False
+    left = [e for e in records(before.data, "artifacts") if text(e, "path") not in uploads]
+    others = [{k: v for k, v in d.items() if k != "artifacts"} for d in (before.data, after.data)]
+    return others[0] == others[1] and left == records(after.data, "artifacts")
 
 
 def _only_upgrades(before: Document | None, after: Document | None) -> bool:

@@ -38,13 +38,13 @@ from registry_tool.checks.rules import (
     REGISTRY_RULES,
     RULES,
 )
-from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
+from registry_tool.checks.scope import Part, Scope, find_renamed, is_inside, scope_of
 from registry_tool.checks.uniqueness import Claims
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError, ShallowHistoryError
 from registry_tool.git.tree import Entry, Tree, differences
 from registry_tool.manifests.data import member, text, texts
-from registry_tool.manifests.layout import REGISTRY
+from registry_tool.manifests.layout import OBJECTS, REGISTRY, SERVE
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
@@ -273,7 +273,8 @@ def _examine(
     models, namespaces, claims = scope.models, scope.namespaces, parts.claims
     if not scope.complete:
         claims.complete(head)
-    registry = RegistryView(head, models, namespaces, claims, view.now, scope.complete)
+    renamed = find_renamed(view.changes)
+    registry = RegistryView(head, models, namespaces, claims, view.now, scope.complete, renamed)
     yield _Examined(REGISTRY, [(rule, rule.check(registry)) for rule in REGISTRY_RULES])
 
 
@@ -291,15 +292,20 @@ def _merges_unseen(view: ChangeView, kind: ChangeKind | None) -> bool:
 def _soften(findings: Iterable[Finding], view: ChangeView) -> list[Finding]:
     """New restrictions judge what a change adds: what is published with it already only warns."""
     found = list(findings)
-    if view.base is view.head or not any(one.rule in OF_WHAT_IS_ADDED for one in found):
+    if view.base is view.head or not any(map(_may_be_known, found)):
         return found
     known: dict[tuple[str, str], Counter[str]] = {}
     return [one._replace(severity="warn") if _is_known(one, view, known) else one for one in found]
 
 
+def _may_be_known(one: Finding) -> bool:
+    """True for a rule that came later, and for places that had no meaning in earlier releases."""
+    return one.rule in OF_WHAT_IS_ADDED or one.path == SERVE or one.path.startswith(f"{OBJECTS}/")
+
+
 def _is_known(one: Finding, view: ChangeView, known: dict[tuple[str, str], Counter[str]]) -> bool:
     """True for a finding that the published file gave already."""
-    if one.rule not in OF_WHAT_IS_ADDED:
+    if not _may_be_known(one):
         return False
     before = view.base.tree.entry(one.path)
     if before is None or before == view.head.tree.entry(one.path):
@@ -321,11 +327,15 @@ def _said_before(one: Finding, view: ChangeView, entry: Entry) -> Iterator[str]:
         yield from (hit.message for hit in rule.check(whole) if hit.path == one.path)
 
 
+def _open(files: Tree | Catalog) -> Catalog:
+    return files if isinstance(files, Catalog) else Catalog(files)
+
+
 def check(
-    head: Tree,
+    head: Tree | Catalog,
     *,
-    base: Tree | None = None,
-    published: Tree | None = None,
+    base: Tree | Catalog | None = None,
+    published: Tree | Catalog | None = None,
     line: FirstParentHistory | None = None,
     now: dt.datetime | None = None,
     paths: Sequence[str] = (),
@@ -333,7 +343,7 @@ def check(
     many: Callable[[int], None] = lambda _: None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Check a tree, whole or as a change to a base.
+    """Check a tree, whole or as a change to a base. What a catalog has read of a tree is not read again.
 
     Args:
         head: The tree to judge.
@@ -351,8 +361,8 @@ def check(
     """
     now = dt.datetime.now(dt.UTC) if now is None else now
     try:
-        catalog = Catalog(head)
-        differing = None if base is None else list(differences(base, head))
+        catalog = _open(head)
+        differing = None if base is None else list(differences(_open(base).tree, catalog.tree))
         published = base if published is None else published
         given = differing if published is base else None
         known, changes = list_changes(published, catalog, given)

@@ -139,6 +139,7 @@ class RegistryView(NamedTuple):
         claims: Values that rules across the registry ask about.
         now: The time of the check, in UTC.
         complete: True when everything is looked at.
+        renamed: Namespaces in which a change adds a model, or changes the title of one.
     """
 
     catalog: Catalog
@@ -147,6 +148,7 @@ class RegistryView(NamedTuple):
     claims: Claims
     now: dt.datetime
     complete: bool
+    renamed: frozenset[str] = frozenset()
 
 
 class Located(NamedTuple):
@@ -158,6 +160,7 @@ class Located(NamedTuple):
         head: Its entry in the change; None where it goes.
         place: What the path is about; None outside the layout.
         upgrades: True for a ``model.yaml`` that only names a later version of its schema.
+        erases: True for a ``model.yaml`` that only loses files of erased versions, and for the removed pointer of one.
     """
 
     path: str
@@ -165,6 +168,7 @@ class Located(NamedTuple):
     head: Entry | None
     place: Place | None
     upgrades: bool = False
+    erases: bool = False
 
     @property
     def added(self) -> bool:

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
+from registry_tool.checks.rule import Located
 from registry_tool.git.tree import Entry, Tree, TreeChange, walk
 from registry_tool.manifests.layout import MODELS, REGISTRY, Layout, Place
 from registry_tool.names import DEFAULT_NAMESPACE, ModelName
 
-__all__ = ["Part", "Scope", "is_inside", "scope_of"]
+__all__ = ["Part", "Scope", "find_renamed", "is_inside", "scope_of"]
 
 # What the verdict on unchanged files depends on.
 _POLICY: Final = (REGISTRY, "schemas/", ".dvc/config")
@@ -213,3 +214,15 @@ def scope_of(
     else:
         scope = _touching(catalog, changes)
     return _narrowed(catalog, scope, paths) if paths else scope
+
+
+def find_renamed(changes: Iterable[Located]) -> frozenset[str]:
+    """The namespaces in which a model is new, or has another title than before."""
+    found = set()
+    for change in changes:
+        place = change.place
+        if place is None or place.model is None or place.name:
+            continue
+        if place.kind == "title" or (place.kind == "model" and change.added):
+            found.add(place.model.namespace)
+    return frozenset(found)

@@ -38,7 +38,9 @@ def remove_alias(model: ModelName, alias: str) -> Edit:
         if alias not in view.aliases:
             names = ", ".join(view.aliases) or "none"
             raise NotFoundError(f"{model} has no alias {alias!a}", remedy=f"its aliases: {names}")
-        path = catalog.layout.alias(model, alias)
-        return ChangeSet(f"Remove {model}@{alias}", deletes=frozenset({path}))
+        gone = {catalog.layout.alias(model, alias)}
+        if alias in view.titled:
+            gone.add(catalog.layout.title(model, alias))
+        return ChangeSet(f"Remove {model}@{alias}", deletes=frozenset(gone))
 
     return edit

@@ -14,7 +14,7 @@ from registry_tool.errors import RefusedError
 from registry_tool.git.tree import DictTree, OverlayTree, Tree
 from registry_tool.names import Reference
 
-__all__ = ["ChangeSet", "Edit", "combined", "followed_by", "overlaid"]
+__all__ = ["ChangeSet", "Edit", "check_fits", "combined", "followed_by", "overlaid"]
 
 
 _FORBIDDEN: Final = frozenset({"", ".", "..", ".git"})
@@ -61,10 +61,20 @@ def _depths(path: str) -> range:
     return range(1, path.count("/") + 1)
 
 
-def _checked_files(below: Tree, change: ChangeSet) -> DictTree:
-    """The files of the change, once they are known to fit over a tree."""
+def check_fits(below: Tree, change: ChangeSet) -> None:
+    """Check that the files of a change can be laid over a tree.
+
+    Raises:
+        RefusedError: A path leads out of the registry or into Git's own folder; or a file or a link is where a folder
+            is needed, and would be replaced unnoticed.
+    """
     _check_paths(change)
     _check_folders(below, change)
+
+
+def _checked_files(below: Tree, change: ChangeSet) -> DictTree:
+    """The files of the change, once they are known to fit over a tree."""
+    check_fits(below, change)
     return DictTree(change.puts)
 
 
@@ -72,8 +82,7 @@ def overlaid(base: Tree, change: ChangeSet) -> Tree:
     """The tree as it would be.
 
     Raises:
-        RefusedError: A path leads out of the registry or into Git's own folder; or a file or a link is where a folder
-            is needed, and would be replaced unnoticed.
+        RefusedError: See ``check_fits``.
     """
     return OverlayTree(base, _checked_files(base, change), deletes=change.deletes)
 

@@ -6,6 +6,7 @@ A deleted version is withdrawn too, so that earlier releases do not serve it (do
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Final
 
 from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
@@ -37,15 +38,22 @@ def _check_reason(reason: str) -> str:
 
 
 def _deleted_version(version: VersionView, reason: str, at: str) -> dict[str, bytes]:
-    """The files that say so, by path; empty for one that is deleted."""
-    if version.is_deleted:
-        return {}
-    puts = {f"{version.folder}/deletion.yaml": _deletion(reason, at)}
+    """The files that say so and are missing, by path; empty for one that is deleted."""
+    puts: dict[str, bytes] = {}
+    if not version.is_deleted:
+        puts[f"{version.folder}/deletion.yaml"] = _deletion(reason, at)
     if version.state not in _OUT_OF_SERVICE:
         fields: dict[str, JSON] = {"state": "withdrawn", "reason": reason, "since": at[:10]}
         path = f"{version.folder}/status.yaml"
         puts[path] = render_status(version, path, fields)
     return puts
+
+
+def _alias_files(model: ModelView, aliases: Sequence[str]) -> frozenset[str]:
+    """The files of some aliases, and of their titles."""
+    layout = model.catalog.layout
+    titles = {layout.title(model.name, alias) for alias in aliases if alias in model.titled}
+    return frozenset(layout.alias(model.name, alias) for alias in aliases) | titles
 
 
 def delete_version(
@@ -73,19 +81,19 @@ def delete_version(
     def edit(catalog: Catalog) -> ChangeSet:
         found = resolve(catalog, reference, allow_withdrawn=True)
         version, model = found.version, found.version.model
-        if version.is_deleted:
+        puts, held = _deleted_version(version, why, at), find_alias_names(version)
+        if not puts and not held:
             return ChangeSet(f"{version} is already deleted")
         check_fixed(found)
-        held = find_alias_names(version)
         if held and not remove_aliases:
             raise RefusedError(
                 f"{version} is still the target of alias {', '.join(held)}",
                 remedy=f"move it first: registry alias set {model.name}@VERSION {held[0]};"
                 " or remove it in the same change: --remove-aliases",
             )
-        gone = frozenset(catalog.layout.alias(model.name, alias) for alias in held)
+        gone = _alias_files(model, held)
         message = f"Delete {version}: {why}".split("\n")[0]
-        return ChangeSet(message, _deleted_version(version, why, at), gone)
+        return ChangeSet(message, puts, gone)
 
     return edit
 
@@ -116,12 +124,14 @@ def delete_model(name: ModelName, *, reason: str, now: dt.datetime | None = None
 
     def edit(catalog: Catalog) -> ChangeSet:
         model = find_model(catalog, name)
-        if model.is_deleted:
-            return ChangeSet(f"{name} is already deleted")
-        puts = {f"{model.folder}/deletion.yaml": _deletion(why, at), **_archived(model)}
+        puts = _archived(model)
+        if not model.is_deleted:
+            puts[f"{model.folder}/deletion.yaml"] = _deletion(why, at)
         for version in filter(None, map(model.version, model.versions)):
             puts |= _deleted_version(version, why, at)
-        gone = frozenset(catalog.layout.alias(name, alias) for alias in model.aliases)
+        gone = _alias_files(model, model.aliases)
+        if not puts and not gone:
+            return ChangeSet(f"{name} is already deleted")
         return ChangeSet(f"Delete {name}: {why}".split("\n")[0], puts, gone)
 
     return edit

@@ -13,6 +13,7 @@ from registry_tool.catalog.resolve import find_model, may_follow, resolve
 from registry_tool.catalog.tombstones import check_fixed
 from registry_tool.edits.aliases import remove_alias
 from registry_tool.edits.changeset import ChangeSet, Edit, combined
+from registry_tool.edits.models import remove_uploads
 from registry_tool.errors import RefusedError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
@@ -174,7 +175,9 @@ def erase(
     """Erase a version, from whatever state; there is no way back.
 
     Its ``status.yaml`` says so, and its ``.dvc`` pointers are deleted, so that a plain ``dvc pull`` does not ask for
-    bytes that are gone. Its record with all digests, its card and its evidence stay.
+    bytes that are gone. Its record with all digests, its card and its evidence stay. Files that were uploaded for it after
+    it was published go with it: their entries in ``model.yaml`` and their pointers. An erased version that still has
+    files, such as those that an earlier release left, loses them too.
 
     Args:
         reference: The version, or a tag of it.
@@ -191,18 +194,22 @@ def erase(
     def edit(catalog: Catalog) -> ChangeSet:
         found = resolve(catalog, reference, allow_withdrawn=True)
         version = found.version
+        puts, uploads = remove_uploads(version.model, version.version)
+        note = f"its files stay in the remote; once this is on the main branch: registry erase {version} --purge"
+        left = uploads | _pointers(version)
         if found.state == "erased":
-            return ChangeSet(f"{version} is already erased")
+            if not left and not puts:
+                return ChangeSet(f"{version} is already erased")
+            return ChangeSet(f"Erase files that {version} still has", puts, left, (note,))
         if found.via != "alias":  # an alias holds what it names, which says more
             check_fixed(found)
         _check_no_alias(version)
-        gone = _tags(version, go=with_tags) | _pointers(version)
+        gone = _tags(version, go=with_tags) | left
         path = f"{version.folder}/status.yaml"
         status = _erased_status(
             version, path, {"state": "erased", "reason": reason, "since": since}
         )
-        note = f"its files stay in the remote; once this is on the main branch: registry erase {version} --purge"
         message = f"Erase {version}: {reason}".split("\n")[0]
-        return ChangeSet(message, {path: status}, gone, (note,))
+        return ChangeSet(message, {path: status, **puts}, gone, (note,))
 
     return edit

@@ -18,7 +18,7 @@ from registry_tool.manifests.layout import Layout
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema_fast import same
 from registry_tool.manifests.values import plain_fields
-from registry_tool.manifests.yaml.editor import changed
+from registry_tool.manifests.yaml.editor import GONE, changed
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import (
     POINTER_PATTERN,
@@ -34,6 +34,7 @@ __all__ = [
     "check_new_model",
     "extend_model",
     "model_schema",
+    "remove_uploads",
     "upgraded_model",
 ]
 
@@ -237,6 +238,33 @@ def extend_model(
         return ChangeSet(f"Update {name}" if puts else f"{name} already has these values", puts)
 
     return extend
+
+
+def remove_uploads(model: ModelView, version: str) -> tuple[dict[str, bytes], frozenset[str]]:
+    """The files that no longer name what was uploaded for a version after it was published.
+
+    Args:
+        model: The model.
+        version: The version.
+
+    Returns:
+        The model's ``model.yaml`` without these entries, by path, and the paths of their pointers; both empty where
+        nothing was uploaded, or ``model.yaml`` cannot be read.
+    """
+    data = None if model.document is None else model.document.data
+    entries = records(data, "artifacts")
+    left = [entry for entry in entries if text(entry, "version") != version]
+    if data is None or len(left) == len(entries):
+        return {}, frozenset()
+    used = {text(entry, "path") for entry in left}
+    pointers = {
+        f"{text(entry, 'path')}.dvc" for entry in entries if text(entry, "path") not in used
+    }
+    found = model.catalog.tree.folder(model.folder).keys() & pointers
+    path = f"{model.folder}/model.yaml"
+    kept: list[JSON] = [dict(entry) for entry in left]
+    edited = changed(_source(model), data, {"artifacts": kept or GONE}, path)
+    return {path: edited}, frozenset(f"{model.folder}/{name}" for name in found)
 
 
 def _source(model: ModelView) -> bytes:

@@ -8,6 +8,7 @@ from registry_tool.catalog.catalog import USABLE, Catalog, ModelView
 from registry_tool.catalog.resolve import resolve
 from registry_tool.catalog.stage_names import stages_written
 from registry_tool.edits.changeset import ChangeSet, Edit
+from registry_tool.edits.titles import check_selector_title
 from registry_tool.errors import RefusedError, UsageError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
@@ -30,6 +31,8 @@ def _check_free(model: ModelView, name: str, kind: str) -> None:
         taken = "an alias"
     elif kind == "alias" and name in model.tags:
         taken = "a tag"
+    if not taken and model.titled:
+        check_selector_title(model, name, model.title_of(name) or name)
     if taken:
         raise RefusedError(
             f"{model.name} already has {taken} named {name}",

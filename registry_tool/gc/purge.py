@@ -117,9 +117,10 @@ def _listing(files: Sequence[Listed]) -> str:
     return hashlib.sha256(dir_object(files)).hexdigest() if files else ""
 
 
-def recorded_objects(record: Data) -> list[PurgeObject]:
-    """The objects that a version's record names, each once."""
-    entries = (entry for entry in records(record, "artifacts") if "md5" in entry)
+def recorded_objects(record: Data, uploads: Iterable[Data] = ()) -> list[PurgeObject]:
+    """The objects that a version's record names, and files that were uploaded for it later; each once."""
+    named = (*records(record, "artifacts"), *uploads)
+    entries = (entry for entry in named if "md5" in entry)
     found: dict[str, PurgeObject] = {}
     for blob in (blob for entry in entries for blob in _of_entry(entry)):
         found.setdefault(blob.md5, blob)

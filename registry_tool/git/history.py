@@ -66,8 +66,13 @@ class FirstParentHistory:
     """
 
     def __init__(self, git: Git, tip: str) -> None:
-        self.git = git
+        self._git = git
         self.tip = tip
+
+    @property
+    def git(self) -> Git:
+        """The repository."""
+        return self._git
 
     def __repr__(self) -> str:
         return f"FirstParentHistory({self.tip[:12]} in {self.git.place})"

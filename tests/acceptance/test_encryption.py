@@ -161,6 +161,7 @@ def test_an_ssh_key(cli: Cli, people: People, package: Path, tmp_path: Path) -> 
     assert tree(out / "package") == tree(package)
 
 
+@pytest.mark.usefixtures("quick_passphrases")
 def test_a_passphrase(
     cli: Cli, people: People, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,6 +178,7 @@ def test_a_passphrase(
     assert "it is encrypted for a passphrase" in ran.err
 
 
+@pytest.mark.usefixtures("quick_passphrases")
 def test_a_new_passphrase(
     cli: Cli, people: People, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

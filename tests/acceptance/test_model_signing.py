@@ -294,8 +294,7 @@ def test_it_counts_for_nothing_that_asks_for_a_signature_of_the_record(
 
 
 @pytest.fixture
-def _passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("pyrage")
+def _passphrases(quick_passphrases: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REGISTRY_NEW_PASSPHRASE", "open")
     monkeypatch.setenv("REGISTRY_PASSPHRASE", "open")
 

@@ -21,11 +21,11 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"workers"}),
     frozenset({"manifests"}),
     frozenset({"catalog", "artifacts"}),
-    frozenset({"gc", "signing"}),
+    frozenset({"gc", "live", "signing"}),
     frozenset({"promotion", "encryption"}),
     frozenset({"checks", "edits"}),
     frozenset({"api"}),
-    frozenset({"hooks"}),
+    frozenset({"hooks", "writer"}),
     frozenset({"scaffold", "integrations"}),
     frozenset({"demo"}),
     frozenset({"cli"}),
@@ -66,6 +66,7 @@ HOMES = {
     "jsonschema": {"manifests/"},
     "jsonschema_rs": {"manifests/"},
     "yaml_rs": {"manifests/"},
+    "orjson": {"live/"},
     "ruamel": {"manifests/yaml/", "scanning/documents.py"},
 }
 

@@ -59,6 +59,7 @@ def _swept() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+    gc.freeze()  # the next one looks at what came since
 
 
 @pytest.fixture(scope="module")

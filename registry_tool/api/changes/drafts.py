@@ -216,6 +216,14 @@ class VersionDraft(ChangeTarget):
         return followed_by(catalog, added, later)
 
 
+def _check_not_erased(version: VersionView) -> None:
+    if version.state == "erased":
+        raise RefusedError(
+            f"{version} is erased; no file can be uploaded for it",
+            remedy=f"registry version add {version.model.name} --artifact PATH --framework TYPE",
+        )
+
+
 class PublishedVersion(ChangeTarget):
     """A published version: its record is frozen, and the change adds next to it."""
 
@@ -257,9 +265,12 @@ class PublishedVersion(ChangeTarget):
 
         Raises:
             UsageError: As for a new version; or another artifact of the model has this name.
-            RefusedError: The content is refused; or the version is encrypted, and this would be stored in plain.
+            RefusedError: The content is refused; or the version is erased; or it is encrypted, and this would be stored
+                in plain.
         """
         view = self._view()
+        if view is not None:
+            _check_not_erased(view)
         if view is not None and any("encryption" in e for e in records(view.data, "artifacts")):
             raise RefusedError(
                 f"{view} is encrypted, and a file that is added later would not be",
@@ -312,6 +323,7 @@ class PublishedVersion(ChangeTarget):
     def _store(self, catalog: Catalog) -> Edit:
         """The edit that lists what was uploaded among the artifacts of the model, for this version."""
         version = resolve(catalog, self.reference, allow_withdrawn=True).version
+        _check_not_erased(version)
         stored = [
             {"name": entry["name"], "role": entry["role"], "version": version.version, **entry}
             for entry in self._entries

@@ -169,6 +169,7 @@ def add_model(
     card: str = "",
     artifacts: Sequence[ArtifactSource] = (),
     allow: Collection[str] = (),
+    title: str = "",
     **options: Unpack[WriteOptions],
 ) -> Publication:
     """Add a model, and its namespace when it is the first model there.
@@ -180,6 +181,7 @@ def add_model(
         card: The text of its ``CARD.md``; a short one is written by default.
         artifacts: Files and folders that belong to all versions, and addresses of others.
         allow: As for ``NewVersion``.
+        title: Its shown name, where that is not its name.
         options: How it is written.
     """
     from registry_tool.api.changes.staging import describe_tracked
@@ -199,7 +201,8 @@ def add_model(
     tracked = describe_tracked((one for one in artifacts if one.kind == "url"), {})
     entries = [*staged.entries, *tracked]
     given = {**fields, "artifacts": entries} if entries else fields
-    return session.publish(model_edit(full, given, card=card, files=staged.pointers))
+    edit = model_edit(full, given, card=card, files=staged.pointers, title=title)
+    return session.publish(edit)
 
 
 def update_model(
@@ -263,6 +266,7 @@ class NewVersion:
         tags: Immutable second names.
         aliases: Aliases that will point to it.
         encrypt_to: Who can decrypt its artifacts; None stores them as they are.
+        title: Its shown name, where that is not the version.
     """
 
     fields: Mapping[str, object] = field(default_factory=dict)
@@ -276,6 +280,7 @@ class NewVersion:
     tags: Sequence[str] = ()
     aliases: Sequence[str] = ()
     encrypt_to: EncryptTo | None = None
+    title: str = ""
 
 
 def _check_can_add(
@@ -333,6 +338,7 @@ def add_version(
         tags=record.tags,
         aliases=record.aliases,
         key=key,
+        title=record.title,
     )
     return session.publish(version_edit(name, version, whole))
 

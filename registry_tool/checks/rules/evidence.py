@@ -10,6 +10,8 @@ from registry_tool.catalog.resolve import in_order
 from registry_tool.checks.rule import (
     ChangeRule,
     ChangeView,
+    FileRule,
+    FileView,
     Located,
     ModelRule,
     ModelUnderCheck,
@@ -234,7 +236,44 @@ def no_steps_back(view: ChangeView) -> Iterator[Violation]:
             yield from _with_less(view, change, place)
 
 
+def revised_exists(file: FileView) -> Iterator[Violation]:
+    """Evidence that revises other evidence must name a file of the same kind in the same folder.
+
+    Readers use the later evidence in place of the one that it names. A chain of revisions must end.
+
+    How to fix: write the name of the earlier file, without ``.yaml``.
+
+    Example:
+        ``revises: 20261120-artifacts-9f2c1a`` in evidence of the kind ``metrics``.
+    """
+    document, place = file.document, file.location
+    if document is None or place is None or place.kind != "evidence":
+        return
+    kind, name, seen = text(document.data, "kind"), text(document.data, "revises"), {place.name}
+    why = ""
+    while name and not why:
+        path = f"{file.path.rpartition('/')[0]}/{name}.yaml"
+        earlier = file.catalog.document(path, place._replace(name=name))
+        if name in seen:
+            why = f"evidence {named(name)} leads back to itself"
+        elif earlier is None:
+            why = f"evidence {named(name)} does not exist"
+        elif earlier.data is not None and text(earlier.data, "kind") != kind:
+            why = f"evidence {named(name)} is of the kind {text(earlier.data, 'kind')}"
+        seen.add(name)
+        name = "" if earlier is None else text(earlier.data, "revises")
+    if why:
+        yield Violation(
+            f"{why}, so this evidence cannot revise it",
+            at=("revises",),
+            found=text(document.data, "revises"),
+            expected=f"the name of earlier evidence of the kind {kind}",
+            remedy="correct `revises`, or delete the line",
+        )
+
+
 RULES = (
+    FileRule("F126", "evidence revises evidence that exists", "refuse", revised_exists),
     ModelRule("M216", "a signature is valid for its record", "refuse", signature_is_one),
     ChangeRule(
         "C420", "a new signature is made with a valid key", "refuse", signatures_come_in_valid

@@ -54,6 +54,9 @@ _TAKEN = frozenset(
     )
 )  # fmt: skip
 
+_OBJECT = re.compile(
+    r"[a-z]{1,64}/[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?/[a-z0-9](?:[a-z0-9._-]{0,126}[a-z0-9])?"
+)
 _ARTICLES = {"tag": "a tag", "alias": "an alias", "evidence": "evidence", "waiver": "a waiver"}
 
 
@@ -89,6 +92,16 @@ def _pointer(name: str, what: str) -> str:
         ) from exc
 
 
+def _check_object(name: str) -> str:
+    """The name of an object itself, ``<api>/<kind>/<slug>``, or InvalidName."""
+    if _OBJECT.fullmatch(name):
+        return name
+    raise InvalidNameError(
+        f"{named(name)} is not the name of an object",
+        remedy="use a-z 0-9 with - and _ inside for the kind, and with - . _ inside for the slug",
+    )
+
+
 @lru_cache(1 << 14)  # the names of folders are met with each file in them
 def _trouble(check: Callable[[str], str], name: str) -> InvalidNameError | None:
     try:
@@ -101,6 +114,7 @@ def _trouble(check: Callable[[str], str], name: str) -> InvalidNameError | None:
 # How the name of the file itself is checked, by its kind.
 _LAST: Final[dict[str, Callable[[str], str]]] = {
     "dvc": check_artifact_file,
+    "object": _check_object,
     **{kind: partial(_pointer, what=kind) for kind in _ARTICLES},
 }
 

@@ -8,6 +8,7 @@ truth, and a common file costs 0.1 ms. ``scalars.py`` says which value a plain s
 from __future__ import annotations
 
 import re
+import sys
 from functools import cache
 from math import isfinite
 from typing import Final, cast
@@ -138,7 +139,35 @@ def load_fast(data: bytes) -> JSON | Unsure:
     return loaded if is_ordinary or _is_plain(loaded, DEPTH_LIMIT) else UNSURE
 
 
+@cache
+def _ensure_loaded() -> None:
+    """Load yaml-rs in a thread that lasts as long as the process.
+
+    Version 0.1.6 crashes the process in later threads when the thread that loaded it has ended, as those of a pool do
+    (tests/unit/manifests/yaml/test_fast_threads.py).
+    """
+    if (
+        "threading" not in sys.modules
+    ):  # there is one thread, and a cold start does not load the module
+        return
+    import threading
+
+    if threading.current_thread() is threading.main_thread():
+        return
+    loaded = threading.Event()
+
+    def load() -> None:
+        import yaml_rs  # noqa: F401 (that it is loaded here counts)
+
+        loaded.set()
+        threading.Event().wait()
+
+    threading.Thread(target=load, name="registry-yaml", daemon=True).start()
+    loaded.wait()
+
+
 def _loaded(source: bytes) -> JSON | Unsure:
+    _ensure_loaded()
     import yaml_rs
 
     try:

@@ -218,6 +218,16 @@ def test_a_later_schema_alone_comes_along_and_an_edit_does_not() -> None:
     assert kind_of([*changes(f"~ {LANG}/aliases/production.yaml"), upgrade]) == "mixed"
 
 
+def test_uploads_go_with_the_version_that_is_erased() -> None:
+    model = one("~", f"{LANG}/model.yaml")._replace(erases=True)
+    pointer = one("-", f"{LANG}/report.md.dvc")._replace(erases=True)
+    erasure = changes(f"+ {LANG}/versions/1/status.yaml", f"- {LANG}/versions/1/model.bin.dvc")
+    assert kind_of([*erasure, model, pointer]) == "status"
+    assert kind_of([model, pointer]) == "edit"
+    assert kind_of([*erasure, model, pointer._replace(erases=False)]) == "mixed"
+    assert kind_of([*erasure, model._replace(erases=False), pointer]) == "mixed"
+
+
 def test_nothing_is_no_kind() -> None:
     assert kind_of([]) is None
 
@@ -228,6 +238,29 @@ def test_policy_can_ask_for_the_kinds_that_do_not_decide_how_others_are_judged()
     words = set(get_args(get_args(listed)[0]))
     assert words == set(get_args(ChangeKind)) - never - set(PARTS)
     assert {part for parts in PARTS.values() for part in parts} <= words
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        ("edit", (f"+ {LANG}/title.yaml",)),
+        ("edit", (f"- {LANG}/titles/1.yaml", f"~ {LANG}/wire.yaml")),
+        ("edit", ("+ models/nlp/title.yaml",)),
+        ("version", (*VERSION, f"+ {LANG}/titles/2.yaml", f"+ {LANG}/versions/2/wire.yaml")),
+        ("model", (f"+ {LANG}/model.yaml", f"+ {LANG}/title.yaml", f"+ {LANG}/wire.yaml")),
+        ("model", ("+ models/new/namespace.yaml", "+ models/new/title.yaml")),
+        ("alias", (f"- {LANG}/aliases/production.yaml", f"- {LANG}/titles/production.yaml")),
+        ("object", ("+ objects/mlflow/run/68/bold-ape-7-26d80b9b.yaml",)),
+        ("deletion", (f"+ {LANG}/versions/1/deletion.yaml", f"+ {LANG}/versions/1/status.yaml")),
+        ("deletion", (f"+ {LANG}/deletion.yaml", f"~ {LANG}/model.yaml", f"- {LANG}/aliases/production.yaml")),
+        ("policy", ("+ serve.yaml",)),
+        ("mixed", (f"+ {LANG}/title.yaml", f"~ {LANG}/aliases/production.yaml", f"~ {LANG}/CARD.md")),
+        ("mixed", (f"+ {LANG}/deletion.yaml", f"~ {EYES}/model.yaml")),
+        ("mixed", ("+ objects/mlflow/run/68/bold-ape-7-26d80b9b.yaml", f"+ {LANG}/tags/a.yaml")),
+    ],
+)  # fmt: skip
+def test_kinds_of_titles_objects_and_deletions(kind: str, lines: tuple[str, ...]) -> None:
+    assert kind_of(changes(*lines)) == kind
 
 
 def test_what_is_never_right_is_no_act_to_split_off() -> None:

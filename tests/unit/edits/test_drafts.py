@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable
 
 import pytest
-from support.manifests import stored_artifact
+from support.manifests import model_yaml, pointer_yaml, stored_artifact
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.resolve import find_draft, latest, resolve
@@ -102,17 +102,19 @@ def test_names_are_given_once(make: Make, edit: Edit) -> None:
 
 
 def test_an_edit_computes_the_identity_again(make: Make, refused: RefusedBy) -> None:
-    entry, pointer = stored_artifact("model.bin")
-    other, second = stored_artifact("other.bin")
+    entry = stored_artifact()
+    pointer = pointer_yaml(entry).encode()
+    other = stored_artifact(name="other", path="other.bin")
+    second = pointer_yaml(other).encode()
     first = DraftChanges(
-        {"framework": {"type": "onnx"}}, artifacts=[entry], pointers={"model.bin": pointer.encode()}
+        {"framework": {"type": "onnx"}}, artifacts=[entry], pointers={"model.bin": pointer}
     )
     _, catalog = make(after(edit_draft(DRAFT, first)))
     assert not refused(catalog)
     assert set(draft_in(catalog)) == {"version.yaml", "draft.yaml", "model.bin.dvc"}
     more = DraftChanges(
         {"framework": None, "description": "Better."},
-        artifacts=[other], pointers={"other.bin": second.encode()},
+        artifacts=[other], pointers={"other.bin": second},
         remove_artifacts=[str(entry["name"])], metrics=[{"key": "accuracy", "value": 0.9}],
         tags=(), aliases=("candidate", "best"),
     )  # fmt: skip
@@ -227,11 +229,9 @@ def test_a_catalog_as_if_sealed(make: Make) -> None:
 
 
 def test_a_model_with_drafts_alone_has_no_latest(make: Make) -> None:
-    from support.manifests import model_yaml
-
     name = ModelName("nlp", "new")
     _, catalog = make(
-        add_draft(name, None, VersionRecord()), {"models/nlp/new/model.yaml": model_yaml("nlp/new")}
+        add_draft(name, None, VersionRecord()), {"models/nlp/new/model.yaml": model_yaml("new")}
     )
     with pytest.raises(NotFoundError, match="nlp/new has only drafts"):
         resolve(catalog, Reference.parse("nlp/new"))

@@ -16,10 +16,14 @@ from registry_tool.git.object_reader import BlobReader
 
 Opened = Callable[[Path], Git]
 ReaderOf = Callable[[Git], BlobReader]
-FILES = {f"m/a/{n}/version.yaml": f"identity: {n:064x}\n" for n in range(20)} | {
-    "m/a/binary": b"\0needle\xff", "m/a/link": "", "m/b/x": "needle\r\nmore", "m/b/.hidden": "nee\ndle",
+FILES: dict[str, str | bytes] = {
+    **{f"m/a/{n}/version.yaml": f"identity: {n:064x}\n" for n in range(20)},
+    "m/a/binary": b"\0needle\xff",
+    "m/a/link": "",
+    "m/b/x": "needle\r\nmore",
+    "m/b/.hidden": "nee\ndle",
     "m/other": "needle",
-}  # fmt: skip
+}
 IDS = [f"{n:064x}" for n in range(5, 40)]
 
 
