@@ -31,7 +31,7 @@ def title_is_plain(file: FileView) -> Iterator[Violation]:
     """A title must not contain control, bidirectional or invisible characters, or a blank at either end.
 
     Two titles that differ only in characters without a shape would name two things, and text that runs backwards can make one title
-    look like another. Allowed are the two characters that join emoji, between emoji.
+    look like another. The two characters that join emoji are allowed between emoji.
 
     How to fix: type the title again, without the character that the finding names.
 
