@@ -12,7 +12,9 @@ from registry_tool.catalog.resolve import find_draft, find_model, resolve
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.edits.pointers import check_names
 from registry_tool.edits.versions import (
+    FindGone,
     VersionRecord,
+    find_nothing,
     finished_record,
     timestamp,
     version_fields,
@@ -71,6 +73,7 @@ def add_draft(
     version: str | None,
     record: VersionRecord,
     *,
+    gone: FindGone = find_nothing,
     now: dt.datetime | None = None,
 ) -> Edit:
     """Add a draft to a model; its tags and aliases are reserved, and written when it is sealed.
@@ -79,13 +82,14 @@ def add_draft(
         name: The model.
         version: The name of the version that it becomes; None selects the next one, where the scheme counts.
         record: What the author gives; artifacts may follow.
+        gone: Returns the versions and drafts of a model that were deleted, from its history.
         now: The time from which its age counts; now by default.
 
     The edit raises as that of ``add_version``.
     """
 
     def add(catalog: Catalog) -> ChangeSet:
-        change = write_record(catalog, name, version, record, is_draft=True)
+        change = write_record(catalog, name, version, record, is_draft=True, gone=gone)
         (added,) = change.versions
         check_names(find_model(catalog, name), record.tags, record.aliases)
         path = f"{catalog.layout.draft(name, added.selector)}/draft.yaml"

@@ -24,9 +24,11 @@ from registry_tool.names import ModelName, Reference, check_new_name, check_vers
 from registry_tool.versioning import admits, next_version
 
 __all__ = [
+    "FindGone",
     "VersionRecord",
     "add_version",
     "check_accepts_versions",
+    "find_nothing",
     "finished_record",
     "select_name",
     "timestamp",
@@ -74,6 +76,14 @@ class VersionRecord:
 _ORDER = ("schema", "model", "version", *in_write_order(VERSION_FIELDS, "version"))
 
 
+FindGone = Callable[[ModelView], Collection[str]]
+
+
+def find_nothing(_: ModelView) -> Collection[str]:
+    """For a registry without history."""
+    return ()
+
+
 def timestamp(moment: dt.datetime | None = None) -> str:
     """A moment as manifests write it: RFC 3339, UTC, milliseconds. Now by default."""
     utc = (moment or dt.datetime.now(dt.UTC)).astimezone(dt.UTC)
@@ -92,8 +102,13 @@ def version_fields(given: Mapping[str, object]) -> dict[str, JSON]:
     return plain_fields(given)
 
 
-def select_name(model: ModelView, version: str | None) -> str:
+def select_name(model: ModelView, version: str | None, gone: Collection[str] = ()) -> str:
     """The name of a new version: as given, or the next one where the scheme counts.
+
+    Args:
+        model: The model.
+        version: The name as given; None for the next one.
+        gone: Versions and drafts that were deleted: their numbers are passed over.
 
     Raises:
         UsageError: The scheme does not count, and no name is given.
@@ -105,7 +120,7 @@ def select_name(model: ModelView, version: str | None) -> str:
         chosen = next_version(
             scheme,
             [*model.versions, *model.drafts],
-            [*model.tags, *model.aliases, *_shown_names(model)],
+            [*model.tags, *model.aliases, *_shown_names(model), *gone],
         )
         if chosen is None:
             raise UsageError(
@@ -201,6 +216,7 @@ def write_record(
     record: VersionRecord,
     *,
     is_draft: bool = False,
+    gone: FindGone = find_nothing,
 ) -> ChangeSet:
     """The change set of a version or draft alone, without tags and aliases.
 
@@ -212,7 +228,7 @@ def write_record(
     model = find_model(catalog, name)
     model.prefetch_names()
     check_accepts_versions(model)
-    chosen = select_name(model, version)
+    chosen = select_name(model, version, () if version else gone(model))
     if record.title:
         check_selector_title(model, chosen, check_title(record.title))
     layout = catalog.layout
@@ -232,20 +248,23 @@ def write_record(
     return ChangeSet(f"Add {what}{name}@{chosen}", puts, versions=(Reference(name, chosen),))
 
 
-def add_version(name: ModelName, version: str | None, record: VersionRecord) -> Edit:
+def add_version(
+    name: ModelName, version: str | None, record: VersionRecord, *, gone: FindGone = find_nothing
+) -> Edit:
     """Add a version to a model, with its first tags and aliases.
 
     Args:
         name: The model.
         version: Its name; None selects the next one, where the scheme counts.
         record: What the author gives.
+        gone: Returns the versions and drafts of a model that were deleted, from its history.
 
     The edit raises NotFoundError (no such model), RefusedError (the name is taken, the model is archived or was
     renamed), InvalidNameError (not of the scheme), UsageError.
     """
 
     def add(catalog: Catalog) -> ChangeSet:
-        change = write_record(catalog, name, version, record)
+        change = write_record(catalog, name, version, record, gone=gone)
         (added,) = change.versions
         names = [
             *(write_tag(added, tag) for tag in record.tags),

@@ -344,7 +344,7 @@ def add_version(
         title=record.title,
     )
     edit = draft_edit if draft else version_edit
-    return session.publish(edit(name, version, whole))
+    return session.publish(edit(name, version, whole, gone=session.removed_versions))
 
 
 def write_codeowners(
