@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.cache import ModelVerdict, VerdictCache
-from registry_tool.checks.change_kind import AUTOMERGE_WORDS, kind_of
+from registry_tool.checks.change_kind import PARTS, ChangeKind, kind_of
 from registry_tool.checks.comparison import list_changes
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
 from registry_tool.checks.rule import (
@@ -278,9 +278,9 @@ def _examine(
     yield _Examined(REGISTRY, [(rule, rule.check(registry)) for rule in REGISTRY_RULES])
 
 
-def _merges_unseen(view: ChangeView, kind: str) -> bool:
+def _merges_unseen(view: ChangeView, kind: ChangeKind | None) -> bool:
     """True when the policy of what is published lets a change of a kind that passes merge without a person."""
-    if AUTOMERGE_WORDS.get(kind, kind) not in texts(view.base.settings, "automerge"):
+    if kind is None or not {*PARTS.get(kind, (kind,))} <= {*texts(view.base.settings, "automerge")}:
         return False
     from registry_tool.checks.review_needed import (
         unsigned_approvals,  # few registries have such a policy
@@ -389,11 +389,11 @@ def _build_report(
     """The report on what was found."""
     found, notes = _soften(collector.findings, view), collector.notes()
     findings = in_order(waived(found, view.base, view.head, view.now.date()))
-    verdict, kind = verdict_of(findings), kind_of(view.changes) or ""
+    verdict, kind = verdict_of(findings), kind_of(view.changes)
     # What is narrowed, was not answered, or passes by a waiver only, is for a person to look at.
     passes = not paths and not notes and verdict_of(found) == "pass"
     automerge = passes and _merges_unseen(view, kind)
-    return Report(verdict, findings, checked, notes, kind, automerge)
+    return Report(verdict, findings, checked, notes, kind or "", automerge)
 
 
 def judge_file(rules: Iterable[FileRule], file: FileView, policy: Catalog) -> list[Finding]:
