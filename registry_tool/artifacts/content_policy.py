@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.transfer.ingest import IngestedBlob
     from registry_tool.scanning import Finding, Level
 
-__all__ = ["ALLOWED", "accepted_by", "check_allowed", "look_at_content", "look_at_files"]
+__all__ = ["ALLOWED", "accepted_by", "check_allowed", "list_files", "look_at_files"]
 
 _DEFAULTS: Final[Mapping[Level, str]] = MappingProxyType(
     {"dangerous": "refuse", "unknown": "warn", "unread": "warn", "unsafe": "warn"}
@@ -29,7 +29,7 @@ _SHOWN: Final = 5
 ALLOWED: Final = ("empty", "mislabelled")
 
 
-def _files(ingested: IngestedBlob, called: str) -> Iterator[tuple[str, Path]]:
+def list_files(ingested: IngestedBlob, called: str) -> Iterator[tuple[str, Path]]:
     """Every file of an artifact in the cache, under its path in the artifact."""
     places = dict(ingested.blobs)
     if not ingested.members:
@@ -127,10 +127,3 @@ def accepted_by(settings: Data) -> frozenset[Level]:
     if text(settings, "scan", "unknown") in {"warn", "off"}:
         accepted.add("unknown")
     return frozenset(accepted)
-
-
-def look_at_content(
-    ingested: IngestedBlob, called: str, settings: Data, *, allow: Collection[str] = ()
-) -> tuple[Finding, ...]:
-    """Scan an artifact that was read into the cache; see ``look_at_files``."""
-    return look_at_files(_files(ingested, called), called, settings, allow=allow)

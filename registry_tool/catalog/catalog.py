@@ -397,16 +397,28 @@ class Catalog:
         other._documents[REGISTRY] = self.registry
         return other
 
-    def after(self, paths: Collection[str]) -> Catalog:
-        """The same tree after some of its files changed: what was read of the others is kept."""
-        other = Catalog(self.tree)
-        other._documents = {p: d for p, d in self._documents.items() if p not in paths}
-        if self.shown:
-            from registry_tool.catalog.shown_names import changed_names  # few ask for titles
+    def after(self, paths: Collection[str], tree: Tree | None = None) -> Catalog:
+        """The state after some files changed: what was read of the others is kept.
 
-            changed = changed_names(self.layout, paths)
-            other.shown = {k: names.after(changed.get(k, ())) for k, names in self.shown.items()}
+        Args:
+            paths: The files that changed.
+            tree: That state; None for this tree, which shows it already.
+        """
+        other = Catalog(self.tree if tree is None else tree)
+        # Another registry.yaml may give all files other meanings.
+        if REGISTRY not in paths:
+            other._documents = {p: d for p, d in self._documents.items() if p not in paths}
+            other.shown = self.shown_after(paths)
         return other
+
+    def shown_after(self, paths: Collection[str]) -> dict[tuple[str, str], ShownNames]:
+        """What is known of shown names, after some files changed."""
+        if not self.shown:
+            return {}
+        from registry_tool.catalog.shown_names import changed_names  # few ask for titles
+
+        changed = changed_names(self.layout, paths)
+        return {key: names.after(changed.get(key, ())) for key, names in self.shown.items()}
 
     def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
         """Paths of manifests at or under some folders that may give one of the values to a field that must be unique.

@@ -141,7 +141,7 @@ def _filter(field: str, value: str) -> Filter:
         raise UsageError(
             f"{field}: needs a value", remedy=f"write it without a space: {field}:VALUE"
         )
-    if "," in value or "*" in value:
+    if ("," in value or "*" in value) and field != "title":
         raise UsageError(
             f"{field}:{value} is not one value",
             remedy=f"write the filter once for each value: {field}:A {field}:B",

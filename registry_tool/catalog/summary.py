@@ -226,7 +226,7 @@ def model_row(model: ModelView) -> ModelRow:
     except InvalidManifestError:
         return ModelRow(model.name, unreadable=True)
     sources: dict[str, Data | None] = {"model": data, "title": _wrap_title(model.title)}
-    words = [str(model.name), *_list_searched(_SEARCHED_OF_MODEL, sources)]
+    words = filter(None, [str(model.name), *_list_searched(_SEARCHED_OF_MODEL, sources)])
     return ModelRow(
         model.name, tuple(_value(field, sources) for field in _LISTED_OF_MODEL),
         model.state, tuple(sorted(texts(data, "labels"))),
@@ -259,7 +259,7 @@ def _version_row(
         "version": data,
         "metadata": None if version.metadata is None else version.metadata.data,
     }
-    words = [str(version), *_list_searched(_SEARCHED_OF_VERSION, sources)]
+    words = filter(None, [str(version), *_list_searched(_SEARCHED_OF_VERSION, sources)])
     return VersionRow(
         name, intern(state), tuple([_value(field, sources) for field in _LISTED_OF_VERSION]), labels,
         *names, version.metrics, fold_text("\n".join(words)), tuple(unreadable),

@@ -65,6 +65,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rules": ("rules", "List the rules of the check, or explain one."),
     "scan": ("scan", "Report the content of files and versions without loading them."),
     "search": ("search", "Search models and versions."),
+    "serve": ("serve", "Serve the registry to the clients of other model registries."),
     "show": ("show", "Show a model or a version."),
     "sign": ("sign", "Sign the record of a version, or its artifacts."),
     "tag": ("tag", "Add an immutable tag to a version."),

@@ -164,8 +164,8 @@ def add_tag(reference: Reference, tag: str) -> Edit:
                 return ChangeSet(f"{model.name}@{tag} is already {old}")
             raise _tag_exists(model, tag, old)
         _check_new_tag(model, tag)
-        if found.state == "erased":
-            raise UsageError(f"{found.version} is erased; a tag cannot point to it")
+        if found.state in {"erased", "deleted"}:
+            raise UsageError(f"{found.version} is {found.state}; a tag cannot point to it")
         fields: dict[str, JSON] = {
             "schema": "tag/v1",
             "model": str(model.name),

@@ -148,7 +148,7 @@ def replace_metadata(
     def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
         old, own = _read_added(version), member(version.data, "metadata")
-        added = {key: value for key, value in given.items() if not same(own.get(key), value)}
+        added = {k: v for k, v in given.items() if k not in own or not same(own[k], v)}
         fields = _laid_over(version, old, added, [key for key in own if key not in given])
         if not added and "metadata" not in old:
             del fields["metadata"]

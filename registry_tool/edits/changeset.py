@@ -92,7 +92,7 @@ class _Sum:
 
     def __init__(self, catalog: Catalog) -> None:
         self._tree = OverlayTree(catalog.tree, DictTree({}))
-        self.catalog = Catalog(self._tree)
+        self.catalog = catalog.after((), self._tree)
         self._puts: dict[str, bytes] = {}
         self._deletes: set[str] = set()
         self._notes: list[str] = []

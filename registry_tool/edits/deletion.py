@@ -67,7 +67,7 @@ def delete_version(
 
     Args:
         reference: The version, or a tag of it.
-        reason: Why; readers are told.
+        reason: Why; readers see it.
         remove_aliases: Remove the aliases that point to it in the same change.
         now: The time that is written down; now by default.
 
@@ -112,7 +112,7 @@ def delete_model(name: ModelName, *, reason: str, now: dt.datetime | None = None
 
     Args:
         name: The model.
-        reason: Why; readers are told.
+        reason: Why; readers see it.
         now: The time that is written down; now by default.
 
     The edit raises NotFoundError or InvalidManifestError (its record or a status cannot be read).

@@ -134,6 +134,18 @@ def check_new_model(catalog: Catalog, name: ModelName) -> None:
         )
 
 
+def _record(name: ModelName, given: Mapping[str, JSON]) -> dict[str, JSON]:
+    """The data of ``model.yaml``, in the order in which it is written."""
+    data: dict[str, JSON] = {
+        "schema": model_schema(given),
+        "name": name.name,
+        "namespace": name.namespace,
+    }
+    data.update({key: given[key] for key in _ORDER if key in given})
+    data.update({key: value for key, value in given.items() if key not in data})
+    return data
+
+
 def add_model(
     name: ModelName,
     fields: Mapping[str, object],
@@ -153,8 +165,8 @@ def add_model(
         title: Its shown name, where that is not its name.
         wire: What clients of other protocols say of it, by protocol.
 
-    The edit raises RefusedError (the name or the title is taken, or the owner cannot own a new namespace) or InvalidNameError (some systems
-    cannot have a file of this name).
+    The edit raises RefusedError (the name or the title is taken, or the owner cannot own a new namespace) or
+    InvalidNameError (some systems cannot have a file of this name).
 
     Raises:
         UsageError: A value has no form in a manifest; see ``manifests.values``.
@@ -162,9 +174,12 @@ def add_model(
     """
     given = plain_fields(fields)
     shown = check_title(title) if title else name.name
-    beside = {"title.yaml": title_bytes(title)} if title not in {"", name.name} else {}
+    own = {"model.yaml": render(_record(name, given)), "CARD.md": _card(name, given, card)}
+    own |= {f"{path}.dvc": source for path, source in (files or {}).items()}
+    if shown != name.name:
+        own["title.yaml"] = title_bytes(shown)
     if wire:
-        beside["wire.yaml"] = wire_bytes(wire)
+        own["wire.yaml"] = wire_bytes(wire)
 
     def add(catalog: Catalog) -> ChangeSet:
         check_new_model(catalog, name)
@@ -175,20 +190,7 @@ def add_model(
             find_model(catalog, ModelName.parse(str(given["continues"])))
         check_model_title(catalog, name, shown)
         layout: Layout = catalog.layout
-        folder = layout.model(name)
-        data: dict[str, JSON] = {
-            "schema": model_schema(given),
-            "name": name.name,
-            "namespace": name.namespace,
-        }
-        data.update({key: given[key] for key in _ORDER if key in given})
-        data.update({key: value for key, value in given.items() if key not in data})
-        puts = {
-            f"{folder}/model.yaml": render(data),
-            f"{folder}/CARD.md": _card(name, given, card),
-        }
-        puts.update({f"{folder}/{path}.dvc": source for path, source in (files or {}).items()})
-        puts.update({f"{folder}/{file}": source for file, source in beside.items()})
+        puts = {f"{layout.model(name)}/{file}": source for file, source in own.items()}
         notes: tuple[str, ...] = ()
         if name.namespace not in catalog.namespaces():
             owner = _owner_handle(str(given.get("owner", "")))

@@ -9,7 +9,7 @@ from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.resolve import find_model
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.errors import InvalidManifestError, NotFoundError
-from registry_tool.manifests.arguments import check_fields
+from registry_tool.manifests.arguments import check_manifest
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema_fast import same
@@ -30,8 +30,9 @@ def wire_bytes(data: Mapping[str, Mapping[str, object]]) -> bytes:
         UsageError: A value has no form in a manifest, or the protocol is unknown.
     """
     plain: dict[str, JSON] = {api: plain_fields(given, api) for api, given in data.items()}
-    check_fields(_SCHEMA, plain)
-    return render({"schema": _SCHEMA, **plain})
+    whole: dict[str, JSON] = {"schema": _SCHEMA, **plain}
+    check_manifest(_SCHEMA, whole, called="wire.yaml")
+    return render(whole)
 
 
 def _source(document: Document | None, api: str, data: dict[str, JSON] | None, path: str) -> bytes:
@@ -67,7 +68,7 @@ def set_wire(
         UsageError: A value has no form in a manifest, or the protocol is unknown.
     """
     given = None if data is None else plain_fields(data, api)
-    check_fields(_SCHEMA, {api: given or {}})
+    check_manifest(_SCHEMA, {"schema": _SCHEMA, api: given or {}}, called="wire.yaml")
 
     def edit(catalog: Catalog) -> ChangeSet:
         view = find_model(catalog, model)

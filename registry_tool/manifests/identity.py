@@ -24,6 +24,7 @@ _ROLES: Final = frozenset({"model", "checkpoint", "tokenizer", "code", "other"})
 _LEAST, _MOST = 1e-4, 1e15
 # Where a number could stand in JSON without blanks.
 _NUMBERS: Final = re.compile(r"(?:^|[:,\[])[-0-9IN]")
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def _mapping(value: JSON) -> Mapping[str, JSON]:
@@ -83,7 +84,7 @@ def _is_common(value: JSON) -> bool:
 
 
 def _canonical(value: JSON) -> bytes:
-    form = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    form = _encode(value)
     if form.isascii() and (not _NUMBERS.search(form) or _is_common(value)):
         return form.encode()
     import rfc8785

@@ -19,7 +19,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "file_lock", "paths", "versioning", "_version"}),
     frozenset({"installation"}),
-    frozenset({"names", "scanning"}),
+    frozenset({"access", "names", "scanning"}),
     frozenset({"git", "crypto"}),
     frozenset({"workers"}),
     frozenset({"manifests"}),
@@ -30,7 +30,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"api"}),
     frozenset({"hooks", "writer"}),
     frozenset({"scaffold", "integrations"}),
-    frozenset({"demo"}),
+    frozenset({"demo", "server"}),
     frozenset({"cli"}),
     frozenset({"__main__", "devtools"}),
 )
@@ -81,7 +81,10 @@ HOMES = {
     "jsonschema": {"manifests/"},
     "jsonschema_rs": {"manifests/"},
     "yaml_rs": {"manifests/"},
-    "orjson": {"live/"},
+    "orjson": {"live/", "server/"},
+    "starlette": {"server/"},
+    "uvicorn": {"server/run.py"},
+    "prometheus_client": {"server/metrics.py"},
     "ruamel": {"manifests/yaml/", "scanning/documents.py"},
 }
 

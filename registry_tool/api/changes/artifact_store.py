@@ -211,7 +211,7 @@ class ArtifactStore:
         self, ingested: IngestedBlob, called: str, name: str, role: str, allow: Collection[str]
     ) -> StagedArtifact:
         """The entry and the pointer of bytes that are in the cache, if the policy lets their content in."""
-        from registry_tool.artifacts.content_policy import look_at_content
+        from registry_tool.artifacts.content_policy import list_files, look_at_files
         from registry_tool.artifacts.dvc_files import Pointer, render_pointer
         from registry_tool.artifacts.entry_builder import artifact_words
 
@@ -220,7 +220,8 @@ class ArtifactStore:
         entry.update(artifact_words(called, role=role))
         entry.update({"path": called, **cast("dict[str, JSON]", ingested.describe())})
         pointer = Pointer(called, ingested.md5, ingested.size, ingested.nfiles)
-        findings = look_at_content(ingested, called, self._catalog.settings, allow=allow)
+        files = list_files(ingested, called)
+        findings = look_at_files(files, called, self._catalog.settings, allow=allow)
         return StagedArtifact(entry, render_pointer(pointer), ingested, findings)
 
     def _sealed(

@@ -92,7 +92,7 @@ def delete(
     Args:
         registry: The registry.
         subject: The model or version.
-        reason: Why; readers are told.
+        reason: Why; readers see it.
         remove_aliases: Remove the aliases that point to the version; those of a model always go.
         options: How it is written.
     """

@@ -83,7 +83,7 @@ def _what(place: Place) -> str:
 def deletions_stay(view: ChangeView) -> Iterator[Violation]:
     """A deletion is permanent, and a tag must not newly point to a deleted version.
 
-    The title of a deleted model may belong to another one by now, and clients were told that it is gone.
+    The title of a deleted model may belong to another one by now, and clients have seen that it no longer exists.
 
     How to fix: restore the file with the command in the finding; add the version or the model again under another name.
 
@@ -145,7 +145,12 @@ def deletions_are_seen(view: ChangeView) -> Iterator[Violation]:
 
 
 RULES: tuple[Rule, ...] = (
-    ModelRule("M226", "what is deleted is out of service", "refuse", deleted_is_out_of_service),
+    ModelRule(
+        "M226",
+        "deleted versions and models are out of service",
+        "refuse",
+        deleted_is_out_of_service,
+    ),
     ChangeRule("C426", "a deletion is permanent", "refuse", deletions_stay),
     ChangeRule("C428", "a deletion is reviewed", "review", deletions_are_seen),
 )

@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 from registry_tool.catalog.catalog import ModelView
 from registry_tool.catalog.shown_names import find_forbidden, fold_title
-from registry_tool.catalog.titles import find_models, find_selectors, shown_selectors
+from registry_tool.catalog.titles import (
+    find_models,
+    find_selectors,
+    knows_titles,
+    shown_selectors,
+)
 from registry_tool.checks.rule import (
     FileRule,
     FileView,
@@ -31,7 +36,7 @@ def title_is_plain(file: FileView) -> Iterator[Violation]:
     """A title must not contain control, bidirectional or invisible characters, or a blank at either end.
 
     Two titles that differ only in characters without a shape would name two things, and text that runs backwards can make one title
-    look like another. Allowed are the two characters that join emoji, between emoji.
+    look like another. The two characters that join emoji are allowed between emoji.
 
     How to fix: type the title again, without the character that the finding names.
 
@@ -127,6 +132,9 @@ def _clashes_of_change(view: RegistryView) -> Iterator[Violation]:
     for model in view.models:
         found = view.catalog.model(model)
         if model.namespace not in view.renamed or found is None or found.is_deleted:
+            continue
+        # The cost of a check is that of the change: a check of everything compares the path of a new model with all titles.
+        if not found.title and not knows_titles(view.catalog, model.namespace):
             continue
         alike = find_models(view.catalog, model.namespace, found.title or model.name)
         others = [one.name for one in alike if one.name != model and one.name not in seen]
