@@ -21,6 +21,7 @@ from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
     from registry_tool.api.changes.change import Change
+    from registry_tool.api.changes.drafting import DraftRow
     from registry_tool.api.changes.encryption import Decrypted, KeyHolder
     from registry_tool.api.describe import Description
     from registry_tool.api.fetch import FetchedVersion
@@ -112,6 +113,12 @@ class Registry(WritableRegistry):
         full = ModelName.parse(name) if isinstance(name, str) else name
         found = order_versions(listed_versions(self, full), order)
         return page(found, lambda one: one.version, limit=limit, after=after)
+
+    def drafts(self, what: str | None = None) -> list[DraftRow]:
+        """The drafts of all models, of a namespace, or of a model; ``seal`` publishes one."""
+        from registry_tool.api.changes.drafting import list_drafts
+
+        return list_drafts(self, what)
 
     def model_by_external_id(self, external_id: str) -> RegisteredModel:
         """The model that has an identifier of another system.
