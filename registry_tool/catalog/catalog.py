@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from registry_tool.catalog.merged import current_evidence, measured, merged_metadata
+from registry_tool.catalog.merged import current_evidence, merge_metrics, merged_metadata
 from registry_tool.errors import InvalidManifestError
 from registry_tool.git.tree import FOLDER
 from registry_tool.manifests.data import Data, last_values, records, text, texts
@@ -85,7 +85,7 @@ class VersionView:
     @property
     def title(self) -> str:
         """Its title; empty for one that is shown by its name."""
-        return self.model.title_of(self.version)
+        return self.model.find_title(self.version)
 
     @cached_property
     def wire(self) -> Document | None:
@@ -168,7 +168,7 @@ class VersionView:
     @property
     def measured(self) -> list[Data]:
         """Every measured value: of the record, then of later evidence, by the time at which it was added."""
-        return measured(self.data, self.evidence())
+        return merge_metrics(self.data, self.evidence())
 
     @property
     def metrics(self) -> dict[str, JSON]:
@@ -232,7 +232,7 @@ class ModelView:
         """Its title; empty for one that is shown by the name in its path."""
         return self._title(self.catalog.layout.title(self.name), Place("title", self.name))
 
-    def title_of(self, name: str) -> str:
+    def find_title(self, name: str) -> str:
         """The title of a version, tag or alias; empty for one that is shown by its name."""
         if "titles" not in self.catalog.tree.folder(self.folder):
             return ""
@@ -370,7 +370,7 @@ class ModelView:
     def measured(self) -> list[Data]:
         """Every value that was measured of the model itself, by the time at which its evidence was added."""
         self.prefetch("evidence")
-        return measured({}, self.evidence())
+        return merge_metrics({}, self.evidence())
 
     @property
     def metrics(self) -> dict[str, JSON]:
@@ -434,16 +434,28 @@ class Catalog:
         other._documents[REGISTRY] = self.registry
         return other
 
-    def after(self, paths: Collection[str]) -> Catalog:
-        """The same tree after some of its files changed: what was read of the others is kept."""
-        other = Catalog(self.tree)
-        other._documents = {p: d for p, d in self._documents.items() if p not in paths}
-        if self.shown:
-            from registry_tool.catalog.shown_names import changed_names  # few ask for titles
+    def after(self, paths: Collection[str], tree: Tree | None = None) -> Catalog:
+        """The state after some files changed: what was read of the others is kept.
 
-            changed = changed_names(self.layout, paths)
-            other.shown = {k: names.after(changed.get(k, ())) for k, names in self.shown.items()}
+        Args:
+            paths: The files that changed.
+            tree: That state; None for this tree, which shows it already.
+        """
+        other = Catalog(self.tree if tree is None else tree)
+        # Another registry.yaml may give all files other meanings.
+        if REGISTRY not in paths:
+            other._documents = {p: d for p, d in self._documents.items() if p not in paths}
+            other.shown = self.shown_after(paths)
         return other
+
+    def shown_after(self, paths: Collection[str]) -> dict[tuple[str, str], ShownNames]:
+        """What is known of shown names, after some files changed."""
+        if not self.shown:
+            return {}
+        from registry_tool.catalog.shown_names import changed_names  # few ask for titles
+
+        changed = changed_names(self.layout, paths)
+        return {key: names.after(changed.get(key, ())) for key, names in self.shown.items()}
 
     def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
         """Paths of manifests at or under some folders that may give one of the values to a field that must be unique.

@@ -7,6 +7,7 @@ and each model, and the catalog carries it on from one state of the registry to 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from registry_tool.catalog.catalog import Catalog, ModelView
@@ -21,6 +22,7 @@ __all__ = [
     "find_selectors",
     "find_shown_elsewhere",
     "is_model_taken",
+    "knows_titles",
     "model_slug",
     "read_title_reference",
     "shown_models",
@@ -29,6 +31,8 @@ __all__ = [
 
 _TITLE: Final = "title.yaml"
 _MORE: Final = 5
+# Models whose folders are opened for a new model without a title; more take longer than the rest of the check.
+_FEW: Final = 1_000
 
 
 def _title_in(catalog: Catalog, path: str, place: Place) -> str:
@@ -64,6 +68,13 @@ def shown_models(catalog: Catalog, namespace: str) -> ShownNames:
     known.stale = frozenset()
     catalog.shown[key] = known
     return known
+
+
+def knows_titles(catalog: Catalog, namespace: str) -> bool:
+    """True where the titles of a namespace are known, or quickly read; each model's folder has to be opened."""
+    if (namespace, "") in catalog.shown:
+        return True
+    return next(islice(catalog.model_names(namespace), _FEW, None), None) is None
 
 
 def shown_selectors(model: ModelView) -> ShownNames:

@@ -66,6 +66,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "scan": ("scan", "Report the content of files and versions without loading them."),
     "seal": ("seal", "Publish a draft, so that it becomes a version."),
     "search": ("search", "Search models and versions."),
+    "serve": ("serve", "Serve the registry to the clients of other model registries."),
     "show": ("show", "Show a model or a version."),
     "sign": ("sign", "Sign the record of a version, or its artifacts."),
     "tag": ("tag", "Add an immutable tag to a version."),

@@ -14,7 +14,7 @@ from registry_tool.errors import RefusedError
 from registry_tool.git.tree import DictTree, OverlayTree, Tree
 from registry_tool.names import Reference
 
-__all__ = ["ChangeSet", "Edit", "check_fits", "combined", "followed_by", "overlaid"]
+__all__ = ["ChangeSet", "Edit", "check_fits", "combine", "followed_by", "overlaid"]
 
 
 _FORBIDDEN: Final = frozenset({"", ".", "..", ".git"})
@@ -92,7 +92,7 @@ class _Sum:
 
     def __init__(self, catalog: Catalog) -> None:
         self._tree = OverlayTree(catalog.tree, DictTree({}))
-        self.catalog = Catalog(self._tree)
+        self.catalog = catalog.after((), self._tree)
         self._puts: dict[str, bytes] = {}
         self._deletes: set[str] = set()
         self._notes: list[str] = []
@@ -113,7 +113,7 @@ class _Sum:
         return ChangeSet(message, self._puts, deletes, tuple(self._notes), tuple(self._versions))
 
 
-def combined(edits: Iterable[Edit], message: str) -> Edit:
+def combine(edits: Iterable[Edit], message: str) -> Edit:
     """Several edits as one, each made on the result of those before it."""
 
     def combine(catalog: Catalog) -> ChangeSet:

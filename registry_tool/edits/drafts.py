@@ -15,7 +15,7 @@ from registry_tool.edits.versions import (
     FindGone,
     VersionRecord,
     find_nothing,
-    finished_record,
+    finish_record,
     timestamp,
     version_fields,
     write_record,
@@ -26,7 +26,7 @@ from registry_tool.manifests.arguments import check_fields
 from registry_tool.manifests.data import Data, in_order, records, text
 from registry_tool.manifests.layout import pointer_path
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.yaml.editor import GONE, changed
+from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference, check_pointer
 
@@ -148,7 +148,7 @@ def _edited_record(draft: VersionView, changes: DraftChanges) -> dict[str, JSON]
     if changes.metrics:
         metrics = in_order([*records(draft.data, "metrics"), *changes.metrics])
         data["metrics"] = [dict(metric) for metric in metrics]
-    return finished_record(data)
+    return finish_record(data)
 
 
 def _rewritten(draft: VersionView, data: Mapping[str, JSON]) -> bytes:
@@ -160,7 +160,7 @@ def _rewritten(draft: VersionView, data: Mapping[str, JSON]) -> bytes:
         key: value for key, value in data.items() if draft.data.get(key, GONE) != value
     }
     fields |= {key: GONE for key in draft.data if key not in data}
-    return changed(source, draft.data, fields, f"{draft.folder}/version.yaml")  # type: ignore[arg-type]  # GONE is one of its values
+    return edit_fields(source, draft.data, fields, f"{draft.folder}/version.yaml")  # type: ignore[arg-type]  # GONE is one of its values
 
 
 def edit_draft(

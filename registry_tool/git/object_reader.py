@@ -203,6 +203,11 @@ class BlobReader:
         if self._finalizer is not None:
             self._finalizer()
 
+    def start(self) -> None:
+        """Start the git process now: it reads its packs while this process does something else."""
+        with self._lock:
+            self._pipes()
+
     def close(self) -> None:
         """End the git process; a later read starts another."""
         with self._lock:

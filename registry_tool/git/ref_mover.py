@@ -65,15 +65,28 @@ class RefMover:
             GitError: Git does not move it; or another git command is moving it, or was killed while doing so.
         """
         words = ["start", f"update {ref}", commit, before or "0" * len(commit), "commit", ""]
-        said: list[bytes] = []
-        stdin, stdout = self._pipes()
-        with contextlib.suppress(BrokenPipeError):  # its last words say why
-            stdin.write("\0".join(words).encode(errors="surrogateescape"))
-            stdin.flush()
-            # https://git-scm.com/docs/git-update-ref: each step of a transaction is answered.
-            said = [stdout.readline() for _ in _OK]
-        if tuple(said) != _OK:
+        raw = "\0".join(words).encode(errors="surrogateescape")
+        said = self._send(raw)
+        if not said and self._was_killed():
+            said = self._send(
+                raw
+            )  # nothing was answered, so nothing moved, or the second one says so
+        if said != _OK:
             raise self._explain(ref)
+
+    def _send(self, raw: bytes) -> tuple[bytes, ...]:
+        """The answers to one transaction, as many as came."""
+        stdin, stdout = self._pipes()
+        try:
+            stdin.write(raw)
+            stdin.flush()
+        except BrokenPipeError:  # its last words say why
+            return ()
+        # https://git-scm.com/docs/git-update-ref: each step of a transaction is answered.
+        return tuple(filter(None, (stdout.readline() for _ in _OK)))
+
+    def _was_killed(self) -> bool:
+        return self._process is not None and self._process.wait() < 0
 
     def _explain(self, ref: str) -> GitError | StaleBaseError:
         process = self._process

@@ -22,13 +22,12 @@ from registry_tool.git.refs import find_target
 from registry_tool.git.remote.push import LostRaceError, fetch_branch
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
-from registry_tool.git.transaction.lock import ignore_message
 from registry_tool.writer.clock import Clock, latest_time
 from registry_tool.writer.memory import ManifestMemory
 from registry_tool.writer.modes import Mode, Pusher, start_of_branch
 from registry_tool.writer.request import Move, Person, WriteRequest
 from registry_tool.writer.state import BranchState, Ground, check_move, read_state
-from registry_tool.writer.train import Train, TrainMaker
+from registry_tool.writer.train import Attempt, Train, TrainMaker
 
 __all__ = ["Branch", "Yard"]
 
@@ -45,7 +44,8 @@ class Yard:
         committer: Who writes the commits.
         main: The published branch, without ``refs/heads/``.
         on_moved: Called with each move of a branch.
-        latest: Gives the time of the newest published commit, where someone knows it exactly; 0 elsewhere.
+        latest: Gives the time of the newest published commit, where it is known exactly; 0 elsewhere.
+        notify: Receives messages for whoever runs the writer.
     """
 
     repository: Repository
@@ -54,12 +54,23 @@ class Yard:
     main: str
     on_moved: Callable[[Move], None]
     latest: Callable[[], int]
+    notify: Callable[[str], None]
     pool: ObjectPool
     main_watch: RefWatch
     mover: RefMover
     pusher: Pusher
     clock: Clock = field(default_factory=Clock)
     memory: ManifestMemory = field(default_factory=ManifestMemory)
+
+    def announce(self, move: Move) -> None:
+        """Say that a branch has moved. What is published stays so, whatever becomes of the news."""
+        attempt = Attempt()
+        with attempt:
+            self.on_moved(move)
+        if attempt.error is not None:
+            self.notify(
+                f"the move of {move.branch} to {move.after[:12]} was not taken in: {attempt.error}"
+            )
 
 
 class Branch:
@@ -133,7 +144,7 @@ class Branch:
         if before is not None and tip is not None and tip != seen:
             report = check_move(yard.pool, before, state)
             committer = str(yard.committer)
-            yard.on_moved(Move(self.name, seen, tip, committer, foreign=True, report=report))
+            yard.announce(Move(self.name, seen, tip, committer, foreign=True, report=report))
         return state
 
     def make(self, requests: Sequence[WriteRequest]) -> Train:
@@ -181,7 +192,7 @@ class Branch:
         self._move(train)
         self._state, self._tip = train.after, train.after.commit
         committer = str(yard.committer)
-        yard.on_moved(Move(self.name, before, train.after.commit, committer, train.commits))
+        yard.announce(Move(self.name, before, train.after.commit, committer, train.commits))
         return said
 
     def _push(self, train: Train) -> Sequence[str]:
@@ -227,4 +238,4 @@ class Branch:
         tree = train.before.catalog.tree
         change = CheckoutChange(after, tree, train.puts, train.deletes, what)
         target = Target(self.ref, self._tip, train.before.commit, checked_out=True)
-        move_checkout(self._git, target, change, notify=ignore_message)
+        move_checkout(self._git, target, change, notify=self._yard.notify)

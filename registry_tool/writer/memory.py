@@ -7,7 +7,7 @@ files and never too few: whoever asks reads the files that it names.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from registry_tool.catalog.catalog import Catalog
@@ -19,6 +19,7 @@ from registry_tool.manifests.layout import MODELS, Place
 __all__ = ["ManifestMemory", "WriterCatalog"]
 
 _MOST_DOCUMENTS: Final = 2_000
+_MOST_SHOWN: Final = 2_000
 _MOST_IDENTITIES: Final = 200_000
 _RECORD: Final = "version.yaml"
 _UNIQUE: Final = frozenset({"model", "version"})
@@ -159,6 +160,19 @@ class WriterCatalog(Catalog):
         super().__init__(tree)
         self.files = tree
         self.memory = memory
+
+    def moved(self, tree: PooledTree, paths: Collection[str]) -> WriterCatalog:
+        """The catalog of the next state.
+
+        Args:
+            tree: Its files.
+            paths: The paths that changed.
+        """
+        other = WriterCatalog(tree, self.memory)
+        other.shown = self.shown_after(paths)
+        if len(other.shown) > _MOST_SHOWN:  # those of a namespace take longer to read again
+            other.shown = {key: names for key, names in other.shown.items() if not key[1]}
+        return other
 
     def document(self, path: str, place: Place, *, keep: bool = True) -> Document | None:
         """See ``Catalog.document``."""

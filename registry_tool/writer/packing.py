@@ -25,15 +25,14 @@ class Packer:
 
     Args:
         git: The repository.
-        most: From how many packs on.
     """
 
-    def __init__(self, git: Git, *, most: int = _MOST_PACKS) -> None:
+    def __init__(self, git: Git) -> None:
         self._git = git
-        self._most = most
+        self._most = _MOST_PACKS
         self._process: subprocess.Popen[bytes] | None = None
         self._ended = 0.0
-        self._added = most  # a server that was killed may have left many
+        self._added = _MOST_PACKS  # a server that was killed may have left many
 
     def added(self) -> None:
         """Note that a pack was added; start to pack if it is time."""

@@ -197,7 +197,8 @@ class TrainMaker:
         root = tree_with(self._pool, tree.folder, change.puts, change.deletes, root=tree.root)
         if root == tree.root:
             return Rider(request, change, _PASSES), state
-        head = WriterCatalog(PooledTree(self._pool, root), state.catalog.memory)
+        paths = {*change.puts, *change.deletes}
+        head = state.catalog.moved(PooledTree(self._pool, root), paths)
         report = self._judge(request, change, head, state, ground)
         made = self._commit(request, change, root, state.commit)
         head.memory.add(head, change.puts)

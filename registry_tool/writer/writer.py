@@ -67,8 +67,8 @@ class Writer:
         committer: Who writes the commits.
         main: The published branch, without ``refs/heads/``; by default the one that HEAD names.
         on_moved: Called by the writer's thread with each move of a branch, its own and those of others, in their order and
-            before the requests are answered. It must not raise.
-        latest: Gives the time of the newest published commit in milliseconds since 1970, where someone knows it exactly.
+            before the requests are answered. What it raises is a message to ``notify``, as the move has happened.
+        latest: Gives the time of the newest published commit in milliseconds since 1970, where it is known exactly.
         notify: Receives a message when another command is waited for, or an interrupted one is recovered.
         most_waiting: How many requests may wait.
         look: After how many idle seconds to look whether others moved the published branch.
@@ -104,7 +104,7 @@ class Writer:
         pool = ObjectPool(git, repository.reader)
         published = main or str(head).removeprefix(BRANCHES)
         self._yard = Yard(
-            repository, mode, committer, published, on_moved, latest, pool,
+            repository, mode, committer, published, on_moved, latest, notify, pool,
             RefWatch(git, f"{BRANCHES}{published}"), RefMover(git, "registry serve"), Pusher(git, mode),
         )  # fmt: skip
         self._git = git

@@ -15,6 +15,7 @@ import pytest
 from support import Ran, commit, git, put_object, without, write_files
 from support.http_object_server import ObjectServer, serving
 from support.manifests import MODEL_BYTES, alias_yaml, small_registry, status_yaml
+from support.programs import run_programs_at_once
 
 Make = Callable[..., Path]
 Cli = Callable[..., Ran]
@@ -452,12 +453,11 @@ def test_ten_processes_that_want_the_same_ask_for_it_once(
 ) -> None:
     on_the_web(root, web)
     web.rate = 4 << 20  # slow enough that all of them meet
-    jobs = [
-        start(root, "fetch", "nlp/lang-id@2", "-o", str(tmp_path / f"out-{number}"))
-        for number in range(TENTH)
+    fetches = [
+        ("fetch", "nlp/lang-id@2", "-o", str(tmp_path / f"out-{number}")) for number in range(TENTH)
     ]
-    ended = [(job.communicate(), job.returncode) for job in jobs]
-    assert [code for _, code in ended] == [0] * TENTH, [err for (_, err), _ in ended]
+    ended = run_programs_at_once(*fetches, cwd=root)
+    assert [ran.code for ran in ended] == [0] * TENTH, [ran.err for ran in ended]
     assert web.asked.total() == 4, web.asked  # three contents of the folder, and the weights
     assert set(web.asked.values()) == {1}
     for number in range(TENTH):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import Ran, commit, git
+from support import Ran, commit, git, run_program
 from support.manifests import (
     metadata_yaml,
     model_yaml,
@@ -40,22 +38,15 @@ labels: [ edge ]
 """
 
 
-def _program(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "registry_tool", *arguments],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-
-
 def test_odd_yaml_is_refused_with_its_place_and_published_files_stay(
     make_registry: Callable[..., Path],
 ) -> None:
     published = model_yaml() + 'metadata: {note: "x"}# glued\n'
     root = make_registry({**small_registry(), f"{LANG}/model.yaml": published})
     git(root, "update-ref", "refs/remotes/origin/main", "HEAD")
-    whole = _program(root, "check", "--all")
-    assert (whole.returncode, "F121" in whole.stdout, "warn" in whole.stdout) == (0, True, True)
-    assert _program(root, "show", "nlp/lang-id").returncode == 0
+    whole = run_program("check", "--all", cwd=root)
+    assert (whole.code, "F121" in whole.out, "warn" in whole.out) == (0, True, True)
+    assert run_program("show", "nlp/lang-id", cwd=root).code == 0
     path = root / LANG / "model.yaml"
     for source, rule, words in (
         ("%YAML 1.3\n---\n" + model_yaml(), "F102", "a directive"),
@@ -67,13 +58,13 @@ def test_odd_yaml_is_refused_with_its_place_and_published_files_stay(
         ),
     ):
         path.write_text(source)
-        refused = _program(root, "check")
-        assert refused.returncode == 1
-        assert rule in refused.stdout
-        assert words in refused.stdout
-        assert "Traceback" not in refused.stdout + refused.stderr
+        refused = run_program("check", cwd=root)
+        assert refused.code == 1
+        assert rule in refused.out
+        assert words in refused.out
+        assert "Traceback" not in refused.out + refused.err
     path.write_text(model_yaml() + 'metadata: {"note"\n  : "x"}\t\n')
-    assert _program(root, "check").returncode == 0
+    assert run_program("check", cwd=root).code == 0
 
 
 def _with_schema(schema: object) -> dict[str, str]:
@@ -109,17 +100,17 @@ def test_a_hostile_schema_gets_an_answer(
     make_registry: Callable[..., Path], schema: object, code: int, rule: str
 ) -> None:
     root = make_registry(_with_schema(schema))
-    ran = _program(root, "check", "--all")
-    assert ran.returncode == code
-    assert rule in ran.stdout
-    assert "Traceback" not in ran.stdout + ran.stderr
+    ran = run_program("check", "--all", cwd=root)
+    assert ran.code == code
+    assert rule in ran.out
+    assert "Traceback" not in ran.out + ran.err
 
 
 def test_annotate_leaves_every_other_byte(make_registry: Callable[..., Path]) -> None:
     path = f"{LANG}/versions/1/metadata.yaml"
     root = make_registry({**small_registry(), path: HAND_WRITTEN})
-    ran = _program(root, "annotate", "nlp/lang-id@1", "colour=blue", "size=12")
-    assert ran.returncode == 0, ran.stderr
+    ran = run_program("annotate", "nlp/lang-id@1", "colour=blue", "size=12", cwd=root)
+    assert ran.code == 0, ran.err
     changed = HAND_WRITTEN.replace("size:   010  ", "size:   12  ")
     changed = changed.replace("   # flow\n", "   # flow\n    colour: blue\n")
     assert (root / path).read_text() == changed
@@ -134,12 +125,12 @@ def test_searches_parse_or_are_refused(make_registry: Callable[..., Path]) -> No
     root = make_registry(files)
     commit(root, "all")
     for query in ("accuracy==0.97", "metrics.accuracy > 0.9", "zoës AND accuracy>0.9"):
-        found = _program(root, "search", query)
-        assert (found.returncode, "nlp/lang-id@3" in found.stdout) == (0, True), found
+        found = run_program("search", query, cwd=root)
+        assert (found.code, "nlp/lang-id@3" in found.out) == (0, True), found
     for query in ("accuracy=>0.9", "zoës OR edge", "NOT edge"):
-        refused = _program(root, "search", query)
-        assert (refused.returncode, refused.stdout) == (2, "")
-        assert "try" in refused.stderr
+        refused = run_program("search", query, cwd=root)
+        assert (refused.code, refused.out) == (2, "")
+        assert "try" in refused.err
 
 
 def test_licences_for_models(make_registry: Callable[..., Path]) -> None:
@@ -152,9 +143,9 @@ def test_licences_for_models(make_registry: Callable[..., Path]) -> None:
         ("OpenMDW-9", 1),
     ):
         path.write_text(model_yaml(license=licence))
-        ran = _program(root, "check")
-        assert ran.returncode == code, ran.stdout
-        assert ("M212" in ran.stdout) is bool(code)
+        ran = run_program("check", cwd=root)
+        assert ran.code == code, ran.out
+        assert ("M212" in ran.out) is bool(code)
 
 
 @pytest.mark.parametrize("pattern", [r"^(?P<n>a|b)-(?P=n)$", "^b(?#why)-b$", "^(?>b+)-b$"])
@@ -165,9 +156,9 @@ def test_a_published_pattern_of_python_goes_on_with_a_warning(
     schema = {"properties": {"pair": {"pattern": pattern}}}
     root = make_registry({**_with_schema(schema), **third})
     git(root, "update-ref", "refs/remotes/origin/main", "HEAD")
-    ran = _program(root, "check", "--all")
-    assert (ran.returncode, "warn R315" in ran.stdout) == (0, True), ran.stdout
-    assert "M210" not in ran.stdout
+    ran = run_program("check", "--all", cwd=root)
+    assert (ran.code, "warn R315" in ran.out) == (0, True), ran.out
+    assert "M210" not in ran.out
 
 
 def test_a_number_of_a_file_that_is_too_large_is_refused_as_on_the_command_line(
@@ -177,6 +168,6 @@ def test_a_number_of_a_file_that_is_too_large_is_refused_as_on_the_command_line(
     (tmp_path / "fields.yaml").write_text("metadata: {seed: 18446744073709551615}\n")
     add = ("version", "add", "nlp/lang-id", "--framework", "custom")
     for given in (("--file", "../fields.yaml"), ("--metadata", "seed=18446744073709551615")):
-        ran = _program(root, *add, *given)
-        assert (ran.returncode, "18446744073709551615 is too large" in ran.stderr) == (2, True)
+        ran = run_program(*add, *given, cwd=root)
+        assert (ran.code, "18446744073709551615 is too large" in ran.err) == (2, True)
     assert git(root, "status", "--porcelain") == ""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,22 +146,18 @@ def test_what_an_encoding_lacks_ends_no_command(make_registry: Make) -> None:
     jsons = [(*command, "--format", "json") for command in IN_JSON[:3]]
     expected = {command: run_program(*command, cwd=root) for command in (*texts, *jsons)}
     for encoding in ("cp1252", "cp932", "latin-1", "ascii"):
-        env = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
         for command, wanted in expected.items():
-            ran = _bytes_of(*command, cwd=root, env=env)
+            ran = _run_in(encoding, *command, cwd=root)
             assert (ran.code, "bug" in ran.err) == (wanted.code, False), (command, ran.err)
             assert len(lines_of(ran)) == len(lines_of(wanted))
             if command in jsons:
                 assert json.loads(ran.out) == json.loads(wanted.out)
-        refused = _bytes_of("show", f"nlp/{WIDE}", cwd=root, env=env)
+        refused = _run_in(encoding, "show", f"nlp/{WIDE}", cwd=root)
         assert (refused.code, "bug" in refused.err) == (2, False)
 
 
-def _bytes_of(*command: str, cwd: Path, env: dict[str, str]) -> Ran:
+def _run_in(encoding: str, *command: str, cwd: Path) -> Ran:
     """A run whose output is in some encoding, as text where that is one of bytes."""
-    done = subprocess.run(
-        [sys.executable, "-m", "registry_tool", *command],
-        cwd=cwd, env={**os.environ, **env}, capture_output=True, check=False,
-    )  # fmt: skip
-    encoding = "utf-8" if env["PYTHONIOENCODING"] == "ascii" else env["PYTHONIOENCODING"]
-    return Ran(done.returncode, done.stdout.decode(encoding), done.stderr.decode(errors="replace"))
+    env = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    read = "utf-8" if encoding == "ascii" else encoding
+    return run_program(*command, cwd=cwd, env=env, encoding=read)

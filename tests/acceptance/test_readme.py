@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.programs import programs_folder
 
 _ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -36,7 +37,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _bash(script: str, folder: Path) -> str:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join(
+        [str(programs_folder()), str(Path(sys.executable).parent), os.environ["PATH"]]
+    )
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support import git, run_program
 from support.manifests import small_registry
+from support.programs import run_programs_at_once
 
 WRITERS = 8
 FOLDER = "models/nlp/lang-id"
@@ -34,19 +35,6 @@ def root(make_registry: Callable[..., Path]) -> Path:
     return make_registry(small_registry(versions=("1",)))
 
 
-def _all(commands: Sequence[Sequence[str]], cwd: Path) -> list[tuple[int, str, str]]:
-    """Start all commands at once; how each ended."""
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-m", "registry_tool", *command],
-            cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for command in commands
-    ]  # fmt: skip
-    said = [process.communicate() for process in running]
-    return [(p.returncode, out, err) for p, (out, err) in zip(running, said, strict=True)]
-
-
 @pytest.mark.parametrize("how", [(), ("--commit",)], ids=["files", "commits"])
 def test_eight_versions_added_at_once(root: Path, tmp_path: Path, how: Sequence[str]) -> None:
     commands = []
@@ -56,7 +44,7 @@ def test_eight_versions_added_at_once(root: Path, tmp_path: Path, how: Sequence[
         weights.write_bytes(f"weights {number}".encode())
         added = ["version", "add", "nlp/lang-id", "--artifact", str(weights), "--format", "json"]
         commands.append([*added, *how])
-    ended = _all(commands, root)
+    ended = run_programs_at_once(*commands, cwd=root)
     assert [code for code, _, _ in ended] == [0] * WRITERS, [err for _, _, err in ended]
     made = {json.loads(out)["message"] for _, out, _ in ended}
     assert made == {f"Add nlp/lang-id@{number}" for number in range(2, 2 + WRITERS)}
@@ -85,7 +73,8 @@ def test_who_waits_says_for_whom(root: Path) -> None:
 
 
 def test_who_does_not_wait_for_long_says_nothing(root: Path) -> None:
-    ended = _all([["alias", "set", "nlp/lang-id@1", name, "--commit"] for name in "ab"], root)
+    commands = [["alias", "set", "nlp/lang-id@1", name, "--commit"] for name in "ab"]
+    ended = run_programs_at_once(*commands, cwd=root)
     assert [code for code, _, _ in ended] == [0, 0]
     assert git(root, "status", "--porcelain") == ""
 

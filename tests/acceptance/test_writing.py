@@ -17,6 +17,7 @@ import pytest
 from support import Ran, git, run_program, write_files
 from support import commit as commit_all
 from support.manifests import registry_yaml, small_registry
+from support.programs import run_programs_at_once
 
 Cli = Callable[..., Ran]
 Edits = Sequence[tuple[str, str]]
@@ -615,26 +616,16 @@ def test_a_server_that_has_another_claim_refuses(
 # --- several at once ----------------------------------------------------------------------------------------------
 
 
-def _started(arguments: Sequence[str], cwd: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "registry_tool", *arguments],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def _all_done(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        _, errors = process.communicate()
-        assert process.returncode == 0, errors.decode()
+def _all_succeed(*commands: Sequence[str], cwd: Path | Sequence[Path]) -> None:
+    for ran in run_programs_at_once(*commands, cwd=cwd):
+        assert ran.code == 0, ran.err
 
 
 def test_two_processes_in_one_clone_both_land(root: Path, tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a.bin", "b.bin", "c.bin")]
     for path in paths:
         path.write_bytes(path.name.encode())
-    _all_done([_started((*ADD, "--artifact", str(path), "--commit"), root) for path in paths])
+    _all_succeed(*((*ADD, "--artifact", str(path), "--commit") for path in paths), cwd=root)
     assert git(root, "status", "--porcelain") == ""
     assert sorted(p.name for p in (root / FOLDER / "versions").iterdir()) == [
         "1",
@@ -656,11 +647,8 @@ def test_two_processes_in_linked_checkouts_both_land_on_one_branch(
     for checkout in checkouts:
         git(root, "worktree", "add", "-q", "--detach", str(checkout))
         (checkout.with_suffix(".bin")).write_bytes(checkout.name.encode())
-    _all_done(
-        [
-            _started((*ADD, "--artifact", f"{c.with_suffix('.bin')}", "--branch", "shared"), c)
-            for c in checkouts
-        ]
+    _all_succeed(
+        *((*ADD, "--artifact", f"{c}.bin", "--branch", "shared") for c in checkouts), cwd=checkouts
     )
     listed = git(root, "ls-tree", "--name-only", f"shared:{FOLDER}/versions").split()
     assert listed == ["1", "2", "3", "4", "5"]
@@ -673,7 +661,7 @@ def test_two_processes_without_commits_both_land_in_the_work_tree(
     paths = [tmp_path / name for name in ("a.bin", "b.bin")]
     for path in paths:
         path.write_bytes(path.name.encode())
-    _all_done([_started((*ADD, "--artifact", str(path)), root) for path in paths])
+    _all_succeed(*((*ADD, "--artifact", str(path)) for path in paths), cwd=root)
     assert sorted(p.name for p in (root / FOLDER / "versions").iterdir()) == ["1", "2", "3", "4"]
     assert run_program("check", cwd=root).code == 0
 

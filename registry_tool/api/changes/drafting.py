@@ -145,7 +145,7 @@ def seal_older(
         now: The time; now by default.
         options: How it is written.
     """
-    from registry_tool.edits.changeset import combined
+    from registry_tool.edits.changeset import combine
     from registry_tool.edits.sealing import seal as seal_edit
 
     if age < dt.timedelta():
@@ -158,7 +158,7 @@ def seal_older(
         ]
         names = ", ".join(row.reference for row in ready)
         edits = [seal_edit(Reference.parse(row.reference)) for row in ready]
-        return combined(edits, f"Seal {names}" if ready else "no draft is ready to be sealed")(
+        return combine(edits, f"Seal {names}" if ready else "no draft is ready to be sealed")(
             catalog
         )
 

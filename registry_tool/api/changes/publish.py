@@ -37,7 +37,7 @@ from registry_tool.git.transaction.files import check_inside
 from registry_tool.git.transaction.journal import plan_steps, write_with_journal
 from registry_tool.git.transaction.lock import ignore_message
 from registry_tool.git.transaction.recovery import exclusive, recover_pending
-from registry_tool.git.tree import DictTree
+from registry_tool.git.tree import DictTree, Tree
 from registry_tool.manifests.layout import REGISTRY
 
 if TYPE_CHECKING:
@@ -208,6 +208,8 @@ def read_base(
         OperationalError: The interrupted command cannot be recovered.
     """
     recover_pending(repository.git, notify=notify)
+    if destination.commits:
+        repository.reader.start()
     return _read_base(repository, destination, None)
 
 
@@ -268,6 +270,12 @@ def _draft(
     return _Draft(base, change)
 
 
+def _reuse(base: Base, tree: Tree | None) -> Tree | Catalog | None:
+    """A tree with what the edit has read of it; the files of a work tree may change at any time, and are read again."""
+    is_known = base.target is not None and tree is base.catalog.tree
+    return base.catalog if is_known else tree
+
+
 def _rehearse(repository: Repository, draft: _Draft) -> _Rehearsal:
     """Check the result of an edit; nothing is written.
 
@@ -277,14 +285,18 @@ def _rehearse(repository: Repository, draft: _Draft) -> _Rehearsal:
     base, change = draft
     if not change.puts and not change.deletes:
         return _Rehearsal(base, change, Report("pass", (), 0), None)
-    head = overlaid(base.catalog.tree, change)
+    head, paths = overlaid(base.catalog.tree, change), {*change.puts, *change.deletes}
     if head.entry(REGISTRY) is None:
         where = "the work tree" if base.target is None else f"branch {base.target.branch}"
         raise NotARegistryError(
             f"{where} has no {REGISTRY}", remedy="commit it first, or name another branch"
         )
     compared = compare_edit(repository, base.catalog.tree, head, _find_tip(repository, base))
-    report = check(head, base=compared.base, published=compared.frozen, line=compared.line)
+    report = check(
+        head if base.target is None else base.catalog.after(paths, head),
+        base=_reuse(base, compared.base), published=_reuse(base, compared.frozen),
+        line=compared.line,
+    )  # fmt: skip
     if report.verdict == "refuse":
         raise RefusedByCheckError(
             f"{change.message}: the result would not pass the check; nothing was written", report

@@ -388,7 +388,45 @@ def names_stay(view: ChangeView) -> Iterator[Violation]:
         )
 
 
+# Names of the registry's own files that artifacts could have in earlier releases.
+_TAKEN_LATER = frozenset(
+    {"title.yaml", "wire.yaml", "deletion.yaml", "draft.yaml", "titles", "drafts"}
+)
+
+
+def artifacts_leave_names_free(view: ChangeView) -> Iterator[Violation]:
+    """A new artifact must not have the name of one of the registry's own files or folders.
+
+    Its content would be next to its pointer, where the registry looks for that file. Artifacts that are published with such a
+    name keep it.
+
+    How to fix: rename the artifact's file and add it again.
+
+    Example:
+        ``versions/4/wire.yaml.dvc``
+    """
+    for change in view.changes:
+        place = change.place
+        if place is None or place.kind != "dvc" or not change.added:
+            continue
+        if fold(place.name) in _TAKEN_LATER:
+            yield Violation(
+                f"{named(place.name)} is reserved for the registry's own files",
+                path=change.path,
+                place=(1, 1),
+                found=named(place.name),
+                expected="another name",
+                remedy="rename the artifact's file and add it again",
+            )
+
+
 RULES = (
+    ChangeRule(
+        "C432",
+        "new artifacts leave the registry's names free",
+        "refuse",
+        artifacts_leave_names_free,
+    ),
     FileRule("F110", "the names in the path are well formed", "refuse", well_formed),
     ModelRule("M205", "a name means one thing", "refuse", one_meaning),
     ChangeRule("C403", "a name is never reused", "refuse", names_are_given_once),

@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 from registry_tool.catalog.catalog import ModelView
 from registry_tool.catalog.shown_names import find_forbidden, fold_title
-from registry_tool.catalog.titles import find_models, find_selectors, shown_selectors
+from registry_tool.catalog.titles import (
+    find_models,
+    find_selectors,
+    knows_titles,
+    shown_selectors,
+)
 from registry_tool.checks.rule import (
     FileRule,
     FileView,
@@ -19,7 +24,7 @@ from registry_tool.checks.rule import (
     removal,
 )
 from registry_tool.manifests.data import text
-from registry_tool.manifests.problems import shown
+from registry_tool.manifests.problems import show_value
 from registry_tool.names import ModelName
 
 __all__ = ["RULES"]
@@ -47,7 +52,7 @@ def title_is_plain(file: FileView) -> Iterator[Violation]:
         yield Violation(
             f"the title contains {found}",
             at=("title",),
-            found=shown(title),
+            found=show_value(title),
             expected="no control, bidirectional or invisible characters, and no blank at either end",
             remedy="type the title again without it",
         )
@@ -77,10 +82,10 @@ def title_has_owner(model: ModelView) -> Iterator[Violation]:
 
 def _clash(path: str, who: str, other: str, title: str) -> Violation:
     return Violation(
-        f"{named(who)} and {named(other)} are both shown as {shown(title)}",
+        f"{named(who)} and {named(other)} are both shown as {show_value(title)}",
         path=path,
         at=("title",),
-        found=shown(title),
+        found=show_value(title),
         expected="a title that nothing else has",
         remedy=f"registry title set {named(who)} TITLE",
     )
@@ -99,12 +104,12 @@ def selectors_are_shown_apart(model: ModelView) -> Iterator[Violation]:
     """
     if not model.titled:
         return
-    for names in sorted(map(sorted, shown_selectors(model).shared())):
-        title = model.title_of(names[0]) or names[0]
+    for names in sorted(map(sorted, shown_selectors(model).list_shared())):
+        title = model.find_title(names[0]) or names[0]
         live = sorted(find_selectors(model, title), key=lambda name: (name in model.titled, name))
         if len(live) > 1:
             path = model.catalog.layout.title(model.name, live[-1])
-            title = model.title_of(live[-1]) or live[-1]
+            title = model.find_title(live[-1]) or live[-1]
             yield _clash(path, f"{model.name}@{live[-1]}", f"{model.name}@{live[0]}", title)
 
 
@@ -127,6 +132,9 @@ def _clashes_of_change(view: RegistryView) -> Iterator[Violation]:
     for model in view.models:
         found = view.catalog.model(model)
         if model.namespace not in view.renamed or found is None or found.is_deleted:
+            continue
+        # The cost of a check is that of the change: a check of everything compares the path of a new model with all titles.
+        if not found.title and not knows_titles(view.catalog, model.namespace):
             continue
         alike = find_models(view.catalog, model.namespace, found.title or model.name)
         others = [one.name for one in alike if one.name != model and one.name not in seen]

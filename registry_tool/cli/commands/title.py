@@ -23,9 +23,9 @@ def title() -> None:
 
 @title.command("set")
 @click.argument("subject", metavar="MODEL[@NAME]|NAMESPACE/", shell_complete=complete_reference)
-@click.argument("words", metavar="TITLE")
+@click.argument("text", metavar="TITLE")
 @writing_options
-def set_(*, subject: str, words: str, how: WriteArguments) -> int:
+def set_(*, subject: str, text: str, how: WriteArguments) -> int:
     """Set the title of a model, of a version, tag or alias, or of a namespace.
 
     Shown names are unique: those of models in their namespace, those of versions, tags and aliases in their model.
@@ -37,7 +37,7 @@ def set_(*, subject: str, words: str, how: WriteArguments) -> int:
       registry title set nlp/ "Speech and text"
     """
     with open_for_writing(how) as (registry, options):
-        return print_publication(registry, how, registry.set_title(subject, words, **options))
+        return print_publication(registry, how, registry.set_title(subject, text, **options))
 
 
 @title.command("rm")

@@ -95,6 +95,11 @@ def test_neither_large_nor_many_objects_are_kept(
     assert reader.read(others[-1]) == (others[-1], "blob", b"139")
 
 
+def test_a_started_process_answers_later(folder: Path, reader: BlobReader) -> None:
+    reader.start()
+    assert reader.read("HEAD") is not None
+
+
 def test_what_is_read_ahead_is_asked_together_and_kept(folder: Path, reader: BlobReader) -> None:
     small, large = (git(folder, "rev-parse", f"HEAD:{name}") for name in ("a", "large"))
     reader.read_ahead([small, large, small, "0" * 40], limit=1 << 20)

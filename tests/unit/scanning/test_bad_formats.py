@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -57,24 +57,24 @@ def test_changed_files_of_every_format(
         assert len(str(finding)) < 800
 
 
-@pytest.mark.parametrize(
-    "kind", ["json", "yaml", "keras-metadata", "hdf5", "jinja", "xml", "py", "config"]
-)
+BOMBS: Mapping[str, tuple[str, Callable[[], bytes]]] = {
+    "nested": ("a.bin", lambda: gzip.compress(zip_of({"a/model.keras": zip_of({"x": b"\0"}), "noise": os.urandom(30 << 20)}), 1)),
+    "json": ("a.json", lambda: b"[" + b"{}," * 1_000_000 + b"1]"),
+    "yaml": ("a.yaml", lambda: b"- {a: [1, 2]}\n" * 36_000),
+    "keras-metadata": ("keras_metadata.pb", lambda: message((1, message((5, b"[" + b"{}," * 80_000 + b"1]"))))),
+    "hdf5": ("a.h5", lambda: b"\x89HDF\r\n\x1a\n" + b'{"a' * 3_000_000),
+    "jinja": ("a.jinja", lambda: b"{{ '_' }}" * 400_000),
+    "xml": ("a.xml", lambda: b"<layer " * 1_000_000),
+    "py": ("a.py", lambda: b"a = (1)\n" * 500_000),
+    "config": ("config.cfg", lambda: b"@a = b\n" * 500_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BOMBS)
 def test_memory_is_bounded(tmp_path: Path, kind: str) -> None:
     """Documents that are small on disk, or just within a limit, and hold as many values as they can."""
-    bombs = {
-        "nested": ("a.bin", gzip.compress(zip_of({"a/model.keras": zip_of({"x": b"\0"}), "noise": os.urandom(30 << 20)}), 1)),
-        "json": ("a.json", b"[" + b"{}," * 1_000_000 + b"1]"),
-        "yaml": ("a.yaml", b"- {a: [1, 2]}\n" * 36_000),
-        "keras-metadata": ("keras_metadata.pb", message((1, message((5, b"[" + b"{}," * 80_000 + b"1]"))))),
-        "hdf5": ("a.h5", b"\x89HDF\r\n\x1a\n" + b'{"a' * 3_000_000),
-        "jinja": ("a.jinja", b"{{ '_' }}" * 400_000),
-        "xml": ("a.xml", b"<layer " * 1_000_000),
-        "py": ("a.py", b"a = (1)\n" * 500_000),
-        "config": ("config.cfg", b"@a = b\n" * 500_000),
-    }  # fmt: skip
-    name, data = bombs[kind]
-    (tmp_path / name).write_bytes(data)
+    name, make = BOMBS[kind]
+    (tmp_path / name).write_bytes(make())
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, str(tmp_path), str(tmp_path / name)],
         capture_output=True, text=True, check=True, timeout=120,

@@ -25,6 +25,7 @@ from support.written_trains import (
 from registry_tool.edits.lifecycle import archive
 from registry_tool.errors import ConflictError, GitError, UsageError
 from registry_tool.git.command import find_repository
+from registry_tool.manifests.problems import JSON
 from registry_tool.writer.modes import Mode, WriteMode, branch_of_author, choose_mode
 from registry_tool.writer.request import (
     Person,
@@ -208,7 +209,7 @@ def test_what_needs_review_is_refused_or_proposed(start: Start, server: Path, cl
 
 
 def test_gates_are_evaluated_for_any_client(start: Start, tmp_path: Path) -> None:
-    stages = {"production": {"require": [{"metric": "accuracy", "min": 0.999}]}}
+    stages: dict[str, JSON] = {"production": {"require": [{"metric": "accuracy", "min": 0.999}]}}
     files = {"registry.yaml": registry_yaml(stages=stages)}
     writer = start(bare_registry(tmp_path, files))
     with pytest.raises(RefusedByCheckError, match="accuracy") as caught:

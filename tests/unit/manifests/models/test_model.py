@@ -136,6 +136,7 @@ def test_comparison_sees_a_field_that_only_the_schema_has() -> None:
 VALUES: tuple[JSON, ...] = (
     None, True, 0, -1, 2, 1.0, 0.5, 2**53, "", "x", "x\n", "latest", "..", "1.0", [], ["x"], [{}], {}, {"x": 1},
 )  # fmt: skip
+EXPLAINED = 5  # one of so many
 
 
 def places(data: JSON, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -160,19 +161,31 @@ def holder_at(data: JSON, at: tuple[str | int, ...]) -> JSON:
     return data
 
 
-def with_value(data: JSON, at: tuple[str | int, ...], value: JSON) -> JSON:
-    changed = copy.deepcopy(data)
-    holder, last = holder_at(changed, at[:-1]), at[-1]
+def copy_to(data: JSON, at: tuple[str | int, ...]) -> tuple[JSON, JSON]:
+    """Some data whose containers on the way to a place are copied, and the last of them; the rest is shared."""
+    changed = holder = copy.copy(data)
+    for step in at:
+        inner = copy.copy(holder_at(holder, (step,)))
+        put(holder, step, inner)
+        holder = inner
+    return changed, holder
+
+
+def put(holder: JSON, step: str | int, value: JSON) -> None:
     if isinstance(holder, dict):
-        holder[str(last)] = value
+        holder[str(step)] = value
     elif isinstance(holder, list):
-        holder[int(last)] = value
+        holder[int(step)] = value
+
+
+def with_value(data: JSON, at: tuple[str | int, ...], value: JSON) -> JSON:
+    changed, holder = copy_to(data, at[:-1])
+    put(holder, at[-1], value)
     return changed
 
 
 def without(data: JSON, at: tuple[str | int, ...]) -> JSON:
-    changed = copy.deepcopy(data)
-    holder = holder_at(changed, at[:-1])
+    changed, holder = copy_to(data, at[:-1])
     if isinstance(holder, dict):
         del holder[str(at[-1])]
     elif isinstance(holder, list):
@@ -195,18 +208,26 @@ def fast(schema_id: str) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(schema_data(schema_id))
 
 
-def disagreement(schema_id: str, data: JSON) -> bool:
+def refused_by_class(schema_id: str, data: JSON) -> bool:
     try:
-        typed = MANIFESTS[schema_id].from_data(data) is not None
+        MANIFESTS[schema_id].from_data(data)
     except InvalidManifestError:
-        typed = False
-    return typed != fast(schema_id).is_valid(data)
+        return True
+    return False
 
 
 @pytest.mark.parametrize("example", GOOD, ids=case_id)
 def test_schema_and_class_agree_on_every_small_change(example: Example) -> None:
     schema_id, data = example.schema_id, load(example)
-    assert [what for what, changed in small_changes(data) if disagreement(schema_id, changed)] == []
+    allowed: list[tuple[str, JSON]] = []
+    refused: list[tuple[str, JSON]] = []
+    for what, changed in small_changes(data):
+        is_valid = fast(schema_id).is_valid(changed)
+        (allowed if is_valid else refused).append((what, changed))
+    assert [what for what, changed in allowed if refused_by_class(schema_id, changed)] == []
+    # A refusal is explained by the slow validator: at each place some of the twenty changes, and in each part of a file.
+    some = refused[::EXPLAINED]
+    assert [what for what, changed in some if not refused_by_class(schema_id, changed)] == []
 
 
 # --- what a program sees
