@@ -42,7 +42,7 @@ from registry_tool.checks.scope import Part, Scope, find_renamed, is_inside, sco
 from registry_tool.checks.uniqueness import Claims
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError, ShallowHistoryError
-from registry_tool.git.tree import Entry, Tree, differences
+from registry_tool.git.tree import Entry, Tree, TreeChange, differences
 from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.layout import OBJECTS, REGISTRY, SERVE
 from registry_tool.names import ModelName
@@ -336,6 +336,7 @@ def check(
     *,
     base: Tree | Catalog | None = None,
     published: Tree | Catalog | None = None,
+    differing: Sequence[TreeChange] | None = None,
     line: FirstParentHistory | None = None,
     now: dt.datetime | None = None,
     paths: Sequence[str] = (),
@@ -349,6 +350,7 @@ def check(
         head: The tree to judge.
         base: What it differs from, for choosing what to look at; None looks at everything.
         published: What is on the main branch already, and is therefore frozen; None is the base.
+        differing: The files that differ from the base in path order, where the caller knows; None compares.
         line: The history that ends at what is published; None where there is none.
         now: The time, for waivers and gates; None is the clock's.
         paths: Files and folders to which the check is narrowed; none of them means no narrowing.
@@ -362,7 +364,8 @@ def check(
     now = dt.datetime.now(dt.UTC) if now is None else now
     try:
         catalog = _open(head)
-        differing = None if base is None else list(differences(_open(base).tree, catalog.tree))
+        if base is not None and differing is None:
+            differing = list(differences(_open(base).tree, catalog.tree))
         published = base if published is None else published
         given = differing if published is base else None
         known, changes = list_changes(published, catalog, given)
