@@ -6,18 +6,16 @@ commit changed is applied to working copies of the objects concerned; records an
 
 from __future__ import annotations
 
-import gc
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
 from registry_tool.live.ids import Birth, Numbering, artifact_labels
 from registry_tool.live.indexes import Change, record_kind
-from registry_tool.live.layers import Layers
+from registry_tool.live.layers import Layers, without_collection
 from registry_tool.live.parts import Part, decode, read_part
 from registry_tool.live.places import Spot, is_read, locate_spot
 from registry_tool.live.records import (
@@ -34,7 +32,7 @@ from registry_tool.manifests.data import text, whole
 from registry_tool.manifests.layout import Layout
 from registry_tool.names import ModelName
 
-__all__ = ["Step", "move", "without_collection"]
+__all__ = ["Step", "move"]
 
 _ARTIFACT: Final = "artifact"
 _K = TypeVar("_K")
@@ -352,18 +350,6 @@ def _merged(ids: array[int], numbers: Sequence[int]) -> array[int]:
     for number in numbers:
         found.insert(bisect_left(found, number), number)
     return found
-
-
-@contextmanager
-def without_collection() -> Iterator[None]:
-    """Make many objects that stay: the collector would look through all of them again and again, and find nothing."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 # So many commits are applied before records are made of them: working copies take several times the memory.

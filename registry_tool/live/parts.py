@@ -11,11 +11,8 @@ from typing import Final, NamedTuple, cast
 import orjson
 
 from registry_tool.manifests.data import Data
-from registry_tool.manifests.document import parse_document
 from registry_tool.manifests.layout import Place
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.schema import schema_ids
-from registry_tool.manifests.yaml.fast import Unsure, load_fast
 
 __all__ = ["NOTHING", "Part", "decode", "encode", "read_part"]
 
@@ -63,6 +60,7 @@ def _kind(file: str) -> str:
 
 def _read_loosely(source: bytes) -> Data:
     from registry_tool.manifests.yaml.explain import explain
+    from registry_tool.manifests.yaml.fast import Unsure, load_fast
 
     data = load_fast(source)
     if isinstance(data, Unsure):
@@ -78,6 +76,10 @@ def read_part(path: str, file: str, source: bytes) -> Part:
         file: The file, from the folder of its object; see ``Spot``.
         source: Its bytes.
     """
+    # A server that begins where it stopped reads no manifest.
+    from registry_tool.manifests.document import parse_document
+    from registry_tool.manifests.schema import schema_ids
+
     kind = _kind(file)
     if f"{kind}/v1" not in schema_ids():
         data = _read_loosely(source)

@@ -21,6 +21,7 @@ from support.manifests import (
 
 from registry_tool.live.records import ObjectRecord, VersionRecord
 from registry_tool.live.snapshot import Snapshot
+from registry_tool.manifests.layout import Layout
 from registry_tool.manifests.schema import schema_ids
 from registry_tool.names import ModelName
 
@@ -359,3 +360,20 @@ def test_hostile_paths_are_no_objects(branch: Branch) -> None:
         }
     )  # fmt: skip
     assert as_data(agree(branch))["records"] == before
+
+
+def test_a_registry_with_shards() -> None:
+    branch = Branch()
+    layout = Layout(2)
+    home = layout.model(LANG)
+    branch.commit({"registry.yaml": registry_yaml(shard=2)})
+    branch.commit(
+        {f"{home}/model.yaml": model_yaml(), f"{home}/versions/1/version.yaml": version_yaml()}
+    )
+    branch.commit(
+        {f"{HOME}/model.yaml": model_yaml(), f"{home}/aliases/production.yaml": alias_yaml()}
+    )
+    found = agree(branch)
+    assert list(found.models) == [LANG]
+    assert found.alias(found.models[LANG], "production") is version(found, "1")
+    assert [a.id for a in found.artifacts(version(found, "1"))] == [1]
