@@ -22,7 +22,6 @@ from support.manifests import (
 from registry_tool.live.records import ObjectRecord, VersionRecord
 from registry_tool.live.snapshot import Snapshot
 from registry_tool.manifests.layout import Layout
-from registry_tool.manifests.schema import schema_ids
 from registry_tool.names import ModelName
 
 LANG = ModelName("nlp", "lang-id")
@@ -131,7 +130,6 @@ def test_aliases_tags_and_what_they_touch(branch: Branch) -> None:
     assert agree(branch).alias(agree(branch).models[LANG], "production") is None
 
 
-@pytest.mark.skipif("metadata/v2" not in schema_ids(), reason="the schema is not there yet")
 def test_free_metadata_is_laid_over_that_of_the_record(branch: Branch) -> None:
     branch.commit(
         version_files("2", artifacts=[tracked_artifact()], metadata={"a": 1, "b": 2, "c": 3})
