@@ -14,7 +14,7 @@ from registry_tool.manifests.data import Data
 from registry_tool.manifests.layout import Place
 from registry_tool.manifests.problems import JSON
 
-__all__ = ["NOTHING", "Part", "decode", "encode", "read_part"]
+__all__ = ["NOTHING", "ReadPart", "decode", "encode", "read_part"]
 
 NOTHING: Final[Data] = {}
 _KINDS: Final = {
@@ -26,7 +26,7 @@ _KINDS: Final = {
 }  # fmt: skip
 
 
-class Part(NamedTuple):
+class ReadPart(NamedTuple):
     """A manifest as it was read.
 
     Attributes:
@@ -68,7 +68,7 @@ def _read_loosely(source: bytes) -> Data:
     return data if isinstance(data, dict) else NOTHING
 
 
-def read_part(path: str, file: str, source: bytes) -> Part:
+def read_part(path: str, file: str, source: bytes) -> ReadPart:
     """Read one manifest.
 
     Args:
@@ -83,10 +83,10 @@ def read_part(path: str, file: str, source: bytes) -> Part:
     kind = _kind(file)
     if f"{kind}/v1" not in schema_ids():
         data = _read_loosely(source)
-        return Part(data, "" if data else f"{path}: cannot be read", data)
+        return ReadPart(data, "" if data else f"{path}: cannot be read", data)
     document = parse_document(path, Place(kind), source)
     if document.data is not None:
-        return Part(document.data, "", document.data)
+        return ReadPart(document.data, "", document.data)
     problem = document.problems[0]
     words = f"{path}:{problem.line}: {problem.message}"
-    return Part(NOTHING, words, _read_loosely(source))
+    return ReadPart(NOTHING, words, _read_loosely(source))
