@@ -65,7 +65,7 @@ class Registry(WritableRegistry):
         limit: int | None = None,
         after: str | None = None,
     ) -> Iterator[RegisteredModel]:
-        """The registered models that match all filters; unreadable ones are skipped.
+        """The registered models that match all filters; unreadable and deleted ones are skipped.
 
         Args:
             namespace: Only models of this namespace.
@@ -96,7 +96,7 @@ class Registry(WritableRegistry):
         limit: int | None = None,
         after: str | None = None,
     ) -> Iterator[ModelVersion]:
-        """The versions of a model.
+        """The versions of a model that are not deleted.
 
         Args:
             name: The model.
