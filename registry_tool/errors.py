@@ -15,7 +15,9 @@ programs (a server maps it to a status) and an exit code for the command line::
     │   ├── InvalidManifestError      the manifest does not match its schema             invalid        1
     │   ├── MalformedTreeError        a Git tree is not in the form that Git writes      invalid        1
     │   ├── CheckFailedError          the edit was not written: its result fails a check refused        1
-    │   └── WithdrawnError            the version was withdrawn or erased                refused        1
+    │   ├── WithdrawnError            the version was withdrawn or erased                refused        1
+    │   ├── UnauthenticatedError      the server does not know who asks                  unauthenticated 1
+    │   └── ForbiddenError            the subject of a request lacks a scope             forbidden      1
     ├── ConflictError             another change came first                              conflict       1
     │   ├── DirtyFilesError           uncommitted changes would be overwritten           conflict       1
     │   └── StaleBaseError            the branch moved during the change                 conflict       1
@@ -43,6 +45,7 @@ __all__ = [
     "CorruptObjectError",
     "DirtyFilesError",
     "ErrorCode",
+    "ForbiddenError",
     "GitError",
     "InvalidManifestError",
     "InvalidNameError",
@@ -59,6 +62,7 @@ __all__ = [
     "RemoteError",
     "ShallowHistoryError",
     "StaleBaseError",
+    "UnauthenticatedError",
     "UntrustedRepositoryError",
     "UsageError",
     "VersionNotNamedError",
@@ -66,7 +70,9 @@ __all__ = [
 ]
 
 
-ErrorCode = Literal["usage", "not_found", "refused", "invalid", "conflict", "unavailable"]
+ErrorCode = Literal[
+    "usage", "not_found", "refused", "unauthenticated", "forbidden", "invalid", "conflict", "unavailable"
+]  # fmt: skip
 """The kind of error, for programs. New codes may be added; the meaning of a code does not change."""
 
 
@@ -167,6 +173,18 @@ class CheckFailedError(RefusedError):
 
 class WithdrawnError(RefusedError):
     """The version was withdrawn or erased and is not served."""
+
+
+class UnauthenticatedError(RefusedError):
+    """A server does not know who makes the request: it has no token, or one that is unknown or has expired."""
+
+    code: ClassVar[ErrorCode] = "unauthenticated"
+
+
+class ForbiddenError(RefusedError):
+    """The subject of a request does not have the scope that it needs."""
+
+    code: ClassVar[ErrorCode] = "forbidden"
 
 
 class ConflictError(RegistryError):

@@ -8,7 +8,7 @@ from typing import Final
 
 from registry_tool.errors import MissingPackageError
 
-__all__ = ["install_command", "package_for", "upgrade_command"]
+__all__ = ["install_command", "package_for", "package_of_extra", "upgrade_command"]
 
 # What registry-tool requires and the reader does not: how it is imported, and how it is installed.
 _BEYOND_READING: Final = {
@@ -64,4 +64,27 @@ def package_for(task: str) -> Iterator[None]:
         raise MissingPackageError(
             f"{task} needs the package {name}, which is not installed",
             remedy="run: pip install registry-tool",
+        ) from exc
+
+
+@contextmanager
+def package_of_extra(task: str, extra: str) -> Iterator[None]:
+    """Import, inside it, packages of an extra.
+
+    Args:
+        task: What needs them, as the subject of a sentence.
+        extra: The extra of ``registry-tool``.
+
+    Raises:
+        MissingPackageError: One is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        name = (exc.name or "").partition(".")[0]
+        if name == __package__:
+            raise
+        raise MissingPackageError(
+            f"{task} needs the package {name}, which is not installed",
+            remedy=f'run: pip install "registry-tool[{extra}]"',
         ) from exc

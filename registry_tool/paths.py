@@ -61,29 +61,36 @@ def is_guarded(folder: str) -> bool:
     It and all folders above it belong to this user or to root, and are closed to others; above it may be one like
     ``/tmp``, in which others cannot touch our files. Determined once per folder and process.
     """
-    return own_user() is None or (_is_closed(folder, sticky=False) and _is_below_closed(folder))
-
-
-def _is_below_closed(folder: str) -> bool:
-    above = os.path.dirname(folder)  # noqa: PTH120 - text
-    return above == folder or _is_reached_safely(above)
+    if own_user() is None:
+        return True
+    waiting, known = [(folder, False)], {(folder, False)}
+    while waiting:
+        guards = _find_guards(*waiting.pop())
+        if guards is None:
+            return False
+        waiting += [one for one in guards if one not in known]
+        known.update(guards)
+    return True
 
 
 @lru_cache(_FOLDERS)
-def _is_reached_safely(folder: str) -> bool:
-    return _is_closed(folder, sticky=True) and _is_below_closed(folder)
+def _find_guards(place: str, sticky: bool) -> tuple[tuple[str, bool], ...] | None:  # noqa: FBT001 (as it is kept)
+    """The folders that a folder is as safe as, each with whether it may be sticky; None where others can change it.
 
-
-def _is_closed(folder: str, *, sticky: bool) -> bool:
+    Args:
+        place: A folder, or a link to one.
+        sticky: True where users may have files next to each other, if they cannot touch those of others.
+    """
     try:
-        info = os.lstat(folder)
+        info = os.lstat(place)
     except OSError:
-        return False
+        return None
+    is_of_ours = info.st_uid in {own_user(), _ROOT}
+    above = ((os.path.dirname(place), True),)  # noqa: PTH120 - text
     if stat.S_ISLNK(info.st_mode):  # a link has no mode
-        return info.st_uid in {own_user(), _ROOT} and _is_reached_safely(os.path.realpath(folder))
-    return is_ours(info) or (
-        sticky and bool(info.st_mode & stat.S_ISVTX) and info.st_uid in {own_user(), _ROOT}
-    )
+        return (*above, (os.path.realpath(place), sticky)) if is_of_ours else None
+    is_closed = is_ours(info) or (sticky and is_of_ours and bool(info.st_mode & stat.S_ISVTX))
+    return above if is_closed else None
 
 
 @cache

@@ -14,11 +14,11 @@ from registry_tool.errors import NotFoundError, UsageError
 if TYPE_CHECKING:
     from registry_tool.api.changes.artifact_store import ArtifactStore
     from registry_tool.artifacts.remotes.base import Remote
+    from registry_tool.checks.comparison import TreeComparison
     from registry_tool.checks.findings import Report
-    from registry_tool.checks.subject import Subject
     from registry_tool.git.repository import Repository
 
-__all__ = ["EXIT_CODES", "check", "check_hook_repository", "check_subject", "quick_staged_check"]
+__all__ = ["EXIT_CODES", "check", "check_comparison", "check_hook_repository", "quick_staged_check"]
 
 
 def _ignore(_: object) -> None:
@@ -36,12 +36,12 @@ _Cache = tuple[Path | None, Callable[[int], None]]
 
 
 @contextmanager
-def _result_cache(subject: Subject, workers: int | None) -> Iterator[_Cache]:
+def _result_cache(compared: TreeComparison, workers: int | None) -> Iterator[_Cache]:
     """The folder that caches verdicts on whole models, None for no cache; and a function that starts workers."""
     from registry_tool.git.commit_tree import CommitTree
 
-    head, repository = subject.head, subject.repository
-    if subject.base is not None or repository is None or not isinstance(head, CommitTree):
+    head, repository = compared.head, compared.repository
+    if compared.base is not None or repository is None or not isinstance(head, CommitTree):
         yield None, _ignore
         return
     from registry_tool.checks.worker import check_workers
@@ -49,18 +49,18 @@ def _result_cache(subject: Subject, workers: int | None) -> Iterator[_Cache]:
 
     kept = cache_folder() / "checks"
     head.gather([""])
-    with check_workers(repository.git, head.commit, subject.published, kept, workers) as start:
+    with check_workers(repository.git, head.commit, compared.published, kept, workers) as start:
         yield kept, start
 
 
-def _remote_command(subject: Subject) -> str:
+def _remote_command(compared: TreeComparison) -> str:
     """The command that queries the remote which a change configures."""
     from registry_tool.git.commit_tree import CommitTree
 
-    if not isinstance(subject.head, CommitTree):
+    if not isinstance(compared.head, CommitTree):
         return "registry check --remote"
-    head = subject.head.commit
-    return f"git fetch origin {head} && registry check --base {subject.published} --head {head} --remote"
+    head = compared.head.commit
+    return f"git fetch origin {head} && registry check --base {compared.published} --head {head} --remote"
 
 
 def _is_same_remote(store: ArtifactStore, other: ArtifactStore) -> bool:
@@ -74,21 +74,21 @@ def _is_same_remote(store: ArtifactStore, other: ArtifactStore) -> bool:
 
 
 def _with_remote(
-    report: Report, subject: Subject, paths: Sequence[str], *, published_only: bool
+    report: Report, compared: TreeComparison, paths: Sequence[str], *, published_only: bool
 ) -> Report:
     """A report with the objects that the remote lacks; for a change that moves them, the new remote and every version."""
     from registry_tool.api.changes.artifact_store import ArtifactStore, identity
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.checks.remote import Moving, check_remote, moved_by, with_moving
 
-    frozen = subject.frozen
-    moved = [] if frozen is None else moved_by(frozen, subject.head)
+    frozen = compared.frozen
+    moved = [] if frozen is None else moved_by(frozen, compared.head)
     if published_only and moved and frozen is not None:
-        return with_moving(report, Moving(moved, _remote_command(subject)), frozen, subject.head)
-    known = "" if subject.repository is None else identity(subject.repository)
-    store, moves, asked = ArtifactStore(Catalog(subject.head), subject.root, known), False, ""
+        return with_moving(report, Moving(moved, _remote_command(compared)), frozen, compared.head)
+    known = "" if compared.repository is None else identity(compared.repository)
+    store, moves, asked = ArtifactStore(Catalog(compared.head), compared.root, known), False, ""
     if moved and frozen is not None:
-        moves = not _is_same_remote(store, ArtifactStore(Catalog(frozen), subject.root, known))
+        moves = not _is_same_remote(store, ArtifactStore(Catalog(frozen), compared.root, known))
 
     def remote() -> Remote:
         nonlocal asked
@@ -99,55 +99,55 @@ def _with_remote(
 
     report = check_remote(
         report,
-        subject.head,
+        compared.head,
         remote,
-        base=None if moves else subject.base,
+        base=None if moves else compared.base,
         published=frozen,
         paths=paths,
     )
     return report._replace(notes=(*report.notes, *filter(None, [asked])))
 
 
-def check_subject(
-    subject: Subject,
+def check_comparison(
+    compared: TreeComparison,
     paths: Sequence[str],
     *,
     remote: Literal["", "named", "published"] = "",
     workers: int | None = 1,
     progress: Callable[[int], None],
 ) -> Report:
-    """Check a subject; the report has notes on its scope.
+    """Check a compared; the report has notes on its scope.
 
     Args:
-        subject: The trees to check.
+        compared: The trees to check.
         paths: Only these files and folders, from the root of the registry.
-        remote: Query the artifact remote too: the one that the subject configures, or only the published one.
+        remote: Query the artifact remote too: the one that the compared configures, or only the published one.
         workers: As for ``check``.
         progress: Called with the number of files that were checked since the last call.
     """
     from registry_tool.checks.engine import check as check_tree
 
-    with _result_cache(subject, workers) as (kept, many):
+    with _result_cache(compared, workers) as (kept, many):
         report = check_tree(
-            subject.head, base=subject.base, published=subject.frozen, line=subject.line,
+            compared.head, base=compared.base, published=compared.frozen, line=compared.line,
             paths=paths, kept=kept, many=many, progress=progress,
         )  # fmt: skip
-    if subject.on_disk and subject.repository is not None:
+    if compared.on_disk and compared.repository is not None:
         from registry_tool.checks.ignored_files import check_hidden
 
         report = check_hidden(
-            report, subject.head, subject.repository.git,
-            base=subject.base, published=subject.frozen, paths=paths,
+            report, compared.head, compared.repository.git,
+            base=compared.base, published=compared.frozen, paths=paths,
         )  # fmt: skip
-    if subject.tip and subject.published and subject.repository and not paths:
+    if compared.tip and compared.published and compared.repository and not paths:
         from registry_tool.checks.commits import with_commits
 
-        report = with_commits(report, subject.repository, subject.published, subject.tip)
+        report = with_commits(report, compared.repository, compared.published, compared.tip)
     if remote:
-        report = _with_remote(report, subject, paths, published_only=remote == "published")
+        report = _with_remote(report, compared, paths, published_only=remote == "published")
     narrowed = f", in {', '.join(path or 'the whole registry' for path in paths)}" if paths else ""
-    doubt = "" if subject.repository is None else subject.repository.doubt
-    notes = [f"checked {subject.words}{narrowed}", *_kind_words(report), *report.notes]
+    doubt = "" if compared.repository is None else compared.repository.doubt
+    notes = [f"checked {compared.words}{narrowed}", *_kind_words(report), *report.notes]
     notes += [doubt] if doubt else []
     return report._replace(notes=tuple(notes))
 
@@ -161,18 +161,18 @@ def _below(place: Path, root: Path) -> str | None:
     return None
 
 
-def _tree_paths(subject: Subject, paths: Sequence[str]) -> list[str]:
+def _tree_paths(compared: TreeComparison, paths: Sequence[str]) -> list[str]:
     """Paths in the tree, from paths in the current folder or in the registry."""
 
     def is_known(path: str | None) -> bool:
-        trees = [subject.head] if subject.base is None else [subject.head, subject.base]
+        trees = [compared.head] if compared.base is None else [compared.head, compared.base]
         return path is not None and any(
             tree.entry(path) is not None or tree.folder(path) for tree in trees
         )
 
     found: list[str] = []
     for path in paths:
-        here = _below(Path.cwd() / path, subject.root) if subject.root is not None else None
+        here = _below(Path.cwd() / path, compared.root) if compared.root is not None else None
         plain = path.rstrip("/").removeprefix("./")
         inner = plain if ".." not in plain.split("/") and not path.startswith("/") else None
         pick = next((p for p in (here, inner) if is_known(p)), None)
@@ -219,16 +219,18 @@ def check(
         NotFoundError: There is no such revision or path.
         UsageError: The arguments contradict each other.
     """
-    from registry_tool.checks.subject import choose
+    from registry_tool.checks.comparison import compare_arguments
 
-    subject = choose(source, everything=everything, staged=staged, base=base, head=head)
-    if subject.repository is not None and subject.repository.caution:
-        notify(subject.repository.caution)
+    compared = compare_arguments(source, everything=everything, staged=staged, base=base, head=head)
+    if compared.repository is not None and compared.repository.caution:
+        notify(compared.repository.caution)
     try:
-        narrowed = _tree_paths(subject, paths)
-        return check_subject(subject, narrowed, remote=remote, workers=workers, progress=progress)
+        narrowed = _tree_paths(compared, paths)
+        return check_comparison(
+            compared, narrowed, remote=remote, workers=workers, progress=progress
+        )
     finally:
-        subject.close()
+        compared.close()
 
 
 def check_hook_repository(folder: Path) -> Repository | None:
@@ -257,12 +259,12 @@ def quick_staged_check(folder: str | Path, *, in_hook: bool) -> Report | None:
     if repository.caution or top is None or not (top / "registry.yaml").exists():
         return None
     repository.begin_staged()  # Git runs while the modules are imported
-    from registry_tool.checks.subject import choose
+    from registry_tool.checks.comparison import compare_arguments
 
     import_module("registry_tool.checks.engine")
-    subject = choose(repository, staged=True)
+    compared = compare_arguments(repository, staged=True)
     try:
         # Without a base, everything would be checked, which takes a progress display.
-        return None if subject.base is None else check_subject(subject, (), progress=_ignore)
+        return None if compared.base is None else check_comparison(compared, (), progress=_ignore)
     finally:
-        subject.close()
+        compared.close()

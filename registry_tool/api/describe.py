@@ -58,6 +58,7 @@ def _describe_model(registry: Snapshot, name: ModelName) -> Description:
     record = dict(model.data)
     data: dict[str, JSON] = {
         "model": str(model.name),
+        "title": model.title or None,
         "record": record,
         "versions": [*in_order(model)],
         "aliases": dict(model.alias_targets()),
@@ -67,9 +68,7 @@ def _describe_model(registry: Snapshot, name: ModelName) -> Description:
             {"id": d.place.name, **d.data} for d in model.evidence() if d.data is not None
         ],
     }
-    return Description(
-        str(model.name), False, str(record.get("state") or "live"), model.scheme, data
-    )
+    return Description(str(model.name), False, model.state, model.scheme, data)
 
 
 def _version_data(view: VersionView) -> dict[str, JSON]:
@@ -77,6 +76,7 @@ def _version_data(view: VersionView) -> dict[str, JSON]:
     return {
         "model": str(view.model.name),
         "version": view.version,
+        "title": view.title or None,
         "state": view.state,
         "status": dict(status.data) if status is not None and status.data is not None else None,
         "aliases": [*view.aliases],

@@ -14,17 +14,16 @@ from registry_tool.catalog.compare import Comparison, compare
 from registry_tool.catalog.describe import sentence
 from registry_tool.catalog.diff import between
 from registry_tool.catalog.events import Event
-from registry_tool.catalog.history import HistoryEntry, Holding, entries_of, holdings, moment
+from registry_tool.catalog.history import HistoryEntry, Holding, holdings, list_entries, moment
 from registry_tool.catalog.resolve import find_model
 from registry_tool.catalog.review import Review, review
 from registry_tool.catalog.review_report import markdown
-from registry_tool.checks.subject import Subject, choose
+from registry_tool.checks.comparison import TreeComparison, compare_arguments, read_published
 from registry_tool.errors import ShallowHistoryError, UsageError
 from registry_tool.git.history import FirstParentHistory
 from registry_tool.git.repository import Repository, is_time
 from registry_tool.names import ModelName
-from registry_tool.promotion.context import ground_of
-from registry_tool.promotion.evaluate import gates_ahead
+from registry_tool.promotion.evaluate import describe_gates
 
 if TYPE_CHECKING:
     from registry_tool.api.snapshot import Snapshot
@@ -124,17 +123,19 @@ class Diff:
     report: str
 
 
-def _evaluate_gates(subject: Subject, found: Review) -> list[str]:
+def _evaluate_gates(compared: TreeComparison, found: Review) -> list[str]:
     """What the gates say of the versions under review, as far as this clone's history reaches."""
-    if subject.repository is None or subject.published is None:
+    if compared.repository is None or compared.published is None:
         return []
-    head = Catalog(subject.head)
+    head = Catalog(compared.head)
     models = [(head.model(ModelName.parse(v.model)), v.version) for v in found.versions]
     views = [model.version(version) for model, version in models if model is not None]
     try:
-        ground = ground_of(subject.repository, subject.published)
+        published = read_published(compared.repository, compared.published)
         now = dt.datetime.now(dt.UTC)
-        return list(gates_ahead([view for view in views if view is not None], ground, now=now))
+        return list(
+            describe_gates([view for view in views if view is not None], published, now=now)
+        )
     except ShallowHistoryError as exc:
         return [f"not evaluated: {exc.message}; {exc.remedy}"]
 
@@ -158,17 +159,17 @@ def diff(
         NotFoundError: There is no such revision.
         NotARegistryError: There is no ``registry.yaml``.
     """
-    subject = choose(source, base=base, head=head)
+    compared = compare_arguments(source, base=base, head=head)
     try:
-        found = review(Catalog(subject.base or subject.head), Catalog(subject.head))
-        report = markdown(found, gates=_evaluate_gates(subject, found)) if with_report else ""
+        found = review(Catalog(compared.base or compared.head), Catalog(compared.head))
+        report = markdown(found, gates=_evaluate_gates(compared, found)) if with_report else ""
         commit, caution = None, ""
-        if subject.repository is not None:
-            caution = subject.repository.caution
-            commit = subject.repository.commit(head) if head is not None else None
+        if compared.repository is not None:
+            caution = compared.repository.caution
+            commit = compared.repository.commit(head) if head is not None else None
     finally:
-        subject.close()
-    return Diff(tuple(found.events), subject.words, subject.published, commit, caution, report)
+        compared.close()
+    return Diff(tuple(found.events), compared.words, compared.published, commit, caution, report)
 
 
 def _net(repository: Repository, base: str, head: str) -> Iterator[HistoryEntry]:
@@ -200,7 +201,7 @@ def entries_between(repository: Repository, base: str | None, head: str) -> list
     if base is not None and not line.holds(base):
         return list(_net(repository, base, head))
     layout = Catalog(repository.tree(head)).layout
-    steps = list(entries_of(repository, layout, line.touches(since=base or "")))
+    steps = list(list_entries(repository, layout, line.touches(since=base or "")))
     return list(chain.from_iterable(reversed(steps)))
 
 

@@ -76,7 +76,7 @@ def matching_models(
     wanted = set(labels)
     asked_task = None if task is None else fold_task(task)
     for view in registry.catalog.models(namespace):
-        if view.document is None or view.document.data is None:
+        if view.document is None or view.document.data is None or view.is_deleted:
             continue
         model = RegisteredModel(view, fetcher=registry.store.fetch)
         if asked_task is not None and fold_task(model.task or "") != asked_task:
@@ -221,6 +221,7 @@ def _model_data(row: ModelRow, model: ModelView) -> dict[str, JSON]:
         highest = None
     return {
         "model": str(row.name),
+        "title": row.get("title") or None,
         "versions": len(model.versions),
         "latest": highest,
         "aliases": dict(model.alias_targets()),
@@ -234,6 +235,7 @@ def _model_data(row: ModelRow, model: ModelView) -> dict[str, JSON]:
 def _version_data(row: VersionRow) -> dict[str, JSON]:
     return {
         "version": row.version,
+        "title": row.get("title") or None,
         "state": row.state,
         "created_at": row.created_at,
         "aliases": [*row.aliases],
@@ -267,6 +269,7 @@ def list_rows(
     labels: Iterable[str] = (),
     task: str | None = None,
     owner: str | None = None,
+    deleted: bool = False,
 ) -> Listing:
     """The models of a registry or a namespace, or the versions of a model.
 
@@ -276,6 +279,7 @@ def list_rows(
         labels: Only models with all of these labels.
         task: Only models with this task.
         owner: Only models of this owner.
+        deleted: Also deleted models and versions.
 
     Raises:
         NotFoundError: No such namespace or model exists.
@@ -284,12 +288,14 @@ def list_rows(
     unreadable: list[str] = []
     if isinstance(selected, ModelView):
         rows = version_rows(registry, selected.name)
+        rows = tuple(row for row in rows if deleted or row.state != "deleted")
         unreadable += [f"{selected.name}@{row.version}" for row in rows if row.unreadable]
         listed = [_version_data(row) for row in rows if not row.unreadable]
         return Listing(listed, str(selected.name), unreadable)
     given = [("namespace", selected), ("task", task), ("owner", owner)]
     given += [("label", label) for label in labels]
-    query = Query(filters=tuple(Filter(field, value) for field, value in given if value))
+    filters = tuple(Filter(field, value) for field, value in given if value)
+    query = Query(filters=filters, deleted=deleted)
     found = search(registry.rows, query, unreadable=unreadable.append)
     models = [_model_data(row, ModelView(registry.catalog, row.name)) for row, _ in found]
     return Listing(models, None, unreadable)
@@ -299,6 +305,7 @@ def _found_data(found: Found) -> dict[str, JSON]:
     model, version = found
     row: dict[str, JSON] = {
         "model": str(model.name),
+        "title": model.get("title") or None,
         "task": model.get("task") or None,
         "description": model.get("description"),
     }

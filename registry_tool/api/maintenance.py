@@ -32,6 +32,7 @@ from registry_tool.errors import (
     NotFoundError,
     RefusedError,
     RegistryError,
+    ShallowHistoryError,
     UsageError,
 )
 from registry_tool.gc.collect import CollectSummary, RemoteAudit, audit, collect
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from registry_tool.api.snapshot import Snapshot
     from registry_tool.artifacts.remotes.base import Remote, RemoteObject
     from registry_tool.edits.changeset import ChangeSet
+    from registry_tool.manifests.data import Data
 
 __all__ = [
     "CacheUsage",
@@ -330,7 +332,8 @@ def erase(
 
 def _preview_erase(session: ChangeSession, change: ChangeSet, reference: Reference) -> ErasePreview:
     version = resolve(session.catalog, reference, allow_withdrawn=True).version
-    blobs, states = recorded_objects(version.data), everywhere(session.registry.repository)
+    blobs = recorded_objects(version.data, version.later_artifacts)
+    states = everywhere(session.registry.repository)
     used = needs((blob.md5 for blob in blobs), {"": states}, leaving=version.folder).objects
     objects = tuple(
         ObjectFate("kept" if blob.md5 in used else "purgeable", blob, used.get(blob.md5))
@@ -372,6 +375,16 @@ class PurgeReport:
         ]
 
 
+def _read_uploads(
+    tomb: Tombstone, repository: Repository
+) -> tuple[list[Data], RegistryError | None]:
+    """What was uploaded for an erased version, and why that is not known; None where it is."""
+    try:
+        return tomb.uploads(repository), None
+    except ShallowHistoryError as error:
+        return [], error
+
+
 def purge(
     registry: Snapshot,
     reference: str,
@@ -400,7 +413,9 @@ def purge(
         tomb = tombstone(repository, asked)
         store = registry.at(tomb.commit).store  # the remote that the main branch configures
         remote = store.remote
-        blobs = complete_listing(recorded_objects(tomb.version.data), remote, store.cache)
+        uploads, unknown = _read_uploads(tomb, repository)
+        recorded = recorded_objects(tomb.version.data, uploads)
+        blobs = complete_listing(recorded, remote, store.cache)
         own = everywhere(repository)
         searched = {"": own, **{other.source: everywhere(other) for other in others}}
         used = needs((blob.md5 for blob in blobs), searched)
@@ -409,7 +424,7 @@ def purge(
             plan(blobs, used, remote, erased=tomb.time(repository)),
             tuple(seen for states in searched.values() for seen in states),
             tuple(copies(own, tomb.version.folder)),
-            _find_doubt([repository, *others]),
+            _find_doubt([repository, *others]) or unknown,
         )  # fmt: skip
         if delete and report.doubt is not None:
             raise report.doubt

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 from registry_tool.api.changes.session import ChangeSession, destination_for
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.resolve import resolve
+from registry_tool.checks.comparison import read_published
 from registry_tool.edits.promotion import promote as promote_edit
 from registry_tool.edits.promotion import rollback as rollback_edit
 from registry_tool.errors import NotFoundError, OperationalError, RefusedError, UsageError
@@ -17,8 +18,8 @@ from registry_tool.git.refs import find_target
 from registry_tool.manifests.data import text
 from registry_tool.names import ModelName, Reference
 from registry_tool.promotion.branch import Branch, branch_for
-from registry_tool.promotion.context import GateResult, ground_of
-from registry_tool.promotion.evaluate import Candidate, candidate_of
+from registry_tool.promotion.context import GateResult
+from registry_tool.promotion.evaluate import Candidate, evaluate_candidate
 from registry_tool.promotion.gates.artifacts import presence
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class GateResults:
         return cls(
             str(candidate.version.model.name), candidate.version.version, candidate.stage.name,
             candidate.holder or None, candidate.pinned,
-            text(candidate.alias, "reason") if candidate.pinned else "", candidate.outcomes,
+            text(candidate.alias, "reason") if candidate.pinned else "", candidate.results,
         )  # fmt: skip
 
     @property
@@ -126,13 +127,14 @@ def _base_commit(registry: Snapshot, branch: str | None) -> str:
     return commit
 
 
-def _candidate(
+def _evaluate(
     repository: Repository, store: ArtifactStore, commit: str, asked: Reference, stage: str
 ) -> Candidate:
     present = presence(lambda md5s: store.remote.exists(md5s, legacy=True))
     head = Catalog(repository.tree(commit))
     now = dt.datetime.now(dt.UTC)
-    return candidate_of(head, ground_of(repository, commit), asked, stage, now=now, present=present)
+    published = read_published(repository, commit)
+    return evaluate_candidate(head, published, asked, stage, now=now, present=present)
 
 
 def evaluate_gates(
@@ -153,7 +155,7 @@ def evaluate_gates(
     commit = _base_commit(registry, branch)
     store = registry.store_of(Catalog(registry.repository.tree(commit)))
     asked = Reference.for_change(reference)
-    return GateResults.of(_candidate(registry.repository, store, commit, asked, stage))
+    return GateResults.of(_evaluate(registry.repository, store, commit, asked, stage))
 
 
 def promote(
@@ -196,7 +198,7 @@ def promote(
         branch = branch_for(registry.repository, version, stage)
     options["branch"] = branch.name or None
     session = ChangeSession(registry, **options)
-    results = GateResults.of(_candidate(registry.repository, session.store, base, asked, stage))
+    results = GateResults.of(_evaluate(registry.repository, session.store, base, asked, stage))
     why = results.unchanged(automatic=automatic, elsewhere=branch.has_it)
     if why or not results.passed:
         return Promotion(results, None, why, branch.name or None)

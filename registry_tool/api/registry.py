@@ -202,11 +202,12 @@ class Registry(WritableRegistry):
         labels: Iterable[str] = (),
         task: str | None = None,
         owner: str | None = None,
+        deleted: bool = False,
     ) -> Listing:
         """The models of a registry or namespace, or the versions of a model, as plain data; see ``api.listing``."""
         from registry_tool.api.listing import list_rows
 
-        return list_rows(self, what, labels=labels, task=task, owner=owner)
+        return list_rows(self, what, labels=labels, task=task, owner=owner, deleted=deleted)
 
     def find(
         self,

@@ -18,7 +18,7 @@ from registry_tool.errors import NotARegistryError, OperationalError, RegistryEr
 from registry_tool.git.remote.url import is_url, without_credentials
 from registry_tool.git.repository import Repository, in_text
 from registry_tool.manifests.layout import REGISTRY
-from registry_tool.names import ModelName, Reference
+from registry_tool.names import UNNAMED, ModelName, Reference
 
 if TYPE_CHECKING:
     from datetime import date
@@ -212,7 +212,7 @@ class Snapshot:
         Raises:
             RefusedError: None did.
         """
-        from registry_tool.signing.signatures import require_signature
+        from registry_tool.signing import require_signature
 
         version = self.resolve(reference, allow_withdrawn=True).version
         require_signature(self.repository, version, signers=signers)
@@ -227,21 +227,43 @@ class Snapshot:
         """The version that a reference names; see ``catalog.resolve``."""
         return resolve(self.catalog, reference, allow_withdrawn=allow_withdrawn)
 
+    def by_title(self, words: str) -> Reference:
+        """The reference that ``[NAMESPACE/]TITLE[@TITLE]`` means, with the names in paths; its ``str`` is a model without ``@``.
+
+        Raises:
+            NotFoundError: Nothing has these titles.
+            UsageError: Several things have them.
+        """
+        from registry_tool.catalog.titles import read_title_reference
+
+        return read_title_reference(self.catalog, words, unnamed=UNNAMED)
+
     def commit_of(self, found: Resolved) -> str | None:
         """The commit at which a reference resolves to this version; None while that is not committed."""
-        from registry_tool.catalog.resolve import is_answer_of
+        from registry_tool.catalog.resolve import is_same_answer
 
         if self.commit is not None:
             return self.commit
         head = self.repository.git.head()
-        if head is not None and is_answer_of(Catalog(self.repository.tree(head)), found):
+        if head is not None and is_same_answer(Catalog(self.repository.tree(head)), found):
             return head
         return None
 
     def version(
-        self, reference: str | Reference, *, allow_withdrawn: bool = False, signed: bool = False
+        self,
+        reference: str | Reference = "",
+        *,
+        title: str = "",
+        allow_withdrawn: bool = False,
+        signed: bool = False,
     ) -> ModelVersion:
         """The version that ``[namespace/]model[@version|tag|alias|latest]`` names.
+
+        Args:
+            reference: The reference; empty where a title is given.
+            title: ``[NAMESPACE/]TITLE[@TITLE]`` instead: shown names.
+            allow_withdrawn: Return a version too that is no longer served.
+            signed: Require a signature by an allowed signer.
 
         Raises:
             InvalidNameError: The text is not a reference.
@@ -252,15 +274,20 @@ class Snapshot:
         """
         from registry_tool.api.views import ModelVersion  # `registry resolve` does without
 
-        found = self.resolve(reference, allow_withdrawn=allow_withdrawn)
+        asked = str(self.by_title(title)) if title else reference
+        found = self.resolve(asked, allow_withdrawn=allow_withdrawn)
         if signed:
-            from registry_tool.signing import signatures
+            from registry_tool.signing import require_signature
 
-            signatures.require_signature(self.repository, found.version)
+            require_signature(self.repository, found.version)
         return ModelVersion(found.version, fetcher=self.store.fetch, notes=found.notes)
 
-    def model(self, name: str | ModelName) -> RegisteredModel:
+    def model(self, name: str | ModelName = "", *, title: str = "") -> RegisteredModel:
         """The registered model of a name, ``[namespace/]model``.
+
+        Args:
+            name: The name; empty where a title is given.
+            title: ``[NAMESPACE/]TITLE`` instead: its shown name.
 
         Raises:
             InvalidNameError: The text is not a name.
@@ -269,6 +296,8 @@ class Snapshot:
         """
         from registry_tool.api.views import RegisteredModel
 
+        if title:
+            name = self.by_title(title).model
         full = ModelName.parse(name) if isinstance(name, str) else name
         return RegisteredModel(find_model(self.catalog, full), fetcher=self.store.fetch)
 

@@ -278,8 +278,13 @@ class ModelVersion(_Measured):
 
     @property
     def state(self) -> str:
-        """``active``, ``deprecated``, ``withdrawn`` or ``erased``."""
+        """``active``, ``deprecated``, ``withdrawn``, ``deleted`` or ``erased``."""
         return self._summary.state
+
+    @property
+    def title(self) -> str:
+        """The shown name: the title, else the version."""
+        return self._view.title or self.version
 
     @property
     def framework(self) -> Framework | None:
@@ -409,6 +414,16 @@ class RegisteredModel(_Measured):
         is_first = text(self.data, "schema") == "model/v1"
         manifest = ModelManifest if is_first else ModelManifestV2
         return manifest.from_data(dict(self.data), path=f"{self._view.folder}/model.yaml")
+
+    @property
+    def title(self) -> str:
+        """The shown name: the title, else the name without the namespace."""
+        return self._view.title or self._view.name.name
+
+    @property
+    def state(self) -> str:
+        """``live``, ``archived`` or ``deleted``."""
+        return self._view.state
 
     @property
     def owner(self) -> str:

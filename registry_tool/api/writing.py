@@ -45,12 +45,15 @@ class WritableRegistry(Snapshot):
         card: str = "",
         artifacts: Sequence[ArtifactSource] = (),
         allow: Collection[str] = (),
+        title: str = "",
         **options: Unpack[WriteOptions],
     ) -> Publication:
         """Add a model, and its namespace when it is the first model there."""
         from registry_tool.api.changes.editing import add_model
 
-        return add_model(self, name, fields, card=card, artifacts=artifacts, allow=allow, **options)
+        return add_model(
+            self, name, fields, card=card, artifacts=artifacts, allow=allow, title=title, **options
+        )
 
     def update_model(
         self, name: str, fields: Mapping[str, object], **options: Unpack[WriteOptions]
@@ -174,6 +177,53 @@ class WritableRegistry(Snapshot):
         from registry_tool.api.changes.editing import archive
 
         return archive(self, model, **options)
+
+    def set_title(self, subject: str, title: str, **options: Unpack[WriteOptions]) -> Publication:
+        """Set the shown name of a model, a version, tag or alias, or ``namespace/``; empty removes it. No path moves."""
+        from registry_tool.api.changes.titles import set_title
+
+        return set_title(self, subject, title, **options)
+
+    def set_wire(
+        self,
+        subject: str,
+        api: str,
+        data: Mapping[str, object] | None,
+        **options: Unpack[WriteOptions],
+    ) -> Publication:
+        """Replace what one protocol says of a model or a version in its ``wire.yaml``; None removes it."""
+        from registry_tool.api.changes.titles import set_wire
+
+        return set_wire(self, subject, api, data, **options)
+
+    def put_object(
+        self,
+        api: str,
+        kind: str,
+        title: str,
+        data: Mapping[str, object] | None = None,
+        *,
+        parent: str = "",
+        state: str = "",
+        **options: Unpack[WriteOptions],
+    ) -> Publication:
+        """Add an object of another protocol: an experiment, a run, a serving environment."""
+        from registry_tool.api.changes.titles import put_object
+
+        return put_object(self, api, kind, title, data, parent=parent, state=state, **options)
+
+    def delete(
+        self,
+        subject: str,
+        *,
+        reason: str,
+        remove_aliases: bool = False,
+        **options: Unpack[WriteOptions],
+    ) -> Publication:
+        """Delete a version, or a model with all its versions: not served, not listed; the title is free. It cannot be undone."""
+        from registry_tool.api.changes.titles import delete
+
+        return delete(self, subject, reason=reason, remove_aliases=remove_aliases, **options)
 
     def write_codeowners(
         self, host: Host | None = None, **options: Unpack[WriteOptions]

@@ -60,13 +60,22 @@ _NAMES: Final = {
 }
 
 
+def _known(path: str) -> tuple[str, str, str] | None:
+    return _KNOWN.get(PurePosixPath(path).suffix.lower())
+
+
+def _usual_role(path: str) -> str:
+    known = _known(path)
+    return _NAMES.get(PurePosixPath(path).name) or (known[0] if known else "model")
+
+
 def artifact_words(path: str, *, role: str = "") -> dict[str, JSON]:
     """What a file's name says about it: role, file type, media type, format; a given role wins."""
     import mimetypes
 
     name = PurePosixPath(path).name
-    known = _KNOWN.get(PurePosixPath(path).suffix.lower())
-    words: dict[str, JSON] = {"role": role or _NAMES.get(name) or (known[0] if known else "model")}
+    known = _known(path)
+    words: dict[str, JSON] = {"role": role or _usual_role(path)}
     if known and known[1] != "undefined":
         words["file_type"] = known[1]
     media = mimetypes.guess_type(name)[0]
@@ -98,10 +107,10 @@ def tracked_entry(
         InvalidNameError: No name was given and the address ends in none that would do.
     """
     last = last_part(uri)
-    words = artifact_words(last, role=role)  # the address says what it is, whatever it is called
     entry: dict[str, JSON] = {
         "name": check_new_name(check_artifact_name(name or last), "artifact"),
-        "role": words["role"],
+        # The address says what it is, whatever it is called.
+        "role": role or _usual_role(last),
     }
     if media_type:
         entry["media_type"] = media_type

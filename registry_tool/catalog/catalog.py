@@ -7,18 +7,20 @@ model or version: the last values of metrics, metadata laid over the record, the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from registry_tool.catalog.merged import current_evidence, merge_metrics, merged_metadata
 from registry_tool.errors import InvalidManifestError
 from registry_tool.git.tree import FOLDER
-from registry_tool.manifests.data import Data, last_values, member, records, text, texts
+from registry_tool.manifests.data import Data, last_values, records, text, texts
 from registry_tool.manifests.layout import MODELS, REGISTRY, Layout, Place
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
+    from registry_tool.catalog.shown_names import ShownNames
     from registry_tool.git.tree import Tree
     from registry_tool.manifests.document import Document
 
@@ -63,15 +65,6 @@ def _evidence(model: ModelView, version: str | None, folder: str) -> Iterator[Do
             yield found
 
 
-def _measured(data: Data, evidence: Iterable[Document]) -> list[Data]:
-    """Every measured value: of a record, where it has some, then of what evidence added later, by file name."""
-    found = [*records(data, "metrics")]
-    for document in evidence:
-        if text(document.data, "kind") == "metrics":
-            found += records(document.data, "metrics")
-    return found
-
-
 def names_for(version: str, targets: Mapping[str, str]) -> tuple[str, ...]:
     """The aliases or tags that point to a version."""
     return tuple(name for name, target in targets.items() if target == version)
@@ -87,6 +80,26 @@ class VersionView:
 
     def __str__(self) -> str:
         return f"{self.model.name}@{self.version}"
+
+    @property
+    def title(self) -> str:
+        """Its title; empty for one that is shown by its name."""
+        return self.model.find_title(self.version)
+
+    @cached_property
+    def wire(self) -> Document | None:
+        """``wire.yaml``: what clients of other protocols wrote about it."""
+        return self._file("wire")
+
+    @cached_property
+    def deletion(self) -> Document | None:
+        """``deletion.yaml``; None for a version that is not deleted."""
+        return self._file("deletion")
+
+    @property
+    def is_deleted(self) -> bool:
+        """True where a ``deletion.yaml`` exists."""
+        return "deletion.yaml" in self.model.catalog.tree.folder(self.folder)
 
     def _file(self, kind: str) -> Document | None:
         place = Place(kind, self.model.name, self.version)
@@ -115,9 +128,10 @@ class VersionView:
 
     @property
     def state(self) -> str:
-        """``active``, ``deprecated``, ``withdrawn`` or ``erased``; an unreadable status raises InvalidManifest."""
+        """``active``, ``deprecated``, ``withdrawn``, ``deleted`` or ``erased``; an unreadable status raises InvalidManifest."""
         status = self.status
-        return "active" if status is None else text(require(status, str(self)), "state")
+        state = "active" if status is None else text(require(status, str(self)), "state")
+        return "deleted" if state == "withdrawn" and self.is_deleted else state
 
     @property
     def _added(self) -> Data | None:
@@ -140,13 +154,13 @@ class VersionView:
 
     @property
     def all_metadata(self) -> dict[str, JSON]:
-        """Free metadata: that of ``metadata.yaml`` laid over that of the record, key by key."""
-        return {**member(self.data, "metadata"), **member(self._added, "metadata")}
+        """Free metadata: that of ``metadata.yaml`` laid over that of the record, key by key, without what was deleted."""
+        return merged_metadata(self.data, self._added)
 
     @property
     def measured(self) -> list[Data]:
-        """Every measured value: of the record, then of later evidence, by file name."""
-        return _measured(self.data, self.evidence())
+        """Every measured value: of the record, then of later evidence, by the time at which it was added."""
+        return merge_metrics(self.data, self.evidence())
 
     @property
     def metrics(self) -> dict[str, JSON]:
@@ -159,7 +173,8 @@ class VersionView:
         record = self.model.document
         stored = [] if record is None else records(record.data, "artifacts")
         found = [entry for entry in stored if text(entry, "version") == self.version]
-        added = (e.data for e in self.evidence() if text(e.data, "kind") == "artifacts")
+        current = current_evidence(self.evidence())
+        added = (e.data for e in current if text(e.data, "kind") == "artifacts")
         return found + [entry for data in added for entry in records(data, "artifacts")]
 
     @property
@@ -191,6 +206,52 @@ class ModelView:
         self.folder = catalog.layout.model(name)
         self._versions: dict[str, VersionView] = {}
 
+    @property
+    def title(self) -> str:
+        """Its title; empty for one that is shown by the name in its path."""
+        return self._title(self.catalog.layout.title(self.name), Place("title", self.name))
+
+    def find_title(self, name: str) -> str:
+        """The title of a version, tag or alias; empty for one that is shown by its name."""
+        if "titles" not in self.catalog.tree.folder(self.folder):
+            return ""
+        place = Place("title", self.name, None, name)
+        return self._title(self.catalog.layout.title(self.name, name), place)
+
+    def _title(self, path: str, place: Place) -> str:
+        found = self.catalog.document(path, place)
+        return "" if found is None else text(found.data, "title")
+
+    @cached_property
+    def titled(self) -> frozenset[str]:
+        """The names of the versions, tags and aliases that have a file with a title."""
+        return frozenset(self._names("titles"))
+
+    def selectors(self) -> list[str]:
+        """The names of all versions, tags and aliases."""
+        return [*self.versions, *self.tags, *self.aliases]
+
+    @cached_property
+    def wire(self) -> Document | None:
+        """``wire.yaml``: what clients of other protocols wrote about it."""
+        return self.catalog.document(self.catalog.layout.wire(self.name), Place("wire", self.name))
+
+    @cached_property
+    def deletion(self) -> Document | None:
+        """``deletion.yaml``; None for a model that is not deleted."""
+        path = self.catalog.layout.deletion(self.name)
+        return self.catalog.document(path, Place("deletion", self.name))
+
+    @property
+    def is_deleted(self) -> bool:
+        """True where a ``deletion.yaml`` exists."""
+        return "deletion.yaml" in self.catalog.tree.folder(self.folder)
+
+    @property
+    def state(self) -> str:
+        """``live``, ``archived`` or ``deleted``; an unreadable record raises InvalidManifest."""
+        return "deleted" if self.is_deleted else text(self.data, "state") or "live"
+
     def prefetch(self, *folders: str) -> None:
         """Say that the manifests in some folders of this model will be read, in the order of their paths.
 
@@ -201,6 +262,11 @@ class ModelView:
         tree = self.catalog.tree
         files = (path for folder in folders for path, _ in walk(tree, f"{self.folder}/{folder}"))
         tree.prefetch(path for path in files if path.endswith(_YAML))
+
+    def prefetch_names(self) -> None:
+        """Say that the record and the names of versions, tags and aliases will be asked for: they are read together."""
+        parts = ("model.yaml", "versions", "tags", "aliases")
+        self.catalog.tree.prefetch(f"{self.folder}/{part}" for part in parts)
 
     @cached_property
     def document(self) -> Document | None:
@@ -267,7 +333,7 @@ class ModelView:
     def measured(self) -> list[Data]:
         """Every value that was measured of the model itself, by the time at which its evidence was added."""
         self.prefetch("evidence")
-        return _measured({}, sorted(self.evidence(), key=lambda found: text(found.data, "at")))
+        return merge_metrics({}, self.evidence())
 
     @property
     def metrics(self) -> dict[str, JSON]:
@@ -296,14 +362,28 @@ class Catalog:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self._documents: dict[str, Document | None] = {}
+        # How the models of a namespace, or the versions, tags and aliases of a model, are shown; see `catalog.titles`.
+        self.shown: dict[tuple[str, str], ShownNames] = {}
         # Every model that was asked for: what a verdict may depend on.
         self.asked: set[ModelName] = set()
 
-    def document(self, path: str, place: Place) -> Document | None:
-        """One manifest, read and kept; None when there is no such file."""
-        if path not in self._documents:
-            self._documents[path] = self.read(path, place)
-        return self._documents[path]
+    def document(self, path: str, place: Place, *, keep: bool = True) -> Document | None:
+        """One manifest; None when there is no such file.
+
+        Args:
+            path: From the root.
+            place: What the path is about.
+            keep: Keep what was read; sweeps over many do not.
+        """
+        if path in self._documents:
+            return self._documents[path]
+        from registry_tool.manifests.document import READ_LIMIT, parse_document
+
+        source = self.tree.read(path, limit=READ_LIMIT)
+        found = None if source is None else parse_document(path, place, source)
+        if keep:
+            self._documents[path] = found
+        return found
 
     def forget_models(self) -> None:
         """Let go of what was read of models: a sweep over all of them would keep every file of the registry."""
@@ -317,18 +397,35 @@ class Catalog:
         other._documents[REGISTRY] = self.registry
         return other
 
-    def after(self, paths: Collection[str]) -> Catalog:
-        """The same tree after some of its files changed: what was read of the others is kept."""
-        other = Catalog(self.tree)
-        other._documents = {p: d for p, d in self._documents.items() if p not in paths}
+    def after(self, paths: Collection[str], tree: Tree | None = None) -> Catalog:
+        """The state after some files changed: what was read of the others is kept.
+
+        Args:
+            paths: The files that changed.
+            tree: That state; None for this tree, which shows it already.
+        """
+        other = Catalog(self.tree if tree is None else tree)
+        # Another registry.yaml may give all files other meanings.
+        if REGISTRY not in paths:
+            other._documents = {p: d for p, d in self._documents.items() if p not in paths}
+            other.shown = self.shown_after(paths)
         return other
 
-    def read(self, path: str, place: Place) -> Document | None:
-        """One manifest, read and not kept: for sweeps over many."""
-        from registry_tool.manifests.document import READ_LIMIT, parse_document
+    def shown_after(self, paths: Collection[str]) -> dict[tuple[str, str], ShownNames]:
+        """What is known of shown names, after some files changed."""
+        if not self.shown:
+            return {}
+        from registry_tool.catalog.shown_names import changed_names  # few ask for titles
 
-        source = self.tree.read(path, limit=READ_LIMIT)
-        return None if source is None else parse_document(path, place, source)
+        changed = changed_names(self.layout, paths)
+        return {key: names.after(changed.get(key, ())) for key, names in self.shown.items()}
+
+    def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
+        """Paths of manifests at or under some folders that may give one of the values to a field that must be unique.
+
+        There may be others among them. A catalog that lives long has an index instead of a search.
+        """
+        return self.tree.grep(values, under=under)
 
     @cached_property
     def registry(self) -> Document | None:
@@ -355,6 +452,12 @@ class Catalog:
     def namespaces(self) -> list[str]:
         """The names of the namespaces."""
         return sorted(n for n, e in self.tree.folder(MODELS).items() if e.is_folder)
+
+    def namespace_title(self, namespace: str) -> str:
+        """The title of a namespace; empty for one that is shown by its name."""
+        path = f"{self.layout.namespace(namespace)}/title.yaml"
+        found = self.document(path, Place("title", name=namespace))
+        return "" if found is None else text(found.data, "title")
 
     def namespace(self, namespace: str) -> Document | None:
         """A namespace's ``namespace.yaml``."""

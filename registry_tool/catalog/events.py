@@ -16,6 +16,7 @@ __all__ = [
     "AliasEvent",
     "ArtifactEvent",
     "CardEvent",
+    "DeletionEvent",
     "Event",
     "EvidenceEvent",
     "FileEvent",
@@ -23,12 +24,15 @@ __all__ = [
     "ModelEvent",
     "ModelEvidenceEvent",
     "NamespaceEvent",
+    "ObjectEvent",
     "PolicyEvent",
     "StatusEvent",
     "StoredEvent",
     "TagEvent",
+    "TitleEvent",
     "VersionEvent",
     "WaiverEvent",
+    "WireEvent",
 ]
 
 # ``moved`` is for what points at a version and ``changed`` for its state; ``edited`` is said of all else that was there.
@@ -225,6 +229,58 @@ class CardEvent(_OfModelOrVersion):
     """The card of a model or a version."""
 
     kind: ClassVar[str] = "card"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WireEvent(_OfModelOrVersion):
+    """What clients of other protocols wrote about a model or a version; ``fields`` are those that differ."""
+
+    kind: ClassVar[str] = "wire"
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeletionEvent(_OfModelOrVersion):
+    """A model or version is deleted."""
+
+    kind: ClassVar[str] = "deletion"
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TitleEvent(Event):
+    """The shown name of a namespace, a model, or a version, tag or alias.
+
+    Attributes:
+        named: What has it: a namespace, a model, or a reference.
+        title: The title now; None where it was removed.
+        before: The title before; None where there was none.
+    """
+
+    kind: ClassVar[str] = "title"
+    named: str
+    title: str | None
+    before: str | None
+
+    @property
+    def reference(self) -> str:
+        """What has the title."""
+        return self.named
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectEvent(Event):
+    """An object of a protocol: an experiment, a run, a serving environment."""
+
+    kind: ClassVar[str] = "object"
+    object: str
+    title: str = ""
+    fields: tuple[str, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """The object: ``<api>/<kind>/<slug>``."""
+        return self.object
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from registry_tool.manifests.data import Data, last_values, records, text
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.problems import JSON
 
-__all__ = ["EvidenceItem", "measured", "pieces"]
+__all__ = ["EvidenceItem", "pieces", "read_metrics"]
 
 
 class EvidenceItem(NamedTuple):
@@ -41,10 +41,12 @@ def pieces(version: VersionView, kind: str) -> list[EvidenceItem]:
     ]
 
 
-def measured(version: VersionView) -> dict[str, JSON]:
-    """The last value of each metric: of the record, and of evidence of kind metrics about it."""
+def read_metrics(version: VersionView) -> dict[str, JSON]:
+    """The last value of each metric: of the record, and of evidence of kind metrics about it, by the time it was added."""
     found = [*records(version.data, "metrics")]
-    for piece in pieces(version, "metrics"):
-        if piece.fits:
+    fitting = [piece for piece in pieces(version, "metrics") if piece.fits]
+    revised = {text(piece.data, "revises") for piece in fitting}
+    for piece in sorted(fitting, key=lambda one: text(one.data, "at")):
+        if piece.document.place.name not in revised:
             found += records(piece.data, "metrics")
     return last_values(found)

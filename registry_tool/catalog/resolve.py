@@ -25,7 +25,7 @@ __all__ = [
     "Resolved",
     "find_model",
     "in_order",
-    "is_answer_of",
+    "is_same_answer",
     "latest",
     "may_follow",
     "resolve",
@@ -82,16 +82,22 @@ def in_order(model: ModelView) -> list[str]:
     if scheme != "free":
         return sorted(model.versions, key=lambda v: order_key(scheme, v))
 
-    def created(version: str) -> str:
+    def read_created(version: str) -> str:
         view = model.version(version)
         document = None if view is None else view.document
         return "" if document is None else text(document.data, "created_at")
 
-    return sorted(model.versions, key=lambda v: order_key(scheme, v, created(v)))
+    return sorted(model.versions, key=lambda v: order_key(scheme, v, read_created(v)))
 
 
 def _nothing_latest(model: ModelView, prereleases: list[VersionView]) -> NotFoundError:
     """Why ``latest`` means nothing, by what the model has instead."""
+    if model.is_deleted:
+        why = "" if model.deletion is None else text(model.deletion.data, "reason")
+        return NotFoundError(
+            ": ".join(filter(None, [f"{model.name} is deleted", why])),
+            remedy=f"its records stay: registry list {model.name} --all",
+        )
     if prereleases:
         newest = prereleases[0]
         only = all(is_prerelease(model.scheme, version) for version in model.versions)
@@ -200,10 +206,30 @@ def _notes(resolved: VersionView, state: str) -> tuple[str, ...]:
         words = [f"{resolved} is {state}", text(data, "reason")]
         instead = text(data, "replaced_by")
         notes.append(": ".join(w for w in words if w) + (f"; use {instead}" if instead else ""))
+    if state == "deleted" and resolved.deletion is not None:
+        notes = [
+            ": ".join(
+                filter(None, [f"{resolved} is deleted", text(resolved.deletion.data, "reason")])
+            )
+        ]
+    if resolved.model.title:
+        notes += _title_notes(resolved.model)
     moved = text(resolved.model.document.data, "moved_to") if resolved.model.document else ""
     if moved:
         notes.append(f"{resolved.model.name} moved to {moved}")
     return tuple(notes)
+
+
+def _title_notes(model: ModelView) -> list[str]:
+    """What to say of a path that another model has as its title."""
+    from registry_tool.catalog.titles import find_shown_elsewhere  # few models have a title
+
+    other = find_shown_elsewhere(model)
+    if other is None:
+        return []
+    return [
+        f"{model.name} has the title {model.title!a}; the title {model.name.name} is that of {other.name}"
+    ]
 
 
 def resolve(
@@ -250,7 +276,7 @@ def may_follow(before: str, after: str) -> bool:
     return after in FOLLOWING.get(before, frozenset())
 
 
-def is_answer_of(catalog: Catalog, resolved: Resolved) -> bool:
+def is_same_answer(catalog: Catalog, resolved: Resolved) -> bool:
     """True when a catalog gives the same answer: the same version, state, record and registry settings.
 
     Args:

@@ -21,7 +21,7 @@ from typing import Final
 from registry_tool._version import VERSION
 from registry_tool.paths import is_ours, resource
 
-__all__ = ["ResultCache"]
+__all__ = ["ResultCache", "program_digest"]
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _DAY: Final = 86400
@@ -30,8 +30,12 @@ _DIGEST: Final = 64
 
 
 @cache
-def _program(parts: tuple[str, ...]) -> str:
-    """A digest of this program: its version, and size and time of the files an answer can depend on."""
+def program_digest(parts: tuple[str, ...]) -> str:
+    """A digest of this program: its version, and size and time of the files an answer can depend on.
+
+    Args:
+        parts: The files and folders of the package.
+    """
     found = hashlib.sha256(VERSION.encode())
     for part in (*(_PACKAGE / name for name in parts), resource("schemas")):
         for place in sorted(part.rglob("*") if part.is_dir() else [part]):
@@ -60,10 +64,10 @@ class ResultCache:
 
     @cached_property
     def _folder(self) -> Path:
-        return self._root / _program(self._parts)[:16]
+        return self._root / program_digest(self._parts)[:16]
 
     def _place(self, basis: Iterable[str]) -> Path:
-        words = "\0".join([_program(self._parts), *basis])
+        words = "\0".join([program_digest(self._parts), *basis])
         key = hashlib.sha256(words.encode(errors="surrogateescape")).hexdigest()
         return self._folder / key[:2] / key[2:]
 

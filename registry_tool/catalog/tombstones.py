@@ -8,6 +8,7 @@ from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.resolve import Resolved, resolve
 from registry_tool.errors import NotFoundError, RefusedError, ShallowHistoryError, UsageError
 from registry_tool.git.refs import main_branch
+from registry_tool.manifests.data import Data, records, text
 
 if TYPE_CHECKING:
     from registry_tool.git.repository import Repository
@@ -34,12 +35,35 @@ class Tombstone(NamedTuple):
         from registry_tool.git.history import FirstParentHistory
 
         try:
-            entered = FirstParentHistory(repository.git, self.commit).entered(
+            entered = FirstParentHistory(repository.git, self.commit).find_entry(
                 f"{self.version.folder}/status.yaml"
             )
         except ShallowHistoryError:
             return None
         return None if entered is None else float(entered.step.when)
+
+    def uploads(self, repository: Repository) -> list[Data]:
+        """The entries of files that were uploaded for it after it was published: of every ``model.yaml`` the branch had.
+
+        The erasure deleted them from ``model.yaml``, so the history names their objects.
+
+        Raises:
+            ShallowHistoryError: A shallow clone does not have that history.
+        """
+        from registry_tool.git.history import FirstParentHistory
+
+        model = self.version.model
+        data = None if model.document is None else model.document.data
+        if text(data, "schema") == "model/v1":  # it never had any: model/v2 stays model/v2
+            return []
+        path = f"{model.folder}/model.yaml"
+        found: list[Data] = []
+        for touch in FirstParentHistory(repository.git, self.commit).touches(path):
+            before = Catalog(repository.tree(touch.step.commit)).model(model.name)
+            data = None if before is None or before.document is None else before.document.data
+            entries = records(data, "artifacts")
+            found += [entry for entry in entries if text(entry, "version") == self.version.version]
+        return found
 
 
 def check_fixed(found: Resolved) -> None:

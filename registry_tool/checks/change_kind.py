@@ -2,12 +2,12 @@
 
 Each file is one action; each kind defines which actions it may combine, and what they must be about. A change that fits
 no kind is ``mixed``, and a person reviews it. Policy refers to kinds too: ``automerge`` in ``registry.yaml`` lists them.
-``other``, ``policy``, ``waiver`` and ``mixed`` never merge automatically.
+``deletion``, ``other``, ``policy``, ``waiver`` and ``mixed`` never merge automatically.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from registry_tool.checks.policy_paths import is_policy
@@ -15,14 +15,18 @@ from registry_tool.checks.rule import Located
 from registry_tool.manifests.layout import KEYS, MODELS, WAIVERS
 from registry_tool.names import ModelName
 
-__all__ = ["ALONE", "ChangeKind", "act_of", "kind_of"]
+__all__ = ["ALONE", "AUTOMERGE_WORDS", "ChangeKind", "act_of", "kind_of"]
 
 ChangeKind = Literal[
-    "model", "version", "alias", "tag", "status", "evidence", "edit", "other", "policy", "waiver", "mixed",
+    "model", "version", "alias", "tag", "status", "evidence", "edit", "object", "deletion", "other", "policy", "waiver", "mixed",
 ]  # fmt: skip
 
+# The word in `automerge` by which a kind may merge, where it is not the kind's own name: the words are those of registry/v1.
+AUTOMERGE_WORDS: Final[Mapping[str, str]] = {"object": "edit"}
 # A model.yaml whose `schema:` line names a later version of the schema, and that says the same otherwise.
 UPGRADE: Final = "schema upgrade"
+# What was uploaded for a published version, and goes with it: its entry in model.yaml, and its pointer.
+ERASURE: Final = "upload removed"
 _PROSE: Final = (".md", ".rst", ".txt")
 _PROSE_FILES: Final = frozenset({"LICENSE", "NOTICE", "AUTHORS"})
 
@@ -38,6 +42,11 @@ _ACTS: Final = {
     "status": ("status", "status", "status"),
     "evidence": ("evidence", "frozen", "frozen"),
     "metadata": ("edit", "edit", "edit"),
+    "title": ("title", "title", "title"),
+    "wire": ("edit", "edit", "edit"),
+    "object": ("object", "object", "object"),
+    "deletion": ("deletion", "deletion", "deletion"),
+    "serve": ("policy", "policy", "policy"),
     "card": ("edit", "edit", "edit"),
     "waiver": ("waiver", "waiver", "waiver"),
     "recipients": ("policy", "policy", "policy"),
@@ -46,8 +55,8 @@ _ACTS: Final = {
 # Acts that a pull request can be made for; the others come along, or another rule refuses them.
 ALONE: Final = frozenset(
     {
-        "new namespace", "new model", "new version", "alias", "alias removed", "tag", "status", "evidence", "edit", "model edit",
-        "document", "other file", "policy", "waiver",
+        "new namespace", "new model", "new version", "alias", "alias removed", "tag", "status", "evidence", "edit", "title", "model edit",
+        "document", "other file", "policy", "waiver", "object", "deletion", ERASURE,
     }
 )  # fmt: skip
 
@@ -64,7 +73,7 @@ def _kind(name: ChangeKind, *leading: str, along: Sequence[str] = ()) -> _Kind:
     return _Kind(name, frozenset(leading), frozenset((*leading, *along)))
 
 
-_WITH_VERSION: Final = ("pointer", "key", "tag", "evidence", "edit", "status")
+_WITH_VERSION: Final = ("pointer", "key", "tag", "evidence", "edit", "title", "status")
 # In order: the first that has a leading act and nothing that may not come along.
 _KINDS: Final = (
     _kind("waiver", "waiver"),
@@ -74,11 +83,13 @@ _KINDS: Final = (
         along=("new version", "alias", "model edit", UPGRADE, *_WITH_VERSION),
     ),
     _kind("version", "new version", along=(UPGRADE, *_WITH_VERSION)),
-    _kind("status", "status", along=("pointer removed", "tag removed", "alias removed")),
-    _kind("alias", "alias", "alias removed"),
-    _kind("tag", "tag"),
+    _kind("deletion", "deletion", along=("status", "model edit", "alias removed", "title")),
+    _kind("status", "status", along=("pointer removed", "tag removed", "alias removed", ERASURE)),
+    _kind("alias", "alias", "alias removed", along=("title",)),
+    _kind("tag", "tag", along=("title",)),
     _kind("evidence", "evidence", along=(UPGRADE,)),
-    _kind("edit", "edit", "model edit", "document", UPGRADE),
+    _kind("edit", "edit", "title", "model edit", "document", UPGRADE, ERASURE),
+    _kind("object", "object"),
     _kind("other", "other file", along=("document",)),
 )  # fmt: skip
 
@@ -103,6 +114,8 @@ def act_of(change: Located) -> str:
         # A stray file that goes is a file less that nobody reads.
         outside = _outside(change.path)
         return "edit" if outside == "unknown" and change.removed else outside
+    if change.erases:
+        return ERASURE
     if place.kind == "dvc" and place.version is None:
         return "model edit"
     if place.kind == "key" and place.version is None:
@@ -131,7 +144,7 @@ def _comes_with(change: Located, subjects: frozenset[_Subject]) -> bool:
 
 def _holds_together(kind: _Kind, changes: Sequence[Located]) -> bool:
     """True when what comes along is about what the change is made for."""
-    if kind.name not in {"model", "version", "status"}:
+    if kind.name not in {"model", "version", "status", "deletion"}:
         return True
     leading = frozenset(_subject(change) for change in changes if act_of(change) in kind.leading)
     return all(_comes_with(change, leading) for change in changes)

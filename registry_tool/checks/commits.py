@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
+from registry_tool.checks.comparison import TreeComparison, compare_steps
 from registry_tool.checks.engine import check, judge_file, malformed
 from registry_tool.checks.findings import Finding, Report, in_order
 from registry_tool.checks.rule import FileRule, FileView
@@ -21,7 +22,7 @@ from registry_tool.checks.rules.secrets import no_secret
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError
 from registry_tool.git.commit_tree import PickedTree
-from registry_tool.git.history import NamedStep, UnpublishedHistory, list_steps
+from registry_tool.git.history import NamedStep, list_steps
 from registry_tool.git.log import HistoryStep, log
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
@@ -90,15 +91,14 @@ class _Blob(FileView):
         return None
 
 
-def _step_report(
-    head: Tree, base: Tree | None, line: UnpublishedHistory, now: dt.datetime | None
-) -> Report | None:
+def _judge_step(compared: TreeComparison, now: dt.datetime | None) -> Report | None:
+    head, base = compared.head, compared.base
     try:
         if base is None or base.entry(REGISTRY) is None:
             return None if head.entry(REGISTRY) is None else check(head, now=now)
     except MalformedTreeError as exc:
         return malformed(exc)
-    return check(head, base=base, line=line.at(), now=now)
+    return check(head, base=base, line=compared.line, now=now)
 
 
 def judge_steps(
@@ -120,18 +120,10 @@ def judge_steps(
     Raises:
         GitError: A commit cannot be read.
     """
-    line = UnpublishedHistory(repository.git, since)
-    before = repository.tree(since) if since else None
-    for one in steps:
-        head = repository.tree(one.step.commit)
-        parents = one.step.parents
-        if parents and (before is None or before.commit != parents[0]):
-            before = repository.tree(parents[0])
+    for one, compared in compare_steps(repository, steps, since):
         if one.step.commit not in skipped:
             now = None if since else dt.datetime.fromtimestamp(one.step.when, dt.UTC)
-            yield JudgedStep(one.step, _step_report(head, before, line, now))
-        line.add(one)
-        before = head
+            yield JudgedStep(one.step, _judge_step(compared, now))
 
 
 def _added(

@@ -12,17 +12,18 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.cache import ModelVerdict, VerdictCache
-from registry_tool.checks.change_kind import kind_of
+from registry_tool.checks.change_kind import AUTOMERGE_WORDS, kind_of
+from registry_tool.checks.comparison import list_changes
 from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
 from registry_tool.checks.rule import (
+    ChangeRule,
     ChangeView,
     FileRule,
     FileView,
-    Located,
     ModelUnderCheck,
     RegistryRule,
     RegistryView,
@@ -37,19 +38,17 @@ from registry_tool.checks.rules import (
     REGISTRY_RULES,
     RULES,
 )
-from registry_tool.checks.scope import Part, Scope, is_inside, scope_of
+from registry_tool.checks.scope import Part, Scope, find_renamed, is_inside, scope_of
 from registry_tool.checks.uniqueness import Claims
 from registry_tool.checks.waivers import waived
 from registry_tool.errors import MalformedTreeError, ShallowHistoryError
-from registry_tool.git.tree import Entry, Tree, TreeChange, differences
+from registry_tool.git.tree import Entry, Tree, differences
 from registry_tool.manifests.data import member, text, texts
-from registry_tool.manifests.document import READ_LIMIT
-from registry_tool.manifests.layout import REGISTRY
+from registry_tool.manifests.layout import OBJECTS, REGISTRY, SERVE
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
     from registry_tool.git.history import FirstParentHistory
-    from registry_tool.manifests.document import Document
 
 __all__ = ["check", "judge_file", "judge_models", "malformed"]
 
@@ -63,8 +62,26 @@ def _harmless(words: str) -> str:
     return words if words.isprintable() else words.encode("unicode_escape").decode()
 
 
+class _Examined(NamedTuple):
+    """What some rules find in one file, one model, the change or the registry.
+
+    Rules are generators. They run while their violations are taken, in the loop of the check.
+
+    Attributes:
+        path: The file of violations that name none.
+        violations: What each rule yields.
+    """
+
+    path: str
+    violations: Sequence[tuple[Rule, Iterable[Violation]]]
+
+
 class _FindingCollector:
-    """Turns hits into findings: severity by policy, place by document."""
+    """Turns violations into findings: severity by policy, place by document.
+
+    Attributes:
+        findings: What was found so far.
+    """
 
     def __init__(self, catalog: Catalog, policy: Catalog) -> None:
         self._catalog = catalog
@@ -77,56 +94,41 @@ class _FindingCollector:
             if chosen == "off":
                 del self._severities[name]
         self.findings: list[Finding] = []
+        self._skipped: dict[str, list[str]] = {}
 
-    def take(self, rule: Rule, hits: Iterable[Violation], path: str) -> None:
-        """Record one rule's hits on one subject; a rule that the policy switches off is not run."""
-        severity = self._severities.get(rule.id)
-        if severity is None:
-            return
-        for hit in hits:
-            where = hit.path or path
-            line, column = hit.place or self._place(where, hit)
-            self.findings.append(
-                Finding(
-                    rule.id, severity, where, line, column,
-                    _harmless(hit.message), _harmless(hit.found),
-                    _harmless(hit.expected), _harmless(hit.remedy),
-                )
-            )  # fmt: skip
+    def take(self, examined: _Examined) -> None:
+        """Record what rules find in one subject; a rule that the policy switches off is not run."""
+        for rule, violations in examined.violations:
+            severity = self._severities.get(rule.id)
+            if severity is None:
+                continue
+            try:
+                for hit in violations:
+                    self._record(rule.id, severity, hit, hit.path or examined.path)
+            except ShallowHistoryError as exc:
+                if not isinstance(rule, ChangeRule):
+                    raise
+                self._skipped.setdefault(f"{exc.message}; {exc.remedy}", []).append(rule.id)
 
-    def _place(self, path: str, hit: Violation) -> tuple[int, int]:
+    def _record(self, rule: str, severity: Severity, hit: Violation, where: str) -> None:
+        line, column = hit.place or self._locate(where, hit)
+        self.findings.append(
+            Finding(
+                rule, severity, where, line, column, _harmless(hit.message), _harmless(hit.found),
+                _harmless(hit.expected), _harmless(hit.remedy),
+            )
+        )  # fmt: skip
+
+    def _locate(self, path: str, hit: Violation) -> tuple[int, int]:
         place = self._catalog.layout.locate(path)
         document = None
         if place is not None and place.kind != "card":
             document = self._catalog.document(path, place)
         return (1, 1) if document is None else document.where(hit.at)
 
-
-def _located(base: Catalog, head: Catalog, change: TreeChange) -> Located | None:
-    """A difference and what it is about; None for a file without an id that turns out to be the published one."""
-    path, before, after = change
-    if before is not None and after is not None and len(before.oid) != len(after.oid):
-        published = base.tree.read(path, limit=READ_LIMIT)
-        if published is not None and published == head.tree.read(path, limit=READ_LIMIT):
-            after = after._replace(oid=before.oid)
-    if before == after:
-        return None
-    # Where files lie was fixed when the registry was made; a change that says otherwise is judged by that.
-    place = base.layout.locate(path)
-    upgrades = False
-    if before is not None and after is not None and place is not None and place.kind == "model":
-        documents = base.document(path, place), head.document(path, place)
-        upgrades = before.mode == after.mode and _only_upgrades(*documents)
-    return Located(path, before, after, place, upgrades)
-
-
-def _only_upgrades(before: Document | None, after: Document | None) -> bool:
-    """True where a manifest names a later version of its schema, and no other byte differs."""
-    if before is None or after is None or before.data is None or after.data is None:
-        return False
-    old, new = text(before.data, "schema"), text(after.data, "schema")
-    is_later = int(old.rpartition("/v")[2]) < int(new.rpartition("/v")[2])
-    return is_later and before.source.replace(old.encode(), new.encode(), 1) == after.source
+    def notes(self) -> tuple[str, ...]:
+        """Notes on the rules that need missing history."""
+        return tuple(f"skipped {', '.join(ids)}: {words}" for words, ids in self._skipped.items())
 
 
 def _rule_ids() -> frozenset[str]:
@@ -135,65 +137,68 @@ def _rule_ids() -> frozenset[str]:
     return frozenset(all_rules())
 
 
-def _compared(
-    published: Tree | None, head: Catalog, line: FirstParentHistory | None, now: dt.datetime
-) -> ChangeView:
-    """The change to what is published; without anything published the head is its own base, and nothing differs."""
-    if published is None or published.entry(REGISTRY) is None:
-        return ChangeView(head, head, (), line, now, _rule_ids)
-    base = Catalog(published)
-    found = (_located(base, head, change) for change in differences(published, head.tree))
-    return ChangeView(base, head, tuple(filter(None, found)), line, now, _rule_ids)
+class _Parts:
+    """The parts of a tree, examined one by one.
 
+    Args:
+        head: The tree under check.
+        collector: Takes what is found in a part while it is examined.
+        memory: Where verdicts on whole models are kept; None keeps none.
 
-def _judged(view: ChangeView) -> tuple[list[Finding], tuple[str, ...]]:
-    """What the rules about changes find, and notes on those that need history which is not there."""
-    collector = _FindingCollector(view.head, view.base)
-    notes: dict[str, list[str]] = {}
-    for rule in CHANGE_RULES if view.changes else ():
-        try:
-            collector.take(rule, rule.check(view), REGISTRY)
-        except ShallowHistoryError as exc:
-            notes.setdefault(f"{exc.message}; {exc.remedy}", []).append(rule.id)
-    said = tuple(f"skipped {', '.join(rules)}: {words}" for words, rules in notes.items())
-    return collector.findings, said
+    Attributes:
+        claims: The values that were claimed in them.
+        checked: The number of their files.
+    """
 
+    def __init__(
+        self, head: Catalog, collector: _FindingCollector, memory: VerdictCache | None
+    ) -> None:
+        self._head = head
+        self._collector = collector
+        self._memory = memory
+        self.claims = Claims()
+        self.checked = 0
 
-def _look_at(part: Part, head: Catalog, collector: _FindingCollector) -> ModelVerdict:
-    """Run the rules about files and models on one part."""
-    before, claims = len(collector.findings), Claims()
-    files = part.listed(head)
-    head.tree.prefetch(path for path, _ in files)
-    for path, entry in files:
-        file = FileView(head, path, entry)
-        document = file.document
-        is_clean = document is None or not document.problems
-        for file_rule in _RULES_OF_CLEAN if is_clean else FILE_RULES:
-            collector.take(file_rule, file_rule.check(file), path)
-        if document is not None:
-            claims.add(document)
-    if part.model is not None:
-        model = ModelUnderCheck(head, part.model, touched=part.touched)
-        for model_rule in MODEL_RULES:
-            collector.take(model_rule, model_rule.check(model), f"{model.folder}/model.yaml")
-    found = tuple(collector.findings[before:])
-    return ModelVerdict(found, tuple(claims), len(files), {})
+    def examine(self, part: Part) -> Iterator[_Examined]:
+        """Yield what rules find in a part; what is remembered of it goes to the collector at once."""
+        model = part.model if part.files is None else None
+        if model is None or self._memory is None:
+            yield from self._examine_now(part)
+            return
+        known = self._memory.recall(model)
+        if known is not None:
+            self._collector.findings.extend(known.findings)
+            self.claims.take(known.claims)
+            self.checked += known.files
+            return
+        self._head.asked.clear()
+        before, outer, self.claims = len(self._collector.findings), self.claims, Claims()
+        files = self.checked
+        yield from self._examine_now(part)
+        found = tuple(self._collector.findings[before:])
+        verdict = ModelVerdict(found, tuple(self.claims), self.checked - files, {})
+        self._memory.keep(model, verdict)
+        self.claims = outer
+        self.claims.take(verdict.claims)
 
-
-def _look_once(
-    part: Part, head: Catalog, collector: _FindingCollector, memory: VerdictCache | None
-) -> ModelVerdict:
-    """What is found in one part, remembered or looked at now."""
-    if memory is None or part.model is None or part.files is not None:
-        return _look_at(part, head, collector)
-    known = memory.recall(part.model)
-    if known is not None:
-        collector.findings.extend(known.findings)
-        return known
-    head.asked.clear()
-    found = _look_at(part, head, collector)
-    memory.keep(part.model, found)
-    return found
+    def _examine_now(self, part: Part) -> Iterator[_Examined]:
+        files = part.listed(self._head)
+        self._head.tree.prefetch(path for path, _ in files)
+        for path, entry in files:
+            file = FileView(self._head, path, entry)
+            document = file.document
+            is_clean = document is None or not document.problems
+            rules = _RULES_OF_CLEAN if is_clean else FILE_RULES
+            yield _Examined(path, [(rule, rule.check(file)) for rule in rules])
+            if document is not None:
+                self.claims.add(document)
+        if part.model is not None:
+            model = ModelUnderCheck(self._head, part.model, touched=part.touched)
+            if part.files is not None:
+                model.prefetch("aliases", "tags")
+            found = [(rule, rule.check(model)) for rule in MODEL_RULES]
+            yield _Examined(f"{model.folder}/model.yaml", found)
+        self.checked += len(files)
 
 
 def judge_models(
@@ -221,11 +226,13 @@ def judge_models(
                 return
             continue
         known = 0
-        _look_once(Part(None, model), head, _FindingCollector(head, policy), memory)
+        collector = _FindingCollector(head, policy)
+        for examined in _Parts(head, collector, memory).examine(Part(None, model)):
+            collector.take(examined)
         head.forget_models()
 
 
-def _claimed(scope: Scope, head: Catalog) -> Claims:
+def _find_claims(scope: Scope, head: Catalog) -> Claims:
     """The claims of a change, of which the tree is asked already who else makes them: that takes a while."""
     claims = Claims()
     for part in scope.parts:
@@ -238,38 +245,42 @@ def _claimed(scope: Scope, head: Catalog) -> Claims:
     return claims
 
 
-def _look(
+def _narrow(violations: Iterable[Violation], paths: Sequence[str]) -> Iterable[Violation]:
+    """The violations at or under some paths; all of them where no path is given."""
+    return (hit for hit in violations if is_inside(hit.path or REGISTRY, paths or ("",)))
+
+
+def _examine(
     view: ChangeView,
     scope: Scope,
-    collector: _FindingCollector,
-    memory: VerdictCache | None,
+    parts: _Parts,
+    paths: Sequence[str],
     progress: Callable[[int], None],
-) -> tuple[RegistryView, int]:
-    """Run the rules about files and models; what the rules about the registry see, and how many files there were."""
-    head, checked = view.head, 0
-    claims = Claims() if scope.complete else _claimed(scope, view.head)
+) -> Iterator[_Examined]:
+    """Yield what all rules find: in files and models, in the change, and across the registry."""
+    head = view.head
+    if not scope.complete:
+        parts.claims = _find_claims(scope, head)
     for part in scope.parts:
-        known = _look_once(part, head, collector, memory)
-        claims.take(known.claims)
-        checked += known.files
-        progress(known.files)
+        before = parts.checked
+        yield from parts.examine(part)
+        progress(parts.checked - before)
         if scope.complete:
             head.forget_models()
-    models, namespaces = scope.models, scope.namespaces
-    return RegistryView(head, models, namespaces, claims, view.now, scope.complete), checked
-
-
-def _look_across(registry: RegistryView, collector: _FindingCollector) -> None:
-    """Run the rules about the registry."""
-    if not registry.complete:
-        registry.claims.complete(registry.catalog)
-    for rule in REGISTRY_RULES:
-        collector.take(rule, rule.check(registry), REGISTRY)
+    if view.changes:
+        found = [(rule, _narrow(rule.check(view), paths)) for rule in CHANGE_RULES]
+        yield _Examined(REGISTRY, found)
+    models, namespaces, claims = scope.models, scope.namespaces, parts.claims
+    if not scope.complete:
+        claims.complete(head)
+    renamed = find_renamed(view.changes)
+    registry = RegistryView(head, models, namespaces, claims, view.now, scope.complete, renamed)
+    yield _Examined(REGISTRY, [(rule, rule.check(registry)) for rule in REGISTRY_RULES])
 
 
 def _merges_unseen(view: ChangeView, kind: str) -> bool:
     """True when the policy of what is published lets a change of a kind that passes merge without a person."""
-    if kind not in texts(view.base.settings, "automerge"):
+    if AUTOMERGE_WORDS.get(kind, kind) not in texts(view.base.settings, "automerge"):
         return False
     from registry_tool.checks.review_needed import (
         unsigned_approvals,  # few registries have such a policy
@@ -278,18 +289,23 @@ def _merges_unseen(view: ChangeView, kind: str) -> bool:
     return not unsigned_approvals(view)
 
 
-def _softened(findings: Iterable[Finding], view: ChangeView) -> list[Finding]:
+def _soften(findings: Iterable[Finding], view: ChangeView) -> list[Finding]:
     """New restrictions judge what a change adds: what is published with it already only warns."""
     found = list(findings)
-    if view.base is view.head or not any(one.rule in OF_WHAT_IS_ADDED for one in found):
+    if view.base is view.head or not any(map(_may_be_known, found)):
         return found
     known: dict[tuple[str, str], Counter[str]] = {}
     return [one._replace(severity="warn") if _is_known(one, view, known) else one for one in found]
 
 
+def _may_be_known(one: Finding) -> bool:
+    """True for a rule that came later, and for places that had no meaning in earlier releases."""
+    return one.rule in OF_WHAT_IS_ADDED or one.path == SERVE or one.path.startswith(f"{OBJECTS}/")
+
+
 def _is_known(one: Finding, view: ChangeView, known: dict[tuple[str, str], Counter[str]]) -> bool:
     """True for a finding that the published file gave already."""
-    if one.rule not in OF_WHAT_IS_ADDED:
+    if not _may_be_known(one):
         return False
     before = view.base.tree.entry(one.path)
     if before is None or before == view.head.tree.entry(one.path):
@@ -311,11 +327,15 @@ def _said_before(one: Finding, view: ChangeView, entry: Entry) -> Iterator[str]:
         yield from (hit.message for hit in rule.check(whole) if hit.path == one.path)
 
 
+def _open(files: Tree | Catalog) -> Catalog:
+    return files if isinstance(files, Catalog) else Catalog(files)
+
+
 def check(
-    head: Tree,
+    head: Tree | Catalog,
     *,
-    base: Tree | None = None,
-    published: Tree | None = None,
+    base: Tree | Catalog | None = None,
+    published: Tree | Catalog | None = None,
     line: FirstParentHistory | None = None,
     now: dt.datetime | None = None,
     paths: Sequence[str] = (),
@@ -323,7 +343,7 @@ def check(
     many: Callable[[int], None] = lambda _: None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Check a tree, whole or as a change to a base.
+    """Check a tree, whole or as a change to a base. What a catalog has read of a tree is not read again.
 
     Args:
         head: The tree to judge.
@@ -341,31 +361,30 @@ def check(
     """
     now = dt.datetime.now(dt.UTC) if now is None else now
     try:
-        catalog = Catalog(head)
-        view = _compared(base if published is None else published, catalog, line, now)
-        scope = scope_of(catalog, base, paths)
+        catalog = _open(head)
+        differing = None if base is None else list(differences(_open(base).tree, catalog.tree))
+        published = base if published is None else published
+        given = differing if published is base else None
+        known, changes = list_changes(published, catalog, given)
+        view = ChangeView(known, catalog, changes, line, now, _rule_ids)
+        scope = scope_of(catalog, differing, paths)
         memory = None
         if kept is not None:
             memory = VerdictCache(kept, catalog, view.base, lambda: many(len(scope.models)))
-        return _report(view, scope, paths, memory, progress)
+        collector = _FindingCollector(catalog, view.base)
+        parts = _Parts(catalog, collector, memory)
+        for examined in _examine(view, scope, parts, paths, progress):
+            collector.take(examined)
+        return _build_report(view, collector, parts.checked, paths)
     except MalformedTreeError as exc:
         return malformed(exc)
 
 
-def _report(
-    view: ChangeView,
-    scope: Scope,
-    paths: Sequence[str],
-    memory: VerdictCache | None,
-    progress: Callable[[int], None],
+def _build_report(
+    view: ChangeView, collector: _FindingCollector, checked: int, paths: Sequence[str]
 ) -> Report:
-    """Run all rules, and say what they amount to."""
-    collector = _FindingCollector(view.head, view.base)
-    registry, checked = _look(view, scope, collector, memory, progress)
-    judged, notes = _judged(view)
-    _look_across(registry, collector)
-    found = [*collector.findings, *(f for f in judged if not paths or is_inside(f.path, paths))]
-    found = _softened(found, view)
+    """The report on what was found."""
+    found, notes = _soften(collector.findings, view), collector.notes()
     findings = in_order(waived(found, view.base, view.head, view.now.date()))
     verdict, kind = verdict_of(findings), kind_of(view.changes) or ""
     # What is narrowed, was not answered, or passes by a waiver only, is for a person to look at.
@@ -383,8 +402,7 @@ def judge_file(rules: Iterable[FileRule], file: FileView, policy: Catalog) -> li
         policy: What severities come from.
     """
     collector = _FindingCollector(file.catalog, policy)
-    for rule in rules:
-        collector.take(rule, rule.check(file), file.path)
+    collector.take(_Examined(file.path, [(rule, rule.check(file)) for rule in rules]))
     return collector.findings
 
 

@@ -20,7 +20,7 @@ from registry_tool.git.tree import EXECUTABLE, FILE, Entry
 from registry_tool.manifests.data import text
 from registry_tool.manifests.document import READ_LIMIT, Document
 from registry_tool.manifests.layout import MANIFEST_KINDS, Place
-from registry_tool.manifests.problems import JSONPath, shown
+from registry_tool.manifests.problems import JSONPath, show_value
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ class RegistryView(NamedTuple):
         claims: Values that rules across the registry ask about.
         now: The time of the check, in UTC.
         complete: True when everything is looked at.
+        renamed: Namespaces in which a change adds a model, or changes the title of one.
     """
 
     catalog: Catalog
@@ -142,6 +143,7 @@ class RegistryView(NamedTuple):
     claims: Claims
     now: dt.datetime
     complete: bool
+    renamed: frozenset[str] = frozenset()
 
 
 class Located(NamedTuple):
@@ -153,6 +155,7 @@ class Located(NamedTuple):
         head: Its entry in the change; None where it goes.
         place: What the path is about; None outside the layout.
         upgrades: True for a ``model.yaml`` that only names a later version of its schema.
+        erases: True for a ``model.yaml`` that only loses files of erased versions, and for the removed pointer of one.
     """
 
     path: str
@@ -160,6 +163,7 @@ class Located(NamedTuple):
     head: Entry | None
     place: Place | None
     upgrades: bool = False
+    erases: bool = False
 
     @property
     def added(self) -> bool:
@@ -251,7 +255,7 @@ def named(text: str) -> str:
     """A path or name for a message: as it is where that is harmless, else escaped in quotes."""
     if text.isascii() and text.isprintable() and text and len(text) <= _LONG:
         return text
-    return shown(text)
+    return show_value(text)
 
 
 def command(words: str, path: str) -> str:
@@ -259,7 +263,7 @@ def command(words: str, path: str) -> str:
     import shlex
 
     plain = path.isascii() and path.isprintable()
-    return f"{words} -- {shlex.quote(path) if plain else shown(path)}"
+    return f"{words} -- {shlex.quote(path) if plain else show_value(path)}"
 
 
 def removal(path: str) -> str:

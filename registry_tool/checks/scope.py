@@ -10,16 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.git.tree import Entry, Tree, TreeChange, differences, walk
+from registry_tool.checks.rule import Located
+from registry_tool.git.tree import Entry, Tree, TreeChange, walk
 from registry_tool.manifests.layout import MODELS, REGISTRY, Layout, Place
 from registry_tool.names import DEFAULT_NAMESPACE, ModelName
 
-__all__ = ["Part", "Scope", "is_inside", "scope_of"]
+__all__ = ["Part", "Scope", "find_renamed", "is_inside", "scope_of"]
 
 # What the verdict on unchanged files depends on.
 _POLICY: Final = (REGISTRY, "schemas/", ".dvc/config")
 # Files that may come to a version, or change in it, without a word about its sisters.
-_ITS_OWN: Final = frozenset({"metadata", "evidence", "card"})
+_ITS_OWN: Final = frozenset({"metadata", "evidence", "card", "wire"})
+# Files of a model that no version depends on.
+_BY_THEMSELVES: Final = frozenset({"evidence", "title", "wire"})
 _ITS_RECORD: Final = frozenset({"version", "dvc"})
 _NAMED: Final = frozenset({"model", "version", "tag", "alias"})
 
@@ -76,7 +79,7 @@ def _outside(tree: Tree, layout: Layout, namespaces: Iterable[str]) -> Iterator[
         for name, entry in tree.folder(folder).items():
             if not entry.is_folder:
                 yield f"{folder}/{name}", entry
-            elif folder in shards and layout.shard_of(name) != folder.rpartition("/")[2]:
+            elif folder in shards and layout.find_shard(name) != folder.rpartition("/")[2]:
                 yield from walk(tree, f"{folder}/{name}")
 
 
@@ -139,7 +142,7 @@ def _limited(
             continue
         if place.version is not None and _is_its_own(change, place):
             versions.setdefault(place.model, set()).add(place.version)
-        elif _is_a_name(change, place) or place.kind == "evidence":
+        elif _is_a_name(change, place) or place.kind in _BY_THEMSELVES:
             versions.setdefault(place.model, set())
         else:
             others.add(place.model)
@@ -192,17 +195,30 @@ def _narrowed(catalog: Catalog, scope: Scope, paths: Sequence[str]) -> Scope:
     return Scope(parts, models, namespaces, complete=False)
 
 
-def scope_of(catalog: Catalog, base: Tree | None, paths: Sequence[str] = ()) -> Scope:
+def scope_of(
+    catalog: Catalog, changes: Sequence[TreeChange] | None, paths: Sequence[str] = ()
+) -> Scope:
     """What to look at.
 
     Args:
         catalog: The tree under check.
-        base: What it is a change to; None looks at everything, and so does a change of policy.
+        changes: How it differs from its base; None looks at everything, and so does a change of policy.
         paths: Files and folders to which the look is narrowed; none of them means no narrowing.
     """
-    changes = [] if base is None else list(differences(base, catalog.tree))
-    if base is None or any(c.path.startswith(_POLICY) for c in changes):
+    if changes is None or any(c.path.startswith(_POLICY) for c in changes):
         scope = _whole(catalog)
     else:
         scope = _touching(catalog, changes)
     return _narrowed(catalog, scope, paths) if paths else scope
+
+
+def find_renamed(changes: Iterable[Located]) -> frozenset[str]:
+    """The namespaces in which a model is new, or has another title than before."""
+    found = set()
+    for change in changes:
+        place = change.place
+        if place is None or place.model is None or place.name:
+            continue
+        if place.kind == "title" or (place.kind == "model" and change.added):
+            found.add(place.model.namespace)
+    return frozenset(found)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
+from registry_tool.catalog.shown_names import fold_title
 from registry_tool.manifests.data import records, text, texts
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import MODELS
@@ -28,7 +29,7 @@ class UniqueValue(NamedTuple):
 
     Attributes:
         pool: ``subject`` (models and versions), ``artifact`` or ``identity``, in which a value is unique; ``reader``, whom the
-            key of a version is wrapped to.
+            key of a version is wrapped to; ``title``, the namespace and title of a model as titles are compared.
         value: The value.
         path: The file.
         at: Where in the file.
@@ -50,6 +51,9 @@ def _readers(document: Document) -> Iterator[UniqueValue]:
 def claims_of(document: Document) -> Iterator[UniqueValue]:
     """The claims of one manifest."""
     data, place = document.data, document.place
+    if place.kind == "title" and place.model is not None and not place.name:
+        shown = f"{place.model.namespace}/{fold_title(text(data, 'title'))}"
+        yield UniqueValue("title", shown, document.path, ("title",))
     if place.kind == "key" and place.version is not None:
         yield from _readers(document)
     if data is None or place.kind not in {"model", "version"}:
@@ -108,7 +112,7 @@ class Claims:
                 if pool in pools
             }
             if values:
-                self._asked.append(catalog.tree.grep(values, under=sorted(folders)))
+                self._asked.append(catalog.find_mentions(values, under=sorted(folders)))
 
     def complete(self, catalog: Catalog) -> None:
         """Find the other claims to the values at hand: external ids anywhere, identities in the same model."""

@@ -28,6 +28,7 @@ __all__ = [
     "ref_option",
     "repo_option",
     "signers_option",
+    "title_option",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -46,6 +47,14 @@ def ref_option(function: Function) -> Function:
     return click.option(
         "--ref", metavar="REV", default=None,
         help="A branch, tag or commit. Default: the files of the work tree.",
+    )(function)  # fmt: skip
+
+
+def title_option(function: Function) -> Function:
+    """``--title``: the reference consists of titles."""
+    return click.option(
+        "--title", "by_title", is_flag=True,
+        help="REF consists of titles, [NAMESPACE/]TITLE[@TITLE], not of the names in paths.",
     )(function)  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """OpenSSF Model Signing: bundles as data, and the package ``model_signing`` that makes and verifies them.
 
 A bundle is a Sigstore bundle around a DSSE envelope around an in-toto statement, each of them JSON; see
-https://github.com/sigstore/model-transparency. Only bundles by elliptic-curve keys are supported, which need no server. Reading one says
-which key it names and which files it covers, and needs no package; it does not verify it. Symbolic links are not followed.
+https://github.com/sigstore/model-transparency. Only bundles by elliptic-curve keys are supported, which need no server. The package has no
+function that reads a bundle, so ``parse`` does (docs/decisions/0046): it says which key a bundle names, which files it covers and how they
+were hashed, and verifies nothing. Symbolic links are not followed.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Bundle(NamedTuple):
             return frozenset(self.digests)
         return frozenset(name.rsplit(":", 2)[0] for name in self.digests)
 
-    def rendered(self, hint: str) -> str:
+    def render_for(self, hint: str) -> str:
         """The bundle with what was read here and nothing else, for a key.
 
         Args:
@@ -116,7 +117,7 @@ def _same(found: object, wanted: str, name: str) -> None:
         _no(f"its {name} is {str(found)[:80]!a}, not {wanted!a}")
 
 
-def _unpacked(text: str, name: str) -> bytes:
+def _decode_base64(text: str, name: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as exc:
@@ -164,8 +165,8 @@ def _envelope(whole: _Object) -> tuple[bytes, str]:
     if len(signatures) != 1:
         _no(f"it has {len(signatures)} signatures, not one")
     signature = _text(_object(signatures[0], "signature").get("sig"), "sig")
-    _unpacked(signature, "sig")
-    return _unpacked(_text(envelope.get("payload"), "payload"), "payload"), signature
+    _decode_base64(signature, "sig")
+    return _decode_base64(_text(envelope.get("payload"), "payload"), "payload"), signature
 
 
 def parse(text: str) -> Bundle:
@@ -208,6 +209,26 @@ class _Hashing(Protocol):
 
     def set_ignored_paths(self, *, paths: Iterable[Path], ignore_git_paths: bool) -> _Hashing: ...
 
+    def hash(self, model_path: Path, *, files_to_hash: Iterable[Path] | None) -> object: ...
+
+
+class _EveryFile:
+    """Hashes every file of a folder, whatever a bundle leaves out.
+
+    The package skips the paths that the signer wrote into the bundle as ``ignore_paths``, also where its caller configures
+    how files are hashed: the content of such a file could be anything.
+    """
+
+    def __init__(self, config: _Hashing) -> None:
+        self._config = config
+
+    def add_ignored_paths(self, *, model_path: Path, paths: Iterable[str]) -> None:
+        """Called with the paths that the bundle leaves out."""
+
+    def hash(self, model_path: Path, *, files_to_hash: Iterable[Path] | None = None) -> object:
+        """The package's manifest of the folder."""
+        return self._config.hash(model_path, files_to_hash=files_to_hash)
+
 
 class _Signing(Protocol):
     def use_elliptic_key_signer(self, *, private_key: Path, password: bytes | None) -> _Signing: ...
@@ -220,7 +241,7 @@ class _Signing(Protocol):
 class _Verifying(Protocol):
     def use_elliptic_key_verifier(self, *, public_key: Path) -> _Verifying: ...
 
-    def set_hashing_config(self, hashing_config: _Hashing, /) -> _Verifying: ...
+    def set_hashing_config(self, hashing_config: _EveryFile, /) -> _Verifying: ...
 
     def verify(self, model_path: Path, signature_path: Path, /) -> None: ...
 
@@ -292,8 +313,8 @@ def sign(place: Path, key: Path, passphrase: bytes | None) -> str:
         return made.read_text(encoding="utf-8")
 
 
-def _hashed_as(package: _Package, bundle: Bundle) -> _Hashing:
-    """As the bundle's signer hashed, with nothing left out that the bundle does not say."""
+def _hash_like(package: _Package, bundle: Bundle) -> _EveryFile:
+    """Hashes as the bundle's signer did, and leaves out nothing."""
     config = package.hashing.Config()
     # Its own reading of a bundle does not know the name that its bundles have for this one.
     algorithm = bundle.hash_type.replace("blake2b", "blake2")
@@ -301,7 +322,7 @@ def _hashed_as(package: _Package, bundle: Bundle) -> _Hashing:
         config.use_file_serialization(hashing_algorithm=algorithm)
     else:
         config.use_shard_serialization(hashing_algorithm=algorithm, shard_size=bundle.shard_size)
-    return config.set_ignored_paths(paths=[], ignore_git_paths=False)
+    return _EveryFile(config.set_ignored_paths(paths=[], ignore_git_paths=False))
 
 
 def _refusals() -> tuple[type[Exception], ...]:
@@ -311,7 +332,7 @@ def _refusals() -> tuple[type[Exception], ...]:
 
 
 def trouble(bundle: Bundle, place: Path, key: PublicKey) -> str:
-    """Why a bundle is none of a file or folder by a key; empty where it is. Files that it leaves out are not seen.
+    """Why a bundle is none of a file or folder by a key; empty where it is. It must cover every file.
 
     Args:
         bundle: The bundle.
@@ -324,11 +345,11 @@ def trouble(bundle: Bundle, place: Path, key: PublicKey) -> str:
     package = _package()
     with TemporaryDirectory(prefix="registry-verify-") as folder:
         written, public = Path(folder) / "bundle", Path(folder) / "public"
-        written.write_text(bundle.rendered(key.digest), encoding="utf-8")
+        written.write_text(bundle.render_for(key.digest), encoding="utf-8")
         public.write_bytes(key.pem)
         verifier = package.verifying.Config().use_elliptic_key_verifier(public_key=public)
         try:
-            verifier.set_hashing_config(_hashed_as(package, bundle)).verify(place, written)
+            verifier.set_hashing_config(_hash_like(package, bundle)).verify(place, written)
         except OSError as exc:
             raise OperationalError(f"{place} cannot be read: {exc.strerror}") from exc
         except _refusals() as exc:

@@ -8,10 +8,11 @@ from registry_tool.catalog.catalog import USABLE, Catalog, ModelView
 from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.catalog.stage_names import stages_written
 from registry_tool.edits.changeset import ChangeSet, Edit
+from registry_tool.edits.titles import check_selector_title
 from registry_tool.errors import NotFoundError, RefusedError, UsageError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.yaml.editor import GONE, changed
+from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference, check_new_name, check_pointer
 from registry_tool.versioning import looks_like_version
@@ -28,6 +29,8 @@ def _check_free(model: ModelView, name: str, kind: str) -> None:
         taken = "an alias"
     elif kind == "alias" and name in model.tags:
         taken = "a tag"
+    if not taken and model.titled:
+        check_selector_title(model, name, model.find_title(name) or name)
     if taken:
         raise RefusedError(
             f"{model.name} already has {taken} named {name}",
@@ -123,7 +126,7 @@ def set_alias(reference: Reference, alias: str, *, reason: str = "") -> Edit:
             return ChangeSet(f"{named} is already {version}")
         new: dict[str, JSON] = {"version": version}
         changes = {**new, "reason": reason} if reason else {**new, "reason": GONE}
-        source = changed(before.source, before.data, changes, path)
+        source = edit_fields(before.source, before.data, changes, path)
         return ChangeSet(f"Move {named} from {old} to {version}", {path: source})
 
     return edit
@@ -138,8 +141,10 @@ def remove_alias(model: ModelName, alias: str) -> Edit:
         if alias not in view.aliases:
             names = ", ".join(view.aliases) or "none"
             raise NotFoundError(f"{model} has no alias {alias!a}", remedy=f"its aliases: {names}")
-        path = catalog.layout.alias(model, alias)
-        return ChangeSet(f"Remove {model}@{alias}", deletes=frozenset({path}))
+        gone = {catalog.layout.alias(model, alias)}
+        if alias in view.titled:
+            gone.add(catalog.layout.title(model, alias))
+        return ChangeSet(f"Remove {model}@{alias}", deletes=frozenset(gone))
 
     return edit
 
@@ -159,8 +164,8 @@ def add_tag(reference: Reference, tag: str) -> Edit:
                 return ChangeSet(f"{model.name}@{tag} is already {old}")
             raise _tag_exists(model, tag, old)
         _check_new_tag(model, tag)
-        if found.state == "erased":
-            raise UsageError(f"{found.version} is erased; a tag cannot point to it")
+        if found.state in {"erased", "deleted"}:
+            raise UsageError(f"{found.version} is {found.state}; a tag cannot point to it")
         fields: dict[str, JSON] = {
             "schema": "tag/v1",
             "model": str(model.name),

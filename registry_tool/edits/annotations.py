@@ -17,12 +17,13 @@ from registry_tool.errors import InvalidManifestError, NotFoundError, RefusedErr
 from registry_tool.manifests.arguments import check_fields, check_manifest
 from registry_tool.manifests.data import Data, member, texts
 from registry_tool.manifests.problems import JSON
+from registry_tool.manifests.schema_fast import same
 from registry_tool.manifests.values import plain_fields, plain_text
-from registry_tool.manifests.yaml.editor import changed
+from registry_tool.manifests.yaml.editor import edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference, check_new_name, check_pointer
 
-__all__ = ["add_evidence", "add_model_evidence", "annotate"]
+__all__ = ["add_evidence", "add_model_evidence", "annotate", "replace_metadata"]
 
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 # Kinds that evidence/v1 does not know.
@@ -44,7 +45,7 @@ def annotate(
     Args:
         reference: The version.
         metadata: Values by key; a key that exists is replaced.
-        remove: Keys of ``metadata.yaml`` that are removed.
+        remove: Keys that are removed; one of the record stays there, and readers leave it out.
         labels: Labels that are added.
         description: A description that replaces the record's.
 
@@ -61,39 +62,101 @@ def annotate(
 
     def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
-        path = f"{version.folder}/metadata.yaml"
-        before = version.metadata
-        if before is not None and before.data is None:
-            problem = before.problems[0]
-            raise InvalidManifestError(f"{path}:{problem.line}: {problem.message}")
-        old = {"schema": "metadata/v1"} if before is None or before.data is None else before.data
-        free = _without(member(old, "metadata"), remove, version)
+        old, current = _read_added(version), version.all_metadata
+        for key in remove:
+            if key not in current:
+                raise NotFoundError(
+                    f"the metadata of {version} has no key {key!a}",
+                    remedy=f"list its keys: registry show {version}",
+                )
         fields: dict[str, JSON] = {}
         if given or remove:
-            fields["metadata"] = {**free, **given}
+            added = member(old, "metadata")
+            kept = {key: value for key, value in added.items() if key not in remove}
+            hidden = [*texts(old, "without"), *(key for key in remove if key not in given)]
+            fields = _laid_over(version, old, {**kept, **given}, hidden)
         if wanted:
             fields["labels"] = [*dict.fromkeys([*texts(old, "labels"), *wanted])]
         if words is not None:
             fields["description"] = words
-        if before is None:
-            source = render({"schema": "metadata/v1", **fields})
-        else:
-            source = changed(before.source, old, fields, path)
-        if before is not None and source == before.source:
-            return ChangeSet(f"{version} already has these values")
-        return ChangeSet(f"Annotate {version}", {path: source})
+        return _write_metadata(version, old, fields)
 
     return edit
 
 
-def _without(metadata: Data, remove: Sequence[str], version: VersionView) -> dict[str, JSON]:
-    for key in remove:
-        if key not in metadata:
-            raise NotFoundError(
-                f"the metadata.yaml of {version} has no key {key!a}",
-                remedy="the record itself never changes",
-            )
-    return {key: value for key, value in metadata.items() if key not in remove}
+def _read_added(version: VersionView) -> Data:
+    """The data of ``metadata.yaml``, or that of one that says nothing."""
+    before = version.metadata
+    if before is None:
+        return {"schema": "metadata/v1"}
+    if before.data is None:
+        problem = before.problems[0]
+        raise InvalidManifestError(f"{before.path}:{problem.line}: {problem.message}")
+    return before.data
+
+
+def _laid_over(
+    version: VersionView, old: Data, added: dict[str, JSON], hidden: Sequence[str]
+) -> dict[str, JSON]:
+    """The fields that lay metadata over that of the record; what is hidden needs ``metadata/v2``."""
+    own = member(version.data, "metadata")
+    without: list[JSON] = [key for key in dict.fromkeys(hidden) if key in own and key not in added]
+    fields: dict[str, JSON] = {"metadata": added}
+    if without or "without" in old:
+        fields |= {"schema": "metadata/v2", "without": without}
+    return fields
+
+
+def _write_metadata(version: VersionView, old: Data, fields: dict[str, JSON]) -> ChangeSet:
+    path, before = f"{version.folder}/metadata.yaml", version.metadata
+    if before is None:
+        return ChangeSet(f"Annotate {version}", {path: render({**old, **fields})})
+    new = {key: value for key, value in fields.items() if not same(old.get(key), value)}
+    if not new:
+        return ChangeSet(f"{version} already has these values")
+    return ChangeSet(f"Annotate {version}", {path: edit_fields(before.source, old, new, path)})
+
+
+def replace_metadata(
+    reference: Reference,
+    metadata: Mapping[str, object],
+    *,
+    labels: Sequence[str] | None = None,
+    description: str | None = None,
+) -> Edit:
+    """Make the free metadata of a version exactly this: keys of its record that are not in it are left out by readers.
+
+    Args:
+        reference: The version.
+        metadata: All values by key.
+        labels: All labels; None leaves them.
+        description: A description that replaces the one that it has; None leaves that.
+
+    The edit raises NotFoundError (no such version) or InvalidManifestError (a file cannot be read).
+
+    Raises:
+        UsageError: A value has no form in a manifest, or the schema does not allow it.
+    """
+    given = plain_fields(metadata, "metadata")
+    said: dict[str, JSON] = {}
+    if labels is not None:
+        said["labels"] = [*dict.fromkeys(plain_text(label, "labels") for label in labels)]
+    if description is not None:
+        said["description"] = plain_text(description, "description")
+    check_fields("metadata/v2", {"metadata": given, **said})
+
+    def edit(catalog: Catalog) -> ChangeSet:
+        version = resolve(catalog, reference, allow_withdrawn=True).version
+        old, own = _read_added(version), member(version.data, "metadata")
+        added = {k: v for k, v in given.items() if k not in own or not same(own[k], v)}
+        fields = _laid_over(version, old, added, [key for key in own if key not in given])
+        if not added and "metadata" not in old:
+            del fields["metadata"]
+        if not {**fields, **said} and version.metadata is None:
+            return ChangeSet(f"{version} already has these values")
+        return _write_metadata(version, old, {**fields, **said})
+
+    return edit
 
 
 def _evidence_id(subject: str, kind: str, fields: Mapping[str, JSON], at: str) -> str:
@@ -121,6 +184,8 @@ class _Evidence(NamedTuple):
 
     def schema(self, *, about_model: bool) -> str:
         """The oldest schema that knows this evidence, so that older releases read what they can."""
+        if "revises" in self.fields:
+            return "evidence/v3"
         return "evidence/v2" if about_model or self.kind in _SECOND_KINDS else "evidence/v1"
 
     def record(self, subject: Mapping[str, JSON]) -> dict[str, JSON]:

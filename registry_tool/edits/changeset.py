@@ -5,7 +5,7 @@ An edit is a function from a catalog to a change set: the files to write and del
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,7 +14,7 @@ from registry_tool.errors import RefusedError
 from registry_tool.git.tree import DictTree, OverlayTree, Tree
 from registry_tool.names import Reference
 
-__all__ = ["ChangeSet", "Edit", "combined", "followed_by", "overlaid"]
+__all__ = ["ChangeSet", "Edit", "check_fits", "combine", "followed_by", "overlaid"]
 
 
 _FORBIDDEN: Final = frozenset({"", ".", "..", ".git"})
@@ -61,10 +61,20 @@ def _depths(path: str) -> range:
     return range(1, path.count("/") + 1)
 
 
-def _checked_files(below: Tree, change: ChangeSet) -> DictTree:
-    """The files of the change, once they are known to fit over a tree."""
+def check_fits(below: Tree, change: ChangeSet) -> None:
+    """Check that the files of a change can be laid over a tree.
+
+    Raises:
+        RefusedError: A path leads out of the registry or into Git's own folder; or a file or a link is where a folder
+            is needed, and would be replaced unnoticed.
+    """
     _check_paths(change)
     _check_folders(below, change)
+
+
+def _checked_files(below: Tree, change: ChangeSet) -> DictTree:
+    """The files of the change, once they are known to fit over a tree."""
+    check_fits(below, change)
     return DictTree(change.puts)
 
 
@@ -72,8 +82,7 @@ def overlaid(base: Tree, change: ChangeSet) -> Tree:
     """The tree as it would be.
 
     Raises:
-        RefusedError: A path leads out of the registry or into Git's own folder; or a file or a link is where a folder
-            is needed, and would be replaced unnoticed.
+        RefusedError: See ``check_fits``.
     """
     return OverlayTree(base, _checked_files(base, change), deletes=change.deletes)
 
@@ -83,7 +92,7 @@ class _Sum:
 
     def __init__(self, catalog: Catalog) -> None:
         self._tree = OverlayTree(catalog.tree, DictTree({}))
-        self.catalog = Catalog(self._tree)
+        self.catalog = catalog.after((), self._tree)
         self._puts: dict[str, bytes] = {}
         self._deletes: set[str] = set()
         self._notes: list[str] = []
@@ -104,7 +113,7 @@ class _Sum:
         return ChangeSet(message, self._puts, deletes, tuple(self._notes), tuple(self._versions))
 
 
-def combined(edits: Iterable[Edit], message: str) -> Edit:
+def combine(edits: Iterable[Edit], message: str) -> Edit:
     """Several edits as one, each made on the result of those before it."""
 
     def combine(catalog: Catalog) -> ChangeSet:
@@ -116,8 +125,10 @@ def combined(edits: Iterable[Edit], message: str) -> Edit:
     return combine
 
 
-def followed_by(catalog: Catalog, change: ChangeSet, edits: Iterable[Edit]) -> ChangeSet:
+def followed_by(catalog: Catalog, change: ChangeSet, edits: Sequence[Edit]) -> ChangeSet:
     """A change set of a catalog, and edits that are made on its result, as one change set with its message."""
+    if not edits:
+        return change
     total = _Sum(catalog)
     total.add(change)
     for edit in edits:

@@ -12,17 +12,20 @@ from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.resolve import find_model, may_follow, resolve
 from registry_tool.catalog.tombstones import check_fixed
 from registry_tool.edits.aliases import remove_alias
-from registry_tool.edits.changeset import ChangeSet, Edit, combined
+from registry_tool.edits.changeset import ChangeSet, Edit, combine
+from registry_tool.edits.models import remove_uploads
 from registry_tool.errors import RefusedError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.yaml.editor import GONE, changed
+from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference
 
 __all__ = [
     "archive",
     "erase",
+    "find_alias_names",
+    "render_status",
     "set_state",
     "withdraw_with_aliases",
 ]
@@ -30,7 +33,8 @@ __all__ = [
 _WORDS = {"active": "Activate", "deprecated": "Deprecate", "withdrawn": "Withdraw"}
 
 
-def _held_by(version: VersionView) -> list[str]:
+def find_alias_names(version: VersionView) -> list[str]:
+    """The aliases that point to a version."""
     model = version.model
     return [
         alias
@@ -64,7 +68,7 @@ def set_state(
                 f"{version} is {found.state}; it cannot become {state}",
                 remedy="add a new version instead",
             )
-        holders = _held_by(version) if state == "withdrawn" else []
+        holders = find_alias_names(version) if state == "withdrawn" else []
         if holders:
             raise RefusedError(
                 f"{version} is still the target of alias {', '.join(holders)}",
@@ -76,7 +80,7 @@ def set_state(
             fields["replaced_by"] = replaced_by
         path = f"{version.folder}/status.yaml"
         message = f"{_WORDS[state]} {version}: {reason}".split("\n")[0]
-        return ChangeSet(message, {path: _status(version, path, fields)})
+        return ChangeSet(message, {path: render_status(version, path, fields)})
 
     return edit
 
@@ -87,20 +91,21 @@ def withdraw_with_aliases(reference: Reference, *, reason: str, replaced_by: str
     def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
         fixed = Reference(version.model.name, version.version)
-        gone = [remove_alias(version.model.name, alias) for alias in _held_by(version)]
+        gone = [remove_alias(version.model.name, alias) for alias in find_alias_names(version)]
         state = set_state(fixed, "withdrawn", reason=reason, replaced_by=replaced_by)
         message = f"Withdraw {version}: {reason}".split("\n")[0]
-        return combined([*gone, state], message)(catalog)
+        return combine([*gone, state], message)(catalog)
 
     return edit
 
 
-def _status(version: VersionView, path: str, fields: dict[str, JSON]) -> bytes:
+def render_status(version: VersionView, path: str, fields: dict[str, JSON]) -> bytes:
+    """The ``status.yaml`` of a version with these fields; comments in an existing one stay."""
     before = version.status
     if before is None or before.data is None:
         return render({"schema": "status/v1", **fields})
     gone = {} if "replaced_by" in fields else {"replaced_by": GONE}
-    return changed(before.source, before.data, {**fields, **gone}, path)
+    return edit_fields(before.source, before.data, {**fields, **gone}, path)
 
 
 def archive(model: ModelName) -> Edit:
@@ -113,7 +118,7 @@ def archive(model: ModelName) -> Edit:
             return ChangeSet(f"{model} is already archived")
         path = f"{view.folder}/model.yaml"
         source = b"" if view.document is None else view.document.source
-        edited = changed(source, data, {"state": "archived"}, path)
+        edited = edit_fields(source, data, {"state": "archived"}, path)
         return ChangeSet(f"Archive {model}", {path: edited})
 
     return edit
@@ -122,12 +127,12 @@ def archive(model: ModelName) -> Edit:
 _POINTER = ".dvc"
 
 
-def _names_of(pointing: dict[str, str], version: VersionView) -> list[str]:
+def _list_names(pointing: dict[str, str], version: VersionView) -> list[str]:
     return sorted(name for name, wanted in pointing.items() if wanted == version.version)
 
 
 def _check_no_alias(version: VersionView) -> None:
-    held = _names_of(version.model.alias_targets(), version)
+    held = _list_names(version.model.alias_targets(), version)
     if held:
         named = "alias" if len(held) == 1 else "aliases"
         raise RefusedError(
@@ -140,7 +145,7 @@ def _check_no_alias(version: VersionView) -> None:
 def _tags(version: VersionView, *, go: bool) -> frozenset[str]:
     """The paths of the tags that hold the version; they go with it, or stop it."""
     model = version.model
-    held = _names_of(model.tag_targets(), version)
+    held = _list_names(model.tag_targets(), version)
     if held and not go:
         named = "tag" if len(held) == 1 else "tags"
         raise RefusedError(
@@ -161,7 +166,7 @@ def _erased_status(version: VersionView, path: str, fields: dict[str, JSON]) -> 
     before = version.status
     if before is None or before.data is None:
         return render({"schema": "status/v1", **fields})
-    return changed(before.source, before.data, fields, path)
+    return edit_fields(before.source, before.data, fields, path)
 
 
 def erase(
@@ -170,7 +175,9 @@ def erase(
     """Erase a version, from whatever state; there is no way back.
 
     Its ``status.yaml`` says so, and its ``.dvc`` pointers are deleted, so that a plain ``dvc pull`` does not ask for
-    bytes that are gone. Its record with all digests, its card and its evidence stay.
+    bytes that are gone. Its record with all digests, its card and its evidence stay. Files that were uploaded for it after
+    it was published go with it: their entries in ``model.yaml`` and their pointers. An erased version that still has
+    files, such as those that an earlier release left, loses them too.
 
     Args:
         reference: The version, or a tag of it.
@@ -187,18 +194,22 @@ def erase(
     def edit(catalog: Catalog) -> ChangeSet:
         found = resolve(catalog, reference, allow_withdrawn=True)
         version = found.version
+        puts, uploads = remove_uploads(version.model, version.version)
+        note = f"its files stay in the remote; once this is on the main branch: registry erase {version} --purge"
+        left = uploads | _pointers(version)
         if found.state == "erased":
-            return ChangeSet(f"{version} is already erased")
+            if not left and not puts:
+                return ChangeSet(f"{version} is already erased")
+            return ChangeSet(f"Erase files that {version} still has", puts, left, (note,))
         if found.via != "alias":  # an alias holds what it names, which says more
             check_fixed(found)
         _check_no_alias(version)
-        gone = _tags(version, go=with_tags) | _pointers(version)
+        gone = _tags(version, go=with_tags) | left
         path = f"{version.folder}/status.yaml"
         status = _erased_status(
             version, path, {"state": "erased", "reason": reason, "since": since}
         )
-        note = f"its files stay in the remote; once this is on the main branch: registry erase {version} --purge"
         message = f"Erase {version}: {reason}".split("\n")[0]
-        return ChangeSet(message, {path: status}, gone, (note,))
+        return ChangeSet(message, {path: status, **puts}, gone, (note,))
 
     return edit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from registry_tool.catalog.catalog import Catalog, ModelView
@@ -11,6 +11,8 @@ from registry_tool.catalog.resolve import find_model
 from registry_tool.catalog.stage_names import stages_written
 from registry_tool.edits.aliases import add_tag, set_alias
 from registry_tool.edits.changeset import ChangeSet, Edit, followed_by
+from registry_tool.edits.titles import check_selector_title, check_title, title_bytes
+from registry_tool.edits.wire import wire_bytes
 from registry_tool.errors import InvalidNameError, RefusedError, UsageError
 from registry_tool.manifests.data import Data, in_order, text
 from registry_tool.manifests.fields import VERSION_FIELDS, in_write_order
@@ -51,6 +53,8 @@ class VersionRecord:
         tags: Immutable second names.
         aliases: Aliases that will point to it.
         key: Returns the bytes of its ``key.yaml``, for a version that is stored encrypted.
+        title: Its shown name, where that is not the version.
+        wire: What clients of other protocols say of it, by protocol.
     """
 
     fields: Mapping[str, object] = field(default_factory=dict)
@@ -61,6 +65,8 @@ class VersionRecord:
     tags: Sequence[str] = ()
     aliases: Sequence[str] = ()
     key: Callable[[Catalog], bytes] | None = None
+    title: str = ""
+    wire: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 _ORDER = ("schema", "model", "version", *in_write_order(VERSION_FIELDS, "version"))
@@ -94,7 +100,9 @@ def select_name(model: ModelView, version: str | None) -> str:
     """
     scheme = model.scheme
     if version is None:
-        chosen = next_version(scheme, model.versions, [*model.tags, *model.aliases])
+        chosen = next_version(
+            scheme, model.versions, [*model.tags, *model.aliases, *_shown_names(model)]
+        )
         if chosen is None:
             raise UsageError(
                 f"the version scheme of {model.name} is {scheme}, which has no next version",
@@ -108,12 +116,23 @@ def select_name(model: ModelView, version: str | None) -> str:
             remedy=f"use a version such as {_EXAMPLES[scheme]}",
         )
     _check_not_a_stage(model, version)
+    if model.titled:
+        check_selector_title(model, version, version)
     if twin := _find_twin(model, version):
         raise RefusedError(
             f"{model.name} already has a version {twin}",
             remedy="a version never changes; choose the next one",
         )
     return version
+
+
+def _shown_names(model: ModelView) -> Collection[str]:
+    """The titles of a model's versions, tags and aliases; a number that is one of them is passed over."""
+    if not model.titled:
+        return ()
+    from registry_tool.catalog.titles import shown_selectors  # few models have titles
+
+    return shown_selectors(model).titles()
 
 
 def _find_twin(model: ModelView, version: str) -> str:
@@ -166,8 +185,11 @@ def _add_record(
 ) -> ChangeSet:
     """The change set of the version alone, without tags and aliases."""
     model = find_model(catalog, name)
+    model.prefetch_names()
     check_accepts_versions(model)
     chosen = select_name(model, version)
+    if record.title:
+        check_selector_title(model, chosen, check_title(record.title))
     folder = catalog.layout.version(name, chosen)
     puts = {f"{folder}/version.yaml": render(_manifest(model, chosen, record))}
     puts.update({f"{folder}/{path}.dvc": source for path, source in record.pointers.items()})
@@ -176,6 +198,10 @@ def _add_record(
         puts[f"{folder}/metadata.yaml"] = render({"schema": "metadata/v1", "labels": labels})
     if record.key is not None:
         puts[f"{folder}/key.yaml"] = record.key(catalog)
+    if record.title not in {"", chosen}:
+        puts[catalog.layout.title(name, chosen)] = title_bytes(record.title)
+    if record.wire:
+        puts[f"{folder}/wire.yaml"] = wire_bytes(record.wire)
     return ChangeSet(f"Add {name}@{chosen}", puts, versions=(Reference(name, chosen),))
 
 
@@ -198,6 +224,6 @@ def add_version(name: ModelName, version: str | None, record: VersionRecord) -> 
             *(add_tag(added, tag) for tag in record.tags),
             *(set_alias(added, alias) for alias in record.aliases),
         ]
-        return followed_by(catalog, change, names) if names else change
+        return followed_by(catalog, change, names)
 
     return add

@@ -6,7 +6,8 @@ that no ref reaches any more and that can still be published. In doubt an object
 uses every digest in its text.
 
 An erased version uses nothing. What the main branch calls erased is erased in every ref: a tag, an old branch or an open
-pull request that still has it active does not keep its content, because erased is final and a merge keeps it so.
+pull request that still has it active does not keep its content, because erased is final and a merge keeps it so. The same
+applies to files that were uploaded for it after it was published, which ``model.yaml`` lists, except on the main branch.
 ``copies`` names these refs.
 
 A folder of files that was searched in one ref is skipped in all others where Git gives it the same id, so five hundred
@@ -16,7 +17,8 @@ branches cost little more than one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -29,11 +31,12 @@ from registry_tool.git.transaction.journal import check_not_interrupted
 from registry_tool.git.tree import EXECUTABLE, FILE, Entry, Tree, walk
 from registry_tool.git.unreferenced import linked_work_trees, unmerged_trees, unnamed_commits
 from registry_tool.git.worktree import staged_tree, work_tree
-from registry_tool.manifests.data import records, text
+from registry_tool.manifests.data import Data, records, text
 
 if TYPE_CHECKING:
     from registry_tool.git.command import Git
     from registry_tool.git.repository import Repository
+    from registry_tool.manifests.document import Document
     from registry_tool.manifests.layout import Place
 
 __all__ = [
@@ -147,7 +150,7 @@ def _groups(seen: RegistryState, known: set[tuple[str, str]]) -> Iterator[_Group
 def _is_erased(catalog: Catalog, folder: str) -> bool:
     """True for the folder of a version whose status says so; what cannot be read is not erased."""
     place = catalog.layout.locate(f"{folder}/{_STATUS}")
-    status = None if place is None else catalog.read(f"{folder}/{_STATUS}", place)
+    status = None if place is None else catalog.document(f"{folder}/{_STATUS}", place, keep=False)
     return status is not None and text(status.data, "state") == "erased"
 
 
@@ -157,7 +160,7 @@ def _subject(path: str, place: Place | None) -> str:
     return str(place.model) if place.version is None else f"{place.model}@{place.version}"
 
 
-def _named(
+def _find_digests(
     source: bytes, catalog: Catalog, path: str, place: Place | None
 ) -> tuple[set[str], set[str]]:
     """The digests a file names, and those of folders whose files it lists."""
@@ -166,7 +169,7 @@ def _named(
     # The text is enough, except for the files of a folder and for YAML escapes.
     if place is None or not (b".dir" in source or b"\\" in source):
         return digests, listed
-    document = catalog.read(path, place)
+    document = catalog.document(path, place, keep=False)
     data = None if document is None else document.data
     for entry in (*records(data, "artifacts"), *records(data, "outs")):
         files = [text(file, "md5") for file in records(entry, "files")]
@@ -182,7 +185,8 @@ class _Search:
         self._found = found
         self._label = label
         self._known: set[tuple[str, str]] = set()
-        self._erased = {leaving} if leaving else set()
+        self._leaving = frozenset({leaving} if leaving else ())
+        self._erased = set(self._leaving)
 
     def look(self, seen: RegistryState) -> None:
         """Note what one state needs."""
@@ -197,11 +201,31 @@ class _Search:
                 continue
             self._note(seen, catalog, group)
 
+    def _erased_uploads(self, seen: RegistryState, catalog: Catalog, group: _Group) -> _Uploads:
+        """What a model's folder has of versions that the main branch calls erased.
+
+        The main branch itself uses what it still lists, until the erasure is repeated there.
+        """
+        gone = self._leaving if seen.is_main else self._erased
+        if not gone or "model.yaml" not in group.names:
+            return _Uploads()
+        path = f"{group.folder}/model.yaml"
+        place = catalog.layout.locate(path)
+        if place is None or place.model is None:
+            return _Uploads()
+        name, document = place.model, catalog.document(path, place, keep=False)
+        if document is None or document.data is None:
+            return _Uploads()
+        return _uploads(document, gone, lambda version: catalog.layout.version(name, version))
+
     def _note(self, seen: RegistryState, catalog: Catalog, group: _Group) -> None:
         listed: set[str] = set()
         # Records first: they list the files of folders whose pointers are next to them.
         names = sorted(group.names, key=lambda name: name not in _RECORDS)
+        erased = self._erased_uploads(seen, catalog, group)
         for name in names:
+            if name.removesuffix(".dvc") in erased.paths:
+                continue
             path = f"{group.folder}/{name}".removeprefix("/")
             source = seen.tree.read(path, limit=_LIMIT)
             if source is None:
@@ -209,7 +233,8 @@ class _Search:
             if len(source) > _LIMIT:
                 raise RefusedError(f"{path} of {seen.ref} is too large to be searched for digests")
             place = catalog.layout.locate(path)
-            digests, more = _named(source, catalog, path, place)
+            digests, more = _find_digests(source, catalog, path, place)
+            digests -= erased.digests
             listed |= more
             ref = f"{seen.ref} of {self._label}" if self._label else seen.ref
             need = NeededBy(_subject(path, place), ref)
@@ -219,6 +244,34 @@ class _Search:
             for digest in digests - listed:
                 if digest.endswith(".dir"):
                     self._found.folders.setdefault(digest, need)
+
+
+class _Uploads(NamedTuple):
+    """Files of erased versions in a model's folder: their paths, and the digests that nothing else of the model names."""
+
+    paths: frozenset[str] = frozenset()
+    digests: frozenset[str] = frozenset()
+
+
+def _entry_digests(entry: Data) -> list[str]:
+    return [text(entry, "md5"), *(text(file, "md5") for file in records(entry, "files"))]
+
+
+def _uploads(document: Document, gone: Collection[str], version_folder: Callable[[str], str]) -> _Uploads:  # fmt: skip
+    """Sort the entries of a ``model.yaml`` into those of erased versions and the others."""
+    paths: tuple[set[str], set[str]] = (set(), set())
+    digests: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    for entry in records(document.data, "artifacts"):
+        version = text(entry, "version")
+        of_erased = bool(version) and version_folder(version) in gone
+        paths[of_erased].add(text(entry, "path"))
+        digests[of_erased].update(_entry_digests(entry))
+    # What the text has more often than these entries, such as in free metadata, is named there too.
+    counted = Counter(match.decode() for match in _DIGEST.findall(document.source))
+    only = {digest for digest, n in digests[True].items() if counted[digest] <= n}
+    return _Uploads(
+        frozenset(paths[True] - paths[False] - {""}), frozenset(only - digests[False].keys())
+    )
 
 
 def _work_states(git: Git, reader: BlobReader, label: str) -> Iterator[RegistryState]:

@@ -48,14 +48,40 @@ if TYPE_CHECKING:
     import subprocess
 
 __all__ = [
+    "CheckoutChange",
     "RefUpdate",
     "Target",
     "build_commit",
     "check_clean",
     "commit_change",
     "configured_identity",
+    "explain_failed_update",
+    "find_uncommitted",
     "identity",
+    "move_checkout",
 ]
+
+
+def explain_failed_update(ref: str, words: str, status: int) -> GitError | StaleBaseError:
+    """The error of a ``git update-ref`` that did not move a branch.
+
+    Args:
+        ref: The full name of the branch.
+        words: What Git complained of.
+        status: Its exit code.
+    """
+    branch = ref.removeprefix("refs/heads/")
+    if "but expected" in words or "already exists" in words:
+        return StaleBaseError(
+            f"{branch} moved while this command was running", remedy="run the command again"
+        )
+    last = words.splitlines()[-1] if words else f"exit code {status}"
+    if "File exists" in words:
+        return GitError(
+            f"another git process is updating {branch}, or was killed while doing so: {last}",
+            remedy="if no git command is running, delete the file that ends in .lock",
+        )
+    return GitCommandError(f"git update-ref failed: {last}", status=status, words=words)
 
 
 class RefUpdate:
@@ -115,7 +141,8 @@ class RefUpdate:
         words = [f"update {self._ref}", commit, before or "0" * len(commit), "commit", ""]
         said = self._send("\0".join(words).encode(errors="surrogateescape"))
         if self._process.wait() != 0:
-            raise self._explain(said.decode(errors="replace").strip())
+            complaint = said.decode(errors="replace").strip()
+            raise explain_failed_update(self._ref, complaint, self._process.returncode)
 
     def _send(self, words: bytes) -> bytes:
         """Pass the commands to the program; its error output until it ends."""
@@ -126,21 +153,6 @@ class RefUpdate:
             stdin.write(words)
             stdin.close()
         return stderr.read()
-
-    def _explain(self, words: str) -> GitError | StaleBaseError:
-        branch = self._ref.removeprefix("refs/heads/")
-        if "but expected" in words or "already exists" in words:
-            return StaleBaseError(
-                f"{branch} moved while this command was running", remedy="run the command again"
-            )
-        status = self._process.returncode
-        last = words.splitlines()[-1] if words else f"exit code {status}"
-        if "File exists" in words:
-            return GitError(
-                f"another git process is updating {branch}, or was killed while doing so: {last}",
-                remedy="if no git command is running, delete the file that ends in .lock",
-            )
-        return GitCommandError(f"git update-ref failed: {last}", status=status, words=words)
 
 
 _ROLES: Final = ("author", "committer")
@@ -262,7 +274,7 @@ def _is_at_or_below(path: str, places: set[str]) -> bool:
     return path in places
 
 
-def _find_uncommitted(git: Git, paths: list[str]) -> list[str]:
+def find_uncommitted(git: Git, paths: list[str]) -> list[str]:
     """The given paths that have uncommitted changes."""
     # Many patterns cost Git more than a whole status, and the system bounds a command line.
     literal = [f":(literal){path}" for path in paths] if len(paths) <= _PATTERNS else []
@@ -279,7 +291,7 @@ def check_clean(git: Git, paths: list[str]) -> None:
     Raises:
         DirtyFilesError: One has.
     """
-    if dirty := _find_uncommitted(git, paths):
+    if dirty := find_uncommitted(git, paths):
         raise DirtyFilesError(
             f"uncommitted changes would be overwritten: {', '.join(dirty[:5])}",
             remedy="commit them, or stash them: git stash",
@@ -359,14 +371,14 @@ def _move_checkout(git: Git, root: Path, move: RefUpdate, index: Index, journal:
 def _add_blobs(
     steps: tuple[FileStep, ...], base: Tree, writer: ObjectWriter
 ) -> tuple[FileStep, ...]:
-    def filled(step: FileStep) -> FileStep:
+    def fill(step: FileStep) -> FileStep:
         old = base.entry(step.path)
         return step._replace(
             old_blob="" if old is None or old.is_folder else old.oid,
             new_blob="" if step.data is None else writer.write("blob", step.data),
         )
 
-    return tuple(map(filled, steps))
+    return tuple(map(fill, steps))
 
 
 def commit_change(
@@ -414,10 +426,70 @@ def commit_change(
         if root is None:
             move.to(commit, target.tip or "")
             return commit
-        with lock_index(git, notify=notify) as index:
-            if _index_stamp(git) != seen:  # meanwhile
-                check_clean(git, paths)
-            steps = _add_blobs(plan_steps(root, puts, deletes), base, writer)
-            journal = Journal(what, steps, commit, target.ref, target.tip or "")
-            _move_checkout(git, root, move, index, journal)
+        change = CheckoutChange(commit, base, puts, deletes, what)
+        _follow_commit(git, target, change, seen=seen, move=move, notify=notify)
     return commit
+
+
+class CheckoutChange(NamedTuple):
+    """A commit, and what it changes in the files of the branch.
+
+    Attributes:
+        commit: Its full id.
+        base: The files of the branch before.
+        puts: New bytes by path.
+        deletes: Paths to delete.
+        what: A description, in one line.
+    """
+
+    commit: str
+    base: Tree
+    puts: Mapping[str, bytes]
+    deletes: frozenset[str]
+    what: str
+
+
+def _follow_commit(
+    git: Git,
+    target: Target,
+    change: CheckoutChange,
+    *,
+    seen: tuple[int, ...],
+    move: RefUpdate,
+    notify: Callable[[str], None],
+) -> None:
+    """Move the checked-out branch to a commit, with the index and the files that it changes."""
+    root = git.work_tree
+    if root is None:
+        raise OperationalError(f"{git.place} is a bare repository and has no work tree")
+    with lock_index(git, notify=notify) as index:
+        if _index_stamp(git) != seen:  # meanwhile
+            check_clean(git, sorted({*change.puts, *change.deletes}))
+        planned = plan_steps(root, change.puts, change.deletes)
+        steps = _add_blobs(planned, change.base, ObjectWriter(git))
+        journal = Journal(change.what, steps, change.commit, target.ref, target.tip or "")
+        _move_checkout(git, root, move, index, journal)
+
+
+def move_checkout(
+    git: Git,
+    target: Target,
+    change: CheckoutChange,
+    *,
+    notify: Callable[[str], None] = ignore_message,
+) -> None:
+    """Move the checked-out branch to a commit that is on the disk; its index and its files follow.
+
+    Raises:
+        StaleBaseError: The branch has moved from ``target.tip``; nothing was written.
+        DirtyFilesError: The changed paths have uncommitted changes; nothing was written.
+        GitError: Another git command is using the index.
+        OperationalError: The branch has moved, and a file could not follow it.
+    """
+    root, seen = git.work_tree, _index_stamp(git)
+    paths = sorted({*change.puts, *change.deletes})
+    check_clean(git, paths)
+    if root is not None:
+        check_inside(root, paths)
+    with RefUpdate(git, target.ref, f"registry: {change.what}") as move:
+        _follow_commit(git, target, change, seen=seen, move=move, notify=notify)

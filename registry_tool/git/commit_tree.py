@@ -52,6 +52,7 @@ _MOST_AHEAD: Final = 256 * 1024
 _MOST_FOLDERS: Final = 20_000
 _NO_FOLDER: Mapping[str, Entry] = {}
 _FEW_FOLDERS: Final = 4
+_FEW_OBJECTS: Final = 100
 _MODES: Final = {b"%o" % mode: mode for mode in (FILE, EXECUTABLE, SYMLINK, FOLDER, SUBMODULE)}
 _FOLDER: Final = b"%o" % FOLDER
 # Where a name begins as `.`, `..` or a spelling of `.git` may begin; HFS+ ignores characters before it.
@@ -87,9 +88,11 @@ def parse_tree_object(data: bytes, id_size: int) -> dict[str, Entry]:
     keys = [name + b"/" if mode == _FOLDER else name for mode, name, _ in found]
     odd = len(entries) != len(found) or sorted(keys) != keys or bytes(id_size) in data
     if odd or (_MAY_FOLD.search(b"\0".join(keys)) and any(map(_is_unsafe, entries))):
-        from registry_tool.git.malformed_tree import entries_of  # for what Git does not write today
+        from registry_tool.git.malformed_tree import (
+            parse_entries,  # for what Git does not write today
+        )
 
-        return entries_of(data, id_size)
+        return parse_entries(data, id_size)
     return entries
 
 
@@ -148,6 +151,11 @@ class CommitTree:
     def _is_partial(self) -> bool:
         return self.git.flag("remote.origin.promisor")
 
+    @property
+    def _is_whole(self) -> bool:
+        """True where no object has to be fetched, so that reading one ahead cannot fail."""
+        return not self._is_partial
+
     def folder(self, path: str) -> Mapping[str, Entry]:
         """See ``Tree.folder``."""
         known = self._folders.get(path)
@@ -167,21 +175,21 @@ class CommitTree:
         found = None if name is None else self._reader.read(name)
         if found is None or found[1] != "tree":
             return _NO_FOLDER
-        return self._parsed(path, found[0], found[2])
+        return self._parse(path, found[0], found[2])
 
-    def _parsed(self, path: str, oid: str, data: bytes) -> Mapping[str, Entry]:
+    def _parse(self, path: str, oid: str, data: bytes) -> Mapping[str, Entry]:
         try:
             return parse_tree_object(data, len(oid) // 2)
         except MalformedTreeError as exc:
-            from registry_tool.git.malformed_tree import located  # as above
+            from registry_tool.git.malformed_tree import add_location  # as above
 
-            raise located(exc, path, oid, self.commit) from exc
+            raise add_location(exc, path, oid, self.commit) from exc
 
     def _object_name(self, path: str) -> str | None:
         """The name that git resolves to the object at a path; None if a cached listing has no such path."""
         folder, _, name = path.rpartition("/")
         parent = self._folders.get(folder) if path else None
-        if parent is None and not path.isprintable():
+        if parent is None and path and (not folder or not path.isprintable()):
             # `git cat-file --batch` reads names by line and drops a final CR: only an id is safe.
             parent = self.folder(folder)
         if parent is not None:
@@ -219,6 +227,9 @@ class CommitTree:
             asked, what = list(wanted.words), ["-l"]
         words = [word for each in asked for word in ("-e", os.fsdecode(each))]
         paths = list(filter(None, [under] if isinstance(under, str) else under))
+        few = self._read_few(paths)
+        if few is not None:
+            return iter([path for path, data in few.items() if wanted.are_in(data)])
         asking = BackgroundCommand(
             self.git, *_alone(paths), "grep", "-z", "-F", "--full-name", *_NOTHING_MORE, *what,
             # From the top, wherever the work tree is.
@@ -226,6 +237,32 @@ class CommitTree:
             allowed=(0, 1),
         )  # fmt: skip
         return self._read_output(asking, wanted)
+
+    def _read_few(self, paths: Sequence[str]) -> dict[str, bytes] | None:
+        """The files at or below a few folders; None where they are many or large, or an object is missing or malformed.
+
+        A process of git takes as long to start as this takes for a hundred files, and rules read most of these next.
+        """
+        files: dict[str, str] = {}
+        level = list(paths)
+        count = len(level) if 0 < len(level) <= _FEW_FOLDERS and self._is_whole else _FEW_OBJECTS
+        while level and count < _FEW_OBJECTS:
+            entries = {path: entry for path in level if (entry := self.entry(path)) is not None}
+            files |= {p: e.oid for p, e in entries.items() if e.mode in (FILE, EXECUTABLE)}
+            folders = {p: e.oid for p, e in entries.items() if e.is_folder}
+            self._reader.read_ahead(folders.values(), limit=_MOST_AHEAD)
+            try:
+                listings = {path: self.folder(path) for path in folders}
+            except MalformedTreeError:
+                return None
+            count += sum(map(len, listings.values())) if all(listings.values()) else _FEW_OBJECTS
+            level = [f"{path}/{name}" for path, listing in listings.items() for name in listing]
+        if count >= _FEW_OBJECTS:
+            return None
+        self._reader.read_ahead(files.values(), limit=_MOST_AHEAD)
+        found = {path: self._reader.read(oid, limit=_MOST_AHEAD) for path, oid in files.items()}
+        small = {p: one[2] for p, one in found.items() if one and len(one[2]) <= _MOST_AHEAD}
+        return small if len(small) == len(found) else None
 
     def _read_output(self, asking: BackgroundCommand, wanted: MultiPattern) -> Iterator[str]:
         out = asking.answer()
@@ -245,9 +282,12 @@ class CommitTree:
                 folders[path] = entry.oid
             elif entry is not None and entry.mode in (FILE, EXECUTABLE):
                 files.append(entry.oid)
-        self._open(folders)
-        if files and self._is_partial:
+        if len(files) > 1 and self._is_partial:  # one is fetched when it is read
             fetch_objects(self.git, set(files))
+        if len(said) <= _FEW_OBJECTS and self._is_whole:
+            self._reader.read_ahead([*folders.values(), *files], limit=_MOST_AHEAD)
+            return
+        self._open(folders)
         if files:
             self._ahead = ReadAhead(self._reader, files)
 
@@ -268,7 +308,7 @@ class CommitTree:
             found = self._reader.read_many([folders[path] for path in batch])
             for path, tree in zip(batch, found, strict=True):
                 if tree is not None and tree[1] == "tree":
-                    self._keep(path, self._parsed(path, tree[0], tree[2]))
+                    self._keep(path, self._parse(path, tree[0], tree[2]))
 
 
 class ReadAhead:
@@ -352,6 +392,10 @@ class RemoteTree(CommitTree):
         super().__init__(git, commit, reader)
         self._objects = reader
         self._gathered: set[str] = set()
+
+    @property
+    def _is_whole(self) -> bool:
+        return False
 
     @cached_property
     def _root(self) -> str | None:

@@ -66,8 +66,13 @@ class FirstParentHistory:
     """
 
     def __init__(self, git: Git, tip: str) -> None:
-        self.git = git
+        self._git = git
         self.tip = tip
+
+    @property
+    def git(self) -> Git:
+        """The repository."""
+        return self._git
 
     def __repr__(self) -> str:
         return f"FirstParentHistory({self.tip[:12]} in {self.git.place})"
@@ -124,7 +129,7 @@ class FirstParentHistory:
         found = self._read(("--raw",), since, paths)
         return (touch for _, touch in found if touch is not None)
 
-    def entered(self, path: str) -> Touch | None:
+    def find_entry(self, path: str) -> Touch | None:
         """The newest step that gave a file the content it has at the tip.
 
         Returns:

@@ -25,6 +25,7 @@ __all__ = [
     "Touch",
     "find_makers",
     "log",
+    "read_trailers",
     "split_fields",
     "stream_output",
 ]
@@ -115,7 +116,7 @@ def _touch(step: HistoryStep, meta: bytes, path: bytes) -> Touch:
     return Touch(step, _text(path), _entry(old_mode, old), _entry(new_mode, new))
 
 
-def _parsed(chunks: Iterator[bytes]) -> Iterator[tuple[HistoryStep, Touch | None]]:
+def _parse(chunks: Iterator[bytes]) -> Iterator[tuple[HistoryStep, Touch | None]]:
     """Each step once without a touch, then with each of its touches."""
     fields = split_fields(b"\0", chunks)
     step: HistoryStep | None = None
@@ -168,7 +169,32 @@ def log(
         "--no-color", "--encoding=UTF-8", "-O/dev/null", "--ignore-submodules=none", "-z", *options,
         f"--format={_HEADER}", "--end-of-options", *revisions, "--", *paths,
     ]  # fmt: skip
-    return _parsed(stream_output(git, arguments))
+    return _parse(stream_output(git, arguments))
+
+
+def read_trailers(git: Git, revisions: Sequence[str], name: str) -> dict[str, str]:
+    """The value of a trailer of each commit of a first-parent line that has it; of several the first.
+
+    Args:
+        git: The repository.
+        revisions: Full ids of commits; ``^`` before one leaves out what it reaches.
+        name: The trailer, such as ``Registry-Time``.
+
+    Raises:
+        GitError: Git cannot read the history.
+    """
+    value = f"%(trailers:key={name},valueonly=true,separator=%x20)"
+    arguments = [
+        "log", "--first-parent", "--no-patch", "--no-show-signature", "--no-notes", "--no-color",
+        "--encoding=UTF-8", "-z", f"--grep=^{name}: ", f"--format=%H {value}", "--end-of-options",
+        *revisions, "--",
+    ]  # fmt: skip
+    found = {}
+    for field in split_fields(b"\0", stream_output(git, arguments)):
+        commit, _, said = _text(field).strip().partition(" ")
+        if said:
+            found[commit] = said.split(" ")[0]
+    return found
 
 
 _MANY: Final = (

@@ -34,7 +34,8 @@ __all__ = [
 
 # An object never changes. A command reads the same few files of the registry and a model repeatedly.
 _FIXED: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})(?::.*)?", re.DOTALL)
-_KEPT: Final = 128
+_KEPT: Final = 4096
+_KEPT_BYTES: Final = 4 << 20
 _SMALL: Final = 16 * 1024
 _REVISION = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) (\w+) (\d+)\n?")
 
@@ -80,6 +81,7 @@ class BlobReader:
         self._env = env
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[str, str, bytes]] = {}
+        self._kept_bytes = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._finalizer: weakref.finalize[..., BlobReader] | None = None
 
@@ -120,10 +122,31 @@ class BlobReader:
     def _keep(self, name: str, found: tuple[str, str, bytes] | None, limit: int | None) -> None:
         """Keep a small object that is whole, under a name that always means it; of many the oldest goes."""
         whole = found is not None and (limit is None or len(found[2]) <= limit)
-        if found is not None and whole and len(found[2]) <= _SMALL and _FIXED.fullmatch(name):
-            if len(self._kept) >= _KEPT:
-                del self._kept[next(iter(self._kept))]
+        if found is None or not whole or len(found[2]) > _SMALL or not _FIXED.fullmatch(name):
+            return
+        if name not in self._kept:
+            self._kept_bytes += len(found[2])
             self._kept[name] = found
+        while len(self._kept) > _KEPT or self._kept_bytes > _KEPT_BYTES:
+            self._kept_bytes -= len(self._kept.pop(next(iter(self._kept)))[2])
+
+    def read_ahead(self, oids: Iterable[str], *, limit: int) -> None:
+        """Read some objects that ``read`` will be asked for, with one request; large ones are left to it.
+
+        Args:
+            oids: Full ids, at most some hundreds.
+            limit: How many bytes of each are read.
+
+        Raises:
+            GitError: git exited unexpectedly.
+            OfflineError: A partial clone could not fetch a blob.
+        """
+        with self._lock:
+            unknown = [oid for oid in dict.fromkeys(oids) if oid not in self._kept]
+        answers = self.read_many(unknown, limit=limit)
+        with self._lock:
+            for oid, found in zip(unknown, answers, strict=True):
+                self._keep(oid, found, limit)
 
     def read_many(
         self, names: Sequence[str], *, limit: int | None = None
@@ -138,6 +161,8 @@ class BlobReader:
             GitError: git exited unexpectedly.
             OfflineError: A partial clone could not fetch a blob.
         """
+        if not names:
+            return []
         with self._lock:
             try:
                 stdin, stdout = self._pipes()
@@ -177,6 +202,11 @@ class BlobReader:
         self._process = None
         if self._finalizer is not None:
             self._finalizer()
+
+    def start(self) -> None:
+        """Start the git process now: it reads its packs while this process does something else."""
+        with self._lock:
+            self._pipes()
 
     def close(self) -> None:
         """End the git process; a later read starts another."""

@@ -17,13 +17,14 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final
+from typing import Final, Protocol
 
 from registry_tool.errors import OperationalError
 from registry_tool.git.command import Git
 from registry_tool.git.tree import FILE, FOLDER, Entry, split
 
 __all__ = [
+    "ObjectSink",
     "ObjectWriter",
     "sync_all",
     "tree_with",
@@ -83,6 +84,14 @@ _NUMBERS = itertools.count()
 _TYPES: Final = {"commit": 1, "tree": 2, "blob": 3}
 
 
+class ObjectSink(Protocol):
+    """Takes new objects."""
+
+    def write(self, kind: str, data: bytes, *, like: str = "") -> str:
+        """Add one object; its id. ``like`` is the id of one that it resembles, which may save space."""
+        ...
+
+
 class ObjectWriter:
     """Collects objects, and writes them to one repository together.
 
@@ -96,7 +105,7 @@ class ObjectWriter:
         self._hash = "sha256" if git.config("extensions.objectformat") == "sha256" else "sha1"
         self._pending: dict[str, tuple[str, bytes]] = {}
 
-    def write(self, kind: str, data: bytes) -> str:
+    def write(self, kind: str, data: bytes, *, like: str = "") -> str:  # noqa: ARG002 (see ``ObjectSink``)
         """Add one object; its id. ``sync`` writes it, unless it exists."""
         raw = b"%s %d\0" % (kind.encode(), len(data)) + data
         oid = hashlib.new(self._hash, raw, usedforsecurity=False).hexdigest()
@@ -211,11 +220,20 @@ def _serialize_tree(entries: Mapping[str, Entry]) -> bytes:
     return b"".join(line for _, line in lines)
 
 
+def _id_before(base: Callable[[str], Mapping[str, Entry]], folder: str) -> str:
+    """The id of a folder of the tree below; empty where there is none."""
+    parent, name = split(folder)
+    entry = base(parent).get(name) if folder else None
+    return "" if entry is None else entry.oid
+
+
 def tree_with(
-    writer: ObjectWriter,
+    writer: ObjectSink,
     base: Callable[[str], Mapping[str, Entry]],
     puts: Mapping[str, bytes],
     deletes: frozenset[str],
+    *,
+    root: str = "",
 ) -> str:
     """Write the tree that is ``base`` with some files written and some deleted; its id.
 
@@ -224,12 +242,13 @@ def tree_with(
         base: The entries of a folder of the tree below.
         puts: Bytes by path.
         deletes: Paths to delete, with folders that become empty.
+        root: The id of the tree below, where it is known.
     """
     folders = _group_by_folder(puts, deletes)
     written: dict[
         str, dict[str, str]
     ] = {}  # by folder, the ids of its subfolders; empty for a deleted one
-    root = ""
+    made = ""
     for folder in sorted(folders, key=lambda f: -f.count("/") - bool(f)):
         entries = dict(base(folder))
         for name, data in folders[folder].items():
@@ -241,8 +260,11 @@ def tree_with(
                 entries[name] = Entry(FOLDER, oid)
             elif folders[folder].get(name) is None:  # a file may have taken the folder's name
                 entries.pop(name, None)
-        root = writer.write("tree", _serialize_tree(entries)) if entries or not folder else ""
+        made = ""
+        if entries or not folder:
+            like = _id_before(base, folder) if folder else root
+            made = writer.write("tree", _serialize_tree(entries), like=like)
         if folder:
             parent, name = split(folder)
-            written.setdefault(parent, {})[name] = root
-    return root
+            written.setdefault(parent, {})[name] = made
+    return made

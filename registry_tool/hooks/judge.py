@@ -11,12 +11,13 @@ from typing import Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.commits import judge_bare_object, judge_files, judge_steps
+from registry_tool.checks.comparison import compare_push
 from registry_tool.checks.engine import check, malformed
 from registry_tool.checks.findings import Report, in_order, verdict_of
 from registry_tool.checks.reports.text import finding_lines, summary
 from registry_tool.errors import MalformedTreeError, RefusedError
-from registry_tool.git.history import FirstParentHistory, list_steps
-from registry_tool.git.refs import are_related, merge_base
+from registry_tool.git.history import list_steps
+from registry_tool.git.refs import are_related
 from registry_tool.git.remote.ref_updates import Update
 from registry_tool.git.repository import Repository
 from registry_tool.manifests.layout import REGISTRY
@@ -104,18 +105,13 @@ class BranchChecker:
         found = self._repository.reader.read(commit, limit=0)
         if found is None or found[1] != "commit":
             return None  # Git takes no such thing for a branch
-        git = self._repository.git
-        head = self._repository.tree(commit)
         try:
-            head.entry(REGISTRY)
+            compared = compare_push(self._repository, self._published, commit)
         except MalformedTreeError as exc:
             return malformed(exc)
-        if self._published is None:
-            return None if head.entry(REGISTRY) is None else check(head)
-        if head.entry(REGISTRY) is None and not are_related(git, self._published, commit):
+        if compared is None:
             return None
-        base = merge_base(git, self._published, commit)
-        return check(head, base=self._repository.tree(base), line=FirstParentHistory(git, base))
+        return check(compared.head, base=compared.base, line=compared.line)
 
 
 def check_steps(

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from registry_tool.checks.comparison import find_base
 from registry_tool.checks.findings import Report
 from registry_tool.checks.reports.text import summary
 from registry_tool.git.command import Git
-from registry_tool.git.refs import MainBranch, main_branch, merge_base
+from registry_tool.git.refs import MainBranch, main_branch
 from registry_tool.git.remote.ref_updates import BRANCHES, Update
 from registry_tool.git.remote.url import is_url
 from registry_tool.git.repository import Repository
@@ -35,7 +36,7 @@ __all__ = ["check_outgoing_push"]
 _USUAL = frozenset({"refs/heads/main", "refs/heads/master"})
 
 
-def _published(git: Git, remote: str) -> MainBranch | None:
+def _find_published(git: Git, remote: str) -> MainBranch | None:
     """The main branch as last fetched from the remote; an unknown remote counts as empty."""
     if is_url(remote):  # a URL has no branches here, and may contain a password
         return None
@@ -61,10 +62,10 @@ def _found_in_commits(
     names: frozenset[str],
 ) -> Iterator[tuple[str, Report]]:
     """What the server would find in the commits one by one: in each step of the main branch, and in new files of all."""
-    git, tip = repository.git, None if main is None else main.tip
+    tip = None if main is None else main.tip
     for update in branches:
         if update.ref in names:
-            since = None if tip is None else merge_base(git, tip, update.new)
+            since = find_base(repository, tip, update.new)
             yield from check_steps(repository, update, since)
     others = dict.fromkeys(update.new for update in branches if update.ref not in names)
     tips = list(select_relevant(repository, tip, others))
@@ -98,7 +99,7 @@ def check_outgoing_push(
     branches = [update for update in updates if update.is_branch and not update.deletes]
     if not branches:
         return PushVerdict((), refused=False)
-    main, names, reply = _published(git, remote), _main_names(git, remote), Reply()
+    main, names, reply = _find_published(git, remote), _main_names(git, remote), Reply()
     checked = list(BranchChecker(repository, None if main is None else main.tip).check(branches))
     for judged in checked:
         reply.say(*describe(judged))
@@ -113,7 +114,7 @@ def check_outgoing_push(
     for name, report in () if reply.refused else found:
         reply.say(f"{name}: {summary(report)}", *describe_findings(report))
         if report.verdict == "refuse":
-            since = None if main is None else merge_base(git, main.tip, branches[0].new)
+            since = find_base(repository, main and main.tip, branches[0].new)
             words = "a later commit cannot remove content from an earlier one; squash them"
             reply.refuse(words, squash_command(since))
     if rest := len(branches) - len(checked):

@@ -21,12 +21,12 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from registry_tool.checks.comparison import find_base
 from registry_tool.checks.findings import Report
 from registry_tool.checks.reports.text import summary
 from registry_tool.errors import MalformedTreeError, UsageError
 from registry_tool.git.command import Git
 from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.refs import merge_base
 from registry_tool.git.remote.ref_updates import BRANCHES, MOVED, REPLACEMENTS, Update
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary
@@ -345,8 +345,8 @@ class _PushCheck:
             return
         remedy = "leave the tag out of the push"
         if tips:
-            main, git = self._main.tip, self._repository.git
-            remedy = squash_command(None if main is None else merge_base(git, main, tips[0]))
+            since = find_base(self._repository, self._main.tip, tips[0])
+            remedy = squash_command(since)
         self.reply.refuse(
             "a later commit cannot remove pushed content from the repository; push without it",
             remedy,

@@ -11,7 +11,12 @@ from typing import Final
 
 from registry_tool.errors import UsageError
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.schema import Mismatch, mismatches, partial_mismatches
+from registry_tool.manifests.schema import (
+    Mismatch,
+    fast_validator,
+    mismatches,
+    partial_mismatches,
+)
 
 __all__ = ["InvalidFieldError", "check_fields", "check_license", "check_manifest"]
 
@@ -27,10 +32,10 @@ class InvalidFieldError(UsageError):
 
 
 def _refuse(found: Iterable[Mismatch], manifest: str, before: str = "") -> None:
-    from registry_tool.manifests.messages import problem_of
+    from registry_tool.manifests.messages import explain_mismatch
     from registry_tool.manifests.yaml.explain import Text
 
-    problems = [problem_of(mismatch, Text()) for mismatch in found]
+    problems = [explain_mismatch(mismatch, Text()) for mismatch in found]
     if not problems:
         return
     lines = []
@@ -70,7 +75,8 @@ def check_manifest(schema_id: str, data: Mapping[str, JSON], *, called: str) -> 
     Raises:
         InvalidFieldError: A field is unknown or missing, or its value cannot be valid.
     """
-    _refuse(mismatches(schema_id, dict(data)), called)
+    if not fast_validator(schema_id).is_valid(dict(data)):
+        _refuse(mismatches(schema_id, dict(data)), called)
 
 
 def check_license(expression: str) -> None:

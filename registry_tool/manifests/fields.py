@@ -79,6 +79,7 @@ class Field(NamedTuple):
         return tuple(self.name.split("."))
 
 
+_TITLE: Final = ("title",)
 _MODEL: Final = ("model",)
 _RECORD: Final = ("version",)
 _ADDED: Final = ("metadata",)
@@ -86,6 +87,8 @@ _AMENDED: Final = ("version", "metadata")
 
 # In the order in which a new manifest is written.
 MODEL_FIELDS: Final[tuple[Field, ...]] = (
+    Field("title", "text", _TITLE, is_listed=True, filter="title", is_searched=True,
+          option=Option("--title", "TITLE", "The shown name, where it is not the name in the path.")),
     Field("owner", "text", _MODEL, is_listed=True, filter="owner", match="owner",
           option=Option("--owner", "O", "The user or team that is responsible for the model. Default: you, by your Git identity.")),
     Field("task", "text", _MODEL, is_listed=True, filter="task", match="task", is_searched=True,
@@ -111,6 +114,8 @@ MODEL_FIELDS: Final[tuple[Field, ...]] = (
 )  # fmt: skip
 
 VERSION_FIELDS: Final[tuple[Field, ...]] = (
+    Field("title", "text", _TITLE, is_listed=True, is_searched=True,
+          option=Option("--title", "TITLE", "The shown name, where it is not the version.")),
     Field("name", "text", _RECORD, is_searched=True),
     Field("created_at", "text", _RECORD, is_listed=True),
     Field("author", "text", _RECORD),

@@ -15,8 +15,10 @@ __all__ = [
     "KEYS",
     "MANIFEST_KINDS",
     "MODELS",
+    "OBJECTS",
     "RECIPIENTS",
     "REGISTRY",
+    "SERVE",
     "WAIVERS",
     "Layout",
     "Place",
@@ -28,25 +30,40 @@ WAIVERS: Final = "waivers"
 REGISTRY: Final = "registry.yaml"
 RECIPIENTS: Final = "recipients.yaml"
 KEYS: Final = "keys"
+SERVE: Final = "serve.yaml"
+OBJECTS: Final = "objects"
 
 # What a place may hold, by the word that stands before "/v1" in its `schema:` line; cards are plain Markdown.
 MANIFEST_KINDS: Final = frozenset(
     {
         "registry", "namespace", "model", "version", "metadata", "status",
         "tag", "alias", "evidence", "waiver", "key", "recipients", "dvc",
+        "title", "wire", "object", "deletion", "serve",
     }
 )  # fmt: skip
-_AT_ROOT = {REGISTRY: "registry", RECIPIENTS: "recipients"}
+_AT_ROOT = {REGISTRY: "registry", RECIPIENTS: "recipients", SERVE: "serve"}
 _IN_FOLDER = {WAIVERS: "waiver", KEYS: "key"}
-_IN_MODEL = {"model.yaml": "model", "CARD.md": "card"}
-_IN_MODEL_FOLDER = {"tags": "tag", "aliases": "alias", "evidence": "evidence"}
+_IN_NAMESPACE = {"namespace.yaml": "namespace", "title.yaml": "title"}
+_IN_MODEL = {
+    "model.yaml": "model",
+    "title.yaml": "title",
+    "wire.yaml": "wire",
+    "deletion.yaml": "deletion",
+    "CARD.md": "card",
+}
+_IN_MODEL_FOLDER = {"tags": "tag", "aliases": "alias", "evidence": "evidence", "titles": "title"}
 _IN_VERSION = {
     "version.yaml": "version",
     "metadata.yaml": "metadata",
     "status.yaml": "status",
     "key.yaml": "key",
+    "wire.yaml": "wire",
+    "deletion.yaml": "deletion",
     "CARD.md": "card",
 }
+# Kinds that registries of earlier releases do not have, so that their ignore rules may hide them.
+_LATER: Final = frozenset({"title", "wire", "deletion"})
+_OBJECT_DEPTH: Final = 5  # objects/<api>/<kind>/<aa>/<slug>.yaml
 
 
 class Place(NamedTuple):
@@ -56,7 +73,9 @@ class Place(NamedTuple):
         kind: A manifest kind, or ``card``.
         model: The model, where the path lies in one.
         version: The version, where the path lies in one.
-        name: The namespace, tag, alias, evidence, waiver or group the file is named for; an artifact's path for ``dvc``.
+        name: The namespace, tag, alias, evidence, waiver or group the file is named for; an artifact's path for ``dvc``;
+            of a title the namespace, or the version, tag or alias whose it is, and empty for that of a model; of an object
+            ``<api>/<kind>/<slug>``.
     """
 
     kind: str
@@ -79,17 +98,15 @@ class Layout(NamedTuple):
         """A namespace's folder."""
         return f"{MODELS}/{namespace}"
 
-    def shard_of(self, model: str) -> str:
+    def find_shard(self, model: str) -> str:
         """The shard folder of a model; empty without shards."""
         if not self.shard:
             return ""
-        import hashlib
-
-        return hashlib.sha256(model.encode(errors="surrogateescape")).hexdigest()[: self.shard]
+        return _digits(model, self.shard)
 
     def model(self, model: ModelName) -> str:
         """A model's folder."""
-        shard = f"{self.shard_of(model.name)}/" if self.shard else ""
+        shard = f"{self.find_shard(model.name)}/" if self.shard else ""
         return f"{MODELS}/{model.namespace}/{shard}{model.name}"
 
     def version(self, model: ModelName, version: str) -> str:
@@ -113,18 +130,46 @@ class Layout(NamedTuple):
         home = self.model(model) if version is None else self.version(model, version)
         return f"{home}/evidence/{name}.yaml"
 
+    def title(self, model: ModelName, name: str = "") -> str:
+        """The file with the title of a model, or of a version, tag or alias of it."""
+        home = self.model(model)
+        return f"{home}/titles/{name}.yaml" if name else f"{home}/title.yaml"
+
+    def wire(self, model: ModelName, version: str | None = None) -> str:
+        """The file with the data of other protocols about a model or a version."""
+        home = self.model(model) if version is None else self.version(model, version)
+        return f"{home}/wire.yaml"
+
+    def deletion(self, model: ModelName, version: str | None = None) -> str:
+        """The file that says that a model or a version is deleted."""
+        home = self.model(model) if version is None else self.version(model, version)
+        return f"{home}/deletion.yaml"
+
+    def object(self, api: str, kind: str, slug: str) -> str:
+        """An object's file; a folder by the digest of its slug keeps folders small."""
+        return f"{OBJECTS}/{api}/{kind}/{_digits(slug, 2)}/{slug}.yaml"
+
+    def is_later(self, path: str) -> bool:
+        """True for a kind of file in a model's folder that registries of earlier releases do not have."""
+        place = self.locate(path)
+        if place is None or place.model is None:
+            return False
+        return place.kind in _LATER or (place.kind == "evidence" and place.version is None)
+
     def examples(self, model: ModelName, version: str, name: str) -> Iterator[str]:
         """The path of one file of every kind, for a model, one of its versions, and a name for what has one."""
         home, folder = self.model(model), self.version(model, version)
-        yield from (REGISTRY, RECIPIENTS, ".dvc/config")
+        yield from (*_AT_ROOT, ".dvc/config")
         yield from (f"{place}/{name}.yaml" for place in _IN_FOLDER)
-        yield f"{self.namespace(model.namespace)}/namespace.yaml"
+        yield from (f"{self.namespace(model.namespace)}/{file}" for file in _IN_NAMESPACE)
+        yield self.object("kubeflow", "experiment", name)
         yield from (f"{home}/{file}" for file in _IN_MODEL)
         yield from (f"{folder}/{file}" for file in _IN_VERSION)
         yield from (pointer_path(home, name), pointer_path(folder, name))
         yield from (
             self.tag(model, name),
             self.alias(model, name),
+            self.title(model, name),
             self.evidence(model, None, name),
             self.evidence(model, version, name),
         )
@@ -135,20 +180,43 @@ class Layout(NamedTuple):
         Names are taken as they are; whether they are good names is a rule's question.
         """
         parts = path.split("/")
-        if path in _AT_ROOT:
-            return Place(_AT_ROOT[path])
-        if parts[0] in _IN_FOLDER and len(parts) == 2 and parts[1].endswith(".yaml"):  # noqa: PLR2004
-            return Place(_IN_FOLDER[parts[0]], name=parts[1].removesuffix(".yaml"))
-        if parts[0] != MODELS or len(parts) < 3:  # noqa: PLR2004
+        if parts[0] != MODELS:
+            return _outside_models(parts)
+        if len(parts) < 3:  # noqa: PLR2004
             return None
         namespace, rest = parts[1], parts[2:]
-        if rest == ["namespace.yaml"]:
-            return Place("namespace", name=namespace)
+        if len(rest) == 1 and rest[0] in _IN_NAMESPACE:
+            return Place(_IN_NAMESPACE[rest[0]], name=namespace)
         if self.shard:
-            if len(rest) < 2 or rest[0] != self.shard_of(rest[1]):  # noqa: PLR2004
+            if len(rest) < 2 or rest[0] != self.find_shard(rest[1]):  # noqa: PLR2004
                 return None
             rest = rest[1:]
         return _in_model(ModelName(namespace, rest[0]), rest[1:])
+
+
+def _digits(name: str, count: int) -> str:
+    import hashlib
+
+    return hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:count]
+
+
+def _outside_models(parts: list[str]) -> Place | None:
+    match parts:
+        case [file] if file in _AT_ROOT:
+            return Place(_AT_ROOT[file])
+        case [folder, name] if folder in _IN_FOLDER and name.endswith(".yaml"):
+            return Place(_IN_FOLDER[folder], name=name.removesuffix(".yaml"))
+        case [folder, *_] if folder == OBJECTS:
+            return _object(parts)
+    return None
+
+
+def _object(parts: list[str]) -> Place | None:
+    if len(parts) != _OBJECT_DEPTH or not parts[4].endswith(".yaml"):
+        return None
+    _, api, kind, digits, file = parts
+    slug = file.removesuffix(".yaml")
+    return Place("object", name=f"{api}/{kind}/{slug}") if digits == _digits(slug, 2) else None
 
 
 def _in_model(model: ModelName, rest: list[str]) -> Place | None:

@@ -9,8 +9,9 @@ https://json-schema.org/draft/2020-12/json-schema-validation
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache, partial
+from operator import ge, le
 from typing import Final, cast
 
 from registry_tool.manifests.problems import JSON
@@ -18,9 +19,12 @@ from registry_tool.manifests.problems import JSON
 __all__ = ["Interpreter", "ecma_pattern", "same", "unknown_keywords"]
 
 Schema = Mapping[str, JSON]
-# Asks a schema within the schema.
-_Holds = Callable[[JSON, JSON], bool]
-_Keyword = Callable[[_Holds, Schema, JSON], bool]
+# A keyword is a condition of its own, or says which schemas apply to which data, or depends on verdicts.
+_Condition = Callable[[Schema, JSON], bool]
+_Applications = Iterable[tuple[JSON, JSON]]
+_Applicator = Callable[[Schema, JSON], _Applications]
+_Verdict = Callable[[JSON, JSON], bool]
+_Choice = Callable[[_Verdict, Schema, JSON], bool]
 
 
 @lru_cache(maxsize=512)
@@ -59,119 +63,135 @@ def same(one: JSON, other: JSON) -> bool:
     return one == other
 
 
-def _list(said: JSON) -> list[JSON]:
-    return cast("list[JSON]", said)
-
-
-def _schema(said: JSON) -> Schema:
-    return cast("Schema", said)
-
-
-def _number(said: JSON) -> float:
-    return cast("float", said)
-
-
-def _type(_: _Holds, schema: Schema, data: JSON) -> bool:
+def _has_type(schema: Schema, data: JSON) -> bool:
     wanted = schema["type"]
-    return any(_TYPES[str(one)](data) for one in (wanted if isinstance(wanted, list) else [wanted]))
+    if isinstance(wanted, str):
+        return _TYPES[wanted](data)
+    return any(_TYPES[one](data) for one in cast("list[str]", wanted))
 
 
-def _properties(holds: _Holds, schema: Schema, data: JSON) -> bool:
-    known = _schema(schema["properties"])
+def _has_required(schema: Schema, data: JSON) -> bool:
     return not isinstance(data, dict) or all(
-        holds(known[name], value) for name, value in data.items() if name in known
+        name in data for name in cast("list[str]", schema["required"])
     )
 
 
-def _additional(holds: _Holds, schema: Schema, data: JSON) -> bool:
-    known = _schema(schema.get("properties", {}))
-    rest = schema["additionalProperties"]
-    return not isinstance(data, dict) or all(
-        holds(rest, value) for name, value in data.items() if name not in known
-    )
-
-
-def _property_names(holds: _Holds, schema: Schema, data: JSON) -> bool:
-    names = schema["propertyNames"]
-    return not isinstance(data, dict) or all(holds(names, name) for name in data)
-
-
-def _required(_: _Holds, schema: Schema, data: JSON) -> bool:
-    return not isinstance(data, dict) or all(name in data for name in _list(schema["required"]))
-
-
-def _dependent(_: _Holds, schema: Schema, data: JSON) -> bool:
+def _has_dependent(schema: Schema, data: JSON) -> bool:
+    needs = cast("dict[str, list[str]]", schema["dependentRequired"])
     return not isinstance(data, dict) or all(
         needed in data
-        for name, all_needed in _schema(schema["dependentRequired"]).items()
+        for name, all_needed in needs.items()
         if name in data
-        for needed in _list(all_needed)
+        for needed in all_needed
     )
 
 
-def _items(holds: _Holds, schema: Schema, data: JSON) -> bool:
-    each = schema["items"]
-    return not isinstance(data, list) or all(holds(each, item) for item in data)
-
-
-def _unique(_: _Holds, schema: Schema, data: JSON) -> bool:
+def _has_unique_items(schema: Schema, data: JSON) -> bool:
     if not schema["uniqueItems"] or not isinstance(data, list):
         return True
-    if "maxItems" in schema and len(data) > _number(schema["maxItems"]):
+    if "maxItems" in schema and len(data) > cast("float", schema["maxItems"]):
         return False  # as that keyword says; a hostile list is not compared pair by pair
     return not any(same(one, other) for n, one in enumerate(data) for other in data[:n])
 
 
-def _if(holds: _Holds, schema: Schema, data: JSON) -> bool:
-    branch = "then" if holds(schema["if"], data) else "else"
-    return branch not in schema or holds(schema[branch], data)
-
-
-def _pattern(_: _Holds, schema: Schema, data: JSON) -> bool:
+def _matches(schema: Schema, data: JSON) -> bool:
     return not isinstance(data, str) or bool(ecma_pattern(str(schema["pattern"])).search(data))
 
 
-def _length(word: str, kind: type, *, most: bool) -> _Keyword:
+def _is_one_of(schema: Schema, data: JSON) -> bool:
+    return any(same(one, data) for one in cast("list[JSON]", schema["enum"]))
+
+
+_Fits = Callable[[float, float], bool]
+
+
+def _has_bound(word: str, fits: _Fits, schema: Schema, data: JSON) -> bool:
+    """A bound on a number."""
+    if isinstance(data, bool) or not isinstance(data, int | float):
+        return True
+    return fits(data, cast("float", schema[word]))
+
+
+def _has_length(word: str, kind: type, fits: _Fits, schema: Schema, data: JSON) -> bool:
     """A bound on the length of text (in code points), of a list or of a mapping."""
-
-    def keyword(_: _Holds, schema: Schema, data: JSON) -> bool:
-        if not isinstance(data, kind):
-            return True
-        size, bound = len(cast("str", data)), _number(schema[word])
-        return size <= bound if most else size >= bound
-
-    return keyword
+    return not isinstance(data, kind) or fits(len(cast("str", data)), cast("float", schema[word]))
 
 
+_CONDITIONS: Final[Mapping[str, _Condition]] = {
+    "type": _has_type,
+    "required": _has_required,
+    "dependentRequired": _has_dependent,
+    "uniqueItems": _has_unique_items,
+    "pattern": _matches,
+    "const": lambda schema, data: same(schema["const"], data),
+    "enum": _is_one_of,
+    "minimum": partial(_has_bound, "minimum", ge),
+    "maximum": partial(_has_bound, "maximum", le),
+    "minLength": partial(_has_length, "minLength", str, ge),
+    "maxLength": partial(_has_length, "maxLength", str, le),
+    "minItems": partial(_has_length, "minItems", list, ge),
+    "maxItems": partial(_has_length, "maxItems", list, le),
+    "minProperties": partial(_has_length, "minProperties", dict, ge),
+    "maxProperties": partial(_has_length, "maxProperties", dict, le),
+}
+
+
+def _apply_to_properties(schema: Schema, data: JSON) -> _Applications:
+    known = cast("Schema", schema["properties"])
+    if not isinstance(data, dict):
+        return ()
+    return [(known[name], value) for name, value in data.items() if name in known]
+
+
+def _apply_to_others(schema: Schema, data: JSON) -> _Applications:
+    known = cast("Schema", schema.get("properties", {}))
+    rest = schema["additionalProperties"]
+    if not isinstance(data, dict):
+        return ()
+    return [(rest, value) for name, value in data.items() if name not in known]
+
+
+def _apply_to_names(schema: Schema, data: JSON) -> _Applications:
+    names = schema["propertyNames"]
+    return [(names, name) for name in data] if isinstance(data, dict) else ()
+
+
+def _apply_to_items(schema: Schema, data: JSON) -> _Applications:
+    each = schema["items"]
+    return [(each, item) for item in data] if isinstance(data, list) else ()
+
+
+def _apply_all(schema: Schema, data: JSON) -> _Applications:
+    return [(one, data) for one in cast("list[JSON]", schema["allOf"])]
+
+
+_APPLICATORS: Final[Mapping[str, _Applicator]] = {
+    "properties": _apply_to_properties,
+    "additionalProperties": _apply_to_others,
+    "propertyNames": _apply_to_names,
+    "items": _apply_to_items,
+    "allOf": _apply_all,
+}
+
+
+def _passes_branch(is_valid: _Verdict, schema: Schema, data: JSON) -> bool:
+    branch = "then" if is_valid(data, schema["if"]) else "else"
+    return branch not in schema or is_valid(data, schema[branch])
+
+
+_CHOICES: Final[Mapping[str, _Choice]] = {
+    "if": _passes_branch,
+    "anyOf": lambda is_valid, schema, data: any(
+        is_valid(data, one) for one in cast("list[JSON]", schema["anyOf"])
+    ),
+    "not": lambda is_valid, schema, data: not is_valid(data, schema["not"]),
+}
 _ANNOTATIONS: Final = frozenset({"$schema", "$id", "title", "description", "examples", "default"})
 # Asked where they belong: with what refers, and with `if`.
 _SILENT: Final = _ANNOTATIONS | {"$ref", "$defs", "then", "else"}
-_KEYWORDS: Final[Mapping[str, _Keyword]] = {
-    "type": _type,
-    "properties": _properties,
-    "additionalProperties": _additional,
-    "propertyNames": _property_names,
-    "required": _required,
-    "dependentRequired": _dependent,
-    "items": _items,
-    "uniqueItems": _unique,
-    "if": _if,
-    "pattern": _pattern,
-    "allOf": lambda holds, schema, data: all(holds(s, data) for s in _list(schema["allOf"])),
-    "anyOf": lambda holds, schema, data: any(holds(s, data) for s in _list(schema["anyOf"])),
-    "not": lambda holds, schema, data: not holds(schema["not"], data),
-    "const": lambda _, schema, data: same(schema["const"], data),
-    "enum": lambda _, schema, data: any(same(one, data) for one in _list(schema["enum"])),
-    "minimum": lambda _, s, data: not _is_number(data) or _number(data) >= _number(s["minimum"]),
-    "maximum": lambda _, s, data: not _is_number(data) or _number(data) <= _number(s["maximum"]),
-    "minLength": _length("minLength", str, most=False),
-    "maxLength": _length("maxLength", str, most=True),
-    "minItems": _length("minItems", list, most=False),
-    "maxItems": _length("maxItems", list, most=True),
-    "minProperties": _length("minProperties", dict, most=False),
-    "maxProperties": _length("maxProperties", dict, most=True),
-}
+_KNOWN: Final = frozenset({*_CONDITIONS, *_APPLICATORS, *_CHOICES, *_SILENT})
 _OF_SCHEMAS: Final = ("properties", "$defs")
+_LISTS_OF_SCHEMAS: Final = ("allOf", "anyOf")
 _SCHEMA_IN: Final = ("items", "additionalProperties", "propertyNames", "not", "if", "then", "else")
 
 
@@ -185,19 +205,34 @@ class Interpreter:
     def __init__(self, schema: Schema) -> None:
         self._root = schema
 
-    def is_valid(self, instance: JSON) -> bool:
-        """True when the data passes."""
-        return self._holds(cast("JSON", self._root), instance)
+    def is_valid(self, instance: JSON, within: JSON = None) -> bool:
+        """True when the data passes.
 
-    def _holds(self, schema: JSON, data: JSON) -> bool:
-        if isinstance(schema, bool):
-            return schema
-        said = _schema(schema)
-        if "$ref" in said and not self._holds(self._referred(str(said["$ref"])), data):
-            return False
-        return all(_KEYWORDS[word](self._holds, said, data) for word in said if word not in _SILENT)
+        Args:
+            instance: The data.
+            within: A schema of the document; None for the whole.
+        """
+        # A list of what is still to be checked, not recursion: data of any depth takes one frame.
+        waiting = [(cast("JSON", self._root) if within is None else within, instance)]
+        while waiting:
+            schema, data = waiting.pop()
+            if not isinstance(schema, dict):
+                if not schema:
+                    return False
+                continue
+            for word in schema:
+                if word in _CONDITIONS:
+                    if not _CONDITIONS[word](schema, data):
+                        return False
+                elif word in _APPLICATORS:
+                    waiting += _APPLICATORS[word](schema, data)
+                elif word == "$ref":
+                    waiting.append((self._follow(str(schema["$ref"])), data))
+                elif word not in _SILENT and not _CHOICES[word](self.is_valid, schema, data):
+                    return False
+        return True
 
-    def _referred(self, reference: str) -> JSON:
+    def _follow(self, reference: str) -> JSON:
         found = cast("JSON", self._root)
         for step in reference.removeprefix("#/").split("/"):
             found = cast("dict[str, JSON]", found)[step]
@@ -208,9 +243,10 @@ def unknown_keywords(schema: JSON) -> set[str]:
     """The keywords of a schema, and of all within it, that are not understood here."""
     if not isinstance(schema, dict):
         return set()
-    found = schema.keys() - _KEYWORDS.keys() - _SILENT
+    found = schema.keys() - _KNOWN
     inner: list[JSON] = [schema[word] for word in _SCHEMA_IN if word in schema]
     for word in _OF_SCHEMAS:
-        inner += _schema(schema.get(word, {})).values()
-    inner += [*_list(schema.get("allOf", [])), *_list(schema.get("anyOf", []))]
+        inner += cast("Schema", schema.get(word, {})).values()
+    for word in _LISTS_OF_SCHEMAS:
+        inner += cast("list[JSON]", schema.get(word, []))
     return found.union(*map(unknown_keywords, inner))

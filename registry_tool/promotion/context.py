@@ -10,9 +10,6 @@ from typing import Literal, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.refs import main_branch, merge_base
-from registry_tool.git.repository import Repository
-from registry_tool.git.tree import DictTree
 from registry_tool.manifests.data import text
 from registry_tool.promotion.stages import Stage
 
@@ -24,7 +21,6 @@ __all__ = [
     "Published",
     "State",
     "failed",
-    "ground_of",
     "held",
     "unknown",
 ]
@@ -68,7 +64,7 @@ class GateInput:
 
 
 class Published(NamedTuple):
-    """The published state.
+    """The published state; ``checks.comparison`` finds it.
 
     Attributes:
         base: The registry, as published.
@@ -77,24 +73,6 @@ class Published(NamedTuple):
 
     base: Catalog
     line: FirstParentHistory | None
-
-
-def ground_of(repository: Repository, tip: str | None) -> Published:
-    """The published state that a commit builds on; the commit itself where no main branch is known.
-
-    Args:
-        repository: The registry.
-        tip: The full id of the commit a change is made on; None before the first.
-
-    Raises:
-        ShallowHistoryError: A shallow clone does not reach back to it.
-        NotFoundError: Git's setting for the main branch names a missing branch.
-    """
-    if tip is None:
-        return Published(Catalog(DictTree({})), None)
-    main = main_branch(repository.git)
-    commit = tip if main is None else merge_base(repository.git, main.tip, tip)
-    return Published(Catalog(repository.tree(commit)), FirstParentHistory(repository.git, commit))
 
 
 State = Literal["held", "failed", "unknown"]

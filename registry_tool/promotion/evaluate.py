@@ -35,9 +35,9 @@ from registry_tool.promotion.stages import Stage, stages_of
 
 __all__ = [
     "Candidate",
-    "candidate_of",
-    "gates_ahead",
-    "outcomes",
+    "describe_gates",
+    "evaluate_candidate",
+    "evaluate_gates",
 ]
 
 
@@ -69,7 +69,7 @@ def _gates(stage: Stage) -> Iterator[Data]:
     yield from stage.require
 
 
-def _asked(question: GateInput, gate: Data) -> GateAnswer:
+def _evaluate_gate(question: GateInput, gate: Data) -> GateAnswer:
     for word, ask in _GATES.items():
         if word in gate:
             try:
@@ -81,7 +81,7 @@ def _asked(question: GateInput, gate: Data) -> GateAnswer:
     )
 
 
-def outcomes(question: GateInput) -> tuple[GateResult, ...]:
+def evaluate_gates(question: GateInput) -> tuple[GateResult, ...]:
     """The result of each gate of the stage, in the order in which they are defined.
 
     A gate that needs history beyond the boundary of a shallow clone is ``unknown``, with the reason.
@@ -91,7 +91,7 @@ def outcomes(question: GateInput) -> tuple[GateResult, ...]:
         GitError: Git cannot read the history.
     """
     return tuple(
-        GateResult(", ".join(f"{k}: {v}" for k, v in gate.items()), *_asked(question, gate))
+        GateResult(", ".join(f"{k}: {v}" for k, v in gate.items()), *_evaluate_gate(question, gate))
         for gate in _gates(question.stage)
     )
 
@@ -103,13 +103,13 @@ class Candidate(NamedTuple):
         version: The version.
         stage: The stage.
         alias: The data of the stage's file now; empty where it has no version.
-        outcomes: The result of each gate.
+        results: The result of each gate.
     """
 
     version: VersionView
     stage: Stage
     alias: Data
-    outcomes: tuple[GateResult, ...]
+    results: tuple[GateResult, ...]
 
     @property
     def holder(self) -> str:
@@ -133,9 +133,9 @@ def _stage(base: Catalog, version: VersionView, name: str) -> Stage:
     return stages[name]
 
 
-def candidate_of(
+def evaluate_candidate(
     head: Catalog,
-    ground: Published,
+    published: Published,
     reference: Reference,
     stage: str,
     *,
@@ -146,7 +146,7 @@ def candidate_of(
 
     Args:
         head: The registry with the version and its evidence.
-        ground: The published state: stages, current versions and keys come from there.
+        published: The published state: stages, current versions and keys come from there.
         reference: The version.
         stage: The stage.
         now: The time, in UTC.
@@ -161,38 +161,38 @@ def candidate_of(
     check_pointer(stage, "stage")
     found = resolve(head, reference, allow_withdrawn=True)
     version = found.version
-    wanted = _stage(ground.base, version, stage)
+    wanted = _stage(published.base, version, stage)
     if found.state not in USABLE:
         raise RefusedError(f"{version} is {found.state} and cannot be promoted")
     document = version.model.alias(stage)
     alias = {} if document is None or document.data is None else document.data
-    question = GateInput(ground.base, version, wanted, ground.line, now, present)
-    return Candidate(version, wanted, alias, outcomes(question))
+    question = GateInput(published.base, version, wanted, published.line, now, present)
+    return Candidate(version, wanted, alias, evaluate_gates(question))
 
 
 _MARKS: Final = {"held": "✓", "failed": "✗", "unknown": "?"}
 
 
-def gates_ahead(
-    versions: Iterable[VersionView], ground: Published, *, now: dt.datetime
+def describe_gates(
+    versions: Iterable[VersionView], published: Published, *, now: dt.datetime
 ) -> Iterator[str]:
     """The result of each gate of each stage with gates for each version, one line per gate.
 
     Args:
         versions: The versions, as the change under review has them.
-        ground: The published state: stages, current versions and keys come from there.
+        published: The published state: stages, current versions and keys come from there.
         now: The time, in UTC.
 
     Raises:
         GitError: Git cannot read the history.
     """
     for version in versions:
-        for stage in stages_of(ground.base, version.model.name.namespace).values():
+        for stage in stages_of(published.base, version.model.name.namespace).values():
             if not stage.is_guarded:
                 continue
-            question = GateInput(ground.base, version, stage, ground.line, now)
+            question = GateInput(published.base, version, stage, published.line, now)
             try:
-                answers = outcomes(question)
+                answers = evaluate_gates(question)
             except InvalidManifestError:
                 continue  # the check reports it
             for answer in answers:

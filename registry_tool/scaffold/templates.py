@@ -164,6 +164,8 @@ _EARLIER: Final = (
     "# `dvc pull` fetches nothing then, and `dvc gc -c` deletes what it does not see. /?* means the same files to both.",
     "# a model: model.yaml, CARD.md, pointers, tags, aliases, versions",
     "# a version: its record, its key, what may be added to it, pointers, evidence",
+    "# a model: model.yaml, CARD.md, pointers, tags, aliases, evidence, versions",
+    "# a version: version.yaml, key.yaml, metadata.yaml, status.yaml, CARD.md, pointers, evidence",
 )  # fmt: skip
 
 

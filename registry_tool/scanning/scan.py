@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, NamedTuple
 
@@ -12,7 +13,7 @@ from registry_tool.scanning.archives.zip import ends_as_zip, scan_zip
 from registry_tool.scanning.context import Look
 from registry_tool.scanning.formats import look_at
 from registry_tool.scanning.plugins import Scanner, scan_with
-from registry_tool.scanning.report import Finding, Level, Report, Scanned, verdict_of
+from registry_tool.scanning.report import Finding, Level, Report, Scanned, decide_verdict
 from registry_tool.scanning.stream import Stream
 
 __all__ = ["Scan", "scan_files", "scan_path", "size_below"]
@@ -39,23 +40,12 @@ class Scan(NamedTuple):
 
     @property
     def verdict(self) -> Literal["pass", "fail"]:
-        """See ``report.verdict_of``."""
-        return verdict_of(self.findings, self.accepted)
+        """See ``report.decide_verdict``."""
+        return decide_verdict(self.findings, self.accepted)
 
     def of(self, scanner: str) -> list[Finding]:
         """What one scanner found."""
         return [finding for finding in self.findings if finding.scanner == scanner]
-
-
-def _scan_open(file: BinaryIO, size: int, path: str) -> Scanned:
-    report = Report(size=size)
-    look_at(Look(Stream.of(file, size), path, report, 0, look_at))
-    # What begins as something else may end as a zip file: readers of zip look at the end.
-    if report.facts.get("format") not in _MAY_END_AS_ZIP and ends_as_zip(file, size):
-        file.seek(0)
-        report.add("dangerous", path, f"it is {report.facts.get('format')} and also a zip file")
-        scan_zip(Look(Stream.of(file, size), path, report, 0, look_at, told=False))
-    return report.result(path)
 
 
 def _unread(path: str, why: str) -> Scanned:
@@ -65,17 +55,32 @@ def _unread(path: str, why: str) -> Scanned:
     return report.result(path)
 
 
+@contextmanager
+def _open(place: Path) -> Iterator[tuple[BinaryIO, os.stat_result]]:
+    # A pipe would be waited for.
+    handle = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(handle, "rb", buffering=0) as file:
+        yield file, os.fstat(handle)
+
+
 def _scan_file(place: Path, path: str) -> Scanned:
     try:
-        # A pipe would be waited for.
-        handle = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(handle, "rb", buffering=0) as file:
-            info = os.fstat(handle)
+        with _open(place) as (file, info):
             if not stat.S_ISREG(info.st_mode):
                 return _unread(path, "it is neither a file nor a folder")
-            return _scan_open(file, info.st_size, path)
+            report = Report(size=info.st_size)
+            look_at(Look(Stream.of(file, info.st_size), path, report, 0, look_at))
+            # What begins as something else may end as a zip file: readers of zip look at the end.
+            ends = report.facts.get("format") in _MAY_END_AS_ZIP
+            if not ends and ends_as_zip(file, info.st_size):
+                file.seek(0)
+                words = f"it is {report.facts.get('format')} and also a zip file"
+                report.add("dangerous", path, words)
+                stream = Stream.of(file, info.st_size)
+                scan_zip(Look(stream, path, report, 0, look_at, told=False))
     except OSError as exc:
         return _unread(path, f"it cannot be read: {exc.strerror or exc}")
+    return report.result(path)
 
 
 def _nothing(_: int) -> None:
@@ -94,21 +99,20 @@ def scan_files(
         others: Scanners of other packages that look too; see ``plugins``.
         done: Is given the size in bytes of each file that was scanned.
     """
-    return Scan(tuple(_scan_by_all(place, path, others, done) for path, place in files))
+    found = []
+    for path, place in files:
+        one = _scan_file(place, path)
+        more = [finding for scanner in others for finding in scan_with(scanner, place, path)]
+        found.append(one._replace(findings=(*one.findings, *more)) if more else one)
+        done(_size(place))
+    return Scan(tuple(found))
 
 
-def _scan_by_all(
-    place: Path, path: str, others: Sequence[Scanner], done: Callable[[int], None]
-) -> Scanned:
-    found = _scan_file(place, path)
+def _size(place: Path) -> int:
     try:
-        done(place.stat().st_size)
+        return place.stat().st_size
     except OSError:
-        done(0)
-    if not others:
-        return found
-    more = [finding for scanner in others for finding in scan_with(scanner, place, path)]
-    return found._replace(findings=(*found.findings, *more))
+        return 0
 
 
 def _in_cache(link: Path) -> Path | None:
@@ -186,11 +190,10 @@ def scan_path(
     if not path.is_dir():
         return scan_files([(called or path.name, path)], others, done)
     before = f"{called.rstrip('/')}/" if called else ""
-    return Scan(
-        tuple(
-            _unread(f"{before}{inner}", place)
-            if isinstance(place, str)
-            else _scan_by_all(place, f"{before}{inner}", others, done)
-            for inner, place in _walk(path)
-        )
-    )
+    found: list[Scanned] = []
+    for inner, place in _walk(path):
+        if isinstance(place, str):
+            found.append(_unread(f"{before}{inner}", place))
+        else:
+            found += scan_files([(f"{before}{inner}", place)], others, done).files
+    return Scan(tuple(found))

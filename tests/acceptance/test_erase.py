@@ -24,6 +24,9 @@ from support.manifests import (
     version_files,
 )
 
+import registry_tool
+from registry_tool.errors import RefusedError
+
 Cli = Callable[..., Ran]
 TOP = "models/nlp/lang-id"
 SECOND = b"nlp/lang-id@2"
@@ -114,6 +117,48 @@ def test_the_whole_life_of_an_erasure(root: Path, storage: Path, cli: Cli) -> No
     assert cli("fetch", "nlp/lang-id@3", cwd=root).code == 0
     assert cli("fetch", "nlp/lang-id@1", cwd=root).code == 0
     assert cli("check", "--all", "--remote", cwd=root).code == 0
+
+
+def upload_later(root: Path, storage: Path, content: bytes) -> None:
+    """Upload a file for version 2, which is published, and let an hour pass."""
+    (root.parent / "report.md").write_bytes(content)
+    with registry_tool.open(root) as registry, registry.change("Add report", commit=True) as change:
+        change.version("nlp/lang-id@2").upload_artifact(root.parent / "report.md")
+    git(root, "push", "-q", "origin", "HEAD")
+    for path in storage.rglob("*"):
+        os.utime(path, (time.time() - 3600, time.time() - 3600))
+
+
+def test_files_that_were_uploaded_later_are_erased_with_it(
+    root: Path, storage: Path, cli: Cli
+) -> None:
+    report = b"# Report\n"
+    upload_later(root, storage, report)
+    git(root, "push", "-q", "origin", "HEAD:refs/heads/old")
+    shown = cli(*ERASE, cwd=root)
+    assert (shown.code, f"would remove  {TOP}/report.md.dvc" in shown.out) == (0, True)
+    assert any(line.split()[0::3] == ["purgeable", "report.md"] for line in shown.out.splitlines())
+    done = cli(*ERASE, "--yes", "--push", cwd=root)
+    assert (done.code, "review" in done.err) == (0, False), done.err
+    assert cli("check", "--all", cwd=root).code == 0
+    assert not (root / TOP / "report.md.dvc").exists()
+    for name in ("deep", "shallow"):
+        depth = () if name == "deep" else ("--depth=1", "--no-single-branch")
+        address = (root.parent / "server.git").as_uri()
+        git(root.parent, "clone", "-q", *depth, address, name)
+    behind = cli(*PURGE, "--yes", cwd=root.parent / "shallow")
+    assert (behind.code, "git fetch --unshallow" in behind.err) == (4, True), behind.err
+    assert md5(report) in stored(storage)
+    done = cli(*PURGE, "--yes", cwd=root.parent / "deep")
+    assert (done.code, "freed 22 B in the remote, 2 objects" in done.out) == (0, True), done.out
+    assert stored(storage) == {md5(c) for c in (MODEL_BYTES, THIRD, SHARED)}
+    with (
+        registry_tool.open(root) as registry,
+        pytest.raises(RefusedError, match="is erased; no file can be uploaded"),
+        registry.change("Add", commit=True) as change,
+    ):
+        change.version("nlp/lang-id@2").upload_artifact(root.parent / "report.md")
+    assert "already erased" in cli(*ERASE, "--yes", cwd=root).out
 
 
 def test_latest_passes_over_what_is_erased(root: Path, cli: Cli) -> None:

@@ -552,3 +552,12 @@ def test_a_registry_of_a_later_release_is_not_read_by_a_guess(
     assert (ran.code, ran.out) == (4, "")
     assert "registry.yaml: this version of registry-tool does not know registry/v2" in ran.err
     assert "pip install -U registry-tool" in ran.err
+
+
+def test_the_value_of_a_metric_is_the_one_that_was_added_last(registry: Path, cli: Cli) -> None:
+    """The names of the files end in digests of their content, so their order says nothing."""
+    add = ("evidence", "add", "nlp/lang-id@1", "--kind", "metrics", "--commit", "--metric")
+    for value in range(1, 6):
+        assert cli(*add, f"recall=0.{value}", cwd=registry).code == 0
+        shown = json.loads(cli("show", "nlp/lang-id@1", "--format", "json", cwd=registry).out)
+        assert shown["metrics"]["recall"] == value / 10

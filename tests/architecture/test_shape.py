@@ -18,7 +18,7 @@ MODULE_LINES = 500
 FUNCTION_LINES = 40
 # No traceback reaches a user: what nobody foresaw ends here, in a file for a bug report.
 # scanning/plugins.py calls scanners of other packages, which may raise anything: that is a finding.
-OUTERMOST = {"cli/main.py", "cli/fast_path.py", "scanning/plugins.py"}
+OUTERMOST = {"cli/main.py", "cli/fast_path.py", "scanning/plugins.py", "server/guard.py"}
 
 
 _NEVER_CALLED = {"time.sleep", "eval", "exec", "os.system", "pickle.loads", "pickle.load"}
@@ -89,6 +89,37 @@ def _loose_ends(module: Module) -> Iterator[str]:
     for number, line in enumerate(module.text.splitlines(), 1):
         for found in _LOOSE_ENDS.findall(line):
             yield f"{module.path}:{number}: {found}"
+
+
+# A function named by what it returns, as in `_of`, or by a participle reads like a value; see docs/glossary.md.
+_NOT_A_VERB = re.compile(r"_of$|^(?!feed|field)[a-z]+ed$")
+# What is left of these names in other folders goes when the code around them changes.
+_RENAMED = (
+    "artifacts", "catalog", "crypto", "edits", "encryption", "gc", "git", "hooks", "integrations", "manifests",
+    "scanning", "signing",
+)  # fmt: skip
+_NAMED_OTHERWISE = {"is_one_of"}
+
+
+def _adjectives(module: Module) -> Iterator[str]:
+    """Functions, methods and nested functions; properties are values, and named like them."""
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        name = node.name.strip("_")
+        values = any("property" in ast.unparse(one) for one in node.decorator_list)
+        if _NOT_A_VERB.search(name) and not values and name not in _NAMED_OTHERWISE:
+            yield f"{module.path}:{node.lineno}: {node.name} is not named by a verb"
+
+
+def test_functions_are_named_by_verbs(modules: list[Module]) -> None:
+    folders = tuple(f"{folder}/" for folder in _RENAMED)
+    found = [
+        module
+        for module in modules
+        if module.path.startswith(folders) and not module.path.startswith("artifacts/remotes/")
+    ]
+    assert [one for module in found for one in _adjectives(module)] == []
 
 
 def test_modules_are_short_and_say_what_they_hold(modules: list[Module]) -> None:

@@ -23,6 +23,7 @@ COMPOSED: Final = {
     "f'{role}.{part}'": {"author.name", "author.email", "committer.name", "committer.email"},
     "f'user.{part}'": {"user.name", "user.email"},
     "f'remote.{remote}.url'": {"remote.<name>.url"},
+    "f'remote.{_REMOTE}.url'": {"remote.origin.url"},
     # A parameter: its values are constants of the same module, which are found by their form.
     "variable": set(),
     "name": {"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH"},

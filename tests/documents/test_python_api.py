@@ -29,5 +29,5 @@ def test_the_examples_run(
         for example in examples
         for found in re.findall(r"print\(.*\)(?:  |\n +)# (.*)", example)
     ]
-    assert len(promised) == 5
+    assert len(promised) == 6
     assert [line for line in promised if line not in printed] == []

@@ -45,6 +45,7 @@ __all__ = [
     "run_act",
     "run_gitlab",
     "tool_environment",
+    "with_lost_lines",
 ]
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +93,13 @@ if [ $# = 9 ] && [ "$1 $2 $3 $4 $6 $7 $8" = "-I -m pip --python install --quiet 
   cp -R "{site}/." "$5/{below}/" && sed "1s|.*|#!$5/bin/python|" "{registry}" > "$5/bin/registry" && exec chmod +x "$5/bin/registry"
 fi
 exec "{python}" "$@"
+"""
+# act runs a step in a terminal, and when the step fails it returns before it has read what the terminal still has
+# (`exec` in act's pkg/container/host_environment.go, 0.2.89). So a copy of each step's output goes to a file.
+_BASH = """\
+#!{bash}
+"{bash}" "$@" 2>&1 | tee -a "{log}"
+exit "${{PIPESTATUS[0]}}"
 """
 
 
@@ -294,14 +302,14 @@ def _programs(folder: Path, made: Path) -> None:
         (folder / name).chmod(0o755)
 
 
-def _environment(place: Hosted) -> dict[str, str]:
+def _environment(place: Hosted, first: Sequence[Path] = ()) -> dict[str, str]:
     # The jobs say themselves who commits, and find no package but their own.
     hidden = {"PYTHONPATH", *(f"GIT_{r}_{f}" for r in ("AUTHOR", "COMMITTER") for f in ("NAME", "EMAIL"))}  # fmt: skip
     ours = {str(Path(sys.executable).parent)}
     path = [p for p in os.environ["PATH"].split(os.pathsep) if p not in ours]
     return {
         **{name: value for name, value in os.environ.items() if name not in hidden},
-        "PATH": os.pathsep.join([str(place.folder / "bin"), *path]),
+        "PATH": os.pathsep.join([*map(str, first), str(place.folder / "bin"), *path]),
         "GH_STUB": str(place.folder / "gh"),
         "UPLOADED": str(place.folder / "uploaded"),
         "PIP_NO_DEPS": "1",  # see `tool_environment`
@@ -309,12 +317,30 @@ def _environment(place: Hosted) -> dict[str, str]:
     }
 
 
-def _ended(command: list[str], place: Hosted) -> Run:
+def _ended(command: list[str], place: Hosted, *first: Path) -> Run:
     done = subprocess.run(
-        command, cwd=place.root, env=_environment(place), check=False,
+        command, cwd=place.root, env=_environment(place, first), check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=240,
     )  # fmt: skip
     return Run(done.returncode, done.stdout.decode(errors="replace"))
+
+
+def _copy_steps(folder: Path) -> Path:
+    """Put a ``bash`` into a folder that copies the output of steps to a file, and return that file."""
+    bash, log = program("bash", "apt-get install bash"), folder / "steps"
+    write_files(folder, {"bash": _BASH.format(bash=bash, log=log), "steps": ""})
+    (folder / "bash").chmod(0o755)
+    return log
+
+
+def with_lost_lines(out: str, log: str) -> str:
+    """The output of ``act``, and the last lines of its steps that it lost."""
+    lost: list[str] = []
+    for line in reversed([line for line in log.splitlines() if line.strip()]):
+        if line in out:
+            break
+        lost.insert(0, line)
+    return out + "".join(f"{line}\n" for line in lost)
 
 
 def run_act(
@@ -333,15 +359,17 @@ def run_act(
     event_file = place.folder / "event.json"
     about = {"repository": {"default_branch": "main", "full_name": "acme/models"}}
     event_file.write_text(json.dumps({**about, **payload}))
-    return _ended(
+    log = _copy_steps(place.folder / "act")
+    ran = _ended(
         [
             act, event, "-W", f".github/workflows/{workflow}.yml", "-e", str(event_file),
             "-P", _PLATFORM, "--no-cache-server", "--local-repository", f"{_UPLOAD}={upload}",
             "--env", f"UPLOADED={place.folder / 'uploaded'}", "-a", "ada",
             "-s", "GITHUB_TOKEN=token", *options,  # without one, act asks gh
         ],
-        place,
+        place, log.parent,
     )  # fmt: skip
+    return ran if ran.code == 0 else ran._replace(out=with_lost_lines(ran.out, log.read_text()))
 
 
 def run_gitlab(place: Hosted, variables: Mapping[str, str]) -> Run:

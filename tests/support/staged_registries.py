@@ -19,7 +19,7 @@ from registry_tool.git.tree import DictTree, OverlayTree
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
 from registry_tool.promotion.context import GateInput, GateResult, Present
-from registry_tool.promotion.evaluate import outcomes
+from registry_tool.promotion.evaluate import evaluate_gates
 from registry_tool.promotion.stages import stages_of
 from support import git, without, write_files
 from support.manifests import (
@@ -249,7 +249,7 @@ class Staged:
         present: Present | None = None,
     ) -> tuple[GateResult, ...]:
         """What each gate says."""
-        return outcomes(
+        return evaluate_gates(
             self.question(version, change=change, history=history, now=now, present=present)
         )
 

@@ -38,6 +38,24 @@ def test_a_folder_is_guarded_when_nobody_else_can_put_anything_in_its_place(tmp_
     assert is_guarded(str(tmp_path / "link"))
 
 
+def test_a_link_is_as_safe_as_where_it_leads(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    (tmp_path / "link").symlink_to(shared)
+    assert not is_guarded(str(tmp_path / "link"))  # others can put files in there
+    (shared / "own").mkdir()
+    assert is_guarded(str(tmp_path / "link" / "own"))
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert not is_guarded(str(tmp_path / "loop" / "x"))
+
+
+def test_a_deep_folder_is_judged(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["d"] * 600)  # as deep as pytest can delete
+    deep.mkdir(parents=True)
+    assert is_guarded(str(deep))
+
+
 def test_the_secret_of_a_user_is_kept_and_closed_to_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,7 +120,8 @@ def test_a_registry_of_an_earlier_version_is_repaired(tmp_path: Path, shard: int
         one.path
         for one in hidden_by(parse_ignore_rules((root / ".gitignore").read_bytes()), Layout(shard))
     }
-    assert {path.rsplit("/", 1)[-1] for path in hidden} == {"", "key.yaml", "v4-edge.bin.yaml"}
+    names = {"key.yaml", "title.yaml", "wire.yaml", "deletion.yaml", "v4-edge.bin.yaml"}
+    assert {path.rsplit("/", 1)[-1] for path in hidden} == {"", *names}
     assert repair_ignore_rules(root) == (True, ())
     repaired = (root / ".gitignore").read_bytes()
     assert repaired == fresh + b"\n" + own.encode()

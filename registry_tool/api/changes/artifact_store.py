@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.transfer.ingest import IngestedBlob
     from registry_tool.artifacts.transfer.sources import ArtifactSources
     from registry_tool.catalog.catalog import Catalog
-    from registry_tool.encryption.seal import Package
+    from registry_tool.encryption import Package
     from registry_tool.git.repository import Repository
     from registry_tool.manifests.data import Data
-    from registry_tool.scanning.report import Finding
+    from registry_tool.scanning import Finding
 
 __all__ = ["ArtifactStore", "StagedArtifact", "UploadSummary", "identity"]
 
@@ -211,16 +211,17 @@ class ArtifactStore:
         self, ingested: IngestedBlob, called: str, name: str, role: str, allow: Collection[str]
     ) -> StagedArtifact:
         """The entry and the pointer of bytes that are in the cache, if the policy lets their content in."""
-        from registry_tool.artifacts.content_policy import look_at_content
+        from registry_tool.artifacts.content_policy import list_files, look_at_files
         from registry_tool.artifacts.dvc_files import Pointer, render_pointer
         from registry_tool.artifacts.entry_builder import artifact_words
 
         _check_new_names((member.path for member in ingested.members), called, name)
         entry: dict[str, JSON] = {"name": name or called, "role": role}
         entry.update(artifact_words(called, role=role))
-        entry.update({"path": called, **cast("dict[str, JSON]", ingested.described())})
+        entry.update({"path": called, **cast("dict[str, JSON]", ingested.describe())})
         pointer = Pointer(called, ingested.md5, ingested.size, ingested.nfiles)
-        findings = look_at_content(ingested, called, self._catalog.settings, allow=allow)
+        files = list_files(ingested, called)
+        findings = look_at_files(files, called, self._catalog.settings, allow=allow)
         return StagedArtifact(entry, render_pointer(pointer), ingested, findings)
 
     def _sealed(

@@ -26,7 +26,7 @@ from registry_tool.api.views import Artifact
 from registry_tool.catalog.catalog import VersionView
 from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.edits.annotations import add_evidence, add_model_evidence, annotate
-from registry_tool.edits.changeset import ChangeSet, Edit, combined, followed_by
+from registry_tool.edits.changeset import ChangeSet, Edit, combine, followed_by
 from registry_tool.edits.models import add_model, extend_model
 from registry_tool.edits.versions import VersionRecord, add_version, version_fields
 from registry_tool.errors import NotFoundError, RefusedError, UsageError
@@ -89,7 +89,8 @@ class _ModelTarget(ChangeTarget):
         tags, words = tuple(unique_tags), [plain_text(label, "labels") for label in labels]
         for tag in tags:
             check_new_name(check_pointer(tag, "tag"), "tag")
-        check_fields("metadata/v1", {"labels": [*words]})
+        if words:
+            check_fields("metadata/v1", {"labels": [*words]})
         record = version_fields(fields)
         check_fields("version/v1", record)
         draft = VersionDraft(
@@ -123,7 +124,7 @@ class ModelDraft(_ModelTarget):
         if self._entries:
             own["artifacts"] = [dict(entry) for entry in self._entries]
         added = add_model(self.name, own, card=self._card, files=self._pointers)
-        return combined([added, *self._evidence()], f"Add model {self.name}")(catalog)
+        return combine([added, *self._evidence()], f"Add model {self.name}")(catalog)
 
 
 def _with_metadata(fields: Mapping[str, JSON], more: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -149,7 +150,7 @@ class PublishedModel(_ModelTarget):
                 self.name, metadata=self._metadata, artifacts=self._entries, files=self._pointers
             )
             edits.insert(0, extend)
-        return combined(edits, f"Update model {self.name}")(catalog)
+        return combine(edits, f"Update model {self.name}")(catalog)
 
 
 class VersionDraft(ChangeTarget):
@@ -215,6 +216,14 @@ class VersionDraft(ChangeTarget):
         return followed_by(catalog, added, later)
 
 
+def _check_not_erased(version: VersionView) -> None:
+    if version.state == "erased":
+        raise RefusedError(
+            f"{version} is erased; no file can be uploaded for it",
+            remedy=f"registry version add {version.model.name} --artifact PATH --framework TYPE",
+        )
+
+
 class PublishedVersion(ChangeTarget):
     """A published version: its record is frozen, and the change adds next to it."""
 
@@ -256,9 +265,12 @@ class PublishedVersion(ChangeTarget):
 
         Raises:
             UsageError: As for a new version; or another artifact of the model has this name.
-            RefusedError: The content is refused; or the version is encrypted, and this would be stored in plain.
+            RefusedError: The content is refused; or the version is erased; or it is encrypted, and this would be stored
+                in plain.
         """
         view = self._view()
+        if view is not None:
+            _check_not_erased(view)
         if view is not None and any("encryption" in e for e in records(view.data, "artifacts")):
             raise RefusedError(
                 f"{view} is encrypted, and a file that is added later would not be",
@@ -306,11 +318,12 @@ class PublishedVersion(ChangeTarget):
             edits.append(add_evidence(self.reference, "artifacts", {"artifacts": tracked}, by=by))
         if self._pointers:
             edits.append(self._store(catalog))
-        return combined(edits, f"Update {self.reference}")(catalog)
+        return combine(edits, f"Update {self.reference}")(catalog)
 
     def _store(self, catalog: Catalog) -> Edit:
         """The edit that lists what was uploaded among the artifacts of the model, for this version."""
         version = resolve(catalog, self.reference, allow_withdrawn=True).version
+        _check_not_erased(version)
         stored = [
             {"name": entry["name"], "role": entry["role"], "version": version.version, **entry}
             for entry in self._entries

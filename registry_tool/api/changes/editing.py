@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from registry_tool.api.snapshot import Snapshot
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.edits.codeowners import Host
-    from registry_tool.encryption.seal import Package
+    from registry_tool.encryption import Package
     from registry_tool.manifests.data import Data
 
 __all__ = [
@@ -169,6 +169,7 @@ def add_model(
     card: str = "",
     artifacts: Sequence[ArtifactSource] = (),
     allow: Collection[str] = (),
+    title: str = "",
     **options: Unpack[WriteOptions],
 ) -> Publication:
     """Add a model, and its namespace when it is the first model there.
@@ -180,6 +181,7 @@ def add_model(
         card: The text of its ``CARD.md``; a short one is written by default.
         artifacts: Files and folders that belong to all versions, and addresses of others.
         allow: As for ``NewVersion``.
+        title: Its shown name, where that is not its name.
         options: How it is written.
     """
     from registry_tool.api.changes.staging import describe_tracked
@@ -199,7 +201,8 @@ def add_model(
     tracked = describe_tracked((one for one in artifacts if one.kind == "url"), {})
     entries = [*staged.entries, *tracked]
     given = {**fields, "artifacts": entries} if entries else fields
-    return session.publish(model_edit(full, given, card=card, files=staged.pointers))
+    edit = model_edit(full, given, card=card, files=staged.pointers, title=title)
+    return session.publish(edit)
 
 
 def update_model(
@@ -236,8 +239,8 @@ class EncryptTo:
 
     def key_file(self, package: Package) -> Callable[[Catalog], bytes]:
         """What writes the ``key.yaml`` of a version that is encrypted with a package's key."""
-        from registry_tool.crypto.age import wrap_with_passphrase
         from registry_tool.edits.encryption import key_bytes, passphrase_wrap
+        from registry_tool.encryption import wrap_with_passphrase
 
         others = []
         if self.passphrase is not None:
@@ -263,6 +266,7 @@ class NewVersion:
         tags: Immutable second names.
         aliases: Aliases that will point to it.
         encrypt_to: Who can decrypt its artifacts; None stores them as they are.
+        title: Its shown name, where that is not the version.
     """
 
     fields: Mapping[str, object] = field(default_factory=dict)
@@ -276,6 +280,7 @@ class NewVersion:
     tags: Sequence[str] = ()
     aliases: Sequence[str] = ()
     encrypt_to: EncryptTo | None = None
+    title: str = ""
 
 
 def _check_can_add(
@@ -314,7 +319,7 @@ def add_version(
     _check_can_add(session.catalog, name, version, record)
     package = key = None
     if record.encrypt_to is not None:
-        from registry_tool.encryption.seal import Package
+        from registry_tool.encryption import Package
 
         package = Package()
         key = record.encrypt_to.key_file(package)
@@ -333,6 +338,7 @@ def add_version(
         tags=record.tags,
         aliases=record.aliases,
         key=key,
+        title=record.title,
     )
     return session.publish(version_edit(name, version, whole))
 

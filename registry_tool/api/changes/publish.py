@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from registry_tool.catalog.catalog import Catalog
+from registry_tool.checks.comparison import compare_edit, find_published
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Finding, Report
 from registry_tool.edits.changeset import ChangeSet, Edit, overlaid
@@ -36,9 +37,8 @@ from registry_tool.git.transaction.files import check_inside
 from registry_tool.git.transaction.journal import plan_steps, write_with_journal
 from registry_tool.git.transaction.lock import ignore_message
 from registry_tool.git.transaction.recovery import exclusive, recover_pending
-from registry_tool.git.tree import DictTree
+from registry_tool.git.tree import DictTree, Tree
 from registry_tool.manifests.layout import REGISTRY
-from registry_tool.promotion.context import Published, ground_of
 
 if TYPE_CHECKING:
     from registry_tool.api.changes.artifact_store import StagedArtifact, UploadSummary
@@ -208,6 +208,8 @@ def read_base(
         OperationalError: The interrupted command cannot be recovered.
     """
     recover_pending(repository.git, notify=notify)
+    if destination.commits:
+        repository.reader.start()
     return _read_base(repository, destination, None)
 
 
@@ -220,6 +222,13 @@ def _read_base(repository: Repository, destination: Destination, known: Base | N
         return known
     tree = DictTree({}) if target.parent is None else repository.tree(target.parent)
     return Base(target, Catalog(tree))
+
+
+class _Draft(NamedTuple):
+    """A change set that was not checked yet, and the state it was made on."""
+
+    base: Base
+    change: ChangeSet
 
 
 class _Rehearsal(NamedTuple):
@@ -246,53 +255,53 @@ class _Rehearsal(NamedTuple):
         return Publication(self.change, commit, target and target.branch, self.report)
 
 
-def _published_tip(published: Published) -> str | None:
-    return None if published.line is None else published.line.tip
-
-
-def _tip(repository: Repository, base: Base) -> str | None:
+def _find_tip(repository: Repository, base: Base) -> str | None:
     return repository.git.head() if base.target is None else base.target.parent
 
 
-def _check(repository: Repository, base: Base, change: ChangeSet) -> _Rehearsal:
-    tree = base.catalog.tree
-    head = overlaid(tree, change)
+def _draft(
+    repository: Repository, edit: Edit, destination: Destination, known: Base | None
+) -> _Draft:
+    """Make the edit; nothing is written."""
+    base = _read_base(repository, destination, known)
+    change = edit(base.catalog)
+    if destination.message is not None:
+        change = replace(change, message=destination.message)
+    return _Draft(base, change)
+
+
+def _reuse(base: Base, tree: Tree | None) -> Tree | Catalog | None:
+    """A tree with what the edit has read of it; the files of a work tree may change at any time, and are read again."""
+    is_known = base.target is not None and tree is base.catalog.tree
+    return base.catalog if is_known else tree
+
+
+def _rehearse(repository: Repository, draft: _Draft) -> _Rehearsal:
+    """Check the result of an edit; nothing is written.
+
+    Raises:
+        RefusedByCheckError: It would not pass.
+    """
+    base, change = draft
+    if not change.puts and not change.deletes:
+        return _Rehearsal(base, change, Report("pass", (), 0), None)
+    head, paths = overlaid(base.catalog.tree, change), {*change.puts, *change.deletes}
     if head.entry(REGISTRY) is None:
         where = "the work tree" if base.target is None else f"branch {base.target.branch}"
         raise NotARegistryError(
             f"{where} has no {REGISTRY}", remedy="commit it first, or name another branch"
         )
-    tip = _tip(repository, base)
-    compared = ground_of(repository, tip)
-    main = _published_tip(compared)
-    # Files of the base that the edit has read are not read again.
-    published = (
-        tree if base.target is not None and main == base.target.parent else compared.base.tree
-    )
+    compared = compare_edit(repository, base.catalog.tree, head, _find_tip(repository, base))
     report = check(
-        head,
-        base=tree if tree.entry(REGISTRY) else None,
-        published=None if tip is None else published,
+        head if base.target is None else base.catalog.after(paths, head),
+        base=_reuse(base, compared.base), published=_reuse(base, compared.frozen),
         line=compared.line,
-    )
+    )  # fmt: skip
     if report.verdict == "refuse":
         raise RefusedByCheckError(
             f"{change.message}: the result would not pass the check; nothing was written", report
         )
-    return _Rehearsal(base, change, report, main)
-
-
-def _rehearse(
-    repository: Repository, edit: Edit, destination: Destination, known: Base | None
-) -> _Rehearsal:
-    """Make the edit and check the result; nothing is written."""
-    base = _read_base(repository, destination, known)
-    change = edit(base.catalog)
-    if destination.message is not None:
-        change = replace(change, message=destination.message)
-    if not change.puts and not change.deletes:
-        return _Rehearsal(base, change, Report("pass", (), 0), None)
-    return _check(repository, base, change)
+    return _Rehearsal(base, change, report, compared.published)
 
 
 def _still_stands(repository: Repository, destination: Destination, made: _Rehearsal) -> bool:
@@ -300,7 +309,9 @@ def _still_stands(repository: Repository, destination: Destination, made: _Rehea
     base = _read_base(repository, destination, made.base)
     if base is not made.base:
         return False
-    return _published_tip(ground_of(repository, _tip(repository, base))) == made.published
+    tip = _find_tip(repository, base)
+    published = None if tip is None else find_published(repository, tip) or tip
+    return published == made.published
 
 
 def _commit(
@@ -316,7 +327,7 @@ def _commit(
     for attempt in range(_TRIES):
         made = rehearsal
         if made is None or not _still_stands(repository, destination, made):
-            made = _rehearse(repository, edit, destination, known)
+            made = _rehearse(repository, _draft(repository, edit, destination, known))
         target, change = made.base.target, made.change
         if made.is_empty or target is None:
             return made.publication()
@@ -353,7 +364,7 @@ def _work_tree(repository: Repository) -> Path:
 
 def _write(repository: Repository, edit: Edit, destination: Destination) -> Publication:
     root = _work_tree(repository)
-    made = _rehearse(repository, edit, destination, None)
+    made = _rehearse(repository, _draft(repository, edit, destination, None))
     if not made.is_empty:
         steps = plan_steps(root, made.change.puts, made.change.deletes)
         write_with_journal(repository.git, root, made.change.message, steps)
@@ -433,7 +444,7 @@ def publish(
     rehearsal: _Rehearsal | None = None
     if before is not None:
         with exclusive(git, notify=notify):
-            rehearsal = _rehearse(repository, edit, destination, base)
+            rehearsal = _rehearse(repository, _draft(repository, edit, destination, base))
             if not rehearsal.is_empty:
                 _check_writable(repository, rehearsal)
         if not rehearsal.is_empty:

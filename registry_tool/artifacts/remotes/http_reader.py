@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
-from urllib3 import BaseHTTPResponse
-
 from registry_tool._version import VERSION
 from registry_tool.artifacts.hashing import ByteReader
 from registry_tool.artifacts.remotes.base import legacy_path, object_path
@@ -21,6 +19,7 @@ from registry_tool.artifacts.remotes.http_client import (
     RANGE_NOT_SATISFIABLE,
     Body,
     HttpClient,
+    HttpResponse,
     HttpStatusError,
     basic_auth,
     parse_address,
@@ -98,11 +97,11 @@ class HttpSource:
         self._serves_ranges = True
         weakref.finalize(self, self._client.close)
 
-    def _follow(self, url: str, headers: dict[str, str]) -> BaseHTTPResponse:
+    def _follow(self, url: str, headers: dict[str, str]) -> HttpResponse:
         """The response after redirects; credentials go to no other host."""
         for _ in range(_REDIRECTS):
             response = self._client.get(url, headers)
-            location = response.headers.get("Location")
+            location = response.header("Location")
             if response.status not in _REDIRECTED or not location:
                 return response
             self._client.finish(response)
@@ -112,7 +111,7 @@ class HttpSource:
             url = target
         raise HttpStatusError(response.status, "too many redirects")
 
-    def _request(self, path: str, ranged: str) -> BaseHTTPResponse:
+    def _request(self, path: str, ranged: str) -> HttpResponse:
         """A response with bytes, or one that says there are none at that offset."""
         headers = self._headers | ({"Range": f"bytes={ranged}"} if ranged else {})
         url = f"{self._base}/{path}"

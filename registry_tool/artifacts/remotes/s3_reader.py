@@ -37,11 +37,11 @@ from registry_tool.artifacts.remotes.http_client import (
     RANGE_NOT_SATISFIABLE,
     Body,
     HttpClient,
+    HttpResponse,
 )
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
-    from urllib3 import BaseHTTPResponse
 
 __all__ = ["S3Source"]
 
@@ -133,7 +133,7 @@ class _SignedRequests:
         self.client = client
         self._base, self._region, self._credentials = base, region, credentials
 
-    def get(self, path: str, ranged: str) -> BaseHTTPResponse:
+    def get(self, path: str, ranged: str) -> HttpResponse:
         """The store's response, whatever its status."""
         headers = {"User-Agent": f"registry-tool/{VERSION}"}
         headers |= {"Range": f"bytes={ranged}"} if ranged else {}
@@ -177,7 +177,7 @@ class S3Source:
         weakref.finalize(self, client.close)
         return _SignedRequests(base, self._client.meta.region_name, credentials, client)
 
-    def _request(self, signed: _SignedRequests, path: str, ranged: str) -> BaseHTTPResponse | None:
+    def _request(self, signed: _SignedRequests, path: str, ranged: str) -> HttpResponse | None:
         """A response with bytes; None where botocore has to repeat the request."""
         response = signed.client.retry_while_busy(lambda: signed.get(path, ranged))
         if response.status in {OK, PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from registry_tool.checks.rule import ChangeRule, FileRule, ModelRule, RegistryRule, Rule
 from registry_tool.checks.rules import (
     artifacts,
+    deletion,
     device_names,
     dvc,
     encryption,
@@ -13,12 +14,14 @@ from registry_tool.checks.rules import (
     immutability,
     lifecycle,
     names,
+    objects,
     policy,
     promotion,
     references,
     registry,
     reserved_names,
     secrets,
+    titles,
     uniqueness,
     versions,
     waivers,
@@ -36,6 +39,7 @@ __all__ = [
 _NOUNS = (
     file, names, device_names, reserved_names, secrets, dvc, artifacts, versions, references,
     evidence, encryption, policy, registry, uniqueness, waivers, immutability, lifecycle, promotion,
+    titles, deletion, objects,
 )  # fmt: skip
 _ALL: tuple[Rule, ...] = tuple(
     sorted((rule for noun in _NOUNS for rule in noun.RULES), key=lambda rule: rule.id)

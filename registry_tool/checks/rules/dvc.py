@@ -29,8 +29,8 @@ from registry_tool.manifests.dvc_config import (
     CONFIG,
     SECRETS,
     LeftOut,
+    parse_remote_name,
     parse_sections,
-    remote_of,
     take,
     unsafe_hosts,
 )
@@ -97,9 +97,9 @@ def _unusable(catalog: Catalog) -> dict[LeftOut, None]:
     except ValueError:
         return {}
     return {
-        LeftOut(section, remote_of(section), option, str(options[option])): None
+        LeftOut(section, parse_remote_name(section), option, str(options[option])): None
         for section, options in sections.items()
-        if remote_of(section)
+        if parse_remote_name(section)
         for option in unsafe_hosts(options)
     }
 
@@ -251,7 +251,7 @@ def _folders(path: str) -> Iterator[str]:
 
 
 def hidden_by(
-    rules: IgnoreRules, layout: Layout, *, of: str = "", of_models: bool = True
+    rules: IgnoreRules, layout: Layout, *, of: str = "", of_later: bool = True
 ) -> Iterator[Hidden]:
     """Find files that an ignore file at the root hides from Git or DVC, by examples of every kind of manifest.
 
@@ -259,12 +259,11 @@ def hidden_by(
         rules: The file's rules.
         layout: The layout of this registry.
         of: How the names end that are considered; DVC reads only pointers.
-        of_models: Consider evidence about models too, which the rules of older registries hide.
+        of_later: Consider kinds of files too that registries of earlier releases do not have: their rules hide these.
     """
-    unasked = "" if of_models else layout.evidence(_MODEL, None, _NAME)
     for version in _VERSIONS:
         for path in layout.examples(_MODEL, version, _NAME):
-            if path == unasked or not path.endswith(of):
+            if not path.endswith(of) or (layout.is_later(path) and not of_later):
                 continue
             found = _hidden_at(rules, path)
             if found is not None:
@@ -293,9 +292,9 @@ def _ending(file: str) -> str:
 
 
 def _hidden(catalog: Catalog, path: str) -> Iterator[Hidden]:
-    # Most registries have no evidence about models, and no warning to read about its place. Where one adds some, the
+    # Most registries have no file of a later kind, and no warning to read about its place. Where one adds some, the
     # check of the work tree finds that the file is ignored.
-    return hidden_by(_rules(catalog, path), catalog.layout, of=_ending(path), of_models=False)
+    return hidden_by(_rules(catalog, path), catalog.layout, of=_ending(path), of_later=False)
 
 
 def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:
@@ -329,16 +328,16 @@ def _added_unseen(view: ChangeView, file: str) -> Iterator[Hidden]:
     if not named_ones:
         return
     is_near = build_prefilter(named_ones)
-    known = {one.pattern.line for one in _hidden(view.head, file)}
-    for change in view.changes:
-        path = change.path
-        if not change.added or change.place is None or not path.endswith(_ending(file)):
-            continue
-        if not is_near(path):
-            continue
-        found = _hidden_at(rules, path)
-        if found is not None and found.pattern.line not in known:
-            yield found
+    ending = _ending(file)
+    unseen = [
+        found
+        for change in view.changes
+        if change.added and change.place is not None and change.path.endswith(ending)
+        if is_near(change.path) and (found := _hidden_at(rules, change.path)) is not None
+    ]
+    # The examples take a millisecond, and nearly no change hides a file.
+    known = {one.pattern.line for one in _hidden(view.head, file)} if unseen else set[int]()
+    yield from (found for found in unseen if found.pattern.line not in known)
 
 
 def _ignore_file_violations(file: str, hidden: Iterator[Hidden]) -> Iterator[Violation]:

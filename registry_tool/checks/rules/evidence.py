@@ -10,6 +10,8 @@ from registry_tool.catalog.resolve import in_order
 from registry_tool.checks.rule import (
     ChangeRule,
     ChangeView,
+    FileRule,
+    FileView,
     Located,
     ModelRule,
     ModelUnderCheck,
@@ -47,7 +49,7 @@ def signature_is_one(model: ModelUnderCheck) -> Iterator[Violation]:
             continue
         # Ten modules about signatures, which a check of records without evidence does not need.
         from registry_tool.catalog.evidence import pieces
-        from registry_tool.signing.signatures import SSH, trouble
+        from registry_tool.signing import SSH, trouble
 
         for piece in pieces(version, "signature"):
             # M211 reports evidence about another record.
@@ -65,9 +67,13 @@ def signature_is_one(model: ModelUnderCheck) -> Iterator[Violation]:
 
 def _of_record(view: ChangeView, change: Located, signers: bytes) -> Iterator[Violation]:
     """Find a signature in evidence whose key is not valid now."""
-    from registry_tool.crypto.allowed_signers import names_of
-    from registry_tool.crypto.sshsig import NAMESPACE, NotASignatureError, parse
-    from registry_tool.signing.signatures import SSH
+    from registry_tool.signing import (
+        NAMESPACE,
+        SSH,
+        NotASignatureError,
+        list_signer_names,
+        parse_signature,
+    )
 
     place = change.place
     document = None if place is None else view.head.document(change.path, place)
@@ -75,12 +81,12 @@ def _of_record(view: ChangeView, change: Located, signers: bytes) -> Iterator[Vi
     if place is None or data is None or text(data, "format") != SSH:
         return
     try:
-        signature = parse(text(data, "value"))
+        signature = parse_signature(text(data, "value"))
     except NotASignatureError:
         return  # M216
     now = int(view.now.timestamp())
-    ever = names_of(signers, signature.key, namespace=NAMESPACE)
-    if ever and not names_of(signers, signature.key, namespace=NAMESPACE, moment=now):
+    ever = list_signer_names(signers, signature.key, namespace=NAMESPACE)
+    if ever and not list_signer_names(signers, signature.key, namespace=NAMESPACE, moment=now):
         yield Violation(
             f"the key of {named(ever[0])} is not valid now, so its signature cannot be added",
             path=change.path,
@@ -234,7 +240,44 @@ def no_steps_back(view: ChangeView) -> Iterator[Violation]:
             yield from _with_less(view, change, place)
 
 
+def revised_exists(file: FileView) -> Iterator[Violation]:
+    """Evidence that revises other evidence must name a file of the same kind in the same folder.
+
+    Readers use the later evidence in place of the one that it names. A chain of revisions must end.
+
+    How to fix: write the name of the earlier file, without ``.yaml``.
+
+    Example:
+        ``revises: 20261120-artifacts-9f2c1a`` in evidence of the kind ``metrics``.
+    """
+    document, place = file.document, file.location
+    if document is None or place is None or place.kind != "evidence":
+        return
+    kind, name, seen = text(document.data, "kind"), text(document.data, "revises"), {place.name}
+    why = ""
+    while name and not why:
+        path = f"{file.path.rpartition('/')[0]}/{name}.yaml"
+        earlier = file.catalog.document(path, place._replace(name=name))
+        if name in seen:
+            why = f"evidence {named(name)} leads back to itself"
+        elif earlier is None:
+            why = f"evidence {named(name)} does not exist"
+        elif earlier.data is not None and text(earlier.data, "kind") != kind:
+            why = f"evidence {named(name)} is of the kind {text(earlier.data, 'kind')}"
+        seen.add(name)
+        name = "" if earlier is None else text(earlier.data, "revises")
+    if why:
+        yield Violation(
+            f"{why}, so this evidence cannot revise it",
+            at=("revises",),
+            found=text(document.data, "revises"),
+            expected=f"the name of earlier evidence of the kind {kind}",
+            remedy="correct `revises`, or delete the line",
+        )
+
+
 RULES = (
+    FileRule("F126", "evidence revises evidence that exists", "refuse", revised_exists),
     ModelRule("M216", "a signature is valid for its record", "refuse", signature_is_one),
     ChangeRule(
         "C420", "a new signature is made with a valid key", "refuse", signatures_come_in_valid

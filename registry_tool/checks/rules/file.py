@@ -16,8 +16,10 @@ from registry_tool.manifests.document import READ_LIMIT
 from registry_tool.manifests.layout import (
     KEYS,
     MODELS,
+    OBJECTS,
     RECIPIENTS,
     REGISTRY,
+    SERVE,
     WAIVERS,
     Layout,
     Place,
@@ -233,14 +235,19 @@ def no_large_blob(file: FileView) -> Iterator[Violation]:
         )
 
 
-_IN_NAMESPACE = "namespace.yaml and a folder for each model"
-_IN_MODEL = "model.yaml, CARD.md, <artifact>.dvc, versions/, tags/<tag>.yaml, aliases/<alias>.yaml, evidence/<id>.yaml"
-_IN_VERSION = "version.yaml, metadata.yaml, status.yaml, key.yaml, CARD.md, <artifact>.dvc, evidence/<id>.yaml"
+_IN_NAMESPACE = "namespace.yaml, title.yaml and a folder for each model"
+_IN_MODEL = (
+    "model.yaml, title.yaml, wire.yaml, deletion.yaml, CARD.md, <artifact>.dvc, versions/, tags/<tag>.yaml, aliases/<alias>.yaml,"
+    " titles/<name>.yaml, evidence/<id>.yaml"
+)
+_IN_VERSION = "version.yaml, metadata.yaml, status.yaml, key.yaml, wire.yaml, deletion.yaml, CARD.md, <artifact>.dvc, evidence/<id>.yaml"
+_IN_OBJECTS = f"{OBJECTS}/<api>/<kind>/<first two digits of the slug's sha256>/<slug>.yaml"
 _FIELDS = {"tag": ("model",), "alias": ("model",), "version": ("model", "version")}
-_OURS = (f"{MODELS}/", f"{WAIVERS}/", f"{KEYS}/", "schemas/", ".dvc/")
-_TOPS = frozenset({MODELS, WAIVERS, KEYS, "schemas", ".dvc", REGISTRY, RECIPIENTS})
+_OURS = (f"{MODELS}/", f"{WAIVERS}/", f"{KEYS}/", f"{OBJECTS}/", "schemas/", ".dvc/")
+_TOPS = frozenset({MODELS, WAIVERS, KEYS, OBJECTS, "schemas", ".dvc", REGISTRY, RECIPIENTS, SERVE})
 # Folders in which every file is one that the layout knows.
-_READ = (f"{MODELS}/", f"{WAIVERS}/", f"{KEYS}/")
+_FOLDERS = (MODELS, WAIVERS, KEYS, OBJECTS)
+_READ = tuple(f"{folder}/" for folder in _FOLDERS)
 # Where a part of a path that folds to `.git` may begin.
 _MAY_FOLD = re.compile(r"(?i)(?:^|/)(?:\.|git~|[^\x00-\x7f])|\\")
 _MODES = {
@@ -253,6 +260,10 @@ _MODES = {
 def _wanted(place: Place) -> Iterator[tuple[tuple[str, ...], str]]:
     """The fields that repeat what the path says, with the value the path gives them."""
     model = place.model or ModelName("", "")
+    if place.kind == "object":
+        api, kind, _ = place.name.split("/")
+        yield ("api",), api
+        yield ("kind",), kind
     if place.kind == "model":
         yield ("namespace",), model.namespace
         yield ("name",), model.name
@@ -315,6 +326,8 @@ def allowed_at(path: str, layout: Layout) -> str:
         return f"{WAIVERS}/<date>-<rule>-<slug>.yaml"
     if parts[0] == KEYS:
         return f"{KEYS}/<group>.yaml"
+    if parts[0] == OBJECTS:
+        return _IN_OBJECTS
     if len(parts) <= 3:  # noqa: PLR2004 (models, namespace, file)
         return _IN_NAMESPACE
     inner = parts[4 if layout.shard else 3 :]
@@ -331,7 +344,7 @@ def _misplaced_model(file: FileView) -> str:
 
 
 def has_place(file: FileView) -> Iterator[Violation]:
-    """A file under ``models/``, ``waivers/`` or ``keys/`` must be one that the layout knows.
+    """A file under ``models/``, ``waivers/``, ``keys/`` or ``objects/`` must be one that the layout knows.
 
     No command reads a file elsewhere: an alias in the wrong folder has no effect. The fixed list of allowed files also
     keeps caches, notes and notebooks out. The content of artifacts is in the DVC remote, behind a ``.dvc`` pointer.
@@ -342,7 +355,7 @@ def has_place(file: FileView) -> Iterator[Violation]:
         ``models/nlp/lang-id/alias/production.yaml``: the folder is called ``aliases``.
     """
     path = file.path
-    inside = path.startswith(_READ) or path in {MODELS, WAIVERS, KEYS}
+    inside = path.startswith(_READ) or path in _FOLDERS
     if not inside or file.location is not None or not file.is_regular or is_payload(file):
         return
     shard = _misplaced_model(file)

@@ -54,6 +54,9 @@ _TAKEN = frozenset(
     )
 )  # fmt: skip
 
+_OBJECT = re.compile(
+    r"[a-z]{1,64}/[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?/[a-z0-9](?:[a-z0-9._-]{0,126}[a-z0-9])?"
+)
 _ARTICLES = {"tag": "a tag", "alias": "an alias", "evidence": "evidence", "waiver": "a waiver"}
 
 
@@ -89,6 +92,16 @@ def _pointer(name: str, what: str) -> str:
         ) from exc
 
 
+def _check_object(name: str) -> str:
+    """The name of an object itself, ``<api>/<kind>/<slug>``, or InvalidName."""
+    if _OBJECT.fullmatch(name):
+        return name
+    raise InvalidNameError(
+        f"{named(name)} is not the name of an object",
+        remedy="use a-z 0-9 with - and _ inside for the kind, and with - . _ inside for the slug",
+    )
+
+
 @lru_cache(1 << 14)  # the names of folders are met with each file in them
 def _trouble(check: Callable[[str], str], name: str) -> InvalidNameError | None:
     try:
@@ -101,6 +114,7 @@ def _trouble(check: Callable[[str], str], name: str) -> InvalidNameError | None:
 # How the name of the file itself is checked, by its kind.
 _LAST: Final[dict[str, Callable[[str], str]]] = {
     "dvc": check_artifact_file,
+    "object": _check_object,
     **{kind: partial(_pointer, what=kind) for kind in _ARTICLES},
 }
 
@@ -373,7 +387,45 @@ def names_stay(view: ChangeView) -> Iterator[Violation]:
         )
 
 
+# Names of the registry's own files that artifacts could have in earlier releases.
+_TAKEN_LATER = frozenset(
+    {"title.yaml", "wire.yaml", "deletion.yaml", "draft.yaml", "titles", "drafts"}
+)
+
+
+def artifacts_leave_names_free(view: ChangeView) -> Iterator[Violation]:
+    """A new artifact must not have the name of one of the registry's own files or folders.
+
+    Its content would be next to its pointer, where the registry looks for that file. Artifacts that are published with such a
+    name keep it.
+
+    How to fix: rename the artifact's file and add it again.
+
+    Example:
+        ``versions/4/wire.yaml.dvc``
+    """
+    for change in view.changes:
+        place = change.place
+        if place is None or place.kind != "dvc" or not change.added:
+            continue
+        if fold(place.name) in _TAKEN_LATER:
+            yield Violation(
+                f"{named(place.name)} is reserved for the registry's own files",
+                path=change.path,
+                place=(1, 1),
+                found=named(place.name),
+                expected="another name",
+                remedy="rename the artifact's file and add it again",
+            )
+
+
 RULES = (
+    ChangeRule(
+        "C432",
+        "new artifacts leave the registry's names free",
+        "refuse",
+        artifacts_leave_names_free,
+    ),
     FileRule("F110", "the names in the path are well formed", "refuse", well_formed),
     ModelRule("M205", "a name means one thing", "refuse", one_meaning),
     ChangeRule("C403", "a name is never reused", "refuse", names_are_given_once),

@@ -156,7 +156,7 @@ def _remedy(move: _Move, outcome: GateResult, *, back: bool) -> str:
 def _gates(view: ChangeView, move: _Move) -> Iterator[Violation]:
     """The gates that fail. ``registry check --remote`` checks whether the content is in the remote."""
     from registry_tool.promotion.context import GateInput
-    from registry_tool.promotion.evaluate import outcomes
+    from registry_tool.promotion.evaluate import evaluate_gates
 
     version = _version(view, move, move.new)
     if not move.stage.is_guarded:
@@ -169,7 +169,7 @@ def _gates(view: ChangeView, move: _Move) -> Iterator[Violation]:
             expected="a version with a record",
         )
         return
-    found = outcomes(GateInput(view.base, version, move.stage, view.line, view.now))
+    found = evaluate_gates(GateInput(view.base, version, move.stage, view.line, view.now))
     wrong = [
         o
         for o in found

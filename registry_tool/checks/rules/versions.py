@@ -23,7 +23,7 @@ from registry_tool.installation import package_for
 from registry_tool.manifests.data import Data, text, texts
 from registry_tool.manifests.identity import identity
 from registry_tool.manifests.layout import REGISTRY
-from registry_tool.manifests.problems import shown
+from registry_tool.manifests.problems import show_value
 from registry_tool.names import ModelName, check_version, fold
 from registry_tool.promotion.commands import adding
 from registry_tool.versioning import admits
@@ -98,7 +98,10 @@ def fits_scheme(model: ModelView) -> Iterator[Violation]:
 def _holds_a_model(model: ModelView) -> bool:
     """False for a folder without any file of a model; another rule reports its files."""
     names = model.catalog.tree.folder(model.folder)
-    known = {"model.yaml", "CARD.md", "versions", "tags", "aliases", "evidence"}
+    known = {
+        "model.yaml", "title.yaml", "wire.yaml", "deletion.yaml", "CARD.md",
+        "versions", "tags", "aliases", "titles", "evidence",
+    }  # fmt: skip
     return any(name in known or name.endswith(".dvc") for name in names)
 
 
@@ -284,7 +287,7 @@ def packages_are_requirements(model: ModelUnderCheck) -> Iterator[Violation]:
         for number, package in enumerate(texts(data, "environment", "pip_packages")):
             if trouble := _requirement_trouble(package):
                 yield Violation(
-                    f"{shown(package)} in {named(str(version))} is not a requirement: {trouble}",
+                    f"{show_value(package)} in {named(str(version))} is not a requirement: {trouble}",
                     path=path,
                     at=("environment", "pip_packages", number),
                     found=named(package),

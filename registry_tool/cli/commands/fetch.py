@@ -16,6 +16,7 @@ from registry_tool.cli.options import (
     ref_option,
     repo_option,
     signers_option,
+    title_option,
 )
 from registry_tool.cli.output.console import columns, print_json, progress_bar, say, size_words
 from registry_tool.errors import UsageError
@@ -88,13 +89,14 @@ def _print(done: FetchedVersion) -> None:
     help="Fetch nothing unless an allowed signer signed the version.",
 )  # fmt: skip
 @signers_option
+@title_option
 @format_option
 @repo_option
 @ref_option
 def fetch(
     *, reference: str | None, output: str | None, names: tuple[str, ...], locked: str | None,
     remotes: tuple[str, ...], link: bool, overwrite: bool, offline: bool, allow_withdrawn: bool,
-    require_signature: bool, signers: str | None, form: str, repo: str, ref: str | None,
+    require_signature: bool, signers: str | None, by_title: bool, form: str, repo: str, ref: str | None,
 ) -> None:  # fmt: skip
     """Every byte is verified against the manifest. An interrupted download resumes.
 
@@ -110,6 +112,8 @@ def fetch(
       registry fetch --locked -o models     each in models/NAMESPACE/MODEL/VERSION
     """
     with open_for_reading(repo, ref, offline=offline) as registry, progress_bar() as progress:
+        if by_title and reference is not None:
+            reference = str(registry.by_title(reference))
         if locked is not None:
             versions = registry.locked_versions(locked, reference)
         elif reference is not None:

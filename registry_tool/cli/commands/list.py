@@ -31,7 +31,7 @@ def _model_cells(row: Row) -> tuple[str, ...]:
     count = "1 version" if row["versions"] == 1 else f"{row['versions']} versions"
     return (
         str(row["model"]), count, f"latest {row['latest'] or '-'}",
-        names_words({k: str(v) for k, v in aliases.items()}), state,
+        names_words({k: str(v) for k, v in aliases.items()}), state, str(row["title"] or ""),
     )  # fmt: skip
 
 
@@ -44,7 +44,15 @@ def _version_cells(row: Row) -> tuple[str, ...]:
     shown = "  ".join(f"{key}={value_words(value)}" for key, value in list(metrics.items())[:4])
     names = ", ".join(filter(None, (joined("aliases"), joined("tags"))))
     day = str(row["created_at"])[:10]
-    return (str(row["version"]), str(row["state"]), day, names, str(row["framework"]), shown)
+    return (
+        str(row["version"]),
+        str(row["state"]),
+        day,
+        names,
+        str(row["framework"]),
+        shown,
+        str(row["title"] or ""),
+    )
 
 
 @click.command("list")
@@ -58,6 +66,7 @@ def _version_cells(row: Row) -> tuple[str, ...]:
 )
 @click.option("--task", metavar="T", help="Only models with this task.")
 @click.option("--owner", metavar="O", help="Only models of this owner.")
+@click.option("--all", "deleted", is_flag=True, help="Also deleted models and versions.")
 @format_option
 @repo_option
 @ref_option
@@ -67,6 +76,7 @@ def list_(
     labels: tuple[str, ...],
     task: str | None,
     owner: str | None,
+    deleted: bool,
     form: str,
     repo: str,
     ref: str | None,
@@ -80,7 +90,7 @@ def list_(
       registry list nlp/lang-id
     """
     with open_for_reading(repo, ref) as registry:
-        found = registry.listing(what, labels=labels, task=task, owner=owner)
+        found = registry.listing(what, labels=labels, task=task, owner=owner, deleted=deleted)
     note_unreadable(found.unreadable)
     if form == "json":
         print_json(found.rows)

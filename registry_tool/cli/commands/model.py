@@ -73,8 +73,9 @@ def add(
     if "description" not in fields and (described := _describe(words)):
         fields["description"] = described
     artifacts = parse_sources(artifact)
+    title = str(fields.pop("title", ""))
     with open_for_writing(how) as (registry, write):
         done = registry.add_model(
-            name, fields, card=words, artifacts=artifacts, allow=allow, **write
+            name, fields, card=words, artifacts=artifacts, allow=allow, title=title, **write
         )
         return print_publication(registry, how, done)

@@ -14,6 +14,7 @@ from registry_tool.cli.change import (
 )
 from registry_tool.cli.commands.lifecycle import check_reason
 from registry_tool.cli.completion import complete_alias, complete_model, complete_reference
+from registry_tool.cli.options import title_option
 from registry_tool.cli.output.console import print_json, say
 
 if TYPE_CHECKING:
@@ -92,10 +93,12 @@ def _report_dry_run(found: GateResults, form: str, *, automatic: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Report what each gate says; change nothing.")
 @click.option("--automatic", is_flag=True, help="For jobs: do not move a pinned stage.")
 @click.option("--reason", metavar="TEXT", default="", help="Why; it is written to the alias.")
+@title_option
 @writing_options
 def promote(
     *,
     reference: str,
+    by_title: bool,
     stage: str,
     dry_run: bool,
     automatic: bool,
@@ -120,6 +123,8 @@ def promote(
       registry promote nlp/lang-id@4 --to staging --automatic --push --format json
     """
     with open_for_writing(how) as (registry, options):
+        if by_title:
+            reference = str(registry.by_title(reference))
         if dry_run:
             found = registry.gates(reference, stage, branch=how.branch)
             return _report_dry_run(found, how.form, automatic=automatic)

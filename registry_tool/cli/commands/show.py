@@ -10,7 +10,13 @@ import click
 from registry_tool.api.interface.data import Data, get, member, records, text, texts
 from registry_tool.api.interface.fields import MODEL_FIELDS, VERSION_FIELDS, Field
 from registry_tool.cli.completion import complete_reference
-from registry_tool.cli.options import format_option, open_for_reading, ref_option, repo_option
+from registry_tool.cli.options import (
+    format_option,
+    open_for_reading,
+    ref_option,
+    repo_option,
+    title_option,
+)
 from registry_tool.cli.output.console import (
     STATE_COLOURS,
     fields,
@@ -83,7 +89,7 @@ def _print_model(found: Description) -> None:
     _title(found.name, found.state)
     fields(
         [
-            *_lines(MODEL_FIELDS, data),
+            *_lines(MODEL_FIELDS, {**data, "title": text(found.data, "title")}),
             ("scheme", found.scheme),
             (
                 "versions",
@@ -132,6 +138,7 @@ def _print_version(found: Description) -> None:
         say(note, fg=STATE_COLOURS.get(found.state, "yellow"))
     merged: Data = {
         **data,
+        "title": text(whole, "title"),
         "description": text(whole, "description"),
         "labels": [*texts(whole, "labels")],
         "metadata": {**member(whole, "metadata")},
@@ -148,10 +155,11 @@ def _print_version(found: Description) -> None:
 
 @click.command()
 @click.argument("reference", metavar="REF", shell_complete=complete_reference)
+@title_option
 @format_option
 @repo_option
 @ref_option
-def show(*, reference: str, form: str, repo: str, ref: str | None) -> None:
+def show(*, reference: str, by_title: bool, form: str, repo: str, ref: str | None) -> None:
     """REF is a model, [NAMESPACE/]MODEL, or a version, MODEL@VERSION|TAG|ALIAS|latest. Withdrawn versions are shown too.
 
     \b
@@ -161,6 +169,8 @@ def show(*, reference: str, form: str, repo: str, ref: str | None) -> None:
       registry show nlp/lang-id@4 --format json
     """
     with open_for_reading(repo, ref) as registry:
+        if by_title:
+            reference = str(registry.by_title(reference))
         found = registry.describe(reference)
     if form == "json":
         print_json(found.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -78,6 +79,9 @@ def version() -> None:
 @click.option("--label", metavar="L", multiple=True, help="A label for searches.")
 @click.option("--tag", metavar="T", multiple=True, help="An immutable second name.")
 @click.option("--alias", metavar="A", multiple=True, help="An alias that will point to it.")
+@click.option(
+    "--title", metavar="TITLE", default="", help="The shown name, where it is not the version."
+)
 @click.option("--description", metavar="TEXT", help="The changes in this version.")
 @click.option("--source", metavar="TYPE[:URI]", help="Its origin: git:https://example.org/t.")
 @click.option(
@@ -112,7 +116,12 @@ def version() -> None:
 )
 @writing_options
 def add(
-    *, model: str, name: str | None, how: WriteArguments, **options: Unpack[VersionOptions]
+    *,
+    model: str,
+    name: str | None,
+    title: str,
+    how: WriteArguments,
+    **options: Unpack[VersionOptions],
 ) -> int:
     """Add a version to a model. Without VERSION it gets the next number, if the scheme has one.
 
@@ -139,5 +148,6 @@ def add(
     if options["file"] is not None:
         before, name = read_version_file(options["file"], ModelName.parse(model), name)
     record = parse_record(options, before, encrypt_to=encryption_of(options))
+    record = replace(record, title=title)
     with open_for_writing(how) as (registry, write):
         return print_publication(registry, how, registry.add_version(model, name, record, **write))

@@ -119,7 +119,13 @@ def progress_bar() -> Iterator[Progress]:
         bar.finish()
 
 
-STATE_COLOURS = {"deprecated": "yellow", "withdrawn": "red", "erased": "red", "archived": "yellow"}
+STATE_COLOURS = {
+    "deprecated": "yellow",
+    "withdrawn": "red",
+    "erased": "red",
+    "deleted": "red",
+    "archived": "yellow",
+}
 
 
 def names_words(names: Mapping[str, str]) -> str:

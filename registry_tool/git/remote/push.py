@@ -9,18 +9,26 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from registry_tool.errors import ConflictError, GitError, OfflineError
-from registry_tool.git.command import Git, GitCommandError
+from registry_tool.git.command import CAPTURED, Git, GitCommandError
 from registry_tool.git.history import ensure_history
 from registry_tool.git.remote.ref_updates import BRANCHES, LOST_RACE
 from registry_tool.git.remote.url import without_credentials
 from registry_tool.git.revisions import find_tip
 from registry_tool.git.shallow import has_latest_only
 
-__all__ = ["LostRaceError", "check_remote", "give_way", "push_branch"]
+__all__ = [
+    "LostRaceError",
+    "RefusedPushError",
+    "check_remote",
+    "fetch_branch",
+    "give_way",
+    "push_branch",
+    "push_commit",
+]
 
 # How Git says that the branch on the server is not where this clone saw it: refused here, or by the lock there.
 _LOST: Final = (
@@ -84,6 +92,79 @@ def push_branch(git: Git, branch: str, *, remote: str = "origin") -> None:
         ) from exc
 
 
+class RefusedPushError(ConflictError):
+    """The server refused a commit for another reason than a lost race; no branch moved, here or there.
+
+    Attributes:
+        said: What its hooks printed.
+    """
+
+    def __init__(self, message: str, said: Sequence[str]) -> None:
+        super().__init__(message, remedy=_INDENT.join(said))
+        self.said = tuple(said)
+
+
+def _remote_lines(words: str) -> list[str]:
+    """What the server's hooks printed."""
+    lines = (
+        line.strip().removeprefix("remote:").strip()
+        for line in words.splitlines()
+        if "remote:" in line
+    )
+    return [line for line in lines if line]
+
+
+def push_commit(
+    git: Git,
+    commit: str,
+    branch: str,
+    *,
+    remote: str = "origin",
+    options: Sequence[str] = (),
+    replaces: str = "",
+) -> list[str]:
+    """Push a commit to a branch of the server; no branch of this clone moves.
+
+    Args:
+        git: The repository.
+        commit: The full id of a commit.
+        branch: The branch there, without ``refs/heads/``.
+        remote: The server.
+        options: Push options; the server must accept some.
+        replaces: The commit that the branch is at there and that may be lost; empty to lose none.
+
+    Returns:
+        What the server's hooks printed, such as the address that opens a pull request.
+
+    Raises:
+        GitError: There is no such remote, it cannot be reached, or takes no push options.
+        LostRaceError: Another clone pushed first.
+        RefusedPushError: The server refused for another reason, such as a protected branch.
+    """
+    git.check_trusted()
+    check_remote(git, remote)
+    ref = f"{BRANCHES}{branch}"
+    arguments = ["push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no"]
+    arguments += [f"--push-option={option}" for option in options]
+    arguments += [f"--force-with-lease={ref}:{replaces}"] if replaces else []
+    asked = (*_asking_first(git), *arguments, "--", remote, f"{commit}:{ref}")
+    process = git.popen(*asked, stderr=CAPTURED)
+    out, err = process.communicate()
+    said = err.decode(errors="replace")
+    lines = _remote_lines(said)
+    if process.returncode == 0:
+        return lines
+    reports = out.decode(errors="replace").split("\n")
+    refused = next((line for line in reports if line.startswith("!\t")), None)
+    if refused is None or _is_own(refused):
+        raise GitError(f"git push failed: {_words(said)}", remedy="nothing was written; retry")
+    summary = refused.split("\t")[2]
+    message = f"{remote} refused {branch}: {summary}"
+    if any(words in summary for words in _LOST) or any(LOST_RACE in line for line in lines):
+        raise LostRaceError(message)
+    raise RefusedPushError(message, lines)
+
+
 def _is_own(refused: str) -> bool:
     """True where Git itself gave up, and no server said a word."""
     return refused.endswith("[remote failure] (remote failed to report status)")
@@ -102,7 +183,7 @@ def _refusal(git: Git, branch: str, remote: str, summary: str, said: str) -> Con
 
 def _after_losing(git: Git, branch: str, remote: str) -> list[str]:
     """What the loser does; where both changed one file, who changed it there."""
-    ref, theirs = f"{BRANCHES}{branch}", _fetched(git, branch, remote)
+    ref, theirs = f"{BRANCHES}{branch}", fetch_branch(git, branch, remote)
     there = [] if git.branch() == ref else [f"git switch {branch}"]
     rebase = [f"git pull --rebase {remote} {branch}", f"git push {remote} {branch}"]
     both = set() if theirs is None else _changed_by_both(git, branch, theirs)
@@ -110,7 +191,7 @@ def _after_losing(git: Git, branch: str, remote: str) -> list[str]:
         stays = f"the commit is on {branch} in this clone; rebase it and push:"
         return [stays, *there, *rebase]
     said = ["both sides changed:", *_makers(git, branch, theirs, sorted(both))]
-    if len(_unpushed(git, branch, theirs)) > 1:
+    if len(_list_unpushed(git, branch, theirs)) > 1:
         return [*said, "the rebase stops at these files; resolve them:", *there, *rebase]
     return [
         *said,
@@ -123,7 +204,7 @@ def _after_losing(git: Git, branch: str, remote: str) -> list[str]:
     ]
 
 
-def _fetched(git: Git, branch: str, remote: str) -> str | None:
+def fetch_branch(git: Git, branch: str, remote: str) -> str | None:
     """The commit the branch is at on the server now; None where it cannot be had."""
     if git.work_tree is not None:
         # `git reset --keep` takes a file for changed whose time in the index is not that of the disk.
@@ -137,31 +218,31 @@ def _fetched(git: Git, branch: str, remote: str) -> str | None:
     return find_tip(git, tracking)
 
 
-def _changed(git: Git, old: str, new: str) -> set[str]:
+def _list_changed(git: Git, old: str, new: str) -> set[str]:
     out = git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", old, new)
     return {path.decode(errors="surrogateescape") for path in out.split(b"\0") if path}
 
 
-def _unpushed(git: Git, branch: str, theirs: str) -> list[str]:
+def _list_unpushed(git: Git, branch: str, theirs: str) -> list[str]:
     return git.run("rev-list", f"{theirs}..{BRANCHES}{branch}", "--").decode().split()
 
 
-def _parted(git: Git, branch: str, theirs: str) -> str:
+def _find_merge_base(git: Git, branch: str, theirs: str) -> str:
     """Where the branch here left the one on the server; empty when they share nothing."""
     out = git.run("merge-base", f"{BRANCHES}{branch}", theirs, allowed=(0, 1, 128)).decode()
     return out.strip().split("\n")[0]
 
 
 def _changed_by_both(git: Git, branch: str, theirs: str) -> set[str]:
-    base, ours = _parted(git, branch, theirs), find_tip(git, f"{BRANCHES}{branch}")
+    base, ours = _find_merge_base(git, branch, theirs), find_tip(git, f"{BRANCHES}{branch}")
     if not base or ours is None:
         return set()
-    return _changed(git, base, ours) & _changed(git, base, theirs)
+    return _list_changed(git, base, ours) & _list_changed(git, base, theirs)
 
 
 def _makers(git: Git, branch: str, theirs: str, paths: list[str]) -> Iterator[str]:
     """Who changed some files on the server; a few of them."""
-    since = f"{_parted(git, branch, theirs)}..{theirs}"
+    since = f"{_find_merge_base(git, branch, theirs)}..{theirs}"
     for path in paths[:_NAMED]:
         who = git.line("log", "-1", "--format=%an in %h (%s)", since, "--", f":(literal){path}")
         yield f"{path}: on the remote by {who}"
@@ -196,10 +277,10 @@ def give_way(
     """
     ref = f"{BRANCHES}{branch}"
     threading.Event().wait(random.uniform(0, min(_LONGEST, 2**losses / 4)))  # noqa: S311 (no secret)
-    theirs = _fetched(git, branch, remote)
+    theirs = fetch_branch(git, branch, remote)
     if theirs is None or find_tip(git, ref) != commit:
         return False
-    if _unpushed(git, branch, theirs) != [commit]:
+    if _list_unpushed(git, branch, theirs) != [commit]:
         return False
     if not _can_be_made_again(_changed_by_both(git, branch, theirs)):
         return False

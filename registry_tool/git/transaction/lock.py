@@ -13,14 +13,24 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.errors import OperationalError
-from registry_tool.file_lock import try_lock
+from registry_tool.file_lock import try_lock, try_lock_shared
 
-__all__ = ["PATIENCE", "LockOwner", "acquire", "ignore_message", "is_locked", "read_owner"]
+__all__ = [
+    "LONGEST_PAUSE",
+    "PATIENCE",
+    "LockOwner",
+    "acquire",
+    "ignore_message",
+    "is_awaited",
+    "is_locked",
+    "read_owner",
+]
 
 PATIENCE: Final = 60.0
 _WORDS_AFTER: Final = 1.0
 _FIRST_PAUSE: Final = 0.005
-_LONGEST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 0.1
+"""For how many seconds a process that waits for a lock does not look."""
 _COMMAND_LENGTH: Final = 80
 _FILE_LIMIT: Final = 4096
 
@@ -83,7 +93,50 @@ def read_owner(path: Path) -> LockOwner | None:
         return None
 
 
+def _queue_file(path: Path) -> Path:
+    """The file that everybody who waits for a lock has locked together with the others who wait."""
+    return path.with_name(f"{path.name}.queue")
+
+
+@contextmanager
+def _queue(path: Path) -> Iterator[None]:
+    """Say that this process waits for a lock; one that takes it again and again then gives way."""
+    handle = -1
+    with suppress(OperationalError):  # only politeness depends on it
+        handle = _open(_queue_file(path))
+    try:
+        if handle >= 0:
+            with suppress(OSError):
+                try_lock_shared(handle)
+        yield
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+def is_awaited(path: Path) -> bool:
+    """True while another process waits for a lock; always False on Windows."""
+    try:
+        handle = os.open(_queue_file(path), os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not try_lock(handle, byte=_FILE_LIMIT)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+
+
 def _wait(
+    handle: int, path: Path, *, place: str, patience: float, notify: Callable[[str], None]
+) -> None:
+    if not try_lock(handle, byte=_FILE_LIMIT):
+        with _queue(path):
+            _wait_in_queue(handle, path, place=place, patience=patience, notify=notify)
+
+
+def _wait_in_queue(
     handle: int, path: Path, *, place: str, patience: float, notify: Callable[[str], None]
 ) -> None:
     from threading import Event
@@ -105,7 +158,7 @@ def _wait(
                 remedy="wait until it has finished, then retry",
             )
         Event().wait(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from registry_tool.manifests.models.parts import ArtifactFormat, Dataset, Metric
 __all__ = [
     "EvidenceManifest",
     "EvidenceManifestV2",
+    "EvidenceManifestV3",
     "EvidenceSubject",
     "EvidenceSubjectV2",
     "TrackedArtifact",
@@ -166,6 +167,57 @@ class EvidenceManifestV2(Manifest):
     subject: EvidenceSubjectV2
     by: str
     at: str
+    suite: str | None = None
+    dataset: Dataset | None = None
+    metrics: tuple[Metric, ...] = ()
+    artifacts: tuple[TrackedArtifact, ...] = ()
+    verdict: Literal["pass", "fail"] | None = None
+    stage: str | None = None
+    decision: Literal["approve", "reject"] | None = None
+    tool: str | None = None
+    findings: tuple[str, ...] = ()
+    format: str | None = None
+    value: str | None = None
+    uri: str | None = None
+    text: str | None = None
+
+
+class EvidenceManifestV3(Manifest):
+    """evidence/<id>.yaml: facts about a version or a model that were recorded after it was published.
+
+    Added, never changed. Unlike evidence/v2, it may revise earlier evidence.
+
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        kind: What kind of evidence.
+        subject: The version and the digest of its record, or the model.
+        by: The person or job that recorded it.
+        at: The time of recording.
+        revises: artifacts, metrics: the name of earlier evidence of the same kind and subject that
+            this one replaces.
+        suite: evaluation: the test suite.
+        dataset: evaluation: the dataset that was used.
+        metrics: evaluation, metrics: the measured values.
+        artifacts: artifacts: where files about the version are; the registry has no bytes of them.
+        verdict: evaluation, scan: the outcome.
+        stage: approval: the stage.
+        decision: approval: the decision.
+        tool: scan: the scanner and its release.
+        findings: scan: the findings.
+        format: signature: its format, such as ssh or sigstore.
+        value: signature: the signature itself.
+        uri: signature: the address of the signature.
+        text: note: the text. For any other kind, a comment.
+    """
+
+    schema_id: ClassVar[str] = "evidence/v3"
+
+    schema_: Literal["evidence/v3"] = Field(alias="schema")
+    kind: Literal["evaluation", "metrics", "artifacts", "approval", "scan", "signature", "note"]
+    subject: EvidenceSubjectV2
+    by: str
+    at: str
+    revises: str | None = None
     suite: str | None = None
     dataset: Dataset | None = None
     metrics: tuple[Metric, ...] = ()

@@ -1,4 +1,4 @@
-"""Aliases, tags and ``status.yaml``, as types; generated from ``schemas/`` by ``python -m registry_tool.devtools.models``."""
+"""Aliases, tags, titles, ``status.yaml`` and ``deletion.yaml``, as types; generated from ``schemas/`` by ``python -m registry_tool.devtools.models``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from registry_tool.manifests.models.base import Manifest
 
 __all__ = [
     "AliasManifest",
+    "DeletionManifest",
     "StatusManifest",
     "TagManifest",
+    "TitleManifest",
 ]
 
 
@@ -33,6 +35,24 @@ class AliasManifest(Manifest):
     version: str
     reason: str | None = None
     pinned: bool = False
+
+
+class DeletionManifest(Manifest):
+    """deletion.yaml: the version or the model is deleted.
+
+    Its files stay, its path is never used again, and its title is free.
+
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        reason: The reason.
+        at: The time of the deletion.
+    """
+
+    schema_id: ClassVar[str] = "deletion/v1"
+
+    schema_: Literal["deletion/v1"] = Field(alias="schema")
+    reason: str
+    at: str | None = None
 
 
 class StatusManifest(Manifest):
@@ -70,3 +90,17 @@ class TagManifest(Manifest):
     schema_: Literal["tag/v1"] = Field(alias="schema")
     model: str
     version: str
+
+
+class TitleManifest(Manifest):
+    """title.yaml, titles/<name>.yaml: the shown name of a namespace, a model, or a version, tag or alias of it.
+
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        title: The name that people and other programs see; the path stays.
+    """
+
+    schema_id: ClassVar[str] = "title/v1"
+
+    schema_: Literal["title/v1"] = Field(alias="schema")
+    title: str

@@ -12,6 +12,7 @@ from registry_tool.manifests.models.parts import Artifact, ArtifactFormat, Encry
 __all__ = [
     "Link",
     "MetadataManifest",
+    "MetadataManifestV2",
     "ModelArtifact",
     "ModelManifest",
     "ModelManifestV2",
@@ -34,6 +35,28 @@ class MetadataManifest(Manifest):
     description: str | None = None
     labels: tuple[str, ...] = ()
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class MetadataManifestV2(Manifest):
+    """metadata.yaml: editable information about a version; readers apply it over the record.
+
+    Unlike metadata/v1, keys of the record's metadata may be left out.
+
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        description: A description.
+        labels: Words for filtering.
+        metadata: Free-form data.
+        without: Keys of the record's metadata that readers leave out.
+    """
+
+    schema_id: ClassVar[str] = "metadata/v2"
+
+    schema_: Literal["metadata/v2"] = Field(alias="schema")
+    description: str | None = None
+    labels: tuple[str, ...] = ()
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    without: tuple[str, ...] = ()
 
 
 class Link(Part):

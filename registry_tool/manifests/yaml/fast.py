@@ -8,6 +8,7 @@ truth, and a common file costs 0.1 ms. ``scalars.py`` says which value a plain s
 from __future__ import annotations
 
 import re
+import sys
 from functools import cache
 from math import isfinite
 from typing import Final, cast
@@ -132,13 +133,41 @@ def load_fast(data: bytes) -> JSON | Unsure:
     is_ordinary = _ORDINARY.fullmatch(data) is not None
     if not is_ordinary and (_suspect().search(data) or not _closes_brackets(data)):
         return UNSURE
-    loaded = _loaded(data)
+    loaded = _load(data)
     if not isinstance(loaded, dict):
         return UNSURE
     return loaded if is_ordinary or _is_plain(loaded, DEPTH_LIMIT) else UNSURE
 
 
-def _loaded(source: bytes) -> JSON | Unsure:
+@cache
+def _ensure_loaded() -> None:
+    """Load yaml-rs in a thread that lasts as long as the process.
+
+    Version 0.1.6 crashes the process in later threads when the thread that loaded it has ended, as those of a pool do
+    (tests/unit/manifests/yaml/test_fast_threads.py).
+    """
+    if (
+        "threading" not in sys.modules
+    ):  # there is one thread, and a cold start does not load the module
+        return
+    import threading
+
+    if threading.current_thread() is threading.main_thread():
+        return
+    loaded = threading.Event()
+
+    def load() -> None:
+        import yaml_rs  # noqa: F401 (that it is loaded here counts)
+
+        loaded.set()
+        threading.Event().wait()
+
+    threading.Thread(target=load, name="registry-yaml", daemon=True).start()
+    loaded.wait()
+
+
+def _load(source: bytes) -> JSON | Unsure:
+    _ensure_loaded()
     import yaml_rs
 
     try:
@@ -154,7 +183,7 @@ def is_read_alike(source: str, data: JSON) -> bool:
         source: One document without anchors, tags or directives.
         data: What the explaining reader made of it.
     """
-    loaded = _loaded(source.encode())
+    loaded = _load(source.encode())
     return not isinstance(loaded, Unsure) and _is_alike(data, loaded)
 
 

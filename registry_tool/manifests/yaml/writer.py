@@ -9,40 +9,37 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from registry_tool.manifests.problems import JSON
 
 __all__ = ["render"]
 
-# A letter first, no colon but in an address, no "#": nothing that any reader takes for anything but this text.
-_PLAIN = re.compile(
-    r"[A-Za-z/][A-Za-z0-9_./@+~(),;?!'=% -]*(?:://[A-Za-z0-9_./@+~?=%-]+)?", re.ASCII
-)
 # Words that mean something to some reader; and digests, so that all of them look alike.
-_MEANINGFUL = re.compile(
-    r"(?i:y|yes|n|no|on|off|true|false|null|nan|inf|infinity)|[0-9a-f]{7,}(?:\.dir)?", re.ASCII
+_MEANINGFUL = r"(?i:y|yes|n|no|on|off|true|false|null|nan|inf|infinity)|[0-9a-f]{7,}(?:\.dir)?"
+# A letter first, no colon but in an address, no "#", no space at the end: nothing that any reader takes for anything but
+# this text.
+_PLAIN = re.compile(
+    rf"(?!(?:{_MEANINGFUL})\Z)[A-Za-z/][A-Za-z0-9_./@+~(),;?!'=% -]*(?:://[A-Za-z0-9_./@+~?=%-]+)?(?<! )",
+    re.ASCII,
 )
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would make one for each text
 
-def _quoted(text: str) -> str:
+
+def _quote(text: str) -> str:
     """A JSON string is a double-quoted YAML string; invisible characters are escaped."""
-    return _INVISIBLE.sub(lambda c: f"\\u{ord(c[0]):04x}", json.dumps(text, ensure_ascii=False))
-
-
-def _is_plain(text: str) -> bool:
-    return (
-        bool(_PLAIN.fullmatch(text)) and not _MEANINGFUL.fullmatch(text) and not text.endswith(" ")
-    )
+    return _INVISIBLE.sub(lambda c: f"\\u{ord(c[0]):04x}", _encode(text))
 
 
 def _scalar(value: JSON) -> str:
     if isinstance(value, str):
         text = str.__str__(value)  # a member of an enum of texts prints as its name
-        return text if _is_plain(text) else _quoted(text)
+        return text if _PLAIN.fullmatch(text) else _quote(text)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{value} cannot be represented in JSON")
@@ -50,14 +47,12 @@ def _scalar(value: JSON) -> str:
         # Of a subclass too: NumPy writes its numbers as np.float64(0.5).
         mantissa, e, exponent = float.__repr__(value).partition("e")
         return f"{mantissa}{'' if '.' in mantissa else '.0'}{e}{exponent}"
-    return json.dumps(value)
+    return _encode(value)
 
 
-def _as_block(text: str, indent: str) -> Iterator[str]:
-    chomp = "" if text.endswith("\n") else "-"
-    yield f"|{chomp}"
-    for line in text.removesuffix("\n").split("\n"):
-        yield f"{indent}{line}" if line else ""
+def _write_block(text: str, indent: str, lines: list[str]) -> None:
+    lines[-1] += " |" if text.endswith("\n") else " |-"
+    lines += [f"{indent}{line}" if line else "" for line in text.removesuffix("\n").split("\n")]
 
 
 def _fits_block(text: str) -> bool:
@@ -72,38 +67,50 @@ def _fits_block(text: str) -> bool:
     )
 
 
-def _member(value: JSON, indent: str) -> Iterator[str]:
-    """What follows ``key:`` or ``-``: its first item continues that line, the others are lines."""
-    if isinstance(value, str) and _fits_block(value):
-        yield from _as_block(value, indent)
-    elif isinstance(value, dict) and value:
-        yield ""
-        yield from _mapping(value, indent)
-    elif isinstance(value, list) and value:
-        yield ""
-        yield from _sequence(value, indent)
-    elif isinstance(value, dict | list):
-        yield "{}" if isinstance(value, dict) else "[]"
+@lru_cache(1024)
+def _key(name: str) -> str:
+    return _scalar(name)
+
+
+# These append to lines instead of giving them: a record has forty, each would pass through every level above it.
+def _write_member(value: JSON, indent: str, lines: list[str]) -> None:
+    """What follows ``key:`` or ``-`` on the last line; lists and mappings begin on the next."""
+    if isinstance(value, str):
+        if "\n" in value and _fits_block(value):
+            _write_block(value, indent, lines)
+        else:
+            lines[-1] += f" {_scalar(value)}"
+    elif isinstance(value, dict):
+        if value:
+            _write_mapping(value, indent, lines)
+        else:
+            lines[-1] += " {}"
+    elif isinstance(value, list):
+        if value:
+            _write_sequence(value, indent, lines)
+        else:
+            lines[-1] += " []"
     else:
-        yield _scalar(value)
+        lines[-1] += f" {_scalar(value)}"
 
 
-def _mapping(data: Mapping[str, JSON], indent: str) -> Iterator[str]:
+def _write_mapping(data: Mapping[str, JSON], indent: str, lines: list[str]) -> None:
+    deeper = indent + "  "
     for key, value in data.items():
-        first, *rest = _member(value, indent + "  ")
-        yield f"{indent}{_scalar(key)}:{' ' if first else ''}{first}"
-        yield from rest
+        lines.append(f"{indent}{_key(key)}:")
+        _write_member(value, deeper, lines)
 
 
-def _sequence(items: Sequence[JSON], indent: str) -> Iterator[str]:
+def _write_sequence(items: Sequence[JSON], indent: str, lines: list[str]) -> None:
+    deeper = indent + "  "
     for item in items:
         if isinstance(item, dict) and item:
-            first, *rest = _mapping(item, indent + "  ")
-            yield f"{indent}- {first.removeprefix(indent + '  ')}"
+            start = len(lines)
+            _write_mapping(item, deeper, lines)
+            lines[start] = f"{indent}- {lines[start][len(deeper) :]}"
         else:
-            head, *rest = _member(item, indent + "  ")
-            yield f"{indent}- {head}" if head else f"{indent}-"
-        yield from rest
+            lines.append(f"{indent}-")
+            _write_member(item, deeper, lines)
 
 
 def render(data: Mapping[str, JSON]) -> bytes:
@@ -112,5 +119,6 @@ def render(data: Mapping[str, JSON]) -> bytes:
     Raises:
         ValueError: A number is infinite or not a number.
     """
-    lines = list(_mapping(data, "")) or ["{}"]
-    return ("\n".join(lines) + "\n").encode()
+    lines: list[str] = []
+    _write_mapping(data, "", lines)
+    return ("\n".join(lines or ["{}"]) + "\n").encode()

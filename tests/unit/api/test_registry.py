@@ -23,6 +23,7 @@ from support.manifests import (
 )
 
 import registry_tool
+from registry_tool.catalog.evidence import read_metrics
 from registry_tool.errors import (
     InvalidManifestError,
     InvalidNameError,
@@ -32,6 +33,7 @@ from registry_tool.errors import (
     UsageError,
     WithdrawnError,
 )
+from registry_tool.manifests.problems import JSON
 
 MakeRegistry = Callable[..., Path]
 TOP = "models/nlp/lang-id"
@@ -208,6 +210,31 @@ def test_metrics_of_the_record_and_of_later_evidence(make_registry: MakeRegistry
     files = {f"{TOP}/versions/1/version.yaml": record, f"{TOP}/versions/1/evidence/m.yaml": later}
     with _registry(make_registry, files) as registry:
         assert dict(registry.version("nlp/lang-id@1").metrics) == {"loss": 2, "new": "x"}
+
+
+def test_a_metric_without_step_and_time_is_the_one_that_was_added_last(
+    make_registry: MakeRegistry,
+) -> None:
+    """Also where the file names say otherwise: a name ends in a digest of the content."""
+    record = version_yaml("1", metrics=[{"key": "loss", "value": 9}])
+    evidence = f"{TOP}/versions/1/evidence"
+
+    def add(value: int, at: str) -> str:
+        metrics: list[JSON] = [{"key": "loss", "value": value}]
+        return evidence_yaml("1", kind="metrics", record=record, at=at, metrics=metrics)
+
+    files = {
+        f"{TOP}/versions/1/version.yaml": record,
+        f"{evidence}/a.yaml": add(1, "2026-11-21T08:30:00.002Z"),
+        f"{evidence}/b.yaml": add(2, "2026-11-21T08:30:00.001Z"),
+        f"{evidence}/c.yaml": add(3, "2026-11-21T08:30:00.001Z"),
+    }
+    with _registry(make_registry, files) as registry:
+        version = registry.version("nlp/lang-id@1")
+        assert dict(version.metrics) == {"loss": 1}
+        assert [point.value for point in version.metric_history("loss")] == [9, 2, 3, 1]
+        assert next(registry.versions("nlp/lang-id")).metrics["loss"] == 1
+        assert read_metrics(version._view) == {"loss": 1}  # what gates read
 
 
 def test_models_by_what_they_are(make_registry: MakeRegistry) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from registry_tool.artifacts.cache.cache import Cache
+from registry_tool.artifacts.remotes import http_client
 from registry_tool.artifacts.remotes.local import LocalRemote
 
 
@@ -18,6 +19,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DVC_SYSTEM_CONFIG_DIR", str(tmp_path / "system"))
     monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path / "global"))
     return home
+
+
+@pytest.fixture(params=["http.client", "urllib3"])
+def http_sender(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything holds for plain requests whichever library sends them."""
+    if request.param == "urllib3":
+        monkeypatch.setattr(http_client, "is_plain", lambda *_: False)
 
 
 @pytest.fixture

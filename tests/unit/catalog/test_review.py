@@ -194,7 +194,7 @@ def test_nothing() -> None:
     assert report({}) == "## Changes\n\nNothing.\n"
 
 
-def test_gates_ahead() -> None:
+def test_the_report_lists_the_results_of_gates() -> None:
     gates = ["accuracy is at least 0.9: it is 0.95", "<b>soak</b>"]
     text = markdown(reviewed(THIRD), gates=gates)
     assert text.endswith(

@@ -326,7 +326,7 @@ def places(kept: Path) -> list[Path]:
 def test_rows(folder: Path) -> None:
     (model, versions), (_, others) = rows_at_head(folder, None)
     assert model == ModelRow(
-        NAME, ("@acme/speech", "language-identification", "Tells 176 languages apart.", ""), "live",
+        NAME, ("", "@acme/speech", "language-identification", "Tells 176 languages apart.", ""), "live",
         ("edge",), "nlp/lang-id\nlanguage-identification\ntells 176 languages apart.\nedge\nteam\nzoë",
     )  # fmt: skip
     assert [v.version for v in versions] == ["10", "2", "1"]

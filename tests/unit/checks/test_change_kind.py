@@ -4,7 +4,13 @@ from typing import get_args
 
 import pytest
 
-from registry_tool.checks.change_kind import ALONE, ChangeKind, act_of, kind_of
+from registry_tool.checks.change_kind import (
+    ALONE,
+    AUTOMERGE_WORDS,
+    ChangeKind,
+    act_of,
+    kind_of,
+)
 from registry_tool.checks.rule import Located
 from registry_tool.git.tree import FILE, Entry
 from registry_tool.manifests.layout import Layout
@@ -191,14 +197,49 @@ def test_a_later_schema_alone_comes_along_and_an_edit_does_not() -> None:
     assert kind_of([*changes(f"~ {LANG}/aliases/production.yaml"), upgrade]) == "mixed"
 
 
+def test_uploads_go_with_the_version_that_is_erased() -> None:
+    model = one("~", f"{LANG}/model.yaml")._replace(erases=True)
+    pointer = one("-", f"{LANG}/report.md.dvc")._replace(erases=True)
+    erasure = changes(f"+ {LANG}/versions/1/status.yaml", f"- {LANG}/versions/1/model.bin.dvc")
+    assert kind_of([*erasure, model, pointer]) == "status"
+    assert kind_of([model, pointer]) == "edit"
+    assert kind_of([*erasure, model, pointer._replace(erases=False)]) == "mixed"
+    assert kind_of([*erasure, model._replace(erases=False), pointer]) == "mixed"
+
+
 def test_nothing_is_no_kind() -> None:
     assert kind_of([]) is None
 
 
 def test_policy_can_ask_for_the_kinds_that_do_not_decide_how_others_are_judged() -> None:
-    never = {"other", "policy", "waiver", "mixed"}
-    listed = RegistryManifest.model_fields["automerge"].annotation
-    assert set(get_args(get_args(listed)[0])) == set(get_args(ChangeKind)) - never
+    never = {"other", "policy", "waiver", "mixed", "deletion"}
+    listed = set(get_args(get_args(RegistryManifest.model_fields["automerge"].annotation)[0]))
+    # Later kinds merge by the words of registry/v1, which no later release changes.
+    assert set(AUTOMERGE_WORDS.values()) <= listed
+    assert listed == set(get_args(ChangeKind)) - never - set(AUTOMERGE_WORDS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        ("edit", (f"+ {LANG}/title.yaml",)),
+        ("edit", (f"- {LANG}/titles/1.yaml", f"~ {LANG}/wire.yaml")),
+        ("edit", ("+ models/nlp/title.yaml",)),
+        ("version", (*VERSION, f"+ {LANG}/titles/2.yaml", f"+ {LANG}/versions/2/wire.yaml")),
+        ("model", (f"+ {LANG}/model.yaml", f"+ {LANG}/title.yaml", f"+ {LANG}/wire.yaml")),
+        ("model", ("+ models/new/namespace.yaml", "+ models/new/title.yaml")),
+        ("alias", (f"- {LANG}/aliases/production.yaml", f"- {LANG}/titles/production.yaml")),
+        ("object", ("+ objects/mlflow/run/68/bold-ape-7-26d80b9b.yaml",)),
+        ("deletion", (f"+ {LANG}/versions/1/deletion.yaml", f"+ {LANG}/versions/1/status.yaml")),
+        ("deletion", (f"+ {LANG}/deletion.yaml", f"~ {LANG}/model.yaml", f"- {LANG}/aliases/production.yaml")),
+        ("policy", ("+ serve.yaml",)),
+        ("mixed", (f"+ {LANG}/title.yaml", f"~ {LANG}/aliases/production.yaml", f"~ {LANG}/CARD.md")),
+        ("mixed", (f"+ {LANG}/deletion.yaml", f"~ {EYES}/model.yaml")),
+        ("mixed", ("+ objects/mlflow/run/68/bold-ape-7-26d80b9b.yaml", f"+ {LANG}/tags/a.yaml")),
+    ],
+)  # fmt: skip
+def test_kinds_of_titles_objects_and_deletions(kind: str, lines: tuple[str, ...]) -> None:
+    assert kind_of(changes(*lines)) == kind
 
 
 def test_what_is_never_right_is_no_act_to_split_off() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterator
+from types import GeneratorType
 
 import pytest
 from support.manifests import (
@@ -18,9 +20,11 @@ from support.manifests import (
     waiver_yaml,
 )
 
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import EXIT_CODES, Report
-from registry_tool.git.tree import DictTree
+from registry_tool.checks.rules import RULES
+from registry_tool.git.tree import DictTree, OverlayTree
 from registry_tool.manifests.layout import Layout
 
 LANG = "models/nlp/lang-id"
@@ -310,7 +314,7 @@ def test_a_rule_about_changes_can_be_switched_off_in_what_is_published_only() ->
 def test_a_changed_shard_does_not_hide_what_it_moves() -> None:
     base = small_registry()
     head = {"registry.yaml": registry_yaml(shard=2)} | {
-        path.replace("nlp/lang-id", f"nlp/{Layout(2).shard_of('lang-id')}/lang-id"): text
+        path.replace("nlp/lang-id", f"nlp/{Layout(2).find_shard('lang-id')}/lang-id"): text
         for path, text in base.items()
         if path != "registry.yaml"
     }
@@ -356,3 +360,39 @@ def test_new_restrictions_only_warn_about_what_is_published() -> None:
     worse = change(base, {**base, path: glued.replace("labels:\n  - edge", "labels: [edge]# d")})
     assert [(f.rule, f.severity) for f in worse.findings] == [("F121", "warn"), ("F121", "refuse")]
     assert [(f.rule, f.severity) for f in check(DictTree(base)).findings] == [("F121", "refuse")]
+
+
+def test_every_rule_runs_while_its_violations_are_taken() -> None:
+    """The engine makes the generators of all rules first, and those of rules that are off are never run."""
+    checks: dict[str, Callable[..., Iterator[object]]] = {n: r.check for n, r in RULES.items()}
+    nothing = object()  # which a rule that runs would ask something
+    assert [n for n, run in checks.items() if not isinstance(run(nothing), GeneratorType)] == []
+
+
+def test_what_was_read_of_the_base_is_not_read_again() -> None:
+    """An edit reads a few files, and its result is checked on what is left as it was."""
+
+    class Counted(DictTree):
+        def read(self, path: str, *, limit: int | None = None) -> bytes | None:
+            reads.append(path)
+            return super().read(path, limit=limit)
+
+    reads: list[str] = []
+    base = Counted(small_registry())
+    known = Catalog(base)
+    assert known.registry is not None
+    card = "models/nlp/lang-id/CARD.md"
+    change = DictTree({card: "new"})
+    report = check(known.after({card}, OverlayTree(base, change)), base=known)
+    assert reads.count("registry.yaml") == 1
+    plain = DictTree(small_registry())
+    assert report == check(OverlayTree(plain, change), base=plain)
+
+
+def test_another_shard_gives_all_files_other_meanings() -> None:
+    known = Catalog(DictTree(small_registry()))
+    assert known.registry is not None
+    other = DictTree(
+        {**small_registry(), "registry.yaml": "schema: registry/v1\nname: x\nshard: 2\n"}
+    )
+    assert known.after({"registry.yaml"}, other).layout == Layout(2)

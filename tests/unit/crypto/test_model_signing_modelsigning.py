@@ -115,23 +115,82 @@ def test_ours_verifies_what_its_own_command_made(folder: Path, key: PemKey, tmp_
     assert "Extra files found" in bundles.trouble(bundle, folder, read_public(key.public))
 
 
-@pytest.mark.parametrize("hashed", ["sha256", "blake2", "blake3", "shards"])
-def test_every_way_of_hashing(folder: Path, key: PemKey, tmp_path: Path, hashed: str) -> None:
+def sign_with(config: object, folder: Path, key: PemKey) -> Path:
+    """The file with a bundle that the package makes with its own settings for hashing."""
+    import model_signing
+
+    made = folder.parent / "model.sig"
+    signing = model_signing.signing.Config()  # type: ignore[no-untyped-call]  # theirs
+    signing.use_elliptic_key_signer(private_key=key.private).set_hashing_config(config)  # type: ignore[arg-type]  # theirs
+    signing.sign(folder, made)
+    return made
+
+
+def verify_with_package(folder: Path, signature: Path, key: PemKey, hashing: object = None) -> None:
+    """The package's own verification, without our reading of the bundle."""
+    import model_signing
+
+    verifying = model_signing.verifying.Config()  # type: ignore[no-untyped-call]  # theirs
+    verifying.use_elliptic_key_verifier(public_key=key.public)
+    if hashing is not None:
+        verifying.set_hashing_config(hashing)  # type: ignore[arg-type]  # theirs
+    verifying.verify(folder, signature)
+
+
+def hashing_config(hashed: str) -> object:
     import model_signing
 
     config = model_signing.hashing.Config()  # type: ignore[no-untyped-call]  # theirs
     if hashed == "shards":
-        config.use_shard_serialization(shard_size=1 << 20)
-    else:
-        config.use_file_serialization(hashing_algorithm=hashed)  # type: ignore[arg-type]  # a literal there
-    signing = model_signing.signing.Config()  # type: ignore[no-untyped-call]  # theirs
-    signing.use_elliptic_key_signer(private_key=key.private).set_hashing_config(config)
-    signing.sign(folder, tmp_path / "model.sig")
-    bundle = parse((tmp_path / "model.sig").read_text())
+        return config.use_shard_serialization(shard_size=1 << 20)
+    return config.use_file_serialization(hashing_algorithm=hashed)  # type: ignore[arg-type]  # a literal there
+
+
+@pytest.mark.parametrize("hashed", ["sha256", "blake2", "blake3", "shards"])
+def test_every_way_of_hashing(folder: Path, key: PemKey, hashed: str) -> None:
+    bundle = parse(sign_with(hashing_config(hashed), folder, key).read_text())
     public = read_public(key.public)
     assert bundles.trouble(bundle, folder, public) == ""
     (folder / "sub/weights.bin").write_bytes(b"\x00\xfe" * 99)
     assert "weights.bin" in bundles.trouble(bundle, folder, public)
+
+
+def test_a_bundle_must_cover_every_file(folder: Path, key: PemKey) -> None:
+    """The package accepts any content of a path that the signer left out, however it is configured (1.1.1)."""
+    import model_signing
+
+    config = model_signing.hashing.Config()  # type: ignore[no-untyped-call]  # theirs
+    config.use_file_serialization(ignore_paths=[Path("config.json")])
+    signature = sign_with(config.set_ignored_paths(paths=["config.json"]), folder, key)
+    (folder / "config.json").write_text("[]")
+    every_file = model_signing.hashing.Config()  # type: ignore[no-untyped-call]  # theirs
+    every_file.set_ignored_paths(paths=[], ignore_git_paths=False)
+    for hashing in (None, every_file):
+        verify_with_package(folder, signature, key, hashing)
+    bundle, public = parse(signature.read_text()), read_public(key.public)
+    assert "Extra files found in model 'model': config.json" in bundles.trouble(
+        bundle, folder, public
+    )
+    (folder / "config.json").unlink()
+    assert bundles.trouble(bundle, folder, public) == ""
+
+
+@pytest.mark.parametrize(("hashed", "raises"), [("blake2", ValueError), ("shards", TypeError)])
+def test_the_package_alone_does_not_find_how_its_bundles_were_hashed(
+    folder: Path, key: PemKey, hashed: str, raises: type[Exception]
+) -> None:
+    """Why `parse` stays: decision 46. If this fails, a release reads them, and `_hash_like` can go."""
+    signature = sign_with(hashing_config(hashed), folder, key)
+    with pytest.raises(raises, match=r"blake2b|'float' object"):
+        verify_with_package(folder, signature, key)
+
+
+def test_the_package_verifies_bundles_and_does_not_read_them() -> None:
+    """Why `parse` stays: decision 46. Nothing public says which key or which files a bundle names."""
+    import model_signing
+
+    public = {name for name in vars(model_signing.verifying.Config) if not name.startswith("_")}
+    assert {name for name in public if not name.startswith(("use_", "set_"))} == {"verify"}
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:

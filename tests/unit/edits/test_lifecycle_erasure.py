@@ -11,6 +11,7 @@ from support.manifests import (
     alias_yaml,
     evidence_yaml,
     metadata_yaml,
+    model_yaml,
     pointer_yaml,
     status_yaml,
     stored_artifact,
@@ -22,7 +23,7 @@ from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.edits.lifecycle import erase, set_state
 from registry_tool.errors import NotFoundError, RefusedError, RegistryError, UsageError
-from registry_tool.manifests.data import text
+from registry_tool.manifests.data import records, text
 from registry_tool.names import ModelName, Reference
 
 Make = Callable[..., tuple[ChangeSet, Catalog]]
@@ -73,6 +74,44 @@ def test_every_pointer_of_the_folder_goes(make: Make) -> None:
     assert change.deletes == {f"{TWO}/{n}.bin.dvc" for n in ("model", "vocab", "stray")}
 
 
+def uploads(*entries: tuple[str, str]) -> dict[str, str]:
+    """A model that stores files for published versions: artifact name and version of each."""
+    stored = {
+        name: {**stored_artifact(name.encode(), name=name, path=name), "version": version}
+        for name, version in entries
+    }
+    pointers = {f"{TOP}/{name}.dvc": pointer_yaml(one) for name, one in stored.items()}
+    record = model_yaml(schema="model/v2", artifacts=[*stored.values()])
+    return {f"{TOP}/model.yaml": record, **pointers}
+
+
+def test_files_that_were_uploaded_for_it_later_go_with_it(make: Make, refused: RefusedBy) -> None:
+    files = uploads(("report.md", "2"), ("other.md", "1"), ("plot.png", "2"))
+    change, after = make(act(), {**version_files("2", artifacts=[OTHER]), **files})
+    assert set(change.puts) == {f"{TWO}/status.yaml", f"{TOP}/model.yaml"}
+    assert change.deletes == {
+        f"{TWO}/model.bin.dvc", f"{TOP}/report.md.dvc", f"{TOP}/plot.png.dvc"
+    }  # fmt: skip
+    model = after.model(ModelName("nlp", "lang-id"))
+    assert model is not None
+    assert [text(e, "name") for e in records(model.data, "artifacts")] == ["other.md"]
+    assert refused(after) == []
+
+
+def test_files_that_an_earlier_release_left_go_when_it_is_repeated(
+    make: Make, refused: RefusedBy
+) -> None:
+    left = {f"{TWO}/status.yaml": status_yaml("erased"), **uploads(("report.md", "2"))}
+    change, after = make(act(), left)
+    assert change.message == "Erase files that nlp/lang-id@2 still has"
+    assert set(change.puts) == {f"{TOP}/model.yaml"}
+    assert change.deletes == {f"{TOP}/report.md.dvc", f"{TWO}/model.bin.dvc"}
+    assert b"artifacts" not in change.puts[f"{TOP}/model.yaml"]
+    assert refused(after) == []
+    again = erase(Reference.parse("nlp/lang-id@2"), reason="By law.")(after)
+    assert (again.message, again.puts) == ("nlp/lang-id@2 is already erased", {})
+
+
 @pytest.mark.parametrize("state", ["active", "deprecated", "withdrawn"])
 def test_from_every_state(state: str, make: Make, refused: RefusedBy) -> None:
     status = status_yaml(state, reason="Before.", replaced_by="1") + "# seen by legal\n"
@@ -97,7 +136,7 @@ def test_the_first_line_of_a_reason_is_the_message(make: Make) -> None:
 
 def test_erased_is_final(make: Make) -> None:
     erased = {f"{TWO}/status.yaml": status_yaml("erased")}
-    change, _ = make(act(), erased)
+    change = act()(make(act(), erased)[1])
     assert (change.message, change.puts, change.deletes) == (
         "nlp/lang-id@2 is already erased", {}, frozenset(),
     )  # fmt: skip

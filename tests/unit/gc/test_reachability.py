@@ -246,3 +246,42 @@ def test_a_partial_clone_brings_what_it_needs(root: Path, tmp_path: Path) -> Non
     git(tmp_path, "clone", "-q", "--bare", "--filter=blob:none", root.as_uri(), "partial.git")
     found = needs([FIRST], {"": everywhere(Repository.open(tmp_path / "partial.git"))})
     assert found.objects == {FIRST: NeededBy(ONE, "main")}
+
+
+UPLOAD = b"# Report\n"
+
+
+def with_upload(*, erased: bool, listed: bool = True, metadata: JSON = None) -> dict[str, str]:
+    """A registry in which a file was uploaded for version 2 after it was published."""
+    entry = {**stored_artifact(UPLOAD, name="report.md", path="report.md"), "version": "2"}
+    files = {**small_registry(), **version_files("2", artifacts=[stored_artifact(b"2")])}
+    if erased:
+        files[f"{TOP}/versions/2/status.yaml"] = status_yaml("erased")
+    if listed:
+        more: dict[str, JSON] = {} if metadata is None else {"metadata": metadata}
+        fields: dict[str, JSON] = {"schema": "model/v2", "artifacts": [entry], **more}
+        files[f"{TOP}/model.yaml"] = model_yaml("lang-id", "nlp", **fields)
+        files[f"{TOP}/report.md.dvc"] = pointer_yaml(entry)
+    return files
+
+
+def test_a_file_that_was_uploaded_later_is_erased_with_its_version_in_every_ref() -> None:
+    upload, model = md5(UPLOAD), "nlp/lang-id"
+    before, after = with_upload(erased=False), with_upload(erased=True, listed=False)
+    assert who(upload, seen(before)) == NeededBy(model, "main")
+    assert who(upload, seen(before), leaving=f"{TOP}/versions/2") is None
+    old = seen(before, "old", is_main=False)
+    assert who(upload, seen(after), old) is None
+    # Without an erasure on the main branch a branch's own word does not count, and it keeps the file.
+    assert who(upload, seen(small_registry()), old) == NeededBy(model, "old")
+    # An earlier release left the entry on the main branch: what it lists there, readers still fetch.
+    assert who(upload, seen(with_upload(erased=True))) == NeededBy(model, "main")
+
+
+def test_other_uses_of_such_a_file_keep_it() -> None:
+    upload, after = md5(UPLOAD), seen(with_upload(erased=True, listed=False))
+    free = with_upload(erased=False, metadata={"also": upload})
+    assert who(upload, after, seen(free, "old", is_main=False)) is not None
+    entry = stored_artifact(UPLOAD, name="mine", path="mine")
+    own = {**with_upload(erased=False), **version_files("1", artifacts=[entry])}
+    assert who(upload, after, seen(own, "old", is_main=False)) == NeededBy(ONE, "old")

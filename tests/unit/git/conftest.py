@@ -10,6 +10,7 @@ from support import commit, git, new_repository, write_files
 
 from registry_tool.git.command import Git, find_repository
 from registry_tool.git.commit_tree import CommitTree, RemoteTree
+from registry_tool.git.object_pool import ObjectPool, PooledTree
 from registry_tool.git.object_reader import BlobReader, PartialCloneReader
 from registry_tool.git.remote.clone_cache import open_clone
 from registry_tool.git.shallow import has_latest_only
@@ -153,6 +154,11 @@ def _staged(repository: Git, reader: BlobReader) -> Tree:
     return staged_tree(repository, reader)
 
 
+def _pooled(repository: Git, reader: BlobReader) -> Tree:
+    root = git(repository.place, "rev-parse", "HEAD^{tree}")
+    return PooledTree(ObjectPool(repository, reader), root)
+
+
 def _overlay() -> Tree:
     items = sorted(_FILES.items())
     base = {**dict(items[::2]), "gone/deep/file": "needle", "bytes": "needle", "empty/inside": "x"}
@@ -184,10 +190,7 @@ def tree_of(tmp_path: Path, reader_of: Callable[[Git], BlobReader]) -> Callable[
         starts = {"unborn": _unborn, "half": _half}
         repository = (starts.get(place) or _REPOSITORIES[place])(tmp_path)
         reader = reader_of(repository)
-        if state == "staged":
-            return _staged(repository, reader)
-        if state == "work":
-            return work_tree(repository, reader)
-        return _committed(repository, reader)
+        states = {"staged": _staged, "work": work_tree, "pooled": _pooled}
+        return states.get(state, _committed)(repository, reader)
 
     return make

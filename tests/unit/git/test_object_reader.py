@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support import commit, git, new_repository, run_git, write_files
 
+from registry_tool.git import object_reader
 from registry_tool.git.command import Git
 from registry_tool.git.object_reader import BlobReader
 
@@ -74,7 +75,11 @@ def test_what_is_missing_is_asked_for_again(folder: Path, reader: BlobReader) ->
     assert reader.read(oid) == (oid, "blob", b"new")
 
 
-def test_neither_large_nor_many_objects_are_kept(folder: Path, reader: BlobReader) -> None:
+@pytest.mark.parametrize(("bound", "most"), [("_KEPT", 128), ("_KEPT_BYTES", 300)])
+def test_neither_large_nor_many_objects_are_kept(
+    folder: Path, reader: BlobReader, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
+) -> None:
+    monkeypatch.setattr(object_reader, bound, most)
     large = git(folder, "rev-parse", "HEAD:large")
     reader.read(large)
     first, *others = (
@@ -88,3 +93,17 @@ def test_neither_large_nor_many_objects_are_kept(folder: Path, reader: BlobReade
     assert reader.read(large) is None
     assert reader.read(first) is None
     assert reader.read(others[-1]) == (others[-1], "blob", b"139")
+
+
+def test_a_started_process_answers_later(folder: Path, reader: BlobReader) -> None:
+    reader.start()
+    assert reader.read("HEAD") is not None
+
+
+def test_what_is_read_ahead_is_asked_together_and_kept(folder: Path, reader: BlobReader) -> None:
+    small, large = (git(folder, "rev-parse", f"HEAD:{name}") for name in ("a", "large"))
+    reader.read_ahead([small, large, small, "0" * 40], limit=1 << 20)
+    reader.close()
+    _without_objects(folder)
+    assert reader.read(small) is not None
+    assert reader.read(large) is None

@@ -10,7 +10,7 @@ from registry_tool.git.tree import FILE, FOLDER, Tree, walk
 
 KINDS = (
     "dict", "overlay", "folder", "normal", "packed", "bare", "partial", "shallow", "sha256", "linked",
-    "distant", "unborn-staged", "unborn-work", "half-staged", "half-work", "linked-work", "normal-staged",
+    "distant", "unborn-staged", "unborn-work", "half-staged", "half-work", "linked-work", "normal-staged", "packed-pooled", "sha256-pooled",
 )  # fmt: skip
 TreeOf = Callable[[str], Tree]
 Files = Mapping[str, bytes]

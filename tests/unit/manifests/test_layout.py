@@ -28,8 +28,21 @@ PLACES = {
     f"{TOP}/versions/1/model.bin.dvc": Place("dvc", MODEL, "1", "model.bin"),
     f"{TOP}/versions/1/evidence/e.yaml": Place("evidence", MODEL, "1", "e"),
     f"{TOP}/evidence/e.yaml": Place("evidence", MODEL, None, "e"),
+    "serve.yaml": Place("serve"),
+    "models/nlp/title.yaml": Place("title", name="nlp"),
+    f"{TOP}/title.yaml": Place("title", MODEL),
+    f"{TOP}/titles/1.2+x.yaml": Place("title", MODEL, None, "1.2+x"),
+    f"{TOP}/wire.yaml": Place("wire", MODEL),
+    f"{TOP}/deletion.yaml": Place("deletion", MODEL),
+    f"{TOP}/versions/1/wire.yaml": Place("wire", MODEL, "1"),
+    f"{TOP}/versions/1/deletion.yaml": Place("deletion", MODEL, "1"),
+    "objects/kubeflow/experiment/a1/first-tries-1f0c2d3e.yaml": Place(
+        "object", name="kubeflow/experiment/first-tries-1f0c2d3e"
+    ),
 }
 NOWHERE = (
+    "title.yaml", "wire.yaml", f"{TOP}/versions/1/title.yaml", f"{TOP}/titles/a/b.yaml", f"{TOP}/titles/x.yml", "sub/serve.yaml",
+    "objects", "objects/kubeflow/experiment/00/first-tries-1f0c2d3e.yaml", "objects/kubeflow/experiment/first-tries.yaml",
     "", "README.md", "registry.yml", "Registry.yaml", "sub/registry.yaml", "waivers/x.yml", "waivers/a/b.yaml", "models",
     "keys", "keys/a/b.yaml", "keys/speech.yml", f"{TOP}/key.yaml", "recipients.yml", "sub/recipients.yaml",
     "models/nlp", "models/namespace.yaml", "models/nlp/lang-id", f"{TOP}/namespace.yaml", f"{TOP}/version.yaml",
@@ -59,6 +72,13 @@ def test_paths_that_are_made_are_found_again(shard: int) -> None:
         f"{layout.version(MODEL, '1')}/version.yaml": Place("version", MODEL, "1"),
         layout.tag(MODEL, "first"): Place("tag", MODEL, None, "first"),
         layout.alias(MODEL, "production"): Place("alias", MODEL, None, "production"),
+        layout.title(MODEL): Place("title", MODEL),
+        layout.title(MODEL, "1"): Place("title", MODEL, None, "1"),
+        layout.wire(MODEL): Place("wire", MODEL),
+        layout.wire(MODEL, "1"): Place("wire", MODEL, "1"),
+        layout.deletion(MODEL): Place("deletion", MODEL),
+        layout.deletion(MODEL, "1"): Place("deletion", MODEL, "1"),
+        layout.object("mlflow", "run", "a-1"): Place("object", name="mlflow/run/a-1"),
         f"{layout.namespace('nlp')}/namespace.yaml": Place("namespace", name="nlp"),
         pointer_path(layout.version(MODEL, "1"), "m.bin"): Place("dvc", MODEL, "1", "m.bin"),
     }
@@ -67,9 +87,9 @@ def test_paths_that_are_made_are_found_again(shard: int) -> None:
 
 def test_shards_are_the_first_digits_of_the_name_s_digest() -> None:
     # sha256("lang-id") begins with these; it must never change, or models would be lost.
-    assert Layout(2).model(MODEL) == f"models/nlp/{Layout(2).shard_of('lang-id')}/lang-id"
-    assert Layout(2).shard_of("lang-id") == "74"
-    assert Layout(0).shard_of("lang-id") == ""
+    assert Layout(2).model(MODEL) == f"models/nlp/{Layout(2).find_shard('lang-id')}/lang-id"
+    assert Layout(2).find_shard("lang-id") == "74"
+    assert Layout(0).find_shard("lang-id") == ""
 
 
 def test_a_model_in_a_wrong_shard_has_no_place() -> None:

@@ -11,6 +11,7 @@ from support.manifests import namespace_yaml, status_yaml, tracked_artifact, ver
 from support.staged_registries import BOB, MODEL, NOW, Staged, alias, approval, evaluation
 
 from registry_tool.catalog.catalog import Catalog
+from registry_tool.checks.comparison import read_published
 from registry_tool.errors import (
     InvalidManifestError,
     InvalidNameError,
@@ -23,8 +24,8 @@ from registry_tool.git.tree import DictTree
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName, Reference
 from registry_tool.promotion.branch import branch_for
-from registry_tool.promotion.context import GateInput, Published, ground_of
-from registry_tool.promotion.evaluate import Candidate, candidate_of, outcomes
+from registry_tool.promotion.context import GateInput, Published
+from registry_tool.promotion.evaluate import Candidate, evaluate_candidate, evaluate_gates
 from registry_tool.promotion.gates.artifacts import objects_of, presence
 from registry_tool.promotion.stages import Stage
 
@@ -62,7 +63,7 @@ def test_a_stage_without_gates_asks_nothing(staged: Make) -> None:
 def test_a_gate_of_a_later_release_is_unknown(staged: Make) -> None:
     asked = staged().question()
     stage = Stage("production", "", "", ({"moon": "full"},))
-    (outcome,) = outcomes(GateInput(asked.base, asked.version, stage, asked.line, NOW))
+    (outcome,) = evaluate_gates(GateInput(asked.base, asked.version, stage, asked.line, NOW))
     assert (outcome.gate, outcome.state) == ("moon: full", "unknown")
 
 
@@ -74,18 +75,18 @@ def test_a_shallow_clone_says_so_for_each_gate_that_needs_history(
     registry.commit(alias("staging", "2"))
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{registry.root}", "shallow")
     repository = Repository.open(tmp_path / "shallow")
-    ground = ground_of(repository, repository.git.head())
-    found = candidate_of(
-        ground.base, ground, Reference.parse("nlp/lang-id@2"), "production", now=NOW
+    published = read_published(repository, repository.git.head())
+    found = evaluate_candidate(
+        published.base, published, Reference.parse("nlp/lang-id@2"), "production", now=NOW
     )
-    assert [outcome.state for outcome in found.outcomes] == [
+    assert [outcome.state for outcome in found.results] == [
         "held",
         "held",
         "unknown",
         "unknown",
         "unknown",
     ]
-    shallow = [o for o in found.outcomes if o.remedy == "git fetch --unshallow"]
+    shallow = [o for o in found.results if o.remedy == "git fetch --unshallow"]
     assert [outcome.gate for outcome in shallow] == ["approvals: 1, not: author", "signed: commit"]
 
 
@@ -132,8 +133,10 @@ def test_files_of_folders_are_objects_too_and_what_lies_elsewhere_is_none() -> N
 def candidate(
     registry: Staged, reference: str = "nlp/lang-id@2", stage: str = "production"
 ) -> Candidate:
-    ground = ground_of(Repository.open(registry.root), registry.head)
-    return candidate_of(registry.catalog(), ground, Reference.parse(reference), stage, now=NOW)
+    published = read_published(Repository.open(registry.root), registry.head)
+    return evaluate_candidate(
+        registry.catalog(), published, Reference.parse(reference), stage, now=NOW
+    )
 
 
 def test_a_candidate_knows_who_holds_the_stage(staged: Make) -> None:
@@ -147,9 +150,9 @@ def test_a_candidate_knows_who_holds_the_stage(staged: Make) -> None:
 def test_a_namespace_tightens(staged: Make) -> None:
     stages: JSON = {"production": {"require": [{"metric": "accuracy", "min": 0.99}]}}
     registry = staged({"metric": "accuracy", "min": 0.9})
-    assert [o.state for o in candidate(registry).outcomes] == ["held"]
+    assert [o.state for o in candidate(registry).results] == ["held"]
     registry.commit({"models/nlp/namespace.yaml": namespace_yaml(stages=stages)})
-    assert [o.state for o in candidate(registry).outcomes] == ["failed"]
+    assert [o.state for o in candidate(registry).results] == ["failed"]
 
 
 @pytest.mark.parametrize(
@@ -191,18 +194,18 @@ def test_what_is_published_is_where_the_work_left_the_main_branch(staged: Make) 
     main = registry.head
     git(registry.root, "switch", "--quiet", "--create", "topic")
     registry.commit(alias("staging", "2"))
-    ground = ground_of(Repository.open(registry.root), registry.head)
-    assert ground.line is not None
-    assert ground.line.tip == main
-    assert ground.base.tree.entry(f"{MODEL}/aliases/staging.yaml") is None
+    published = read_published(Repository.open(registry.root), registry.head)
+    assert published.line is not None
+    assert published.line.tip == main
+    assert published.base.tree.entry(f"{MODEL}/aliases/staging.yaml") is None
 
 
 def test_before_the_first_commit_nothing_is_published(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
-    ground = ground_of(Repository.open(tmp_path), None)
-    assert isinstance(ground, Published)
-    assert ground.line is None
-    assert ground.base.tree.folder("") == {}
+    published = read_published(Repository.open(tmp_path), None)
+    assert isinstance(published, Published)
+    assert published.line is None
+    assert published.base.tree.folder("") == {}
 
 
 # --- the branch

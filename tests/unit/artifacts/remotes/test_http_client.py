@@ -4,15 +4,16 @@ import socketserver
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
-from urllib3.util import Timeout
 
+from registry_tool.artifacts.remotes import plain_http
 from registry_tool.artifacts.remotes.errors import ErrorTranslator
 from registry_tool.artifacts.remotes.http_client import (
     Body,
     HttpClient,
+    Timeouts,
     basic_auth,
     parse_address,
 )
@@ -26,6 +27,9 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+pytestmark = pytest.mark.usefixtures("http_sender")
 
 
 class Replies:
@@ -69,8 +73,10 @@ def answering(replies: Replies) -> Iterator[str]:
             thread.join()
 
 
-def client(read: float = 5) -> HttpClient:
-    return HttpClient(Timeout(connect=5, read=read), "")
+@contextmanager
+def client(read: float = 5) -> Iterator[HttpClient]:
+    with closing(HttpClient(Timeouts(connect=5, read=read), "")) as found:
+        yield found
 
 
 def test_a_busy_server_does_not_decide_how_long_we_wait_nor_how_much_we_read() -> None:
@@ -81,8 +87,8 @@ def test_a_busy_server_does_not_decide_how_long_we_wait_nor_how_much_we_read() -
     )
     fine = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone"
     replies = Replies(busy + b"x" * (64 << 20), endless, fine)
-    http, since = client(), time.monotonic()
-    with answering(replies) as url:
+    since = time.monotonic()
+    with client() as http, answering(replies) as url:
         response = http.retry_while_busy(lambda: http.get(f"{url}/x", {}))
         assert Body(response, ERRORS).read_all(100) == b"done"
         http.finish(response)
@@ -92,28 +98,30 @@ def test_a_busy_server_does_not_decide_how_long_we_wait_nor_how_much_we_read() -
 
 def test_an_error_that_stays_is_returned() -> None:
     replies = Replies(*[b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"] * 4)
-    http = client()
-    with answering(replies) as url:
-        assert http.retry_while_busy(lambda: http.get(url, {})).status == 503
+    with client() as http, answering(replies) as url:
+        response = http.retry_while_busy(lambda: http.get(url, {}))
+        assert response.status == 503
+        http.finish(response)
     assert replies.left == []
 
 
 def test_a_body_that_ends_early_is_an_error() -> None:
     replies = Replies(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort")
-    http = client()
-    with answering(replies) as url:
+    with client() as http, answering(replies) as url:
         body = Body(http.get(f"{url}/x", {}), ERRORS)
         with pytest.raises(RemoteError, match="stopped sending: the connection closed early"):
             body.read_all(100)
+        http.finish(body.response)
 
 
 def test_a_silent_server_is_not_waited_for_longer_than_the_settings_say() -> None:
-    replies, http = Replies(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"), client(read=0.2)
+    replies = Replies(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
     replies.ended.clear()
-    with answering(replies) as url:
+    with client(read=0.2) as http, answering(replies) as url:
         body = Body(http.get(f"{url}/x", {}), ERRORS)
         with pytest.raises(RemoteError, match=r"stopped sending: it cannot be reached .*timed out"):
             body.read(10)
+        http.finish(body.response)
         replies.ended.set()
 
 
@@ -121,8 +129,10 @@ def test_redirects_are_left_to_the_caller() -> None:
     replies = Replies(
         b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"
     )
-    with answering(replies) as url:
-        assert client().get(f"{url}/x", {}).status == 302
+    with client() as http, answering(replies) as url:
+        response = http.get(f"{url}/x", {})
+        assert response.status == 302
+        http.finish(response)
 
 
 @pytest.mark.parametrize(
@@ -136,15 +146,54 @@ def test_redirects_are_left_to_the_caller() -> None:
 )
 def test_what_is_requested_of_a_host(path: str, target: str) -> None:
     replies = Replies(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-    with answering(replies) as url:
-        client().get(url + path, {})
+    with client() as http, answering(replies) as url:
+        http.finish(http.get(url + path, {}))
     assert replies.requests[0].startswith(f"GET {target} HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/x", "https://", "nowhere"])
 def test_only_web_addresses_are_requested(url: str) -> None:
-    with pytest.raises(ValueError, match="is not a web address"):
-        client().get(url, {})
+    with client() as http, pytest.raises(ValueError, match="is not a web address"):
+        http.get(url, {})
+
+
+@pytest.mark.parametrize(
+    "reply", [b"", b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 200]
+)
+def test_a_server_that_does_not_speak_http_is_an_error(reply: bytes) -> None:
+    cannot = pytest.raises(RemoteError, match="cannot be read")
+    replies, words = Replies(reply, reply), ERRORS.translate("cannot be read")
+    with client() as http, answering(replies) as url, cannot, words:
+        http.get(f"{url}/x", {})
+
+
+def test_a_server_that_is_not_running_cannot_be_reached() -> None:
+    with answering(Replies()) as url:
+        pass
+    refused = pytest.raises(RemoteError, match=r"cannot be reached .*refused")
+    with client() as http, refused, ERRORS.translate("cannot be read"):
+        http.get(f"{url}/x", {})
+
+
+@pytest.mark.parametrize(
+    ("origin", "target", "plain"),
+    [
+        ("http://127.0.0.1:80", "/a/b?c=d%2F", True),
+        ("http://[::1]:8080", "/", True),
+        ("https://host", "/", False),
+        ("HTTP://host", "/", False),
+        ("http://user@host", "/", False),
+        ("http://h\u00f6st", "/", False),
+        ("http://host", "/a b", False),
+        ("http://host", "/a%2f", False),
+        ("http://host", "/a\r\nx: y", False),
+        ("http://host\r\n", "/", False),
+    ],
+)
+def test_only_plain_requests_are_sent_without_urllib3(
+    origin: str, target: str, *, plain: bool
+) -> None:
+    assert plain_http.is_plain(origin, target) == plain
 
 
 def test_a_password_is_sent_in_utf_8() -> None:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def test_an_object_arrives(
     assert fetched(source, cache, put(server, data, legacy=legacy)) == data
 
 
+@pytest.mark.usefixtures("http_sender")
 def test_many_objects_come_over_few_connections(server: ObjectServer) -> None:
     source = opened(server)
     for number in range(50):
@@ -85,6 +87,7 @@ def test_many_objects_come_over_few_connections(server: ObjectServer) -> None:
     assert server.connections == 1
 
 
+@pytest.mark.usefixtures("http_sender")
 def test_a_kept_connection_that_the_server_ended_is_replaced(server: ObjectServer) -> None:
     source = opened(server)
     entry = put(server, DATA)
@@ -129,6 +132,7 @@ def test_a_large_object_that_is_wrong_is_refused(
         fetched(opened(server), cache, entry)
 
 
+@pytest.mark.usefixtures("http_sender")
 @pytest.mark.parametrize("data", [BIG, b"x" * (3 * MEGA)])
 def test_a_server_that_breaks_off_is_asked_for_the_rest(
     server: ObjectServer, cache: Cache, data: bytes
@@ -138,6 +142,7 @@ def test_a_server_that_breaks_off_is_asked_for_the_rest(
     assert server.sent < len(data) + 16 * MEGA
 
 
+@pytest.mark.usefixtures("http_sender")
 def test_a_server_that_is_busy_for_a_moment_is_asked_again(
     server: ObjectServer, cache: Cache
 ) -> None:
@@ -145,6 +150,7 @@ def test_a_server_that_is_busy_for_a_moment_is_asked_again(
     assert fetched(opened(server), cache, put(server, DATA)) == DATA
 
 
+@pytest.mark.usefixtures("http_sender")
 def test_a_missing_object_and_a_missing_server_are_not_the_same(
     server: ObjectServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +238,21 @@ def test_a_proxy_of_the_environment_is_used(
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert read(opened(server), entry.md5) == DATA
+
+
+def test_a_plain_server_is_read_without_loading_urllib3(server: ObjectServer) -> None:
+    entry = put(server, DATA)
+    code = (
+        "import sys; from registry_tool.artifacts.remotes.config import DvcSettings\n"
+        "from registry_tool.artifacts.remotes.open import open_source\n"
+        f'text = b"[core]\\nremote = store\\n[\'remote \\"store\\"\']\\nurl = {server.url}\\n"\n'
+        f"with open_source(DvcSettings(text)).download({entry.md5!r}) as stream: print(len(stream.read(9000)))\n"
+        "print(sorted({'urllib3', 'requests', 'aiohttp', 'dvc'} & sys.modules.keys()))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (ran.stderr, ran.stdout) == ("", f"{len(DATA)}\n[]\n")
 
 
 @pytest.fixture

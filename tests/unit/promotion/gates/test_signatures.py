@@ -99,11 +99,11 @@ def test_without_history_it_is_unknown_and_without_openssh_it_is_not(
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "git").symlink_to(program)
     question = registry.question()
-    from registry_tool.promotion.evaluate import outcomes
+    from registry_tool.promotion.evaluate import evaluate_gates
 
     with monkeypatch.context() as patch:
         patch.setenv("PATH", str(tmp_path / "bin"))
-        (outcome,) = outcomes(question)
+        (outcome,) = evaluate_gates(question)
     assert outcome.state == "held"
     assert "ada@example.org" in outcome.explanation
 

@@ -10,8 +10,9 @@ import pytest
 from support import git
 from support.staged_registries import ALIASES, BOB, NOW, Staged, alias
 
+from registry_tool.checks.comparison import read_published
 from registry_tool.git.repository import Repository
-from registry_tool.promotion.context import GateInput, GateResult, ground_of
+from registry_tool.promotion.context import GateInput, GateResult
 from registry_tool.promotion.gates.soak import soak_gate
 
 Make = Callable[..., Staged]
@@ -145,11 +146,11 @@ def test_a_shallow_clone_does_not_guess(soaking: Staged, tmp_path: Path) -> None
         name = f"shallow-{depth}"
         git(tmp_path, "clone", "--quiet", f"--depth={depth}", f"file://{soaking.root}", name)
         repository = Repository.open(tmp_path / name)
-        ground = ground_of(repository, repository.git.head())
-        asked = GateInput(ground.base, question.version, question.stage, ground.line, NOW)
-        from registry_tool.promotion.evaluate import outcomes
+        published = read_published(repository, repository.git.head())
+        asked = GateInput(published.base, question.version, question.stage, published.line, NOW)
+        from registry_tool.promotion.evaluate import evaluate_gates
 
-        before, soak = outcomes(asked)
+        before, soak = evaluate_gates(asked)
         assert before.state == "held"
         assert (soak.state, soak.remedy) == ("unknown", "git fetch --unshallow")
         assert "is a shallow clone" in soak.explanation

@@ -1,0 +1,99 @@
+"""From the headers of a request to its subject."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Final, Protocol
+
+from registry_tool.access.subjects import ALL_SCOPES, Grant, Subject
+from registry_tool.access.tokens import TokenFile
+from registry_tool.errors import UnauthenticatedError
+
+__all__ = ["Authenticator", "Issuer", "local_subject"]
+
+_LONGEST: Final = 16 << 10  # of a header; a JWT with many groups has a few KiB
+
+
+class Issuer(Protocol):
+    """An issuer of signed tokens, such as an OpenID Connect provider."""
+
+    def subject(self, token: str) -> Subject | None:
+        """The subject of a token that it issued and that is valid now; None for every other text."""
+        ...
+
+
+def local_subject(name: str, email: str) -> Subject:
+    """The user of this machine, who may do everything: who makes the requests of a server without tokens."""
+    return Subject(name, email, "user", tuple(Grant(scope) for scope in ALL_SCOPES))
+
+
+def _basic_password(encoded: str) -> str:
+    try:
+        text = base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return text.partition(":")[2]
+
+
+class Authenticator:
+    """Finds the subject of a request.
+
+    Args:
+        tokens: The tokens of the server; None where it has none.
+        anonymous: The subject of requests without a token; None where each needs one.
+        issuer: Accepts tokens that are not in the file.
+    """
+
+    def __init__(
+        self,
+        tokens: TokenFile | None = None,
+        *,
+        anonymous: Subject | None = None,
+        issuer: Issuer | None = None,
+    ) -> None:
+        self._tokens = tokens
+        self._issuer = issuer
+        self.anonymous = anonymous
+
+    @property
+    def needs_tokens(self) -> bool:
+        """True when a request without a token is refused."""
+        return self.anonymous is None
+
+    def subject(self, authorization: str) -> Subject:
+        """The subject of a request with this ``Authorization`` header: ``Bearer TOKEN``, or ``Basic``, whose password is the token.
+
+        Raises:
+            UnauthenticatedError: There is no token and one is needed, or it is not valid.
+        """
+        scheme, _, value = authorization[:_LONGEST].partition(" ")
+        token = ""
+        if scheme.lower() == "bearer":
+            token = value.strip()
+        elif scheme.lower() == "basic":
+            token = _basic_password(value.strip())
+        return self.find_subject(token)
+
+    def find_subject(self, token: str) -> Subject:
+        """The subject of a token; empty for none.
+
+        Raises:
+            UnauthenticatedError: There is no token and one is needed, or it is not valid.
+        """
+        if self.anonymous is not None:
+            return self.anonymous
+        if not token:
+            raise UnauthenticatedError(
+                "this server requires a token", remedy="create one: registry serve token add NAME"
+            )
+        found = None if self._tokens is None else self._tokens.find(token)
+        if found is not None:
+            return found.subject
+        issued = None if self._issuer is None else self._issuer.subject(token)
+        if issued is None:
+            raise UnauthenticatedError(
+                "the token is unknown or has expired",
+                remedy="create one: registry serve token add NAME",
+            )
+        return issued

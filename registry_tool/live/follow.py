@@ -1,0 +1,204 @@
+"""The live catalog of a branch: the present snapshot, moved along by the writer and by what others push.
+
+Readers take ``snapshot`` and answer from it; it is replaced as a whole. The writer says what it committed, so that
+nothing is read again. Commits of others are noticed by a look at the ref, and read as differences. Where the branch was
+rewound or rewritten, the newest known state on its line is where the catalog goes on, else everything is read.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.catalog.diff import between
+from registry_tool.catalog.events import Event
+from registry_tool.errors import GitError, RegistryError
+from registry_tool.git.history import FirstParentHistory
+from registry_tool.git.ref_watch import RefWatch
+from registry_tool.git.repository import Repository
+from registry_tool.git.tree import DictTree
+from registry_tool.live.moving import Step, move
+from registry_tool.live.snapshot import Snapshot
+from registry_tool.live.steps import read_steps
+from registry_tool.live.store import SnapshotStore
+
+__all__ = ["LiveCatalog", "LiveEvent"]
+
+# Earlier snapshots that are kept: a branch that is rewound by a few commits is not read from its beginning.
+_EARLIER: Final = 4
+_INTERVAL: Final = 0.5
+
+Listener = Callable[[Snapshot, Snapshot], object]
+
+
+class LiveEvent(NamedTuple):
+    """Something that happened on the branch.
+
+    Attributes:
+        commit: The full id of the commit.
+        place: Its place among the events of that commit, from 0.
+        time: In milliseconds since 1970 UTC.
+        event: What happened.
+    """
+
+    commit: str
+    place: int
+    time: int
+    event: Event
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class LiveCatalog:
+    """The live catalog of one branch; safe for threads.
+
+    Args:
+        repository: Bare or not; it must have its whole history.
+        ref: The branch's full name.
+        folder: Where the snapshot is kept between runs; None keeps none.
+        clock: The present, in milliseconds since 1970 UTC.
+
+    Raises:
+        ShallowHistoryError: The clone is shallow.
+        GitError: Git cannot read the branch.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        ref: str = "refs/heads/main",
+        *,
+        folder: Path | None = None,
+        clock: Callable[[], int] = _now,
+    ) -> None:
+        self._repository = repository
+        self._clock = clock
+        self._watch = RefWatch(repository.git, ref)
+        self._lock = threading.RLock()
+        self._listeners: tuple[Listener, ...] = ()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        place = f"{repository.git.git_dir.resolve()}\n{ref}"
+        self._store = None if folder is None else SnapshotStore(folder, place)
+        self._trouble = ""
+        self._snapshot = Snapshot()
+        self._earlier: dict[str, Snapshot] = {}
+        found = None if self._store is None else self._store.load()
+        if found is not None:
+            self._snapshot = self._earlier[found.commit] = found
+        self.look()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The present state; a request takes it once."""
+        return self._snapshot
+
+    @property
+    def trouble(self) -> str:
+        """Why the catalog may be behind the branch; empty where it is not."""
+        return self._trouble
+
+    def listen(self, listener: Listener) -> None:
+        """Have a function called with the former and the new snapshot after each move, by the thread that moves."""
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+    def advance(self, base: str, steps: Sequence[Step]) -> Snapshot:
+        """Move by commits that the writer has put on the branch; nothing is read from Git.
+
+        Args:
+            base: The full id of the commit below the first.
+            steps: The commits, oldest first.
+
+        Returns:
+            A snapshot that has them all.
+        """
+        with self._lock:
+            if self._snapshot.commit == base:
+                self._publish(move(self._snapshot, steps, self._clock()))
+            elif steps and self._snapshot.line.position(steps[-1].commit) is None:
+                self.look()
+            return self._snapshot
+
+    def look(self) -> bool:
+        """Look where the branch is and move there; True where the catalog moved.
+
+        Raises:
+            ShallowHistoryError: The clone is shallow.
+            GitError: Git cannot read the branch.
+        """
+        with self._lock:
+            tip = self._watch.tip()
+            if tip is None and self._snapshot.commit:
+                raise GitError("the branch was deleted", remedy="the last state of it is served")
+            self._trouble = ""
+            if tip is None or tip == self._snapshot.commit:
+                return False
+            self._publish(self._moved_to(tip))
+            return True
+
+    def _moved_to(self, tip: str) -> Snapshot:
+        line = FirstParentHistory(self._repository.git, tip)
+        known = line.nearest(frozenset(self._earlier)) if self._earlier else None
+        base = Snapshot() if known is None else self._earlier[known]
+        steps = read_steps(self._repository, tip, since=base.commit)
+        return move(base, steps, self._clock())
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        former, self._snapshot = self._snapshot, snapshot
+        self._earlier.pop(snapshot.commit, None)
+        kept = list(self._earlier.items())[1 - _EARLIER :]
+        self._earlier = {**dict(kept), snapshot.commit: snapshot}
+        for listener in self._listeners:
+            listener(former, snapshot)
+
+    def start(self, interval: float = _INTERVAL) -> None:
+        """Look at the branch again and again, in a thread, until ``close``."""
+        self._thread = threading.Thread(
+            target=self._follow, args=(interval,), name="live catalog", daemon=True
+        )
+        self._thread.start()
+
+    def _follow(self, interval: float) -> None:
+        while not self._stopped.wait(interval):
+            try:
+                self.look()
+            except RegistryError as exc:
+                self._trouble = str(exc)
+
+    def save(self) -> None:
+        """Keep the present snapshot for the next start; where nothing can be written, nothing is kept."""
+        if self._store is not None and self._snapshot.commit:
+            self._store.save(self._snapshot)
+
+    def close(self) -> None:
+        """Stop looking, and keep the snapshot."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.save()
+
+    def events(self, after: str, limit: int = 1000) -> Iterator[LiveEvent]:
+        """What happened on the branch after a commit, oldest first; reads Git.
+
+        Args:
+            after: The full id of a commit on the line; empty for all.
+            limit: At most this many commits are read.
+        """
+        line = self._snapshot.line
+        start = line.position(after) if after else 0
+        if start is None:
+            return
+        for number, commit in enumerate(line.commits_after(start, limit), start + 1):
+            before = self._catalog(line.commit(number - 1) if number > 1 else "")
+            for place, event in enumerate(between(before, self._catalog(commit))):
+                yield LiveEvent(commit, place, line.time(number), event)
+
+    def _catalog(self, commit: str) -> Catalog:
+        return Catalog(self._repository.tree(commit) if commit else DictTree({}))

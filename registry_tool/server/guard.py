@@ -1,0 +1,209 @@
+"""What every request passes before a protocol sees it, and what becomes of an error afterwards.
+
+Without tokens, a server on the loopback address can still be reached by a web page in a browser of this machine: by DNS
+rebinding, and by requests that need no preflight (https://fetch.spec.whatwg.org/#http-cors-protocol). So ``Host`` and
+``Origin`` are checked, and a body must have a type that no HTML form can send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import math
+import re
+from typing import TYPE_CHECKING, Final
+
+from registry_tool.errors import ErrorCode, RegistryError
+from registry_tool.server.faces import Face, Failure
+from registry_tool.server.limits import (
+    BodyTooLargeError,
+    BodyTooSlowError,
+    Limits,
+    RateLimiter,
+    limited,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from registry_tool.access.authenticate import Authenticator
+    from registry_tool.server.metrics import RequestMetrics
+
+__all__ = ["STATUSES", "Guard", "failure_for", "is_local_host"]
+
+_LOG: Final = logging.getLogger("registry_tool.server")
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?")
+_CHALLENGE: Final = 'Bearer realm="registry", Basic realm="registry"'
+
+# The status of each kind of error, where a protocol has no other.
+STATUSES: Final[dict[ErrorCode, int]] = {
+    "usage": 400,
+    "not_found": 404,
+    "refused": 400,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "invalid": 422,
+    "conflict": 409,
+    "unavailable": 503,
+}
+
+
+def failure_for(error: RegistryError) -> Failure:
+    """The failure of an exception that was raised on purpose."""
+    headers = {}
+    if error.code == "unauthenticated":
+        headers["WWW-Authenticate"] = _CHALLENGE
+    elif error.code == "unavailable":
+        headers["Retry-After"] = "1"
+    return Failure(STATUSES[error.code], error.code, str(error), headers)
+
+
+def is_local_host(host: str) -> bool:
+    """True for a ``Host`` header that names this machine: localhost or a loopback address, with or without a port."""
+    match = _HOST.fullmatch(host)
+    name = "" if match is None else match[1].strip("[]").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    found: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    return next((value.decode("latin-1") for key, value in found if key == name), "")
+
+
+class Guard:
+    """The outermost ring of the application.
+
+    Args:
+        app: The routes.
+        faces: The protocols, the plain one last.
+        authenticator: Finds the subject of a request.
+        limits: Of requests.
+        metrics: Counts requests.
+        hosts: The values of ``Host`` that are accepted in addition to this machine's; None accepts every one.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        faces: Sequence[Face],
+        authenticator: Authenticator,
+        limits: Limits,
+        metrics: RequestMetrics,
+        hosts: frozenset[str] | None = None,
+    ) -> None:
+        self._app = app
+        self._faces = faces
+        self._authenticator = authenticator
+        self._limits = limits
+        self._metrics = metrics
+        self._hosts = hosts
+        self._rates = RateLimiter(limits.rate, limits.burst)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI, https://asgi.readthedocs.io/en/latest/specs/www.html."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        face = next(one for one in self._faces if one.owns(scope["path"]) or not one.prefixes)
+        with self._metrics.request(face.name, scope["method"]) as seen:
+
+            async def send_once(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    seen.status = message["status"]
+                await send(message)
+
+            await self._answer(face, scope, receive, send_once, seen)
+
+    async def _answer(
+        self, face: Face, scope: Scope, receive: Receive, send: Send, seen: RequestMetrics.Seen
+    ) -> None:
+        try:
+            failure = self._refuse(face, scope)
+            if failure is None:
+                is_file = scope["path"].startswith(face.stream_paths or ("\0",))
+                most = self._limits.max_upload if is_file else self._limits.max_body
+                body = limited(receive, self._limits, most=most, is_file=is_file)
+                await self._app(scope, body, send)
+                return
+        except RegistryError as exc:
+            failure = failure_for(exc)
+        except BodyTooLargeError:
+            failure = Failure(413, "too_large", "the body of the request is too large")
+        except BodyTooSlowError:
+            failure = Failure(408, "too_slow", "the body of the request took too long")
+        except asyncio.CancelledError:
+            raise
+        except Exception:  # noqa: BLE001 (the outermost ring: a client gets an answer, the log gets the traceback)
+            _LOG.exception("%s %s", scope["method"], scope["path"])
+            failure = Failure(
+                500, "internal", "the server failed to answer; its log has the details"
+            )
+        if seen.status:
+            raise ConnectionError("the answer had already begun")
+        headers = {"Connection": "close"} if failure.status in {408, 413} else {}
+        response = face.render_error(failure)
+        response.headers.update({**failure.headers, **headers})
+        await response(scope, receive, send)
+
+    def _refuse(self, face: Face, scope: Scope) -> Failure | None:
+        """Why a request is refused whatever it asks for; else its subject is in ``scope["state"]["subject"]``."""
+        if scope["method"] not in _METHODS:
+            return Failure(405, "method", f"the method {scope['method']} is not allowed")
+        is_open = self._authenticator.anonymous is not None
+        failure = self._check_origin(scope) if is_open else None
+        if failure := failure or self._check_body(face, scope):
+            return failure
+        scope.setdefault("state", {})
+        if scope["path"] in face.open_paths:
+            scope["state"]["subject"] = self._authenticator.anonymous
+            return None
+        subject = self._authenticator.subject(_header(scope, b"authorization"))
+        scope["state"]["subject"] = subject
+        if wait := self._rates.wait_for(subject.email):
+            headers = {"Retry-After": str(math.ceil(wait))}
+            return Failure(429, "busy", "too many requests; try again later", headers)
+        return None
+
+    def _check_origin(self, scope: Scope) -> Failure | None:
+        host = _header(scope, b"host")
+        if not is_local_host(host) and self._hosts is not None and host not in self._hosts:
+            return Failure(403, "forbidden", f"this server does not serve the host {host!a}")
+        origin = _header(scope, b"origin")
+        if origin and origin.partition("://")[2] != host:
+            return Failure(403, "forbidden", f"requests from pages of {origin!a} are not accepted")
+        return None
+
+    def _check_body(self, face: Face, scope: Scope) -> Failure | None:
+        is_file = scope["path"].startswith(face.stream_paths or ("\0",))
+        length = _header(scope, b"content-length")
+        most = self._limits.max_upload if is_file else self._limits.max_body
+        if length.isdigit() and int(length) > most:
+            return Failure(
+                413, "too_large", f"the body has {length} bytes; at most {most} are accepted"
+            )
+        if _header(scope, b"content-encoding") not in {"", "identity"}:
+            return Failure(415, "media_type", "compressed bodies are not accepted")
+        has_body = length not in {"", "0"} or _header(scope, b"transfer-encoding") != ""
+        if has_body and not is_file and face.media_types:
+            media_type = _header(scope, b"content-type").partition(";")[0].strip().lower()
+            if media_type not in face.media_types:
+                expected = " or ".join(sorted(face.media_types))
+                return Failure(
+                    415,
+                    "media_type",
+                    f"the body has the type {media_type!a}; {expected} is required",
+                )
+        return None

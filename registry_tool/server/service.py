@@ -1,0 +1,224 @@
+"""What every face answers from: the live catalog, the writer, and the registry's façade for the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from registry_tool.api.registry import Registry, open_registry
+from registry_tool.errors import ForbiddenError, NotFoundError, UsageError
+from registry_tool.git.remote.ref_updates import BRANCHES
+from registry_tool.integrations.cloudevents import cloud_event, derive_source
+from registry_tool.live.follow import LiveCatalog
+from registry_tool.paths import cache_folder
+from registry_tool.server.metrics import RequestMetrics
+from registry_tool.writer.modes import choose_mode
+from registry_tool.writer.request import Move, Person, WriteRequest, Written
+from registry_tool.writer.writer import Writer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from registry_tool.access.subjects import Scope, Subject
+    from registry_tool.live.snapshot import Snapshot
+    from registry_tool.manifests.data import Data
+    from registry_tool.manifests.problems import JSON
+
+__all__ = ["Service", "ServiceOptions", "open_service"]
+
+_CACHE: Final = "live"
+_NO_WRITER: Final = "this server is a replica, which only reads"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """How a registry is served.
+
+    Attributes:
+        read_only: Writes are refused.
+        push: A write is answered when the remote has it.
+        writer_url: Where a replica sends its writers; empty where that is unknown.
+        notify: Receives lines for the operator.
+    """
+
+    read_only: bool = False
+    push: bool = False
+    writer_url: str = ""
+    notify: Callable[[str], None] = field(default=lambda _: None)
+
+
+class Service:
+    """A registry that is served.
+
+    Args:
+        registry: The façade, at the commit that was the newest when the server started.
+        live: The live catalog of the published branch.
+        writer: Writes; None for a replica.
+        branch: The published branch, without ``refs/heads/``.
+        options: How it is served.
+        mode: How requests are written: ``commit``, ``branch``, ``propose`` or ``read-only``.
+
+    Attributes:
+        public_url: The address that clients use, without a slash at its end; set when the server listens.
+        metrics: Counts requests.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        live: LiveCatalog,
+        writer: Writer | None,
+        branch: str,
+        options: ServiceOptions,
+        *,
+        mode: str = "read-only",
+    ) -> None:
+        self.registry = registry
+        self.live = live
+        self.branch = branch
+        self.options = options
+        self.public_url = ""
+        self.metrics = RequestMetrics()
+        self._writer = writer
+        self._mode = mode
+        self._stopping: list[Callable[[], object]] = []
+
+    def on_stopping(self, listener: Callable[[], object]) -> None:
+        """Have a function called when the server begins to stop, so that answers without an end come to one."""
+        self._stopping.append(listener)
+
+    def stop(self) -> None:
+        """Say that the server begins to stop."""
+        for listener in self._stopping:
+            listener()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state that is served now; a request takes it once."""
+        return self.live.snapshot
+
+    @property
+    def policy(self) -> Data:
+        """The fields of ``serve.yaml`` as they are published."""
+        return self.snapshot.policy
+
+    def writing_namespace(self, api: str) -> str:
+        """Where a protocol without namespaces writes: ``namespaces`` of ``serve.yaml``, by default ``default``."""
+        named = self.policy.get("namespaces")
+        found = named.get(api) if isinstance(named, dict) else None
+        return found if isinstance(found, str) else "default"
+
+    @staticmethod
+    def require(subject: Subject, scope: Scope, namespace: str) -> None:
+        """Check that a subject has a scope in a namespace.
+
+        Raises:
+            NotFoundError: It may not even read the namespace, so for it the namespace does not exist.
+            ForbiddenError: It has not this scope.
+        """
+        if subject.may(scope, namespace):
+            return
+        if not subject.sees(namespace) and scope == "read":
+            raise NotFoundError(f"namespace {namespace} does not exist")
+        raise ForbiddenError(
+            f"{subject.name} does not have the scope {scope} in the namespace {namespace}",
+            remedy=f"create a token with it: registry serve token add NAME --scope {scope}:{namespace}",
+        )
+
+    async def write(self, request: WriteRequest) -> Written:
+        """Publish a change; when this returns, ``snapshot`` has it, unless it is a proposal.
+
+        Raises:
+            RegistryError: As ``Writer.submit``; a replica refuses every change.
+        """
+        if self._writer is None:
+            where = self.options.writer_url
+            raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
+        return await asyncio.wrap_future(self._writer.submit(request))
+
+    def describe(self, subject: Subject) -> dict[str, JSON]:
+        """What ``/status`` shows to a subject: counts and problems of what it may see."""
+        snapshot = self.snapshot
+        models = [
+            m for m in snapshot.models.values() if m.is_listed and subject.sees(m.name.namespace)
+        ]
+        problems: dict[str, JSON] = {
+            path: reason
+            for path, reason in snapshot.problems.items()
+            if subject.sees_all or subject.sees(path.split("/", 2)[1])
+        }
+        return {
+            "commit": snapshot.commit,
+            "branch": self.branch,
+            "mode": self._mode,
+            "models": len(models),
+            "versions": sum(len(m.version_ids) for m in models),
+            "waiting_writes": 0 if self._writer is None else self._writer.waiting,
+            "trouble": self.live.trouble,
+            "problems": problems,
+        }
+
+    def events_between(self, base: str | None, head: str) -> Iterable[dict[str, JSON]]:
+        """The CloudEvents of the commits after one (None: from the first) up to another; reads Git.
+
+        Raises:
+            NotFoundError: There is no such commit.
+        """
+        with open_registry(self.registry.repository.source, ref=head) as at:
+            source = derive_source(at.catalog)
+            yield from (cloud_event(entry, source=source) for entry in at.events(base))
+
+
+def _move_live(live: LiveCatalog, branch: str) -> Callable[[Move], None]:
+    def moved(move: Move) -> None:
+        if move.branch != branch:
+            return
+        if move.foreign or move.before is None:
+            live.look()
+        else:
+            live.advance(move.before, move.steps())
+
+    return moved
+
+
+@contextmanager
+def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Service]:
+    """Serve the registry in a folder, a checkout or a bare repository.
+
+    Raises:
+        UsageError: It is not a registry, HEAD names no branch, or the mode of ``serve.yaml`` does not fit the repository.
+        OperationalError: It cannot be read, or written.
+    """
+    with ExitStack() as stack:
+        registry = stack.enter_context(open_registry(source, ref="HEAD"))
+        git = registry.repository.git
+        head = git.branch()
+        if head is None:
+            raise UsageError(
+                "HEAD is detached, so there is no branch to serve", remedy="git switch main"
+            )
+        branch = head.removeprefix(BRANCHES)
+        live = LiveCatalog(registry.repository, head, folder=cache_folder() / _CACHE)
+        stack.callback(live.close)
+        if options.read_only:
+            live.start()
+            yield Service(registry, live, None, branch, options)
+            return
+        own = stack.enter_context(open_registry(source, ref="HEAD")).repository
+        written = str(live.snapshot.policy.get("write") or "")
+        mode = choose_mode(own.git, written, push=options.push)
+        writer = Writer(
+            own,
+            mode=mode,
+            committer=Person.parse(live.snapshot.server_committer),
+            main=branch,
+            on_moved=_move_live(live, branch),
+            latest=lambda: live.snapshot.line.last_time,
+            notify=options.notify,
+        )
+        stack.callback(writer.close)
+        live.start()
+        yield Service(registry, live, writer, branch, options, mode=mode.write)

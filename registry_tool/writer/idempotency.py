@@ -1,0 +1,136 @@
+"""Repeated requests: a key that was used within a day is answered with what it did the first time.
+
+Keys are in the commits (trailers ``Registry-Request`` and ``Registry-Content``), so a restart forgets none of them; the
+commits of the last day are read once, at the start.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from registry_tool.checks.findings import Report
+from registry_tool.edits.changeset import ChangeSet
+from registry_tool.git.command import Git
+from registry_tool.git.history import FirstParentHistory
+from registry_tool.git.object_pool import ObjectPool
+from registry_tool.manifests.layout import Layout
+from registry_tool.names import Reference
+from registry_tool.writer.clock import read_time
+from registry_tool.writer.request import RepeatedRequestError, WriteRequest, Written
+from registry_tool.writer.train import safe_word
+
+__all__ = ["AnsweredRequests"]
+
+_DAY: Final = 24 * 3600
+# A day at full rate has more commits; a client that repeats a request does it within minutes.
+_MOST: Final = 100_000
+_FIELDS: Final = 7
+_PASSES: Final = Report("pass", (), 0)
+
+
+class _Answer(NamedTuple):
+    """What a request did; the bytes of its files are in Git."""
+
+    content: str
+    time: int
+    commit: str
+    message: str
+    branch: str
+
+
+class AnsweredRequests:
+    """The requests of the last day that had a key, by author and key.
+
+    Args:
+        pool: Reads what an earlier process wrote.
+        committer: Who writes the server's commits, as ``Name <email>``; the trailers of others do not count.
+    """
+
+    def __init__(self, pool: ObjectPool, committer: str) -> None:
+        self._pool = pool
+        self._committer = committer
+        self._answers: dict[tuple[str, str], _Answer] = {}
+
+    def read(self, git: Git, tip: str, branch: str) -> None:
+        """Take in the keys of a branch's commits of the last day.
+
+        Raises:
+            GitError: The history cannot be read.
+        """
+        trailers = "%x00".join(
+            f"%(trailers:key=Registry-{name},valueonly,separator=%x2C)"
+            for name in ("Time", "Request", "Content")
+        )
+        form = f"--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%s%x00{trailers}"
+        since = f"--since-as-filter=@{int(time.time()) - _DAY}"
+        asked = ("--first-parent", f"--max-count={_MOST}", since, form)
+        out = git.run("log", "-z", "--no-show-signature", *asked, "--end-of-options", tip, "--")
+        fields = out.decode(errors="surrogateescape").split("\0")
+        for start in range(0, len(fields) - _FIELDS + 1, _FIELDS):
+            commit, author, committer, subject, when, key, content = fields[start : start + _FIELDS]
+            moment = read_time(when)
+            if key and moment is not None and committer == self._committer:
+                answer = _Answer(content, moment, commit, subject, branch)
+                self._answers.setdefault((author, key), answer)  # the newest comes first
+
+    def find(self, request: WriteRequest, layout: Layout) -> Written | None:
+        """The answer to a request that was written before; None for a new one, or one without a key.
+
+        Args:
+            request: The request.
+            layout: Where files lie in this registry.
+
+        Raises:
+            RepeatedRequestError: Its key was used for another content.
+        """
+        if not request.request_id:
+            return None
+        known = self._answers.get(_key(request))
+        if known is None or known.time < (time.time() - _DAY) * 1000:
+            return None
+        if known.content != safe_word(request.content):
+            raise RepeatedRequestError(
+                f"the idempotency key {request.request_id[:60]!a} was used for another request within the last day",
+                remedy="use a new key for each request, and the same one only to repeat it",
+            )
+        return _read_again(self._pool, known, layout)._replace(repeated=True)
+
+    def add(self, request: WriteRequest, written: Written) -> None:
+        """Remember a request that was written."""
+        if request.request_id and written.commit is not None:
+            while len(self._answers) >= _MOST:
+                del self._answers[next(iter(self._answers))]
+            self._answers[_key(request)] = _Answer(
+                safe_word(request.content), written.time, written.commit, written.change.message,
+                written.branch,
+            )  # fmt: skip
+
+
+def _key(request: WriteRequest) -> tuple[str, str]:
+    return str(request.author), safe_word(request.request_id)
+
+
+def _read_again(pool: ObjectPool, known: _Answer, layout: Layout) -> Written:
+    """An answer, from its commit."""
+    puts: dict[str, bytes] = {}
+    deletes: set[str] = set()
+    history = FirstParentHistory(pool.git, known.commit)
+    for touch in history.touches(since=f"{known.commit}^"):
+        found = None if touch.after is None else pool.read(touch.after.oid)
+        if found is None:
+            deletes.add(touch.path)
+        else:
+            puts[touch.path] = found[1]
+    versions = tuple(_versions(puts, layout))
+    change = ChangeSet(known.message, puts, frozenset(deletes), versions=versions)
+    return Written(known.commit, change, _PASSES, known.time, known.branch)
+
+
+def _versions(puts: dict[str, bytes], layout: Layout) -> Iterator[Reference]:
+    """The versions whose records a commit writes: a published one is not written again."""
+    for path in sorted(puts):
+        place = layout.locate(path)
+        if place is not None and place.kind == "version" and place.model and place.version:
+            yield Reference(place.model, place.version)

@@ -1,0 +1,191 @@
+"""What a writer remembers from one commit to the next: parsed manifests, and who gives which unique value.
+
+A manifest is remembered by its path and its object id, so it never is out of date. The index of values may name too many
+files and never too few: whoever asks reads the files that it names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final
+
+from registry_tool.catalog.catalog import Catalog
+from registry_tool.checks.uniqueness import claims_of
+from registry_tool.git.object_pool import PooledTree
+from registry_tool.manifests.document import Document
+from registry_tool.manifests.layout import MODELS, Place
+
+__all__ = ["ManifestMemory", "WriterCatalog"]
+
+_MOST_DOCUMENTS: Final = 2_000
+_MOST_SHOWN: Final = 2_000
+_MOST_IDENTITIES: Final = 200_000
+_RECORD: Final = "version.yaml"
+_UNIQUE: Final = frozenset({"model", "version"})
+_IDENTITY: Final = re.compile(rb"^identity: +[\"']?(sha256:[0-9a-f]{64})[\"']? *$", re.MULTILINE)
+# A value on its line, as writers of YAML put it; anything else is parsed.
+_EXTERNAL: Final = re.compile(
+    rb" *(?:- +)?external_id: +(?:'([^'\\]*)'|\"([^\"\\]*)\"|([A-Za-z0-9][A-Za-z0-9._/@-]*)) *"
+)
+
+
+class ManifestMemory:
+    """Manifests by path and object id, and the files that give values which must be unique."""
+
+    def __init__(self) -> None:
+        self._documents: dict[tuple[str, str], Document] = {}
+        self._external: dict[str, set[str]] | None = None
+        self._identities: dict[str, dict[str, set[str]]] = {}
+        self._count = 0
+
+    def recall(self, path: str, oid: str) -> Document | None:
+        """A manifest that was read before."""
+        return self._documents.get((path, oid))
+
+    def keep(self, oid: str, document: Document) -> None:
+        """Remember a manifest; of many the oldest is dropped."""
+        while len(self._documents) >= _MOST_DOCUMENTS:
+            del self._documents[next(iter(self._documents))]
+        self._documents[document.path, oid] = document
+
+    def add(self, catalog: Catalog, paths: Iterable[str]) -> None:
+        """Take in the values that some files give, after a change of them."""
+        for path in paths:
+            place = catalog.layout.locate(path)
+            if place is None or place.kind not in _UNIQUE or place.model is None:
+                continue
+            document = catalog.document(path, place)
+            if document is None:
+                continue
+            identities = self._identities.get(catalog.layout.model(place.model))
+            for claim in claims_of(document):
+                if claim.pool != "identity" and self._external is not None:
+                    self._external.setdefault(claim.value, set()).add(path)
+                elif claim.pool == "identity" and identities is not None:
+                    identities.setdefault(claim.value, set()).add(path)
+
+    def forget_values(self) -> None:
+        """Forget who gives which value: the branch was moved by others."""
+        self._external = None
+        self._identities, self._count = {}, 0
+
+    def find_mentions(
+        self, catalog: WriterCatalog, values: Sequence[str], under: Sequence[str]
+    ) -> Iterator[str]:
+        """See ``Catalog.find_mentions``."""
+        for folder in under:
+            if folder == MODELS:
+                if self._external is None:
+                    self._external = _external_ids(catalog)
+                known = self._external
+            elif catalog.tree.entry(f"{folder}/versions") or catalog.tree.entry(
+                f"{folder}/model.yaml"
+            ):
+                known = self._known_identities(catalog, folder)
+            else:
+                yield from catalog.tree.grep(values, under=folder)
+                continue
+            for value in values:
+                yield from known.get(value, ())
+
+    def _known_identities(self, catalog: WriterCatalog, folder: str) -> dict[str, set[str]]:
+        """The files of a model by the identity that they give."""
+        known = self._identities.get(folder)
+        if known is None:
+            while self._identities and self._count > _MOST_IDENTITIES:
+                self._count -= len(self._identities.pop(next(iter(self._identities))))
+            known = self._identities[folder] = _identities(catalog, f"{folder}/versions")
+            self._count += len(known) + 1
+        return known
+
+
+def _identities(catalog: WriterCatalog, folder: str) -> dict[str, set[str]]:
+    """The files of versions in a folder by the identity that they give."""
+    tree = catalog.tree
+    found: dict[str, set[str]] = {}
+    names = [f"{folder}/{name}" for name, entry in tree.folder(folder).items() if entry.is_folder]
+    tree.prefetch(names)
+    paths = [f"{name}/{_RECORD}" for name in names]
+    tree.prefetch(paths)
+    for path in paths:
+        given = [match.decode() for match in _IDENTITY.findall(tree.read(path) or b"")]
+        for value in given or _claimed(catalog, path, "identity"):
+            found.setdefault(value, set()).add(path)
+    return found
+
+
+def _claimed(catalog: WriterCatalog, path: str, *pools: str) -> Iterator[str]:
+    """The values of some pools that a file gives."""
+    place = catalog.layout.locate(path)
+    document = (
+        None
+        if place is None or place.kind not in _UNIQUE
+        else catalog.document(path, place, keep=False)
+    )
+    claims = () if document is None else claims_of(document)
+    return (claim.value for claim in claims if claim.pool in pools)
+
+
+def _external_ids(catalog: WriterCatalog) -> dict[str, set[str]]:
+    """Every external id of the registry with the files that give it."""
+    found: dict[str, set[str]] = {}
+    parsed: set[str] = set()
+    # A line with a backslash may spell the field or the value in another way.
+    for path, line in catalog.files.grep_lines(("external_id", "\\"), under=MODELS):
+        if path in parsed:
+            continue
+        match = _EXTERNAL.fullmatch(line)
+        values: Iterable[str] = ()
+        if match is None:
+            parsed.add(path)
+            values = _claimed(catalog, path, "subject", "artifact")
+        else:
+            plain = next(group for group in match.groups() if group is not None)
+            values = [plain.decode(errors="surrogateescape")]
+        for value in values:
+            found.setdefault(value, set()).add(path)
+    return found
+
+
+class WriterCatalog(Catalog):
+    """The content of one state of a branch; what was read of other states is not read again.
+
+    Args:
+        tree: Its files.
+        memory: What is remembered of all states.
+    """
+
+    def __init__(self, tree: PooledTree, memory: ManifestMemory) -> None:
+        super().__init__(tree)
+        self.files = tree
+        self.memory = memory
+
+    def moved(self, tree: PooledTree, paths: Collection[str]) -> WriterCatalog:
+        """The catalog of the next state.
+
+        Args:
+            tree: Its files.
+            paths: The paths that changed.
+        """
+        other = WriterCatalog(tree, self.memory)
+        other.shown = self.shown_after(paths)
+        if len(other.shown) > _MOST_SHOWN:  # those of a namespace take longer to read again
+            other.shown = {key: names for key, names in other.shown.items() if not key[1]}
+        return other
+
+    def document(self, path: str, place: Place, *, keep: bool = True) -> Document | None:
+        """See ``Catalog.document``."""
+        entry = self.tree.entry(path)
+        if entry is None:
+            return None
+        known = self.memory.recall(path, entry.oid)
+        if known is None:
+            known = super().document(path, place, keep=False)
+            if known is not None and keep:
+                self.memory.keep(entry.oid, known)
+        return known
+
+    def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
+        """See ``Catalog.find_mentions``."""
+        return self.memory.find_mentions(self, values, under)

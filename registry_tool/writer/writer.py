@@ -1,0 +1,340 @@
+"""The writer of a registry: one thread that takes what waits, and publishes it as a train of commits.
+
+A request is answered when its commit is on the disk and its branch has moved; with a push, when the remote has it. A
+kill at any point leaves the branch where it was, or at the end of a whole train.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from registry_tool.errors import GitError, RegistryError, StaleBaseError, UsageError
+from registry_tool.git.object_pool import ObjectPool
+from registry_tool.git.ref_mover import RefMover
+from registry_tool.git.ref_watch import RefWatch
+from registry_tool.git.remote.ref_updates import BRANCHES
+from registry_tool.git.repository import Repository
+from registry_tool.git.transaction.journal import lock_file
+from registry_tool.git.transaction.lock import LONGEST_PAUSE, ignore_message, is_awaited
+from registry_tool.git.transaction.recovery import exclusive
+from registry_tool.writer.branch import Branch, Yard
+from registry_tool.writer.idempotency import AnsweredRequests
+from registry_tool.writer.modes import Mode, Pusher, branch_of_author
+from registry_tool.writer.packing import Packer
+from registry_tool.writer.request import (
+    BusyError,
+    Move,
+    Person,
+    WriteRequest,
+    WriterStoppedError,
+    Written,
+)
+from registry_tool.writer.train import Attempt, Rider, Train
+
+__all__ = ["SERVER", "Writer"]
+
+SERVER: Final = Person("registry server", "registry@localhost")
+"""Who writes the commits of a server whose ``serve.yaml`` names no other committer."""
+_MOST_WAITING: Final = 1000
+# A longer train gains nothing, and its first request would wait for its last.
+_LONGEST_TRAIN: Final = 64
+_TRIES: Final = 20
+_LOOK: Final = 0.5
+_MOST_BRANCHES: Final = 64
+
+
+def _ignore_move(_: Move) -> None:
+    pass
+
+
+class _Waiting(NamedTuple):
+    request: WriteRequest
+    future: Future[Written]
+
+
+class Writer:
+    """Writes what clients ask for, each request as one commit. Use it in a ``with`` block, or call ``close``.
+
+    Args:
+        repository: The registry, which has a commit; no other thread uses this object.
+        mode: How requests are written; see ``choose_mode``.
+        committer: Who writes the commits.
+        main: The published branch, without ``refs/heads/``; by default the one that HEAD names.
+        on_moved: Called by the writer's thread with each move of a branch, its own and those of others, in their order and
+            before the requests are answered. What it raises is a message to ``notify``, as the move has happened.
+        latest: Gives the time of the newest published commit in milliseconds since 1970, where it is known exactly.
+        notify: Receives a message when another command is waited for, or an interrupted one is recovered.
+        most_waiting: How many requests may wait.
+        look: After how many idle seconds to look whether others moved the published branch.
+
+    Raises:
+        UsageError: HEAD names no branch.
+        NotARegistryError: The branch has no ``registry.yaml``.
+        ConflictError: The branch is checked out in another work tree.
+        UntrustedRepositoryError: The repository belongs to another user.
+        OperationalError: The repository cannot be written or read.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        *,
+        mode: Mode = Mode("commit", push=False),  # noqa: B008 (a tuple)
+        committer: Person = SERVER,
+        main: str = "",
+        on_moved: Callable[[Move], None] = _ignore_move,
+        latest: Callable[[], int] = int,
+        notify: Callable[[str], None] = ignore_message,
+        most_waiting: int = _MOST_WAITING,
+        look: float = _LOOK,
+    ) -> None:
+        git = repository.git
+        git.check_trusted()
+        head = git.branch()
+        if not main and head is None:
+            raise UsageError(
+                "HEAD is detached, so there is no branch to write", remedy="git switch NAME"
+            )
+        pool = ObjectPool(git, repository.reader)
+        published = main or str(head).removeprefix(BRANCHES)
+        self._yard = Yard(
+            repository, mode, committer, published, on_moved, latest, notify, pool,
+            RefWatch(git, f"{BRANCHES}{published}"), RefMover(git, "registry serve"), Pusher(git, mode),
+        )  # fmt: skip
+        self._git = git
+        self._notify = notify
+        self._look = look
+        self._packer = Packer(git)
+        self._answered = AnsweredRequests(pool, str(committer))
+        self._branches: dict[str, Branch] = {}
+        self._queue: queue.Queue[_Waiting | None] = queue.Queue(most_waiting)
+        self._gate = threading.Lock()
+        self._stopping = False
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="registry-writer", daemon=True)
+        self._begin()
+
+    def _begin(self) -> None:
+        with self._locked():
+            state = self._branch(self._yard.main).look()
+            self._answered.read(self._git, state.commit, self._yard.main)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why the writer has stopped by itself; None while it works. It is a fault of this program."""
+        return self._failure
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return self._queue.qsize()
+
+    def submit(self, request: WriteRequest) -> Future[Written]:
+        """Ask for a change.
+
+        Returns:
+            The answer, when the change is published. It raises what the edit raised, ``RefusedByCheckError``,
+            ``ReviewNeededError``, ``RepeatedRequestError``, ``DirtyFilesError``, ``ConflictError`` (the remote refused), or
+            ``OperationalError`` (the repository cannot be written, the disk is full, the remote cannot be reached).
+
+        Raises:
+            BusyError: Too many requests wait.
+            WriterStoppedError: The writer is stopping.
+        """
+        future: Future[Written] = Future()
+        with self._gate:
+            if self._stopping or self._failure is not None:
+                raise WriterStoppedError("the server is stopping", remedy="retry in a few seconds")
+            try:
+                self._queue.put_nowait(_Waiting(request, future))
+            except queue.Full:
+                raise BusyError(
+                    f"{self._queue.maxsize} changes are waiting", remedy="retry in a second"
+                ) from None
+        return future
+
+    def close(self) -> None:
+        """Finish the train under way, refuse what still waits, and end."""
+        with self._gate:
+            self._stopping = True
+            with contextlib.suppress(queue.Full):  # then the thread is not waiting for one
+                self._queue.put_nowait(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        attempt = Attempt()
+        with attempt:
+            while not self._stopping:
+                batch = self._next_batch()
+                if batch:
+                    self._serve(batch)
+                elif not self._stopping:
+                    self._look_around()
+        with self._gate:
+            self._failure = attempt.error
+            self._stopping = True
+        self._refuse_waiting()
+        self._packer.close()
+        self._yard.mover.close()
+
+    def _refuse_waiting(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                waiting = self._queue.get_nowait()
+                if waiting is not None and waiting.future.set_running_or_notify_cancel():
+                    waiting.future.set_exception(
+                        WriterStoppedError(
+                            "the server is stopping; nothing was written",
+                            remedy="retry in a few seconds",
+                        )
+                    )
+
+    def _next_batch(self) -> list[_Waiting]:
+        """What waits, at most a train; empty after a while without anything, and when the writer is to stop."""
+        found: list[_Waiting] = []
+        with contextlib.suppress(queue.Empty):
+            one = self._queue.get(timeout=self._look)
+            while one is not None:
+                if one.future.set_running_or_notify_cancel():
+                    found.append(one)
+                if len(found) >= _LONGEST_TRAIN:
+                    break
+                one = self._queue.get_nowait()
+        return found
+
+    def _locked(self) -> contextlib.AbstractContextManager[None]:
+        return exclusive(self._git, notify=self._notify)
+
+    def _branch(self, name: str) -> Branch:
+        known = self._branches.pop(name, None) or Branch(self._yard, name)
+        while len(self._branches) >= _MOST_BRANCHES:
+            del self._branches[next(iter(self._branches))]
+        self._branches[name] = known  # the longest unused comes first
+        return known
+
+    def _look_around(self) -> None:
+        """Notice what others did to the published branch."""
+        with contextlib.suppress(RegistryError):  # the next request is told
+            self._branch(self._yard.main).look()
+
+    def _serve(self, batch: Sequence[_Waiting]) -> None:
+        attempt = Attempt()
+        with attempt, self._locked():
+            groups: dict[str, list[_Waiting]] = {}
+            for one in batch:
+                author = one.request.author
+                proposes = self._yard.mode.proposes
+                name = branch_of_author(author) if proposes else self._yard.main
+                groups.setdefault(name, []).append(one)
+            for name, group in groups.items():
+                self._serve_branch(name, group)
+        if attempt.error is not None:
+            _fail(batch, attempt.error)
+        if is_awaited(lock_file(self._git)):
+            threading.Event().wait(1.2 * LONGEST_PAUSE)  # whoever waits takes the lock now
+
+    def _serve_branch(self, name: str, group: Sequence[_Waiting]) -> None:
+        attempt = Attempt()
+        with attempt:
+            branch = self._branch(name)
+            new, again = self._sorted(branch, group)
+            train, said = self._published(branch, [one.request for one in new])
+            for one, rider in zip(new, train.riders, strict=True):
+                self._answer(one, rider, branch, said)
+            for one in again:
+                self._answer_again(one, branch)
+        if attempt.error is not None:
+            self._yard.pool.forget_since()
+            _fail(group, attempt.error)
+
+    def _sorted(
+        self, branch: Branch, group: Sequence[_Waiting]
+    ) -> tuple[list[_Waiting], list[_Waiting]]:
+        """New requests, and those that repeat one that was written or is in this train."""
+        new: list[_Waiting] = []
+        again: list[_Waiting] = []
+        keys: set[tuple[str, str]] = set()
+        layout = branch.look().catalog.layout
+        for one in group:
+            key = str(one.request.author), one.request.request_id
+            attempt = Attempt()
+            with attempt:
+                if key in keys or self._answered.find(one.request, layout) is not None:
+                    again.append(one)
+                    continue
+                new.append(one)
+                if one.request.request_id:
+                    keys.add(key)
+            if attempt.error is not None:
+                one.future.set_exception(attempt.error)
+        return new, again
+
+    def _answer_again(self, one: _Waiting, branch: Branch) -> None:
+        attempt = Attempt()
+        with attempt:
+            found = self._answered.find(one.request, branch.look().catalog.layout)
+            if found is not None:
+                one.future.set_result(found)
+                return
+            # The first of its kind was refused, so this is one too, or is good now.
+            train, said = self._published(branch, [one.request])
+            self._answer(one, train.riders[0], branch, said)
+        if attempt.error is not None:
+            self._yard.pool.forget_since()
+            one.future.set_exception(attempt.error)
+
+    def _published(
+        self, branch: Branch, requests: Sequence[WriteRequest]
+    ) -> tuple[Train, Sequence[str]]:
+        """A train of some requests, once its commits are published; without commits nothing moves."""
+        for _ in range(_TRIES):
+            train = branch.make(requests)
+            if not train.commits:
+                self._yard.pool.forget_since()
+                return train, ()
+            try:
+                said = branch.publish(train)
+            except StaleBaseError:
+                self._yard.pool.forget_since()
+                continue
+            self._packer.added()
+            return train, said
+        raise GitError(
+            f"{branch.name} kept moving; nothing was written", remedy="retry in a few seconds"
+        )
+
+    def _answer(self, one: _Waiting, rider: Rider, branch: Branch, said: Sequence[str]) -> None:
+        if rider.error is not None:
+            one.future.set_exception(rider.error)
+            return
+        if rider.change is None:
+            raise GitError("a request was neither written nor refused")
+        made = rider.made
+        written = Written(
+            None if made is None else made.commit, rider.change, rider.report,
+            0 if made is None else made.time, branch.name,
+            proposed=branch.name != self._yard.main, notes=tuple(said),
+        )  # fmt: skip
+        self._answered.add(rider.request, written)
+        one.future.set_result(written)
+
+
+def _fail(group: Sequence[_Waiting], error: Exception) -> None:
+    for one in group:
+        if not one.future.done():
+            one.future.set_exception(error)

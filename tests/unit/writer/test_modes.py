@@ -1,0 +1,217 @@
+"""Where requests are committed: to main, pushed to main, or to branches of their authors that people merge."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from support import commit, git, write_files
+from support.manifests import registry_yaml
+from support.written_trains import (
+    ADA,
+    BOB,
+    MODEL,
+    alias_request,
+    bare_registry,
+    held,
+    opened,
+    subjects,
+    version_request,
+)
+
+from registry_tool.edits.lifecycle import archive
+from registry_tool.errors import ConflictError, GitError, UsageError
+from registry_tool.git.command import find_repository
+from registry_tool.manifests.problems import JSON
+from registry_tool.writer.modes import Mode, WriteMode, branch_of_author, choose_mode
+from registry_tool.writer.request import (
+    Person,
+    RefusedByCheckError,
+    ReviewNeededError,
+    WriteRequest,
+)
+from registry_tool.writer.writer import Writer
+
+Start = Callable[..., Writer]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts writers that end with the test."""
+    with ExitStack() as stack:
+
+        def make(folder: Path, write: WriteMode = "commit", *, push: bool = False) -> Writer:
+            repository = opened(folder)
+            stack.callback(repository.close)
+            return stack.enter_context(Writer(repository, mode=Mode(write, push)))
+
+        yield make
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Path:
+    """The remote, a bare repository."""
+    return bare_registry(tmp_path)
+
+
+@pytest.fixture
+def clone(server: Path, tmp_path: Path) -> Path:
+    """The clone in which the writer works."""
+    git(tmp_path, "clone", "--quiet", "--bare", server.as_uri(), "clone.git")
+    return tmp_path / "clone.git"
+
+
+def _hook(server: Path, text: str) -> None:
+    place = server / "hooks/pre-receive"
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(f"#!/bin/sh\n{text}\n")
+    place.chmod(place.stat().st_mode | stat.S_IXUSR)
+
+
+def _other(server: Path, tmp_path: Path, name: str = "other") -> Path:
+    git(tmp_path, "clone", "--quiet", str(server), name)
+    return tmp_path / name
+
+
+def test_the_default_is_commit_without_a_remote_and_propose_with_one(
+    tmp_path: Path, server: Path, clone: Path
+) -> None:
+    alone, cloned = find_repository(server), find_repository(clone)
+    assert alone is not None
+    assert cloned is not None
+    assert choose_mode(alone) == Mode("commit", push=False)
+    assert choose_mode(cloned) == Mode("propose", push=True)
+    assert choose_mode(cloned, "commit", push=True) == Mode("commit", push=True)
+    assert choose_mode(cloned, "branch") == Mode("branch", push=False)
+    for repository, write, push in (
+        (cloned, "commit", False),
+        (alone, "propose", False),
+        (alone, "commit", True),
+        (alone, "merge", False),
+    ):
+        with pytest.raises(UsageError):
+            choose_mode(repository, write, push=push)
+
+
+@pytest.mark.parametrize(
+    ("email", "branch"),
+    [
+        ("ada@example.org", "serve/ada@example.org"),
+        ("a..b@x.lock", "serve/a.b@x"),
+        ("ü~^:?*[@x", "serve/@x"),
+        ("...", "serve/unknown"),
+        ("-x" * 200, "serve/" + ("x-" * 50)[:99]),
+    ],
+)
+def test_a_branch_is_named_after_its_author(email: str, branch: str) -> None:
+    assert branch_of_author(Person("A", email)) == branch
+
+
+def test_a_pushed_request_is_answered_when_the_remote_has_it(
+    start: Start, clone: Path, server: Path
+) -> None:
+    writer = start(clone, push=True)
+    written = writer.submit(version_request(1)).result(30)
+    assert written.commit == git(server, "rev-parse", "main") == git(clone, "rev-parse", "main")
+
+
+def test_a_lost_race_makes_the_train_again_on_what_won(
+    start: Start, clone: Path, server: Path, tmp_path: Path
+) -> None:
+    writer = start(clone, push=True)
+    assert writer.submit(version_request(1)).result(30).commit
+    other = _other(server, tmp_path)
+    write_files(other, {"README.md": "theirs\n"})
+    theirs = commit(other, "Theirs")
+    git(other, "push", "--quiet", "origin", "main")
+    written = writer.submit(version_request(2)).result(30)
+    assert git(server, "rev-parse", "main^") == theirs
+    assert written.commit == git(server, "rev-parse", "main") == git(clone, "rev-parse", "main")
+
+
+def test_a_protected_branch_refuses_and_says_what_to_set(
+    start: Start, clone: Path, server: Path
+) -> None:
+    _hook(server, "echo main is protected >&2; exit 1")
+    writer = start(clone, push=True)
+    before = git(clone, "rev-parse", "main")
+    with pytest.raises(ConflictError) as caught:
+        writer.submit(version_request(1)).result(30)
+    assert "main is protected" in caught.value.remedy
+    assert "write: propose" in caught.value.remedy
+    assert git(clone, "rev-parse", "main") == git(server, "rev-parse", "main") == before
+    (server / "hooks/pre-receive").unlink()
+    assert writer.submit(version_request(1)).result(30).commit == git(server, "rev-parse", "main")
+
+
+def test_a_remote_that_is_down_is_an_error_and_the_next_request_works(
+    start: Start, clone: Path, server: Path, tmp_path: Path
+) -> None:
+    writer = start(clone, push=True)
+    server.rename(tmp_path / "away")
+    before = git(clone, "rev-parse", "main")
+    with pytest.raises(GitError):
+        writer.submit(version_request(1)).result(30)
+    assert git(clone, "rev-parse", "main") == before
+    (tmp_path / "away").rename(server)
+    assert writer.submit(version_request(1)).result(30).commit == git(server, "rev-parse", "main")
+
+
+def test_proposals_are_on_a_branch_for_each_author(start: Start, clone: Path, server: Path) -> None:
+    _hook(server, "echo open https://example.org/new-pull-request >&2")
+    writer = start(clone, "propose", push=True)
+    main = git(clone, "rev-parse", "main")
+    with held(writer):
+        asked = [writer.submit(version_request(n, who)) for n in (1, 2) for who in (ADA, BOB)]
+    found = [one.result(30) for one in asked]
+    assert [one.branch for one in found] == ["serve/ada@example.org", "serve/bob@example.org"] * 2
+    assert all(one.proposed for one in found)
+    assert found[0].notes == ("open https://example.org/new-pull-request",)
+    # Each is the next version of its own branch.
+    assert [str(one.change.versions[0]) for one in found] == [f"{MODEL}@{n}" for n in (3, 3, 4, 4)]
+    assert git(server, "rev-parse", "main") == main
+    for who in (ADA, BOB):
+        assert len(subjects(server, branch_of_author(who))) == 3
+
+
+def test_a_merged_proposal_is_left_behind(
+    start: Start, clone: Path, server: Path, tmp_path: Path
+) -> None:
+    writer = start(clone, "propose", push=True)
+    branch = branch_of_author(ADA)
+    for number, merge in enumerate((["--no-ff"], ["--squash"])):
+        assert writer.submit(version_request(number)).result(30).commit
+        other = _other(server, tmp_path, f"other-{number}")
+        git(other, "merge", "--quiet", *merge, f"origin/{branch}", "-m", "Merge")
+        if "--squash" in merge:
+            git(other, "commit", "--quiet", "-m", "Squashed")
+        git(other, "push", "--quiet", "origin", "main")
+        git(clone, "fetch", "--quiet", "origin", "+main:main")
+    written = writer.submit(version_request(5)).result(30)
+    assert git(server, "rev-parse", f"{branch}^") == git(server, "rev-parse", "main")
+    assert str(written.change.versions[0]) == f"{MODEL}@5"
+
+
+def test_what_needs_review_is_refused_or_proposed(start: Start, server: Path, clone: Path) -> None:
+    def request(*, may: bool) -> WriteRequest:
+        return WriteRequest(archive(MODEL), ADA, may_review=may)
+
+    writer = start(server)
+    with pytest.raises(ReviewNeededError) as caught:
+        writer.submit(request(may=False)).result(30)
+    assert any(one.severity == "review" for one in caught.value.report.findings)
+    assert writer.submit(request(may=True)).result(30).report.verdict == "review"
+    proposing = start(clone, "propose", push=True)
+    assert proposing.submit(request(may=False)).result(30).proposed
+
+
+def test_gates_are_evaluated_for_any_client(start: Start, tmp_path: Path) -> None:
+    stages: dict[str, JSON] = {"production": {"require": [{"metric": "accuracy", "min": 0.999}]}}
+    files = {"registry.yaml": registry_yaml(stages=stages)}
+    writer = start(bare_registry(tmp_path, files))
+    with pytest.raises(RefusedByCheckError, match="accuracy") as caught:
+        writer.submit(alias_request("production", "2", may_review=True)).result(30)
+    assert "C406" in str(caught.value)
