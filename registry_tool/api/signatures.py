@@ -110,7 +110,7 @@ def sign(
     asked = Reference.for_change(reference)
     session = ChangeSession(registry, **options)
     who = session.require_author(by)
-    version = resolve(session.catalog, asked).version
+    version = resolve(session.catalog, asked, allow_draft=True).version
     record = read_record(version)
     armour = sign_record(record, _signing_key(key, registry.repository.git))
     # An alias may move before the edit is made again; the signature is for this version.

@@ -223,9 +223,17 @@ class Snapshot:
 
         return ignored_among(self.repository.git, paths)
 
-    def resolve(self, reference: str | Reference, *, allow_withdrawn: bool = False) -> Resolved:
+    def resolve(
+        self,
+        reference: str | Reference,
+        *,
+        allow_withdrawn: bool = False,
+        allow_draft: bool = False,
+    ) -> Resolved:
         """The version that a reference names; see ``catalog.resolve``."""
-        return resolve(self.catalog, reference, allow_withdrawn=allow_withdrawn)
+        return resolve(
+            self.catalog, reference, allow_withdrawn=allow_withdrawn, allow_draft=allow_draft
+        )
 
     def by_title(self, words: str) -> Reference:
         """The reference that ``[NAMESPACE/]TITLE[@TITLE]`` means, with the names in paths; its ``str`` is a model without ``@``.
@@ -255,6 +263,7 @@ class Snapshot:
         *,
         title: str = "",
         allow_withdrawn: bool = False,
+        allow_draft: bool = False,
         signed: bool = False,
     ) -> ModelVersion:
         """The version that ``[namespace/]model[@version|tag|alias|latest]`` names.
@@ -263,6 +272,7 @@ class Snapshot:
             reference: The reference; empty where a title is given.
             title: ``[NAMESPACE/]TITLE[@TITLE]`` instead: shown names.
             allow_withdrawn: Return a version too that is no longer served.
+            allow_draft: Return a draft too, named by its version; without it, one raises ``DraftError``.
             signed: Require a signature by an allowed signer.
 
         Raises:
@@ -275,7 +285,7 @@ class Snapshot:
         from registry_tool.api.views import ModelVersion  # `registry resolve` does without
 
         asked = str(self.by_title(title)) if title else reference
-        found = self.resolve(asked, allow_withdrawn=allow_withdrawn)
+        found = self.resolve(asked, allow_withdrawn=allow_withdrawn, allow_draft=allow_draft)
         if signed:
             from registry_tool.signing import require_signature
 

@@ -71,12 +71,13 @@ def names_for(version: str, targets: Mapping[str, str]) -> tuple[str, ...]:
 
 
 class VersionView:
-    """One version of a model, as its files say; see ``summary.VersionSummary``."""
+    """One version of a model, as its files say; see ``summary.VersionSummary``. A draft is one that is not sealed yet."""
 
-    def __init__(self, model: ModelView, version: str) -> None:
+    def __init__(self, model: ModelView, version: str, *, is_draft: bool = False) -> None:
         self.model = model
         self.version = version
-        self.folder = f"{model.folder}/versions/{version}"
+        self.is_draft = is_draft
+        self.folder = f"{model.folder}/{'drafts' if is_draft else 'versions'}/{version}"
 
     def __str__(self) -> str:
         return f"{self.model.name}@{self.version}"
@@ -102,7 +103,7 @@ class VersionView:
         return "deletion.yaml" in self.model.catalog.tree.folder(self.folder)
 
     def _file(self, kind: str) -> Document | None:
-        place = Place(kind, self.model.name, self.version)
+        place = Place(kind, self.model.name, self.version, is_draft=self.is_draft)
         return self.model.catalog.document(f"{self.folder}/{kind}{_YAML}", place)
 
     @cached_property
@@ -111,9 +112,14 @@ class VersionView:
         return self._file("version")
 
     @cached_property
+    def draft(self) -> Document | None:
+        """``draft.yaml``; None for a published version, and for a draft that reserves no name."""
+        return self._file("draft") if self.is_draft else None
+
+    @cached_property
     def status(self) -> Document | None:
         """``status.yaml``; None while nothing was said."""
-        return self._file("status")
+        return None if self.is_draft else self._file("status")
 
     @cached_property
     def metadata(self) -> Document | None:
@@ -128,7 +134,9 @@ class VersionView:
 
     @property
     def state(self) -> str:
-        """``active``, ``deprecated``, ``withdrawn``, ``deleted`` or ``erased``; an unreadable status raises InvalidManifest."""
+        """``draft``, ``active``, ``deprecated``, ``withdrawn``, ``deleted`` or ``erased``; an unreadable status raises InvalidManifest."""
+        if self.is_draft:
+            return "draft"
         status = self.status
         state = "active" if status is None else text(require(status, str(self)), "state")
         return "deleted" if state == "withdrawn" and self.is_deleted else state
@@ -187,13 +195,25 @@ class VersionView:
         """The tags of this version."""
         return names_for(self.version, self.model.tag_targets())
 
+    @property
+    def reserved_tags(self) -> tuple[str, ...]:
+        """The tags that a draft gets when it is sealed."""
+        return () if self.draft is None else tuple(texts(self.draft.data, "tags"))
+
+    @property
+    def reserved_aliases(self) -> tuple[str, ...]:
+        """The aliases that a draft gets when it is sealed."""
+        return () if self.draft is None else tuple(texts(self.draft.data, "aliases"))
+
     def pointer(self, artifact_path: str) -> Document | None:
         """The ``.dvc`` pointer of an artifact's path."""
-        place = Place("dvc", self.model.name, self.version, artifact_path)
+        place = Place("dvc", self.model.name, self.version, artifact_path, self.is_draft)
         return self.model.catalog.document(f"{self.folder}/{artifact_path}.dvc", place)
 
     def evidence(self) -> Iterator[Document]:
         """The evidence files, by name."""
+        if self.is_draft:  # evidence seals it first
+            return iter(())
         return _evidence(self.model, self.version, f"{self.folder}/evidence")
 
 
@@ -205,6 +225,7 @@ class ModelView:
         self.name = name
         self.folder = catalog.layout.model(name)
         self._versions: dict[str, VersionView] = {}
+        self._drafts: dict[str, VersionView] = {}
 
     @property
     def title(self) -> str:
@@ -228,8 +249,8 @@ class ModelView:
         return frozenset(self._names("titles"))
 
     def selectors(self) -> list[str]:
-        """The names of all versions, tags and aliases."""
-        return [*self.versions, *self.tags, *self.aliases]
+        """The names of all versions, drafts, tags and aliases."""
+        return [*self.versions, *self.drafts, *self.tags, *self.aliases]
 
     @cached_property
     def wire(self) -> Document | None:
@@ -293,7 +314,15 @@ class ModelView:
     @cached_property
     def versions(self) -> list[str]:
         """The names of the version folders, in text order."""
-        found = self.catalog.tree.folder(f"{self.folder}/versions")
+        return self._folders("versions")
+
+    @cached_property
+    def drafts(self) -> list[str]:
+        """The names of the folders of drafts, in text order; no version has any of them."""
+        return self._folders("drafts")
+
+    def _folders(self, home: str) -> list[str]:
+        found = self.catalog.tree.folder(f"{self.folder}/{home}")
         return sorted([name for name, entry in found.items() if entry.mode == FOLDER])
 
     @cached_property
@@ -314,6 +343,14 @@ class ModelView:
                 return None
             self._versions[version] = VersionView(self, version)
         return self._versions[version]
+
+    def draft(self, version: str) -> VersionView | None:
+        """One draft, or None when it has no folder."""
+        if version not in self._drafts:
+            if not self.catalog.tree.folder(f"{self.folder}/drafts/{version}"):
+                return None
+            self._drafts[version] = VersionView(self, version, is_draft=True)
+        return self._drafts[version]
 
     def alias(self, alias: str) -> Document | None:
         """An alias's file, or None."""

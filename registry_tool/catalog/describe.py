@@ -17,6 +17,7 @@ from registry_tool.catalog.events import (
     ArtifactEvent,
     CardEvent,
     DeletionEvent,
+    DraftEvent,
     Event,
     EvidenceEvent,
     MetadataEvent,
@@ -137,6 +138,11 @@ def _version(event: VersionEvent, quote: Quote) -> str:
     parts.append(_list_words(f"{quote(key)} {quote(value_words(value))}" for key, value in metrics))
     details = "; ".join(part for part in parts if part)
     return f"{named}: {details}" if details else named
+
+
+@_describe_event.register
+def _draft(event: DraftEvent, quote: Quote) -> str:
+    return f"draft {quote(event.reference)} {_DONE[event.act]}{_fields(event.fields, quote)}"
 
 
 @_describe_event.register

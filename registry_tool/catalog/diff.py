@@ -18,6 +18,7 @@ from registry_tool.catalog.events import (
     ArtifactEvent,
     CardEvent,
     DeletionEvent,
+    DraftEvent,
     Event,
     EvidenceEvent,
     FileEvent,
@@ -162,6 +163,13 @@ def _version(pair: Pair, place: Place) -> Event:
     )  # fmt: skip
 
 
+def _draft(pair: Pair, place: Place) -> Event:
+    return DraftEvent(
+        path=pair.path, act=pair.act, model=str(place.model), version=place.version or "",
+        fields=_edited_fields(pair),
+    )  # fmt: skip
+
+
 def _status(pair: Pair, place: Place) -> Event:
     # Without the file a version is active.
     before, state = text(pair.old, "state") or "active", text(pair.new, "state") or "active"
@@ -278,11 +286,12 @@ def classify_event(pair: Pair) -> Event:
     """What happened to one file."""
     if pair.place is None:
         return FileEvent(path=pair.path, act=pair.act)
-    return _MAKERS[pair.place.kind](pair, pair.place)
+    maker = _draft if pair.place.is_draft else _MAKERS[pair.place.kind]
+    return maker(pair, pair.place)
 
 
 _RANK: Final = (
-    "namespace", "model", "model-evidence", "version", "artifact", "status", "deletion", "metadata", "wire", "card", "evidence",
+    "namespace", "model", "model-evidence", "draft", "version", "artifact", "status", "deletion", "metadata", "wire", "card", "evidence",
     "tag", "alias", "title",
 )  # fmt: skip
 _AROUND: Final = {"policy": 0, "object": 2, "waiver": 2, "file": 3}
@@ -297,6 +306,16 @@ def _records(pairs: Iterable[Pair], act: Act) -> set[tuple[str, str | None]]:
         (str(pair.place.model), pair.place.version)
         for pair in pairs
         if pair.place is not None and pair.place.kind in {"version", "model"} and pair.act == act
+        if not pair.place.is_draft
+    }
+
+
+def _drafts(pairs: Iterable[Pair]) -> set[tuple[str, str | None]]:
+    """The drafts whose record is among the files."""
+    return {
+        (str(pair.place.model), pair.place.version)
+        for pair in pairs
+        if pair.place is not None and pair.place.is_draft and pair.place.kind == "version"
     }
 
 
@@ -320,12 +339,16 @@ def list_events(pairs: Iterable[Pair]) -> list[Event]:
     """What happened between the two states of some files, in the order of reading."""
     found = list(pairs)
     came, went, erased = _records(found, "added"), _records(found, "removed"), _find_erased(found)
+    drafts = _drafts(found)
 
     def goes_with_it(pair: Pair) -> bool:
         place = pair.place
         if place is None:
             return False
         whose = (str(place.model), place.version)
+        if place.is_draft:
+            is_sealed = pair.act == "removed" and whose in came
+            return is_sealed or (place.kind != "version" and whose in drafts)
         if pair.act == "added":
             return whose in came and place.kind in _WITH_RECORD
         if pair.act == "edited":

@@ -223,7 +223,9 @@ def _of_version(catalog: Catalog, asked: Reference, version: str) -> _Question:
         return True
 
     names = (f"{folder}/tags", f"{folder}/aliases")
-    return _Question((catalog.layout.version(asked.model, version), *names), is_wanted)
+    layout = catalog.layout
+    homes = (layout.version(asked.model, version), layout.draft(asked.model, version))
+    return _Question((*homes, *names), is_wanted)
 
 
 def _question(catalog: Catalog, asked: Reference, *, whole_model: bool) -> _Question:
@@ -235,14 +237,15 @@ def _question(catalog: Catalog, asked: Reference, *, whole_model: bool) -> _Ques
     alias, tag = layout.alias(name, selector), layout.tag(name, selector)
     model = catalog.model(name)
     if model is not None:
-        if model.version(selector) is not None:
+        if model.version(selector) is not None or model.draft(selector) is not None:
             return _of_version(catalog, asked, selector)
         if selector in model.aliases:
             return _Question((alias,), _everything)
         if selector in model.tags:
             return _Question((tag,), _everything)
     # It is gone, or never was: then what it may have been is asked.
-    return _Question((alias, tag, layout.version(name, selector)), _everything)
+    homes = (layout.version(name, selector), layout.draft(name, selector))
+    return _Question((alias, tag, *homes), _everything)
 
 
 def history(

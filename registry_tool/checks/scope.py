@@ -109,7 +109,9 @@ def _naming(catalog: Catalog, located: Sequence[tuple[TreeChange, Place]]) -> It
     gone = {
         place.model
         for change, place in located
+        # Nothing refers to a draft.
         if place.model is not None and change.head is None and place.kind in _NAMED
+        if not place.is_draft
     }
     needles = _needles(gone)
     for path in catalog.tree.grep(needles, under=MODELS) if needles else ():
@@ -119,9 +121,11 @@ def _naming(catalog: Catalog, located: Sequence[tuple[TreeChange, Place]]) -> It
 
 
 def _is_its_own(change: TreeChange, place: Place) -> bool:
-    """True for a file that concerns nothing but the version it lies in."""
+    """True for a file that concerns nothing but the version or draft it lies in."""
     if place.version is None:
         return False
+    if place.is_draft:  # which nothing refers to, whatever changes in it
+        return True
     return place.kind in _ITS_OWN or (place.kind in _ITS_RECORD and change.base is None)
 
 

@@ -30,6 +30,7 @@ _MODULES: Final = {
     "model": "model", "metadata": "model", "version": "version", "evidence": "evidence",
     "registry": "registry", "namespace": "registry", "waiver": "registry", "key": "encryption",
     "recipients": "encryption", "dvc": "pointer", "alias": "lifecycle", "tag": "lifecycle", "status": "lifecycle",
+    "draft": "lifecycle",
     "title": "lifecycle", "deletion": "lifecycle", "wire": "serve", "object": "serve", "serve": "serve",
 }  # fmt: skip
 _ABOUT: Final = {
@@ -40,7 +41,7 @@ _ABOUT: Final = {
     "registry": "``registry.yaml``, ``namespace.yaml`` and waivers",
     "encryption": "``recipients.yaml``, ``key.yaml`` and ``keys/<group>.yaml``",
     "pointer": "``<artifact>.dvc``, DVC's own format",
-    "lifecycle": "Aliases, tags, titles, ``status.yaml`` and ``deletion.yaml``",
+    "lifecycle": "Aliases, tags, titles, ``status.yaml``, ``draft.yaml`` and ``deletion.yaml``",
     "serve": "``serve.yaml``, ``wire.yaml`` and objects",
 }
 # Where the name in the schema is too general for a class.

@@ -12,6 +12,7 @@ from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.edits.models import upgraded_model
+from registry_tool.edits.sealing import sealed_first
 from registry_tool.edits.versions import timestamp
 from registry_tool.errors import InvalidManifestError, NotFoundError, RefusedError, UsageError
 from registry_tool.manifests.arguments import check_fields, check_manifest
@@ -61,7 +62,7 @@ def annotate(
     check_fields("metadata/v1", {"metadata": given, "labels": [*dict.fromkeys(wanted)], **said})
 
     def edit(catalog: Catalog) -> ChangeSet:
-        version = resolve(catalog, reference, allow_withdrawn=True).version
+        version = resolve(catalog, reference, allow_withdrawn=True, allow_draft=True).version
         old, current = _read_added(version), version.all_metadata
         for key in remove:
             if key not in current:
@@ -146,7 +147,7 @@ def replace_metadata(
     check_fields("metadata/v2", {"metadata": given, **said})
 
     def edit(catalog: Catalog) -> ChangeSet:
-        version = resolve(catalog, reference, allow_withdrawn=True).version
+        version = resolve(catalog, reference, allow_withdrawn=True, allow_draft=True).version
         old, own = _read_added(version), member(version.data, "metadata")
         added = {k: v for k, v in given.items() if k not in own or not same(own[k], v)}
         fields = _laid_over(version, old, added, [key for key in own if key not in given])
@@ -243,7 +244,7 @@ def add_evidence(
     at: str = "",
     name: str = "",
 ) -> Edit:
-    """Add a record of evidence to a version; it is never changed afterwards.
+    """Add a record of evidence to a version; it is never changed afterwards. A draft is sealed in the same change.
 
     Args:
         reference: The version.
@@ -270,7 +271,7 @@ def add_evidence(
         subject: dict[str, JSON] = {"version": version.version, "sha256": digest}
         return made.put(catalog, f"{version.folder}/evidence", str(version), subject)
 
-    return add
+    return sealed_first(reference, add, f"with evidence of kind {kind}")
 
 
 def add_model_evidence(

@@ -12,8 +12,9 @@ from dataclasses import replace
 from registry_tool.catalog.catalog import USABLE, Catalog, ModelView
 from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.catalog.stage_names import stages_written
-from registry_tool.edits.aliases import set_alias
 from registry_tool.edits.changeset import ChangeSet, Edit
+from registry_tool.edits.pointers import write_alias
+from registry_tool.edits.sealing import sealed_first
 from registry_tool.errors import InvalidManifestError, NotFoundError, RefusedError
 from registry_tool.git.history import FirstParentHistory
 from registry_tool.manifests.data import Data, text
@@ -26,7 +27,7 @@ __all__ = ["promote", "rollback"]
 
 
 def promote(reference: Reference, stage: str, *, reason: str = "") -> Edit:
-    """Move a stage to the version a reference means, and take off its pin.
+    """Move a stage to the version a reference means, and take off its pin; a draft is sealed in the same change.
 
     The edit raises NotFound, Refused (the name is taken, the version is not usable) or InvalidName.
     """
@@ -40,7 +41,7 @@ def promote(reference: Reference, stage: str, *, reason: str = "") -> Edit:
         if old == found.version:
             return ChangeSet(f"{found.model.name}@{stage} is already {old}")
         message = f"Promote {found} to {stage}"
-        plain = set_alias(reference, stage, reason=reason)(catalog)
+        plain = write_alias(reference, stage, reason=reason)(catalog)
         if before is None or data.get("pinned") is not True:
             return replace(plain, message=message)
         fields: dict[str, JSON] = {"version": found.version}
@@ -50,7 +51,7 @@ def promote(reference: Reference, stage: str, *, reason: str = "") -> Edit:
         puts = {before.path: edit_fields(before.source, data, changes, before.path)}
         return ChangeSet(message, puts, notes=(note,))
 
-    return edit
+    return sealed_first(reference, edit, f"and promote it to {stage}")
 
 
 def _alias(model: ModelView, stage: str) -> tuple[Data, bytes, str]:

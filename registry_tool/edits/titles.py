@@ -135,7 +135,8 @@ def set_title(model: ModelName, title: str, *, name: str = "") -> Edit:
 
 def _check_named(model: ModelView, name: str) -> None:
     version = model.version(name)
-    if version is None and model.tag(name) is None and model.alias(name) is None:
+    exists = model.draft(name) or model.tag(name) or model.alias(name)
+    if version is None and exists is None:
         raise NotFoundError(
             f"{model.name} has no version, tag or alias {name!a}",
             remedy=f"list its versions: registry show {model.name}",

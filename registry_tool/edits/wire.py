@@ -72,7 +72,7 @@ def set_wire(
 
     def edit(catalog: Catalog) -> ChangeSet:
         view = find_model(catalog, model)
-        found = view if version is None else view.version(version)
+        found = view if version is None else view.version(version) or view.draft(version)
         if found is None:
             raise NotFoundError(
                 f"{model} has no version {version!a}", remedy=f"registry list {model}"

@@ -16,12 +16,13 @@ from typing import Final, NamedTuple
 from registry_tool.live.layers import Layers
 from registry_tool.live.records import ModelRecord, Record, VersionRecord
 
-__all__ = ["Change", "Indexes", "pack", "record_kind", "unpack"]
+__all__ = ["MOST_IDS", "Change", "Indexes", "pack", "record_kind", "unpack"]
 
 _KEPT: Final = 64
 _NONE: Final = array("q")
 _ID_BITS: Final = 31
-_ID_MASK: Final = (1 << _ID_BITS) - 1
+# The largest id and the largest position.
+MOST_IDS: Final = (1 << _ID_BITS) - 1
 
 Value = Callable[[Record], Hashable]
 
@@ -47,7 +48,7 @@ def pack(position: int, number: int) -> int:
 
 def unpack(packed: int) -> tuple[int, int]:
     """The position and the id."""
-    return packed >> _ID_BITS, packed & _ID_MASK
+    return packed >> _ID_BITS, packed & MOST_IDS
 
 
 def _listed(record: Record | None) -> Record | None:

@@ -288,7 +288,7 @@ def _check_can_add(
 ) -> None:
     """Refuse what can be refused before any artifact is read."""
     from registry_tool.catalog.resolve import find_model
-    from registry_tool.edits.aliases import check_names
+    from registry_tool.edits.pointers import check_names
     from registry_tool.edits.versions import check_accepts_versions, select_name
 
     try:
@@ -307,10 +307,13 @@ def add_version(
     model: str,
     version: str | None,
     record: NewVersion,
+    *,
+    draft: bool = False,
     **options: Unpack[WriteOptions],
 ) -> Publication:
-    """Add a version to a model, with its artifacts, tags and aliases; ``publication.change.versions`` names it."""
+    """Add a version or draft to a model, with its artifacts, tags and aliases; ``publication.change.versions`` names it."""
     from registry_tool.api.changes.staging import describe_tracked
+    from registry_tool.edits.drafts import add_draft as draft_edit
     from registry_tool.edits.versions import VersionRecord
     from registry_tool.edits.versions import add_version as version_edit
 
@@ -340,7 +343,8 @@ def add_version(
         key=key,
         title=record.title,
     )
-    return session.publish(version_edit(name, version, whole))
+    edit = draft_edit if draft else version_edit
+    return session.publish(edit(name, version, whole, gone=session.removed_versions))
 
 
 def write_codeowners(

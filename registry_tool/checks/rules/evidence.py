@@ -140,7 +140,7 @@ def signatures_come_in_valid(view: ChangeView) -> Iterator[Violation]:
         kind = "" if document is None else text(document.data, "kind")
         if kind == "signature":
             yield from _of_record(view, change, signers)
-        elif change.place.kind == "version" or kind == "approval":
+        elif kind == "approval" or (change.place.kind == "version" and not change.place.is_draft):
             yield from _of_commit(view, change)
 
 
@@ -234,7 +234,7 @@ def no_steps_back(view: ChangeView) -> Iterator[Violation]:
         place = change.place
         if place is None:
             continue
-        if place.kind == "version" and change.added:
+        if place.kind == "version" and change.added and not place.is_draft:
             yield from _unsigned(view, change, place, orders)
         elif place.kind == "alias" and change.edited:
             yield from _with_less(view, change, place)

@@ -22,11 +22,21 @@ from support.written_trains import (
     version_request,
 )
 
+from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.lifecycle import archive
-from registry_tool.errors import ConflictError, GitError, UsageError
+from registry_tool.errors import ConflictError, GitError, InvalidManifestError, UsageError
 from registry_tool.git.command import find_repository
+from registry_tool.git.tree import DictTree
 from registry_tool.manifests.problems import JSON
-from registry_tool.writer.modes import Mode, WriteMode, branch_of_author, choose_mode
+from registry_tool.writer.modes import (
+    SERVER,
+    Mode,
+    ServerPolicy,
+    WriteMode,
+    branch_of_author,
+    choose_mode,
+    read_policy,
+)
 from registry_tool.writer.request import (
     Person,
     RefusedByCheckError,
@@ -215,3 +225,14 @@ def test_gates_are_evaluated_for_any_client(start: Start, tmp_path: Path) -> Non
     with pytest.raises(RefusedByCheckError, match="accuracy") as caught:
         writer.submit(alias_request("production", "2", may_review=True)).result(30)
     assert "C406" in str(caught.value)
+
+
+def test_the_policy_is_the_published_one() -> None:
+    def policy(text: str) -> ServerPolicy:
+        return read_policy(Catalog(DictTree({"serve.yaml": text} if text else {})))
+
+    assert policy("") == ServerPolicy("", SERVER)
+    written = policy("schema: serve/v1\nwrite: branch\ncommitter: Bot <bot@example.org>\n")
+    assert written == ServerPolicy("branch", Person("Bot", "bot@example.org"))
+    with pytest.raises(InvalidManifestError):
+        policy("schema: serve/v1\nwrite: always\n")
