@@ -41,7 +41,9 @@ def _installed(folder: Path) -> Path:
         venv.create(folder, with_pip=True)
     lowest = ROOT / "constraints-lowest.txt"
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*command, "-c", str(lowest), "-e", f"{ROOT}[reader,serve]", *_TOOLS], check=True)
+    subprocess.run(
+        [*command, "-c", str(lowest), "-e", f"{ROOT}[reader,serve]", *_TOOLS], check=True
+    )
     return python
 
 
