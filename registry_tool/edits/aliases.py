@@ -94,6 +94,12 @@ def _tag_exists(model: ModelView, tag: str, version: str) -> RefusedError:
     )
 
 
+def _prefetch_names(catalog: Catalog, name: ModelName) -> None:
+    """Read with one request what resolving a reference and comparing a new name with the others reads."""
+    if (model := catalog.model(name)) is not None:
+        model.prefetch_names()
+
+
 def set_alias(reference: Reference, alias: str, *, reason: str = "") -> Edit:
     """Create an alias, or move it, to the version that a reference names.
 
@@ -102,6 +108,7 @@ def set_alias(reference: Reference, alias: str, *, reason: str = "") -> Edit:
     check_pointer(alias, "alias")
 
     def edit(catalog: Catalog) -> ChangeSet:
+        _prefetch_names(catalog, reference.model)
         found = resolve(catalog, reference, allow_withdrawn=True)
         version, model = found.version.version, found.version.model
         if found.state not in USABLE:
@@ -154,6 +161,7 @@ def add_tag(reference: Reference, tag: str) -> Edit:
     check_pointer(tag, "tag")
 
     def edit(catalog: Catalog) -> ChangeSet:
+        _prefetch_names(catalog, reference.model)
         found = resolve(catalog, reference, allow_withdrawn=True)
         model = found.version.model
         _check_free(model, tag, "tag")
