@@ -212,7 +212,7 @@ class Snapshot:
         Raises:
             RefusedError: None did.
         """
-        from registry_tool.signing.signatures import require_signature
+        from registry_tool.signing import require_signature
 
         version = self.resolve(reference, allow_withdrawn=True).version
         require_signature(self.repository, version, signers=signers)
@@ -240,12 +240,12 @@ class Snapshot:
 
     def commit_of(self, found: Resolved) -> str | None:
         """The commit at which a reference resolves to this version; None while that is not committed."""
-        from registry_tool.catalog.resolve import is_answer_of
+        from registry_tool.catalog.resolve import is_same_answer
 
         if self.commit is not None:
             return self.commit
         head = self.repository.git.head()
-        if head is not None and is_answer_of(Catalog(self.repository.tree(head)), found):
+        if head is not None and is_same_answer(Catalog(self.repository.tree(head)), found):
             return head
         return None
 
@@ -277,9 +277,9 @@ class Snapshot:
         asked = str(self.by_title(title)) if title else reference
         found = self.resolve(asked, allow_withdrawn=allow_withdrawn)
         if signed:
-            from registry_tool.signing import signatures
+            from registry_tool.signing import require_signature
 
-            signatures.require_signature(self.repository, found.version)
+            require_signature(self.repository, found.version)
         return ModelVersion(found.version, fetcher=self.store.fetch, notes=found.notes)
 
     def model(self, name: str | ModelName = "", *, title: str = "") -> RegisteredModel:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from registry_tool.catalog.merged import current_evidence, measured, merged_metadata
+from registry_tool.catalog.merged import current_evidence, merge_metrics, merged_metadata
 from registry_tool.errors import InvalidManifestError
 from registry_tool.git.tree import FOLDER
 from registry_tool.manifests.data import Data, last_values, records, text, texts
@@ -84,7 +84,7 @@ class VersionView:
     @property
     def title(self) -> str:
         """Its title; empty for one that is shown by its name."""
-        return self.model.title_of(self.version)
+        return self.model.find_title(self.version)
 
     @cached_property
     def wire(self) -> Document | None:
@@ -160,7 +160,7 @@ class VersionView:
     @property
     def measured(self) -> list[Data]:
         """Every measured value: of the record, then of later evidence, by the time at which it was added."""
-        return measured(self.data, self.evidence())
+        return merge_metrics(self.data, self.evidence())
 
     @property
     def metrics(self) -> dict[str, JSON]:
@@ -211,7 +211,7 @@ class ModelView:
         """Its title; empty for one that is shown by the name in its path."""
         return self._title(self.catalog.layout.title(self.name), Place("title", self.name))
 
-    def title_of(self, name: str) -> str:
+    def find_title(self, name: str) -> str:
         """The title of a version, tag or alias; empty for one that is shown by its name."""
         if "titles" not in self.catalog.tree.folder(self.folder):
             return ""
@@ -333,7 +333,7 @@ class ModelView:
     def measured(self) -> list[Data]:
         """Every value that was measured of the model itself, by the time at which its evidence was added."""
         self.prefetch("evidence")
-        return measured({}, self.evidence())
+        return merge_metrics({}, self.evidence())
 
     @property
     def metrics(self) -> dict[str, JSON]:

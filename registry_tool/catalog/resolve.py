@@ -25,7 +25,7 @@ __all__ = [
     "Resolved",
     "find_model",
     "in_order",
-    "is_answer_of",
+    "is_same_answer",
     "latest",
     "may_follow",
     "resolve",
@@ -82,12 +82,12 @@ def in_order(model: ModelView) -> list[str]:
     if scheme != "free":
         return sorted(model.versions, key=lambda v: order_key(scheme, v))
 
-    def created(version: str) -> str:
+    def read_created(version: str) -> str:
         view = model.version(version)
         document = None if view is None else view.document
         return "" if document is None else text(document.data, "created_at")
 
-    return sorted(model.versions, key=lambda v: order_key(scheme, v, created(v)))
+    return sorted(model.versions, key=lambda v: order_key(scheme, v, read_created(v)))
 
 
 def _nothing_latest(model: ModelView, prereleases: list[VersionView]) -> NotFoundError:
@@ -276,7 +276,7 @@ def may_follow(before: str, after: str) -> bool:
     return after in FOLLOWING.get(before, frozenset())
 
 
-def is_answer_of(catalog: Catalog, resolved: Resolved) -> bool:
+def is_same_answer(catalog: Catalog, resolved: Resolved) -> bool:
     """True when a catalog gives the same answer: the same version, state, record and registry settings.
 
     Args:

@@ -20,7 +20,7 @@ from registry_tool.git.tree import EXECUTABLE, FILE, Entry
 from registry_tool.manifests.data import text
 from registry_tool.manifests.document import READ_LIMIT, Document
 from registry_tool.manifests.layout import MANIFEST_KINDS, Place
-from registry_tool.manifests.problems import JSONPath, shown
+from registry_tool.manifests.problems import JSONPath, show_value
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ def named(text: str) -> str:
     """A path or name for a message: as it is where that is harmless, else escaped in quotes."""
     if text.isascii() and text.isprintable() and text and len(text) <= _LONG:
         return text
-    return shown(text)
+    return show_value(text)
 
 
 def command(words: str, path: str) -> str:
@@ -263,7 +263,7 @@ def command(words: str, path: str) -> str:
     import shlex
 
     plain = path.isascii() and path.isprintable()
-    return f"{words} -- {shlex.quote(path) if plain else shown(path)}"
+    return f"{words} -- {shlex.quote(path) if plain else show_value(path)}"
 
 
 def removal(path: str) -> str:

@@ -79,7 +79,7 @@ def _outside(tree: Tree, layout: Layout, namespaces: Iterable[str]) -> Iterator[
         for name, entry in tree.folder(folder).items():
             if not entry.is_folder:
                 yield f"{folder}/{name}", entry
-            elif folder in shards and layout.shard_of(name) != folder.rpartition("/")[2]:
+            elif folder in shards and layout.find_shard(name) != folder.rpartition("/")[2]:
                 yield from walk(tree, f"{folder}/{name}")
 
 

@@ -12,7 +12,7 @@ from registry_tool.edits.titles import check_selector_title
 from registry_tool.errors import NotFoundError, RefusedError, UsageError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.yaml.editor import GONE, changed
+from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference, check_new_name, check_pointer
 from registry_tool.versioning import looks_like_version
@@ -30,7 +30,7 @@ def _check_free(model: ModelView, name: str, kind: str) -> None:
     elif kind == "alias" and name in model.tags:
         taken = "a tag"
     if not taken and model.titled:
-        check_selector_title(model, name, model.title_of(name) or name)
+        check_selector_title(model, name, model.find_title(name) or name)
     if taken:
         raise RefusedError(
             f"{model.name} already has {taken} named {name}",
@@ -133,7 +133,7 @@ def set_alias(reference: Reference, alias: str, *, reason: str = "") -> Edit:
             return ChangeSet(f"{named} is already {version}")
         new: dict[str, JSON] = {"version": version}
         changes = {**new, "reason": reason} if reason else {**new, "reason": GONE}
-        source = changed(before.source, before.data, changes, path)
+        source = edit_fields(before.source, before.data, changes, path)
         return ChangeSet(f"Move {named} from {old} to {version}", {path: source})
 
     return edit

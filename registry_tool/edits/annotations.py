@@ -19,7 +19,7 @@ from registry_tool.manifests.data import Data, member, texts
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema_fast import same
 from registry_tool.manifests.values import plain_fields, plain_text
-from registry_tool.manifests.yaml.editor import changed
+from registry_tool.manifests.yaml.editor import edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference, check_new_name, check_pointer
 
@@ -62,7 +62,7 @@ def annotate(
 
     def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
-        old, current = _added(version), version.all_metadata
+        old, current = _read_added(version), version.all_metadata
         for key in remove:
             if key not in current:
                 raise NotFoundError(
@@ -84,7 +84,7 @@ def annotate(
     return edit
 
 
-def _added(version: VersionView) -> Data:
+def _read_added(version: VersionView) -> Data:
     """The data of ``metadata.yaml``, or that of one that says nothing."""
     before = version.metadata
     if before is None:
@@ -114,7 +114,7 @@ def _write_metadata(version: VersionView, old: Data, fields: dict[str, JSON]) ->
     new = {key: value for key, value in fields.items() if not same(old.get(key), value)}
     if not new:
         return ChangeSet(f"{version} already has these values")
-    return ChangeSet(f"Annotate {version}", {path: changed(before.source, old, new, path)})
+    return ChangeSet(f"Annotate {version}", {path: edit_fields(before.source, old, new, path)})
 
 
 def replace_metadata(
@@ -147,7 +147,7 @@ def replace_metadata(
 
     def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
-        old, own = _added(version), member(version.data, "metadata")
+        old, own = _read_added(version), member(version.data, "metadata")
         added = {k: v for k, v in given.items() if k not in own or not same(own[k], v)}
         fields = _laid_over(version, old, added, [key for key in own if key not in given])
         if not added and "metadata" not in old:

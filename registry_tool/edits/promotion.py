@@ -18,7 +18,7 @@ from registry_tool.errors import InvalidManifestError, NotFoundError, RefusedErr
 from registry_tool.git.history import FirstParentHistory
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.yaml.editor import GONE, changed
+from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.names import ModelName, Reference, check_pointer, check_version
 from registry_tool.promotion.holders import earlier, moves
 
@@ -47,7 +47,7 @@ def promote(reference: Reference, stage: str, *, reason: str = "") -> Edit:
         changes = {**fields, "reason": reason or GONE, "pinned": GONE}
         why = text(data, "reason")
         note = f"the pin on version {old} is removed" + (f"; its reason: {why}" if why else "")
-        puts = {before.path: changed(before.source, data, changes, before.path)}
+        puts = {before.path: edit_fields(before.source, data, changes, before.path)}
         return ChangeSet(message, puts, notes=(note,))
 
     return edit
@@ -98,7 +98,7 @@ def _last_good(model: ModelView, stage: str, held: str, past: Iterator[str]) -> 
     return found
 
 
-def _asked(model: ModelView, stage: str, to: str, past: Iterator[str]) -> str:
+def _choose_reason(model: ModelView, stage: str, to: str, past: Iterator[str]) -> str:
     if to not in past:
         raise RefusedError(
             f"version {to} of {model.name} was not {stage} before, or was rolled back itself",
@@ -139,12 +139,14 @@ def rollback(
         view = find_model(catalog, model)
         data, source, path = _alias(view, stage)
         held, past = text(data, "version"), _past(history(), path)
-        version = _asked(view, stage, to, past) if to else _last_good(view, stage, held, past)
+        version = (
+            _choose_reason(view, stage, to, past) if to else _last_good(view, stage, held, past)
+        )
         fields: dict[str, JSON] = {"version": version, "reason": reason, "pinned": True}
         summary = reason.partition("\n")[0]
         message = f"Roll {model}@{stage} back from {held} to {version}: {summary}"
         if version == held:
             message = f"Pin {model}@{stage} to {held}: {summary}"
-        return ChangeSet(message, {path: changed(source, data, fields, path)})
+        return ChangeSet(message, {path: edit_fields(source, data, fields, path)})
 
     return edit

@@ -160,7 +160,7 @@ def _subject(path: str, place: Place | None) -> str:
     return str(place.model) if place.version is None else f"{place.model}@{place.version}"
 
 
-def _named(
+def _find_digests(
     source: bytes, catalog: Catalog, path: str, place: Place | None
 ) -> tuple[set[str], set[str]]:
     """The digests a file names, and those of folders whose files it lists."""
@@ -233,7 +233,7 @@ class _Search:
             if len(source) > _LIMIT:
                 raise RefusedError(f"{path} of {seen.ref} is too large to be searched for digests")
             place = catalog.layout.locate(path)
-            digests, more = _named(source, catalog, path, place)
+            digests, more = _find_digests(source, catalog, path, place)
             digests -= erased.digests
             listed |= more
             ref = f"{seen.ref} of {self._label}" if self._label else seen.ref

@@ -98,7 +98,7 @@ class Layout(NamedTuple):
         """A namespace's folder."""
         return f"{MODELS}/{namespace}"
 
-    def shard_of(self, model: str) -> str:
+    def find_shard(self, model: str) -> str:
         """The shard folder of a model; empty without shards."""
         if not self.shard:
             return ""
@@ -106,7 +106,7 @@ class Layout(NamedTuple):
 
     def model(self, model: ModelName) -> str:
         """A model's folder."""
-        shard = f"{self.shard_of(model.name)}/" if self.shard else ""
+        shard = f"{self.find_shard(model.name)}/" if self.shard else ""
         return f"{MODELS}/{model.namespace}/{shard}{model.name}"
 
     def version(self, model: ModelName, version: str) -> str:
@@ -188,7 +188,7 @@ class Layout(NamedTuple):
         if len(rest) == 1 and rest[0] in _IN_NAMESPACE:
             return Place(_IN_NAMESPACE[rest[0]], name=namespace)
         if self.shard:
-            if len(rest) < 2 or rest[0] != self.shard_of(rest[1]):  # noqa: PLR2004
+            if len(rest) < 2 or rest[0] != self.find_shard(rest[1]):  # noqa: PLR2004
                 return None
             rest = rest[1:]
         return _in_model(ModelName(namespace, rest[0]), rest[1:])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from registry_tool.api.snapshot import Snapshot
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.edits.codeowners import Host
-    from registry_tool.encryption.seal import Package
+    from registry_tool.encryption import Package
     from registry_tool.manifests.data import Data
 
 __all__ = [
@@ -239,8 +239,8 @@ class EncryptTo:
 
     def key_file(self, package: Package) -> Callable[[Catalog], bytes]:
         """What writes the ``key.yaml`` of a version that is encrypted with a package's key."""
-        from registry_tool.crypto.age import wrap_with_passphrase
         from registry_tool.edits.encryption import key_bytes, passphrase_wrap
+        from registry_tool.encryption import wrap_with_passphrase
 
         others = []
         if self.passphrase is not None:
@@ -319,7 +319,7 @@ def add_version(
     _check_can_add(session.catalog, name, version, record)
     package = key = None
     if record.encrypt_to is not None:
-        from registry_tool.encryption.seal import Package
+        from registry_tool.encryption import Package
 
         package = Package()
         key = record.encrypt_to.key_file(package)

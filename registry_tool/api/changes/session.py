@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from registry_tool.api.snapshot import Snapshot
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.edits.changeset import Edit
-    from registry_tool.encryption.seal import Package
+    from registry_tool.encryption import Package
     from registry_tool.manifests.problems import JSON
 
 __all__ = ["ChangeSession", "Staged", "destination_for", "write"]

@@ -23,7 +23,7 @@ from registry_tool.checks.rule import (
 from registry_tool.git.tree import DEEPEST
 from registry_tool.manifests.data import Data, get, member, records, text
 from registry_tool.manifests.layout import MODELS, REGISTRY, WAIVERS
-from registry_tool.manifests.problems import shown
+from registry_tool.manifests.problems import show_value
 from registry_tool.names import fold, fold_model
 from registry_tool.promotion.stages import soak_of
 
@@ -271,7 +271,7 @@ def _looser(wanted: Data, own: Data) -> Iterator[tuple[str, str, str]]:
     gates = records(own, "require")
     for gate in records(wanted, "require"):
         if gate not in gates:
-            yield "require", f"{len(gates)} gates without it", shown(dict(gate))
+            yield "require", f"{len(gates)} gates without it", show_value(dict(gate))
 
 
 def _tightened(path: str, own: Data, stages: Data) -> Iterator[Violation]:

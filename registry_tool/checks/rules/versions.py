@@ -23,7 +23,7 @@ from registry_tool.installation import package_for
 from registry_tool.manifests.data import Data, text, texts
 from registry_tool.manifests.identity import identity
 from registry_tool.manifests.layout import REGISTRY
-from registry_tool.manifests.problems import shown
+from registry_tool.manifests.problems import show_value
 from registry_tool.names import ModelName, check_version, fold
 from registry_tool.promotion.commands import adding
 from registry_tool.versioning import admits
@@ -287,7 +287,7 @@ def packages_are_requirements(model: ModelUnderCheck) -> Iterator[Violation]:
         for number, package in enumerate(texts(data, "environment", "pip_packages")):
             if trouble := _requirement_trouble(package):
                 yield Violation(
-                    f"{shown(package)} in {named(str(version))} is not a requirement: {trouble}",
+                    f"{show_value(package)} in {named(str(version))} is not a requirement: {trouble}",
                     path=path,
                     at=("environment", "pip_packages", number),
                     found=named(package),

@@ -21,7 +21,7 @@ from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.transfer.ingest import ingest
 from registry_tool.crypto.age import Key, new_key
 from registry_tool.crypto.pyrage import Writable
-from registry_tool.encryption.archive import Packer, piped, unpack
+from registry_tool.encryption.archive import Packer, pipe, unpack
 from registry_tool.encryption.open import open_sealed
 from registry_tool.encryption.seal import EncryptedPackage, reseal, seal, sealed_name
 from registry_tool.errors import (
@@ -280,7 +280,7 @@ def test_a_flow_hands_its_error_on() -> None:
         writer.write(b"x" * 10)
         raise RefusedError("stop")
 
-    with piped(work) as flow, pytest.raises(RefusedError, match="stop"):
+    with pipe(work) as flow, pytest.raises(RefusedError, match="stop"):
         b"".join(iter(lambda: flow.read(4), b""))
 
 
@@ -289,7 +289,7 @@ def test_a_flow_that_nobody_reads_ends() -> None:
         while True:
             writer.write(b"x" * 100_000)
 
-    with piped(work) as flow:
+    with pipe(work) as flow:
         assert flow.read(4) == b"xxxx"
 
 

@@ -87,9 +87,9 @@ def test_paths_that_are_made_are_found_again(shard: int) -> None:
 
 def test_shards_are_the_first_digits_of_the_name_s_digest() -> None:
     # sha256("lang-id") begins with these; it must never change, or models would be lost.
-    assert Layout(2).model(MODEL) == f"models/nlp/{Layout(2).shard_of('lang-id')}/lang-id"
-    assert Layout(2).shard_of("lang-id") == "74"
-    assert Layout(0).shard_of("lang-id") == ""
+    assert Layout(2).model(MODEL) == f"models/nlp/{Layout(2).find_shard('lang-id')}/lang-id"
+    assert Layout(2).find_shard("lang-id") == "74"
+    assert Layout(0).find_shard("lang-id") == ""
 
 
 def test_a_model_in_a_wrong_shard_has_no_place() -> None:
