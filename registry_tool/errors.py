@@ -44,6 +44,7 @@ __all__ = [
     "ConflictError",
     "CorruptObjectError",
     "DirtyFilesError",
+    "DraftError",
     "ErrorCode",
     "ForbiddenError",
     "GitError",
@@ -119,6 +120,10 @@ class NotFoundError(UsageError):
     """The model, version, alias, tag, artifact or revision does not exist."""
 
     code: ClassVar[ErrorCode] = "not_found"
+
+
+class DraftError(NotFoundError):
+    """The version is a draft, which is not served before it is sealed."""
 
 
 class VersionNotNamedError(UsageError):

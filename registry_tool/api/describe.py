@@ -12,6 +12,7 @@ from registry_tool.names import ModelName
 if TYPE_CHECKING:
     from registry_tool.api.snapshot import Snapshot
     from registry_tool.catalog.catalog import VersionView
+    from registry_tool.manifests.document import Document
 
 __all__ = ["Description", "describe"]
 
@@ -38,7 +39,7 @@ class Description:
 
 
 def describe(registry: Snapshot, reference: str) -> Description:
-    """A model, ``[namespace/]model``, or the version that a reference names, withdrawn ones included.
+    """A model, ``[namespace/]model``, or the version that a reference names, withdrawn ones and drafts included.
 
     Raises:
         NotFoundError: No such model or version exists.
@@ -46,7 +47,7 @@ def describe(registry: Snapshot, reference: str) -> Description:
     """
     if "@" not in reference:
         return _describe_model(registry, ModelName.parse(reference))
-    found = registry.resolve(reference, allow_withdrawn=True)
+    found = registry.resolve(reference, allow_withdrawn=True, allow_draft=True)
     view = found.version
     return Description(
         str(view), True, view.state, view.model.scheme, _version_data(view), tuple(found.notes)
@@ -63,6 +64,7 @@ def _describe_model(registry: Snapshot, name: ModelName) -> Description:
         "versions": [*in_order(model)],
         "aliases": dict(model.alias_targets()),
         "tags": dict(model.tag_targets()),
+        "titles": {name: model.find_title(name) for name in sorted(model.titled)},
         "metrics": dict(model.metrics),
         "evidence": [
             {"id": d.place.name, **d.data} for d in model.evidence() if d.data is not None
@@ -73,6 +75,14 @@ def _describe_model(registry: Snapshot, name: ModelName) -> Description:
 
 def _version_data(view: VersionView) -> dict[str, JSON]:
     status = view.status
+    data = _known(view, status)
+    if view.is_draft:
+        tags, aliases = view.reserved_tags, view.reserved_aliases
+        data["reserved"] = {"tags": [*tags], "aliases": [*aliases]}
+    return data
+
+
+def _known(view: VersionView, status: Document | None) -> dict[str, JSON]:
     return {
         "model": str(view.model.name),
         "version": view.version,

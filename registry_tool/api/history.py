@@ -14,7 +14,7 @@ from registry_tool.catalog.compare import Comparison, compare
 from registry_tool.catalog.describe import sentence
 from registry_tool.catalog.diff import between
 from registry_tool.catalog.events import Event
-from registry_tool.catalog.history import HistoryEntry, Holding, entries_of, holdings, moment
+from registry_tool.catalog.history import HistoryEntry, Holding, holdings, list_entries, moment
 from registry_tool.catalog.resolve import find_model
 from registry_tool.catalog.review import Review, review
 from registry_tool.catalog.review_report import markdown
@@ -201,7 +201,7 @@ def entries_between(repository: Repository, base: str | None, head: str) -> list
     if base is not None and not line.holds(base):
         return list(_net(repository, base, head))
     layout = Catalog(repository.tree(head)).layout
-    steps = list(entries_of(repository, layout, line.touches(since=base or "")))
+    steps = list(list_entries(repository, layout, line.touches(since=base or "")))
     return list(chain.from_iterable(reversed(steps)))
 
 

@@ -169,10 +169,12 @@ def listed_versions(registry: Snapshot, name: ModelName) -> Iterator[ModelVersio
     model = find_model(registry.catalog, name)
     if registry.commit is None or registry.rows.model(name).unreadable:
         for version in RegisteredModel(model, fetcher=registry.store.fetch).versions:
-            yield from _build_from_files(registry, model, version)
+            found = _build_from_files(registry, model, version)
+            yield from (one for one in found if not one.is_deleted)
         return
     for row in reversed(registry.rows.versions(name)):
-        yield from _build_from_row(registry, model, row)
+        if row.state != "deleted":
+            yield from _build_from_row(registry, model, row)
 
 
 def found_versions(registry: Snapshot, words: str) -> Iterator[ModelVersion]:

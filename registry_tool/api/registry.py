@@ -21,6 +21,7 @@ from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
     from registry_tool.api.changes.change import Change
+    from registry_tool.api.changes.drafting import DraftRow
     from registry_tool.api.changes.encryption import Decrypted, KeyHolder
     from registry_tool.api.describe import Description
     from registry_tool.api.fetch import FetchedVersion
@@ -65,7 +66,7 @@ class Registry(WritableRegistry):
         limit: int | None = None,
         after: str | None = None,
     ) -> Iterator[RegisteredModel]:
-        """The registered models that match all filters; unreadable ones are skipped.
+        """The registered models that match all filters; unreadable and deleted ones are skipped.
 
         Args:
             namespace: Only models of this namespace.
@@ -96,7 +97,7 @@ class Registry(WritableRegistry):
         limit: int | None = None,
         after: str | None = None,
     ) -> Iterator[ModelVersion]:
-        """The versions of a model.
+        """The versions of a model that are not deleted.
 
         Args:
             name: The model.
@@ -112,6 +113,12 @@ class Registry(WritableRegistry):
         full = ModelName.parse(name) if isinstance(name, str) else name
         found = order_versions(listed_versions(self, full), order)
         return page(found, lambda one: one.version, limit=limit, after=after)
+
+    def drafts(self, what: str | None = None) -> list[DraftRow]:
+        """The drafts of all models, of a namespace, or of a model; ``seal`` publishes one."""
+        from registry_tool.api.changes.drafting import list_drafts
+
+        return list_drafts(self, what)
 
     def model_by_external_id(self, external_id: str) -> RegisteredModel:
         """The model that has an identifier of another system.

@@ -247,7 +247,8 @@ def restore_artifact(
         RefusedError: The files differ from the record.
         RemoteError: The remote cannot be used.
     """
-    version = registry.version(Reference.for_change(reference), allow_withdrawn=True)
+    asked = Reference.for_change(reference)
+    version = registry.version(asked, allow_withdrawn=True, allow_draft=True)
     found, store = version.artifact(artifact), registry.store
     done = restore(found.entry, source, cache=store.cache, remote=store.remote, progress=progress)
     return RestoredArtifact(

@@ -12,14 +12,22 @@ from registry_tool.artifacts.content_policy import accepted_by
 from registry_tool.artifacts.dvc_files import walk
 from registry_tool.artifacts.progress import SILENT, Progress, show_progress
 from registry_tool.edits.annotations import add_evidence
-from registry_tool.edits.changeset import Edit, combined
+from registry_tool.edits.changeset import Edit, combine
 from registry_tool.installation import package_for
 from registry_tool.names import Reference
-from registry_tool.scanning.plugins import installed_scanners
-from registry_tool.scanning.report import OWN, Finding, Level, Scanned, verdict_of
-from registry_tool.scanning.sarif import scan_sarif
-from registry_tool.scanning.scan import Scan, scan_files, size_below
-from registry_tool.scanning.scan import scan_path as scan_local
+from registry_tool.scanning import (
+    OWN,
+    Finding,
+    Level,
+    Scan,
+    Scanned,
+    decide_verdict,
+    installed_scanners,
+    scan_files,
+    scan_sarif,
+    size_below,
+)
+from registry_tool.scanning import scan_path as scan_local
 
 if TYPE_CHECKING:
     from registry_tool.api.changes.publish import Publication, WriteOptions
@@ -122,14 +130,14 @@ def _evidence(reference: Reference, found: Scan, *, by: str) -> Edit:
     edits = []
     for name, version in [(OWN, VERSION), *others]:
         findings = found.of(name)
-        verdict = verdict_of(findings, found.accepted)
+        verdict = decide_verdict(findings, found.accepted)
         fields: dict[str, JSON] = {"tool": f"{name} {version}".strip(), "verdict": verdict}
         if findings:
             fields["findings"] = [str(finding) for finding in findings[:_MOST]]
         edits.append(add_evidence(reference, "scan", fields, by=by))
     if len(edits) == 1:
         return edits[0]
-    return combined(edits, f"Add the results of {len(edits)} scanners to {reference}")
+    return combine(edits, f"Add the results of {len(edits)} scanners to {reference}")
 
 
 class ScanEvidence(NamedTuple):

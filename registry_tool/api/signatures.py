@@ -12,24 +12,27 @@ from registry_tool.api.changes.session import ChangeSession
 from registry_tool.artifacts.progress import SILENT, Progress
 from registry_tool.artifacts.verify import differences, plain_entry
 from registry_tool.catalog.resolve import resolve
-from registry_tool.crypto import ssh_keygen
-from registry_tool.crypto.find_signers import find_signers
-from registry_tool.crypto.sshsig import parse
-from registry_tool.edits.changeset import ChangeSet, Edit, combined
+from registry_tool.edits.changeset import ChangeSet, Edit, combine
 from registry_tool.edits.signatures import (
     add_bundle,
     add_bundle_address,
     add_signature,
-    record_of,
+    read_record,
 )
 from registry_tool.errors import NotFoundError, OperationalError, RefusedError, UsageError
 from registry_tool.manifests.data import member, records, text
 from registry_tool.names import Reference
-from registry_tool.signing.bundles import Copy, Found, beside, judged
-from registry_tool.signing.signatures import (
+from registry_tool.signing import (
+    Copy,
     Endorsement,
+    Found,
     allowed_signers,
-    signatures,
+    find_signers,
+    judge_bundles,
+    judge_signatures,
+    list_bundles,
+    parse_signature,
+    sign_record,
 )
 
 if TYPE_CHECKING:
@@ -75,7 +78,7 @@ def _with_note(add: Edit, armour: str, record: bytes, by: str) -> Edit:
         change = add(catalog)
         if find_signers(armour, record, allowed_signers(catalog)):
             return change
-        signature = parse(armour)
+        signature = parse_signature(armour)
         public = f"{signature.key_type} {base64.b64encode(signature.key).decode()}"
         address = by.rpartition("<")[2].rstrip(">")
         note = (
@@ -107,9 +110,9 @@ def sign(
     asked = Reference.for_change(reference)
     session = ChangeSession(registry, **options)
     who = session.require_author(by)
-    version = resolve(session.catalog, asked).version
-    record = record_of(version)
-    armour = ssh_keygen.sign(record, _signing_key(key, registry.repository.git))
+    version = resolve(session.catalog, asked, allow_draft=True).version
+    record = read_record(version)
+    armour = sign_record(record, _signing_key(key, registry.repository.git))
     # An alias may move before the edit is made again; the signature is for this version.
     exact = Reference(version.model.name, version.version)
     return session.publish(_with_note(add_signature(exact, armour, by=who), armour, record, who))
@@ -135,7 +138,7 @@ class _Signer(NamedTuple):
 
 
 def _read_signer(key: str | None, passphrase: Callable[[str], str]) -> _Signer:
-    from registry_tool.crypto.pem import is_encrypted
+    from registry_tool.signing import is_encrypted
 
     if key is None:
         raise UsageError(
@@ -256,8 +259,7 @@ def sign_artifacts(
         RemoteError: The files cannot be fetched.
         OperationalError: The package ``model-signing`` is not installed.
     """
-    from registry_tool.crypto import model_signing
-    from registry_tool.crypto.pem import public_half
+    from registry_tool.signing import check_model_signing, public_half, sign_content
 
     asked, output = Reference.for_change(reference), output or BundleOutput()
     session = ChangeSession(registry, **options)
@@ -265,16 +267,16 @@ def sign_artifacts(
     version = resolve(session.catalog, asked).version
     entries = _select_entries(version, names)
     _check_output(output, entries)
-    model_signing.check_package()
+    check_model_signing()
     signer = _read_signer(key, passphrase)
     public = public_half(*signer)
     exact = Reference(version.model.name, version.version)
     edits: list[Edit] = []
     for copy in _read_copies(session, entries, folder):
-        before = [] if output.file else judged(beside(version), [copy], public)
+        before = [] if output.file else judge_bundles(list_bundles(version), [copy], public)
         if any(one.signature.state == "good" for one in before):
             continue
-        bundle = model_signing.sign(copy.place, *signer)
+        bundle = sign_content(copy.place, *signer)
         edits.append(
             _with_notes(_record_bundle(bundle, copy, output, exact, who), _note_skipped(copy))
         )
@@ -282,7 +284,7 @@ def sign_artifacts(
         done = ChangeSet(f"the artifacts of {exact} are already signed with that key")
         return session.publish(lambda _: done)
     message = f"Add {len(edits)} signatures to {exact}"
-    return session.publish(edits[0] if len(edits) == 1 else combined(edits, message))
+    return session.publish(edits[0] if len(edits) == 1 else combine(edits, message))
 
 
 class CheckedFiles(NamedTuple):
@@ -395,11 +397,11 @@ def _copies(files: Sequence[CheckedFiles]) -> list[Copy]:
 
 
 def _read_bundle(path: str) -> str:
-    from registry_tool.crypto.model_signing import LIMIT
+    from registry_tool.signing import BUNDLE_LIMIT
 
     try:
         with Path(path).open("rb") as file:
-            return file.read(LIMIT + 1).decode("utf-8", "replace")
+            return file.read(BUNDLE_LIMIT + 1).decode("utf-8", "replace")
     except OSError as exc:
         raise UsageError(f"--bundle: cannot read {path}: {exc.strerror}") from exc
 
@@ -413,19 +415,18 @@ def _judge_bundles(
         UsageError: A file cannot be read, or is not a public key.
         OperationalError: The package ``model-signing`` is not installed.
     """
-    from registry_tool.crypto import model_signing
-    from registry_tool.crypto.pem import read_public
+    from registry_tool.signing import check_model_signing, read_public
 
-    model_signing.check_package()
+    check_model_signing()
     key = read_public(Path(public_key).expanduser())
-    found = [*beside(version), *(Found(path, _read_bundle(path)) for path in bundles)]
+    found = [*list_bundles(version), *(Found(path, _read_bundle(path)) for path in bundles)]
     checked = {copy.name for copy in copies}
     apart = frozenset(
         text(entry, "path")
         for entry in records(version.data, "artifacts")
         if text(entry, "name") not in checked
     )
-    return judged(found, copies, key, apart=apart)
+    return judge_bundles(found, copies, key, apart=apart)
 
 
 def verify(
@@ -464,7 +465,7 @@ def verify(
     view = registry.resolve(reference, allow_withdrawn=True).version
     with_files = read_files or public_key is not None
     files = _check_files(version, names, folder, progress) if with_files else []
-    of_record = signatures(registry.repository, view, signers=signers)
+    of_record = judge_signatures(registry.repository, view, signers=signers)
     if public_key is not None:
         found = _judge_bundles(view, _copies(files), public_key, bundles)
         paths = {one.path for one in found}

@@ -212,7 +212,7 @@ class Snapshot:
         Raises:
             RefusedError: None did.
         """
-        from registry_tool.signing.signatures import require_signature
+        from registry_tool.signing import require_signature
 
         version = self.resolve(reference, allow_withdrawn=True).version
         require_signature(self.repository, version, signers=signers)
@@ -223,9 +223,17 @@ class Snapshot:
 
         return ignored_among(self.repository.git, paths)
 
-    def resolve(self, reference: str | Reference, *, allow_withdrawn: bool = False) -> Resolved:
+    def resolve(
+        self,
+        reference: str | Reference,
+        *,
+        allow_withdrawn: bool = False,
+        allow_draft: bool = False,
+    ) -> Resolved:
         """The version that a reference names; see ``catalog.resolve``."""
-        return resolve(self.catalog, reference, allow_withdrawn=allow_withdrawn)
+        return resolve(
+            self.catalog, reference, allow_withdrawn=allow_withdrawn, allow_draft=allow_draft
+        )
 
     def by_title(self, words: str) -> Reference:
         """The reference that ``[NAMESPACE/]TITLE[@TITLE]`` means, with the names in paths; its ``str`` is a model without ``@``.
@@ -240,12 +248,12 @@ class Snapshot:
 
     def find_commit(self, found: Resolved) -> str | None:
         """The commit at which a reference resolves to this version; None while that is not committed."""
-        from registry_tool.catalog.resolve import is_answer_of
+        from registry_tool.catalog.resolve import is_same_answer
 
         if self.commit is not None:
             return self.commit
         head = self.repository.git.head()
-        if head is not None and is_answer_of(Catalog(self.repository.tree(head)), found):
+        if head is not None and is_same_answer(Catalog(self.repository.tree(head)), found):
             return head
         return None
 
@@ -255,6 +263,7 @@ class Snapshot:
         *,
         title: str = "",
         allow_withdrawn: bool = False,
+        allow_draft: bool = False,
         signed: bool = False,
     ) -> ModelVersion:
         """The version that ``[namespace/]model[@version|tag|alias|latest]`` names.
@@ -263,6 +272,7 @@ class Snapshot:
             reference: The reference; empty where a title is given.
             title: ``[NAMESPACE/]TITLE[@TITLE]`` instead: shown names.
             allow_withdrawn: Return a version too that is no longer served.
+            allow_draft: Return a draft too, named by its version; without it, one raises ``DraftError``.
             signed: Require a signature by an allowed signer.
 
         Raises:
@@ -275,11 +285,11 @@ class Snapshot:
         from registry_tool.api.views import ModelVersion  # `registry resolve` does without
 
         asked = str(self.by_title(title)) if title else reference
-        found = self.resolve(asked, allow_withdrawn=allow_withdrawn)
+        found = self.resolve(asked, allow_withdrawn=allow_withdrawn, allow_draft=allow_draft)
         if signed:
-            from registry_tool.signing import signatures
+            from registry_tool.signing import require_signature
 
-            signatures.require_signature(self.repository, found.version)
+            require_signature(self.repository, found.version)
         return ModelVersion(found.version, fetcher=self.store.fetch, notes=found.notes)
 
     def model(self, name: str | ModelName = "", *, title: str = "") -> RegisteredModel:

@@ -287,6 +287,11 @@ class ModelVersion(_Measured):
         return self._view.title or self.version
 
     @property
+    def is_deleted(self) -> bool:
+        """True for a version that was deleted: it is withdrawn permanently and not listed."""
+        return self._view.is_deleted
+
+    @property
     def framework(self) -> Framework | None:
         """The framework, with its type and version."""
         return self.manifest.framework

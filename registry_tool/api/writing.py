@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Unpack
 from registry_tool.api.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from registry_tool.api.changes.editing import CodeownersCheck, EncryptTo, NewVersion
     from registry_tool.api.changes.encryption import KeyHolder
     from registry_tool.api.changes.publish import Publication, WriteOptions
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from registry_tool.api.signatures import BundleOutput
     from registry_tool.artifacts.progress import Progress
     from registry_tool.edits.codeowners import Host
+    from registry_tool.edits.drafts import DraftChanges
 
 __all__ = ["WritableRegistry"]
 
@@ -68,12 +71,47 @@ class WritableRegistry(Snapshot):
         model: str,
         version: str | None,
         record: NewVersion,
+        *,
+        draft: bool = False,
         **options: Unpack[WriteOptions],
     ) -> Publication:
-        """Add a version with its artifacts, tags and aliases; ``publication.change.versions`` names it."""
+        """Add a version or draft with its artifacts, tags and aliases; ``publication.change.versions`` names it."""
         from registry_tool.api.changes.editing import add_version
 
-        return add_version(self, model, version, record, **options)
+        return add_version(self, model, version, record, draft=draft, **options)
+
+    def edit_draft(
+        self, reference: str, changes: DraftChanges, **options: Unpack[WriteOptions]
+    ) -> Publication:
+        """Change a draft: fields, artifacts, metrics, reserved names."""
+        from registry_tool.api.changes.drafting import edit_draft
+
+        return edit_draft(self, reference, changes, **options)
+
+    def delete_draft(self, reference: str, **options: Unpack[WriteOptions]) -> Publication:
+        """Delete a draft; its version is not used again."""
+        from registry_tool.api.changes.drafting import delete_draft
+
+        return delete_draft(self, reference, **options)
+
+    def seal(
+        self,
+        reference: str,
+        *,
+        tags: Sequence[str] = (),
+        aliases: Sequence[str] = (),
+        **options: Unpack[WriteOptions],
+    ) -> Publication:
+        """Publish a draft: it becomes a version and gets its reserved tags and aliases. It cannot be undone."""
+        from registry_tool.api.changes.drafting import seal
+
+        return seal(self, reference, tags=tags, aliases=aliases, **options)
+
+    def seal_older(self, age: dt.timedelta, **options: Unpack[WriteOptions]) -> Publication:
+        """Seal every draft that has a model and did not change for some time, as one change."""
+        from registry_tool.api.changes.drafting import seal_older
+
+        return seal_older(self, age, **options)
 
     def annotate(
         self,

@@ -17,7 +17,7 @@ from registry_tool.manifests.data import Data, text
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.transfer.ingest import IngestedBlob
-    from registry_tool.scanning.report import Finding, Level
+    from registry_tool.scanning import Finding, Level
 
 __all__ = ["ALLOWED", "accepted_by", "check_allowed", "list_files", "look_at_files"]
 
@@ -57,7 +57,7 @@ def _meant(word: str) -> str:
 def _check_mistakes(files: Sequence[tuple[str, Path]], called: str, allow: frozenset[str]) -> None:
     """See that an artifact is not what a broken download, or a program that stopped, leaves under a model's name."""
     from registry_tool.artifacts.filesystem import on_disk
-    from registry_tool.scanning.mislabelled import HEAD_LIMIT, contradiction
+    from registry_tool.scanning import HEAD_LIMIT, contradiction
 
     for path, place in files:
         with on_disk(f"{place} cannot be read"), place.open("rb") as stream:
@@ -102,8 +102,7 @@ def look_at_files(
     policy = {level: text(settings, "scan", level) or _DEFAULTS[level] for level in _DEFAULTS}
     if set(policy.values()) == {"off"}:
         return ()
-    from registry_tool.scanning.plugins import installed_scanners
-    from registry_tool.scanning.scan import scan_files
+    from registry_tool.scanning import installed_scanners, scan_files
 
     with package_for("a scan of YAML"):
         findings = scan_files(files, installed_scanners()).findings

@@ -312,12 +312,12 @@ def read_dir_object(data: bytes, *, label: str = "the folder's object") -> list[
         raise CorruptObjectError(f"{label} is not JSON") from exc
     if not isinstance(raw, list) or not raw:
         raise CorruptObjectError(f"{label} is not a list of files")
-    listed = [_listed(item, label) for item in raw]
+    listed = [_parse_listed(item, label) for item in raw]
     check_paths([item.path for item in listed], label=label)
     return sorted(listed)
 
 
-def _listed(item: object, label: str) -> Listed:
+def _parse_listed(item: object, label: str) -> Listed:
     if isinstance(item, dict):
         path, md5 = item.get("relpath"), item.get("md5")
         if isinstance(path, str) and isinstance(md5, str) and _OBJECT_ID.fullmatch(md5):

@@ -188,7 +188,7 @@ class ArtifactRequest(NamedTuple):
     entry: StoredEntry
     file: str = ""
 
-    def narrowed(self) -> StoredEntry:
+    def narrow(self) -> StoredEntry:
         """What has to be fetched for it.
 
         Of a folder whose manifest does not list its files that is all of it: only the whole has a sha256.

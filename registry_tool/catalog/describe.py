@@ -1,6 +1,6 @@
 """Events and values in words: one sentence per event, the same for a terminal, a pull request and a history.
 
-All text from a registry passes through ``quote``, so that each output format escapes it in its own way. ``escaped`` is that of Markdown:
+All text from a registry passes through ``quote``, so that each output format escapes it in its own way. ``escape_markdown`` is that of Markdown:
 anyone who opens a pull request chooses paths and values, so none of them may act as Markdown or HTML, link, or mention people.
 """
 
@@ -17,6 +17,7 @@ from registry_tool.catalog.events import (
     ArtifactEvent,
     CardEvent,
     DeletionEvent,
+    DraftEvent,
     Event,
     EvidenceEvent,
     MetadataEvent,
@@ -36,7 +37,7 @@ from registry_tool.manifests.problems import JSON
 
 __all__ = [
     "Quote",
-    "escaped",
+    "escape_markdown",
     "sentence",
     "size_words",
     "value_words",
@@ -83,7 +84,7 @@ def _as_it_is(text: str) -> str:
     return text
 
 
-def _listed(words: Iterable[str]) -> str:
+def _list_words(words: Iterable[str]) -> str:
     found = list(words)
     more = len(found) - _SHOWN
     return ", ".join(found[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
@@ -94,52 +95,57 @@ def _because(reason: str, quote: Quote) -> str:
 
 
 def _fields(fields: tuple[str, ...], quote: Quote) -> str:
-    return f": {_listed(map(quote, fields))}" if fields else ""
+    return f": {_list_words(map(quote, fields))}" if fields else ""
 
 
-def _aimed(version: str | None, quote: Quote) -> str:
+def _name_target(version: str | None, quote: Quote) -> str:
     """The version that a tag or an alias points to."""
     return quote(version) if version else "an unreadable version"
 
 
 @singledispatch
-def _said(event: Event, quote: Quote) -> str:
+def _describe_event(event: Event, quote: Quote) -> str:
     return f"file {quote(event.path)} {_DONE[event.act]}"
 
 
-@_said.register
+@_describe_event.register
 def _policy(event: PolicyEvent, quote: Quote) -> str:
     return f"the policy (registry.yaml) {_DONE[event.act]}{_fields(event.fields, quote)}"
 
 
-@_said.register
+@_describe_event.register
 def _namespace(event: NamespaceEvent, quote: Quote) -> str:
-    owners = _listed(map(quote, event.owners))
+    owners = _list_words(map(quote, event.owners))
     owned = f", owned by {owners}" if event.act == "added" and owners else ""
     return f"namespace {quote(event.namespace)} {_DONE[event.act]}{owned}{_fields(event.fields, quote)}"
 
 
-@_said.register
+@_describe_event.register
 def _model(event: ModelEvent, quote: Quote) -> str:
     said = [("for", event.task), ("owned by", event.owner)] if event.act == "added" else []
     about = "".join(f", {word} {quote(value)}" for word, value in said if value)
     return f"model {quote(event.model)} {_DONE[event.act]}{about}{_fields(event.fields, quote)}"
 
 
-@_said.register
+@_describe_event.register
 def _version(event: VersionEvent, quote: Quote) -> str:
     named = f"version {quote(event.reference)} {_DONE[event.act]}"
     if event.act != "added":
         return f"{named}{_fields(event.fields, quote)}"
     parts = [" ".join(quote(word) for word in (event.framework, event.framework_version) if word)]
-    parts.append(_listed(f"{quote(a.name)} {size_words(a.size)}" for a in event.artifacts))
+    parts.append(_list_words(f"{quote(a.name)} {size_words(a.size)}" for a in event.artifacts))
     metrics = event.metrics.items()
-    parts.append(_listed(f"{quote(key)} {quote(value_words(value))}" for key, value in metrics))
+    parts.append(_list_words(f"{quote(key)} {quote(value_words(value))}" for key, value in metrics))
     details = "; ".join(part for part in parts if part)
     return f"{named}: {details}" if details else named
 
 
-@_said.register
+@_describe_event.register
+def _draft(event: DraftEvent, quote: Quote) -> str:
+    return f"draft {quote(event.reference)} {_DONE[event.act]}{_fields(event.fields, quote)}"
+
+
+@_describe_event.register
 def _status(event: StatusEvent, quote: Quote) -> str:
     was = f" (it was {quote(event.before)})" if event.act == "changed" else " as before"
     instead = f", use {quote(event.replaced_by)} instead" if event.replaced_by else ""
@@ -147,8 +153,8 @@ def _status(event: StatusEvent, quote: Quote) -> str:
     return f"version {quote(event.reference)} is {quote(event.state)}{was}{instead}{because}"
 
 
-@_said.register(EvidenceEvent)
-@_said.register(ModelEvidenceEvent)
+@_describe_event.register(EvidenceEvent)
+@_describe_event.register(ModelEvidenceEvent)
 def _evidence(event: EvidenceEvent | ModelEvidenceEvent, quote: Quote) -> str:
     found = [event.evidence_kind, event.topic, event.verdict]
     about = " ".join(quote(word) for word in found if word)
@@ -157,23 +163,23 @@ def _evidence(event: EvidenceEvent | ModelEvidenceEvent, quote: Quote) -> str:
     return f"{named} {_DONE[event.act]}" + (f": {about}{by}" if about else "")
 
 
-@_said.register
+@_describe_event.register
 def _metadata(event: MetadataEvent, quote: Quote) -> str:
     return f"metadata of {quote(event.reference)} {_DONE[event.act]}{_fields(event.fields, quote)}"
 
 
-@_said.register
+@_describe_event.register
 def _card(event: CardEvent, quote: Quote) -> str:
     return f"the card of {quote(event.reference)} {_DONE[event.act]}"
 
 
-@_said.register
+@_describe_event.register
 def _wire(event: WireEvent, quote: Quote) -> str:
     named = f"data of other protocols about {quote(event.reference)}"
     return f"{named} {_DONE[event.act]}{_fields(event.fields, quote)}"
 
 
-@_said.register
+@_describe_event.register
 def _deletion(event: DeletionEvent, quote: Quote) -> str:
     what = "model" if event.version is None else "version"
     if event.act != "added":
@@ -181,7 +187,7 @@ def _deletion(event: DeletionEvent, quote: Quote) -> str:
     return f"{what} {quote(event.reference)} deleted{_because(event.reason, quote)}"
 
 
-@_said.register
+@_describe_event.register
 def _title(event: TitleEvent, quote: Quote) -> str:
     if event.title is None:
         return f"title of {quote(event.reference)} removed; it was {quote(event.before or '')}"
@@ -189,34 +195,34 @@ def _title(event: TitleEvent, quote: Quote) -> str:
     return f"title of {quote(event.reference)}: {quote(event.title)}{was}"
 
 
-@_said.register
+@_describe_event.register
 def _object(event: ObjectEvent, quote: Quote) -> str:
     titled = f", {quote(event.title)}" if event.title else ""
     named = f"object {quote(event.reference)}{titled}, {_DONE[event.act]}"
     return f"{named}{_fields(event.fields, quote)}"
 
 
-@_said.register
+@_describe_event.register
 def _artifact(event: ArtifactEvent, quote: Quote) -> str:
     named = f"the pointer to {quote(event.artifact)} of {quote(event.reference)}"
     return f"{named} {_DONE[event.act]}"
 
 
-@_said.register
+@_describe_event.register
 def _tag(event: TagEvent, quote: Quote) -> str:
     named = f"tag {quote(event.reference)}"
     if event.version is None:
-        return f"{named} removed; it pointed to {_aimed(event.before, quote)}"
+        return f"{named} removed; it pointed to {_name_target(event.before, quote)}"
     if event.act == "moved":
-        before, after = _aimed(event.before, quote), _aimed(event.version, quote)
+        before, after = _name_target(event.before, quote), _name_target(event.version, quote)
         return f"{named} moved from {before} to {after}"
-    return f"{named} {_DONE[event.act]}: points to {_aimed(event.version, quote)}"
+    return f"{named} {_DONE[event.act]}: points to {_name_target(event.version, quote)}"
 
 
-@_said.register
+@_describe_event.register
 def _alias(event: AliasEvent, quote: Quote) -> str:
     named, because = quote(event.reference), _because(event.reason, quote)
-    after, before = _aimed(event.version, quote), _aimed(event.before, quote)
+    after, before = _name_target(event.version, quote), _name_target(event.before, quote)
     pinned = " and pinned" if event.pinned else ""
     if event.version is None:
         return f"{named} removed; it pointed to {before}"
@@ -227,7 +233,7 @@ def _alias(event: AliasEvent, quote: Quote) -> str:
     return f"{named} still points to {after}, edited{pinned}{because}"
 
 
-@_said.register
+@_describe_event.register
 def _waiver(event: WaiverEvent, quote: Quote) -> str:
     subject = f" waives {quote(event.rule)} for {quote(event.waived)}" if event.rule else ""
     until = f" until {quote(event.expires)}" if event.expires else ""
@@ -243,7 +249,7 @@ def sentence(event: Event, quote: Quote = _as_it_is) -> str:
         event: The event.
         quote: Escapes a piece of text for the format of the sentence.
     """
-    return _said(event, quote)
+    return _describe_event(event, quote)
 
 
 _LONGEST_CELL: Final = 500
@@ -257,7 +263,7 @@ _PUNCTUATION: Final = re.compile(r"[!-,./:-@\[-`{-~-]")
 _CALLS: Final = frozenset("@#")
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """A text as one line of Markdown, also inside a table; a long one is cut."""
     short = text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
     plain = _SPACE.sub(" ", _INVISIBLE.sub("�", short)).strip()

@@ -18,6 +18,7 @@ from registry_tool.catalog.events import (
     ArtifactEvent,
     CardEvent,
     DeletionEvent,
+    DraftEvent,
     Event,
     EvidenceEvent,
     FileEvent,
@@ -47,9 +48,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Pair",
     "between",
-    "event_of",
-    "events_of",
+    "classify_event",
     "has_data",
+    "list_events",
 ]
 
 _NOTHING: Final[Data] = {}
@@ -114,12 +115,12 @@ def _edited_fields(pair: Pair) -> tuple[str, ...]:
     return _differing(pair.old, pair.new) if pair.act == "edited" else ()
 
 
-def _named(data: Data | None) -> str | None:
+def _read_name(data: Data | None) -> str | None:
     return None if data is None else text(data, "version")
 
 
 def _pointer_act(pair: Pair) -> Act:
-    if pair.act == "edited" and _named(pair.before) != _named(pair.after):
+    if pair.act == "edited" and _read_name(pair.before) != _read_name(pair.after):
         return "moved"
     return pair.act
 
@@ -142,7 +143,7 @@ def _model(pair: Pair, place: Place) -> Event:
     )  # fmt: skip
 
 
-def _stored(entry: Data) -> StoredEvent:
+def _make_stored(entry: Data) -> StoredEvent:
     size = entry.get("size")
     return StoredEvent(
         name=text(entry, "name"), role=text(entry, "role"),
@@ -157,8 +158,15 @@ def _version(pair: Pair, place: Place) -> Event:
         path=pair.path, act=pair.act, model=str(place.model), version=place.version or "",
         author=text(data, "author"), framework=text(data, "framework", "type"),
         framework_version=text(data, "framework", "version"),
-        artifacts=tuple(_stored(entry) for entry in records(data, "artifacts")),
+        artifacts=tuple(_make_stored(entry) for entry in records(data, "artifacts")),
         metrics=last_values(records(data, "metrics")), fields=_edited_fields(pair),
+    )  # fmt: skip
+
+
+def _draft(pair: Pair, place: Place) -> Event:
+    return DraftEvent(
+        path=pair.path, act=pair.act, model=str(place.model), version=place.version or "",
+        fields=_edited_fields(pair),
     )  # fmt: skip
 
 
@@ -210,14 +218,14 @@ def _artifact(pair: Pair, place: Place) -> Event:
 def _tag(pair: Pair, place: Place) -> Event:
     return TagEvent(
         path=pair.path, act=_pointer_act(pair), model=str(place.model), tag=place.name,
-        version=_named(pair.after), before=_named(pair.before),
+        version=_read_name(pair.after), before=_read_name(pair.before),
     )  # fmt: skip
 
 
 def _alias(pair: Pair, place: Place) -> Event:
     return AliasEvent(
         path=pair.path, act=_pointer_act(pair), model=str(place.model), alias=place.name,
-        version=_named(pair.after), before=_named(pair.before),
+        version=_read_name(pair.after), before=_read_name(pair.before),
         pinned=pair.new.get("pinned") is True, reason=text(pair.new, "reason"),
     )  # fmt: skip
 
@@ -274,15 +282,16 @@ _MAKERS: Final[Mapping[str, Callable[[Pair, Place], Event]]] = {
 }  # fmt: skip
 
 
-def event_of(pair: Pair) -> Event:
+def classify_event(pair: Pair) -> Event:
     """What happened to one file."""
     if pair.place is None:
         return FileEvent(path=pair.path, act=pair.act)
-    return _MAKERS[pair.place.kind](pair, pair.place)
+    maker = _draft if pair.place.is_draft else _MAKERS[pair.place.kind]
+    return maker(pair, pair.place)
 
 
 _RANK: Final = (
-    "namespace", "model", "model-evidence", "version", "artifact", "status", "deletion", "metadata", "wire", "card", "evidence",
+    "namespace", "model", "model-evidence", "draft", "version", "artifact", "status", "deletion", "metadata", "wire", "card", "evidence",
     "tag", "alias", "title",
 )  # fmt: skip
 _AROUND: Final = {"policy": 0, "object": 2, "waiver": 2, "file": 3}
@@ -297,10 +306,20 @@ def _records(pairs: Iterable[Pair], act: Act) -> set[tuple[str, str | None]]:
         (str(pair.place.model), pair.place.version)
         for pair in pairs
         if pair.place is not None and pair.place.kind in {"version", "model"} and pair.act == act
+        if not pair.place.is_draft
     }
 
 
-def _erased(pairs: Iterable[Pair]) -> set[tuple[str, str | None]]:
+def _drafts(pairs: Iterable[Pair]) -> set[tuple[str, str | None]]:
+    """The drafts whose record is among the files."""
+    return {
+        (str(pair.place.model), pair.place.version)
+        for pair in pairs
+        if pair.place is not None and pair.place.is_draft and pair.place.kind == "version"
+    }
+
+
+def _find_erased(pairs: Iterable[Pair]) -> set[tuple[str, str | None]]:
     return {
         (str(pair.place.model), pair.place.version)
         for pair in pairs
@@ -316,16 +335,20 @@ def _order(event: Event) -> tuple[int, str, int, str]:
     return (_AROUND[event.kind], "", 0, event.path)
 
 
-def events_of(pairs: Iterable[Pair]) -> list[Event]:
+def list_events(pairs: Iterable[Pair]) -> list[Event]:
     """What happened between the two states of some files, in the order of reading."""
     found = list(pairs)
-    came, went, erased = _records(found, "added"), _records(found, "removed"), _erased(found)
+    came, went, erased = _records(found, "added"), _records(found, "removed"), _find_erased(found)
+    drafts = _drafts(found)
 
     def goes_with_it(pair: Pair) -> bool:
         place = pair.place
         if place is None:
             return False
         whose = (str(place.model), place.version)
+        if place.is_draft:
+            is_sealed = pair.act == "removed" and whose in came
+            return is_sealed or (place.kind != "version" and whose in drafts)
         if pair.act == "added":
             return whose in came and place.kind in _WITH_RECORD
         if pair.act == "edited":
@@ -333,7 +356,7 @@ def events_of(pairs: Iterable[Pair]) -> list[Event]:
         bytes_erased = whose in erased and place.kind == "dvc"
         return bytes_erased or (whose in went and place.kind in _WITH_REMOVAL)
 
-    return sorted((event_of(pair) for pair in found if not goes_with_it(pair)), key=_order)
+    return sorted((classify_event(pair) for pair in found if not goes_with_it(pair)), key=_order)
 
 
 def has_data(place: Place | None, entry: Entry) -> bool:
@@ -371,4 +394,4 @@ def between(base: Catalog, head: Catalog) -> list[Event]:
         path, place = change.path, head.layout.locate(change.path)
         old, new = _side(base, path, place, change.base), _side(head, path, place, change.head)
         pairs.append(Pair(path, place, old, new))
-    return events_of(pairs)
+    return list_events(pairs)

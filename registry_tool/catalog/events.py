@@ -17,6 +17,7 @@ __all__ = [
     "ArtifactEvent",
     "CardEvent",
     "DeletionEvent",
+    "DraftEvent",
     "Event",
     "EvidenceEvent",
     "FileEvent",
@@ -161,6 +162,14 @@ class VersionEvent(_OfVersion):
     framework_version: str = ""
     artifacts: tuple[StoredEvent, ...] = ()
     metrics: Mapping[str, JSON] = field(default_factory=dict)
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DraftEvent(_OfVersion):
+    """A file of a draft. Sealing one is a ``VersionEvent``; ``fields`` are those of an edited file that differ."""
+
+    kind: ClassVar[str] = "draft"
     fields: tuple[str, ...] = ()
 
 

@@ -13,7 +13,7 @@ from registry_tool.manifests.data import Data, last_values, records, text
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.problems import JSON
 
-__all__ = ["EvidenceItem", "measured", "pieces"]
+__all__ = ["EvidenceItem", "pieces", "read_metrics"]
 
 
 class EvidenceItem(NamedTuple):
@@ -41,7 +41,7 @@ def pieces(version: VersionView, kind: str) -> list[EvidenceItem]:
     ]
 
 
-def measured(version: VersionView) -> dict[str, JSON]:
+def read_metrics(version: VersionView) -> dict[str, JSON]:
     """The last value of each metric: of the record, and of evidence of kind metrics about it, by the time it was added."""
     found = [*records(version.data, "metrics")]
     fitting = [piece for piece in pieces(version, "metrics") if piece.fits]

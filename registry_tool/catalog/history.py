@@ -15,7 +15,7 @@ from itertools import chain, islice
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.catalog.diff import Pair, events_of, has_data
+from registry_tool.catalog.diff import Pair, has_data, list_events
 from registry_tool.catalog.events import AliasEvent, Event, StatusEvent, TagEvent
 from registry_tool.catalog.resolve import find_model, latest, resolve
 from registry_tool.errors import NotFoundError, ShallowHistoryError
@@ -33,9 +33,9 @@ from registry_tool.names import LATEST, ModelName, Reference
 __all__ = [
     "HistoryEntry",
     "Holding",
-    "entries_of",
     "history",
     "holdings",
+    "list_entries",
     "moment",
 ]
 
@@ -172,7 +172,7 @@ def _entry(event: Event, step: HistoryStep, by: str) -> HistoryEntry:
     )
 
 
-def entries_of(
+def list_entries(
     repository: Repository, layout: Layout, touches: Iterable[Touch]
 ) -> Iterator[list[HistoryEntry]]:
     """What each step did, newest first; what one step did in the order of reading.
@@ -195,7 +195,7 @@ def entries_of(
         for group in batch:
             step = group[0].step
             found = []
-            for event in events_of(_pair(touch, layout, read) for touch in group):
+            for event in list_events(_pair(touch, layout, read) for touch in group):
                 maker = made.get((step.commit, event.path), step)
                 if maker is None:
                     raise too_shallow(repository.git, step.commit)
@@ -217,13 +217,15 @@ def _everything(_event: Event) -> bool:
 def _of_version(catalog: Catalog, asked: Reference, version: str) -> _Question:
     folder = catalog.layout.model(asked.model)
 
-    def wanted(event: Event) -> bool:
+    def is_wanted(event: Event) -> bool:
         if isinstance(event, AliasEvent | TagEvent):
             return version in (event.version, event.before)
         return True
 
     names = (f"{folder}/tags", f"{folder}/aliases")
-    return _Question((catalog.layout.version(asked.model, version), *names), wanted)
+    layout = catalog.layout
+    homes = (layout.version(asked.model, version), layout.draft(asked.model, version))
+    return _Question((*homes, *names), is_wanted)
 
 
 def _question(catalog: Catalog, asked: Reference, *, whole_model: bool) -> _Question:
@@ -235,14 +237,15 @@ def _question(catalog: Catalog, asked: Reference, *, whole_model: bool) -> _Ques
     alias, tag = layout.alias(name, selector), layout.tag(name, selector)
     model = catalog.model(name)
     if model is not None:
-        if model.version(selector) is not None:
+        if model.version(selector) is not None or model.draft(selector) is not None:
             return _of_version(catalog, asked, selector)
         if selector in model.aliases:
             return _Question((alias,), _everything)
         if selector in model.tags:
             return _Question((tag,), _everything)
     # It is gone, or never was: then what it may have been is asked.
-    return _Question((alias, tag, layout.version(name, selector)), _everything)
+    homes = (layout.version(name, selector), layout.draft(name, selector))
+    return _Question((alias, tag, *homes), _everything)
 
 
 def history(
@@ -267,7 +270,7 @@ def history(
     catalog = Catalog(repository.tree(tip))
     question = _question(catalog, asked, whole_model="@" not in reference)
     touches = FirstParentHistory(repository.git, tip).touches(*question.paths)
-    steps = entries_of(repository, catalog.layout, touches)
+    steps = list_entries(repository, catalog.layout, touches)
     # Within one step the last thing that happened comes first, too.
     newest: Iterator[HistoryEntry] = chain.from_iterable(reversed(step) for step in steps)
     found = list(islice((e for e in newest if question.wanted(e.event)), limit))
@@ -354,7 +357,7 @@ def holdings(
     """
     line = FirstParentHistory(repository.git, tip)
     layout = Catalog(repository.tree(tip)).layout
-    steps = entries_of(repository, layout, _touches(line, layout, model))
+    steps = list_entries(repository, layout, _touches(line, layout, model))
     found = _all(entry for step in steps for entry in reversed(step))
     after_since, after_until = _later(line, since), _later(line, until)
 

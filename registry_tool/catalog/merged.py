@@ -11,7 +11,7 @@ from registry_tool.manifests.problems import JSON
 if TYPE_CHECKING:
     from registry_tool.manifests.document import Document
 
-__all__ = ["current_evidence", "measured", "merged_metadata"]
+__all__ = ["current_evidence", "merge_metrics", "merged_metadata"]
 
 
 def merged_metadata(record: Data, added: Data | None) -> dict[str, JSON]:
@@ -29,7 +29,7 @@ def current_evidence(evidence: Iterable[Document]) -> list[Document]:
     return [one for one in found if one.place.name not in revised] if revised else found
 
 
-def measured(data: Data, evidence: Iterable[Document]) -> list[Data]:
+def merge_metrics(data: Data, evidence: Iterable[Document]) -> list[Data]:
     """Every measured value: of a record, where it has some, then of later evidence, in the order of its ``at``.
 
     Evidence of one time keeps its order, by file name. A file name is no order: it ends in a digest of the content. Evidence that

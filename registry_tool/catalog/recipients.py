@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from registry_tool.manifests.document import Document
 
 __all__ = [
-    "encrypted",
     "group_document",
-    "groups_of",
     "key_document",
-    "members_of",
+    "list_encrypted",
+    "list_members",
     "public_keys",
+    "read_groups",
     "recipients_document",
 ]
 
@@ -34,7 +34,7 @@ def _recipients(catalog: Catalog) -> Data:
     return {} if document is None else require(document, RECIPIENTS)
 
 
-def groups_of(catalog: Catalog) -> Data:
+def read_groups(catalog: Catalog) -> Data:
     """The groups of ``recipients.yaml``, with their members.
 
     Raises:
@@ -43,15 +43,15 @@ def groups_of(catalog: Catalog) -> Data:
     return member(_recipients(catalog), "groups")
 
 
-def members_of(catalog: Catalog, group: str) -> list[str]:
+def list_members(catalog: Catalog, group: str) -> list[str]:
     """The members of a group.
 
     Raises:
         NotFoundError: There is no such group.
     """
-    found = texts(groups_of(catalog), group)
+    found = texts(read_groups(catalog), group)
     if not found:
-        known = ", ".join(groups_of(catalog)) or "none"
+        known = ", ".join(read_groups(catalog)) or "none"
         raise NotFoundError(f"{RECIPIENTS} has no group {group}", remedy=f"it has {known}")
     return found
 
@@ -67,7 +67,7 @@ def key_document(version: VersionView) -> Document | None:
     return version.model.catalog.document(f"{version.folder}/key.yaml", place)
 
 
-def encrypted(version: VersionView) -> list[Data]:
+def list_encrypted(version: VersionView) -> list[Data]:
     """The entries of a version's encrypted artifacts.
 
     Raises:
@@ -83,7 +83,7 @@ def public_keys(catalog: Catalog, readers: Iterable[str]) -> list[str]:
         NotFoundError: One is not in ``recipients.yaml``, or is a group without a key.
         InvalidManifestError: A file on the way cannot be read.
     """
-    people, groups = member(_recipients(catalog), "recipients"), groups_of(catalog)
+    people, groups = member(_recipients(catalog), "recipients"), read_groups(catalog)
     found: list[str] = []
     for reader in readers:
         if reader in groups:

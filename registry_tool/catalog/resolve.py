@@ -15,7 +15,13 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.catalog import USABLE, Catalog, ModelView, VersionView, require
-from registry_tool.errors import NotFoundError, RegistryError, VersionNotNamedError, WithdrawnError
+from registry_tool.errors import (
+    DraftError,
+    NotFoundError,
+    RegistryError,
+    VersionNotNamedError,
+    WithdrawnError,
+)
 from registry_tool.manifests.data import text
 from registry_tool.names import LATEST, UNNAMED, ModelName, Reference
 from registry_tool.versioning import is_prerelease, order_key
@@ -23,9 +29,10 @@ from registry_tool.versioning import is_prerelease, order_key
 __all__ = [
     "FOLLOWING",
     "Resolved",
+    "find_draft",
     "find_model",
     "in_order",
-    "is_answer_of",
+    "is_same_answer",
     "latest",
     "may_follow",
     "resolve",
@@ -82,12 +89,12 @@ def in_order(model: ModelView) -> list[str]:
     if scheme != "free":
         return sorted(model.versions, key=lambda v: order_key(scheme, v))
 
-    def created(version: str) -> str:
+    def read_created(version: str) -> str:
         view = model.version(version)
         document = None if view is None else view.document
         return "" if document is None else text(document.data, "created_at")
 
-    return sorted(model.versions, key=lambda v: order_key(scheme, v, created(v)))
+    return sorted(model.versions, key=lambda v: order_key(scheme, v, read_created(v)))
 
 
 def _nothing_latest(model: ModelView, prereleases: list[VersionView]) -> NotFoundError:
@@ -110,6 +117,11 @@ def _nothing_latest(model: ModelView, prereleases: list[VersionView]) -> NotFoun
         return NotFoundError(
             f"{model.name} has no active version; latest skips deprecated, withdrawn and erased versions",
             remedy=f"registry show {model.name}",
+        )
+    if model.drafts:
+        return NotFoundError(
+            f"{model.name} has only drafts, which are not served before they are sealed",
+            remedy=f"list them: registry list --drafts; then: registry seal {model.name}@{model.drafts[-1]}",
         )
     return NotFoundError(
         f"{model.name} has no versions yet",
@@ -179,6 +191,34 @@ def _pointed_at(model: ModelView, selector: str) -> tuple[VersionView, str, tupl
     return None
 
 
+def find_draft(catalog: Catalog, reference: Reference) -> VersionView | None:
+    """The draft that a reference names by its version; None for a version, an alias, a tag or ``latest``.
+
+    Raises:
+        NotFoundError: There is no such model.
+    """
+    model, selector = find_model(catalog, reference.model), reference.selector
+    if selector in {LATEST, UNNAMED} or model.version(selector) is not None:
+        return None
+    return model.draft(selector)
+
+
+def _draft_error(draft: VersionView, name: str = "") -> DraftError:
+    what = f"{draft} is a draft" if not name else f"{name} is reserved for the draft {draft}"
+    return DraftError(
+        f"{what}, which is not served before it is sealed", remedy=f"registry seal {draft}"
+    )
+
+
+def _check_not_a_draft(model: ModelView, selector: str) -> None:
+    draft = model.draft(selector)
+    if draft is not None:
+        raise _draft_error(draft)
+    for draft in filter(None, map(model.draft, model.drafts)):
+        if selector in (*draft.reserved_tags, *draft.reserved_aliases):
+            raise _draft_error(draft, selector)
+
+
 def _select(model: ModelView, selector: str) -> tuple[VersionView, str, tuple[str, ...]]:
     if selector == LATEST:
         return latest(model), "latest", ()
@@ -191,6 +231,7 @@ def _select(model: ModelView, selector: str) -> tuple[VersionView, str, tuple[st
     found = _pointed_at(model, selector)
     if found is not None:
         return found
+    _check_not_a_draft(model, selector)
     near = _nearest(selector, [*model.versions, *model.aliases, *model.tags])
     raise NotFoundError(
         f"{model.name} has no version, tag or alias {selector}",
@@ -233,7 +274,11 @@ def _title_notes(model: ModelView) -> list[str]:
 
 
 def resolve(
-    catalog: Catalog, reference: Reference | str, *, allow_withdrawn: bool = False
+    catalog: Catalog,
+    reference: Reference | str,
+    *,
+    allow_withdrawn: bool = False,
+    allow_draft: bool = False,
 ) -> Resolved:
     """The version a reference means.
 
@@ -241,9 +286,11 @@ def resolve(
         catalog: Where to look.
         reference: ``[namespace/]model[@version|tag|alias|latest]``.
         allow_withdrawn: Answer for a withdrawn or erased version too, instead of refusing.
+        allow_draft: Answer for a draft too, named by its version.
 
     Raises:
         InvalidNameError: The text is not a reference.
+        DraftError: The version is a draft, or the name is reserved for one.
         NotFoundError: There is no such model or version.
         VersionNotNamedError: The reference is to something that changes, and names no version.
         WithdrawnError: The version is not served any more.
@@ -251,6 +298,9 @@ def resolve(
     """
     asked = Reference.parse(reference) if isinstance(reference, str) else reference
     model = find_model(catalog, asked.model)
+    draft = find_draft(catalog, asked) if allow_draft else None
+    if draft is not None:
+        return Resolved(asked, draft, "version", draft.state)
     view, via, notes = _select(model, asked.selector)
     state = view.state
     told = (*notes, *_notes(view, state))
@@ -276,7 +326,7 @@ def may_follow(before: str, after: str) -> bool:
     return after in FOLLOWING.get(before, frozenset())
 
 
-def is_answer_of(catalog: Catalog, resolved: Resolved) -> bool:
+def is_same_answer(catalog: Catalog, resolved: Resolved) -> bool:
     """True when a catalog gives the same answer: the same version, state, record and registry settings.
 
     Args:

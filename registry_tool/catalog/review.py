@@ -106,7 +106,7 @@ def _against(base: Catalog, model: ModelView, event: Event) -> Iterator[tuple[st
         yield production[1], f"now in {production[0]}"
 
 
-def _found(base: Catalog, model: ModelView, version: str) -> VersionView | None:
+def _find_version(base: Catalog, model: ModelView, version: str) -> VersionView | None:
     """A version as it is after the change; where the change takes it away, as it was."""
     view = model.version(version)
     if view is not None:
@@ -122,7 +122,7 @@ def _others(base: Catalog, view: VersionView, event: Event) -> tuple[Against, ..
             roles.setdefault(version, []).append(role)
     others = []
     for version, words in roles.items():
-        other = _found(base, view.model, version)
+        other = _find_version(base, view.model, version)
         try:
             if other is not None:
                 found = compare(other, view), compare_files(other, view)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from registry_tool.catalog.compare import GROUPS, Comparison, Row
-from registry_tool.catalog.describe import escaped, sentence, size_words, value_words
+from registry_tool.catalog.describe import escape_markdown, sentence, size_words, value_words
 from registry_tool.catalog.review import Against, Review, Versus
 from registry_tool.manifests.problems import JSON
 
@@ -37,8 +37,8 @@ def _value(group: str, value: JSON) -> str:
         return "yes"
     if group in _WITH_SIZE and isinstance(value, dict):
         where = value.get("uri")
-        return escaped(str(where)) if where is not None else size_words(_size(value))
-    return escaped(value_words(value)) or "yes"  # a package without a version
+        return escape_markdown(str(where)) if where is not None else size_words(_size(value))
+    return escape_markdown(value_words(value)) or "yes"  # a package without a version
 
 
 def _relative(before: float, after: float) -> str:
@@ -53,7 +53,7 @@ def _relative(before: float, after: float) -> str:
     return f"{arrow} {share:+.1%}"
 
 
-def _changed(group: str, row: Row) -> str:
+def _describe_change(group: str, row: Row) -> str:
     """What the other version has, and how the one under review differs from it."""
     left, right = row.left, row.right
     if group in _WITH_SIZE:
@@ -73,14 +73,14 @@ def _cell(group: str, row: Row | None) -> str:
         return _NONE
     if row.change == "same":
         return f"{_value(group, row.left)} =" if group == "metrics" else "="
-    return _value(group, row.left) if row.change == "removed" else _changed(group, row)
+    return _value(group, row.left) if row.change == "removed" else _describe_change(group, row)
 
 
 def _rows(comparison: Comparison) -> dict[_Key, Row]:
     return {(group, row.name): row for group in GROUPS for row in comparison.groups[group]}
 
 
-def _rows_of(other: Against) -> dict[_Key, Row]:
+def _index_rows(other: Against) -> dict[_Key, Row]:
     return _rows(other.comparison) | {("files", row.name): row for row in other.files}
 
 
@@ -95,14 +95,21 @@ def _lines(alone: Mapping[_Key, Row], others: Sequence[Mapping[_Key, Row]]) -> I
             continue
         own = next((r for r in (alone.get(key), *rows) if r and r.change != "removed"), None)
         shown = _NONE if own is None else _value(group, own.right)
-        cells = [f"{_WORDS[group]} {escaped(name)}", shown, *(_cell(group, row) for row in rows)]
+        cells = [
+            f"{_WORDS[group]} {escape_markdown(name)}",
+            shown,
+            *(_cell(group, row) for row in rows),
+        ]
         yield f"| {' | '.join(cells)} |"
 
 
 def _table(versus: Versus, alone: Comparison) -> Iterator[str]:
-    named = [f"{escaped(other.version)}, {escaped(other.role)}" for other in versus.others]
-    heads = ["", escaped(versus.version), *named]
-    lines = list(_lines(_rows(alone), [_rows_of(other) for other in versus.others]))
+    named = [
+        f"{escape_markdown(other.version)}, {escape_markdown(other.role)}"
+        for other in versus.others
+    ]
+    heads = ["", escape_markdown(versus.version), *named]
+    lines = list(_lines(_rows(alone), [_index_rows(other) for other in versus.others]))
     yield f"| {' | '.join(heads)} |"
     yield f"|{' --- |' * len(heads)}"
     yield from lines[:_ROWS]
@@ -111,14 +118,14 @@ def _table(versus: Versus, alone: Comparison) -> Iterator[str]:
 
 
 def _section(versus: Versus) -> Iterator[str]:
-    named = escaped(f"{versus.model}@{versus.version}")
-    why = "new" if versus.why == "new" else f"for {escaped(versus.why)}"
+    named = escape_markdown(f"{versus.model}@{versus.version}")
+    why = "new" if versus.why == "new" else f"for {escape_markdown(versus.why)}"
     yield from ["", f"### {named}, {why}", ""]
     if versus.alone is None:
-        yield f"Its record cannot be read: {escaped(versus.unreadable)}"
+        yield f"Its record cannot be read: {escape_markdown(versus.unreadable)}"
         return
     yield from _table(versus, versus.alone)
-    same = [escaped(a.version) for a in versus.others if a.comparison.same_identity]
+    same = [escape_markdown(a.version) for a in versus.others if a.comparison.same_identity]
     if same:
         yield from ["", f"It has the identity of {', '.join(same)}: it produces the same outputs."]
     elif not versus.others:
@@ -144,7 +151,7 @@ def markdown(review: Review, *, gates: Sequence[str] = ()) -> str:
         review: What the change does.
         gates: What has to hold before a version gets further, one sentence each, as plain text.
     """
-    done = (f"- {sentence(event, escaped)}" for event in review.events)
+    done = (f"- {sentence(event, escape_markdown)}" for event in review.events)
     lines, more = _fitting(done, _FOR_EVENTS)
     if more:
         lines.append(f"- … and {more} more: `registry diff`")
@@ -162,6 +169,6 @@ def markdown(review: Review, *, gates: Sequence[str] = ()) -> str:
             "",
             "### Gates for later promotions",
             "",
-            *(f"- {escaped(gate)}" for gate in gates),
+            *(f"- {escape_markdown(gate)}" for gate in gates),
         ]
     return "\n".join(["## Changes", "", *(lines or ["Nothing."])]) + "\n"

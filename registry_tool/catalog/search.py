@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from registry_tool.catalog.summary import ModelRow, VersionRow, composed, folded
+from registry_tool.catalog.summary import ModelRow, VersionRow, compose_text, fold_text
 from registry_tool.catalog.summary_cache import Rows
 from registry_tool.errors import RegistryError, UsageError
 from registry_tool.manifests.fields import LISTED_VERSION, MODEL_FIELDS, VERSION_FIELDS, Match
@@ -208,7 +208,7 @@ def _bound(metric: str, sign: str, value: str, *, is_quoted: bool = False) -> Bo
 def _word(token: str) -> str:
     """A word that is looked for; one that means something in other query languages is refused."""
     if '"' in token:
-        return folded(token.replace('"', ""))
+        return fold_text(token.replace('"', ""))
     name = token.casefold()
     if name in {"or", "not"} or token in _SIGNS:
         way = _SIGNS.get(token) or (
@@ -232,7 +232,7 @@ def _word(token: str) -> str:
             f"{token}: wildcards are not supported",
             remedy="leave out the *: a word matches anywhere in a text, also inside another word",
         )
-    return "" if name == "and" else folded(token)
+    return "" if name == "and" else fold_text(token)
 
 
 def _term(token: str) -> str | Filter | Bound:
@@ -245,7 +245,7 @@ def _term(token: str) -> str | Filter | Bound:
     if sign is None:
         return _word(token)
     left, right = token[: sign.start()].strip(), token[sign.end() :].strip()
-    metric, value = composed(left.replace('"', "")), composed(right.replace('"', ""))
+    metric, value = compose_text(left.replace('"', "")), compose_text(right.replace('"', ""))
     return _bound(metric, sign[0], value, is_quoted='"' in right)
 
 
@@ -289,9 +289,9 @@ def parse_query(words: Sequence[str], *, versions: bool = False) -> Query:
 
 # How the values of a filter and of a field are compared.
 _FORMS: Final[Mapping[Match, Callable[[str], str]]] = {
-    "folded": folded,
-    "owner": lambda text: folded(text).removeprefix("@"),
-    "task": lambda text: fold_task(folded(text)),
+    "folded": fold_text,
+    "owner": lambda text: fold_text(text).removeprefix("@"),
+    "task": lambda text: fold_task(fold_text(text)),
 }
 
 
@@ -314,7 +314,7 @@ def _matching(match: Match, wanted: str) -> _Matching:
 
 
 def _model_matches(model: ModelRow, asked: Filter) -> bool:
-    value = folded(asked.value)
+    value = fold_text(asked.value)
     if asked.field == "namespace":
         return model.name.namespace == value
     if asked.field == "state":
@@ -333,12 +333,12 @@ class MetricNames:
         self._found: set[str] = set()
         self._known: set[str] = set()
 
-    def missed(self, asked: str, metrics: Mapping[str, JSON]) -> None:
+    def note_missing(self, asked: str, metrics: Mapping[str, JSON]) -> None:
         """A version has other metrics."""
         self._asked.add(asked)
         self._known.update(metrics)
 
-    def found(self, asked: str) -> None:
+    def note_found(self, asked: str) -> None:
         """A version has the metric."""
         self._found.add(asked)
 
@@ -363,7 +363,7 @@ def named_metric(metrics: Mapping[str, JSON], asked: str) -> str | None:
     for name in (asked, asked.removeprefix(_METRICS)):
         if name in metrics:
             return name
-        found = next((key for key in metrics if composed(key) == name), None)
+        found = next((key for key in metrics if compose_text(key) == name), None)
         if found is not None:
             return found
     return None
@@ -372,12 +372,12 @@ def named_metric(metrics: Mapping[str, JSON], asked: str) -> str | None:
 def _bound_holds(metrics: Mapping[str, JSON], bound: Bound, names: MetricNames) -> bool:
     name = named_metric(metrics, bound.metric)
     if name is None:
-        names.missed(bound.metric, metrics)
+        names.note_missing(bound.metric, metrics)
         return False
-    names.found(bound.metric)
+    names.note_found(bound.metric)
     value = metrics[name]
     if isinstance(bound.value, str):
-        found = composed(value) if isinstance(value, str) else value
+        found = compose_text(value) if isinstance(value, str) else value
         return (found == bound.value) == (bound.operator == "=")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return bound.operator == "!="
@@ -391,8 +391,8 @@ class _Step(NamedTuple):
     holds: Callable[[VersionRow], bool]
 
 
-def _filtered(asked: Filter) -> _Step:
-    name, value = asked.value, folded(asked.value)
+def _filter_step(asked: Filter) -> _Step:
+    name, value = asked.value, fold_text(asked.value)
     if asked.field == "label":
         return _Step("", lambda row: value in row.labels)
     if asked.field == "alias":
@@ -406,29 +406,29 @@ def _filtered(asked: Filter) -> _Step:
     return _Step("version", lambda row: matching[row.values[place]])
 
 
-def _bounded(bound: Bound, names: MetricNames) -> _Step:
+def _bound_step(bound: Bound, names: MetricNames) -> _Step:
     return _Step("version", lambda row: _bound_holds(row.metrics, bound, names))
 
 
-def _worded(word: str) -> _Step:
+def _word_step(word: str) -> _Step:
     return _Step("version", lambda row: word in row.text)
 
 
 def _steps(query: Query, model: ModelRow, names: MetricNames) -> Iterator[_Step]:
     """What is still to be asked of the versions of a model, once, for all of them."""
     for asked in query.filters:
-        is_label = asked.field == "label" and folded(asked.value) not in model.labels
+        is_label = asked.field == "label" and fold_text(asked.value) not in model.labels
         if is_label or _is_of_version(asked) or _asks_for_deleted(asked):
-            yield _filtered(asked)
-    yield from (_bounded(bound, names) for bound in query.bounds)
-    yield from (_worded(word) for word in query.words if word not in model.text)
+            yield _filter_step(asked)
+    yield from (_bound_step(bound, names) for bound in query.bounds)
+    yield from (_word_step(word) for word in query.words if word not in model.text)
 
 
-def _versions_of(rows: Rows, name: ModelName, query: Query) -> Sequence[VersionRow]:
+def _select_versions(rows: Rows, name: ModelName, query: Query) -> Sequence[VersionRow]:
     """The versions worth asking: only one can hold an alias or tag."""
     for asked in query.filters:
         if asked.field in {"alias", "tag"}:
-            return rows.named(name, asked.field, asked.value)
+            return rows.find_named(name, asked.field, asked.value)
     return rows.versions(name)
 
 
@@ -462,7 +462,7 @@ def _in_model(
             yield Found(model, None)
         return
     steps = tuple(_steps(query, model, metrics))
-    for row in _versions_of(rows, name, query):
+    for row in _select_versions(rows, name, query):
         if row.state == _DELETED and not wants_deleted:
             continue
         passes = _passes(row, steps)

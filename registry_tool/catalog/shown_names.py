@@ -159,7 +159,7 @@ class ShownNames:
         """All shown names."""
         return self._shown.values()
 
-    def shared(self) -> Iterator[tuple[str, ...]]:
+    def list_shared(self) -> Iterator[tuple[str, ...]]:
         """The names that are shown alike, where there are several."""
         return (names for names in self._names.values() if len(names) > 1)
 

@@ -29,8 +29,8 @@ __all__ = [
     "ModelRow",
     "VersionRow",
     "VersionSummary",
-    "composed",
-    "folded",
+    "compose_text",
+    "fold_text",
     "model_row",
     "named_row",
     "version_rows",
@@ -67,7 +67,7 @@ class ModelRow(NamedTuple):
         values: The text of its listed fields, in the order of ``LISTED_MODEL``; see ``get``.
         state: ``live``, ``archived`` or ``deleted``.
         labels: Sorted.
-        text: The text that words are searched in, as ``folded`` returns it.
+        text: The text that words are searched in, as ``fold_text`` returns it.
         unreadable: True when its record cannot be read; all else is empty then.
     """
 
@@ -133,7 +133,7 @@ class VersionRow(NamedTuple):
     Attributes:
         version: As in ``VersionSummary``; so are ``state``, ``labels``, ``aliases``, ``tags`` and ``metrics``.
         values: The text of its listed fields, in the order of ``LISTED_VERSION``; see ``get``.
-        text: The text that words are searched in, as ``folded`` returns it.
+        text: The text that words are searched in, as ``fold_text`` returns it.
         unreadable: Which of ``version`` and ``status`` cannot be read; what depends on it is empty then.
     """
 
@@ -162,7 +162,7 @@ class VersionRow(NamedTuple):
         return self.values[_OF_VERSION["description"]]
 
 
-def composed(words: str) -> str:
+def compose_text(words: str) -> str:
     """Text in Unicode's form NFC: a letter and its accent are one character, however they were typed."""
     if words.isascii():
         return words
@@ -171,9 +171,9 @@ def composed(words: str) -> str:
     return unicodedata.normalize("NFC", words)
 
 
-def folded(words: str) -> str:
+def fold_text(words: str) -> str:
     """Text in the form in which search compares it: case and composition are ignored."""
-    return composed(composed(words).casefold())
+    return compose_text(compose_text(words).casefold())
 
 
 def _strings(value: JSON) -> Iterator[str]:
@@ -198,7 +198,7 @@ def _value(field: _Read, sources: Mapping[str, Data | None]) -> str:
     return ""
 
 
-def _searched(fields: Iterable[_Read], sources: Mapping[str, Data | None]) -> list[str]:
+def _list_searched(fields: Iterable[_Read], sources: Mapping[str, Data | None]) -> list[str]:
     """The texts that words are searched in; of free mappings the merged one."""
     found: list[str] = []
     for kind, path, files, _ in fields:
@@ -215,7 +215,7 @@ def _searched(fields: Iterable[_Read], sources: Mapping[str, Data | None]) -> li
     return found
 
 
-def _titled(title: str) -> Data | None:
+def _wrap_title(title: str) -> Data | None:
     return {"title": title} if title else None
 
 
@@ -225,12 +225,12 @@ def model_row(model: ModelView) -> ModelRow:
         data = model.data
     except InvalidManifestError:
         return ModelRow(model.name, unreadable=True)
-    sources: dict[str, Data | None] = {"model": data, "title": _titled(model.title)}
-    words = filter(None, [str(model.name), *_searched(_SEARCHED_OF_MODEL, sources)])
+    sources: dict[str, Data | None] = {"model": data, "title": _wrap_title(model.title)}
+    words = filter(None, [str(model.name), *_list_searched(_SEARCHED_OF_MODEL, sources)])
     return ModelRow(
         model.name, tuple(_value(field, sources) for field in _LISTED_OF_MODEL),
         model.state, tuple(sorted(texts(data, "labels"))),
-        folded("\n".join(words)),
+        fold_text("\n".join(words)),
     )  # fmt: skip
 
 
@@ -255,14 +255,14 @@ def _version_row(
         empty = ("",) * len(LISTED_VERSION)
         return VersionRow(name, state, empty, labels, *names, {}, "", tuple(unreadable))
     sources = {
-        "title": _titled(version.title),
+        "title": _wrap_title(version.title),
         "version": data,
         "metadata": None if version.metadata is None else version.metadata.data,
     }
-    words = filter(None, [str(version), *_searched(_SEARCHED_OF_VERSION, sources)])
+    words = filter(None, [str(version), *_list_searched(_SEARCHED_OF_VERSION, sources)])
     return VersionRow(
         name, intern(state), tuple([_value(field, sources) for field in _LISTED_OF_VERSION]), labels,
-        *names, version.metrics, folded("\n".join(words)), tuple(unreadable),
+        *names, version.metrics, fold_text("\n".join(words)), tuple(unreadable),
     )  # fmt: skip
 
 

@@ -80,7 +80,7 @@ class Rows:
             return ()
         return what, self.catalog.scheme, str(name), entry.oid
 
-    def _kept(self, what: str, name: ModelName) -> str | None:
+    def _read_kept(self, what: str, name: ModelName) -> str | None:
         basis = self._basis(what, name) if self._shelf else ()
         return self._shelf.take(*basis) if self._shelf and basis else None
 
@@ -98,7 +98,7 @@ class Rows:
         """The models of one namespace, or of all, in order; their rows will be asked for."""
         names = list(self.catalog.model_names(namespace))
         for name in names:
-            if name not in self._models and (body := self._kept("model", name)) is not None:
+            if name not in self._models and (body := self._read_kept("model", name)) is not None:
                 self._models[name] = _parse_model(body)
         layout, missing = self.catalog.layout, [n for n in names if n not in self._models]
         self.catalog.tree.gather(map(layout.model, missing))
@@ -114,22 +114,22 @@ class Rows:
                 self._keep("model", name, row)
         return row
 
-    def _known(self, name: ModelName) -> tuple[VersionRow, ...] | None:
+    def _find_known(self, name: ModelName) -> tuple[VersionRow, ...] | None:
         rows = self._versions.get(name)
-        if rows is None and (body := self._kept("versions", name)) is not None:
+        if rows is None and (body := self._read_kept("versions", name)) is not None:
             rows = self._versions[name] = _parse_versions(body)
         return rows
 
     def versions(self, name: ModelName) -> tuple[VersionRow, ...]:
         """The rows of the versions of a model, highest first."""
-        rows = self._known(name)
+        rows = self._find_known(name)
         if rows is None:
             rows = self._make(name)
         return rows
 
     def make(self, name: ModelName) -> bool:
         """Have the rows of a model and its versions; False where they are known."""
-        if self._known(name) is not None:
+        if self._find_known(name) is not None:
             return False
         self.model(name)
         self._make(name)
@@ -145,7 +145,7 @@ class Rows:
             self._many()
         return rows
 
-    def named(self, name: ModelName, kind: str, alias: str) -> tuple[VersionRow, ...]:
+    def find_named(self, name: ModelName, kind: str, alias: str) -> tuple[VersionRow, ...]:
         """The row of the version that an alias or a tag names, if there is one; the others are not read for it.
 
         Args:
@@ -153,7 +153,7 @@ class Rows:
             kind: ``alias`` or ``tag``.
             alias: The name of the alias or tag.
         """
-        rows = self._known(name)
+        rows = self._find_known(name)
         if rows is None:
             return named_row(self._view(name), kind, alias)
         return tuple(r for r in rows if alias in (r.aliases if kind == "alias" else r.tags))

@@ -35,7 +35,7 @@ class Tombstone(NamedTuple):
         from registry_tool.git.history import FirstParentHistory
 
         try:
-            entered = FirstParentHistory(repository.git, self.commit).entered(
+            entered = FirstParentHistory(repository.git, self.commit).find_entry(
                 f"{self.version.folder}/status.yaml"
             )
         except ShallowHistoryError:

@@ -15,14 +15,21 @@ from registry_tool.checks.rule import Located
 from registry_tool.manifests.layout import KEYS, MODELS, WAIVERS
 from registry_tool.names import ModelName
 
-__all__ = ["ALONE", "AUTOMERGE_WORDS", "ChangeKind", "classify_change", "classify_file"]
+__all__ = ["ALONE", "PARTS", "ChangeKind", "classify_change", "classify_file"]
 
 ChangeKind = Literal[
-    "model", "version", "alias", "tag", "status", "evidence", "edit", "object", "deletion", "other", "policy", "waiver", "mixed",
+    "model", "version", "version and alias", "draft", "seal", "seal and alias", "alias", "tag", "status", "evidence", "edit",
+    "object", "deletion", "other", "policy", "waiver", "mixed",
 ]  # fmt: skip
 
-# The word in `automerge` by which a kind may merge, where it is not the kind's own name: the words are those of registry/v1.
-AUTOMERGE_WORDS: Final[Mapping[str, str]] = {"object": "edit"}
+# What ``automerge`` must list for a kind that has no word of its own there.
+PARTS: Final[Mapping[ChangeKind, tuple[ChangeKind, ...]]] = {
+    "version and alias": ("version", "alias"),
+    "draft": ("version",),
+    "seal": ("version",),
+    "seal and alias": ("version", "alias"),
+    "object": ("edit",),
+}
 # A model.yaml whose `schema:` line names a later version of the schema, and that says the same otherwise.
 UPGRADE: Final = "schema upgrade"
 # What was uploaded for a published version, and goes with it: its entry in model.yaml, and its pointer.
@@ -56,7 +63,7 @@ _ACTS: Final = {
 ALONE: Final = frozenset(
     {
         "new namespace", "new model", "new version", "alias", "alias removed", "tag", "status", "evidence", "edit", "title", "model edit",
-        "document", "other file", "policy", "waiver", "object", "deletion", ERASURE,
+        "document", "other file", "policy", "waiver", "object", "deletion", ERASURE, "draft",
     }
 )  # fmt: skip
 
@@ -80,9 +87,13 @@ _KINDS: Final = (
     _kind("policy", "policy", along=("new namespace", "document", "other file")),
     _kind(
         "model", "new model", "new namespace",
-        along=("new version", "alias", "model edit", UPGRADE, *_WITH_VERSION),
+        along=("new version", "draft", "alias", "model edit", UPGRADE, *_WITH_VERSION),
     ),
     _kind("version", "new version", along=(UPGRADE, *_WITH_VERSION)),
+    _kind("version and alias", "new version", along=("alias", UPGRADE, *_WITH_VERSION)),
+    _kind("draft", "draft"),
+    _kind("seal", "seal", along=("sealed draft", UPGRADE, *_WITH_VERSION)),
+    _kind("seal and alias", "seal", along=("sealed draft", "alias", UPGRADE, *_WITH_VERSION)),
     _kind("deletion", "deletion", along=("status", "model edit", "alias removed", "title")),
     _kind("status", "status", along=("pointer removed", "tag removed", "alias removed", ERASURE)),
     _kind("alias", "alias", "alias removed", along=("title",)),
@@ -107,6 +118,10 @@ def _outside(path: str) -> str:
     return "document" if name.endswith(_PROSE) or name in _PROSE_FILES else "other file"
 
 
+# Files that have another meaning outside versions: an artifact of the model, and the key of a group.
+_OF_ALL: Final = {"dvc": "model edit", "key": "policy"}
+
+
 def classify_file(change: Located) -> str:
     """What one changed file is an act of, in words such as ``new version`` or ``alias``."""
     place = change.place
@@ -114,12 +129,12 @@ def classify_file(change: Located) -> str:
         # A stray file that goes is a file less that nobody reads.
         outside = _outside(change.path)
         return "edit" if outside == "unknown" and change.removed else outside
+    if place.is_draft:
+        return "draft"
     if change.erases:
         return ERASURE
-    if place.kind == "dvc" and place.version is None:
-        return "model edit"
-    if place.kind == "key" and place.version is None:
-        return "policy"
+    if place.kind in _OF_ALL and place.version is None:
+        return _OF_ALL[place.kind]
     if change.upgrades:
         return UPGRADE
     added, edited, removed = _ACTS[place.kind]
@@ -142,20 +157,41 @@ def _comes_with(change: Located, subjects: frozenset[_Subject]) -> bool:
     return version is None and model in {other for other, _ in subjects}
 
 
-def _holds_together(kind: _Kind, changes: Sequence[Located]) -> bool:
+_ABOUT_ONE: Final = frozenset(
+    {"model", "version", "version and alias", "seal", "seal and alias", "status", "deletion"}
+)
+_SEALING: Final = {"new version": "seal", "draft": "sealed draft"}
+
+
+def _holds_together(kind: _Kind, acts: Mapping[Located, str]) -> bool:
     """True when what comes along is about what the change is made for."""
-    if kind.name not in {"model", "version", "status", "deletion"}:
+    if kind.name not in _ABOUT_ONE:
         return True
-    leading = frozenset(
-        _subject(change) for change in changes if classify_file(change) in kind.leading
-    )
-    return all(_comes_with(change, leading) for change in changes)
+    leading = frozenset(_subject(c) for c, act in acts.items() if act in kind.leading)
+    return all(_comes_with(change, leading) for change in acts)
+
+
+def _acts(changes: Sequence[Located]) -> dict[Located, str]:
+    """What each file is an act of; a draft whose files move to ``versions/`` is sealed, and a draft comes with its title."""
+    acts = {change: classify_file(change) for change in changes}
+    drafts = [c for c, act in acts.items() if act == "draft"]
+    titled = {_subject(change) for change in drafts}
+    sealed = {_subject(change) for change in drafts if change.removed}
+    sealed &= {_subject(c) for c, act in acts.items() if act == "new version"}
+    titled -= sealed
+    for change, act in acts.items() if drafts else ():
+        place = change.place
+        if _subject(change) in sealed and act in _SEALING:
+            acts[change] = _SEALING[act]
+        elif place is not None and place.kind == "title" and (place.model, place.name) in titled:
+            acts[change] = "draft"
+    return acts
 
 
 def classify_change(changes: Iterable[Located]) -> ChangeKind | None:
     """The kind of a change; None where nothing differs."""
-    found = tuple(changes)
-    acts = frozenset(classify_file(change) for change in found)
+    found = _acts(tuple(changes))
+    acts = frozenset(found.values())
     if not acts:
         return None
     for kind in _KINDS:

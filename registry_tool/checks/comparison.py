@@ -387,7 +387,7 @@ def _compare_checkout(repository: Repository, *, staged: bool) -> TreeComparison
     git, tip = repository.git, repository.git.head()
     # While a merge is under way, what it brings in may be published already.
     published = None if tip is None else find_published(repository, tip, *merge_heads(git))
-    head: Tree = repository.staged() if staged else repository.work()
+    head: Tree = repository.open_staged() if staged else repository.work()
     base: Tree | None = head_tree(git, repository.reader)
     shown = "the index" if staged else "the working tree"
     words = "staged changes" if staged else "changes in the working tree since HEAD"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.cache import ModelVerdict, VerdictCache
-from registry_tool.checks.change_kind import AUTOMERGE_WORDS, classify_change
+from registry_tool.checks.change_kind import PARTS, ChangeKind, classify_change
 from registry_tool.checks.comparison import list_changes
 from registry_tool.checks.findings import Finding, Report, Severity, decide_verdict, in_order
 from registry_tool.checks.rule import (
@@ -42,7 +42,7 @@ from registry_tool.checks.scope import Part, Scope, find_renamed, find_scope, is
 from registry_tool.checks.uniqueness import Claims
 from registry_tool.checks.waivers import apply_waivers
 from registry_tool.errors import MalformedTreeError, ShallowHistoryError
-from registry_tool.git.tree import Entry, Tree, differences
+from registry_tool.git.tree import Entry, Tree, TreeChange, differences
 from registry_tool.manifests.data import member, text, texts
 from registry_tool.manifests.layout import OBJECTS, REGISTRY, SERVE
 from registry_tool.names import ModelName
@@ -278,9 +278,9 @@ def _examine(
     yield _Examined(REGISTRY, [(rule, rule.check(registry)) for rule in REGISTRY_RULES])
 
 
-def _merges_unseen(view: ChangeView, kind: str) -> bool:
+def _merges_unseen(view: ChangeView, kind: ChangeKind | None) -> bool:
     """True when the policy of what is published lets a change of a kind that passes merge without a person."""
-    if AUTOMERGE_WORDS.get(kind, kind) not in texts(view.base.settings, "automerge"):
+    if kind is None or not {*PARTS.get(kind, (kind,))} <= {*texts(view.base.settings, "automerge")}:
         return False
     from registry_tool.checks.review_needed import (
         unsigned_approvals,  # few registries have such a policy
@@ -336,6 +336,7 @@ def check(
     *,
     base: Tree | Catalog | None = None,
     published: Tree | Catalog | None = None,
+    differing: Sequence[TreeChange] | None = None,
     line: FirstParentHistory | None = None,
     now: dt.datetime | None = None,
     paths: Sequence[str] = (),
@@ -349,6 +350,7 @@ def check(
         head: The tree to judge.
         base: What it differs from, for choosing what to look at; None looks at everything.
         published: What is on the main branch already, and is therefore frozen; None is the base.
+        differing: The files that differ from the base in path order, where the caller knows; None compares.
         line: The history that ends at what is published; None where there is none.
         now: The time, for waivers and gates; None is the clock's.
         paths: Files and folders to which the check is narrowed; none of them means no narrowing.
@@ -362,7 +364,8 @@ def check(
     now = dt.datetime.now(dt.UTC) if now is None else now
     try:
         catalog = _open(head)
-        differing = None if base is None else list(differences(_open(base).tree, catalog.tree))
+        if base is not None and differing is None:
+            differing = list(differences(_open(base).tree, catalog.tree))
         published = base if published is None else published
         given = differing if published is base else None
         known, changes = list_changes(published, catalog, given)
@@ -386,11 +389,11 @@ def _build_report(
     """The report on what was found."""
     found, notes = _soften(collector.findings, view), collector.notes()
     findings = in_order(apply_waivers(found, view.base, view.head, view.now.date()))
-    verdict, kind = decide_verdict(findings), classify_change(view.changes) or ""
+    verdict, kind = decide_verdict(findings), classify_change(view.changes)
     # What is narrowed, was not answered, or passes by a waiver only, is for a person to look at.
     passes = not paths and not notes and decide_verdict(found) == "pass"
     automerge = passes and _merges_unseen(view, kind)
-    return Report(verdict, findings, checked, notes, kind, automerge)
+    return Report(verdict, findings, checked, notes, kind or "", automerge)
 
 
 def judge_file(rules: Iterable[FileRule], file: FileView, policy: Catalog) -> list[Finding]:

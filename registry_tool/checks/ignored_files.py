@@ -21,19 +21,28 @@ from registry_tool.git.command import Git
 from registry_tool.git.tree import Tree, differences
 from registry_tool.git.worktree import ignored_files
 from registry_tool.manifests.data import text
-from registry_tool.manifests.layout import KEYS, MODELS, RECIPIENTS, REGISTRY, WAIVERS, Layout
+from registry_tool.manifests.layout import (
+    KEYS,
+    MODELS,
+    OBJECTS,
+    RECIPIENTS,
+    REGISTRY,
+    SERVE,
+    WAIVERS,
+    Layout,
+)
 
 __all__ = ["HIDDEN", "Ignored", "WorkTreeRule", "check_hidden"]
 
 _SEVERITIES: Final[dict[str, Severity]] = {"refuse": "refuse", "review": "review", "warn": "warn"}
-_ROOTS: Final = (MODELS, WAIVERS, KEYS, REGISTRY, RECIPIENTS)
+_ROOTS: Final = (MODELS, WAIVERS, KEYS, OBJECTS, REGISTRY, RECIPIENTS, SERVE)
 _MANY: Final = 200  # folders of a change, above which all folders are listed
 _SMALL: Final = 2 << 20  # bytes of an index, about 15,000 files
 _SHOWN: Final = 100
 # Files of systems and editors; names that begin with a dot are theirs, DVC's and this program's.
 _LEFT_BY_OTHERS: Final = frozenset({"Thumbs.db", "desktop.ini", "__pycache__"})
 _LEFT_ENDS: Final = ("~", ".swp", ".tmp", ".orig", ".rej", ".pyc")
-_FOLDERS: Final = frozenset({"tags", "aliases", "evidence"})
+_FOLDERS: Final = frozenset({"tags", "aliases", "evidence", "titles"})
 # How the names of manifests are mistyped: another ending, or none.
 _ENDINGS: Final = (".yaml.txt", ".yml", ".json", ".txt", ".yaml")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.findings import Finding, Report, Severity, decide_verdict, in_order
-from registry_tool.checks.rule import Violation, format_name
+from registry_tool.checks.rule import Violation, find_version, format_name
 from registry_tool.checks.waivers import apply_waivers
 from registry_tool.git.tree import Tree, differences, walk
 from registry_tool.manifests.data import Data, records, text
@@ -201,7 +201,8 @@ def _places(catalog: Catalog, base: Tree | None, paths: Sequence[str]) -> Iterat
             continue
         if paths and not any(p in {"", path} or path.startswith(f"{p}/") for p in paths):
             continue
-        record = Place("model" if place.version is None else "version", place.model, place.version)
+        kind = "model" if place.version is None else "version"
+        record = Place(kind, place.model, place.version, is_draft=place.is_draft)
         if record not in seen:
             seen.add(record)
             yield record
@@ -211,7 +212,7 @@ def _document(catalog: Catalog, place: Place) -> Document | None:
     model = None if place.model is None else catalog.model(place.model)
     if model is None or place.version is None:
         return None if model is None else model.document
-    version = model.version(place.version)
+    version = find_version(catalog, place)
     if version is None:
         return None
     status = version.status

@@ -20,7 +20,7 @@ from registry_tool.git.tree import EXECUTABLE, FILE, Entry
 from registry_tool.manifests.data import text
 from registry_tool.manifests.document import READ_LIMIT, Document
 from registry_tool.manifests.layout import MANIFEST_KINDS, Place
-from registry_tool.manifests.problems import JSONPath, shown
+from registry_tool.manifests.problems import JSONPath, show_value
 from registry_tool.names import ModelName
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class ModelUnderCheck(ModelView):
     Args:
         catalog: The tree under check.
         name: The model.
-        touched: The versions that a change only adds to, when nothing else of the model changes: no other version
+        touched: The versions and drafts that a change only adds to, when nothing else of the model changes: no other version
             can have become wrong by it. None looks at all of them.
     """
 
@@ -117,11 +117,16 @@ class ModelUnderCheck(ModelView):
         self._touched = touched
 
     def looked_at(self) -> Iterator[VersionView]:
-        """The versions whose own files are to be judged, in text order."""
-        for name in self.versions if self._touched is None else sorted(self._touched):
-            version = self.version(name)
-            if version is not None:
-                yield version
+        """The versions whose own files are to be judged, in text order, then the drafts."""
+        touched = None if self._touched is None else sorted(self._touched)
+        yield from filter(None, map(self.version, self.versions if touched is None else touched))
+        yield from self.drafts_looked_at()
+
+    def drafts_looked_at(self) -> Iterator[VersionView]:
+        """The drafts whose own files are to be judged, in text order."""
+        wanted = self.drafts if self._touched is None else sorted(self._touched)
+        # Most models have none, and the listing of the model's folder is at hand.
+        yield from filter(None, map(self.draft, wanted if self.drafts else ()))
 
 
 class RegistryView(NamedTuple):
@@ -255,7 +260,7 @@ def format_name(text: str) -> str:
     """A path or name for a message: as it is where that is harmless, else escaped in quotes."""
     if text.isascii() and text.isprintable() and text and len(text) <= _LONG:
         return text
-    return shown(text)
+    return show_value(text)
 
 
 def command(words: str, path: str) -> str:
@@ -263,7 +268,7 @@ def command(words: str, path: str) -> str:
     import shlex
 
     plain = path.isascii() and path.isprintable()
-    return f"{words} -- {shlex.quote(path) if plain else shown(path)}"
+    return f"{words} -- {shlex.quote(path) if plain else show_value(path)}"
 
 
 def removal(path: str) -> str:
@@ -275,22 +280,26 @@ _SHOWN = 12
 
 
 def record_entry(catalog: Catalog, place: Place) -> Entry | None:
-    """The entry of the ``version.yaml`` of the version that a place lies in; None where there is none."""
-    if place.model is None or place.version is None:
+    """The entry of the ``version.yaml`` of the version that a place lies in; None where there is none, and for a draft."""
+    if place.model is None or place.version is None or place.is_draft:
         return None
     return catalog.tree.entry(f"{catalog.layout.version(place.model, place.version)}/version.yaml")
 
 
 def find_version(catalog: Catalog, place: Place) -> VersionView | None:
-    """The version that a place lies in."""
+    """The version or draft that a place lies in."""
     model = None if place.model is None else catalog.model(place.model)
-    return None if model is None or place.version is None else model.version(place.version)
+    if model is None or place.version is None:
+        return None
+    return model.draft(place.version) if place.is_draft else model.version(place.version)
 
 
 def find_state(version: VersionView | None) -> str:
     """A version's state; empty where there is no version, or its status cannot be read."""
     if version is None:
         return ""
+    if version.is_draft:
+        return version.state
     return "active" if version.status is None else text(version.status.data, "state")
 
 

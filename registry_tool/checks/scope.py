@@ -15,10 +15,10 @@ from registry_tool.git.tree import Entry, Tree, TreeChange, walk
 from registry_tool.manifests.layout import MODELS, REGISTRY, Layout, Place
 from registry_tool.names import DEFAULT_NAMESPACE, ModelName
 
-__all__ = ["Part", "Scope", "find_renamed", "find_scope", "is_inside"]
+__all__ = ["POLICY", "Part", "Scope", "find_renamed", "find_scope", "is_inside"]
 
 # What the verdict on unchanged files depends on.
-_POLICY: Final = (REGISTRY, "schemas/", ".dvc/config")
+POLICY: Final = (REGISTRY, "schemas/", ".dvc/config")
 # Files that may come to a version, or change in it, without a word about its sisters.
 _ITS_OWN: Final = frozenset({"metadata", "evidence", "card", "wire"})
 # Files of a model that no version depends on.
@@ -79,7 +79,7 @@ def _outside(tree: Tree, layout: Layout, namespaces: Iterable[str]) -> Iterator[
         for name, entry in tree.folder(folder).items():
             if not entry.is_folder:
                 yield f"{folder}/{name}", entry
-            elif folder in shards and layout.shard_of(name) != folder.rpartition("/")[2]:
+            elif folder in shards and layout.find_shard(name) != folder.rpartition("/")[2]:
                 yield from walk(tree, f"{folder}/{name}")
 
 
@@ -109,7 +109,9 @@ def _naming(catalog: Catalog, located: Sequence[tuple[TreeChange, Place]]) -> It
     gone = {
         place.model
         for change, place in located
+        # Nothing refers to a draft.
         if place.model is not None and change.head is None and place.kind in _NAMED
+        if not place.is_draft
     }
     needles = _needles(gone)
     for path in catalog.tree.grep(needles, under=MODELS) if needles else ():
@@ -119,9 +121,11 @@ def _naming(catalog: Catalog, located: Sequence[tuple[TreeChange, Place]]) -> It
 
 
 def _is_its_own(change: TreeChange, place: Place) -> bool:
-    """True for a file that concerns nothing but the version it lies in."""
+    """True for a file that concerns nothing but the version or draft it lies in."""
     if place.version is None:
         return False
+    if place.is_draft:  # which nothing refers to, whatever changes in it
+        return True
     return place.kind in _ITS_OWN or (place.kind in _ITS_RECORD and change.base is None)
 
 
@@ -205,7 +209,7 @@ def find_scope(
         changes: How it differs from its base; None looks at everything, and so does a change of policy.
         paths: Files and folders to which the look is narrowed; none of them means no narrowing.
     """
-    if changes is None or any(c.path.startswith(_POLICY) for c in changes):
+    if changes is None or any(c.path.startswith(POLICY) for c in changes):
         scope = _whole(catalog)
     else:
         scope = _touching(catalog, changes)

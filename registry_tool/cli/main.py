@@ -64,6 +64,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("promote", "Move a stage back to its last good version, and pin it."),
     "rules": ("rules", "List the rules of the check, or explain one."),
     "scan": ("scan", "Report the content of files and versions without loading them."),
+    "seal": ("seal", "Publish a draft, so that it becomes a version."),
     "search": ("search", "Search models and versions."),
     "serve": ("serve", "Serve the registry to the clients of other model registries."),
     "show": ("show", "Show a model or a version."),

@@ -7,6 +7,7 @@ names the option, the file and the line. Whether the data makes a valid manifest
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import json
 import re
@@ -35,6 +36,7 @@ __all__ = [
     "link",
     "metric",
     "parse_choice",
+    "parse_duration",
     "parse_json",
     "parse_named",
     "read_fields",
@@ -434,3 +436,21 @@ def _json(path: str, text: str, option: str) -> JSON:
     if not text.isascii() or "\\u" in text:
         check_typed(f"{option}: {format_text(path)}", json.dumps(data, ensure_ascii=False))
     return data
+
+
+_DURATION = re.compile(r"([0-9]{1,6})([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def parse_duration(words: str) -> dt.timedelta:
+    """How long ``90s``, ``10m``, ``2h``, ``1d`` or ``1w`` is.
+
+    Raises:
+        UsageError: It has another form.
+    """
+    match = _DURATION.fullmatch(words)
+    if match is None:
+        raise UsageError(
+            f"{words!a} is not a duration", remedy="use a number and a unit: 10m, 2h, 1d"
+        )
+    return dt.timedelta(**{_UNITS[match[2]]: int(match[1])})

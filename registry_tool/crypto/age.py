@@ -12,7 +12,7 @@ from typing import Final
 
 from registry_tool.crypto.pyrage import Identity, Readable, Recipient, Writable, pyrage_package
 from registry_tool.errors import RefusedError, UsageError
-from registry_tool.scanning.age_header import (
+from registry_tool.scanning import (
     HEADER_LIMIT,
     NotAgeError,
     Unarmouring,
@@ -29,8 +29,8 @@ __all__ = [
     "new_key",
     "open_with_passphrase",
     "open_wrap",
+    "parse_recipient",
     "read_identities",
-    "recipient_of",
     "wrap",
     "wrap_with_passphrase",
 ]
@@ -79,7 +79,7 @@ def new_key() -> Key:
     return Key(str(pyrage_package().x25519.Identity.generate()))
 
 
-def recipient_of(public_key: str) -> Recipient:
+def parse_recipient(public_key: str) -> Recipient:
     """What a public key is for the package.
 
     Raises:
@@ -107,7 +107,7 @@ def check_public_key(public_key: str) -> str:
     Raises:
         UsageError: It does not.
     """
-    recipient_of(public_key)
+    parse_recipient(public_key)
     return public_key
 
 
@@ -117,7 +117,7 @@ def wrap(key: Key, public_keys: Sequence[str]) -> str:
     Raises:
         UsageError: One is no public key, or there is none.
     """
-    recipients = [recipient_of(one) for one in dict.fromkeys(public_keys)]
+    recipients = [parse_recipient(one) for one in dict.fromkeys(public_keys)]
     if not recipients:
         raise UsageError("the key needs at least one recipient")
     return pyrage_package().encrypt(key._reveal(), recipients, armored=True).decode()  # noqa: SLF001 (of this module)
@@ -136,7 +136,7 @@ def wrap_with_passphrase(key: Key, passphrase: str) -> str:
     return pyrage_package().passphrase.encrypt(key._reveal(), passphrase, armored=True).decode()  # noqa: SLF001 (of this module)
 
 
-def _checked(value: str) -> bytes:
+def _check_wrap(value: str) -> bytes:
     """The age file in a wrap, found to be well formed: the package opens some that the format forbids."""
     try:
         data = decode_armour(value)
@@ -159,7 +159,7 @@ def open_wrap(value: str, identities: Sequence[Identity]) -> Key | None:
         RefusedError: It is no age file, or holds no key.
     """
     pyrage = pyrage_package()
-    data = _checked(value)
+    data = _check_wrap(value)
     try:
         return Key(pyrage.decrypt(data, identities).decode("ascii", "replace"))
     except (pyrage.DecryptError, OSError):
@@ -173,7 +173,7 @@ def open_with_passphrase(value: str, passphrase: str) -> Key | None:
         RefusedError: It is no age file, or holds no key.
     """
     pyrage = pyrage_package()
-    data = _checked(value)
+    data = _check_wrap(value)
     try:
         return Key(pyrage.passphrase.decrypt(data, passphrase).decode("ascii", "replace"))
     except (pyrage.DecryptError, OSError):
@@ -327,7 +327,7 @@ def encrypt_stream(reader: Readable, writer: Writable, recipient: str) -> None:
         UsageError: It is no public key.
         BaseException: What reading and writing raise.
     """
-    pyrage, recipients = pyrage_package(), [recipient_of(recipient)]
+    pyrage, recipients = pyrage_package(), [parse_recipient(recipient)]
     _run(lambda source, target: pyrage.encrypt_io(source, target, recipients), reader, writer)
 
 

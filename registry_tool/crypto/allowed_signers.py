@@ -15,7 +15,14 @@ import time
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-__all__ = ["Signer", "is_pattern", "is_timed", "matches_pattern_list", "names_of", "signers_in"]
+__all__ = [
+    "Signer",
+    "is_pattern",
+    "is_timed",
+    "list_signer_names",
+    "matches_pattern_list",
+    "signers_in",
+]
 
 # Options that limit the validity of a key.
 _TIMED: Final = (b"valid-after", b"valid-before")
@@ -195,7 +202,9 @@ def signers_in(allowed: bytes) -> Iterator[Signer]:
             yield found
 
 
-def names_of(allowed: bytes, key: bytes, *, namespace: str, moment: int | None = None) -> list[str]:
+def list_signer_names(
+    allowed: bytes, key: bytes, *, namespace: str, moment: int | None = None
+) -> list[str]:
     """The names under which a key may sign, each once: those of persons first, then patterns.
 
     Args:

@@ -11,7 +11,7 @@ import datetime as dt
 from typing import Final
 
 from registry_tool.crypto import ssh_keygen
-from registry_tool.crypto.allowed_signers import names_of
+from registry_tool.crypto.allowed_signers import list_signer_names
 from registry_tool.crypto.sshsig import KNOWN, NAMESPACE, SshSignature, holds, parse
 
 __all__ = ["can_verify", "find_signers"]
@@ -53,5 +53,7 @@ def find_signers(
     if not holds(signature, message):
         return []
     when = moment or dt.datetime.now(dt.UTC)
-    found = names_of(allowed, signature.key, namespace=namespace, moment=int(when.timestamp()))
+    found = list_signer_names(
+        allowed, signature.key, namespace=namespace, moment=int(when.timestamp())
+    )
     return found[:_MOST]

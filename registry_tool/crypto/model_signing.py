@@ -74,7 +74,7 @@ class Bundle(NamedTuple):
             return frozenset(self.digests)
         return frozenset(name.rsplit(":", 2)[0] for name in self.digests)
 
-    def rendered(self, hint: str) -> str:
+    def render_for(self, hint: str) -> str:
         """The bundle with what was read here and nothing else, for a key.
 
         Args:
@@ -117,7 +117,7 @@ def _same(found: object, wanted: str, name: str) -> None:
         _no(f"its {name} is {str(found)[:80]!a}, not {wanted!a}")
 
 
-def _unpacked(text: str, name: str) -> bytes:
+def _decode_base64(text: str, name: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as exc:
@@ -165,8 +165,8 @@ def _envelope(whole: _Object) -> tuple[bytes, str]:
     if len(signatures) != 1:
         _no(f"it has {len(signatures)} signatures, not one")
     signature = _text(_object(signatures[0], "signature").get("sig"), "sig")
-    _unpacked(signature, "sig")
-    return _unpacked(_text(envelope.get("payload"), "payload"), "payload"), signature
+    _decode_base64(signature, "sig")
+    return _decode_base64(_text(envelope.get("payload"), "payload"), "payload"), signature
 
 
 def parse(text: str) -> Bundle:
@@ -345,7 +345,7 @@ def trouble(bundle: Bundle, place: Path, key: PublicKey) -> str:
     package = _package()
     with TemporaryDirectory(prefix="registry-verify-") as folder:
         written, public = Path(folder) / "bundle", Path(folder) / "public"
-        written.write_text(bundle.rendered(key.digest), encoding="utf-8")
+        written.write_text(bundle.render_for(key.digest), encoding="utf-8")
         public.write_bytes(key.pem)
         verifier = package.verifying.Config().use_elliptic_key_verifier(public_key=public)
         try:

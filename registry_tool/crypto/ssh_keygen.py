@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from registry_tool.crypto.allowed_signers import is_timed, names_of
+from registry_tool.crypto.allowed_signers import is_timed, list_signer_names
 from registry_tool.crypto.sshsig import NAMESPACE, parse
 from registry_tool.errors import OperationalError, UsageError
 
@@ -94,7 +94,7 @@ def sign(message: bytes, key: str) -> str:
         return made.read_text(encoding="ascii")
 
 
-def _certified(files: Sequence[str], env: Mapping[str, str]) -> list[str]:
+def _read_principals(files: Sequence[str], env: Mapping[str, str]) -> list[str]:
     """The names that go with the key of a certificate."""
     found = _run(["-Y", "find-principals", *files], stdin=b"", env=env)
     names = [] if found.returncode else found.stdout.decode(errors="replace").splitlines()
@@ -109,7 +109,9 @@ def _candidates(
     if signature.key_type.endswith(_CERTIFICATE):
         return None
     when = moment or dt.datetime.now(dt.UTC)
-    return names_of(allowed, signature.key, namespace=namespace, moment=int(when.timestamp()))
+    return list_signer_names(
+        allowed, signature.key, namespace=namespace, moment=int(when.timestamp())
+    )
 
 
 def principals(
@@ -146,7 +148,7 @@ def principals(
         files = ["-f", str(signers), "-s", str(signature)]
         if moment is not None and is_timed(allowed):
             files.append(f"-Overify-time={moment.astimezone(dt.UTC):%Y%m%d%H%M%S}")
-        names = _certified(files, env) if candidates is None else candidates
+        names = _read_principals(files, env) if candidates is None else candidates
         return [
             name
             for name in names[:_MOST]

@@ -26,7 +26,7 @@ __all__ = [
     "Fields",
     "NotASignatureError",
     "SshSignature",
-    "fingerprint_of",
+    "compute_fingerprint",
     "holds",
     "parse",
 ]
@@ -41,7 +41,7 @@ _ARMOUR: Final = re.compile(
 )
 
 
-def fingerprint_of(key: bytes) -> str:
+def compute_fingerprint(key: bytes) -> str:
     """The fingerprint of a public key, as ``ssh-keygen -l`` prints it."""
     digest = base64.b64encode(hashlib.sha256(key).digest()).decode()
     return f"SHA256:{digest.rstrip('=')}"
@@ -110,7 +110,7 @@ class SshSignature(NamedTuple):
     @property
     def fingerprint(self) -> str:
         """The key's fingerprint, as ``ssh-keygen -l`` prints it."""
-        return fingerprint_of(self.key)
+        return compute_fingerprint(self.key)
 
     def signed_bytes(self, message: bytes) -> bytes:
         """The bytes that the key signed, if the signature is one of this message."""
@@ -119,7 +119,7 @@ class SshSignature(NamedTuple):
         return _MAGIC + b"".join(struct.pack(">I", len(part)) + part for part in parts)
 
 
-def _unarmoured(text: str) -> bytes:
+def _remove_armour(text: str) -> bytes:
     match = _ARMOUR.fullmatch(text) if len(text) <= _LIMIT else None
     if match is None:
         raise NotASignatureError("the lines BEGIN and END SSH SIGNATURE are missing")
@@ -138,7 +138,7 @@ def parse(text: str) -> SshSignature:
     Raises:
         NotASignatureError: It is none, or of a kind that nobody writes yet.
     """
-    fields = Fields(_unarmoured(text))
+    fields = Fields(_remove_armour(text))
     if fields.take(len(_MAGIC)) != _MAGIC:
         raise NotASignatureError("it does not begin with SSHSIG")
     if (version := fields.number()) != 1:
@@ -221,7 +221,9 @@ def _rsa(key: Fields, algorithm: str, rest: Fields, message: bytes) -> None:
     public.verify(padded, message, PKCS1v15(), chosen)
 
 
-def _touched(application: bytes, rest: Fields, message: bytes) -> tuple[bytes, bytes]:
+def _read_hardware_signature(
+    application: bytes, rest: Fields, message: bytes
+) -> tuple[bytes, bytes]:
     """Of a key in hardware: the signature, and what it signs; see OpenSSH's PROTOCOL.u2f."""
     signature, flags_and_counter = rest.string(), rest.take(5)
     rest.end()
@@ -232,7 +234,7 @@ def _touched(application: bytes, rest: Fields, message: bytes) -> tuple[bytes, b
 def _sk_ed25519(key: Fields, algorithm: str, rest: Fields, message: bytes) -> None:
     _same(algorithm, "sk-ssh-ed25519@openssh.com")
     public, application = key.string(), key.string()
-    signature, signed = _touched(application, rest, message)
+    signature, signed = _read_hardware_signature(application, rest, message)
     _is_ed25519(public, signature, signed)
 
 
@@ -240,7 +242,7 @@ def _sk_ecdsa(key: Fields, algorithm: str, rest: Fields, message: bytes) -> None
     _same(algorithm, "sk-ecdsa-sha2-nistp256@openssh.com")
     curve, point, application = key.string(), key.string(), key.string()
     _same(curve.decode("ascii", "replace"), "nistp256")
-    signature, signed = _touched(application, rest, message)
+    signature, signed = _read_hardware_signature(application, rest, message)
     _is_ecdsa("nistp256", point, signature, signed)
 
 

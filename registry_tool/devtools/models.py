@@ -30,6 +30,7 @@ _MODULES: Final = {
     "model": "model", "metadata": "model", "version": "version", "evidence": "evidence",
     "registry": "registry", "namespace": "registry", "waiver": "registry", "key": "encryption",
     "recipients": "encryption", "dvc": "pointer", "alias": "lifecycle", "tag": "lifecycle", "status": "lifecycle",
+    "draft": "lifecycle",
     "title": "lifecycle", "deletion": "lifecycle", "wire": "serve", "object": "serve", "serve": "serve",
 }  # fmt: skip
 _ABOUT: Final = {
@@ -40,7 +41,7 @@ _ABOUT: Final = {
     "registry": "``registry.yaml``, ``namespace.yaml`` and waivers",
     "encryption": "``recipients.yaml``, ``key.yaml`` and ``keys/<group>.yaml``",
     "pointer": "``<artifact>.dvc``, DVC's own format",
-    "lifecycle": "Aliases, tags, titles, ``status.yaml`` and ``deletion.yaml``",
+    "lifecycle": "Aliases, tags, titles, ``status.yaml``, ``draft.yaml`` and ``deletion.yaml``",
     "serve": "``serve.yaml``, ``wire.yaml`` and objects",
 }
 # Where the name in the schema is too general for a class.
@@ -67,7 +68,7 @@ def _pascal(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("_"))
 
 
-def _wrapped(words: str, first: str, rest: str, width: int = _LINE) -> list[str]:
+def _wrap(words: str, first: str, rest: str, width: int = _LINE) -> list[str]:
     return textwrap.wrap(words, width, initial_indent=first, subsequent_indent=rest) or [first]
 
 
@@ -140,11 +141,11 @@ class _Writer:
             kind = self._type(given, f"{name}.{key}", uses)
             fields.append(_field(attribute, key, kind, given, is_required=key in required))
             words = text(given, "description") or text(self._resolve(given)[0], "description")
-            described += _wrapped(words, f"        {attribute}: ", " " * 12)
+            described += _wrap(words, f"        {attribute}: ", " " * 12)
         about = text(rule, "description") or f"{text(rule, 'title')}."
         summary, _, more = about.partition(". ")
         lines = [f"class {name}({base}):", f'    """{summary.removesuffix(".")}.', ""]
-        lines += [*_wrapped(more, "    ", "    "), ""] if more else []
+        lines += [*_wrap(more, "    ", "    "), ""] if more else []
         lines += ["    Attributes:", *described, '    """', ""]
         if base == "Manifest":
             lines += [f'    schema_id: ClassVar[str] = "{self._schema_id}"', ""]
@@ -198,7 +199,7 @@ def _field(attribute: str, key: str, kind: str, rule: Data, *, is_required: bool
     return f"    {attribute}: {kind} = {value}"
 
 
-def _ordered(names: Sequence[str], classes: Mapping[str, _Class]) -> Iterator[str]:
+def _order(names: Sequence[str], classes: Mapping[str, _Class]) -> Iterator[str]:
     """The classes of a module, each behind those that it uses."""
     done: set[str] = set()
 
@@ -262,7 +263,7 @@ def render_modules() -> dict[str, str]:
     }
     found = {}
     for module in _ABOUT:
-        names = [*_ordered([n for n in writer.classes if homes[n] == module], writer.classes)]
+        names = [*_order([n for n in writer.classes if homes[n] == module], writer.classes)]
         body = "\n\n\n".join("\n".join(writer.classes[name].lines) for name in names) + "\n"
         found[f"{module}.py"] = _module(_ABOUT[module], body, _imports(body, homes, module), names)
     rows = "".join(f'        "{i}": {name},\n' for i, name in writer.manifests.items())
@@ -276,10 +277,10 @@ def render_modules() -> dict[str, str]:
     ]
     imports += _imports(f"(Manifest):{table}", homes, "table")
     found["table.py"] = _module("All manifests", table, imports, ["MANIFESTS"])
-    return {name: _formatted(source) for name, source in found.items()}
+    return {name: _format(source) for name, source in found.items()}
 
 
-def _formatted(source: str) -> str:
+def _format(source: str) -> str:
     """As the project's formatter writes it."""
     import subprocess
 

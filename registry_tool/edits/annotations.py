@@ -12,6 +12,7 @@ from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.edits.models import upgraded_model
+from registry_tool.edits.sealing import seal_first
 from registry_tool.edits.versions import timestamp
 from registry_tool.errors import InvalidManifestError, NotFoundError, RefusedError, UsageError
 from registry_tool.manifests.arguments import check_fields, check_manifest
@@ -19,7 +20,7 @@ from registry_tool.manifests.data import Data, member, texts
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema_fast import same
 from registry_tool.manifests.values import plain_fields, plain_text
-from registry_tool.manifests.yaml.editor import changed
+from registry_tool.manifests.yaml.editor import edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference, check_new_name, check_pointer
 
@@ -61,8 +62,8 @@ def annotate(
     check_fields("metadata/v1", {"metadata": given, "labels": [*dict.fromkeys(wanted)], **said})
 
     def edit(catalog: Catalog) -> ChangeSet:
-        version = resolve(catalog, reference, allow_withdrawn=True).version
-        old, current = _added(version), version.all_metadata
+        version = resolve(catalog, reference, allow_withdrawn=True, allow_draft=True).version
+        old, current = _read_added(version), version.all_metadata
         for key in remove:
             if key not in current:
                 raise NotFoundError(
@@ -84,7 +85,7 @@ def annotate(
     return edit
 
 
-def _added(version: VersionView) -> Data:
+def _read_added(version: VersionView) -> Data:
     """The data of ``metadata.yaml``, or that of one that says nothing."""
     before = version.metadata
     if before is None:
@@ -114,7 +115,7 @@ def _write_metadata(version: VersionView, old: Data, fields: dict[str, JSON]) ->
     new = {key: value for key, value in fields.items() if not same(old.get(key), value)}
     if not new:
         return ChangeSet(f"{version} already has these values")
-    return ChangeSet(f"Annotate {version}", {path: changed(before.source, old, new, path)})
+    return ChangeSet(f"Annotate {version}", {path: edit_fields(before.source, old, new, path)})
 
 
 def replace_metadata(
@@ -146,8 +147,8 @@ def replace_metadata(
     check_fields("metadata/v2", {"metadata": given, **said})
 
     def edit(catalog: Catalog) -> ChangeSet:
-        version = resolve(catalog, reference, allow_withdrawn=True).version
-        old, own = _added(version), member(version.data, "metadata")
+        version = resolve(catalog, reference, allow_withdrawn=True, allow_draft=True).version
+        old, own = _read_added(version), member(version.data, "metadata")
         added = {k: v for k, v in given.items() if k not in own or not same(own[k], v)}
         fields = _laid_over(version, old, added, [key for key in own if key not in given])
         if not added and "metadata" not in old:
@@ -243,7 +244,7 @@ def add_evidence(
     at: str = "",
     name: str = "",
 ) -> Edit:
-    """Add a record of evidence to a version; it is never changed afterwards.
+    """Add a record of evidence to a version; it is never changed afterwards. A draft is sealed in the same change.
 
     Args:
         reference: The version.
@@ -270,7 +271,7 @@ def add_evidence(
         subject: dict[str, JSON] = {"version": version.version, "sha256": digest}
         return made.put(catalog, f"{version.folder}/evidence", str(version), subject)
 
-    return add
+    return seal_first(reference, add, f"with evidence of kind {kind}")
 
 
 def add_model_evidence(

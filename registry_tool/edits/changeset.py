@@ -14,7 +14,7 @@ from registry_tool.errors import RefusedError
 from registry_tool.git.tree import DictTree, OverlayTree, Tree
 from registry_tool.names import Reference
 
-__all__ = ["ChangeSet", "Edit", "check_fits", "combined", "followed_by", "overlaid"]
+__all__ = ["ChangeSet", "Edit", "check_fits", "combine", "followed_by", "overlaid"]
 
 
 _FORBIDDEN: Final = frozenset({"", ".", "..", ".git"})
@@ -113,7 +113,7 @@ class _Sum:
         return ChangeSet(message, self._puts, deletes, tuple(self._notes), tuple(self._versions))
 
 
-def combined(edits: Iterable[Edit], message: str) -> Edit:
+def combine(edits: Iterable[Edit], message: str) -> Edit:
     """Several edits as one, each made on the result of those before it."""
 
     def combine(catalog: Catalog) -> ChangeSet:

@@ -18,7 +18,7 @@ from registry_tool.manifests.data import texts
 from registry_tool.manifests.layout import MODELS, REGISTRY
 from registry_tool.names import check_namespace
 
-__all__ = ["CODEOWNERS", "Host", "host_of", "write_codeowners"]
+__all__ = ["CODEOWNERS", "Host", "detect_host", "write_codeowners"]
 
 Host = Literal["github", "gitlab"]
 
@@ -41,7 +41,7 @@ _READABLE: Final[dict[Host, re.Pattern[str]]] = {
 _WIDE: Final = 40
 
 
-def host_of(tree: Tree) -> Host:
+def detect_host(tree: Tree) -> Host:
     """The Git host whose settings lie in a tree; GitHub where neither's or both's do."""
     here = {
         host: any(tree.entry(path) or tree.folder(path) for path in paths)
@@ -93,7 +93,7 @@ def _head(lines: list[str]) -> int:
     return next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
 
 
-def _placed(text: str, block: list[str], path: str) -> str:
+def _place_block(text: str, block: list[str], path: str) -> str:
     """The file with the block in its place: between the marks, else before the first line of people's own."""
     lines = text.removesuffix("\n").split("\n") if text else []
     begin, end = _mark(lines, _BEGIN, path), _mark(lines, _END, path)
@@ -129,7 +129,7 @@ def write_codeowners(host: Host | None = None) -> Edit:
     """
 
     def edit(catalog: Catalog) -> ChangeSet:
-        reader = host or host_of(catalog.tree)
+        reader = host or detect_host(catalog.tree)
         path = _place(catalog.tree, reader)
         notes: list[str] = []
         owners = list(_owners(catalog))
@@ -139,7 +139,7 @@ def write_codeowners(host: Host | None = None) -> Edit:
                 f"{REGISTRY} has no owners: changes to policy, waivers and CI need no approval"
             )
         before = _text(catalog.tree, path)
-        after = _placed(before, [f"{_BEGIN}{_ABOUT}", *lines, _END], path)
+        after = _place_block(before, [f"{_BEGIN}{_ABOUT}", *lines, _END], path)
         if after == before:
             return ChangeSet(f"{path} is already up to date", notes=tuple(notes))
         return ChangeSet(f"Write {path}", {path: after.encode()}, notes=tuple(notes))

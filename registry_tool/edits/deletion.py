@@ -18,7 +18,7 @@ from registry_tool.edits.versions import timestamp
 from registry_tool.errors import InvalidManifestError, RefusedError, UsageError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.yaml.editor import changed
+from registry_tool.manifests.yaml.editor import edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference
 
@@ -37,7 +37,7 @@ def _check_reason(reason: str) -> str:
     return reason
 
 
-def _deleted_version(version: VersionView, reason: str, at: str) -> dict[str, bytes]:
+def _delete_files(version: VersionView, reason: str, at: str) -> dict[str, bytes]:
     """The files that say so and are missing, by path; empty for one that is deleted."""
     puts: dict[str, bytes] = {}
     if not version.is_deleted:
@@ -81,7 +81,7 @@ def delete_version(
     def edit(catalog: Catalog) -> ChangeSet:
         found = resolve(catalog, reference, allow_withdrawn=True)
         version, model = found.version, found.version.model
-        puts, held = _deleted_version(version, why, at), find_alias_names(version)
+        puts, held = _delete_files(version, why, at), find_alias_names(version)
         if not puts and not held:
             return ChangeSet(f"{version} is already deleted")
         check_fixed(found)
@@ -98,13 +98,13 @@ def delete_version(
     return edit
 
 
-def _archived(model: ModelView) -> dict[str, bytes]:
+def _archive(model: ModelView) -> dict[str, bytes]:
     data, path = model.data, f"{model.folder}/model.yaml"
     if model.document is None:
         raise InvalidManifestError(f"{model.name} has no model.yaml")
     if text(data, "state") == "archived":
         return {}
-    return {path: changed(model.document.source, data, {"state": "archived"}, path)}
+    return {path: edit_fields(model.document.source, data, {"state": "archived"}, path)}
 
 
 def delete_model(name: ModelName, *, reason: str, now: dt.datetime | None = None) -> Edit:
@@ -124,11 +124,11 @@ def delete_model(name: ModelName, *, reason: str, now: dt.datetime | None = None
 
     def edit(catalog: Catalog) -> ChangeSet:
         model = find_model(catalog, name)
-        puts = _archived(model)
+        puts = _archive(model)
         if not model.is_deleted:
             puts[f"{model.folder}/deletion.yaml"] = _deletion(why, at)
         for version in filter(None, map(model.version, model.versions)):
-            puts |= _deleted_version(version, why, at)
+            puts |= _delete_files(version, why, at)
         gone = _alias_files(model, model.aliases)
         if not puts and not gone:
             return ChangeSet(f"{name} is already deleted")

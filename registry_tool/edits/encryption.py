@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.recipients import group_document, key_document, public_keys
 from registry_tool.catalog.resolve import resolve
-from registry_tool.crypto.age import Key, wrap
 from registry_tool.edits.changeset import ChangeSet, Edit
+from registry_tool.encryption import Key, wrap
 from registry_tool.errors import NotFoundError, UsageError
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.yaml.writer import render

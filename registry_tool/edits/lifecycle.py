@@ -12,12 +12,12 @@ from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.resolve import find_model, may_follow, resolve
 from registry_tool.catalog.tombstones import check_fixed
 from registry_tool.edits.aliases import remove_alias
-from registry_tool.edits.changeset import ChangeSet, Edit, combined
+from registry_tool.edits.changeset import ChangeSet, Edit, combine
 from registry_tool.edits.models import remove_uploads
 from registry_tool.errors import RefusedError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.yaml.editor import GONE, changed
+from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference
 
@@ -94,7 +94,7 @@ def withdraw_with_aliases(reference: Reference, *, reason: str, replaced_by: str
         gone = [remove_alias(version.model.name, alias) for alias in find_alias_names(version)]
         state = set_state(fixed, "withdrawn", reason=reason, replaced_by=replaced_by)
         message = f"Withdraw {version}: {reason}".split("\n")[0]
-        return combined([*gone, state], message)(catalog)
+        return combine([*gone, state], message)(catalog)
 
     return edit
 
@@ -105,7 +105,7 @@ def render_status(version: VersionView, path: str, fields: dict[str, JSON]) -> b
     if before is None or before.data is None:
         return render({"schema": "status/v1", **fields})
     gone = {} if "replaced_by" in fields else {"replaced_by": GONE}
-    return changed(before.source, before.data, {**fields, **gone}, path)
+    return edit_fields(before.source, before.data, {**fields, **gone}, path)
 
 
 def archive(model: ModelName) -> Edit:
@@ -118,7 +118,7 @@ def archive(model: ModelName) -> Edit:
             return ChangeSet(f"{model} is already archived")
         path = f"{view.folder}/model.yaml"
         source = b"" if view.document is None else view.document.source
-        edited = changed(source, data, {"state": "archived"}, path)
+        edited = edit_fields(source, data, {"state": "archived"}, path)
         return ChangeSet(f"Archive {model}", {path: edited})
 
     return edit
@@ -127,12 +127,12 @@ def archive(model: ModelName) -> Edit:
 _POINTER = ".dvc"
 
 
-def _names_of(pointing: dict[str, str], version: VersionView) -> list[str]:
+def _list_names(pointing: dict[str, str], version: VersionView) -> list[str]:
     return sorted(name for name, wanted in pointing.items() if wanted == version.version)
 
 
 def _check_no_alias(version: VersionView) -> None:
-    held = _names_of(version.model.alias_targets(), version)
+    held = _list_names(version.model.alias_targets(), version)
     if held:
         named = "alias" if len(held) == 1 else "aliases"
         raise RefusedError(
@@ -145,7 +145,7 @@ def _check_no_alias(version: VersionView) -> None:
 def _tags(version: VersionView, *, go: bool) -> frozenset[str]:
     """The paths of the tags that hold the version; they go with it, or stop it."""
     model = version.model
-    held = _names_of(model.tag_targets(), version)
+    held = _list_names(model.tag_targets(), version)
     if held and not go:
         named = "tag" if len(held) == 1 else "tags"
         raise RefusedError(
@@ -166,7 +166,7 @@ def _erased_status(version: VersionView, path: str, fields: dict[str, JSON]) -> 
     before = version.status
     if before is None or before.data is None:
         return render({"schema": "status/v1", **fields})
-    return changed(before.source, before.data, fields, path)
+    return edit_fields(before.source, before.data, fields, path)
 
 
 def erase(

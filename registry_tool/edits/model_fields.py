@@ -13,7 +13,7 @@ from registry_tool.errors import UsageError
 from registry_tool.manifests.arguments import check_fields, check_license
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.values import plain_fields
-from registry_tool.manifests.yaml.editor import GONE, changed
+from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.names import ModelName
 
 __all__ = ["UPDATABLE", "update_model"]
@@ -62,7 +62,7 @@ def update_model(name: ModelName, fields: Mapping[str, object]) -> Edit:
             changes["schema"] = schema
         if not changes:
             return ChangeSet(f"{name} already has these values")
-        edited = changed(source, data, changes, path)  # type: ignore[arg-type]  # GONE is one of its values
+        edited = edit_fields(source, data, changes, path)  # type: ignore[arg-type]  # GONE is one of its values
         return ChangeSet(f"Update {', '.join(sorted(changes))} of {name}", {path: edited})
 
     return edit

@@ -18,7 +18,7 @@ from registry_tool.manifests.layout import Layout
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema_fast import same
 from registry_tool.manifests.values import plain_fields
-from registry_tool.manifests.yaml.editor import GONE, changed
+from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import (
     POINTER_PATTERN,
@@ -236,7 +236,7 @@ def extend_model(
         new = {key: value for key, value in new.items() if not same(old.get(key), value)}
         puts = {f"{model.folder}/{at}.dvc": source for at, source in (files or {}).items()}
         if new:
-            puts[path] = changed(_source(model), old, new, path)
+            puts[path] = edit_fields(_source(model), old, new, path)
         return ChangeSet(f"Update {name}" if puts else f"{name} already has these values", puts)
 
     return extend
@@ -265,7 +265,7 @@ def remove_uploads(model: ModelView, version: str) -> tuple[dict[str, bytes], fr
     found = model.catalog.tree.folder(model.folder).keys() & pointers
     path = f"{model.folder}/model.yaml"
     kept: list[JSON] = [dict(entry) for entry in left]
-    edited = changed(_source(model), data, {"artifacts": kept or GONE}, path)
+    edited = edit_fields(_source(model), data, {"artifacts": kept or GONE}, path)
     return {path: edited}, frozenset(f"{model.folder}/{name}" for name in found)
 
 
@@ -284,7 +284,7 @@ def upgraded_model(model: ModelView) -> dict[str, bytes]:
     data, path = model.data, f"{model.folder}/model.yaml"
     if text(data, "schema") != "model/v1":
         return {}
-    return {path: changed(_source(model), data, {"schema": "model/v2"}, path)}
+    return {path: edit_fields(_source(model), data, {"schema": "model/v2"}, path)}
 
 
 def _card(name: ModelName, fields: Mapping[str, JSON], card: str) -> bytes:

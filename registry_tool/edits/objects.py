@@ -17,7 +17,7 @@ from registry_tool.manifests.layout import Place
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema_fast import same
 from registry_tool.manifests.values import plain_fields
-from registry_tool.manifests.yaml.editor import GONE, changed
+from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.manifests.yaml.writer import render
 
 __all__ = ["ObjectName", "edit_object", "find_object", "object_name", "put_object"]
@@ -153,7 +153,7 @@ def edit_object(
         }
         if not fields:
             return ChangeSet(f"{name} already has these values")
-        source = changed(found.source, old, fields, found.path)  # type: ignore[arg-type]  # GONE is one of its values
+        source = edit_fields(found.source, old, fields, found.path)  # type: ignore[arg-type]  # GONE is one of its values
         return ChangeSet(f"Update {name}", {found.path: source})
 
     return edit

@@ -12,13 +12,14 @@ from dataclasses import replace
 from registry_tool.catalog.catalog import USABLE, Catalog, ModelView
 from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.catalog.stage_names import stages_written
-from registry_tool.edits.aliases import set_alias
 from registry_tool.edits.changeset import ChangeSet, Edit
+from registry_tool.edits.pointers import write_alias
+from registry_tool.edits.sealing import seal_first
 from registry_tool.errors import InvalidManifestError, NotFoundError, RefusedError
 from registry_tool.git.history import FirstParentHistory
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.yaml.editor import GONE, changed
+from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.names import ModelName, Reference, check_pointer, check_version
 from registry_tool.promotion.holders import earlier, moves
 
@@ -26,7 +27,7 @@ __all__ = ["promote", "rollback"]
 
 
 def promote(reference: Reference, stage: str, *, reason: str = "") -> Edit:
-    """Move a stage to the version a reference means, and take off its pin.
+    """Move a stage to the version a reference means, and take off its pin; a draft is sealed in the same change.
 
     The edit raises NotFound, Refused (the name is taken, the version is not usable) or InvalidName.
     """
@@ -40,17 +41,17 @@ def promote(reference: Reference, stage: str, *, reason: str = "") -> Edit:
         if old == found.version:
             return ChangeSet(f"{found.model.name}@{stage} is already {old}")
         message = f"Promote {found} to {stage}"
-        plain = set_alias(reference, stage, reason=reason)(catalog)
+        plain = write_alias(reference, stage, reason=reason)(catalog)
         if before is None or data.get("pinned") is not True:
             return replace(plain, message=message)
         fields: dict[str, JSON] = {"version": found.version}
         changes = {**fields, "reason": reason or GONE, "pinned": GONE}
         why = text(data, "reason")
         note = f"the pin on version {old} is removed" + (f"; its reason: {why}" if why else "")
-        puts = {before.path: changed(before.source, data, changes, before.path)}
+        puts = {before.path: edit_fields(before.source, data, changes, before.path)}
         return ChangeSet(message, puts, notes=(note,))
 
-    return edit
+    return seal_first(reference, edit, f"and promote it to {stage}")
 
 
 def _alias(model: ModelView, stage: str) -> tuple[Data, bytes, str]:
@@ -98,7 +99,7 @@ def _last_good(model: ModelView, stage: str, held: str, past: Iterator[str]) -> 
     return found
 
 
-def _asked(model: ModelView, stage: str, to: str, past: Iterator[str]) -> str:
+def _choose_reason(model: ModelView, stage: str, to: str, past: Iterator[str]) -> str:
     if to not in past:
         raise RefusedError(
             f"version {to} of {model.name} was not {stage} before, or was rolled back itself",
@@ -139,12 +140,14 @@ def rollback(
         view = find_model(catalog, model)
         data, source, path = _alias(view, stage)
         held, past = text(data, "version"), _past(history(), path)
-        version = _asked(view, stage, to, past) if to else _last_good(view, stage, held, past)
+        version = (
+            _choose_reason(view, stage, to, past) if to else _last_good(view, stage, held, past)
+        )
         fields: dict[str, JSON] = {"version": version, "reason": reason, "pinned": True}
         summary = reason.partition("\n")[0]
         message = f"Roll {model}@{stage} back from {held} to {version}: {summary}"
         if version == held:
             message = f"Pin {model}@{stage} to {held}: {summary}"
-        return ChangeSet(message, {path: changed(source, data, fields, path)})
+        return ChangeSet(message, {path: edit_fields(source, data, fields, path)})
 
     return edit

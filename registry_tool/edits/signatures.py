@@ -7,21 +7,21 @@ from typing import Final
 from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.evidence import pieces
 from registry_tool.catalog.resolve import resolve
-from registry_tool.crypto.sshsig import parse
 from registry_tool.edits.annotations import add_evidence
 from registry_tool.edits.changeset import ChangeSet, Edit
+from registry_tool.edits.sealing import seal_first
 from registry_tool.errors import InvalidManifestError, UsageError
 from registry_tool.manifests.data import text
 from registry_tool.names import Reference
-from registry_tool.signing.signatures import MODEL_SIGNING, SSH, trouble
+from registry_tool.signing import MODEL_SIGNING, SSH, parse_signature, trouble
 
-__all__ = ["add_bundle", "add_bundle_address", "add_signature", "record_of"]
+__all__ = ["add_bundle", "add_bundle_address", "add_signature", "read_record"]
 
 # Of `value` in schemas/evidence.
 _MOST: Final = 16_384
 
 
-def record_of(version: VersionView) -> bytes:
+def read_record(version: VersionView) -> bytes:
     """The bytes that a signature of a version is made of.
 
     Raises:
@@ -37,9 +37,9 @@ def record_of(version: VersionView) -> bytes:
 
 def _has(version: VersionView, key: bytes) -> bool:
     """True where the key signed the record already."""
-    record = record_of(version)
+    record = read_record(version)
     return any(
-        parse(text(piece.data, "value")).key == key
+        parse_signature(text(piece.data, "value")).key == key
         for piece in pieces(version, "signature")
         if piece.fits and text(piece.data, "format") == SSH and not trouble(piece.data, record)
     )
@@ -50,7 +50,7 @@ def add_signature(reference: Reference, armour: str, *, by: str) -> Edit:
 
     Args:
         reference: The version.
-        armour: The signature, over the bytes of ``record_of``.
+        armour: The signature, over the bytes of ``read_record``.
         by: Who says it.
 
     The edit raises NotFound, or InvalidManifest (the version's record cannot be read).
@@ -58,12 +58,12 @@ def add_signature(reference: Reference, armour: str, *, by: str) -> Edit:
 
     def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True).version
-        if _has(version, parse(armour).key):
+        if _has(version, parse_signature(armour).key):
             return ChangeSet(f"{version} is already signed with that key")
         fields = {"format": SSH, "value": armour}
         return add_evidence(reference, "signature", fields, by=by)(catalog)
 
-    return edit
+    return seal_first(reference, edit, "with a signature")
 
 
 def add_bundle(reference: Reference, bundle: str, *, artifact: str, by: str) -> Edit:

@@ -12,7 +12,7 @@ from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.errors import InvalidNameError, NotFoundError, RefusedError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import Place
-from registry_tool.manifests.yaml.editor import changed
+from registry_tool.manifests.yaml.editor import edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName
 
@@ -96,7 +96,7 @@ def _put(catalog: Catalog, path: str, place: Place, title: str, what: str) -> Ch
     if document is None or document.data is None:
         source = title_bytes(title)
     else:
-        source = changed(document.source, document.data, {"title": title}, path)
+        source = edit_fields(document.source, document.data, {"title": title}, path)
     return ChangeSet(f"Set the title of {what}", {path: source})
 
 
@@ -135,7 +135,8 @@ def set_title(model: ModelName, title: str, *, name: str = "") -> Edit:
 
 def _check_named(model: ModelView, name: str) -> None:
     version = model.version(name)
-    if version is None and model.tag(name) is None and model.alias(name) is None:
+    exists = model.draft(name) or model.tag(name) or model.alias(name)
+    if version is None and exists is None:
         raise NotFoundError(
             f"{model.name} has no version, tag or alias {name!a}",
             remedy=f"list its versions: registry show {model.name}",

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from registry_tool.catalog.catalog import Catalog, ModelView
 from registry_tool.catalog.resolve import find_model
 from registry_tool.catalog.stage_names import stages_written
-from registry_tool.edits.aliases import add_tag, set_alias
 from registry_tool.edits.changeset import ChangeSet, Edit, followed_by
+from registry_tool.edits.pointers import write_alias, write_tag
 from registry_tool.edits.titles import check_selector_title, check_title, title_bytes
 from registry_tool.edits.wire import wire_bytes
 from registry_tool.errors import InvalidNameError, RefusedError, UsageError
@@ -24,12 +24,16 @@ from registry_tool.names import ModelName, Reference, check_new_name, check_vers
 from registry_tool.versioning import admits, next_version
 
 __all__ = [
+    "FindGone",
     "VersionRecord",
     "add_version",
     "check_accepts_versions",
+    "find_nothing",
+    "finish_record",
     "select_name",
     "timestamp",
     "version_fields",
+    "write_record",
 ]
 
 _EXAMPLES = {
@@ -72,6 +76,14 @@ class VersionRecord:
 _ORDER = ("schema", "model", "version", *in_write_order(VERSION_FIELDS, "version"))
 
 
+FindGone = Callable[[ModelView], Collection[str]]
+
+
+def find_nothing(_: ModelView) -> Collection[str]:
+    """For a registry without history."""
+    return ()
+
+
 def timestamp(moment: dt.datetime | None = None) -> str:
     """A moment as manifests write it: RFC 3339, UTC, milliseconds. Now by default."""
     utc = (moment or dt.datetime.now(dt.UTC)).astimezone(dt.UTC)
@@ -90,8 +102,13 @@ def version_fields(given: Mapping[str, object]) -> dict[str, JSON]:
     return plain_fields(given)
 
 
-def select_name(model: ModelView, version: str | None) -> str:
+def select_name(model: ModelView, version: str | None, gone: Collection[str] = ()) -> str:
     """The name of a new version: as given, or the next one where the scheme counts.
+
+    Args:
+        model: The model.
+        version: The name as given; None for the next one.
+        gone: Versions and drafts that were deleted: their numbers are passed over.
 
     Raises:
         UsageError: The scheme does not count, and no name is given.
@@ -101,7 +118,9 @@ def select_name(model: ModelView, version: str | None) -> str:
     scheme = model.scheme
     if version is None:
         chosen = next_version(
-            scheme, model.versions, [*model.tags, *model.aliases, *_shown_names(model)]
+            scheme,
+            [*model.versions, *model.drafts],
+            [*model.tags, *model.aliases, *_shown_names(model), *gone],
         )
         if chosen is None:
             raise UsageError(
@@ -122,6 +141,11 @@ def select_name(model: ModelView, version: str | None) -> str:
         raise RefusedError(
             f"{model.name} already has a version {twin}",
             remedy="a version never changes; choose the next one",
+        )
+    if draft := next((one for one in model.drafts if fold(one) == fold(version)), ""):
+        raise RefusedError(
+            f"{model.name} already has a draft {draft}",
+            remedy=f"seal it: registry seal {model.name}@{draft}; or choose another version",
         )
     return version
 
@@ -176,21 +200,39 @@ def _manifest(model: ModelView, version: str, record: VersionRecord) -> dict[str
     data["artifacts"] = [dict(entry) for entry in record.artifacts]
     if record.metrics:
         data["metrics"] = [dict(metric) for metric in in_order(record.metrics)]
-    data["identity"] = identity(data)
-    return {key: data[key] for key in dict.fromkeys((*_ORDER, *data)) if key in data}
+    return finish_record(data)
 
 
-def _add_record(
-    catalog: Catalog, name: ModelName, version: str | None, record: VersionRecord
+def finish_record(data: Mapping[str, JSON]) -> dict[str, JSON]:
+    """The fields of a ``version.yaml`` in the order in which they are written, with their identity."""
+    whole = {**data, "identity": identity(data)}
+    return {key: whole[key] for key in dict.fromkeys((*_ORDER, *whole)) if key in whole}
+
+
+def write_record(
+    catalog: Catalog,
+    name: ModelName,
+    version: str | None,
+    record: VersionRecord,
+    *,
+    is_draft: bool = False,
+    gone: FindGone = find_nothing,
 ) -> ChangeSet:
-    """The change set of the version alone, without tags and aliases."""
+    """The change set of a version or draft alone, without tags and aliases.
+
+    Raises:
+        NotFoundError: No such model exists.
+        RefusedError: The name is taken, or the model accepts no versions.
+        UsageError: The name does not fit, or a value has no form in a manifest.
+    """
     model = find_model(catalog, name)
     model.prefetch_names()
     check_accepts_versions(model)
-    chosen = select_name(model, version)
+    chosen = select_name(model, version, () if version else gone(model))
     if record.title:
         check_selector_title(model, chosen, check_title(record.title))
-    folder = catalog.layout.version(name, chosen)
+    layout = catalog.layout
+    folder = layout.draft(name, chosen) if is_draft else layout.version(name, chosen)
     puts = {f"{folder}/version.yaml": render(_manifest(model, chosen, record))}
     puts.update({f"{folder}/{path}.dvc": source for path, source in record.pointers.items()})
     if record.labels:
@@ -202,27 +244,31 @@ def _add_record(
         puts[catalog.layout.title(name, chosen)] = title_bytes(record.title)
     if record.wire:
         puts[f"{folder}/wire.yaml"] = wire_bytes(record.wire)
-    return ChangeSet(f"Add {name}@{chosen}", puts, versions=(Reference(name, chosen),))
+    what = "draft " if is_draft else ""
+    return ChangeSet(f"Add {what}{name}@{chosen}", puts, versions=(Reference(name, chosen),))
 
 
-def add_version(name: ModelName, version: str | None, record: VersionRecord) -> Edit:
+def add_version(
+    name: ModelName, version: str | None, record: VersionRecord, *, gone: FindGone = find_nothing
+) -> Edit:
     """Add a version to a model, with its first tags and aliases.
 
     Args:
         name: The model.
         version: Its name; None selects the next one, where the scheme counts.
         record: What the author gives.
+        gone: Returns the versions and drafts of a model that were deleted, from its history.
 
     The edit raises NotFoundError (no such model), RefusedError (the name is taken, the model is archived or was
     renamed), InvalidNameError (not of the scheme), UsageError.
     """
 
     def add(catalog: Catalog) -> ChangeSet:
-        change = _add_record(catalog, name, version, record)
+        change = write_record(catalog, name, version, record, gone=gone)
         (added,) = change.versions
         names = [
-            *(add_tag(added, tag) for tag in record.tags),
-            *(set_alias(added, alias) for alias in record.aliases),
+            *(write_tag(added, tag) for tag in record.tags),
+            *(write_alias(added, alias) for alias in record.aliases),
         ]
         return followed_by(catalog, change, names)
 

@@ -14,7 +14,7 @@ from registry_tool.manifests.document import Document
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.schema_fast import same
 from registry_tool.manifests.values import plain_fields
-from registry_tool.manifests.yaml.editor import GONE, changed
+from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName
 
@@ -45,10 +45,10 @@ def _source(document: Document | None, api: str, data: dict[str, JSON] | None, p
     if data is None:
         others = set(document.data) - {"schema", api}
         gone = {api: GONE} if api in document.data else {}
-        return changed(document.source, document.data, gone, path) if others else b""
+        return edit_fields(document.source, document.data, gone, path) if others else b""
     if same(document.data.get(api), data):
         return document.source
-    return changed(document.source, document.data, {api: data}, path)
+    return edit_fields(document.source, document.data, {api: data}, path)
 
 
 def set_wire(
@@ -72,7 +72,7 @@ def set_wire(
 
     def edit(catalog: Catalog) -> ChangeSet:
         view = find_model(catalog, model)
-        found = view if version is None else view.version(version)
+        found = view if version is None else view.version(version) or view.draft(version)
         if found is None:
             raise NotFoundError(
                 f"{model} has no version {version!a}", remedy=f"registry list {model}"

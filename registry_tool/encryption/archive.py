@@ -1,6 +1,6 @@
 """A folder as one tar file, and back: the same bytes for the same files on every machine and at any time.
 
-``piped`` reads what a function writes while it runs; only a pipe is between them.
+``pipe`` reads what a function writes while it runs; only a pipe is between them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from registry_tool.artifacts.dvc_files import Member, member_problem, walk
 from registry_tool.artifacts.filesystem import on_disk
 from registry_tool.crypto.pyrage import Writable
 from registry_tool.errors import ConflictError, CorruptObjectError
-from registry_tool.scanning.archives.tar import Forward
-from registry_tool.scanning.stream import MalformedFileError, Stream
+from registry_tool.scanning import Forward, MalformedFileError, Stream
 
 __all__ = [
     "HashedFile",
     "Packer",
     "PipedStream",
-    "piped",
+    "pipe",
     "unpack",
 ]
 
@@ -52,7 +51,7 @@ class HashedFile:
         return Member(path, self.size, self._sha256.hexdigest(), "")
 
 
-def _changed(path: Path) -> ConflictError:
+def _changed_error(path: Path) -> ConflictError:
     return ConflictError(
         f"{path} changed while it was read", remedy="wait until it is complete and try again"
     )
@@ -65,14 +64,14 @@ def _content(path: Path, size: int, hashed: HashedFile) -> Iterator[bytes]:
         handle = os.open(path, flags)
         with os.fdopen(handle, "rb", buffering=0) as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise _changed(path)
+                raise _changed_error(path)
             while piece := file.read(_CHUNK):
                 hashed.update(piece)
                 if hashed.size > size:
-                    raise _changed(path)
+                    raise _changed_error(path)
                 yield piece
     if hashed.size != size:
-        raise _changed(path)
+        raise _changed_error(path)
 
 
 def _header(name: str, size: int) -> bytes:
@@ -215,7 +214,7 @@ class PipedStream:
 
 
 @contextmanager
-def piped(work: Callable[[Writable], None]) -> Iterator[PipedStream]:
+def pipe(work: Callable[[Writable], None]) -> Iterator[PipedStream]:
     """Run a function that writes, and read what it writes.
 
     Args:

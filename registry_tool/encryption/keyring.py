@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 from registry_tool.artifacts.progress import SILENT
 from registry_tool.catalog.catalog import Catalog, VersionView, require
-from registry_tool.catalog.recipients import encrypted, group_document, groups_of, key_document
+from registry_tool.catalog.recipients import (
+    group_document,
+    key_document,
+    list_encrypted,
+    read_groups,
+)
 from registry_tool.errors import ConflictError, NotFoundError, RefusedError
 from registry_tool.manifests.data import Data, member, records, text, texts
 
@@ -40,21 +45,21 @@ class KeyHolder:
         if group not in self._groups:
             document = group_document(catalog, group)
             data = None if document is None else document.data
-            self._groups[group] = None if data is None else self._opened(catalog, data, depth + 1)
+            self._groups[group] = None if data is None else self._unwrap(catalog, data, depth + 1)
         return self._groups[group]
 
     def _by_people(self, catalog: Catalog, wrap: Data, depth: int) -> Key | None:
         from registry_tool.crypto.age import open_wrap
 
         identities = list(self.identities)
-        known = groups_of(catalog)
+        known = read_groups(catalog)
         for reader in texts(wrap, "to"):
             group = self._of_group(catalog, reader, depth) if reader in known else None
             if group is not None:
                 identities.append(group.identity)
         return open_wrap(text(wrap, "value"), identities) if identities else None
 
-    def _opened(self, catalog: Catalog, data: Data, depth: int) -> Key | None:
+    def _unwrap(self, catalog: Catalog, data: Data, depth: int) -> Key | None:
         from registry_tool.crypto.age import open_with_passphrase
 
         if depth > _DEEPEST:
@@ -82,7 +87,7 @@ class KeyHolder:
         Raises:
             RefusedError: No identity opens it, or a wrap contains another key.
         """
-        found = self._opened(catalog, data, 0)
+        found = self._unwrap(catalog, data, 0)
         if found is not None:
             return found
         readers = [name for one in records(data, "wraps") for name in texts(one, "to")]
@@ -101,7 +106,7 @@ class KeyHolder:
             NotFoundError: It is not encrypted.
             RefusedError: As ``open``; or its record names another key key.
         """
-        entries = encrypted(version)
+        entries = list_encrypted(version)
         document = key_document(version)
         if not entries or document is None:
             raise NotFoundError(f"{version} is not encrypted", remedy=f"registry fetch {version}")
@@ -161,7 +166,7 @@ def decrypt_version(
     """
     from registry_tool.encryption.open import open_sealed
 
-    entries = {text(entry, "name"): entry for entry in encrypted(version)}
+    entries = {text(entry, "name"): entry for entry in list_encrypted(version)}
     key = holder.open_version(version)
     for name in names:
         if name not in entries:

@@ -22,13 +22,13 @@ from registry_tool.artifacts.transfer.place import staging_folder, swap_in, swee
 from registry_tool.artifacts.verify import differences, plain_entry
 from registry_tool.crypto.age import Key, decrypt_stream
 from registry_tool.crypto.pyrage import Writable
-from registry_tool.encryption.archive import HashedFile, piped, unpack
+from registry_tool.encryption.archive import HashedFile, pipe, unpack
 from registry_tool.errors import ConflictError, CorruptObjectError, OperationalError
 from registry_tool.manifests.data import Data, text, whole
 
 __all__ = [
     "UnnamedFiles",
-    "guarded",
+    "guard_removal",
     "nameless_files",
     "open_sealed",
 ]
@@ -148,7 +148,7 @@ _PROGRAM: Final = 'read -r done || rm -rf -- "$1"'
 
 
 @contextmanager
-def guarded(path: Path) -> Iterator[None]:
+def guard_removal(path: Path) -> Iterator[None]:
     """Let a file or folder be removed if this process is killed before the work is done.
 
     Whatever else ends the work, this process removes it itself. Without a shell there is no guard.
@@ -250,7 +250,7 @@ class _Decryption:
         count, left = whole(self.encryption, "nfiles"), whole(self.encryption, "size")
         members: list[Member] = []
         made: list[UnnamedFiles] = []
-        with nameless_files(folder, count) as files, piped(self.decrypt) as plain:
+        with nameless_files(folder, count) as files, pipe(self.decrypt) as plain:
             for path, size, take in unpack(plain.read, self.label):
                 if len(made) == count:
                     raise _wrong(self.label, "number of files", count, "more")
@@ -317,7 +317,7 @@ def open_sealed(
         words = f"Decrypting {destination.name}"
         with (
             staging_folder(destination) as folder,
-            guarded(folder / "new"),
+            guard_removal(folder / "new"),
             show_progress(progress, size, words),
         ):
             one = _Decryption(age_file, encryption, key, progress.advance)

@@ -15,7 +15,7 @@ from registry_tool.artifacts.progress import SILENT, Progress, show_progress
 from registry_tool.artifacts.transfer.ingest import IngestedBlob, ingest_stream
 from registry_tool.crypto.age import Key, decrypt_stream, encrypt_stream, new_key
 from registry_tool.crypto.pyrage import Writable
-from registry_tool.encryption.archive import Packer, piped
+from registry_tool.encryption.archive import Packer, pipe
 from registry_tool.errors import NotFoundError, UsageError
 from registry_tool.manifests.data import Data, text, whole
 from registry_tool.manifests.problems import JSON
@@ -23,7 +23,7 @@ from registry_tool.manifests.problems import JSON
 if TYPE_CHECKING:
     from registry_tool.artifacts.progress import Progress
     from registry_tool.artifacts.transfer.ingest import IngestedBlob
-    from registry_tool.scanning.report import Finding
+    from registry_tool.scanning import Finding
 
 __all__ = [
     "EncryptedPackage",
@@ -142,7 +142,7 @@ def sealed_name(called: str, *, folder: bool) -> str:
     return f"{called}.tar.age" if folder else f"{called}.age"
 
 
-def _described(called: str, recipient: str, packer: Packer) -> dict[str, JSON]:
+def _describe(called: str, recipient: str, packer: Packer) -> dict[str, JSON]:
     members: list[Member] = packer.members
     found: dict[str, JSON] = {
         "format": "age",
@@ -186,9 +186,9 @@ def seal(
     def work(writer: Writable) -> None:
         encrypt_stream(packer, writer, recipient)
 
-    with show_progress(progress, packer.size, f"Encrypting {called}"), piped(work) as flow:
+    with show_progress(progress, packer.size, f"Encrypting {called}"), pipe(work) as flow:
         ingested = ingest_stream(flow, called, cache=cache)
-    return EncryptedPackage(ingested, _described(called, recipient, packer))
+    return EncryptedPackage(ingested, _describe(called, recipient, packer))
 
 
 def reseal(
@@ -210,15 +210,15 @@ def reseal(
     encryption = entry.get("encryption")
     before = encryption if isinstance(encryption, dict) else {}
 
-    def opened(writer: Writable) -> None:
+    def open_into(writer: Writable) -> None:
         with age_file.open("rb") as file:
             decrypt_stream(file, writer, key)
 
     def work(writer: Writable) -> None:
-        with piped(opened) as plain:
+        with pipe(open_into) as plain:
             encrypt_stream(plain, writer, recipient)
 
-    with piped(work) as flow:
+    with pipe(work) as flow:
         ingested = ingest_stream(flow, text(before, "path"), cache=cache)
     return EncryptedPackage(
         ingested, {**before, "recipient": recipient, "size": whole(before, "size")}

@@ -19,7 +19,7 @@ from registry_tool.artifacts.leases import Lease, deletion_notice, drop, is_leas
 from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, show_progress
 from registry_tool.artifacts.remotes.base import Remote, RemoteObject, UnfinishedUpload
 from registry_tool.errors import ConflictError, RegistryError, RemoteError
-from registry_tool.gc.purge import shared
+from registry_tool.gc.purge import find_shared
 from registry_tool.gc.reachability import RequiredObjects
 
 __all__ = ["CollectSummary", "RemoteAudit", "audit", "collect"]
@@ -55,7 +55,7 @@ class CollectSummary(NamedTuple):
     leftovers: int
 
 
-def _merged(objects: Iterable[RemoteObject]) -> Iterator[RemoteObject]:
+def _merge_layouts(objects: Iterable[RemoteObject]) -> Iterator[RemoteObject]:
     """Each object once: one in both layouts is as young as the younger, with the size of both."""
     found: dict[str, RemoteObject] = {}
     for one in objects:
@@ -86,10 +86,10 @@ def audit(remote: Remote, ask: Ask, *, before: float) -> RemoteAudit:
         RemoteError: The remote cannot list its objects, or lacks the list of files of a folder, so that it is
             unknown which of its objects that folder uses.
     """
-    objects = list(_merged(remote.objects()))
+    objects = list(_merge_layouts(remote.objects()))
     notes = leases(remote)
     leased = is_leased(notes, before)
-    taken = shared(ask(one.md5 for one in objects), remote)
+    taken = find_shared(ask(one.md5 for one in objects), remote)
     free = [one for one in objects if one.md5 not in taken]
     old = [one for one in free if one.md5 not in leased and _is_old(one.modified, before)]
     gone = {one.md5 for one in old}
@@ -111,20 +111,20 @@ def _check_still_free(found: RemoteAudit, remote: Remote, ask: Ask) -> None:
     known = {lease.path for lease in found.leases}
     for lease in leases(remote, besides=known):
         if not lease.objects.isdisjoint(orphans):
-            raise _reused(f"{lease.words} names")
+            raise _reuse_error(f"{lease.words} names")
     if any(one.modified != orphans[one.md5].modified for one in _again(orphans, remote)):
-        raise _reused("an upload renewed")
-    taken = shared(ask(orphans), remote)
+        raise _reuse_error("an upload renewed")
+    taken = find_shared(ask(orphans), remote)
     if taken:
         need = next(iter(taken.values()))
-        raise _reused(f"{need.subject} in {need.ref} now uses")
+        raise _reuse_error(f"{need.subject} in {need.ref} now uses")
 
 
 def _again(orphans: Collection[str], remote: Remote) -> Iterator[RemoteObject]:
-    return (one for one in _merged(remote.objects()) if one.md5 in orphans)
+    return (one for one in _merge_layouts(remote.objects()) if one.md5 in orphans)
 
 
-def _reused(by: str) -> ConflictError:
+def _reuse_error(by: str) -> ConflictError:
     return ConflictError(
         f"{by} an object that was about to be deleted: nothing was deleted", remedy="run it again"
     )

@@ -31,10 +31,10 @@ __all__ = [
     "PurgePlan",
     "PurgeSummary",
     "complete_listing",
+    "find_shared",
     "plan",
     "purge",
     "recorded_objects",
-    "shared",
 ]
 
 _FOLDER = ".dir"
@@ -100,7 +100,7 @@ class PurgeSummary(NamedTuple):
     cached: int
 
 
-def _of_entry(entry: Data) -> Iterator[PurgeObject]:
+def _list_objects(entry: Data) -> Iterator[PurgeObject]:
     md5, path, sha256 = (text(entry, key) for key in ("md5", "path", "sha256"))
     if not md5.endswith(_FOLDER):
         yield PurgeObject(md5, path, whole(entry, "size"), sha256)
@@ -122,12 +122,12 @@ def recorded_objects(record: Data, uploads: Iterable[Data] = ()) -> list[PurgeOb
     named = (*records(record, "artifacts"), *uploads)
     entries = (entry for entry in named if "md5" in entry)
     found: dict[str, PurgeObject] = {}
-    for blob in (blob for entry in entries for blob in _of_entry(entry)):
+    for blob in (blob for entry in entries for blob in _list_objects(entry)):
         found.setdefault(blob.md5, blob)
     return list(found.values())
 
 
-def _opened(folder: PurgeObject, remote: Remote, cache: Cache) -> list[PurgeObject]:
+def _open_folder(folder: PurgeObject, remote: Remote, cache: Cache) -> list[PurgeObject]:
     """A folder's files and the folder itself."""
     remembered = cache.find_members(folder.sha256) or []
     known = {member.md5: member for member in remembered}
@@ -161,12 +161,12 @@ def complete_listing(
     """
     found: dict[str, PurgeObject] = {}
     for blob in blobs:
-        for one in _opened(blob, remote, cache) if blob.unlisted else (blob,):
+        for one in _open_folder(blob, remote, cache) if blob.unlisted else (blob,):
             found.setdefault(one.md5, one)
     return list(found.values())
 
 
-def _files_of(folder: tuple[str, NeededBy], remote: Remote) -> frozenset[str]:
+def _list_files(folder: tuple[str, NeededBy], remote: Remote) -> frozenset[str]:
     md5, need = folder
     try:
         listed = read_listing(remote, md5, label=f"the list of files {md5} of {need.subject}")
@@ -179,7 +179,7 @@ def _files_of(folder: tuple[str, NeededBy], remote: Remote) -> frozenset[str]:
     return frozenset(file.md5 for file in listed)
 
 
-def shared(needs: RequiredObjects, remote: Remote) -> dict[str, NeededBy]:
+def find_shared(needs: RequiredObjects, remote: Remote) -> dict[str, NeededBy]:
     """Who needs what, with the files of folders that no manifest lists.
 
     Raises:
@@ -190,7 +190,7 @@ def shared(needs: RequiredObjects, remote: Remote) -> dict[str, NeededBy]:
     if all(md5 in taken or md5.endswith(_FOLDER) for md5 in wanted):
         return taken
     folders = list(needs.folders.items())
-    found = in_parallel(lambda folder: _files_of(folder, remote), folders)
+    found = in_parallel(lambda folder: _list_files(folder, remote), folders)
     for (_, need), files in zip(folders, found, strict=True):
         for md5 in files & wanted:
             taken.setdefault(md5, need)
@@ -229,7 +229,7 @@ def plan(
         RemoteError: The remote cannot be queried, or lacks a list of files that decides.
     """
     notes = leases(remote)
-    taken = {**_leased(notes), **shared(needs, remote)}
+    taken = {**_find_leased(notes), **find_shared(needs, remote)}
     free = [blob for blob in blobs if blob.md5 not in taken]
     there = remote.exists([blob.md5 for blob in free], legacy=True)
     if free and not there:
@@ -238,10 +238,10 @@ def plan(
         taken |= again
         free = [blob for blob in free if blob.md5 not in again]
 
-    def sized(blob: PurgeObject) -> PurgeObject:
+    def add_size(blob: PurgeObject) -> PurgeObject:
         return blob if blob.size is not None else blob._replace(size=remote.size(blob.md5))
 
-    going = in_parallel(sized, [blob for blob in free if blob.md5 in there])
+    going = in_parallel(add_size, [blob for blob in free if blob.md5 in there])
     return PurgePlan(
         going=_folders_last(going),
         gone=_folders_last([blob for blob in free if blob.md5 not in there]),
@@ -250,7 +250,7 @@ def plan(
     )
 
 
-def _leased(found: Iterable[Lease]) -> dict[str, NeededBy]:
+def _find_leased(found: Iterable[Lease]) -> dict[str, NeededBy]:
     """What changes that are not published yet rely on."""
     kept = is_leased(found, time.time() - LEASE_DAYS * 24 * 3600)
     return {md5: NeededBy("an unpublished change", lease.words) for md5, lease in kept.items()}

@@ -154,13 +154,19 @@ def _is_erased(catalog: Catalog, folder: str) -> bool:
     return status is not None and text(status.data, "state") == "erased"
 
 
+def _with_draft(folder: str) -> tuple[str, str]:
+    """The folder of a version, and that of the draft which it was in older refs: what is erased there was the same."""
+    home, _, version = folder.rpartition("/")
+    return folder, f"{home.removesuffix('versions')}drafts/{version}"
+
+
 def _subject(path: str, place: Place | None) -> str:
     if place is None or place.model is None:
         return path
     return str(place.model) if place.version is None else f"{place.model}@{place.version}"
 
 
-def _named(
+def _find_digests(
     source: bytes, catalog: Catalog, path: str, place: Place | None
 ) -> tuple[set[str], set[str]]:
     """The digests a file names, and those of folders whose files it lists."""
@@ -185,7 +191,7 @@ class _Search:
         self._found = found
         self._label = label
         self._known: set[tuple[str, str]] = set()
-        self._leaving = frozenset({leaving} if leaving else ())
+        self._leaving = frozenset(_with_draft(leaving) if leaving else ())
         self._erased = set(self._leaving)
 
     def look(self, seen: RegistryState) -> None:
@@ -197,7 +203,7 @@ class _Search:
             if group.folder in self._erased:
                 continue
             if group.has_status and _is_erased(catalog, group.folder):
-                self._erased.update({group.folder} if seen.is_main else ())
+                self._erased.update(_with_draft(group.folder) if seen.is_main else ())
                 continue
             self._note(seen, catalog, group)
 
@@ -233,7 +239,7 @@ class _Search:
             if len(source) > _LIMIT:
                 raise RefusedError(f"{path} of {seen.ref} is too large to be searched for digests")
             place = catalog.layout.locate(path)
-            digests, more = _named(source, catalog, path, place)
+            digests, more = _find_digests(source, catalog, path, place)
             digests -= erased.digests
             listed |= more
             ref = f"{seen.ref} of {self._label}" if self._label else seen.ref
@@ -356,8 +362,11 @@ def copies(states: Iterable[RegistryState], folder: str) -> list[str]:
         seen.ref
         for seen in states
         if not seen.is_spare
-        and seen.tree.entry(f"{folder}/version.yaml") is not None
-        and not _is_erased(Catalog(seen.tree), folder)
+        and any(
+            seen.tree.entry(f"{home}/version.yaml") is not None
+            and not _is_erased(Catalog(seen.tree), home)
+            for home in _with_draft(folder)
+        )
     ]
 
 

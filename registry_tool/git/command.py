@@ -278,9 +278,9 @@ class Git:
 
     @cached_property
     def _configured(self) -> Settings:
-        return Settings(self.git_dir, self._listed)
+        return Settings(self.git_dir, self._list_config)
 
-    def _listed(self) -> bytes:
+    def _list_config(self) -> bytes:
         # As the user has them, and not as they are fixed for our own commands.
         return self.run("config", "--list", "-z", "--includes", env={"GIT_CONFIG_COUNT": "0"})
 
@@ -329,7 +329,7 @@ class Git:
         )
 
 
-def _git_dir_of(folder: Path) -> Path | None:
+def _find_git_dir(folder: Path) -> Path | None:
     """The git directory of a folder that is a work tree's top or a bare repository."""
     dot_git = folder / ".git"
     if dot_git.is_dir():
@@ -355,7 +355,7 @@ def find_repository(start: Path) -> Git | None:
     for folder in (here, *here.parents):
         if folder != here and str(folder) in above:
             return None
-        git_dir = _git_dir_of(folder)
+        git_dir = _find_git_dir(folder)
         if git_dir is not None and git_dir != folder:
             return Git(git_dir, folder)
         if git_dir is not None:

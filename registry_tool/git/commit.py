@@ -371,14 +371,14 @@ def _move_checkout(git: Git, root: Path, move: RefUpdate, index: Index, journal:
 def _add_blobs(
     steps: tuple[FileStep, ...], base: Tree, writer: ObjectWriter
 ) -> tuple[FileStep, ...]:
-    def filled(step: FileStep) -> FileStep:
+    def fill(step: FileStep) -> FileStep:
         old = base.entry(step.path)
         return step._replace(
             old_blob="" if old is None or old.is_folder else old.oid,
             new_blob="" if step.data is None else writer.write("blob", step.data),
         )
 
-    return tuple(map(filled, steps))
+    return tuple(map(fill, steps))
 
 
 def commit_change(

@@ -88,9 +88,11 @@ def parse_tree_object(data: bytes, id_size: int) -> dict[str, Entry]:
     keys = [name + b"/" if mode == _FOLDER else name for mode, name, _ in found]
     odd = len(entries) != len(found) or sorted(keys) != keys or bytes(id_size) in data
     if odd or (_MAY_FOLD.search(b"\0".join(keys)) and any(map(_is_unsafe, entries))):
-        from registry_tool.git.malformed_tree import entries_of  # for what Git does not write today
+        from registry_tool.git.malformed_tree import (
+            parse_entries,  # for what Git does not write today
+        )
 
-        return entries_of(data, id_size)
+        return parse_entries(data, id_size)
     return entries
 
 
@@ -173,15 +175,15 @@ class CommitTree:
         found = None if name is None else self._reader.read(name)
         if found is None or found[1] != "tree":
             return _NO_FOLDER
-        return self._parsed(path, found[0], found[2])
+        return self._parse(path, found[0], found[2])
 
-    def _parsed(self, path: str, oid: str, data: bytes) -> Mapping[str, Entry]:
+    def _parse(self, path: str, oid: str, data: bytes) -> Mapping[str, Entry]:
         try:
             return parse_tree_object(data, len(oid) // 2)
         except MalformedTreeError as exc:
-            from registry_tool.git.malformed_tree import located  # as above
+            from registry_tool.git.malformed_tree import add_location  # as above
 
-            raise located(exc, path, oid, self.commit) from exc
+            raise add_location(exc, path, oid, self.commit) from exc
 
     def _object_name(self, path: str) -> str | None:
         """The name that git resolves to the object at a path; None if a cached listing has no such path."""
@@ -284,6 +286,8 @@ class CommitTree:
             fetch_objects(self.git, set(files))
         if len(said) <= _FEW_OBJECTS and self._is_whole:
             self._reader.read_ahead([*folders.values(), *files], limit=_MOST_AHEAD)
+            for path in folders:
+                self.folder(path)
             return
         self._open(folders)
         if files:
@@ -306,7 +310,7 @@ class CommitTree:
             found = self._reader.read_many([folders[path] for path in batch])
             for path, tree in zip(batch, found, strict=True):
                 if tree is not None and tree[1] == "tree":
-                    self._keep(path, self._parsed(path, tree[0], tree[2]))
+                    self._keep(path, self._parse(path, tree[0], tree[2]))
 
 
 class ReadAhead:

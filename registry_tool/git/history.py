@@ -129,7 +129,7 @@ class FirstParentHistory:
         found = self._read(("--raw",), since, paths)
         return (touch for _, touch in found if touch is not None)
 
-    def entered(self, path: str) -> Touch | None:
+    def find_entry(self, path: str) -> Touch | None:
         """The newest step that gave a file the content it has at the tip.
 
         Returns:

@@ -17,7 +17,7 @@ __all__ = ["IgnorePattern", "IgnoreRules", "build_prefilter", "parse_ignore_rule
 _MOST: Final = 2000  # patterns of one file; more are ignored
 _LONGEST: Final = 1000
 # Names of folders that every model has.
-_STRUCTURE: Final = frozenset({"models", "versions", "tags", "aliases", "evidence"})
+_STRUCTURE: Final = frozenset({"models", "versions", "drafts", "tags", "aliases", "evidence"})
 _EVERYTHING: Final = frozenset({"*", "**", "?*"})
 _SPECIAL: Final = re.compile(r"\\(.)")
 

@@ -116,7 +116,7 @@ def _touch(step: HistoryStep, meta: bytes, path: bytes) -> Touch:
     return Touch(step, _text(path), _entry(old_mode, old), _entry(new_mode, new))
 
 
-def _parsed(chunks: Iterator[bytes]) -> Iterator[tuple[HistoryStep, Touch | None]]:
+def _parse(chunks: Iterator[bytes]) -> Iterator[tuple[HistoryStep, Touch | None]]:
     """Each step once without a touch, then with each of its touches."""
     fields = split_fields(b"\0", chunks)
     step: HistoryStep | None = None
@@ -169,7 +169,7 @@ def log(
         "--no-color", "--encoding=UTF-8", "-O/dev/null", "--ignore-submodules=none", "-z", *options,
         f"--format={_HEADER}", "--end-of-options", *revisions, "--", *paths,
     ]  # fmt: skip
-    return _parsed(stream_output(git, arguments))
+    return _parse(stream_output(git, arguments))
 
 
 def read_trailers(git: Git, revisions: Sequence[str], name: str) -> dict[str, str]:

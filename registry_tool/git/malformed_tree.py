@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from registry_tool.errors import MalformedTreeError
 from registry_tool.git.tree import EXECUTABLE, FILE, FOLDER, SUBMODULE, SYMLINK, Entry, folds_to_git
 
-__all__ = ["entries_of", "located"]
+__all__ = ["add_location", "parse_entries"]
 
 # A file of a group: `git fsck` takes it, but for `--strict`.
 _GROUP_FILE: Final = 0o100664
@@ -36,7 +36,7 @@ class _Raw(NamedTuple):
         return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
-def _cut() -> MalformedTreeError:
+def _cut_error() -> MalformedTreeError:
     return MalformedTreeError("it ends in the middle of an entry")
 
 
@@ -45,10 +45,10 @@ def _raw(data: bytes, id_size: int) -> Iterator[_Raw]:
     while position < len(data):
         end = data.find(b"\0", position)
         if end < 0 or end + 1 + id_size > len(data):
-            raise _cut()
+            raise _cut_error()
         mode, space, name = data[position:end].partition(b" ")
         if not space:
-            raise _cut()
+            raise _cut_error()
         position = end + 1 + id_size
         yield _Raw(mode, name, data[end + 1 : position])
 
@@ -66,7 +66,7 @@ def _wrong_name(name: bytes) -> str:
     return ""
 
 
-def entries_of(data: bytes, id_size: int) -> dict[str, Entry]:
+def parse_entries(data: bytes, id_size: int) -> dict[str, Entry]:
     """As ``parse_tree_object``, slowly: objects of old programs are read, and the rest is explained.
 
     Raises:
@@ -95,7 +95,9 @@ def entries_of(data: bytes, id_size: int) -> dict[str, Entry]:
     return entries
 
 
-def located(trouble: MalformedTreeError, path: str, oid: str, commit: str) -> MalformedTreeError:
+def add_location(
+    trouble: MalformedTreeError, path: str, oid: str, commit: str
+) -> MalformedTreeError:
     """The error with its location and a remedy.
 
     Args:

@@ -14,8 +14,10 @@ from typing import Final
 from registry_tool.git.command import Git
 from registry_tool.git.commit_tree import CommitTree, parse_tree_object
 from registry_tool.git.object_reader import BlobReader
+from registry_tool.git.object_writer import ChangedFolder
 from registry_tool.git.pack_file import NewObject, write_pack
 from registry_tool.git.tree import EXECUTABLE, FILE, FOLDER, SUBMODULE, Entry
+from registry_tool.git.tree_lines import TreeLines
 
 __all__ = ["ObjectPool", "PooledTree"]
 
@@ -24,6 +26,9 @@ _NO_FOLDER: Final[Mapping[str, Entry]] = {}
 _MOST_BYTES: Final = 32 * 1024 * 1024
 _LARGEST: Final = 256 * 1024
 _MOST_ENTRIES: Final = 200_000
+# Smaller folders are sorted again; a lines' list of a large one takes eight bytes an entry, as it shares them.
+_WORTH_KEEPING: Final = 64
+_MOST_LINES: Final = 128
 _AT_ONCE: Final = 256
 _MOST_GATHERED: Final = 10_000
 _FEW: Final = 50
@@ -46,6 +51,7 @@ class ObjectPool:
         self._bytes = 0
         self._listings: dict[str, Mapping[str, Entry]] = {}
         self._entries = 0
+        self._lines: dict[str, TreeLines] = {}
         self._gathered: set[str] = set()
 
     def write(self, kind: str, data: bytes, *, like: str = "") -> str:
@@ -61,6 +67,28 @@ class ObjectPool:
         if oid not in self._recent:
             self._new.setdefault(oid, NewObject(kind, data, like))
         return oid
+
+    def write_folder(self, folder: ChangedFolder) -> str:
+        """Add the tree object of a folder; its id. Its entries need not be read from it."""
+        known = self._lines.get(folder.like)
+        if known is None:
+            lines = TreeLines.build(folder.entries)
+        else:
+            lines = known.after(folder.before, folder.entries, folder.changed)
+        oid = self.write("tree", lines.join(), like=folder.like)
+        self._keep_listing(oid, folder.entries)
+        if len(folder.entries) >= _WORTH_KEEPING:
+            if len(self._lines) >= _MOST_LINES:
+                del self._lines[next(iter(self._lines))]
+            self._lines[oid] = lines
+        return oid
+
+    def _keep_listing(self, oid: str, entries: Mapping[str, Entry]) -> None:
+        while self._listings and self._entries > _MOST_ENTRIES:
+            self._entries -= len(self._listings.pop(next(iter(self._listings)))) + 1
+        if oid not in self._listings:
+            self._listings[oid] = entries
+            self._entries += len(entries) + 1
 
     def read(self, oid: str, *, limit: int | None = None) -> tuple[str, bytes] | None:
         """The type and bytes of an object; None where there is none. At most ``limit`` + 1 bytes with a limit.
@@ -112,10 +140,7 @@ class ObjectPool:
             if found is None or found[0] != "tree":
                 return _NO_FOLDER
             known = parse_tree_object(found[1], len(oid) // 2)
-            while self._listings and self._entries > _MOST_ENTRIES:
-                self._entries -= len(self._listings.pop(next(iter(self._listings)))) + 1
-            self._listings[oid] = known
-            self._entries += len(known) + 1
+            self._keep_listing(oid, known)
         return known
 
     def gathers(self, oid: str) -> bool:

@@ -14,16 +14,18 @@ import itertools
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from registry_tool.errors import OperationalError
 from registry_tool.git.command import Git
 from registry_tool.git.tree import FILE, FOLDER, Entry, split
+from registry_tool.git.tree_lines import TreeLines
 
 __all__ = [
+    "ChangedFolder",
     "ObjectSink",
     "ObjectWriter",
     "sync_all",
@@ -87,8 +89,12 @@ _TYPES: Final = {"commit": 1, "tree": 2, "blob": 3}
 class ObjectSink(Protocol):
     """Takes new objects."""
 
-    def write(self, kind: str, data: bytes, *, like: str = "") -> str:
-        """Add one object; its id. ``like`` is the id of one that it resembles, which may save space."""
+    def write(self, kind: str, data: bytes) -> str:
+        """Add one object; its id."""
+        ...
+
+    def write_folder(self, folder: ChangedFolder) -> str:
+        """Add the tree object of a folder; its id."""
         ...
 
 
@@ -105,12 +111,16 @@ class ObjectWriter:
         self._hash = "sha256" if git.config("extensions.objectformat") == "sha256" else "sha1"
         self._pending: dict[str, tuple[str, bytes]] = {}
 
-    def write(self, kind: str, data: bytes, *, like: str = "") -> str:  # noqa: ARG002 (see ``ObjectSink``)
+    def write(self, kind: str, data: bytes) -> str:
         """Add one object; its id. ``sync`` writes it, unless it exists."""
         raw = b"%s %d\0" % (kind.encode(), len(data)) + data
         oid = hashlib.new(self._hash, raw, usedforsecurity=False).hexdigest()
         self._pending[oid] = (kind, data)
         return oid
+
+    def write_folder(self, folder: ChangedFolder) -> str:
+        """Add the tree object of a folder; its id."""
+        return self.write("tree", TreeLines.build(folder.entries).join())
 
     def sync(self) -> None:
         """Write the added objects and flush them to the disk: a few as files, many as one pack.
@@ -209,15 +219,20 @@ def _group_by_folder(
     return folders
 
 
-def _serialize_tree(entries: Mapping[str, Entry]) -> bytes:
-    lines: list[tuple[bytes, bytes]] = []
-    for name, entry in entries.items():
-        raw = name.encode(errors="surrogateescape")
-        line = b"%o %b\0%b" % (entry.mode, raw, bytes.fromhex(entry.oid))
-        # Git sorts folders as if their names ended in a slash.
-        lines.append((raw + b"/" if entry.mode == FOLDER else raw, line))
-    lines.sort()
-    return b"".join(line for _, line in lines)
+class ChangedFolder(NamedTuple):
+    """A folder of a tree, before and after a change.
+
+    Attributes:
+        before: Its entries.
+        entries: Its entries afterwards.
+        changed: The names that may differ.
+        like: The id of the tree object before; empty where it is not known.
+    """
+
+    before: Mapping[str, Entry]
+    entries: Mapping[str, Entry]
+    changed: Collection[str]
+    like: str
 
 
 def _id_before(base: Callable[[str], Mapping[str, Entry]], folder: str) -> str:
@@ -250,7 +265,8 @@ def tree_with(
     ] = {}  # by folder, the ids of its subfolders; empty for a deleted one
     made = ""
     for folder in sorted(folders, key=lambda f: -f.count("/") - bool(f)):
-        entries = dict(base(folder))
+        before = base(folder)
+        entries = dict(before)
         for name, data in folders[folder].items():
             entries.pop(name, None)
             if data is not None:
@@ -263,7 +279,8 @@ def tree_with(
         made = ""
         if entries or not folder:
             like = _id_before(base, folder) if folder else root
-            made = writer.write("tree", _serialize_tree(entries), like=like)
+            changed = {*folders[folder], *written.get(folder, ())}
+            made = writer.write_folder(ChangedFolder(before, entries, changed, like))
         if folder:
             parent, name = split(folder)
             written.setdefault(parent, {})[name] = made

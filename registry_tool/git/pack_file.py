@@ -76,7 +76,7 @@ def _distance(number: int) -> bytes:
     return bytes(reversed(found))
 
 
-def _shared(one: bytes, other: bytes, most: int) -> int:
+def _measure_shared(one: bytes, other: bytes, most: int) -> int:
     """How many bytes two strings have in common at the start; the comparison halves what is left to look at."""
     low, high = 0, min(len(one), len(other), most)
     while low < high:
@@ -109,9 +109,9 @@ def _insert(data: bytes) -> bytes:
 
 def _delta(base: bytes, data: bytes) -> bytes:
     """Instructions that make an object of its base: the beginning and the end are copied, what differs is inserted."""
-    first = _shared(base, data, len(data))
+    first = _measure_shared(base, data, len(data))
     rest = min(len(base), len(data)) - first
-    last = _shared(base[len(base) - rest :][::-1], data[len(data) - rest :][::-1], rest)
+    last = _measure_shared(base[len(base) - rest :][::-1], data[len(data) - rest :][::-1], rest)
     middle = data[first : len(data) - last]
     sizes = _size(len(base)) + _size(len(data))
     return sizes + _copy(0, first) + _insert(middle) + _copy(len(base) - last, last)
@@ -123,7 +123,7 @@ class _Placed(NamedTuple):
     crc: int
 
 
-def _encoded(
+def _encode(
     one: NewObject, offset: int, objects: Mapping[str, NewObject], placed: Mapping[str, _Placed]
 ) -> tuple[bytes, int]:
     """An object as it is in the pack, and the length of its chain of deltas."""
@@ -140,7 +140,7 @@ def _pack(objects: Mapping[str, NewObject], algorithm: str) -> tuple[bytes, dict
     parts = [b"PACK" + (2).to_bytes(4, "big") + len(objects).to_bytes(4, "big")]
     offset, placed = len(parts[0]), dict[str, _Placed]()
     for oid, one in objects.items():
-        raw, depth = _encoded(one, offset, objects, placed)
+        raw, depth = _encode(one, offset, objects, placed)
         placed[oid] = _Placed(offset, depth, zlib.crc32(raw))
         parts.append(raw)
         offset += len(raw)

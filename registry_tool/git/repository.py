@@ -301,7 +301,7 @@ class Repository:
 
         self._begun = begin_staged(self.git)
 
-    def staged(self) -> Tree:
+    def open_staged(self) -> Tree:
         """The files as they are staged; see ``work``."""
         from registry_tool.git.worktree import staged_tree
 

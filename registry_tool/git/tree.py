@@ -181,18 +181,18 @@ def walk(tree: Tree, under: str = "") -> Iterator[tuple[str, Entry]]:
     A folder more than ``DEEPEST`` levels down is not opened: it comes as it is, for a rule to find.
     """
     tree.gather([under])
-    opened = [_listed(tree, under)]
+    opened = [_list_entries(tree, under)]
     while opened:
         for path, entry in opened[-1]:
             if entry.is_folder and len(opened) <= DEEPEST:
-                opened.append(_listed(tree, path))
+                opened.append(_list_entries(tree, path))
                 break
             yield path, entry
         else:
             opened.pop()
 
 
-def _listed(tree: Tree, under: str) -> Iterator[tuple[str, Entry]]:
+def _list_entries(tree: Tree, under: str) -> Iterator[tuple[str, Entry]]:
     prefix = f"{under}/" if under else ""
     listing = [(f"{prefix}{name}", entry) for name, entry in sorted(tree.folder(under).items())]
     folders = [path for path, entry in listing if entry.is_folder]
@@ -207,11 +207,11 @@ def differences(base: Tree, head: Tree, under: str = "") -> Iterator[TreeChange]
     If a tree has no object ids, every file counts as different, so a caller may check too much, never too little. As
     for ``walk``, a folder that is too deep is returned as it is.
     """
-    opened: list[Iterator[TreeChange]] = [_compared(base, head, under)]
+    opened: list[Iterator[TreeChange]] = [_compare(base, head, under)]
     while opened:
         for change in opened[-1]:
             if any(e and e.is_folder for e in change[1:]) and len(opened) <= DEEPEST:
-                inner = _compared(base, head, change.path)
+                inner = _compare(base, head, change.path)
                 opened.append(chain(inner, [TreeChange(change.path, *map(_file, change[1:]))]))
                 break
             if change.base is not None or change.head is not None:
@@ -224,7 +224,7 @@ def _file(entry: Entry | None) -> Entry | None:
     return None if entry is None or entry.is_folder else entry
 
 
-def _compared(base: Tree, head: Tree, under: str) -> Iterator[TreeChange]:
+def _compare(base: Tree, head: Tree, under: str) -> Iterator[TreeChange]:
     """The names of one folder that differ, files and folders."""
     old, new = base.folder(under), head.folder(under)
     # Equal entries without an id may differ in content.

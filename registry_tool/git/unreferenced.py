@@ -47,7 +47,7 @@ def _pseudo_refs(git: Git) -> Iterator[str]:
             continue
 
 
-def _stashed(git: Git) -> list[str]:
+def _list_stashed(git: Git) -> list[str]:
     """The commits of the stash with their parents: the staged files, and with ``git stash -u`` the untracked ones."""
     found = git.run("rev-parse", "--verify", "--quiet", "refs/stash", allowed=(0, 1, 128))
     if not found.strip():
@@ -58,7 +58,7 @@ def _stashed(git: Git) -> list[str]:
     return _ids(listed or git.run("log", "-1", "--format=%H %P", "refs/stash", "--"))
 
 
-def _dropped(git: Git) -> list[str]:
+def _list_dropped(git: Git) -> list[str]:
     """The young commits that neither a ref nor a reflog leads to."""
     asked = ("--batch-all-objects", "--unordered", "--batch-check=%(objecttype) %(objectname)")
     lines = git.run("cat-file", *asked).decode().splitlines()
@@ -88,9 +88,9 @@ def unnamed_commits(git: Git) -> list[str]:
     found = (
         *heads,
         *_pseudo_refs(git),
-        *_stashed(git),
+        *_list_stashed(git),
         *_revisions(git, "--no-walk=unsorted", "--reflog"),
-        *_dropped(git),
+        *_list_dropped(git),
     )
     return list(dict.fromkeys(found))
 

@@ -36,7 +36,7 @@ __all__ = ["check_outgoing_push"]
 _USUAL = frozenset({"refs/heads/main", "refs/heads/master"})
 
 
-def _published(git: Git, remote: str) -> MainBranch | None:
+def _find_published(git: Git, remote: str) -> MainBranch | None:
     """The main branch as last fetched from the remote; an unknown remote counts as empty."""
     if is_url(remote):  # a URL has no branches here, and may contain a password
         return None
@@ -99,7 +99,7 @@ def check_outgoing_push(
     branches = [update for update in updates if update.is_branch and not update.deletes]
     if not branches:
         return PushVerdict((), refused=False)
-    main, names, reply = _published(git, remote), _main_names(git, remote), Reply()
+    main, names, reply = _find_published(git, remote), _main_names(git, remote), Reply()
     checked = list(BranchChecker(repository, None if main is None else main.tip).check(branches))
     for judged in checked:
         reply.say(*describe(judged))

@@ -16,7 +16,7 @@ from registry_tool.errors import UsageError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
 
-__all__ = ["cloud_event", "source_of"]
+__all__ = ["cloud_event", "derive_source"]
 
 _PLANES: Final = "".join(
     chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)
@@ -35,7 +35,7 @@ def _attribute(value: str) -> str:
     return _FORBIDDEN.sub(percent, value)
 
 
-def source_of(catalog: Catalog) -> str:
+def derive_source(catalog: Catalog) -> str:
     """The source of a registry's events by default: ``/registries/<name>``."""
     return f"/registries/{text(catalog.settings, 'name') or 'unnamed'}"
 

@@ -78,7 +78,7 @@ def _in_models(layout: Layout, path: str, parts: list[str]) -> Spot | None:
             Spot("namespace", f"{MODELS}/{namespace}", rest[0], name=namespace) if known else None
         )
     if layout.shard:
-        if rest[0] != layout.shard_of(rest[1]):
+        if rest[0] != layout.find_shard(rest[1]):
             return None
         rest = rest[1:]
     if len(rest) == 1:

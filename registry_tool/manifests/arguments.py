@@ -32,10 +32,10 @@ class InvalidFieldError(UsageError):
 
 
 def _refuse(found: Iterable[Mismatch], manifest: str, before: str = "") -> None:
-    from registry_tool.manifests.messages import problem_of
+    from registry_tool.manifests.messages import explain_mismatch
     from registry_tool.manifests.yaml.explain import Text
 
-    problems = [problem_of(mismatch, Text()) for mismatch in found]
+    problems = [explain_mismatch(mismatch, Text()) for mismatch in found]
     if not problems:
         return
     lines = []

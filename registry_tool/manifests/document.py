@@ -145,7 +145,7 @@ def _settle(schema_id: str, text: Text) -> list[Mismatch]:
 
 def _explain(path: str, place: Place, source: bytes) -> Document:
     # Not needed for a good file, and a cold `registry resolve` counts milliseconds.
-    from registry_tool.manifests.messages import problem_of
+    from registry_tool.manifests.messages import explain_mismatch
     from registry_tool.manifests.yaml.explain import explain
 
     text = explain(source)
@@ -166,14 +166,14 @@ def _explain(path: str, place: Place, source: bytes) -> Document:
     else:
         unquoted = dict(text.written)
         found = _settle(schema_id, text)
-        problems.extend(problem_of(mismatch, text) for mismatch in found)
-        problems.extend(_unquoted(text, unquoted))
+        problems.extend(explain_mismatch(mismatch, text) for mismatch in found)
+        problems.extend(_find_unquoted(text, unquoted))
     fatal = any(map(is_fatal, problems))
     data = text.data if isinstance(text.data, dict) and not fatal else None
     return Document(path, place, source, data, tuple(dict.fromkeys(problems)))
 
 
-def _unquoted(text: Text, before: Mapping[JSONPath, str]) -> list[Problem]:
+def _find_unquoted(text: Text, before: Mapping[JSONPath, str]) -> list[Problem]:
     """Text that other readers would take for a number or a boolean."""
     settled = [path for path in before if path not in text.written]
     told = {(p.line, p.column) for p in text.problems}

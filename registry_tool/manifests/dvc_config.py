@@ -18,8 +18,8 @@ __all__ = [
     "SECRETS",
     "LeftOut",
     "Sections",
+    "parse_remote_name",
     "parse_sections",
-    "remote_of",
     "take",
     "unsafe_hosts",
 ]
@@ -122,7 +122,7 @@ class LeftOut(NamedTuple):
     value: str
 
 
-def remote_of(section: str) -> str:
+def parse_remote_name(section: str) -> str:
     """The name of the remote that a section is about; empty for another section."""
     return section.removeprefix(_REMOTE) if section.startswith(_REMOTE) else ""
 
@@ -195,7 +195,7 @@ def unsafe_hosts(options: Mapping[str, object]) -> Iterator[str]:
 
 
 def _is_taken(section: str, option: str, options: Mapping[str, object]) -> bool:
-    if not remote_of(section):
+    if not parse_remote_name(section):
         return option in _GENERAL.get(section, ())
     if option == _VERIFY:
         return str(options[option]).lower() == "true"
@@ -209,7 +209,7 @@ def take(sections: Sections) -> tuple[Sections, list[LeftOut]]:
     left: list[LeftOut] = []
     for section, options in sections.items():
         kept = {key: value for key, value in options.items() if _is_taken(section, key, options)}
-        name = remote_of(section)
+        name = parse_remote_name(section)
         left += (
             LeftOut(section, name, key, str(value))
             for key, value in options.items()

@@ -36,7 +36,7 @@ def _artifacts(version: Mapping[str, JSON]) -> list[Mapping[str, JSON]]:
     return [_plain(_mapping(entry)) for entry in listed] if isinstance(listed, list) else []
 
 
-def _bytes_of(artifact: Mapping[str, JSON]) -> dict[str, JSON]:
+def _identify_bytes(artifact: Mapping[str, JSON]) -> dict[str, JSON]:
     """What says which bytes an artifact has: its digest, or where nobody knows it, the store's word."""
     fields = ("sha256",) if "sha256" in artifact else ("uri", "etag")
     return {field: artifact[field] for field in fields if field in artifact}
@@ -48,9 +48,9 @@ def _plain(artifact: Mapping[str, JSON]) -> Mapping[str, JSON]:
     return {**artifact, **{k: encryption[k] for k in ("path", "sha256") if k in encryption}}
 
 
-def _described(artifact: Mapping[str, JSON]) -> dict[str, JSON]:
+def _describe(artifact: Mapping[str, JSON]) -> dict[str, JSON]:
     called = "path" if "path" in artifact else "name"
-    return {called: artifact.get(called), **_bytes_of(artifact)}
+    return {called: artifact.get(called), **_identify_bytes(artifact)}
 
 
 def _environment(version: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -98,7 +98,7 @@ def _canonical(value: JSON) -> bytes:
         ) from exc
 
 
-def _filled(members: Mapping[str, JSON]) -> dict[str, JSON]:
+def _drop_empty(members: Mapping[str, JSON]) -> dict[str, JSON]:
     """The members that say something: absent and empty are one."""
     return {key: value for key, value in members.items() if value not in (None, {}, [])}
 
@@ -129,12 +129,12 @@ def identity(version: Mapping[str, JSON]) -> str:
     Raises:
         InvalidManifestError: A number has no canonical form (a whole number beyond 2^53).
     """
-    entries: list[JSON] = [_described(a) for a in _artifacts(version) if a.get("role") in _ROLES]
-    content: dict[str, JSON] = _filled(
+    entries: list[JSON] = [_describe(a) for a in _artifacts(version) if a.get("role") in _ROLES]
+    content: dict[str, JSON] = _drop_empty(
         {
             "artifacts": sorted(entries, key=_canonical),
             "framework": version.get("framework"),
-            "environment": _filled(_environment(version)),
+            "environment": _drop_empty(_environment(version)),
             "parameters": version.get("parameters"),
         }
     )

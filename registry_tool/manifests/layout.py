@@ -37,7 +37,7 @@ OBJECTS: Final = "objects"
 MANIFEST_KINDS: Final = frozenset(
     {
         "registry", "namespace", "model", "version", "metadata", "status",
-        "tag", "alias", "evidence", "waiver", "key", "recipients", "dvc",
+        "tag", "alias", "evidence", "waiver", "key", "recipients", "dvc", "draft",
         "title", "wire", "object", "deletion", "serve",
     }
 )  # fmt: skip
@@ -61,6 +61,12 @@ _IN_VERSION = {
     "deletion.yaml": "deletion",
     "CARD.md": "card",
 }
+# A draft has the files of a version, except those about its life after publication.
+_PUBLISHED_ONLY = frozenset({"status.yaml", "deletion.yaml"})
+_IN_DRAFT = {
+    **{file: kind for file, kind in _IN_VERSION.items() if file not in _PUBLISHED_ONLY},
+    "draft.yaml": "draft",
+}
 # Kinds that registries of earlier releases do not have, so that their ignore rules may hide them.
 _LATER: Final = frozenset({"title", "wire", "deletion"})
 _OBJECT_DEPTH: Final = 5  # objects/<api>/<kind>/<aa>/<slug>.yaml
@@ -72,16 +78,18 @@ class Place(NamedTuple):
     Attributes:
         kind: A manifest kind, or ``card``.
         model: The model, where the path lies in one.
-        version: The version, where the path lies in one.
+        version: The version or draft, where the path lies in one.
         name: The namespace, tag, alias, evidence, waiver or group the file is named for; an artifact's path for ``dvc``;
             of a title the namespace, or the version, tag or alias whose it is, and empty for that of a model; of an object
             ``<api>/<kind>/<slug>``.
+        is_draft: True where ``version`` is a draft, in ``drafts/``.
     """
 
     kind: str
     model: ModelName | None = None
     version: str | None = None
     name: str = ""
+    is_draft: bool = False
 
 
 def pointer_path(folder: str, artifact: str) -> str:
@@ -98,7 +106,7 @@ class Layout(NamedTuple):
         """A namespace's folder."""
         return f"{MODELS}/{namespace}"
 
-    def shard_of(self, model: str) -> str:
+    def find_shard(self, model: str) -> str:
         """The shard folder of a model; empty without shards."""
         if not self.shard:
             return ""
@@ -106,12 +114,25 @@ class Layout(NamedTuple):
 
     def model(self, model: ModelName) -> str:
         """A model's folder."""
-        shard = f"{self.shard_of(model.name)}/" if self.shard else ""
+        shard = f"{self.find_shard(model.name)}/" if self.shard else ""
         return f"{MODELS}/{model.namespace}/{shard}{model.name}"
 
     def version(self, model: ModelName, version: str) -> str:
         """A version's folder."""
         return f"{self.model(model)}/versions/{version}"
+
+    def draft(self, model: ModelName, version: str) -> str:
+        """A draft's folder."""
+        return f"{self.model(model)}/drafts/{version}"
+
+    def subject(self, place: Place) -> str:
+        """The folder of the version, draft or model that a place lies in; empty outside models."""
+        if place.model is None:
+            return ""
+        if place.version is None:
+            return self.model(place.model)
+        home = self.draft if place.is_draft else self.version
+        return home(place.model, place.version)
 
     def key(self, group: str) -> str:
         """A group's key."""
@@ -154,18 +175,24 @@ class Layout(NamedTuple):
         place = self.locate(path)
         if place is None or place.model is None:
             return False
-        return place.kind in _LATER or (place.kind == "evidence" and place.version is None)
+        is_later = place.is_draft or place.kind in _LATER
+        return is_later or (place.kind == "evidence" and place.version is None)
 
     def examples(self, model: ModelName, version: str, name: str) -> Iterator[str]:
         """The path of one file of every kind, for a model, one of its versions, and a name for what has one."""
-        home, folder = self.model(model), self.version(model, version)
+        home, folder, draft = (
+            self.model(model),
+            self.version(model, version),
+            self.draft(model, version),
+        )
         yield from (*_AT_ROOT, ".dvc/config")
         yield from (f"{place}/{name}.yaml" for place in _IN_FOLDER)
         yield from (f"{self.namespace(model.namespace)}/{file}" for file in _IN_NAMESPACE)
         yield self.object("kubeflow", "experiment", name)
         yield from (f"{home}/{file}" for file in _IN_MODEL)
         yield from (f"{folder}/{file}" for file in _IN_VERSION)
-        yield from (pointer_path(home, name), pointer_path(folder, name))
+        yield from (f"{draft}/{file}" for file in _IN_DRAFT)
+        yield from (pointer_path(place, name) for place in (home, folder, draft))
         yield from (
             self.tag(model, name),
             self.alias(model, name),
@@ -188,7 +215,7 @@ class Layout(NamedTuple):
         if len(rest) == 1 and rest[0] in _IN_NAMESPACE:
             return Place(_IN_NAMESPACE[rest[0]], name=namespace)
         if self.shard:
-            if len(rest) < 2 or rest[0] != self.shard_of(rest[1]):  # noqa: PLR2004
+            if len(rest) < 2 or rest[0] != self.find_shard(rest[1]):  # noqa: PLR2004
                 return None
             rest = rest[1:]
         return _in_model(ModelName(namespace, rest[0]), rest[1:])
@@ -229,6 +256,8 @@ def _in_model(model: ModelName, rest: list[str]) -> Place | None:
             return Place(_IN_MODEL_FOLDER[folder], model, None, name.removesuffix(".yaml"))
         case ["versions", version, *inner]:
             return _in_version(model, version, inner)
+        case ["drafts", version, name]:
+            return _in_draft(model, version, name)
     return None
 
 
@@ -240,4 +269,12 @@ def _in_version(model: ModelName, version: str, rest: list[str]) -> Place | None
             return Place("dvc", model, version, name.removesuffix(".dvc"))
         case ["evidence", name] if name.endswith(".yaml"):
             return Place("evidence", model, version, name.removesuffix(".yaml"))
+    return None
+
+
+def _in_draft(model: ModelName, version: str, name: str) -> Place | None:
+    if name in _IN_DRAFT:
+        return Place(_IN_DRAFT[name], model, version, is_draft=True)
+    if name.endswith(".dvc"):
+        return Place("dvc", model, version, name.removesuffix(".dvc"), is_draft=True)
     return None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-from registry_tool.manifests.problems import JSON, Problem, shown
+from registry_tool.manifests.problems import JSON, Problem, show_value
 from registry_tool.manifests.schema import Mismatch
 from registry_tool.manifests.yaml.explain import Text
 
-__all__ = ["problem_of"]
+__all__ = ["explain_mismatch"]
 
 _TYPES = {
     "string": "text",
@@ -58,16 +58,16 @@ def _choices(rule: Mapping[str, JSON]) -> list[JSON]:
     return enum if isinstance(enum, list) else [rule.get("const")]
 
 
-def _unknown(mismatch: Mismatch, text: Text) -> Problem:
+def _explain_unknown(mismatch: Mismatch, text: Text) -> Problem:
     properties = mismatch.rule.get("properties")
     known = sorted(properties) if isinstance(properties, dict) else []
     name = mismatch.names[0] if mismatch.names else ""
     at = text.key_places.get((*mismatch.path, name), text.place(mismatch.path))
     return Problem(
         "schema",
-        f"unknown field {shown(name)} in {_field(mismatch)}",
+        f"unknown field {show_value(name)} in {_field(mismatch)}",
         *at,
-        found=", ".join(shown(n) for n in mismatch.names[:5]),
+        found=", ".join(show_value(n) for n in mismatch.names[:5]),
         expected="one of " + ", ".join(known) if known else "no other fields",
         remedy=_nearest(name, known) or "delete it, or put it under `metadata`, which is free",
     )
@@ -84,7 +84,9 @@ def _missing(mismatch: Mismatch, text: Text) -> Problem:
 def _dependent(mismatch: Mismatch, text: Text) -> Problem:
     needed, *by = mismatch.names
     if not by:
-        return Problem("schema", needed, *text.place(mismatch.path), found=shown(mismatch.value))
+        return Problem(
+            "schema", needed, *text.place(mismatch.path), found=show_value(mismatch.value)
+        )
     at = text.key_places.get((*mismatch.path, by[0]), text.place(mismatch.path))
     return Problem(
         "schema", f"{_field(mismatch)} has `{by[0]}` without `{needed}`", *at,
@@ -93,12 +95,12 @@ def _dependent(mismatch: Mismatch, text: Text) -> Problem:
     )  # fmt: skip
 
 
-def _refused(rule: JSON) -> str:
+def _name_refused(rule: JSON) -> str:
     """Words for what a value may not be."""
     if not isinstance(rule, dict):
         return ""
     if "enum" in rule or "const" in rule:
-        return "anything but " + ", ".join(shown(choice) for choice in _choices(rule))
+        return "anything but " + ", ".join(show_value(choice) for choice in _choices(rule))
     return f"no text that matches {rule['pattern']}" if "pattern" in rule else ""
 
 
@@ -107,23 +109,23 @@ def _example(mismatch: Mismatch) -> str:
     examples = mismatch.rule.get("examples")
     if mismatch.keyword not in {"pattern", "format"} or not isinstance(examples, list):
         return ""
-    return f", such as {shown(examples[0])}" if examples else ""
+    return f", such as {show_value(examples[0])}" if examples else ""
 
 
-def _expected(mismatch: Mismatch) -> str:
+def _name_expected(mismatch: Mismatch) -> str:
     keyword, rule = mismatch.keyword, mismatch.rule
     limit = rule.get(keyword)
     if keyword == "type":
         return _type_words(limit)
     if keyword in {"enum", "const"}:
         return (
-            "one of " + ", ".join(shown(c) for c in _choices(rule))
+            "one of " + ", ".join(show_value(c) for c in _choices(rule))
             if keyword == "enum"
-            else shown(limit)
+            else show_value(limit)
         )
     if keyword in _LIMITS:
         return _LIMITS[keyword].format(limit)
-    if keyword == "not" and (words := _refused(rule.get("not"))):
+    if keyword == "not" and (words := _name_refused(rule.get("not"))):
         return words
     described = rule.get("description") or rule.get("title")
     if isinstance(described, str):
@@ -141,7 +143,7 @@ def _expected(mismatch: Mismatch) -> str:
     )
 
 
-def _excluded(mismatch: Mismatch, text: Text) -> Problem | None:
+def _explain_excluded(mismatch: Mismatch, text: Text) -> Problem | None:
     """Words for ``not: {required: …}``: fields that have no place here, or not together."""
     refused = mismatch.rule.get("not")
     named = refused.get("required") if isinstance(refused, dict) else None
@@ -160,15 +162,15 @@ def _excluded(mismatch: Mismatch, text: Text) -> Problem | None:
     )
 
 
-def problem_of(mismatch: Mismatch, text: Text) -> Problem:
+def explain_mismatch(mismatch: Mismatch, text: Text) -> Problem:
     """The problem a mismatch is, with its place in the file."""
     if mismatch.keyword == "additionalProperties" and mismatch.names:
-        return _unknown(mismatch, text)
+        return _explain_unknown(mismatch, text)
     if mismatch.keyword == "required" and mismatch.names:
         return _missing(mismatch, text)
     if mismatch.keyword == "dependentRequired":
         return _dependent(mismatch, text)
-    excluded = _excluded(mismatch, text) if mismatch.keyword == "not" else None
+    excluded = _explain_excluded(mismatch, text) if mismatch.keyword == "not" else None
     if excluded is not None:
         return excluded
     value = mismatch.value
@@ -177,5 +179,5 @@ def problem_of(mismatch: Mismatch, text: Text) -> Problem:
         remedy = _nearest(value, [str(c) for c in _choices(mismatch.rule)])
     return Problem(
         "schema", f"{_field(mismatch)} does not match the schema", *text.place(mismatch.path),
-        found=shown(value), expected=_expected(mismatch), remedy=remedy,
+        found=show_value(value), expected=_name_expected(mismatch), remedy=remedy,
     )  # fmt: skip

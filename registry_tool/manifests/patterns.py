@@ -103,19 +103,19 @@ class Matcher:
         bounded = rs.FancyRegexOptions(
             backtrack_limit=_STEPS_BACK, size_limit=_SIZE, dfa_size_limit=_SIZE
         )
-        compiled = self._compiled(linear)
+        compiled = self._compile(linear)
         self.is_linear = compiled is not None
-        compiled = compiled or self._compiled(bounded)
+        compiled = compiled or self._compile(bounded)
         rewritten = _rewritten(self._pattern) if compiled is None else None
         if rewritten is not None:
             # Published schemas may have it. It counts as not linear, so a change has to write it otherwise.
             self._pattern = rewritten
-            compiled = self._compiled(bounded)
+            compiled = self._compile(bounded)
         if compiled is None:
             raise InvalidPatternError(f"{pattern!a} is not a regular expression of ECMA-262")
         self._validator = compiled
 
-    def _compiled(self, options: object) -> Draft202012Validator | None:
+    def _compile(self, options: object) -> Draft202012Validator | None:
         import jsonschema_rs as rs
 
         try:

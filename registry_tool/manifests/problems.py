@@ -21,7 +21,7 @@ __all__ = [
     "is_fatal",
     "json_lines",
     "one_line",
-    "shown",
+    "show_value",
 ]
 
 # Plain data as it comes out of a manifest.
@@ -106,7 +106,7 @@ def inert_json(text: str) -> str:
     return re.sub(_OLDER, "#\\\\u0023", text) if "##" in text else text
 
 
-def shown(value: JSON) -> str:
+def show_value(value: JSON) -> str:
     """A value for a message: one line, short, harmless on a terminal."""
     text = json.dumps(value, ensure_ascii=True)
     return text if len(text) <= _LENGTH else text[: _LENGTH - 1] + "…"

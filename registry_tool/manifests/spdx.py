@@ -138,13 +138,13 @@ _JOINS: Final = frozenset({"and", "or"})
 
 
 @cache
-def _known(listed: str) -> dict[str, str]:
+def _load_known(listed: str) -> dict[str, str]:
     """The identifiers of a list by their text in small letters."""
     return {name.casefold(): name for name in listed.split()}
 
 
-def _unknown(token: str, listed: str, what: str) -> str:
-    known = _known(listed)
+def _explain_unknown(token: str, listed: str, what: str) -> str:
+    known = _load_known(listed)
     near = difflib.get_close_matches(token.casefold(), known, n=1, cutoff=0.8)
     hint = f"; did you mean {known[near[0]]}?" if near else ""
     article = "an" if what == "exception" else "a"
@@ -152,17 +152,17 @@ def _unknown(token: str, listed: str, what: str) -> str:
 
 
 def _licence(token: str) -> str:
-    if _OWN.fullmatch(token) or token.removesuffix("+").casefold() in _known(LICENCES):
+    if _OWN.fullmatch(token) or token.removesuffix("+").casefold() in _load_known(LICENCES):
         return ""
-    if token.casefold() in _known(EXCEPTIONS):
+    if token.casefold() in _load_known(EXCEPTIONS):
         return f"{token} is an exception; it must follow WITH"
-    return _unknown(token, LICENCES, "license")
+    return _explain_unknown(token, LICENCES, "license")
 
 
 def _exception(token: str) -> str:
-    if _OWN_ADDITION.fullmatch(token) or token.casefold() in _known(EXCEPTIONS):
+    if _OWN_ADDITION.fullmatch(token) or token.casefold() in _load_known(EXCEPTIONS):
         return ""
-    return _unknown(token, EXCEPTIONS, "exception")
+    return _explain_unknown(token, EXCEPTIONS, "exception")
 
 
 def licence_trouble(expression: str) -> str:  # noqa: C901, PLR0911, PLR0912 (one branch for each fault)

@@ -31,10 +31,10 @@ __all__ = [
     "InvalidTeamSchemaError",
     "Pattern",
     "TooManyStepsError",
-    "patterns_of",
-    "schema_of",
+    "list_patterns",
+    "load_team_schema",
+    "measure_width",
     "team_mismatches",
-    "width_of",
 ]
 
 STEPS: Final = 300_000
@@ -74,7 +74,7 @@ class Pattern(NamedTuple):
     text: str
 
 
-def schema_of(source: bytes) -> dict[str, JSON]:
+def load_team_schema(source: bytes) -> dict[str, JSON]:
     """The schema that a file holds.
 
     Raises:
@@ -126,10 +126,10 @@ def _references(base: JSON, schema: dict[str, JSON]) -> Iterator[tuple[JSONPath,
     for word in ("$ref", "$dynamicRef"):
         reference = schema.get(word)
         if isinstance(reference, str) and reference.startswith("#/"):
-            yield tuple(_unescaped(reference)), _referred(base, reference)
+            yield tuple(_split_pointer(reference)), _follow(base, reference)
 
 
-def patterns_of(schema: JSON, path: JSONPath = ()) -> Iterator[Pattern]:
+def list_patterns(schema: JSON, path: JSONPath = ()) -> Iterator[Pattern]:
     """Every regular expression of a schema."""
     for here, one in _subschemas(schema, path):
         if isinstance(one.get("pattern"), str):
@@ -139,18 +139,18 @@ def patterns_of(schema: JSON, path: JSONPath = ()) -> Iterator[Pattern]:
             yield Pattern((*here, "patternProperties", name), name)
 
 
-def _unescaped(reference: str) -> list[str]:
+def _split_pointer(reference: str) -> list[str]:
     """The steps of a JSON pointer, https://www.rfc-editor.org/rfc/rfc6901."""
     steps = unquote(reference.removeprefix("#")).split("/")[1:]
     return [step.replace("~1", "/").replace("~0", "~") for step in steps]
 
 
-def _referred(root: JSON, reference: str) -> JSON:
+def _follow(root: JSON, reference: str) -> JSON:
     """What a reference within the document points to; True, which asks nothing, where it cannot be found."""
     found = root
     if not reference.startswith("#/") and reference != "#":
         return True
-    for plain in _unescaped(reference):
+    for plain in _split_pointer(reference):
         if isinstance(found, dict) and plain in found:
             found = found[plain]
         elif isinstance(found, list) and plain.isdigit() and int(plain) < len(found):
@@ -160,7 +160,7 @@ def _referred(root: JSON, reference: str) -> JSON:
     return found
 
 
-def width_of(schema: dict[str, JSON]) -> float:
+def measure_width(schema: dict[str, JSON]) -> float:
     """How many sub-schemas look at one value at most; infinite where one looks at it through itself."""
     known: dict[int, float] = {}
 
@@ -171,7 +171,7 @@ def width_of(schema: dict[str, JSON]) -> float:
             known[id(one)] = float("inf")  # what comes back to it while it is counted
             inner = [part for word, _, part in _parts(one) if word in _IN_PLACE]
             if isinstance(one.get("$ref"), str):
-                inner.append(_referred(schema, str(one["$ref"])))
+                inner.append(_follow(schema, str(one["$ref"])))
             known[id(one)] = 1 + sum(map(width, inner))
         return known[id(one)]
 
@@ -218,7 +218,7 @@ def _weight(data: JSON) -> int:
     return total
 
 
-def _counted(word: str, keyword: _Keyword) -> _Keyword:
+def _count(word: str, keyword: _Keyword) -> _Keyword:
     cost = 5 if word in {"$ref", "$dynamicRef"} else 1  # a reference is looked up each time
 
     def ask(
@@ -302,12 +302,12 @@ def _canonical(data: JSON) -> str:
     return json.dumps(data)
 
 
-def _unevaluated(
+def _check_unevaluated(
     validator: Validator, said: JSON, instance: JSON, schema: Mapping[str, JSON]
 ) -> Iterator[ValidationError]:
     if not isinstance(instance, dict):
         return
-    known = _evaluated(validator, instance, schema)
+    known = _find_evaluated(validator, instance, schema)
     extra = [name for name in instance if name not in known]
     if any(not _holds(validator, instance[name], said) for name in extra):
         yield _error("it has fields that no part of the schema describes")
@@ -317,7 +317,7 @@ def _holds(validator: Validator, instance: JSON, schema: JSON) -> bool:
     return next(iter(validator.descend(instance, schema)), None) is None  # type: ignore[attr-defined] # the stub lacks it
 
 
-def _evaluated(
+def _find_evaluated(
     validator: Validator, instance: dict[str, JSON], schema: Mapping[str, JSON]
 ) -> set[str]:
     """The members that the schema, or a part of it that holds, has looked at."""
@@ -329,7 +329,7 @@ def _evaluated(
         resolved = validator._resolver.lookup(schema["$ref"])  # type: ignore[attr-defined] # noqa: SLF001 (as its keywords do)
         inside = validator.evolve(schema=resolved.contents, _resolver=resolved.resolver)
         if isinstance(resolved.contents, dict):
-            found |= _evaluated(inside, instance, resolved.contents)
+            found |= _find_evaluated(inside, instance, resolved.contents)
     parts = [part for word, _, part in _parts(schema) if word in {"allOf", "anyOf", "oneOf"}]
     if "if" in schema:
         holds = _holds(validator, instance, schema["if"])
@@ -342,7 +342,7 @@ def _evaluated(
         if isinstance(part, dict) and _holds(validator, instance, part):
             if "unevaluatedProperties" in part:
                 found |= instance.keys()
-            found |= _evaluated(validator, instance, part)
+            found |= _find_evaluated(validator, instance, part)
     return found
 
 
@@ -362,14 +362,14 @@ def _validator_class() -> type[Validator]:
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional,
-        "unevaluatedProperties": _unevaluated,
+        "unevaluatedProperties": _check_unevaluated,
         "uniqueItems": _unique,
         "enum": _enum,
     }
     extend: Callable[..., type[Validator]] = validators.extend
     return extend(
         Draft202012Validator,
-        {name: _counted(name, own.get(name, ask)) for name, ask in usual.items()},
+        {name: _count(name, own.get(name, ask)) for name, ask in usual.items()},
     )
 
 
@@ -388,11 +388,11 @@ def _schema_validator() -> RustValidator:
 def _validator(source: bytes) -> Validator:
     from referencing import Registry
 
-    schema = schema_of(source)
+    schema = load_team_schema(source)
     error = next(iter(_schema_validator().iter_errors(schema)), None)
     if error is not None:
         raise InvalidTeamSchemaError(f"it is not a JSON Schema: {error.message[:200]}")
-    for pattern in patterns_of(schema):
+    for pattern in list_patterns(schema):
         try:
             matcher(pattern.text)
         except InvalidPatternError as exc:

@@ -67,7 +67,7 @@ _T = TypeVar("_T")
 _NO_NUMBER: Final = (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError)
 
 
-def _shown(value: object) -> str:
+def _show(value: object) -> str:
     words = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     try:
         text = str(value)
@@ -78,8 +78,8 @@ def _shown(value: object) -> str:
     return f"{text} ({words})"
 
 
-def _refused(at: str, value: object, why: str, remedy: str) -> UsageError:
-    return UsageError(f"{at or 'the value'}: {_shown(value)} {why}", remedy=remedy)
+def _usage_error(at: str, value: object, why: str, remedy: str) -> UsageError:
+    return UsageError(f"{at or 'the value'}: {_show(value)} {why}", remedy=remedy)
 
 
 def _as_text(at: str) -> str:
@@ -98,16 +98,16 @@ def _real(value: object, at: str) -> float:
     try:
         number = float(value)  # type: ignore[arg-type]  # what has no __float__ raises TypeError
     except OverflowError as exc:
-        raise _refused(at, value, "is finite and would become infinity", _as_text(at)) from exc
+        raise _usage_error(at, value, "is finite and would become infinity", _as_text(at)) from exc
     except ValueError:  # a signalling NaN of Decimal
         return math.nan
     if not number and value != 0:
-        raise _refused(at, value, "is not 0 and would become 0", _as_text(at))
+        raise _usage_error(at, value, "is not 0 and would become 0", _as_text(at))
     if math.isinf(number) and value not in (math.inf, -math.inf):
-        raise _refused(at, value, "is finite and would become infinity", _as_text(at))
+        raise _usage_error(at, value, "is finite and would become infinity", _as_text(at))
     # From 2^53 on not every whole number has a float of its own; a Decimal or a Fraction may be one that has none.
     if _FLOAT_EXACT <= abs(number) < INTEGER_LIMIT and value != number and value % 1 == 0:  # type: ignore[operator]  # real
-        raise _refused(at, value, "would become another whole number", "pass int(value)")
+        raise _usage_error(at, value, "would become another whole number", "pass int(value)")
     return number
 
 
@@ -137,7 +137,7 @@ def typed_integer(text: str) -> int:
     return int(text)
 
 
-def _scalar_of(value: object, at: str) -> object:
+def _unwrap_scalar(value: object, at: str) -> object:
     """What an array without dimensions holds, as an object of Python; the value itself where it is no such array."""
     shape = getattr(value, "shape", None)
     if shape is None or len(shape) or isinstance(value, int | float | str | bytes):
@@ -148,7 +148,7 @@ def _scalar_of(value: object, at: str) -> object:
     try:
         return convert()
     except _NO_NUMBER as exc:
-        raise _refused(at, value, f"has no value: {exc}", "pass a Python number") from exc
+        raise _usage_error(at, value, f"has no value: {exc}", "pass a Python number") from exc
 
 
 def _is_date(value: object) -> bool:
@@ -162,7 +162,7 @@ def _number(value: object, at: str) -> bool | int | float | None:
         return value
     if _is_date(value) or isinstance(value, str | bytes | bytearray | memoryview):
         return None
-    item = _scalar_of(value, at)
+    item = _unwrap_scalar(value, at)
     if isinstance(item, bool):
         return item
     if isinstance(item, Integral):
@@ -171,7 +171,7 @@ def _number(value: object, at: str) -> bool | int | float | None:
         # As it is: of a long double, `item` may be one too.
         return _real(item, at)
     if isinstance(item, complex) or (isinstance(item, Number) and not hasattr(item, "__float__")):
-        raise _refused(
+        raise _usage_error(
             at, value, "is a complex number", "pass its real part, its absolute value or its text"
         )
     return _by_method(item, at)
@@ -186,13 +186,13 @@ def _by_method(item: object, at: str) -> int | float | None:
     return _real(item, at) if hasattr(kind, "__float__") else None
 
 
-def _guarded(act: Callable[[], _T], value: object, at: str) -> _T:
+def _guard(act: Callable[[], _T], value: object, at: str) -> _T:
     try:
         return act()
     except UsageError:
         raise
     except _NO_NUMBER as exc:
-        raise _refused(at, value, f"has no plain value: {exc}", "pass a Python value") from exc
+        raise _usage_error(at, value, f"has no plain value: {exc}", "pass a Python value") from exc
 
 
 def plain_text(value: object, at: str) -> str:
@@ -206,7 +206,7 @@ def plain_text(value: object, at: str) -> str:
     if isinstance(value, PurePath):
         value = str(value)
     if not isinstance(value, str):
-        raise _refused(at, value, "is not text", "pass text: str(value)")
+        raise _usage_error(at, value, "is not text", "pass text: str(value)")
     text = str.__str__(value)
     if _SURROGATE.search(text):
         raise UsageError(
@@ -230,9 +230,9 @@ def whole_number(value: object, at: str) -> int:
     Raises:
         UsageError: It is none.
     """
-    number = _guarded(lambda: _number(value, at), value, at)
+    number = _guard(lambda: _number(value, at), value, at)
     if number is None or isinstance(number, bool) or not float(number).is_integer():
-        raise _refused(at, value, "is not a whole number", "pass an int")
+        raise _usage_error(at, value, "is not a whole number", "pass an int")
     return _integer(int(number), at)
 
 
@@ -242,9 +242,9 @@ def real_number(value: object, at: str) -> float:
     Raises:
         UsageError: It is none.
     """
-    number = _guarded(lambda: _number(value, at), value, at)
+    number = _guard(lambda: _number(value, at), value, at)
     if number is None or isinstance(number, bool) or not math.isfinite(number):
-        raise _refused(at, value, "is not a finite number", "pass a float")
+        raise _usage_error(at, value, "is not a finite number", "pass a float")
     return number
 
 
@@ -256,9 +256,9 @@ def metric_number(value: object, at: str) -> int | float | None:
     """
     if isinstance(value, Enum):
         value = value.value
-    number = _guarded(lambda: _number(value, at), value, at)
+    number = _guard(lambda: _number(value, at), value, at)
     if isinstance(number, bool):
-        raise _refused(
+        raise _usage_error(
             at,
             value,
             "is not a metric: a metric is a number, text or bytes",
@@ -287,7 +287,7 @@ class _Border:
 
     def take(self, value: object, at: str) -> JSON:
         self._count += 1
-        if self._count > _MOST_VALUES:
+        if self._count + (len(value) if type(value) is dict else 0) > _MOST_VALUES:
             raise UsageError(
                 f"{at}: more than {_MOST_VALUES} values do not fit in a manifest",
                 remedy="write them to a file and add it to the version: upload_artifact(path)",
@@ -303,18 +303,18 @@ class _Border:
         if isinstance(value, str | PurePath):
             return plain_text(value, at)
         if plain_bytes(value) is not None:
-            raise _refused(
+            raise _usage_error(
                 at, value, "is bytes, which JSON cannot represent",
                 "pass text: base64.b64encode(value).decode(), or add a file: upload_artifact(path)",
             )  # fmt: skip
         if _is_date(value):
             return _moment(value, at)
-        number = _guarded(lambda: _number(value, at), value, at)
+        number = _guard(lambda: _number(value, at), value, at)
         if number is None:
-            item = _guarded(lambda: _scalar_of(value, at), value, at)
+            item = _guard(lambda: _unwrap_scalar(value, at), value, at)
             return self._collection(value, at) if item is value else self.take(item, at)
         if not math.isfinite(number):
-            raise _refused(
+            raise _usage_error(
                 at, value, "is not a finite number; JSON has no NaN or infinity", 'pass None, or text: "NaN"'
             )  # fmt: skip
         return number
@@ -341,25 +341,31 @@ class _Border:
             return [self.take(one, f"{at}[{number}]") for number, one in enumerate(value)]
         to_list, shape = getattr(value, "tolist", None), getattr(value, "shape", None)
         if callable(to_list) and shape:
-            listed = _guarded(to_list, value, at)
+            listed = _guard(to_list, value, at)
             if isinstance(listed, list):
                 return self.take(listed, at)
-        raise _refused(
+        raise _usage_error(
             at, value, "has no representation in a manifest",
             "pass text, numbers, lists and mappings: dataclasses.asdict(value), list(value) or str(value)",
         )  # fmt: skip
 
     def _mapping(self, value: Mapping[object, object], at: str) -> JSON:
         found: dict[str, JSON] = {}
+        is_dict = type(value) is dict  # so its values are counted already
         for key, inner in value.items():
+            is_text = is_dict and type(key) is str and key.isascii() and key not in found
+            if is_text and _is_plain_scalar(inner):
+                self._count += 1
+                found[str(key)] = inner
+                continue
             own = key.value if isinstance(key, Enum) else key
             if not isinstance(own, str):
-                raise _refused(
+                raise _usage_error(
                     at, key, "is a key, but keys must be text", "pass text as keys: {str(k): v for k, v in value.items()}"
                 )  # fmt: skip
             name = plain_text(own, at)
             if name in found:
-                raise _refused(at, key, "appears twice as a key", "pass each key once")
+                raise _usage_error(at, key, "appears twice as a key", "pass each key once")
             found[name] = self.take(inner, f"{at}.{name}" if at else name)
         return found
 
@@ -372,14 +378,14 @@ def _order(value: JSON) -> tuple[bool, float, str]:
 def _moment(value: object, at: str) -> str:
     if isinstance(value, dt.datetime) and value == value:  # noqa: PLR0124 (pandas' NaT is a datetime)
         if value.utcoffset() is None:
-            raise _refused(
+            raise _usage_error(
                 at, value, "has no time zone",
                 "set one: value.astimezone() for local time, value.replace(tzinfo=datetime.UTC) for UTC",
             )  # fmt: skip
         return value.isoformat()
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return value.isoformat()
-    raise _refused(
+    raise _usage_error(
         at, value, "is a time that JSON cannot represent",
         "pass text, such as value.isoformat(), or a number, such as value.total_seconds()",
     )  # fmt: skip
@@ -405,6 +411,9 @@ def plain_fields(fields: Mapping[str, object], at: str = "") -> dict[str, JSON]:
         UsageError: A value has no such form, or the fields are no mapping.
     """
     if not isinstance(fields, Mapping):
-        raise _refused(at, fields, "is not a mapping", "pass a dict")
+        raise _usage_error(at, fields, "is not a mapping", "pass a dict")
     prefix = f"{at}." if at else ""
-    return {plain_text(k, at or "a key"): plain(v, f"{prefix}{k}") for k, v in fields.items()}
+    return {
+        plain_text(k, at or "a key"): v if _is_plain_scalar(v) else plain(v, f"{prefix}{k}")
+        for k, v in fields.items()
+    }

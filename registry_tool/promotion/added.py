@@ -9,13 +9,18 @@ import datetime as dt
 from typing import NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.crypto.allowed_signers import names_of, signers_in
-from registry_tool.crypto.sshsig import fingerprint_of
 from registry_tool.git.commit_tree import CommitTree
 from registry_tool.git.history import FirstParentHistory
 from registry_tool.git.publication import find_introducing_commit
 from registry_tool.git.tree import Entry
-from registry_tool.signing.signatures import Signature, allowed_signers, signature_of
+from registry_tool.signing import (
+    Signature,
+    allowed_signers,
+    compute_fingerprint,
+    judge_commit,
+    list_signer_names,
+    signers_in,
+)
 
 __all__ = ["Incoming", "incoming"]
 
@@ -51,8 +56,8 @@ def _find_ended(now: Signature, then: Signature, signers: bytes) -> str:
     if now.state != "unknown key":
         return ""
     for one in signers_in(signers):
-        if fingerprint_of(one.key) == now.key:
-            names = names_of(signers, one.key, namespace="git")
+        if compute_fingerprint(one.key) == now.key:
+            names = list_signer_names(signers, one.key, namespace="git")
             return names[0] if names else ""
     return ""
 
@@ -83,7 +88,7 @@ def incoming(
     if not commit:
         return None
     signers = allowed_signers(base)
-    found = signature_of(line.git, commit, signers, moment=now)
+    found = judge_commit(line.git, commit, signers, moment=now)
     return Incoming(
-        commit, found, _find_ended(found, signature_of(line.git, commit, signers), signers)
+        commit, found, _find_ended(found, judge_commit(line.git, commit, signers), signers)
     )

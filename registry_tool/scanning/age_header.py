@@ -74,7 +74,7 @@ def is_age(head: bytes) -> bool:
     return head.startswith(_INTRO)
 
 
-def _decoded(text: bytes) -> bytes:
+def _decode_base64(text: bytes) -> bytes:
     """Base64 without padding, in its one canonical spelling.
 
     Raises:
@@ -95,7 +95,7 @@ def _body(lines: list[bytes]) -> tuple[bytes, list[bytes]]:
         if len(line) > _WIDTH or not _BODY.fullmatch(line):
             raise NotAgeError("a recipient is invalid")
         if len(line) < _WIDTH:
-            return _decoded(b"".join(lines[: at + 1])), lines[at + 1 :]
+            return _decode_base64(b"".join(lines[: at + 1])), lines[at + 1 :]
     raise NotAgeError("it ends too early")
 
 
@@ -106,10 +106,10 @@ def _work(kind: str, arguments: list[str], body: bytes) -> int:
         NotAgeError: No reader takes it.
     """
     if kind in _ARGUMENTS:
-        if len(arguments) != 1 or len(_decoded(arguments[0].encode())) != _ARGUMENTS[kind]:
+        if len(arguments) != 1 or len(_decode_base64(arguments[0].encode())) != _ARGUMENTS[kind]:
             raise NotAgeError(f"a recipient of kind {kind} is invalid")
     elif kind == _SCRYPT:
-        fits = len(arguments) == 2 and len(_decoded(arguments[0].encode())) == _SALT  # noqa: PLR2004 (salt, work)
+        fits = len(arguments) == 2 and len(_decode_base64(arguments[0].encode())) == _SALT  # noqa: PLR2004 (salt, work)
         if not fits or not _WORK.fullmatch(arguments[1]):
             raise NotAgeError("a passphrase is invalid")
     else:
@@ -137,7 +137,7 @@ def read_header(data: bytes) -> Header:
     seal = _MAC.fullmatch(data[at + 1 : end])
     if seal is None:
         raise NotAgeError("its header has no MAC")
-    _decoded(seal[1])
+    _decode_base64(seal[1])
     lines, stanzas, work = data[len(_INTRO) : at].split(b"\n"), [], 0
     while lines:
         match = _STANZA.fullmatch(lines[0])
@@ -197,14 +197,14 @@ class Unarmouring:
         elif self._state in {"inside", "last"} and plain.rstrip(_BLANKS) == _END:
             self._state = "after"
         elif self._state == "inside" and 0 < len(plain) <= _WIDTH:
-            return self._packed(plain)
+            return self._decode_line(plain)
         elif self._state in {"before", "after"}:
             self._outside(plain)
         else:
             raise NotAgeError("its armor is not wrapped at 64 characters")
         return b""
 
-    def _packed(self, line: bytes) -> bytes:
+    def _decode_line(self, line: bytes) -> bytes:
         if not _ARMOURED.fullmatch(line):
             raise NotAgeError("its armor is not base64")
         if len(line) < _WIDTH or line.endswith(b"="):

@@ -57,6 +57,6 @@ class Look:
         """Look at a member of an archive."""
         self._deeper(stream, f"{self.path}!{name}", told=False)
 
-    def unpacked(self, stream: Stream) -> None:
+    def scan_unpacked(self, stream: Stream) -> None:
         """Look at what comes out of compression: it stands for the file itself."""
         self._deeper(stream, self.path, told=self.told)

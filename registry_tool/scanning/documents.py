@@ -140,7 +140,7 @@ class _Builder:
         if len(self._open) > _DEEPEST:
             raise MalformedFileError("its YAML is nested too deeply")
 
-    def tagged(self, tag: object, line: int) -> None:
+    def note_tag(self, tag: object, line: int) -> None:
         if tag is not None:
             self.document.tags.append((str(tag), line))
 
@@ -179,7 +179,7 @@ def read_yaml(stream: Stream) -> Document:
                 raise TooLargeError(f"its YAML has more than {_PARTS} values")
             made.take(event)
             if isinstance(event, NodeEvent) and not isinstance(event, AliasEvent):
-                made.tagged(getattr(event, "tag", None), event.start_mark.line + 1)
+                made.note_tag(getattr(event, "tag", None), event.start_mark.line + 1)
     except MalformedFileError:
         raise
     except (YAMLError, RecursionError, ValueError) as exc:

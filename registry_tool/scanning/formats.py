@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from registry_tool.scanning.age_header import HEADER_LIMIT, NotAgeError, is_age, read_header
-from registry_tool.scanning.archives.inflate import inflated
+from registry_tool.scanning.archives.inflate import inflate
 from registry_tool.scanning.archives.tar import is_tar, scan_tar
 from registry_tool.scanning.archives.unopened import is_unopened, scan_unopened
 from registry_tool.scanning.archives.zip import scan_zip
@@ -74,7 +74,7 @@ def _head(test: Callable[[bytes], bool]) -> Callable[[bytes, str], bool]:
     return lambda head, _: test(head)
 
 
-def _called(*ends: str) -> Callable[[bytes, str], bool]:
+def _ends_with(*ends: str) -> Callable[[bytes, str], bool]:
     return lambda _, name: name.endswith(ends)
 
 
@@ -88,11 +88,11 @@ def _is_zlib(head: bytes, _: str) -> bool:
         return False
 
 
-def _packed(kind: str) -> Callable[[Look], None]:
+def _unpack_with(kind: str) -> Callable[[Look], None]:
     def scan(look: Look) -> None:
         look.tells(packed=kind)
-        inner = inflated(look.stream, kind, look.report.budget)
-        look.unpacked(inner)
+        inner = inflate(look.stream, kind, look.report.budget)
+        look.scan_unpacked(inner)
 
     return scan
 
@@ -122,7 +122,7 @@ _NAMES_CODE: Final = re.compile(
 _OVERLAP: Final = 512
 
 
-def _searched(look: Look) -> None:
+def _search(look: Look) -> None:
     """Search what is not parsed."""
     before = b""
     while piece := look.stream.some():
@@ -139,13 +139,13 @@ def _document(kind: str, read: Callable[[Stream], Document]) -> Callable[[Look],
     def scan(look: Look) -> None:
         look.tells(format=kind)
         if look.stream.size is not None and look.stream.size > DOCUMENT_LIMIT:
-            _searched(look)
+            _search(look)
             return
         data = look.stream.in_memory(DOCUMENT_LIMIT).getvalue()
         try:
             document = read(Stream.of(io.BytesIO(data), len(data)))
         except MalformedFileError:
-            _searched(
+            _search(
                 Look(
                     Stream.of(io.BytesIO(data), len(data)),
                     look.path,
@@ -175,37 +175,37 @@ _BY_NAME: Final = frozenset({"json", "yaml", "python", "jinja", "config", "xml",
 FORMATS: Final = (
     _Format("zip", _begins(b"PK\x03\x04"), scan_zip, "each member; names, links, overlaps, sizes; `.mar`, `.keras`, torch and skops are zip files", "encrypted members, and those with a compression other than deflate or bzip2: unread"),
     _Format("zip", _begins(b"PK\x05\x06"), scan_zip),
-    _Format("gzip", _begins(b"\x1f\x8b"), _packed("gzip"), "the decompressed content", "beyond 8 GiB: unread"),
-    _Format("bzip2", _begins(b"BZh"), _packed("bzip2"), "the decompressed content", "beyond 8 GiB: unread"),
-    _Format("xz", _begins(b"\xfd7zXZ\0"), _packed("xz"), "the decompressed content", "beyond 8 GiB, or with a dictionary of more than 128 MiB: unread"),
-    _Format("lzma", _is_lzma, _packed("lzma"), "the decompressed content", "as xz"),
-    _Format("zlib", _is_zlib, _packed("zlib"), "the decompressed content", "beyond 8 GiB: unread"),
+    _Format("gzip", _begins(b"\x1f\x8b"), _unpack_with("gzip"), "the decompressed content", "beyond 8 GiB: unread"),
+    _Format("bzip2", _begins(b"BZh"), _unpack_with("bzip2"), "the decompressed content", "beyond 8 GiB: unread"),
+    _Format("xz", _begins(b"\xfd7zXZ\0"), _unpack_with("xz"), "the decompressed content", "beyond 8 GiB, or with a dictionary of more than 128 MiB: unread"),
+    _Format("lzma", _is_lzma, _unpack_with("lzma"), "the decompressed content", "as xz"),
+    _Format("zlib", _is_zlib, _unpack_with("zlib"), "the decompressed content", "beyond 8 GiB: unread"),
     _Format("tar", _head(is_tar), scan_tar, "each member; names, links, devices, sizes; `.nemo` is a tar file", "sparse members: unread"),
     _Format("pickle", _head(is_pickle), scan_pickle, "each instruction; imported names, calls and their arguments; joblib and old torch files too", "the effects of a function stored by value: unsafe"),
     _Format("npy", _head(is_npy), scan_npy, "the header; the pickle of an array of objects", "the numbers"),
     _Format("gguf", _head(is_gguf), scan_gguf, "keys, tensors' names and shapes; each `tokenizer.chat_template`", "the tensors"),
     _Format("hdf5", _head(is_hdf5), scan_hdf5, "JSON in attributes, such as Keras's `model_config`: modules, classes, functions, Lambda layers, wrapped pickles", "data sets; compressed data"),
     _Format("safetensors", _head(is_safetensors), scan_safetensors, "the header: types, shapes, offsets", "the tensors; the format cannot contain code"),
-    _Format("safetensors", _called(".safetensors"), scan_safetensors),
+    _Format("safetensors", _ends_with(".safetensors"), scan_safetensors),
     _Format("fasttext", _begins((793712314).to_bytes(4, "little")), _fasttext, "the header", "the rest; the format cannot contain code"),
     _Format("age", _head(is_age), _age, "the header: the kinds of recipients", "the encrypted content"),
     _Format("tflite", _head(is_tflite), scan_tflite, "operators: those of TensorFlow and those of custom libraries", "the tensors"),
     _Format("unopened", is_unopened, scan_unopened, "nothing: 7z, Zstandard, RAR, LZ4, Brotli, Snappy, lzip, cabinets and others are recognized", "all of it: unread"),
-    _Format("python", _called(".py"), scan_python, "TorchScript: operators that read or write files. TorchServe: handlers that start programs", "the effects of other source: unsafe"),
+    _Format("python", _ends_with(".py"), scan_python, "TorchScript: operators that read or write files. TorchServe: handlers that start programs", "the effects of other source: unsafe"),
     _Format("program", _head(is_program), scan_program, "the kind: ELF, Windows, Mach-O, script", "its effects: unsafe"),
-    _Format("onnx", _called(".onnx"), scan_onnx, "operators and their domains, paths of external tensors", "the tensors"),
-    _Format("keras-metadata", _called("keras_metadata.pb"), scan_keras_metadata, "configurations of layers, as for HDF5", ""),
-    _Format("tensorflow", _called("saved_model.pb"), scan_saved_model, "the operation of each node, also in functions: PyFunc, ReadFile, WriteFile and others", "the values passed to operations"),
-    _Format("tensorflow", _called(".pb"), scan_tensorflow_graph),
-    _Format("tensorflow", _called(".meta"), scan_tensorflow_meta_graph),
-    _Format("tensorflow", _called(".pbtxt"), scan_graph_text),
-    _Format("coreml", _called(".mlmodel"), scan_coreml, "custom layers and models, linked files; also inside pipelines and `.mlpackage`", "weights; programs of MIL"),
-    _Format("paddle", _called(".pdmodel", "__model__"), scan_paddle, "operations such as `py_func`, `save`, `load`", "the tensors"),
-    _Format("json", _called(".json"), _document("json", read_json), "names of code by the keys in the table below", "documents of more than 4 MiB are searched for these keys; with one of them: unread"),
-    _Format("yaml", _called(".yaml", ".yml", "mlmodel"), _document("yaml", read_yaml), "names of code by the keys in the table below; tags such as `!!python/object/apply`", "documents of more than 512 KiB are searched for these keys; with one of them: unread"),
-    _Format("jinja", _called(".jinja", ".jinja2", ".j2"), scan_template, "access from a value to Python's classes, escaped or assembled", "other logic"),
+    _Format("onnx", _ends_with(".onnx"), scan_onnx, "operators and their domains, paths of external tensors", "the tensors"),
+    _Format("keras-metadata", _ends_with("keras_metadata.pb"), scan_keras_metadata, "configurations of layers, as for HDF5", ""),
+    _Format("tensorflow", _ends_with("saved_model.pb"), scan_saved_model, "the operation of each node, also in functions: PyFunc, ReadFile, WriteFile and others", "the values passed to operations"),
+    _Format("tensorflow", _ends_with(".pb"), scan_tensorflow_graph),
+    _Format("tensorflow", _ends_with(".meta"), scan_tensorflow_meta_graph),
+    _Format("tensorflow", _ends_with(".pbtxt"), scan_graph_text),
+    _Format("coreml", _ends_with(".mlmodel"), scan_coreml, "custom layers and models, linked files; also inside pipelines and `.mlpackage`", "weights; programs of MIL"),
+    _Format("paddle", _ends_with(".pdmodel", "__model__"), scan_paddle, "operations such as `py_func`, `save`, `load`", "the tensors"),
+    _Format("json", _ends_with(".json"), _document("json", read_json), "names of code by the keys in the table below", "documents of more than 4 MiB are searched for these keys; with one of them: unread"),
+    _Format("yaml", _ends_with(".yaml", ".yml", "mlmodel"), _document("yaml", read_yaml), "names of code by the keys in the table below; tags such as `!!python/object/apply`", "documents of more than 512 KiB are searched for these keys; with one of them: unread"),
+    _Format("jinja", _ends_with(".jinja", ".jinja2", ".j2"), scan_template, "access from a value to Python's classes, escaped or assembled", "other logic"),
     _Format("config", lambda _, name: name == "config.cfg", scan_spacy, "functions named by spaCy's configurations: `@architectures` and others", "the effects of these functions"),
-    _Format("xml", _called(".xml", ".pmml"), scan_xml, "entities; extensions of OpenVINO", "other values"),
+    _Format("xml", _ends_with(".xml", ".pmml"), scan_xml, "entities; extensions of OpenVINO", "other values"),
 )  # fmt: skip
 
 
@@ -214,7 +214,7 @@ def _pickle_in_disguise(look: Look, head: bytes) -> None:
     try_pickle(Look(Stream.of(io.BytesIO(head), len(head)), look.path, look.report, look.depth, look.at, told=False))  # fmt: skip
 
 
-def _unknown(look: Look) -> None:
+def _scan_unknown(look: Look) -> None:
     """No mark and no known name: pickles of old protocols have none."""
     empty = not look.stream.peek(1)
     if not empty and try_pickle(look):
@@ -236,7 +236,7 @@ def look_at(look: Look) -> None:
                     _pickle_in_disguise(look, look.stream.peek(_DISGUISED))
                 one.scan(look)
                 return
-        _unknown(look)
+        _scan_unknown(look)
     except BudgetExceededError as exc:
         look.finds("unread", str(exc))
     except TooLargeError as exc:

@@ -64,7 +64,7 @@ class _Broken:
         return [("unread", self._why)]
 
 
-def _loaded(point: EntryPoint) -> Scanner:
+def _load(point: EntryPoint) -> Scanner:
     try:
         found = point.load()
         made = found() if isinstance(found, type) or not isinstance(found, Scanner) else found
@@ -77,11 +77,11 @@ def _loaded(point: EntryPoint) -> Scanner:
 
 def installed_scanners() -> list[Scanner]:
     """The scanners of other packages that are installed, by name. One that cannot be loaded reports so for each file."""
-    return [_loaded(point) for point in sorted(entry_points(group=GROUP), key=lambda one: one.name)]
+    return [_load(point) for point in sorted(entry_points(group=GROUP), key=lambda one: one.name)]
 
 
 @contextmanager
-def _named(place: Path, name: str) -> Iterator[Path]:
+def _link_under_name(place: Path, name: str) -> Iterator[Path]:
     """The file under the name that it has in its artifact: many scanners go by the suffix."""
     if place.name == name:
         yield place
@@ -102,7 +102,7 @@ def scan_with(scanner: Scanner, place: Path, path: str) -> list[Finding]:
     """
     report = Report(scanner=scanner.name)
     try:
-        with _named(place, path.rpartition("/")[2]) as named:
+        with _link_under_name(place, path.rpartition("/")[2]) as named:
             for count, (level, message) in enumerate(scanner.scan(named)):
                 if count == _MOST:
                     break

@@ -17,7 +17,7 @@ __all__ = [
     "Level",
     "Report",
     "Scanned",
-    "verdict_of",
+    "decide_verdict",
 ]
 
 # Plain data, as a fact about a file may be.
@@ -78,7 +78,7 @@ class Scanned(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def verdict_of(
+def decide_verdict(
     findings: Iterable[Finding], accepted: Collection[Level] = frozenset[Level]({"unsafe"})
 ) -> Literal["pass", "fail"]:
     """``fail`` where a finding has a level that is not accepted.
@@ -156,7 +156,7 @@ class Report:
             return
         if len(self.findings) < _MOST:
             self.findings.append(found)
-        elif level != "unsafe" and verdict_of(self.findings) == "pass":
+        elif level != "unsafe" and decide_verdict(self.findings) == "pass":
             # The list is full of lesser things; what decides must not be missing from it.
             self.findings[-1] = found
 

@@ -13,7 +13,7 @@ from registry_tool.scanning.archives.zip import ends_as_zip, scan_zip
 from registry_tool.scanning.context import Look
 from registry_tool.scanning.formats import look_at
 from registry_tool.scanning.plugins import Scanner, scan_with
-from registry_tool.scanning.report import Finding, Level, Report, Scanned, verdict_of
+from registry_tool.scanning.report import Finding, Level, Report, Scanned, decide_verdict
 from registry_tool.scanning.stream import Stream
 
 __all__ = ["Scan", "scan_files", "scan_path", "size_below"]
@@ -40,8 +40,8 @@ class Scan(NamedTuple):
 
     @property
     def verdict(self) -> Literal["pass", "fail"]:
-        """See ``report.verdict_of``."""
-        return verdict_of(self.findings, self.accepted)
+        """See ``report.decide_verdict``."""
+        return decide_verdict(self.findings, self.accepted)
 
     def of(self, scanner: str) -> list[Finding]:
         """What one scanner found."""

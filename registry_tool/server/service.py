@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from registry_tool.api.registry import Registry, open_registry
 from registry_tool.errors import ForbiddenError, NotFoundError, UsageError
 from registry_tool.git.remote.ref_updates import BRANCHES
-from registry_tool.integrations.cloudevents import cloud_event, source_of
+from registry_tool.integrations.cloudevents import cloud_event, derive_source
 from registry_tool.live.follow import LiveCatalog
 from registry_tool.paths import cache_folder
 from registry_tool.server.metrics import RequestMetrics
@@ -168,7 +168,7 @@ class Service:
             NotFoundError: There is no such commit.
         """
         with open_registry(self.registry.repository.source, ref=head) as at:
-            source = source_of(at.catalog)
+            source = derive_source(at.catalog)
             yield from (cloud_event(entry, source=source) for entry in at.events(base))
 
 

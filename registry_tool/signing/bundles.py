@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from registry_tool.catalog.catalog import VersionView
     from registry_tool.crypto.pem import PublicKey
 
-__all__ = ["Copy", "Found", "beside", "judged"]
+__all__ = ["Copy", "Found", "judge_bundles", "list_bundles"]
 
 _SHOWN: Final = 3
 # What bundles call the only file of what is no folder.
@@ -65,7 +65,7 @@ class _Files(NamedTuple):
     digests: dict[str, str]
 
 
-def beside(version: VersionView) -> list[Found]:
+def list_bundles(version: VersionView) -> list[Found]:
     """The bundles in the evidence of a version, by file name."""
     found = []
     for piece in pieces(version, "signature"):
@@ -91,7 +91,7 @@ def _files(copy: Copy) -> _Files:
     return _Files(frozenset(path for path, _ in walk(copy.place)), listed)
 
 
-def _shown(names: Iterable[str]) -> str:
+def _list_names(names: Iterable[str]) -> str:
     them = sorted(names)
     shown = ", ".join(f"{name[:200]!a}" for name in them[:_SHOWN])
     return f"{shown} and {len(them) - _SHOWN} more" if len(them) > _SHOWN else shown
@@ -104,13 +104,13 @@ def _differs(bundle: Bundle, files: _Files) -> str:
     if files.names == _FILE != bundle.files:
         return "it covers a folder, but the artifact is a file"
     if left_out := files.names - bundle.files:
-        return f"it does not cover {_shown(left_out)}"
+        return f"it does not cover {_list_names(left_out)}"
     if more := bundle.files - files.names:
-        return f"it also covers {_shown(more)}, which the artifact does not have"
+        return f"it also covers {_list_names(more)}, which the artifact does not have"
     if bundle.hash_type != "sha256" or bundle.shard_size is not None or not files.digests:
         return ""
     other = [name for name, digest in bundle.digests.items() if files.digests[name] != digest]
-    return f"it covers other content of {_shown(other)}" if other else ""
+    return f"it covers other content of {_list_names(other)}" if other else ""
 
 
 def _of_copy(bundle: Bundle, copy: Copy, key: PublicKey) -> str:
@@ -127,7 +127,7 @@ def _about(bundle: Bundle, copies: Sequence[Copy], apart: frozenset[str]) -> Cop
     return next(iter([*named, *only]), None)
 
 
-def _judged(
+def _judge_bundle(
     path: str, bundle: Bundle, copies: Sequence[Copy], apart: frozenset[str], key: PublicKey
 ) -> Endorsement:
     if bundle.hint not in {"", key.digest}:
@@ -150,7 +150,7 @@ def _judged(
     return Endorsement(path, Signature("bad"), whys[seems.name], seems.name)
 
 
-def judged(
+def judge_bundles(
     found: Iterable[Found],
     copies: Sequence[Copy],
     key: PublicKey,
@@ -178,5 +178,5 @@ def judged(
         except NotABundleError as exc:
             made.append(Endorsement(one.path, Signature("bad"), f"it is not a bundle: {exc}"))
             continue
-        made.append(_judged(one.path, bundle, copies, apart, key))
+        made.append(_judge_bundle(one.path, bundle, copies, apart, key))
     return made

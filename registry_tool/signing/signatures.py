@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.evidence import EvidenceItem, pieces
-from registry_tool.crypto.allowed_signers import is_timed, names_of, signers_in
+from registry_tool.crypto.allowed_signers import is_timed, list_signer_names, signers_in
 from registry_tool.crypto.find_signers import can_verify, find_signers
 from registry_tool.crypto.sshsig import NAMESPACE, NotASignatureError, holds, parse
 from registry_tool.errors import RefusedError
@@ -42,13 +42,13 @@ __all__ = [
     "SignatureState",
     "allowed_signers",
     "endorsements",
+    "judge_commit",
+    "judge_signatures",
     "known_since",
+    "list_signers",
     "published_signature",
     "require_signature",
-    "signature_of",
-    "signatures",
     "trouble",
-    "verified",
 ]
 
 ALLOWED_SIGNERS: Final = "allowed_signers"
@@ -145,7 +145,7 @@ def _judge_commit(signed: _Signed, signers: bytes, moment: dt.datetime) -> Signa
     return Signature("bad" if known else "unknown key", key=key)
 
 
-def signature_of(
+def judge_commit(
     git: Git, commit: str, signers: bytes, *, moment: dt.datetime | None = None
 ) -> Signature:
     """What the signature of a commit is worth.
@@ -185,7 +185,7 @@ def published_signature(
         GitError: The history cannot be read.
     """
     moment = publication_time(line, source.step, now) if is_timed(signers) else None
-    return signature_of(line.git, source.origin.commit, signers, moment=moment)
+    return judge_commit(line.git, source.origin.commit, signers, moment=moment)
 
 
 SSH: Final = "ssh"
@@ -237,7 +237,7 @@ def _checked_elsewhere(data: Data) -> str:
     return "" if kind == SSH and "value" in data else f"of format {kind}, which its own tool checks"
 
 
-def _judged(
+def _judge_item(
     piece: EvidenceItem, record: bytes, signers: bytes, moment: Moment
 ) -> tuple[Signature, str]:
     data = piece.data
@@ -257,7 +257,7 @@ def _judged(
         return Signature("good", names[0], key), ""
     # A bad signature by a certificate is reported as unknown: `ssh-keygen` does not say which it is.
     why = f"by a key that allowed_signers does not list: {key}"
-    if names_of(signers, parse(armour).key, namespace=NAMESPACE):
+    if list_signer_names(signers, parse(armour).key, namespace=NAMESPACE):
         when = (
             "now"
             if published is None
@@ -288,11 +288,11 @@ def endorsements(
     if record is None:
         return
     for piece in pieces(version, "signature"):
-        found, why = _judged(piece, record.source, signers, moment)
+        found, why = _judge_item(piece, record.source, signers, moment)
         yield Endorsement(piece.document.path, found, why)
 
 
-def verified(version: VersionView, signers: bytes, *, moment: Moment = _now) -> list[str]:
+def list_signers(version: VersionView, signers: bytes, *, moment: Moment = _now) -> list[str]:
     """Who signed the record with a key of ``allowed_signers``, as it names them; each once.
 
     Args:
@@ -324,7 +324,7 @@ def known_since(line: FirstParentHistory, base: Tree, head: Tree, now: dt.dateti
     return moment
 
 
-def signatures(
+def judge_signatures(
     repository: Repository, version: VersionView, *, signers: bytes | None = None
 ) -> list[Endorsement]:
     """What each signature of a version's record is worth, by file name.
@@ -361,15 +361,15 @@ def require_signature(
     """Who signed a version's record with an allowed key, each once.
 
     Args:
-        repository: As in ``signatures``.
-        version: As in ``signatures``.
-        signers: As in ``signatures``.
+        repository: As in ``judge_signatures``.
+        version: As in ``judge_signatures``.
+        signers: As in ``judge_signatures``.
 
     Raises:
         RefusedError: Nobody did.
-        ShallowHistoryError: As in ``signatures``.
+        ShallowHistoryError: As in ``judge_signatures``.
     """
-    found = signatures(repository, version, signers=signers)
+    found = judge_signatures(repository, version, signers=signers)
     good = [one.signature.signer for one in found if one.signature.state == "good"]
     if good:
         return [*dict.fromkeys(good)]

@@ -21,6 +21,8 @@ __all__ = ["ManifestMemory", "WriterCatalog"]
 _MOST_DOCUMENTS: Final = 2_000
 _MOST_SHOWN: Final = 2_000
 _MOST_IDENTITIES: Final = 200_000
+# From this number of files on, one Git process finds their lines sooner than they are read one by one.
+_MANY: Final = 256
 _RECORD: Final = "version.yaml"
 _UNIQUE: Final = frozenset({"model", "version"})
 _IDENTITY: Final = re.compile(rb"^identity: +[\"']?(sha256:[0-9a-f]{64})[\"']? *$", re.MULTILINE)
@@ -38,6 +40,12 @@ class ManifestMemory:
         self._external: dict[str, set[str]] | None = None
         self._identities: dict[str, dict[str, set[str]]] = {}
         self._count = 0
+
+    def fork(self) -> ManifestMemory:
+        """A memory of the same manifests with its own index of values: for another branch."""
+        other = ManifestMemory()
+        other._documents = self._documents
+        return other
 
     def recall(self, path: str, oid: str) -> Document | None:
         """A manifest that was read before."""
@@ -105,12 +113,18 @@ def _identities(catalog: WriterCatalog, folder: str) -> dict[str, set[str]]:
     tree = catalog.tree
     found: dict[str, set[str]] = {}
     names = [f"{folder}/{name}" for name, entry in tree.folder(folder).items() if entry.is_folder]
-    tree.prefetch(names)
     paths = [f"{name}/{_RECORD}" for name in names]
-    tree.prefetch(paths)
+    given: dict[str, list[bytes]] = {}
+    if len(names) > _MANY:
+        for path, line in catalog.files.grep_lines(("identity:",), under=folder):
+            given.setdefault(path, []).extend(_IDENTITY.findall(line))
+    else:
+        tree.prefetch(names)
+        tree.prefetch(paths)
+        given = {path: _IDENTITY.findall(tree.read(path) or b"") for path in paths}
     for path in paths:
-        given = [match.decode() for match in _IDENTITY.findall(tree.read(path) or b"")]
-        for value in given or _claimed(catalog, path, "identity"):
+        values = map(bytes.decode, given.get(path, ()))
+        for value in list(values) or _claimed(catalog, path, "identity"):
             found.setdefault(value, set()).add(path)
     return found
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from registry_tool.catalog.catalog import Catalog, require
 from registry_tool.checks.comparison import find_base
 from registry_tool.errors import ConflictError, GitError, UsageError
 from registry_tool.git.command import Git
@@ -17,9 +18,24 @@ from registry_tool.git.remote.push import (
 )
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import differences
+from registry_tool.manifests.data import text
+from registry_tool.manifests.layout import SERVE, Place
 from registry_tool.writer.request import Person
 
-__all__ = ["Mode", "Pusher", "WriteMode", "branch_of_author", "choose_mode", "start_of_branch"]
+__all__ = [
+    "SERVER",
+    "Mode",
+    "Pusher",
+    "ServerPolicy",
+    "WriteMode",
+    "branch_of_author",
+    "choose_mode",
+    "read_policy",
+    "start_of_branch",
+]
+
+SERVER: Final = Person("registry server", "registry@localhost")
+"""Who writes the commits of a server whose ``serve.yaml`` names no other committer."""
 
 WriteMode = Literal["commit", "branch", "propose"]
 _REMOTE: Final = "origin"
@@ -45,6 +61,31 @@ class Mode(NamedTuple):
     def proposes(self) -> bool:
         """True where a person merges what was written."""
         return self.write != "commit"
+
+
+class ServerPolicy(NamedTuple):
+    """What ``serve.yaml`` says of writing, as it is published.
+
+    Attributes:
+        write: ``commit``, ``branch`` or ``propose``; empty where it says nothing.
+        committer: Who writes the server's commits.
+    """
+
+    write: str
+    committer: Person
+
+
+def read_policy(catalog: Catalog) -> ServerPolicy:
+    """The policy of a server, from the published state.
+
+    Raises:
+        InvalidManifestError: ``serve.yaml`` does not match its schema.
+        UsageError: Git would not record its committer as it is written.
+    """
+    document = catalog.document(SERVE, Place("serve"))
+    data = {} if document is None else require(document, "the server's policy")
+    committer = text(data, "committer")
+    return ServerPolicy(text(data, "write"), Person.parse(committer) if committer else SERVER)
 
 
 def choose_mode(git: Git, write: str = "", *, push: bool = False) -> Mode:

@@ -18,6 +18,7 @@ from registry_tool.edits.changeset import ChangeSet, check_fits
 from registry_tool.errors import NotARegistryError
 from registry_tool.git.object_pool import ObjectPool, PooledTree
 from registry_tool.git.object_writer import tree_with
+from registry_tool.git.tree import TreeChange
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.writer.clock import Clock, write_time
 from registry_tool.writer.memory import WriterCatalog
@@ -218,7 +219,13 @@ class TrainMaker:
             raise NotARegistryError(f"{change.message}: {REGISTRY} cannot be removed")
         published = state.catalog if ground is None else ground.catalog
         line = state.history(self._pool) if ground is None else ground.history
-        report = check(head, base=state.catalog, published=published, line=line)
+        base = state.catalog
+        differing = [
+            TreeChange(path, before, after)
+            for path in sorted({*change.puts, *change.deletes})
+            if (before := base.tree.entry(path)) != (after := head.tree.entry(path))
+        ]
+        report = check(head, base=base, published=published, differing=differing, line=line)
         words = _CONTROL.sub(" ", change.message)
         if report.verdict == "refuse":
             raise RefusedByCheckError(

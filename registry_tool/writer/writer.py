@@ -25,7 +25,7 @@ from registry_tool.git.transaction.lock import LONGEST_PAUSE, ignore_message, is
 from registry_tool.git.transaction.recovery import exclusive
 from registry_tool.writer.branch import Branch, Yard
 from registry_tool.writer.idempotency import AnsweredRequests
-from registry_tool.writer.modes import Mode, Pusher, branch_of_author
+from registry_tool.writer.modes import SERVER, Mode, Pusher, branch_of_author
 from registry_tool.writer.packing import Packer
 from registry_tool.writer.request import (
     BusyError,
@@ -37,10 +37,8 @@ from registry_tool.writer.request import (
 )
 from registry_tool.writer.train import Attempt, Rider, Train
 
-__all__ = ["SERVER", "Writer"]
+__all__ = ["Writer"]
 
-SERVER: Final = Person("registry server", "registry@localhost")
-"""Who writes the commits of a server whose ``serve.yaml`` names no other committer."""
 _MOST_WAITING: Final = 1000
 # A longer train gains nothing, and its first request would wait for its last.
 _LONGEST_TRAIN: Final = 64

@@ -100,12 +100,18 @@ def test_a_deleted_model_frees_its_title(folder: Path, cli: Cli) -> None:
     assert ran.code == 0, ran.err
     assert "2  " not in cli("list", LANG, cwd=folder).out
     assert "deleted" in cli("list", LANG, "--all", cwd=folder).out
+    with registry_tool.open(folder) as reg:
+        assert [one.version for one in reg.versions(LANG)] == ["1"]
+        assert reg.version(f"{LANG}@2", allow_withdrawn=True).state == "deleted"
     assert "nlp/lang-id@2 is deleted: twice" in cli("resolve", f"{LANG}@2", cwd=folder).err
     assert "alias production" in cli("delete", f"{LANG}@1", "--reason", "x", cwd=folder).err
     assert cli("delete", LANG, "--reason", "twice", "--commit", cwd=folder).code == 0
     assert "lang-id" not in cli("list", cwd=folder).out
     assert "lang-id" in cli("list", "--all", cwd=folder).out
     assert cli("resolve", LANG, cwd=folder).code == 2
+    with registry_tool.open(folder) as reg:
+        assert [*reg.models()] == []
+        assert reg.model(LANG).state == "deleted"
     fields = ("--task", "t", "--owner", "@acme/speech", "--description", "d", "--commit")
     assert cli("model", "add", "nlp/next", "--title", "BEST", *fields, cwd=folder).code == 0
     assert cli("model", "add", LANG, *fields, cwd=folder).code == 1

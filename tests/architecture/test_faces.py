@@ -53,7 +53,7 @@ USE_CASES = {
     "history": ("history",),
     "hooks": ("hooks.install.install_hooks", "hooks.install.install_server_hook"),
     "init": ("scaffold.create.new_registry", "scaffold.create.add_ci"),
-    "list": ("listing", "models", "versions"),
+    "list": ("listing", "models", "versions", "drafts"),
     "lock": ("lock", "api.lockfile.write_lock"),
     "model": ("add_model",),
     "promote": ("promote", "gates"),
@@ -65,6 +65,7 @@ USE_CASES = {
     "rollback": ("rollback",),
     "rules": ("api.rules.explain_rules", "api.rules.explain"),
     "scan": ("scan", "scan_and_record", "api.scanning.scan_path"),
+    "seal": ("seal", "seal_older"),
     "search": ("find", "search"),
     "serve": (
         "server.protocols.run_server",

@@ -6,8 +6,11 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
 
 PACKAGE = Path(__file__).parents[2] / "registry_tool"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -35,6 +38,18 @@ FLOORS: tuple[frozenset[str], ...] = (
 FORWARDS = "__init__"
 # Circles that are still to be opened.
 KNOWN_CIRCLES: tuple[frozenset[str], ...] = ()
+
+# Packages that others import only through their front, `registry_tool.<package>`, whose `__all__` lists what it offers.
+FRONTS = ("encryption", "scanning", "signing")
+# Modules that others may import of a folder with one module for each kind of a thing; the others are kinds.
+SEAMS = {
+    "artifacts/remotes": {
+        "base", "config", "errors", "kinds", "open", "trusted_hosts", "url",
+    },
+    "checks/reports": {"formats", "text"},  # hooks print text at once, without a choice of formats
+}  # fmt: skip
+# Parts that are reached only through some others.
+BEHIND = {"crypto": {"encryption", "signing"}}
 
 # Where a package may be imported. Everything else reaches it through that module.
 HOMES = {
@@ -228,6 +243,89 @@ def test_the_scanners_know_nothing_of_the_registry() -> None:
         if other != "scanning"
     }
     assert wrong == set()
+
+
+def _offered(front: str) -> list[str]:
+    module = import_module(f"registry_tool.{front}")
+    return [*module.__all__]
+
+
+def _past_fronts(where: str, tree: ast.Module) -> Iterator[str]:
+    """Imports of a module that go past the front of a package, or ask it for something else than it offers."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(
+            "registry_tool."
+        ):
+            continue
+        front, _, inner = (node.module or "").removeprefix("registry_tool.").partition(".")
+        if front not in FRONTS or _part(where) == front:
+            continue
+        names = [alias.name for alias in node.names if inner or alias.name not in _offered(front)]
+        yield from (f"{where}:{node.lineno}: imports {name} of {node.module}" for name in names)
+
+
+def test_fronts_are_the_only_way_in() -> None:
+    assert [found for path in FILES for found in _past_fronts(_where(path), _parsed(path))] == []
+
+
+def test_a_way_past_a_front_would_be_found() -> None:
+    tree = ast.parse(
+        "from registry_tool.scanning import Finding, stream\nfrom registry_tool.signing.bundles import Copy\n"
+    )
+    assert [*_past_fronts("api/bad.py", tree)] == [
+        "api/bad.py:1: imports stream of registry_tool.scanning",
+        "api/bad.py:2: imports Copy of registry_tool.signing.bundles",
+    ]
+    assert [
+        *_past_fronts("signing/good.py", ast.parse("from registry_tool.signing import bundles"))
+    ] == []
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_a_front_offers_what_others_use_and_imports_it_late(front: str) -> None:
+    used = {
+        alias.name
+        for path in FILES
+        if _part(_where(path)) != front
+        for node in ast.walk(_parsed(path))
+        if isinstance(node, ast.ImportFrom) and node.module == f"registry_tool.{front}"
+        for alias in node.names
+    }
+    assert sorted(_offered(front)) == sorted(used)
+    module = import_module(f"registry_tool.{front}")
+    assert all(getattr(module, name) is not None for name in used)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        module.nothing  # noqa: B018 (it is the attribute that is missing)
+    early = [
+        node
+        for node in _parsed(PACKAGE / front / "__init__.py").body
+        if isinstance(node, ast.ImportFrom)
+    ]
+    assert {node.module for node in early} == {"__future__", "importlib", "typing"}
+
+
+def test_kinds_of_things_are_reached_through_their_tables() -> None:
+    """A kind of remote or a report format is known to its table alone, so another one is a row and a module."""
+    wrong = [
+        f"{_where(path)}:{found.line}: imports {found.name}"
+        for folder, allowed in SEAMS.items()
+        for path in FILES
+        if not _where(path).startswith(f"{folder}/")
+        for found in _imports(_parsed(path))
+        for start in [f"registry_tool.{folder.replace('/', '.')}."]
+        if found.name.startswith(start) and found.name.removeprefix(start) not in allowed
+    ]
+    assert wrong == []
+
+
+def test_some_parts_are_behind_others() -> None:
+    wrong = [
+        f"{_where(path)}:{found.line}: imports {found.name}"
+        for path in FILES
+        for other, found in _own(path)
+        if other in BEHIND and _part(_where(path)) not in BEHIND[other] | {other}
+    ]
+    assert wrong == []
 
 
 def test_the_rules_name_what_there_is() -> None:

@@ -91,6 +91,37 @@ def _loose_ends(module: Module) -> Iterator[str]:
             yield f"{module.path}:{number}: {found}"
 
 
+# A function named by what it returns, as in `_of`, or by a participle reads like a value; see docs/glossary.md.
+_NOT_A_VERB = re.compile(r"_of$|^(?!feed|field)[a-z]+ed$")
+# What is left of these names in other folders goes when the code around them changes.
+_RENAMED = (
+    "artifacts", "catalog", "crypto", "edits", "encryption", "gc", "git", "hooks", "integrations", "manifests",
+    "scanning", "signing",
+)  # fmt: skip
+_NAMED_OTHERWISE = {"is_one_of"}
+
+
+def _adjectives(module: Module) -> Iterator[str]:
+    """Functions, methods and nested functions; properties are values, and named like them."""
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        name = node.name.strip("_")
+        values = any("property" in ast.unparse(one) for one in node.decorator_list)
+        if _NOT_A_VERB.search(name) and not values and name not in _NAMED_OTHERWISE:
+            yield f"{module.path}:{node.lineno}: {node.name} is not named by a verb"
+
+
+def test_functions_are_named_by_verbs(modules: list[Module]) -> None:
+    folders = tuple(f"{folder}/" for folder in _RENAMED)
+    found = [
+        module
+        for module in modules
+        if module.path.startswith(folders) and not module.path.startswith("artifacts/remotes/")
+    ]
+    assert [one for module in found for one in _adjectives(module)] == []
+
+
 def test_modules_are_short_and_say_what_they_hold(modules: list[Module]) -> None:
     lengths = {module.path: len(module.text.splitlines()) for module in modules}
     long = [f"{path}: has {n} lines" for path, n in lengths.items() if n > MODULE_LINES]

@@ -150,7 +150,7 @@ def test_we_fetch_what_dvc_added_and_pushed(
     own_object = ours.blobs[-1][1].read_bytes()
     assert (tmp_path / "store" / object_path(ours.md5)).read_bytes() == own_object
 
-    entry = {"path": name, **ours.described()}
+    entry = {"path": name, **ours.describe()}
     reader = Cache(tmp_path / "reader")
     path = fetch(entry, lambda: remote_of(registry), reader)
     assert (
@@ -179,7 +179,7 @@ def test_we_read_the_old_layout_of_dvc_2(tmp_path: Path, registry: Path) -> None
     old.parent.mkdir(parents=True)
     old.write_bytes(source.read_bytes())
     path = fetch(
-        {"path": "model.bin", **ours.described()},
+        {"path": "model.bin", **ours.describe()},
         lambda: remote_of(registry),
         Cache(tmp_path / "reader"),
     )

@@ -92,6 +92,7 @@ def _assert_whole(folder: Path, acknowledged: dict[str, str]) -> None:
     assert said == ""
 
 
+@pytest.mark.timeout(120 + 20 * KILLS)
 @pytest.mark.parametrize("kind", ["bare", "checkout"])
 def test_what_was_acknowledged_survives_kills(tmp_path: Path, kind: str) -> None:
     folder = bare_registry(tmp_path) if kind == "bare" else checkout(tmp_path / "registry")

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from registry_tool.artifacts.transfer.ingest import IngestedBlob
     from registry_tool.artifacts.transfer.sources import ArtifactSources
     from registry_tool.catalog.catalog import Catalog
-    from registry_tool.encryption.seal import Package
+    from registry_tool.encryption import Package
     from registry_tool.git.repository import Repository
     from registry_tool.manifests.data import Data
-    from registry_tool.scanning.report import Finding
+    from registry_tool.scanning import Finding
 
 __all__ = ["ArtifactStore", "StagedArtifact", "UploadSummary", "identity"]
 
@@ -218,7 +218,7 @@ class ArtifactStore:
         _check_new_names((member.path for member in ingested.members), called, name)
         entry: dict[str, JSON] = {"name": name or called, "role": role}
         entry.update(artifact_words(called, role=role))
-        entry.update({"path": called, **cast("dict[str, JSON]", ingested.described())})
+        entry.update({"path": called, **cast("dict[str, JSON]", ingested.describe())})
         pointer = Pointer(called, ingested.md5, ingested.size, ingested.nfiles)
         files = list_files(ingested, called)
         findings = look_at_files(files, called, self._catalog.settings, allow=allow)

@@ -22,7 +22,7 @@ from registry_tool.api.changes.drafts import ModelDraft, PublishedModel, Publish
 from registry_tool.api.changes.publish import Destination, Publication, publish, read_base
 from registry_tool.api.views import Artifact
 from registry_tool.edits.aliases import add_tag, remove_alias, set_alias
-from registry_tool.edits.changeset import Edit, combined
+from registry_tool.edits.changeset import Edit, combine
 from registry_tool.edits.lifecycle import archive, set_state
 from registry_tool.errors import GitError, UsageError
 from registry_tool.manifests.arguments import check_fields, check_license
@@ -88,7 +88,7 @@ class Change:
         if error is None:
             self.publication = publish(
                 self._repository,
-                combined(self._edits, self._message),
+                combine(self._edits, self._message),
                 self._destination,
                 before=self._upload if self._uploads else None,
             )

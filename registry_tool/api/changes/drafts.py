@@ -26,7 +26,7 @@ from registry_tool.api.views import Artifact
 from registry_tool.catalog.catalog import VersionView
 from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.edits.annotations import add_evidence, add_model_evidence, annotate
-from registry_tool.edits.changeset import ChangeSet, Edit, combined, followed_by
+from registry_tool.edits.changeset import ChangeSet, Edit, combine, followed_by
 from registry_tool.edits.models import add_model, extend_model
 from registry_tool.edits.versions import VersionRecord, add_version, version_fields
 from registry_tool.errors import NotFoundError, RefusedError, UsageError
@@ -124,7 +124,7 @@ class ModelDraft(_ModelTarget):
         if self._entries:
             own["artifacts"] = [dict(entry) for entry in self._entries]
         added = add_model(self.name, own, card=self._card, files=self._pointers)
-        return combined([added, *self._evidence()], f"Add model {self.name}")(catalog)
+        return combine([added, *self._evidence()], f"Add model {self.name}")(catalog)
 
 
 def _with_metadata(fields: Mapping[str, JSON], more: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -150,7 +150,7 @@ class PublishedModel(_ModelTarget):
                 self.name, metadata=self._metadata, artifacts=self._entries, files=self._pointers
             )
             edits.insert(0, extend)
-        return combined(edits, f"Update model {self.name}")(catalog)
+        return combine(edits, f"Update model {self.name}")(catalog)
 
 
 class VersionDraft(ChangeTarget):
@@ -318,7 +318,7 @@ class PublishedVersion(ChangeTarget):
             edits.append(add_evidence(self.reference, "artifacts", {"artifacts": tracked}, by=by))
         if self._pointers:
             edits.append(self._store(catalog))
-        return combined(edits, f"Update {self.reference}")(catalog)
+        return combine(edits, f"Update {self.reference}")(catalog)
 
     def _store(self, catalog: Catalog) -> Edit:
         """The edit that lists what was uploaded among the artifacts of the model, for this version."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from registry_tool.api.snapshot import Snapshot
     from registry_tool.catalog.catalog import Catalog
     from registry_tool.edits.codeowners import Host
-    from registry_tool.encryption.seal import Package
+    from registry_tool.encryption import Package
     from registry_tool.manifests.data import Data
 
 __all__ = [
@@ -239,8 +239,8 @@ class EncryptTo:
 
     def key_file(self, package: Package) -> Callable[[Catalog], bytes]:
         """What writes the ``key.yaml`` of a version that is encrypted with a package's key."""
-        from registry_tool.crypto.age import wrap_with_passphrase
         from registry_tool.edits.encryption import key_bytes, passphrase_wrap
+        from registry_tool.encryption import wrap_with_passphrase
 
         others = []
         if self.passphrase is not None:
@@ -288,7 +288,7 @@ def _check_can_add(
 ) -> None:
     """Refuse what can be refused before any artifact is read."""
     from registry_tool.catalog.resolve import find_model
-    from registry_tool.edits.aliases import check_names
+    from registry_tool.edits.pointers import check_names
     from registry_tool.edits.versions import check_accepts_versions, select_name
 
     try:
@@ -302,28 +302,39 @@ def _check_can_add(
     check_names(model, record.tags, record.aliases)
 
 
+def _create_package(
+    catalog: Catalog, encrypt_to: EncryptTo | None
+) -> tuple[Package | None, Callable[[Catalog], bytes] | None]:
+    """What encrypts the artifacts of a version, and what returns its ``key.yaml``."""
+    if encrypt_to is None:
+        return None, None
+    from registry_tool.encryption import Package
+
+    package = Package()
+    key = encrypt_to.key_file(package)
+    key(catalog)  # unknown recipients are reported before files are read
+    return package, key
+
+
 def add_version(
     registry: Snapshot,
     model: str,
     version: str | None,
     record: NewVersion,
+    *,
+    draft: bool = False,
     **options: Unpack[WriteOptions],
 ) -> Publication:
-    """Add a version to a model, with its artifacts, tags and aliases; ``publication.change.versions`` names it."""
+    """Add a version or draft to a model, with its artifacts, tags and aliases; ``publication.change.versions`` names it."""
     from registry_tool.api.changes.staging import describe_tracked
+    from registry_tool.edits.drafts import add_draft as draft_edit
     from registry_tool.edits.versions import VersionRecord
     from registry_tool.edits.versions import add_version as version_edit
 
     name = ModelName.parse(model)
     session = ChangeSession(registry, **options)
     _check_can_add(session.catalog, name, version, record)
-    package = key = None
-    if record.encrypt_to is not None:
-        from registry_tool.encryption.seal import Package
-
-        package = Package()
-        key = record.encrypt_to.key_file(package)
-        key(session.catalog)  # unknown recipients are reported before files are read
+    package, key = _create_package(session.catalog, record.encrypt_to)
     staged = session.stage(
         record.artifacts, roles=record.roles, allow=record.allow, package=package
     )
@@ -340,7 +351,8 @@ def add_version(
         key=key,
         title=record.title,
     )
-    return session.publish(version_edit(name, version, whole))
+    edit = draft_edit if draft else version_edit
+    return session.publish(edit(name, version, whole, gone=session.removed_versions))
 
 
 def write_codeowners(

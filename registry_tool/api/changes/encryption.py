@@ -14,20 +14,25 @@ from registry_tool.artifacts.content_policy import ALLOWED
 from registry_tool.artifacts.dvc_files import Pointer, render_pointer
 from registry_tool.artifacts.progress import SILENT, Progress
 from registry_tool.catalog.recipients import (
-    encrypted,
     group_document,
-    groups_of,
     key_document,
-    members_of,
+    list_encrypted,
+    list_members,
+    read_groups,
 )
 from registry_tool.catalog.resolve import resolve
-from registry_tool.crypto.age import new_key, read_identities, wrap_with_passphrase
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.edits.encryption import passphrase_wrap, set_group_key, set_version_key
 from registry_tool.edits.versions import VersionRecord
 from registry_tool.edits.versions import add_version as version_edit
-from registry_tool.encryption.keyring import KeyHolder, decrypt_version
-from registry_tool.encryption.seal import Package
+from registry_tool.encryption import (
+    KeyHolder,
+    Package,
+    decrypt_version,
+    new_key,
+    read_identities,
+    wrap_with_passphrase,
+)
 from registry_tool.errors import NotFoundError, RefusedError, UsageError
 from registry_tool.manifests.data import Data, records, text, texts
 from registry_tool.names import Reference
@@ -129,7 +134,7 @@ def encrypt(
         raise UsageError("no recipient could decrypt it", remedy="--to WHO, or --new-passphrase")
     session = ChangeSession(registry, **options)
     version = resolve(session.catalog, Reference.for_change(reference)).version
-    if encrypted(version):
+    if list_encrypted(version):
         raise RefusedError(
             f"{version} is already encrypted",
             remedy=f"for other recipients: registry rewrap {version}; with another key: registry rekey {version}",
@@ -191,7 +196,7 @@ def _rewrap_group(
     catalog: Catalog, group: str, holder: KeyHolder | None, recipients: Sequence[str]
 ) -> Edit:
     """The edit for a group: its key for its members, created where it has none."""
-    members = members_of(catalog, group)
+    members = list_members(catalog, group)
     if recipients:
         raise UsageError(
             "the key of a group is for its members", remedy="add them to recipients.yaml"
@@ -253,8 +258,8 @@ def rewrap(
     session = ChangeSession(registry, **options)
     catalog = session.catalog
     if "/" not in subject and "@" not in subject:
-        if subject not in groups_of(catalog):
-            known = ", ".join(groups_of(catalog)) or "none"
+        if subject not in read_groups(catalog):
+            known = ", ".join(read_groups(catalog)) or "none"
             raise NotFoundError(
                 f"recipients.yaml has no group {subject}", remedy=f"groups: {known}"
             )

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from registry_tool.api.changes.publish import Destination, Person, Publication, publish, read_base
 from registry_tool.artifacts.progress import SILENT
-from registry_tool.errors import GitError, UsageError
+from registry_tool.errors import GitError, ShallowHistoryError, UsageError
 from registry_tool.git.commit import identity
+from registry_tool.git.refs import find_target
 from registry_tool.git.remote.url import is_url
 from registry_tool.git.transaction.lock import ignore_message
 
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from registry_tool.api.changes.publish import WriteOptions
     from registry_tool.api.changes.staging import ArtifactSource
     from registry_tool.api.snapshot import Snapshot
-    from registry_tool.catalog.catalog import Catalog
+    from registry_tool.catalog.catalog import Catalog, ModelView
     from registry_tool.edits.changeset import Edit
-    from registry_tool.encryption.seal import Package
+    from registry_tool.encryption import Package
     from registry_tool.manifests.problems import JSON
 
 __all__ = ["ChangeSession", "Staged", "destination_for", "write"]
@@ -91,6 +92,27 @@ class ChangeSession:
         self._on_staged = options.get("on_staged", _ignore)
         self._staged: list[StagedArtifact] = []
         self._uploaded: UploadSummary | None = None
+
+    def removed_versions(self, model: ModelView) -> frozenset[str]:
+        """The versions and drafts of a model that existed in the history that the change is made on, and were deleted.
+
+        None are known where a shallow clone hides that; the check says so.
+        """
+        from registry_tool.git.history import FirstParentHistory
+
+        git, layout = self.registry.repository.git, self.catalog.layout
+        tip = git.head()
+        if self.destination.commits:
+            tip = find_target(git, self.destination.branch).parent
+        try:
+            line = None if tip is None else FirstParentHistory(git, tip)
+            paths = () if line is None else line.removed_names(model.folder)
+        except ShallowHistoryError:
+            return frozenset()
+        places = filter(None, map(layout.locate, paths))
+        return frozenset(
+            place.version for place in places if place.model == model.name and place.version
+        )
 
     def author(self, by: str | None = None) -> str:
         """Who makes the change, as ``Name <email>``; empty where that is unknown and no commit is made.

@@ -87,7 +87,7 @@ def delete(
     remove_aliases: bool = False,
     **options: Unpack[WriteOptions],
 ) -> Publication:
-    """Delete a model, ``[namespace/]model``, or a version, ``[namespace/]model@version``. It cannot be undone.
+    """Delete a model, ``[namespace/]model``, or a version or draft, ``[namespace/]model@version``. It cannot be undone.
 
     Args:
         registry: The registry.
@@ -96,10 +96,14 @@ def delete(
         remove_aliases: Remove the aliases that point to the version; those of a model always go.
         options: How it is written.
     """
+    from registry_tool.catalog.resolve import find_draft
     from registry_tool.edits.deletion import delete_model, delete_version
+    from registry_tool.edits.drafts import delete_draft
 
     if "@" not in subject:
         return write(registry, delete_model(ModelName.parse(subject), reason=reason), options)
     version = Reference.parse(subject)
+    if find_draft(registry.catalog, version) is not None:
+        return write(registry, delete_draft(version), options)
     edit = delete_version(version, reason=reason, remove_aliases=remove_aliases)
     return write(registry, edit, options)

@@ -87,7 +87,7 @@ class _Inventory(NamedTuple):
         yield from self.lists
         yield from self.objects
 
-    def used(self, named: _ArtifactPath) -> float:
+    def find_use_time(self, named: _ArtifactPath) -> float:
         return max((self.files[inode].used for inode in named.inodes), default=0.0)
 
 
@@ -200,8 +200,8 @@ def _select(
     newest = time.time() - spared
     going: list[_ArtifactPath] = []
     left, freed = found.size, 0
-    for one in sorted(found.names(), key=found.used):
-        if (down_to and left <= down_to) or (spared and found.used(one) > newest):
+    for one in sorted(found.names(), key=found.find_use_time):
+        if (down_to and left <= down_to) or (spared and found.find_use_time(one) > newest):
             break  # where nothing is to stay, files of no bytes go too
         if one.digest in used or kept.issuperset(one.inodes):
             continue

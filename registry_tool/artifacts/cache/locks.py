@@ -99,7 +99,7 @@ class _ForeignError(Exception):
     """The file is another user's, who may keep it, and write to it, for as long as they like."""
 
 
-def _taken(path: Path, waiting: Callable[[int], None]) -> int | None:
+def _try_lock(path: Path, waiting: Callable[[int], None]) -> int | None:
     """The file, open and locked; None while another process has it."""
     try:
         handle = os.open(path, _FLAGS, 0o666)
@@ -121,25 +121,27 @@ def _taken(path: Path, waiting: Callable[[int], None]) -> int | None:
             os.close(handle)
 
 
-def _waited(path: Path, is_done: Callable[[], bool], waiting: Callable[[int], None]) -> int | None:
+def _wait_for_lock(
+    path: Path, is_done: Callable[[], bool], waiting: Callable[[int], None]
+) -> int | None:
     """The file, open and locked; None when another process finished it."""
     pause = _FIRST_PAUSE
     while not is_done():
-        if (handle := _taken(path, waiting)) is not None:
+        if (handle := _try_lock(path, waiting)) is not None:
             return handle
         Event().wait(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
     return None
 
 
-def _opened(
+def _open_unfinished(
     path: Path, is_done: Callable[[], bool], waiting: Callable[[int], None]
 ) -> tuple[Path, int | None]:
     """The file that this process writes to; it has another name where the path is another user's."""
     for name in (path.name, f"{path.name}.{own_user()}"):
         mine = path.with_name(name)
         try:
-            return mine, _waited(mine, is_done, waiting)
+            return mine, _wait_for_lock(mine, is_done, waiting)
         except _ForeignError:
             continue
         except _NoLocksError:
@@ -166,7 +168,7 @@ def download_lock(
         OSError: The file cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path, handle = _opened(path, is_done, waiting)
+    path, handle = _open_unfinished(path, is_done, waiting)
     if handle is None:
         yield None
         return
@@ -246,7 +248,7 @@ def _gate(folder: Path) -> int:
 
 
 @contextmanager
-def _entered(folder: Path) -> Iterator[None]:
+def _enter(folder: Path) -> Iterator[None]:
     handle = _gate(folder)
     try:
         _share(handle, patient=is_guarded(str(folder)))
@@ -283,7 +285,7 @@ class CacheUses:
             return False
         with self._guard, suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
-            with _entered(self._folder):
+            with _enter(self._folder):
                 if self._handle is None:
                     self._handle = self._begin()
                 os.write(self._handle, "".join(f"{one}\n" for one in sha256s).encode())

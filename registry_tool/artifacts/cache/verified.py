@@ -52,7 +52,7 @@ def _folder(path: str) -> str:
     return os.path.dirname(path)  # noqa: PTH120 - text
 
 
-def _time_of(sha256: str, info: os.stat_result, path: str) -> int:
+def _read_time(sha256: str, info: os.stat_result, path: str) -> int:
     """The time of a sealed file."""
     digits = sha256
     if not is_guarded(_folder(path)):
@@ -75,7 +75,7 @@ def stamp(path: str, sha256: str, handle: int | None = None) -> None:
     is_open = handle is not None and os.utime in os.supports_fd
     file = handle if is_open and handle is not None else path
     info = os.lstat(path) if isinstance(file, str) else os.fstat(file)
-    os.utime(file, ns=(time.time_ns(), _time_of(sha256, info, path)))
+    os.utime(file, ns=(time.time_ns(), _read_time(sha256, info, path)))
 
 
 def seal(path: str, sha256: str) -> None:
@@ -89,7 +89,7 @@ def seal(path: str, sha256: str) -> None:
 
 
 def _is_sealed(info: os.stat_result, sha256: str, path: str) -> bool:
-    return is_ours(info) and info.st_mtime_ns == _time_of(sha256, info, path)
+    return is_ours(info) and info.st_mtime_ns == _read_time(sha256, info, path)
 
 
 def _is_own(info: os.stat_result) -> bool:
@@ -181,7 +181,7 @@ def check_copy(source: str, target: str, sha256: str, seen: os.stat_result) -> N
     )
 
 
-def _linked(source: str, target: str, sha256: str) -> bool:
+def _link(source: str, target: str, sha256: str) -> bool:
     """Make a second name; False, and none, for a file that others may change: a link would be the same file."""
     os.link(source, target)
     if is_guarded(_folder(source)) or _is_sealed(os.lstat(target), sha256, target):
@@ -199,7 +199,7 @@ def link(source: str, target: str, sha256: str) -> None:
     """
     for tried in range(_TRIES):
         try:
-            if _linked(source, target, sha256):
+            if _link(source, target, sha256):
                 return
         except FileNotFoundError:
             # link(2) says this also while another process puts the same object over this one.

@@ -23,8 +23,8 @@ from registry_tool.errors import NoRemoteError, RemoteError
 from registry_tool.manifests.dvc_config import (
     REFUSED,
     Sections,
+    parse_remote_name,
     parse_sections,
-    remote_of,
     take,
     unsafe_hosts,
 )
@@ -140,7 +140,7 @@ def _level(text: str, base: Path | None, name: str, *, trusted: bool) -> Section
     except ValueError as exc:
         raise RemoteError(f"{name} is not a DVC configuration: {exc}") from exc
     for section, options in level.items():
-        for key in _PATH_OPTIONS if remote_of(section) else ():
+        for key in _PATH_OPTIONS if parse_remote_name(section) else ():
             if isinstance(value := options.get(key), str):
                 options[key] = _resolve_path(value, base)
     return level
@@ -197,7 +197,7 @@ def _committed_level(settings: DvcSettings) -> tuple[Sections, dict[str, tuple[s
     base = None if settings.root is None else settings.root / ".dvc"
     level = _level(text, base, ".dvc/config", trusted=False)
     for section, options in level.items():
-        name = remote_of(section) or section
+        name = parse_remote_name(section) or section
         _check_urls(name, options)
         for key in sorted(REFUSED.intersection(options)):
             raise RemoteError(
@@ -205,7 +205,7 @@ def _committed_level(settings: DvcSettings) -> tuple[Sections, dict[str, tuple[s
                 "are not allowed there",
                 remedy=f"remove it, change the secret, and run: dvc remote modify --local {name} {key} VALUE",
             )
-        if remote_of(section):
+        if parse_remote_name(section):
             _check_hosts(name, options)
     taken, left = take(level)
     return taken, {
@@ -236,7 +236,7 @@ def _is_on_disk(settings: DvcSettings, name: str = "") -> bool:
 def _options(levels: Sections, name: str) -> dict[str, object]:
     found = levels.get(f"remote {name}")
     if found is None:
-        known = sorted(filter(None, map(remote_of, levels)))
+        known = sorted(filter(None, map(parse_remote_name, levels)))
         listed = f"; remotes: {', '.join(known)}" if known else ""
         raise NoRemoteError(
             f"no DVC remote is named {name!a}{listed}",
@@ -363,7 +363,7 @@ def select_remote(settings: DvcSettings, name: str | None) -> RemoteSettings:
     merged = levels.merged()
     wanted = name or merged.get("core", {}).get("remote")
     if not isinstance(wanted, str) or not wanted:
-        known = sorted(filter(None, map(remote_of, merged)))
+        known = sorted(filter(None, map(parse_remote_name, merged)))
         if known:
             raise NoRemoteError(
                 "no DVC remote is the default", remedy=f"run: dvc remote default {known[0]}"
@@ -402,10 +402,10 @@ def committed_remotes(settings: DvcSettings) -> Iterator[RemoteSettings]:
         RemoteError: A file cannot be read, or the committed one contains an option that it may not.
     """
     levels = _levels(settings)
-    return _usable(levels, filter(None, map(remote_of, levels.committed)))
+    return _usable(levels, filter(None, map(parse_remote_name, levels.committed)))
 
 
 def all_remotes(settings: DvcSettings) -> Iterator[RemoteSettings]:
     """The remotes of all levels, as ``committed_remotes``."""
     levels = _levels(settings)
-    return _usable(levels, filter(None, map(remote_of, levels.merged())))
+    return _usable(levels, filter(None, map(parse_remote_name, levels.merged())))

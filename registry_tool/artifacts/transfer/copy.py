@@ -49,7 +49,7 @@ class CopyJournal:
         self.place = state_folder() / "copies" / name
         self._writing = Lock()
 
-    def proved(self) -> frozenset[str]:
+    def read_proved(self) -> frozenset[str]:
         """The objects; invalid lines are skipped."""
         try:
             lines = self.place.read_text(encoding="ascii", errors="replace").splitlines()
@@ -142,7 +142,7 @@ def plan(found: Present, target: Remote, journal: CopyJournal) -> CopyPlan:
     there = target.sizes(found.sizes.keys() - found.old)
     there |= target.sizes(found.old, legacy=True)
     same = {md5 for md5, size in found.sizes.items() if there.get(md5) == size}
-    proved = same & journal.proved()
+    proved = same & journal.read_proved()
     return CopyPlan(
         found,
         going=tuple(sorted(found.sizes.keys() - same)),

@@ -40,12 +40,12 @@ class Delivery(NamedTuple):
 
 
 def _files(content: CachedArtifact, cache: Cache) -> list[PlacedFile]:
-    def placed(member: Member) -> PlacedFile:
+    def place_member(member: Member) -> PlacedFile:
         source = cache.objects.place(member.sha256)
         is_safe = is_guarded(os.path.dirname(source))  # noqa: PTH120 - text
         return PlacedFile(member.path, source, member.size, "" if is_safe else member.sha256)
 
-    return [placed(member) for member in content.members]
+    return [place_member(member) for member in content.members]
 
 
 def _moving(files: Sequence[PlacedFile]) -> PlaceFunction:

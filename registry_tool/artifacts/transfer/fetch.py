@@ -145,7 +145,7 @@ class _LazySource:
             return self._source
 
 
-def _known(entry: StoredEntry, cache: Cache) -> Sequence[Member] | None:
+def _find_members(entry: StoredEntry, cache: Cache) -> Sequence[Member] | None:
     """The files of an artifact; None for a folder of many files that was never here."""
     if not entry.is_folder:
         return (Member("", entry.size, entry.sha256, entry.md5),)
@@ -157,7 +157,7 @@ def _known(entry: StoredEntry, cache: Cache) -> Sequence[Member] | None:
     return members
 
 
-def _wanted(entry: StoredEntry, member: Member) -> WantedObject:
+def _make_wanted(entry: StoredEntry, member: Member) -> WantedObject:
     label = f"{entry.label}: {member.path}" if entry.is_folder else entry.label
     size = member.size
     return WantedObject(label, member.md5, member.sha256, size, size, alone=not entry.is_folder)
@@ -177,7 +177,7 @@ class _FetchRun:
             patience = WaitNotice(entry.label, self.receiver.tell)
             claiming = self._cache.claim(sha256, is_done=lambda: False, waiting=patience.wait)
             claim = held.enter_context(claiming)
-            if claim is not None and _known(entry, self._cache) is None:
+            if claim is not None and _find_members(entry, self._cache) is None:
                 self._unlisted[sha256] = UnlistedFolder(entry, claim, self.receiver)
 
     def jobs(self) -> Iterator[DownloadJob]:
@@ -186,12 +186,12 @@ class _FetchRun:
         for entry in self._entries:
             unlisted = self._unlisted.get(entry.sha256)
             if unlisted is not None:
-                yield from (DownloadJob(wanted, unlisted.note) for wanted in unlisted.wanted())
+                yield from (DownloadJob(wanted, unlisted.note) for wanted in unlisted.list_wanted())
                 continue
-            for member in self._cache.lacking(_known(entry, self._cache) or ()):
+            for member in self._cache.lacking(_find_members(entry, self._cache) or ()):
                 if member.sha256 not in seen:
                     seen.add(member.sha256)
-                    yield DownloadJob(_wanted(entry, member), lambda _: None)
+                    yield DownloadJob(_make_wanted(entry, member), lambda _: None)
 
     def total(self, jobs: Sequence[DownloadJob]) -> int:
         """About how many bytes are to come."""
@@ -237,8 +237,8 @@ class Fetcher:
         Raises:
             NotFoundError: A folder has no such file.
         """
-        entries = [request.narrowed() for request in requests]
-        known = [_known(entry, self.cache) for entry in entries]
+        entries = [request.narrow() for request in requests]
+        known = [_find_members(entry, self.cache) for entry in entries]
         return [
             entry
             for entry, members in zip(entries, known, strict=True)
@@ -256,7 +256,7 @@ class Fetcher:
             OfflineError: There are no remotes to ask.
             OperationalError: The cache cannot be written.
         """
-        entries = [request.narrowed() for request in requests]
+        entries = [request.narrow() for request in requests]
         members: dict[str, Sequence[Member]] = {}
         if lacking := self.lacking(requests):
             if not self.sources:
@@ -282,10 +282,10 @@ class Fetcher:
     def _content(
         self, request: ArtifactRequest, entry: StoredEntry, members: Sequence[Member] | None
     ) -> CachedArtifact:
-        known = members or _known(entry, self.cache) or ()
+        known = members or _find_members(entry, self.cache) or ()
         if request.file and entry.is_folder:
             entry = entry.file(request.file, known)
-            known = _known(entry, self.cache) or ()
+            known = _find_members(entry, self.cache) or ()
         return CachedArtifact(entry, known)
 
     def path(self, request: ArtifactRequest) -> Path:
@@ -294,19 +294,19 @@ class Fetcher:
         Raises:
             OperationalError: The cache cannot be written; or as ``fetch``.
         """
-        entry = request.narrowed()
+        entry = request.narrow()
         is_whole = not (request.file and entry.is_folder)
-        return (self._found(entry) if is_whole else None) or self._placed(request)
+        return (self._find(entry) if is_whole else None) or self._place(request)
 
-    def _found(self, entry: StoredEntry) -> Path | None:
+    def _find(self, entry: StoredEntry) -> Path | None:
         if not entry.is_folder:
             return self.cache.find_file(entry.sha256, entry.size, entry.name)
-        members = _known(entry, self.cache)
+        members = _find_members(entry, self.cache)
         if members is None:
             return None
         return self.cache.find_folder(entry.sha256, members, entry.name)
 
-    def _placed(self, request: ArtifactRequest) -> Path:
+    def _place(self, request: ArtifactRequest) -> Path:
         entry, members = self.fetch([request])[0]
         if entry.is_folder:
             return self.cache.place_folder(entry.sha256, members, entry.name)

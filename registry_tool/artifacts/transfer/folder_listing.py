@@ -98,7 +98,7 @@ class UnlistedFolder:
         entry.check_count(len(listed))
         return listed
 
-    def wanted(self) -> Iterator[WantedObject]:
+    def list_wanted(self) -> Iterator[WantedObject]:
         """The files that are not in the cache."""
         for path, md5 in {item.md5: item for item in reversed(self._listed)}.values():
             known = self._journal.get(md5)

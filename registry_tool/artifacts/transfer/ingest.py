@@ -49,7 +49,7 @@ class IngestedBlob:
     blobs: tuple[tuple[str, Path], ...] = field(default=(), repr=False)
     relied: frozenset[str] = field(default=frozenset(), repr=False)
 
-    def described(self) -> dict[str, object]:
+    def describe(self) -> dict[str, object]:
         """The fields of the artifact's entry in a manifest; a folder of many files is not listed file by file."""
         fields: dict[str, object] = {"size": self.size, "sha256": self.sha256, "md5": self.md5}
         if self.nfiles is not None:
@@ -87,7 +87,9 @@ class _SourceStream:
 
 
 @contextmanager
-def _opened(path: Path, flags: int) -> Iterator[tuple[_SourceStream, Callable[[], os.stat_result]]]:
+def _open_regular(
+    path: Path, flags: int
+) -> Iterator[tuple[_SourceStream, Callable[[], os.stat_result]]]:
     """A regular file for reading, and its current state; a pipe or device is never waited for."""
     with on_disk(f"{path} cannot be read"):
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | flags)
@@ -105,7 +107,7 @@ def _changed_error(path: Path) -> ConflictError:
 
 
 def _ingest_one(path: Path, cache: Cache, progress: Progress, *, flags: int = 0) -> CachedObject:
-    with _opened(path, flags) as (source, state):
+    with _open_regular(path, flags) as (source, state):
         before = state()
 
         def check(digest: Digest) -> None:

@@ -101,7 +101,7 @@ def sweep_leftovers(destination: Path) -> None:
                 _clean_up(folder, destination)
 
 
-def _locked(destination: Path, held: ExitStack) -> Path:
+def _make_locked_folder(destination: Path, held: ExitStack) -> Path:
     """A new folder that this process has locked."""
     for _ in range(_TRIES):
         folder = temporary_name(destination.parent, destination.name)
@@ -122,7 +122,7 @@ def staging_folder(destination: Path) -> Iterator[Path]:
         OSError: It cannot be made.
     """
     with ExitStack() as held:
-        folder = _locked(destination, held)
+        folder = _make_locked_folder(destination, held)
         try:
             yield folder
         finally:
@@ -211,7 +211,7 @@ def move_into(source: str, target: str, told: Callable[[int], None]) -> None:
     told(place.stat().st_size)
 
 
-def _listed(source: Path) -> list[PlacedFile]:
+def _list_files(source: Path) -> list[PlacedFile]:
     if source.is_dir():
         return [PlacedFile(path, f"{source}/{path}", info.st_size) for path, info in walk(source)]
     return [PlacedFile("", str(source), source.stat().st_size)]
@@ -223,7 +223,7 @@ def _is_same(files: Sequence[PlacedFile], destination: Path) -> bool:
     if destination.is_symlink() or is_folder != destination.is_dir():
         return False
     try:
-        there = _listed(destination)
+        there = _list_files(destination)
         return [(one.path, one.size) for one in there] == [
             (file.path, file.size) for file in sorted(files)
         ] and all(
@@ -314,5 +314,5 @@ def place(
         progress: Receives the number of bytes that had to be copied.
     """
     with on_disk(f"{source} cannot be read"):
-        files = _listed(source)
+        files = _list_files(source)
     return place_files(files, destination, overwrite=overwrite, progress=progress)

@@ -73,15 +73,15 @@ class _Persistent:
 
     def __init__(self, source: ObjectSource, md5: str, start: int) -> None:
         self._source, self._md5, self._at = source, md5, start
-        self._stream = self._opened()
+        self._stream = self._open_source()
 
-    def _opened(self) -> ByteReader:
+    def _open_source(self) -> ByteReader:
         self._download = self._source.download(self._md5, start=self._at)
         return self._download.__enter__()
 
     def _read_again(self, size: int) -> bytes:
         self.close()
-        self._stream = self._opened()
+        self._stream = self._open_source()
         return self._stream.read(size)
 
     def read(self, size: int, /) -> bytes:

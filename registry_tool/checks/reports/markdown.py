@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from registry_tool.catalog.describe import escaped
+from registry_tool.catalog.describe import escape_markdown
 from registry_tool.checks.findings import Finding, Report
 from registry_tool.checks.reports.text import summary
 
@@ -15,11 +15,11 @@ _HEADS: Final = {"pass": "✅ passes", "review": "🟡 needs review", "refuse": 
 
 
 def _row(finding: Finding) -> str:
-    place = f"{escaped(finding.path)}&#58;{finding.line}"
-    words = [escaped(finding.message)]
+    place = f"{escape_markdown(finding.path)}&#58;{finding.line}"
+    words = [escape_markdown(finding.message)]
     for name, text in (("found", finding.found), ("expected", finding.expected)):
-        words += [f"{name}: {escaped(text)}"] if text else []
-    remedy = escaped(finding.remedy)
+        words += [f"{name}: {escape_markdown(text)}"] if text else []
+    remedy = escape_markdown(finding.remedy)
     cells = (finding.severity, finding.rule, place, "<br>".join(words), remedy)
     return f"| {' | '.join(cells)} |"
 
@@ -36,5 +36,5 @@ def markdown_report(report: Report) -> str:
         lines += [""]
     if len(report.findings) > _LIMIT:
         lines += [f"… and {len(report.findings) - _LIMIT} more: run `registry check`", ""]
-    lines += [f"{escaped(note)}\\" for note in report.notes]
+    lines += [f"{escape_markdown(note)}\\" for note in report.notes]
     return "\n".join([*lines, f"{summary(report)}."]) + "\n"

@@ -7,6 +7,7 @@ from registry_tool.checks.rules import (
     artifacts,
     deletion,
     device_names,
+    drafts,
     dvc,
     encryption,
     evidence,
@@ -38,7 +39,7 @@ __all__ = [
 
 _NOUNS = (
     file, names, device_names, reserved_names, secrets, dvc, artifacts, versions, references,
-    evidence, encryption, policy, registry, uniqueness, waivers, immutability, lifecycle, promotion,
+    evidence, encryption, drafts, policy, registry, uniqueness, waivers, immutability, lifecycle, promotion,
     titles, deletion, objects,
 )  # fmt: skip
 _ALL: tuple[Rule, ...] = tuple(

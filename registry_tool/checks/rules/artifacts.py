@@ -226,7 +226,7 @@ _CONFIG_LIMIT = 64 * 1024
 # DVC writes ['remote "storage"']; the inner quotes are part of the section's name.
 _REMOTE = re.compile(rb"""(?mi)^[ \t]*\[[ \t]*['"]?remote[ \t]+"([^"\n]+)"['"]?[ \t]*\]""")
 # Folders whose files the registry reads.
-_READ = frozenset({"evidence", "versions", "tags", "aliases"})
+_READ = frozenset({"evidence", "versions", "drafts", "tags", "aliases"})
 # Fields of DVC with which the registry cannot fetch the content.
 _ELSEWHERE = {
     "push": "the content is never pushed to the remote",

@@ -39,7 +39,7 @@ def _list_names(place: Place, layout: Layout) -> Iterator[tuple[str, str, str]]:
         yield "namespace", space, f"{layout.namespace(space)}/namespace.yaml"
         yield "model", place.model.name, f"{folder}/model.yaml"
         if place.version is not None:
-            yield "version", place.version, f"{folder}/versions/{place.version}/version.yaml"
+            yield "version", place.version, f"{layout.subject(place)}/version.yaml"
     if place.kind == "dvc":
         yield "artifact", place.name, ""
     elif place.kind in {"tag", "alias", "evidence", "waiver", "key"} and place.name:

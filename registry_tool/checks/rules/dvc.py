@@ -29,8 +29,8 @@ from registry_tool.manifests.dvc_config import (
     CONFIG,
     SECRETS,
     LeftOut,
+    parse_remote_name,
     parse_sections,
-    remote_of,
     take,
     unsafe_hosts,
 )
@@ -97,9 +97,9 @@ def _unusable(catalog: Catalog) -> dict[LeftOut, None]:
     except ValueError:
         return {}
     return {
-        LeftOut(section, remote_of(section), option, str(options[option])): None
+        LeftOut(section, parse_remote_name(section), option, str(options[option])): None
         for section, options in sections.items()
-        if remote_of(section)
+        if parse_remote_name(section)
         for option in unsafe_hosts(options)
     }
 

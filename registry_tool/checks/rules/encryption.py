@@ -27,10 +27,7 @@ __all__ = ["RULES"]
 
 def _wrap_trouble(wrap: Data) -> str:
     """Why a wrap is invalid; empty where it is valid."""
-    from registry_tool.scanning.age_header import (
-        NotAgeError,
-        read_armour,
-    )  # few models are encrypted
+    from registry_tool.scanning import NotAgeError, read_armour
 
     try:
         header = read_armour(text(wrap, "value"))

@@ -49,7 +49,7 @@ def signature_is_one(model: ModelUnderCheck) -> Iterator[Violation]:
             continue
         # Ten modules about signatures, which a check of records without evidence does not need.
         from registry_tool.catalog.evidence import pieces
-        from registry_tool.signing.signatures import SSH, trouble
+        from registry_tool.signing import SSH, trouble
 
         for piece in pieces(version, "signature"):
             # M211 reports evidence about another record.
@@ -69,9 +69,13 @@ def _check_record_signature(
     view: ChangeView, change: Located, signers: bytes
 ) -> Iterator[Violation]:
     """Find a signature in evidence whose key is not valid now."""
-    from registry_tool.crypto.allowed_signers import names_of
-    from registry_tool.crypto.sshsig import NAMESPACE, NotASignatureError, parse
-    from registry_tool.signing.signatures import SSH
+    from registry_tool.signing import (
+        NAMESPACE,
+        SSH,
+        NotASignatureError,
+        list_signer_names,
+        parse_signature,
+    )
 
     place = change.place
     document = None if place is None else view.head.document(change.path, place)
@@ -79,12 +83,12 @@ def _check_record_signature(
     if place is None or data is None or text(data, "format") != SSH:
         return
     try:
-        signature = parse(text(data, "value"))
+        signature = parse_signature(text(data, "value"))
     except NotASignatureError:
         return  # M216
     now = int(view.now.timestamp())
-    ever = names_of(signers, signature.key, namespace=NAMESPACE)
-    if ever and not names_of(signers, signature.key, namespace=NAMESPACE, moment=now):
+    ever = list_signer_names(signers, signature.key, namespace=NAMESPACE)
+    if ever and not list_signer_names(signers, signature.key, namespace=NAMESPACE, moment=now):
         yield Violation(
             f"the key of {format_name(ever[0])} is not valid now, so its signature cannot be added",
             path=change.path,
@@ -138,7 +142,7 @@ def signatures_come_in_valid(view: ChangeView) -> Iterator[Violation]:
         kind = "" if document is None else text(document.data, "kind")
         if kind == "signature":
             yield from _check_record_signature(view, change, signers)
-        elif change.place.kind == "version" or kind == "approval":
+        elif kind == "approval" or (change.place.kind == "version" and not change.place.is_draft):
             yield from _check_commit_signature(view, change)
 
 
@@ -232,7 +236,7 @@ def no_steps_back(view: ChangeView) -> Iterator[Violation]:
         place = change.place
         if place is None:
             continue
-        if place.kind == "version" and change.added:
+        if place.kind == "version" and change.added and not place.is_draft:
             yield from _check_unsigned(view, change, place, orders)
         elif place.kind == "alias" and change.edited:
             yield from _with_less(view, change, place)

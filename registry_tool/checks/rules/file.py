@@ -237,11 +237,12 @@ def no_large_blob(file: FileView) -> Iterator[Violation]:
 
 _IN_NAMESPACE = "namespace.yaml, title.yaml and a folder for each model"
 _IN_MODEL = (
-    "model.yaml, title.yaml, wire.yaml, deletion.yaml, CARD.md, <artifact>.dvc, versions/, tags/<tag>.yaml, aliases/<alias>.yaml,"
+    "model.yaml, title.yaml, wire.yaml, deletion.yaml, CARD.md, <artifact>.dvc, versions/, drafts/, tags/<tag>.yaml, aliases/<alias>.yaml,"
     " titles/<name>.yaml, evidence/<id>.yaml"
 )
 _IN_VERSION = "version.yaml, metadata.yaml, status.yaml, key.yaml, wire.yaml, deletion.yaml, CARD.md, <artifact>.dvc, evidence/<id>.yaml"
 _IN_OBJECTS = f"{OBJECTS}/<api>/<kind>/<first two digits of the slug's sha256>/<slug>.yaml"
+_IN_DRAFT = "version.yaml, draft.yaml, metadata.yaml, key.yaml, wire.yaml, CARD.md, <artifact>.dvc"
 _FIELDS = {"tag": ("model",), "alias": ("model",), "version": ("model", "version")}
 _OURS = (f"{MODELS}/", f"{WAIVERS}/", f"{KEYS}/", f"{OBJECTS}/", "schemas/", ".dvc/")
 _TOPS = frozenset({MODELS, WAIVERS, KEYS, OBJECTS, "schemas", ".dvc", REGISTRY, RECIPIENTS, SERVE})
@@ -331,7 +332,20 @@ def allowed_at(path: str, layout: Layout) -> str:
     if len(parts) <= 3:  # noqa: PLR2004 (models, namespace, file)
         return _IN_NAMESPACE
     inner = parts[4 if layout.shard else 3 :]
-    return _IN_VERSION if inner[:1] == ["versions"] and len(inner) > 2 else _IN_MODEL  # noqa: PLR2004 (versions, version, file)
+    homes = {"versions": _IN_VERSION, "drafts": _IN_DRAFT}
+    return homes.get(inner[0], _IN_MODEL) if len(inner) > 2 else _IN_MODEL  # noqa: PLR2004 (versions, version, file)
+
+
+def _about_published(file: FileView) -> str:
+    """The draft that a file lies in which only a published version can have, as a reference; empty for any other file."""
+    layout, (folder, _, name) = file.catalog.layout, file.path.rpartition("/")
+    inner = "evidence/x.yaml" if folder.endswith("/evidence") else name
+    home = folder.removesuffix("/evidence")
+    draft = layout.locate(f"{home}/version.yaml")
+    if draft is None or not draft.is_draft or draft.model is None or draft.version is None:
+        return ""
+    known = layout.locate(f"{layout.version(draft.model, draft.version)}/{inner}")
+    return "" if known is None else format_name(f"{draft.model}@{draft.version}")
 
 
 def _misplaced_model(file: FileView) -> str:
@@ -347,7 +361,8 @@ def has_place(file: FileView) -> Iterator[Violation]:
     """A file under ``models/``, ``waivers/``, ``keys/`` or ``objects/`` must be one that the layout knows.
 
     No command reads a file elsewhere: an alias in the wrong folder has no effect. The fixed list of allowed files also
-    keeps caches, notes and notebooks out. The content of artifacts is in the DVC remote, behind a ``.dvc`` pointer.
+    keeps caches, notes and notebooks out. The content of artifacts is in the DVC remote, behind a ``.dvc`` pointer. A draft
+    has no evidence and no status: both are about a version that cannot change, so the draft is sealed first.
 
     How to fix: move the file to where it belongs, or delete it with ``git rm``.
 
@@ -358,8 +373,10 @@ def has_place(file: FileView) -> Iterator[Violation]:
     inside = path.startswith(_READ) or path in _FOLDERS
     if not inside or file.location is not None or not file.is_regular or is_payload(file):
         return
-    shard = _misplaced_model(file)
-    if path.endswith("/.gitignore"):
+    shard, draft = _misplaced_model(file), _about_published(file)
+    if draft:
+        remedy = f"seal the draft first: registry seal {draft}; or: {removal(path)}"
+    elif path.endswith("/.gitignore"):
         remedy = f"add the patterns to the .gitignore at the root; then: {removal(path)}"
     else:
         remedy = f"move it to where it belongs; or: {removal(path)}"

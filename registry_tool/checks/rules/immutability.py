@@ -92,6 +92,16 @@ def _check_edited(
 
 def _removed_record(view: ChangeView, change: Located, place: Place, moved: str) -> Violation:
     remedy = put_back(view, change.path)
+    target = view.head.layout.locate(moved) if moved else None
+    if target is not None and target.is_draft:
+        return Violation(
+            f"{_name(place)} is published; this change makes it a draft again",
+            path=change.path,
+            place=(1, 1),
+            found=format_name(moved),
+            expected="a version stays sealed",
+            remedy=remedy,
+        )
     if moved:
         return Violation(
             f"{_name(place)} is published; this change moves it, but names of versions are permanent",

@@ -129,7 +129,7 @@ def _parts(place: Place, layout: Layout) -> Iterator[tuple[Callable[[str], str],
         yield check_namespace, place.model.namespace, home
         yield check_model, place.model.name, f"{folder}/model.yaml"
         if place.version is not None:
-            yield check_version, place.version, f"{folder}/versions/{place.version}/version.yaml"
+            yield check_version, place.version, f"{layout.subject(place)}/version.yaml"
     last = _LAST.get(place.kind)
     if last is not None:
         yield last, place.name, ""
@@ -165,7 +165,7 @@ def well_formed(file: FileView) -> Iterator[Violation]:
 
 
 def one_meaning(model: ModelView) -> Iterator[Violation]:
-    """No name of a model may be both a tag and an alias, or equal one of its versions.
+    """No name of a model may be both a tag and an alias, or equal one of its versions or drafts.
 
     ``lang-id@stable`` must mean one thing. A tag never moves and an alias does, so users of a name that is both could not
     rely on either.
@@ -175,7 +175,8 @@ def one_meaning(model: ModelView) -> Iterator[Violation]:
     Example:
         ``tags/stable.yaml`` next to ``aliases/stable.yaml``.
     """
-    versions = {fold(version): version for version in model.versions}
+    versions = {fold(draft): f"draft {format_name(draft)}" for draft in model.drafts}
+    versions |= {fold(version): f"version {format_name(version)}" for version in model.versions}
     tags = frozenset(fold(tag) for tag in model.tags)
     layout = model.catalog.layout
     for kind, pointers, path_of in (
@@ -188,7 +189,7 @@ def one_meaning(model: ModelView) -> Iterator[Violation]:
                 continue
             if twin is not None:
                 yield Violation(
-                    f"{kind} {format_name(pointer)} of {format_name(str(model.name))} is also version {format_name(twin)}",
+                    f"{kind} {format_name(pointer)} of {format_name(str(model.name))} is also {twin}",
                     path=path_of(model.name, pointer),
                     expected="a name that no version has",
                     remedy=f"give the {kind} another name",
@@ -282,7 +283,7 @@ def _instead(view: ChangeView, place: Place, gone: Iterable[_Name]) -> str:
         return "choose another name"
     own = _build_name(place)[:-1]
     taken = {*(name[-1] for name in gone if name[:-1] == own), *model.tags, *model.aliases}
-    number = next_version(model.scheme, model.versions, taken)
+    number = next_version(model.scheme, [*model.versions, *model.drafts], taken)
     if number is None:
         return "choose another name"
     subject = format_name(str(model.name))

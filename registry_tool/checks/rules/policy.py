@@ -107,12 +107,12 @@ def _validate(
 
 
 def _hits(demand: _Demand, found: list[Mismatch], path: str) -> Iterator[Violation]:
-    from registry_tool.manifests.messages import problem_of
+    from registry_tool.manifests.messages import explain_mismatch
     from registry_tool.manifests.yaml.explain import Text
 
     schema, field = text(demand.data, "schema"), text(demand.data, "field")
     for mismatch in found:
-        problem = problem_of(mismatch._replace(path=(field, *mismatch.path)), Text())
+        problem = explain_mismatch(mismatch._replace(path=(field, *mismatch.path)), Text())
         yield Violation(
             f"{problem.message} ({schema})",
             path=path,
@@ -213,14 +213,14 @@ def _named_schemas(registry: RegistryView) -> Iterator[tuple[str, bytes, dict[st
     listed = records(registry.catalog.settings, "metadata_schemas")
     if not listed:
         return
-    from registry_tool.manifests.team_schema import InvalidTeamSchemaError, schema_of
+    from registry_tool.manifests.team_schema import InvalidTeamSchemaError, load_team_schema
 
     for path in dict.fromkeys(text(data, "schema") for data in listed):
         source = registry.catalog.tree.read(path, limit=READ_LIMIT)
         if source is None:
             continue
         try:
-            yield path, source, schema_of(source)
+            yield path, source, load_team_schema(source)
         except InvalidTeamSchemaError:
             continue  # M210 reports it
 
@@ -244,10 +244,10 @@ def linear_patterns(registry: RegistryView) -> Iterator[Violation]:
     """
     for path, source, schema in _named_schemas(registry):
         from registry_tool.manifests.patterns import InvalidPatternError, matcher
-        from registry_tool.manifests.team_schema import patterns_of
+        from registry_tool.manifests.team_schema import list_patterns
         from registry_tool.manifests.yaml.explain import explain
 
-        for pattern in patterns_of(schema):
+        for pattern in list_patterns(schema):
             try:
                 if matcher(pattern.text).is_linear:
                     continue
@@ -276,9 +276,9 @@ def bounded_schemas(registry: RegistryView) -> Iterator[Violation]:
         ``"$defs": {"a": {"allOf": [{"$ref": "#/$defs/b"}, {"$ref": "#/$defs/b"}]}, "b": …}``, and so on to ``z``.
     """
     for path, _, schema in _named_schemas(registry):
-        from registry_tool.manifests.team_schema import WIDTH, width_of
+        from registry_tool.manifests.team_schema import WIDTH, measure_width
 
-        width = width_of(schema)
+        width = measure_width(schema)
         if width > WIDTH:
             found = "infinite recursion" if width == float("inf") else f"{width:,.0f} parts"
             yield Violation(

@@ -47,7 +47,21 @@ def _pointers(model: ModelView, kind: str) -> Iterator[_Pointer]:
             yield _Pointer(name, document.path, wanted, version, _state(version))
 
 
+def _to_draft(model: ModelView, kind: str, pointer: _Pointer) -> Violation:
+    subject = format_name(f"{model.name}@{pointer.wanted}")
+    return Violation(
+        f"{kind} {format_name(pointer.name)} of {format_name(str(model.name))} points to {pointer.wanted}, which is a draft",
+        path=pointer.path,
+        at=("version",),
+        found=pointer.wanted,
+        expected="a version: nothing points to a draft",
+        remedy=f"seal the draft in the same change: registry seal {subject}",
+    )
+
+
 def _missing(model: ModelView, kind: str, pointer: _Pointer) -> Violation:
+    if model.draft(pointer.wanted) is not None:
+        return _to_draft(model, kind, pointer)
     known, more = model.versions[-_SHOWN:], len(model.versions) - _SHOWN
     names = ", ".join(format_name(v) for v in known) + (f" and {more} more" if more > 0 else "")
     target = f"{format_name(str(model.name))}@VERSION {format_name(pointer.name)}"
@@ -183,6 +197,8 @@ def _explain_lost(catalog: Catalog, reference: Reference, *, fixed: bool) -> str
     selector = reference.selector
     if model.version(selector) is not None:
         return ""
+    if model.draft(selector) is not None:
+        return "which is a draft"
     if fixed:
         return f"but {reference.model} has no version {selector}"
     known = selector == LATEST or model.tag(selector) or model.alias(selector)
@@ -245,6 +261,8 @@ def _version_links(version: VersionView) -> Iterator[Violation]:
     at_successor = ("replaced_by",)
     if "@" in successor or "/" in successor:
         yield from _check(catalog, status.path, at_successor, successor, fixed=False)
+    elif version.model.draft(successor) is not None:
+        yield _hit(status.path, at_successor, successor, "which is a draft")
     elif version.model.version(successor) is None:
         reason = f"but {format_name(str(version.model.name))} has no version {successor}"
         yield _hit(status.path, at_successor, successor, reason)

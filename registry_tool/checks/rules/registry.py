@@ -23,7 +23,7 @@ from registry_tool.checks.rule import (
 from registry_tool.git.tree import DEEPEST
 from registry_tool.manifests.data import Data, get, member, records, text
 from registry_tool.manifests.layout import MODELS, REGISTRY, WAIVERS
-from registry_tool.manifests.problems import shown
+from registry_tool.manifests.problems import show_value
 from registry_tool.names import fold, fold_model
 from registry_tool.promotion.stages import parse_soak
 
@@ -136,7 +136,7 @@ def _widths(view: RegistryView) -> Iterator[tuple[str, int]]:
             folders.extend(f"{home}/{n}" for n, e in tree.folder(home).items() if e.is_folder)
     for model in view.models:
         folder = layout.model(model)
-        folders.extend(f"{folder}/{inner}" for inner in ("versions", "tags", "aliases"))
+        folders.extend(f"{folder}/{inner}" for inner in ("versions", "drafts", "tags", "aliases"))
     tree.prefetch(folders)
     for folder in folders:
         yield folder, len(tree.folder(folder))
@@ -271,7 +271,7 @@ def _looser(wanted: Data, own: Data) -> Iterator[tuple[str, str, str]]:
     gates = records(own, "require")
     for gate in records(wanted, "require"):
         if gate not in gates:
-            yield "require", f"{len(gates)} gates without it", shown(dict(gate))
+            yield "require", f"{len(gates)} gates without it", show_value(dict(gate))
 
 
 def _check_tightened(path: str, own: Data, stages: Data) -> Iterator[Violation]:
@@ -341,25 +341,45 @@ def _parts(view: ChangeView) -> Iterator[str]:
         yield f"{_acts(changes)} ({subject})" if subject else _acts(changes)
 
 
+def _led_astray(view: ChangeView) -> Iterator[Located]:
+    """The aliases of a change that come with new versions and point to none of them."""
+    given = {
+        (change.place.model, change.place.version)
+        for change in view.changes
+        if change.place is not None and change.place.kind == "version" and change.added
+    }
+    for change in view.changes:
+        place = change.place
+        if place is None or place.kind != "alias" or change.head is None:
+            continue
+        document = view.head.document(change.path, place)
+        if document is not None and (place.model, text(document.data, "version")) not in given:
+            yield change
+
+
 def one_kind(view: ChangeView) -> Iterator[Violation]:
     """A change should be of one kind: a new model, a new version, a move of an alias, a tag, a status and so on.
 
-    A pull request that adds a version and also moves ``production`` hides the second change behind the first, and no
+    A pull request that adds a version and also changes another hides the second change behind the first, and no
     automerge policy applies to both. So a person decides. A new version may come with its tags, its evidence and the
-    card of its model, but with nothing of another version; a new model may come with its namespace, its first versions
-    and aliases.
+    card of its model, but with nothing of another version. It may also come with an alias that points to it, and so may a
+    draft that is sealed. A new model may come with its namespace, its first versions and aliases.
 
     How to fix: open two pull requests; the second may be based on the first.
 
     Example:
-        ``versions/4/version.yaml`` is new and ``aliases/production.yaml`` changes.
+        ``versions/4/version.yaml`` is new and ``aliases/production.yaml`` moves to version 3.
     """
     first: dict[str, str] = {}
     for change in view.changes:
         first.setdefault(classify_file(change), change.path)
     # Other rules refuse changes to frozen files, and splitting the change does not help there.
     alone = [] if "frozen" in first else [path for act, path in first.items() if act in ALONE]
-    if classify_change(view.changes) == "mixed" and len(alone) > 1:
+    kind = classify_change(view.changes)
+    is_mixed = kind == "mixed" or (
+        kind in {"version and alias", "seal and alias"} and any(_led_astray(view))
+    )
+    if is_mixed and len(alone) > 1:
         parts = list(_parts(view))
         more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
         yield Violation(

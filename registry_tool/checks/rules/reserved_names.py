@@ -49,16 +49,21 @@ def _why(model: ModelView, kind: str, name: str, stages: Mapping[str, Data]) -> 
     return ""
 
 
+def _record_path(model: ModelView, version: str) -> str:
+    return f"{model.folder}/{'drafts' if version in model.drafts else 'versions'}/{version}/version.yaml"
+
+
 def _list_reserved(model: ModelView) -> Iterator[_Reserved]:
     """The names of a model that are reserved for something else."""
     catalog, layout = model.catalog, model.catalog.layout
     stages = stages_written(catalog, model.name.namespace)
     # In the other schemes a version with the name of a stage violates the scheme.
-    versions = model.versions if model.scheme == "free" and stages else []
+    is_free = model.scheme == "free" and bool(stages)
+    versions = [*model.versions, *model.drafts] if is_free else []
     for kind, names, path_of in (
         ("tag", model.tags, layout.tag),
         ("alias", model.aliases, layout.alias),
-        ("version", versions, lambda name, v: f"{layout.version(name, v)}/version.yaml"),
+        ("version", versions, lambda _, v: _record_path(model, v)),
     ):
         for name in names:
             why = _why(model, kind, name, stages)
@@ -141,7 +146,7 @@ def _holder(model: ModelView, stage: str) -> str:
     """What has the name of a stage in a model, in words; empty for none, or an alias."""
     if model.catalog.tree.entry(model.catalog.layout.tag(model.name, stage)) is not None:
         return "a tag"
-    if model.scheme == "free" and stage in map(fold, model.versions):
+    if model.scheme == "free" and stage in map(fold, [*model.versions, *model.drafts]):
         return "a version"
     return ""
 

@@ -24,7 +24,7 @@ from registry_tool.checks.rule import (
     removal,
 )
 from registry_tool.manifests.data import text
-from registry_tool.manifests.problems import shown
+from registry_tool.manifests.problems import show_value
 from registry_tool.names import ModelName
 
 __all__ = ["RULES"]
@@ -52,7 +52,7 @@ def title_is_plain(file: FileView) -> Iterator[Violation]:
         yield Violation(
             f"the title contains {found}",
             at=("title",),
-            found=shown(title),
+            found=show_value(title),
             expected="no control, bidirectional or invisible characters, and no blank at either end",
             remedy="type the title again without it",
         )
@@ -82,10 +82,10 @@ def title_has_owner(model: ModelView) -> Iterator[Violation]:
 
 def _clash(path: str, who: str, other: str, title: str) -> Violation:
     return Violation(
-        f"{format_name(who)} and {format_name(other)} are both shown as {shown(title)}",
+        f"{format_name(who)} and {format_name(other)} are both shown as {show_value(title)}",
         path=path,
         at=("title",),
-        found=shown(title),
+        found=show_value(title),
         expected="a title that nothing else has",
         remedy=f"registry title set {format_name(who)} TITLE",
     )
@@ -104,12 +104,12 @@ def selectors_are_shown_apart(model: ModelView) -> Iterator[Violation]:
     """
     if not model.titled:
         return
-    for names in sorted(map(sorted, shown_selectors(model).shared())):
-        title = model.title_of(names[0]) or names[0]
+    for names in sorted(map(sorted, shown_selectors(model).list_shared())):
+        title = model.find_title(names[0]) or names[0]
         live = sorted(find_selectors(model, title), key=lambda name: (name in model.titled, name))
         if len(live) > 1:
             path = model.catalog.layout.title(model.name, live[-1])
-            title = model.title_of(live[-1]) or live[-1]
+            title = model.find_title(live[-1]) or live[-1]
             yield _clash(path, f"{model.name}@{live[-1]}", f"{model.name}@{live[0]}", title)
 
 

@@ -78,8 +78,10 @@ def artifact_id_is_unique(view: RegistryView) -> Iterator[Violation]:
 
 
 def _equal(view: RegistryView, claim: UniqueValue) -> _Equal | None:
-    """The version that has a value; None for one without artifacts, whose identity covers no content."""
+    """The version that has a value; None for a draft, and for one without artifacts, whose identity covers no content."""
     place = view.catalog.layout.locate(claim.path)
+    if place is not None and place.is_draft:
+        return None  # it says so when it is sealed
     document = None if place is None else view.catalog.document(claim.path, place)
     data: Data | None = None if document is None else document.data
     if place is None or data is None or not records(data, "artifacts"):
@@ -120,7 +122,8 @@ def equals_are_declared(view: RegistryView) -> Iterator[Violation]:
     """A version with the identity of an earlier one of its model must name it in ``same_as``.
 
     Two versions with one identity give the same outputs. That may be intended, as when a model is measured again, or the
-    same file may have been registered twice; ``same_as`` distinguishes the two. The rule skips versions without artifacts.
+    same file may have been registered twice; ``same_as`` distinguishes the two. The rule skips versions without artifacts, and
+    drafts until they are sealed.
 
     How to fix: add ``same_as: NAMESPACE/MODEL@VERSION`` to the later version, or do not add that version.
 

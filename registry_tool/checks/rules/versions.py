@@ -23,7 +23,7 @@ from registry_tool.installation import package_for
 from registry_tool.manifests.data import Data, text, texts
 from registry_tool.manifests.identity import identity
 from registry_tool.manifests.layout import REGISTRY
-from registry_tool.manifests.problems import shown
+from registry_tool.manifests.problems import show_value
 from registry_tool.names import ModelName, check_version, fold
 from registry_tool.promotion.commands import adding
 from registry_tool.versioning import admits
@@ -56,11 +56,17 @@ def _fold(scheme: str, version: str) -> str:
     return fold(version.partition("+")[0] if scheme == "semver" else version)
 
 
+def _each_name(model: ModelView) -> Iterator[tuple[str, str]]:
+    """The versions and drafts of a model that have a well-formed name: ``version`` or ``draft``, and the name."""
+    yield from (("version", name) for name in model.versions if _is_named(name))
+    yield from (("draft", name) for name in model.drafts if _is_named(name))
+
+
 def fits_scheme(model: ModelView) -> Iterator[Violation]:
-    """Every version must fit the model's version scheme, and differ from the others in more than case.
+    """Every version and draft must fit the model's version scheme, and differ from the others in more than case.
 
     The scheme determines the order of versions, and so the meaning of ``latest``. In ``semver``, versions that differ only
-    in build metadata (after ``+``) are equal.
+    in build metadata (after ``+``) are equal. A draft has the name that its version will have, so no version can have it.
 
     How to fix: rename the folder, and the ``version`` inside, to one that fits; to use another scheme, set it when you add
     the model.
@@ -69,24 +75,25 @@ def fits_scheme(model: ModelView) -> Iterator[Violation]:
         ``versions/v4`` under the scheme ``integer``: the version is ``4``.
     """
     scheme = model.scheme
-    seen: dict[str, str] = {}
-    for version in model.versions:
-        if not _is_named(version):
-            continue
-        path = f"{model.folder}/versions/{version}/version.yaml"
-        first = seen.setdefault(_fold(scheme, version), version)
+    seen: dict[str, tuple[str, str]] = {}
+    for kind, version in _each_name(model):
+        path = f"{model.folder}/{kind}s/{version}/version.yaml"
+        first = seen.setdefault(_fold(scheme, version), (kind, version))
         if not admits(scheme, version):
             yield Violation(
-                f"version {version} of {format_name(str(model.name))} does not fit the scheme {scheme}",
+                f"{kind} {version} of {format_name(str(model.name))} does not fit the scheme {scheme}",
                 path=path,
                 at=("version",),
                 found=version,
                 expected=_SCHEMES.get(scheme, scheme),
                 remedy="rename the version; `registry version add` chooses the next one",
             )
-        elif first != version:
+        elif first != (kind, version):
+            subject, (first_kind, name) = format_name(str(model.name)), first
             yield Violation(
-                f"versions {first} and {version} of {format_name(str(model.name))} are equal",
+                f"{kind}s {name} and {version} of {subject} are equal"
+                if kind == first_kind
+                else f"{subject} has a version {name} and a draft {version}",
                 path=path,
                 at=("version",),
                 found=version,
@@ -100,13 +107,13 @@ def _holds_a_model(model: ModelView) -> bool:
     names = model.catalog.tree.folder(model.folder)
     known = {
         "model.yaml", "title.yaml", "wire.yaml", "deletion.yaml", "CARD.md",
-        "versions", "tags", "aliases", "titles", "evidence",
+        "versions", "drafts", "tags", "aliases", "titles", "evidence",
     }  # fmt: skip
     return any(name in known or name.endswith(".dvc") for name in names)
 
 
 def complete(model: ModelUnderCheck) -> Iterator[Violation]:
-    """A model's folder must contain ``model.yaml``, and a version's folder ``version.yaml``.
+    """A model's folder must contain ``model.yaml``, and the folder of a version or draft ``version.yaml``.
 
     Without them the other files have no meaning. A withdrawn or erased version keeps its record; ``status.yaml`` contains
     its state.
@@ -125,8 +132,9 @@ def complete(model: ModelUnderCheck) -> Iterator[Violation]:
         )
     for version in model.looked_at():
         if version.document is None:
+            kind = "draft" if version.is_draft else "version"
             yield Violation(
-                f"version {format_name(version.version)} of {format_name(str(model.name))} has no version.yaml",
+                f"{kind} {format_name(version.version)} of {format_name(str(model.name))} has no version.yaml",
                 path=f"{version.folder}/version.yaml",
                 expected=f"{format_name(version.folder)}/version.yaml",
                 remedy="commit version.yaml, or delete the folder",
@@ -258,19 +266,17 @@ def licence_is_known(model: ModelUnderCheck) -> Iterator[Violation]:
 
 
 @lru_cache(maxsize=8192)
-def _requirement_trouble(requirement: str) -> str:
-    if _PINNED.fullmatch(requirement):
-        return (
-            ""  # nearly all of them, and importing the library costs more than a hundred such looks
-        )
+def _is_requirement(words: str) -> bool:
+    if _PINNED.fullmatch(words):
+        return True  # nearly all of them, and importing the library costs more than a hundred such looks
     with package_for("a check of `pip_packages`"):
         from packaging.requirements import InvalidRequirement, Requirement
 
     try:
-        Requirement(requirement)
-    except InvalidRequirement as exc:
-        return str(exc).partition("\n")[0]
-    return ""
+        Requirement(words)
+    except InvalidRequirement:
+        return False  # its releases differ in how they say why
+    return True
 
 
 def packages_are_requirements(model: ModelUnderCheck) -> Iterator[Violation]:
@@ -285,9 +291,9 @@ def packages_are_requirements(model: ModelUnderCheck) -> Iterator[Violation]:
     """
     for version, path, data, _ in _records(model):
         for number, package in enumerate(texts(data, "environment", "pip_packages")):
-            if trouble := _requirement_trouble(package):
+            if not _is_requirement(package):
                 yield Violation(
-                    f"{shown(package)} in {format_name(str(version))} is not a requirement: {trouble}",
+                    f"{show_value(package)} in {format_name(str(version))} is not a valid pip requirement",
                     path=path,
                     at=("environment", "pip_packages", number),
                     found=format_name(package),
@@ -301,8 +307,9 @@ def _own_scheme(model: ModelView) -> str:
 
 
 def _find_governed(base: Catalog) -> ModelView | None:
-    """A model with versions that takes its scheme from the registry."""
-    return next((m for m in base.models() if not _own_scheme(m) and m.versions), None)
+    """A model with versions or drafts that takes its scheme from the registry."""
+    governed = (m for m in base.models() if not _own_scheme(m))
+    return next((m for m in governed if m.versions or m.drafts), None)
 
 
 def _new_default(view: ChangeView) -> Iterator[Violation]:
@@ -321,7 +328,7 @@ def _new_default(view: ChangeView) -> Iterator[Violation]:
 
 def _new_scheme(view: ChangeView, change: Located, name: ModelName) -> Iterator[Violation]:
     before, after = view.base.model(name), view.head.model(name)
-    if before is None or after is None or not before.versions:
+    if before is None or after is None or not (before.versions or before.drafts):
         return
     is_readable = after.document is not None and after.document.data is not None
     is_its_own = bool(_own_scheme(before) or _own_scheme(after))
@@ -361,10 +368,10 @@ def _highest(versions: Iterable[str]) -> int:
 
 
 def integers_count_up(view: ChangeView) -> Iterator[Violation]:
-    """A new version of the scheme ``integer`` should be higher than all existing ones.
+    """A new version or draft of the scheme ``integer`` should be higher than all existing ones.
 
     ``latest`` is the highest number, and people expect the newest. A version that fills a gap is never ``latest``, perhaps
-    unintentionally. A person decides. A change may add several versions.
+    unintentionally. A person decides. A change may add several versions. A draft that is sealed keeps its number, so others may be higher.
 
     How to fix: run ``registry version add`` without a number, which uses the next one.
 
@@ -380,12 +387,16 @@ def integers_count_up(view: ChangeView) -> Iterator[Violation]:
         model = view.base.model(name)
         if model is None or model.scheme != "integer":
             continue
-        highest = _highest(model.versions)
+        highest = _highest([*model.versions, *model.drafts])
+        what = "draft" if str(highest) in model.drafts else "version"
         for change in changes:
             version = "" if change.place is None else change.place.version or ""
+            if version in model.drafts:
+                continue
             if admits("integer", version) and int(version) < highest:
+                kind = "draft" if change.place is not None and change.place.is_draft else "version"
                 yield Violation(
-                    f"version {version} of {format_name(str(name))} is lower than the published version {highest}",
+                    f"{kind} {version} of {format_name(str(name))} is lower than the published {what} {highest}",
                     path=change.path,
                     at=("version",),
                     found=version,

@@ -43,8 +43,9 @@ def _explain_lost(catalog: Catalog, subject: str) -> str:
     model = catalog.model(reference.model)
     if model is None:
         return "which is not a file or model in the registry"
-    if "@" in subject and model.version(reference.selector) is None:
-        return f"but {reference.model} has no version {reference.selector}"
+    selector = reference.selector
+    if "@" in subject and model.version(selector) is None and model.draft(selector) is None:
+        return f"but {reference.model} has no version {selector}"
     return ""
 
 

@@ -44,13 +44,13 @@ def events(*, base: str, head: str, source: str | None, repo: str) -> None:
       registry events 0000000000000000000000000000000000000000
     """
     from registry_tool.api.interface.text import inert_json
-    from registry_tool.integrations.cloudevents import cloud_event, source_of
+    from registry_tool.integrations.cloudevents import cloud_event, derive_source
 
     if _is_null(head):
         raise UsageError("the branch was deleted, so it has no state to deploy")
     with open_for_reading(repo, head) as registry:
         found = registry.events(None if _is_null(base) else base)
-        named = source_of(registry.catalog) if source is None else source
+        named = derive_source(registry.catalog) if source is None else source
     if any(not entry.by for entry in found):
         say("note:  BASE is not in the history of HEAD; these are the differences", err=True)
     for entry in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +19,7 @@ from registry_tool.cli.output.console import (
 )
 
 if TYPE_CHECKING:
+    from registry_tool.api.changes.drafting import DraftRow
     from registry_tool.api.interface.types import JSON
 
     Row = dict[str, JSON]
@@ -55,6 +57,25 @@ def _version_cells(row: Row) -> tuple[str, ...]:
     )
 
 
+def _print_drafts(rows: list[DraftRow], form: str) -> None:
+    if form == "json":
+        print_json([asdict(row) for row in rows])
+        return
+    for line in columns(
+        (
+            row.reference,
+            f"since {row.since[:16]}",
+            "1 artifact" if row.artifacts == 1 else f"{row.artifacts} artifacts",
+            "" if row.has_model else "no model",
+            ", ".join((*row.aliases, *row.tags)),
+        )
+        for row in rows
+    ):
+        say(line)
+    if not rows:
+        say("note:  no drafts", err=True)
+
+
 @click.command("list")
 @click.argument("what", metavar="[NAMESPACE|MODEL]", required=False, shell_complete=complete_model)
 @click.option(
@@ -67,6 +88,7 @@ def _version_cells(row: Row) -> tuple[str, ...]:
 @click.option("--task", metavar="T", help="Only models with this task.")
 @click.option("--owner", metavar="O", help="Only models of this owner.")
 @click.option("--all", "deleted", is_flag=True, help="Also deleted models and versions.")
+@click.option("--drafts", is_flag=True, help="List drafts: versions that are not sealed yet.")
 @format_option
 @repo_option
 @ref_option
@@ -77,6 +99,7 @@ def list_(
     task: str | None,
     owner: str | None,
     deleted: bool,
+    drafts: bool,
     form: str,
     repo: str,
     ref: str | None,
@@ -88,8 +111,12 @@ def list_(
       registry list
       registry list nlp --label edge
       registry list nlp/lang-id
+      registry list --drafts
     """
     with open_for_reading(repo, ref) as registry:
+        if drafts:
+            _print_drafts(registry.drafts(what), form)
+            return
         found = registry.listing(what, labels=labels, task=task, owner=owner, deleted=deleted)
     note_unreadable(found.unreadable)
     if form == "json":

@@ -82,6 +82,7 @@ def version() -> None:
 @click.option(
     "--title", metavar="TITLE", default="", help="The shown name, where it is not the version."
 )
+@click.option("--draft", is_flag=True, help="Add a draft, which can change until it is sealed.")
 @click.option("--description", metavar="TEXT", help="The changes in this version.")
 @click.option("--source", metavar="TYPE[:URI]", help="Its origin: git:https://example.org/t.")
 @click.option(
@@ -120,6 +121,7 @@ def add(
     model: str,
     name: str | None,
     title: str,
+    draft: bool,
     how: WriteArguments,
     **options: Unpack[VersionOptions],
 ) -> int:
@@ -140,6 +142,7 @@ def add(
       registry version add nlp/lang-id --artifact package/ --framework custom --encrypt-to speech --commit
       registry version add nlp/lang-id --artifact https://example.org/lid.ftz --copy --commit
       registry version add nlp/lang-id --artifact registry:nlp/lang-id@4/model --metric accuracy=0.98 --commit
+      registry version add nlp/lang-id --draft --alias candidate --commit
       make-model | registry version add nlp/lang-id --artifact lid.ftz=- --commit
     """  # fmt: skip
     from registry_tool.names import ModelName
@@ -150,4 +153,5 @@ def add(
     record = parse_record(options, before, encrypt_to=build_encryption(options))
     record = replace(record, title=title)
     with open_for_writing(how) as (registry, write):
-        return print_publication(registry, how, registry.add_version(model, name, record, **write))
+        done = registry.add_version(model, name, record, draft=draft, **write)
+        return print_publication(registry, how, done)

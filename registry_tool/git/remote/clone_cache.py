@@ -17,9 +17,9 @@ from registry_tool.errors import OfflineError, OperationalError, UsageError
 from registry_tool.git.command import Git, GitCommandError, quote
 from registry_tool.git.ownership import are_ours
 from registry_tool.git.remote.url import (
-    handed,
+    build_settings,
     is_url,
-    scheme_of,
+    read_scheme,
     shown_url,
     stored_url,
     without_credentials,
@@ -48,7 +48,7 @@ class Clone(NamedTuple):
 
 
 def _check_url(url: str) -> None:
-    scheme = scheme_of(url)
+    scheme = read_scheme(url)
     if url.startswith("-") or "::" in url.split("/", 1)[0] or (scheme and scheme not in _SCHEMES):
         raise UsageError(
             f"{shown_url(url)!a} is not a supported Git URL",
@@ -59,7 +59,7 @@ def _check_url(url: str) -> None:
 def _clone(url: str, place: Path) -> None:
     from registry_tool.git.remote.clone import clone_history, clone_latest, staging_folder
 
-    stored, settings = stored_url(url), handed(url)
+    stored, settings = stored_url(url), build_settings(url)
     with staging_folder(place) as folder:
         try:
             clone_latest(stored, folder / "newest", settings)
@@ -78,7 +78,7 @@ def _words(exc: GitCommandError) -> str:
 
 def _remedy(exc: GitCommandError, url: str) -> str:
     # A server's message is not a command to paste, so only a folder of this machine is used.
-    found = _DUBIOUS.search(exc.words) if scheme_of(url) in {"", "file"} else None
+    found = _DUBIOUS.search(exc.words) if read_scheme(url) in {"", "file"} else None
     if found is not None:
         return f"git config --global --add safe.directory {quote(found[1])}"
     return "check the address, the network and your credentials"
@@ -140,7 +140,7 @@ def open_clone(
         if stored_url(url) != url:
             _move(folder / _digest(url), place)
         try:
-            return _cached(url, place, offline=offline)
+            return _open_cached(url, place, offline=offline)
         except OfflineError:
             if of_others == place or not of_others.exists():
                 raise
@@ -167,12 +167,12 @@ def _is_right(git: Git, url: str, *, offline: bool) -> bool:
     return named == stored_url(url) or (named is None and offline)
 
 
-def _cached(url: str, place: Path, *, offline: bool) -> Clone:
-    git = Git(place, settings=handed(url))
+def _open_cached(url: str, place: Path, *, offline: bool) -> Clone:
+    git = Git(place, settings=build_settings(url))
     if place.exists():
         git.check_trusted()
         if _is_right(git, url, offline=offline):
-            current = not offline and _fetched(git)
+            current = not offline and _is_fetched(git)
             return Clone(git, "" if current else _stale(url, place))
     if offline:
         raise OfflineError(
@@ -186,7 +186,7 @@ def _cached(url: str, place: Path, *, offline: bool) -> Clone:
             f"{shown_url(url)} cannot be cloned: {_words(exc)}",
             remedy=_remedy(exc, url),
         ) from exc
-    return Clone(Git(place, settings=handed(url)))
+    return Clone(Git(place, settings=build_settings(url)))
 
 
 def _replace(url: str, place: Path) -> None:
@@ -200,7 +200,7 @@ def _replace(url: str, place: Path) -> None:
         fresh.rename(place)
 
 
-def _fetched(git: Git) -> bool:
+def _is_fetched(git: Git) -> bool:
     from registry_tool.git.remote.clone import REFSPECS, update_latest
 
     try:

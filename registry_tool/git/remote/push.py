@@ -191,7 +191,7 @@ def _after_losing(git: Git, branch: str, remote: str) -> list[str]:
         stays = f"the commit is on {branch} in this clone; rebase it and push:"
         return [stays, *there, *rebase]
     said = ["both sides changed:", *_makers(git, branch, theirs, sorted(both))]
-    if len(_unpushed(git, branch, theirs)) > 1:
+    if len(_list_unpushed(git, branch, theirs)) > 1:
         return [*said, "the rebase stops at these files; resolve them:", *there, *rebase]
     return [
         *said,
@@ -218,31 +218,31 @@ def fetch_branch(git: Git, branch: str, remote: str) -> str | None:
     return find_tip(git, tracking)
 
 
-def _changed(git: Git, old: str, new: str) -> set[str]:
+def _list_changed(git: Git, old: str, new: str) -> set[str]:
     out = git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", old, new)
     return {path.decode(errors="surrogateescape") for path in out.split(b"\0") if path}
 
 
-def _unpushed(git: Git, branch: str, theirs: str) -> list[str]:
+def _list_unpushed(git: Git, branch: str, theirs: str) -> list[str]:
     return git.run("rev-list", f"{theirs}..{BRANCHES}{branch}", "--").decode().split()
 
 
-def _parted(git: Git, branch: str, theirs: str) -> str:
+def _find_merge_base(git: Git, branch: str, theirs: str) -> str:
     """Where the branch here left the one on the server; empty when they share nothing."""
     out = git.run("merge-base", f"{BRANCHES}{branch}", theirs, allowed=(0, 1, 128)).decode()
     return out.strip().split("\n")[0]
 
 
 def _changed_by_both(git: Git, branch: str, theirs: str) -> set[str]:
-    base, ours = _parted(git, branch, theirs), find_tip(git, f"{BRANCHES}{branch}")
+    base, ours = _find_merge_base(git, branch, theirs), find_tip(git, f"{BRANCHES}{branch}")
     if not base or ours is None:
         return set()
-    return _changed(git, base, ours) & _changed(git, base, theirs)
+    return _list_changed(git, base, ours) & _list_changed(git, base, theirs)
 
 
 def _makers(git: Git, branch: str, theirs: str, paths: list[str]) -> Iterator[str]:
     """Who changed some files on the server; a few of them."""
-    since = f"{_parted(git, branch, theirs)}..{theirs}"
+    since = f"{_find_merge_base(git, branch, theirs)}..{theirs}"
     for path in paths[:_NAMED]:
         who = git.line("log", "-1", "--format=%an in %h (%s)", since, "--", f":(literal){path}")
         yield f"{path}: on the remote by {who}"
@@ -280,7 +280,7 @@ def give_way(
     theirs = fetch_branch(git, branch, remote)
     if theirs is None or find_tip(git, ref) != commit:
         return False
-    if _unpushed(git, branch, theirs) != [commit]:
+    if _list_unpushed(git, branch, theirs) != [commit]:
         return False
     if not _can_be_made_again(_changed_by_both(git, branch, theirs)):
         return False

@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-__all__ = ["handed", "is_url", "scheme_of", "shown_url", "stored_url", "without_credentials"]
+__all__ = [
+    "build_settings",
+    "is_url",
+    "read_scheme",
+    "shown_url",
+    "stored_url",
+    "without_credentials",
+]
 
 _WITH_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.+")
 _SCP_LIKE: Final = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9._-]*:(?!//).+")
@@ -29,13 +36,13 @@ def is_url(source: str) -> bool:
     )
 
 
-def scheme_of(url: str) -> str:
+def read_scheme(url: str) -> str:
     """The scheme of a URL; empty for what has none."""
     match = _WITH_SCHEME.fullmatch(url)
     return match[1] if match else ""
 
 
-def _replaced(url: str, user: str, password: str, query: str) -> str:
+def _replace_parts(url: str, user: str, password: str, query: str) -> str:
     found = re.sub(
         _CREDENTIALS, rf"\1{password}@", re.sub(_OVER_HTTP, rf"\1{user}", url, count=1), count=1
     )
@@ -44,15 +51,15 @@ def _replaced(url: str, user: str, password: str, query: str) -> str:
 
 def shown_url(url: str) -> str:
     """A URL for messages, without the password and the query; over HTTP the name alone may be a token."""
-    return _replaced(url, "***@", ":***", "?***")
+    return _replace_parts(url, "***@", ":***", "?***")
 
 
 def stored_url(url: str) -> str:
     """A URL as it may be written to a disk: without credentials, and without a trace of them."""
-    return _replaced(url, "", "", "")
+    return _replace_parts(url, "", "", "")
 
 
-def handed(url: str) -> Mapping[str, str]:
+def build_settings(url: str) -> Mapping[str, str]:
     """The settings with which git reaches a URL under its stored form; none where both are the same."""
     stored = stored_url(url)
     return {} if stored == url else {f"url.{url}.insteadOf": stored}

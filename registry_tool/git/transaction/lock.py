@@ -99,7 +99,7 @@ def _queue_file(path: Path) -> Path:
 
 
 @contextmanager
-def _queued(path: Path) -> Iterator[None]:
+def _queue(path: Path) -> Iterator[None]:
     """Say that this process waits for a lock; one that takes it again and again then gives way."""
     handle = -1
     with suppress(OperationalError):  # only politeness depends on it
@@ -132,7 +132,7 @@ def _wait(
     handle: int, path: Path, *, place: str, patience: float, notify: Callable[[str], None]
 ) -> None:
     if not try_lock(handle, byte=_FILE_LIMIT):
-        with _queued(path):
+        with _queue(path):
             _wait_in_queue(handle, path, place=place, patience=patience, notify=notify)
 
 

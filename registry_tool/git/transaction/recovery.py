@@ -78,10 +78,10 @@ def _clear_git_locks(git: Git, journal: Journal) -> None:
     Git's lock file on a branch contains the new commit of the branch, and is empty the moment before.
     """
 
-    def moved() -> bool:
+    def has_moved() -> bool:
         return (find_tip(git, journal.ref) or "") != journal.tip
 
-    _wait_until(moved, _ORPHAN_SECONDS - _age(journal_file(git)))
+    _wait_until(has_moved, _ORPHAN_SECONDS - _age(journal_file(git)))
     for lock in (common_dir(git) / f"{journal.ref}.lock", git.git_dir / "HEAD.lock"):
         with suppress(OSError):
             if lock.read_bytes() in {b"", f"{journal.commit}\n".encode()}:

@@ -60,11 +60,11 @@ class Manifest(Part):
 
 
 def _invalid(schema_id: str, data: JSON, place: str) -> InvalidManifestError:
-    from registry_tool.manifests.messages import problem_of
+    from registry_tool.manifests.messages import explain_mismatch
     from registry_tool.manifests.schema import mismatches
     from registry_tool.manifests.yaml.explain import Text
 
-    problem = problem_of(mismatches(schema_id, data)[0], Text())
+    problem = explain_mismatch(mismatches(schema_id, data)[0], Text())
     words = "; ".join(
         f"{label} {value}" if label else value
         for label, value in (("", problem.message), ("found", problem.found), ("expected", problem.expected))

@@ -1,4 +1,4 @@
-"""Aliases, tags, titles, ``status.yaml`` and ``deletion.yaml``, as types; generated from ``schemas/`` by ``python -m registry_tool.devtools.models``."""
+"""Aliases, tags, titles, ``status.yaml``, ``draft.yaml`` and ``deletion.yaml``, as types; generated from ``schemas/`` by ``python -m registry_tool.devtools.models``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from registry_tool.manifests.models.base import Manifest
 __all__ = [
     "AliasManifest",
     "DeletionManifest",
+    "DraftManifest",
     "StatusManifest",
     "TagManifest",
     "TitleManifest",
@@ -53,6 +54,25 @@ class DeletionManifest(Manifest):
     schema_: Literal["deletion/v1"] = Field(alias="schema")
     reason: str
     at: str | None = None
+
+
+class DraftManifest(Manifest):
+    """drafts/<version>/draft.yaml: the names that a draft gets when it is sealed.
+
+    Attributes:
+        schema_: The kind of this manifest and the version of its schema.
+        tags: Tags that are reserved for it, and written when it is sealed.
+        aliases: Aliases that are reserved for it, and set when it is sealed.
+        since: The time of the last change by a program: from here, the time counts after which a
+            server seals it. By default created_at of its record.
+    """
+
+    schema_id: ClassVar[str] = "draft/v1"
+
+    schema_: Literal["draft/v1"] = Field(alias="schema")
+    tags: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    since: str | None = None
 
 
 class StatusManifest(Manifest):

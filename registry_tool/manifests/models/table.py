@@ -16,6 +16,7 @@ from registry_tool.manifests.models.evidence import (
 from registry_tool.manifests.models.lifecycle import (
     AliasManifest,
     DeletionManifest,
+    DraftManifest,
     StatusManifest,
     TagManifest,
     TitleManifest,
@@ -43,6 +44,7 @@ MANIFESTS: Final[Mapping[str, type[Manifest]]] = MappingProxyType(
     {
         "alias/v1": AliasManifest,
         "deletion/v1": DeletionManifest,
+        "draft/v1": DraftManifest,
         "dvc/v1": PointerManifest,
         "evidence/v1": EvidenceManifest,
         "evidence/v2": EvidenceManifestV2,

@@ -20,10 +20,10 @@ from registry_tool.errors import InvalidManifestError
 from registry_tool.installation import package_for
 from registry_tool.manifests.problems import JSON, JSONPath
 from registry_tool.manifests.yaml.explain import Text, explain
-from registry_tool.manifests.yaml.splice import CannotSpliceError, spliced
+from registry_tool.manifests.yaml.splice import CannotSpliceError, splice
 from registry_tool.manifests.yaml.writer import render
 
-__all__ = ["GONE", "changed"]
+__all__ = ["GONE", "edit_fields"]
 
 
 class _Gone:
@@ -35,13 +35,13 @@ _WIDE: Final = 1 << 20
 _COMMENT: Final = re.compile(r"(?m)(?:^|[ ])(#.*)$")
 
 
-def _updated(data: Mapping[str, JSON], fields: Mapping[str, JSON | _Gone]) -> dict[str, JSON]:
+def _update(data: Mapping[str, JSON], fields: Mapping[str, JSON | _Gone]) -> dict[str, JSON]:
     result = {k: v for k, v in data.items() if not isinstance(fields.get(k), _Gone)}
     result.update({k: v for k, v in fields.items() if not isinstance(v, _Gone)})
     return result
 
 
-def _replaced(source: str, text: Text, key: str, new: list[str]) -> str | None:
+def _replace(source: str, text: Text, key: str, new: list[str]) -> str | None:
     """The text with other lines for a top-level field; comments and blank lines after it stay."""
     place = text.key_places.get((key,))
     if place is None or source.lstrip().startswith("{"):
@@ -74,25 +74,25 @@ def _own_comments(source: str, fields: Mapping[str, JSON | _Gone]) -> Counter[st
     rest = source
     for key, value in fields.items():
         if isinstance(value, _Gone):
-            rest = _replaced(rest, explain(rest.encode()), key, []) or rest
+            rest = _replace(rest, explain(rest.encode()), key, []) or rest
     return _comments(source) - _comments(rest) if rest != source else Counter()
 
 
-def _appended(source: str, text: Text, key: str, value: JSON) -> str | None:
+def _append(source: str, text: Text, key: str, value: JSON) -> str | None:
     """The text with a new top-level field at its end."""
     if not isinstance(text.data, dict) or key in text.data or source.lstrip().startswith("{"):
         return None
     return source.rstrip("\n") + "\n" + render({key: value}).decode()
 
 
-def _quoted(value: JSON) -> object:
+def _quote(value: JSON) -> object:
     """A value for ruamel.yaml, its texts in quotes where a reader could take them for something else."""
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     if isinstance(value, dict):
-        return {k: _quoted(v) for k, v in value.items()}
+        return {k: _quote(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_quoted(v) for v in value]
+        return [_quote(v) for v in value]
     if isinstance(value, str) and render({"x": value}).startswith(b'x: "'):
         return DoubleQuotedScalarString(value)
     return value
@@ -113,9 +113,9 @@ def _merge(holder: MutableMapping[str, object], fields: Mapping[str, JSON | _Gon
             gone: dict[str, JSON | _Gone] = dict.fromkeys((k for k in old if k not in value), GONE)
             _merge(old, {**gone, **value})
         elif isinstance(old, list) and isinstance(value, list) and value[: len(old)] == old:
-            old.extend(_quoted(item) for item in value[len(old) :])
+            old.extend(_quote(item) for item in value[len(old) :])
         elif key not in holder or not _same(old, value):
-            holder[key] = _quoted(value)
+            holder[key] = _quote(value)
 
 
 def _indents(source: str) -> dict[str, int]:
@@ -176,12 +176,12 @@ def _field_by_field(source: str, fields: Mapping[str, JSON | _Gone]) -> str | No
     for key, value in fields.items():
         text = explain(source.encode())
         if not isinstance(text.data, dict) or key not in text.data:
-            edited = source if isinstance(value, _Gone) else _appended(source, text, key, value)
+            edited = source if isinstance(value, _Gone) else _append(source, text, key, value)
         elif isinstance(value, _Gone):
-            edited = _replaced(source, text, key, [])
+            edited = _replace(source, text, key, [])
         else:
             new = render({key: value}).decode().removesuffix("\n").split("\n")
-            edited = source if text.data[key] == value else _replaced(source, text, key, new)
+            edited = source if text.data[key] == value else _replace(source, text, key, new)
         if edited is None:
             return None
         source = edited
@@ -198,7 +198,7 @@ def _value_at(data: JSON | Mapping[str, JSON], path: JSONPath) -> JSON | Mapping
     return value
 
 
-def _settled(text: Text, wanted: Mapping[str, JSON]) -> JSON:
+def _settle(text: Text, wanted: Mapping[str, JSON]) -> JSON:
     """What a text holds, with a scalar's own text where that is wanted: ``version: 010`` may stand for text."""
     data: JSON = copy.deepcopy(text.data)
     for path, written in text.written.items():
@@ -223,7 +223,7 @@ def _attempts(
 ) -> Iterator[tuple[str | None, Counter[str]]]:
     """Ways to make the change, the most faithful first, and the comments that go with what goes."""
     with suppress(CannotSpliceError):
-        text, gone = spliced(source, old, wanted)
+        text, gone = splice(source, old, wanted)
         yield text, Counter(match[1].rstrip() for match in _COMMENT.finditer("".join(gone)))
     own = _own_comments(source, fields)
     edited = _round_trip(source, fields)
@@ -233,7 +233,7 @@ def _attempts(
     yield _field_by_field(source, fields), own
 
 
-def changed(
+def edit_fields(
     source: bytes, data: Mapping[str, JSON], fields: Mapping[str, JSON | _Gone], path: str
 ) -> bytes:
     """The file with some top-level fields set or gone.
@@ -247,17 +247,17 @@ def changed(
     Raises:
         InvalidManifestError: The file cannot be changed without losing something.
     """
-    wanted = _updated(data, fields)
+    wanted = _update(data, fields)
     if source == render(data):
         return render(wanted)
     text = source.decode()
-    old = _settled(explain(source), data)
+    old = _settle(explain(source), data)
     if old == data:
         comments = _comments(text)
         others = [name for name in data if name in wanted and data[name] == wanted[name]]
         bytes_kept = _kept_fields(text, others)
         for edited, own in _attempts(text, old, wanted, fields):
-            if edited is None or _settled(explain(edited.encode()), wanted) != wanted:
+            if edited is None or _settle(explain(edited.encode()), wanted) != wanted:
                 continue
             if (
                 not comments - own - _comments(edited)

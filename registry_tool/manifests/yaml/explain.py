@@ -19,7 +19,7 @@ from typing import Final
 
 from registry_tool.manifests.problems import JSON, JSONPath, Problem, is_fatal
 from registry_tool.manifests.yaml.fast import DEPTH_LIMIT, SIZE_LIMIT, is_read_alike
-from registry_tool.manifests.yaml.parser import events_of
+from registry_tool.manifests.yaml.parser import parse_events
 from registry_tool.manifests.yaml.scalars import is_ambiguous, plain_value
 from registry_tool.manifests.yaml.scanner import LENIENT, Event
 
@@ -127,7 +127,7 @@ def _check_characters(source: str, text: Text) -> None:
 
 
 def _parse(source: str, text: Text) -> None:
-    events, trouble = events_of(source)
+    events, trouble = parse_events(source)
     builder = _Builder(text, source)
     is_whole = builder.build(events)
     if trouble is not None and is_whole:

@@ -133,7 +133,7 @@ def load_fast(data: bytes) -> JSON | Unsure:
     is_ordinary = _ORDINARY.fullmatch(data) is not None
     if not is_ordinary and (_suspect().search(data) or not _closes_brackets(data)):
         return UNSURE
-    loaded = _loaded(data)
+    loaded = _load(data)
     if not isinstance(loaded, dict):
         return UNSURE
     return loaded if is_ordinary or _is_plain(loaded, DEPTH_LIMIT) else UNSURE
@@ -166,7 +166,7 @@ def _ensure_loaded() -> None:
     loaded.wait()
 
 
-def _loaded(source: bytes) -> JSON | Unsure:
+def _load(source: bytes) -> JSON | Unsure:
     _ensure_loaded()
     import yaml_rs
 
@@ -183,7 +183,7 @@ def is_read_alike(source: str, data: JSON) -> bool:
         source: One document without anchors, tags or directives.
         data: What the explaining reader made of it.
     """
-    loaded = _loaded(source.encode())
+    loaded = _load(source.encode())
     return not isinstance(loaded, Unsure) and _is_alike(data, loaded)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from registry_tool.manifests.yaml.fast import DEPTH_LIMIT
 from registry_tool.manifests.yaml.scanner import Event, MalformedYamlError, Scanner
 
-__all__ = ["events_of"]
+__all__ = ["parse_events"]
 
 # https://yaml.org/spec/1.2.2/#742-flow-mappings: a key on one line is found within so many characters.
 _KEY_LIMIT: Final = 1024
@@ -24,7 +24,7 @@ class _TooDeepError(Exception):
     """More levels than anybody reads: the events so far show it."""
 
 
-def events_of(source: str) -> tuple[list[Event], MalformedYamlError | None]:
+def parse_events(source: str) -> tuple[list[Event], MalformedYamlError | None]:
     """The events of a text up to its second document, and what ends it early.
 
     Args:
@@ -107,9 +107,9 @@ class _Parser(Scanner):
         self._block_node(-1, crossed=not is_marked)
         self.skip()
         if not self._is_over():
-            self._misplaced()
+            self._refuse_indentation()
 
-    def _misplaced(self) -> None:
+    def _refuse_indentation(self) -> None:
         raise MalformedYamlError("the indentation matches no line above", self.pos)
 
     def _block_node(
@@ -203,7 +203,7 @@ class _Parser(Scanner):
         """A node that may turn out to be a key; of a plain scalar only this line, whose text is given back."""
         first = self.source[self.pos]
         if first in "'\"":
-            self.quoted(parent)
+            self.scan_quoted(parent)
         elif first in "[{":
             self._flow_collection(parent)
         elif first == "*":
@@ -265,7 +265,7 @@ class _Parser(Scanner):
                 "a tab is used for indentation; use spaces", self.pos - here + indent
             )
         if here > column:
-            self._misplaced()
+            self._refuse_indentation()
         return here == column
 
     def _block_mapping(self, column: int, start: int, at: int, *, has_key: bool = False) -> None:
@@ -423,7 +423,7 @@ class _Parser(Scanner):
                 return False
         first = self.source[self.pos]
         if first in "'\"":
-            self.quoted(parent)
+            self.scan_quoted(parent)
         elif first in "[{":
             self._flow_collection(parent)
         elif first == "*":

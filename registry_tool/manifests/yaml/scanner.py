@@ -79,7 +79,7 @@ class Event(NamedTuple):
     style: str = ""
 
 
-def _folded(ends: int) -> str:
+def _fold_line_ends(ends: int) -> str:
     """What a number of line ends between two lines of a flow scalar stands for (6.5)."""
     return " " if ends == 1 else "\n" * (ends - 1)
 
@@ -165,7 +165,7 @@ class Scanner:
             self.lenient("quotes", pos)
         return pos, text.count("\n")
 
-    def quoted(self, parent: int) -> None:
+    def scan_quoted(self, parent: int) -> None:
         """A text in quotes (7.3.1, 7.3.2).
 
         Args:
@@ -183,7 +183,7 @@ class Scanner:
             if source[pos] == "\n":
                 kept = chunk.rstrip(" \t")
                 pos, ends = self._continue(parent, pos - len(chunk) + len(kept))
-                parts += [kept, _folded(ends)]
+                parts += [kept, _fold_line_ends(ends)]
                 continue
             parts.append(chunk)
             if source[pos] == "\\":
@@ -249,7 +249,7 @@ class Scanner:
                 break
             if self.indent(pos) <= parent:
                 self.lenient("brackets", pos)
-            text += _folded(match[0].count("\n")) + line
+            text += _fold_line_ends(match[0].count("\n")) + line
         self.events.append(Event("scalar", start, self.pos, text))
 
     def block_scalar(self, parent: int) -> None:
@@ -265,7 +265,7 @@ class Scanner:
             )
         digit = header[1] or header[2]
         self.pos = min(end + 1, self.size)
-        indent = max(parent, 0) + int(digit) if digit else self._detected(parent)
+        indent = max(parent, 0) + int(digit) if digit else self._detect_indentation(parent)
         lines = self._block_lines(indent)
         chomp = "+" if "+" in header[0] else "-" if "-" in header[0] else ""
         text = _block_text(lines, chomp, is_folded=header[0][0] == ">")
@@ -284,7 +284,7 @@ class Scanner:
             return text.removesuffix("\n") if lines else text
         return text.removesuffix("\n") if chomp == "+" else text
 
-    def _detected(self, parent: int) -> int:
+    def _detect_indentation(self, parent: int) -> int:
         """The indentation of a block's first line that is not empty (8.1.1.1)."""
         pos, most, where = self.pos, 0, self.pos
         while pos < self.size:

@@ -15,7 +15,7 @@ from registry_tool.manifests.problems import JSON, JSONPath
 from registry_tool.manifests.yaml.explain import explain
 from registry_tool.manifests.yaml.writer import render
 
-__all__ = ["CannotSpliceError", "spliced"]
+__all__ = ["CannotSpliceError", "splice"]
 
 _BARE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _REST: Final = re.compile(r"[ \t]*(?:[ \t]#.*)?")
@@ -26,7 +26,7 @@ class CannotSpliceError(ValueError):
     """The text has no place where just this change can be made."""
 
 
-def spliced(source: str, old: JSON, new: JSON) -> tuple[str, list[str]]:
+def splice(source: str, old: JSON, new: JSON) -> tuple[str, list[str]]:
     """The text after the changes that lead from one value to another, and the lines that went with members and items.
 
     Args:

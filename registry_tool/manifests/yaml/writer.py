@@ -31,7 +31,7 @@ _INVISIBLE = re.compile(
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would make one for each text
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """A JSON string is a double-quoted YAML string; invisible characters are escaped."""
     return _INVISIBLE.sub(lambda c: f"\\u{ord(c[0]):04x}", _encode(text))
 
@@ -39,7 +39,7 @@ def _quoted(text: str) -> str:
 def _scalar(value: JSON) -> str:
     if isinstance(value, str):
         text = str.__str__(value)  # a member of an enum of texts prints as its name
-        return text if _PLAIN.fullmatch(text) else _quoted(text)
+        return text if _PLAIN.fullmatch(text) else _quote(text)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{value} cannot be represented in JSON")

@@ -15,12 +15,7 @@ from registry_tool.catalog.evidence import EvidenceItem, pieces
 from registry_tool.git.blame import CommitOrigin, ContentOrigin, find_origins
 from registry_tool.manifests.data import Data, text, whole
 from registry_tool.promotion.context import GateAnswer, answer_failed, answer_held, answer_unknown
-from registry_tool.signing.signatures import (
-    Signature,
-    allowed_signers,
-    published_signature,
-    signature_of,
-)
+from registry_tool.signing import Signature, allowed_signers, judge_commit, published_signature
 
 if TYPE_CHECKING:
     from registry_tool.promotion.context import GateInput
@@ -137,7 +132,7 @@ def _makers(question: GateInput, known: Mapping[str, ContentOrigin]) -> frozense
     makers = {text(question.version.data, "author")}
     source = None if record is None else known.get(record.path)
     if source is not None and question.line is not None:
-        signed = signature_of(
+        signed = judge_commit(
             question.line.git, source.origin.commit, allowed_signers(question.base)
         )
         makers |= {source.origin.author, source.origin.committer, signed.signer}

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Literal
 
 from registry_tool.catalog.catalog import VersionView
-from registry_tool.catalog.evidence import measured
+from registry_tool.catalog.evidence import read_metrics
 from registry_tool.manifests.data import Data, text
-from registry_tool.manifests.problems import JSON, shown
+from registry_tool.manifests.problems import JSON, show_value
 from registry_tool.promotion.context import GateAnswer, answer_failed, answer_held
 
 if TYPE_CHECKING:
@@ -122,10 +122,10 @@ def _against_current(question: GateInput, gate: Data, value: float) -> GateAnswe
         return answer_failed(
             f"the record of {current}, the current version of {stage}, cannot be read"
         )
-    other = measured(current).get(key)
+    other = read_metrics(current).get(key)
     number = _number(other)
     if number is None:
-        what = f"has no {key}" if other is None else f"has {key} {shown(other)}"
+        what = f"has no {key}" if other is None else f"has {key} {show_value(other)}"
         return answer_failed(
             f"{current}, the current version of {stage}, {what}: {value} cannot be compared",
             _add(current, key),
@@ -135,13 +135,13 @@ def _against_current(question: GateInput, gate: Data, value: float) -> GateAnswe
 
 def metric_gate(question: GateInput, gate: Data) -> GateAnswer:
     """A metric must be within its bounds, and not worse than that of the current version of the stage."""
-    key, there = text(gate, "metric"), measured(question.version)
+    key, there = text(gate, "metric"), read_metrics(question.version)
     value = _number(there.get(key))
     if value is None:
         remedy = _add(question.version, key)
         if key not in there:
             return answer_failed(f"{question.version} has no {key}", remedy)
-        return answer_failed(f"{key} is {shown(there[key])}, which is not a number", remedy)
+        return answer_failed(f"{key} is {show_value(there[key])}, which is not a number", remedy)
     answers = [*_bounds(gate, key, value)]
     if "not_worse_than" in gate:
         answers.append(_against_current(question, gate, value))

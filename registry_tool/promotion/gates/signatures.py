@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from registry_tool.git.blame import find_origins
 from registry_tool.manifests.data import Data
 from registry_tool.promotion.context import GateAnswer, answer_failed, answer_held, answer_unknown
-from registry_tool.signing.signatures import (
+from registry_tool.signing import (
     ALLOWED_SIGNERS,
     Endorsement,
     Signature,

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from registry_tool.scanning.report import Budget
 from registry_tool.scanning.stream import MalformedFileError, Stream
 
-__all__ = ["PACKED", "inflated"]
+__all__ = ["PACKED", "inflate"]
 
 # An xz stream may ask for a dictionary of 4 GiB.
 _MEMORY: Final = 128 << 20
@@ -100,7 +100,7 @@ class _Inflating:
             raise MalformedFileError("it cannot be decompressed") from exc
 
 
-def inflated(packed: Stream, kind: str, budget: Budget) -> Stream:
+def inflate(packed: Stream, kind: str, budget: Budget) -> Stream:
     """What is packed in a stream.
 
     Args:

@@ -369,7 +369,7 @@ _PLAIN_PYTHON: Final = frozenset(
 )  # fmt: skip
 
 
-def _tagged(tag: str, line: int) -> NamedCode | None:
+def _read_tag(tag: str, line: int) -> NamedCode | None:
     """A tag of YAML that has a reader make something."""
     tag = f"{_CORE_TAG}{tag[2:]}" if tag.startswith("!!") else tag
     place = f"line {line}"
@@ -381,9 +381,9 @@ def _tagged(tag: str, line: int) -> NamedCode | None:
     return None
 
 
-def _named(look: Look, document: Document) -> Iterator[NamedCode]:
+def _find_names(look: Look, document: Document) -> Iterator[NamedCode]:
     for tag, line in document.tags:
-        if (named := _tagged(tag, line)) is not None:
+        if (named := _read_tag(tag, line)) is not None:
             yield named
     for node in nodes(document):
         look.report.budget.spend("fields")
@@ -393,7 +393,7 @@ def _named(look: Look, document: Document) -> Iterator[NamedCode]:
 
 def report_document(look: Look, document: Document) -> None:
     """Judge all code that a document names."""
-    report_code(look, *_named(look, document))
+    report_code(look, *_find_names(look, document))
     if document.repeated:
         look.finds(
             "unread",

@@ -207,7 +207,7 @@ _COMPUTED: Final = re.compile(
 )  # fmt: skip
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     def plain(match: re.Match[str]) -> str:
         code = (
             int(match[1] or match[2] or match[3] or "0", 16) if not match[4] else int(match[4], 8)
@@ -218,7 +218,7 @@ def _unescaped(text: str) -> str:
 
 
 def _judge_template(text: str) -> Judgement | None:
-    plain = _unescaped(text)
+    plain = _unescape(text)
     if match := _CLIMBS.search(plain):
         return Judgement("dangerous", match[0])
     if match := _COMPUTED.search(plain):

@@ -6,10 +6,10 @@ from typing import Final
 
 from registry_tool.scanning.pickles.policy import (
     Judgement,
+    infer_result,
     judge_call,
     judge_name,
     judge_state,
-    result_of,
 )
 from registry_tool.scanning.pickles.values import UNKNOWN, Call, Imported, Nested
 from registry_tool.scanning.report import BudgetExceededError, Level
@@ -55,7 +55,7 @@ class Calls:
         if judgement is not None:
             self.judged.setdefault(judgement.level, {}).setdefault(judgement.what)
 
-    def imported(self, module: object, name: object) -> object:
+    def import_name(self, module: object, name: object) -> object:
         """A name is imported; gives what stands for it."""
         if not isinstance(module, str) or not isinstance(name, str):
             forgotten = UNKNOWN in (module, name)
@@ -77,7 +77,7 @@ class Calls:
         """True for a name that loads a pickle from the bytes that it is given."""
         return value == _NESTED
 
-    def called(self, function: object, arguments: object, *, new: bool) -> object:
+    def call(self, function: object, arguments: object, *, new: bool) -> object:
         """Something is called; gives what stands for its result.
 
         Args:
@@ -89,14 +89,14 @@ class Calls:
             self.nested.append(arguments[0].data)
         else:
             self._add(judge_call(function, arguments, new=new))
-        if (better := result_of(function, arguments)) is not None:
+        if (better := infer_result(function, arguments)) is not None:
             return better
         values = arguments if isinstance(arguments, tuple) else ()
         if _is_kept(function) or any(_is_kept(value) for value in values):
             return Call(function, arguments)
         return Call(function, UNKNOWN)
 
-    def built(self, target: object, state: object) -> None:
+    def build(self, target: object, state: object) -> None:
         """A state is set on something."""
         self._add(judge_state(target, state))
         if isinstance(target, Call) and _is_kept(target.function):

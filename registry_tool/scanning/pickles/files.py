@@ -33,7 +33,7 @@ def could_be_pickle(name: str) -> bool:
     return name.endswith(_SUFFIXES)
 
 
-def _shown(things: Iterable[object]) -> str:
+def _join_shown(things: Iterable[object]) -> str:
     listed = [str(one)[:120] for one in things]
     more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     return ", ".join(listed[:_SHOWN]) + more
@@ -49,7 +49,7 @@ _SAID: Final[dict[Level, str]] = {
 def _report(look: Look, calls: Calls, trouble: str) -> None:
     for level, said in _SAID.items():
         if found := calls.judged.get(level):
-            look.finds(level, said.format(_shown(found)))
+            look.finds(level, said.format(_join_shown(found)))
     if calls.extensions:
         look.finds("unread", "this pickle runs code that the loading process has registered")
     if trouble:
@@ -59,7 +59,7 @@ def _report(look: Look, calls: Calls, trouble: str) -> None:
     calm = not (trouble or calls.extensions or set(calls.judged) - {"unsafe"})
     runs = ""
     if "unsafe" in calls.judged:
-        runs = f"; it runs {_shown(calls.judged['unsafe'])}"
+        runs = f"; it runs {_join_shown(calls.judged['unsafe'])}"
     elif calm:
         runs = "; this one only creates objects that are known to be harmless"
     look.finds("unsafe", f"a pickle: loading it may run any code{runs}")
@@ -93,7 +93,7 @@ def try_pickle(look: Look) -> bool:
     if not walked.trouble and (calls.names or could_be_pickle(look.name)):
         _report(look, calls, "")
     elif runs:  # it runs them before it breaks
-        look.finds("dangerous", f"read as a pickle, it runs {_shown(runs)}")
+        look.finds("dangerous", f"read as a pickle, it runs {_join_shown(runs)}")
     else:
         return False
     look.tells(format="pickle", protocol=walked.protocol, instructions=walked.opcodes)

@@ -29,7 +29,7 @@ _HAS_OBJECTS: Final = 1
 _DEPTH: Final = 8
 
 
-def _built(dtype: Call, kind: str, size: int) -> tuple[str, int]:
+def _apply_state(dtype: Call, kind: str, size: int) -> tuple[str, int]:
     """What a data type is once its state is set: texts and records take their size from there."""
     state = dtype.state
     if state is None:
@@ -52,7 +52,7 @@ def _item(state: dict[str, object]) -> tuple[str, int]:
         match = _KIND.fullmatch(first) if isinstance(first, str) else None
         if match:
             size = int(match[2]) * (4 if match[1] == "U" else 1)
-            return _built(dtype, match[1], size)
+            return _apply_state(dtype, match[1], size)
     raise MalformedFileError("an array has items of an unknown type")
 
 

@@ -20,12 +20,12 @@ from registry_tool.scanning.report import Level
 __all__ = [
     "Judgement",
     "NameKind",
+    "infer_result",
     "is_known_bad",
     "judge_call",
     "judge_name",
     "judge_state",
     "kind_of_name",
-    "result_of",
 ]
 
 NameKind = Literal[
@@ -257,7 +257,7 @@ _LOSSES: Final = (
 # --- functions and classes by value: code that the pickle holds, which is unsafe, and runs when it is called
 
 
-def _held(value: object) -> bool:
+def _is_from_pickle(value: object) -> bool:
     """True for what was made of code that the pickle holds."""
     if not isinstance(value, Call):
         return False
@@ -277,7 +277,7 @@ def _of_code(arguments: tuple[object, ...]) -> bool:
 
 
 def _of_held(arguments: tuple[object, ...]) -> bool:
-    return bool(arguments) and _held(arguments[0])
+    return bool(arguments) and _is_from_pickle(arguments[0])
 
 
 def _no_names(arguments: tuple[object, ...]) -> bool:
@@ -404,7 +404,7 @@ _TYPES: Final = {
 }
 
 
-def result_of(function: object, arguments: object) -> object:
+def infer_result(function: object, arguments: object) -> object:
     """What stands for the result of a call, where it is better known than as a call.
 
     ``getattr(Class, "name")`` is the name ``Class.name``; what makes an object of a class is a call of the class.
@@ -421,17 +421,17 @@ def result_of(function: object, arguments: object) -> object:
     return None
 
 
-def _shown(value: object) -> str:
+def _show(value: object) -> str:
     if isinstance(value, Imported):
         return str(value)
     if isinstance(value, Call):
-        return f"{_shown(value.function)}(...)"
+        return f"{_show(value.function)}(...)"
     return repr(value)[:80] if isinstance(value, str | int | None) else "..."
 
 
 def _with(function: object, arguments: object) -> str:
     inner = (
-        ", ".join(_shown(one) for one in arguments[:4]) if isinstance(arguments, tuple) else "..."
+        ", ".join(_show(one) for one in arguments[:4]) if isinstance(arguments, tuple) else "..."
     )
     return f"{function}({inner})"
 
@@ -448,9 +448,9 @@ def _judge_result(function: Call) -> Judgement | None:
             if values and known
             else Judgement("unknown", f"{_with(function.function, values)}(...)")
         )
-    if _held(function):
+    if _is_from_pickle(function):
         return Judgement("unknown", "a function or a class that it contains")
-    return Judgement("unknown", f"{_shown(function)}(...)")
+    return Judgement("unknown", f"{_show(function)}(...)")
 
 
 def _judge_named(function: Imported, arguments: object) -> Judgement | None:
@@ -496,5 +496,5 @@ def judge_state(target: object, state: object) -> Judgement | None:
     if not isinstance(target, Call):
         return None if target is None or isinstance(target, dict) else Judgement("unread", "a change of an object that a scan cannot resolve")  # fmt: skip
     if str(target.function) == "functools.partial" and not (isinstance(state, tuple) and (_function_first(state) or _of_held(state))):  # fmt: skip
-        return Judgement("unknown", f"functools.partial with a state of {_shown(state)}")
+        return Judgement("unknown", f"functools.partial with a state of {_show(state)}")
     return None

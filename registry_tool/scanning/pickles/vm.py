@@ -193,7 +193,7 @@ class Machine(Window):
                     target[key] = without_depth(value)
 
     def _call(self, function: object, arguments: object, *, new: bool = False) -> None:
-        self._stack.append(self.calls.called(function, arguments, new=new))
+        self._stack.append(self.calls.call(function, arguments, new=new))
 
     def _reduce(self) -> None:
         arguments, function = self._value(), self._value()
@@ -210,7 +210,7 @@ class Machine(Window):
 
     def _instance(self) -> None:
         module, name = self._line(), self._line()
-        kind = self.calls.imported(_decoded(module), _decoded(name))
+        kind = self.calls.import_name(_decode_line(module), _decode_line(name))
         self._call(kind, tuple(self._to_mark()))
 
     def _object(self) -> None:
@@ -221,17 +221,17 @@ class Machine(Window):
 
     def _build(self) -> None:
         state, made = self._value(), self._top()
-        self.calls.built(made, state)
+        self.calls.build(made, state)
         if isinstance(made, Call):
             self.built = made
 
     def _global(self) -> None:
         module, name = self._line(), self._line()
-        self._stack.append(self.calls.imported(_decoded(module), _decoded(name)))
+        self._stack.append(self.calls.import_name(_decode_line(module), _decode_line(name)))
 
     def _stack_global(self) -> None:
         name, module = self._value(), self._value()
-        self._stack.append(self.calls.imported(module, name))
+        self._stack.append(self.calls.import_name(module, name))
 
     def _extension(self, size: int) -> None:
         self._number(size)
@@ -251,7 +251,7 @@ class Machine(Window):
     def _whole(self, size: int) -> None:
         self._stack.append(self._number(size))
 
-    def _signed(self) -> None:
+    def _read_signed(self) -> None:
         self._stack.append(int.from_bytes(self._take(4), "little", signed=True))
 
     def _long(self, size: int) -> None:
@@ -289,7 +289,7 @@ class Machine(Window):
         text = b"" if line is None else line[: 10 * _NAME].decode("raw-unicode-escape", "replace")
         self._stack.append(UNKNOWN if line is None or len(text) > _NAME else text)
 
-    def _passed(self, size: int) -> None:
+    def _push_unknown(self, size: int) -> None:
         self._skip(size)
         self._stack.append(UNKNOWN)
 
@@ -317,7 +317,7 @@ class Machine(Window):
         self._value()
         self._top()
 
-    def _marked(self) -> None:
+    def _collect_marked(self) -> None:
         """A list or a set of what stands behind the mark."""
         self._to_mark()
         self._stack.append(UNKNOWN)
@@ -327,7 +327,7 @@ class Machine(Window):
         self._stack.append({})
         self._keep(values)
 
-    def _joined(self, size: int) -> None:
+    def _join(self, size: int) -> None:
         self._tuple([self._value() for _ in range(size)][::-1])
 
     def _marked_tuple(self) -> None:
@@ -393,7 +393,7 @@ class Machine(Window):
         """Texts of Python 2, which are read as bytes or by an encoding that the loader chooses; names are ASCII."""
         count = self._number(size)
         if count > _NAME:
-            self._passed(count)
+            self._push_unknown(count)
         else:
             self._stack.append(self._take(count).decode("latin-1"))
 
@@ -404,19 +404,19 @@ class Machine(Window):
     _PLAIN: ClassVar[dict[int, Callable[[Machine], None]]] = {
         ord("0"): _pop, ord("1"): _drop_marked, ord("2"): _duplicate, ord("a"): _append, ord("b"): _build,
         ord("c"): _global, ord("d"): _dictionary, ord("}"): _empty_dictionary, ord("I"): _whole_line,
-        ord("L"): _whole_line, ord("J"): _signed, ord("F"): _skipped_line, ord("P"): _persistent_line,
+        ord("L"): _whole_line, ord("J"): _read_signed, ord("F"): _skipped_line, ord("P"): _persistent_line,
         ord("Q"): _persistent, ord("R"): _reduce, ord("S"): _string_line, ord("V"): _unicode_line,
-        ord("i"): _instance, ord("l"): _marked, ord("o"): _object, ord("s"): _item, ord("t"): _marked_tuple,
+        ord("i"): _instance, ord("l"): _collect_marked, ord("o"): _object, ord("s"): _item, ord("t"): _marked_tuple,
         ord("h"): _get_short, ord("q"): _put_short, ord("K"): _whole_short, 0x8C: _string_short,
-        ord("g"): _get_line, ord("p"): _put_line, 0x80: _protocol, 0x81: _new, 0x90: _drop_items, 0x91: _marked,
+        ord("g"): _get_line, ord("p"): _put_line, 0x80: _protocol, 0x81: _new, 0x90: _drop_items, 0x91: _collect_marked,
         0x92: _new_with_names, 0x93: _stack_global, 0x94: _memoize, 0x98: _top_stays, ord("e"): _drop_items,
         ord("u"): _items,
     }  # fmt: skip
     _WITH: ClassVar[dict[int, tuple[Callable[[Machine, int], None], int]]] = {
-        ord("M"): (_whole, 2), 0x8A: (_long, 1), 0x8B: (_long, 4), ord("G"): (_passed, 8), ord("U"): (_old_string, 1),
+        ord("M"): (_whole, 2), 0x8A: (_long, 1), 0x8B: (_long, 4), ord("G"): (_push_unknown, 8), ord("U"): (_old_string, 1),
         ord("T"): (_old_string, 4), ord("X"): (_string, 4), 0x8D: (_string, 8), ord("C"): (_byte_string, 1),
         ord("B"): (_byte_string, 4), 0x8E: (_byte_string, 8), 0x96: (_byte_string, 8), 0x82: (_extension, 1),
-        0x83: (_extension, 2), 0x84: (_extension, 4), 0x85: (_joined, 1), 0x86: (_joined, 2), 0x87: (_joined, 3),
+        0x83: (_extension, 2), 0x84: (_extension, 4), 0x85: (_join, 1), 0x86: (_join, 2), 0x87: (_join, 3),
         ord("j"): (_get_at, 4), ord("r"): (_put_at, 4), 0x95: (_frame, 8),
     }  # fmt: skip
 
@@ -467,7 +467,7 @@ def _key(line: bytes) -> int:
     return int(line)
 
 
-def _decoded(line: bytes) -> str:
+def _decode_line(line: bytes) -> str:
     return line[:_NAME].decode("utf-8", "replace")
 
 

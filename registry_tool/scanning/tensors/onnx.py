@@ -59,7 +59,7 @@ _KNOWN: Final = frozenset(
 _RUNS_PYTHON: Final = frozenset({"PyOp", "PyCustomOp", "PyCustomOpDef"})
 
 
-def _packed(data: bytes) -> Iterator[int]:
+def _unpack_varints(data: bytes) -> Iterator[int]:
     found = place = 0
     for byte in data:
         found |= (byte & 0x7F) << place
@@ -72,7 +72,7 @@ def _packed(data: bytes) -> Iterator[int]:
 
 
 def _numbers(value: int | bytes | None) -> list[int]:
-    return [value] if isinstance(value, int) else [*_packed(value or b"")]
+    return [value] if isinstance(value, int) else [*_unpack_varints(value or b"")]
 
 
 @dataclass

@@ -69,7 +69,9 @@ def _enter(stack: list[_Open], kind: str, end: int) -> None:
     stack.append(_Open(kind, end))
 
 
-def _held(stream: Stream, key: tuple[str, int], end: int, most: int | None) -> Iterator[Field]:
+def _read_wanted(
+    stream: Stream, key: tuple[str, int], end: int, most: int | None
+) -> Iterator[Field]:
     """Bytes that are asked for; others are passed over."""
     size = end - stream.tell()
     if most is None:
@@ -119,7 +121,7 @@ def fields(
             _enter(stack, messages[key], _end(stream, stack[-1]))
             yield Field(*key, None)
         else:
-            yield from _held(stream, key, _end(stream, stack[-1]), wanted.get(key))
+            yield from _read_wanted(stream, key, _end(stream, stack[-1]), wanted.get(key))
     _close(stack, stream.tell())
     if len(stack) > 1:
         raise MalformedFileError("it ends too early")

@@ -23,7 +23,7 @@ from support.manifests import (
 )
 
 import registry_tool
-from registry_tool.catalog.evidence import measured
+from registry_tool.catalog.evidence import read_metrics
 from registry_tool.errors import (
     InvalidManifestError,
     InvalidNameError,
@@ -234,7 +234,7 @@ def test_a_metric_without_step_and_time_is_the_one_that_was_added_last(
         assert dict(version.metrics) == {"loss": 1}
         assert [point.value for point in version.metric_history("loss")] == [9, 2, 3, 1]
         assert next(registry.versions("nlp/lang-id")).metrics["loss"] == 1
-        assert measured(version._view) == {"loss": 1}  # what gates read
+        assert read_metrics(version._view) == {"loss": 1}  # what gates read
 
 
 def test_models_by_what_they_are(make_registry: MakeRegistry) -> None:

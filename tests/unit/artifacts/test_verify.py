@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def entry_of(path: Path, *, listed: bool = True) -> Data:
-    found = ingest(path, cache=Cache(path.parent / "cache")).described()
+    found = ingest(path, cache=Cache(path.parent / "cache")).describe()
     if not listed:
         found.pop("files", None)
     return cast("Data", found)

@@ -55,7 +55,7 @@ def test_an_empty_tree_is_an_empty_registry() -> None:
 
 
 def test_shards() -> None:
-    shard = Layout(2).shard_of("lang-id")
+    shard = Layout(2).find_shard("lang-id")
     files = {"registry.yaml": registry_yaml(shard=2)}
     for path, text in model_files().items():
         files[path.replace("models/nlp/", f"models/nlp/{shard}/")] = text

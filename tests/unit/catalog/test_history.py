@@ -180,7 +180,7 @@ def test_what_cannot_be_read_is_told_as_that(past: History, opened: Open) -> Non
 
 def test_models_in_shards(tmp_path: Path, opened: Open) -> None:
     history = History(tmp_path / "r")
-    shard = Layout(2).shard_of("lang-id")
+    shard = Layout(2).find_shard("lang-id")
     files = {path.replace("/nlp/", f"/nlp/{shard}/"): t for path, t in model_files().items()}
     history.commit({"registry.yaml": registry_yaml(shard=2), **files}, "Start")
     assert len(opened(history.folder).history("nlp/lang-id@1")) == 1

@@ -11,7 +11,7 @@ from support.manifests import (
 )
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.catalog.resolve import is_answer_of, resolve
+from registry_tool.catalog.resolve import is_same_answer, resolve
 from registry_tool.git.tree import DictTree
 
 FOLDER = "models/nlp/lang-id"
@@ -35,9 +35,9 @@ FOLDER = "models/nlp/lang-id"
 def test_an_answer_is_committed(reference: str, edit: dict[str, str], *, same: bool) -> None:
     head = Catalog(DictTree(small_registry()))
     answer = resolve(Catalog(DictTree(small_registry() | edit)), reference)
-    assert is_answer_of(head, answer) is same
+    assert is_same_answer(head, answer) is same
 
 
 def test_nothing_is_committed_yet() -> None:
     answer = resolve(Catalog(DictTree(small_registry())), "nlp/lang-id")
-    assert is_answer_of(Catalog(DictTree({})), answer) is False
+    assert is_same_answer(Catalog(DictTree({})), answer) is False

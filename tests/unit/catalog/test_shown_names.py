@@ -109,7 +109,7 @@ def test_who_is_shown_how_follows_changes() -> None:
     names.set("a", "Best")
     names.set("b", "best")
     assert names.find("BEST") == ("a", "b")
-    assert [*names.shared()] == [("a", "b")]
+    assert [*names.list_shared()] == [("a", "b")]
     later = names.after({"a"})
     later.set("a", "")
     assert (names.find("best"), later.find("best")) == (("a", "b"), ("b",))

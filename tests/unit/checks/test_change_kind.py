@@ -6,7 +6,7 @@ import pytest
 
 from registry_tool.checks.change_kind import (
     ALONE,
-    AUTOMERGE_WORDS,
+    PARTS,
     ChangeKind,
     classify_change,
     classify_file,
@@ -62,6 +62,11 @@ def test_what_only_sounds_like_it_is_not(path: str) -> None:
 
 
 VERSION = (f"+ {LANG}/versions/2/version.yaml", f"+ {LANG}/versions/2/a.bin.dvc")
+DRAFT = (f"+ {LANG}/drafts/2/version.yaml", f"+ {LANG}/drafts/2/draft.yaml")
+SEALED = (
+    *VERSION,
+    *(f"- {LANG}/drafts/2/{name}" for name in ("version.yaml", "draft.yaml", "a.bin.dvc")),
+)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +83,10 @@ VERSION = (f"+ {LANG}/versions/2/version.yaml", f"+ {LANG}/versions/2/a.bin.dvc"
         (f"{LANG}/versions/2/CARD.md", "edit", "edit", "edit"),
         (f"{LANG}/versions/2/status.yaml", "status", "status", "status"),
         (f"{LANG}/versions/2/evidence/a.yaml", "evidence", "frozen", "frozen"),
+        (f"{LANG}/drafts/2/version.yaml", "draft", "draft", "draft"),
+        (f"{LANG}/drafts/2/draft.yaml", "draft", "draft", "draft"),
+        (f"{LANG}/drafts/2/a.bin.dvc", "draft", "draft", "draft"),
+        (f"{LANG}/drafts/2/evidence/a.yaml", "unknown", "unknown", "edit"),
         (f"{LANG}/tags/a.yaml", "tag", "frozen", "tag removed"),
         (f"{LANG}/aliases/a.yaml", "alias", "alias", "alias removed"),
         ("waivers/2026-11-21-m208-a.yaml", "waiver", "waiver", "waiver"),
@@ -126,6 +135,16 @@ def test_each_place_of_the_layout_is_an_act(
         ("version", (*VERSION, f"~ {LANG}/CARD.md", f"+ {LANG}/versions/2/status.yaml")),
         ("version", (*VERSION, f"+ {EYES}/versions/1/version.yaml")),
         ("version", (*VERSION, f"+ {LANG}/versions/2/key.yaml")),
+        ("version and alias", (*VERSION, f"~ {LANG}/aliases/production.yaml")),
+        ("draft", DRAFT),
+        ("draft", (f"~ {LANG}/drafts/2/version.yaml", f"- {EYES}/drafts/7/version.yaml")),
+        ("draft", (*DRAFT, f"+ {LANG}/titles/2.yaml")),
+        ("seal", (*SEALED, f"~ {LANG}/titles/2.yaml")),
+        ("model", (f"+ {LANG}/model.yaml", *DRAFT)),
+        ("seal", SEALED),
+        ("seal", (*SEALED, f"+ {LANG}/versions/2/metadata.yaml", f"+ {LANG}/tags/v2.yaml")),
+        ("seal", (*SEALED, f"+ {LANG}/versions/2/evidence/a.yaml")),
+        ("seal and alias", (*SEALED, f"~ {LANG}/aliases/production.yaml")),
         ("policy", (f"~ {LANG}/versions/1/key.yaml", "+ keys/speech.yaml", "~ recipients.yaml")),
         ("model", (f"+ {LANG}/model.yaml", *VERSION, f"+ {LANG}/aliases/production.yaml")),
         ("model", (f"+ {LANG}/model.yaml", "+ models/nlp/namespace.yaml", f"+ {LANG}/t.dvc")),
@@ -161,7 +180,15 @@ def test_acts_that_belong_together_are_one_kind(kind: str, lines: tuple[str, ...
 @pytest.mark.parametrize(
     "lines",
     [
-        (*VERSION, f"~ {LANG}/aliases/production.yaml"),
+        (*VERSION, f"~ {EYES}/aliases/production.yaml"),
+        (*VERSION, f"- {LANG}/aliases/production.yaml"),
+        (*DRAFT, f"~ {LANG}/aliases/production.yaml"),
+        (*DRAFT, *VERSION),
+        (*DRAFT, f"+ {LANG}/titles/1.yaml"),
+        (*DRAFT, "~ registry.yaml"),
+        (*SEALED, f"+ {EYES}/versions/1/version.yaml"),
+        (*SEALED, f"+ {LANG}/drafts/3/version.yaml"),
+        (*SEALED, f"~ {EYES}/CARD.md"),
         (*VERSION, f"+ {LANG}/versions/1/evidence/a.yaml"),
         (*VERSION, f"~ {LANG}/versions/1/metadata.yaml"),
         (*VERSION, f"+ {LANG}/versions/1/b.bin.dvc"),
@@ -212,11 +239,11 @@ def test_nothing_is_no_kind() -> None:
 
 
 def test_policy_can_ask_for_the_kinds_that_do_not_decide_how_others_are_judged() -> None:
-    never = {"other", "policy", "waiver", "mixed", "deletion"}
-    listed = set(get_args(get_args(RegistryManifest.model_fields["automerge"].annotation)[0]))
-    # Later kinds merge by the words of registry/v1, which no later release changes.
-    assert set(AUTOMERGE_WORDS.values()) <= listed
-    assert listed == set(get_args(ChangeKind)) - never - set(AUTOMERGE_WORDS)
+    never = {"deletion", "other", "policy", "waiver", "mixed"}
+    listed = RegistryManifest.model_fields["automerge"].annotation
+    words = set(get_args(get_args(listed)[0]))
+    assert words == set(get_args(ChangeKind)) - never - set(PARTS)
+    assert {part for parts in PARTS.values() for part in parts} <= words
 
 
 @pytest.mark.parametrize(

@@ -314,7 +314,7 @@ def test_a_rule_about_changes_can_be_switched_off_in_what_is_published_only() ->
 def test_a_changed_shard_does_not_hide_what_it_moves() -> None:
     base = small_registry()
     head = {"registry.yaml": registry_yaml(shard=2)} | {
-        path.replace("nlp/lang-id", f"nlp/{Layout(2).shard_of('lang-id')}/lang-id"): text
+        path.replace("nlp/lang-id", f"nlp/{Layout(2).find_shard('lang-id')}/lang-id"): text
         for path, text in base.items()
         if path != "registry.yaml"
     }

@@ -137,5 +137,5 @@ def test_a_registry_with_shards_is_searched_by_its_own_layout() -> None:
         "registry.yaml": registry_yaml(shard=2),
         "waivers/2026-11-21-c401-rollout.yaml": waiver_yaml("C401", "nlp/lang-id@1"),
     }
-    path = f"models/nlp/{Layout(2).shard_of('lang-id')}/lang-id/versions/1/version.yaml"
+    path = f"models/nlp/{Layout(2).find_shard('lang-id')}/lang-id/versions/1/version.yaml"
     assert judged(finding(path), Catalog(DictTree(files))).severity == "warn"

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from registry_tool.crypto import ssh_keygen
 from registry_tool.crypto.allowed_signers import (
     is_pattern,
+    list_signer_names,
     matches_pattern_list,
-    names_of,
     signers_in,
 )
 from registry_tool.crypto.sshsig import NAMESPACE, parse
@@ -118,7 +118,7 @@ def test_a_file_means_what_it_means_to_ssh_keygen(
             for signer in signers_in(allowed.encode())
         )
         assert ours is verified(tmp_path, allowed, armour, name), name
-    names = names_of(allowed.encode(), key, namespace=NAMESPACE, moment=now)
+    names = list_signer_names(allowed.encode(), key, namespace=NAMESPACE, moment=now)
     assert ssh_keygen.principals(armour, MESSAGE, allowed.encode()) == names
     assert not any(name.startswith("!") for name in names)
 
@@ -138,12 +138,12 @@ def test_a_key_on_two_lines_has_the_names_of_both(signed: tuple[str, str, str]) 
     armour, one, _ = signed
     key = parse(armour).key
     lines = f'*@x {one}\nold@x valid-before="20200101" {one}\nnew@x {one}\ngit@x namespaces="git" {one}\n'
-    assert names_of(lines.encode(), key, namespace=NAMESPACE, moment=1_790_000_000) == [
+    assert list_signer_names(lines.encode(), key, namespace=NAMESPACE, moment=1_790_000_000) == [
         "new@x",
         "*@x",
     ]
-    assert names_of(lines.encode(), key, namespace=NAMESPACE) == ["old@x", "new@x", "*@x"]
-    assert names_of(lines.encode(), key, namespace="git", moment=1_790_000_000) == [
+    assert list_signer_names(lines.encode(), key, namespace=NAMESPACE) == ["old@x", "new@x", "*@x"]
+    assert list_signer_names(lines.encode(), key, namespace="git", moment=1_790_000_000) == [
         "new@x",
         "git@x",
         "*@x",

@@ -52,11 +52,11 @@ def test_only_what_was_read_is_handed_on() -> None:
     """A second reading cannot find anything else, such as the same field under another name."""
     text = json.dumps(bundle(statement(), dsse_envelope={"payload": ""}, more=[1]))
     found = parse(text)
-    again = json.loads(found.rendered("cd"))
+    again = json.loads(found.render_for("cd"))
     assert again == bundle(statement()) | {
         "verificationMaterial": {"publicKey": {"hint": "cd"}, "tlogEntries": []}
     }
-    assert parse(found.rendered("ab")) == found
+    assert parse(found.render_for("ab")) == found
 
 
 def test_shards_are_of_files() -> None:

@@ -13,7 +13,7 @@ from support.manifests import model_yaml, status_yaml, stored_artifact, version_
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.aliases import add_tag, remove_alias, set_alias
 from registry_tool.edits.annotations import add_evidence, annotate
-from registry_tool.edits.changeset import ChangeSet, Edit, combined
+from registry_tool.edits.changeset import ChangeSet, Edit, combine
 from registry_tool.edits.lifecycle import archive, set_state
 from registry_tool.edits.models import add_model
 from registry_tool.edits.versions import VersionRecord, add_version, timestamp
@@ -310,7 +310,7 @@ def test_acts_together_see_what_those_before_did(make: Make, refused: RefusedBy)
         set_alias(ref("vision/ocr@second"), "gone"),
         remove_alias(ModelName("vision", "ocr"), "gone"),
     ]
-    change, after = make(combined(acts, "All of it"))
+    change, after = make(combine(acts, "All of it"))
     assert change.message == "All of it"
     assert change.notes == ("new namespace vision, owned by @speech",)
     model = after.model(ModelName("vision", "ocr"))
@@ -324,12 +324,12 @@ def test_acts_together_see_what_those_before_did(make: Make, refused: RefusedBy)
 def test_one_act_that_says_no_stops_all(make: Make) -> None:
     acts = [add_tag(ref("nlp/lang-id@1"), "x"), add_tag(ref("nlp/lang-id@2"), "x")]
     with pytest.raises(RefusedError, match="already has a tag x: it points to version 1"):
-        make(combined(acts, "Both"))
+        make(combine(acts, "Both"))
 
 
 def test_what_is_removed_can_be_made_again(make: Make) -> None:
     acts = [remove_alias(MODEL, "production"), set_alias(ref("nlp/lang-id@2"), "production")]
-    change, _ = make(combined(acts, "Again"))
+    change, _ = make(combine(acts, "Again"))
     assert (set(change.puts), set(change.deletes)) == ({f"{TOP}/aliases/production.yaml"}, set())
 
 

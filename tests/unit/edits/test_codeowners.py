@@ -9,7 +9,7 @@ from support.manifests import namespace_yaml, registry_yaml, small_registry
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.changeset import ChangeSet
-from registry_tool.edits.codeowners import Host, host_of, write_codeowners
+from registry_tool.edits.codeowners import Host, detect_host, write_codeowners
 from registry_tool.errors import InvalidManifestError, InvalidNameError, RefusedError
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.problems import JSON
@@ -134,7 +134,7 @@ def test_the_file_that_the_host_reads_is_written(path: str, host: Host) -> None:
     ],
 )
 def test_the_host_is_told_from_its_settings(path: str, host: Host) -> None:
-    assert host_of(DictTree({path: ""})) == host
+    assert detect_host(DictTree({path: ""})) == host
 
 
 def test_owners_that_cannot_be_read_are_not_passed_over() -> None:

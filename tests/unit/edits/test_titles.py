@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from support.manifests import version_yaml
 
-from registry_tool.catalog.catalog import Catalog
+from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
 from registry_tool.catalog.resolve import resolve
 from registry_tool.catalog.titles import (
     find_models,
@@ -20,7 +20,7 @@ from registry_tool.catalog.titles import (
 from registry_tool.checks.engine import check
 from registry_tool.edits.aliases import add_tag, remove_alias, set_alias
 from registry_tool.edits.annotations import add_evidence, annotate, replace_metadata
-from registry_tool.edits.changeset import ChangeSet, Edit, combined, overlaid
+from registry_tool.edits.changeset import ChangeSet, Edit, combine, overlaid
 from registry_tool.edits.deletion import delete_model, delete_version
 from registry_tool.edits.lifecycle import erase, set_state
 from registry_tool.edits.models import add_model, add_namespace
@@ -51,6 +51,18 @@ def ref(words: str) -> Reference:
     return Reference.parse(words)
 
 
+def lang_id(catalog: Catalog) -> ModelView:
+    model = catalog.model(MODEL)
+    assert model is not None
+    return model
+
+
+def first(catalog: Catalog) -> VersionView:
+    version = lang_id(catalog).version("1")
+    assert version is not None
+    return version
+
+
 def after(catalog: Catalog, edit: Edit) -> Catalog:
     """The catalog carried on over an edit, which its own check does not refuse."""
     change = edit(catalog)
@@ -73,11 +85,8 @@ def catalog(make: Make) -> Catalog:
 def test_a_title_is_set_changed_and_removed_and_no_path_moves(catalog: Catalog) -> None:
     one = after(catalog, set_title(MODEL, "Which language?"))
     two = after(one, set_title(MODEL, "Which one?"))
-    assert [c.model(MODEL).title for c in (catalog, one, two)] == [
-        "",
-        "Which language?",
-        "Which one?",
-    ]  # type: ignore[union-attr]
+    titles = [lang_id(c).title for c in (catalog, one, two)]
+    assert titles == ["", "Which language?", "Which one?"]
     gone = set_title(MODEL, "")(two)
     assert gone.deletes == {f"{TOP}/title.yaml"}
     assert not set_title(MODEL, "Which one?")(two).puts
@@ -197,8 +206,7 @@ def test_namespaces_have_titles(catalog: Catalog) -> None:
 def test_wire_data_is_replaced_by_protocol(catalog: Catalog) -> None:
     one = after(catalog, set_wire(MODEL, "1", "mlflow", {"run_id": "7f3a"}))
     two = after(one, set_wire(MODEL, "1", "kubeflow", {"externalId": "a b"}))
-    view = two.model(MODEL).version("1")  # type: ignore[union-attr]
-    assert view is not None
+    view = first(two)
     assert view.wire is not None
     assert member(view.wire.data, "kubeflow") == {"externalId": "a b"}
     assert member(view.wire.data, "mlflow") == {"run_id": "7f3a"}
@@ -252,8 +260,7 @@ def test_a_deleted_version_is_served_and_found_no_more(catalog: Catalog) -> None
     gone = after(
         titled, delete_version(ref("nlp/lang-id@1"), reason="Twice.", remove_aliases=True, now=NOW)
     )
-    view = gone.model(MODEL).version("1")  # type: ignore[union-attr]
-    assert view is not None
+    view = first(gone)
     assert (view.state, view.is_deleted) == ("deleted", True)
     assert view.status is not None
     assert view.status.data == {
@@ -286,7 +293,7 @@ def test_a_deleted_model_frees_its_title_and_keeps_its_path(catalog: Catalog) ->
     model = gone.model(MODEL)
     assert model is not None
     assert (model.state, model.aliases) == ("deleted", [])
-    assert {model.version(v).state for v in model.versions} == {"deleted"}  # type: ignore[union-attr]
+    assert {v.state for v in map(model.version, model.versions) if v is not None} == {"deleted"}
     assert not delete_model(MODEL, reason="Again.")(gone).puts
     with pytest.raises(RefusedError):
         set_title(MODEL, "x")(gone)
@@ -313,22 +320,25 @@ def test_keys_of_the_record_are_left_out(make: Make) -> None:
     record = version_yaml("1", metadata={"a": 1, "b": 2})
     _, base = make(lambda _: ChangeSet("Nothing"), {f"{TOP}/versions/1/version.yaml": record})
     one = after(base, annotate(ref("nlp/lang-id@1"), metadata={"c": 3}, remove=["a"]))
-    view = one.model(MODEL).version("1")  # type: ignore[union-attr]
-    assert view is not None
+    view = first(one)
     assert view.all_metadata == {"b": 2, "c": 3}
     assert view.metadata is not None
     assert text(view.metadata.data, "schema") == "metadata/v2"
     back = after(one, annotate(ref("nlp/lang-id@1"), metadata={"a": 9}))
-    assert back.model(MODEL).version("1").all_metadata == {"a": 9, "b": 2, "c": 3}  # type: ignore[union-attr]
+    assert first(back).all_metadata == {"a": 9, "b": 2, "c": 3}
     plain = after(base, annotate(ref("nlp/lang-id@1"), metadata={"c": 3}))
-    assert text(plain.model(MODEL).version("1").metadata.data, "schema") == "metadata/v1"  # type: ignore[union-attr]
+    said = first(plain).metadata
+    assert said is not None
+    assert text(said.data, "schema") == "metadata/v1"
     with pytest.raises(NotFoundError, match="no key 'z'"):
         annotate(ref("nlp/lang-id@1"), remove=["z"])(base)
-    for wanted in ({}, {"a": 1, "b": 2}, {"a": 1, "b": 3, "x": None}, {"y": {"z": []}}):
+    wishes: list[dict[str, JSON]] = [
+        {}, {"a": 1, "b": 2}, {"a": 1, "b": 3, "x": None}, {"y": {"z": []}},
+    ]  # fmt: skip
+    for wanted in wishes:
         for start in (base, one, back):
             replaced = after(start, replace_metadata(ref("nlp/lang-id@1"), wanted, labels=["l"]))
-            version = replaced.model(MODEL).version("1")  # type: ignore[union-attr]
-            assert version is not None
+            version = first(replaced)
             assert version.all_metadata == wanted
             assert not replace_metadata(ref("nlp/lang-id@1"), wanted, labels=["l"])(replaced).puts
 
@@ -347,15 +357,14 @@ def test_revised_evidence_no_longer_counts(catalog: Catalog) -> None:
 
     one = after(catalog, metrics("a", 0.5))
     two = after(one, metrics("bb", 0.4, revises="a"))
-    view = two.model(MODEL).version("1")  # type: ignore[union-attr]
-    assert view is not None
+    view = first(two)
     assert view.metrics["wer"] == 0.4
     assert [text(d.data, "schema") for d in view.evidence()] == ["evidence/v1", "evidence/v3"]
     assert [entry["value"] for entry in view.measured if entry["key"] == "wer"] == [0.4]
 
 
 def test_edits_of_one_request_are_combined(catalog: Catalog) -> None:
-    edit = combined(
+    edit = combine(
         [
             add_model(ModelName("nlp", "x"), FIELDS, title="X!"),
             set_wire(ModelName("nlp", "x"), None, "mlflow", {"a": "b"}),
@@ -367,6 +376,6 @@ def test_edits_of_one_request_are_combined(catalog: Catalog) -> None:
 
 def test_an_unreadable_title_is_none(make: Make) -> None:
     _, broken = make(lambda _: ChangeSet("Nothing"), {f"{TOP}/title.yaml": "title: [\n"})
-    assert broken.model(MODEL).title == ""  # type: ignore[union-attr]
+    assert lang_id(broken).title == ""
     assert read_title_reference(broken, "nlp/lang-id") == ref("nlp/lang-id")
     assert DictTree({}).folder("") == {}

@@ -21,7 +21,7 @@ from registry_tool.artifacts.cache.cache import Cache
 from registry_tool.artifacts.transfer.ingest import ingest
 from registry_tool.crypto.age import Key, new_key
 from registry_tool.crypto.pyrage import Writable
-from registry_tool.encryption.archive import Packer, piped, unpack
+from registry_tool.encryption.archive import Packer, pipe, unpack
 from registry_tool.encryption.open import open_sealed
 from registry_tool.encryption.seal import EncryptedPackage, reseal, seal, sealed_name
 from registry_tool.errors import (
@@ -280,7 +280,7 @@ def test_a_flow_hands_its_error_on() -> None:
         writer.write(b"x" * 10)
         raise RefusedError("stop")
 
-    with piped(work) as flow, pytest.raises(RefusedError, match="stop"):
+    with pipe(work) as flow, pytest.raises(RefusedError, match="stop"):
         b"".join(iter(lambda: flow.read(4), b""))
 
 
@@ -289,7 +289,7 @@ def test_a_flow_that_nobody_reads_ends() -> None:
         while True:
             writer.write(b"x" * 100_000)
 
-    with piped(work) as flow:
+    with pipe(work) as flow:
         assert flow.read(4) == b"xxxx"
 
 
@@ -389,9 +389,9 @@ def test_more_files_than_may_be_open(tmp_path: Path, cache: Cache, open_before: 
 GUARDED = """
 import sys, time
 from pathlib import Path
-from registry_tool.encryption.open import guarded
+from registry_tool.encryption.open import guard_removal
 folder = Path(sys.argv[1])
-with guarded(folder / "new"):
+with guard_removal(folder / "new"):
     (folder / "new" / "inner").mkdir(parents=True)
     (folder / "new" / "inner" / "a").write_text("plain")
     (folder / "kept").write_text("kept")

@@ -77,7 +77,7 @@ def added(tmp_path: Path, remote: LocalRemote, cache: Cache) -> Added:
             make(source, content)
         ingested = ingest(source, cache=cache)
         upload(ingested, remote)
-        fields = {k: v for k, v in ingested.described().items() if is_listed or k != "files"}
+        fields = {k: v for k, v in ingested.describe().items() if is_listed or k != "files"}
         fields |= {"name": name, "path": name}
         return cast("dict[str, JSON]", fields)
 

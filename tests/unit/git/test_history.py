@@ -173,7 +173,7 @@ def test_the_step_that_gave_a_file_its_content(past: History) -> None:
     line = line_of(past.folder)
     subjects = {}
     for path in (ALIAS, "note", "other", "nothing", "models"):
-        found = line.entered(path)
+        found = line.find_entry(path)
         subjects[path] = found and found.step.subject
     assert subjects == {
         ALIAS: "Third", "note": "Merge second", "other": "Start", "nothing": None, "models": None,
@@ -182,7 +182,7 @@ def test_the_step_that_gave_a_file_its_content(past: History) -> None:
 
 def test_a_revert_is_what_gave_the_content(past: History) -> None:
     past.commit({ALIAS: "1\n"}, "Back to the first")
-    found = line_of(past.folder).entered(ALIAS)
+    found = line_of(past.folder).find_entry(ALIAS)
     assert found is not None
     assert found.step.subject == "Back to the first"
 
@@ -192,9 +192,9 @@ def test_what_was_removed_or_became_a_folder_was_not_entered(past: History) -> N
     past.commit({"other": None}, "Make room")
     past.commit({"other/inside": "1\n"}, "A folder")
     line = line_of(past.folder)
-    assert line.entered("note") is None
-    assert line.entered("other") is None
-    assert line.entered("other/inside") is not None
+    assert line.find_entry("note") is None
+    assert line.find_entry("other") is None
+    assert line.find_entry("other/inside") is not None
 
 
 # --- kinds of repositories
@@ -226,7 +226,7 @@ def test_any_kind_of_repository(past: History, kind: Callable[[History], Path]) 
     expected = list(line_of(past.folder).touches())
     line = line_of(kind(past))
     assert list(line.touches()) == expected
-    found = line.entered(ALIAS)
+    found = line.find_entry(ALIAS)
     assert found is not None
     assert found.step.subject == "Third"
     assert line.removed_names() == frozenset()
@@ -266,8 +266,8 @@ def test_a_broken_object_is_said(past: History) -> None:
 def test_a_clone_of_one_commit_answers_nothing(past: History) -> None:
     line = line_of(past.clone("shallow", "--depth=1"))
     questions: list[Callable[[], object]] = [
-        lambda: list(line.touches()), lambda: list(line.touches("nothing")), lambda: line.entered(ALIAS),
-        lambda: line.entered("nothing"), line.removed_names, lambda: list(line.steps()),
+        lambda: list(line.touches()), lambda: list(line.touches("nothing")), lambda: line.find_entry(ALIAS),
+        lambda: line.find_entry("nothing"), line.removed_names, lambda: list(line.steps()),
         lambda: line.holds("1" * 40),
     ]  # fmt: skip
     for question in questions:
@@ -279,7 +279,7 @@ def test_a_clone_of_one_commit_answers_nothing(past: History) -> None:
 
 def test_what_lies_before_the_boundary_is_answered(past: History) -> None:
     line = line_of(past.clone("shallow", "--depth=2"))
-    found = line.entered(ALIAS)
+    found = line.find_entry(ALIAS)
     assert found is not None
     assert (found.step.subject, found.before is not None) == ("Third", True)
     touches = line.touches()
@@ -287,7 +287,7 @@ def test_what_lies_before_the_boundary_is_answered(past: History) -> None:
     with pytest.raises(ShallowHistoryError):
         next(touches)
     with pytest.raises(ShallowHistoryError):
-        line.entered("other")  # it is there, and nobody here knows since when
+        line.find_entry("other")  # it is there, and nobody here knows since when
     boundary = git(past.folder, "rev-parse", "HEAD~1")
     assert [t.step.subject for t in line.touches(since=boundary)] == ["Third"]
 
@@ -296,7 +296,7 @@ def test_a_work_tree_of_a_shallow_clone_is_shallow(past: History) -> None:
     clone = past.clone("shallow", "--depth=1")
     git(clone, "worktree", "add", "--quiet", "--detach", str(clone.parent / "linked"))
     with pytest.raises(ShallowHistoryError):
-        line_of(clone.parent / "linked").entered(ALIAS)
+        line_of(clone.parent / "linked").find_entry(ALIAS)
 
 
 def test_once_unshallow_it_answers(past: History) -> None:

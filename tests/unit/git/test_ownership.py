@@ -80,7 +80,7 @@ def test_it_is_read_and_nothing_of_it_runs(foreign: Path, ran: Path) -> None:
     assert list(tree.grep(["name: x"])) == ["registry.yaml"]
     assert repository.work().read("models/a") == b"2\n"
     assert set(repository.work().folder("")) == {"registry.yaml", "models", "big", "new"}
-    assert set(repository.staged().folder("")) == {"registry.yaml", "models", "big"}
+    assert set(repository.open_staged().folder("")) == {"registry.yaml", "models", "big"}
     assert repository.git.head() == head
     assert repository.git.branch() == "refs/heads/main"
     # What it configures means nothing.

@@ -196,5 +196,5 @@ def test_a_sparse_checkout_is_read_whole(tmp_path: Path, open_repository: Open) 
     git(folder, "sparse-checkout", "set", "a")
     assert not (folder / "b").exists()
     repository = open_repository(folder)
-    for tree in (repository.work(), repository.staged()):
+    for tree in (repository.work(), repository.open_staged()):
         assert [path for path, _ in walk(tree)] == ["a/x", "b/x", "registry.yaml"]

@@ -18,7 +18,7 @@ from registry_tool.catalog.catalog import Catalog
 from registry_tool.errors import ShallowHistoryError, UsageError
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree
-from registry_tool.integrations.cloudevents import cloud_event, source_of
+from registry_tool.integrations.cloudevents import cloud_event, derive_source
 from registry_tool.manifests.problems import JSON
 
 ALIAS = "models/nlp/lang-id/aliases/production.yaml"
@@ -173,10 +173,10 @@ def test_attributes_hold_what_the_specification_allows(past: History, ask: Ask) 
 
 def test_sources() -> None:
     assert (
-        source_of(Catalog(DictTree({"registry.yaml": registry_yaml()})))
+        derive_source(Catalog(DictTree({"registry.yaml": registry_yaml()})))
         == "/registries/acme-models"
     )
-    assert source_of(Catalog(DictTree({"registry.yaml": "broken"}))) == "/registries/unnamed"
+    assert derive_source(Catalog(DictTree({"registry.yaml": "broken"}))) == "/registries/unnamed"
 
 
 @pytest.mark.parametrize("source", ["", "a b", "a\nb", "ü"])

@@ -28,6 +28,13 @@ PLACES = {
     f"{TOP}/versions/1/model.bin.dvc": Place("dvc", MODEL, "1", "model.bin"),
     f"{TOP}/versions/1/evidence/e.yaml": Place("evidence", MODEL, "1", "e"),
     f"{TOP}/evidence/e.yaml": Place("evidence", MODEL, None, "e"),
+    f"{TOP}/drafts/1/version.yaml": Place("version", MODEL, "1", is_draft=True),
+    f"{TOP}/drafts/1/draft.yaml": Place("draft", MODEL, "1", is_draft=True),
+    f"{TOP}/drafts/1/metadata.yaml": Place("metadata", MODEL, "1", is_draft=True),
+    f"{TOP}/drafts/1/key.yaml": Place("key", MODEL, "1", is_draft=True),
+    f"{TOP}/drafts/1/wire.yaml": Place("wire", MODEL, "1", is_draft=True),
+    f"{TOP}/drafts/1/CARD.md": Place("card", MODEL, "1", is_draft=True),
+    f"{TOP}/drafts/1/model.bin.dvc": Place("dvc", MODEL, "1", "model.bin", is_draft=True),
     "serve.yaml": Place("serve"),
     "models/nlp/title.yaml": Place("title", name="nlp"),
     f"{TOP}/title.yaml": Place("title", MODEL),
@@ -49,7 +56,8 @@ NOWHERE = (
     f"{TOP}/model.yml", f"{TOP}/tags/x.yml", f"{TOP}/tags/a/b.yaml", f"{TOP}/aliases/x", f"{TOP}/versions/1",
     f"{TOP}/versions/version.yaml", f"{TOP}/versions/1/model.yaml", f"{TOP}/versions/1/model.bin",
     f"{TOP}/versions/1/deep/version.yaml", f"{TOP}/versions/1/deep/model.bin.dvc", f"{TOP}/versions/1/evidence/a/b.yaml",
-    f"{TOP}/versions/1/evidence/e.json", f"{TOP}/evidence/e.yml", f"{TOP}/evidence/a/b.yaml", f"{TOP}/other/x.yaml", "models//x/model.yaml/",
+    f"{TOP}/drafts/1/status.yaml", f"{TOP}/drafts/1/evidence/e.yaml", f"{TOP}/drafts/1/deletion.yaml", f"{TOP}/versions/1/draft.yaml",
+    f"{TOP}/drafts/version.yaml", f"{TOP}/drafts/1/deep/m.dvc", f"{TOP}/versions/1/evidence/e.json", f"{TOP}/evidence/e.yml", f"{TOP}/evidence/a/b.yaml", f"{TOP}/other/x.yaml", "models//x/model.yaml/",
 )  # fmt: skip
 
 
@@ -70,6 +78,7 @@ def test_paths_that_are_made_are_found_again(shard: int) -> None:
     made = {
         f"{layout.model(MODEL)}/model.yaml": Place("model", MODEL),
         f"{layout.version(MODEL, '1')}/version.yaml": Place("version", MODEL, "1"),
+        f"{layout.draft(MODEL, '1')}/version.yaml": Place("version", MODEL, "1", is_draft=True),
         layout.tag(MODEL, "first"): Place("tag", MODEL, None, "first"),
         layout.alias(MODEL, "production"): Place("alias", MODEL, None, "production"),
         layout.title(MODEL): Place("title", MODEL),
@@ -83,13 +92,15 @@ def test_paths_that_are_made_are_found_again(shard: int) -> None:
         pointer_path(layout.version(MODEL, "1"), "m.bin"): Place("dvc", MODEL, "1", "m.bin"),
     }
     assert {path: layout.locate(path) for path in made} == made
+    assert all(path.startswith(layout.subject(place)) for path, place in made.items())
+    assert layout.subject(Place("dvc", MODEL, "1", "m", is_draft=True)) == layout.draft(MODEL, "1")
 
 
 def test_shards_are_the_first_digits_of_the_name_s_digest() -> None:
     # sha256("lang-id") begins with these; it must never change, or models would be lost.
-    assert Layout(2).model(MODEL) == f"models/nlp/{Layout(2).shard_of('lang-id')}/lang-id"
-    assert Layout(2).shard_of("lang-id") == "74"
-    assert Layout(0).shard_of("lang-id") == ""
+    assert Layout(2).model(MODEL) == f"models/nlp/{Layout(2).find_shard('lang-id')}/lang-id"
+    assert Layout(2).find_shard("lang-id") == "74"
+    assert Layout(0).find_shard("lang-id") == ""
 
 
 def test_a_model_in_a_wrong_shard_has_no_place() -> None:

@@ -10,8 +10,8 @@ from support.manifests import model_yaml, version_yaml
 
 from registry_tool.manifests.document import parse_document
 from registry_tool.manifests.layout import Place
-from registry_tool.manifests.messages import problem_of
-from registry_tool.manifests.problems import JSON, Problem, shown
+from registry_tool.manifests.messages import explain_mismatch
+from registry_tool.manifests.problems import JSON, Problem, show_value
 from registry_tool.manifests.schema import Mismatch, schema_data, schema_ids
 from registry_tool.manifests.team_schema import team_mismatches
 from registry_tool.manifests.yaml.explain import Text
@@ -40,7 +40,7 @@ def _keywords(schema: JSON) -> set[str]:
 
 def _problem(schema: dict[str, JSON], data: JSON) -> Problem:
     (mismatch,) = team_mismatches(json.dumps(schema).encode(), data)
-    return problem_of(mismatch, Text(data=data))
+    return explain_mismatch(mismatch, Text(data=data))
 
 
 # For each keyword a schema, data that misses it, and what is said to be expected.
@@ -158,13 +158,13 @@ def test_a_place_in_a_list() -> None:
 
 
 def test_values_are_shown_short_and_harmless() -> None:
-    assert shown("\x1b[31mred\u202e") == '"\\u001b[31mred\\u202e"'
-    assert len(shown("x" * 1000)) == 80
-    assert shown({"a": [1, None]}) == '{"a": [1, null]}'
+    assert show_value("\x1b[31mred\u202e") == '"\\u001b[31mred\\u202e"'
+    assert len(show_value("x" * 1000)) == 80
+    assert show_value({"a": [1, None]}) == '{"a": [1, null]}'
 
 
 def test_a_mismatch_of_the_whole_file() -> None:
-    problem = problem_of(Mismatch((), "type", [], {"type": "object"}), Text())
+    problem = explain_mismatch(Mismatch((), "type", [], {"type": "object"}), Text())
     assert problem.message == "the file does not match the schema"
     assert problem.expected == "a mapping"
 

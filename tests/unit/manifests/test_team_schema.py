@@ -13,10 +13,10 @@ from registry_tool.manifests.schema_fast import ecma_pattern
 from registry_tool.manifests.team_schema import (
     InvalidTeamSchemaError,
     TooManyStepsError,
-    patterns_of,
-    schema_of,
+    list_patterns,
+    load_team_schema,
+    measure_width,
     team_mismatches,
-    width_of,
 )
 
 
@@ -87,7 +87,7 @@ def test_our_own_patterns_are_linear_and_mean_the_same_to_both_validators() -> N
         "../a",
     ]
     for schema_id in schema_ids():
-        for pattern in patterns_of(schema_data(schema_id)):
+        for pattern in list_patterns(schema_data(schema_id)):
             found = matcher(pattern.text)
             assert found.is_linear
             for sample in samples:
@@ -163,10 +163,10 @@ def test_a_deep_schema_is_given_up_alike_everywhere() -> None:
 
 
 def test_width() -> None:
-    assert width_of({"type": "object"}) == 1
-    assert width_of(schema_of(json.dumps(_doubled(5)).encode())) == 126
-    assert width_of({"$ref": "#"}) == float("inf")
-    assert width_of({"properties": {"a": {"$ref": "#"}}}) == 2
+    assert measure_width({"type": "object"}) == 1
+    assert measure_width(load_team_schema(json.dumps(_doubled(5)).encode())) == 126
+    assert measure_width({"$ref": "#"}) == float("inf")
+    assert measure_width({"properties": {"a": {"$ref": "#"}}}) == 2
 
 
 def _nested(levels: int) -> JSON:
@@ -210,4 +210,4 @@ def test_what_a_library_cannot_use_is_a_broken_schema(schema: JSON, data: JSON) 
     ],
 )  # fmt: skip
 def test_patterns_are_found_wherever_a_reference_leads(schema: JSON) -> None:
-    assert [pattern.text for pattern in patterns_of(schema)] == ["(?=a)"]
+    assert [pattern.text for pattern in list_patterns(schema)] == ["(?=a)"]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from registry_tool.scanning.report import Scanned, verdict_of
+from registry_tool.scanning.report import Scanned, decide_verdict
 
 Scan = Callable[[bytes, str], Scanned]
 
@@ -74,7 +74,7 @@ def test_a_member_that_leaves_the_folder(scan: Scan, name: str) -> None:
     for data in (zipped({name: b"x"}), tarred(member(name), data=b"x")):
         found = scan(data, "model.archive")
         assert PATHS[name] in said(found)
-        assert verdict_of(found.findings) == "fail"
+        assert decide_verdict(found.findings) == "fail"
         assert said(found).replace("\n", "").isprintable()
 
 
@@ -136,7 +136,7 @@ def test_archives_in_archives(scan: Scan) -> None:
         inner = zipped({f"{number}.zip": inner})
     found = scan(inner, "m.zip")
     assert "nested too deeply" in said(found)
-    assert verdict_of(found.findings) == "fail"
+    assert decide_verdict(found.findings) == "fail"
 
 
 def test_a_zip_file_behind_something_else(scan: Scan) -> None:

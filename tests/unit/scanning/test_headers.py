@@ -14,7 +14,7 @@ import pytest
 from support.code_naming_files import saved_model
 
 from registry_tool.manifests.problems import JSON
-from registry_tool.scanning.report import Scanned, verdict_of
+from registry_tool.scanning.report import Scanned, decide_verdict
 
 Scan = Callable[[bytes, str], Scanned]
 
@@ -72,13 +72,13 @@ def test_safetensors(scan: Scan) -> None:
 def test_safetensors_that_lie(scan: Scan, header: object, size: int, words: str) -> None:
     found = scan(safetensors(header, b"\0" * size), "model.safetensors")
     assert words in said(found)
-    assert verdict_of(found.findings) == "fail"
+    assert decide_verdict(found.findings) == "fail"
 
 
 def test_a_header_that_is_longer_than_the_file(scan: Scan) -> None:
     for size in (1 << 20, 1 << 39, (1 << 64) - 1):
         found = scan(struct.pack("<Q", size) + b"{}", "model.safetensors")
-        assert verdict_of(found.findings) == "fail"
+        assert decide_verdict(found.findings) == "fail"
 
 
 # --- GGUF
@@ -141,7 +141,7 @@ def test_gguf(scan: Scan) -> None:
 def test_gguf_that_lies(scan: Scan, data: bytes, words: str) -> None:
     found = scan(data, "model.gguf")
     assert words in said(found)
-    assert verdict_of(found.findings) == "fail"
+    assert decide_verdict(found.findings) == "fail"
 
 
 # --- ONNX
@@ -222,7 +222,7 @@ def test_operators_of_ones_own(scan: Scan) -> None:
     ],
 )
 def test_what_is_no_onnx(scan: Scan, data: bytes) -> None:
-    assert verdict_of(scan(data, "model.onnx").findings) == "fail"
+    assert decide_verdict(scan(data, "model.onnx").findings) == "fail"
 
 
 def test_graphs_in_graphs(scan: Scan) -> None:
@@ -270,7 +270,7 @@ def test_a_field_may_be_called_o(scan: Scan) -> None:
     ["", "x", "[]", "{'descr': '<f8'}", "{'shape': (-1,)}", "(" * 5000, "-" * 9000 + "1", "{'a': '\\d'}", "{[]: 1}"],
 )  # fmt: skip
 def test_npy_that_lies(scan: Scan, header: str) -> None:
-    assert verdict_of(scan(npy(header), "a.npy").findings) == "fail"
+    assert decide_verdict(scan(npy(header), "a.npy").findings) == "fail"
 
 
 # --- others

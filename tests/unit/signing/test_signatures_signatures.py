@@ -9,7 +9,7 @@ import pytest
 from support import git, run_git
 from support.staged_registries import ADA, BOB, Staged, key, signer
 
-from registry_tool.signing.signatures import Signature, allowed_signers, signature_of
+from registry_tool.signing.signatures import Signature, allowed_signers, judge_commit
 
 Make = Callable[..., Staged]
 
@@ -27,7 +27,7 @@ def judge(staged: Make) -> Callable[..., Signature]:
         signers: str, *, key: Path | None = None, at: str = "2026-11-10T12:00:00Z"
     ) -> Signature:
         commit = registry.commit(key=key, at=at)
-        return signature_of(registry.line.git, commit, signers.encode())
+        return judge_commit(registry.line.git, commit, signers.encode())
 
     return judged
 
@@ -80,7 +80,7 @@ def test_a_changed_commit_is_bad(staged: Make, keys: Keys) -> None:
         .decode()
         .strip()
     )
-    assert signature_of(registry.line.git, commit, signer(ADA, ada).encode()).state == "bad"
+    assert judge_commit(registry.line.git, commit, signer(ADA, ada).encode()).state == "bad"
 
 
 def test_another_kind_of_signature_is_told_apart(staged: Make) -> None:
@@ -91,7 +91,7 @@ def test_another_kind_of_signature_is_told_apart(staged: Make) -> None:
     commit = run_git(
         registry.root, "hash-object", "-t", "commit", "-w", "--stdin", stdin=head + block + message
     )
-    assert signature_of(registry.line.git, commit.decode().strip(), b"").state == "other"
+    assert judge_commit(registry.line.git, commit.decode().strip(), b"").state == "other"
 
 
 def test_a_signature_by_a_key_needs_no_openssh(
@@ -111,10 +111,10 @@ def test_a_signature_by_a_key_needs_no_openssh(
     signed = registry.commit(key=ada)
     with monkeypatch.context() as patch:
         patch.setenv("PATH", str(tmp_path / "bin"))
-        found = signature_of(registry.line.git, signed, line.encode())
+        found = judge_commit(registry.line.git, signed, line.encode())
         assert (found.state, found.signer) == ("good", "ada@example.org")
         unsigned = git(registry.root, "rev-parse", "HEAD~1")
-        assert signature_of(registry.line.git, unsigned, b"").state == "none"
+        assert judge_commit(registry.line.git, unsigned, b"").state == "none"
 
 
 def test_a_users_settings_change_nothing(staged: Make, keys: Keys, home: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_users_settings_change_nothing(staged: Make, keys: Keys, home: Path) -
         "log.showSignature": "true",
     }.items():
         git(home, "config", "--global", setting, value)
-    assert signature_of(registry.line.git, commit, signer(ADA, ada).encode()).state == "good"
+    assert judge_commit(registry.line.git, commit, signer(ADA, ada).encode()).state == "good"
 
 
 def test_the_file_is_that_of_a_tree(staged: Make, keys: Keys) -> None:

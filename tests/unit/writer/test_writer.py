@@ -27,6 +27,7 @@ from support.written_trains import (
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.changeset import ChangeSet
 from registry_tool.errors import NotFoundError, RefusedError
+from registry_tool.writer.modes import SERVER
 from registry_tool.writer.request import (
     BusyError,
     Move,
@@ -35,7 +36,7 @@ from registry_tool.writer.request import (
     WriteRequest,
     WriterStoppedError,
 )
-from registry_tool.writer.writer import SERVER, Writer
+from registry_tool.writer.writer import Writer
 
 
 @pytest.fixture

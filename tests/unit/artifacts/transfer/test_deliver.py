@@ -24,7 +24,7 @@ FILES = {"config.json": b"{}", "deep/er/a.bin": b"a" * 5000, "empty": b"", "twic
 def publish(source: Path, cache: Cache, remote: LocalRemote) -> StoredEntry:
     ingested = ingest(source, cache=cache)
     upload(ingested, remote)
-    return StoredEntry.read({"name": source.name, "path": source.name, **ingested.described()})
+    return StoredEntry.read({"name": source.name, "path": source.name, **ingested.describe()})
 
 
 def contents(root: Path) -> dict[str, bytes]:

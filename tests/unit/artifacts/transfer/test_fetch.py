@@ -55,7 +55,7 @@ def contents(root: Path) -> dict[str, bytes]:
 def publish(source: Path, cache: Cache, remote: LocalRemote, name: str = "model") -> StoredEntry:
     ingested = ingest(source, cache=cache)
     upload(ingested, remote)
-    return StoredEntry.read({"name": name, "path": source.name, **ingested.described()})
+    return StoredEntry.read({"name": name, "path": source.name, **ingested.describe()})
 
 
 class Watched:

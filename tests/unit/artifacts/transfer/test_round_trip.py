@@ -44,7 +44,7 @@ def contents(root: Path) -> dict[str, bytes]:
 def publish(source: Path, cache: Cache, remote: Remote) -> dict[str, object]:
     ingested = ingest(source, cache=cache)
     upload(ingested, remote)
-    return {"name": "model", "path": source.name, **ingested.described()}
+    return {"name": "model", "path": source.name, **ingested.describe()}
 
 
 def never() -> Remote:
@@ -109,7 +109,7 @@ def test_what_is_uploaded_is_what_was_hashed(
     ingested = ingest(source, cache=cache)
     source.write_bytes(b"after!")
     upload(ingested, remote)
-    entry = {"path": "model.bin", **ingested.described()}
+    entry = {"path": "model.bin", **ingested.describe()}
     assert fetch(entry, lambda: remote, other).read_bytes() == b"before"
 
 
@@ -363,7 +363,7 @@ def test_progress_reaches_its_total_and_always_ends(
     assert progress.done == progress.total > 5003  # the folder's own object is sent too
     upload(ingested, remote, progress=progress)
     assert progress.done == progress.total
-    entry = {"path": "model", **ingested.described()}
+    entry = {"path": "model", **ingested.describe()}
     path = fetch(entry, lambda: remote, other, progress=progress)
     assert (progress.done, progress.total, progress.running) == (5003, 5003, 0)
     place(path, tmp_path / "copy", progress=progress)

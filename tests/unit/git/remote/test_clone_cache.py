@@ -17,7 +17,7 @@ from support.manifests import small_registry
 from registry_tool.api.registry import open_registry
 from registry_tool.errors import OfflineError, UntrustedRepositoryError, UsageError
 from registry_tool.git.remote.clone_cache import is_url, open_clone, shown_url
-from registry_tool.git.remote.url import handed, stored_url
+from registry_tool.git.remote.url import build_settings, stored_url
 
 
 @pytest.fixture
@@ -305,7 +305,7 @@ def test_clones_are_for_their_user_alone(origin: Path, cache: Path) -> None:
 )
 def test_what_is_stored_of_an_address(url: str, stored: str) -> None:
     assert stored_url(url) == stored
-    assert handed(url) == ({} if url == stored else {f"url.{url}.insteadOf": stored})
+    assert build_settings(url) == ({} if url == stored else {f"url.{url}.insteadOf": stored})
 
 
 # --- clones that are not as this release makes them

@@ -219,7 +219,8 @@ def refused_by_class(schema_id: str, data: JSON) -> bool:
 @pytest.mark.parametrize("example", GOOD, ids=case_id)
 def test_schema_and_class_agree_on_every_small_change(example: Example) -> None:
     schema_id, data = example.schema_id, load(example)
-    allowed, refused = [], []
+    allowed: list[tuple[str, JSON]] = []
+    refused: list[tuple[str, JSON]] = []
     for what, changed in small_changes(data):
         is_valid = fast(schema_id).is_valid(changed)
         (allowed if is_valid else refused).append((what, changed))

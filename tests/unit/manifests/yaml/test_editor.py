@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from registry_tool.errors import InvalidManifestError, MissingPackageError
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.yaml.editor import GONE, _round_trip, changed
+from registry_tool.manifests.yaml.editor import GONE, _round_trip, edit_fields
 from registry_tool.manifests.yaml.explain import explain
 from registry_tool.manifests.yaml.writer import render
 
@@ -41,7 +41,7 @@ description: Tells languages apart.
 def _edit(source: str, **fields: JSON | object) -> str:
     text = explain(source.encode())
     assert isinstance(text.data, dict)
-    return changed(source.encode(), text.data, fields, "x.yaml").decode()  # type: ignore[arg-type] # GONE is private
+    return edit_fields(source.encode(), text.data, fields, "x.yaml").decode()  # type: ignore[arg-type] # GONE is private
 
 
 def _diff(before: str, after: str) -> list[str]:
@@ -101,9 +101,9 @@ def test_nothing_to_change_changes_nothing() -> None:
 
 def test_canonical_files_stay_canonical() -> None:
     data: dict[str, JSON] = {"schema": "alias/v1", "version": "1", "list": [1, {"a": "b"}]}
-    edited = changed(render(data), data, {"version": "2", "list": []}, "x.yaml")
+    edited = edit_fields(render(data), data, {"version": "2", "list": []}, "x.yaml")
     assert edited == render({**data, "version": "2", "list": []})
-    assert changed(render(data), data, {"list": GONE}, "x") == render(
+    assert edit_fields(render(data), data, {"list": GONE}, "x") == render(
         {"schema": "alias/v1", "version": "1"}
     )
 
@@ -130,9 +130,9 @@ def test_text_that_looks_like_a_number_stays_as_it_was_written() -> None:
     # As the document says, "version" is text; as written, other readers take it for a number.
     source = b"version: 010e1  # c\nlist: [3, x]  # d\nowner: x\n"
     data: dict[str, JSON] = {"version": "010e1", "list": ["3", "x"], "owner": "x"}
-    edited = changed(source, data, {"owner": "zoe"}, "x.yaml").decode()
+    edited = edit_fields(source, data, {"owner": "zoe"}, "x.yaml").decode()
     assert edited == "version: 010e1  # c\nlist: [3, x]  # d\nowner: zoe\n"
-    edited = changed(source, data, {"list": ["3", "x", "4"]}, "x.yaml").decode()
+    edited = edit_fields(source, data, {"list": ["3", "x", "4"]}, "x.yaml").decode()
     assert edited == 'version: 010e1  # c\nlist: [3, x, "4"]  # d\nowner: x\n'
 
 
@@ -169,7 +169,7 @@ def test_a_change_stands_at_its_place(source: str, fields: dict[str, JSON], edit
 def test_what_would_be_lost_is_refused() -> None:
     source = b"a: 1\nb: 2\n"
     with pytest.raises(InvalidManifestError, match=r"x\.yaml cannot be edited without losing"):
-        changed(source, {"a": 5, "b": 2}, {"b": 3}, "x.yaml")
+        edit_fields(source, {"a": 5, "b": 2}, {"b": 3}, "x.yaml")
 
 
 _KEYS = st.sampled_from(["a", "b", "key", "'q'", '"d"', "with space"])
@@ -223,7 +223,7 @@ def test_a_changed_scalar_touches_one_line(source: str, value: JSON, which: int)
     keys = [key for key, old in text.data.items() if not isinstance(old, dict | list)]
     assume(keys)
     key = keys[which % len(keys)]
-    edited = changed(source.encode(), text.data, {key: value}, "x").decode()
+    edited = edit_fields(source.encode(), text.data, {key: value}, "x").decode()
     assert explain(edited.encode()).data == {**text.data, key: value}
     changes = _diff(source, edited)
     assert len([line for line in changes if line.startswith("-")]) <= 1
@@ -246,7 +246,7 @@ def test_no_comment_of_another_field_is_ever_lost(source: str, which: int, value
     assert isinstance(text.data, dict)
     key = list(text.data)[which % len(text.data)]
     try:
-        edited = changed(source.encode(), text.data, {key: value}, "x").decode()
+        edited = edit_fields(source.encode(), text.data, {key: value}, "x").decode()
     except InvalidManifestError:
         return
     start = text.key_places[(key,)][0] - 1

@@ -13,7 +13,7 @@ from support.staged_registries import ADA, BOB, MODEL, NOW, Staged, key, record,
 
 from registry_tool.crypto import ssh_keygen
 from registry_tool.manifests.problems import JSON
-from registry_tool.signing.signatures import endorsements, verified
+from registry_tool.signing.signatures import endorsements, list_signers
 
 Make = Callable[..., Staged]
 Keys = Callable[[str], Path]
@@ -122,7 +122,7 @@ def test_each_signer_once(staged: Make, keys: Keys) -> None:
     change = signature(ada) | signature(bob)
     change |= {path.replace("by-ada", "again"): text for path, text in signature(ada).items()}
     version = staged(GATE).question(change=change).version
-    assert verified(version, signers.encode()) == ["ada@example.org", "bob@example.org"]
+    assert list_signers(version, signers.encode()) == ["ada@example.org", "bob@example.org"]
 
 
 def test_an_expired_key_counts_for_what_was_published_in_time(staged: Make, keys: Keys) -> None:

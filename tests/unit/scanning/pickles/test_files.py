@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from registry_tool.scanning.pickles.calls import Calls
 from registry_tool.scanning.pickles.values import Imported
 from registry_tool.scanning.pickles.vm import Walked, walk
-from registry_tool.scanning.report import Budget, Scanned, verdict_of
+from registry_tool.scanning.report import Budget, Scanned, decide_verdict
 from registry_tool.scanning.stream import Stream
 
 Scan = Callable[[bytes, str], Scanned]
@@ -68,7 +68,7 @@ def said(found: Scanned) -> str:
 def test_a_command_is_seen_in_every_protocol(scan: Scan, protocol: int) -> None:
     found = scan(pickle.dumps(Runs(os.system, "touch proof"), protocol=protocol), "model.pkl")
     assert "loading this pickle runs posix.system" in said(found)
-    assert verdict_of(found.findings) == "fail"
+    assert decide_verdict(found.findings) == "fail"
     assert found.facts["format"] == "pickle"
     assert not Path("proof").exists()
 
@@ -141,7 +141,7 @@ def test_a_pickle_in_a_pickle(scan: Scan) -> None:
     assert "from computed bytes" in said(computed)
     calm = pickle.dumps([1])
     data = b"\x80\x04ctorch.storage\n_load_from_bytes\nB" + len(calm).to_bytes(4, "little") + calm
-    assert verdict_of(scan(data + b"\x85R.", "model.pkl").findings) == "pass"
+    assert decide_verdict(scan(data + b"\x85R.", "model.pkl").findings) == "pass"
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
@@ -165,14 +165,14 @@ def test_plain_data_is_unsafe_by_its_format_only(scan: Scan, protocol: int) -> N
     found = scan(pickle.dumps(value, protocol=protocol), "model.pkl")
     assert levels(found) == ["unsafe"]
     assert "this one only creates objects that are known to be harmless" in said(found)
-    assert verdict_of(found.findings) == "pass"
+    assert decide_verdict(found.findings) == "pass"
 
 
 def test_a_class_that_no_table_knows_decides_the_verdict(scan: Scan) -> None:
     found = scan(b"\x80\x04\x8c\x05acme.\x8c\x05Model\x93)\x81}b.", "model.pkl")
     assert levels(found) == ["unknown", "unsafe"]
     assert "runs acme..Model, which is not known to be harmless" in said(found)
-    assert verdict_of(found.findings) == "fail"
+    assert decide_verdict(found.findings) == "fail"
 
 
 def test_a_joblib_file_is_followed_between_its_arrays(scan: Scan) -> None:
@@ -205,7 +205,7 @@ def test_an_array_that_says_something_else_ends_the_walk(
 ) -> None:
     assert old in JOBLIB
     found = scan(JOBLIB.replace(old, new, 1), "model.joblib")
-    assert verdict_of(found.findings) == "fail"
+    assert decide_verdict(found.findings) == "fail"
 
 
 # --- limits
