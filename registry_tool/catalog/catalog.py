@@ -414,7 +414,9 @@ class Catalog:
         other = Catalog(self.tree if tree is None else tree)
         # Another registry.yaml may give all files other meanings.
         if REGISTRY not in paths:
-            other._documents = {p: d for p, d in self._documents.items() if p not in paths}
+            other._documents = self._documents.copy()
+        for path in paths:
+            other._documents.pop(path, None)
             other.shown = self.shown_after(paths)
         return other
 
