@@ -8,7 +8,8 @@ from __future__ import annotations
 import gc
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -70,11 +71,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """New names in one folder: ``mktemp`` lists all that is there for each, and thousands of homes are made."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
 def _own_home(
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _homes: Iterator[Path]
 ) -> None:
     """Nothing of the user's is read or written: home, caches, Git's and DVC's settings."""
     for name in (*_GIT_VARIABLES, *_OWN_VARIABLES):
@@ -87,7 +93,8 @@ def _own_home(
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "tester@example.org")
     if request.node.get_closest_marker("real_home"):
         return
-    home = tmp_path_factory.mktemp("home", numbered=True)
+    home = next(_homes)
+    home.mkdir()
     (home / ".gitconfig").write_text(_GIT_CONFIG, encoding="utf-8")
     places = {
         "HOME": "", "XDG_CACHE_HOME": ".cache", "XDG_CONFIG_HOME": ".config",

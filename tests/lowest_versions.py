@@ -19,11 +19,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# What the tests import; optional parts of the program, and their tests, are not for the lowest versions.
+# What the tests import; but for reading from S3 and the server, optional parts of the program and their tests are not
+# for the lowest versions.
 _TOOLS = (
     "pytest>=8",
     "pytest-xdist",
     "pytest-timeout",
+    "httpx",
     "hypothesis",
     "numpy",
     "pyyaml",
@@ -39,7 +41,9 @@ def _installed(folder: Path) -> Path:
         venv.create(folder, with_pip=True)
     lowest = ROOT / "constraints-lowest.txt"
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*command, "-c", str(lowest), "-e", str(ROOT), *_TOOLS], check=True)
+    subprocess.run(
+        [*command, "-c", str(lowest), "-e", f"{ROOT}[reader,serve]", *_TOOLS], check=True
+    )
     return python
 
 

@@ -7,12 +7,12 @@ model or version: the last values of metrics, metadata laid over the record, the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from registry_tool.catalog.documents import list_evidence, names_for, require
 from registry_tool.catalog.merged import current_evidence, merge_metrics, merged_metadata
-from registry_tool.errors import InvalidManifestError
 from registry_tool.git.tree import FOLDER
 from registry_tool.manifests.data import Data, last_values, records, text, texts
 from registry_tool.manifests.layout import MODELS, REGISTRY, Layout, Place
@@ -36,38 +36,6 @@ __all__ = [
 _YAML = ".yaml"
 # States in which an alias may point at a version.
 USABLE = frozenset({"active", "deprecated"})
-
-
-def require(document: Document | None, what: str) -> Data:
-    """A document's data.
-
-    Raises:
-        InvalidManifestError: There is no such file, or it does not pass its schema.
-    """
-    if document is None:
-        raise InvalidManifestError(f"{what} has no manifest", remedy="registry check --all")
-    if document.data is None:
-        problem = document.problems[0]
-        is_later = problem.code == "schema-version"
-        raise InvalidManifestError(
-            f"{document.path}:{problem.line}: {problem.message}",
-            remedy=problem.remedy if is_later else "registry check --all",
-        )
-    return document.data
-
-
-def _evidence(model: ModelView, version: str | None, folder: str) -> Iterator[Document]:
-    """The evidence files of one folder, by name."""
-    for name in sorted(model.catalog.tree.folder(folder)):
-        place = Place("evidence", model.name, version, name.removesuffix(_YAML))
-        found = model.catalog.document(f"{folder}/{name}", place)
-        if found is not None and name.endswith(_YAML):
-            yield found
-
-
-def names_for(version: str, targets: Mapping[str, str]) -> tuple[str, ...]:
-    """The aliases or tags that point to a version."""
-    return tuple(name for name, target in targets.items() if target == version)
 
 
 class VersionView:
@@ -212,9 +180,11 @@ class VersionView:
 
     def evidence(self) -> Iterator[Document]:
         """The evidence files, by name."""
-        if self.is_draft:  # evidence seals it first
+        if self.is_draft:
             return iter(())
-        return _evidence(self.model, self.version, f"{self.folder}/evidence")
+        return list_evidence(
+            self.model.catalog, self.model.name, self.version, f"{self.folder}/evidence"
+        )
 
 
 class ModelView:
@@ -364,7 +334,7 @@ class ModelView:
 
     def evidence(self) -> Iterator[Document]:
         """The files of evidence about the model itself, by name."""
-        return _evidence(self, None, f"{self.folder}/evidence")
+        return list_evidence(self.catalog, self.name, None, f"{self.folder}/evidence")
 
     @property
     def measured(self) -> list[Data]:
@@ -444,7 +414,9 @@ class Catalog:
         other = Catalog(self.tree if tree is None else tree)
         # Another registry.yaml may give all files other meanings.
         if REGISTRY not in paths:
-            other._documents = {p: d for p, d in self._documents.items() if p not in paths}
+            other._documents = self._documents.copy()
+        for path in paths:
+            other._documents.pop(path, None)
             other.shown = self.shown_after(paths)
         return other
 

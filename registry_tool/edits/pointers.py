@@ -14,7 +14,7 @@ from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSON
 from registry_tool.manifests.yaml.editor import GONE, edit_fields
 from registry_tool.manifests.yaml.writer import render
-from registry_tool.names import Reference, check_new_name, check_pointer
+from registry_tool.names import ModelName, Reference, check_new_name, check_pointer
 from registry_tool.versioning import looks_like_version
 
 __all__ = ["check_names", "write_alias", "write_tag"]
@@ -108,6 +108,12 @@ def _tag_exists(model: ModelView, tag: str, version: str) -> RefusedError:
     )
 
 
+def _prefetch_names(catalog: Catalog, name: ModelName) -> None:
+    """Read with one request what resolving a reference and comparing a new name with the others reads."""
+    if (model := catalog.model(name)) is not None:
+        model.prefetch_names()
+
+
 def write_alias(reference: Reference, alias: str, *, reason: str = "") -> Edit:
     """Create an alias, or move it, to the version that a reference names.
 
@@ -116,6 +122,7 @@ def write_alias(reference: Reference, alias: str, *, reason: str = "") -> Edit:
     check_pointer(alias, "alias")
 
     def edit(catalog: Catalog) -> ChangeSet:
+        _prefetch_names(catalog, reference.model)
         found = resolve(catalog, reference, allow_withdrawn=True)
         version, model = found.version.version, found.version.model
         if found.state not in USABLE:
@@ -151,6 +158,7 @@ def write_tag(reference: Reference, tag: str) -> Edit:
     check_pointer(tag, "tag")
 
     def edit(catalog: Catalog) -> ChangeSet:
+        _prefetch_names(catalog, reference.model)
         found = resolve(catalog, reference, allow_withdrawn=True)
         model = found.version.model
         _check_free(model, tag, "tag")

@@ -286,6 +286,8 @@ class CommitTree:
             fetch_objects(self.git, set(files))
         if len(said) <= _FEW_OBJECTS and self._is_whole:
             self._reader.read_ahead([*folders.values(), *files], limit=_MOST_AHEAD)
+            for path in folders:
+                self.folder(path)
             return
         self._open(folders)
         if files:

@@ -26,10 +26,10 @@ from registry_tool.live.snapshot import Snapshot
 
 __all__ = [
     "Key",
-    "Listing",
     "OrderTerm",
     "Page",
     "PageTokenError",
+    "RecordListing",
     "changed_term",
     "created_term",
     "id_term",
@@ -37,8 +37,10 @@ __all__ = [
 ]
 
 Key = int | str
-# So many candidates are ordered at once; of more, the records are looked at in their order until a page is full.
-_FEW: Final = 2000
+# Ordering a candidate takes as long as looking whether this many records are candidates.
+_ORDERING: Final = 64
+# Above this share of all records, whether a record is a candidate is not worth a set of them.
+_MOST: Final = 8
 _LONGEST: Final = 8192
 
 
@@ -86,7 +88,7 @@ def changed_term(*touched: str, descending: bool = False) -> OrderTerm:
     )
 
 
-class Listing(NamedTuple):
+class RecordListing(NamedTuple):
     """What is listed.
 
     Attributes:
@@ -95,6 +97,7 @@ class Listing(NamedTuple):
         query: All that the client asked for, as one text: a token of another text is refused.
         ids: The ids to choose from, ascending; None for all of the kind.
         accept: True for the records that belong to the listing.
+        is_hint: True where ``ids`` only saves time: ``accept`` is false for all others, as for ``find_candidates``.
     """
 
     kind: str
@@ -102,6 +105,7 @@ class Listing(NamedTuple):
     query: str
     ids: array[int] | None = None
     accept: Predicate | None = None
+    is_hint: bool = False
 
 
 class Page(NamedTuple):
@@ -116,17 +120,17 @@ class Page(NamedTuple):
     next_token: str
 
 
-def _digest(listing: Listing) -> str:
+def _digest(listing: RecordListing) -> str:
     terms = [[term.name, term.descending, *term.touched] for term in listing.terms]
     said = orjson.dumps([listing.kind, terms, listing.query.encode(errors="surrogateescape").hex()])
     return hashlib.blake2b(said, digest_size=9).hexdigest()
 
 
-def _write_token(listing: Listing, key: Sequence[Key]) -> str:
+def _write_token(listing: RecordListing, key: Sequence[Key]) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([_digest(listing), *key])).decode()
 
 
-def _read_token(listing: Listing, token: str) -> tuple[Key, ...] | None:
+def _read_token(listing: RecordListing, token: str) -> tuple[Key, ...] | None:
     """The key of the last record of the page before; None where no record came yet.
 
     Raises:
@@ -188,7 +192,9 @@ def _run(ids: array[int], start: int, *, descending: bool) -> Iterator[int]:
     return (ids[place] for place in places)
 
 
-def _by_id(snapshot: Snapshot, listing: Listing, last: tuple[Key, ...] | None) -> Iterator[Record]:
+def _by_id(
+    snapshot: Snapshot, listing: RecordListing, last: tuple[Key, ...] | None
+) -> Iterator[Record]:
     """The records by id, or by creation, from where the last page ended."""
     ids = snapshot.indexes.all_ids(listing.kind) if listing.ids is None else listing.ids
     descending = listing.terms[0].descending if listing.terms else False
@@ -212,7 +218,7 @@ def _position(key: tuple[Key, ...]) -> int:
 
 
 def _by_position(
-    snapshot: Snapshot, listing: Listing, last: tuple[Key, ...] | None
+    snapshot: Snapshot, listing: RecordListing, last: tuple[Key, ...] | None
 ) -> Iterator[tuple[int, Record]]:
     """Positions and records by creation or the last change, from the group in which the last page ended."""
     term = listing.terms[0]
@@ -235,7 +241,7 @@ def _by_position(
 
 
 def _grouped(
-    snapshot: Snapshot, listing: Listing, order: _Order, last: tuple[Key, ...] | None
+    snapshot: Snapshot, listing: RecordListing, order: _Order, last: tuple[Key, ...] | None
 ) -> Iterator[Record]:
     accept = listing.accept
     for _, group in groupby(_by_position(snapshot, listing, last), key=lambda one: one[0]):
@@ -244,7 +250,7 @@ def _grouped(
 
 
 def _in_place(
-    snapshot: Snapshot, listing: Listing, last: tuple[Key, ...] | None
+    snapshot: Snapshot, listing: RecordListing, last: tuple[Key, ...] | None
 ) -> Iterator[Record]:
     """Records by the last change and by id, which is how they lie in the index."""
     term = listing.terms[0]
@@ -260,8 +266,17 @@ def _in_place(
             yield record
 
 
+def _is_few(snapshot: Snapshot, listing: RecordListing, size: int | None) -> bool:
+    """True where ordering all candidates takes less time than looking through the order for a page of them."""
+    if listing.ids is None:
+        return False
+    count, every = len(listing.ids), len(snapshot.indexes.all_ids(listing.kind))
+    wanted = count if size is None else min(size, count)
+    return count * count * _ORDERING <= (wanted + 1) * every
+
+
 def _ordered(
-    snapshot: Snapshot, listing: Listing, last: tuple[Key, ...] | None
+    snapshot: Snapshot, listing: RecordListing, last: tuple[Key, ...] | None, size: int | None
 ) -> Iterable[Record]:
     """The records after the last page, in order."""
     order = _Order(listing.terms)
@@ -270,16 +285,19 @@ def _ordered(
     if len(listing.terms) <= 1 and first.name in {"id", "created"} and first.is_indexed:
         found = _by_id(snapshot, listing, last)
         return found if accept is None else filter(accept, found)
-    few = listing.ids is not None and len(listing.ids) <= _FEW
-    if first.name in {"created", "changed"} and first.is_indexed and not few:
+    if (
+        first.name in {"created", "changed"}
+        and first.is_indexed
+        and not _is_few(snapshot, listing, size)
+    ):
         if listing.ids is not None:
-            listing = listing._replace(ids=None, accept=_among(frozenset(listing.ids), accept))
-        in_place = len(listing.terms) == 1
-        return (
-            _in_place(snapshot, listing, last)
-            if in_place
-            else _grouped(snapshot, listing, order, last)
-        )
+            every = len(snapshot.indexes.all_ids(listing.kind))
+            among = not listing.is_hint or len(listing.ids) * _MOST < every
+            accept = _among(frozenset(listing.ids), accept) if among else accept
+            listing = listing._replace(ids=None, accept=accept)
+        if len(listing.terms) == 1 and first.name == "changed":
+            return _in_place(snapshot, listing, last)
+        return _grouped(snapshot, listing, order, last)
     chosen = _by_id(snapshot, listing._replace(terms=()), None)
     keyed = order.ordered(chosen if accept is None else filter(accept, chosen))
     return [record for _, record in (keyed if last is None else order.after(keyed, last))]
@@ -289,7 +307,9 @@ def _among(ids: frozenset[int], accept: Predicate | None) -> Predicate:
     return lambda record: record.id in ids and (accept is None or accept(record))
 
 
-def read_page(snapshot: Snapshot, listing: Listing, size: int | None, token: str = "") -> Page:
+def read_page(
+    snapshot: Snapshot, listing: RecordListing, size: int | None, token: str = ""
+) -> Page:
     """One page of a listing.
 
     Args:
@@ -303,8 +323,8 @@ def read_page(snapshot: Snapshot, listing: Listing, size: int | None, token: str
     """
     last = _read_token(listing, token) if token else None
     if size is None:
-        return Page(list(_ordered(snapshot, listing, last)), "")
-    found = list(islice(_ordered(snapshot, listing, last), size + 1))
+        return Page(list(_ordered(snapshot, listing, last, None)), "")
+    found = list(islice(_ordered(snapshot, listing, last, size), size + 1))
     if len(found) <= size:
         return Page(found, "")
     # A page of no records ends where the page before ended.

@@ -287,7 +287,7 @@ class _Border:
 
     def take(self, value: object, at: str) -> JSON:
         self._count += 1
-        if self._count > _MOST_VALUES:
+        if self._count + (len(value) if type(value) is dict else 0) > _MOST_VALUES:
             raise UsageError(
                 f"{at}: more than {_MOST_VALUES} values do not fit in a manifest",
                 remedy="write them to a file and add it to the version: upload_artifact(path)",
@@ -351,7 +351,13 @@ class _Border:
 
     def _mapping(self, value: Mapping[object, object], at: str) -> JSON:
         found: dict[str, JSON] = {}
+        is_dict = type(value) is dict  # so its values are counted already
         for key, inner in value.items():
+            is_text = is_dict and type(key) is str and key.isascii() and key not in found
+            if is_text and _is_plain_scalar(inner):
+                self._count += 1
+                found[str(key)] = inner
+                continue
             own = key.value if isinstance(key, Enum) else key
             if not isinstance(own, str):
                 raise _usage_error(
@@ -407,4 +413,7 @@ def plain_fields(fields: Mapping[str, object], at: str = "") -> dict[str, JSON]:
     if not isinstance(fields, Mapping):
         raise _usage_error(at, fields, "is not a mapping", "pass a dict")
     prefix = f"{at}." if at else ""
-    return {plain_text(k, at or "a key"): plain(v, f"{prefix}{k}") for k, v in fields.items()}
+    return {
+        plain_text(k, at or "a key"): v if _is_plain_scalar(v) else plain(v, f"{prefix}{k}")
+        for k, v in fields.items()
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import cast
 import pytest
 from adversary.games import Journal, Table
 from adversary.machines import Player, play_round
+from support.programs import IN_CI
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def play() -> Callable[..., Journal]:
             "until": time.monotonic() + seconds,
         }
         machine = cast("type[Player]", type(player.__name__, (player,), own))
-        first = 0 if os.environ.get("CI") else random.randrange(1 << 32)
+        first = 0 if IN_CI else random.randrange(1 << 32)
         for number in range(first, first + rounds):
             print(f"seed {number}")
             play_round(machine, number)

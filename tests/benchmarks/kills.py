@@ -1,8 +1,8 @@
 """Kills commands and looks whether anything is broken: ``python tests/benchmarks/kills.py --kills 300 --seed 1``.
 
-Each command is started as a process of its own and killed, mostly with all its children and sometimes without, at a
-moment drawn evenly from the time it takes when it is left alone; every second time from the end of it, after it took the lock, for most of a short
-command is starting Python. Then the next command runs, and what must hold is looked at: the registry is as before or
+Each command is started as a process of its own, forked from this one, and killed, mostly with all its children and
+sometimes without, at a moment drawn evenly from the time it takes when it is left alone; every second time from the end
+of it, after it took the lock. Then the next command runs, and what must hold is looked at: the registry is as before or
 as after, Git finds its objects and its status in order, the check passes, no manifest lacks its bytes, fetched bytes are
 right, and nothing is left behind.
 
@@ -20,12 +20,12 @@ import random
 import shutil
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -104,15 +104,15 @@ class Bench:
                 start = time.monotonic()
                 process = scene.start(self._operation)
                 locked = self._wait_for_lock(scene, process)
-                process.wait(_LONGEST)
+                process.join(_LONGEST)
                 taken.append(Taken(time.monotonic() - start, time.monotonic() - locked))
         return Taken(*map(statistics.median, zip(*taken, strict=True)))
 
-    def _wait_for_lock(self, scene: Scene, process: subprocess.Popen[bytes]) -> float:
+    def _wait_for_lock(self, scene: Scene, process: ForkProcess) -> float:
         """The moment when the command began to write, or ended without; a fetch takes no lock."""
         lock = scene.root / ".git" / "registry-tool.lock"
         before = lock.stat().st_mtime_ns
-        while process.poll() is None and self._operation.changes == "registry":
+        while process.is_alive() and self._operation.changes == "registry":
             if lock.stat().st_mtime_ns != before:
                 break
             time.sleep(_GLANCE)
@@ -124,11 +124,12 @@ class Bench:
             process = scene.start(self._operation)
             if locked:
                 self._wait_for_lock(scene, process)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(seconds)
-            with contextlib.suppress(ProcessLookupError):
+            process.join(seconds)
+            assert process.pid is not None
+            if process.is_alive():
                 (os.killpg if children else os.kill)(process.pid, signal.SIGKILL)
-            killed = process.wait() == -signal.SIGKILL
+            process.join()
+            killed = process.exitcode == -signal.SIGKILL
             moment = f"{seconds * 1000:.0f} ms after {'the lock' if locked else 'the start'}"
             moment += "" if children else ", its children not"
             self._look(scene, following, moment, killed=killed)

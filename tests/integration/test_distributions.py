@@ -18,9 +18,8 @@ from registry_tool._version import VERSION
 
 ROOT = Path(__file__).parents[2]
 MEGABYTE = 1_000_000
-# Of site-packages with byte code; pip, setuptools and what they bring are not counted.
+# Of site-packages with byte code.
 LIMITS = {"registry-tool-reader": 60, "registry-tool-reader[s3]": 100}
-NOT_COUNTED = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence")
 # What a service does: everything but the address comes from the registry.
 SERVICE = """
 import sys, warnings
@@ -93,13 +92,21 @@ class Installed:
     """A virtual environment into which pip installs what was built, and from an index what that requires."""
 
     def __init__(self, folder: Path, built: Path) -> None:
-        venv.create(folder, with_pip=True, symlinks=True)
+        venv.create(folder, with_pip=False, symlinks=True)
         self.folder, self.built = folder, built
         self.python = folder / "bin" / "python"
         self.registry = folder / "bin" / "registry"
 
     def pip(self, *words: str) -> str:
-        return run(self.python, "-m", "pip", "--disable-pip-version-check", *words, cwd=self.folder)
+        pip: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            self.python,
+            "--disable-pip-version-check",
+        ]
+        return run(*pip, *words, cwd=self.folder)
 
     def install(self, *requirements: str) -> None:
         self.pip(
@@ -108,13 +115,9 @@ class Installed:
         )  # fmt: skip
 
     def size(self) -> float:
-        """Megabytes of all files in site-packages that count."""
+        """Megabytes of all files in site-packages."""
         (site,) = self.folder.glob("lib/python*/site-packages")
-        counted = [entry for entry in site.iterdir() if not entry.name.startswith(NOT_COUNTED)]
-        files = [
-            path for entry in counted for path in ([entry] if entry.is_file() else entry.rglob("*"))
-        ]
-        return sum(path.lstat().st_size for path in files if path.is_file()) / MEGABYTE
+        return sum(path.lstat().st_size for path in site.rglob("*") if path.is_file()) / MEGABYTE
 
 
 @pytest.fixture(scope="module")

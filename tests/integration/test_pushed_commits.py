@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support import commit, git, run_program, write_files
+from support import commit, git, new_repository, run_program, write_files
 from support.manifests import (
     alias_yaml,
     registry_yaml,
@@ -44,26 +45,47 @@ def push(folder: Path, *arguments: str) -> Pushed:
     return Pushed(done.returncode, done.stdout.decode(errors="replace"))
 
 
+@pytest.fixture(scope="module")
+def made() -> list[Path]:
+    """The folder with a server and a clone that those of each test are copies of, once they were made."""
+    return []
+
+
 @pytest.fixture
-def bare(tmp_path: Path) -> Path:
-    place = tmp_path / "models.git"
+def bare(tmp_path: Path, made: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A server with the hook, whose main branch is a registry with a gated stage."""
+    if not made:
+        made.append(_make(tmp_path_factory.mktemp("pushed")))
+    return shutil.copytree(made[0] / "models.git", tmp_path / "models.git", symlinks=True)
+
+
+@pytest.fixture
+def clone(tmp_path: Path, made: list[Path], bare: Path) -> Path:
+    """A clone of the server."""
+    folder = shutil.copytree(made[0] / "registry", tmp_path / "registry", symlinks=True)
+    git(folder, "remote", "set-url", "origin", str(bare))
+    git(folder, "status")  # which takes note that the files were copied
+    return folder
+
+
+def new_server(place: Path) -> Path:
+    """A server with the hook and without a commit."""
     place.mkdir()
     git(place, "init", "-q", "--bare", "--initial-branch=main")
-    done = run_program("hooks", "install", "--server", str(place), cwd=tmp_path)
+    done = run_program("hooks", "install", "--server", str(place), cwd=place.parent)
     assert done.code == 0, done.err
     return place
 
 
-@pytest.fixture
-def clone(make_registry: Callable[..., Path], bare: Path) -> Path:
-    """A registry with a gated stage, whose main branch is on the server."""
+def _make(place: Path) -> Path:
+    bare = new_server(place / "models.git")
     files = {**small_registry(), **STAGED}
     del files[PRODUCTION]
-    folder = make_registry(files)
+    folder = new_repository(place / "registry", files)
     git(folder, "remote", "add", "origin", str(bare))
     first = push(folder, "-u", "origin", "main")
     assert first.code == 0, first.said
-    return folder
+    return place
 
 
 def change(folder: Path, files: dict[str, str], message: str = "Change") -> str:
@@ -212,8 +234,9 @@ def test_a_branch_of_another_kind_keeps_its_pictures(clone: Path) -> None:
 
 
 def test_the_first_push_is_judged_step_by_step(
-    bare: Path, make_registry: Callable[..., Path]
+    tmp_path: Path, make_registry: Callable[..., Path]
 ) -> None:
+    bare = new_server(tmp_path / "models.git")
     folder = make_registry({"README.md": "Soon.\n"})
     change(folder, small_registry())
     wrong = change(folder, {f"{MODEL}/aliases/staging.yaml": alias_yaml("7")})

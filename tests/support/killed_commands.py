@@ -11,10 +11,11 @@ import hashlib
 import io
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from multiprocessing import get_context
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,14 +119,26 @@ class Scene(NamedTuple):
         }
         return [word.format_map(places) for word in operation.arguments]
 
-    def start(self, operation: Operation) -> subprocess.Popen[bytes]:
-        """Start a command as a process of its own, in one group with its children."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "registry_tool", *self.arguments(operation)],
-            cwd=self.root, env={**os.environ, "REGISTRY_CACHE": str(self.cache)},
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
+    def start(self, operation: Operation) -> ForkProcess:
+        """Start a command as a process of its own, forked from this one, in one group with its children.
+
+        What Python does before is not in it: a kill meets the command, and seldom its imports.
+        """
+        process = get_context("fork").Process(target=_run_alone, args=(self, operation))
+        process.start()
+        assert process.pid is not None
+        with contextlib.suppress(OSError):  # it does so too, and one of both comes first
+            os.setpgid(process.pid, process.pid)
+        return process
+
+
+def _run_alone(scene: Scene, operation: Operation) -> None:
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    sys.exit(registry(scene, *scene.arguments(operation)).code)
 
 
 @contextlib.contextmanager

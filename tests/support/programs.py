@@ -22,7 +22,9 @@ import pytest
 from support import forked_registry
 from support.forked_registry import STARTS_PYTHON, ask
 
-__all__ = ["Ran", "programs_folder", "run_program", "run_programs_at_once", "without"]
+__all__ = ["IN_CI", "Ran", "programs_folder", "run_program", "run_programs_at_once", "without"]
+
+IN_CI = bool(os.environ.get("CI"))  # a test has the variable no longer
 
 
 class Ran(NamedTuple):
@@ -133,6 +135,6 @@ def _end(server: subprocess.Popen[bytes], folder: Path) -> None:
 
 def without(what: str) -> NoReturn:
     """Skip a test whose server or program is missing here, and say how to have it; in CI that is a failure."""
-    if os.environ.get("CI"):
+    if IN_CI:
         pytest.fail(what)
     pytest.skip(what)

@@ -266,19 +266,17 @@ def licence_is_known(model: ModelUnderCheck) -> Iterator[Violation]:
 
 
 @lru_cache(maxsize=8192)
-def _requirement_trouble(requirement: str) -> str:
-    if _PINNED.fullmatch(requirement):
-        return (
-            ""  # nearly all of them, and importing the library costs more than a hundred such looks
-        )
+def _is_requirement(words: str) -> bool:
+    if _PINNED.fullmatch(words):
+        return True  # nearly all of them, and importing the library costs more than a hundred such looks
     with package_for("a check of `pip_packages`"):
         from packaging.requirements import InvalidRequirement, Requirement
 
     try:
-        Requirement(requirement)
-    except InvalidRequirement as exc:
-        return str(exc).partition("\n")[0]
-    return ""
+        Requirement(words)
+    except InvalidRequirement:
+        return False  # its releases differ in how they say why
+    return True
 
 
 def packages_are_requirements(model: ModelUnderCheck) -> Iterator[Violation]:
@@ -293,9 +291,9 @@ def packages_are_requirements(model: ModelUnderCheck) -> Iterator[Violation]:
     """
     for version, path, data, _ in _records(model):
         for number, package in enumerate(texts(data, "environment", "pip_packages")):
-            if trouble := _requirement_trouble(package):
+            if not _is_requirement(package):
                 yield Violation(
-                    f"{show_value(package)} in {named(str(version))} is not a requirement: {trouble}",
+                    f"{show_value(package)} in {named(str(version))} is not a valid pip requirement",
                     path=path,
                     at=("environment", "pip_packages", number),
                     found=named(package),

@@ -389,9 +389,9 @@ def test_more_files_than_may_be_open(tmp_path: Path, cache: Cache, open_before: 
 GUARDED = """
 import sys, time
 from pathlib import Path
-from registry_tool.encryption.open import guarded
+from registry_tool.encryption.open import guard_removal
 folder = Path(sys.argv[1])
-with guarded(folder / "new"):
+with guard_removal(folder / "new"):
     (folder / "new" / "inner").mkdir(parents=True)
     (folder / "new" / "inner" / "a").write_text("plain")
     (folder / "kept").write_text("kept")

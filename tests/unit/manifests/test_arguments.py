@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+from typing import cast
+
 import pytest
 
 from registry_tool.errors import UsageError
 from registry_tool.manifests.arguments import check_fields, check_license, check_manifest
 from registry_tool.manifests.problems import JSON
+from registry_tool.manifests.schema import partial_mismatches
+
+
+class Text(str):
+    """A text of a type of its own, as enums and some libraries have them."""
+
+    __slots__ = ()
 
 
 @pytest.mark.parametrize(
@@ -46,3 +56,21 @@ def test_a_licence_is_an_expression() -> None:
     check_license("Apache-2.0 OR MIT")
     with pytest.raises(UsageError, match="'Apache 2' is not an SPDX licence expression"):
         check_license("Apache 2")
+
+
+@pytest.mark.parametrize(
+    "value", ["model", "nothing", 3, "\ud800", b"model", PurePath("model"), Text("model")]
+)
+def test_the_verdict_on_a_field_does_not_depend_on_how_many_were_checked_before(
+    monkeypatch: pytest.MonkeyPatch, value: object
+) -> None:
+    """After some fields a compiled validator answers, which takes no types of a program."""
+    fields: dict[str, JSON] = {
+        "artifacts": [{"name": "x", "role": cast("JSON", value), "uri": "x:x"}]
+    }
+    found = []
+    for asked in (0, 1000):
+        monkeypatch.setattr("registry_tool.manifests.schema._Sparing._asked", asked)
+        found.append(partial_mismatches("version/v1", fields))
+    assert found[0] == found[1]
+    assert (found[0] == []) == (str(value) == "model" and isinstance(value, str))
