@@ -200,7 +200,7 @@ def drafts_are_finished(view: RegistryView) -> Iterator[Violation]:
             continue  # 2026-02-30: F103 reports it
         if place is None or view.now - created < _SOON:
             continue
-        subject = named(f"{place.model}@{place.version}")
+        subject = format_name(f"{place.model}@{place.version}")
         yield Violation(
             f"draft {subject} has no model, and was created on {claim.value[:10]}",
             path=claim.path,
