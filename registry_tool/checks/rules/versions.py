@@ -268,9 +268,7 @@ def licence_is_known(model: ModelUnderCheck) -> Iterator[Violation]:
 @lru_cache(maxsize=8192)
 def _is_requirement(words: str) -> bool:
     if _PINNED.fullmatch(words):
-        return (
-            True  # nearly all of them, and importing the library costs more than a hundred such looks
-        )
+        return True  # nearly all of them, and importing the library costs more than a hundred such looks
     with package_for("a check of `pip_packages`"):
         from packaging.requirements import InvalidRequirement, Requirement
 
