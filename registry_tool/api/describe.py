@@ -64,6 +64,7 @@ def _describe_model(registry: Snapshot, name: ModelName) -> Description:
         "versions": [*in_order(model)],
         "aliases": dict(model.alias_targets()),
         "tags": dict(model.tag_targets()),
+        "titles": {name: model.title_of(name) for name in sorted(model.titled)},
         "metrics": dict(model.metrics),
         "evidence": [
             {"id": d.place.name, **d.data} for d in model.evidence() if d.data is not None

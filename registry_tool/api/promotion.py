@@ -12,7 +12,7 @@ from registry_tool.catalog.resolve import resolve
 from registry_tool.checks.comparison import read_published
 from registry_tool.edits.promotion import promote as promote_edit
 from registry_tool.edits.promotion import rollback as rollback_edit
-from registry_tool.edits.sealing import with_sealed
+from registry_tool.edits.sealing import apply_seal
 from registry_tool.errors import NotFoundError, OperationalError, RefusedError, UsageError
 from registry_tool.git.history import FirstParentHistory
 from registry_tool.git.refs import find_target
@@ -132,7 +132,7 @@ def _evaluate(
     repository: Repository, store: ArtifactStore, commit: str, asked: Reference, stage: str
 ) -> Candidate:
     present = presence(lambda md5s: store.remote.exists(md5s, legacy=True))
-    head = with_sealed(Catalog(repository.tree(commit)), asked)
+    head = apply_seal(Catalog(repository.tree(commit)), asked)
     now = dt.datetime.now(dt.UTC)
     published = read_published(repository, commit)
     return evaluate_candidate(head, published, asked, stage, now=now, present=present)

@@ -15,10 +15,10 @@ from registry_tool.git.tree import Entry, Tree, TreeChange, walk
 from registry_tool.manifests.layout import MODELS, REGISTRY, Layout, Place
 from registry_tool.names import DEFAULT_NAMESPACE, ModelName
 
-__all__ = ["Part", "Scope", "find_renamed", "is_inside", "scope_of"]
+__all__ = ["POLICY", "Part", "Scope", "find_renamed", "is_inside", "scope_of"]
 
 # What the verdict on unchanged files depends on.
-_POLICY: Final = (REGISTRY, "schemas/", ".dvc/config")
+POLICY: Final = (REGISTRY, "schemas/", ".dvc/config")
 # Files that may come to a version, or change in it, without a word about its sisters.
 _ITS_OWN: Final = frozenset({"metadata", "evidence", "card", "wire"})
 # Files of a model that no version depends on.
@@ -209,7 +209,7 @@ def scope_of(
         changes: How it differs from its base; None looks at everything, and so does a change of policy.
         paths: Files and folders to which the look is narrowed; none of them means no narrowing.
     """
-    if changes is None or any(c.path.startswith(_POLICY) for c in changes):
+    if changes is None or any(c.path.startswith(POLICY) for c in changes):
         scope = _whole(catalog)
     else:
         scope = _touching(catalog, changes)

@@ -6,7 +6,7 @@ from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.resolve import find_model
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.edits.pointers import write_alias, write_tag
-from registry_tool.edits.sealing import sealed_first
+from registry_tool.edits.sealing import seal_first
 from registry_tool.errors import NotFoundError
 from registry_tool.names import ModelName, Reference, check_pointer
 
@@ -18,7 +18,7 @@ def set_alias(reference: Reference, alias: str, *, reason: str = "") -> Edit:
 
     The edit raises NotFound, Refused (the name is taken, the version is not usable) or InvalidName.
     """
-    return sealed_first(reference, write_alias(reference, alias, reason=reason), f"as {alias}")
+    return seal_first(reference, write_alias(reference, alias, reason=reason), f"as {alias}")
 
 
 def add_tag(reference: Reference, tag: str) -> Edit:
@@ -26,7 +26,7 @@ def add_tag(reference: Reference, tag: str) -> Edit:
 
     The edit raises NotFound, Refused (the name is taken) or InvalidName.
     """
-    return sealed_first(reference, write_tag(reference, tag), f"as {tag}")
+    return seal_first(reference, write_tag(reference, tag), f"as {tag}")
 
 
 def remove_alias(model: ModelName, alias: str) -> Edit:

@@ -12,7 +12,7 @@ from registry_tool.catalog.catalog import Catalog, VersionView
 from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.edits.models import upgraded_model
-from registry_tool.edits.sealing import sealed_first
+from registry_tool.edits.sealing import seal_first
 from registry_tool.edits.versions import timestamp
 from registry_tool.errors import InvalidManifestError, NotFoundError, RefusedError, UsageError
 from registry_tool.manifests.arguments import check_fields, check_manifest
@@ -271,7 +271,7 @@ def add_evidence(
         subject: dict[str, JSON] = {"version": version.version, "sha256": digest}
         return made.put(catalog, f"{version.folder}/evidence", str(version), subject)
 
-    return sealed_first(reference, add, f"with evidence of kind {kind}")
+    return seal_first(reference, add, f"with evidence of kind {kind}")
 
 
 def add_model_evidence(

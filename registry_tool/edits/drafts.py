@@ -15,7 +15,7 @@ from registry_tool.edits.versions import (
     FindGone,
     VersionRecord,
     find_nothing,
-    finished_record,
+    finish_record,
     timestamp,
     version_fields,
     write_record,
@@ -148,7 +148,7 @@ def _edited_record(draft: VersionView, changes: DraftChanges) -> dict[str, JSON]
     if changes.metrics:
         metrics = in_order([*records(draft.data, "metrics"), *changes.metrics])
         data["metrics"] = [dict(metric) for metric in metrics]
-    return finished_record(data)
+    return finish_record(data)
 
 
 def _rewritten(draft: VersionView, data: Mapping[str, JSON]) -> bytes:

@@ -14,7 +14,7 @@ from registry_tool.catalog.resolve import find_model, resolve
 from registry_tool.catalog.stage_names import stages_written
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.edits.pointers import write_alias
-from registry_tool.edits.sealing import sealed_first
+from registry_tool.edits.sealing import seal_first
 from registry_tool.errors import InvalidManifestError, NotFoundError, RefusedError
 from registry_tool.git.history import FirstParentHistory
 from registry_tool.manifests.data import Data, text
@@ -51,7 +51,7 @@ def promote(reference: Reference, stage: str, *, reason: str = "") -> Edit:
         puts = {before.path: edit_fields(before.source, data, changes, before.path)}
         return ChangeSet(message, puts, notes=(note,))
 
-    return sealed_first(reference, edit, f"and promote it to {stage}")
+    return seal_first(reference, edit, f"and promote it to {stage}")
 
 
 def _alias(model: ModelView, stage: str) -> tuple[Data, bytes, str]:

@@ -12,7 +12,7 @@ from registry_tool.errors import InvalidManifestError
 from registry_tool.git.tree import walk
 from registry_tool.names import Reference
 
-__all__ = ["seal", "sealed_first", "with_sealed"]
+__all__ = ["apply_seal", "seal", "seal_first"]
 
 
 def _move(draft: VersionView) -> ChangeSet:
@@ -64,7 +64,7 @@ def seal(reference: Reference, *, tags: Sequence[str] = (), aliases: Sequence[st
     return edit
 
 
-def sealed_first(reference: Reference, edit: Edit, why: str) -> Edit:
+def seal_first(reference: Reference, edit: Edit, why: str) -> Edit:
     """An edit of a version that seals it first where it is a draft, as one change.
 
     Args:
@@ -85,7 +85,7 @@ def sealed_first(reference: Reference, edit: Edit, why: str) -> Edit:
     return seal_and_edit
 
 
-def with_sealed(catalog: Catalog, reference: Reference) -> Catalog:
+def apply_seal(catalog: Catalog, reference: Reference) -> Catalog:
     """The catalog as it would be with a draft sealed; the catalog itself where the reference names none."""
     draft = find_draft(catalog, reference)
     if draft is None:

@@ -9,7 +9,7 @@ from registry_tool.catalog.evidence import pieces
 from registry_tool.catalog.resolve import resolve
 from registry_tool.edits.annotations import add_evidence
 from registry_tool.edits.changeset import ChangeSet, Edit
-from registry_tool.edits.sealing import sealed_first
+from registry_tool.edits.sealing import seal_first
 from registry_tool.errors import InvalidManifestError, UsageError
 from registry_tool.manifests.data import text
 from registry_tool.names import Reference
@@ -63,7 +63,7 @@ def add_signature(reference: Reference, armour: str, *, by: str) -> Edit:
         fields = {"format": SSH, "value": armour}
         return add_evidence(reference, "signature", fields, by=by)(catalog)
 
-    return sealed_first(reference, edit, "with a signature")
+    return seal_first(reference, edit, "with a signature")
 
 
 def add_bundle(reference: Reference, bundle: str, *, artifact: str, by: str) -> Edit:

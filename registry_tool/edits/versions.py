@@ -29,7 +29,7 @@ __all__ = [
     "add_version",
     "check_accepts_versions",
     "find_nothing",
-    "finished_record",
+    "finish_record",
     "select_name",
     "timestamp",
     "version_fields",
@@ -200,10 +200,10 @@ def _manifest(model: ModelView, version: str, record: VersionRecord) -> dict[str
     data["artifacts"] = [dict(entry) for entry in record.artifacts]
     if record.metrics:
         data["metrics"] = [dict(metric) for metric in in_order(record.metrics)]
-    return finished_record(data)
+    return finish_record(data)
 
 
-def finished_record(data: Mapping[str, JSON]) -> dict[str, JSON]:
+def finish_record(data: Mapping[str, JSON]) -> dict[str, JSON]:
     """The fields of a ``version.yaml`` in the order in which they are written, with their identity."""
     whole = {**data, "identity": identity(data)}
     return {key: whole[key] for key in dict.fromkeys((*_ORDER, *whole)) if key in whole}

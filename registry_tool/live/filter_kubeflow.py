@@ -10,15 +10,24 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from registry_tool.live.filter_tokens import BAD, END, NAME, NUMBER, SIGN, TEXT, Token, scan_filter
+from registry_tool.live.filter_tokens import (
+    BAD,
+    END,
+    NAME,
+    NUMBER,
+    SIGN,
+    TEXT,
+    FilterToken,
+    scan_filter,
+)
 from registry_tool.live.filters import (
     MOST_CHARACTERS,
     MOST_TERMS,
     And,
-    Comparison,
     Expression,
-    Field,
     FilterError,
+    FilterField,
+    FilterTerm,
     Operator,
     Or,
     Scalar,
@@ -50,10 +59,10 @@ class _Parser:
         self._terms = 0
 
     @property
-    def _next(self) -> Token:
+    def _next(self) -> FilterToken:
         return self._tokens[self._at]
 
-    def _take(self) -> Token:
+    def _take(self) -> FilterToken:
         token = self._next
         if token.kind != END:
             self._at += 1
@@ -111,7 +120,7 @@ class _Parser:
             raise self._unexpected(f"'{sign}'")
         self._take()
 
-    def _comparison(self) -> Comparison:
+    def _comparison(self) -> FilterTerm:
         self._terms += 1
         if self._terms > MOST_TERMS:
             raise FilterError(f"invalid filter query: more than {MOST_TERMS} comparisons")
@@ -123,13 +132,13 @@ class _Parser:
             raise self._unexpected("an operator (=, !=, <>, >, >=, <, <=, LIKE, ILIKE, IN)")
         self._take()
         if comparator == "IN":
-            return Comparison(field, comparator, self._list())
+            return FilterTerm(field, comparator, self._list())
         value = self._value()
         if comparator in {"LIKE", "ILIKE"} and not isinstance(value, str):
             raise FilterError(f"invalid filter query: {comparator} needs a quoted pattern")
-        return Comparison(field, comparator, (value,))
+        return FilterTerm(field, comparator, (value,))
 
-    def _field(self, written: str) -> Field:
+    def _field(self, written: str) -> FilterField:
         name, kind = written, ""
         for suffix, known in _TYPES.items():
             if written.endswith(f".{suffix}"):
@@ -137,8 +146,8 @@ class _Parser:
         is_quoted = name.startswith("`") and name.endswith("`")
         name = name.strip("`") if is_quoted else name
         if not kind and name in self._fields:
-            return Field(name)
-        return Field(name, is_free=True, type=kind)
+            return FilterField(name)
+        return FilterField(name, is_free=True, type=kind)
 
     def _list(self) -> tuple[Scalar, ...]:
         self._expect("(")

@@ -10,15 +10,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
-from registry_tool.live.filter_tokens import BAD, END, NAME, NUMBER, TEXT, Token, scan_filter
+from registry_tool.live.filter_tokens import BAD, END, NAME, NUMBER, TEXT, FilterToken, scan_filter
 from registry_tool.live.filters import (
     MOST_CHARACTERS,
     MOST_TERMS,
     And,
-    Comparison,
     Expression,
-    Field,
     FilterError,
+    FilterField,
+    FilterTerm,
     Operator,
     Scalar,
 )
@@ -98,9 +98,9 @@ def _shown(names: Sequence[str]) -> str:
     return "{" + ", ".join(f"'{name}'" for name in names) + "}"
 
 
-def _split(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+def _split(tokens: Sequence[FilterToken]) -> Iterator[list[FilterToken]]:
     """The tokens between one AND and the next."""
-    clause: list[Token] = []
+    clause: list[FilterToken] = []
     for token in tokens:
         if token.kind == END or (token.kind == NAME and token.text.upper() == "AND"):
             if clause:
@@ -110,7 +110,7 @@ def _split(tokens: Sequence[Token]) -> Iterator[list[Token]]:
             clause.append(token)
 
 
-def _check_statement(source: str, tokens: Sequence[Token]) -> None:
+def _check_statement(source: str, tokens: Sequence[FilterToken]) -> None:
     for token in tokens:
         if token.kind == NAME and token.text.upper() == "OR":
             raise FilterError(f"Invalid clause(s) in filter string: {token.text}")
@@ -120,13 +120,13 @@ def _check_statement(source: str, tokens: Sequence[Token]) -> None:
             )
 
 
-def _invalid(clause: Sequence[Token]) -> FilterError:
+def _invalid(clause: Sequence[FilterToken]) -> FilterError:
     glue = " " if clause and clause[0].text == "(" else ", "
     words = glue.join(token.text for token in clause)[:200]
     return FilterError(f"Invalid clause(s) in filter string: {words}")
 
 
-def _field(written: str, grammar: _Grammar) -> Field:
+def _field(written: str, grammar: _Grammar) -> FilterField:
     entity, dot, key = written.partition(".")
     if not dot:
         entity, key = "attribute", written
@@ -140,10 +140,10 @@ def _field(written: str, grammar: _Grammar) -> Field:
     for quote in ('"', "'", "`"):
         if len(key) > 1 and key[0] == key[-1] == quote:
             key = key[1:-1]
-    return Field(key, is_free=is_tag)
+    return FilterField(key, is_free=is_tag)
 
 
-def _comparator(clause: list[Token]) -> tuple[str, list[Token]]:
+def _comparator(clause: list[FilterToken]) -> tuple[str, list[FilterToken]]:
     """The comparator of a clause, and what comes after it."""
     words = [token.text.upper() for token in clause]
     if words[:2] == ["NOT", "IN"]:
@@ -151,7 +151,7 @@ def _comparator(clause: list[Token]) -> tuple[str, list[Token]]:
     return (words[0], clause[1:]) if words else ("", [])
 
 
-def _texts(clause: list[Token], field: Field, grammar: _Grammar) -> tuple[Scalar, ...]:
+def _texts(clause: list[FilterToken], field: FilterField, grammar: _Grammar) -> tuple[Scalar, ...]:
     """The values of a list in parentheses."""
     if field.name not in grammar.lists:
         raise FilterError(
@@ -174,7 +174,7 @@ def _texts(clause: list[Token], field: Field, grammar: _Grammar) -> tuple[Scalar
     return tuple(token.text[1:-1] for token in inner[::2])
 
 
-def _unquoted(token: Token, field: Field) -> FilterError:
+def _unquoted(token: FilterToken, field: FilterField) -> FilterError:
     if token.kind == NAME:
         return FilterError(
             "Parameter value is either not quoted or unidentified quote types used for string value "
@@ -189,7 +189,7 @@ def _unquoted(token: Token, field: Field) -> FilterError:
     )
 
 
-def _value(token: Token, field: Field, grammar: _Grammar) -> Scalar:
+def _value(token: FilterToken, field: FilterField, grammar: _Grammar) -> Scalar:
     if token.kind == TEXT:
         return token.text[1:-1]
     is_numeric = field.name in grammar.numeric and not field.is_free
@@ -202,13 +202,13 @@ def _value(token: Token, field: Field, grammar: _Grammar) -> Scalar:
     return token.text
 
 
-def _whole(value: Scalar, field: Field) -> int:
+def _whole(value: Scalar, field: FilterField) -> int:
     if isinstance(value, str) and _INTEGER.fullmatch(value):
         return int(value)
     raise FilterError(f"Invalid value for numeric attribute '{field.name}': {value!r}")
 
 
-def _comparison(clause: list[Token], grammar: _Grammar) -> Comparison:
+def _comparison(clause: list[FilterToken], grammar: _Grammar) -> FilterTerm:
     if clause[0].kind == TEXT:
         raise FilterError(
             f"Invalid comparison clause. Expected 'Identifier' found '{clause[0].text[:200]}'"
@@ -231,17 +231,17 @@ def _comparison(clause: list[Token], grammar: _Grammar) -> Comparison:
     if field.name in grammar.numeric and not field.is_free:
         if comparator not in _NUMBER_OPERATORS:
             raise FilterError(f"Invalid comparator for attribute {field.name}: {comparator}")
-        return Comparison(field, _NUMBER_OPERATORS[comparator], (_whole(values[0], field),))
+        return FilterTerm(field, _NUMBER_OPERATORS[comparator], (_whole(values[0], field),))
     allowed = _LIST_OPERATORS if in_list else _TEXT_OPERATORS
     if comparator not in allowed:
         what = "tag" if field.is_free else "attribute"
         raise FilterError(f"Invalid comparator for {what}: {comparator}")
-    return Comparison(field, allowed[comparator], values)
+    return FilterTerm(field, allowed[comparator], values)
 
 
-def _asks_for_prompts(comparisons: Sequence[Comparison]) -> bool:
+def _asks_for_prompts(comparisons: Sequence[FilterTerm]) -> bool:
     for comparison in comparisons:
-        if comparison.field == Field(PROMPT_TAG, is_free=True):
+        if comparison.field == FilterField(PROMPT_TAG, is_free=True):
             word = str(comparison.values[0]).lower()
             return (comparison.operator, word) in {("=", "true"), ("!=", "false")}
     return False
@@ -267,9 +267,9 @@ def parse_mlflow_filter(source: str, kind: MlflowKind) -> MlflowFilter:
     found = [_comparison(clause, _GRAMMARS[kind]) for clause in clauses]
     wants_prompts = _asks_for_prompts(found)
     if not wants_prompts:
-        prompt = Field(PROMPT_TAG, is_free=True)
+        prompt = FilterField(PROMPT_TAG, is_free=True)
         found = [comparison for comparison in found if comparison.field != prompt]
-        found.append(Comparison(prompt, "!=", ("true",), absent=True))
+        found.append(FilterTerm(prompt, "!=", ("true",), absent=True))
     return MlflowFilter(And(tuple(found)), wants_prompts)
 
 

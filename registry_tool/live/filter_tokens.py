@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-__all__ = ["BAD", "END", "NAME", "NUMBER", "SIGN", "TEXT", "Token", "scan_filter"]
+__all__ = ["BAD", "END", "NAME", "NUMBER", "SIGN", "TEXT", "FilterToken", "scan_filter"]
 
 NAME: Final = "name"
 NUMBER: Final = "number"
@@ -29,7 +29,7 @@ _QUOTES: Final = frozenset("'\"`")
 _BLANK: Final = re.compile(r"\s*+")
 
 
-class Token(NamedTuple):
+class FilterToken(NamedTuple):
     """One word of a filter.
 
     Attributes:
@@ -43,19 +43,23 @@ class Token(NamedTuple):
     place: int
 
 
-def scan_filter(source: str) -> list[Token]:
+def scan_filter(source: str) -> list[FilterToken]:
     """The words of a filter; the last is of kind ``END``, and what is no word is of kind ``BAD``, as is all from a quote without an end on."""
-    found: list[Token] = []
+    found: list[FilterToken] = []
     place = 0
     while True:
         blank = _BLANK.match(source, place)
         place = place if blank is None else blank.end()
         token = _TOKEN.match(source, place)
         if token is None:
-            return [*found, Token(END, "", len(source))]
+            return [*found, FilterToken(END, "", len(source))]
         if (
             token[0] in _QUOTES
         ):  # without an end: from each later quote on, it would be looked for again
-            return [*found, Token(BAD, source[place:], place), Token(END, "", len(source))]
-        found.append(Token(str(token.lastgroup), token[0], place))
+            return [
+                *found,
+                FilterToken(BAD, source[place:], place),
+                FilterToken(END, "", len(source)),
+            ]
+        found.append(FilterToken(str(token.lastgroup), token[0], place))
         place = token.end()

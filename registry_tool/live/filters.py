@@ -19,12 +19,12 @@ __all__ = [
     "MOST_CHARACTERS",
     "MOST_TERMS",
     "And",
-    "Column",
-    "Columns",
-    "Comparison",
     "Expression",
-    "Field",
+    "FilterColumn",
+    "FilterColumns",
     "FilterError",
+    "FilterField",
+    "FilterTerm",
     "Operator",
     "Or",
     "Predicate",
@@ -46,7 +46,7 @@ class FilterError(UsageError):
     """A filter that its protocol does not allow; the message is in the protocol's words."""
 
 
-class Field(NamedTuple):
+class FilterField(NamedTuple):
     """What a filter compares.
 
     Attributes:
@@ -60,7 +60,7 @@ class Field(NamedTuple):
     type: str = ""
 
 
-class Comparison(NamedTuple):
+class FilterTerm(NamedTuple):
     """One field compared with values.
 
     Attributes:
@@ -70,7 +70,7 @@ class Comparison(NamedTuple):
         absent: The result for a record that does not have the field.
     """
 
-    field: Field
+    field: FilterField
     operator: Operator
     values: tuple[Scalar, ...]
     absent: bool = False
@@ -88,10 +88,10 @@ class Or(NamedTuple):
     terms: tuple[Expression, ...]
 
 
-Expression: TypeAlias = "Comparison | And | Or"
+Expression: TypeAlias = "FilterTerm | And | Or"
 
 
-class Column(NamedTuple):
+class FilterColumn(NamedTuple):
     """Where the values of a field come from.
 
     Attributes:
@@ -105,7 +105,7 @@ class Column(NamedTuple):
 
 
 # The column of a field; raises FilterError for a field that the object does not have.
-Columns = Callable[[Field], Column]
+FilterColumns = Callable[[FilterField], FilterColumn]
 
 
 def _number(value: Scalar) -> float | None:
@@ -145,7 +145,7 @@ def _is_ordered(value: Scalar, comparator: str, wanted: Scalar) -> bool:
     return left is not None and right is not None and _ORDERINGS[comparator](left, right)
 
 
-def _test(comparison: Comparison) -> Callable[[Scalar], bool]:
+def _test(comparison: FilterTerm) -> Callable[[Scalar], bool]:
     comparator, values = comparison.operator, comparison.values
     wanted = values[0] if values else ""
     match comparator:
@@ -164,13 +164,13 @@ def _test(comparison: Comparison) -> Callable[[Scalar], bool]:
             return lambda value: _is_ordered(value, comparator, wanted)
 
 
-def compile_filter(expression: Expression, columns: Columns) -> Predicate:
+def compile_filter(expression: Expression, columns: FilterColumns) -> Predicate:
     """A function that is true for the records that an expression describes.
 
     Raises:
         FilterError: It names a field that the object does not have.
     """
-    if isinstance(expression, Comparison):
+    if isinstance(expression, FilterTerm):
         value, test, absent = columns(expression.field).value, _test(expression), expression.absent
 
         def compare(record: Record) -> bool:
@@ -196,7 +196,7 @@ def _keys(values: Iterable[Scalar]) -> set[Hashable]:
 
 
 def find_candidates(
-    expression: Expression, kind: str, indexes: Indexes, columns: Columns
+    expression: Expression, kind: str, indexes: Indexes, columns: FilterColumns
 ) -> array[int] | None:
     """The ids, ascending, of records among which are all that an expression describes; None where no index says so.
 
@@ -206,7 +206,7 @@ def find_candidates(
         indexes: Those of the snapshot.
         columns: The columns of the protocol.
     """
-    if isinstance(expression, Comparison):
+    if isinstance(expression, FilterTerm):
         column = columns(expression.field)
         indexed = column.lookup is not None and expression.operator in {"=", "IN"}
         if not indexed or expression.absent:

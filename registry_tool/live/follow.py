@@ -11,21 +11,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from registry_tool.catalog.catalog import Catalog
-from registry_tool.catalog.diff import between
-from registry_tool.catalog.events import Event
 from registry_tool.errors import GitError, RegistryError
-from registry_tool.git.history import FirstParentHistory
 from registry_tool.git.ref_watch import RefWatch
 from registry_tool.git.repository import Repository
-from registry_tool.git.tree import DictTree
-from registry_tool.live.moving import Step, move
 from registry_tool.live.snapshot import Snapshot
-from registry_tool.live.steps import read_steps
 from registry_tool.live.store import SnapshotStore
 
+if TYPE_CHECKING:
+    from registry_tool.catalog.catalog import Catalog
+    from registry_tool.catalog.events import Event
+    from registry_tool.live.moving import Step
+
+# A start over a state that is known reads one file: what moves and tells events is imported when it is needed.
 __all__ = ["LiveCatalog", "LiveEvent"]
 
 # Earlier snapshots that are kept: a branch that is rewound by a few commits is not read from its beginning.
@@ -120,6 +119,8 @@ class LiveCatalog:
             A snapshot that has them all.
         """
         with self._lock:
+            from registry_tool.live.moving import move
+
             if self._snapshot.commit == base:
                 self._publish(move(self._snapshot, steps, self._clock()))
             elif steps and self._snapshot.line.position(steps[-1].commit) is None:
@@ -144,6 +145,10 @@ class LiveCatalog:
             return True
 
     def _moved_to(self, tip: str) -> Snapshot:
+        from registry_tool.git.history import FirstParentHistory
+        from registry_tool.live.moving import move
+        from registry_tool.live.steps import read_steps
+
         line = FirstParentHistory(self._repository.git, tip)
         known = line.nearest(frozenset(self._earlier)) if self._earlier else None
         base = Snapshot() if known is None else self._earlier[known]
@@ -191,6 +196,8 @@ class LiveCatalog:
             after: The full id of a commit on the line; empty for all.
             limit: At most this many commits are read.
         """
+        from registry_tool.catalog.diff import between
+
         line = self._snapshot.line
         start = line.position(after) if after else 0
         if start is None:
@@ -201,4 +208,7 @@ class LiveCatalog:
                 yield LiveEvent(commit, place, line.time(number), event)
 
     def _catalog(self, commit: str) -> Catalog:
+        from registry_tool.catalog.catalog import Catalog
+        from registry_tool.git.tree import DictTree
+
         return Catalog(self._repository.tree(commit) if commit else DictTree({}))

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from registry_tool.live.layers import Layers
 from registry_tool.live.records import ModelRecord, Record, VersionRecord
 
-__all__ = ["MOST_IDS", "Change", "Indexes", "pack", "record_kind", "unpack"]
+__all__ = ["MOST_IDS", "Indexes", "RecordChange", "pack", "record_kind", "unpack"]
 
 _KEPT: Final = 64
 _NONE: Final = array("q")
@@ -27,7 +27,7 @@ MOST_IDS: Final = (1 << _ID_BITS) - 1
 Value = Callable[[Record], Hashable]
 
 
-class Change(NamedTuple):
+class RecordChange(NamedTuple):
     """A record before and after a step; None where there is none."""
 
     old: Record | None
@@ -61,7 +61,7 @@ class _Equal(NamedTuple):
     ids: Layers[Hashable, array[int]]
 
 
-def _posted(index: _Equal, changes: Iterable[Change]) -> _Equal:
+def _posted(index: _Equal, changes: Iterable[RecordChange]) -> _Equal:
     puts: dict[Hashable, array[int]] = {}
 
     def own(value: Hashable) -> array[int]:
@@ -86,7 +86,9 @@ def _posted(index: _Equal, changes: Iterable[Change]) -> _Equal:
     return index._replace(ids=index.ids.after(puts, gone))
 
 
-def _reordered(order: array[int], touched: Sequence[str], changes: Iterable[Change]) -> array[int]:
+def _reordered(
+    order: array[int], touched: Sequence[str], changes: Iterable[RecordChange]
+) -> array[int]:
     found = order[:]
     for change in changes:
         old, new = _listed(change.old), _listed(change.new)
@@ -168,7 +170,10 @@ class Indexes:
         return order
 
     def after(
-        self, ids: Mapping[str, array[int]], records: Layers[int, Record], changes: Sequence[Change]
+        self,
+        ids: Mapping[str, array[int]],
+        records: Layers[int, Record],
+        changes: Sequence[RecordChange],
     ) -> Indexes:
         """The indexes of the next snapshot.
 
@@ -178,7 +183,7 @@ class Indexes:
             changes: The records that differ, each once.
         """
         found = Indexes(ids, records)
-        kinds: dict[str, list[Change]] = {}
+        kinds: dict[str, list[RecordChange]] = {}
         for change in changes:
             record = change.new or change.old
             if record is not None and record.id:

@@ -7,11 +7,13 @@ change costs some microseconds on average. Reading costs one or two look-ups.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from math import isqrt
 from typing import Final, Generic, TypeVar, cast, overload
 
-__all__ = ["Layers"]
+__all__ = ["Layers", "without_collection"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -95,3 +97,15 @@ class Layers(Mapping[K, V], Generic[K, V]):
         else:
             found._base, found._top = self._base, top
         return found
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Make many objects that stay: the collector would look through all of them again and again, and find nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

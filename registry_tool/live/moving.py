@@ -6,19 +6,17 @@ commit changed is applied to working copies of the objects concerned; records an
 
 from __future__ import annotations
 
-import gc
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
 from registry_tool.live.ids import Birth, Numbering, artifact_labels
-from registry_tool.live.indexes import Change, record_kind
-from registry_tool.live.layers import Layers
-from registry_tool.live.parts import Part, decode, read_part
+from registry_tool.live.indexes import RecordChange, record_kind
+from registry_tool.live.layers import Layers, without_collection
+from registry_tool.live.parts import ReadPart, decode, read_part
 from registry_tool.live.places import Spot, is_read, locate_spot
 from registry_tool.live.records import (
     ModelRecord,
@@ -34,7 +32,7 @@ from registry_tool.manifests.data import text, whole
 from registry_tool.manifests.layout import Layout
 from registry_tool.names import ModelName
 
-__all__ = ["Step", "move", "without_collection"]
+__all__ = ["Step", "move"]
 
 _ARTIFACT: Final = "artifact"
 _K = TypeVar("_K")
@@ -80,11 +78,11 @@ class _Objects:
         found = None if birth is None else self._base.records.get(birth.id)
         return found if isinstance(found, ObjectRecord) else None
 
-    def changes(self) -> Iterator[Change]:
+    def changes(self) -> Iterator[RecordChange]:
         for key, new in self._now.items():
             old = self._former(key)
             if new is not None or old is not None:
-                yield Change(old, new)
+                yield RecordChange(old, new)
 
 
 class _Move:
@@ -131,7 +129,7 @@ class _Move:
                 found.append(Edit(spot, path, content, self._part(spot, path, content)))
         return sorted(found, key=lambda edit: (edit.spot.key.split("/"), edit.spot.file))
 
-    def _part(self, spot: Spot, path: str, content: bytes | None) -> Part | None:
+    def _part(self, spot: Spot, path: str, content: bytes | None) -> ReadPart | None:
         self.problems.pop(path, None)
         self.solved.add(path)
         if content is None or not is_read(spot):
@@ -255,8 +253,8 @@ class _Move:
         models = {name: working.record() for name, working in self.models.items()}
         versions = {key: self._finished(v, models) for key, v in self.versions.items()}
         objects = list(self.objects.changes())
-        changes = [Change(self.models[name].former, new) for name, new in models.items()]
-        changes += [Change(self.versions[key].former, new) for key, new in versions.items()]
+        changes = [RecordChange(self.models[name].former, new) for name, new in models.items()]
+        changes += [RecordChange(self.versions[key].former, new) for key, new in versions.items()]
         changes += [change for change in objects if not _is_artifact(change)]
         changes = [c for c in map(_numbered, changes) if c.old is not c.new]
         ids = _ids_after(base.indexes.ids, changes)
@@ -296,13 +294,15 @@ def _split(
     return kept, [key for key in records if key not in kept]
 
 
-def _numbered(change: Change) -> Change:
+def _numbered(change: RecordChange) -> RecordChange:
     """Without records that have no id."""
     old, new = change
-    return Change(old if old is not None and old.id else None, new if new and new.id else None)
+    return RecordChange(
+        old if old is not None and old.id else None, new if new and new.id else None
+    )
 
 
-def _is_artifact(change: Change) -> bool:
+def _is_artifact(change: RecordChange) -> bool:
     record = change.new or change.old
     return isinstance(record, ObjectRecord) and record.kind == _ARTIFACT
 
@@ -314,20 +314,22 @@ def _is_context(spot: Spot) -> bool:
     return _DEFINING.get(spot.owner) == spot.file
 
 
-def _records_after(records: Layers[int, Record], changes: Sequence[Change]) -> Layers[int, Record]:
+def _records_after(
+    records: Layers[int, Record], changes: Sequence[RecordChange]
+) -> Layers[int, Record]:
     puts: dict[int, Record] = {c.new.id: c.new for c in changes if c.new is not None}
     return records.after(puts, [c.old.id for c in changes if c.new is None and c.old is not None])
 
 
 def _objects_after(
-    objects: Layers[int, ObjectRecord], changes: Sequence[Change]
+    objects: Layers[int, ObjectRecord], changes: Sequence[RecordChange]
 ) -> Layers[int, ObjectRecord]:
     puts = {c.new.id: c.new for c in changes if isinstance(c.new, ObjectRecord)}
     return objects.after(puts, [c.old.id for c in changes if c.new is None and c.old is not None])
 
 
 def _ids_after(
-    ids: Mapping[str, array[int]], changes: Iterable[Change]
+    ids: Mapping[str, array[int]], changes: Iterable[RecordChange]
 ) -> Mapping[str, array[int]]:
     """For each kind the ids of all its records, after some changes."""
     added: dict[str, list[int]] = {}
@@ -352,18 +354,6 @@ def _merged(ids: array[int], numbers: Sequence[int]) -> array[int]:
     for number in numbers:
         found.insert(bisect_left(found, number), number)
     return found
-
-
-@contextmanager
-def without_collection() -> Iterator[None]:
-    """Make many objects that stay: the collector would look through all of them again and again, and find nothing."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 # So many commits are applied before records are made of them: working copies take several times the memory.

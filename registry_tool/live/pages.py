@@ -26,10 +26,10 @@ from registry_tool.live.snapshot import Snapshot
 
 __all__ = [
     "Key",
-    "Listing",
     "OrderTerm",
     "Page",
     "PageTokenError",
+    "RecordListing",
     "changed_term",
     "created_term",
     "id_term",
@@ -86,7 +86,7 @@ def changed_term(*touched: str, descending: bool = False) -> OrderTerm:
     )
 
 
-class Listing(NamedTuple):
+class RecordListing(NamedTuple):
     """What is listed.
 
     Attributes:
@@ -116,17 +116,17 @@ class Page(NamedTuple):
     next_token: str
 
 
-def _digest(listing: Listing) -> str:
+def _digest(listing: RecordListing) -> str:
     terms = [[term.name, term.descending, *term.touched] for term in listing.terms]
     said = orjson.dumps([listing.kind, terms, listing.query.encode(errors="surrogateescape").hex()])
     return hashlib.blake2b(said, digest_size=9).hexdigest()
 
 
-def _write_token(listing: Listing, key: Sequence[Key]) -> str:
+def _write_token(listing: RecordListing, key: Sequence[Key]) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([_digest(listing), *key])).decode()
 
 
-def _read_token(listing: Listing, token: str) -> tuple[Key, ...] | None:
+def _read_token(listing: RecordListing, token: str) -> tuple[Key, ...] | None:
     """The key of the last record of the page before; None where no record came yet.
 
     Raises:
@@ -188,7 +188,9 @@ def _run(ids: array[int], start: int, *, descending: bool) -> Iterator[int]:
     return (ids[place] for place in places)
 
 
-def _by_id(snapshot: Snapshot, listing: Listing, last: tuple[Key, ...] | None) -> Iterator[Record]:
+def _by_id(
+    snapshot: Snapshot, listing: RecordListing, last: tuple[Key, ...] | None
+) -> Iterator[Record]:
     """The records by id, or by creation, from where the last page ended."""
     ids = snapshot.indexes.all_ids(listing.kind) if listing.ids is None else listing.ids
     descending = listing.terms[0].descending if listing.terms else False
@@ -212,7 +214,7 @@ def _position(key: tuple[Key, ...]) -> int:
 
 
 def _by_position(
-    snapshot: Snapshot, listing: Listing, last: tuple[Key, ...] | None
+    snapshot: Snapshot, listing: RecordListing, last: tuple[Key, ...] | None
 ) -> Iterator[tuple[int, Record]]:
     """Positions and records by creation or the last change, from the group in which the last page ended."""
     term = listing.terms[0]
@@ -235,7 +237,7 @@ def _by_position(
 
 
 def _grouped(
-    snapshot: Snapshot, listing: Listing, order: _Order, last: tuple[Key, ...] | None
+    snapshot: Snapshot, listing: RecordListing, order: _Order, last: tuple[Key, ...] | None
 ) -> Iterator[Record]:
     accept = listing.accept
     for _, group in groupby(_by_position(snapshot, listing, last), key=lambda one: one[0]):
@@ -244,7 +246,7 @@ def _grouped(
 
 
 def _in_place(
-    snapshot: Snapshot, listing: Listing, last: tuple[Key, ...] | None
+    snapshot: Snapshot, listing: RecordListing, last: tuple[Key, ...] | None
 ) -> Iterator[Record]:
     """Records by the last change and by id, which is how they lie in the index."""
     term = listing.terms[0]
@@ -261,7 +263,7 @@ def _in_place(
 
 
 def _ordered(
-    snapshot: Snapshot, listing: Listing, last: tuple[Key, ...] | None
+    snapshot: Snapshot, listing: RecordListing, last: tuple[Key, ...] | None
 ) -> Iterable[Record]:
     """The records after the last page, in order."""
     order = _Order(listing.terms)
@@ -289,7 +291,9 @@ def _among(ids: frozenset[int], accept: Predicate | None) -> Predicate:
     return lambda record: record.id in ids and (accept is None or accept(record))
 
 
-def read_page(snapshot: Snapshot, listing: Listing, size: int | None, token: str = "") -> Page:
+def read_page(
+    snapshot: Snapshot, listing: RecordListing, size: int | None, token: str = ""
+) -> Page:
     """One page of a listing.
 
     Args:

@@ -11,13 +11,10 @@ from typing import Final, NamedTuple, cast
 import orjson
 
 from registry_tool.manifests.data import Data
-from registry_tool.manifests.document import parse_document
 from registry_tool.manifests.layout import Place
 from registry_tool.manifests.problems import JSON
-from registry_tool.manifests.schema import schema_ids
-from registry_tool.manifests.yaml.fast import Unsure, load_fast
 
-__all__ = ["NOTHING", "Part", "decode", "encode", "read_part"]
+__all__ = ["NOTHING", "ReadPart", "decode", "encode", "read_part"]
 
 NOTHING: Final[Data] = {}
 _KINDS: Final = {
@@ -29,7 +26,7 @@ _KINDS: Final = {
 }  # fmt: skip
 
 
-class Part(NamedTuple):
+class ReadPart(NamedTuple):
     """A manifest as it was read.
 
     Attributes:
@@ -63,6 +60,7 @@ def _kind(file: str) -> str:
 
 def _read_loosely(source: bytes) -> Data:
     from registry_tool.manifests.yaml.explain import explain
+    from registry_tool.manifests.yaml.fast import Unsure, load_fast
 
     data = load_fast(source)
     if isinstance(data, Unsure):
@@ -70,7 +68,7 @@ def _read_loosely(source: bytes) -> Data:
     return data if isinstance(data, dict) else NOTHING
 
 
-def read_part(path: str, file: str, source: bytes) -> Part:
+def read_part(path: str, file: str, source: bytes) -> ReadPart:
     """Read one manifest.
 
     Args:
@@ -78,13 +76,17 @@ def read_part(path: str, file: str, source: bytes) -> Part:
         file: The file, from the folder of its object; see ``Spot``.
         source: Its bytes.
     """
+    # A server that begins where it stopped reads no manifest.
+    from registry_tool.manifests.document import parse_document
+    from registry_tool.manifests.schema import schema_ids
+
     kind = _kind(file)
     if f"{kind}/v1" not in schema_ids():
         data = _read_loosely(source)
-        return Part(data, "" if data else f"{path}: cannot be read", data)
+        return ReadPart(data, "" if data else f"{path}: cannot be read", data)
     document = parse_document(path, Place(kind), source)
     if document.data is not None:
-        return Part(document.data, "", document.data)
+        return ReadPart(document.data, "", document.data)
     problem = document.problems[0]
     words = f"{path}:{problem.line}: {problem.message}"
-    return Part(NOTHING, words, _read_loosely(source))
+    return ReadPart(NOTHING, words, _read_loosely(source))

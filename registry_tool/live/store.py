@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,8 +19,7 @@ import orjson
 from registry_tool.catalog.result_cache import program_digest
 from registry_tool.live.ids import Birth, IdTable, Run
 from registry_tool.live.indexes import Indexes, record_kind
-from registry_tool.live.layers import Layers
-from registry_tool.live.moving import without_collection
+from registry_tool.live.layers import Layers, without_collection
 from registry_tool.live.places import object_key
 from registry_tool.live.records import (
     NO_FILES,
@@ -298,6 +296,8 @@ class SnapshotStore:
 
     def save(self, snapshot: Snapshot) -> None:
         """Keep a snapshot instead of the former one; where nothing can be written, nothing is kept."""
+        import tempfile  # a start does without
+
         pieces = _save(snapshot)
         with contextlib.suppress(OSError):
             self._place.parent.mkdir(parents=True, exist_ok=True)

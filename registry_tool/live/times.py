@@ -51,6 +51,8 @@ class Stamp(NamedTuple):
 
 def claimed_time(text: str) -> int:
     """The milliseconds of a ``Registry-Time`` trailer, such as ``2026-11-30T09:10:11.123Z``; 0 for other text."""
+    if len(text) != len("2026-11-30T09:10:11.123Z"):
+        return 0
     try:
         moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=None)  # noqa: DTZ007 (Z is UTC)
     except ValueError:

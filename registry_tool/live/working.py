@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from registry_tool.live.ids import Birth
-from registry_tool.live.parts import NOTHING, Part, decode, encode
+from registry_tool.live.parts import NOTHING, ReadPart, decode, encode
 from registry_tool.live.places import Spot
 from registry_tool.live.records import (
     NO_FILES,
@@ -47,7 +47,7 @@ class Edit(NamedTuple):
     spot: Spot
     path: str
     content: bytes | None
-    part: Part | None
+    part: ReadPart | None
 
     @property
     def json(self) -> bytes:

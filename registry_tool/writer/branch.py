@@ -22,6 +22,7 @@ from registry_tool.git.refs import find_target
 from registry_tool.git.remote.push import LostRaceError, fetch_branch
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
+from registry_tool.git.tree import TreeChange, differences
 from registry_tool.writer.clock import Clock, latest_time
 from registry_tool.writer.memory import ManifestMemory
 from registry_tool.writer.modes import Mode, Pusher, start_of_branch
@@ -32,6 +33,7 @@ from registry_tool.writer.train import Attempt, Train, TrainMaker
 __all__ = ["Branch", "Yard"]
 
 _REMOTE: Final = "origin"
+_MOST_CHANGES: Final = 5_000
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Branch:
         self._git = yard.repository.git
         self._is_main = name == yard.main
         self._watch = yard.main_watch if self._is_main else RefWatch(self._git, self.ref)
+        self._memory = yard.memory.fork()
         self._state: BranchState | None = None
         self._tip: str | None = None
         self._ground: Ground | None = None
@@ -137,15 +140,24 @@ class Branch:
             self._ground_tip = main
         if start is None:
             start = self._main_tip()
-        yard.memory.forget_values()
-        state = read_state(yard.pool, yard.memory, start)
+        state = read_state(yard.pool, self._memory, start, before=before)
+        changes = [] if before is None else self._take_in(before, state)
         yard.clock.follow(latest_time(self._git, start, str(yard.committer)))
         self._state, self._tip = state, tip
         if before is not None and tip is not None and tip != seen:
-            report = check_move(yard.pool, before, state)
+            report = check_move(yard.pool, before, state, changes)
             committer = str(yard.committer)
             yard.announce(Move(self.name, seen, tip, committer, foreign=True, report=report))
         return state
+
+    def _take_in(self, before: BranchState, state: BranchState) -> Sequence[TreeChange]:
+        """The files that others changed; the values that they give are remembered."""
+        changes = list(differences(before.catalog.tree, state.catalog.tree))
+        if len(changes) > _MOST_CHANGES:
+            self._memory.forget_values()
+        else:
+            self._memory.add(state.catalog, (one.path for one in changes))
+        return changes
 
     def make(self, requests: Sequence[WriteRequest]) -> Train:
         """Make a train of requests on the newest state.

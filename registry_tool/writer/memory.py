@@ -41,6 +41,12 @@ class ManifestMemory:
         self._identities: dict[str, dict[str, set[str]]] = {}
         self._count = 0
 
+    def fork(self) -> ManifestMemory:
+        """A memory of the same manifests with its own index of values: for another branch."""
+        other = ManifestMemory()
+        other._documents = self._documents
+        return other
+
     def recall(self, path: str, oid: str) -> Document | None:
         """A manifest that was read before."""
         return self._documents.get((path, oid))

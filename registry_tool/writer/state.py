@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Report
+from registry_tool.checks.scope import POLICY
 from registry_tool.errors import NotARegistryError
 from registry_tool.git.command import Git
-from registry_tool.git.history import EVERYTHING, FirstParentHistory, is_name
+from registry_tool.git.history import EVERYTHING, FirstParentHistory, is_name, list_steps
 from registry_tool.git.object_pool import ObjectPool, PooledTree
+from registry_tool.git.tree import TreeChange
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.writer.memory import ManifestMemory, WriterCatalog
 
 __all__ = ["BranchState", "Ground", "WriterHistory", "check_move", "read_state", "tree_of_commit"]
 
 _TREE: Final = b"tree "
+# A check of more files would keep requests waiting for seconds.
+_MOST_CHANGES: Final = 500
 
 
 class WriterHistory(FirstParentHistory):
@@ -106,8 +110,16 @@ def tree_of_commit(pool: ObjectPool, commit: str) -> str:
     return found[1].split(b"\n", 1)[0].removeprefix(_TREE).decode()
 
 
-def read_state(pool: ObjectPool, memory: ManifestMemory, commit: str) -> BranchState:
+def read_state(
+    pool: ObjectPool, memory: ManifestMemory, commit: str, *, before: BranchState | None = None
+) -> BranchState:
     """The state of a branch at a commit.
+
+    Args:
+        pool: Where its objects are.
+        memory: What is remembered of other states.
+        commit: The full id of the commit.
+        before: An earlier state of the branch, from which history is read on; None reads all of it.
 
     Raises:
         NotARegistryError: It has no ``registry.yaml``.
@@ -120,10 +132,27 @@ def read_state(pool: ObjectPool, memory: ManifestMemory, commit: str) -> BranchS
             f"commit {commit[:12]} has no {REGISTRY}",
             remedy="commit it first, or name another branch",
         )
-    removed = FirstParentHistory(pool.git, commit).removed_names(EVERYTHING)
-    return BranchState(commit, catalog, removed)
+    history = FirstParentHistory(pool.git, commit)
+    if before is not None and history.holds(before.commit):
+        removed = before.removed
+        for step in list_steps(pool.git, commit, before.commit):
+            removed = (removed - step.came) | step.went
+        return BranchState(commit, catalog, removed)
+    return BranchState(commit, catalog, history.removed_names(EVERYTHING))
 
 
-def check_move(pool: ObjectPool, before: BranchState, after: BranchState) -> Report:
-    """The check of a move that others made, as one change."""
-    return check(after.catalog, base=before.catalog, line=before.history(pool))
+def check_move(
+    pool: ObjectPool, before: BranchState, after: BranchState, changes: Sequence[TreeChange]
+) -> Report | None:
+    """The check of a move that others made, as one change; None for one that would take long, such as a change of policy.
+
+    Args:
+        pool: Where the objects are.
+        before: The state before.
+        after: The state now.
+        changes: The files that differ, in path order.
+    """
+    if len(changes) > _MOST_CHANGES or any(one.path.startswith(POLICY) for one in changes):
+        return None
+    line = before.history(pool)
+    return check(after.catalog, base=before.catalog, differing=changes, line=line)

@@ -22,10 +22,16 @@ from benchmarks.machine import load, load_words
 
 from registry_tool.git.repository import Repository
 from registry_tool.live.filter_mlflow import parse_mlflow_filter
-from registry_tool.live.filters import Column, Field, Scalar, compile_filter, find_candidates
+from registry_tool.live.filters import (
+    FilterColumn,
+    FilterField,
+    Scalar,
+    compile_filter,
+    find_candidates,
+)
 from registry_tool.live.follow import LiveCatalog
 from registry_tool.live.moving import Step, move
-from registry_tool.live.pages import Listing, changed_term, id_term, read_page
+from registry_tool.live.pages import RecordListing, changed_term, id_term, read_page
 from registry_tool.live.records import Record, VersionRecord
 from registry_tool.live.snapshot import Snapshot, free_value
 from registry_tool.names import ModelName
@@ -80,14 +86,14 @@ def _cost(work: Callable[[], object]) -> float:
     return median(rounds) * 1e6
 
 
-def _tag(field: Field) -> Column:
+def _tag(field: FilterField) -> FilterColumn:
     def value(record: Record) -> Scalar | None:
         if f'"{field.name}"'.encode() not in getattr(record, "free", b""):
             return None
         found = free_value(record, field.name)
         return found if isinstance(found, str | int | float) else None
 
-    return Column(value, ("free", field.name))
+    return FilterColumn(value, ("free", field.name))
 
 
 def _tagged(snapshot: Snapshot) -> Snapshot:
@@ -110,7 +116,7 @@ def _search(snapshot: Snapshot, source: str, size: int) -> list[Record]:
     accept = compile_filter(expression, _tag)
     ids = find_candidates(expression, "version", snapshot.indexes, _tag)
     order = (changed_term("record", "metadata", descending=True),)
-    return read_page(snapshot, Listing("version", order, source, ids, accept), size).records
+    return read_page(snapshot, RecordListing("version", order, source, ids, accept), size).records
 
 
 def _added(snapshot: Snapshot) -> Iterator[Snapshot]:
@@ -132,11 +138,11 @@ def measure(corpus: Path, kept: Path) -> dict[str, float]:
     """Microseconds by kind of work."""
     snapshot = _tagged(LiveCatalog(Repository.open(corpus), folder=kept).snapshot)
     name = ModelName("team-00", "model-0000")
-    every = Listing("version", (id_term(),), "")
+    every = RecordListing("version", (id_term(),), "")
     middle = read_page(
         snapshot, every, len(snapshot.indexes.all_ids("version")) * 9 // 10
     ).next_token
-    latest = Listing("version", (changed_term(descending=True),), "")
+    latest = RecordListing("version", (changed_term(descending=True),), "")
     added = _added(snapshot)
     return {
         "version by alias": _cost(lambda: snapshot.alias(snapshot.models[name], "production")),

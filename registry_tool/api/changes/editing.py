@@ -302,6 +302,20 @@ def _check_can_add(
     check_names(model, record.tags, record.aliases)
 
 
+def _create_package(
+    catalog: Catalog, encrypt_to: EncryptTo | None
+) -> tuple[Package | None, Callable[[Catalog], bytes] | None]:
+    """What encrypts the artifacts of a version, and what returns its ``key.yaml``."""
+    if encrypt_to is None:
+        return None, None
+    from registry_tool.encryption import Package
+
+    package = Package()
+    key = encrypt_to.key_file(package)
+    key(catalog)  # unknown recipients are reported before files are read
+    return package, key
+
+
 def add_version(
     registry: Snapshot,
     model: str,
@@ -320,13 +334,7 @@ def add_version(
     name = ModelName.parse(model)
     session = ChangeSession(registry, **options)
     _check_can_add(session.catalog, name, version, record)
-    package = key = None
-    if record.encrypt_to is not None:
-        from registry_tool.encryption import Package
-
-        package = Package()
-        key = record.encrypt_to.key_file(package)
-        key(session.catalog)  # unknown recipients are reported before files are read
+    package, key = _create_package(session.catalog, record.encrypt_to)
     staged = session.stage(
         record.artifacts, roles=record.roles, allow=record.allow, package=package
     )

@@ -19,7 +19,7 @@ from registry_tool.edits.changeset import ChangeSet, Edit, combine, overlaid
 from registry_tool.edits.drafts import DraftChanges, add_draft, delete_draft, edit_draft
 from registry_tool.edits.lifecycle import set_state
 from registry_tool.edits.promotion import promote
-from registry_tool.edits.sealing import seal, with_sealed
+from registry_tool.edits.sealing import apply_seal, seal
 from registry_tool.edits.titles import set_title
 from registry_tool.edits.versions import VersionRecord, add_version
 from registry_tool.edits.wire import set_wire
@@ -225,8 +225,8 @@ def test_only_a_version_has_a_state(make: Make, state: Literal["deprecated", "wi
 
 def test_a_catalog_as_if_sealed(make: Make) -> None:
     _, catalog = make(ADD)
-    assert resolve(with_sealed(catalog, DRAFT), DRAFT).state == "active"
-    assert with_sealed(catalog, Reference(MODEL, "1")) is catalog
+    assert resolve(apply_seal(catalog, DRAFT), DRAFT).state == "active"
+    assert apply_seal(catalog, Reference(MODEL, "1")) is catalog
 
 
 def test_a_model_with_drafts_alone_has_no_latest(make: Make) -> None:

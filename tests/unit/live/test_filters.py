@@ -20,10 +20,10 @@ from support.manifests import (
 
 from registry_tool.live.filters import (
     And,
-    Column,
-    Comparison,
     Expression,
-    Field,
+    FilterColumn,
+    FilterField,
+    FilterTerm,
     Operator,
     Or,
     Scalar,
@@ -59,10 +59,10 @@ def snapshot() -> Snapshot:
     return branch.snapshot()
 
 
-def columns(field: Field) -> Column:
+def columns(field: FilterField) -> FilterColumn:
     if field.is_free:
-        return Column(lambda record: _free(record, field.name), ("free", field.name))
-    return Column(lambda record: record.id if isinstance(record, VersionRecord) else None)
+        return FilterColumn(lambda record: _free(record, field.name), ("free", field.name))
+    return FilterColumn(lambda record: record.id if isinstance(record, VersionRecord) else None)
 
 
 def _free(record: Record, key: str) -> Scalar | None:
@@ -79,8 +79,8 @@ def found(snapshot: Snapshot, expression: Expression) -> list[int]:
     return ids
 
 
-def free(name: str, comparator: Operator, *values: Scalar, absent: bool = False) -> Comparison:
-    return Comparison(Field(name, is_free=True), comparator, values, absent)
+def free(name: str, comparator: Operator, *values: Scalar, absent: bool = False) -> FilterTerm:
+    return FilterTerm(FilterField(name, is_free=True), comparator, values, absent)
 
 
 def test_equality_knows_types(snapshot: Snapshot) -> None:
@@ -156,8 +156,8 @@ def team(record: Record) -> Scalar | None:
 
 OPERATORS: list[Operator] = ["=", "!=", ">", ">=", "<", "<=", "IN", "NOT IN"]
 TERMS = st.builds(
-    lambda name, comparator, values, absent: Comparison(
-        Field(name, is_free=True), comparator, tuple(values), absent
+    lambda name, comparator, values, absent: FilterTerm(
+        FilterField(name, is_free=True), comparator, tuple(values), absent
     ),
     st.sampled_from(["team", "count", "ratio", "good", "none"]),
     st.sampled_from(OPERATORS),

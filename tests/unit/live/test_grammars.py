@@ -19,17 +19,17 @@ from registry_tool.live.filter_mlflow import (
 )
 from registry_tool.live.filters import (
     And,
-    Comparison,
     Expression,
-    Field,
     FilterError,
+    FilterField,
+    FilterTerm,
     Operator,
     Or,
     Scalar,
 )
 
 FIELDS = ("name", "state", "experimentRunId", "id")
-PROMPTS = Comparison(Field(PROMPT_TAG, is_free=True), "!=", ("true",), absent=True)
+PROMPTS = FilterTerm(FilterField(PROMPT_TAG, is_free=True), "!=", ("true",), absent=True)
 
 
 def kubeflow(source: str) -> Expression:
@@ -44,8 +44,8 @@ def mlflow(source: str, kind: MlflowKind = "version") -> list[object]:
 
 def term(
     name: str, comparator: Operator, *values: Scalar, kind: str = "", free: bool = False
-) -> Comparison:
-    return Comparison(Field(name, free or bool(kind), kind), comparator, values)
+) -> FilterTerm:
+    return FilterTerm(FilterField(name, free or bool(kind), kind), comparator, values)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_a_kubeflow_filter_that_was_written_is_read_back(pairs: list[tuple[str, 
     source = " AND ".join(f"`{name}` = {_quoted(value)}" for name, value in pairs)
     found = kubeflow(source)
     terms = found.terms if isinstance(found, And) else (found,)
-    assert [(t.field.name, t.values[0]) for t in terms if isinstance(t, Comparison)] == pairs
+    assert [(t.field.name, t.values[0]) for t in terms if isinstance(t, FilterTerm)] == pairs
 
 
 @given(
@@ -258,5 +258,5 @@ def test_a_kubeflow_filter_that_was_written_is_read_back(pairs: list[tuple[str, 
 )
 def test_an_mlflow_filter_that_was_written_is_read_back(pairs: list[tuple[str, str]]) -> None:
     source = " and ".join(f"tags.`{name}` = '{value}'" for name, value in pairs)
-    found = [(t.field.name, t.values[0]) for t in mlflow(source) if isinstance(t, Comparison)]
+    found = [(t.field.name, t.values[0]) for t in mlflow(source) if isinstance(t, FilterTerm)]
     assert found == pairs

@@ -21,7 +21,7 @@ from support.manifests import (
 
 from registry_tool.live.records import ObjectRecord, VersionRecord
 from registry_tool.live.snapshot import Snapshot
-from registry_tool.manifests.schema import schema_ids
+from registry_tool.manifests.layout import Layout
 from registry_tool.names import ModelName
 
 LANG = ModelName("nlp", "lang-id")
@@ -130,7 +130,6 @@ def test_aliases_tags_and_what_they_touch(branch: Branch) -> None:
     assert agree(branch).alias(agree(branch).models[LANG], "production") is None
 
 
-@pytest.mark.skipif("metadata/v2" not in schema_ids(), reason="the schema is not there yet")
 def test_free_metadata_is_laid_over_that_of_the_record(branch: Branch) -> None:
     branch.commit(
         version_files("2", artifacts=[tracked_artifact()], metadata={"a": 1, "b": 2, "c": 3})
@@ -359,3 +358,20 @@ def test_hostile_paths_are_no_objects(branch: Branch) -> None:
         }
     )  # fmt: skip
     assert as_data(agree(branch))["records"] == before
+
+
+def test_a_registry_with_shards() -> None:
+    branch = Branch()
+    layout = Layout(2)
+    home = layout.model(LANG)
+    branch.commit({"registry.yaml": registry_yaml(shard=2)})
+    branch.commit(
+        {f"{home}/model.yaml": model_yaml(), f"{home}/versions/1/version.yaml": version_yaml()}
+    )
+    branch.commit(
+        {f"{HOME}/model.yaml": model_yaml(), f"{home}/aliases/production.yaml": alias_yaml()}
+    )
+    found = agree(branch)
+    assert list(found.models) == [LANG]
+    assert found.alias(found.models[LANG], "production") is version(found, "1")
+    assert [a.id for a in found.artifacts(version(found, "1"))] == [1]

@@ -21,9 +21,9 @@ from support.manifests import (
 
 from registry_tool.live.moving import move
 from registry_tool.live.pages import (
-    Listing,
     OrderTerm,
     PageTokenError,
+    RecordListing,
     changed_term,
     created_term,
     id_term,
@@ -66,7 +66,7 @@ def snapshot(branch: Branch) -> Snapshot:
     return branch.snapshot()
 
 
-def walk(snapshot: Snapshot, listing: Listing, size: int) -> list[Record]:
+def walk(snapshot: Snapshot, listing: RecordListing, size: int) -> list[Record]:
     found: list[Record] = []
     token = ""
     while True:
@@ -91,8 +91,8 @@ ORDERS = [
 def test_pages_have_all_records_once_and_in_order(
     snapshot: Snapshot, terms: tuple[OrderTerm, ...], size: int
 ) -> None:
-    found = walk(snapshot, Listing("version", terms, "q"), size)
-    assert read_page(snapshot, Listing("version", terms, "q"), None).records == found
+    found = walk(snapshot, RecordListing("version", terms, "q"), size)
+    assert read_page(snapshot, RecordListing("version", terms, "q"), None).records == found
     expected = list(snapshot.listed("version"))
     down = bool(terms) and terms[0].descending
     expected.sort(key=lambda record: record.id, reverse=down)
@@ -111,16 +111,16 @@ def test_chosen_records_come_in_the_same_order(
     snapshot: Snapshot, terms: tuple[OrderTerm, ...], size: int, ids: list[int], rest: int
 ) -> None:
     ids = [r.id for r in snapshot.listed("version") if r.id in ids]
-    chosen = Listing(
+    chosen = RecordListing(
         "version", terms, "q", array("q", sorted(ids)), lambda r: not rest or r.id % 2 == 1
     )
-    plain = [r.id for r in read_page(snapshot, Listing("version", terms, "q"), None).records]
+    plain = [r.id for r in read_page(snapshot, RecordListing("version", terms, "q"), None).records]
     wanted = [number for number in plain if number in ids and (not rest or number % 2)]
     assert [r.id for r in walk(snapshot, chosen, size)] == wanted
 
 
 def test_a_token_survives_writes(branch: Branch, snapshot: Snapshot) -> None:
-    listing = Listing("version", (id_term(),), "q")
+    listing = RecordListing("version", (id_term(),), "q")
     page = read_page(snapshot, listing, 3)
     step = Branch().commit(version_files("99", artifacts=[tracked_artifact()]))
     gone = dict.fromkeys(version_files("3"))
@@ -133,7 +133,7 @@ def test_a_token_survives_writes(branch: Branch, snapshot: Snapshot) -> None:
 
 
 def test_tokens_of_other_queries_and_made_up_ones_are_refused(snapshot: Snapshot) -> None:
-    listing = Listing("version", (changed_term(descending=True), NAME), "name = 'a'")
+    listing = RecordListing("version", (changed_term(descending=True), NAME), "name = 'a'")
     token = read_page(snapshot, listing, 2).next_token
     others = (
         listing._replace(query="name = 'b'"), listing._replace(kind="model"),
@@ -158,15 +158,15 @@ def test_tokens_of_other_queries_and_made_up_ones_are_refused(snapshot: Snapshot
 def test_any_other_text_is_no_token(snapshot: Snapshot, text: str) -> None:
     if text:
         with pytest.raises(PageTokenError):
-            read_page(snapshot, Listing("version", (id_term(),), "q"), 2, text)
+            read_page(snapshot, RecordListing("version", (id_term(),), "q"), 2, text)
 
 
 def test_a_page_of_nothing_leads_to_the_next(snapshot: Snapshot) -> None:
-    listing = Listing("version", (id_term(),), "q")
+    listing = RecordListing("version", (id_term(),), "q")
     first = read_page(snapshot, listing, 0)
     assert (first.records, bool(first.next_token)) == ([], True)
     assert read_page(snapshot, listing, None, first.next_token) == read_page(
         snapshot, listing, None
     )
-    nothing = Listing("model", (), "q", array("q"))
+    nothing = RecordListing("model", (), "q", array("q"))
     assert read_page(snapshot, nothing, 0).next_token == ""

@@ -72,7 +72,14 @@ def test_two_lines_go_on_from_one() -> None:
 
 def test_only_the_form_of_the_trailer_is_a_time() -> None:
     assert claimed_time("2026-11-30T09:10:11.123Z") == 1_796_029_811_123
-    for wrong in ("", "yesterday", "2026-11-30T09:10:11Z", "2026-13-30T09:10:11.123Z", "9" * 400):
+    for wrong in (
+        "",
+        "yesterday",
+        "2026-11-30T09:10:11Z",
+        "2026-13-30T09:10:11.123Z",
+        "2026-11-30T09:10:11.123456Z",
+        "9" * 400,
+    ):
         assert claimed_time(wrong) == 0
 
 

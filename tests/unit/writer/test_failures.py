@@ -8,11 +8,20 @@ from pathlib import Path
 
 import pytest
 from support import commit, git, write_files
-from support.written_trains import bare_registry, held, opened, subjects, version_request
+from support.manifests import version_files
+from support.written_trains import (
+    ADA,
+    bare_registry,
+    held,
+    opened,
+    subjects,
+    version_edit,
+    version_request,
+)
 
 from registry_tool.errors import GitError, NotARegistryError, OperationalError
 from registry_tool.git.repository import Repository
-from registry_tool.writer.request import Move
+from registry_tool.writer.request import Move, RefusedByCheckError, WriteRequest
 from registry_tool.writer.writer import Writer
 
 
@@ -154,3 +163,11 @@ def test_a_shallow_clone_is_refused(bare: Path, tmp_path: Path) -> None:
     with pytest.raises(OperationalError, match="shallow"):
         Writer(repository)
     repository.close()
+
+
+def test_values_that_others_push_are_taken_too(writer: Writer, bare: Path) -> None:
+    assert writer.submit(WriteRequest(version_edit(1, external_id="run-1"), ADA)).result(30).commit
+    _push(bare, version_files("4", external_id="run-2", parameters={"lr": 4}))
+    with pytest.raises(RefusedByCheckError, match="external"):
+        writer.submit(WriteRequest(version_edit(2, external_id="run-2"), ADA)).result(30)
+    assert writer.submit(WriteRequest(version_edit(2, external_id="run-3"), ADA)).result(30).commit

@@ -236,3 +236,25 @@ def test_the_policy_is_the_published_one() -> None:
     assert written == ServerPolicy("branch", Person("Bot", "bot@example.org"))
     with pytest.raises(InvalidManifestError):
         policy("schema: serve/v1\nwrite: always\n")
+
+
+@pytest.mark.parametrize("takes_options", [True, False])
+def test_a_gitlab_is_asked_for_a_merge_request(
+    start: Start, clone: Path, server: Path, *, takes_options: bool
+) -> None:
+    # Git replaces the beginning of an address, so this host is a folder here.
+    git(clone, "config", f"url.{server.as_uri()}.insteadOf", "https://gitlab.example.org/a/b.git")
+    git(clone, "config", "remote.origin.url", "https://gitlab.example.org/a/b.git")
+    git(server, "config", "receive.advertisePushOptions", str(takes_options).lower())
+    _hook(server, 'for n in 0 1 2 3; do eval "echo option \\"\\$GIT_PUSH_OPTION_$n\\" >&2"; done')
+    writer = start(clone, "propose", push=True)
+    for number in range(2):
+        written = writer.submit(version_request(number)).result(30)
+        assert written.commit == git(server, "rev-parse", branch_of_author(ADA))
+        asked = [
+            "option merge_request.create",
+            "option merge_request.target=main",
+            f"option merge_request.title=Add {MODEL}@{3 + number}",
+            "option merge_request.remove_source_branch",
+        ]
+        assert written.notes == (tuple(asked) if takes_options else ("option",) * 4)
