@@ -424,10 +424,9 @@ class Catalog:
         """What is known of shown names, after some files changed."""
         if not self.shown:
             return {}
-        from registry_tool.catalog.shown_names import changed_names  # few ask for titles
+        from registry_tool.catalog.shown_names import carry_names  # few ask for titles
 
-        changed = changed_names(self.layout, paths)
-        return {key: names.after(changed.get(key, ())) for key, names in self.shown.items()}
+        return carry_names(self.shown, self.layout, paths)
 
     def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
         """Paths of manifests at or under some folders that may give one of the values to a field that must be unique.
