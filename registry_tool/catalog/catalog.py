@@ -369,8 +369,7 @@ class Catalog:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self._documents: dict[str, Document | None] = {}
-        # How the models of a namespace, or the versions, tags and aliases of a model, are shown; see `catalog.titles`.
-        self.shown: dict[tuple[str, str], ShownNames] = {}
+        self.shown: dict[tuple[str, str], ShownNames] = {}  # see `catalog.titles`
         # Every model that was asked for: what a verdict may depend on.
         self.asked: set[ModelName] = set()
 
@@ -422,9 +421,9 @@ class Catalog:
 
     def shown_after(self, paths: Collection[str]) -> dict[tuple[str, str], ShownNames]:
         """What is known of shown names, after some files changed."""
-        if not self.shown:
+        if not self.shown:  # few ask for titles
             return {}
-        from registry_tool.catalog.shown_names import carry_names  # few ask for titles
+        from registry_tool.catalog.shown_names import carry_names
 
         return carry_names(self.shown, self.layout, paths)
 
