@@ -58,6 +58,8 @@ def claims_of(document: Document) -> Iterator[UniqueValue]:
         yield from _readers(document)
     if data is None or place.kind not in {"model", "version"}:
         return
+    if place.is_draft and not any(text(e, "role") == "model" for e in records(data, "artifacts")):
+        yield UniqueValue("unfinished", text(data, "created_at"), document.path, ("created_at",))
     if external := text(data, "external_id"):
         yield UniqueValue("subject", external, document.path, ("external_id",))
     if identity := text(data, "identity"):

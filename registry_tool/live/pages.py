@@ -37,8 +37,10 @@ __all__ = [
 ]
 
 Key = int | str
-# So many candidates are ordered at once; of more, the records are looked at in their order until a page is full.
-_FEW: Final = 2000
+# Ordering a candidate takes as long as looking whether this many records are candidates.
+_ORDERING: Final = 64
+# Above this share of all records, whether a record is a candidate is not worth a set of them.
+_MOST: Final = 8
 _LONGEST: Final = 8192
 
 
@@ -95,6 +97,7 @@ class RecordListing(NamedTuple):
         query: All that the client asked for, as one text: a token of another text is refused.
         ids: The ids to choose from, ascending; None for all of the kind.
         accept: True for the records that belong to the listing.
+        is_hint: True where ``ids`` only saves time: ``accept`` is false for all others, as for ``find_candidates``.
     """
 
     kind: str
@@ -102,6 +105,7 @@ class RecordListing(NamedTuple):
     query: str
     ids: array[int] | None = None
     accept: Predicate | None = None
+    is_hint: bool = False
 
 
 class Page(NamedTuple):
@@ -262,8 +266,17 @@ def _in_place(
             yield record
 
 
+def _is_few(snapshot: Snapshot, listing: RecordListing, size: int | None) -> bool:
+    """True where ordering all candidates takes less time than looking through the order for a page of them."""
+    if listing.ids is None:
+        return False
+    count, every = len(listing.ids), len(snapshot.indexes.all_ids(listing.kind))
+    wanted = count if size is None else min(size, count)
+    return count * count * _ORDERING <= (wanted + 1) * every
+
+
 def _ordered(
-    snapshot: Snapshot, listing: RecordListing, last: tuple[Key, ...] | None
+    snapshot: Snapshot, listing: RecordListing, last: tuple[Key, ...] | None, size: int | None
 ) -> Iterable[Record]:
     """The records after the last page, in order."""
     order = _Order(listing.terms)
@@ -272,16 +285,19 @@ def _ordered(
     if len(listing.terms) <= 1 and first.name in {"id", "created"} and first.is_indexed:
         found = _by_id(snapshot, listing, last)
         return found if accept is None else filter(accept, found)
-    few = listing.ids is not None and len(listing.ids) <= _FEW
-    if first.name in {"created", "changed"} and first.is_indexed and not few:
+    if (
+        first.name in {"created", "changed"}
+        and first.is_indexed
+        and not _is_few(snapshot, listing, size)
+    ):
         if listing.ids is not None:
-            listing = listing._replace(ids=None, accept=_among(frozenset(listing.ids), accept))
-        in_place = len(listing.terms) == 1
-        return (
-            _in_place(snapshot, listing, last)
-            if in_place
-            else _grouped(snapshot, listing, order, last)
-        )
+            every = len(snapshot.indexes.all_ids(listing.kind))
+            among = not listing.is_hint or len(listing.ids) * _MOST < every
+            accept = _among(frozenset(listing.ids), accept) if among else accept
+            listing = listing._replace(ids=None, accept=accept)
+        if len(listing.terms) == 1 and first.name == "changed":
+            return _in_place(snapshot, listing, last)
+        return _grouped(snapshot, listing, order, last)
     chosen = _by_id(snapshot, listing._replace(terms=()), None)
     keyed = order.ordered(chosen if accept is None else filter(accept, chosen))
     return [record for _, record in (keyed if last is None else order.after(keyed, last))]
@@ -307,8 +323,8 @@ def read_page(
     """
     last = _read_token(listing, token) if token else None
     if size is None:
-        return Page(list(_ordered(snapshot, listing, last)), "")
-    found = list(islice(_ordered(snapshot, listing, last), size + 1))
+        return Page(list(_ordered(snapshot, listing, last, None)), "")
+    found = list(islice(_ordered(snapshot, listing, last, size), size + 1))
     if len(found) <= size:
         return Page(found, "")
     # A page of no records ends where the page before ended.

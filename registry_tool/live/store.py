@@ -7,6 +7,7 @@ program or of another user is not there. It is derived: deleting it costs time, 
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import os
 from array import array
@@ -290,7 +291,9 @@ class SnapshotStore:
             return None
         try:
             with without_collection():
-                return _Loaded(_Reader(body)).snapshot()
+                found = _Loaded(_Reader(body)).snapshot()
+                gc.freeze()  # looking through all that takes 0.4 s at 100,000 versions
+                return found
         except (LookupError, TypeError, ValueError):
             return None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from registry_tool.catalog.catalog import ModelView, VersionView
 from registry_tool.catalog.stage_names import stages_written
@@ -11,6 +13,8 @@ from registry_tool.checks.rule import (
     ChangeView,
     Located,
     ModelRule,
+    RegistryRule,
+    RegistryView,
     Rule,
     Violation,
     named,
@@ -23,6 +27,7 @@ from registry_tool.versioning import looks_like_version
 
 __all__ = ["RULES"]
 
+_SOON: Final = dt.timedelta(days=1)
 _Reserved = tuple[str, str, JSONPath]
 
 
@@ -173,8 +178,39 @@ def sealed_with_its_names(view: ChangeView) -> Iterator[Violation]:
             )
 
 
+def drafts_are_finished(view: RegistryView) -> Iterator[Violation]:
+    """A draft should get its model within a day.
+
+    A client that registered a version and failed before it uploaded the model leaves a draft. It reserves its name and
+    number, and time does not seal it. Only a check of the whole registry reports this, such as the nightly one.
+
+    How to fix: add the model and seal the draft, or delete it with ``registry delete``; ``registry list --drafts`` lists
+    all drafts.
+
+    Example:
+        ``drafts/5/version.yaml`` of last week has no artifact of role ``model``.
+    """
+    for claim in sorted(view.claims.of_pool("unfinished")) if view.complete else ():
+        place = view.catalog.layout.locate(claim.path)
+        try:
+            created = dt.datetime.fromisoformat(claim.value)
+        except ValueError:
+            continue  # 2026-02-30: F103 reports it
+        if place is None or view.now - created < _SOON:
+            continue
+        subject = named(f"{place.model}@{place.version}")
+        yield Violation(
+            f"draft {subject} has no model, and was created on {claim.value[:10]}",
+            path=claim.path,
+            at=claim.at,
+            expected="an artifact of role model within a day",
+            remedy=f"registry delete {subject} --reason TEXT; or add the model, then: registry seal {subject}",
+        )
+
+
 RULES: tuple[Rule, ...] = (
     ModelRule("M223", "reserved names of drafts are free", "refuse", reserved_names_are_free),
+    RegistryRule("R317", "a draft gets its model", "warn", drafts_are_finished),
     ChangeRule("C425", "no alias takes a reserved name", "refuse", reserved_aliases_wait),
     ChangeRule("C427", "a sealed version has its reserved names", "review", sealed_with_its_names),
 )

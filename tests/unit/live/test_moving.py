@@ -261,16 +261,16 @@ def test_evidence_adds_artifacts_and_later_values(branch: Branch) -> None:
     assert list(version(found, "1").evidence()) == ["run"]
 
 
+FIRST = Layout().object("kubeflow", "experiment", "first")
+LOOSE = Layout().object("kubeflow", "artifact", "loose")
 OBJECT = "schema: object/v1\napi: kubeflow\nkind: {}\ntitle: {}\ndata: {{external_id: {}}}\n"
 
 
 def test_objects_and_standalone_artifacts(branch: Branch) -> None:
     branch.commit(
         {
-            "objects/kubeflow/experiment/aa/first.yaml": OBJECT.format(
-                "experiment", "First", "e-1"
-            ),
-            "objects/kubeflow/artifact/bb/loose.yaml": OBJECT.format("artifact", "Loose", "a-1"),
+            FIRST: OBJECT.format("experiment", "First", "e-1"),
+            LOOSE: OBJECT.format("artifact", "Loose", "a-1"),
         }
     )
     found = agree(branch)
@@ -291,7 +291,7 @@ def test_objects_and_standalone_artifacts(branch: Branch) -> None:
     assert found.attached(one) == [artifact]
     assert [a.id for a in found.artifacts(one)] == [artifact.id]
     assert found.with_external_id("v-1") == [one]
-    branch.commit({"objects/kubeflow/experiment/aa/first.yaml": None})
+    branch.commit({FIRST: None})
     assert agree(branch).record(3) is None
 
 

@@ -119,6 +119,22 @@ def test_chosen_records_come_in_the_same_order(
     assert [r.id for r in walk(snapshot, chosen, size)] == wanted
 
 
+@pytest.mark.parametrize("terms", ORDERS)
+@pytest.mark.parametrize("ids", [(2,), tuple(range(0, 40, 3)), tuple(range(40))])
+def test_hints_and_restrictions_of_any_size(
+    snapshot: Snapshot, terms: tuple[OrderTerm, ...], ids: tuple[int, ...]
+) -> None:
+    known = [r.id for r in snapshot.listed("version")]
+    chosen = array("q", [number for number in known if number in ids])
+    plain = [r.id for r in read_page(snapshot, RecordListing("version", terms, "q"), None).records]
+    wanted = [number for number in plain if number in ids]
+    accept = frozenset(ids)
+    hint = RecordListing("version", terms, "q", chosen, lambda r: r.id in accept, is_hint=True)
+    for listing in (hint, hint._replace(is_hint=False, accept=None)):
+        for size in (1, 2, 50):
+            assert [r.id for r in walk(snapshot, listing, size)] == wanted
+
+
 def test_a_token_survives_writes(branch: Branch, snapshot: Snapshot) -> None:
     listing = RecordListing("version", (id_term(),), "q")
     page = read_page(snapshot, listing, 3)
