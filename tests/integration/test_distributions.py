@@ -98,14 +98,7 @@ class Installed:
         self.registry = folder / "bin" / "registry"
 
     def pip(self, *words: str) -> str:
-        pip: list[str | Path] = [
-            sys.executable,
-            "-m",
-            "pip",
-            "--python",
-            self.python,
-            "--disable-pip-version-check",
-        ]
+        pip = (sys.executable, "-m", "pip", "--python", self.python, "--disable-pip-version-check")
         return run(*pip, *words, cwd=self.folder)
 
     def install(self, *requirements: str) -> None:
