@@ -1,4 +1,4 @@
-"""One connection: uvicorn's, with bounds on the head of a request and on bodies that nobody reads.
+"""One connection: uvicorn's, with bounds on the head of a request and on unread bodies.
 
 uvicorn has one timeout, between requests (https://www.uvicorn.org/settings/#timeouts); httptools bounds neither the size nor
 the time of a head. So a client could keep a connection open for ever, or fill the memory, with headers that never end.
@@ -16,7 +16,9 @@ __all__ = ["BoundedConnection"]
 
 _HEAD_SECONDS: Final = 15.0
 _HEAD_BYTES: Final = 64 << 10  # the bound of h11, uvicorn's other parser
-_LINGER_SECONDS: Final = 2.0  # an answer is lost when its connection closes while the client still sends
+_LINGER_SECONDS: Final = (
+    2.0  # an answer is lost when its connection closes while the client still sends
+)
 
 
 class BoundedConnection(HttpToolsProtocol):
