@@ -430,10 +430,7 @@ class Catalog:
         return {key: names.after(changed.get(key, ())) for key, names in self.shown.items()}
 
     def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
-        """Paths of manifests at or under some folders that may give one of the values to a field that must be unique.
-
-        There may be others among them. A catalog that lives long has an index instead of a search.
-        """
+        """Paths of manifests that may give one of the values to a unique field; all those that do are among them."""
         return self.tree.grep(values, under=under)
 
     @cached_property
