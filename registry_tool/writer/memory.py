@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.checks.uniqueness import claims_of
+from registry_tool.checks.uniqueness import list_claims
 from registry_tool.git.object_pool import PooledTree
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import MODELS, Place
@@ -67,7 +67,7 @@ class ManifestMemory:
             if document is None:
                 continue
             identities = self._identities.get(catalog.layout.model(place.model))
-            for claim in claims_of(document):
+            for claim in list_claims(document):
                 if claim.pool != "identity" and self._external is not None:
                     self._external.setdefault(claim.value, set()).add(path)
                 elif claim.pool == "identity" and identities is not None:
@@ -142,7 +142,7 @@ def _claimed(catalog: WriterCatalog, path: str, *pools: str) -> Iterator[str]:
         if place is None or place.kind not in _UNIQUE
         else catalog.document(path, place, keep=False)
     )
-    claims = () if document is None else claims_of(document)
+    claims = () if document is None else list_claims(document)
     return (claim.value for claim in claims if claim.pool in pools)
 
 
