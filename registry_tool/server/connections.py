@@ -16,7 +16,9 @@ __all__ = ["BoundedConnection"]
 
 _HEAD_SECONDS: Final = 15.0
 _HEAD_BYTES: Final = 64 << 10  # the bound of h11, uvicorn's other parser
-_LINGER_SECONDS: Final = 2.0  # an answer is lost when its connection closes while the client still sends
+_LINGER_SECONDS: Final = (
+    2.0  # an answer is lost when its connection closes while the client still sends
+)
 
 
 class BoundedConnection(HttpToolsProtocol):

@@ -147,9 +147,7 @@ class Service:
             m for m in snapshot.models.values() if m.is_listed and subject.sees(m.name.namespace)
         ]
         problems: dict[str, JSON] = {
-            path: reason
-            for path, reason in snapshot.problems.items()
-            if is_visible(path, subject)
+            path: reason for path, reason in snapshot.problems.items() if is_visible(path, subject)
         }
         return {
             "commit": snapshot.commit,
