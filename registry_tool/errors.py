@@ -10,6 +10,7 @@ programs (a server maps it to a status) and an exit code for the command line::
     │   ├── InvalidNameError          a name or reference is not well formed             usage          2
     │   ├── NotARegistryError         the repository has no registry.yaml                usage          2
     │   ├── NotFoundError             the model, version, alias, artifact does not exist not_found      2
+    │   │   └── DraftError                the version is a draft, and not served yet     not_found      2
     │   └── VersionNotNamedError      a change needs a version and none was named        usage          2
     ├── RefusedError              a rule, a gate or a limit forbids it                   refused        1
     │   ├── InvalidManifestError      the manifest does not match its schema             invalid        1

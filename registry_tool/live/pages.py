@@ -14,7 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cmp_to_key
 from itertools import groupby, islice
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import orjson
 
@@ -33,12 +33,17 @@ __all__ = [
     "changed_term",
     "created_term",
     "id_term",
+    "read_items_page",
     "read_page",
+    "text_term",
 ]
 
 Key = int | str
-# So many candidates are ordered at once; of more, the records are looked at in their order until a page is full.
-_FEW: Final = 2000
+Item = TypeVar("Item")
+# Ordering a candidate takes as long as looking whether this many records are candidates.
+_ORDERING: Final = 64
+# Above this share of all records, whether a record is a candidate is not worth a set of them.
+_MOST: Final = 8
 _LONGEST: Final = 8192
 
 
@@ -55,6 +60,7 @@ class OrderTerm(NamedTuple):
         descending: True for the largest first.
         touched: For an order by the last change, the kinds of files that count; see ``Touched``.
         is_indexed: True where the order of ids, or that of ``touched``, is this one.
+        is_text: True for an order of ``text_term``.
     """
 
     name: str
@@ -62,6 +68,7 @@ class OrderTerm(NamedTuple):
     descending: bool = False
     touched: tuple[str, ...] = ()
     is_indexed: bool = False
+    is_text: bool = False
 
 
 def id_term(*, descending: bool = False) -> OrderTerm:
@@ -72,6 +79,17 @@ def id_term(*, descending: bool = False) -> OrderTerm:
 def created_term(*, descending: bool = False) -> OrderTerm:
     """By the first appearance: the order of ids is that of creation."""
     return OrderTerm("created", lambda r: r.touched.created, descending, is_indexed=True)
+
+
+def text_term(name: str, value: Callable[[Record], str], *, descending: bool = False) -> OrderTerm:
+    """By a text that follows from the record alone, of a kind with some thousands of records: models by name.
+
+    Args:
+        name: What the order is called; of one name there is one function.
+        value: The text of a record.
+        descending: True for the largest first.
+    """
+    return OrderTerm(name, value, descending, is_indexed=True, is_text=True)
 
 
 def changed_term(*touched: str, descending: bool = False) -> OrderTerm:
@@ -95,6 +113,7 @@ class RecordListing(NamedTuple):
         query: All that the client asked for, as one text: a token of another text is refused.
         ids: The ids to choose from, ascending; None for all of the kind.
         accept: True for the records that belong to the listing.
+        is_hint: True where ``ids`` only saves time: ``accept`` is false for all others, as for ``find_candidates``.
     """
 
     kind: str
@@ -102,6 +121,7 @@ class RecordListing(NamedTuple):
     query: str
     ids: array[int] | None = None
     accept: Predicate | None = None
+    is_hint: bool = False
 
 
 class Page(NamedTuple):
@@ -262,8 +282,39 @@ def _in_place(
             yield record
 
 
-def _ordered(
+def _by_text(
     snapshot: Snapshot, listing: RecordListing, last: tuple[Key, ...] | None
+) -> Iterator[Record]:
+    """Records by a text and by id, from where the last page ended."""
+    term = listing.terms[0]
+    entries = snapshot.indexes.by_value(listing.kind, term.name, _read_text(term.value))
+    start = len(entries) if term.descending else 0
+    if last is not None:
+        end = (str(last[0]), int(last[-1]))
+        start = bisect_left(entries, end) if term.descending else bisect_right(entries, end)
+    places = range(start - 1, -1, -1) if term.descending else range(start, len(entries))
+    accept = listing.accept
+    for place in places:
+        record = snapshot.records[entries[place][1]]
+        if accept is None or accept(record):
+            yield record
+
+
+def _read_text(value: Callable[[Record], Key]) -> Callable[[Record], str]:
+    return lambda record: str(value(record))
+
+
+def _is_few(snapshot: Snapshot, listing: RecordListing, size: int | None) -> bool:
+    """True where ordering all candidates takes less time than looking through the order for a page of them."""
+    if listing.ids is None:
+        return False
+    count, every = len(listing.ids), len(snapshot.indexes.all_ids(listing.kind))
+    wanted = count if size is None else min(size, count)
+    return count * count * _ORDERING <= (wanted + 1) * every
+
+
+def _ordered(
+    snapshot: Snapshot, listing: RecordListing, last: tuple[Key, ...] | None, size: int | None
 ) -> Iterable[Record]:
     """The records after the last page, in order."""
     order = _Order(listing.terms)
@@ -272,16 +323,21 @@ def _ordered(
     if len(listing.terms) <= 1 and first.name in {"id", "created"} and first.is_indexed:
         found = _by_id(snapshot, listing, last)
         return found if accept is None else filter(accept, found)
-    few = listing.ids is not None and len(listing.ids) <= _FEW
-    if first.name in {"created", "changed"} and first.is_indexed and not few:
+    if first.is_text and len(listing.terms) == 1 and listing.ids is None:
+        return _by_text(snapshot, listing, last)
+    if (
+        first.name in {"created", "changed"}
+        and first.is_indexed
+        and not _is_few(snapshot, listing, size)
+    ):
         if listing.ids is not None:
-            listing = listing._replace(ids=None, accept=_among(frozenset(listing.ids), accept))
-        in_place = len(listing.terms) == 1
-        return (
-            _in_place(snapshot, listing, last)
-            if in_place
-            else _grouped(snapshot, listing, order, last)
-        )
+            every = len(snapshot.indexes.all_ids(listing.kind))
+            among = not listing.is_hint or len(listing.ids) * _MOST < every
+            accept = _among(frozenset(listing.ids), accept) if among else accept
+            listing = listing._replace(ids=None, accept=accept)
+        if len(listing.terms) == 1 and first.name == "changed":
+            return _in_place(snapshot, listing, last)
+        return _grouped(snapshot, listing, order, last)
     chosen = _by_id(snapshot, listing._replace(terms=()), None)
     keyed = order.ordered(chosen if accept is None else filter(accept, chosen))
     return [record for _, record in (keyed if last is None else order.after(keyed, last))]
@@ -307,11 +363,42 @@ def read_page(
     """
     last = _read_token(listing, token) if token else None
     if size is None:
-        return Page(list(_ordered(snapshot, listing, last)), "")
-    found = list(islice(_ordered(snapshot, listing, last), size + 1))
+        return Page(list(_ordered(snapshot, listing, last, None)), "")
+    found = list(islice(_ordered(snapshot, listing, last, size), size + 1))
     if len(found) <= size:
         return Page(found, "")
     # A page of no records ends where the page before ended.
     records = found[:size]
     end = _Order(listing.terms).key(records[-1]) if records else last or ()
     return Page(records, _write_token(listing, end))
+
+
+def read_items_page(
+    items: Iterable[Item],
+    key: Callable[[Item], tuple[Key, ...]],
+    listing: RecordListing,
+    size: int | None,
+    token: str = "",
+) -> tuple[list[Item], str]:
+    """One page of anything else that has an id, such as the artifacts of a version, and the token of the next.
+
+    Args:
+        items: All of them; they are ordered for each page.
+        key: The values that an item is ordered by, one for each term of the listing, and its id.
+        listing: The order and the query; nothing else of it is read.
+        size: At most this many items; None for all.
+        token: That of the page before; empty for the first.
+
+    Raises:
+        PageTokenError: The token is damaged or belongs to another query.
+    """
+    last = _read_token(listing, token) if token else None
+    order = _Order(listing.terms)
+    compared = cmp_to_key(order.compare)
+    keyed = sorted(((key(item), item) for item in items), key=lambda one: compared(one[0]))
+    if last is not None:
+        keyed = keyed[bisect_right(keyed, compared(last), key=lambda one: compared(one[0])) :]
+    if size is None or len(keyed) <= size:
+        return [item for _, item in keyed], ""
+    end = keyed[size - 1][0] if size else last or ()
+    return [item for _, item in keyed[:size]], _write_token(listing, end)

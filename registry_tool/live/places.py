@@ -7,21 +7,13 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from registry_tool.manifests.layout import MODELS, Layout
+from registry_tool.manifests.layout import OBJECTS, Layout, Place
 from registry_tool.names import ModelName
 
 __all__ = ["Owner", "Spot", "is_read", "locate_spot", "object_key"]
 
-_OBJECTS: Final = "objects"
-_OBJECT_PARTS: Final = 5
-_IN_MODEL: Final = frozenset({"model.yaml", "title.yaml", "wire.yaml", "deletion.yaml", "CARD.md"})
-_MODEL_FOLDERS: Final = frozenset({"aliases", "tags", "titles", "evidence"})
-_IN_VERSION: Final = frozenset(
-    {
-        "version.yaml", "metadata.yaml", "status.yaml", "wire.yaml", "deletion.yaml", "draft.yaml",
-        "key.yaml", "CARD.md",
-    }
-)  # fmt: skip
+_SETTINGS: Final = frozenset({"registry", "serve"})
+_NAMESPACES: Final = frozenset({"namespace", "title"})
 _NOT_READ: Final = frozenset({"CARD.md", "key.yaml"})
 
 Owner = Literal["settings", "namespace", "model", "version", "object"]
@@ -49,7 +41,7 @@ class Spot(NamedTuple):
 
 def object_key(api: str, kind: str, slug: str) -> str:
     """The key of an object, without the folder that follows from its slug."""
-    return f"{_OBJECTS}/{api}/{kind}/{slug}"
+    return f"{OBJECTS}/{api}/{kind}/{slug}"
 
 
 def is_read(spot: Spot) -> bool:
@@ -59,45 +51,26 @@ def is_read(spot: Spot) -> bool:
 
 def locate_spot(layout: Layout, path: str) -> Spot | None:
     """What a path is about; None for a file that the live catalog does not look at."""
-    parts = path.split("/")
-    if parts[0] == MODELS and len(parts) > 2:  # noqa: PLR2004 (models/<namespace>/…)
-        return _in_models(layout, path, parts)
-    if path in {"registry.yaml", "serve.yaml"}:
+    place = layout.locate(path)
+    if place is None:
+        return None
+    if place.model is not None:
+        return _in_model(layout, path, place, place.model)
+    if place.kind in _SETTINGS:
         return Spot("settings", path, path)
-    if parts[0] == _OBJECTS and len(parts) == _OBJECT_PARTS and path.endswith(".yaml"):
-        api, kind, slug = parts[1], parts[2], parts[4].removesuffix(".yaml")
-        return Spot("object", object_key(api, kind, slug), path, name=f"{api}/{kind}/{slug}")
+    if place.kind == "object":
+        return Spot("object", f"{OBJECTS}/{place.name}", path, name=place.name)
+    if place.kind in _NAMESPACES:
+        key = layout.namespace(place.name)
+        return Spot("namespace", key, path[len(key) + 1 :], name=place.name)
     return None
 
 
-def _in_models(layout: Layout, path: str, parts: list[str]) -> Spot | None:
-    namespace, rest = parts[1], parts[2:]
-    if len(rest) == 1:
-        known = rest[0] in {"namespace.yaml", "title.yaml"}
-        return (
-            Spot("namespace", f"{MODELS}/{namespace}", rest[0], name=namespace) if known else None
-        )
-    if layout.shard:
-        if rest[0] != layout.find_shard(rest[1]):
-            return None
-        rest = rest[1:]
-    if len(rest) == 1:
-        return None
-    model, file = ModelName(namespace, rest[0]), "/".join(rest[1:])
-    key = path[: -len(file) - 1]
-    if rest[1] in {"versions", "drafts"}:
-        return _in_version(model, key, rest)
-    plain = file in _IN_MODEL or file.endswith(".dvc")
-    named = len(rest) == 3 and rest[1] in _MODEL_FOLDERS and file.endswith(".yaml")  # noqa: PLR2004
-    return Spot("model", key, file, model) if plain or named else None
-
-
-def _in_version(model: ModelName, home: str, rest: list[str]) -> Spot | None:
-    if len(rest) < 4:  # noqa: PLR2004 (<model>/versions/<version>/<file>)
-        return None
-    version, file = rest[2], "/".join(rest[3:])
-    named = file.startswith("evidence/") and file.endswith(".yaml") and file.count("/") == 1
-    if file not in _IN_VERSION and not file.endswith(".dvc") and not named:
-        return None
-    key = f"{home}/versions/{version}"
-    return Spot("version", key, file, model, version, rest[1] == "drafts")
+def _in_model(layout: Layout, path: str, place: Place, model: ModelName) -> Spot:
+    if place.version is None:
+        key = layout.model(model)
+        return Spot("model", key, path[len(key) + 1 :], model)
+    key = layout.version(model, place.version)
+    folder = layout.draft(model, place.version) if place.is_draft else key
+    file = path[len(folder) + 1 :]
+    return Spot("version", key, file, model, place.version, place.is_draft)

@@ -33,6 +33,28 @@ async def _health(_: Request) -> Response:
     return PlainTextResponse("OK")
 
 
+async def _answer_events(feed: EventFeed, request: Request) -> Response:
+    """Events after a position: as a stream that goes on, or as lines of JSON."""
+    subject = current_subject(request)
+    written = request.headers.get("last-event-id") or request.query_params.get("since")
+    position = parse_position(written) if written else None
+    accept = request.headers.get("accept", "")
+    if _LINES not in accept and "application/json" not in accept:
+        stream = feed.stream(position, subject)
+        first = await anext(stream)  # an unknown position is an error, not the end of a stream
+
+        async def all_of_it() -> AsyncIterator[bytes]:
+            yield first
+            async for piece in stream:
+                yield piece
+
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(all_of_it(), media_type=_STREAM, headers=headers)
+    found = [] if position is None else await feed.after(position, subject)
+    lines = b"".join(json_line(event) for event in found)
+    return Response(lines, media_type=_LINES)
+
+
 def plain_face(service: Service, feed: EventFeed) -> Face:
     """The endpoints, over a service and the events of its branch."""
 
@@ -47,24 +69,7 @@ def plain_face(service: Service, feed: EventFeed) -> Face:
         return Response(service.metrics.render(), media_type=CONTENT_TYPE)
 
     async def events(request: Request) -> Response:
-        subject = current_subject(request)
-        written = request.headers.get("last-event-id") or request.query_params.get("since")
-        position = parse_position(written) if written else None
-        accept = request.headers.get("accept", "")
-        if _LINES not in accept and "application/json" not in accept:
-            stream = feed.stream(position, subject)
-            first = await anext(stream)  # an unknown position is an error, not the end of a stream
-
-            async def all_of_it() -> AsyncIterator[bytes]:
-                yield first
-                async for piece in stream:
-                    yield piece
-
-            headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-            return StreamingResponse(all_of_it(), media_type=_STREAM, headers=headers)
-        found = [] if position is None else await feed.after(position, subject)
-        lines = b"".join(json_line(event) for event in found)
-        return Response(lines, media_type=_LINES)
+        return await _answer_events(feed, request)
 
     return Face(
         name="registry",

@@ -116,7 +116,9 @@ def _search(snapshot: Snapshot, source: str, size: int) -> list[Record]:
     accept = compile_filter(expression, _tag)
     ids = find_candidates(expression, "version", snapshot.indexes, _tag)
     order = (changed_term("record", "metadata", descending=True),)
-    return read_page(snapshot, RecordListing("version", order, source, ids, accept), size).records
+    return read_page(
+        snapshot, RecordListing("version", order, source, ids, accept, is_hint=True), size
+    ).records
 
 
 def _added(snapshot: Snapshot) -> Iterator[Snapshot]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from registry_tool.catalog.catalog import ModelView, VersionView
 from registry_tool.catalog.stage_names import stages_written
@@ -11,10 +13,12 @@ from registry_tool.checks.rule import (
     ChangeView,
     Located,
     ModelRule,
+    RegistryRule,
+    RegistryView,
     Rule,
     Violation,
-    named,
-    version_of,
+    find_version,
+    format_name,
 )
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSONPath
@@ -23,6 +27,7 @@ from registry_tool.versioning import looks_like_version
 
 __all__ = ["RULES"]
 
+_SOON: Final = dt.timedelta(days=1)
 _Reserved = tuple[str, str, JSONPath]
 
 
@@ -39,7 +44,7 @@ def _reserved(draft: VersionView) -> Iterator[_Reserved]:
 
 def _holders(model: ModelView) -> dict[str, str]:
     """The names that no draft can reserve, and why not."""
-    subject = named(str(model.name))
+    subject = format_name(str(model.name))
     held = (("tag", model.tags), ("version", model.versions), ("draft", model.drafts))
     return {
         fold(name): f"but {subject} has a {kind} of that name"
@@ -55,7 +60,7 @@ def _not_free(
     if why := taken.get(fold(name)):
         return why
     if kind == "tag" and fold(name) in aliases:
-        return f"but {named(str(model.name))} has an alias of that name"
+        return f"but {format_name(str(model.name))} has an alias of that name"
     if kind == "tag" and fold(name) in stages_written(model.catalog, model.name.namespace):
         return "which is a stage, and only an alias can have that name"
     if looks_like_version(model.scheme, name):
@@ -79,16 +84,18 @@ def reserved_names_are_free(model: ModelView) -> Iterator[Violation]:
         return
     taken, aliases = _holders(model), frozenset(map(fold, model.aliases))
     for draft in drafts:
-        subject, path = named(str(draft)), f"{draft.folder}/draft.yaml"
+        subject, path = format_name(str(draft)), f"{draft.folder}/draft.yaml"
         for kind, name, at in _reserved(draft):
             why = _not_free(model, kind, name, taken, aliases)
-            taken.setdefault(fold(name), f"which draft {named(draft.version)} reserves already")
+            taken.setdefault(
+                fold(name), f"which draft {format_name(draft.version)} reserves already"
+            )
             if why:
                 yield Violation(
-                    f"draft {subject} reserves the {kind} {named(name)}, {why}",
+                    f"draft {subject} reserves the {kind} {format_name(name)}, {why}",
                     path=path,
                     at=at,
-                    found=named(name),
+                    found=format_name(name),
                     expected="a name that its version can get",
                     remedy=f"choose another {kind}, or delete it from {path}",
                 )
@@ -121,11 +128,11 @@ def reserved_aliases_wait(view: ChangeView) -> Iterator[Violation]:
         draft = None if model is None else _reserving(model, place.name)
         if draft is not None:
             yield Violation(
-                f"alias {named(f'{place.model}@{place.name}')} is reserved for draft {named(draft.version)}",
+                f"alias {format_name(f'{place.model}@{place.name}')} is reserved for draft {format_name(draft.version)}",
                 path=change.path,
                 place=(1, 1),
                 expected="an alias that no draft reserves",
-                remedy=f"seal the draft: registry seal {named(str(draft))}; or choose another alias",
+                remedy=f"seal the draft: registry seal {format_name(str(draft))}; or choose another alias",
             )
 
 
@@ -135,8 +142,8 @@ def _sealed(view: ChangeView) -> Iterator[tuple[Located, VersionView, VersionVie
         place = change.place
         if place is None or place.kind != "version" or place.is_draft or not change.added:
             continue
-        draft = version_of(view.base, place._replace(is_draft=True))
-        version = version_of(view.head, place)
+        draft = find_version(view.base, place._replace(is_draft=True))
+        version = find_version(view.head, place)
         if draft is not None and version is not None:
             yield change, draft, version
 
@@ -146,7 +153,7 @@ def _lost_names(draft: VersionView, version: VersionView) -> Iterator[str]:
     for kind, name, _ in _reserved(draft):
         document = model.tag(name) if kind == "tag" else model.alias(name)
         if document is None or text(document.data, "version") != version.version:
-            yield f"the {kind} {named(name)}"
+            yield f"the {kind} {format_name(name)}"
 
 
 def sealed_with_its_names(view: ChangeView) -> Iterator[Violation]:
@@ -164,17 +171,48 @@ def sealed_with_its_names(view: ChangeView) -> Iterator[Violation]:
         lost = list(_lost_names(draft, version))
         if lost:
             yield Violation(
-                f"{named(str(version))} is sealed without {', '.join(lost)}, reserved by its draft",
+                f"{format_name(str(version))} is sealed without {', '.join(lost)}, reserved by its draft",
                 path=change.path,
                 place=(1, 1),
                 expected="every name that draft.yaml reserves",
                 remedy="add the missing files, or move the draft back and run: "
-                f"registry seal {named(str(version))}",
+                f"registry seal {format_name(str(version))}",
             )
+
+
+def drafts_are_finished(view: RegistryView) -> Iterator[Violation]:
+    """A draft should get its model within a day.
+
+    A client that registered a version and failed before it uploaded the model leaves a draft. It reserves its name and
+    number, and time does not seal it. Only a check of the whole registry reports this, such as the nightly one.
+
+    How to fix: add the model and seal the draft, or delete it with ``registry delete``; ``registry list --drafts`` lists
+    all drafts.
+
+    Example:
+        ``drafts/5/version.yaml`` of last week has no artifact of role ``model``.
+    """
+    for claim in sorted(view.claims.of_pool("unfinished")) if view.complete else ():
+        place = view.catalog.layout.locate(claim.path)
+        try:
+            created = dt.datetime.fromisoformat(claim.value)
+        except ValueError:
+            continue  # 2026-02-30: F103 reports it
+        if place is None or view.now - created < _SOON:
+            continue
+        subject = format_name(f"{place.model}@{place.version}")
+        yield Violation(
+            f"draft {subject} has no model, and was created on {claim.value[:10]}",
+            path=claim.path,
+            at=claim.at,
+            expected="an artifact of role model within a day",
+            remedy=f"registry delete {subject} --reason TEXT; or add the model, then: registry seal {subject}",
+        )
 
 
 RULES: tuple[Rule, ...] = (
     ModelRule("M223", "reserved names of drafts are free", "refuse", reserved_names_are_free),
+    RegistryRule("R317", "a draft gets its model", "warn", drafts_are_finished),
     ChangeRule("C425", "no alias takes a reserved name", "refuse", reserved_aliases_wait),
     ChangeRule("C427", "a sealed version has its reserved names", "review", sealed_with_its_names),
 )

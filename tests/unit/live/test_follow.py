@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import git
 from support.commit_histories import History
-from support.live_steps import as_data
+from support.live_steps import SERVER, as_data
 from support.manifests import (
     alias_yaml,
     model_files,
@@ -24,6 +24,7 @@ from registry_tool.live.follow import LiveCatalog
 from registry_tool.live.moving import Step, move
 from registry_tool.live.snapshot import Snapshot
 from registry_tool.live.steps import read_steps
+from registry_tool.live.store import SnapshotStore
 from registry_tool.names import ModelName
 
 LANG = ModelName("nlp", "lang-id")
@@ -190,6 +191,21 @@ def test_a_thread_follows(past: History) -> None:
     assert versions(found)[-1] == (5, "4")
 
 
+def test_a_server_that_is_killed_has_kept_its_state(past: History, tmp_path: Path) -> None:
+    found = live(past.folder, tmp_path / "kept")
+    found.start(0.01)
+    waiting = threading.Event()
+    while not list((tmp_path / "kept").glob("*.live")) and not waiting.wait(0.02):
+        pass
+    place = f"{found._repository.git.git_dir.resolve()}\nrefs/heads/main"
+    kept = None
+    while kept is None and not waiting.wait(0.02):
+        kept = SnapshotStore(tmp_path / "kept", place).load()
+    assert kept is not None
+    assert as_data(kept) == as_data(found.snapshot)
+    found.close()
+
+
 def test_trouble_is_kept_and_goes(past: History) -> None:
     found = live(past.folder)
     ref = past.folder / ".git" / "refs" / "heads" / "main"
@@ -204,6 +220,19 @@ def test_trouble_is_kept_and_goes(past: History) -> None:
     while found.trouble and not waiting.wait(0.02):
         pass
     found.close()
+
+
+def test_trailers_count_in_the_servers_own_commits_only(past: History) -> None:
+    at, said = "2026-03-02T12:01:00Z", "Registry-Time: 2026-03-02T12:01:00.123Z"
+    past.commit({}, f"By the server\n\n{said}\nRegistry-Api: kubeflow", by=SERVER, at=at)
+    past.commit({}, f"Forged\n\n{said.replace('01:00.1', '01:01.4')}", at="2026-03-02T12:01:01Z")
+    past.commit({}, f"Of another second\n\n{said}", by=SERVER, at="2026-03-02T12:01:02Z")
+    past.commit({}, "From the future", at="2099-01-01T00:00:00Z")
+    past.commit({}, "Now", at="2026-03-02T12:01:05Z")
+    line = live(past.folder).snapshot.line
+    start = 1_772_452_860_000
+    times = [line.time(n) - start for n in range(len(line) - 4, len(line) + 1)]
+    assert times == [123, 1000, 2000, 2001, 5000]
 
 
 def test_events_of_the_commits_after_one(past: History) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.live_steps import SERVER, START, Branch, as_data
+from support.live_steps import NOW, SERVER, START, Branch, as_data
 from support.manifests import (
     alias_yaml,
     evidence_yaml,
@@ -19,6 +19,8 @@ from support.manifests import (
     version_yaml,
 )
 
+from registry_tool.live.ids import BRANCH_START
+from registry_tool.live.moving import move
 from registry_tool.live.records import ObjectRecord, VersionRecord
 from registry_tool.live.snapshot import Snapshot
 from registry_tool.manifests.layout import Layout
@@ -261,16 +263,16 @@ def test_evidence_adds_artifacts_and_later_values(branch: Branch) -> None:
     assert list(version(found, "1").evidence()) == ["run"]
 
 
+FIRST = Layout().object("kubeflow", "experiment", "first")
+LOOSE = Layout().object("kubeflow", "artifact", "loose")
 OBJECT = "schema: object/v1\napi: kubeflow\nkind: {}\ntitle: {}\ndata: {{external_id: {}}}\n"
 
 
 def test_objects_and_standalone_artifacts(branch: Branch) -> None:
     branch.commit(
         {
-            "objects/kubeflow/experiment/aa/first.yaml": OBJECT.format(
-                "experiment", "First", "e-1"
-            ),
-            "objects/kubeflow/artifact/bb/loose.yaml": OBJECT.format("artifact", "Loose", "a-1"),
+            FIRST: OBJECT.format("experiment", "First", "e-1"),
+            LOOSE: OBJECT.format("artifact", "Loose", "a-1"),
         }
     )
     found = agree(branch)
@@ -281,9 +283,11 @@ def test_objects_and_standalone_artifacts(branch: Branch) -> None:
     assert found.with_external_id("e-1") == [experiment]
     assert found.object("kubeflow", "artifact", "loose") is artifact
     assert found.standalone_artifacts() == [artifact]
+    assert found.artifacts_with_external_id("a-1") == [artifact]
+    assert found.with_external_id("a-1") == []
     wire = (
         "schema: wire/v1\nkubeflow:\n  attached: [artifact/loose]\n  external_id: v-1\n"
-        "  artifacts:\n    model: {object: artifact/loose}\n"
+        "  artifacts:\n    model: {object: artifact/loose, external_id: w-1}\n"
     )
     branch.commit({f"{HOME}/versions/1/wire.yaml": wire})
     found = agree(branch)
@@ -291,7 +295,9 @@ def test_objects_and_standalone_artifacts(branch: Branch) -> None:
     assert found.attached(one) == [artifact]
     assert [a.id for a in found.artifacts(one)] == [artifact.id]
     assert found.with_external_id("v-1") == [one]
-    branch.commit({"objects/kubeflow/experiment/aa/first.yaml": None})
+    assert [a.id for a in found.artifacts_with_external_id("w-1")] == [artifact.id]
+    assert found.with_external_id("w-1") == []
+    branch.commit({FIRST: None})
     assert agree(branch).record(3) is None
 
 
@@ -375,3 +381,19 @@ def test_a_registry_with_shards() -> None:
     assert list(found.models) == [LANG]
     assert found.alias(found.models[LANG], "production") is version(found, "1")
     assert [a.id for a in found.artifacts(version(found, "1"))] == [1]
+
+
+def test_what_a_branch_adds_has_ids_of_its_own_range(branch: Branch) -> None:
+    published = branch.snapshot()
+    step = branch.commit(
+        {**model_files("nlp/z"), **version_files("2", artifacts=[tracked_artifact()])}
+    )
+    view = move(published.on_branch(), [step], NOW)
+    model, added = view.models[ModelName("nlp", "z")], version(view, "2")
+    assert (added.id, model.id) == (BRANCH_START, BRANCH_START + 1)
+    assert next(a.id for a in view.artifacts(added)) >= BRANCH_START
+    assert [v.version for v in view.versions(view.models[LANG])] == ["1", "2"]
+    assert version(view, "1").id == 2
+    merged = branch.snapshot()
+    assert merged.models[ModelName("nlp", "z")].id == 4
+    assert published.version(LANG, "2") is None

@@ -19,8 +19,11 @@ from support.manifests import (
 from registry_tool.live.moving import move
 from registry_tool.live.snapshot import Snapshot
 from registry_tool.live.store import SnapshotStore
+from registry_tool.manifests.layout import Layout
 
 HOME = "models/nlp/lang-id"
+FIRST = Layout().object("kubeflow", "experiment", "first")
+LOOSE = Layout().object("kubeflow", "artifact", "loose")
 OBJECT = "schema: object/v1\napi: kubeflow\nkind: {}\ntitle: {}\ndata: {{external_id: {}}}\n"
 
 
@@ -49,10 +52,8 @@ def branch() -> Branch:
     found.commit({"models/x/y/versions/1/metadata.yaml": metadata_yaml(labels=["homeless"])})
     found.commit(
         {
-            "objects/kubeflow/experiment/aa/first.yaml": OBJECT.format(
-                "experiment", "First", "e-1"
-            ),
-            "objects/kubeflow/artifact/bb/loose.yaml": OBJECT.format("artifact", "Loose", "a-1"),
+            FIRST: OBJECT.format("experiment", "First", "e-1"),
+            LOOSE: OBJECT.format("artifact", "Loose", "a-1"),
             "models/nlp/broken/model.yaml": "{",
         }
     )
