@@ -112,14 +112,14 @@ def _select(version: ModelVersion, names: Sequence[str], folder: Path) -> _Selec
     return _Selection(version, wanted, [])
 
 
-def _fetched(one: _Wanted, entry: StoredEntry, path: Path) -> FetchedFile:
+def _build_fetched_file(one: _Wanted, entry: StoredEntry, path: Path) -> FetchedFile:
     return FetchedFile(one.artifact, one.file, path, entry.size, entry.sha256)
 
 
 def _into_cache(fetcher: Fetcher, wanted: Sequence[_Wanted]) -> list[FetchedFile]:
     contents = fetcher.fetch([one.request for one in wanted])
     return [
-        _fetched(one, content.entry, fetcher.path(one.request))
+        _build_fetched_file(one, content.entry, fetcher.path(one.request))
         for one, content in zip(wanted, contents, strict=True)
     ]
 
@@ -137,7 +137,7 @@ def _into_folders(
             exc.remedy = "choose another folder with -o, or replace it with --overwrite"
         raise
     return [
-        _fetched(one, content.entry, place)
+        _build_fetched_file(one, content.entry, place)
         for one, content, place in zip(wanted, contents, places, strict=True)
     ]
 

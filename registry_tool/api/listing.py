@@ -149,15 +149,17 @@ def version_by_external_id(
     raise NotFoundError(f"no version has the external id {external_id!a}")
 
 
-def _of_files(registry: Snapshot, model: ModelView, version: str) -> Iterator[ModelVersion]:
+def _build_from_files(registry: Snapshot, model: ModelView, version: str) -> Iterator[ModelVersion]:
     view = model.version(version)
     if view is not None:
         yield ModelVersion(view, fetcher=registry.store.fetch)
 
 
-def _of_row(registry: Snapshot, model: ModelView, row: VersionRow) -> Iterator[ModelVersion]:
+def _build_from_row(
+    registry: Snapshot, model: ModelView, row: VersionRow
+) -> Iterator[ModelVersion]:
     if registry.commit is None or row.unreadable:
-        return _of_files(registry, model, row.version)
+        return _build_from_files(registry, model, row.version)
     view = VersionView(model, row.version)
     return iter([ModelVersion(view, fetcher=registry.store.fetch, row=row)])
 
@@ -167,19 +169,19 @@ def listed_versions(registry: Snapshot, name: ModelName) -> Iterator[ModelVersio
     model = find_model(registry.catalog, name)
     if registry.commit is None or registry.rows.model(name).unreadable:
         for version in RegisteredModel(model, fetcher=registry.store.fetch).versions:
-            found = _of_files(registry, model, version)
+            found = _build_from_files(registry, model, version)
             yield from (one for one in found if not one.is_deleted)
         return
     for row in reversed(registry.rows.versions(name)):
         if row.state != "deleted":
-            yield from _of_row(registry, model, row)
+            yield from _build_from_row(registry, model, row)
 
 
 def found_versions(registry: Snapshot, words: str) -> Iterator[ModelVersion]:
     """See ``Registry.search``."""
     for model, row in search(registry.rows, parse_query([words], versions=True)):
         if row is not None:
-            yield from _of_row(registry, ModelView(registry.catalog, model.name), row)
+            yield from _build_from_row(registry, ModelView(registry.catalog, model.name), row)
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ def lock(registry: Snapshot, references: Sequence[str]) -> LockedReferences:
     for reference in references:
         found = registry.resolve(reference)
         notes += found.notes
-        commit = registry.commit_of(found)
+        commit = registry.find_commit(found)
         if commit is None:
             raise RefusedError(
                 f"{reference} names a version that is not committed, so it cannot be pinned",

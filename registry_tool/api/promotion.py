@@ -154,7 +154,7 @@ def evaluate_gates(
         RefusedError: The version is withdrawn or erased.
     """
     commit = _base_commit(registry, branch)
-    store = registry.store_of(Catalog(registry.repository.tree(commit)))
+    store = registry.open_store(Catalog(registry.repository.tree(commit)))
     asked = Reference.for_change(reference)
     return GateResults.of(_evaluate(registry.repository, store, commit, asked, stage))
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from registry_tool.checks.rule_docs import Explained, explain, explained
+from registry_tool.checks.rule_docs import Explained, explain, explain_rules
 
-__all__ = ["Explained", "explain", "explained"]
+__all__ = ["Explained", "explain", "explain_rules"]

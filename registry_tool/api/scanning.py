@@ -67,7 +67,7 @@ def _check_encrypted(file: Scanned, version: ModelVersion) -> Scanned:
     return file._replace(findings=(wrong, *file.findings))
 
 
-def _labelled(file: Scanned, prefix: str) -> Scanned:
+def _label(file: Scanned, prefix: str) -> Scanned:
     """A file whose paths start with the version, where several things are scanned."""
     findings = tuple(one._replace(path=f"{prefix}{one.path}") for one in file.findings)
     return file._replace(path=f"{prefix}{file.path}", findings=findings)
@@ -95,7 +95,7 @@ def _scan_artifacts(
         found = scan_files(files, installed_scanners(), progress.advance)
     prefix = f"{label}/" if label else ""
     checked = (_check_encrypted(file, version) for file in found.files)
-    return Scan(tuple(_labelled(file, prefix) for file in checked), accepted)
+    return Scan(tuple(_label(file, prefix) for file in checked), accepted)
 
 
 def _ignore(_: str) -> None:

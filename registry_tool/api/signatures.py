@@ -74,7 +74,7 @@ def _signing_key(given: str | None, git: Git) -> str:
 def _with_note(add: Edit, armour: str, record: bytes, by: str) -> Edit:
     """The edit, with a note for a signer whose key is not in ``allowed_signers``."""
 
-    def noted(catalog: Catalog) -> ChangeSet:
+    def add_note(catalog: Catalog) -> ChangeSet:
         change = add(catalog)
         if find_signers(armour, record, allowed_signers(catalog)):
             return change
@@ -87,7 +87,7 @@ def _with_note(add: Edit, armour: str, record: bytes, by: str) -> Edit:
         )
         return replace(change, notes=(*change.notes, note))
 
-    return noted
+    return add_note
 
 
 def sign(
@@ -181,7 +181,9 @@ def _read_copies(
         yield Copy(name, entry, place)
 
 
-def _add_kept(bundle: str, copy: Copy, output: BundleOutput, exact: Reference, by: str) -> Edit:
+def _record_bundle(
+    bundle: str, copy: Copy, output: BundleOutput, exact: Reference, by: str
+) -> Edit:
     """The edit that records a bundle; its file is written now."""
     if output.file is None:
         return add_bundle(exact, bundle, artifact=copy.name, by=by)
@@ -219,11 +221,11 @@ def _check_output(output: BundleOutput, entries: Sequence[Data]) -> None:
 
 
 def _with_notes(edit: Edit, notes: Sequence[str]) -> Edit:
-    def noted(catalog: Catalog) -> ChangeSet:
+    def add_note(catalog: Catalog) -> ChangeSet:
         change = edit(catalog)
         return replace(change, notes=(*notes, *change.notes))
 
-    return noted
+    return add_note
 
 
 def sign_artifacts(
@@ -275,7 +277,9 @@ def sign_artifacts(
         if any(one.signature.state == "good" for one in before):
             continue
         bundle = sign_content(copy.place, *signer)
-        edits.append(_with_notes(_add_kept(bundle, copy, output, exact, who), _note_skipped(copy)))
+        edits.append(
+            _with_notes(_record_bundle(bundle, copy, output, exact, who), _note_skipped(copy))
+        )
     if not edits:
         done = ChangeSet(f"the artifacts of {exact} are already signed with that key")
         return session.publish(lambda _: done)

@@ -167,9 +167,9 @@ class Snapshot:
     @cached_property
     def store(self) -> ArtifactStore:
         """The registry's artifact storage: its remote and the shared cache."""
-        return self.store_of(self.catalog)
+        return self.open_store(self.catalog)
 
-    def store_of(self, catalog: Catalog) -> ArtifactStore:
+    def open_store(self, catalog: Catalog) -> ArtifactStore:
         """The artifact storage that another state of this registry configures."""
         from urllib.parse import unquote  # as Git reads a file:// address
 
@@ -246,7 +246,7 @@ class Snapshot:
 
         return read_title_reference(self.catalog, words, unnamed=UNNAMED)
 
-    def commit_of(self, found: Resolved) -> str | None:
+    def find_commit(self, found: Resolved) -> str | None:
         """The commit at which a reference resolves to this version; None while that is not committed."""
         from registry_tool.catalog.resolve import is_same_answer
 

@@ -369,8 +369,7 @@ class Catalog:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self._documents: dict[str, Document | None] = {}
-        # How the models of a namespace, or the versions, tags and aliases of a model, are shown; see `catalog.titles`.
-        self.shown: dict[tuple[str, str], ShownNames] = {}
+        self.shown: dict[tuple[str, str], ShownNames] = {}  # see `catalog.titles`
         # Every model that was asked for: what a verdict may depend on.
         self.asked: set[ModelName] = set()
 
@@ -422,12 +421,11 @@ class Catalog:
 
     def shown_after(self, paths: Collection[str]) -> dict[tuple[str, str], ShownNames]:
         """What is known of shown names, after some files changed."""
-        if not self.shown:
+        if not self.shown:  # few ask for titles
             return {}
-        from registry_tool.catalog.shown_names import changed_names  # few ask for titles
+        from registry_tool.catalog.shown_names import carry_names
 
-        changed = changed_names(self.layout, paths)
-        return {key: names.after(changed.get(key, ())) for key, names in self.shown.items()}
+        return carry_names(self.shown, self.layout, paths)
 
     def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
         """Paths of manifests at or under some folders that may give one of the values to a field that must be unique.

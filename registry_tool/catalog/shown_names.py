@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final, Literal
 
 from registry_tool.manifests.layout import Layout
 from registry_tool.names import is_device
 
-__all__ = ["PathKind", "ShownNames", "changed_names", "find_forbidden", "fold_title", "make_slug"]
+__all__ = ["PathKind", "ShownNames", "carry_names", "find_forbidden", "fold_title", "make_slug"]
 
 PathKind = Literal["model", "version", "object", "namespace"]
 
@@ -173,7 +173,7 @@ class ShownNames:
         return other
 
 
-def changed_names(layout: Layout, paths: Iterable[str]) -> dict[tuple[str, str], set[str]]:
+def _changed_names(layout: Layout, paths: Iterable[str]) -> dict[tuple[str, str], set[str]]:
     """The names that may be shown differently after some files changed, by the keys of ``Catalog.shown``."""
     found: dict[tuple[str, str], set[str]] = {}
     for place in filter(None, map(layout.locate, paths)):
@@ -185,3 +185,11 @@ def changed_names(layout: Layout, paths: Iterable[str]) -> dict[tuple[str, str],
         else:
             found.setdefault((place.model.namespace, ""), set()).add(place.model.name)
     return found
+
+
+def carry_names(
+    shown: Mapping[tuple[str, str], ShownNames], layout: Layout, paths: Iterable[str]
+) -> dict[tuple[str, str], ShownNames]:
+    """What is known of shown names, by the keys of ``Catalog.shown``, after some files changed."""
+    changed = _changed_names(layout, paths)
+    return {key: names.after(changed.get(key, ())) for key, names in shown.items()}

@@ -59,7 +59,7 @@ def _oid(catalog: Catalog, path: str) -> str:
     return "" if entry is None else entry.oid
 
 
-def _parsed(text: str) -> ModelVerdict:
+def _parse(text: str) -> ModelVerdict:
     data = json.loads(text)
     claims = tuple(
         UniqueValue(pool, value, path, tuple(at)) for pool, value, path, at in data["claims"]
@@ -110,7 +110,7 @@ class VerdictCache:
         """What was found in a model as it is now; None where that is not known."""
         oid = self._id(model)
         body = self._shelf.take(*self._key(model, oid)) if oid else None
-        found = None if body is None else _parsed(body)
+        found = None if body is None else _parse(body)
         if found is not None and self._are_same(found.others):
             return found
         self._missed += 1

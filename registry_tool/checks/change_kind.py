@@ -15,7 +15,7 @@ from registry_tool.checks.rule import Located
 from registry_tool.manifests.layout import KEYS, MODELS, WAIVERS
 from registry_tool.names import ModelName
 
-__all__ = ["ALONE", "PARTS", "ChangeKind", "act_of", "kind_of"]
+__all__ = ["ALONE", "PARTS", "ChangeKind", "classify_change", "classify_file"]
 
 ChangeKind = Literal[
     "model", "version", "version and alias", "draft", "seal", "seal and alias", "alias", "tag", "status", "evidence", "edit",
@@ -122,7 +122,7 @@ def _outside(path: str) -> str:
 _OF_ALL: Final = {"dvc": "model edit", "key": "policy"}
 
 
-def act_of(change: Located) -> str:
+def classify_file(change: Located) -> str:
     """What one changed file is an act of, in words such as ``new version`` or ``alias``."""
     place = change.place
     if place is None:
@@ -173,7 +173,7 @@ def _holds_together(kind: _Kind, acts: Mapping[Located, str]) -> bool:
 
 def _acts(changes: Sequence[Located]) -> dict[Located, str]:
     """What each file is an act of; a draft whose files move to ``versions/`` is sealed, and a draft comes with its title."""
-    acts = {change: act_of(change) for change in changes}
+    acts = {change: classify_file(change) for change in changes}
     drafts = [c for c, act in acts.items() if act == "draft"]
     titled = {_subject(change) for change in drafts}
     sealed = {_subject(change) for change in drafts if change.removed}
@@ -188,7 +188,7 @@ def _acts(changes: Sequence[Located]) -> dict[Located, str]:
     return acts
 
 
-def kind_of(changes: Iterable[Located]) -> ChangeKind | None:
+def classify_change(changes: Iterable[Located]) -> ChangeKind | None:
     """The kind of a change; None where nothing differs."""
     found = _acts(tuple(changes))
     acts = frozenset(found.values())

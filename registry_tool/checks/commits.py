@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.comparison import TreeComparison, compare_steps
-from registry_tool.checks.engine import check, judge_file, malformed
+from registry_tool.checks.engine import check, judge_file, report_malformed
 from registry_tool.checks.findings import Finding, Report, in_order
 from registry_tool.checks.rule import FileRule, FileView
 from registry_tool.checks.rules.file import no_large_blob
 from registry_tool.checks.rules.secrets import no_secret
-from registry_tool.checks.waivers import waived
+from registry_tool.checks.waivers import apply_waivers
 from registry_tool.errors import MalformedTreeError
 from registry_tool.git.commit_tree import PickedTree
 from registry_tool.git.history import NamedStep, list_steps
@@ -97,7 +97,7 @@ def _judge_step(compared: TreeComparison, now: dt.datetime | None) -> Report | N
         if base is None or base.entry(REGISTRY) is None:
             return None if head.entry(REGISTRY) is None else check(head, now=now)
     except MalformedTreeError as exc:
-        return malformed(exc)
+        return report_malformed(exc)
     return check(head, base=base, line=compared.line, now=now)
 
 
@@ -126,7 +126,7 @@ def judge_steps(
             yield JudgedStep(one.step, _judge_step(compared, now))
 
 
-def _added(
+def _list_added(
     repository: Repository, revisions: Sequence[str], options: Sequence[str], passed: frozenset[str]
 ) -> Iterator[Added | MalformedTreeError]:
     """The files that commits bring, each content once at a path; and folders that cannot be read."""
@@ -179,9 +179,9 @@ def judge_files(
     """
     found: list[Finding] = []
     today = (now or dt.datetime.now(dt.UTC)).date()
-    for added in _added(repository, revisions, options, passed):
+    for added in _list_added(repository, revisions, options, passed):
         if isinstance(added, MalformedTreeError):
-            found += malformed(added).findings
+            found += report_malformed(added).findings
         elif known is None or known.entry(added.path) != added.entry:
             found += judge_added(added, policy, today)
     return in_order(found)
@@ -194,7 +194,7 @@ def judge_added(added: Added, policy: Catalog | None, today: dt.date) -> Iterato
     found = judge_file(_LASTING, file, added.catalog if policy is None else policy)
     if not found:
         return
-    judged = found if policy is None else waived(found, policy, added.catalog, today)
+    judged = found if policy is None else apply_waivers(found, policy, added.catalog, today)
     for one in judged:
         where = f" (in commit {added.commit[:_ID]})" if added.commit else ""
         yield one._replace(message=one.message + where)
@@ -231,7 +231,7 @@ def judge_bare_object(
             if entry.mode != SUBMODULE:
                 yield from judge_added(Added("", catalog, path, entry), policy, today)
     except MalformedTreeError as exc:
-        yield from malformed(exc).findings
+        yield from report_malformed(exc).findings
 
 
 def _branch(repository: Repository, base: str, tip: str) -> tuple[str, ...]:

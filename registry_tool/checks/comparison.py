@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.checks.rule import Located, state_of
+from registry_tool.checks.rule import Located, find_state
 from registry_tool.errors import (
     MalformedTreeError,
     NotARegistryError,
@@ -296,7 +296,7 @@ def _erased_uploads(base: Catalog, head: Catalog, name: ModelName) -> frozenset[
     for entry in records(model.document.data, "artifacts"):
         if version := text(entry, "version"):
             versions.setdefault(version, []).append(text(entry, "path"))
-    erased = (v for v in versions if state_of(after.version(v)) == "erased")
+    erased = (v for v in versions if find_state(after.version(v)) == "erased")
     return frozenset(path for version in erased for path in versions[version])
 
 

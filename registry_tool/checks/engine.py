@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.cache import ModelVerdict, VerdictCache
-from registry_tool.checks.change_kind import PARTS, ChangeKind, kind_of
+from registry_tool.checks.change_kind import PARTS, ChangeKind, classify_change
 from registry_tool.checks.comparison import list_changes
-from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
+from registry_tool.checks.findings import Finding, Report, Severity, decide_verdict, in_order
 from registry_tool.checks.rule import (
     ChangeRule,
     ChangeView,
@@ -38,9 +38,9 @@ from registry_tool.checks.rules import (
     REGISTRY_RULES,
     RULES,
 )
-from registry_tool.checks.scope import Part, Scope, find_renamed, is_inside, scope_of
+from registry_tool.checks.scope import Part, Scope, find_renamed, find_scope, is_inside
 from registry_tool.checks.uniqueness import Claims
-from registry_tool.checks.waivers import waived
+from registry_tool.checks.waivers import apply_waivers
 from registry_tool.errors import MalformedTreeError, ShallowHistoryError
 from registry_tool.git.tree import Entry, Tree, TreeChange, differences
 from registry_tool.manifests.data import member, text, texts
@@ -50,7 +50,7 @@ from registry_tool.names import ModelName
 if TYPE_CHECKING:
     from registry_tool.git.history import FirstParentHistory
 
-__all__ = ["check", "judge_file", "judge_models", "malformed"]
+__all__ = ["check", "judge_file", "judge_models", "report_malformed"]
 
 _SEVERITIES: dict[str, Severity] = {"refuse": "refuse", "review": "review", "warn": "warn"}
 _RULES_OF_CLEAN: Final = tuple(rule for rule in FILE_RULES if not rule.of_problems)
@@ -370,7 +370,7 @@ def check(
         given = differing if published is base else None
         known, changes = list_changes(published, catalog, given)
         view = ChangeView(known, catalog, changes, line, now, _rule_ids)
-        scope = scope_of(catalog, differing, paths)
+        scope = find_scope(catalog, differing, paths)
         memory = None
         if kept is not None:
             memory = VerdictCache(kept, catalog, view.base, lambda: many(len(scope.models)))
@@ -380,7 +380,7 @@ def check(
             collector.take(examined)
         return _build_report(view, collector, parts.checked, paths)
     except MalformedTreeError as exc:
-        return malformed(exc)
+        return report_malformed(exc)
 
 
 def _build_report(
@@ -388,10 +388,10 @@ def _build_report(
 ) -> Report:
     """The report on what was found."""
     found, notes = _soften(collector.findings, view), collector.notes()
-    findings = in_order(waived(found, view.base, view.head, view.now.date()))
-    verdict, kind = verdict_of(findings), kind_of(view.changes)
+    findings = in_order(apply_waivers(found, view.base, view.head, view.now.date()))
+    verdict, kind = decide_verdict(findings), classify_change(view.changes)
     # What is narrowed, was not answered, or passes by a waiver only, is for a person to look at.
-    passes = not paths and not notes and verdict_of(found) == "pass"
+    passes = not paths and not notes and decide_verdict(found) == "pass"
     automerge = passes and _merges_unseen(view, kind)
     return Report(verdict, findings, checked, notes, kind or "", automerge)
 
@@ -409,7 +409,7 @@ def judge_file(rules: Iterable[FileRule], file: FileView, policy: Catalog) -> li
     return collector.findings
 
 
-def malformed(trouble: MalformedTreeError) -> Report:
+def report_malformed(trouble: MalformedTreeError) -> Report:
     """The report on a commit with a folder that cannot be read in one way: nothing else in it is judged."""
     path = _harmless(trouble.path or REGISTRY)
     message, remedy = _harmless(trouble.message), _harmless(trouble.remedy)

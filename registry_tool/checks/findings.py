@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-__all__ = ["EXIT_CODES", "Finding", "Report", "Severity", "Verdict", "verdict_of"]
+__all__ = ["EXIT_CODES", "Finding", "Report", "Severity", "Verdict", "decide_verdict"]
 
 Severity = Literal["refuse", "review", "warn"]
 Verdict = Literal["pass", "review", "refuse"]
@@ -62,7 +62,7 @@ class Report(NamedTuple):
     automerge: bool = False
 
 
-def verdict_of(findings: Iterable[Finding]) -> Verdict:
+def decide_verdict(findings: Iterable[Finding]) -> Verdict:
     """The gravest severity decides; warnings pass."""
     grave = {finding.severity for finding in findings}
     if "refuse" in grave:

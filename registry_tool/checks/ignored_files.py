@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
-from registry_tool.checks.rule import Violation, command, named
+from registry_tool.checks.findings import Finding, Report, Severity, decide_verdict, in_order
+from registry_tool.checks.rule import Violation, command, format_name
 from registry_tool.checks.rules.file import allowed_at
 from registry_tool.checks.scope import is_inside
-from registry_tool.checks.waivers import waived
+from registry_tool.checks.waivers import apply_waivers
 from registry_tool.git.command import Git
 from registry_tool.git.tree import Tree, differences
 from registry_tool.git.worktree import ignored_files
@@ -76,7 +76,7 @@ def _plain_stem(name: str) -> str:
     return name[: len(name) - len(ending)] if ending else name
 
 
-def _meant(path: str, layout: Layout) -> str:
+def _guess_path(path: str, layout: Layout) -> str:
     """The path that a mistyped one was meant to be; empty where that is unknown."""
     folder, _, name = path.rpartition("/")
     last = folder.rpartition("/")[2]
@@ -108,7 +108,7 @@ def hidden(file: Ignored) -> Iterator[Violation]:
     path, layout = file.path, file.layout
     if layout.locate(path) is not None:
         yield Violation(
-            f"Git ignores {named(path)}, which is a manifest: no commit will contain it",
+            f"Git ignores {format_name(path)}, which is a manifest: no commit will contain it",
             path=path,
             expected="ignore rules that hide no manifest",
             remedy=command("git add -f", path)
@@ -118,19 +118,19 @@ def hidden(file: Ignored) -> Iterator[Violation]:
         return
     if path.rpartition("/")[2] in _FOLDERS and layout.locate(f"{path}/x.yaml") is not None:
         yield Violation(
-            f"Git ignores {named(path)}, a folder of manifests: no commit will contain them",
+            f"Git ignores {format_name(path)}, a folder of manifests: no commit will contain them",
             path=path,
             expected="ignore rules that hide no manifest",
             remedy="registry init .",
         )
         return
-    meant = _meant(path, layout)
+    meant = _guess_path(path, layout)
     if meant and file.taken(meant):
         meant = ""
     plain = path.isascii() and path.isprintable()
     move = f"mv -- {shlex.quote(path)} {shlex.quote(meant)}" if meant and plain else ""
     yield Violation(
-        f"Git ignores {named(path)}, and it is neither a manifest nor the content of a pointer",
+        f"Git ignores {format_name(path)}, and it is neither a manifest nor the content of a pointer",
         path=path,
         expected=meant or allowed_at(path, layout),
         remedy=move or "move it out of the registry",
@@ -172,7 +172,9 @@ def _is_passed_over(root: Path, path: str) -> bool:
     )
 
 
-def _ignored(git: Git, root: Path, folders: Iterable[str], layout: Layout) -> Iterator[Ignored]:
+def _list_ignored(
+    git: Git, root: Path, folders: Iterable[str], layout: Layout
+) -> Iterator[Ignored]:
     for listed in ignored_files(git, [folder for folder in folders if (root / folder).exists()]):
         path = listed.rstrip("/")
         if not _is_passed_over(root, path):
@@ -211,7 +213,7 @@ def check_hidden(
         Finding(
             HIDDEN.id, severity, hit.path, 1, 1, hit.message, hit.found, hit.expected, hit.remedy
         )
-        for file in _ignored(
+        for file in _list_ignored(
             git, git.work_tree, _folders(base, head, layout, small=_is_small(git)), layout
         )
         if not paths or is_inside(file.path, paths)
@@ -219,7 +221,7 @@ def check_hidden(
     ][:_SHOWN]
     if not found:
         return report
-    judged = waived(found, policy, catalog, dt.datetime.now(dt.UTC).date())
+    judged = apply_waivers(found, policy, catalog, dt.datetime.now(dt.UTC).date())
     findings = in_order([*report.findings, *judged])
-    automerge = report.automerge and verdict_of(found) == "pass"
-    return report._replace(findings=findings, verdict=verdict_of(findings), automerge=automerge)
+    automerge = report.automerge and decide_verdict(found) == "pass"
+    return report._replace(findings=findings, verdict=decide_verdict(findings), automerge=automerge)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.checks.findings import Finding, Report, Severity, in_order, verdict_of
-from registry_tool.checks.rule import Violation, named, version_of
-from registry_tool.checks.waivers import waived
+from registry_tool.checks.findings import Finding, Report, Severity, decide_verdict, in_order
+from registry_tool.checks.rule import Violation, find_version, format_name
+from registry_tool.checks.waivers import apply_waivers
 from registry_tool.git.tree import Tree, differences, walk
 from registry_tool.manifests.data import Data, records, text
 from registry_tool.manifests.document import Document
@@ -67,7 +67,7 @@ def _what(lack: MissingContent, entry: Data) -> str:
     """The object in words: of which artifact, which file of it, and how large."""
     artifact = f"artifact {text(entry, 'name')}"
     if lack.path:
-        artifact += f", file {named(lack.path)}"
+        artifact += f", file {format_name(lack.path)}"
     elif lack.size is None:
         return f"{artifact}, its list of files"
     return artifact if lack.size is None else f"{artifact}, {lack.size} bytes"
@@ -77,8 +77,8 @@ def _remedy(stored: StoredObject, pointer: str) -> str:
     place = stored.document.place
     if place.version is None:  # of a model as a whole
         return f'dvc commit -f "{pointer}" && dvc push "{pointer}"'
-    subject = named(f"{place.model}@{place.version}")
-    return f"registry upload {subject} PATH --artifact {named(text(stored.entry, 'name'))}"
+    subject = format_name(f"{place.model}@{place.version}")
+    return f"registry upload {subject} PATH --artifact {format_name(text(stored.entry, 'name'))}"
 
 
 def available(stored: StoredObject) -> Iterator[Violation]:
@@ -156,7 +156,7 @@ def moves_in_the_open(moving: Moving) -> Iterator[Violation]:
     """
     for path in moving.paths:
         yield Violation(
-            f"{named(path)} changes where content is stored, so no remote was checked",
+            f"{format_name(path)} changes where content is stored, so no remote was checked",
             path=path,
             place=(1, 1),
             expected="the published remote, or a check by a person who trusts the new one",
@@ -184,8 +184,8 @@ def _holder(catalog: Catalog, path: str) -> Place | None:
     if place is None or place.kind != "alias":
         return place
     alias = catalog.document(path, place)
-    named = "" if alias is None else text(alias.data, "version")
-    return Place("version", place.model, named) if named else None
+    version = "" if alias is None else text(alias.data, "version")
+    return Place("version", place.model, version) if version else None
 
 
 def _places(catalog: Catalog, base: Tree | None, paths: Sequence[str]) -> Iterator[Place]:
@@ -212,7 +212,7 @@ def _document(catalog: Catalog, place: Place) -> Document | None:
     model = None if place.model is None else catalog.model(place.model)
     if model is None or place.version is None:
         return None if model is None else model.document
-    version = version_of(catalog, place)
+    version = find_version(catalog, place)
     if version is None:
         return None
     status = version.status
@@ -220,7 +220,7 @@ def _document(catalog: Catalog, place: Place) -> Document | None:
     return None if erased else version.document
 
 
-def _stored(
+def _list_stored(
     documents: Sequence[Document], open_remote: Callable[[], Remote]
 ) -> Iterator[StoredObject]:
     entries = [
@@ -275,7 +275,7 @@ def check_remote(
     severity = _SEVERITIES.get(said, AVAILABLE.severity)
     found = [
         _finding(hit, severity, stored.document)
-        for stored in _stored(documents, remote)
+        for stored in _list_stored(documents, remote)
         for hit in AVAILABLE.check(stored)
     ]
     return _with(report, found, policy, catalog, now)
@@ -300,9 +300,9 @@ def _with(
 ) -> Report:
     """A report with more findings."""
     today = (dt.datetime.now(dt.UTC) if now is None else now).date()
-    findings = in_order([*report.findings, *waived(found, policy, head, today)])
-    verdict = verdict_of(findings)
-    automerge = report.automerge and verdict_of(found) == "pass"
+    findings = in_order([*report.findings, *apply_waivers(found, policy, head, today)])
+    verdict = decide_verdict(findings)
+    automerge = report.automerge and decide_verdict(found) == "pass"
     return report._replace(findings=findings, verdict=verdict, automerge=automerge)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from registry_tool.checks.rule import ChangeView, Located
 from registry_tool.manifests.data import text
 from registry_tool.promotion.added import incoming
-from registry_tool.promotion.gates.approvals import is_person, person_of
+from registry_tool.promotion.gates.approvals import fold_person, is_person
 
 __all__ = ["unsigned_approvals"]
 
@@ -21,7 +21,7 @@ def _is_signed(view: ChangeView, change: Located, by: str) -> bool:
         return False
     found = brought.now
     is_known = found.state == "good" and is_person(found.signer)
-    return is_known and person_of(found.signer) == person_of(by)
+    return is_known and fold_person(found.signer) == fold_person(by)
 
 
 def unsigned_approvals(view: ChangeView) -> list[str]:

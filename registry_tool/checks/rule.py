@@ -39,12 +39,12 @@ __all__ = [
     "Rule",
     "Violation",
     "command",
-    "named",
+    "find_state",
+    "find_version",
+    "format_name",
     "put_back",
     "record_entry",
     "removal",
-    "state_of",
-    "version_of",
 ]
 
 
@@ -256,7 +256,7 @@ Rule = FileRule | ModelRule | RegistryRule | ChangeRule
 _LONG = 160
 
 
-def named(text: str) -> str:
+def format_name(text: str) -> str:
     """A path or name for a message: as it is where that is harmless, else escaped in quotes."""
     if text.isascii() and text.isprintable() and text and len(text) <= _LONG:
         return text
@@ -286,7 +286,7 @@ def record_entry(catalog: Catalog, place: Place) -> Entry | None:
     return catalog.tree.entry(f"{catalog.layout.version(place.model, place.version)}/version.yaml")
 
 
-def version_of(catalog: Catalog, place: Place) -> VersionView | None:
+def find_version(catalog: Catalog, place: Place) -> VersionView | None:
     """The version or draft that a place lies in."""
     model = None if place.model is None else catalog.model(place.model)
     if model is None or place.version is None:
@@ -294,7 +294,7 @@ def version_of(catalog: Catalog, place: Place) -> VersionView | None:
     return model.draft(place.version) if place.is_draft else model.version(place.version)
 
 
-def state_of(version: VersionView | None) -> str:
+def find_state(version: VersionView | None) -> str:
     """A version's state; empty where there is no version, or its status cannot be read."""
     if version is None:
         return ""

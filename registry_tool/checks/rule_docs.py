@@ -11,7 +11,7 @@ from registry_tool.checks.rule import Rule
 from registry_tool.checks.rules import RULES
 from registry_tool.errors import NotFoundError
 
-__all__ = ["SCOPES", "Explained", "all_rules", "explain", "explained"]
+__all__ = ["SCOPES", "Explained", "all_rules", "explain", "explain_rules"]
 
 # By the first letter of an id: what a rule looks at.
 SCOPES = {"F": "file", "M": "model", "R": "registry", "C": "change", "A": "artifact"}
@@ -45,7 +45,7 @@ def all_rules() -> dict[str, _AnyRule]:
     return {**RULES, **{rule.id: rule for rule in others}}
 
 
-def _explained(rule: _AnyRule) -> Explained:
+def _explain(rule: _AnyRule) -> Explained:
     return Explained(
         id=rule.id,
         title=rule.title,
@@ -55,9 +55,9 @@ def _explained(rule: _AnyRule) -> Explained:
     )
 
 
-def explained() -> dict[str, Explained]:
+def explain_rules() -> dict[str, Explained]:
     """The documentation of all rules by id, in the order of ids."""
-    return {rule_id: _explained(rule) for rule_id, rule in sorted(all_rules().items())}
+    return {rule_id: _explain(rule) for rule_id, rule in sorted(all_rules().items())}
 
 
 def explain(rule_id: str) -> Explained:
@@ -66,7 +66,7 @@ def explain(rule_id: str) -> Explained:
     Raises:
         NotFoundError: There is none of that id; the remedy names near ones.
     """
-    rules = explained()
+    rules = explain_rules()
     found = rules.get(rule_id.upper())
     if found is not None:
         return found

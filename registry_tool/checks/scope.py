@@ -15,7 +15,7 @@ from registry_tool.git.tree import Entry, Tree, TreeChange, walk
 from registry_tool.manifests.layout import MODELS, REGISTRY, Layout, Place
 from registry_tool.names import DEFAULT_NAMESPACE, ModelName
 
-__all__ = ["POLICY", "Part", "Scope", "find_renamed", "is_inside", "scope_of"]
+__all__ = ["POLICY", "Part", "Scope", "find_renamed", "find_scope", "is_inside"]
 
 # What the verdict on unchanged files depends on.
 POLICY: Final = (REGISTRY, "schemas/", ".dvc/config")
@@ -135,7 +135,7 @@ def _is_a_name(change: TreeChange, place: Place) -> bool:
     return moved or (place.kind == "tag" and change.base is None)
 
 
-def _limited(
+def _limit_versions(
     located: Sequence[tuple[TreeChange, Place]], whole: frozenset[ModelName]
 ) -> dict[ModelName, frozenset[str]]:
     """The versions to look at, of models to which files of versions are only added."""
@@ -163,7 +163,7 @@ def _touching(catalog: Catalog, changes: Sequence[TreeChange]) -> Scope:
         c.path.split("/")[1] for c in changes if c.path.startswith(f"{MODELS}/")
     }
     present = sorted(m for m in models if catalog.model(m) is not None)
-    parts = _parts(places, present, _limited(located, naming))
+    parts = _parts(places, present, _limit_versions(located, naming))
     return Scope(parts, tuple(present), tuple(sorted(namespaces)), complete=False)
 
 
@@ -187,7 +187,7 @@ def is_inside(path: str, paths: Sequence[str]) -> bool:
     return any(not p or path == p or path.startswith(f"{p}/") for p in plain)
 
 
-def _narrowed(catalog: Catalog, scope: Scope, paths: Sequence[str]) -> Scope:
+def _narrow(catalog: Catalog, scope: Scope, paths: Sequence[str]) -> Scope:
     """The part of a scope that lies at or under some paths."""
     parts = []
     for part in scope.parts:
@@ -199,7 +199,7 @@ def _narrowed(catalog: Catalog, scope: Scope, paths: Sequence[str]) -> Scope:
     return Scope(parts, models, namespaces, complete=False)
 
 
-def scope_of(
+def find_scope(
     catalog: Catalog, changes: Sequence[TreeChange] | None, paths: Sequence[str] = ()
 ) -> Scope:
     """What to look at.
@@ -213,7 +213,7 @@ def scope_of(
         scope = _whole(catalog)
     else:
         scope = _touching(catalog, changes)
-    return _narrowed(catalog, scope, paths) if paths else scope
+    return _narrow(catalog, scope, paths) if paths else scope
 
 
 def find_renamed(changes: Iterable[Located]) -> frozenset[str]:

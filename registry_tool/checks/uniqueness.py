@@ -17,7 +17,7 @@ from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import MODELS
 from registry_tool.manifests.problems import JSONPath
 
-__all__ = ["Claims", "UniqueValue", "claims_of"]
+__all__ = ["Claims", "UniqueValue", "list_claims"]
 
 
 _IN_ITS_MODEL: Final = frozenset({"identity"})
@@ -48,7 +48,7 @@ def _readers(document: Document) -> Iterator[UniqueValue]:
             yield UniqueValue("reader", reader, document.path, ("wraps", number, "to"))
 
 
-def claims_of(document: Document) -> Iterator[UniqueValue]:
+def list_claims(document: Document) -> Iterator[UniqueValue]:
     """The claims of one manifest."""
     data, place = document.data, document.place
     if place.kind == "title" and place.model is not None and not place.name:
@@ -89,7 +89,7 @@ class Claims:
 
     def add(self, document: Document) -> None:
         """Take in the claims of one manifest."""
-        self.take(claims_of(document))
+        self.take(list_claims(document))
 
     def __iter__(self) -> Iterator[UniqueValue]:
         for holders in self.found.values():
@@ -131,7 +131,7 @@ class Claims:
 
     def add_known(self, document: Document) -> None:
         """Take in claims of a manifest to values that are already claimed."""
-        for claim in claims_of(document):
+        for claim in list_claims(document):
             holders = self.found.get((claim.pool, claim.value))
             if holders is not None and claim not in holders:
                 holders.append(claim)

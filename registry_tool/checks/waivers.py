@@ -17,7 +17,7 @@ from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import REGISTRY, WAIVERS, Layout, Place
 from registry_tool.names import Reference
 
-__all__ = ["NEVER", "Waiver", "covers", "waived", "waivers_of"]
+__all__ = ["NEVER", "Waiver", "apply_waivers", "covers", "list_waivers"]
 
 # Rules about changes of policy cannot be waived, and neither can findings in the policy's own files.
 NEVER: Final = frozenset({"C409", "C410", "C416", "F116", "R301"})
@@ -42,7 +42,7 @@ class Waiver(NamedTuple):
     approved_by: str
 
 
-def waivers_of(catalog: Catalog) -> Iterator[Waiver]:
+def list_waivers(catalog: Catalog) -> Iterator[Waiver]:
     """The waivers of a tree, expired ones included; those that cannot be read are left out."""
     for name in sorted(catalog.tree.folder(WAIVERS)):
         path = f"{WAIVERS}/{name}"
@@ -83,7 +83,7 @@ def covers(waiver: Waiver, finding: Finding, layout: Layout) -> bool:
     return _is_about(place, reference, whole="@" not in waiver.subject)
 
 
-def _said(finding: Finding, words: str) -> Finding:
+def _add_words(finding: Finding, words: str) -> Finding:
     return finding._replace(message=f"{finding.message} ({words})")
 
 
@@ -93,16 +93,16 @@ def _without(
     """A finding that is not waived, with the reason why a waiver that seems to cover it has no effect."""
     for waiver in published:
         if covers(waiver, finding, layout):
-            return _said(finding, f"the waiver {waiver.path} expired on {waiver.expires}")
+            return _add_words(finding, f"the waiver {waiver.path} expired on {waiver.expires}")
     for waiver in new:
         if covers(waiver, finding, layout):
-            return _said(
+            return _add_words(
                 finding, f"{waiver.path} has no effect until it is merged in a separate change"
             )
     return finding
 
 
-def waived(
+def apply_waivers(
     findings: Iterable[Finding], policy: Catalog, head: Catalog, today: dt.date
 ) -> Iterator[Finding]:
     """The findings; those that a waiver covers become warnings that name it.
@@ -119,7 +119,7 @@ def waived(
             yield finding
             continue
         if published is None:
-            published, new = list(waivers_of(policy)), list(waivers_of(head))
+            published, new = list(list_waivers(policy)), list(list_waivers(head))
         found = next(
             (w for w in published if w.expires >= today and covers(w, finding, policy.layout)), None
         )
@@ -127,4 +127,4 @@ def waived(
             yield _without(finding, published, policy.layout, new)
         else:
             words = f"waived until {found.expires} by {found.approved_by}: {found.path}"
-            yield _said(finding._replace(severity="warn"), words)
+            yield _add_words(finding._replace(severity="warn"), words)

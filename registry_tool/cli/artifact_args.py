@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from registry_tool.api.changes.staging import STORED, ArtifactSource
-from registry_tool.cli.parsing import named, shown
+from registry_tool.cli.parsing import format_text, parse_named
 from registry_tool.errors import InvalidNameError, NotFoundError, UsageError
 
 __all__ = ["parse_addresses", "parse_sources"]
@@ -34,7 +34,7 @@ def _file(name: str, path: str, option: str) -> ArtifactSource:
     # Not Path.resolve, which follows a link to another name; nor Path.exists, which raises for a name that is too long.
     place = os.path.abspath(path)  # noqa: PTH100
     if not os.path.exists(path):  # noqa: PTH110
-        raise NotFoundError(f"no such file or folder: {shown(path)}")
+        raise NotFoundError(f"no such file or folder: {format_text(path)}")
     own = os.path.basename(place)  # noqa: PTH119
     return ArtifactSource(name or _own_name(own, option, "PATH"), "files", (place,))
 
@@ -42,7 +42,7 @@ def _file(name: str, path: str, option: str) -> ArtifactSource:
 def _source(text: str, option: str) -> ArtifactSource:
     from registry_tool.api.changes.staging import is_address
 
-    name, what = named(text, option)
+    name, what = parse_named(text, option)
     if what == "-":
         if not name:
             raise UsageError(
@@ -53,7 +53,7 @@ def _source(text: str, option: str) -> ArtifactSource:
         own = what.rpartition("/")[2] if "/" in what else ""
         if not own or "@" in own:
             raise UsageError(
-                f"{shown(what)} does not name an artifact", remedy=f"the form is {_FORM}"
+                f"{format_text(what)} does not name an artifact", remedy=f"the form is {_FORM}"
             )
         return ArtifactSource(name or _own_name(own, option, STORED + "…"), "stored", (what,))
     return _address(name, what, option) if is_address(what) else _file(name, what, option)
@@ -71,7 +71,7 @@ def parse_addresses(texts: Iterable[str]) -> list[ArtifactSource]:
     Raises:
         InvalidNameError: No name was given, and the address ends in none that would do.
     """
-    return [_address(*named(text, "--track"), "--track") for text in texts]
+    return [_address(*parse_named(text, "--track"), "--track") for text in texts]
 
 
 def parse_sources(texts: Iterable[str], *, option: str = "--artifact") -> list[ArtifactSource]:
@@ -86,7 +86,7 @@ def parse_sources(texts: Iterable[str], *, option: str = "--artifact") -> list[A
     for text in texts:
         one = _source(text, option)
         before = next((n for n, other in enumerate(found) if other.name == one.name), None)
-        is_named = bool(named(text, option).name)
+        is_named = bool(parse_named(text, option).name)
         if before is not None and is_named and found[before].kind == one.kind == "files":
             found[before] = one._replace(places=(*found[before].places, *one.places))
         else:

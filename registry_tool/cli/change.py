@@ -92,10 +92,10 @@ def writing_options_and(
 ) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """``writing_options``, with another ``--format``."""
 
-    def decorated(function: Callable[..., int]) -> Callable[..., int]:
+    def decorate(function: Callable[..., int]) -> Callable[..., int]:
         return _with_options(function, (*_OPTIONS[:-1], form, _OPTIONS[-1]))
 
-    return decorated
+    return decorate
 
 
 def _with_options(
@@ -103,7 +103,7 @@ def _with_options(
     options: tuple[Callable[[Callable[..., int]], Callable[..., int]], ...],
 ) -> Callable[..., int]:
     @functools.wraps(function)
-    def wrapped(**given: object) -> int:
+    def wrapper(**given: object) -> int:
         for name, value in given.items():
             check_typed(name.replace("_", "-"), value)
         how = WriteArguments(**{field: given.pop(field) for field in WriteArguments._fields})  # type: ignore[arg-type]  # click made them
@@ -112,8 +112,8 @@ def _with_options(
         return function(how=how, **given)
 
     for option in reversed(options):
-        wrapped = option(wrapped)
-    return wrapped
+        wrapper = option(wrapper)
+    return wrapper
 
 
 @contextmanager

@@ -153,11 +153,11 @@ def complete_rule(
     """The ids of the rules."""
     from click.shell_completion import CompletionItem
 
-    from registry_tool.api.rules import explained
+    from registry_tool.api.rules import explain_rules
 
     return [
         CompletionItem(rule.id, help=rule.title)
-        for rule in explained().values()
+        for rule in explain_rules().values()
         if rule.id.startswith(incomplete.upper())
     ]
 
@@ -194,7 +194,7 @@ def _last_word(line: str) -> tuple[list[str], str]:
     return words[:-1], words[-1]
 
 
-def _kept(line: str, breaks: str) -> str:
+def _find_kept(line: str, breaks: str) -> str:
     """What of the last word bash leaves as it is: all up to the last break, nothing inside quotes."""
     _, word = _last_word(line)
     if line.removesuffix(word)[-1:] in {'"', "'"}:
@@ -221,7 +221,7 @@ class LineComplete(BashComplete):
     def format_completion(self, item: CompletionItem) -> str:
         """See ``click.shell_completion.ShellComplete``."""
         value = str(item.value)
-        kept = _kept(os.environ.get("COMP_LINE", ""), os.environ.get("COMP_WORDBREAKS", ""))
+        kept = _find_kept(os.environ.get("COMP_LINE", ""), os.environ.get("COMP_WORDBREAKS", ""))
         if item.type == "plain" and kept:
             value = value.removeprefix(kept)
         return f"{item.type},{value}"

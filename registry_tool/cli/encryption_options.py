@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from registry_tool.cli.version_args import VersionOptions
 
 __all__ = [
-    "encryption_of",
-    "holder_of",
+    "build_encryption",
+    "build_holder",
     "holder_options",
     "key_passphrase",
     "new_passphrase_if",
@@ -58,7 +58,7 @@ def _read_passphrase(prompt: str, variable: str, *, twice: bool) -> str:
     return str(click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))
 
 
-def holder_of(identities: Sequence[str], *, by_passphrase: bool) -> KeyHolder:
+def build_holder(identities: Sequence[str], *, by_passphrase: bool) -> KeyHolder:
     """The identities of the options.
 
     Raises:
@@ -111,7 +111,7 @@ def _check(options: VersionOptions) -> None:
         raise UsageError("--copy: files that are copied from a URL cannot be encrypted")
 
 
-def encryption_of(options: VersionOptions) -> EncryptTo | None:
+def build_encryption(options: VersionOptions) -> EncryptTo | None:
     """Who can decrypt the new version; None where its artifacts are not encrypted.
 
     Raises:

@@ -61,7 +61,7 @@ def _resolve(request: _ResolveRequest) -> str | None:
             return None
         if request.form == "text":
             return harmless(resolved_line(found))
-        commit = registry.commit_of(found)
+        commit = registry.find_commit(found)
         if commit is None:
             return None
         return json_text(resolved_data(found, commit), sys.stdout.encoding)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Part",
+    "build_format_option",
     "check_signed",
     "finish_interrupted",
-    "format_of",
     "format_option",
     "notify",
     "notify_of_history",
@@ -58,7 +58,7 @@ def title_option(function: Function) -> Function:
     )(function)  # fmt: skip
 
 
-def format_of(*forms: str) -> Callable[[Function], Function]:
+def build_format_option(*forms: str) -> Callable[[Function], Function]:
     """``--format``: for people or for programs, in these forms."""
     said = "Text for people, or JSON for programs."
     if "sarif" in forms:
@@ -70,7 +70,7 @@ def format_of(*forms: str) -> Callable[[Function], Function]:
 
 def format_option(function: Function) -> Function:
     """``--format``: for people or for programs."""
-    return format_of("text", "json")(function)
+    return build_format_option("text", "json")(function)
 
 
 def open_for_reading(repo: str, ref: str | None, *, offline: bool = False) -> Registry:

@@ -29,19 +29,19 @@ __all__ = [
     "Named",
     "check_typed",
     "code",
+    "format_text",
     "framework",
     "json_pairs",
     "json_value",
     "link",
     "metric",
-    "named",
-    "one_of",
+    "parse_choice",
     "parse_duration",
     "parse_json",
+    "parse_named",
     "read_fields",
     "read_text",
     "requirements",
-    "shown",
     "source",
 ]
 
@@ -54,7 +54,7 @@ _DEEPEST = 60
 _SHOWN = 80
 
 
-def shown(text: str) -> str:
+def format_text(text: str) -> str:
     """A text as it appears in a message: quoted, escaped, shortened."""
     return ascii(text if len(text) <= _SHOWN else f"…{text[-_SHOWN:]}")
 
@@ -83,7 +83,7 @@ def check_typed(option: str, value: object) -> None:
     for text in value if isinstance(value, tuple) else (value,):
         if isinstance(text, str) and _CONTROL.search(text):
             raise UsageError(
-                f"{option} contains a control character, or is not UTF-8: {shown(text)}",
+                f"{option} contains a control character, or is not UTF-8: {format_text(text)}",
                 remedy="remove it",
             )
 
@@ -91,7 +91,7 @@ def check_typed(option: str, value: object) -> None:
 def _pair(text: str, option: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise UsageError(f"{option} requires KEY=VALUE, not {shown(text)}")
+        raise UsageError(f"{option} requires KEY=VALUE, not {format_text(text)}")
     return key, value
 
 
@@ -145,14 +145,14 @@ def json_value(text: str, option: str) -> JSON:
     """
     begun = text.lstrip()[:1]
     typed_number(
-        text.strip(), option, f"write it as text, in quotes: {_quoted(option, text.strip())}"
+        text.strip(), option, f"write it as text, in quotes: {_quote(option, text.strip())}"
     )
     try:
         value = parse_json(text)
     except ValueError as exc:
         if begun in {"{", "[", '"'}:
             raise UsageError(
-                f"{option}: {shown(text)} is not JSON: {exc}",
+                f"{option}: {format_text(text)} is not JSON: {exc}",
                 remedy='write it as JSON, such as {"priority": 1}, and quote it for the shell',
             ) from exc
         return text
@@ -172,7 +172,7 @@ def json_pairs(texts: Iterable[str], option: str) -> dict[str, JSON]:
     for text in texts:
         key, value = _pair(text, option)
         if key in found:
-            raise UsageError(f"{option} gives {shown(key)} twice")
+            raise UsageError(f"{option} gives {format_text(key)} twice")
         found[key] = json_value(value, f"{option} {key}")
     return found
 
@@ -185,16 +185,18 @@ def metric(text: str, option: str = "--metric") -> Metric:
     """
     key, value = _pair(text, option)
     if not value:
-        raise UsageError(f"{option} {shown(key)} has no value")
+        raise UsageError(f"{option} {format_text(key)} has no value")
     stepped = _STEP.fullmatch(key)
     step = int(stepped[2]) if stepped else None
-    remedy = f"a metric has 64 bits; as text it goes into the metadata: {_quoted(f'--metadata {key}', value)}"
+    remedy = f"a metric has 64 bits; as text it goes into the metadata: {_quote(f'--metadata {key}', value)}"
     return Metric(
-        stepped[1] if stepped else key, typed_number(value, f"{option} {shown(key)}", remedy), step
+        stepped[1] if stepped else key,
+        typed_number(value, f"{option} {format_text(key)}", remedy),
+        step,
     )
 
 
-def _quoted(option: str, text: str) -> str:
+def _quote(option: str, text: str) -> str:
     """The option with a value in quotes, for a shell."""
     name, _, key = option.partition(" ")
     pair = shlex.quote(f"{key}={json.dumps(text)}")
@@ -215,7 +217,7 @@ def typed_number(text: str, what: str, remedy: str) -> float | str:
         raise UsageError(f"{what}: {exc}", remedy=remedy) from exc
 
 
-def named(text: str, option: str) -> Named:
+def parse_named(text: str, option: str) -> Named:
     """``[NAME=]PATH`` or ``[NAME=]URI``. Where the part before ``=`` holds ``/`` or ``:``, it is no name.
 
     Raises:
@@ -225,7 +227,7 @@ def named(text: str, option: str) -> Named:
     if not equals or "/" in name or ":" in name:
         name, rest = "", text
     if not rest:
-        raise UsageError(f"{option} {shown(text)} does not name a file")
+        raise UsageError(f"{option} {format_text(text)} does not name a file")
     return Named(check_artifact_name(name) if name else "", rest)
 
 
@@ -238,13 +240,13 @@ def link(text: str) -> dict[str, JSON]:
     match = _LINK.fullmatch(text)
     if match is None:
         raise UsageError(
-            f"--link requires TITLE=URL, not {shown(text)}",
+            f"--link requires TITLE=URL, not {format_text(text)}",
             remedy='--link "Paper=https://example.org/p"',
         )
     return {"title": match[1], "url": match[2]}
 
 
-def one_of(text: str, known: Sequence[str], what: str) -> str:
+def parse_choice(text: str, known: Sequence[str], what: str) -> str:
     """The text, which must be one of the known words.
 
     Raises:
@@ -254,7 +256,7 @@ def one_of(text: str, known: Sequence[str], what: str) -> str:
         return text
     near = difflib.get_close_matches(text, known, n=2)
     remedy = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(known)}"
-    raise UsageError(f"{shown(text)} is not a {what}", remedy=remedy)
+    raise UsageError(f"{format_text(text)} is not a {what}", remedy=remedy)
 
 
 def framework(text: str) -> dict[str, JSON]:
@@ -278,7 +280,7 @@ def code(text: str) -> dict[str, JSON]:
     repository, at, commit = text.rpartition("@")
     if not at or not repository or not commit:
         raise UsageError(
-            f"--code requires REPOSITORY@COMMIT, not {shown(text)}",
+            f"--code requires REPOSITORY@COMMIT, not {format_text(text)}",
             remedy="--code https://example.org/acme/training@$(git rev-parse HEAD)",
         )
     return {"repository": repository, "commit": commit}
@@ -300,17 +302,17 @@ def read_text(path: str, option: str) -> str:
     """
     try:
         if not Path(path).is_file():
-            raise UsageError(f"{option}: no such file: {shown(path)}")
+            raise UsageError(f"{option}: no such file: {format_text(path)}")
         with Path(path).open("rb") as stream:
             data = stream.read(_LIMIT + 1)
     except OSError as exc:
-        raise UsageError(f"{option}: cannot read {shown(path)}: {exc.strerror}") from exc
+        raise UsageError(f"{option}: cannot read {format_text(path)}: {exc.strerror}") from exc
     if len(data) > _LIMIT:
-        raise UsageError(f"{option}: {shown(path)} is larger than {_LIMIT // 1024} kB")
+        raise UsageError(f"{option}: {format_text(path)} is larger than {_LIMIT // 1024} kB")
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as exc:
-        raise UsageError(f"{option}: {shown(path)} is not UTF-8 text") from exc
+        raise UsageError(f"{option}: {format_text(path)} is not UTF-8 text") from exc
 
 
 def requirements(path: str) -> list[str]:
@@ -326,7 +328,7 @@ def requirements(path: str) -> list[str]:
         plain = re.sub(r"\s--hash[= ]\S+", "", f" {plain}").strip()
         if plain.startswith("-"):
             raise UsageError(
-                f"--requirements: {shown(path)} line {number}: {plain[:60]!a} is an option of pip",
+                f"--requirements: {format_text(path)} line {number}: {plain[:60]!a} is an option of pip",
                 remedy="list the packages themselves: pip freeze > requirements.txt",
             )
         if plain:
@@ -355,14 +357,15 @@ def read_fields(path: str, schema: str, option: str = "--file") -> dict[str, JSO
     )
     for problem in (p for p in text.problems if p.code != "ambiguous"):
         raise UsageError(
-            f"{option}: {shown(path)} line {problem.line}: {problem.message}", remedy=problem.remedy
+            f"{option}: {format_text(path)} line {problem.line}: {problem.message}",
+            remedy=problem.remedy,
         )
     if not isinstance(text.data, dict):
-        raise UsageError(f"{option}: {shown(path)} is not a mapping of fields")
-    _keep_texts(text.data, text.written, schema, f"{option}: {shown(path)}")
-    _check_numbers(text, f"{option}: {shown(path)}")
+        raise UsageError(f"{option}: {format_text(path)} is not a mapping of fields")
+    _keep_texts(text.data, text.written, schema, f"{option}: {format_text(path)}")
+    _check_numbers(text, f"{option}: {format_text(path)}")
     if not path.endswith(".json"):  # there a number that is too large is none
-        _check_size(text, source, f"{option}: {shown(path)}")
+        _check_size(text, source, f"{option}: {format_text(path)}")
     return text.data
 
 
@@ -429,9 +432,9 @@ def _json(path: str, text: str, option: str) -> JSON:
     try:
         data = parse_json(text)
     except ValueError as exc:
-        raise UsageError(f"{option}: {shown(path)} is not JSON: {exc}") from exc
+        raise UsageError(f"{option}: {format_text(path)} is not JSON: {exc}") from exc
     if not text.isascii() or "\\u" in text:
-        check_typed(f"{option}: {shown(path)}", json.dumps(data, ensure_ascii=False))
+        check_typed(f"{option}: {format_text(path)}", json.dumps(data, ensure_ascii=False))
     return data
 
 

@@ -66,21 +66,21 @@ def _words(*path: str) -> list[str]:
     return allowed_words("version/v1", *path)
 
 
-def _filled(fields: Mapping[str, JSON]) -> dict[str, JSON]:
+def _fill(fields: Mapping[str, JSON]) -> dict[str, JSON]:
     return {key: value for key, value in fields.items() if value not in (None, [], {})}
 
 
 def _framework(options: VersionOptions) -> dict[str, JSON]:
     own = parsing.framework(options["framework"]) if options["framework"] is not None else {}
     if own:
-        parsing.one_of(str(own["type"]), _words("framework_type"), "framework")
+        parsing.parse_choice(str(own["type"]), _words("framework_type"), "framework")
     return {**own, **parsing.json_pairs(options["framework_field"], "--framework-field")}
 
 
 def _environment(options: VersionOptions) -> dict[str, JSON]:
     listed = options["requirements"]
     packages = [*options["pip"], *(requirements(listed) if listed is not None else [])]
-    return _filled(
+    return _fill(
         {
             "python_version": options["python"],
             "pip_packages": [*dict.fromkeys(packages)],
@@ -93,9 +93,9 @@ def _source(options: VersionOptions, before: Data) -> dict[str, JSON]:
     own = parsing.source(options["source"]) if options["source"] is not None else {}
     kind = str(own.get("type") or text(before, "type"))
     if own:
-        parsing.one_of(kind, _words("source", "properties", "type"), "source")
+        parsing.parse_choice(kind, _words("source", "properties", "type"), "source")
     commit = "revision" if kind == "huggingface" else "commit"
-    own |= _filled(
+    own |= _fill(
         {commit: options["commit_id"], "run_id": options["run_id"], "step": options["step"]}
     )
     if own and not kind:
@@ -107,7 +107,7 @@ def _source(options: VersionOptions, before: Data) -> dict[str, JSON]:
 
 
 def _lineage(options: VersionOptions) -> dict[str, JSON]:
-    return _filled(
+    return _fill(
         {
             "code": parsing.code(options["code"]) if options["code"] is not None else None,
             "datasets": [{"uri": uri} for uri in options["dataset"]],
@@ -118,7 +118,7 @@ def _lineage(options: VersionOptions) -> dict[str, JSON]:
 
 def _fields(options: VersionOptions, before: Data) -> dict[str, JSON]:
     """The fields of the record that options give."""
-    return _filled(
+    return _fill(
         {
             "description": options["description"],
             "external_id": options["external_id"],
@@ -155,7 +155,7 @@ def read_version_file(
     for key in _DERIVED:
         if key in fields:
             raise UsageError(
-                f"--file: {parsing.shown(path)} contains `{key}`, which is computed",
+                f"--file: {parsing.format_text(path)} contains `{key}`, which is computed",
                 remedy="delete it",
             )
     own = {"schema": "version/v1", "model": str(model), "version": name}
@@ -164,17 +164,17 @@ def read_version_file(
         if key == "version" and expected is None:
             if found is not None and not isinstance(found, str):
                 raise UsageError(
-                    f"--file: {parsing.shown(path)}: `version` is not text",
+                    f"--file: {parsing.format_text(path)}: `version` is not text",
                     remedy="put it in quotes",
                 )
             name = found
         elif found != expected:
             raise UsageError(
-                f"--file: {parsing.shown(path)}: `{key}` is {parsing.shown(str(found))}, not {parsing.shown(str(expected))}"
+                f"--file: {parsing.format_text(path)}: `{key}` is {parsing.format_text(str(found))}, not {parsing.format_text(str(expected))}"
             )
     if any("path" in entry for entry in records(fields, "artifacts")):
         raise UsageError(
-            f"--file: {parsing.shown(path)} lists a stored artifact, but not its content",
+            f"--file: {parsing.format_text(path)} lists a stored artifact, but not its content",
             remedy="give the file: --artifact [NAME=]PATH",
         )
     return fields, name
@@ -197,8 +197,8 @@ def _roles(options: VersionOptions) -> dict[str, str]:
     for given in options["role"]:
         name, equals, role = given.partition("=")
         if not equals:
-            raise UsageError(f"--role requires NAME=ROLE, not {parsing.shown(given)}")
-        found[name] = parsing.one_of(role, _words("artifact", "properties", "role"), "role")
+            raise UsageError(f"--role requires NAME=ROLE, not {parsing.format_text(given)}")
+        found[name] = parsing.parse_choice(role, _words("artifact", "properties", "role"), "role")
     return found
 
 
@@ -218,13 +218,13 @@ def _check_names(names: Sequence[str], roles: Mapping[str, str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise UsageError(
-                f"two artifacts have the name {parsing.shown(name)}",
+                f"two artifacts have the name {parsing.format_text(name)}",
                 remedy="give them different names: NAME=PATH, NAME=URI",
             )
     for name in roles:
         if name not in names:
             raise UsageError(
-                f"--role: no artifact is named {parsing.shown(name)}",
+                f"--role: no artifact is named {parsing.format_text(name)}",
                 remedy=f"artifacts: {', '.join(names) or 'none'}",
             )
 

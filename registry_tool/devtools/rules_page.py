@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 
-from registry_tool.checks.rule_docs import SCOPES, Explained, explained
+from registry_tool.checks.rule_docs import SCOPES, Explained, explain_rules
 from registry_tool.devtools.derived import print_or_compare
 
 __all__ = ["page"]
@@ -68,7 +68,7 @@ def _section(rule: Explained) -> str:
 def page() -> str:
     """The page, as Markdown."""
     order = list(SCOPES.values())
-    rules = sorted(explained().values(), key=lambda rule: order.index(rule.scope))
+    rules = sorted(explain_rules().values(), key=lambda rule: order.index(rule.scope))
     parts = [_TITLE.rstrip("\n"), _overview(rules)]
     for scope in SCOPES.values():
         parts.append(f"## {_HEADS[scope]}")

@@ -13,12 +13,6 @@ from registry_tool.names import ModelName, Reference, check_pointer
 __all__ = ["add_tag", "remove_alias", "set_alias"]
 
 
-def _prefetch_names(catalog: Catalog, name: ModelName) -> None:
-    """Read with one request what resolving a reference and comparing a new name with the others reads."""
-    if (model := catalog.model(name)) is not None:
-        model.prefetch_names()
-
-
 def set_alias(reference: Reference, alias: str, *, reason: str = "") -> Edit:
     """Create an alias, or move it, to the version that a reference names; a draft is sealed in the same change.
 

@@ -60,17 +60,23 @@ def _glob(part: str) -> str:
     return plain.replace("[^", "[!")
 
 
+# Folders whose answers are kept.
+_FOLDERS: Final = 1 << 14
+
+
 @lru_cache(1 << 12)
 def _fits(parts: tuple[str, ...], path: tuple[str, ...]) -> bool:
-    """Pattern against path, part by part."""
-    if not parts:
-        return not path
-    first, rest = parts[0], parts[1:]
-    if first == "**":
-        if not rest:
-            return bool(path)
-        return _fits(rest, path) or (bool(path) and _fits(parts, path[1:]))
-    return bool(path) and fnmatch.fnmatchcase(path[0], _glob(first)) and _fits(rest, path[1:])
+    """Pattern against path, part by part; ``**`` is any number of parts, at the end at least one."""
+    ends = {0}  # how many parts of the path the pattern may have matched so far
+    for number, part in enumerate(parts, 1):
+        if part == "**":
+            ends = set(range(min(ends) + (number == len(parts)), len(path) + 1))
+        else:
+            glob = _glob(part)
+            ends = {n + 1 for n in ends if n < len(path) and fnmatch.fnmatchcase(path[n], glob)}
+        if not ends:
+            return False
+    return len(path) in ends
 
 
 def _pattern(number: int, line: str) -> IgnorePattern | None:
@@ -149,20 +155,27 @@ def build_prefilter(patterns: Sequence[IgnorePattern]) -> Callable[[str], bool]:
     names = [_glob(p.parts[1]) for p in patterns if len(p.parts) == 2 and p.parts[0] == "**"]  # noqa: PLR2004 (of a name)
     placed = [p for p in patterns if len(p.parts) != 2 or p.parts[0] != "**"]  # noqa: PLR2004
 
+    known: dict[str, bool] = {}  # of folders
+
     @lru_cache(1 << 14)
     def fits_name(part: str) -> bool:
         return any(fnmatch.fnmatchcase(part, name) for name in names)
 
     def fits(path: str) -> bool:
-        folder, _, name = path.rpartition("/")
-        if names and fits_name(name):
-            return True
-        parts = path.split("/")
-        return any(p.fits(parts, is_folder=True) for p in placed) or fits_folder(folder)
-
-    @lru_cache(1 << 14)
-    def fits_folder(folder: str) -> bool:
-        return bool(folder) and fits(folder)
+        tested: list[str] = []
+        found = False
+        while path and not found:
+            if path in known:
+                found = known[path]
+                break
+            tested.append(path)
+            parts = path.split("/")
+            found = fits_name(parts[-1]) or any(p.fits(parts, is_folder=True) for p in placed)
+            path = path.rpartition("/")[0]
+        if len(known) > _FOLDERS:
+            known.clear()
+        known.update(dict.fromkeys(tested[1:], found))
+        return found
 
     return fits if patterns else lambda _: False
 

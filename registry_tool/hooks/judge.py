@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.commits import judge_bare_object, judge_files, judge_steps
 from registry_tool.checks.comparison import compare_push
-from registry_tool.checks.engine import check, malformed
-from registry_tool.checks.findings import Report, in_order, verdict_of
+from registry_tool.checks.engine import check, report_malformed
+from registry_tool.checks.findings import Report, decide_verdict, in_order
 from registry_tool.checks.reports.text import finding_lines, summary
 from registry_tool.errors import MalformedTreeError, RefusedError
 from registry_tool.git.history import list_steps
@@ -108,7 +108,7 @@ class BranchChecker:
         try:
             compared = compare_push(self._repository, self._published, commit)
         except MalformedTreeError as exc:
-            return malformed(exc)
+            return report_malformed(exc)
         if compared is None:
             return None
         return check(compared.head, base=compared.base, line=compared.line)
@@ -178,7 +178,7 @@ def check_new_files(
     policy = Catalog(repository.tree(known[0])) if known else None
     revisions = [*dict.fromkeys(tips), *(f"^{commit}" for commit in known)]
     found = judge_files(repository, revisions, policy=policy, options=options, passed=passed)
-    return Report(verdict_of(found), found, len(found)) if found else None
+    return Report(decide_verdict(found), found, len(found)) if found else None
 
 
 def check_bare_objects(
@@ -203,7 +203,7 @@ def check_bare_objects(
         for oid, ref in objects.items()
         for finding in judge_bare_object(repository, oid, ref, policy)
     )
-    return Report(verdict_of(found), found, len(found)) if found else None
+    return Report(decide_verdict(found), found, len(found)) if found else None
 
 
 def squash_command(since: str | None) -> str:

@@ -47,7 +47,7 @@ def _oid(line: FirstParentHistory, head: Catalog, path: str, entry: Entry) -> st
     return line.git.run("hash-object", "--stdin", stdin=source).decode().strip()
 
 
-def _ended(now: Signature, then: Signature, signers: bytes) -> str:
+def _find_ended(now: Signature, then: Signature, signers: bytes) -> str:
     """Whose key it is that is not valid now. A date in the future, or before all others, hides that from ``then``."""
     if now.state == "good":
         return ""
@@ -89,4 +89,6 @@ def incoming(
         return None
     signers = allowed_signers(base)
     found = judge_commit(line.git, commit, signers, moment=now)
-    return Incoming(commit, found, _ended(found, judge_commit(line.git, commit, signers), signers))
+    return Incoming(
+        commit, found, _find_ended(found, judge_commit(line.git, commit, signers), signers)
+    )

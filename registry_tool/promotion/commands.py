@@ -23,10 +23,10 @@ def adding(version: str, kind: str, *, suite: str = "", commit: bool = False) ->
         suite: Of an evaluation; empty for one that the reader chooses.
         commit: Commit it at once: `registry promote` reads committed evidence.
     """
-    return _uncommitted(version, kind, suite) + (" --commit" if commit else "")
+    return _list_uncommitted_command(version, kind, suite) + (" --commit" if commit else "")
 
 
-def _uncommitted(version: str, kind: str, suite: str) -> str:
+def _list_uncommitted_command(version: str, kind: str, suite: str) -> str:
     if kind == "signature":
         return f"registry sign {version}"
     if kind == "scan":

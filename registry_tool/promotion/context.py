@@ -20,9 +20,9 @@ __all__ = [
     "Present",
     "Published",
     "State",
-    "failed",
-    "held",
-    "unknown",
+    "answer_failed",
+    "answer_held",
+    "answer_unknown",
 ]
 
 # From a version to the objects its remote lacks, each in a few words; it may raise RemoteTrouble.
@@ -49,7 +49,7 @@ class GateInput:
     now: dt.datetime
     present: Present | None = None
 
-    def holder_of(self, alias: str) -> str:
+    def find_holder(self, alias: str) -> str:
         """The current version of an alias of the model; empty for none."""
         model = self.base.model(self.version.model.name)
         document = None if model is None else model.alias(alias)
@@ -59,7 +59,7 @@ class GateInput:
     def current(self) -> VersionView | None:
         """The current version of the stage, as published."""
         model = self.base.model(self.version.model.name)
-        holder = self.holder_of(self.stage.name)
+        holder = self.find_holder(self.stage.name)
         return None if model is None or not holder else model.version(holder)
 
 
@@ -108,16 +108,16 @@ class GateResult(NamedTuple):
     remedy: str
 
 
-def held(explanation: str) -> GateAnswer:
+def answer_held(explanation: str) -> GateAnswer:
     """The gate passes."""
     return GateAnswer("held", explanation)
 
 
-def failed(explanation: str, remedy: str = "") -> GateAnswer:
+def answer_failed(explanation: str, remedy: str = "") -> GateAnswer:
     """The gate fails."""
     return GateAnswer("failed", explanation, remedy)
 
 
-def unknown(explanation: str, remedy: str = "") -> GateAnswer:
+def answer_unknown(explanation: str, remedy: str = "") -> GateAnswer:
     """The gate cannot be evaluated."""
     return GateAnswer("unknown", explanation, remedy)

@@ -23,7 +23,7 @@ from registry_tool.promotion.context import (
     GateResult,
     Present,
     Published,
-    unknown,
+    answer_unknown,
 )
 from registry_tool.promotion.gates.approvals import approvals_gate
 from registry_tool.promotion.gates.artifacts import available_gate
@@ -31,7 +31,7 @@ from registry_tool.promotion.gates.evidence import evidence_gate
 from registry_tool.promotion.gates.metrics import metric_gate
 from registry_tool.promotion.gates.signatures import endorsed_gate, signed_gate
 from registry_tool.promotion.gates.soak import from_gate, soak_gate
-from registry_tool.promotion.stages import Stage, stages_of
+from registry_tool.promotion.stages import Stage, list_stages
 
 __all__ = [
     "Candidate",
@@ -75,8 +75,8 @@ def _evaluate_gate(question: GateInput, gate: Data) -> GateAnswer:
             try:
                 return ask(question, gate)
             except ShallowHistoryError as exc:
-                return unknown(exc.message, exc.remedy)
-    return unknown(
+                return answer_unknown(exc.message, exc.remedy)
+    return answer_unknown(
         "this version of registry-tool does not support this gate", "upgrade registry-tool"
     )
 
@@ -123,7 +123,7 @@ class Candidate(NamedTuple):
 
 
 def _stage(base: Catalog, version: VersionView, name: str) -> Stage:
-    stages = stages_of(base, version.model.name.namespace)
+    stages = list_stages(base, version.model.name.namespace)
     if name not in stages:
         known = ", ".join(stages) or "none"
         raise NotFoundError(
@@ -187,7 +187,7 @@ def describe_gates(
         GitError: Git cannot read the history.
     """
     for version in versions:
-        for stage in stages_of(published.base, version.model.name.namespace).values():
+        for stage in list_stages(published.base, version.model.name.namespace).values():
             if not stage.is_guarded:
                 continue
             question = GateInput(published.base, version, stage, published.line, now)

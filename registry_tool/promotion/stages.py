@@ -15,7 +15,7 @@ from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.stage_names import stages_written
 from registry_tool.manifests.data import Data, records, text
 
-__all__ = ["Stage", "soak_of", "stages_of"]
+__all__ = ["Stage", "list_stages", "parse_soak"]
 
 _SOAK: Final = re.compile(r"([0-9]+)([mhdw])")
 _UNITS: Final = {
@@ -47,7 +47,7 @@ class Stage(NamedTuple):
         return bool(self.before or self.require)
 
 
-def soak_of(written: str) -> dt.timedelta:
+def parse_soak(written: str) -> dt.timedelta:
     """How long ``90m``, ``12h``, ``2d`` or ``1w`` is; nothing for other words."""
     match = _SOAK.fullmatch(written)
     return int(match[1]) * _UNITS[match[2]] if match else dt.timedelta()
@@ -66,7 +66,7 @@ def _depth(stages: Mapping[str, Stage], name: str) -> int:
     return len(seen)
 
 
-def stages_of(catalog: Catalog, namespace: str) -> dict[str, Stage]:
+def list_stages(catalog: Catalog, namespace: str) -> dict[str, Stage]:
     """The stages of a namespace's models by name, first to last.
 
     Args:

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from registry_tool.api.changes.publish import Destination, publish
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.checks.rules.dvc import hidden_by
+from registry_tool.checks.rules.dvc import find_hidden
 from registry_tool.edits.changeset import ChangeSet
 from registry_tool.edits.codeowners import Host
 from registry_tool.errors import (
@@ -354,14 +354,14 @@ def repair_ignore_rules(folder: Path) -> RepairedRules:
     try:
         catalog, root = Catalog(repository.work()), repository.git.work_tree or folder
         layout, source = catalog.layout, catalog.tree.read(_IGNORE)
-        if source is not None and not list(hidden_by(parse_ignore_rules(source), layout)):
+        if source is not None and not list(find_hidden(parse_ignore_rules(source), layout)):
             return RepairedRules(written=False, left=())
         fresh = repaired_ignore_file(source or b"", layout.shard)
         if fresh != source:
             with exclusive(repository.git):
                 steps = plan_steps(root, {_IGNORE: fresh}, frozenset())
                 write_with_journal(repository.git, root, "Repair the ignore rules", steps)
-        hidden = hidden_by(parse_ignore_rules(fresh), layout)
+        hidden = find_hidden(parse_ignore_rules(fresh), layout)
         left = {one.pattern.line: one.pattern.text for one in hidden}
         return RepairedRules(fresh != source, tuple(sorted(left.items())))
     finally:

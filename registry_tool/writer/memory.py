@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.checks.uniqueness import claims_of
+from registry_tool.checks.uniqueness import list_claims
 from registry_tool.git.object_pool import PooledTree
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import MODELS, Place
@@ -67,7 +67,7 @@ class ManifestMemory:
             if document is None:
                 continue
             identities = self._identities.get(catalog.layout.model(place.model))
-            for claim in claims_of(document):
+            for claim in list_claims(document):
                 if claim.pool != "identity" and self._external is not None:
                     self._external.setdefault(claim.value, set()).add(path)
                 elif claim.pool == "identity" and identities is not None:
@@ -102,21 +102,26 @@ class ManifestMemory:
         known = self._identities.get(folder)
         if known is None:
             while self._identities and self._count > _MOST_IDENTITIES:
-                self._count -= len(self._identities.pop(next(iter(self._identities))))
-            known = self._identities[folder] = _identities(catalog, f"{folder}/versions")
+                self._count -= len(self._identities.pop(next(iter(self._identities)))) + 1
+            known = self._identities[folder] = _identities(catalog, folder)
             self._count += len(known) + 1
         return known
 
 
-def _identities(catalog: WriterCatalog, folder: str) -> dict[str, set[str]]:
-    """The files of versions in a folder by the identity that they give."""
+def _identities(catalog: WriterCatalog, model: str) -> dict[str, set[str]]:
+    """The records of versions and drafts in a model's folder by the identity that they give."""
     tree = catalog.tree
     found: dict[str, set[str]] = {}
-    names = [f"{folder}/{name}" for name, entry in tree.folder(folder).items() if entry.is_folder]
+    names = [
+        f"{folder}/{name}"
+        for folder in (f"{model}/versions", f"{model}/drafts")
+        for name, entry in tree.folder(folder).items()
+        if entry.is_folder
+    ]
     paths = [f"{name}/{_RECORD}" for name in names]
     given: dict[str, list[bytes]] = {}
     if len(names) > _MANY:
-        for path, line in catalog.files.grep_lines(("identity:",), under=folder):
+        for path, line in catalog.files.grep_lines(("identity:",), under=model):
             given.setdefault(path, []).extend(_IDENTITY.findall(line))
     else:
         tree.prefetch(names)
@@ -137,7 +142,7 @@ def _claimed(catalog: WriterCatalog, path: str, *pools: str) -> Iterator[str]:
         if place is None or place.kind not in _UNIQUE
         else catalog.document(path, place, keep=False)
     )
-    claims = () if document is None else claims_of(document)
+    claims = () if document is None else list_claims(document)
     return (claim.value for claim in claims if claim.pool in pools)
 
 

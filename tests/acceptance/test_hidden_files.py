@@ -83,7 +83,7 @@ def test_mistyped_names_are_found_with_the_right_one(cli: Cli, root: Path) -> No
     assert found(cli, root, "--base", "HEAD", "--head", "HEAD") == {}
     write_files(root, {f"{MODEL}/tag/v1.yaml": "x", f"{MODEL}/version/x": "x"})
     hits = found(cli, root)
-    assert hits[f"{MODEL}/tag"].startswith("model.yaml, CARD.md")  # the folder tags is there
+    assert hits[f"{MODEL}/tag"].startswith("model.yaml, title.yaml")  # the folder tags is there
     # What it says to do does it: the file is seen, and judged.
     (root / f"{MODEL}/versions/1/status.yml").rename(root / f"{MODEL}/versions/1/status.yaml")
     assert f"{MODEL}/versions/1/status.yml" not in found(cli, root)

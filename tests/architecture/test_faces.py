@@ -63,7 +63,7 @@ USE_CASES = {
     "resolve": ("resolve",),
     "rewrap": ("rewrap",),
     "rollback": ("rollback",),
-    "rules": ("api.rules.explained", "api.rules.explain"),
+    "rules": ("api.rules.explain_rules", "api.rules.explain"),
     "scan": ("scan", "scan_and_record", "api.scanning.scan_path"),
     "seal": ("seal", "seal_older"),
     "search": ("find", "search"),

@@ -20,7 +20,7 @@ from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName
 from registry_tool.promotion.context import GateInput, GateResult, Present
 from registry_tool.promotion.evaluate import evaluate_gates
-from registry_tool.promotion.stages import stages_of
+from registry_tool.promotion.stages import list_stages
 from support import git, without, write_files
 from support.manifests import (
     MODEL_BYTES,
@@ -236,7 +236,7 @@ class Staged:
         model = self.catalog(change).model(ModelName("nlp", "lang-id"))
         view = None if model is None else model.version(version)
         assert view is not None
-        stage = stages_of(base, "nlp")["production"]
+        stage = list_stages(base, "nlp")["production"]
         return GateInput(base, view, stage, self.line if history else None, now, present)
 
     def ask(

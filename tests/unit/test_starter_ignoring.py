@@ -9,7 +9,7 @@ from dulwich.ignore import IgnoreFilterManager
 from dulwich.repo import Repo
 from support import commit, git, run_git, write_files
 
-from registry_tool.checks.rules.dvc import hidden_by
+from registry_tool.checks.rules.dvc import find_hidden
 from registry_tool.git.ignore_rules import parse_ignore_rules
 from registry_tool.manifests.layout import MANIFEST_KINDS, Layout
 from registry_tool.names import ModelName
@@ -118,7 +118,9 @@ def test_a_registry_of_an_earlier_version_is_repaired(tmp_path: Path, shard: int
     commit(root, "As it was")
     hidden = {
         one.path
-        for one in hidden_by(parse_ignore_rules((root / ".gitignore").read_bytes()), Layout(shard))
+        for one in find_hidden(
+            parse_ignore_rules((root / ".gitignore").read_bytes()), Layout(shard)
+        )
     }
     drafts = {path for path in hidden if "/drafts/" in path}
     assert {path.rsplit("/", 1)[-1] for path in drafts} >= {"version.yaml", "draft.yaml"}

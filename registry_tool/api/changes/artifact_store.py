@@ -207,7 +207,7 @@ class ArtifactStore:
         """The verified bytes of an artifact's entry, or of one file of a folder; see ``ArtifactSources.fetch``."""
         return self.supply.fetch(entry, file, progress=progress or SILENT)
 
-    def _described(
+    def _describe(
         self, ingested: IngestedBlob, called: str, name: str, role: str, allow: Collection[str]
     ) -> StagedArtifact:
         """The entry and the pointer of bytes that are in the cache, if the policy lets their content in."""
@@ -224,7 +224,7 @@ class ArtifactStore:
         findings = look_at_files(files, called, self._catalog.settings, allow=allow)
         return StagedArtifact(entry, render_pointer(pointer), ingested, findings)
 
-    def _sealed(
+    def _seal(
         self,
         package: Package,
         source: Path,
@@ -287,17 +287,17 @@ class ArtifactStore:
 
         told = progress or SILENT
         if self._package is not None and isinstance(source, Path):
-            return self._sealed(self._package, source, name, role, progress=told, allow=allow)
+            return self._seal(self._package, source, name, role, progress=told, allow=allow)
         if not isinstance(source, Path):
             self._check_plain()
             called = check_artifact_name(path or name)
             check_artifact_name(name)
             merged = merge([*source], called, cache=self.cache, progress=told)
-            return self._described(merged, called, name, role, allow)
+            return self._describe(merged, called, name, role, allow)
         # A link is taken in under its own name: in caches of models the target's is often a digest.
         called = path or Path(os.path.abspath(source)).name  # noqa: PTH100 (resolve follows links)
         check_artifact_name(name or called)
-        return self._described(
+        return self._describe(
             ingest(source, cache=self.cache, progress=told), called, name, role, allow
         )
 
@@ -320,7 +320,7 @@ class ArtifactStore:
         self._check_plain()
         check_artifact_name(name)
         ingested = ingest_stream(stream, name, cache=self.cache, progress=progress or SILENT)
-        return self._described(ingested, name, name, role, allow)
+        return self._describe(ingested, name, name, role, allow)
 
     def take_url(
         self,
@@ -348,7 +348,7 @@ class ArtifactStore:
             ingested = ingest_stream(
                 found.stream, found.label, cache=self.cache, size=found.size, progress=progress or SILENT
             )  # fmt: skip
-        return self._described(ingested, called, name, role, allow)
+        return self._describe(ingested, called, name, role, allow)
 
     def take_again(self, entry: Data, *, name: str = "", role: str = "") -> StagedArtifact:
         """An artifact that another manifest has, for one more: its bytes are on the remote, and nothing is read.

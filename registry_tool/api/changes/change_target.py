@@ -104,7 +104,7 @@ class ChangeTarget(ABC):
     def _parent(self) -> str:
         """What its artifacts belong to; UsageError while that has no name."""
 
-    def _published(self) -> list[Data]:
+    def _list_published(self) -> list[Data]:
         """The entries of the artifacts that it has already."""
         return []
 
@@ -250,14 +250,14 @@ class ChangeTarget(ABC):
 
     def artifacts(self) -> tuple[Artifact, ...]:
         """The artifacts that it has: published ones, and those added so far."""
-        return tuple(self._artifact(entry) for entry in (*self._published(), *self._entries))
+        return tuple(self._artifact(entry) for entry in (*self._list_published(), *self._entries))
 
     def _artifact(self, entry: Data) -> Artifact:
         return Artifact.of(entry, self._change.store.fetch, self._parent)
 
     def _names(self) -> Iterator[str]:
         """The names that another artifact cannot have."""
-        return (text(entry, "name") for entry in (*self._published(), *self._entries))
+        return (text(entry, "name") for entry in (*self._list_published(), *self._entries))
 
     def _add(self, entry: Data) -> None:
         name = text(entry, "name")

@@ -137,7 +137,7 @@ def _with_metadata(fields: Mapping[str, JSON], more: Mapping[str, JSON]) -> dict
 class PublishedModel(_ModelTarget):
     """A published model that the change adds to."""
 
-    def _published(self) -> list[Data]:
+    def _list_published(self) -> list[Data]:
         with suppress(NotFoundError):  # an edit of this change may add it
             return records(find_model(self._change.base, self.name).data, "artifacts")
         return []
@@ -241,7 +241,7 @@ class PublishedVersion(ChangeTarget):
     def _parent(self) -> str:
         return str(self._view() or self.reference)
 
-    def _published(self) -> list[Data]:
+    def _list_published(self) -> list[Data]:
         view = self._view()
         return [] if view is None else [*records(view.data, "artifacts"), *view.later_artifacts]
 

@@ -230,12 +230,12 @@ def _rewrap_version(
 def _with_note(edit: Edit) -> Edit:
     """The edit, with a note on its limits; a key that is new had no recipients before."""
 
-    def noted(catalog: Catalog) -> ChangeSet:
+    def add_note(catalog: Catalog) -> ChangeSet:
         change = edit(catalog)
         is_update = any(catalog.tree.entry(path) is not None for path in change.puts)
         return replace(change, notes=(_KEPT,)) if is_update else change
 
-    return noted
+    return add_note
 
 
 def rewrap(

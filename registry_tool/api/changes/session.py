@@ -88,7 +88,7 @@ class ChangeSession:
         self._notify: Callable[[str], None] = options.get("notify", ignore_message)
         self._base = read_base(registry.repository, self.destination, notify=self._notify)
         self.catalog: Catalog = self._base.catalog
-        self.store: ArtifactStore = registry.store_of(self.catalog)
+        self.store: ArtifactStore = registry.open_store(self.catalog)
         self._on_staged = options.get("on_staged", _ignore)
         self._staged: list[StagedArtifact] = []
         self._uploaded: UploadSummary | None = None

@@ -119,7 +119,7 @@ def check_outside(sources: Iterable[ArtifactSource], root: Path | None) -> None:
             raise UsageError(f"{path!a} contains the registry itself")
 
 
-def _stored(text: str, catalog: Catalog) -> Data:
+def _find_stored(text: str, catalog: Catalog) -> Data:
     """The manifest entry of an artifact of a published version."""
     from registry_tool.catalog.resolve import resolve
     from registry_tool.manifests.data import records
@@ -163,7 +163,7 @@ def read_sources(
         UsageError: Two have the same name or path, or a source cannot be read.
         RemoteError: The remote cannot be read, or lacks an object it should have.
     """
-    known = {one: _stored(one.places[0], catalog) for one in sources if one.kind == "stored"}
+    known = {one: _find_stored(one.places[0], catalog) for one in sources if one.kind == "stored"}
     again = {one: store.take_again(entry, name=one.name) for one, entry in known.items()}
     check_distinct(
         [(one.name, str(again[one].entry["path"]) if one in again else one.path) for one in sources]

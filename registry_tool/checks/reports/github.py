@@ -9,7 +9,7 @@ from registry_tool.manifests.problems import inert, one_line
 __all__ = ["github_report"]
 
 
-def _escaped(text: str, *, attribute: bool = False) -> str:
+def _escape(text: str, *, attribute: bool = False) -> str:
     """Text in a workflow command: https://github.com/actions/toolkit, ``command.ts``."""
     text = text.replace("%", "%25")
     if attribute:
@@ -24,7 +24,7 @@ def github_report(report: Report) -> str:
     for finding in report.findings:
         level = "error" if finding.severity == "refuse" else "warning"
         attributes = ",".join(
-            f"{name}={_escaped(str(value), attribute=True)}"
+            f"{name}={_escape(str(value), attribute=True)}"
             for name, value in (
                 ("file", finding.path),
                 ("line", finding.line),
@@ -33,6 +33,6 @@ def github_report(report: Report) -> str:
             )
         )
         fields = [f"{name}: {text}" for name, text in details(finding)]
-        said = "%0A".join(_escaped(words) for words in (finding.message, *fields))
+        said = "%0A".join(_escape(words) for words in (finding.message, *fields))
         lines.append(f"::{level} {attributes}::{said}\n")
     return "".join([*lines, f"{summary(report)}\n"])

@@ -17,9 +17,9 @@ _LEVELS: Final = {"refuse": "error", "review": "warning", "warn": "note"}
 
 def _rules(report: Report) -> list[JSON]:
     """The rules with findings, with their documentation."""
-    from registry_tool.checks.rule_docs import Explained, explained
+    from registry_tool.checks.rule_docs import Explained, explain_rules
 
-    known = explained()
+    known = explain_rules()
     rules: list[JSON] = []
     for rule_id in sorted({finding.rule for finding in report.findings}):
         rule = known.get(rule_id, Explained(rule_id, rule_id, "refuse", "", ""))

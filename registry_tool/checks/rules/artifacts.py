@@ -14,7 +14,7 @@ from registry_tool.checks.rule import (
     ModelRule,
     ModelUnderCheck,
     Violation,
-    named,
+    format_name,
     removal,
 )
 from registry_tool.checks.rules.names import check_artifact_file
@@ -44,7 +44,7 @@ def _against(entry: Data, pointer: Data, at: JSONPath, path: str) -> Iterator[Vi
         said, pointed = entry.get(field), out.get(field)
         if said != pointed and (pointed is not None or field == "md5"):
             yield Violation(
-                f"`{field}` of artifact {text(entry, 'name')} differs from its pointer {named(path)}",
+                f"`{field}` of artifact {text(entry, 'name')} differs from its pointer {format_name(path)}",
                 at=(*at, field) if field in entry else at,
                 found=_value(said),
                 expected=_value(pointed),
@@ -98,7 +98,7 @@ def _lock(data: Data) -> Iterator[Violation]:
         )
 
 
-def _stored(
+def _check_stored(
     entries: list[Data], folder: str, pointer_of: Callable[[str], Document | None]
 ) -> Iterator[Violation]:
     for number, entry in enumerate(entries):
@@ -112,7 +112,7 @@ def _stored(
                 f"artifact {text(entry, 'name')} has no pointer {path}{_POINTER}",
                 at=(*at, "path"),
                 found=path,
-                expected=f"{named(folder)}/{path}{_POINTER}",
+                expected=f"{format_name(folder)}/{path}{_POINTER}",
                 remedy="commit the pointer, or add the artifact with `registry version add`",
             )
         elif pointer.data is not None:
@@ -142,9 +142,9 @@ def _orphans(tree: Tree, folder: str, entries: list[Data]) -> Iterator[Violation
             continue
         path = f"{folder}/{name}"
         yield Violation(
-            f"the manifest has no artifact for the pointer {named(name)}",
+            f"the manifest has no artifact for the pointer {format_name(name)}",
             path=path,
-            expected=f"an entry with `path: {named(artifact)}` under `artifacts`",
+            expected=f"an entry with `path: {format_name(artifact)}` under `artifacts`",
             remedy=f"{removal(path)}; or add the artifact in a new version",
         )
 
@@ -158,12 +158,12 @@ def _record(document: Document) -> Iterator[Violation]:
             yield hit._replace(path=document.path)
 
 
-def _compared(
+def _compare(
     document: Document, folder: str, tree: Tree, pointer_of: Callable[[str], Document | None]
 ) -> Iterator[Violation]:
     """Compare a record with the pointers next to it."""
     entries = records(document.data, "artifacts")
-    for hit in _stored(entries, folder, pointer_of):
+    for hit in _check_stored(entries, folder, pointer_of):
         yield hit._replace(path=document.path)
     yield from _orphans(tree, folder, entries)
 
@@ -181,21 +181,21 @@ def _left_over(version: VersionView) -> Iterator[Violation]:
         if name.endswith(_POINTER) and not entry.is_folder:
             path = f"{version.folder}/{name}"
             yield Violation(
-                f"version {named(version.version)} of {named(str(version.model.name))} is erased "
-                f"but still has the pointer {named(name)}",
+                f"version {format_name(version.version)} of {format_name(str(version.model.name))} is erased "
+                f"but still has the pointer {format_name(name)}",
                 path=path,
                 expected="no pointers in the folder of an erased version",
                 remedy=removal(path),
             )
 
 
-def _of_version(version: VersionView) -> Iterator[Violation]:
+def _check_version(version: VersionView) -> Iterator[Violation]:
     document, erased = version.document, _is_erased(version)
     if document is not None and document.data is not None:
         yield from _record(document)
         if not erased:
             tree = version.model.catalog.tree
-            yield from _compared(document, version.folder, tree, version.pointer)
+            yield from _compare(document, version.folder, tree, version.pointer)
     if erased:
         yield from _left_over(version)
 
@@ -216,9 +216,9 @@ def artifacts_agree(model: ModelUnderCheck) -> Iterator[Violation]:
     """
     if model.document is not None and model.document.data is not None:
         yield from _record(model.document)
-        yield from _compared(model.document, model.folder, model.catalog.tree, model.pointer)
+        yield from _compare(model.document, model.folder, model.catalog.tree, model.pointer)
     for version in model.looked_at():
-        yield from _of_version(version)
+        yield from _check_version(version)
 
 
 _CONFIG = ".dvc/config"
@@ -266,15 +266,15 @@ def _working_folder(file: FileView, data: Data) -> Iterator[Violation]:
     others = {name.casefold() for name in file.catalog.tree.folder(folder)}
     if first.casefold() in _READ or f"{first.casefold()}.dvc" in others:
         yield Violation(
-            f"`wdir` leads into {named(first)}, which contains other files",
+            f"`wdir` leads into {format_name(first)}, which contains other files",
             at=("wdir",),
-            found=named(text(data, "wdir")),
+            found=format_name(text(data, "wdir")),
             expected="the folder of the pointer, or a separate folder below it",
             remedy="delete the line `wdir`, and move the file next to the pointer",
         )
 
 
-def _imported(file: FileView, data: Data) -> Iterator[Violation]:
+def _check_imported(file: FileView, data: Data) -> Iterator[Violation]:
     """A pointer of ``dvc import``: plain DVC fetches from the other repository, not from a remote of this one."""
     if not any("repo" in dependency for dependency in records(data, "deps")):
         return
@@ -311,11 +311,11 @@ def pointer_stays(file: FileView) -> Iterator[Violation]:
     path = text(out, "path")
     if path != place.name:
         yield Violation(
-            f"the pointer restores {named(path)}, but it is named after {named(place.name)}",
+            f"the pointer restores {format_name(path)}, but it is named after {format_name(place.name)}",
             at=("outs", 0, "path"),
-            found=named(path),
-            expected=named(place.name),
-            remedy=f"write `path: {named(place.name)}`, or rename the pointer to {named(path)}.dvc",
+            found=format_name(path),
+            expected=format_name(place.name),
+            remedy=f"write `path: {format_name(place.name)}`, or rename the pointer to {format_name(path)}.dvc",
         )
     for field, meaning in _ELSEWHERE.items():
         if field in out and out[field] is not True:
@@ -324,11 +324,11 @@ def pointer_stays(file: FileView) -> Iterator[Violation]:
                 at=("outs", 0, field),
                 found=field,
                 expected="content in the remote, stored by its digest",
-                remedy=f"delete `{field}` and push the content with `dvc push {named(file.path)}`",
+                remedy=f"delete `{field}` and push the content with `dvc push {format_name(file.path)}`",
             )
     yield from _named_remote(file, out)
     yield from _working_folder(file, document.data)
-    yield from _imported(file, document.data)
+    yield from _check_imported(file, document.data)
 
 
 RULES = (

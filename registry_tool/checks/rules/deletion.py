@@ -12,9 +12,9 @@ from registry_tool.checks.rule import (
     ModelUnderCheck,
     Rule,
     Violation,
-    named,
+    find_state,
+    format_name,
     put_back,
-    state_of,
 )
 from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import Place
@@ -26,15 +26,15 @@ _SHOWN = 5
 
 
 def _kept_in_service(version: VersionView) -> Iterator[Violation]:
-    state = state_of(version)
+    state = find_state(version)
     if not version.is_deleted or not state or state in _OUT_OF_SERVICE:
         return
     yield Violation(
-        f"{named(str(version))} is deleted, but its state is {state}",
+        f"{format_name(str(version))} is deleted, but its state is {state}",
         path=f"{version.folder}/deletion.yaml",
         found=state,
         expected="`state: withdrawn` in its status.yaml",
-        remedy=f"registry delete {named(str(version))} --reason TEXT",
+        remedy=f"registry delete {format_name(str(version))} --reason TEXT",
     )
 
 
@@ -52,7 +52,7 @@ def deleted_is_out_of_service(model: ModelUnderCheck) -> Iterator[Violation]:
         yield from _kept_in_service(version)
     if not model.is_deleted:
         return
-    name, path = named(str(model.name)), f"{model.folder}/deletion.yaml"
+    name, path = format_name(str(model.name)), f"{model.folder}/deletion.yaml"
     remedy = f"registry delete {name} --reason TEXT"
     data = None if model.document is None else model.document.data
     if data is not None and text(data, "state") != "archived":
@@ -61,13 +61,13 @@ def deleted_is_out_of_service(model: ModelUnderCheck) -> Iterator[Violation]:
             f"{name} is deleted, but not archived", path=path, expected=expected, remedy=remedy
         )
     if model.aliases:
-        names = ", ".join(map(named, model.aliases[:_SHOWN]))
+        names = ", ".join(map(format_name, model.aliases[:_SHOWN]))
         yield Violation(
             f"{name} is deleted, but has aliases",
             path=path, found=names, expected="no aliases", remedy=remedy,
         )  # fmt: skip
     views = (model.version(version) for version in model.versions)
-    live = [named(view.version) for view in views if view is not None and not view.is_deleted]
+    live = [format_name(view.version) for view in views if view is not None and not view.is_deleted]
     if live:
         found = ", ".join(live[:_SHOWN])
         yield Violation(
@@ -77,7 +77,9 @@ def deleted_is_out_of_service(model: ModelUnderCheck) -> Iterator[Violation]:
 
 
 def _what(place: Place) -> str:
-    return named(str(place.model) if place.version is None else f"{place.model}@{place.version}")
+    return format_name(
+        str(place.model) if place.version is None else f"{place.model}@{place.version}"
+    )
 
 
 def deletions_stay(view: ChangeView) -> Iterator[Violation]:
@@ -114,12 +116,12 @@ def _tag_of_deleted(view: ChangeView, path: str, place: Place) -> Iterator[Viola
     version = model.version(text(document.data, "version"))
     if version is not None and version.is_deleted:
         yield Violation(
-            f"tag {named(place.name)} of {named(str(model.name))} points to version {named(version.version)}, which is deleted",
+            f"tag {format_name(place.name)} of {format_name(str(model.name))} points to version {format_name(version.version)}, which is deleted",
             path=path,
             at=("version",),
             found="deleted",
             expected="a version that is not deleted",
-            remedy=f"registry tag add {named(str(model.name))}@VERSION {named(place.name)}",
+            remedy=f"registry tag add {format_name(str(model.name))}@VERSION {format_name(place.name)}",
         )
 
 

@@ -15,7 +15,7 @@ from registry_tool.checks.rule import (
     ModelUnderCheck,
     Rule,
     Violation,
-    named,
+    format_name,
 )
 from registry_tool.manifests.data import Data, records, text
 from registry_tool.manifests.document import Document
@@ -29,7 +29,7 @@ _WAY_OUT = "use another name for a new model (with `continues:`) or a new versio
 _is_device = lru_cache(1 << 14)(is_device)  # names are met again with each file of a folder
 
 
-def _given(place: Place, layout: Layout) -> Iterator[tuple[str, str, str]]:
+def _list_names(place: Place, layout: Layout) -> Iterator[tuple[str, str, str]]:
     """The names in a path: the word for each, the name, and the file that gives it; empty for the path's own."""
     if place.kind == "namespace":
         yield "namespace", place.name, ""
@@ -49,7 +49,7 @@ def _given(place: Place, layout: Layout) -> Iterator[tuple[str, str, str]]:
 def _hit(subject: str, name: str, remedy: str) -> Violation:
     return Violation(
         f"the {subject} has a device name on Windows and cannot be checked out there",
-        found=named(name),
+        found=format_name(name),
         expected="a name other than con, prn, aux, nul, com1 to com9 or lpt1 to lpt9, with any extension",
         remedy=remedy,
     )
@@ -69,12 +69,12 @@ def names_of_files(file: FileView) -> Iterator[Violation]:
     """
     if file.location is None:
         return
-    for what, name, home in _given(file.location, file.catalog.layout):
+    for what, name, home in _list_names(file.location, file.catalog.layout):
         if not _is_device(name):
             continue
         if home and home != file.path and file.catalog.tree.entry(home) is not None:
             continue  # the finding is reported for the folder's own manifest
-        yield _hit(f"{what} {named(name)}", name, _WAY_OUT)
+        yield _hit(f"{what} {format_name(name)}", name, _WAY_OUT)
 
 
 def _in_entries(data: Data | None) -> Iterator[tuple[str, JSONPath, str, str]]:
@@ -82,13 +82,18 @@ def _in_entries(data: Data | None) -> Iterator[tuple[str, JSONPath, str, str]]:
     for number, entry in enumerate(records(data, "artifacts")):
         name = text(entry, "name")
         if _is_device(name):
-            yield name, ("artifacts", number, "name"), f"artifact {named(name)}", name
+            yield name, ("artifacts", number, "name"), f"artifact {format_name(name)}", name
         for place, listed in enumerate(records(entry, "files")):
             path = text(listed, "path")
             for part in path.split("/"):
                 if _is_device(part):
                     at: JSONPath = ("artifacts", number, "files", place, "path")
-                    yield f"{name}/{path}", at, f"file {named(path)} of {named(name)}", part
+                    yield (
+                        f"{name}/{path}",
+                        at,
+                        f"file {format_name(path)} of {format_name(name)}",
+                        part,
+                    )
 
 
 def _in_record(document: Document | None) -> Iterator[Violation]:
@@ -117,13 +122,13 @@ def names_of_artifacts(model: ModelUnderCheck) -> Iterator[Violation]:
 def _named_now(view: ChangeView, change: Located, place: Place) -> Iterator[Violation]:
     """Find the names that a new file introduces: of its folder, or its own."""
     layout, tree = view.base.layout, view.base.tree
-    for what, name, home in _given(place, layout):
+    for what, name, home in _list_names(place, layout):
         if not _is_device(name):
             continue
         gives = not home or home == change.path
         known = what == "artifact" and tree.entry(change.path.rpartition("/")[0]) is not None
         if gives and not known:
-            hit = _hit(f"{what} {named(name)}", name, f"choose another {what} name")
+            hit = _hit(f"{what} {format_name(name)}", name, f"choose another {what} name")
             yield hit._replace(path=change.path)
 
 

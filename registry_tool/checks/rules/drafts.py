@@ -17,8 +17,8 @@ from registry_tool.checks.rule import (
     RegistryView,
     Rule,
     Violation,
-    named,
-    version_of,
+    find_version,
+    format_name,
 )
 from registry_tool.manifests.data import text
 from registry_tool.manifests.problems import JSONPath
@@ -44,7 +44,7 @@ def _reserved(draft: VersionView) -> Iterator[_Reserved]:
 
 def _holders(model: ModelView) -> dict[str, str]:
     """The names that no draft can reserve, and why not."""
-    subject = named(str(model.name))
+    subject = format_name(str(model.name))
     held = (("tag", model.tags), ("version", model.versions), ("draft", model.drafts))
     return {
         fold(name): f"but {subject} has a {kind} of that name"
@@ -60,7 +60,7 @@ def _not_free(
     if why := taken.get(fold(name)):
         return why
     if kind == "tag" and fold(name) in aliases:
-        return f"but {named(str(model.name))} has an alias of that name"
+        return f"but {format_name(str(model.name))} has an alias of that name"
     if kind == "tag" and fold(name) in stages_written(model.catalog, model.name.namespace):
         return "which is a stage, and only an alias can have that name"
     if looks_like_version(model.scheme, name):
@@ -84,16 +84,18 @@ def reserved_names_are_free(model: ModelView) -> Iterator[Violation]:
         return
     taken, aliases = _holders(model), frozenset(map(fold, model.aliases))
     for draft in drafts:
-        subject, path = named(str(draft)), f"{draft.folder}/draft.yaml"
+        subject, path = format_name(str(draft)), f"{draft.folder}/draft.yaml"
         for kind, name, at in _reserved(draft):
             why = _not_free(model, kind, name, taken, aliases)
-            taken.setdefault(fold(name), f"which draft {named(draft.version)} reserves already")
+            taken.setdefault(
+                fold(name), f"which draft {format_name(draft.version)} reserves already"
+            )
             if why:
                 yield Violation(
-                    f"draft {subject} reserves the {kind} {named(name)}, {why}",
+                    f"draft {subject} reserves the {kind} {format_name(name)}, {why}",
                     path=path,
                     at=at,
-                    found=named(name),
+                    found=format_name(name),
                     expected="a name that its version can get",
                     remedy=f"choose another {kind}, or delete it from {path}",
                 )
@@ -126,11 +128,11 @@ def reserved_aliases_wait(view: ChangeView) -> Iterator[Violation]:
         draft = None if model is None else _reserving(model, place.name)
         if draft is not None:
             yield Violation(
-                f"alias {named(f'{place.model}@{place.name}')} is reserved for draft {named(draft.version)}",
+                f"alias {format_name(f'{place.model}@{place.name}')} is reserved for draft {format_name(draft.version)}",
                 path=change.path,
                 place=(1, 1),
                 expected="an alias that no draft reserves",
-                remedy=f"seal the draft: registry seal {named(str(draft))}; or choose another alias",
+                remedy=f"seal the draft: registry seal {format_name(str(draft))}; or choose another alias",
             )
 
 
@@ -140,8 +142,8 @@ def _sealed(view: ChangeView) -> Iterator[tuple[Located, VersionView, VersionVie
         place = change.place
         if place is None or place.kind != "version" or place.is_draft or not change.added:
             continue
-        draft = version_of(view.base, place._replace(is_draft=True))
-        version = version_of(view.head, place)
+        draft = find_version(view.base, place._replace(is_draft=True))
+        version = find_version(view.head, place)
         if draft is not None and version is not None:
             yield change, draft, version
 
@@ -151,7 +153,7 @@ def _lost_names(draft: VersionView, version: VersionView) -> Iterator[str]:
     for kind, name, _ in _reserved(draft):
         document = model.tag(name) if kind == "tag" else model.alias(name)
         if document is None or text(document.data, "version") != version.version:
-            yield f"the {kind} {named(name)}"
+            yield f"the {kind} {format_name(name)}"
 
 
 def sealed_with_its_names(view: ChangeView) -> Iterator[Violation]:
@@ -169,12 +171,12 @@ def sealed_with_its_names(view: ChangeView) -> Iterator[Violation]:
         lost = list(_lost_names(draft, version))
         if lost:
             yield Violation(
-                f"{named(str(version))} is sealed without {', '.join(lost)}, reserved by its draft",
+                f"{format_name(str(version))} is sealed without {', '.join(lost)}, reserved by its draft",
                 path=change.path,
                 place=(1, 1),
                 expected="every name that draft.yaml reserves",
                 remedy="add the missing files, or move the draft back and run: "
-                f"registry seal {named(str(version))}",
+                f"registry seal {format_name(str(version))}",
             )
 
 
@@ -198,7 +200,7 @@ def drafts_are_finished(view: RegistryView) -> Iterator[Violation]:
             continue  # 2026-02-30: F103 reports it
         if place is None or view.now - created < _SOON:
             continue
-        subject = named(f"{place.model}@{place.version}")
+        subject = format_name(f"{place.model}@{place.version}")
         yield Violation(
             f"draft {subject} has no model, and was created on {claim.value[:10]}",
             path=claim.path,

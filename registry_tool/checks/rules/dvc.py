@@ -15,7 +15,7 @@ from registry_tool.checks.rule import (
     FileView,
     Violation,
     command,
-    named,
+    format_name,
 )
 from registry_tool.git.ignore_rules import (
     IgnorePattern,
@@ -37,7 +37,7 @@ from registry_tool.manifests.dvc_config import (
 from registry_tool.manifests.layout import MODELS, Layout
 from registry_tool.names import ModelName
 
-__all__ = ["IGNORE_FILES", "RULES", "Hidden", "hidden_by"]
+__all__ = ["IGNORE_FILES", "RULES", "Hidden", "find_hidden"]
 
 _LOCAL: Final = ".dvc/config.local"
 _FOLDER: Final = ".dvc/"
@@ -61,7 +61,7 @@ def local_configuration(file: FileView) -> Iterator[Violation]:
     """
     if file.path.casefold() == _LOCAL:
         yield Violation(
-            f"{named(file.path)} is configuration for one machine, but it is committed",
+            f"{format_name(file.path)} is configuration for one machine, but it is committed",
             expected="a file that Git ignores",
             remedy=command("git rm --cached", file.path)
             + " && echo /config.local >> .dvc/.gitignore",
@@ -128,12 +128,16 @@ def _own_setting(one: LeftOut) -> str:
 def _hits(catalog: Catalog, options: list[LeftOut], ends: str) -> Iterator[Violation]:
     source = (catalog.tree.read(CONFIG, limit=_LIMIT) or b"").decode(errors="replace")
     for one in options:
-        what = f"of the remote {named(one.remote)}" if one.remote else f"in [{named(one.section)}]"
+        what = (
+            f"of the remote {format_name(one.remote)}"
+            if one.remote
+            else f"in [{format_name(one.section)}]"
+        )
         yield Violation(
-            f"`{named(one.option)}` {what} {ends}",
+            f"`{format_name(one.option)}` {what} {ends}",
             path=CONFIG,
             place=_place(source, one),
-            found=named(one.option),
+            found=format_name(one.option),
             expected="options that locate the content, such as url, endpointurl and region",
             remedy=_own_setting(one),
         )
@@ -172,7 +176,7 @@ def configuration_adds_nothing_else(view: ChangeView) -> Iterator[Violation]:
         return
     if (why := _broken(view.head)) and not _broken(view.base):
         yield Violation(
-            f"{CONFIG} cannot be read: {named(why)}",
+            f"{CONFIG} cannot be read: {format_name(why)}",
             path=CONFIG,
             place=(1, 1),
             expected="a file that `dvc remote` wrote",
@@ -182,12 +186,12 @@ def configuration_adds_nothing_else(view: ChangeView) -> Iterator[Violation]:
     for one in (one for one in _unusable(view.head) if one not in known):
         source = (view.head.tree.read(CONFIG, limit=_LIMIT) or b"").decode(errors="replace")
         yield Violation(
-            f"`{one.option}` of the remote {named(one.remote)} has characters that are invalid in a host, user or region",
+            f"`{one.option}` of the remote {format_name(one.remote)} has characters that are invalid in a host, user or region",
             path=CONFIG,
             place=_place(source, one),
-            found=named(one.option),  # its value may hold a password
+            found=format_name(one.option),  # its value may hold a password
             expected="a plain host name, such as https://s3.example.org",
-            remedy=f"dvc remote modify {named(one.remote)} {one.option} VALUE",
+            remedy=f"dvc remote modify {format_name(one.remote)} {one.option} VALUE",
         )
     before = set(_left_out(view.base))
     fresh = [one for one in _left_out(view.head) if one not in before]
@@ -211,7 +215,7 @@ def dvc_keeps_nothing_else(view: ChangeView) -> Iterator[Violation]:
             continue
         if folded not in _COMMITTED:
             yield Violation(
-                f"{named(change.path)} is a file of DVC that must not be committed",
+                f"{format_name(change.path)} is a file of DVC that must not be committed",
                 path=change.path,
                 place=(1, 1),
                 expected=".dvc/config, .dvc/.gitignore, .dvc/plots/",
@@ -250,7 +254,7 @@ def _folders(path: str) -> Iterator[str]:
     return ("/".join(parts[:end]) for end in range(1, len(parts)))
 
 
-def hidden_by(
+def find_hidden(
     rules: IgnoreRules, layout: Layout, *, of: str = "", of_later: bool = True
 ) -> Iterator[Hidden]:
     """Find files that an ignore file at the root hides from Git or DVC, by examples of every kind of manifest.
@@ -265,12 +269,12 @@ def hidden_by(
         for path in layout.examples(_MODEL, version, _NAME):
             if not path.endswith(of) or (layout.is_later(path) and not of_later):
                 continue
-            found = _hidden_at(rules, path)
+            found = _find_hidden_at(rules, path)
             if found is not None:
                 yield found
 
 
-def _hidden_at(rules: IgnoreRules, path: str) -> Hidden | None:
+def _find_hidden_at(rules: IgnoreRules, path: str) -> Hidden | None:
     """Why a manifest is hidden; None where it is not."""
     pattern = rules.hides(path)
     if pattern is not None:
@@ -291,13 +295,13 @@ def _ending(file: str) -> str:
     return ".dvc" if file == ".dvcignore" else ""
 
 
-def _hidden(catalog: Catalog, path: str) -> Iterator[Hidden]:
+def _find_hidden(catalog: Catalog, path: str) -> Iterator[Hidden]:
     # Most registries have no file of a later kind, and no warning to read about its place. Where one adds some, the
     # check of the work tree finds that the file is ignored.
-    return hidden_by(_rules(catalog, path), catalog.layout, of=_ending(path), of_later=False)
+    return find_hidden(_rules(catalog, path), catalog.layout, of=_ending(path), of_later=False)
 
 
-def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:
+def _find_hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:
     """Manifests of the registry that a change of a file hides by their own names, which no example has."""
     before, after = _rules(view.base, file), _rules(view.head, file)
     old, new = ({p.text for p in rules.patterns} for rules in (before, after))
@@ -313,15 +317,19 @@ def _hidden_by_name(view: ChangeView, file: str) -> Iterator[Hidden]:
     for path, _ in walk(view.head.tree, MODELS):
         if not path.endswith(_ending(file)) or not is_near(path):
             continue
-        found = None if view.head.layout.locate(path) is None else _hidden_at(after, path)
-        if found is not None and found.pattern not in seen and _hidden_at(before, path) is None:
+        found = None if view.head.layout.locate(path) is None else _find_hidden_at(after, path)
+        if (
+            found is not None
+            and found.pattern not in seen
+            and _find_hidden_at(before, path) is None
+        ):
             yield found
             seen.add(found.pattern)  # one example of each says enough
             if len(seen) >= len(changed):
                 return
 
 
-def _added_unseen(view: ChangeView, file: str) -> Iterator[Hidden]:
+def _find_unseen(view: ChangeView, file: str) -> Iterator[Hidden]:
     """Manifests that a change adds where published rules hide them by name; for rules that hide every model there is only a warning."""
     rules = _rules(view.head, file)
     named_ones = [p for p in rules.patterns if p.ignores and p.names_something]
@@ -333,10 +341,10 @@ def _added_unseen(view: ChangeView, file: str) -> Iterator[Hidden]:
         found
         for change in view.changes
         if change.added and change.place is not None and change.path.endswith(ending)
-        if is_near(change.path) and (found := _hidden_at(rules, change.path)) is not None
+        if is_near(change.path) and (found := _find_hidden_at(rules, change.path)) is not None
     ]
     # The examples take a millisecond, and nearly no change hides a file.
-    known = {one.pattern.line for one in _hidden(view.head, file)} if unseen else set[int]()
+    known = {one.pattern.line for one in _find_hidden(view.head, file)} if unseen else set[int]()
     yield from (found for found in unseen if found.pattern.line not in known)
 
 
@@ -353,7 +361,7 @@ def _ignore_file_violations(file: str, hidden: Iterator[Hidden]) -> Iterator[Vio
             f"{file} makes {reader} ignore {path}",
             path=file,
             place=(pattern.line, 1),
-            found=named(pattern.text),
+            found=format_name(pattern.text),
             expected="rules that hide no manifest and no folder with manifests",
             remedy=_REPAIR if is_ours and file == ".gitignore" else delete,
         )
@@ -374,7 +382,7 @@ def manifests_are_seen(file: FileView) -> Iterator[Violation]:
         ``*.yaml`` in ``.gitignore``.
     """
     if file.path in IGNORE_FILES and file.is_regular:
-        yield from _ignore_file_violations(file.path, _hidden(file.catalog, file.path))
+        yield from _ignore_file_violations(file.path, _find_hidden(file.catalog, file.path))
 
 
 def nothing_new_is_hidden(view: ChangeView) -> Iterator[Violation]:
@@ -392,12 +400,12 @@ def nothing_new_is_hidden(view: ChangeView) -> Iterator[Violation]:
     changed = {change.path for change in view.changes if not change.removed}
     for path in IGNORE_FILES:
         if path in changed:
-            known = frozenset((one.path, one.of_dvc) for one in _hidden(view.base, path))
-            found = _hidden(view.head, path)
+            known = frozenset((one.path, one.of_dvc) for one in _find_hidden(view.base, path))
+            found = _find_hidden(view.head, path)
             new = (one for one in found if (one.path, one.of_dvc) not in known)
-            hits = _ignore_file_violations(path, chain(new, _hidden_by_name(view, path)))
+            hits = _ignore_file_violations(path, chain(new, _find_hidden_by_name(view, path)))
         else:
-            hits = _ignore_file_violations(path, _added_unseen(view, path))
+            hits = _ignore_file_violations(path, _find_unseen(view, path))
         for hit in hits:
             remedy = f"delete line {hit.place[0] if hit.place else 1} of {path}"
             yield hit._replace(remedy=remedy)

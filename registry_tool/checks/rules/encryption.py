@@ -13,9 +13,9 @@ from registry_tool.checks.rule import (
     RegistryView,
     Rule,
     Violation,
-    named,
+    find_state,
+    format_name,
     removal,
-    state_of,
 )
 from registry_tool.manifests.data import Data, member, records, text, texts
 from registry_tool.manifests.document import Document
@@ -58,7 +58,7 @@ def _wraps(document: Document, label: str) -> Iterator[Violation]:
 
 def _keyless(version: VersionView, entries: list[Data]) -> Iterator[Violation]:
     """Find errors of an encrypted version and its key."""
-    label, document = named(str(version)), key_document(version)
+    label, document = format_name(str(version)), key_document(version)
     said = sorted({text(entry, "encryption", "recipient") for entry in entries})
     path = "" if version.document is None else version.document.path
     if len(said) > 1:
@@ -68,16 +68,16 @@ def _keyless(version: VersionView, entries: list[Data]) -> Iterator[Violation]:
             at=("artifacts",),
             found=", ".join(said[:3]),
             expected="one key for a version",
-            remedy=f"registry version add {named(str(version.model.name))} --artifact PATH --framework TYPE --encrypt-to WHO",
+            remedy=f"registry version add {format_name(str(version.model.name))} --artifact PATH --framework TYPE --encrypt-to WHO",
         )
     if document is None:
-        if state_of(version) != "erased":
+        if find_state(version) != "erased":
             yield Violation(
                 f"{label} is encrypted but has no key.yaml",
                 path=path,
                 at=("artifacts",),
                 expected="key.yaml next to version.yaml, with the key wrapped for at least one recipient",
-                remedy=f"restore it: git checkout REV -- {named(version.folder)}/key.yaml",
+                remedy=f"restore it: git checkout REV -- {format_name(version.folder)}/key.yaml",
             )
     elif document.data is not None:
         recipient = text(document.data, "recipient")
@@ -107,7 +107,7 @@ def encrypted_has_key(model: ModelUnderCheck) -> Iterator[Violation]:
     own = [e for e in records(None if model.document is None else model.document.data, "artifacts") if "encryption" in e]  # fmt: skip
     if own:
         yield Violation(
-            f"an artifact of {named(str(model.name))} itself is encrypted; only versions have keys",
+            f"an artifact of {format_name(str(model.name))} itself is encrypted; only versions have keys",
             at=("artifacts",),
             expected="encrypted artifacts in versions",
             remedy="store it with a version",
@@ -121,7 +121,7 @@ def encrypted_has_key(model: ModelUnderCheck) -> Iterator[Violation]:
             yield from _keyless(version, entries)
         elif "key.yaml" in model.catalog.tree.folder(version.folder):
             yield Violation(
-                f"{named(str(version))} has a key, but none of its artifacts is encrypted",
+                f"{format_name(str(version))} has a key, but none of its artifacts is encrypted",
                 path=f"{version.folder}/key.yaml",
                 expected="no key.yaml",
                 remedy=removal(f"{version.folder}/key.yaml"),
@@ -151,10 +151,10 @@ def group_keys_hold(view: RegistryView) -> Iterator[Violation]:
         for number, name in enumerate(texts(groups, group)):
             if name not in people:
                 yield Violation(
-                    f"{named(name)} of the group {named(group)} has no public key in this registry",
+                    f"{format_name(name)} of the group {format_name(group)} has no public key in this registry",
                     path=RECIPIENTS,
                     at=("groups", group, number),
-                    found=named(name),
+                    found=format_name(name),
                     expected="a name in `recipients`",
                     remedy=f"add their public key to {RECIPIENTS}, or remove them from the group",
                 )
@@ -165,12 +165,12 @@ def group_keys_hold(view: RegistryView) -> Iterator[Violation]:
             continue
         if group not in groups:
             yield Violation(
-                f"{named(key.path)} is not the key of a group",
+                f"{format_name(key.path)} is not the key of a group",
                 path=key.path,
                 expected=f"one of {', '.join(groups) or 'no groups'}",
                 remedy=f"add the group to {RECIPIENTS}, or, if nothing is encrypted to it: {removal(key.path)}",
             )
-        yield from _wraps(key, named(group))
+        yield from _wraps(key, format_name(group))
 
 
 def wraps_are_current(view: RegistryView) -> Iterator[Violation]:
@@ -192,12 +192,12 @@ def wraps_are_current(view: RegistryView) -> Iterator[Violation]:
             gone.setdefault((claim.path, claim.at), []).append(claim.value)
     for (path, at), readers in gone.items():
         place = catalog.layout.locate(path)
-        subject = "" if place is None else named(f"{place.model}@{place.version}")
+        subject = "" if place is None else format_name(f"{place.model}@{place.version}")
         yield Violation(
-            f"the key of {subject} is wrapped for {named(', '.join(readers))}, not in {RECIPIENTS}",
+            f"the key of {subject} is wrapped for {format_name(', '.join(readers))}, not in {RECIPIENTS}",
             path=path,
             at=at,
-            found=named(", ".join(readers)),
+            found=format_name(", ".join(readers)),
             expected=f"people and groups of {RECIPIENTS}",
             remedy=f"registry rewrap {subject} --to WHO",
         )

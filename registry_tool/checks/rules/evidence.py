@@ -16,8 +16,8 @@ from registry_tool.checks.rule import (
     ModelRule,
     ModelUnderCheck,
     Violation,
-    named,
-    version_of,
+    find_version,
+    format_name,
 )
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.layout import Place
@@ -57,15 +57,17 @@ def signature_is_one(model: ModelUnderCheck) -> Iterator[Violation]:
                 continue
             if why := trouble(piece.data, record.source):
                 yield Violation(
-                    f"the signature of {named(str(version))} is invalid: {why}",
+                    f"the signature of {format_name(str(version))} is invalid: {why}",
                     path=piece.document.path,
                     at=("value",),
                     expected="an SSH signature of version.yaml",
-                    remedy=f"registry sign {named(str(version))}",
+                    remedy=f"registry sign {format_name(str(version))}",
                 )
 
 
-def _of_record(view: ChangeView, change: Located, signers: bytes) -> Iterator[Violation]:
+def _check_record_signature(
+    view: ChangeView, change: Located, signers: bytes
+) -> Iterator[Violation]:
     """Find a signature in evidence whose key is not valid now."""
     from registry_tool.signing import (
         NAMESPACE,
@@ -88,16 +90,16 @@ def _of_record(view: ChangeView, change: Located, signers: bytes) -> Iterator[Vi
     ever = list_signer_names(signers, signature.key, namespace=NAMESPACE)
     if ever and not list_signer_names(signers, signature.key, namespace=NAMESPACE, moment=now):
         yield Violation(
-            f"the key of {named(ever[0])} is not valid now, so its signature cannot be added",
+            f"the key of {format_name(ever[0])} is not valid now, so its signature cannot be added",
             path=change.path,
             at=("value",),
             found=signature.fingerprint,
             expected="a key that is valid today in allowed_signers",
-            remedy=f"delete the file and sign with a valid key: registry sign {named(f'{place.model}@{place.version}')}",
+            remedy=f"delete the file and sign with a valid key: registry sign {format_name(f'{place.model}@{place.version}')}",
         )
 
 
-def _of_commit(view: ChangeView, change: Located) -> Iterator[Violation]:
+def _check_commit_signature(view: ChangeView, change: Located) -> Iterator[Violation]:
     """Find a key that is not valid now and signed the commit which adds a file."""
     from registry_tool.promotion.added import incoming
 
@@ -105,7 +107,7 @@ def _of_commit(view: ChangeView, change: Located) -> Iterator[Violation]:
     if found is None or not found.ended:
         return
     yield Violation(
-        f"commit {found.commit[:12]} is signed with a key of {named(found.ended)} that is not valid now",
+        f"commit {found.commit[:12]} is signed with a key of {format_name(found.ended)} that is not valid now",
         path=change.path,
         place=(1, 1),
         found=found.now.key,
@@ -139,9 +141,9 @@ def signatures_come_in_valid(view: ChangeView) -> Iterator[Violation]:
         document = view.head.document(change.path, change.place)
         kind = "" if document is None else text(document.data, "kind")
         if kind == "signature":
-            yield from _of_record(view, change, signers)
+            yield from _check_record_signature(view, change, signers)
         elif kind == "approval" or (change.place.kind == "version" and not change.place.is_draft):
-            yield from _of_commit(view, change)
+            yield from _check_commit_signature(view, change)
 
 
 # The field that separates series of evidence of one kind.
@@ -164,37 +166,37 @@ def _grounds(version: VersionView) -> dict[tuple[str, str], str]:
     return found
 
 
-def _followed(model: ModelView, order: list[str], version: str) -> VersionView | None:
+def _find_followed(model: ModelView, order: list[str], version: str) -> VersionView | None:
     """The version that a new one follows, by the order of its scheme."""
     place = order.index(version)
     return model.version(order[place - 1]) if place else None
 
 
-def _lost(before: VersionView, after: VersionView, *kinds: str) -> list[tuple[str, str]]:
+def _list_lost(before: VersionView, after: VersionView, *kinds: str) -> list[tuple[str, str]]:
     """Evidence that one version has and another lacks: kind of evidence, and words."""
     had, has = _grounds(before), _grounds(after)
     return [(key[0], words) for key, words in had.items() if key[0] in kinds and key not in has]
 
 
-def _unsigned(
+def _check_unsigned(
     view: ChangeView, change: Located, place: Place, orders: _Orders
 ) -> Iterator[Violation]:
-    after = version_of(view.head, place)
+    after = find_version(view.head, place)
     if after is None:
         return
     folder = after.model.folder
     if folder not in orders:
         orders[folder] = in_order(after.model)
-    followed = _followed(after.model, orders[folder], after.version)
-    if followed is None or not _lost(followed, after, "signature"):
+    followed = _find_followed(after.model, orders[folder], after.version)
+    if followed is None or not _list_lost(followed, after, "signature"):
         return
     yield Violation(
-        f"{named(str(after))} is not signed, but the version before it, {named(followed.version)}, is",
+        f"{format_name(str(after))} is not signed, but the version before it, {format_name(followed.version)}, is",
         path=change.path,
         place=(1, 1),
         found="no evidence of kind signature",
         expected="a signature in the same change",
-        remedy=f"registry sign {named(str(after))}",
+        remedy=f"registry sign {format_name(str(after))}",
     )
 
 
@@ -206,15 +208,15 @@ def _with_less(view: ChangeView, change: Located, place: Place) -> Iterator[Viol
     before, after = (model.version(text(d.data, "version")) for d in (old, new))
     if before is None or after is None or before.version == after.version:
         return
-    for kind, words in _lost(before, after, "evaluation", "scan", "signature"):
+    for kind, words in _list_lost(before, after, "evaluation", "scan", "signature"):
         yield Violation(
-            f"alias {named(place.name)} moves from {named(before.version)} to {named(str(after))}, "
+            f"alias {format_name(place.name)} moves from {format_name(before.version)} to {format_name(str(after))}, "
             f"which lacks {words}",
             path=change.path,
             at=("version",),
-            found=named(after.version),
-            expected=f"evidence of kind {kind}, as {named(before.version)} has",
-            remedy=adding(named(str(after)), kind),
+            found=format_name(after.version),
+            expected=f"evidence of kind {kind}, as {format_name(before.version)} has",
+            remedy=adding(format_name(str(after)), kind),
         )
 
 
@@ -235,7 +237,7 @@ def no_steps_back(view: ChangeView) -> Iterator[Violation]:
         if place is None:
             continue
         if place.kind == "version" and change.added and not place.is_draft:
-            yield from _unsigned(view, change, place, orders)
+            yield from _check_unsigned(view, change, place, orders)
         elif place.kind == "alias" and change.edited:
             yield from _with_less(view, change, place)
 
@@ -259,11 +261,11 @@ def revised_exists(file: FileView) -> Iterator[Violation]:
         path = f"{file.path.rpartition('/')[0]}/{name}.yaml"
         earlier = file.catalog.document(path, place._replace(name=name))
         if name in seen:
-            why = f"evidence {named(name)} leads back to itself"
+            why = f"evidence {format_name(name)} leads back to itself"
         elif earlier is None:
-            why = f"evidence {named(name)} does not exist"
+            why = f"evidence {format_name(name)} does not exist"
         elif earlier.data is not None and text(earlier.data, "kind") != kind:
-            why = f"evidence {named(name)} is of the kind {text(earlier.data, 'kind')}"
+            why = f"evidence {format_name(name)} is of the kind {text(earlier.data, 'kind')}"
         seen.add(name)
         name = "" if earlier is None else text(earlier.data, "revises")
     if why:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from registry_tool.checks.rule import FileRule, FileView, Violation, command, named, removal
+from registry_tool.checks.rule import FileRule, FileView, Violation, command, format_name, removal
 from registry_tool.checks.rules.names import is_well_named
 from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, folds_to_git
 from registry_tool.manifests.data import Data, text
@@ -205,20 +205,20 @@ def no_payload(file: FileView) -> Iterator[Violation]:
     remedy = command("git rm --cached", path)
     if place is not None and place.kind == "card" and len(file.source) > READ_LIMIT:
         yield Violation(
-            f"{named(path)} is larger than {READ_LIMIT // 1024} kB",
+            f"{format_name(path)} is larger than {READ_LIMIT // 1024} kB",
             expected=f"at most {READ_LIMIT:,} bytes",
             remedy="shorten it; store images as artifacts, or link to them",
         )
     elif is_payload(file):
         what = "the content of an artifact" if _has_pointer(file) else "a large file"
         yield Violation(
-            f"{named(path)} is {what}, committed to Git",
+            f"{format_name(path)} is {what}, committed to Git",
             expected="a .dvc pointer",
             remedy=remedy + _ADD,
         )
     elif place is None and not path.startswith(f"{MODELS}/") and _is_large(file):
         yield Violation(
-            f"{named(path)} is larger than 1 MiB",
+            f"{format_name(path)} is larger than 1 MiB",
             expected=f"at most {FILE_LIMIT:,} bytes",
             remedy=remedy + "; store it elsewhere",
         )
@@ -230,7 +230,7 @@ def no_large_blob(file: FileView) -> Iterator[Violation]:
     yield from hits
     if not hits and file.location is not None and len(file.source) > READ_LIMIT:
         yield Violation(
-            f"{named(file.path)} is larger than {READ_LIMIT // 1024} kB",
+            f"{format_name(file.path)} is larger than {READ_LIMIT // 1024} kB",
             expected=f"at most {READ_LIMIT:,} bytes",
         )
 
@@ -258,7 +258,7 @@ _MODES = {
 }
 
 
-def _wanted(place: Place) -> Iterator[tuple[tuple[str, ...], str]]:
+def _list_expected(place: Place) -> Iterator[tuple[tuple[str, ...], str]]:
     """The fields that repeat what the path says, with the value the path gives them."""
     model = place.model or ModelName("", "")
     if place.kind == "object":
@@ -276,30 +276,30 @@ def _wanted(place: Place) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("subject", "version"), place.version or ""
 
 
-def _moved(field: tuple[str, ...], said: str, wanted: str) -> Violation:
+def _check_moved(field: tuple[str, ...], said: str, wanted: str) -> Violation:
     name = ".".join(field)
     if not said:
         return Violation(
-            f"`{name}` is missing, and the path says {named(wanted)}",
+            f"`{name}` is missing, and the path says {format_name(wanted)}",
             at=field[:-1],
             found=f"no `{name}`",
-            expected=named(wanted),
-            remedy=f"write `{field[-1]}: {named(wanted)}`, or move the file to its subject",
+            expected=format_name(wanted),
+            remedy=f"write `{field[-1]}: {format_name(wanted)}`, or move the file to its subject",
         )
     return Violation(
-        f"`{name}` is {said}, but the path says {named(wanted)}",
+        f"`{name}` is {said}, but the path says {format_name(wanted)}",
         at=field,
         found=said,
-        expected=named(wanted),
-        remedy=f"write `{field[-1]}: {named(wanted)}`, or move the file to where {said} belongs",
+        expected=format_name(wanted),
+        remedy=f"write `{field[-1]}: {format_name(wanted)}`, or move the file to where {said} belongs",
     )
 
 
 def _differing(place: Place, data: Data) -> Iterator[Violation]:
-    for field, wanted in _wanted(place):
+    for field, wanted in _list_expected(place):
         said = text(data, *field)
         if said != wanted:
-            yield _moved(field, said, wanted)
+            yield _check_moved(field, said, wanted)
 
 
 def path_agrees(file: FileView) -> Iterator[Violation]:
@@ -345,7 +345,7 @@ def _about_published(file: FileView) -> str:
     if draft is None or not draft.is_draft or draft.model is None or draft.version is None:
         return ""
     known = layout.locate(f"{layout.version(draft.model, draft.version)}/{inner}")
-    return "" if known is None else named(f"{draft.model}@{draft.version}")
+    return "" if known is None else format_name(f"{draft.model}@{draft.version}")
 
 
 def _misplaced_model(file: FileView) -> str:
@@ -381,8 +381,8 @@ def has_place(file: FileView) -> Iterator[Violation]:
     else:
         remedy = f"move it to where it belongs; or: {removal(path)}"
     yield Violation(
-        f"{named(path)} is not part of the registry layout",
-        expected=f"the model's files under {named(shard)}/"
+        f"{format_name(path)} is not part of the registry layout",
+        expected=f"the model's files under {format_name(shard)}/"
         if shard
         else allowed_at(path, file.catalog.layout),
         remedy=remedy,
@@ -408,7 +408,9 @@ def plain_mode(file: FileView) -> Iterator[Violation]:
         remedy = f"{command('chmod -x', path)} && {command('git add --chmod=-x', path)}"
     else:
         remedy = command("git rm --cached", path) + "; then add a plain file in its place"
-    yield Violation(f"{named(path)} is {what}", found=what, expected="a plain file", remedy=remedy)
+    yield Violation(
+        f"{format_name(path)} is {what}", found=what, expected="a plain file", remedy=remedy
+    )
 
 
 def no_git_folder(file: FileView) -> Iterator[Violation]:
@@ -429,7 +431,7 @@ def no_git_folder(file: FileView) -> Iterator[Violation]:
     for part in path.split("/"):
         if folds_to_git(part):
             yield Violation(
-                f"{named(part)} is treated as .git by some file systems",
+                f"{format_name(part)} is treated as .git by some file systems",
                 found=ascii(part)[1:-1],
                 expected="another name",
                 remedy=command("git rm -r --cached", path),

@@ -11,12 +11,12 @@ from registry_tool.checks.rule import (
     Located,
     Rule,
     Violation,
-    named,
+    find_state,
+    find_version,
+    format_name,
     put_back,
     record_entry,
     removal,
-    state_of,
-    version_of,
 )
 from registry_tool.git.tree import Entry
 from registry_tool.manifests.data import text
@@ -28,11 +28,13 @@ _SHOWN = 12
 
 
 def _name(place: Place) -> str:
-    return named(str(place.model) if place.version is None else f"{place.model}@{place.version}")
+    return format_name(
+        str(place.model) if place.version is None else f"{place.model}@{place.version}"
+    )
 
 
 def _file(place: Place, path: str) -> str:
-    return f"{named(path.rpartition('/')[2])} of {_name(place)}"
+    return f"{format_name(path.rpartition('/')[2])} of {_name(place)}"
 
 
 def _identity(catalog: Catalog, change: Located) -> str:
@@ -56,7 +58,7 @@ def _arrivals(view: ChangeView) -> Mapping[str, str]:
     return found
 
 
-def _edited(
+def _check_edited(
     view: ChangeView, change: Located, place: Place, before: Entry, after: Entry
 ) -> Violation:
     file, remedy = _file(place, change.path), put_back(view, change.path)
@@ -77,7 +79,7 @@ def _edited(
             at=("identity",),
             found=becomes,
             expected=was,
-            remedy=f"{remedy}; then: registry version add {named(str(place.model))} --artifact PATH --framework TYPE",
+            remedy=f"{remedy}; then: registry version add {format_name(str(place.model))} --artifact PATH --framework TYPE",
         )
     return Violation(
         f"{file} is published; this change edits it",
@@ -96,7 +98,7 @@ def _removed_record(view: ChangeView, change: Located, place: Place, moved: str)
             f"{_name(place)} is published; this change makes it a draft again",
             path=change.path,
             place=(1, 1),
-            found=named(moved),
+            found=format_name(moved),
             expected="a version stays sealed",
             remedy=remedy,
         )
@@ -105,8 +107,8 @@ def _removed_record(view: ChangeView, change: Located, place: Place, moved: str)
             f"{_name(place)} is published; this change moves it, but names of versions are permanent",
             path=change.path,
             place=(1, 1),
-            found=named(moved),
-            expected=named(change.path),
+            found=format_name(moved),
+            expected=format_name(change.path),
             remedy=f"{remedy}; for an equal version elsewhere, write `same_as: {_name(place)}`",
         )
     return Violation(
@@ -119,7 +121,7 @@ def _removed_record(view: ChangeView, change: Located, place: Place, moved: str)
 
 
 def _removed_pointer(view: ChangeView, change: Located, place: Place) -> Iterator[Violation]:
-    if state_of(version_of(view.head, place)) == "erased":
+    if find_state(find_version(view.head, place)) == "erased":
         return
     yield Violation(
         f"the pointer {_file(place, change.path)} is published; this change deletes it",
@@ -132,11 +134,11 @@ def _removed_pointer(view: ChangeView, change: Located, place: Place) -> Iterato
 
 def _added_pointer(change: Located, place: Place) -> Violation:
     return Violation(
-        f"{_name(place)} is published; this change adds the pointer {named(place.name)}.dvc to it",
+        f"{_name(place)} is published; this change adds the pointer {format_name(place.name)}.dvc to it",
         path=change.path,
         place=(1, 1),
         expected="only the artifacts that the version was published with",
-        remedy=f"{removal(change.path)}; then: registry version add {named(str(place.model))} --artifact PATH"
+        remedy=f"{removal(change.path)}; then: registry version add {format_name(str(place.model))} --artifact PATH"
         " --framework TYPE",
     )
 
@@ -146,7 +148,7 @@ def _frozen(
 ) -> Iterator[Violation]:
     """Find errors of a change to a published record or pointer."""
     if change.base is not None and change.head is not None:
-        yield _edited(view, change, place, change.base, change.head)
+        yield _check_edited(view, change, place, change.base, change.head)
     elif change.base is None:
         yield _added_pointer(change, place)
     elif place.kind == "version":
@@ -203,7 +205,7 @@ def evidence_is_kept(view: ChangeView) -> Iterator[Violation]:
             continue
         does = "deletes" if change.removed else "edits"
         yield Violation(
-            f"the evidence {named(place.name)} of {_name(place)} is published; this change {does} it",
+            f"the evidence {format_name(place.name)} of {_name(place)} is published; this change {does} it",
             path=change.path,
             place=(1, 1),
             expected="evidence is add-only",

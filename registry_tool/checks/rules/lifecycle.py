@@ -12,11 +12,11 @@ from registry_tool.checks.rule import (
     Located,
     Rule,
     Violation,
-    named,
+    find_state,
+    find_version,
+    format_name,
     put_back,
     record_entry,
-    state_of,
-    version_of,
 )
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.layout import Place
@@ -33,18 +33,18 @@ def _wrong_way(
     view: ChangeView, change: Located, place: Place, before: str, after: str
 ) -> Violation:
     return Violation(
-        f"{named(f'{place.model}@{place.version}')} is {before} and cannot become {after}",
+        f"{format_name(f'{place.model}@{place.version}')} is {before} and cannot become {after}",
         path=change.path,
         at=("state",),
         found=after,
         expected=_following(before),
-        remedy=f"{put_back(view, change.path)}; then: registry version add {named(str(place.model))} --artifact PATH --framework TYPE",
+        remedy=f"{put_back(view, change.path)}; then: registry version add {format_name(str(place.model))} --artifact PATH --framework TYPE",
     )
 
 
 def _without_reason(change: Located, place: Place, before: str, after: str) -> Violation:
     return Violation(
-        f"{named(f'{place.model}@{place.version}')} changes from {before} to {after} without a reason",
+        f"{format_name(f'{place.model}@{place.version}')} changes from {before} to {after} without a reason",
         path=change.path,
         at=("state",),
         found="no status.yaml" if change.removed else "no `reason`",
@@ -54,8 +54,8 @@ def _without_reason(change: Located, place: Place, before: str, after: str) -> V
 
 
 def _passage(view: ChangeView, change: Located, place: Place) -> Iterator[Violation]:
-    version = version_of(view.head, place)
-    before, after = state_of(version_of(view.base, place)), state_of(version)
+    version = find_version(view.head, place)
+    before, after = find_state(find_version(view.base, place)), find_state(version)
     if not before or not after or before == after:
         return
     status = None if version is None else version.status
@@ -103,10 +103,10 @@ def _late_version(view: ChangeView, change: Located, place: Place) -> Iterator[V
     end, moved = _end(record), text(record, "moved_to")
     if end:
         yield Violation(
-            f"{named(str(place.model))} is {end} and accepts no new versions",
+            f"{format_name(str(place.model))} is {end} and accepts no new versions",
             path=change.path,
             place=(1, 1),
-            found=named(f"{place.model}@{place.version}"),
+            found=format_name(f"{place.model}@{place.version}"),
             expected="no new versions of an archived or moved model",
             remedy=f"registry version add {moved} --artifact PATH --framework TYPE"
             if moved
@@ -119,7 +119,7 @@ def _moved_on(view: ChangeView, change: Located, place: Place) -> Iterator[Viola
     becomes = text(after, "moved_to")
     if was and after is not None and becomes != was:
         yield Violation(
-            f"{named(str(place.model))} has moved to {was} permanently",
+            f"{format_name(str(place.model))} has moved to {was} permanently",
             path=change.path,
             at=("moved_to",) if becomes else (),
             found=becomes or "no `moved_to`",
@@ -169,7 +169,7 @@ def ends_are_seen(view: ChangeView) -> Iterator[Violation]:
         was, becomes = _end(_record(view.base, place)), _end(after)
         if after is not None and was != becomes:
             yield Violation(
-                f"{named(str(place.model))} changes from {was or 'live'} to {becomes or 'live'}",
+                f"{format_name(str(place.model))} changes from {was or 'live'} to {becomes or 'live'}",
                 path=change.path,
                 at=("moved_to",) if "moved_to" in after else ("state",),
                 remedy="an owner of the namespace must review it",

@@ -17,9 +17,9 @@ from registry_tool.checks.rule import (
     ModelRule,
     Violation,
     command,
-    named,
+    find_state,
+    format_name,
     put_back,
-    state_of,
 )
 from registry_tool.errors import InvalidNameError
 from registry_tool.manifests.data import text
@@ -68,12 +68,12 @@ def check_artifact_file(name: str) -> str:
     """
     if fold(name) in _TAKEN or fold(name).endswith(".dvc"):
         raise InvalidNameError(
-            f"{named(name)} is reserved for the registry's own files",
+            f"{format_name(name)} is reserved for the registry's own files",
             remedy="rename the artifact's file and add it again",
         )
     if not _ARTIFACT_PATH.fullmatch(name):
         raise InvalidNameError(
-            f"{named(name)} is not a file name for an artifact",
+            f"{format_name(name)} is not a file name for an artifact",
             remedy="use 1 to 200 of A-Z a-z 0-9 _, with spaces and - . + inside",
         )
     return name
@@ -87,7 +87,7 @@ def _pointer(name: str, what: str) -> str:
         if name in RESERVED:
             raise
         raise InvalidNameError(
-            f"{named(name)} is not a name for {_ARTICLES[what]}",
+            f"{format_name(name)} is not a name for {_ARTICLES[what]}",
             remedy="use 1 to 64 of a-z 0-9, with - . _ inside",
         ) from exc
 
@@ -97,7 +97,7 @@ def _check_object(name: str) -> str:
     if _OBJECT.fullmatch(name):
         return name
     raise InvalidNameError(
-        f"{named(name)} is not the name of an object",
+        f"{format_name(name)} is not the name of an object",
         remedy="use a-z 0-9 with - and _ inside for the kind, and with - . _ inside for the slug",
     )
 
@@ -161,7 +161,7 @@ def well_formed(file: FileView) -> Iterator[Violation]:
         # A bad folder name is one mistake, not one for each file inside: it is reported for the folder's own manifest.
         if home and home != file.path and file.catalog.tree.entry(home) is not None:
             continue
-        yield Violation(trouble.message, found=named(name), remedy=trouble.remedy)
+        yield Violation(trouble.message, found=format_name(name), remedy=trouble.remedy)
 
 
 def one_meaning(model: ModelView) -> Iterator[Violation]:
@@ -175,8 +175,8 @@ def one_meaning(model: ModelView) -> Iterator[Violation]:
     Example:
         ``tags/stable.yaml`` next to ``aliases/stable.yaml``.
     """
-    versions = {fold(draft): f"draft {named(draft)}" for draft in model.drafts}
-    versions |= {fold(version): f"version {named(version)}" for version in model.versions}
+    versions = {fold(draft): f"draft {format_name(draft)}" for draft in model.drafts}
+    versions |= {fold(version): f"version {format_name(version)}" for version in model.versions}
     tags = frozenset(fold(tag) for tag in model.tags)
     layout = model.catalog.layout
     for kind, pointers, path_of in (
@@ -189,19 +189,19 @@ def one_meaning(model: ModelView) -> Iterator[Violation]:
                 continue
             if twin is not None:
                 yield Violation(
-                    f"{kind} {named(pointer)} of {named(str(model.name))} is also {twin}",
+                    f"{kind} {format_name(pointer)} of {format_name(str(model.name))} is also {twin}",
                     path=path_of(model.name, pointer),
                     expected="a name that no version has",
                     remedy=f"give the {kind} another name",
                 )
             if kind == "alias" and fold(pointer) in tags:
                 yield Violation(
-                    f"{named(pointer)} is both a tag and an alias of {named(str(model.name))}",
+                    f"{format_name(pointer)} is both a tag and an alias of {format_name(str(model.name))}",
                     path=path_of(model.name, pointer),
                     expected="one of the two",
                     # Which of the two is new is unknown here, and advice to move production must not be given lightly.
-                    remedy=f"remove the newer one: delete {named(layout.tag(model.name, pointer))}; "
-                    f"or: registry alias rm {named(str(model.name))} {named(pointer)}",
+                    remedy=f"remove the newer one: delete {format_name(layout.tag(model.name, pointer))}; "
+                    f"or: registry alias rm {format_name(str(model.name))} {format_name(pointer)}",
                 )
 
 
@@ -211,7 +211,7 @@ _NAMING = frozenset({"namespace", "model", "version", "tag"})
 _Name = tuple[str, str, str, str]
 
 
-def _name_of(place: Place) -> _Name:
+def _build_name(place: Place) -> _Name:
     """Versions, tags and aliases of a model share one name space."""
     if place.model is None:
         return ("namespace", fold(place.name), "", "")
@@ -220,15 +220,15 @@ def _name_of(place: Place) -> _Name:
     return (kind, fold(place.model.namespace), fold_model(place.model.name), last)
 
 
-def _shown(place: Place) -> str:
+def _describe(place: Place) -> str:
     if place.model is None:
-        return f"namespace {named(place.name)}"
+        return f"namespace {format_name(place.name)}"
     if place.kind == "model":
-        return named(str(place.model))
-    return named(f"{place.model}@{place.version or place.name}")
+        return format_name(str(place.model))
+    return format_name(f"{place.model}@{place.version or place.name}")
 
 
-def _given(view: ChangeView, kinds: frozenset[str]) -> list[tuple[Located, Place]]:
+def _list_given(view: ChangeView, kinds: frozenset[str]) -> list[tuple[Located, Place]]:
     """The names of some kinds that a change gives."""
     return [
         (change, change.place)
@@ -249,14 +249,14 @@ def _given_in(view: ChangeView, place: Place) -> str:
     )
 
 
-def _gone(
+def _find_gone(
     view: ChangeView, line: FirstParentHistory, given: Iterable[Place]
 ) -> dict[_Name, tuple[str, Place]]:
     """The names that existed once in the folders of these and do not exist any more, with the file that had them."""
     paths = line.removed_names(*{_given_in(view, place) for place in given})
     located = ((path, view.base.layout.locate(path)) for path in sorted(paths))
     return {
-        _name_of(place): (path, place)
+        _build_name(place): (path, place)
         for path, place in located
         if place is not None and place.kind in _NAMING
     }
@@ -281,12 +281,12 @@ def _instead(view: ChangeView, place: Place, gone: Iterable[_Name]) -> str:
     model = view.head.model(place.model) if place.kind == "version" and place.model else None
     if model is None:
         return "choose another name"
-    own = _name_of(place)[:-1]
+    own = _build_name(place)[:-1]
     taken = {*(name[-1] for name in gone if name[:-1] == own), *model.tags, *model.aliases}
     number = next_version(model.scheme, [*model.versions, *model.drafts], taken)
     if number is None:
         return "choose another name"
-    subject = named(str(model.name))
+    subject = format_name(str(model.name))
     return f"use another version: registry version add {subject} {number} --artifact PATH --framework TYPE"
 
 
@@ -302,19 +302,19 @@ def names_are_given_once(view: ChangeView) -> Iterator[Violation]:
     Example:
         Version 3 was deleted without the hooks, and a training job adds another version 3.
     """
-    given = _given(view, _NAMING | {"alias"})
+    given = _list_given(view, _NAMING | {"alias"})
     if view.line is None or not given:
         return
-    gone = _gone(view, view.line, [place for _, place in given])
+    gone = _find_gone(view, view.line, [place for _, place in given])
     for change, place in given:
-        path, was = gone.get(_name_of(place), ("", place))
+        path, was = gone.get(_build_name(place), ("", place))
         if path and not (path == change.path and _restores(view, view.line, change)):
-            again = _shown(was) if was.kind == place.kind else f"the {was.kind} {_shown(was)}"
+            again = _describe(was) if was.kind == place.kind else f"the {was.kind} {_describe(was)}"
             yield Violation(
-                f"{_shown(place)} existed before; its name cannot be reused",
+                f"{_describe(place)} existed before; its name cannot be reused",
                 path=change.path,
                 place=(1, 1),
-                found="" if again == _shown(place) else again,
+                found="" if again == _describe(place) else again,
                 expected="a name that was never used",
                 remedy=f"{_instead(view, place, gone)}; its history: {command('git log', path)}",
             )
@@ -326,7 +326,7 @@ def _erased_with_it(view: ChangeView, place: Place, path: str) -> bool:
     model = None if place.model is None else view.head.model(place.model)
     if tag is None or model is None:
         return False
-    return state_of(model.version(text(tag.data, "version"))) == "erased"
+    return find_state(model.version(text(tag.data, "version"))) == "erased"
 
 
 def tags_stay(view: ChangeView) -> Iterator[Violation]:
@@ -351,13 +351,13 @@ def tags_stay(view: ChangeView) -> Iterator[Violation]:
         becomes = "" if after is None else text(after.data, "version")
         does = "deletes" if change.removed else "edits" if was == becomes else "moves"
         yield Violation(
-            f"tag {_shown(place)} is published; this change {does} it",
+            f"tag {_describe(place)} is published; this change {does} it",
             path=change.path,
             at=("version",) if does == "moves" else (),
             found=becomes if does == "moves" else "",
             expected=f"version: {was}" if was else "the published tag",
             remedy=f"{put_back(view, change.path)}; for a movable name, use an alias: "
-            f"registry alias set {named(str(place.model))}@VERSION ALIAS",
+            f"registry alias set {format_name(str(place.model))}@VERSION ALIAS",
         )
 
 
@@ -378,9 +378,11 @@ def names_stay(view: ChangeView) -> Iterator[Violation]:
             continue
         remedy = put_back(view, change.path)
         if place.model is not None:
-            remedy += f"; then: registry archive {named(str(place.model))}; or write `moved_to`"
+            remedy += (
+                f"; then: registry archive {format_name(str(place.model))}; or write `moved_to`"
+            )
         yield Violation(
-            f"{_shown(place)} is published; this change deletes it",
+            f"{_describe(place)} is published; this change deletes it",
             path=change.path,
             place=(1, 1),
             expected="names are permanent",
@@ -411,10 +413,10 @@ def artifacts_leave_names_free(view: ChangeView) -> Iterator[Violation]:
             continue
         if fold(place.name) in _TAKEN_LATER:
             yield Violation(
-                f"{named(place.name)} is reserved for the registry's own files",
+                f"{format_name(place.name)} is reserved for the registry's own files",
                 path=change.path,
                 place=(1, 1),
-                found=named(place.name),
+                found=format_name(place.name),
                 expected="another name",
                 remedy="rename the artifact's file and add it again",
             )

@@ -11,7 +11,7 @@ from registry_tool.checks.rule import (
     FileView,
     Rule,
     Violation,
-    named,
+    format_name,
     put_back,
 )
 from registry_tool.manifests.data import text
@@ -39,12 +39,12 @@ def parent_exists(file: FileView) -> Iterator[Violation]:
     path = file.catalog.layout.object(api, kind, slug)
     if path == file.path or file.catalog.tree.entry(path) is None:
         yield Violation(
-            f"the parent {named(parent)} is the object itself"
+            f"the parent {format_name(parent)} is the object itself"
             if path == file.path
-            else f"the parent {named(parent)} does not exist",
+            else f"the parent {format_name(parent)} does not exist",
             at=("parent",),
             found=parent,
-            expected=f"an object in objects/{named(api)}/, as kind/slug",
+            expected=f"an object in objects/{format_name(api)}/, as kind/slug",
             remedy="correct `parent`, or delete the line",
         )
 
@@ -63,7 +63,7 @@ def objects_stay(view: ChangeView) -> Iterator[Violation]:
         place = change.place
         if place is not None and place.kind == "object" and change.removed:
             yield Violation(
-                f"the object {named(place.name)} is published; this change removes it",
+                f"the object {format_name(place.name)} is published; this change removes it",
                 path=change.path,
                 place=(1, 1),
                 expected="objects are permanent",

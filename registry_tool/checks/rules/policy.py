@@ -15,7 +15,7 @@ from registry_tool.checks.rule import (
     RegistryView,
     Rule,
     Violation,
-    named,
+    format_name,
 )
 from registry_tool.manifests.data import Data, get, member, records, text
 from registry_tool.manifests.document import READ_LIMIT
@@ -77,7 +77,7 @@ def _endless(demand: _Demand, reason: str, path: str) -> Violation:
     )
 
 
-def _asked(
+def _validate(
     model: ModelView, demand: _Demand, value: JSON, path: str
 ) -> tuple[list[Mismatch], Violation | None]:
     """The mismatches of a value with a schema, or the reason why it cannot be validated."""
@@ -134,7 +134,7 @@ def _in_model(model: ModelView) -> Iterator[Violation]:
         return
     for demand in _demands(model, "models"):
         value = _plain(document.data, text(demand.data, "field"))
-        found, broken = _asked(model, demand, value, document.path)
+        found, broken = _validate(model, demand, value, document.path)
         yield from [broken] if broken else _hits(demand, found, document.path)
 
 
@@ -147,7 +147,7 @@ def _in_version(version: VersionView, demand: _Demand) -> Iterator[Violation]:
         return
     field = text(demand.data, "field")
     value = _plain(document.data, field)
-    found, broken = _asked(version.model, demand, value, document.path)
+    found, broken = _validate(version.model, demand, value, document.path)
     if broken is not None:
         yield broken
         return
@@ -156,7 +156,7 @@ def _in_version(version: VersionView, demand: _Demand) -> Iterator[Violation]:
     if field != "metadata" or over is None or over.data is None or "metadata" not in over.data:
         return
     merged: JSON = {**member(document.data, field), **member(over.data, field)}
-    later, _ = _asked(version.model, demand, merged, over.path)
+    later, _ = _validate(version.model, demand, merged, over.path)
     yield from _hits(demand, [m for m in later if m not in found], over.path)
 
 
@@ -200,7 +200,7 @@ def has_a_task_to_judge_by(model: ModelUnderCheck) -> Iterator[Violation]:
     }
     if tasks:
         yield Violation(
-            f"{named(str(model.name))} has no task, and schemas of its namespace apply by task",
+            f"{format_name(str(model.name))} has no task, and schemas of its namespace apply by task",
             path=document.path,
             found="no `task`",
             expected="a task; schemas apply to " + ", ".join(tasks),

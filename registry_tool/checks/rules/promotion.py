@@ -12,14 +12,14 @@ from registry_tool.checks.rule import (
     Located,
     Rule,
     Violation,
-    named,
+    format_name,
     put_back,
 )
 from registry_tool.errors import InvalidManifestError, ShallowHistoryError
 from registry_tool.manifests.data import text
 from registry_tool.manifests.document import Document
 from registry_tool.names import ModelName
-from registry_tool.promotion.stages import Stage, stages_of
+from registry_tool.promotion.stages import Stage, list_stages
 
 if TYPE_CHECKING:
     from registry_tool.promotion.context import GateResult
@@ -59,19 +59,19 @@ class _Move(NamedTuple):
     @property
     def named(self) -> str:
         """The alias, for messages."""
-        return named(f"{self.model}@{self.stage.name}")
+        return format_name(f"{self.model}@{self.stage.name}")
 
 
 def _is_pinned(document: Document | None) -> bool:
     return document is not None and (document.data or {}).get("pinned") is True
 
 
-def _moved(view: ChangeView, change: Located) -> _Move | None:
+def _find_move(view: ChangeView, change: Located) -> _Move | None:
     """The move that one changed file makes; None where the version does not change, or it is not a stage."""
     place = change.place
     if place is None or place.kind != "alias" or place.model is None:
         return None
-    stage = stages_of(view.base, place.model.namespace).get(place.name)
+    stage = list_stages(view.base, place.model.namespace).get(place.name)
     if stage is None:
         return None
     before = None if change.added else view.base.document(change.path, place)
@@ -95,7 +95,7 @@ def _state(version: VersionView | None) -> str:
         return ""
 
 
-def _removed(view: ChangeView, move: _Move) -> Iterator[Violation]:
+def _check_removal(view: ChangeView, move: _Move) -> Iterator[Violation]:
     """A guarded stage may be removed only if its version is taken out of service in the same change."""
     state = _state(_version(view, move, move.old))
     if not move.stage.is_guarded or state not in USABLE:
@@ -123,7 +123,7 @@ def _goes_back(view: ChangeView, move: _Move) -> bool | None:
         return None
 
 
-def _pinned(move: _Move, *, back: bool | None) -> Iterator[Violation]:
+def _check_pin(move: _Move, *, back: bool | None) -> Iterator[Violation]:
     """Report a move with a pin that is not a rollback."""
     if back is None and (move.stage.is_guarded or _is_pinned(move.before)):
         yield Violation(
@@ -208,18 +208,18 @@ def gates_hold(view: ChangeView) -> Iterator[Violation]:
         ``aliases/production.yaml`` edited from version 3 to 4, whose accuracy is below the stage's ``min``.
     """
     for change in view.changes:
-        move = _moved(view, change)
+        move = _find_move(view, change)
         if move is None:
             continue
         if not move.new:
-            yield from _removed(view, move)
+            yield from _check_removal(view, move)
             continue
         if _is_pinned(move.after):
             usable = _state(_version(view, move, move.new)) in USABLE
             back = usable and _goes_back(view, move)
             if back:
                 continue
-            yield from _pinned(move, back=back)
+            yield from _check_pin(move, back=back)
             if back is None:
                 continue
         yield from _gates(view, move)

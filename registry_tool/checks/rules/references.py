@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from registry_tool.catalog.catalog import USABLE, Catalog, ModelView, VersionView
-from registry_tool.checks.rule import ModelRule, ModelUnderCheck, Violation, named, removal
+from registry_tool.checks.rule import ModelRule, ModelUnderCheck, Violation, format_name, removal
 from registry_tool.errors import InvalidNameError
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.problems import JSONPath
@@ -48,9 +48,9 @@ def _pointers(model: ModelView, kind: str) -> Iterator[_Pointer]:
 
 
 def _to_draft(model: ModelView, kind: str, pointer: _Pointer) -> Violation:
-    subject = named(f"{model.name}@{pointer.wanted}")
+    subject = format_name(f"{model.name}@{pointer.wanted}")
     return Violation(
-        f"{kind} {named(pointer.name)} of {named(str(model.name))} points to {pointer.wanted}, which is a draft",
+        f"{kind} {format_name(pointer.name)} of {format_name(str(model.name))} points to {pointer.wanted}, which is a draft",
         path=pointer.path,
         at=("version",),
         found=pointer.wanted,
@@ -63,12 +63,12 @@ def _missing(model: ModelView, kind: str, pointer: _Pointer) -> Violation:
     if model.draft(pointer.wanted) is not None:
         return _to_draft(model, kind, pointer)
     known, more = model.versions[-_SHOWN:], len(model.versions) - _SHOWN
-    names = ", ".join(named(v) for v in known) + (f" and {more} more" if more > 0 else "")
-    target = f"{named(str(model.name))}@VERSION {named(pointer.name)}"
+    names = ", ".join(format_name(v) for v in known) + (f" and {more} more" if more > 0 else "")
+    target = f"{format_name(str(model.name))}@VERSION {format_name(pointer.name)}"
     # A tag never moves, so the one without a target is removed first.
     replace = f"{removal(pointer.path)} && registry tag add {target}"
     return Violation(
-        f"{kind} {named(pointer.name)} of {named(str(model.name))} points to version {pointer.wanted}, which does not exist",
+        f"{kind} {format_name(pointer.name)} of {format_name(str(model.name))} points to version {pointer.wanted}, which does not exist",
         path=pointer.path,
         at=("version",),
         found=pointer.wanted,
@@ -93,13 +93,13 @@ def alias_is_usable(model: ModelView) -> Iterator[Violation]:
             yield _missing(model, "alias", pointer)
         elif pointer.state and pointer.state not in USABLE:
             yield Violation(
-                f"alias {named(pointer.name)} of {named(str(model.name))} points to version {pointer.wanted}, "
+                f"alias {format_name(pointer.name)} of {format_name(str(model.name))} points to version {pointer.wanted}, "
                 f"which is {pointer.state}",
                 path=pointer.path,
                 at=("version",),
                 found=pointer.state,
                 expected="a version that is active or deprecated",
-                remedy=f"registry alias set {named(str(model.name))}@VERSION {named(pointer.name)}",
+                remedy=f"registry alias set {format_name(str(model.name))}@VERSION {format_name(pointer.name)}",
             )
 
 
@@ -118,7 +118,7 @@ def tag_has_target(model: ModelView) -> Iterator[Violation]:
             yield _missing(model, "tag", pointer)
         elif pointer.state == "erased":
             yield Violation(
-                f"tag {named(pointer.name)} of {named(str(model.name))} points to version {pointer.wanted}, which is erased",
+                f"tag {format_name(pointer.name)} of {format_name(str(model.name))} points to version {pointer.wanted}, which is erased",
                 path=pointer.path,
                 at=("version",),
                 found="erased",
@@ -129,7 +129,7 @@ def tag_has_target(model: ModelView) -> Iterator[Violation]:
 
 def _way_on(model: ModelView, pointer: _Pointer, instead: str) -> str:
     """The next step for an alias of a deprecated version; an alias cannot point to another model."""
-    name, alias = named(str(model.name)), named(pointer.name)
+    name, alias = format_name(str(model.name)), format_name(pointer.name)
     if "/" in instead or "@" in instead:
         return f"move its users to {instead}; then: registry alias rm {name} {alias}"
     return f"registry alias set {name}@{instead or 'VERSION'} {alias}"
@@ -150,7 +150,7 @@ def alias_is_current(model: ModelView) -> Iterator[Violation]:
             status = pointer.version.status
             instead = text(status.data, "replaced_by") if status is not None else ""
             yield Violation(
-                f"alias {named(pointer.name)} of {named(str(model.name))} "
+                f"alias {format_name(pointer.name)} of {format_name(str(model.name))} "
                 f"points to version {pointer.wanted}, which is deprecated",
                 path=pointer.path,
                 at=("version",),
@@ -174,16 +174,16 @@ def _reference(value: str) -> Reference | None:
 def _hit(path: str, at: JSONPath, value: str, reason: str, *, expected: str = "") -> Violation:
     field = ".".join(str(step) for step in at)
     return Violation(
-        f"`{field}` names {named(value)}, {reason}",
+        f"`{field}` names {format_name(value)}, {reason}",
         path=path,
         at=at,
-        found=named(value),
+        found=format_name(value),
         expected=expected or "a model or version of this registry",
         remedy="find the name with `registry list` and `registry show`, or delete the line",
     )
 
 
-def _lost(catalog: Catalog, reference: Reference, *, fixed: bool) -> str:
+def _explain_lost(catalog: Catalog, reference: Reference, *, fixed: bool) -> str:
     """Why a reference does not resolve, in words; empty when it resolves.
 
     Args:
@@ -205,14 +205,14 @@ def _lost(catalog: Catalog, reference: Reference, *, fixed: bool) -> str:
     return "" if known else f"but {reference.model} has no version, tag or alias {selector}"
 
 
-def _checked(
+def _check(
     catalog: Catalog, path: str, at: JSONPath, value: str, *, fixed: bool
 ) -> Iterator[Violation]:
     reference = _reference(value)
     if reference is None:
         reason = "which is not a reference or a URI"
         yield _hit(path, at, value, reason, expected="a reference, or a URI such as https://…")
-    elif reason := _lost(catalog, reference, fixed=fixed):
+    elif reason := _explain_lost(catalog, reference, fixed=fixed):
         yield _hit(path, at, value, reason)
 
 
@@ -233,7 +233,7 @@ def _base_model(data: Data) -> str:
 
 def _same(version: VersionView, data: Data, same_as: str, path: str) -> Iterator[Violation]:
     catalog, at = version.model.catalog, ("same_as",)
-    lost = list(_checked(catalog, path, at, same_as, fixed=True))
+    lost = list(_check(catalog, path, at, same_as, fixed=True))
     reference = _reference(same_as)
     if lost or reference is None:
         yield from lost
@@ -251,7 +251,7 @@ def _version_links(version: VersionView) -> Iterator[Violation]:
     if document is not None and document.data is not None:
         if base := _base_model(document.data):
             at = ("lineage", "base_model")
-            yield from _checked(catalog, document.path, at, base, fixed=False)
+            yield from _check(catalog, document.path, at, base, fixed=False)
         if same_as := text(document.data, "same_as"):
             yield from _same(version, document.data, same_as, document.path)
     status = version.status
@@ -260,11 +260,11 @@ def _version_links(version: VersionView) -> Iterator[Violation]:
         return
     at_successor = ("replaced_by",)
     if "@" in successor or "/" in successor:
-        yield from _checked(catalog, status.path, at_successor, successor, fixed=False)
+        yield from _check(catalog, status.path, at_successor, successor, fixed=False)
     elif version.model.draft(successor) is not None:
         yield _hit(status.path, at_successor, successor, "which is a draft")
     elif version.model.version(successor) is None:
-        reason = f"but {named(str(version.model.name))} has no version {successor}"
+        reason = f"but {format_name(str(version.model.name))} has no version {successor}"
         yield _hit(status.path, at_successor, successor, reason)
 
 
@@ -349,7 +349,7 @@ def ends(model: ModelUnderCheck) -> Iterator[Violation]:
     for field in ("moved_to", "continues"):
         if model.document is not None and _chain_loops(model, field):
             yield Violation(
-                f"`{field}` of {named(str(model.name))} leads back to it",
+                f"`{field}` of {format_name(str(model.name))} leads back to it",
                 at=(field,),
                 found=text(model.document.data, field),
                 expected="a chain that ends",
@@ -359,7 +359,7 @@ def ends(model: ModelUnderCheck) -> Iterator[Violation]:
     for version in model.looked_at():
         if version.document is not None and _lineage_loops(version, settled):
             yield Violation(
-                f"`lineage.base_model` of {named(str(version))} leads back to it",
+                f"`lineage.base_model` of {format_name(str(version))} leads back to it",
                 path=version.document.path,
                 at=("lineage", "base_model"),
                 found=text(version.document.data, "lineage", "base_model"),

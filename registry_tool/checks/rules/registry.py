@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.checks.change_kind import ALONE, act_of, kind_of
+from registry_tool.checks.change_kind import ALONE, classify_change, classify_file
 from registry_tool.checks.rule import (
     ChangeRule,
     ChangeView,
@@ -18,14 +18,14 @@ from registry_tool.checks.rule import (
     RegistryView,
     Violation,
     command,
-    named,
+    format_name,
 )
 from registry_tool.git.tree import DEEPEST
 from registry_tool.manifests.data import Data, get, member, records, text
 from registry_tool.manifests.layout import MODELS, REGISTRY, WAIVERS
 from registry_tool.manifests.problems import show_value
 from registry_tool.names import fold, fold_model
-from registry_tool.promotion.stages import soak_of
+from registry_tool.promotion.stages import parse_soak
 
 __all__ = [
     "RULES",
@@ -66,9 +66,9 @@ def _twins(names: Iterable[str], folded: Callable[[str], str]) -> Iterator[tuple
 
 def _twin(first: str, second: str, path: str, what: str, differ: str) -> Violation:
     return Violation(
-        f"{what} {named(first)} and {named(second)} differ only by {differ}",
+        f"{what} {format_name(first)} and {format_name(second)} differ only by {differ}",
         path=path,
-        found=f"{named(first)} and {named(second)}",
+        found=f"{format_name(first)} and {format_name(second)}",
         expected=f"names that differ by more than {differ}",
         remedy="rename the newer one with `git mv`, or delete it",
     )
@@ -144,7 +144,7 @@ def _widths(view: RegistryView) -> Iterator[tuple[str, int]]:
 
 def _wide(folder: str, width: int, limit: int) -> Violation:
     return Violation(
-        f"{named(folder)} has {width:,} entries",
+        f"{format_name(folder)} has {width:,} entries",
         path=folder,
         found=f"{width:,} entries",
         expected=f"at most {limit:,}",
@@ -197,9 +197,9 @@ def has_owners(view: RegistryView) -> Iterator[Violation]:
         if namespace in present and view.catalog.namespace(namespace) is None:
             path = f"{view.catalog.layout.namespace(namespace)}/namespace.yaml"
             yield Violation(
-                f"namespace {named(namespace)} has no namespace.yaml",
+                f"namespace {format_name(namespace)} has no namespace.yaml",
                 path=path,
-                expected=f"{named(path)} with `owners`",
+                expected=f"{format_name(path)} with `owners`",
                 remedy="create it with the lines `schema: namespace/v1` and `owners: ['@org/team']`",
             )
 
@@ -218,7 +218,7 @@ def not_too_deep(file: FileView) -> Iterator[Violation]:
     if file.entry.is_folder:
         outermost = file.path.split("/", 1)[0]
         yield Violation(
-            f"a folder in {named(outermost)} is more than {DEEPEST:,} levels deep",
+            f"a folder in {format_name(outermost)} is more than {DEEPEST:,} levels deep",
             path=outermost,
             found=f"more than {DEEPEST:,} levels",
             expected=f"at most {DEEPEST:,}",
@@ -266,7 +266,7 @@ def _looser(wanted: Data, own: Data) -> Iterator[tuple[str, str, str]]:
     """The fields in which a stage requires less than the registry's: field, found, expected."""
     if text(own, "from") != text(wanted, "from"):
         yield "from", text(own, "from") or "nothing", text(wanted, "from") or "nothing"
-    if soak_of(text(own, "soak")) < soak_of(text(wanted, "soak")):
+    if parse_soak(text(own, "soak")) < parse_soak(text(wanted, "soak")):
         yield "soak", text(own, "soak") or "nothing", f"at least {text(wanted, 'soak')}"
     gates = records(own, "require")
     for gate in records(wanted, "require"):
@@ -274,7 +274,7 @@ def _looser(wanted: Data, own: Data) -> Iterator[tuple[str, str, str]]:
             yield "require", f"{len(gates)} gates without it", show_value(dict(gate))
 
 
-def _tightened(path: str, own: Data, stages: Data) -> Iterator[Violation]:
+def _check_tightened(path: str, own: Data, stages: Data) -> Iterator[Violation]:
     for name in own:
         if name not in stages:
             continue
@@ -310,7 +310,7 @@ def stages_hold(view: RegistryView) -> Iterator[Violation]:
         own = {} if document is None else member(document.data, "stages")
         if document is not None and own:
             yield from _order(document.path, own, {**stages, **own})
-            yield from _tightened(document.path, own, stages)
+            yield from _check_tightened(document.path, own, stages)
 
 
 _FIXED = ("shard",)
@@ -322,13 +322,13 @@ def _subject(change: Located) -> str:
     place = change.place
     if place is None or (place.model is None and place.kind != "namespace"):
         return ""
-    return named(str(place.model)) if place.model else f"namespace {named(place.name)}"
+    return format_name(str(place.model)) if place.model else f"namespace {format_name(place.name)}"
 
 
 def _acts(changes: list[Located]) -> str:
     """Describe what some files are, in a word or two."""
-    kind = kind_of(changes)
-    alone = sorted({act_of(change) for change in changes} & ALONE)
+    kind = classify_change(changes)
+    alone = sorted({classify_file(change) for change in changes} & ALONE)
     return ", ".join(alone) if kind == "mixed" and alone else kind or ""
 
 
@@ -372,10 +372,10 @@ def one_kind(view: ChangeView) -> Iterator[Violation]:
     """
     first: dict[str, str] = {}
     for change in view.changes:
-        first.setdefault(act_of(change), change.path)
+        first.setdefault(classify_file(change), change.path)
     # Other rules refuse changes to frozen files, and splitting the change does not help there.
     alone = [] if "frozen" in first else [path for act, path in first.items() if act in ALONE]
-    kind = kind_of(view.changes)
+    kind = classify_change(view.changes)
     is_mixed = kind == "mixed" or (
         kind in {"version and alias", "seal and alias"} and any(_led_astray(view))
     )
@@ -407,7 +407,7 @@ def policy_is_seen(view: ChangeView) -> Iterator[Violation]:
         a pull request lowers the severity of ``M208`` in ``registry.yaml``.
     """
     for change in view.changes:
-        act = act_of(change)
+        act = classify_file(change)
         if act in {"policy", "waiver"}:
             what = "a waiver" if act == "waiver" else "policy"
             done = "added" if change.added else "removed" if change.removed else "changed"

@@ -14,7 +14,7 @@ from registry_tool.checks.rule import (
     ModelRule,
     Rule,
     Violation,
-    named,
+    format_name,
 )
 from registry_tool.manifests.data import Data, member
 from registry_tool.manifests.layout import REGISTRY, Place
@@ -53,7 +53,7 @@ def _record_path(model: ModelView, version: str) -> str:
     return f"{model.folder}/{'drafts' if version in model.drafts else 'versions'}/{version}/version.yaml"
 
 
-def _reserved(model: ModelView) -> Iterator[_Reserved]:
+def _list_reserved(model: ModelView) -> Iterator[_Reserved]:
     """The names of a model that are reserved for something else."""
     catalog, layout = model.catalog, model.catalog.layout
     stages = stages_written(catalog, model.name.namespace)
@@ -74,14 +74,14 @@ def _reserved(model: ModelView) -> Iterator[_Reserved]:
 
 def _way_out(model: ModelView, one: _Reserved) -> str:
     """How to use a model with a published name that is reserved: it is permanent."""
-    subject = named(str(model.name))
+    subject = format_name(str(model.name))
     if one.kind == "version":
         return f"refer to it as {subject}@{one.name}, and rename the stage"
     if one.kind == "alias":
-        return f"set another alias; then: registry alias rm {subject} {named(one.name)}"
+        return f"set another alias; then: registry alias rm {subject} {format_name(one.name)}"
     if fold(one.name) in stages_written(model.catalog, model.name.namespace):
         return f"refer to the version by its number, and rename the stage: `registry show {subject}` lists both"
-    return f"refer to the version by its number; `registry version add {subject}` skips {named(one.name)}"
+    return f"refer to the version by its number; `registry version add {subject}` skips {format_name(one.name)}"
 
 
 def reserved_names_are_known(model: ModelView) -> Iterator[Violation]:
@@ -96,9 +96,9 @@ def reserved_names_are_known(model: ModelView) -> Iterator[Violation]:
     Example:
         ``tags/production.yaml`` in a registry whose ``registry.yaml`` defines the stage ``production``.
     """
-    for one in _reserved(model):
+    for one in _list_reserved(model):
         yield Violation(
-            f"{one.kind} {named(one.name)} of {named(str(model.name))} {one.why}",
+            f"{one.kind} {format_name(one.name)} of {format_name(str(model.name))} {one.why}",
             path=one.path,
             place=(1, 1),
             expected="a name that is not reserved",
@@ -111,7 +111,7 @@ def _stages(view: ChangeView, namespace: str) -> dict[str, Data]:
     return {**stages_written(view.base, namespace), **stages_written(view.head, namespace)}
 
 
-def _given(view: ChangeView, change: Located, place: Place) -> Iterator[Violation]:
+def _check_name(view: ChangeView, change: Located, place: Place) -> Iterator[Violation]:
     """Find errors of one name that a change adds."""
     model = None if place.model is None else view.head.model(place.model)
     if model is None or place.model is None:
@@ -120,7 +120,7 @@ def _given(view: ChangeView, change: Located, place: Place) -> Iterator[Violatio
     why = _why(model, place.kind, name, _stages(view, place.model.namespace))
     if why:
         yield Violation(
-            f"{place.kind} {named(name)} of {named(str(place.model))} {why}",
+            f"{place.kind} {format_name(name)} of {format_name(str(place.model))} {why}",
             path=change.path,
             place=(1, 1),
             expected="a name that is not reserved",
@@ -135,7 +135,7 @@ class _Defined(NamedTuple):
     gated: bool
 
 
-def _defined(before: Mapping[str, Data], after: Mapping[str, Data]) -> Iterator[_Defined]:
+def _list_defined(before: Mapping[str, Data], after: Mapping[str, Data]) -> Iterator[_Defined]:
     for name, stage in after.items():
         old = before.get(name)
         if old is None or (is_gated(stage) and not is_gated(old)):
@@ -158,7 +158,7 @@ def _unusable(
     at, remedy = ("stages", stage), "choose another name for the stage"
     if looks_like_version(scheme, stage):
         yield Violation(
-            f"the name of stage {named(stage)} has the form of a version of the scheme {scheme}",
+            f"the name of stage {format_name(stage)} has the form of a version of the scheme {scheme}",
             path=path,
             at=at,
             remedy=remedy,
@@ -168,7 +168,7 @@ def _unusable(
         model = head.model(name)
         if model is not None and (holder := _holder(model, stage)):
             yield Violation(
-                f"stage {named(stage)} cannot be used: {named(str(name))} has {holder} of that name",
+                f"stage {format_name(stage)} cannot be used: {format_name(str(name))} has {holder} of that name",
                 path=path,
                 at=at,
                 expected="a name that is not used by a tag or version",
@@ -191,7 +191,7 @@ def _definitions(view: ChangeView, change: Located) -> Iterator[Violation]:
             for stages in (member(c.settings, "stages") for c in (view.base, view.head))
         )
         models = view.head.model_names()
-    found = list(_defined(before, after))
+    found = list(_list_defined(before, after))
     names = list(models) if found else []
     for stage in found:
         yield from _unusable(view.head, change.path, stage.name, names, view.head.scheme)
@@ -215,7 +215,7 @@ def reserved_names_stay_free(view: ChangeView) -> Iterator[Violation]:
         if change.path == REGISTRY or (place is not None and place.kind == "namespace"):
             yield from _definitions(view, change)
         elif change.added and place is not None and place.kind in {"tag", "alias", "version"}:
-            yield from _given(view, change, place)
+            yield from _check_name(view, change, place)
 
 
 RULES: tuple[Rule, ...] = (

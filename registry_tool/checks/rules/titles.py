@@ -20,7 +20,7 @@ from registry_tool.checks.rule import (
     RegistryView,
     Rule,
     Violation,
-    named,
+    format_name,
     removal,
 )
 from registry_tool.manifests.data import text
@@ -73,7 +73,7 @@ def title_has_owner(model: ModelView) -> Iterator[Violation]:
     for name in sorted(model.titled.difference(model.selectors())):
         path = model.catalog.layout.title(model.name, name)
         yield Violation(
-            f"{named(str(model.name))} has no version, tag or alias {named(name)} that could have a title",
+            f"{format_name(str(model.name))} has no version, tag or alias {format_name(name)} that could have a title",
             path=path,
             expected="the name of a version, tag or alias",
             remedy=removal(path),
@@ -82,12 +82,12 @@ def title_has_owner(model: ModelView) -> Iterator[Violation]:
 
 def _clash(path: str, who: str, other: str, title: str) -> Violation:
     return Violation(
-        f"{named(who)} and {named(other)} are both shown as {show_value(title)}",
+        f"{format_name(who)} and {format_name(other)} are both shown as {show_value(title)}",
         path=path,
         at=("title",),
         found=show_value(title),
         expected="a title that nothing else has",
-        remedy=f"registry title set {named(who)} TITLE",
+        remedy=f"registry title set {format_name(who)} TITLE",
     )
 
 

@@ -104,7 +104,7 @@ def _equals(view: RegistryView) -> Iterator[list[_Equal]]:
         yield sorted(e for e in (_equal(view, claim) for claim in claims) if e is not None)
 
 
-def _undeclared(equal: _Equal, equals: list[_Equal]) -> Iterator[Violation]:
+def _find_undeclared(equal: _Equal, equals: list[_Equal]) -> Iterator[Violation]:
     others = [other.name for other in equals if other.name != equal.name]
     if not others or (equal.same_as and _canonical(equal.same_as) in others):
         return
@@ -136,7 +136,7 @@ def equals_are_declared(view: RegistryView) -> Iterator[Violation]:
             if equal.model in first:
                 sisters = [e for e in equals if e.model == equal.model]
                 declared = _canonical(equal.same_as) in {e.name for e in equals} - {equal.name}
-                yield from () if declared else _undeclared(equal, sisters)
+                yield from () if declared else _find_undeclared(equal, sisters)
             first.add(equal.model)
 
 
@@ -156,7 +156,7 @@ def twins_are_known(view: RegistryView) -> Iterator[Violation]:
         for equal in equals[1:]:
             if equal.model not in models:
                 models.add(equal.model)
-                yield from _undeclared(equal, [e for e in equals if e.model != equal.model])
+                yield from _find_undeclared(equal, [e for e in equals if e.model != equal.model])
 
 
 RULES: tuple[Rule, ...] = (

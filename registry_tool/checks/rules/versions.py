@@ -15,7 +15,7 @@ from registry_tool.checks.rule import (
     ModelRule,
     ModelUnderCheck,
     Violation,
-    named,
+    format_name,
     removal,
 )
 from registry_tool.errors import InvalidManifestError, InvalidNameError
@@ -51,7 +51,7 @@ def _is_named(version: str) -> bool:
 
 
 @lru_cache(_KEPT)
-def _folded(scheme: str, version: str) -> str:
+def _fold(scheme: str, version: str) -> str:
     """What two versions of a model may not share."""
     return fold(version.partition("+")[0] if scheme == "semver" else version)
 
@@ -78,10 +78,10 @@ def fits_scheme(model: ModelView) -> Iterator[Violation]:
     seen: dict[str, tuple[str, str]] = {}
     for kind, version in _each_name(model):
         path = f"{model.folder}/{kind}s/{version}/version.yaml"
-        first = seen.setdefault(_folded(scheme, version), (kind, version))
+        first = seen.setdefault(_fold(scheme, version), (kind, version))
         if not admits(scheme, version):
             yield Violation(
-                f"{kind} {version} of {named(str(model.name))} does not fit the scheme {scheme}",
+                f"{kind} {version} of {format_name(str(model.name))} does not fit the scheme {scheme}",
                 path=path,
                 at=("version",),
                 found=version,
@@ -89,7 +89,7 @@ def fits_scheme(model: ModelView) -> Iterator[Violation]:
                 remedy="rename the version; `registry version add` chooses the next one",
             )
         elif first != (kind, version):
-            subject, (first_kind, name) = named(str(model.name)), first
+            subject, (first_kind, name) = format_name(str(model.name)), first
             yield Violation(
                 f"{kind}s {name} and {version} of {subject} are equal"
                 if kind == first_kind
@@ -125,18 +125,18 @@ def complete(model: ModelUnderCheck) -> Iterator[Violation]:
     """
     if model.document is None and _holds_a_model(model):
         yield Violation(
-            f"model {named(str(model.name))} has no model.yaml",
-            expected=f"{named(model.folder)}/model.yaml",
-            remedy=f"registry model add {named(str(model.name))} --task TASK --owner TEAM --description TEXT; or: "
+            f"model {format_name(str(model.name))} has no model.yaml",
+            expected=f"{format_name(model.folder)}/model.yaml",
+            remedy=f"registry model add {format_name(str(model.name))} --task TASK --owner TEAM --description TEXT; or: "
             + removal(model.folder),
         )
     for version in model.looked_at():
         if version.document is None:
             kind = "draft" if version.is_draft else "version"
             yield Violation(
-                f"{kind} {named(version.version)} of {named(str(model.name))} has no version.yaml",
+                f"{kind} {format_name(version.version)} of {format_name(str(model.name))} has no version.yaml",
                 path=f"{version.folder}/version.yaml",
-                expected=f"{named(version.folder)}/version.yaml",
+                expected=f"{format_name(version.folder)}/version.yaml",
                 remedy="commit version.yaml, or delete the folder",
             )
 
@@ -172,7 +172,7 @@ def identity_holds(model: ModelUnderCheck) -> Iterator[Violation]:
             continue
         if said != wanted:
             yield Violation(
-                f"the identity of {named(str(version))} does not match its content",
+                f"the identity of {format_name(str(version))} does not match its content",
                 path=path,
                 at=("identity",),
                 found=said,
@@ -200,13 +200,13 @@ def evidence_is_about_it(model: ModelUnderCheck) -> Iterator[Violation]:
             said = text(evidence.data, "subject", "sha256")
             if evidence.data is not None and said != digest:
                 yield Violation(
-                    f"the evidence is not about the current record of {named(str(version))}",
+                    f"the evidence is not about the current record of {format_name(str(version))}",
                     path=evidence.path,
                     at=("subject", "sha256"),
                     found=said,
                     expected=digest,
                     remedy="delete the file and add evidence for this record: "
-                    + adding(named(str(version)), text(evidence.data, "kind")),
+                    + adding(format_name(str(version)), text(evidence.data, "kind")),
                 )
 
 
@@ -229,7 +229,7 @@ def schema_announces_evidence(model: ModelUnderCheck) -> Iterator[Violation]:
         True for _ in model.evidence()
     ):
         yield Violation(
-            f"{named(str(model.name))} has evidence, which model/v1 does not know",
+            f"{format_name(str(model.name))} has evidence, which model/v1 does not know",
             path=document.path,
             at=("schema",),
             found="model/v1",
@@ -293,10 +293,10 @@ def packages_are_requirements(model: ModelUnderCheck) -> Iterator[Violation]:
         for number, package in enumerate(texts(data, "environment", "pip_packages")):
             if not _is_requirement(package):
                 yield Violation(
-                    f"{show_value(package)} in {named(str(version))} is not a valid pip requirement",
+                    f"{show_value(package)} in {format_name(str(version))} is not a valid pip requirement",
                     path=path,
                     at=("environment", "pip_packages", number),
-                    found=named(package),
+                    found=format_name(package),
                     expected="a requirement, such as numpy==2.1.0",
                     remedy="write name==version, as `pip freeze` prints it",
                 )
@@ -306,7 +306,7 @@ def _own_scheme(model: ModelView) -> str:
     return "" if model.document is None else text(model.document.data, "version_scheme")
 
 
-def _governed(base: Catalog) -> ModelView | None:
+def _find_governed(base: Catalog) -> ModelView | None:
     """A model with versions or drafts that takes its scheme from the registry."""
     governed = (m for m in base.models() if not _own_scheme(m))
     return next((m for m in governed if m.versions or m.drafts), None)
@@ -314,10 +314,10 @@ def _governed(base: Catalog) -> ModelView | None:
 
 def _new_default(view: ChangeView) -> Iterator[Violation]:
     was, becomes = view.base.scheme, view.head.scheme
-    model = None if was == becomes or not view.head.settings else _governed(view.base)
+    model = None if was == becomes or not view.head.settings else _find_governed(view.base)
     if model is not None:
         yield Violation(
-            f"the versions of {named(str(model.name))} and other models would be ordered by another scheme",
+            f"the versions of {format_name(str(model.name))} and other models would be ordered by another scheme",
             path=REGISTRY,
             at=("version_scheme",),
             found=becomes,
@@ -334,7 +334,7 @@ def _new_scheme(view: ChangeView, change: Located, name: ModelName) -> Iterator[
     is_its_own = bool(_own_scheme(before) or _own_scheme(after))
     if is_readable and is_its_own and before.scheme != after.scheme:
         yield Violation(
-            f"{named(str(name))} has versions of the scheme {before.scheme}",
+            f"{format_name(str(name))} has versions of the scheme {before.scheme}",
             path=change.path,
             at=("version_scheme",),
             found=after.scheme,
@@ -396,12 +396,12 @@ def integers_count_up(view: ChangeView) -> Iterator[Violation]:
             if admits("integer", version) and int(version) < highest:
                 kind = "draft" if change.place is not None and change.place.is_draft else "version"
                 yield Violation(
-                    f"{kind} {version} of {named(str(name))} is lower than the published {what} {highest}",
+                    f"{kind} {version} of {format_name(str(name))} is lower than the published {what} {highest}",
                     path=change.path,
                     at=("version",),
                     found=version,
                     expected=f"{highest + 1}, or higher",
-                    remedy=f"use the next number: registry version add {named(str(name))} --artifact PATH --framework TYPE",
+                    remedy=f"use the next number: registry version add {format_name(str(name))} --artifact PATH --framework TYPE",
                 )
 
 

@@ -15,10 +15,10 @@ from registry_tool.checks.rule import (
     RegistryView,
     Rule,
     Violation,
-    named,
+    format_name,
     removal,
 )
-from registry_tool.checks.waivers import NEVER, Waiver, waivers_of
+from registry_tool.checks.waivers import NEVER, Waiver, list_waivers
 from registry_tool.errors import InvalidNameError
 from registry_tool.manifests.layout import WAIVERS
 from registry_tool.names import Reference
@@ -31,7 +31,7 @@ _NAME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}-([a-z][0-9]{3})-.+\.yaml"
 _SUBJECT: Final = "a file, NAMESPACE/MODEL@VERSION, or NAMESPACE/MODEL"
 
 
-def _lost(catalog: Catalog, subject: str) -> str:
+def _explain_lost(catalog: Catalog, subject: str) -> str:
     """Why a subject is invalid, in words; empty where it is valid."""
     entry = None if subject.startswith("/") else catalog.tree.entry(subject)
     if entry is not None:
@@ -60,12 +60,12 @@ def waivers_hold(view: RegistryView) -> Iterator[Violation]:
     Example:
         ``expires: 2026-11-01``, which was three weeks ago.
     """
-    for waiver in waivers_of(view.catalog) if view.complete else ():
-        lost = _lost(view.catalog, waiver.subject)
+    for waiver in list_waivers(view.catalog) if view.complete else ():
+        lost = _explain_lost(view.catalog, waiver.subject)
         if waiver.expires < view.now.date():
             at, words = "expires", f"expired on {waiver.expires}"
         elif lost:
-            at, words = "subject", f"names {named(waiver.subject)}, {lost}"
+            at, words = "subject", f"names {format_name(waiver.subject)}, {lost}"
         else:
             continue
         yield Violation(
@@ -88,12 +88,12 @@ def waivers_expire(view: RegistryView) -> Iterator[Violation]:
         ``expires: 2026-12-01``, which is in ten days.
     """
     today = view.now.date()
-    for waiver in waivers_of(view.catalog) if view.complete else ():
+    for waiver in list_waivers(view.catalog) if view.complete else ():
         left = waiver.expires - today
         if dt.timedelta(0) <= left <= _SOON:
             days = "today" if not left.days else f"in {left.days} day{'s' * (left.days > 1)}"
             yield Violation(
-                f"the waiver of {waiver.rule} for {named(waiver.subject)} expires {days}",
+                f"the waiver of {waiver.rule} for {format_name(waiver.subject)} expires {days}",
                 path=waiver.path,
                 at=("expires",),
                 found=str(waiver.expires),
@@ -111,9 +111,9 @@ def _objections(view: ChangeView, waiver: Waiver) -> Iterator[tuple[str, str, st
         yield "rule", f"{waiver.rule} cannot be waived", "another rule"
     # The waived file may be added later.
     if view.base.layout.locate(waiver.subject) is None and (
-        lost := _lost(view.head, waiver.subject)
+        lost := _explain_lost(view.head, waiver.subject)
     ):
-        yield "subject", f"the waiver names {named(waiver.subject)}, {lost}", _SUBJECT
+        yield "subject", f"the waiver names {format_name(waiver.subject)}, {lost}", _SUBJECT
     if waiver.expires < today:
         yield "expires", f"the waiver expired on {waiver.expires}", f"{today} or later"
     elif waiver.expires > today + _LONGEST:
@@ -141,7 +141,7 @@ def waivers_are_narrow(view: ChangeView) -> Iterator[Violation]:
     touched = {change.path for change in view.changes if change.head is not None}
     if not any(path.startswith(f"{WAIVERS}/") for path in touched):
         return
-    for waiver in waivers_of(view.head):
+    for waiver in list_waivers(view.head):
         for field, words, expected in _objections(view, waiver) if waiver.path in touched else ():
             yield Violation(
                 words,

@@ -13,7 +13,7 @@ from registry_tool.cli.change import (
     writing_options,
 )
 from registry_tool.cli.completion import complete_folder, complete_reference
-from registry_tool.cli.encryption_options import holder_of, holder_options, new_passphrase_if
+from registry_tool.cli.encryption_options import build_holder, holder_options, new_passphrase_if
 from registry_tool.cli.options import (
     check_signed,
     format_option,
@@ -93,7 +93,7 @@ def rekey(
     """
     from registry_tool.api.changes.encryption import EncryptTo
 
-    holder = holder_of(identities, by_passphrase=by_passphrase)
+    holder = build_holder(identities, by_passphrase=by_passphrase)
     recipients = EncryptTo(to, new_passphrase_if(wanted=new_passphrase))
     with open_for_writing(how) as (registry, options):
         done = registry.rekey(reference, name, holder=holder, to=recipients, **options)
@@ -136,7 +136,7 @@ def decrypt(
       registry decrypt nlp/lang-id@production -o out --identity ~/.ssh/id_ed25519 --require-signature
       REGISTRY_PASSPHRASE=... registry decrypt nlp/lang-id@4 -o out --passphrase
     """
-    holder = holder_of(identities, by_passphrase=by_passphrase)
+    holder = build_holder(identities, by_passphrase=by_passphrase)
     with open_for_reading(repo, ref) as registry, progress_bar() as progress:
         if require_signature or signers is not None:
             check_signed(registry, reference, signers)
@@ -186,7 +186,7 @@ def rewrap(
     recipients = EncryptTo(to, new_passphrase_if(wanted=new_passphrase))
     holder = None
     if identities or by_passphrase:
-        holder = holder_of(identities, by_passphrase=by_passphrase)
+        holder = build_holder(identities, by_passphrase=by_passphrase)
     with open_for_writing(how) as (registry, options):
         done = registry.rewrap(subject, holder=holder, to=recipients, **options)
         return print_publication(registry, how, done)

@@ -56,14 +56,14 @@ def _from_file(path: str | None, kind: str) -> dict[str, JSON]:
     fields = read_fields(path, "evidence/v1")
     if "subject" in fields:
         raise UsageError(
-            f"--file: {parsing.shown(path)} contains `subject`, which is computed",
+            f"--file: {parsing.format_text(path)} contains `subject`, which is computed",
             remedy="delete it",
         )
     for key, expected in {"schema": "evidence/v1", "kind": kind}.items():
         found = fields.pop(key, expected)
         if found != expected:
             raise UsageError(
-                f"--file: {parsing.shown(path)}: `{key}` is {parsing.shown(str(found))}, not {parsing.shown(str(expected))}"
+                f"--file: {parsing.format_text(path)}: `{key}` is {parsing.format_text(str(found))}, not {parsing.format_text(str(expected))}"
             )
     return fields
 

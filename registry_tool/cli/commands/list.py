@@ -38,13 +38,13 @@ def _model_cells(row: Row) -> tuple[str, ...]:
 
 
 def _version_cells(row: Row) -> tuple[str, ...]:
-    def joined(key: str) -> str:
+    def join(key: str) -> str:
         names = row[key]
         return ", ".join(map(str, names)) if isinstance(names, list) else ""
 
     metrics = row["metrics"] if isinstance(row["metrics"], dict) else {}
     shown = "  ".join(f"{key}={value_words(value)}" for key, value in list(metrics.items())[:4])
-    names = ", ".join(filter(None, (joined("aliases"), joined("tags"))))
+    names = ", ".join(filter(None, (join("aliases"), join("tags"))))
     day = str(row["created_at"])[:10]
     return (
         str(row["version"]),

@@ -52,7 +52,7 @@ def resolve(
         if form != "json":
             say(resolved_line(found))
             return
-        commit = registry.commit_of(found)
+        commit = registry.find_commit(found)
         if commit is None:
             say("note:  this version is not committed", err=True)
         print_json(resolved_data(found, commit))

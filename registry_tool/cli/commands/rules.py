@@ -21,9 +21,9 @@ def _data(rule: Explained) -> dict[str, str]:
 
 
 def _list(form: str) -> None:
-    from registry_tool.api.rules import explained
+    from registry_tool.api.rules import explain_rules
 
-    found = explained().values()
+    found = explain_rules().values()
     if form == "json":
         print_json([_data(rule) for rule in found])
         return

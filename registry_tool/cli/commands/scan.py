@@ -15,7 +15,7 @@ from registry_tool.cli.change import (
     writing_options_and,
 )
 from registry_tool.cli.completion import complete_reference
-from registry_tool.cli.options import format_of, open_for_reading
+from registry_tool.cli.options import build_format_option, open_for_reading
 from registry_tool.cli.output.console import print_json, progress_bar, say
 from registry_tool.errors import InvalidNameError, NotFoundError, RefusedError, UsageError
 
@@ -41,7 +41,7 @@ def _plain(value: JSON) -> str:
     return str(value)
 
 
-def _counted(number: int, what: str) -> str:
+def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
@@ -58,7 +58,7 @@ def _print_words(*scans: Scan) -> None:
             by = "" if finding.scanner == "registry-tool" else f"{finding.scanner}: "
             say(f"  {finding.level:<9}  {inner}{by}{finding.message}", fg=_COLOURS[finding.level])
     findings = sum(len(file.findings) for file in files)
-    counted = [_counted(len(files), "file"), _counted(findings, "finding")]
+    counted = [_count(len(files), "file"), _count(findings, "finding")]
     say(f"{_verdict(scans)}: {', '.join(counted)}")
 
 
@@ -140,7 +140,7 @@ def _record(how: WriteArguments, reference: str, by: str | None) -> int:
     help="With one REF: record the result as evidence of kind scan.",
 )
 @click.option("--by", metavar="WHO", help="The author of the evidence. Default: your name in Git.")
-@writing_options_and(format_of("text", "json", "sarif"))
+@writing_options_and(build_format_option("text", "json", "sarif"))
 def scan(*, subjects: tuple[str, ...], evidence: bool, by: str | None, how: WriteArguments) -> int:
     """Nothing is loaded: facts are read from headers, and pickles instruction by instruction.
 

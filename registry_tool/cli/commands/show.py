@@ -95,8 +95,8 @@ def _print_model(found: Description) -> None:
                 "versions",
                 f"{len(versions)}: {', '.join(versions[::-1][:10])}" if versions else "none",
             ),
-            ("aliases", names_words(_texts_of(member(found.data, "aliases")))),
-            ("tags", names_words(_texts_of(member(found.data, "tags")))),
+            ("aliases", names_words(_list_texts(member(found.data, "aliases")))),
+            ("tags", names_words(_list_texts(member(found.data, "tags")))),
         ]
     )
     measured = member(found.data, "metrics")
@@ -108,7 +108,7 @@ def _print_model(found: Description) -> None:
     table("evidence", [_evidence_cells(one, text(one, "id")) for one in evidence])
 
 
-def _texts_of(data: Data) -> dict[str, str]:
+def _list_texts(data: Data) -> dict[str, str]:
     return {name: str(value) for name, value in data.items()}
 
 

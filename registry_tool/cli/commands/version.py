@@ -19,7 +19,7 @@ from registry_tool.cli.completion import (
     complete_model,
     complete_reference,
 )
-from registry_tool.cli.encryption_options import encryption_of
+from registry_tool.cli.encryption_options import build_encryption
 from registry_tool.cli.options import Part
 from registry_tool.cli.version_args import VersionOptions, parse_record, read_version_file
 
@@ -150,7 +150,7 @@ def add(
     before: dict[str, JSON] = {}
     if options["file"] is not None:
         before, name = read_version_file(options["file"], ModelName.parse(model), name)
-    record = parse_record(options, before, encrypt_to=encryption_of(options))
+    record = parse_record(options, before, encrypt_to=build_encryption(options))
     record = replace(record, title=title)
     with open_for_writing(how) as (registry, write):
         done = registry.add_version(model, name, record, draft=draft, **write)

@@ -14,36 +14,36 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from registry_tool.catalog.evidence import EvidenceItem, pieces
 from registry_tool.git.blame import CommitOrigin, ContentOrigin, find_origins
 from registry_tool.manifests.data import Data, text, whole
-from registry_tool.promotion.context import GateAnswer, failed, held, unknown
+from registry_tool.promotion.context import GateAnswer, answer_failed, answer_held, answer_unknown
 from registry_tool.signing import Signature, allowed_signers, judge_commit, published_signature
 
 if TYPE_CHECKING:
     from registry_tool.promotion.context import GateInput
 
 __all__ = [
-    "address_of",
     "approvals_gate",
+    "fold_person",
     "is_person",
-    "person_of",
+    "parse_address",
 ]
 
 _ADDRESS: Final = re.compile(r"<([^<>]*)>\s*\Z")
 
 
-def address_of(said: str) -> str:
+def parse_address(said: str) -> str:
     """The address as it is written: what stands in angle brackets at the end, else all of it."""
     match = _ADDRESS.search(said)
     return (match[1] if match else said).strip()
 
 
-def person_of(said: str) -> str:
+def fold_person(said: str) -> str:
     """Fold two spellings of one person; empty where no person is named."""
-    return address_of(said).casefold()
+    return parse_address(said).casefold()
 
 
 def is_person(said: str) -> bool:
     """True for what can name one person: no pattern, as a line of ``allowed_signers`` may have."""
-    address = address_of(said)
+    address = parse_address(said)
     return bool(address) and not address.startswith("!") and not {"*", "?"} & set(address)
 
 
@@ -77,7 +77,7 @@ def _is_signed(signature: Signature) -> bool:
     return signature.state == "good" and is_person(signature.signer)
 
 
-def _unsigned(origin: CommitOrigin, signature: Signature) -> str:
+def _explain_unsigned(origin: CommitOrigin, signature: Signature) -> str:
     """Why the signature of a commit is not that of a known person."""
     commit = f"commit {origin.commit[:12]}"
     return {
@@ -92,18 +92,18 @@ def _unsigned(origin: CommitOrigin, signature: Signature) -> str:
 def _mismatch(by: str, origin: CommitOrigin, signature: Signature, *, signers: bool) -> str:
     """Why a commit does not prove an approval; empty where it does."""
     if _is_signed(signature):
-        same = person_of(signature.signer) == person_of(by)
+        same = fold_person(signature.signer) == fold_person(by)
         return "" if same else f"signed by {signature.signer}"
     if signers or signature.state == "bad":
-        return _unsigned(origin, signature)
-    same = person_of(origin.author) == person_of(by)
-    return "" if same else f"committed by {address_of(origin.author)}"
+        return _explain_unsigned(origin, signature)
+    same = fold_person(origin.author) == fold_person(by)
+    return "" if same else f"committed by {parse_address(origin.author)}"
 
 
 def _person(by: str, origin: CommitOrigin, signature: Signature) -> str:
     """Whose word a file is, whatever it claims."""
     known = signature.signer if _is_signed(signature) else origin.author
-    return person_of(known) or person_of(by)
+    return fold_person(known) or fold_person(by)
 
 
 def _vote(
@@ -111,7 +111,7 @@ def _vote(
 ) -> _Vote:
     by = text(piece.data, "by")
     approves = text(piece.data, "decision") == "approve"
-    mine = _Vote(address_of(by), person_of(by), approves, _HERE, text(piece.data, "at"), "")
+    mine = _Vote(parse_address(by), fold_person(by), approves, _HERE, text(piece.data, "at"), "")
     if not piece.fits:
         return mine._replace(against="for another record")
     if question.line is None:
@@ -136,7 +136,7 @@ def _makers(question: GateInput, known: Mapping[str, ContentOrigin]) -> frozense
             question.line.git, source.origin.commit, allowed_signers(question.base)
         )
         makers |= {source.origin.author, source.origin.committer, signed.signer}
-    return frozenset(person for maker in makers if (person := person_of(maker)))
+    return frozenset(person for maker in makers if (person := fold_person(maker)))
 
 
 def _votes(question: GateInput, gate: Data) -> list[_Vote]:
@@ -185,7 +185,7 @@ def _standing(votes: list[_Vote]) -> list[_Vote]:
     ]
 
 
-def _told(counted: list[str], votes: list[_Vote], wanted: int) -> str:
+def _describe(counted: list[str], votes: list[_Vote], wanted: int) -> str:
     words = f"{len(counted)} of {wanted} approval{'' if wanted == 1 else 's'}"
     words += f": {', '.join(counted[:_SHOWN])}" if counted else ""
     idle = [f"{vote.who} ({vote.against})" for vote in votes if vote.approves and vote.against]
@@ -200,19 +200,19 @@ def approvals_gate(question: GateInput, gate: Data) -> GateAnswer:
     against = _standing(votes)
     if against:
         names = ", ".join(vote.who for vote in against[:_SHOWN])
-        return failed(
+        return answer_failed(
             f"rejected by {names}",
             "the person who rejected it can approve it later",
         )
     counted = [
         *{vote.person: vote.who for vote in votes if vote.approves and not vote.against}.values()
     ]
-    found = _told(counted, votes, wanted)
+    found = _describe(counted, votes, wanted)
     if len(counted) < wanted:
         remedy = f"registry evidence add {version} --kind approval --stage {stage} --decision approve --commit"
-        return failed(found, f"an approver must first merge: {remedy}")
+        return answer_failed(found, f"an approver must first merge: {remedy}")
     if question.line is None:
-        return unknown(
+        return answer_unknown(
             f"{found}, according to the files; without history their authors cannot be verified"
         )
-    return held(found)
+    return answer_held(found)

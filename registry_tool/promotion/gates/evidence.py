@@ -10,7 +10,7 @@ from registry_tool.catalog.evidence import EvidenceItem, pieces
 from registry_tool.git.blame import find_origins
 from registry_tool.manifests.data import Data, text
 from registry_tool.promotion.commands import adding
-from registry_tool.promotion.context import GateAnswer, failed, held
+from registry_tool.promotion.context import GateAnswer, answer_failed, answer_held
 
 if TYPE_CHECKING:
     from registry_tool.promotion.context import GateInput
@@ -82,12 +82,12 @@ def evidence_gate(question: GateInput, gate: Data) -> GateAnswer:
     if not found:
         others = "".join(f"; {_name(p)} is for another record" for p in there)
         what = f"{kind} of {suite or tool}" if suite or tool else kind
-        return failed(f"{version} has no {what}{others}", remedy)
+        return answer_failed(f"{version} has no {what}{others}", remedy)
     if not verdict:
-        return held(f"{len(found)}, such as {_name(found[0])}")
+        return answer_held(f"{len(found)}, such as {_name(found[0])}")
     for name, series in _series(found, kind):
         wrong = _against(question, series, verdict)
         if wrong is not None:
             said = text(wrong.data, "verdict")
-            return failed(f"the newest result of {name} is {said}: {_name(wrong)}", remedy)
-    return held(f"{verdict} in {', '.join(_name(piece) for piece in found[:3])}")
+            return answer_failed(f"the newest result of {name} is {said}: {_name(wrong)}", remedy)
+    return answer_held(f"{verdict} in {', '.join(_name(piece) for piece in found[:3])}")

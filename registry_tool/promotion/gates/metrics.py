@@ -16,14 +16,14 @@ from registry_tool.catalog.catalog import VersionView
 from registry_tool.catalog.evidence import read_metrics
 from registry_tool.manifests.data import Data, text
 from registry_tool.manifests.problems import JSON, show_value
-from registry_tool.promotion.context import GateAnswer, failed, held
+from registry_tool.promotion.context import GateAnswer, answer_failed, answer_held
 
 if TYPE_CHECKING:
     from registry_tool.promotion.context import GateInput
 
 __all__ = [
     "Direction",
-    "direction_of",
+    "find_direction",
     "metric_gate",
 ]
 
@@ -45,7 +45,7 @@ _HIGHER: Final = frozenset(
 _SPLIT: Final = re.compile(r"[^a-z0-9]+")
 
 
-def direction_of(gate: Data) -> tuple[Direction | None, str]:
+def find_direction(gate: Data) -> tuple[Direction | None, str]:
     """The better direction of a gate's metric, and the reason; None where it is unknown."""
     said = text(gate, "better")
     if said in {"higher", "lower"}:
@@ -74,34 +74,38 @@ def _bounds(gate: Data, key: str, value: float) -> Iterator[GateAnswer]:
     least, most = _number(gate.get("min")), _number(gate.get("max"))
     if least is not None:
         below = value < least
-        yield (failed if below else held)(f"{key} {value} {'<' if below else '>='} {least}")
+        yield (answer_failed if below else answer_held)(
+            f"{key} {value} {'<' if below else '>='} {least}"
+        )
     if most is not None:
         above = value > most
-        yield (failed if above else held)(f"{key} {value} {'>' if above else '<='} {most}")
+        yield (answer_failed if above else answer_held)(
+            f"{key} {value} {'>' if above else '<='} {most}"
+        )
 
 
-def _compared(gate: Data, value: float, current: float, holder: str) -> GateAnswer:
+def _compare(gate: Data, value: float, current: float, holder: str) -> GateAnswer:
     """Compare a metric with that of the current version of the stage."""
     key, tolerance = text(gate, "metric"), _number(gate.get("tolerance")) or 0.0
     both = f"{key} {value} against {current} of version {holder}"
-    direction, why = direction_of(gate)
+    direction, why = find_direction(gate)
     if value == current:
-        return held(f"{both}: the same")
+        return answer_held(f"{both}: the same")
     if direction is None:
-        return failed(
+        return answer_failed(
             f"{both}, but it is unknown whether higher is better",
             "write `better: higher` or `better: lower` in the gate",
         )
     rule = f"{direction} is better: {why}"
     worse = current - value if direction == "higher" else value - current
     if worse < 0:
-        return held(f"{both}: no worse ({rule})")
+        return answer_held(f"{both}: no worse ({rule})")
     if current == 0:
-        return failed(f"{both}: worse ({rule})")
+        return answer_failed(f"{both}: worse ({rule})")
     share = worse / abs(current)
     fits = share <= tolerance or math.isclose(share, tolerance, rel_tol=1e-9)
     words = f"{both}: {_percent(share)} worse, at most {_percent(tolerance)} ({rule})"
-    return (held if fits else failed)(words)
+    return (answer_held if fits else answer_failed)(words)
 
 
 def _add(version: VersionView, key: str) -> str:
@@ -113,18 +117,20 @@ def _add(version: VersionView, key: str) -> str:
 def _against_current(question: GateInput, gate: Data, value: float) -> GateAnswer:
     current, stage, key = question.current, question.stage.name, text(gate, "metric")
     if current is None:
-        return held(f"{stage} has no current version to compare with")
+        return answer_held(f"{stage} has no current version to compare with")
     if current.document is None or current.document.data is None:
-        return failed(f"the record of {current}, the current version of {stage}, cannot be read")
+        return answer_failed(
+            f"the record of {current}, the current version of {stage}, cannot be read"
+        )
     other = read_metrics(current).get(key)
     number = _number(other)
     if number is None:
         what = f"has no {key}" if other is None else f"has {key} {show_value(other)}"
-        return failed(
+        return answer_failed(
             f"{current}, the current version of {stage}, {what}: {value} cannot be compared",
             _add(current, key),
         )
-    return _compared(gate, value, number, current.version)
+    return _compare(gate, value, number, current.version)
 
 
 def metric_gate(question: GateInput, gate: Data) -> GateAnswer:
@@ -134,13 +140,15 @@ def metric_gate(question: GateInput, gate: Data) -> GateAnswer:
     if value is None:
         remedy = _add(question.version, key)
         if key not in there:
-            return failed(f"{question.version} has no {key}", remedy)
-        return failed(f"{key} is {show_value(there[key])}, which is not a number", remedy)
+            return answer_failed(f"{question.version} has no {key}", remedy)
+        return answer_failed(f"{key} is {show_value(there[key])}, which is not a number", remedy)
     answers = [*_bounds(gate, key, value)]
     if "not_worse_than" in gate:
         answers.append(_against_current(question, gate, value))
     explanation = "; ".join(answer.explanation for answer in answers)
     wrong = [answer for answer in answers if answer.state != "held"]
     if not wrong:
-        return held(explanation)
-    return failed(explanation, next((answer.remedy for answer in wrong if answer.remedy), ""))
+        return answer_held(explanation)
+    return answer_failed(
+        explanation, next((answer.remedy for answer in wrong if answer.remedy), "")
+    )

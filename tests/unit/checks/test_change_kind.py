@@ -4,7 +4,13 @@ from typing import get_args
 
 import pytest
 
-from registry_tool.checks.change_kind import ALONE, PARTS, ChangeKind, act_of, kind_of
+from registry_tool.checks.change_kind import (
+    ALONE,
+    PARTS,
+    ChangeKind,
+    classify_change,
+    classify_file,
+)
 from registry_tool.checks.rule import Located
 from registry_tool.git.tree import FILE, Entry
 from registry_tool.manifests.layout import Layout
@@ -43,8 +49,8 @@ def changes(*lines: str) -> list[Located]:
 )  # fmt: skip
 def test_what_runs_in_any_ci_is_policy(path: str) -> None:
     for mark in "+~-":
-        assert act_of(one(mark, path)) == "policy"
-        assert kind_of(changes(f"{mark} {path}", f"+ {LANG}/tags/a.yaml")) == "mixed"
+        assert classify_file(one(mark, path)) == "policy"
+        assert classify_change(changes(f"{mark} {path}", f"+ {LANG}/tags/a.yaml")) == "mixed"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +58,7 @@ def test_what_runs_in_any_ci_is_policy(path: str) -> None:
     ["Makefile", "tools/jenkins.py", "docs/github.txt", "azure.yml", "woodpecker.yml", ".githubx/a", "notes/travis.yml"],
 )  # fmt: skip
 def test_what_only_sounds_like_it_is_not(path: str) -> None:
-    assert act_of(one("+", path)) in {"other file", "document"}
+    assert classify_file(one("+", path)) in {"other file", "document"}
 
 
 VERSION = (f"+ {LANG}/versions/2/version.yaml", f"+ {LANG}/versions/2/a.bin.dvc")
@@ -118,7 +124,7 @@ SEALED = (
 def test_each_place_of_the_layout_is_an_act(
     path: str, added: str, edited: str, removed: str
 ) -> None:
-    assert [act_of(one(mark, path)) for mark in "+~-"] == [added, edited, removed]
+    assert [classify_file(one(mark, path)) for mark in "+~-"] == [added, edited, removed]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +174,7 @@ def test_each_place_of_the_layout_is_an_act(
     ],
 )  # fmt: skip
 def test_acts_that_belong_together_are_one_kind(kind: str, lines: tuple[str, ...]) -> None:
-    assert kind_of(changes(*lines)) == kind
+    assert classify_change(changes(*lines)) == kind
 
 
 @pytest.mark.parametrize(
@@ -204,32 +210,32 @@ def test_acts_that_belong_together_are_one_kind(kind: str, lines: tuple[str, ...
     ],
 )
 def test_what_does_not_belong_together_is_mixed(lines: tuple[str, ...]) -> None:
-    assert kind_of(changes(*lines)) == "mixed"
-    assert kind_of(reversed(changes(*lines))) == "mixed"
+    assert classify_change(changes(*lines)) == "mixed"
+    assert classify_change(reversed(changes(*lines))) == "mixed"
 
 
 def test_a_later_schema_alone_comes_along_and_an_edit_does_not() -> None:
     evidence = changes(f"+ {LANG}/evidence/a.yaml")
     upgrade = one("~", f"{LANG}/model.yaml")._replace(upgrades=True)
-    assert kind_of([*evidence, upgrade]) == "evidence"
-    assert kind_of([*changes(*VERSION), upgrade]) == "version"
-    assert kind_of([upgrade]) == "edit"
-    assert kind_of([*evidence, one("~", f"{LANG}/model.yaml")]) == "mixed"
-    assert kind_of([*changes(f"~ {LANG}/aliases/production.yaml"), upgrade]) == "mixed"
+    assert classify_change([*evidence, upgrade]) == "evidence"
+    assert classify_change([*changes(*VERSION), upgrade]) == "version"
+    assert classify_change([upgrade]) == "edit"
+    assert classify_change([*evidence, one("~", f"{LANG}/model.yaml")]) == "mixed"
+    assert classify_change([*changes(f"~ {LANG}/aliases/production.yaml"), upgrade]) == "mixed"
 
 
 def test_uploads_go_with_the_version_that_is_erased() -> None:
     model = one("~", f"{LANG}/model.yaml")._replace(erases=True)
     pointer = one("-", f"{LANG}/report.md.dvc")._replace(erases=True)
     erasure = changes(f"+ {LANG}/versions/1/status.yaml", f"- {LANG}/versions/1/model.bin.dvc")
-    assert kind_of([*erasure, model, pointer]) == "status"
-    assert kind_of([model, pointer]) == "edit"
-    assert kind_of([*erasure, model, pointer._replace(erases=False)]) == "mixed"
-    assert kind_of([*erasure, model._replace(erases=False), pointer]) == "mixed"
+    assert classify_change([*erasure, model, pointer]) == "status"
+    assert classify_change([model, pointer]) == "edit"
+    assert classify_change([*erasure, model, pointer._replace(erases=False)]) == "mixed"
+    assert classify_change([*erasure, model._replace(erases=False), pointer]) == "mixed"
 
 
 def test_nothing_is_no_kind() -> None:
-    assert kind_of([]) is None
+    assert classify_change([]) is None
 
 
 def test_policy_can_ask_for_the_kinds_that_do_not_decide_how_others_are_judged() -> None:
@@ -260,7 +266,7 @@ def test_policy_can_ask_for_the_kinds_that_do_not_decide_how_others_are_judged()
     ],
 )  # fmt: skip
 def test_kinds_of_titles_objects_and_deletions(kind: str, lines: tuple[str, ...]) -> None:
-    assert kind_of(changes(*lines)) == kind
+    assert classify_change(changes(*lines)) == kind
 
 
 def test_what_is_never_right_is_no_act_to_split_off() -> None:

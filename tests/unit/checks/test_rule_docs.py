@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from registry_tool.checks.rule_docs import SCOPES, explain, explained
+from registry_tool.checks.rule_docs import SCOPES, explain, explain_rules
 from registry_tool.errors import NotFoundError
 
 
 def test_every_rule_is_listed_with_its_scope_and_words() -> None:
-    rules = explained()
+    rules = explain_rules()
     assert list(rules) == sorted(rules)
     assert "A501" in rules
     for rule in rules.values():

@@ -3,7 +3,7 @@ from __future__ import annotations
 from support.manifests import model_files, small_registry, stored_artifact, version_files
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.checks.uniqueness import Claims, UniqueValue, claims_of
+from registry_tool.checks.uniqueness import Claims, UniqueValue, list_claims
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.document import Document
 
@@ -28,12 +28,12 @@ def test_a_version_claims_its_identity_and_external_ids() -> None:
     catalog = catalog_of(version_files(external_id="run-1", artifacts=[artifact]))
     record = document(catalog, VERSION)
     assert record.data is not None
-    assert set(claims_of(record)) == {
+    assert set(list_claims(record)) == {
         UniqueValue("subject", "run-1", VERSION, ("external_id",)),
         UniqueValue("identity", str(record.data["identity"]), VERSION, ("identity",)),
         UniqueValue("artifact", "blob-1", VERSION, ("artifacts", 0, "external_id")),
     }
-    assert list(claims_of(document(catalog_of(files), VERSION))) == []  # no identity: no data
+    assert list(list_claims(document(catalog_of(files), VERSION))) == []  # no identity: no data
 
 
 def test_a_pointer_and_an_alias_claim_nothing() -> None:
@@ -42,7 +42,7 @@ def test_a_pointer_and_an_alias_claim_nothing() -> None:
         "models/nlp/lang-id/aliases/production.yaml",
         VERSION.replace("version.yaml", "model.bin.dvc"),
     ):
-        assert list(claims_of(document(catalog, path))) == []
+        assert list(list_claims(document(catalog, path))) == []
 
 
 def test_the_other_holders_of_a_value_are_found_in_the_tree() -> None:

@@ -7,7 +7,7 @@ from support.manifests import registry_yaml, small_registry, waiver_yaml
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.findings import Finding
-from registry_tool.checks.waivers import NEVER, Waiver, covers, waived, waivers_of
+from registry_tool.checks.waivers import NEVER, Waiver, apply_waivers, covers, list_waivers
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.layout import Layout
 
@@ -30,7 +30,7 @@ def catalog(**files: str) -> Catalog:
 
 
 def judged(found: Finding, published: Catalog, head: Catalog | None = None) -> Finding:
-    [after] = waived([found], published, head or published, TODAY)
+    [after] = apply_waivers([found], published, head or published, TODAY)
     return after
 
 
@@ -129,7 +129,7 @@ def test_waivers_that_cannot_be_read_are_left_out() -> None:
         never=waiver_yaml(expires="2026-02-30"),
         good=waiver_yaml(),
     )
-    assert [w.path for w in waivers_of(found)] == ["waivers/good.yaml"]
+    assert [w.path for w in list_waivers(found)] == ["waivers/good.yaml"]
 
 
 def test_a_registry_with_shards_is_searched_by_its_own_layout() -> None:

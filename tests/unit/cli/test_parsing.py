@@ -127,13 +127,13 @@ def test_a_metric_has_a_name_and_a_value(text: str) -> None:
     ],
 )
 def test_a_name_may_stand_before_a_path_or_address(text: str, expected: tuple[str, str]) -> None:
-    assert parsing.named(text, "--artifact") == expected
+    assert parsing.parse_named(text, "--artifact") == expected
 
 
 @pytest.mark.parametrize("name", ["-x", "a b", "m\u043edel", "x" * 300, "a\nb", "."])
 def test_a_name_before_a_path_must_be_one(name: str) -> None:
     with pytest.raises(InvalidNameError):
-        parsing.named(f"{name}=lid.ftz", "--artifact")
+        parsing.parse_named(f"{name}=lid.ftz", "--artifact")
 
 
 def test_links_sources_code_and_frameworks() -> None:
@@ -158,7 +158,7 @@ def test_links_sources_code_and_frameworks() -> None:
 
 def test_a_near_word_is_offered() -> None:
     with pytest.raises(UsageError) as caught:
-        parsing.one_of("torch", ["pytorch", "onnx"], "framework")
+        parsing.parse_choice("torch", ["pytorch", "onnx"], "framework")
     assert "pytorch" in caught.value.remedy
 
 

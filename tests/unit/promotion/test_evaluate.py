@@ -26,7 +26,7 @@ from registry_tool.names import ModelName, Reference
 from registry_tool.promotion.branch import branch_for
 from registry_tool.promotion.context import GateInput, Published
 from registry_tool.promotion.evaluate import Candidate, evaluate_candidate, evaluate_gates
-from registry_tool.promotion.gates.artifacts import objects_of, presence
+from registry_tool.promotion.gates.artifacts import list_objects, presence
 from registry_tool.promotion.stages import Stage
 
 Make = Callable[..., Staged]
@@ -96,7 +96,7 @@ def test_a_shallow_clone_says_so_for_each_gate_that_needs_history(
 def test_the_remote_is_asked_through_the_caller(staged: Make) -> None:
     registry = staged({"artifacts": "available"})
     view = registry.question().version
-    ((md5, name),) = objects_of(view).items()
+    ((md5, name),) = list_objects(view).items()
     assert name == "model"
     (there,) = registry.ask(present=presence(set))
     assert (there.state, there.explanation) == ("held", "the object exists")
@@ -124,7 +124,7 @@ def test_files_of_folders_are_objects_too_and_what_lies_elsewhere_is_none() -> N
     model = Catalog(DictTree({f"{MODEL}/versions/2/version.yaml": text})).model(NAME)
     view = None if model is None else model.version("2")
     assert view is not None
-    assert objects_of(view) == dict.fromkeys([f"{'a' * 32}.dir", "b" * 32, "c" * 32], "weights")
+    assert list_objects(view) == dict.fromkeys([f"{'a' * 32}.dir", "b" * 32, "c" * 32], "weights")
 
 
 # --- candidates

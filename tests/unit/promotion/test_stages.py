@@ -9,7 +9,7 @@ from support.manifests import namespace_yaml, registry_yaml
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.git.tree import DictTree
-from registry_tool.promotion.stages import soak_of, stages_of
+from registry_tool.promotion.stages import list_stages, parse_soak
 
 
 def catalog(**files: str) -> Catalog:
@@ -31,7 +31,7 @@ def catalog(**files: str) -> Catalog:
     ],
 )
 def test_soak(written: str, expected: dt.timedelta) -> None:
-    assert soak_of(written) == expected
+    assert parse_soak(written) == expected
 
 
 def test_stages_stand_first_to_last_whatever_order_they_are_written_in() -> None:
@@ -40,7 +40,7 @@ def test_stages_stand_first_to_last_whatever_order_they_are_written_in() -> None
             stages={"production": {"from": "canary"}, "canary": {"from": "staging"}, "staging": {}}
         )
     )
-    assert [*stages_of(found, "nlp")] == ["staging", "canary", "production"]
+    assert [*list_stages(found, "nlp")] == ["staging", "canary", "production"]
 
 
 def test_a_stage_of_the_namespace_stands_in_place_of_the_registrys() -> None:
@@ -48,10 +48,10 @@ def test_a_stage_of_the_namespace_stands_in_place_of_the_registrys() -> None:
         registry=registry_yaml(stages={"production": {"require": [{"approvals": 1}]}}),
         nlp=namespace_yaml(stages={"production": {"require": [{"approvals": 1}, {"signed": "commit"}]}, "edge": {}}),
     )  # fmt: skip
-    stages = stages_of(found, "nlp")
+    stages = list_stages(found, "nlp")
     assert stages["production"].require == ({"approvals": 1}, {"signed": "commit"})
     assert "edge" in stages
-    assert stages_of(found, "vision")["production"].require == ({"approvals": 1},)
+    assert list_stages(found, "vision")["production"].require == ({"approvals": 1},)
 
 
 def test_a_stage_is_guarded_when_something_must_hold() -> None:
@@ -60,7 +60,7 @@ def test_a_stage_is_guarded_when_something_must_hold() -> None:
             stages={"a": {}, "b": {"from": "a", "soak": "2d"}, "c": {"require": [{"approvals": 1}]}}
         )
     )
-    stages = stages_of(found, "nlp")
+    stages = list_stages(found, "nlp")
     assert {name: stage.is_guarded for name, stage in stages.items()} == {
         "a": False,
         "c": True,
@@ -71,10 +71,10 @@ def test_a_stage_is_guarded_when_something_must_hold() -> None:
 
 @pytest.mark.parametrize("text", ["", "schema: registry/v1\nname: [\n"])
 def test_a_registry_that_cannot_be_read_has_no_stages(text: str) -> None:
-    assert stages_of(catalog(registry=text), "nlp") == {}
+    assert list_stages(catalog(registry=text), "nlp") == {}
 
 
 def test_a_circle_ends() -> None:
     stages: dict[str, object] = {"a": {"from": "b"}, "b": {"from": "a"}}
     found = catalog(registry=registry_yaml(stages=stages))  # type: ignore[arg-type]  # nested JSON
-    assert {*stages_of(found, "nlp")} == {"a", "b"}
+    assert {*list_stages(found, "nlp")} == {"a", "b"}

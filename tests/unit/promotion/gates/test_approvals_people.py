@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from registry_tool.promotion.gates.approvals import address_of, is_person, person_of
+from registry_tool.promotion.gates.approvals import fold_person, is_person, parse_address
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,12 @@ from registry_tool.promotion.gates.approvals import address_of, is_person, perso
     ],
 )
 def test_address(said: str, address: str) -> None:
-    assert address_of(said) == address
-    assert person_of(said) == address.lower()
+    assert parse_address(said) == address
+    assert fold_person(said) == address.lower()
 
 
 def test_case_does_not_make_two_people() -> None:
-    assert person_of("Ada <ADA@example.org>") == person_of("a <ada@EXAMPLE.org>")
+    assert fold_person("Ada <ADA@example.org>") == fold_person("a <ada@EXAMPLE.org>")
 
 
 @pytest.mark.parametrize(

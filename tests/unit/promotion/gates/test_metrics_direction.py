@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from registry_tool.manifests.problems import JSON
-from registry_tool.promotion.gates.metrics import direction_of
+from registry_tool.promotion.gates.metrics import find_direction
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,6 @@ from registry_tool.promotion.gates.metrics import direction_of
     ],
 )
 def test_direction(gate: dict[str, JSON], expected: str | None) -> None:
-    direction, why = direction_of(gate)
+    direction, why = find_direction(gate)
     assert direction == expected
     assert bool(why) is (expected is not None)
