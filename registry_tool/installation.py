@@ -82,9 +82,8 @@ def package_of_extra(task: str, extra: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as exc:
         name = (exc.name or "").partition(".")[0]
-        if name == __package__:
-            raise
+        missing = "registry-tool" if name == __package__ else name  # the reader has no server
         raise MissingPackageError(
-            f"{task} needs the package {name}, which is not installed",
+            f"{task} needs the package {missing}, which is not installed",
             remedy=f'run: pip install "registry-tool[{extra}]"',
         ) from exc

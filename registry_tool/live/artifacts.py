@@ -6,11 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 from registry_tool.live.ids import Run
 from registry_tool.live.parts import NOTHING, decode
-from registry_tool.live.records import ArtifactRecord, ModelRecord, VersionRecord
+from registry_tool.live.records import (
+    ArtifactRecord,
+    ModelRecord,
+    ObjectRecord,
+    Record,
+    VersionRecord,
+)
 from registry_tool.manifests.data import Data, in_order, member, records, text
 from registry_tool.manifests.problems import JSON
 
-__all__ = ["list_artifacts"]
+__all__ = ["artifact_external_ids", "list_artifacts", "wire_external_ids"]
 
 # The id of an object of some protocol, by ``kind/slug``.
 FindObject = Callable[[str, str], int | None]
@@ -50,6 +56,19 @@ def _wire(owner: VersionRecord | ModelRecord) -> dict[str, dict[str, JSON]]:
             if isinstance(data, dict):
                 found.setdefault(name, {})[api] = data
     return found
+
+
+def wire_external_ids(wire: Data) -> tuple[str, ...]:
+    """The external ids that protocols keep about one artifact."""
+    ids = (text(data, "external_id") for data in wire.values())
+    return tuple(found for found in ids if found)
+
+
+def artifact_external_ids(owner: Record) -> tuple[str, ...]:
+    """The external ids of all artifacts of a version or a model."""
+    if isinstance(owner, ObjectRecord) or b'"external_id"' not in owner.files.get("wire.yaml", b""):
+        return ()
+    return tuple(found for wire in _wire(owner).values() for found in wire_external_ids(wire))
 
 
 def list_artifacts(

@@ -24,7 +24,9 @@ _ID_BITS: Final = 31
 # The largest id and the largest position.
 MOST_IDS: Final = (1 << _ID_BITS) - 1
 
+# Of a tuple each part is a value.
 Value = Callable[[Record], Hashable]
+SortKey = str
 
 
 class RecordChange(NamedTuple):
@@ -60,6 +62,21 @@ class _Equal(NamedTuple):
     value: Value
     ids: Layers[Hashable, array[int]]
 
+    def values(self, record: Record | None) -> frozenset[Hashable]:
+        """The values of a record, if it is listed."""
+        if record is None or not record.is_listed:
+            return frozenset()
+        found = self.value(record)
+        if isinstance(found, tuple):
+            return frozenset(found)
+        return frozenset() if found is None else frozenset([found])
+
+
+class _Sorted(NamedTuple):
+    kind: str
+    value: Callable[[Record], SortKey]
+    entries: list[tuple[SortKey, int]]
+
 
 def _posted(index: _Equal, changes: Iterable[RecordChange]) -> _Equal:
     puts: dict[Hashable, array[int]] = {}
@@ -70,20 +87,33 @@ def _posted(index: _Equal, changes: Iterable[RecordChange]) -> _Equal:
         return puts[value]
 
     for change in changes:
-        old, new = _listed(change.old), _listed(change.new)
-        before = None if old is None else index.value(old)
-        after = None if new is None else index.value(new)
-        if before == after:
-            continue
-        if before is not None and old is not None:
-            ids = own(before)
-            del ids[bisect_left(ids, old.id)]
-        if after is not None and new is not None:
-            insort(own(after), new.id)
+        before, after = index.values(change.old), index.values(change.new)
+        number = 0 if change.old is None else change.old.id
+        for value in before - after:
+            ids = own(value)
+            del ids[bisect_left(ids, number)]
+        number = 0 if change.new is None else change.new.id
+        for value in after - before:
+            insort(own(value), number)
     gone = [value for value, ids in puts.items() if not ids]
     for value in gone:
         del puts[value]
     return index._replace(ids=index.ids.after(puts, gone))
+
+
+def _resorted(index: _Sorted, changes: Iterable[RecordChange]) -> _Sorted:
+    found = index.entries[:]
+    for change in changes:
+        old, new = _listed(change.old), _listed(change.new)
+        before = None if old is None else (index.value(old), old.id)
+        after = None if new is None else (index.value(new), new.id)
+        if before == after:
+            continue
+        if before is not None:
+            del found[bisect_left(found, before)]
+        if after is not None:
+            insort(found, after)
+    return index._replace(entries=found)
 
 
 def _reordered(
@@ -116,6 +146,7 @@ class Indexes:
         self._records = records
         self._equal: dict[tuple[str, Hashable], _Equal] = {}
         self._orders: dict[tuple[str, tuple[str, ...]], array[int]] = {}
+        self._sorted: dict[tuple[str, Hashable], _Sorted] = {}
         self._lock = threading.Lock()
 
     def all_ids(self, kind: str) -> array[int]:
@@ -128,7 +159,7 @@ class Indexes:
         Args:
             kind: See ``record_kind``.
             name: What the index is called; of one name there is one function.
-            value: The value of a record, from the record alone; None for none.
+            value: The value of a record, from the record alone; None for none, a tuple for several.
             wanted: The value that is looked for.
         """
         index = self._equal.get((kind, name)) or self._build(kind, name, value)
@@ -139,9 +170,9 @@ class Indexes:
             index = self._equal.get((kind, name))
             if index is None:
                 found: dict[Hashable, array[int]] = {}
+                index = _Equal(kind, value, Layers(found))
                 for record in self._all(kind):
-                    key = value(record)
-                    if key is not None:
+                    for key in index.values(record):
                         found.setdefault(key, array("q")).append(record.id)
                 index = _Equal(kind, value, Layers(found))
                 kept = dict(list(self._equal.items())[1 - _KEPT :])
@@ -169,6 +200,25 @@ class Indexes:
                 self._orders = {**self._orders, (kind, touched): order}
         return order
 
+    def by_value(
+        self, kind: str, name: Hashable, value: Callable[[Record], SortKey]
+    ) -> list[tuple[SortKey, int]]:
+        """The listed records of a kind by a text and then by id; for kinds with some thousands of records, as models.
+
+        Args:
+            kind: See ``record_kind``.
+            name: What the order is called; of one name there is one function.
+            value: The text of a record, from the record alone.
+        """
+        index = self._sorted.get((kind, name))
+        if index is None:
+            with self._lock:
+                entries = sorted((value(record), record.id) for record in self._all(kind))
+                index = _Sorted(kind, value, entries)
+                kept = dict(list(self._sorted.items())[1 - _KEPT :])
+                self._sorted = {**kept, (kind, name): index}
+        return index.entries
+
     def after(
         self,
         ids: Mapping[str, array[int]],
@@ -191,6 +241,10 @@ class Indexes:
         found._equal = {
             key: _posted(index, kinds[index.kind]) if index.kind in kinds else index
             for key, index in self._equal.items()
+        }
+        found._sorted = {
+            key: _resorted(index, kinds[index.kind]) if index.kind in kinds else index
+            for key, index in self._sorted.items()
         }
         found._orders = {
             key: _reordered(order, key[1], kinds[key[0]]) if key[0] in kinds else order

@@ -38,7 +38,8 @@ _ARTIFACT: Final = "artifact"
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _DEFINING: Final = {"model": "model.yaml", "version": "version.yaml"}
-# Tuples of labels that repeat in nearly all versions.
+# Tuples of labels that repeat in nearly all versions; forgotten when there are too many that do not.
+_MOST_SHARED: Final = 10_000
 _SHARED: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
 
 
@@ -73,7 +74,8 @@ class _Objects:
     def _former(self, key: str) -> ObjectRecord | None:
         runs = self._base.ids.runs.get(key)
         if runs:
-            return self._base.artifact_objects.get(runs[0].first)
+            artifact = self._base.artifact_objects.get(runs[0].first)
+            return artifact if isinstance(artifact, ObjectRecord) else None
         birth = self._base.ids.births.get(key)
         found = None if birth is None else self._base.records.get(birth.id)
         return found if isinstance(found, ObjectRecord) else None
@@ -94,6 +96,8 @@ class _Move:
         self.settings, self.serve = base.settings, base.serve
         self.committer = base.server_committer
         self.position = len(base.line)
+        if len(_SHARED) > _MOST_SHARED:
+            _SHARED.clear()
         self.numbering = Numbering(base.ids, _SHARED)
         self.stamps: list[Stamp] = []
         self.models: dict[ModelName, WorkingModel] = {}
@@ -259,7 +263,9 @@ class _Move:
         changes = [c for c in map(_numbered, changes) if c.old is not c.new]
         ids = _ids_after(base.indexes.ids, changes)
         records = _records_after(base.records, changes)
-        artifacts = [change for change in objects if _is_artifact(change)]
+        artifacts = [c for c in objects if _is_artifact(c)]
+        artifact_ids = _ids_after(base.artifact_indexes.ids, artifacts)
+        artifact_objects = _records_after(base.artifact_objects, artifacts)
         kept, gone = _split(models)
         orphans, found = _split({k: v if v and not v.id else None for k, v in versions.items()})
         return replace(
@@ -272,10 +278,11 @@ class _Move:
             namespaces=base.namespaces.after(self.namespaces),
             models=base.models.after(kept, gone),
             records=records,
-            artifact_objects=_objects_after(base.artifact_objects, artifacts),
+            artifact_objects=artifact_objects,
             orphans=base.orphans.after(orphans, found),
             problems=base.problems.after(self.problems, self.solved),
             indexes=base.indexes.after(ids, records, changes),
+            artifact_indexes=base.artifact_indexes.after(artifact_ids, artifact_objects, artifacts),
         )
 
     def _finished(
@@ -319,13 +326,6 @@ def _records_after(
 ) -> Layers[int, Record]:
     puts: dict[int, Record] = {c.new.id: c.new for c in changes if c.new is not None}
     return records.after(puts, [c.old.id for c in changes if c.new is None and c.old is not None])
-
-
-def _objects_after(
-    objects: Layers[int, ObjectRecord], changes: Sequence[RecordChange]
-) -> Layers[int, ObjectRecord]:
-    puts = {c.new.id: c.new for c in changes if isinstance(c.new, ObjectRecord)}
-    return objects.after(puts, [c.old.id for c in changes if c.new is None and c.old is not None])
 
 
 def _ids_after(

@@ -14,7 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cmp_to_key
 from itertools import groupby, islice
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import orjson
 
@@ -33,10 +33,13 @@ __all__ = [
     "changed_term",
     "created_term",
     "id_term",
+    "read_items_page",
     "read_page",
+    "text_term",
 ]
 
 Key = int | str
+Item = TypeVar("Item")
 # Ordering a candidate takes as long as looking whether this many records are candidates.
 _ORDERING: Final = 64
 # Above this share of all records, whether a record is a candidate is not worth a set of them.
@@ -57,6 +60,7 @@ class OrderTerm(NamedTuple):
         descending: True for the largest first.
         touched: For an order by the last change, the kinds of files that count; see ``Touched``.
         is_indexed: True where the order of ids, or that of ``touched``, is this one.
+        is_text: True for an order of ``text_term``.
     """
 
     name: str
@@ -64,6 +68,7 @@ class OrderTerm(NamedTuple):
     descending: bool = False
     touched: tuple[str, ...] = ()
     is_indexed: bool = False
+    is_text: bool = False
 
 
 def id_term(*, descending: bool = False) -> OrderTerm:
@@ -74,6 +79,17 @@ def id_term(*, descending: bool = False) -> OrderTerm:
 def created_term(*, descending: bool = False) -> OrderTerm:
     """By the first appearance: the order of ids is that of creation."""
     return OrderTerm("created", lambda r: r.touched.created, descending, is_indexed=True)
+
+
+def text_term(name: str, value: Callable[[Record], str], *, descending: bool = False) -> OrderTerm:
+    """By a text that follows from the record alone, of a kind with some thousands of records: models by name.
+
+    Args:
+        name: What the order is called; of one name there is one function.
+        value: The text of a record.
+        descending: True for the largest first.
+    """
+    return OrderTerm(name, value, descending, is_indexed=True, is_text=True)
 
 
 def changed_term(*touched: str, descending: bool = False) -> OrderTerm:
@@ -266,6 +282,28 @@ def _in_place(
             yield record
 
 
+def _by_text(
+    snapshot: Snapshot, listing: RecordListing, last: tuple[Key, ...] | None
+) -> Iterator[Record]:
+    """Records by a text and by id, from where the last page ended."""
+    term = listing.terms[0]
+    entries = snapshot.indexes.by_value(listing.kind, term.name, _read_text(term.value))
+    start = len(entries) if term.descending else 0
+    if last is not None:
+        end = (str(last[0]), int(last[-1]))
+        start = bisect_left(entries, end) if term.descending else bisect_right(entries, end)
+    places = range(start - 1, -1, -1) if term.descending else range(start, len(entries))
+    accept = listing.accept
+    for place in places:
+        record = snapshot.records[entries[place][1]]
+        if accept is None or accept(record):
+            yield record
+
+
+def _read_text(value: Callable[[Record], Key]) -> Callable[[Record], str]:
+    return lambda record: str(value(record))
+
+
 def _is_few(snapshot: Snapshot, listing: RecordListing, size: int | None) -> bool:
     """True where ordering all candidates takes less time than looking through the order for a page of them."""
     if listing.ids is None:
@@ -285,6 +323,8 @@ def _ordered(
     if len(listing.terms) <= 1 and first.name in {"id", "created"} and first.is_indexed:
         found = _by_id(snapshot, listing, last)
         return found if accept is None else filter(accept, found)
+    if first.is_text and len(listing.terms) == 1 and listing.ids is None:
+        return _by_text(snapshot, listing, last)
     if (
         first.name in {"created", "changed"}
         and first.is_indexed
@@ -331,3 +371,34 @@ def read_page(
     records = found[:size]
     end = _Order(listing.terms).key(records[-1]) if records else last or ()
     return Page(records, _write_token(listing, end))
+
+
+def read_items_page(
+    items: Iterable[Item],
+    key: Callable[[Item], tuple[Key, ...]],
+    listing: RecordListing,
+    size: int | None,
+    token: str = "",
+) -> tuple[list[Item], str]:
+    """One page of anything else that has an id, such as the artifacts of a version, and the token of the next.
+
+    Args:
+        items: All of them; they are ordered for each page.
+        key: The values that an item is ordered by, one for each term of the listing, and its id.
+        listing: The order and the query; nothing else of it is read.
+        size: At most this many items; None for all.
+        token: That of the page before; empty for the first.
+
+    Raises:
+        PageTokenError: The token is damaged or belongs to another query.
+    """
+    last = _read_token(listing, token) if token else None
+    order = _Order(listing.terms)
+    compared = cmp_to_key(order.compare)
+    keyed = sorted(((key(item), item) for item in items), key=lambda one: compared(one[0]))
+    if last is not None:
+        keyed = keyed[bisect_right(keyed, compared(last), key=lambda one: compared(one[0])) :]
+    if size is None or len(keyed) <= size:
+        return [item for _, item in keyed], ""
+    end = keyed[size - 1][0] if size else last or ()
+    return [item for _, item in keyed[:size]], _write_token(listing, end)

@@ -12,7 +12,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from registry_tool.live.artifacts import list_artifacts
+from registry_tool.live.artifacts import (
+    artifact_external_ids,
+    list_artifacts,
+    wire_external_ids,
+)
 from registry_tool.live.ids import IdTable
 from registry_tool.live.indexes import Indexes
 from registry_tool.live.layers import Layers
@@ -73,6 +77,7 @@ class Snapshot:
         orphans: Files of versions that never had a record, by key: see ``Spot``.
         problems: By path, why a file on the branch is not served.
         indexes: See ``Indexes``.
+        artifact_indexes: Those of the standalone artifacts.
     """
 
     line: Line = field(default_factory=Line)
@@ -83,10 +88,11 @@ class Snapshot:
     namespaces: Layers[str, NamespaceRecord] = field(default_factory=Layers)
     models: Layers[ModelName, ModelRecord] = field(default_factory=Layers)
     records: Layers[int, Record] = field(default_factory=Layers)
-    artifact_objects: Layers[int, ObjectRecord] = field(default_factory=Layers)
+    artifact_objects: Layers[int, Record] = field(default_factory=Layers)
     orphans: Layers[str, VersionRecord] = field(default_factory=Layers)
     problems: Layers[str, str] = field(default_factory=Layers)
     indexes: Indexes = field(default_factory=lambda: Indexes({}, Layers()))
+    artifact_indexes: Indexes = field(default_factory=lambda: Indexes({}, Layers()))
 
     def __repr__(self) -> str:
         return f"Snapshot({self.commit[:12]})"
@@ -213,7 +219,8 @@ class Snapshot:
         """The object at a path, in any state; None where there is none."""
         key = object_key(api, kind, slug)
         if (run := self.ids.artifact_id(key, "")) is not None:
-            return self.artifact_objects.get(run.id)
+            artifact = self.artifact_objects.get(run.id)
+            return artifact if isinstance(artifact, ObjectRecord) else None
         birth = self.ids.births.get(key)
         found = None if birth is None else self.records.get(birth.id)
         return found if isinstance(found, ObjectRecord) else None
@@ -279,16 +286,54 @@ class Snapshot:
             return None
         if not owner:
             found = self.artifact_objects.get(number)
-            return found if found is not None and found.is_listed else None
+            return found if isinstance(found, ObjectRecord) and found.is_listed else None
         record = self.record(owner)
         if record is None or isinstance(record, ObjectRecord):
             return None
         return next((a for a in self.artifacts(record) if a.id == number), None)
 
-    def standalone_artifacts(self) -> list[ObjectRecord]:
-        """The listed standalone artifacts, by id."""
-        found = (self.artifact_objects[number] for number in sorted(self.artifact_objects))
-        return [record for record in found if record.is_listed]
+    def standalone_artifacts(self, parent: str = "") -> list[ObjectRecord]:
+        """The listed standalone artifacts, by id.
+
+        Args:
+            parent: ``kind/slug`` of the object that they belong to; empty for all.
+        """
+        indexes = self.artifact_indexes
+        if parent:
+            kinds = list(indexes.ids)
+            ids = [n for kind in kinds for n in indexes.find(kind, "parent", _parent, parent)]
+        else:
+            ids = sorted(self.artifact_objects)
+        found = (self.artifact_objects[number] for number in sorted(ids))
+        return [r for r in found if isinstance(r, ObjectRecord) and r.is_listed]
+
+    def artifacts_with_external_id(self, external_id: str) -> list[ArtifactRecord | ObjectRecord]:
+        """The listed artifacts with an external id, by id: their pool is not that of ``with_external_id``.
+
+        Of a version's or model's artifact it is in the wire data: ``{protocol: {artifacts: {name: {external_id: …}}}}``.
+        """
+        found: list[ArtifactRecord | ObjectRecord] = []
+        for kind in ("model", "version"):
+            ids = self.indexes.find(
+                kind, "artifact external ids", artifact_external_ids, external_id
+            )
+            for owner in map(self.records.__getitem__, ids):
+                if not isinstance(owner, ObjectRecord):
+                    every = self.artifacts(owner)
+                    found += [a for a in every if external_id in wire_external_ids(a.wire)]
+        for kind in list(self.artifact_indexes.ids):
+            ids = self.artifact_indexes.find(kind, _EXTERNAL, _external_id, external_id)
+            objects = map(self.artifact_objects.__getitem__, ids)
+            found += [record for record in objects if isinstance(record, ObjectRecord)]
+        return sorted(found, key=lambda artifact: artifact.id)
+
+    def every_artifact(self) -> Iterator[ArtifactRecord | ObjectRecord]:
+        """All listed artifacts of versions and models, then standalone ones; each owner's by id."""
+        for kind in ("model", "version"):
+            for owner in self.listed(kind):
+                if not isinstance(owner, ObjectRecord):
+                    yield from self.artifacts(owner)
+        yield from self.standalone_artifacts()
 
     def attached(self, owner: VersionRecord | ModelRecord) -> list[ObjectRecord]:
         """The standalone artifacts that a version's wire data names: ``{protocol: {attached: [kind/slug, …]}}``."""

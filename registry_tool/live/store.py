@@ -104,8 +104,8 @@ def _save(snapshot: Snapshot) -> list[bytes]:
         _version_row(writer, v, numbers.get(v.model, list(v.model)))
         for v in versions if isinstance(v, VersionRecord)
     ]  # fmt: skip
-    objects = [r for r in snapshot.records.values() if isinstance(r, ObjectRecord)]
-    objects += snapshot.artifact_objects.values()
+    every = (*snapshot.records.values(), *snapshot.artifact_objects.values())
+    objects = [record for record in every if isinstance(record, ObjectRecord)]
     head["objects"] = [[*r[:9], list(r.touched), writer.put(r.record)] for r in objects]
     head |= _id_rows(snapshot)
     return writer.body(head)
@@ -172,16 +172,19 @@ class _Loaded:
         """The snapshot."""
         models = list(self._models())
         orphans = dict(self._versions(models))
-        artifacts = {r.id: r for r in self._objects()}
+        artifacts: dict[int, Record] = {r.id: r for r in self._objects()}
         for key, number, position in self._head["removed"]:
             self._births[key] = Birth(number, position)
         by_name = {model.name: model for model in models}
         ids = {kind: array("q", sorted(some)) for kind, some in self._ids.items()}
-        records = Layers(self._records)
+        records, objects = Layers(self._records), Layers(artifacts)
+        artifact_ids: dict[str, array[int]] = {}
+        for number in sorted(artifacts):
+            artifact_ids.setdefault(record_kind(artifacts[number]), array("q")).append(number)
         return Snapshot(
             self._line, self._table(), self._layout, self._settings, self._serve,
-            Layers(self._namespaces), Layers(by_name), records, Layers(artifacts), Layers(orphans),
-            Layers(self._head["problems"]), Indexes(ids, records),
+            Layers(self._namespaces), Layers(by_name), records, objects, Layers(orphans),
+            Layers(self._head["problems"]), Indexes(ids, records), Indexes(artifact_ids, objects),
         )  # fmt: skip
 
     def _models(self) -> Iterator[ModelRecord]:

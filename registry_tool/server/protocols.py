@@ -35,7 +35,9 @@ class Protocol(NamedTuple):
     module: str
 
 
-PROTOCOLS: Final[tuple[Protocol, ...]] = ()
+PROTOCOLS: Final[tuple[Protocol, ...]] = (
+    Protocol("mlflow", "MLflow", "registry_tool.server.mlflow.routes"),
+)
 """In the order in which they are printed. Their prefixes are disjoint."""
 
 

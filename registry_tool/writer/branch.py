@@ -24,6 +24,7 @@ from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import TreeChange, differences
 from registry_tool.writer.clock import Clock, latest_time
+from registry_tool.writer.idempotency import AnsweredRequests
 from registry_tool.writer.memory import ManifestMemory
 from registry_tool.writer.modes import Mode, Pusher, start_of_branch
 from registry_tool.writer.request import Move, Person, WriteRequest
@@ -61,6 +62,7 @@ class Yard:
     main_watch: RefWatch
     mover: RefMover
     pusher: Pusher
+    answered: AnsweredRequests
     clock: Clock = field(default_factory=Clock)
     memory: ManifestMemory = field(default_factory=ManifestMemory)
 
@@ -143,6 +145,9 @@ class Branch:
         state = read_state(yard.pool, self._memory, start, before=before)
         changes = [] if before is None else self._take_in(before, state)
         yard.clock.follow(latest_time(self._git, start, str(yard.committer)))
+        # Another server may write to the same branch, by way of the remote.
+        since = "" if before is None else before.commit
+        yard.answered.read(self._git, start, self.name, since=since)
         self._state, self._tip = state, tip
         if before is not None and tip is not None and tip != seen:
             report = check_move(yard.pool, before, state, changes)

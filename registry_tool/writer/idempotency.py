@@ -53,8 +53,14 @@ class AnsweredRequests:
         self._committer = committer
         self._answers: dict[tuple[str, str], _Answer] = {}
 
-    def read(self, git: Git, tip: str, branch: str) -> None:
+    def read(self, git: Git, tip: str, branch: str, *, since: str = "") -> None:
         """Take in the keys of a branch's commits of the last day.
+
+        Args:
+            git: The repository.
+            tip: The full id of its commit.
+            branch: Its name, without ``refs/heads/``.
+            since: The full id of a commit whose history was read before; empty for none.
 
         Raises:
             GitError: The history cannot be read.
@@ -64,16 +70,18 @@ class AnsweredRequests:
             for name in ("Time", "Request", "Content")
         )
         form = f"--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%s%x00{trailers}"
-        since = f"--since-as-filter=@{int(time.time()) - _DAY}"
-        asked = ("--first-parent", f"--max-count={_MOST}", since, form)
-        out = git.run("log", "-z", "--no-show-signature", *asked, "--end-of-options", tip, "--")
+        day = f"--since-as-filter=@{int(time.time()) - _DAY}"
+        asked = ("--first-parent", f"--max-count={_MOST}", day, form, "--end-of-options", tip)
+        known = [f"^{since}"] if since else []
+        out = git.run("log", "-z", "--no-show-signature", *asked, *known, "--")
         fields = out.decode(errors="surrogateescape").split("\0")
+        found: dict[tuple[str, str], _Answer] = {}
         for start in range(0, len(fields) - _FIELDS + 1, _FIELDS):
             commit, author, committer, subject, when, key, content = fields[start : start + _FIELDS]
             moment = read_time(when)
             if key and moment is not None and committer == self._committer:
-                answer = _Answer(content, moment, commit, subject, branch)
-                self._answers.setdefault((author, key), answer)  # the newest comes first
+                found.setdefault((author, key), _Answer(content, moment, commit, subject, branch))
+        self._answers |= found  # of one key the newest comes first
 
     def find(self, request: WriteRequest, layout: Layout) -> Written | None:
         """The answer to a request that was written before; None for a new one, or one without a key.

@@ -102,21 +102,26 @@ class ManifestMemory:
         known = self._identities.get(folder)
         if known is None:
             while self._identities and self._count > _MOST_IDENTITIES:
-                self._count -= len(self._identities.pop(next(iter(self._identities))))
-            known = self._identities[folder] = _identities(catalog, f"{folder}/versions")
+                self._count -= len(self._identities.pop(next(iter(self._identities)))) + 1
+            known = self._identities[folder] = _identities(catalog, folder)
             self._count += len(known) + 1
         return known
 
 
-def _identities(catalog: WriterCatalog, folder: str) -> dict[str, set[str]]:
-    """The files of versions in a folder by the identity that they give."""
+def _identities(catalog: WriterCatalog, model: str) -> dict[str, set[str]]:
+    """The records of versions and drafts in a model's folder by the identity that they give."""
     tree = catalog.tree
     found: dict[str, set[str]] = {}
-    names = [f"{folder}/{name}" for name, entry in tree.folder(folder).items() if entry.is_folder]
+    names = [
+        f"{folder}/{name}"
+        for folder in (f"{model}/versions", f"{model}/drafts")
+        for name, entry in tree.folder(folder).items()
+        if entry.is_folder
+    ]
     paths = [f"{name}/{_RECORD}" for name in names]
     given: dict[str, list[bytes]] = {}
     if len(names) > _MANY:
-        for path, line in catalog.files.grep_lines(("identity:",), under=folder):
+        for path, line in catalog.files.grep_lines(("identity:",), under=model):
             given.setdefault(path, []).extend(_IDENTITY.findall(line))
     else:
         tree.prefetch(names)

@@ -35,7 +35,7 @@ from registry_tool.writer.request import (
     WriterStoppedError,
     Written,
 )
-from registry_tool.writer.train import Attempt, Rider, Train
+from registry_tool.writer.train import Attempt, Rider
 
 __all__ = ["Writer"]
 
@@ -104,12 +104,12 @@ class Writer:
         self._yard = Yard(
             repository, mode, committer, published, on_moved, latest, notify, pool,
             RefWatch(git, f"{BRANCHES}{published}"), RefMover(git, "registry serve"), Pusher(git, mode),
+            AnsweredRequests(pool, str(committer)),
         )  # fmt: skip
         self._git = git
         self._notify = notify
         self._look = look
         self._packer = Packer(git)
-        self._answered = AnsweredRequests(pool, str(committer))
         self._branches: dict[str, Branch] = {}
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(most_waiting)
         self._gate = threading.Lock()
@@ -120,8 +120,7 @@ class Writer:
 
     def _begin(self) -> None:
         with self._locked():
-            state = self._branch(self._yard.main).look()
-            self._answered.read(self._git, state.commit, self._yard.main)
+            self._branch(self._yard.main).look()
         self._thread.start()
 
     def __enter__(self) -> Self:
@@ -250,71 +249,58 @@ class Writer:
         attempt = Attempt()
         with attempt:
             branch = self._branch(name)
-            new, again = self._sorted(branch, group)
-            train, said = self._published(branch, [one.request for one in new])
-            for one, rider in zip(new, train.riders, strict=True):
-                self._answer(one, rider, branch, said)
-            for one in again:
-                self._answer_again(one, branch)
+            self._write(branch, group)
         if attempt.error is not None:
             self._yard.pool.forget_since()
             _fail(group, attempt.error)
 
-    def _sorted(
+    def _write(self, branch: Branch, group: Sequence[_Waiting]) -> None:
+        """Write requests as one train, made again until nothing came in between; those that repeat others come last."""
+        for _ in range(_TRIES):
+            new, again = self._sort(branch, [one for one in group if not one.future.done()])
+            train = branch.make([one.request for one in new])
+            said: Sequence[str] = ()
+            try:
+                if train.commits:
+                    said = branch.publish(train)
+                    self._packer.added()
+            except StaleBaseError:
+                continue
+            finally:
+                self._yard.pool.forget_since()
+            for one, rider in zip(new, train.riders, strict=True):
+                self._answer(one, rider, branch, said)
+            for one in again:
+                # Its answer is known now; where the first of its kind was refused, it is made like a new one.
+                self._serve_branch(branch.name, [one])
+            return
+        raise GitError(
+            f"{branch.name} kept moving; nothing was written", remedy="retry in a few seconds"
+        )
+
+    def _sort(
         self, branch: Branch, group: Sequence[_Waiting]
     ) -> tuple[list[_Waiting], list[_Waiting]]:
-        """New requests, and those that repeat one that was written or is in this train."""
+        """New requests, and those that repeat one of them; what was written before is answered at once."""
         new: list[_Waiting] = []
         again: list[_Waiting] = []
         keys: set[tuple[str, str]] = set()
         layout = branch.look().catalog.layout
         for one in group:
             key = str(one.request.author), one.request.request_id
-            attempt = Attempt()
+            attempt, found = Attempt(), None
             with attempt:
-                if key in keys or self._answered.find(one.request, layout) is not None:
-                    again.append(one)
-                    continue
-                new.append(one)
-                if one.request.request_id:
-                    keys.add(key)
+                found = self._yard.answered.find(one.request, layout)
             if attempt.error is not None:
                 one.future.set_exception(attempt.error)
-        return new, again
-
-    def _answer_again(self, one: _Waiting, branch: Branch) -> None:
-        attempt = Attempt()
-        with attempt:
-            found = self._answered.find(one.request, branch.look().catalog.layout)
-            if found is not None:
+            elif found is not None:
                 one.future.set_result(found)
-                return
-            # The first of its kind was refused, so this is one too, or is good now.
-            train, said = self._published(branch, [one.request])
-            self._answer(one, train.riders[0], branch, said)
-        if attempt.error is not None:
-            self._yard.pool.forget_since()
-            one.future.set_exception(attempt.error)
-
-    def _published(
-        self, branch: Branch, requests: Sequence[WriteRequest]
-    ) -> tuple[Train, Sequence[str]]:
-        """A train of some requests, once its commits are published; without commits nothing moves."""
-        for _ in range(_TRIES):
-            train = branch.make(requests)
-            if not train.commits:
-                self._yard.pool.forget_since()
-                return train, ()
-            try:
-                said = branch.publish(train)
-            except StaleBaseError:
-                self._yard.pool.forget_since()
-                continue
-            self._packer.added()
-            return train, said
-        raise GitError(
-            f"{branch.name} kept moving; nothing was written", remedy="retry in a few seconds"
-        )
+            elif key in keys:
+                again.append(one)
+            else:
+                new.append(one)
+                keys.update([key] if one.request.request_id else [])
+        return new, again
 
     def _answer(self, one: _Waiting, rider: Rider, branch: Branch, said: Sequence[str]) -> None:
         if rider.error is not None:
@@ -328,7 +314,7 @@ class Writer:
             0 if made is None else made.time, branch.name,
             proposed=branch.name != self._yard.main, notes=tuple(said),
         )  # fmt: skip
-        self._answered.add(rider.request, written)
+        self._yard.answered.add(rider.request, written)
         one.future.set_result(written)
 
 

@@ -171,6 +171,8 @@ def running_server(
             process.kill()
             process.wait()
         reader.join(_WAIT)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 if __name__ == "__main__":

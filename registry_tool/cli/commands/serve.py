@@ -199,6 +199,8 @@ def token() -> None:
       registry serve token list --tokens tokens.jsonl
       registry serve token revoke alice --tokens tokens.jsonl
     """
+    with package_of_extra("registry serve token", "serve"):
+        import registry_tool.access.tokens  # noqa: F401 (the reader has no server)
 
 
 def _tokens_option(function: Function) -> Function:

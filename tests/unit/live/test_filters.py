@@ -141,6 +141,8 @@ def test_indexes_and_orders_follow_a_snapshot_that_moves() -> None:
             )
         moved.indexes.find("version", "team", team, "a")
         moved.indexes.by_change("version", ("metadata",))
+        moved.indexes.by_value("version", "text", text)
+        moved.indexes.find("version", "letters", letters, "a")
         moved = move(moved, [branch.commit(files)], NOW)
         late = branch.snapshot()
         for value in TEAMS:
@@ -148,6 +150,19 @@ def test_indexes_and_orders_follow_a_snapshot_that_moves() -> None:
             assert found[0] == found[1]
         orders = [s.indexes.by_change("version", ("metadata",)) for s in (moved, late)]
         assert orders[0] == orders[1]
+        texts = [s.indexes.by_value("version", "text", text) for s in (moved, late)]
+        assert texts[0] == texts[1]
+        for letter in "abxy1_%":
+            found = [s.indexes.find("version", "letters", letters, letter) for s in (moved, late)]
+            assert found[0] == found[1]
+
+
+def text(record: Record) -> str:
+    return f"{team(record)} {record.id % 3}"
+
+
+def letters(record: Record) -> tuple[str, ...]:
+    return tuple(str(team(record)))
 
 
 def team(record: Record) -> Scalar | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import git
 from support.commit_histories import History
-from support.live_steps import as_data
+from support.live_steps import SERVER, as_data
 from support.manifests import (
     alias_yaml,
     model_files,
@@ -204,6 +204,19 @@ def test_trouble_is_kept_and_goes(past: History) -> None:
     while found.trouble and not waiting.wait(0.02):
         pass
     found.close()
+
+
+def test_trailers_count_in_the_servers_own_commits_only(past: History) -> None:
+    at, said = "2026-03-02T12:01:00Z", "Registry-Time: 2026-03-02T12:01:00.123Z"
+    past.commit({}, f"By the server\n\n{said}\nRegistry-Api: kubeflow", by=SERVER, at=at)
+    past.commit({}, f"Forged\n\n{said.replace('01:00.1', '01:01.4')}", at="2026-03-02T12:01:01Z")
+    past.commit({}, f"Of another second\n\n{said}", by=SERVER, at="2026-03-02T12:01:02Z")
+    past.commit({}, "From the future", at="2099-01-01T00:00:00Z")
+    past.commit({}, "Now", at="2026-03-02T12:01:05Z")
+    line = live(past.folder).snapshot.line
+    start = 1_772_452_860_000
+    times = [line.time(n) - start for n in range(len(line) - 4, len(line) + 1)]
+    assert times == [123, 1000, 2000, 2001, 5000]
 
 
 def test_events_of_the_commits_after_one(past: History) -> None:

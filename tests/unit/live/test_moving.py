@@ -281,9 +281,11 @@ def test_objects_and_standalone_artifacts(branch: Branch) -> None:
     assert found.with_external_id("e-1") == [experiment]
     assert found.object("kubeflow", "artifact", "loose") is artifact
     assert found.standalone_artifacts() == [artifact]
+    assert found.artifacts_with_external_id("a-1") == [artifact]
+    assert found.with_external_id("a-1") == []
     wire = (
         "schema: wire/v1\nkubeflow:\n  attached: [artifact/loose]\n  external_id: v-1\n"
-        "  artifacts:\n    model: {object: artifact/loose}\n"
+        "  artifacts:\n    model: {object: artifact/loose, external_id: w-1}\n"
     )
     branch.commit({f"{HOME}/versions/1/wire.yaml": wire})
     found = agree(branch)
@@ -291,6 +293,8 @@ def test_objects_and_standalone_artifacts(branch: Branch) -> None:
     assert found.attached(one) == [artifact]
     assert [a.id for a in found.artifacts(one)] == [artifact.id]
     assert found.with_external_id("v-1") == [one]
+    assert [a.id for a in found.artifacts_with_external_id("w-1")] == [artifact.id]
+    assert found.with_external_id("w-1") == []
     branch.commit({FIRST: None})
     assert agree(branch).record(3) is None
 

@@ -27,7 +27,9 @@ from registry_tool.live.pages import (
     changed_term,
     created_term,
     id_term,
+    read_items_page,
     read_page,
+    text_term,
 )
 from registry_tool.live.records import Record, VersionRecord
 from registry_tool.live.snapshot import Snapshot
@@ -41,6 +43,10 @@ def _name(record: Record) -> str:
 
 def _version(record: Record) -> int:
     return int(record.version) if isinstance(record, VersionRecord) else 0
+
+
+def _text(record: Record) -> str:
+    return record.version if isinstance(record, VersionRecord) else ""
 
 
 NAME = OrderTerm("name", _name)
@@ -82,7 +88,7 @@ ORDERS = [
     (id_term(),), (id_term(descending=True),), (created_term(),), (created_term(descending=True),), (),
     (changed_term(),), (changed_term(descending=True),), (changed_term("metadata", descending=True),),
     (changed_term(descending=True), NAME, NUMBER), (created_term(descending=True), NAME, NUMBER),
-    (NAME, NUMBER), (NUMBER,), (NUMBER, NAME),
+    (text_term("name", _name),), (text_term("version", _text, descending=True),), (NAME, NUMBER), (NUMBER,), (NUMBER, NAME),
 ]  # fmt: skip
 
 
@@ -186,3 +192,19 @@ def test_a_page_of_nothing_leads_to_the_next(snapshot: Snapshot) -> None:
     )
     nothing = RecordListing("model", (), "q", array("q"))
     assert read_page(snapshot, nothing, 0).next_token == ""
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_pages_of_anything_else(snapshot: Snapshot, descending: bool) -> None:  # noqa: FBT001
+    artifacts = list(snapshot.every_artifact())
+    term = OrderTerm("changed", lambda record: record.id, descending)
+    listing = RecordListing("artifact", (term,), "q")
+    found: list[int] = []
+    token = ""
+    while True:
+        page, token = read_items_page(artifacts, lambda a: (a.id % 3, a.id), listing, 2, token)
+        found += [artifact.id for artifact in page]
+        if not token:
+            break
+    assert found == sorted((a.id for a in artifacts), key=lambda n: (n % 3, n), reverse=descending)
+    assert read_items_page(artifacts, lambda a: (0, a.id), listing, 0)[0] == []

@@ -142,6 +142,20 @@ def test_a_lost_race_makes_the_train_again_on_what_won(
     assert written.commit == git(server, "rev-parse", "main") == git(clone, "rev-parse", "main")
 
 
+def test_two_servers_on_two_clones_know_each_others_requests(
+    start: Start, clone: Path, server: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "clone", "--quiet", "--bare", server.as_uri(), "second.git")
+    one, other = start(clone, push=True), start(tmp_path / "second.git", push=True)
+    first = one.submit(version_request(1, key="once")).result(30)
+    repeated = other.submit(version_request(1, key="once")).result(30)
+    assert repeated.repeated
+    assert repeated.commit == first.commit
+    assert other.submit(version_request(2, key="twice")).result(30).commit
+    assert one.submit(version_request(2, key="twice")).result(30).repeated
+    assert len(subjects(server)) == 3
+
+
 def test_a_protected_branch_refuses_and_says_what_to_set(
     start: Start, clone: Path, server: Path
 ) -> None:
