@@ -64,7 +64,7 @@ HOMES = {
     },
     "cryptography": {"crypto/sshsig.py", "crypto/pem.py"},
     "git": {"git/remote/push.py", "scaffold/create.py", "demo/tour.py"},
-    "pydantic": {"manifests/models/"},
+    "pydantic": {"manifests/models/", "server/"},
     "dvc": {"artifacts/"},
     "dvc_data": {"artifacts/"},
     "dvc_objects": {"artifacts/"},
