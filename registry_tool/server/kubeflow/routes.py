@@ -112,7 +112,5 @@ def build_face(service: Service) -> Face:
         prefixes=(PREFIX,),
         routes=_routes(service),
         render_error=render_error,
-        instructions=(
-            'ModelRegistry("http://HOST", PORT, author="NAME", is_secure=False)   # of {url}',
-        ),
+        instructions=('ModelRegistry("{address}", {port}, author="NAME", is_secure={secure})',),
     )
