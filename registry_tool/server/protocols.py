@@ -93,7 +93,13 @@ def _authenticator(service: Service, options: ServerOptions) -> Authenticator:
     from registry_tool.server.guard import is_local_host
 
     if options.tokens is not None:
-        return Authenticator(TokenFile(options.tokens))
+        tokens = TokenFile(options.tokens)
+        if not [*tokens]:
+            service.options.notify(
+                f"{options.tokens} has no tokens, so every request is refused; add one:"
+                f" registry serve token add NAME --email ADDRESS --scope read --tokens {options.tokens}"
+            )
+        return Authenticator(tokens)
     if not is_local_host(options.host):
         raise UsageError(
             f"{options.host} can be reached from other machines, so requests must have tokens",

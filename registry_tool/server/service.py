@@ -14,6 +14,7 @@ from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.integrations.cloudevents import cloud_event, derive_source
 from registry_tool.live.follow import LiveCatalog
 from registry_tool.paths import cache_folder
+from registry_tool.server.events import is_visible
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.writer.modes import choose_mode
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
@@ -148,7 +149,7 @@ class Service:
         problems: dict[str, JSON] = {
             path: reason
             for path, reason in snapshot.problems.items()
-            if subject.sees_all or subject.sees(path.split("/", 2)[1])
+            if is_visible(path, subject)
         }
         return {
             "commit": snapshot.commit,
