@@ -1,4 +1,4 @@
-"""One connection: uvicorn's, with bounds on the head of a request and on bodies that nobody reads.
+"""One connection: uvicorn's, with bounds on the head of a request and on unread bodies.
 
 uvicorn has one timeout, between requests (https://www.uvicorn.org/settings/#timeouts); httptools bounds neither the size nor
 the time of a head. So a client could keep a connection open for ever, or fill the memory, with headers that never end.

@@ -122,12 +122,19 @@ class EventFeed:
         if position.path:
             # Events of one commit have an order; the rest of those of the commit itself come first.
             last = f"{position.commit}:{position.path}"
-            own = await self._between(f"{position.commit}^", position.commit)
+            own = await self._own(position.commit)
             ids = [event["id"] for event in own]
             if last not in ids:
                 raise NotFoundError(f"there is no event {last!a}")
             found = own[ids.index(last) + 1 :] + found
         return [event for event in found if is_visible(_path(event), subject)]
+
+    async def _own(self, commit: str) -> list[dict[str, JSON]]:
+        """The events of one commit, which exists."""
+        try:
+            return await self._between(f"{commit}^", commit)
+        except NotFoundError:  # it is the first one
+            return await self._between(None, commit)
 
     async def stream(self, position: Position | None, subject: Subject) -> AsyncIterator[bytes]:
         """Server-sent events after a position, or from now on, until ``close``.

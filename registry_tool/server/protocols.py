@@ -121,7 +121,7 @@ def run_server(
     """Serve a registry until the process gets SIGINT or SIGTERM.
 
     Args:
-        source: A folder of the registry, a checkout or a bare repository.
+        source: A folder of the registry, a checkout or a bare repository; or a URL as text.
         options: How.
         on_started: Called when the first request can be made.
 
