@@ -14,7 +14,7 @@ from registry_tool.checks.findings import Report
 from registry_tool.edits.changeset import ChangeSet
 from registry_tool.git.command import Git
 from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.object_pool import ObjectPool
+from registry_tool.git.objects.pool import ObjectPool
 from registry_tool.manifests.layout import Layout
 from registry_tool.names import Reference
 from registry_tool.writer.clock import read_time
