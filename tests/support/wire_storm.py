@@ -29,6 +29,8 @@ __all__ = ["Storm", "check_storm", "guarded_registry", "run_storm"]
 _MLFLOW: Final = "/api/2.0/mlflow"
 _KUBEFLOW: Final = "/api/model_registry/v1alpha3"
 _PATIENCE: Final = 60.0
+_UNPAUSED: Final = 2
+_ATTEMPTS: Final = 40
 _SHARED: Final = "storm-shared"
 
 
@@ -57,7 +59,12 @@ class Storm:
         pushed: Commits of people that the repository took.
         failures: Answers that were errors.
         broken: Requests whose connection broke, and that were repeated.
+        unpaused: How many of the pushes were taken while all clients wrote.
         kills: How often the server was killed.
+        is_over: Set at the end.
+        is_up: Set while there is a server.
+        may_write: Cleared while a person has been refused again and again: Git takes a push only if the branch has not moved
+            since it was fetched, and with clients that never pause it always has.
     """
 
     bare: Path
@@ -67,9 +74,11 @@ class Storm:
     pushed: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     broken: int = 0
+    unpaused: int = 0
     kills: int = 0
     is_over: threading.Event = field(default_factory=threading.Event)
     is_up: threading.Event = field(default_factory=threading.Event)
+    may_write: threading.Event = field(default_factory=threading.Event)
 
 
 class _Wire:
@@ -84,6 +93,7 @@ class _Wire:
         """Send a request until it is answered; the answer, empty for an error, which is noted."""
         end = time.monotonic() + _PATIENCE
         while time.monotonic() < end:
+            self._storm.may_write.wait(_PATIENCE)
             self._storm.is_up.wait(_PATIENCE)
             try:
                 status, answer = self._once(method, path, mark, body)
@@ -172,9 +182,13 @@ def _person(storm: Storm, clone: Path) -> None:
     turn = 0
     while not storm.is_over.is_set():
         turn += 1
-        write_files(clone, {f"notes/{turn}.md": f"mark-p{turn}x\n"})
+        write_files(clone, {f"notes/{turn}.md": f"mark-p0x{turn}x\n"})
         commit(clone, f"Note {turn}")
-        for _ in range(200):
+        attempts = 0
+        while attempts < _ATTEMPTS:
+            attempts += 1
+            if attempts > _UNPAUSED:
+                storm.may_write.clear()
             git(clone, "pull", "--quiet", "--rebase", "origin", "main")
             done = subprocess.run(
                 ["git", "push", "--quiet", "origin", "HEAD:main"],
@@ -182,10 +196,12 @@ def _person(storm: Storm, clone: Path) -> None:
             )  # fmt: skip
             if done.returncode == 0:
                 storm.pushed.append(git(clone, "rev-parse", "HEAD"))
-                storm.created.add(f"mark-p{turn}x")
+                storm.created.add(f"mark-p0x{turn}x")
+                storm.unpaused += attempts <= _UNPAUSED
                 break
-            if storm.is_over.is_set():
-                return
+        else:
+            storm.failures.append(f"a push was refused: {done.stderr.decode()[-500:]}")
+        storm.may_write.set()
         storm.is_over.wait(0.3)
 
 
@@ -214,6 +230,7 @@ def run_storm(
         seed: Of the moments of the kills.
     """
     storm, chance = Storm(bare), random.Random(seed)
+    storm.may_write.set()
     threads = [
         threading.Thread(target=work, args=(storm, number))
         for number, work in enumerate(_clients(faces, clients))
