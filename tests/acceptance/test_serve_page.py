@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from support import run_program
-from support.programs import programs_folder
 
 _PAGE = Path(__file__).parents[2] / "docs" / "serve.md"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -26,13 +25,13 @@ def _blocks(language: str) -> list[str]:
 def test_the_commands_run_in_the_order_they_stand(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    script = "\n".join(_blocks("bash")).replace("8080", port)
-    path = os.pathsep.join(
-        [str(programs_folder()), str(Path(sys.executable).parent), os.environ["PATH"]]
-    )
+    # A server that a failed script leaves behind would keep the pipe of its output open.
+    script = "\n".join(["trap 'kill $(jobs -p) 2>/dev/null' EXIT", *_blocks("bash")])
+    # Not the forked ``registry`` of other tests, which gets no signals.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False,
+        ["bash", "-euo", "pipefail", "-c", script.replace("8080", port)],
+        cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"mode":"commit"' in done.stdout
