@@ -14,7 +14,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Final
 
-from registry_tool.errors import ErrorCode, RegistryError
+from registry_tool.errors import ErrorCode, OperationalError, RegistryError
 from registry_tool.server.faces import Face, Failure
 from registry_tool.server.limits import (
     BodyTooLargeError,
@@ -170,7 +170,12 @@ class Guard:
         if scope["path"] in face.open_paths:
             scope["state"]["subject"] = self._authenticator.anonymous
             return None
-        subject = self._authenticator.subject(_header(scope, b"authorization"))
+        try:
+            subject = self._authenticator.subject(_header(scope, b"authorization"))
+        except OperationalError as exc:  # of the token file; its path is no business of a client
+            _LOG.error("%s", exc)
+            message = "the server cannot read its tokens; its log has the details"
+            return Failure(503, "unavailable", message, {"Retry-After": "1"})
         scope["state"]["subject"] = subject
         if wait := self._rates.wait_for(subject.email):
             headers = {"Retry-After": str(math.ceil(wait))}
@@ -179,6 +184,8 @@ class Guard:
 
     def _check_origin(self, scope: Scope) -> Failure | None:
         host = _header(scope, b"host")
+        if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            return Failure(400, "usage", "the request has several Host headers")
         if not is_local_host(host) and self._hosts is not None and host not in self._hosts:
             return Failure(403, "forbidden", f"this server does not serve the host {host!a}")
         origin = _header(scope, b"origin")

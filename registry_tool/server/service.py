@@ -102,6 +102,13 @@ class Service:
         """What is served, for messages: a path, or a URL without credentials."""
         return self.registry.source if self._clone is None else self._clone.shown
 
+    @property
+    def trouble(self) -> str:
+        """Why the server may be behind its repository, or refuses writes; empty where it does neither."""
+        if self._writer is not None and self._writer.failure is not None:
+            return "the writer has stopped, and every write is refused; restart the server"
+        return self.live.trouble or ("" if self._clone is None else self._clone.trouble)
+
     def stop(self) -> None:
         """Say that the server begins to stop."""
         for listener in self._stopping:
@@ -167,7 +174,7 @@ class Service:
             "models": len(models),
             "versions": sum(len(m.version_ids) for m in models),
             "waiting_writes": 0 if self._writer is None else self._writer.waiting,
-            "trouble": self.live.trouble or ("" if self._clone is None else self._clone.trouble),
+            "trouble": self.trouble,
             "problems": problems,
         }
 

@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
@@ -257,3 +258,36 @@ def test_the_guard_stands_before_everything(bare: Path) -> None:
         with httpx.Client(base_url=server.url) as client:
             found = {client.get("/status").status_code for _ in range(150)}
         assert found == {200, 429}
+
+
+def test_every_answered_write_is_in_the_repository_after_a_kill(bare: Path, tmp_path: Path) -> None:
+    answered: set[str] = set()
+    enough = threading.Event()
+
+    def write(worker: int, url: str) -> None:
+        with httpx.Client(base_url=url, timeout=30) as client, contextlib.suppress(httpx.HTTPError):
+            for number in range(1000):
+                name = f"m{worker}-{number}"
+                found = client.post("/api/2.0/mlflow/registered-models/create", json={"name": name})
+                assert found.status_code == 200, found.text
+                answered.add(name)
+                if len(answered) >= 30:
+                    enough.set()
+
+    with running_server(bare, "--api", "mlflow") as server:
+        workers = [threading.Thread(target=write, args=(n, server.url)) for n in range(4)]
+        for one in workers:
+            one.start()
+        assert enough.wait(60)
+        server.kill()
+        for one in workers:
+            one.join()
+    git(bare, "fsck", "--full", "--strict")
+    git(tmp_path, "clone", "--quiet", str(bare), "fresh")
+    names = {path.name for path in (tmp_path / "fresh" / "models" / "default").iterdir()}
+    assert answered <= names
+    with running_server(bare, "--api", "mlflow") as server:
+        body = {"name": "after"}
+        url = f"{server.url}/api/2.0/mlflow/registered-models/create"
+        assert httpx.post(url, json=body).status_code == 200
+        assert httpx.post(url, json=body).json()["error_code"] == "RESOURCE_ALREADY_EXISTS"

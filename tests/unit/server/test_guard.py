@@ -216,3 +216,26 @@ def test_a_subject_may_make_so_many_requests() -> None:
 )
 def test_odd_hosts_are_not_local(host: str) -> None:
     assert not is_local_host(host)
+
+
+def test_several_hosts_are_refused() -> None:
+    async def ask() -> int:
+        headers = [("Host", "127.0.0.1"), ("Host", "evil.example.org")]
+        async with _client() as client:
+            return (await client.get("/api/echo", headers=headers)).status_code
+
+    assert asyncio.run(ask()) == 400
+
+
+def test_a_broken_token_file_is_for_the_log_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR, "registry_tool.server")
+    path = tmp_path / "tokens"
+    path.write_text("{}\n")
+    path.chmod(0o600)
+    client = _client(authenticator=Authenticator(TokenFile(path)))
+    found = _ask("GET", "/api/echo", client=client, headers={"Authorization": "Bearer x"})
+    assert (found.status_code, found.json()["wire"]) == (503, "unavailable")
+    assert str(path) not in found.text
+    assert f"{path}:1: this line is not a token" in caplog.text

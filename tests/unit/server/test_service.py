@@ -21,6 +21,7 @@ from registry_tool.access.tokens import TokenFile
 from registry_tool.errors import ForbiddenError, NotFoundError, OperationalError, UsageError
 from registry_tool.live.snapshot import Snapshot
 from registry_tool.server.service import Service, ServiceOptions, open_service
+from registry_tool.writer.writer import Writer
 
 
 @pytest.fixture
@@ -179,6 +180,15 @@ def test_a_full_disk_is_said_and_reads_go_on(small_disk: Path) -> None:
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "state"
+
+
+def test_a_writer_that_stopped_by_itself_is_said(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_service(bare, ServiceOptions()) as service:
+        assert service.describe(LOCAL)["trouble"] == ""
+        monkeypatch.setattr(Writer, "failure", ZeroDivisionError())
+        assert "the writer has stopped" in str(service.describe(LOCAL)["trouble"])
 
 
 def test_a_url_is_served_from_a_clone_that_follows_it(
