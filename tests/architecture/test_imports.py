@@ -64,7 +64,7 @@ HOMES = {
     },
     "cryptography": {"crypto/sshsig.py", "crypto/pem.py"},
     "git": {"git/remote/push.py", "scaffold/create.py", "demo/tour.py"},
-    "pydantic": {"manifests/models/"},
+    "pydantic": {"manifests/models/", "server/"},
     "dvc": {"artifacts/"},
     "dvc_data": {"artifacts/"},
     "dvc_objects": {"artifacts/"},
@@ -83,7 +83,7 @@ HOMES = {
     "yaml_rs": {"manifests/"},
     "orjson": {"live/", "server/"},
     "starlette": {"server/"},
-    "uvicorn": {"server/run.py"},
+    "uvicorn": {"server/connections.py", "server/run.py"},
     "prometheus_client": {"server/metrics.py"},
     "ruamel": {"manifests/yaml/", "scanning/documents.py"},
 }

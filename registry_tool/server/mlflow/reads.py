@@ -1,0 +1,149 @@
+"""MLflow's calls that read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from registry_tool.integrations.mlflow_mapping import STAGES, parse_stage
+from registry_tool.live.records import ModelRecord, Record, VersionRecord
+from registry_tool.manifests.data import records, text
+from registry_tool.server.faces import JsonResponse, current_subject
+from registry_tool.server.mlflow import bodies
+from registry_tool.server.mlflow.errors import MlflowError
+from registry_tool.server.mlflow.lookup import Lookup
+from registry_tool.server.mlflow.render import Renderer, proxy_folder
+from registry_tool.server.mlflow.search import search_models, search_versions
+from registry_tool.server.service import Service
+
+__all__ = ["PROXY_PREFIX", "ModelReads", "check_stage"]
+
+PROXY_PREFIX: Final = "/api/2.0/mlflow-artifacts"
+"""Where the artifact proxy is."""
+
+
+def check_stage(stage: str) -> str:
+    """A stage in any case as MLflow writes it.
+
+    Raises:
+        MlflowError: It is none.
+    """
+    found = parse_stage(stage)
+    if found is None:
+        raise MlflowError(
+            f"Invalid Model Version stage: {stage}. Value must be one of {', '.join(STAGES)}."
+        )
+    return found
+
+
+def _list(pieces: Iterable[bytes], key: bytes, token: str = "") -> Response:
+    parts = [b'{"', key, b'":[', b",".join(pieces), b"]"]
+    if token:
+        parts += [b',"next_page_token":"', token.encode(), b'"']
+    return JsonResponse(b"".join((*parts, b"}")))
+
+
+class ModelReads:
+    """The calls, over a service.
+
+    Args:
+        service: What they answer from.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.renderer = Renderer()
+
+    def lookup(self, request: Request) -> Lookup:
+        """What one request is answered from."""
+        service = self._service
+        subject = current_subject(request)
+        return Lookup(service.snapshot, subject, service.writing_namespace("mlflow"))
+
+    def answer_model(self, lookup: Lookup, model: ModelRecord) -> Response:
+        """One model."""
+        found = self.renderer.model(lookup, model)
+        return JsonResponse(b'{"registered_model":' + found + b"}")
+
+    def answer_version(self, lookup: Lookup, version: VersionRecord) -> Response:
+        """One version."""
+        found = self.renderer.version(lookup, version)
+        return JsonResponse(b'{"model_version":' + found + b"}")
+
+    async def get_model(self, request: Request) -> Response:
+        """``GET registered-models/get``."""
+        lookup, body = self.lookup(request), bodies.read_query(request, bodies.ModelBody)
+        return self.answer_model(lookup, lookup.model(body.name))
+
+    async def get_version(self, request: Request) -> Response:
+        """``GET model-versions/get``."""
+        lookup, body = self.lookup(request), bodies.read_query(request, bodies.VersionBody)
+        bodies.require(body.name, "name")
+        found = lookup.version(body.name, bodies.require(body.version, "version"))
+        return self.answer_version(lookup, found)
+
+    async def get_by_alias(self, request: Request) -> Response:
+        """``GET registered-models/alias``."""
+        lookup, body = self.lookup(request), bodies.read_query(request, bodies.AliasBody)
+        bodies.require(body.name, "name")
+        found = lookup.version_with_alias(body.name, bodies.require(body.alias, "alias"))
+        return self.answer_version(lookup, found)
+
+    async def get_latest(self, request: Request) -> Response:
+        """``GET|POST registered-models/get-latest-versions``."""
+        lookup = self.lookup(request)
+        body = (
+            bodies.read_query(request, bodies.LatestBody)
+            if request.method == "GET"
+            else await bodies.read_body(request, bodies.LatestBody)
+        )
+        model = lookup.model(bodies.require(body.name, "name"))
+        wanted = {check_stage(stage) for stage in body.stages} or {*STAGES}
+        latest = [
+            version
+            for version in self.renderer.latest(lookup, model)
+            if self.renderer.stage(lookup, version) in wanted
+        ]
+        return _list((self.renderer.version(lookup, one) for one in latest), b"model_versions")
+
+    async def search_models(self, request: Request) -> Response:
+        """``GET registered-models/search``."""
+        lookup, body = self.lookup(request), bodies.read_query(request, bodies.SearchBody)
+        page = search_models(lookup, body)
+        found = (self._render(lookup, record) for record in page.records)
+        return _list(found, b"registered_models", page.next_token)
+
+    async def search_versions(self, request: Request) -> Response:
+        """``GET model-versions/search``."""
+        lookup, body = self.lookup(request), bodies.read_query(request, bodies.SearchBody)
+        page = search_versions(lookup, body)
+        found = (self._render(lookup, record) for record in page.records)
+        return _list(found, b"model_versions", page.next_token)
+
+    def _render(self, lookup: Lookup, record: Record) -> bytes:
+        if isinstance(record, VersionRecord):
+            return self.renderer.version(lookup, record)
+        return self.renderer.model(lookup, record) if isinstance(record, ModelRecord) else b"{}"
+
+    async def get_download_uri(self, request: Request) -> Response:
+        """``GET model-versions/get-download-uri``."""
+        lookup, body = self.lookup(request), bodies.read_query(request, bodies.VersionBody)
+        bodies.require(body.name, "name")
+        found = lookup.version(body.name, bodies.require(body.version, "version"))
+        return JsonResponse({"artifact_uri": self._download_uri(lookup, found)})
+
+    def _download_uri(self, lookup: Lookup, version: VersionRecord) -> str:
+        if version.state in {"withdrawn", "erased"}:
+            raise MlflowError(f"{version.model}@{version.version} is {version.state}")
+        stored = [entry for entry in records(version.data, "artifacts") if "path" in entry]
+        if not stored:
+            import orjson
+
+            said = orjson.loads(self.renderer.version(lookup, version))
+            return text(said, "source")
+        folders = [entry for entry in stored if "nfiles" in entry]
+        inner = f"/{text(folders[0], 'path')}" if len(stored) == 1 and folders else ""
+        return f"{self._service.public_url}{PROXY_PREFIX}/artifacts/{proxy_folder(version)}{inner}"

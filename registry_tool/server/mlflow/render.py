@@ -1,0 +1,208 @@
+"""Models and versions as MLflow's JSON; kept until a record changes."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import orjson
+
+from registry_tool.integrations.mlflow_mapping import (
+    API,
+    NO_DESCRIPTION,
+    STAGES,
+    read_origin,
+    read_stage,
+    render_tags,
+)
+from registry_tool.live.records import ModelRecord, VersionRecord
+from registry_tool.manifests.data import Data, member, records, text, whole
+from registry_tool.manifests.problems import JSON
+from registry_tool.server.mlflow.lookup import Lookup
+
+__all__ = ["MODEL_TOUCHED", "VERSION_TOUCHED", "Renderer", "proxy_folder"]
+
+VERSION_TOUCHED: Final = ("record", "metadata", "wire", "status", "title")
+"""The kinds of files whose change is one of the version."""
+MODEL_TOUCHED: Final = ("record", "wire", "status", "title", "versions", "stages")
+"""The kinds of files whose change is one of the model; a new version and a move to a stage count."""
+PROXY_ROOT: Final = "registry"
+"""The folder of the artifact proxy with the files of versions."""
+
+_KEPT: Final = 20_000
+_MOST_METRICS: Final = 1000
+
+
+def proxy_folder(version: VersionRecord) -> str:
+    """The folder of the artifact proxy that has a version's files."""
+    return f"{PROXY_ROOT}/{version.model.namespace}/{version.model.name}/{version.version}"
+
+
+class _Kept(NamedTuple):
+    """What was rendered, and what it was made from."""
+
+    sources: tuple[object, ...]
+    data: dict[str, JSON]
+    source: bytes
+
+
+def _same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    return len(one) == len(other) and all(a is b or a == b for a, b in zip(one, other, strict=True))
+
+
+def _filled(data: dict[str, JSON]) -> dict[str, JSON]:
+    """The data without empty fields, which MLflow leaves out."""
+    return {key: value for key, value in data.items() if value not in ("", None, [])}
+
+
+def _metrics(record: Data) -> list[JSON]:
+    found: list[JSON] = []
+    for entry in records(record, "metrics")[:_MOST_METRICS]:
+        value = entry.get("value")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        found.append(
+            {
+                "key": text(entry, "key"),
+                "value": value,
+                "timestamp": whole(entry, "timestamp"),
+                "step": whole(entry, "step"),
+            }
+        )
+    return found
+
+
+def _params(record: Data) -> list[JSON]:
+    return [
+        {"name": key, "value": value if isinstance(value, str) else orjson.dumps(value).decode()}
+        for key, value in member(record, "parameters").items()
+    ]
+
+
+class Renderer:
+    """Renders records; safe for one thread."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, _Kept] = {}
+
+    def _keep(self, number: int, sources: tuple[object, ...], data: dict[str, JSON]) -> _Kept:
+        kept = _Kept(sources, data, orjson.dumps(data))
+        if not number:
+            return kept
+        self._kept.pop(number, None)
+        while len(self._kept) >= _KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[number] = kept
+        return kept
+
+    def _find(self, number: int, sources: tuple[object, ...]) -> _Kept | None:
+        kept = self._kept.get(number)
+        return kept if kept is not None and _same(kept.sources, sources) else None
+
+    def version(self, lookup: Lookup, version: VersionRecord) -> bytes:
+        """A version as JSON."""
+        return self._version(lookup, version).source
+
+    def model(self, lookup: Lookup, model: ModelRecord) -> bytes:
+        """A model as JSON, with the latest version of each stage."""
+        policy = lookup.snapshot.serve
+        latest = self.latest(lookup, model)
+        sources = (model, policy, *latest)
+        kept = self._find(model.id, sources)
+        if kept is None:
+            data = self._model_data(lookup, model, latest)
+            kept = self._keep(model.id, sources, data)
+        return kept.source
+
+    def _version(self, lookup: Lookup, version: VersionRecord) -> _Kept:
+        model = lookup.snapshot.model_with(version)
+        policy = lookup.snapshot.serve
+        sources = (version, model.title, model.touched.title, model.titles, policy)
+        kept = self._find(version.id, sources)
+        if kept is None:
+            kept = self._keep(version.id, sources, self._version_data(lookup, model, version))
+        return kept
+
+    def stage(self, lookup: Lookup, version: VersionRecord) -> str:
+        """The stage of a version."""
+        wire = member(version.file("wire.yaml"), API)
+        return read_stage(wire, version.state, version.aliases, lookup.stage_aliases())
+
+    def latest(self, lookup: Lookup, model: ModelRecord) -> list[VersionRecord]:
+        """The version with the highest number of each stage, in the order of the stages."""
+        found: dict[str, VersionRecord] = {}
+        numbers: dict[str, int] = {}
+        for version in lookup.snapshot.versions(model):
+            stage = text(self._version(lookup, version).data, "current_stage")
+            number = lookup.snapshot.number(version)
+            if number > numbers.get(stage, -1):
+                found[stage], numbers[stage] = version, number
+        return [found[stage] for stage in STAGES if stage in found]
+
+    def _version_data(
+        self, lookup: Lookup, model: ModelRecord, version: VersionRecord
+    ) -> dict[str, JSON]:
+        snapshot, record = lookup.snapshot, version.data
+        wire = member(version.file("wire.yaml"), API)
+        origin = read_origin(record, wire, f"mlflow-artifacts:/{proxy_folder(version)}")
+        position = max(version.touched.last(*VERSION_TOUCHED), model.touched.title)
+        said = text(version.file("metadata.yaml"), "description") or text(record, "description")
+        status, message = _status(version)
+        tags: list[JSON] = [dict(tag) for tag in render_tags(version.metadata)]
+        aliases: list[JSON] = [model.titles.get(alias, alias) for alias in version.aliases]
+        found: dict[str, JSON] = {
+            "name": lookup.model_name(model),
+            "version": str(snapshot.number(version)),
+            "creation_timestamp": snapshot.created(version),
+            "last_updated_timestamp": snapshot.time(position),
+            "user_id": text(record, "author"),
+            "current_stage": self.stage(lookup, version),
+            "description": "" if text(wire, "description") == NO_DESCRIPTION else said,
+            "source": origin.source,
+            "run_id": origin.run_id,
+            "status": status,
+            "status_message": message,
+            "tags": tags,
+            "run_link": origin.run_link,
+            "aliases": aliases,
+            "model_id": origin.model_id,
+            "model_params": _params(record),
+            "model_metrics": _metrics(record),
+        }
+        return _filled(found)
+
+    def _model_data(
+        self, lookup: Lookup, model: ModelRecord, latest: list[VersionRecord]
+    ) -> dict[str, JSON]:
+        snapshot = lookup.snapshot
+        wire = member(model.file("wire.yaml"), API)
+        tags: list[JSON] = [dict(tag) for tag in render_tags(model.metadata)]
+        aliases: list[JSON] = []
+        for alias in sorted({*model.aliases, *model.reserved}):
+            version = snapshot.alias(model, alias)
+            if version is not None:
+                shown = model.titles.get(alias, alias)
+                aliases.append({"alias": shown, "version": str(snapshot.number(version))})
+        found: dict[str, JSON] = {
+            "name": lookup.model_name(model),
+            "creation_timestamp": snapshot.created(model),
+            "last_updated_timestamp": snapshot.changed(model, *MODEL_TOUCHED),
+            "description": text(model.data, "description"),
+            "latest_versions": [self._version(lookup, one).data for one in latest],
+            "tags": tags,
+            "aliases": aliases,
+            "deployment_job_id": text(wire, "deployment_job_id"),
+        }
+        return _filled(found)
+
+
+def _status(version: VersionRecord) -> tuple[str, str]:
+    """The status of a version, and why it is not READY."""
+    if version.is_draft:
+        return (
+            "PENDING_REGISTRATION",
+            f"a draft; seal it: registry seal {version.model}@{version.version}",
+        )
+    if version.state in {"withdrawn", "erased"}:
+        reason = text(version.file("status.yaml"), "reason")
+        return "FAILED_REGISTRATION", f"{version.state}: {reason}".rstrip(": ")
+    return "READY", ""

@@ -1,0 +1,423 @@
+"""MLflow's calls that write: each is one commit."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import unquote_plus
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from registry_tool.access.subjects import Scope, Subject
+from registry_tool.catalog.catalog import ModelView
+from registry_tool.edits.changeset import Edit
+from registry_tool.edits.deletion import delete_model, delete_version
+from registry_tool.integrations import mlflow_edits
+from registry_tool.integrations.mlflow_edits import NameInUseError, NewVersion
+from registry_tool.integrations.mlflow_mapping import API, VersionOrigin
+from registry_tool.live.records import ModelRecord, VersionRecord
+from registry_tool.live.snapshot import Snapshot
+from registry_tool.manifests.data import member, text
+from registry_tool.manifests.layout import Layout
+from registry_tool.names import ModelName, Reference
+from registry_tool.server.faces import JsonResponse, current_subject
+from registry_tool.server.mlflow import bodies
+from registry_tool.server.mlflow.bodies import TagBody
+from registry_tool.server.mlflow.errors import MlflowError, convert_error
+from registry_tool.server.mlflow.lookup import Lookup, check_model_name
+from registry_tool.server.mlflow.reads import ModelReads, check_stage
+from registry_tool.server.service import Service
+from registry_tool.writer.request import Person, WriteRequest, Written
+
+__all__ = ["ModelWrites"]
+
+_ALIAS: Final = re.compile(r"[\w\-]*")
+_VERSION_ALIAS: Final = re.compile(r"[vV]\d+")
+_LONGEST_ALIAS: Final = 255
+_LONGEST_KEY: Final = 250
+_LONGEST_VALUE: Final = 100_000
+_KEY: Final = re.compile(r"[/\w.\- :]*")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_PROMPT: Final = "mlflow.prompt.is_prompt"
+_REASON: Final = "deleted through MLflow"
+_DONE: Final[Mapping[str, str]] = {}
+
+
+def _check_alias(alias: str | None) -> str:
+    if not alias:
+        raise MlflowError("Registered model alias name cannot be empty.")
+    if not _ALIAS.fullmatch(alias):
+        raise MlflowError(
+            f"Invalid alias name: '{alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-)."
+        )
+    if len(alias) > _LONGEST_ALIAS:
+        raise MlflowError(
+            f"'Registered model alias name' exceeds the maximum length of {_LONGEST_ALIAS} characters"
+        )
+    return alias
+
+
+def _check_new_alias(alias: str | None) -> str:
+    found = _check_alias(alias)
+    if found.lower() == "latest":
+        raise MlflowError("'latest' alias name (case insensitive) is reserved.")
+    if _VERSION_ALIAS.fullmatch(found):
+        raise MlflowError(f"Version alias name '{found}' is reserved.")
+    return found
+
+
+def _check_key(key: str | None) -> str:
+    found = bodies.require(key, "key")
+    if not _KEY.fullmatch(found):
+        raise MlflowError(
+            f"Invalid value \"{found}\" for parameter 'key' supplied: Names may only contain alphanumerics, underscores (_),"
+            " dashes (-), periods (.), spaces ( ), colon(:) and slashes (/)."
+        )
+    if len(found) > _LONGEST_KEY:
+        raise MlflowError(f"'key' exceeds the maximum length of {_LONGEST_KEY} characters")
+    return found
+
+
+def _check_value(value: str | None) -> str:
+    if len(value or "") > _LONGEST_VALUE:
+        raise MlflowError(f"'value' exceeds the maximum length of {_LONGEST_VALUE} characters")
+    return value or ""
+
+
+def _check_tags(tags: Sequence[TagBody]) -> dict[str, str]:
+    return {_check_key(tag.key): _check_value(tag.value) for tag in tags}
+
+
+def check_source(source: str) -> str:
+    """A source that other machines can mean the same by.
+
+    Raises:
+        MlflowError: It is a path of the client's machine, or contains ``..``.
+    """
+    plain = source
+    for _ in range(8):
+        plain, before = unquote_plus(plain), plain
+        if plain == before:
+            break
+    if "\0" in plain or ".." in re.split(r"[/\\]", plain):
+        raise MlflowError(
+            f"Invalid model version source: '{source}'. If supplying a source as an http, https, local file path, ftp,"
+            " objectstore, or mlflow-artifacts uri, an absolute path must be provided without relative path references"
+            " present. Please provide an absolute path."
+        )
+    if not _SCHEME.match(source) or source.lower().startswith("file:"):
+        raise MlflowError(
+            f"Invalid model version source: '{source}'. To use a local path as a model version source, the run_id request"
+            " parameter has to be specified and the local path has to be contained within the artifact directory of the"
+            " run specified by the run_id."
+        )
+    return source
+
+
+def _removed_names(snapshot: Snapshot, view: ModelView) -> list[str]:
+    """The versions and drafts that a model had and has no more."""
+    model = snapshot.model(view.name)
+    if model is None or len(model.all_ids) == len(model.version_ids):
+        return []
+    start = f"{snapshot.layout.model(view.name)}/versions/"
+    known = {*view.versions, *view.drafts}
+    births = (key for key in snapshot.ids.births if key.startswith(start))
+    return [name for key in births if (name := key.removeprefix(start)) not in known]
+
+
+def _identity(record: object) -> str | None:
+    return text(record.data, "identity") or None if isinstance(record, VersionRecord) else None
+
+
+class ModelWrites:
+    """The calls, over a service.
+
+    Args:
+        service: What they write to.
+        reads: The calls that read, which render the answers.
+    """
+
+    def __init__(self, service: Service, reads: ModelReads) -> None:
+        self._service = service
+        self._reads = reads
+
+    async def _write(self, request: Request, namespace: str, edit: Edit, *scopes: Scope) -> Written:
+        subject = current_subject(request)
+        for scope in scopes or ("write",):
+            Service.require(subject, scope, namespace)
+        key = request.headers.get("idempotency-key", "")
+        content = hashlib.sha256(request.url.path.encode() + await request.body()).hexdigest()
+        return await self._service.write(
+            WriteRequest(
+                edit,
+                Person(subject.name, subject.email),
+                api=API,
+                request_id=key,
+                content=content,
+                may_review=subject.may("review", namespace),
+            )
+        )
+
+    # --- models
+
+    async def create_model(self, request: Request) -> Response:
+        """``POST registered-models/create``."""
+        body = await bodies.read_body(request, bodies.CreateModelBody)
+        lookup = self._reads.lookup(request)
+        check_model_name(body.name)
+        name, tags = lookup.split(body.name), _check_tags(body.tags)
+        edit = mlflow_edits.create_model(
+            name,
+            owner=_owner(lookup.subject),
+            description=body.description or "",
+            tags=tags,
+            deployment_job_id=body.deployment_job_id or "",
+        )
+        try:
+            written = await self._write(request, name.namespace, edit)
+        except NameInUseError as exc:
+            is_prompt = tags.get(_PROMPT, "").lower() == "true"
+            raise convert_error(exc, body.name, is_prompt=is_prompt) from exc
+        lookup = self._reads.lookup(request)
+        found = lookup.snapshot.model(_added_model(lookup.snapshot.layout, written))
+        if found is None:
+            return JsonResponse({"registered_model": {"name": body.name}})
+        return self._reads.answer_model(lookup, found)
+
+    async def rename_model(self, request: Request) -> Response:
+        """``POST registered-models/rename``."""
+        body = await bodies.read_body(request, bodies.RenameBody)
+        lookup = self._reads.lookup(request)
+        model = lookup.model(bodies.require(body.name, "name"))
+        new = bodies.require((body.new_name or "").strip() and body.new_name, "new_name")
+        check_model_name(new)
+        edit = mlflow_edits.rename_model(model.name, lookup.split(new))
+        try:
+            return await self._change_model(request, model, edit)
+        except NameInUseError as exc:
+            raise convert_error(exc, new, is_prompt=exc.is_prompt) from exc
+
+    async def update_model(self, request: Request) -> Response:
+        """``PATCH registered-models/update``."""
+        body = await bodies.read_body(request, bodies.UpdateModelBody)
+        model = self._reads.lookup(request).model(bodies.require(body.name, "name"))
+        edit = mlflow_edits.describe_model(model.name, body.description, body.deployment_job_id)
+        return await self._change_model(request, model, edit)
+
+    async def _change_model(self, request: Request, model: ModelRecord, edit: Edit) -> Response:
+        await self._write(request, model.name.namespace, edit)
+        lookup = self._reads.lookup(request)
+        return self._reads.answer_model(lookup, lookup.snapshot.model(model.name) or model)
+
+    async def delete_model(self, request: Request) -> Response:
+        """``DELETE registered-models/delete``."""
+        body = await bodies.read_body(request, bodies.ModelBody)
+        model = self._reads.lookup(request).model(bodies.require(body.name, "name"))
+        edit = delete_model(model.name, reason=_REASON)
+        await self._write(request, model.name.namespace, edit, "delete")
+        return JsonResponse(_DONE)
+
+    async def set_model_tag(self, request: Request) -> Response:
+        """``POST registered-models/set-tag``."""
+        body = await bodies.read_body(request, bodies.ModelTagBody)
+        model = self._reads.lookup(request).model(bodies.require(body.name, "name"))
+        key, value = _check_key(body.key), _check_value(body.value)
+        edit = mlflow_edits.set_model_tag(model.name, key, value)
+        await self._write(request, model.name.namespace, edit)
+        return JsonResponse(_DONE)
+
+    async def delete_model_tag(self, request: Request) -> Response:
+        """``DELETE registered-models/delete-tag``."""
+        body = await bodies.read_body(request, bodies.ModelTagBody)
+        model = self._reads.lookup(request).model(bodies.require(body.name, "name"))
+        edit = mlflow_edits.delete_model_tag(model.name, _check_key(body.key))
+        await self._write(request, model.name.namespace, edit)
+        return JsonResponse(_DONE)
+
+    # --- versions
+
+    async def create_version(self, request: Request) -> Response:
+        """``POST model-versions/create``."""
+        body = await bodies.read_body(request, bodies.CreateVersionBody)
+        lookup = self._reads.lookup(request)
+        bodies.require(body.name, "name")
+        source = bodies.require(body.source, "source")
+        tags = _check_tags(body.tags)
+        model = lookup.model(body.name)
+        if tags.get(_PROMPT, "").lower() != "true":
+            check_source(source)
+        origin = VersionOrigin(source, body.run_id or "", body.run_link or "", body.model_id or "")
+        new = self._new_version(lookup, origin, body.description or "", tags)
+        edit = mlflow_edits.create_version(
+            model.name, new, gone=self._find_gone, find_equal=self._find_equal
+        )
+        written = await self._write(request, model.name.namespace, edit)
+        return self._answer_created(request, body.name, written)
+
+    def _new_version(
+        self, lookup: Lookup, origin: VersionOrigin, description: str, tags: Mapping[str, str]
+    ) -> NewVersion:
+        return NewVersion(origin, description, tags, author=lookup.subject.name)
+
+    def _answer_created(self, request: Request, name: str, written: Written) -> Response:
+        lookup = self._reads.lookup(request)
+        added = written.change.versions[0]
+        found = lookup.snapshot.version(added.model, added.selector)
+        if found is not None:
+            return self._reads.answer_version(lookup, found)
+        message = "\n".join((f"proposed on the branch {written.branch}", *written.notes))
+        proposed = {
+            "name": name,
+            "version": added.selector,
+            "creation_timestamp": written.time,
+            "last_updated_timestamp": written.time,
+            "current_stage": "None",
+            "status": "PENDING_REGISTRATION",
+            "status_message": message,
+        }
+        return JsonResponse({"model_version": proposed})
+
+    def _find_gone(self, view: ModelView) -> list[str]:
+        return _removed_names(self._service.snapshot, view)
+
+    def _find_equal(self, view: ModelView, identity: str) -> str:
+        """The earlier version of a model with an identity, from the index; of the newest ones from their files."""
+        snapshot = self._service.snapshot
+        ids = snapshot.indexes.find("version", "identity", _identity, identity)
+        for record in map(snapshot.records.get, ids):
+            is_own = isinstance(record, VersionRecord) and record.model == view.name
+            if is_own and not record.is_draft and view.version(record.version) is not None:
+                return f"{record.model}@{record.version}"
+        for name in view.versions:
+            if snapshot.version(view.name, name) is None:
+                found = view.version(name)
+                if found is not None and text(found.data, "identity") == identity:
+                    return f"{view.name}@{name}"
+        return ""
+
+    async def _find_version(
+        self, request: Request, body: bodies.VersionBody
+    ) -> tuple[Lookup, VersionRecord]:
+        lookup = self._reads.lookup(request)
+        bodies.require(body.name, "name")
+        return lookup, lookup.version(body.name, bodies.require(body.version, "version"))
+
+    async def _change_version(
+        self, request: Request, version: VersionRecord, edit: Edit, *scopes: Scope
+    ) -> Response:
+        await self._write(request, version.model.namespace, edit, *scopes)
+        lookup = self._reads.lookup(request)
+        found = lookup.snapshot.version(version.model, version.version) or version
+        return self._reads.answer_version(lookup, found)
+
+    async def update_version(self, request: Request) -> Response:
+        """``PATCH model-versions/update``."""
+        body = await bodies.read_body(request, bodies.UpdateVersionBody)
+        _, version = await self._find_version(request, body)
+        edit = mlflow_edits.describe_version(version.model, version.version, body.description or "")
+        return await self._change_version(request, version, edit)
+
+    async def delete_version(self, request: Request) -> Response:
+        """``DELETE model-versions/delete``."""
+        body = await bodies.read_body(request, bodies.VersionBody)
+        _, version = await self._find_version(request, body)
+        reference = Reference(version.model, version.version)
+        edit = delete_version(reference, reason=_REASON, remove_aliases=True)
+        await self._write(request, version.model.namespace, edit, "delete")
+        return JsonResponse(_DONE)
+
+    async def set_version_tag(self, request: Request) -> Response:
+        """``POST model-versions/set-tag``."""
+        body = await bodies.read_body(request, bodies.VersionTagBody)
+        _, version = await self._find_version(request, body)
+        key, value = _check_key(body.key), _check_value(body.value)
+        edit = mlflow_edits.set_version_tag(version.model, version.version, key, value)
+        await self._write(request, version.model.namespace, edit)
+        return JsonResponse(_DONE)
+
+    async def delete_version_tag(self, request: Request) -> Response:
+        """``DELETE model-versions/delete-tag``."""
+        body = await bodies.read_body(request, bodies.VersionTagBody)
+        _, version = await self._find_version(request, body)
+        key = _check_key(body.key)
+        edit = mlflow_edits.delete_version_tag(version.model, version.version, key)
+        await self._write(request, version.model.namespace, edit)
+        return JsonResponse(_DONE)
+
+    async def move_stage(self, request: Request) -> Response:
+        """``POST model-versions/transition-stage``."""
+        body = await bodies.read_body(request, bodies.StageBody)
+        lookup, version = await self._find_version(request, body)
+        stage = check_stage(bodies.require(body.stage, "stage"))
+        archives: list[str] = []
+        if body.archive_existing_versions:
+            if stage not in {"Staging", "Production"}:
+                raise MlflowError(
+                    f"Model version transition cannot archive existing model versions because '{stage}' is not an Active"
+                    " stage. Valid stages are Staging, Production"
+                )
+            model = lookup.snapshot.model_with(version)
+            archives = [
+                one.version
+                for one in lookup.snapshot.versions(model)
+                if one.id != version.id and self._reads.renderer.stage(lookup, one) == stage
+            ]
+        aliases = lookup.stage_aliases()
+        edit = mlflow_edits.move_stage(
+            version.model, version.version, stage, stage_aliases=aliases, archives=archives
+        )
+        scopes: tuple[Scope, ...] = ("promote",) if aliases else ("write",)
+        return await self._change_version(request, version, edit, *scopes)
+
+    # --- aliases
+
+    async def set_alias(self, request: Request) -> Response:
+        """``POST registered-models/alias``."""
+        body = await bodies.read_body(request, bodies.AliasBody)
+        bodies.require(body.name, "name")
+        alias = _check_new_alias(body.alias)
+        lookup, version = await self._find_version(request, body)
+        moves_stage = alias in _stage_names(lookup.snapshot, version.model.namespace)
+        edit = mlflow_edits.set_alias(
+            version.model, version.version, alias, moves_stage=moves_stage
+        )
+        scope: Scope = "promote" if moves_stage else "write"
+        await self._write(request, version.model.namespace, edit, scope)
+        return JsonResponse(_DONE)
+
+    async def delete_alias(self, request: Request) -> Response:
+        """``DELETE registered-models/alias``."""
+        body = await bodies.read_body(request, bodies.AliasBody)
+        lookup = self._reads.lookup(request)
+        alias = _check_alias(body.alias)
+        model = lookup.model(bodies.require(body.name, "name"))
+        is_stage = alias in _stage_names(lookup.snapshot, model.name.namespace)
+        edit = mlflow_edits.remove_alias(model.name, alias)
+        scope: Scope = "promote" if is_stage else "write"
+        await self._write(request, model.name.namespace, edit, scope)
+        return JsonResponse(_DONE)
+
+
+def _owner(subject: Subject) -> str:
+    return f"{subject.name} <{subject.email}>"
+
+
+def _added_model(layout: Layout, written: Written) -> ModelName:
+    """The model that a change added."""
+    for path in written.change.puts:
+        place = layout.locate(path)
+        if place is not None and place.kind == "model" and place.model is not None:
+            return place.model
+    raise MlflowError("the model was not added")
+
+
+def _stage_names(snapshot: Snapshot, namespace: str) -> set[str]:
+    """The aliases that are stages in a namespace."""
+    from registry_tool.live.parts import decode
+
+    own = snapshot.namespaces.get(namespace)
+    found = {*member(decode(snapshot.settings), "stages")}
+    return found if own is None else found | {*member(decode(own.record), "stages")}

@@ -1,0 +1,58 @@
+"""MLflow's own client, unmodified, against the server: each id of its features is a check."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Final, cast
+
+import pytest
+from support import run_program
+from support.wire_clients import ServerProcess, run_client, running_server
+
+from registry_tool.manifests.problems import JSON
+
+# Tracking is a folder, because the small client has no database.
+ENV: Final = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+
+
+def said_by(script: str, server: ServerProcess, folder: Path, **given: JSON) -> dict[str, JSON]:
+    """What a script of the client prints."""
+    tracking = f"file://{folder / 'tracking'}"
+    found = run_client("mlflow", script, env=ENV, url=server.url, tracking=tracking, **given)
+    return cast("dict[str, JSON]", found)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Path:
+    """A new registry, as ``registry init`` makes one."""
+    folder = tmp_path / "models"
+    done = run_program("init", str(folder), "--name", "models", cwd=tmp_path)
+    assert done.code == 0, done.err
+    return folder
+
+
+def check_all(folder: Path) -> None:
+    done = run_program("check", "--all", cwd=folder)
+    assert done.code == 0, done.out + done.err
+
+
+def test_the_main_job_works_with_only_the_registry_uri_changed(
+    registry: Path, tmp_path: Path
+) -> None:
+    """ML-8, ML-9."""
+    with running_server(registry, "--api", "mlflow") as server:
+        said = said_by("mlflow_main_job.py", server, tmp_path)
+    assert said["logged"] == ["1", said["model id"]]
+    assert said["registered"] == ["2", "READY", True]
+    assert said["alias"] == "1"
+    assert said["predicted"] == [2, 4]
+    assert said["copied"] == ["copied", "1", "models:/doubler/1"]
+    assert said["loaded copy"] == [8]
+    check_all(registry)
+    log = subprocess.run(
+        ["git", "log", "--format=%an %cn %s"], cwd=registry, capture_output=True, text=True, check=True
+    ).stdout.splitlines()  # fmt: skip
+    assert log[0].endswith("registry server Add default/copied@1")
+    done = run_program("resolve", "doubler@champion", "--format", "json", cwd=registry)
+    assert '"version": "1"' in done.out
