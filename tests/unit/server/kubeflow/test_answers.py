@@ -31,7 +31,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApp]:
             app.ask("POST", "registered_models", {"name": "taken", "externalId": "taken"}).status
             == 201
         )
-        model = {"name": "v", "registeredModelId": "4"}
+        model: JSON = {"name": "v", "registeredModelId": "4"}
         assert app.ask("POST", "model_versions", model).data["id"] == "5"
         artifact: JSON = {
             "artifactType": "model-artifact",
