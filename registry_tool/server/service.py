@@ -113,6 +113,11 @@ class Service:
         return self.live.snapshot
 
     @property
+    def publishes(self) -> bool:
+        """True where a write is on the published branch when it is answered."""
+        return self._mode == "commit"
+
+    @property
     def policy(self) -> Data:
         """The fields of ``serve.yaml`` as they are published."""
         return self.snapshot.policy
