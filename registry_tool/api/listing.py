@@ -16,7 +16,7 @@ from registry_tool.api.rows import load_rows, rows_folder
 from registry_tool.api.views import ModelVersion, RegisteredModel
 from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
 from registry_tool.catalog.resolve import find_model, latest
-from registry_tool.catalog.search import (
+from registry_tool.catalog.search.query import (
     Filter,
     Found,
     MetricNames,
@@ -25,9 +25,9 @@ from registry_tool.catalog.search import (
     parse_query,
     search,
 )
-from registry_tool.catalog.summary import ModelRow, VersionRow
-from registry_tool.catalog.summary_cache import Rows
-from registry_tool.catalog.worker import row_workers
+from registry_tool.catalog.search.summary import ModelRow, VersionRow
+from registry_tool.catalog.search.summary_cache import Rows
+from registry_tool.catalog.search.worker import row_workers
 from registry_tool.errors import NotFoundError, RegistryError, UsageError
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName, check_namespace, fold_task

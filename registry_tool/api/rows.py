@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.catalog.summary_cache import Rows
+from registry_tool.catalog.search.summary_cache import Rows
 from registry_tool.git.repository import Repository
 from registry_tool.git.worktree import FolderTree, work_tree
 from registry_tool.paths import cache_folder

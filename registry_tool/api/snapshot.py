@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from registry_tool.api.views import ModelVersion, RegisteredModel
-    from registry_tool.catalog.summary_cache import Rows
+    from registry_tool.catalog.search.summary_cache import Rows
     from registry_tool.git.tree import Tree
     from registry_tool.manifests.models.registry import RegistryManifest
 

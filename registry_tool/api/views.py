@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from registry_tool.artifacts.progress import Progress
-    from registry_tool.catalog.summary import VersionRow, VersionSummary
+    from registry_tool.catalog.search.summary import VersionRow, VersionSummary
     from registry_tool.manifests.models.model import ModelManifest, ModelManifestV2
     from registry_tool.manifests.models.version import (
         Environment,

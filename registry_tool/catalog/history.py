@@ -21,7 +21,7 @@ from registry_tool.catalog.resolve import find_model, latest, resolve
 from registry_tool.errors import NotFoundError, ShallowHistoryError
 from registry_tool.git.history import FirstParentHistory, Touch
 from registry_tool.git.log import HistoryStep, find_makers
-from registry_tool.git.object_reader import BlobReader, fetch_objects
+from registry_tool.git.objects.reader import BlobReader, fetch_objects
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import too_shallow
 from registry_tool.git.tree import Entry

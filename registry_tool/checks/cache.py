@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.catalog.result_cache import ResultCache
+from registry_tool.catalog.search.result_cache import ResultCache
 from registry_tool.checks.findings import Finding
 from registry_tool.checks.uniqueness import UniqueValue
 from registry_tool.manifests.data import member

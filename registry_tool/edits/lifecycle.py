@@ -26,6 +26,7 @@ __all__ = [
     "erase",
     "find_alias_names",
     "render_status",
+    "restore",
     "set_state",
     "withdraw_with_aliases",
 ]
@@ -120,6 +121,24 @@ def archive(model: ModelName) -> Edit:
         source = b"" if view.document is None else view.document.source
         edited = edit_fields(source, data, {"state": "archived"}, path)
         return ChangeSet(f"Archive {model}", {path: edited})
+
+    return edit
+
+
+def restore(model: ModelName) -> Edit:
+    """Make an archived model live again. The edit raises NotFound, or Refused: it is deleted."""
+
+    def edit(catalog: Catalog) -> ChangeSet:
+        view = find_model(catalog, model)
+        if view.is_deleted:
+            raise RefusedError(f"{model} is deleted")
+        data, path = view.data, f"{view.folder}/model.yaml"
+        if text(data, "state") != "archived":
+            return ChangeSet(f"{model} is not archived")
+        source = b"" if view.document is None else view.document.source
+        return ChangeSet(
+            f"Restore {model}", {path: edit_fields(source, data, {"state": "live"}, path)}
+        )
 
     return edit
 

@@ -25,11 +25,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.errors import GitError, RefusedError
 from registry_tool.git.commit_tree import CommitTree
-from registry_tool.git.object_reader import BlobReader
+from registry_tool.git.objects.reader import BlobReader
+from registry_tool.git.objects.unreferenced import (
+    linked_work_trees,
+    unmerged_trees,
+    unnamed_commits,
+)
 from registry_tool.git.refs import hidden_tips, list_tips, main_branch
 from registry_tool.git.transaction.journal import check_not_interrupted
 from registry_tool.git.tree import EXECUTABLE, FILE, Entry, Tree, walk
-from registry_tool.git.unreferenced import linked_work_trees, unmerged_trees, unnamed_commits
 from registry_tool.git.worktree import staged_tree, work_tree
 from registry_tool.manifests.data import Data, records, text
 

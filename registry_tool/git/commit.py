@@ -30,7 +30,7 @@ from registry_tool.errors import (
     StaleBaseError,
 )
 from registry_tool.git.command import CAPTURED, DISCARDED, Git, GitCommandError
-from registry_tool.git.object_writer import ObjectWriter, tree_with
+from registry_tool.git.objects.writer import ObjectWriter, tree_with
 from registry_tool.git.transaction.files import check_inside, write_files
 from registry_tool.git.transaction.index import Index, lock_index
 from registry_tool.git.transaction.journal import (

@@ -18,7 +18,7 @@ from typing import Final
 
 from registry_tool.errors import MalformedTreeError
 from registry_tool.git.command import BackgroundCommand, Git, GitCommandError
-from registry_tool.git.object_reader import (
+from registry_tool.git.objects.reader import (
     ALONE,
     WITH_FILES,
     BlobReader,
@@ -88,7 +88,7 @@ def parse_tree_object(data: bytes, id_size: int) -> dict[str, Entry]:
     keys = [name + b"/" if mode == _FOLDER else name for mode, name, _ in found]
     odd = len(entries) != len(found) or sorted(keys) != keys or bytes(id_size) in data
     if odd or (_MAY_FOLD.search(b"\0".join(keys)) and any(map(_is_unsafe, entries))):
-        from registry_tool.git.malformed_tree import (
+        from registry_tool.git.objects.malformed_tree import (
             parse_entries,  # for what Git does not write today
         )
 
@@ -181,7 +181,7 @@ class CommitTree:
         try:
             return parse_tree_object(data, len(oid) // 2)
         except MalformedTreeError as exc:
-            from registry_tool.git.malformed_tree import add_location  # as above
+            from registry_tool.git.objects.malformed_tree import add_location  # as above
 
             raise add_location(exc, path, oid, self.commit) from exc
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from registry_tool.errors import NotARegistryError, NotFoundError, ShallowHistoryError, UsageError
 from registry_tool.git.command import BackgroundCommand, Git, GitCommandError, find_repository
 from registry_tool.git.commit_tree import CommitTree
-from registry_tool.git.object_reader import BlobReader, PartialCloneReader
+from registry_tool.git.objects.reader import BlobReader, PartialCloneReader
 from registry_tool.git.remote.url import is_url, stored_url
 from registry_tool.git.revisions import candidate_refs, commits_with_prefix, qualify
 from registry_tool.git.shallow import boundary, has_latest_only, too_shallow

@@ -17,7 +17,7 @@ from pathlib import Path
 from registry_tool.errors import ConflictError, OperationalError
 from registry_tool.git.command import BackgroundCommand, Git, find_repository
 from registry_tool.git.commit_tree import CommitTree, PickedTree
-from registry_tool.git.object_reader import BlobReader
+from registry_tool.git.objects.reader import BlobReader
 from registry_tool.git.tree import (
     EXECUTABLE,
     FILE,

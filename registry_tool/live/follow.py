@@ -30,6 +30,8 @@ __all__ = ["LiveCatalog", "LiveEvent"]
 # Earlier snapshots that are kept: a branch that is rewound by a few commits is not read from its beginning.
 _EARLIER: Final = 4
 _INTERVAL: Final = 0.5
+# Seconds between two savings while the branch moves: what a killed server has to read again.
+_SAVED_EVERY: Final = 600.0
 
 Listener = Callable[[Snapshot, Snapshot], object]
 
@@ -89,6 +91,8 @@ class LiveCatalog:
         self._snapshot = Snapshot()
         self._earlier: dict[str, Snapshot] = {}
         found = None if self._store is None else self._store.load()
+        self._saved = "" if found is None else found.commit
+        self._saved_at = float("-inf")
         if found is not None:
             self._snapshot = self._earlier[found.commit] = found
         self.look()
@@ -176,11 +180,15 @@ class LiveCatalog:
                 self.look()
             except RegistryError as exc:
                 self._trouble = str(exc)
+            if time.monotonic() - self._saved_at > _SAVED_EVERY:
+                self.save()
 
     def save(self) -> None:
         """Keep the present snapshot for the next start; where nothing can be written, nothing is kept."""
-        if self._store is not None and self._snapshot.commit:
-            self._store.save(self._snapshot)
+        snapshot = self._snapshot
+        if self._store is not None and snapshot.commit not in {"", self._saved}:
+            self._store.save(snapshot)
+            self._saved, self._saved_at = snapshot.commit, time.monotonic()
 
     def close(self) -> None:
         """Stop looking, and keep the snapshot."""

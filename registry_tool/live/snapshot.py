@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -101,6 +101,13 @@ class Snapshot:
     def commit(self) -> str:
         """The full id of the commit; empty before the first."""
         return self.line.tip
+
+    def on_branch(self) -> Snapshot:
+        """The same state as the start of a branch that is not published: what it adds has ids from ``BRANCH_START``.
+
+        They are for as long as the branch is not merged; after that, the objects have ids of the published line.
+        """
+        return replace(self, ids=self.ids.on_branch())
 
     @cached_property
     def policy(self) -> Data:

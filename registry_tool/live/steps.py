@@ -11,7 +11,7 @@ from typing import Final
 
 from registry_tool.git.history import HistoryStep, Touch, ensure_history
 from registry_tool.git.log import log, read_trailers
-from registry_tool.git.object_reader import fetch_objects
+from registry_tool.git.objects.reader import fetch_objects
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import boundary, too_shallow
 from registry_tool.git.tree import EXECUTABLE, FILE

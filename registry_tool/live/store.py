@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 
-from registry_tool.catalog.result_cache import program_digest
+from registry_tool.catalog.search.result_cache import program_digest
 from registry_tool.live.ids import Birth, IdTable, Run
 from registry_tool.live.indexes import Indexes, record_kind
 from registry_tool.live.layers import Layers, without_collection

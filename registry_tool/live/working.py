@@ -264,7 +264,7 @@ class WorkingModel:
         self.parts = {**former.files, **({"model.yaml": former.record} if former.record else {})}
         self.aliases, self.tags = dict(former.aliases), dict(former.tags)
         self.titles, self.reserved = dict(former.titles), dict(former.reserved)
-        self._version_ids, self._all_ids = former.version_ids, former.all_ids
+        self._version_ids, self._all_ids = former.version_ids[:], former.all_ids[:]
         self._title = former.title
 
     def born(self, birth: Birth) -> None:
@@ -275,17 +275,14 @@ class WorkingModel:
 
     def has_version(self, number: int, *, exists: bool) -> None:
         """Note that a version exists or is gone."""
-        self._version_ids = self._with(self._version_ids, number, present=exists)
-        self._all_ids = self._with(self._all_ids, number, present=True)
-
-    def _with(self, ids: array[int], number: int, *, present: bool) -> array[int]:
-        place = bisect_left(ids, number)
-        if (place < len(ids) and ids[place] == number) == present:
-            return ids
-        self._is_changed = True
-        if present:
-            return ids[:place] + array("q", [number]) + ids[place:]
-        return ids[:place] + ids[place + 1 :]
+        for ids, present in ((self._version_ids, exists), (self._all_ids, True)):
+            place = bisect_left(ids, number)
+            if (place < len(ids) and ids[place] == number) != present:
+                self._is_changed = True
+                if present:
+                    ids.insert(place, number)
+                else:
+                    del ids[place]
 
     def version_changed(self, position: int, *, standing: bool, stage: bool) -> None:
         """Note that a version came, went or was given a state, or a stage."""

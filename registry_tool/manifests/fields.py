@@ -1,6 +1,6 @@
 """The fields of models and versions, one row each: how a field is written, listed, searched, shown and compared.
 
-Summaries (``catalog/summary.py``), the filters of ``registry search``, ``registry show``, ``registry compare`` and the
+Summaries (``catalog/search/summary.py``), the filters of ``registry search``, ``registry show``, ``registry compare`` and the
 options of ``registry model add`` follow from these tables. A new field needs its schema, a row here, the generated types
 and a case in the corpus. What several files decide together (state, aliases, tags, the last metrics) is a property of
 ``catalog.VersionView``.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from registry_tool.git.history import FirstParentHistory, Touch
 from registry_tool.git.log import HistoryStep
-from registry_tool.git.object_reader import BlobReader
+from registry_tool.git.objects.reader import BlobReader
 from registry_tool.git.tree import Entry
 from registry_tool.manifests.data import text
 from registry_tool.manifests.document import READ_LIMIT, parse_document

@@ -15,7 +15,7 @@ from registry_tool.errors import (
     StaleBaseError,
 )
 from registry_tool.git.commit import CheckoutChange, Target, find_uncommitted, move_checkout
-from registry_tool.git.object_pool import ObjectPool
+from registry_tool.git.objects.pool import ObjectPool
 from registry_tool.git.ref_mover import RefMover
 from registry_tool.git.ref_watch import RefWatch
 from registry_tool.git.refs import find_target

@@ -12,7 +12,7 @@ from typing import Final
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.checks.uniqueness import list_claims
-from registry_tool.git.object_pool import PooledTree
+from registry_tool.git.objects.pool import PooledTree
 from registry_tool.manifests.document import Document
 from registry_tool.manifests.layout import MODELS, Place
 

@@ -11,7 +11,7 @@ from registry_tool.checks.scope import POLICY
 from registry_tool.errors import NotARegistryError
 from registry_tool.git.command import Git
 from registry_tool.git.history import EVERYTHING, FirstParentHistory, is_name, list_steps
-from registry_tool.git.object_pool import ObjectPool, PooledTree
+from registry_tool.git.objects.pool import ObjectPool, PooledTree
 from registry_tool.git.tree import TreeChange
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.writer.memory import ManifestMemory, WriterCatalog

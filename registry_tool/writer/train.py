@@ -16,8 +16,8 @@ from registry_tool.checks.engine import check
 from registry_tool.checks.findings import Report
 from registry_tool.edits.changeset import ChangeSet, check_fits
 from registry_tool.errors import NotARegistryError
-from registry_tool.git.object_pool import ObjectPool, PooledTree
-from registry_tool.git.object_writer import tree_with
+from registry_tool.git.objects.pool import ObjectPool, PooledTree
+from registry_tool.git.objects.writer import tree_with
 from registry_tool.git.tree import TreeChange
 from registry_tool.manifests.layout import REGISTRY
 from registry_tool.writer.clock import Clock, write_time

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from registry_tool.errors import GitError, RegistryError, StaleBaseError, UsageError
-from registry_tool.git.object_pool import ObjectPool
+from registry_tool.git.objects.pool import ObjectPool
 from registry_tool.git.ref_mover import RefMover
 from registry_tool.git.ref_watch import RefWatch
 from registry_tool.git.remote.ref_updates import BRANCHES

@@ -19,7 +19,7 @@ from benchmarks.corpus import model_name
 from benchmarks.figures import repeated
 from benchmarks.warm import Warm
 
-__all__ = ["MlflowStore", "ready"]
+__all__ = ["MlflowStore", "fill_store", "ready"]
 
 _PAGE = 10_000  # the most that it gives at once
 _MOMENT = 1_700_000_000_000
@@ -69,7 +69,7 @@ class MlflowStore:
         self.client.search_registered_models(max_results=1)  # makes the tables
         if not filled:
             with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-                _fill(connection, versions, models)
+                fill_store(connection, versions, models)
 
     def by_alias(self, number: int) -> object:
         """The version that the alias ``production`` of a model names."""
@@ -117,7 +117,8 @@ def _client(address: str) -> _Client:
     return cast("_Client", made)
 
 
-def _fill(connection: sqlite3.Connection, versions: int, models: int) -> None:
+def fill_store(connection: sqlite3.Connection, versions: int, models: int) -> None:
+    """Write rows into the tables that MLflow has made."""
     luck = random.Random(versions)
     connection.executemany(
         "INSERT INTO registered_models (name, creation_time, last_updated_time, description)"

@@ -68,6 +68,21 @@ def test_a_registry_as_people_make_it(tmp_path: Path) -> None:
     left = model(live)
     assert [v.version for v in live.snapshot.versions(left)] == ["1"]
     assert (named(live, "production") or production).version == "1"
+    run(folder, *add, "--track", "s3://bucket/3", "--draft")
+    model(live)
+    draft = live.snapshot.version(LANG, "3")
+    assert draft is not None
+    assert draft.state == "draft"
+    run(folder, "seal", "nlp/lang-id@3", "--commit")
+    model(live)
+    sealed = live.snapshot.version(LANG, "3")
+    assert sealed is not None
+    assert (sealed.id, sealed.state, sealed.touched.created) == (
+        draft.id,
+        "active",
+        draft.touched.created,
+    )
+    assert sealed.touched.record == draft.touched.record
     assert dict(live.snapshot.problems) == {}
     live.close()
     clone = tmp_path / "clone.git"

@@ -38,20 +38,23 @@ CLIENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "kubeflow-alpha": ("model-registry==0.3.9",),
     "mlflow": ("mlflow-skinny==3.17.2", "numpy<3", "pandas<3", "cloudpickle"),
 }
+# The peer of tests/benchmarks/serve.py; large, so it is made only when it is asked for.
+_PEERS: Final[Mapping[str, tuple[str, ...]]] = {"mlflow-server": ("mlflow==3.17.2",)}
 
 
 def make_environment(name: str) -> Path:
     """Make the environment of a client, unless there is one; its Python."""
     home = _HOME / name
+    packages = {**CLIENTS, **_PEERS}[name]
     python = home / "bin" / "python"
     done = home / "installed"
     if not done.exists():
         venv.create(home, with_pip=True, clear=True)
         subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *CLIENTS[name]],
+            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages],
             check=True,
         )  # fmt: skip
-        done.write_text("\n".join(CLIENTS[name]))
+        done.write_text("\n".join(packages))
     return python
 
 
@@ -60,7 +63,7 @@ def client_python(name: str) -> Path:
     home = _HOME / name
     if (home / "installed").exists():
         return home / "bin" / "python"
-    command = "python tests/support/wire_clients.py"
+    command = f"python tests/support/wire_clients.py {name}"
     if os.environ.get("CI"):
         pytest.fail(f"the environment of the client {name} is missing; run: {command}")
     pytest.skip(f"needs the client {name}; run: {command}")
@@ -122,7 +125,7 @@ class ServerProcess(NamedTuple):
 
 @contextmanager
 def running_server(
-    repository: Path, *options: str, env: Mapping[str, str] | None = None
+    repository: Path | str, *options: str, env: Mapping[str, str] | None = None
 ) -> Iterator[ServerProcess]:
     """``registry serve`` on a free port of this machine, until the block ends; then it must stop cleanly."""
     command = [
@@ -173,5 +176,5 @@ def running_server(
 
 
 if __name__ == "__main__":
-    for client in CLIENTS:
+    for client in sys.argv[1:] or CLIENTS:
         print(make_environment(client))

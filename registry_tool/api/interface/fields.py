@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registry_tool.catalog.search import FILTERS, VERSION_FILTERS
+from registry_tool.catalog.search.query import FILTERS, VERSION_FILTERS
 from registry_tool.manifests.fields import MODEL_FIELDS, VERSION_FIELDS, Field, Option
 from registry_tool.manifests.schema import allowed_values
 

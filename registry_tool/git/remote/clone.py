@@ -18,7 +18,7 @@ from typing import Final
 from registry_tool.errors import MalformedTreeError, OfflineError, OperationalError
 from registry_tool.git.command import Git, GitCommandError, clone_bare
 from registry_tool.git.commit_tree import parse_tree_object
-from registry_tool.git.object_reader import (
+from registry_tool.git.objects.reader import (
     ALONE,
     PartialCloneReader,
     promisor_options,

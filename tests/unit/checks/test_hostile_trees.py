@@ -11,8 +11,8 @@ from support.manifests import evidence_yaml, metadata_yaml, small_registry, stat
 
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.catalog.resolve import resolve
-from registry_tool.catalog.search import parse_query, search
-from registry_tool.catalog.summary_cache import Rows
+from registry_tool.catalog.search.query import parse_query, search
+from registry_tool.catalog.search.summary_cache import Rows
 from registry_tool.checks.engine import check
 from registry_tool.checks.reports.formats import FORMATS, render
 from registry_tool.errors import RegistryError

@@ -10,8 +10,8 @@ from support import commit, git, new_repository, write_files
 
 from registry_tool.git.command import Git, find_repository
 from registry_tool.git.commit_tree import CommitTree, RemoteTree
-from registry_tool.git.object_pool import ObjectPool, PooledTree
-from registry_tool.git.object_reader import BlobReader, PartialCloneReader
+from registry_tool.git.objects.pool import ObjectPool, PooledTree
+from registry_tool.git.objects.reader import BlobReader, PartialCloneReader
 from registry_tool.git.remote.clone_cache import open_clone
 from registry_tool.git.shallow import has_latest_only
 from registry_tool.git.tree import DictTree, OverlayTree, Tree

@@ -15,7 +15,7 @@ from registry_tool.errors import GitError, UsageError
 from registry_tool.git.command import Git, GitCommandError, find_repository, receiving_repository
 from registry_tool.git.commit_tree import parse_tree_object
 from registry_tool.git.environment import FIXED, clean_environment
-from registry_tool.git.object_reader import BlobReader
+from registry_tool.git.objects.reader import BlobReader
 
 Opened = Callable[[Path], Git]
 ReaderOf = Callable[[Git], BlobReader]

@@ -14,7 +14,7 @@ from registry_tool.errors import DirtyFilesError, GitError, OperationalError, St
 from registry_tool.git.command import Git
 from registry_tool.git.commit import Target, check_clean, commit_change, identity
 from registry_tool.git.commit_tree import CommitTree
-from registry_tool.git.object_reader import BlobReader
+from registry_tool.git.objects.reader import BlobReader
 from registry_tool.git.tree import DictTree, Tree
 
 Opened = Callable[[Path], Git]

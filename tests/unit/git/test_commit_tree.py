@@ -11,7 +11,7 @@ from support import git, run_git
 from registry_tool.errors import OfflineError
 from registry_tool.git.command import Git, find_repository
 from registry_tool.git.commit_tree import CommitTree, PickedTree, parse_tree_object
-from registry_tool.git.object_reader import BlobReader
+from registry_tool.git.objects.reader import BlobReader
 from registry_tool.git.tree import FILE, SUBMODULE, Entry, walk
 
 ReaderOf = Callable[[Git], BlobReader]

@@ -12,7 +12,7 @@ from support.raw_trees import commit_tree, entries_of, raw_tree
 from registry_tool.git import commit_tree as module
 from registry_tool.git.command import Git
 from registry_tool.git.commit_tree import CommitTree
-from registry_tool.git.object_reader import BlobReader
+from registry_tool.git.objects.reader import BlobReader
 
 Opened = Callable[[Path], Git]
 ReaderOf = Callable[[Git], BlobReader]

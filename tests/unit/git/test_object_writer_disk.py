@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.git.object_writer import sync_all
+from registry_tool.git.objects.writer import sync_all
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from support import commit, git, new_repository, run_git, write_files
 
 from registry_tool.git.command import Git
 from registry_tool.git.commit_tree import CommitTree
-from registry_tool.git.object_reader import BlobReader
+from registry_tool.git.objects.reader import BlobReader
 from registry_tool.git.tree import (
     EXECUTABLE,
     FILE,

@@ -12,7 +12,7 @@ from support import commit, git, new_repository, run_git, write_files
 
 from registry_tool.errors import ConflictError, OperationalError
 from registry_tool.git.command import Git
-from registry_tool.git.object_reader import BlobReader
+from registry_tool.git.objects.reader import BlobReader
 from registry_tool.git.tree import EXECUTABLE, FILE, SUBMODULE, SYMLINK, Tree, walk
 from registry_tool.git.worktree import FolderTree, head_tree, staged_tree, work_tree
 

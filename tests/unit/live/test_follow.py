@@ -24,6 +24,7 @@ from registry_tool.live.follow import LiveCatalog
 from registry_tool.live.moving import Step, move
 from registry_tool.live.snapshot import Snapshot
 from registry_tool.live.steps import read_steps
+from registry_tool.live.store import SnapshotStore
 from registry_tool.names import ModelName
 
 LANG = ModelName("nlp", "lang-id")
@@ -188,6 +189,21 @@ def test_a_thread_follows(past: History) -> None:
     assert moved.wait(30)
     found.close()
     assert versions(found)[-1] == (5, "4")
+
+
+def test_a_server_that_is_killed_has_kept_its_state(past: History, tmp_path: Path) -> None:
+    found = live(past.folder, tmp_path / "kept")
+    found.start(0.01)
+    waiting = threading.Event()
+    while not list((tmp_path / "kept").glob("*.live")) and not waiting.wait(0.02):
+        pass
+    place = f"{found._repository.git.git_dir.resolve()}\nrefs/heads/main"
+    kept = None
+    while kept is None and not waiting.wait(0.02):
+        kept = SnapshotStore(tmp_path / "kept", place).load()
+    assert kept is not None
+    assert as_data(kept) == as_data(found.snapshot)
+    found.close()
 
 
 def test_trouble_is_kept_and_goes(past: History) -> None:

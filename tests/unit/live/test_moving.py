@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.live_steps import SERVER, START, Branch, as_data
+from support.live_steps import NOW, SERVER, START, Branch, as_data
 from support.manifests import (
     alias_yaml,
     evidence_yaml,
@@ -19,6 +19,8 @@ from support.manifests import (
     version_yaml,
 )
 
+from registry_tool.live.ids import BRANCH_START
+from registry_tool.live.moving import move
 from registry_tool.live.records import ObjectRecord, VersionRecord
 from registry_tool.live.snapshot import Snapshot
 from registry_tool.manifests.layout import Layout
@@ -379,3 +381,19 @@ def test_a_registry_with_shards() -> None:
     assert list(found.models) == [LANG]
     assert found.alias(found.models[LANG], "production") is version(found, "1")
     assert [a.id for a in found.artifacts(version(found, "1"))] == [1]
+
+
+def test_what_a_branch_adds_has_ids_of_its_own_range(branch: Branch) -> None:
+    published = branch.snapshot()
+    step = branch.commit(
+        {**model_files("nlp/z"), **version_files("2", artifacts=[tracked_artifact()])}
+    )
+    view = move(published.on_branch(), [step], NOW)
+    model, added = view.models[ModelName("nlp", "z")], version(view, "2")
+    assert (added.id, model.id) == (BRANCH_START, BRANCH_START + 1)
+    assert next(a.id for a in view.artifacts(added)) >= BRANCH_START
+    assert [v.version for v in view.versions(view.models[LANG])] == ["1", "2"]
+    assert version(view, "1").id == 2
+    merged = branch.snapshot()
+    assert merged.models[ModelName("nlp", "z")].id == 4
+    assert published.version(LANG, "2") is None

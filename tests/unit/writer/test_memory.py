@@ -10,7 +10,7 @@ from support import commit, git, new_repository, write_files
 from support.manifests import small_registry, version_yaml
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.git.object_pool import ObjectPool, PooledTree
+from registry_tool.git.objects.pool import ObjectPool, PooledTree
 from registry_tool.git.repository import Repository
 from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import MODELS

@@ -14,7 +14,7 @@ from registry_tool.errors import GitError, OperationalError
 from registry_tool.git.command import Git
 from registry_tool.git.commit import Target, commit_change
 from registry_tool.git.commit_tree import CommitTree
-from registry_tool.git.object_reader import BlobReader
+from registry_tool.git.objects.reader import BlobReader
 from registry_tool.git.transaction.index import lock_index
 from registry_tool.git.transaction.journal import (
     Journal,

@@ -14,7 +14,7 @@ from typing import Final
 
 from registry_tool.git.command import Git, find_repository
 from registry_tool.git.commit_tree import PickedTree
-from registry_tool.git.object_reader import BlobReader
+from registry_tool.git.objects.reader import BlobReader
 from registry_tool.git.tree import Entry, Tree
 
 __all__ = ["linked_work_trees", "unmerged_trees", "unnamed_commits"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.errors import OperationalError
-from registry_tool.git.object_writer import sync_all
+from registry_tool.git.objects.writer import sync_all
 
 __all__ = ["NewObject", "write_pack"]
 

@@ -23,7 +23,7 @@ from registry_tool.paths import is_ours, resource
 
 __all__ = ["ResultCache", "program_digest"]
 
-_PACKAGE: Final = Path(__file__).parents[1]
+_PACKAGE: Final = Path(__file__).parents[2]
 _DAY: Final = 86400
 _OLD: Final = 30 * _DAY
 _DIGEST: Final = 64

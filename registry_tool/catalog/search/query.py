@@ -25,8 +25,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from registry_tool.catalog.summary import ModelRow, VersionRow, compose_text, fold_text
-from registry_tool.catalog.summary_cache import Rows
+from registry_tool.catalog.search.summary import ModelRow, VersionRow, compose_text, fold_text
+from registry_tool.catalog.search.summary_cache import Rows
 from registry_tool.errors import RegistryError, UsageError
 from registry_tool.manifests.fields import LISTED_VERSION, MODEL_FIELDS, VERSION_FIELDS, Match
 from registry_tool.manifests.problems import JSON

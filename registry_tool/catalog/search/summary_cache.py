@@ -14,8 +14,14 @@ from sys import intern
 from typing import Any, Final
 
 from registry_tool.catalog.catalog import Catalog, ModelView
-from registry_tool.catalog.result_cache import ResultCache
-from registry_tool.catalog.summary import ModelRow, VersionRow, model_row, named_row, version_rows
+from registry_tool.catalog.search.result_cache import ResultCache
+from registry_tool.catalog.search.summary import (
+    ModelRow,
+    VersionRow,
+    model_row,
+    named_row,
+    version_rows,
+)
 from registry_tool.manifests.fields import LISTED_VERSION
 from registry_tool.names import ModelName
 

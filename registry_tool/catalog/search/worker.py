@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.catalog.summary_cache import Rows
+from registry_tool.catalog.search.summary_cache import Rows
 from registry_tool.git.command import Git
 from registry_tool.git.repository import Repository
 from registry_tool.git.shallow import has_latest_only
@@ -52,7 +52,7 @@ def row_workers(
 
 
 def main(arguments: Sequence[str]) -> None:
-    """``python -m registry_tool.catalog.worker REPOSITORY COMMIT KEPT PART PARTS``."""
+    """``python -m registry_tool.catalog.search.worker REPOSITORY COMMIT KEPT PART PARTS``."""
     place, commit, kept, part, parts = arguments
     repository = Repository.open(Path(place))
     try:

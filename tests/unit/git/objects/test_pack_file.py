@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support import git, run_git
 
 from registry_tool.errors import OperationalError
-from registry_tool.git.pack_file import NewObject, write_pack
+from registry_tool.git.objects.pack_file import NewObject, write_pack
 
 
 def _id(kind: str, data: bytes, algorithm: str) -> str:

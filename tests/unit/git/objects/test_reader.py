@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from support import commit, git, new_repository, run_git, write_files
 
-from registry_tool.git import object_reader
 from registry_tool.git.command import Git
-from registry_tool.git.object_reader import BlobReader
+from registry_tool.git.objects import reader as object_reader
+from registry_tool.git.objects.reader import BlobReader
 
 Opened = Callable[[Path], Git]
 ReaderOf = Callable[[Git], BlobReader]

@@ -14,8 +14,8 @@ from support import git, new_repository, run_git
 from registry_tool.errors import OperationalError
 from registry_tool.git.command import Git, find_repository
 from registry_tool.git.commit_tree import CommitTree
-from registry_tool.git.object_reader import BlobReader
-from registry_tool.git.object_writer import ObjectWriter, tree_with
+from registry_tool.git.objects.reader import BlobReader
+from registry_tool.git.objects.writer import ObjectWriter, tree_with
 from registry_tool.git.tree import DictTree
 
 Files = dict[str, bytes]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from registry_tool.catalog.result_cache import ResultCache
+from registry_tool.catalog.search.result_cache import ResultCache
 
 MONTH = 31 * 86400
 PARTS = ("names.py", "catalog")

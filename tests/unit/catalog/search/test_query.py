@@ -14,8 +14,15 @@ from support.manifests import (
 )
 
 from registry_tool.catalog.catalog import Catalog
-from registry_tool.catalog.search import Bound, Filter, MetricNames, Query, parse_query, search
-from registry_tool.catalog.summary_cache import Rows
+from registry_tool.catalog.search.query import (
+    Bound,
+    Filter,
+    MetricNames,
+    Query,
+    parse_query,
+    search,
+)
+from registry_tool.catalog.search.summary_cache import Rows
 from registry_tool.errors import UsageError
 from registry_tool.git.tree import DictTree
 

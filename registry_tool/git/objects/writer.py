@@ -21,8 +21,8 @@ from typing import Final, NamedTuple, Protocol
 
 from registry_tool.errors import OperationalError
 from registry_tool.git.command import Git
+from registry_tool.git.objects.tree_lines import TreeLines
 from registry_tool.git.tree import FILE, FOLDER, Entry, split
-from registry_tool.git.tree_lines import TreeLines
 
 __all__ = [
     "ChangedFolder",

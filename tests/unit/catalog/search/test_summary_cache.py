@@ -24,11 +24,11 @@ from support.manifests import (
 
 from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
 from registry_tool.catalog.resolve import in_order
-from registry_tool.catalog.search import Bound, Filter, Query, search
-from registry_tool.catalog.summary import ModelRow, VersionRow
-from registry_tool.catalog.summary_cache import Rows
-from registry_tool.catalog.worker import main as make_rows
-from registry_tool.catalog.worker import row_workers
+from registry_tool.catalog.search.query import Bound, Filter, Query, search
+from registry_tool.catalog.search.summary import ModelRow, VersionRow
+from registry_tool.catalog.search.summary_cache import Rows
+from registry_tool.catalog.search.worker import main as make_rows
+from registry_tool.catalog.search.worker import row_workers
 from registry_tool.errors import InvalidManifestError
 from registry_tool.git.repository import Repository
 from registry_tool.git.tree import DictTree
@@ -426,10 +426,10 @@ def test_a_second_process_leaves_rows_that_the_first_takes(folder: Path, kept: P
 def test_it_runs_until_the_first_has_its_answer(
     folder: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry_tool.catalog.summary_cache._MANY", 1)
+    monkeypatch.setattr("registry_tool.catalog.search.summary_cache._MANY", 1)
     repository = Repository.open(folder)
     head = repository.commit("HEAD")
-    monkeypatch.setattr("registry_tool.catalog.worker._FEW", 1)
+    monkeypatch.setattr("registry_tool.catalog.search.worker._FEW", 1)
     helped: list[int] = []
     with row_workers(repository.git, head, kept, 3) as start:
 

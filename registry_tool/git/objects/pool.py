@@ -13,11 +13,11 @@ from typing import Final
 
 from registry_tool.git.command import Git
 from registry_tool.git.commit_tree import CommitTree, parse_tree_object
-from registry_tool.git.object_reader import BlobReader
-from registry_tool.git.object_writer import ChangedFolder
-from registry_tool.git.pack_file import NewObject, write_pack
+from registry_tool.git.objects.pack_file import NewObject, write_pack
+from registry_tool.git.objects.reader import BlobReader
+from registry_tool.git.objects.tree_lines import TreeLines
+from registry_tool.git.objects.writer import ChangedFolder
 from registry_tool.git.tree import EXECUTABLE, FILE, FOLDER, SUBMODULE, Entry
-from registry_tool.git.tree_lines import TreeLines
 
 __all__ = ["ObjectPool", "PooledTree"]
 

@@ -1,0 +1,1 @@
+"""Searching models and versions: summaries, kept between runs, and the query language over them."""

@@ -1,0 +1,1 @@
+"""Objects of a Git repository: reading them in batches, writing them loose or as packs, and what uses them."""

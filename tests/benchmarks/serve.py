@@ -1,0 +1,360 @@
+"""`registry serve` against `mlflow server`: ``python tests/benchmarks/serve.py --versions 10000``.
+
+The same requests of MLflow's protocol over HTTP with keep-alive go to both servers, in turns, on this machine: MLflow with
+SQLite and one worker, which is its fastest on two cores. Each row gives medians over rounds with their spread, the ratio
+taken within each round, and the goal. The peer's environment is made by ``python tests/support/wire_clients.py
+mlflow-server``; without it, ours is measured alone (``--no-peer`` as well). ``--versions 10000,100000`` compares sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.corpus import MODELS
+from benchmarks.machine import described, load, load_words
+from benchmarks.serve_load import (
+    Call,
+    Calls,
+    Connection,
+    background_load,
+    get,
+    parse_object,
+    run_load,
+    send,
+)
+from benchmarks.serve_peers import (
+    Running,
+    dotted_name,
+    labelled_corpus,
+    mlflow_server,
+    our_server,
+    push_alias,
+)
+
+_MLFLOW: Final = "/api/2.0/mlflow"
+_VERSION: Final = f"{_MLFLOW}/model-versions"
+_MODEL: Final = f"{_MLFLOW}/registered-models"
+_STEP: Final = 7919  # a prime: neighbours in time are not neighbours in the registry
+
+
+class Options(NamedTuple):
+    """How to measure.
+
+    Attributes:
+        seconds: Of one load.
+        rounds: How often each server is measured, in turns.
+        only: Words of the rows that are measured; none for all.
+    """
+
+    seconds: float
+    rounds: int
+    only: Sequence[str]
+
+
+class Row(NamedTuple):
+    """A row of the table.
+
+    Attributes:
+        title: What is done.
+        goal: Of the ratio ours / peer's.
+        at_least: True where the ratio must reach the goal, False where it must stay below.
+        calls: The requests.
+        clients: How many ask at once.
+        is_time: The figure is the median time in ms, not requests a second.
+    """
+
+    title: str
+    goal: float
+    at_least: bool
+    calls: Calls
+    clients: int = 8
+    is_time: bool = False
+
+
+def _name(number: int) -> str:
+    return dotted_name(number * _STEP % MODELS)
+
+
+_READS: Final[Mapping[str, Calls]] = {
+    "get version by alias": lambda n: get(f"{_MODEL}/alias", name=_name(n), alias="production"),
+    "get version": lambda n: get(f"{_VERSION}/get", name=_name(n), version=str(n % 10 + 1)),
+    "get model": lambda n: get(f"{_MODEL}/get", name=_name(n)),
+}
+_SEARCHES: Final[Mapping[str, Calls]] = {
+    "search versions of one model": lambda n: get(
+        f"{_VERSION}/search", filter=f"name='{_name(n)}'", max_results=100
+    ),
+    "search versions by tag over all, first 100": lambda _: get(
+        f"{_VERSION}/search", filter="tags.edge='yes'", max_results=100
+    ),
+    "search models, first 100": lambda _: get(f"{_MODEL}/search", max_results=100),
+}
+
+
+def _create(number: int) -> Call:
+    return send(
+        "POST", f"{_VERSION}/create",
+        name=_name(number), source=f"s3://bucket/{number}", description=f"Run {number}.",
+    )  # fmt: skip
+
+
+def _alias(number: int) -> Call:
+    version = str(number // MODELS % 2 + 1)
+    return send("POST", f"{_MODEL}/alias", name=_name(number), alias="champion", version=version)
+
+
+def _tag(number: int) -> Call:
+    return send(
+        "POST", f"{_VERSION}/set-tag",
+        name=_name(number), version="1", key="reviewed", value=str(number),
+    )  # fmt: skip
+
+
+def list_rows() -> Iterator[Row]:
+    """The rows that both servers are measured on."""
+    for title, calls in _READS.items():
+        yield Row(f"{title}: requests/s, 8 clients", 10, True, calls)
+    for title, calls in _READS.items():
+        yield Row(f"{title}: ms, 1 client", 1 / 8, False, calls, 1, True)
+    for title, calls in _SEARCHES.items():
+        yield Row(f"{title}: requests/s, 8 clients", 15, True, calls)
+    yield Row("create version, many models: per second, 8 clients", 2, True, _create)
+    yield Row("create version: ms, 1 client", 1, False, _create, 1, True)
+    yield Row("set alias: per second, 8 clients", 3, True, _alias)
+    yield Row("set tag: per second, 8 clients", 3, True, _tag)
+
+
+class Measured(NamedTuple):
+    """One figure by round, of ours and of the peer, and the answers that were errors."""
+
+    ours: Sequence[float]
+    peer: Sequence[float]
+    failures: Sequence[str] = ()
+
+
+def measure_row(row: Row, servers: Sequence[Running], options: Options) -> Measured:
+    """Each server in turns; the one that begins changes from round to round."""
+    found: list[list[float]] = [[] for _ in servers]
+    failures: list[str] = []
+    for turn in range(options.rounds):
+        order = list(enumerate(servers))
+        for number, server in order if turn % 2 == 0 else reversed(order):
+            first = (turn + 1) * 1_000_000
+            done = run_load(
+                server.url, row.calls,
+                clients=row.clients, seconds=options.seconds, first=first,
+            )  # fmt: skip
+            found[number].append(done.median if row.is_time else done.per_second)
+            who = "ours" if number == 0 else "peer"
+            failures += [f"{who}: {count} x {what}" for what, count in done.failures.items()]
+    return Measured(found[0], found[1] if len(found) > 1 else [], failures)
+
+
+def _pages(url: str) -> float:
+    """The median time of a page of 1,000 versions, in ms, over ten pages."""
+    connection, token, times = Connection(url), "", []
+    for _ in range(10):
+        began = time.perf_counter()
+        more = {"page_token": token} if token else {}
+        _, body = connection.answer(get(f"{_VERSION}/search", max_results=1000, **more))
+        times.append(time.perf_counter() - began)
+        token = str(parse_object(body).get("next_page_token") or "")
+        if not token:
+            break
+    connection.close()
+    return statistics.median(times) * 1e3
+
+
+def measure_pages(servers: Sequence[Running], options: Options) -> Measured:
+    """All versions in pages of 1,000."""
+    found = [[_pages(one.url) for _ in range(options.rounds)] for one in servers]
+    return Measured(found[0], found[1] if len(found) > 1 else [])
+
+
+def measure_reads_among_writes(ours: Running, options: Options) -> Measured:
+    """Requests a second by alias, while 8 clients write, and (as the peer) alone."""
+    calls = _READS["get version by alias"]
+    busy, alone = [], []
+    for turn in range(options.rounds):
+        alone.append(run_load(ours.url, calls, seconds=options.seconds).per_second)
+        with background_load(ours.url, _create, first=(turn + 50) * 1_000_000):
+            busy.append(run_load(ours.url, calls, seconds=options.seconds).per_second)
+    return Measured(busy, alone)
+
+
+def measure_pushes(ours: Running, repository: Path, options: Options) -> Measured:
+    """Milliseconds until an alias that somebody pushed is served."""
+    connection, found = Connection(ours.url), []
+    for number in range(options.rounds * 3):
+        alias = push_alias(repository, int(time.time() * 1000) + number)
+        began = time.perf_counter()
+        call = get(f"{_MODEL}/alias", name=dotted_name(0), alias=alias)
+        while connection.answer(call)[0] != 200 and time.perf_counter() - began < 30:
+            time.sleep(0.005)
+        found.append((time.perf_counter() - began) * 1e3)
+    connection.close()
+    return Measured(found, [])
+
+
+def measure_unchanged(ours: Running, options: Options) -> Measured:
+    """Milliseconds of a 304 for a list of 10,000 versions, and (as the peer) of a 404."""
+    connection = Connection(ours.url)
+    whole = get(f"{_VERSION}/search", max_results=10_000)
+    etag = connection.header(whole, "ETag")
+    connection.close()
+    unchanged = whole._replace(headers={"If-None-Match": etag})
+    missing = get(f"{_MODEL}/get", name="no-such-model")
+    found: tuple[list[float], list[float]] = [], []
+    for _ in range(options.rounds):
+        for call, times in ((unchanged, found[0]), (missing, found[1])):
+            connection = Connection(ours.url)
+            spent = []
+            for _ in range(200):
+                began = time.perf_counter()
+                status, _ = connection.answer(call)
+                spent.append(time.perf_counter() - began)
+                if status != (304 if call is unchanged else 404):
+                    return Measured([float("nan")], [], [f"{status} instead of 304 or 404"])
+            times.append(statistics.median(spent) * 1e3)
+            connection.close()
+    return Measured(*found)
+
+
+def measure_starts(repository: Path, place: Path, options: Options) -> Measured:
+    """Seconds from the start to the first answer, and (as the peer) of ``python -c pass``."""
+    starts, empty = [], []
+    for _ in range(options.rounds):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "pass"], check=True)
+        empty.append(time.perf_counter() - began)
+        with our_server(repository, place) as running:
+            starts.append(running.seconds)
+    return Measured(starts, empty)
+
+
+def _words(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return (
+        f"{middle:,.3g} ({low:,.3g}-{high:,.3g})"
+        if middle < 100
+        else f"{middle:,.0f} ({low:,.0f}-{high:,.0f})"
+    )
+
+
+def print_row(title: str, found: Measured, goal: float, *, at_least: bool) -> None:
+    """One line of the table: figures, ratio within each round, goal, and whether it is met."""
+    ratios = [a / b for a, b in zip(found.ours, found.peer, strict=False) if b]
+    middle = statistics.median(ratios) if ratios else float("nan")
+    met = "" if not ratios else "yes" if (middle >= goal if at_least else middle <= goal) else "no"
+    sign = "≥" if at_least else "≤"
+    print(
+        f"| {title} | {_words(found.ours)} | {_words(found.peer)} | {_words(ratios)} | {sign} {goal:.3g} | {met} |",
+        flush=True,
+    )
+    for line in sorted(set(found.failures))[:4]:
+        print(f"  {line}", file=sys.stderr)
+
+
+def measure(corpus: Path, versions: int, place: Path, options: Options, *, peer: bool) -> None:
+    """Measure everything at one size and print it."""
+    repository = place / "registry.git"
+    shutil.copytree(corpus, repository)
+
+    def wanted(title: str) -> bool:
+        return not options.only or any(word in title for word in options.only)
+
+    print(
+        f"\n{versions:,} versions\n\n| work | ours | peer | ratio | goal | met |\n| --- | --- | --- | --- | --- | --- |"
+    )
+    with ExitStack() as stack:
+        servers = [stack.enter_context(our_server(repository, place))]
+        cold = servers[0].seconds
+        memory = servers[0].megabytes
+        if peer:
+            servers.append(stack.enter_context(mlflow_server(place, versions)))
+        rows: list[tuple[str, Callable[[], Measured], float, bool]] = [
+            (row.title, lambda row=row: measure_row(row, servers, options), row.goal, row.at_least)  # type: ignore[misc]
+            for row in list_rows()
+        ]
+        ours = servers[0]
+        rows += [
+            (
+                "all versions in pages of 1,000: ms a page",
+                lambda: measure_pages(servers, options),
+                1 / 20,
+                False,
+            ),
+            (
+                "reads/s while 8 clients write (peer: alone)",
+                lambda: measure_reads_among_writes(ours, options),
+                0.5,
+                True,
+            ),
+            (
+                "304 for a list of 10,000: ms (peer: a 404)",
+                lambda: measure_unchanged(ours, options),
+                1.2,
+                False,
+            ),
+            (
+                "a push until it is served: ms",
+                lambda: measure_pushes(ours, repository, options),
+                1000,
+                False,
+            ),
+        ]
+        for title, work, goal, at_least in rows:
+            if wanted(title):
+                print_row(title, work(), goal, at_least=at_least)
+        after = ours.megabytes
+    if wanted("start"):
+        starts = measure_starts(repository, place, options)
+        print_row(
+            "start to first answer, warm: s (peer: python -c pass)",
+            starts,
+            20 if versions <= 10_000 else 60,
+            at_least=False,
+        )
+    print(
+        f"\ncold start to the first answer: {cold:.1f} s; memory {memory} MB, after the load {after} MB"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--versions", default="10000", help="sizes, comma-separated")
+    parser.add_argument("--corpora", type=Path, default=Path("bench-corpora"))
+    parser.add_argument("--seconds", type=float, default=3.0, help="of one load")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", action="append", default=[], help="a word of a row; repeatable")
+    parser.add_argument("--no-peer", action="store_true")
+    chosen = parser.parse_args()
+    chosen.corpora.mkdir(parents=True, exist_ok=True)
+    options = Options(chosen.seconds, chosen.rounds, chosen.only)
+    loads = [load()]
+    print(", ".join(f"{key} {value}" for key, value in described().items()))
+    for size in map(int, chosen.versions.split(",")):
+        corpus = labelled_corpus(chosen.corpora, size)
+        with tempfile.TemporaryDirectory() as folder:
+            measure(corpus, size, Path(folder), options, peer=not chosen.no_peer)
+        loads.append(load())
+    print(f"\n{load_words(loads)}")
+
+
+if __name__ == "__main__":
+    main()
