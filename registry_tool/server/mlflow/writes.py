@@ -263,7 +263,7 @@ class ModelWrites:
         if tags.get(_PROMPT, "").lower() != "true":
             check_source(source)
         origin = VersionOrigin(source, body.run_id or "", body.run_link or "", body.model_id or "")
-        new = await self._new_version(lookup, origin, body.description or "", tags)
+        new = await self._new_version(request, origin, body.description or "", tags)
         edit = mlflow_edits.create_version(
             model.name, new, gone=self._find_gone, find_equal=self._find_equal
         )
@@ -271,13 +271,15 @@ class ModelWrites:
         return self._answer_created(request, body.name, written)
 
     async def _new_version(
-        self, lookup: Lookup, origin: VersionOrigin, description: str, tags: Mapping[str, str]
+        self, request: Request, origin: VersionOrigin, description: str, tags: Mapping[str, str]
     ) -> NewVersion:
+        lookup = self._reads.lookup(request)
         new = NewVersion(origin, description, tags, author=lookup.subject.name)
         service, snapshot = self._service, lookup.snapshot
         if found := self._find_copied(lookup, origin.source):
             return replace(new, artifacts=found, pointers=_pointers(found))
-        members = find_source(snapshot, origin, service.public_url)
+        host = f"{request.url.scheme}://{request.headers.get('host', '')}"
+        members = find_source(snapshot, origin, {service.public_url, host})
         if not members:
             return new
         return await asyncio.to_thread(self._store, new, members)
