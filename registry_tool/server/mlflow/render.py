@@ -14,6 +14,7 @@ from registry_tool.integrations.mlflow_mapping import (
     read_stage,
     render_tags,
 )
+from registry_tool.live.ids import BRANCH_START
 from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.manifests.data import Data, member, records, text, whole
 from registry_tool.manifests.problems import JSON
@@ -197,6 +198,8 @@ class Renderer:
 
 def _status(version: VersionRecord) -> tuple[str, str]:
     """The status of a version, and why it is not READY."""
+    if version.id >= BRANCH_START:
+        return "PENDING_REGISTRATION", "proposed; it is READY once the proposal is merged"
     if version.is_draft:
         return (
             "PENDING_REGISTRATION",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, cast
 
 import pytest
+from support import git
 from support.manifests import registry_yaml, small_registry
 from support.mlflow_wire import MlflowWire, mlflow_wire, subject_with
 
@@ -316,3 +317,27 @@ task: translation
 description: A model.
 version_scheme: SCHEME
 """
+
+
+def test_a_proposal_is_pending_for_its_author_until_it_is_merged(
+    make_registry: Callable[..., Path], tmp_path: Path
+) -> None:
+    serve = "schema: serve/v1\nwrite: branch\n"
+    folder = make_registry({"registry.yaml": registry_yaml(), "serve.yaml": serve})
+    bare = tmp_path / "bare.git"
+    git(tmp_path, "clone", "-q", "--bare", str(folder), str(bare))
+    git(bare, "remote", "rm", "origin")
+    with mlflow_wire(bare) as wire:
+        add_model(wire, versions=1)
+        one = wire.version("lang-id", "1")
+        assert one["status"] == "PENDING_REGISTRATION"
+        add_model(wire, "second", versions=1)
+        assert wire.version("lang-id", "1")["status"] == "PENDING_REGISTRATION"
+        assert not wire.service.snapshot.models
+        found = wire.ask("GET", "registered-models/search").data["registered_models"]
+        assert texts(found, "name") == ["lang-id", "second"]
+        git(folder, "pull", "-q", str(bare), "serve/ada@example.org")
+        git(folder, "push", "-q", str(bare), "HEAD:main")
+        wire.service.live.look()
+        assert wire.version("lang-id", "1")["status"] == "READY"
+        assert wire.service.snapshot.model_shown("default", "second") is not None
