@@ -248,6 +248,16 @@ def test_what_a_subject_may_not_read_does_not_exist(make_registry: Callable[...,
         assert done.said[:2] == (403, "PERMISSION_DENIED"), "a deletion needs a review"
 
 
+def test_an_unchanged_answer_is_not_sent_again(wire: MlflowWire) -> None:
+    add_model(wire, versions=1)
+    url = "/api/2.0/mlflow/model-versions/search?filter=name%3D'lang-id'"
+    first = wire.send("GET", url)
+    headers = {"if-none-match": first.headers["etag"]}
+    assert wire.send("GET", url, headers=headers).status_code == 304
+    wire.ask("POST", "registered-models/set-tag", name="lang-id", key="a", value="b")
+    assert wire.send("GET", url, headers=headers).status_code == 200
+
+
 GATED: Final = """schema: registry/v1
 name: models
 stages:
