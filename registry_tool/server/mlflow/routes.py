@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from registry_tool.errors import RegistryError
 from registry_tool.server.faces import Face, Handler, JsonResponse, route
+from registry_tool.server.mlflow.artifacts import ArtifactProxy
 from registry_tool.server.mlflow.errors import (
     NotImplementedHereError,
     render_error,
@@ -105,6 +106,9 @@ def build_face(service: Service) -> Face:
     for path, handlers in _handlers(reads, writes).items():
         worded = {method: _worded(handler) for method, handler in handlers.items()}
         routes.append(route(f"{_PREFIX}/{path}", render_error, **worded))
+    for path, handlers in ArtifactProxy(service, reads, writes).handlers().items():
+        worded = {method: _worded(handler) for method, handler in handlers.items()}
+        routes.append(route(f"{PROXY_PREFIX}/{path}", render_error, **worded))
     routes.append(route("/version", render_error, get=_version))
     routes.append(route(f"{_INFO}/server-info", render_error, get=_server_info))
     return Face(

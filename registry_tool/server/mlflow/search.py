@@ -104,8 +104,9 @@ def _wanted_names(expression: Expression) -> tuple[str, ...] | None:
     """The names that a filter asks for, where it asks for some and no others."""
     terms = expression.terms if isinstance(expression, And) else (expression,)
     for term in terms:
-        is_name = isinstance(term, FilterTerm) and term.field == FilterField("name")
-        if is_name and term.operator in {"=", "IN"}:
+        if not isinstance(term, FilterTerm) or term.field != FilterField("name"):
+            continue
+        if term.operator in {"=", "IN"}:
             return tuple(str(value) for value in term.values)
     return None
 

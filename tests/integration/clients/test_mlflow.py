@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Final, cast
 
@@ -19,7 +20,7 @@ ENV: Final = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIE
 def said_by(script: str, server: ServerProcess, folder: Path, **given: JSON) -> dict[str, JSON]:
     """What a script of the client prints."""
     tracking = f"file://{folder / 'tracking'}"
-    found = run_client("mlflow", script, env=ENV, url=server.url, tracking=tracking, **given)
+    found = run_client("mlflow", script, env=ENV, url=server.url, tracking=tracking, given=given)
     return cast("dict[str, JSON]", found)
 
 
@@ -56,3 +57,39 @@ def test_the_main_job_works_with_only_the_registry_uri_changed(
     assert log[0].endswith("registry server Add default/copied@1")
     done = run_program("resolve", "doubler@champion", "--format", "json", cwd=registry)
     assert '"version": "1"' in done.out
+
+
+def test_what_is_logged_to_the_proxy_is_fetched_by_everybody(
+    registry: Path, tmp_path: Path
+) -> None:
+    """ML-7, ML-9, and the round trip: logged, promoted, loaded, fetched, pulled."""
+    (tmp_path / "storage").mkdir()
+    (registry / ".dvc" / "config").write_text(
+        f"[core]\n    remote = storage\n['remote \"storage\"']\n    url = {tmp_path / 'storage'}\n"
+    )
+    for step in (
+        ("git", "commit", "-qam", "Add the storage"),
+        (sys.executable, "-m", "registry_tool", "model", "add", "nlp/first", "--owner", "team", "--commit"),
+    ):  # fmt: skip
+        subprocess.run(step, cwd=registry, check=True, capture_output=True)
+    with running_server(registry, "--api", "mlflow") as server:
+        logged = said_by("mlflow_proxy.py", server, tmp_path, step="log", folder=str(tmp_path))
+        assert logged["source"] == [True, True]
+        done = run_program("alias", "set", "nlp/doubler@1", "production", "--commit", cwd=registry)
+        assert done.code == 0, done.err
+    with running_server(registry, "--api", "mlflow") as server:  # on another port
+        loaded = said_by("mlflow_proxy.py", server, tmp_path, step="load")
+    assert loaded["nlp.doubler@production"] == [6]
+    assert loaded["copied/1"] == [6]
+    check_all(registry)
+    done = run_program("fetch", "nlp/doubler@production", "-o", "out", cwd=registry)
+    assert done.code == 0, done.err
+    fetched = {path.name for path in (registry / "out").rglob("*") if path.is_file()}
+    assert {"MLmodel", "doubler.py"} <= fetched
+    pointer = "models/nlp/doubler/versions/1/model.dvc"
+    subprocess.run(["git", "checkout", "-q", "."], cwd=registry, check=True)
+    pulled = subprocess.run(
+        [Path(sys.executable).with_name("dvc"), "pull", pointer], cwd=registry, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert pulled.returncode == 0, pulled.stderr
+    assert (registry / "models/nlp/doubler/versions/1/model/MLmodel").exists()
