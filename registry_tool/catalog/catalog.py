@@ -428,10 +428,7 @@ class Catalog:
         return carry_names(self.shown, self.layout, paths)
 
     def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
-        """Paths of manifests at or under some folders that may give one of the values to a field that must be unique.
-
-        There may be others among them. A catalog that lives long has an index instead of a search.
-        """
+        """Paths of manifests that may give one of the values to a unique field; all those that do are among them."""
         return self.tree.grep(values, under=under)
 
     @cached_property

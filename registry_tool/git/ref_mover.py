@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RefMover"]
 
+# How Git says that a branch that should move does not exist.
+_GONE: Final = "unable to resolve reference"
 _OK: Final = (b"start: ok\n", b"commit: ok\n")
 
 
@@ -95,6 +97,8 @@ class RefMover:
         words = process.stderr.read().decode(errors="replace").strip()
         status = process.wait()
         self.close()
+        if _GONE in words:
+            return StaleBaseError(f"{ref} was deleted", remedy="git branch --list")
         return explain_failed_update(ref, words, status)
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from registry_tool.access.subjects import Subject
     from registry_tool.manifests.problems import JSON
 
-__all__ = ["EventFeed", "Position", "json_line", "parse_position", "server_sent"]
+__all__ = ["EventFeed", "Position", "is_visible", "json_line", "parse_position", "server_sent"]
 
 _POSITION: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?::(.*))?", re.DOTALL)
 _HEARTBEAT: Final = 15.0  # seconds; proxies close connections on which nothing happens for a minute
@@ -55,10 +55,14 @@ def parse_position(written: str) -> Position:
     return Position(match[1], match[2] or "")
 
 
-def _is_visible(event: dict[str, JSON], subject: Subject) -> bool:
-    path = str(event.get("id", "")).partition(":")[2]
+def is_visible(path: str, subject: Subject) -> bool:
+    """True when a subject may know of a file: those of a namespace it reads; all others need all namespaces."""
     match = _NAMESPACE.match(path)
     return subject.sees_all if match is None else subject.sees(match[1])
+
+
+def _path(event: dict[str, JSON]) -> str:
+    return str(event.get("id", "")).partition(":")[2]
 
 
 def json_line(event: dict[str, JSON]) -> bytes:
@@ -118,12 +122,19 @@ class EventFeed:
         if position.path:
             # Events of one commit have an order; the rest of those of the commit itself come first.
             last = f"{position.commit}:{position.path}"
-            own = await self._between(f"{position.commit}^", position.commit)
+            own = await self._own(position.commit)
             ids = [event["id"] for event in own]
             if last not in ids:
                 raise NotFoundError(f"there is no event {last!a}")
             found = own[ids.index(last) + 1 :] + found
-        return [event for event in found if _is_visible(event, subject)]
+        return [event for event in found if is_visible(_path(event), subject)]
+
+    async def _own(self, commit: str) -> list[dict[str, JSON]]:
+        """The events of one commit, which exists."""
+        try:
+            return await self._between(f"{commit}^", commit)
+        except NotFoundError:  # it is the first one
+            return await self._between(None, commit)
 
     async def stream(self, position: Position | None, subject: Subject) -> AsyncIterator[bytes]:
         """Server-sent events after a position, or from now on, until ``close``.

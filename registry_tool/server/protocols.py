@@ -96,7 +96,13 @@ def _authenticator(service: Service, options: ServerOptions) -> Authenticator:
     from registry_tool.server.guard import is_local_host
 
     if options.tokens is not None:
-        return Authenticator(TokenFile(options.tokens))
+        tokens = TokenFile(options.tokens)
+        if not [*tokens]:
+            service.options.notify(
+                f"{options.tokens} has no tokens, so every request is refused; add one:"
+                f" registry serve token add NAME --email ADDRESS --scope read --tokens {options.tokens}"
+            )
+        return Authenticator(tokens)
     if not is_local_host(options.host):
         raise UsageError(
             f"{options.host} can be reached from other machines, so requests must have tokens",
@@ -115,7 +121,7 @@ def run_server(
     """Serve a registry until the process gets SIGINT or SIGTERM.
 
     Args:
-        source: A folder of the registry, a checkout or a bare repository.
+        source: A folder of the registry, a checkout or a bare repository; or a URL as text.
         options: How.
         on_started: Called when the first request can be made.
 

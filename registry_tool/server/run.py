@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from registry_tool.errors import OperationalError, UsageError
+from registry_tool.server.connections import BoundedConnection
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -153,7 +154,10 @@ def serve_until_stopped(
         check_certificate(listener.certificate, listener.key)
     config = uvicorn.Config(
         app,
+        http=BoundedConnection,
+        ws="none",
         log_config=None,
+        log_level="error",  # what uvicorn warns of is what clients sent
         access_log=False,
         lifespan="on",
         backlog=_BACKLOG,

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.api.registry import Registry, open_registry
-from registry_tool.errors import ForbiddenError, NotFoundError, UsageError
+from registry_tool.errors import ForbiddenError, GitError, NotFoundError, UsageError
 from registry_tool.git.remote.ref_updates import BRANCHES
+from registry_tool.git.repository import Repository
 from registry_tool.integrations.cloudevents import cloud_event, derive_source
 from registry_tool.live.follow import LiveCatalog
-from registry_tool.paths import cache_folder
+from registry_tool.paths import cache_folder, state_folder
+from registry_tool.server.events import is_visible
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.writer.modes import choose_mode
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
     from registry_tool.live.snapshot import Snapshot
     from registry_tool.manifests.data import Data
     from registry_tool.manifests.problems import JSON
+    from registry_tool.server.own_clone import OwnClone
 
 __all__ = ["Service", "ServiceOptions", "open_service"]
 
 _CACHE: Final = "live"
+_CLONES: Final = "serve"  # in the state folder
 _NO_WRITER: Final = "this server is a replica, which only reads"
 
 
@@ -60,6 +64,7 @@ class Service:
         branch: The published branch, without ``refs/heads/``.
         options: How it is served.
         mode: How requests are written: ``commit``, ``branch``, ``propose`` or ``read-only``.
+        clone: The server's own clone, where it serves a URL.
 
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
@@ -75,6 +80,7 @@ class Service:
         options: ServiceOptions,
         *,
         mode: str = "read-only",
+        clone: OwnClone | None = None,
     ) -> None:
         self.registry = registry
         self.live = live
@@ -84,11 +90,17 @@ class Service:
         self.metrics = RequestMetrics()
         self._writer = writer
         self._mode = mode
+        self._clone = clone
         self._stopping: list[Callable[[], object]] = []
 
     def on_stopping(self, listener: Callable[[], object]) -> None:
         """Have a function called when the server begins to stop, so that answers without an end come to one."""
         self._stopping.append(listener)
+
+    @property
+    def source(self) -> str:
+        """What is served, for messages: a path, or a URL without credentials."""
+        return self.registry.source if self._clone is None else self._clone.shown
 
     def stop(self) -> None:
         """Say that the server begins to stop."""
@@ -99,6 +111,11 @@ class Service:
     def snapshot(self) -> Snapshot:
         """The state that is served now; a request takes it once."""
         return self.live.snapshot
+
+    @property
+    def publishes(self) -> bool:
+        """True where a write is on the published branch when it is answered."""
+        return self._mode == "commit"
 
     @property
     def policy(self) -> Data:
@@ -146,9 +163,7 @@ class Service:
             m for m in snapshot.models.values() if m.is_listed and subject.sees(m.name.namespace)
         ]
         problems: dict[str, JSON] = {
-            path: reason
-            for path, reason in snapshot.problems.items()
-            if subject.sees_all or subject.sees(path.split("/", 2)[1])
+            path: reason for path, reason in snapshot.problems.items() if is_visible(path, subject)
         }
         return {
             "commit": snapshot.commit,
@@ -157,7 +172,7 @@ class Service:
             "models": len(models),
             "versions": sum(len(m.version_ids) for m in models),
             "waiting_writes": 0 if self._writer is None else self._writer.waiting,
-            "trouble": self.live.trouble,
+            "trouble": self.live.trouble or ("" if self._clone is None else self._clone.trouble),
             "problems": problems,
         }
 
@@ -184,16 +199,35 @@ def _move_live(live: LiveCatalog, branch: str) -> Callable[[Move], None]:
     return moved
 
 
+def _open_source(source: str | Path, options: ServiceOptions, stack: ExitStack) -> OwnClone | None:
+    """The server's own clone where the source is a URL; its branches are where they are on the remote."""
+    from registry_tool.git.remote.url import is_url
+
+    if not (isinstance(source, str) and is_url(source)):
+        return None
+    from registry_tool.server.own_clone import open_own_clone
+
+    clone = open_own_clone(source, state_folder() / _CLONES)
+    stack.callback(clone.close)
+    try:
+        clone.fetch_all()
+    except GitError as exc:
+        options.notify(f"{clone.shown} cannot be fetched; serving what was fetched last: {exc}")
+    return clone
+
+
 @contextmanager
 def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Service]:
-    """Serve the registry in a folder, a checkout or a bare repository.
+    """Serve the registry in a folder, a checkout or a bare repository; or that of a URL, from a clone of its own.
 
     Raises:
         UsageError: It is not a registry, HEAD names no branch, or the mode of ``serve.yaml`` does not fit the repository.
-        OperationalError: It cannot be read, or written.
+        OperationalError: It cannot be read, or written; or the URL cannot be cloned.
     """
     with ExitStack() as stack:
-        registry = stack.enter_context(open_registry(source, ref="HEAD"))
+        clone = _open_source(source, options, stack)
+        folder = source if clone is None else clone.git.git_dir
+        registry = stack.enter_context(open_registry(folder, ref="HEAD"))
         git = registry.repository.git
         head = git.branch()
         if head is None:
@@ -203,22 +237,38 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         branch = head.removeprefix(BRANCHES)
         live = LiveCatalog(registry.repository, head, folder=cache_folder() / _CACHE)
         stack.callback(live.close)
-        if options.read_only:
-            live.start()
-            yield Service(registry, live, None, branch, options)
-            return
-        own = stack.enter_context(open_registry(source, ref="HEAD")).repository
-        written = str(live.snapshot.policy.get("write") or "")
-        mode = choose_mode(own.git, written, push=options.push)
-        writer = Writer(
-            own,
-            mode=mode,
-            committer=Person.parse(live.snapshot.server_committer),
-            main=branch,
-            on_moved=_move_live(live, branch),
-            latest=lambda: live.snapshot.line.last_time,
-            notify=options.notify,
-        )
-        stack.callback(writer.close)
+        writer, mode = None, "read-only"
+        if not options.read_only:
+            writing = Repository(git if clone is None else clone.git, source=str(folder))
+            writer, mode = _start_writer(
+                writing, live, branch, options, is_own_clone=clone is not None
+            )
+            stack.callback(writer.close)
         live.start()
-        yield Service(registry, live, writer, branch, options, mode=mode.write)
+        if clone is not None:
+            clone.start(head, live.look)
+        yield Service(registry, live, writer, branch, options, mode=mode, clone=clone)
+
+
+def _start_writer(
+    repository: Repository,
+    live: LiveCatalog,
+    branch: str,
+    options: ServiceOptions,
+    *,
+    is_own_clone: bool,
+) -> tuple[Writer, str]:
+    written = str(live.snapshot.policy.get("write") or "")
+    # Nobody else sees the server's own clone, and its branches follow the remote's.
+    push = options.push or (is_own_clone and written == "branch")
+    mode = choose_mode(repository.git, written, push=push)
+    writer = Writer(
+        repository,
+        mode=mode,
+        committer=Person.parse(live.snapshot.server_committer),
+        main=branch,
+        on_moved=_move_live(live, branch),
+        latest=lambda: live.snapshot.line.last_time,
+        notify=options.notify,
+    )
+    return writer, mode.write

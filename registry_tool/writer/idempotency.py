@@ -6,6 +6,7 @@ commits of the last day are read once, at the start.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -26,18 +27,21 @@ __all__ = ["AnsweredRequests"]
 _DAY: Final = 24 * 3600
 # A day at full rate has more commits; a client that repeats a request does it within minutes.
 _MOST: Final = 100_000
-_FIELDS: Final = 7
+_FIELDS: Final = 6
 _PASSES: Final = Report("pass", (), 0)
 
 
 class _Answer(NamedTuple):
-    """What a request did; the bytes of its files are in Git."""
+    """What a request did: its commit, in which everything else is. A day at full rate has many of them."""
 
-    content: str
+    content: bytes
     time: int
-    commit: str
-    message: str
+    commit: bytes
     branch: str
+
+
+def _digest(*words: str) -> bytes:
+    return hashlib.sha256("\0".join(words).encode(errors="surrogatepass")).digest()[:16]
 
 
 class AnsweredRequests:
@@ -51,7 +55,7 @@ class AnsweredRequests:
     def __init__(self, pool: ObjectPool, committer: str) -> None:
         self._pool = pool
         self._committer = committer
-        self._answers: dict[tuple[str, str], _Answer] = {}
+        self._answers: dict[bytes, _Answer] = {}
 
     def read(self, git: Git, tip: str, branch: str, *, since: str = "") -> None:
         """Take in the keys of a branch's commits of the last day.
@@ -69,18 +73,19 @@ class AnsweredRequests:
             f"%(trailers:key=Registry-{name},valueonly,separator=%x2C)"
             for name in ("Time", "Request", "Content")
         )
-        form = f"--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%s%x00{trailers}"
+        form = f"--format=%H%x00%an <%ae>%x00%cn <%ce>%x00{trailers}"
         day = f"--since-as-filter=@{int(time.time()) - _DAY}"
         asked = ("--first-parent", f"--max-count={_MOST}", day, form, "--end-of-options", tip)
         known = [f"^{since}"] if since else []
         out = git.run("log", "-z", "--no-show-signature", *asked, *known, "--")
         fields = out.decode(errors="surrogateescape").split("\0")
-        found: dict[tuple[str, str], _Answer] = {}
+        found: dict[bytes, _Answer] = {}
         for start in range(0, len(fields) - _FIELDS + 1, _FIELDS):
-            commit, author, committer, subject, when, key, content = fields[start : start + _FIELDS]
+            commit, author, committer, when, key, content = fields[start : start + _FIELDS]
             moment = read_time(when)
             if key and moment is not None and committer == self._committer:
-                found.setdefault((author, key), _Answer(content, moment, commit, subject, branch))
+                answer = _Answer(_digest(content), moment, bytes.fromhex(commit), branch)
+                found.setdefault(_digest(author, key), answer)
         self._answers |= found  # of one key the newest comes first
 
     def find(self, request: WriteRequest, layout: Layout) -> Written | None:
@@ -98,7 +103,7 @@ class AnsweredRequests:
         known = self._answers.get(_key(request))
         if known is None or known.time < (time.time() - _DAY) * 1000:
             return None
-        if known.content != safe_word(request.content):
+        if known.content != _digest(safe_word(request.content)):
             raise RepeatedRequestError(
                 f"the idempotency key {request.request_id[:60]!a} was used for another request within the last day",
                 remedy="use a new key for each request, and the same one only to repeat it",
@@ -110,30 +115,32 @@ class AnsweredRequests:
         if request.request_id and written.commit is not None:
             while len(self._answers) >= _MOST:
                 del self._answers[next(iter(self._answers))]
-            self._answers[_key(request)] = _Answer(
-                safe_word(request.content), written.time, written.commit, written.change.message,
-                written.branch,
-            )  # fmt: skip
+            content, commit = _digest(safe_word(request.content)), bytes.fromhex(written.commit)
+            self._answers[_key(request)] = _Answer(content, written.time, commit, written.branch)
 
 
-def _key(request: WriteRequest) -> tuple[str, str]:
-    return str(request.author), safe_word(request.request_id)
+def _key(request: WriteRequest) -> bytes:
+    return _digest(str(request.author), safe_word(request.request_id))
 
 
 def _read_again(pool: ObjectPool, known: _Answer, layout: Layout) -> Written:
     """An answer, from its commit."""
+    commit = known.commit.hex()
     puts: dict[str, bytes] = {}
     deletes: set[str] = set()
-    history = FirstParentHistory(pool.git, known.commit)
-    for touch in history.touches(since=f"{known.commit}^"):
+    for touch in FirstParentHistory(pool.git, commit).touches(since=f"{commit}^"):
         found = None if touch.after is None else pool.read(touch.after.oid)
         if found is None:
             deletes.add(touch.path)
         else:
             puts[touch.path] = found[1]
+    said = pool.read(commit) or ("commit", b"")
+    message = said[1].partition(b"\n\n")[2].partition(b"\n\nRegistry-Time: ")[0]
     versions = tuple(_versions(puts, layout))
-    change = ChangeSet(known.message, puts, frozenset(deletes), versions=versions)
-    return Written(known.commit, change, _PASSES, known.time, known.branch)
+    change = ChangeSet(
+        message.decode(errors="replace"), puts, frozenset(deletes), versions=versions
+    )
+    return Written(commit, change, _PASSES, known.time, known.branch)
 
 
 def _versions(puts: dict[str, bytes], layout: Layout) -> Iterator[Reference]:

@@ -83,7 +83,7 @@ HOMES = {
     "yaml_rs": {"manifests/"},
     "orjson": {"live/", "server/"},
     "starlette": {"server/"},
-    "uvicorn": {"server/run.py"},
+    "uvicorn": {"server/connections.py", "server/run.py"},
     "prometheus_client": {"server/metrics.py"},
     "ruamel": {"manifests/yaml/", "scanning/documents.py"},
 }

@@ -125,7 +125,7 @@ class ServerProcess(NamedTuple):
 
 @contextmanager
 def running_server(
-    repository: Path, *options: str, env: Mapping[str, str] | None = None
+    repository: Path | str, *options: str, env: Mapping[str, str] | None = None
 ) -> Iterator[ServerProcess]:
     """``registry serve`` on a free port of this machine, until the block ends; then it must stop cleanly."""
     command = [

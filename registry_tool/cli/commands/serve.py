@@ -53,8 +53,8 @@ def _read_expiry(written: str) -> dt.datetime | None:
 
 @click.group(cls=Part, invoke_without_command=True)
 @click.option(
-    "--repo", metavar="DIR", default=".", envvar="REGISTRY_REPO",
-    help="The registry: a folder in a checkout, or a bare repository. Default: the enclosing repository.",
+    "--repo", metavar="DIR|URL", default=".", envvar="REGISTRY_REPO",
+    help="The registry: a checkout, a bare repository, or a URL, which is cloned and followed. Default: the enclosing repository.",
 )  # fmt: skip
 @click.option(
     "--host",
@@ -151,7 +151,7 @@ def serve(
       registry serve
       registry serve --repo models.git --port 0 --api kubeflow
       registry serve --host 0.0.0.0 --tokens tokens.jsonl --cert cert.pem --key key.pem
-      registry serve --read-only --writer https://models.example.org
+      registry serve --read-only --repo https://git.example.org/models.git --writer https://models.example.org
       registry serve token add alice --email alice@example.org --scope write:nlp --tokens tokens.jsonl
     """
     if ctx.invoked_subcommand is not None:
@@ -174,7 +174,7 @@ def serve(
 def _print_start(service: Service, faces: Sequence[Face]) -> None:
     state = service.snapshot
     say(
-        f"serving {service.registry.source} at {service.branch} ({state.commit[:12]}) on {service.public_url}"
+        f"serving {service.source} at {service.branch} ({state.commit[:12]}) on {service.public_url}"
     )
     for face in faces:
         say("")

@@ -26,7 +26,7 @@ from registry_tool.git.remote.url import (
 )
 from registry_tool.git.shallow import has_latest_only
 
-__all__ = ["Clone", "is_url", "open_clone", "shown_url"]
+__all__ = ["Clone", "check_url", "is_url", "open_clone", "shown_url"]
 
 _SCHEMES: Final = ("file", "git", "http", "https", "ssh", "git+ssh")
 _OTHERS: Final = 0o077
@@ -47,7 +47,12 @@ class Clone(NamedTuple):
     note: str = ""
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str) -> None:
+    """Check that Git reaches a URL without running a command of it.
+
+    Raises:
+        UsageError: The URL names a transport that can run commands, or none.
+    """
     scheme = read_scheme(url)
     if url.startswith("-") or "::" in url.split("/", 1)[0] or (scheme and scheme not in _SCHEMES):
         raise UsageError(
@@ -132,7 +137,7 @@ def open_clone(
     """
     from registry_tool.git.remote.clone import lock_clone
 
-    _check_url(url)
+    check_url(url)
     name, folder = _digest(stored_url(url)), _own_folder(cache)
     _made_private(folder)
     place, of_others = folder / name, (others or cache) / name

@@ -261,13 +261,15 @@ async def _update_entry(
 async def update_artifact(call: Call) -> Found:
     """``PATCH artifacts/{id}``."""
     item = _read(call, call.id)
-    return 200, call.renderer.show(await _update(call, item, await call.body()))
+    found = await _update(call, item, await call.body())
+    return 200, call.renderer.show(found)
 
 
 async def update_model_artifact(call: Call) -> Found:
     """``PATCH model_artifacts/{id}``."""
     item = _read(call, call.id, _MODEL)
-    return 200, call.renderer.show(await _update(call, item, await call.body()))
+    found = await _update(call, item, await call.body())
+    return 200, call.renderer.show(found)
 
 
 async def create_artifact(call: Call) -> Found:
@@ -283,7 +285,8 @@ async def create_model_artifact(call: Call) -> Found:
 async def _create(call: Call, data: dict[str, JSON], default: str) -> Found:
     if data.get("id"):
         item = _read(call, data["id"], default)
-        return 200, call.renderer.show(await _update(call, item, data))
+        found = await _update(call, item, data)
+        return 200, call.renderer.show(found)
     body = _without_unknown(read_artifact(data, default=default))
     record = await _add_object(call, body, parent="")
     return 201, call.renderer.show(record)
@@ -334,7 +337,8 @@ async def _put_known(call: Call, version: VersionRecord, data: dict[str, JSON]) 
     item = _read(call, data["id"])
     mine = {one.id for one in _of_version(call, version)}
     if item.id in mine:
-        return 200, call.renderer.show(await _update(call, item, data))
+        found = await _update(call, item, data)
+        return 200, call.renderer.show(found)
     if not isinstance(item, ObjectRecord):
         raise UsageError(f"the artifact with id {item.id} belongs to another model version")
     before = _current(call.renderer, item)
@@ -352,7 +356,8 @@ async def put_run_artifact(call: Call) -> Found:
     data = await call.body()
     if data.get("id"):
         item = _read(call, data["id"])
-        return 200, call.renderer.show(await _update(call, item, data))
+        found = await _update(call, item, data)
+        return 200, call.renderer.show(found)
     body = _without_unknown(read_artifact(data))
     if not body.get("name"):
         body["name"] = random_name()
@@ -362,6 +367,7 @@ async def put_run_artifact(call: Call) -> Found:
             raise ConflictError(
                 f"{body['artifactType']} {body['name']!a} of the run already exists"
             )
-        return 200, call.renderer.show(await _update(call, before, data))
+        found = await _update(call, before, data)
+        return 200, call.renderer.show(found)
     record = await _add_object(call, body, parent=f"run/{run.slug}")
     return 201, call.renderer.show(record)

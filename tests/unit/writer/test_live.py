@@ -8,7 +8,7 @@ from support import commit, git, write_files
 from support.written_trains import bare_registry, held, opened, version_request
 
 from registry_tool.live.follow import LiveCatalog
-from registry_tool.writer.live import advance_live
+from registry_tool.writer.request import Move
 from registry_tool.writer.writer import Writer
 
 
@@ -16,7 +16,13 @@ def test_the_live_catalog_goes_along(tmp_path: Path) -> None:
     bare = bare_registry(tmp_path)
     reading, writing = opened(bare), opened(bare)
     live = LiveCatalog(reading)
-    moved = advance_live(live, "main")
+
+    def moved(move: Move) -> None:
+        if move.foreign:
+            live.look()
+        else:
+            live.advance(move.before or "", move.steps())
+
     with Writer(writing, on_moved=moved, latest=lambda: live.snapshot.line.last_time) as writer:
         with held(writer):
             asked = [writer.submit(version_request(n)) for n in range(3)]

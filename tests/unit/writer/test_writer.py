@@ -182,6 +182,7 @@ def test_a_repeated_request_gets_the_first_answer(writer: Writer, bare: Path) ->
     assert again.repeated
     assert (again.commit, again.time, again.branch) == (first.commit, first.time, first.branch)
     assert again.change.puts == first.change.puts
+    assert again.change.message == first.change.message
     assert again.change.versions == first.change.versions
     with pytest.raises(RepeatedRequestError):
         writer.submit(version_request(2, key="once")).result(30)

@@ -1,0 +1,117 @@
+"""What comes over a raw socket ends, is answered or is closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from registry_tool.server import connections
+from registry_tool.server.connections import BoundedConnection
+
+HOST = b"Host: 127.0.0.1\r\n"
+GET = b"GET / HTTP/1.1\r\n" + HOST
+
+
+class _Impatient(BoundedConnection):
+    head_seconds = 0.3
+    head_bytes = 1000
+
+
+async def _app(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse("OK")(scope, receive, send)
+
+
+def _talk(pieces: Iterable[bytes], *, pause: float = 0, keep: float = 3) -> bytes:
+    """What a server answers to pieces of a stream until it closes the connection; TimeoutError where it does not."""
+
+    async def run() -> bytes:
+        config = uvicorn.Config(_app, http=_Impatient, ws="none", lifespan="off", log_config=None, log_level="error")  # fmt: skip
+        config.load()
+        state = uvicorn.server.ServerState()
+        loop = asyncio.get_running_loop()
+
+        def connection() -> _Impatient:
+            return _Impatient(config, state, {})
+
+        async with await loop.create_server(connection, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            answer = asyncio.create_task(reader.read())
+            try:
+                for piece in pieces:
+                    writer.write(piece)
+                    await asyncio.wait({answer}, timeout=pause)
+                    if answer.done():
+                        break
+                async with asyncio.timeout(keep):
+                    return await answer
+            finally:
+                writer.close()
+                server.close()
+                for one in [*state.connections]:
+                    one.shutdown()
+
+    return asyncio.run(run())
+
+
+def test_a_connection_without_a_request_is_closed() -> None:
+    assert _talk([]) == b""
+
+
+def test_a_slow_head_is_refused() -> None:
+    found = _talk([b"GET / HTTP/1.1\r\n", *[b"X: y\r\n"] * 100], pause=0.05)
+    assert found.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_slow_head_after_an_answer_is_refused() -> None:
+    found = _talk([GET + b"\r\n", b"GET /", *[b"a"] * 50], pause=0.05)
+    first, _, rest = found.partition(b"OK")
+    assert first.startswith(b"HTTP/1.1 200 ")
+    assert b"HTTP/1.1 408 " in rest
+
+
+@pytest.mark.parametrize(
+    "piece", [b"X: y\r\n", b"x" * 50, b"Y" * 49 + b":"], ids=["headers", "value", "name"]
+)
+def test_a_head_that_never_ends_is_refused(piece: bytes) -> None:
+    found = _talk([b"GET / HTTP/1.1\r\nX: ", *[piece] * 500], pause=0.001)
+    assert found.startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 400 "))
+
+
+def test_an_endless_address_is_refused() -> None:
+    assert _talk([b"GET /", *[b"a" * 100] * 50], pause=0.001).startswith(b"HTTP/1.1 431 ")
+
+
+def test_an_unread_body_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_LINGER_SECONDS", 0.2)
+    head = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 2000000000\r\n\r\n"
+    assert _talk([head, *[b"x"] * 100], pause=0.05).startswith(b"HTTP/1.1 200 ")
+
+
+def test_many_requests_in_one_piece_are_answered_in_order() -> None:
+    last = b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
+    assert _talk([(GET + b"\r\n") * 20 + last]).count(b"200 OK") == 21
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /\r\n\r\n",
+        b"CONNECT a:80 HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x00\xff",
+        b"GET /\x00 HTTP/1.1\r\n\r\n",
+        b"GET /\xc3\xa9 HTTP/1.1\r\n\r\n",
+        b"PROPFINDX / HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+    ids=repr,
+)
+def test_what_is_no_request_is_refused_and_closed(sent: bytes) -> None:
+    found = _talk([sent])
+    assert found.startswith(b"HTTP/1.1 400 ") or sent == b"GET /\r\n\r\n"
