@@ -383,7 +383,7 @@ class ArtifactStore:
             for member in members
         }
         found = describe_folder(members, places, self.cache)
-        return self._described(found, name, name, "model", ())
+        return self._describe(found, name, name, "model", ())
 
     def take_again(self, entry: Data, *, name: str = "", role: str = "") -> StagedArtifact:
         """An artifact that another manifest has, for one more: its bytes are on the remote, and nothing is read.

@@ -17,6 +17,7 @@ from starlette.responses import FileResponse, Response
 
 from registry_tool.edits.changeset import combine
 from registry_tool.edits.objects import ObjectName, edit_object, put_object
+from registry_tool.errors import NoRemoteError
 from registry_tool.integrations.mlflow_mapping import API
 from registry_tool.live.records import ObjectRecord, VersionRecord
 from registry_tool.manifests.data import Data, records, text, whole
@@ -41,6 +42,7 @@ from registry_tool.server.mlflow.uploads import (
 from registry_tool.server.mlflow.writes import ModelWrites
 
 if TYPE_CHECKING:
+    from registry_tool.artifacts.hashing import Digest
     from registry_tool.edits.changeset import Edit
     from registry_tool.server.service import Service
 
@@ -118,7 +120,7 @@ class ArtifactProxy:
             if length.isdigit() and int(length) != received:
                 raise MlflowError(f"expected {length} bytes, received {received}")
             spool.seek(0)
-            digest = await asyncio.to_thread(self._service.registry.store.store_file, spool)
+            digest = await asyncio.to_thread(self._store, spool)
         data = {"size": digest.size, "sha256": digest.sha256, "md5": digest.md5}
         before = find_upload(lookup.snapshot, path)
         edit = (
@@ -128,6 +130,14 @@ class ArtifactProxy:
         )
         await self._writes.write_plain(request, lookup.writing, edit)
         return JsonResponse(_NOTHING)
+
+    def _store(self, spool: tempfile.SpooledTemporaryFile[bytes]) -> Digest:
+        try:
+            return self._service.registry.store.store_file(spool)
+        except NoRemoteError as exc:
+            raise NotImplementedHereError(
+                f"this registry has no storage for files: {exc.message}", remedy=exc.remedy
+            ) from exc
 
     async def delete(self, request: Request) -> Response:
         """``DELETE artifacts/<path>``: a file, or a folder with all in it; the files of versions stay."""

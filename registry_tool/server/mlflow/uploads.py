@@ -63,7 +63,7 @@ def check_path(written: str) -> str:
         and len(path) <= _LONGEST
         and not (parts and member_problem("/".join(parts)))
         and not find_forbidden("/".join(parts))
-        and ":" not in parts[:1]
+        and ":" not in "".join(parts[:1])
     )
     if not is_good:
         raise MlflowError("Invalid path")

@@ -149,6 +149,14 @@ class ModelWrites:
         self._service = service
         self._reads = reads
 
+    async def write_plain(self, request: Request, namespace: str, edit: Edit) -> Written:
+        """Publish a change whose request has a body that is a file."""
+        subject = current_subject(request)
+        Service.require(subject, "write", namespace)
+        author = Person(subject.name, subject.email)
+        may_review = subject.may("review", namespace)
+        return await self._service.write(WriteRequest(edit, author, api=API, may_review=may_review))
+
     async def _write(self, request: Request, namespace: str, edit: Edit, *scopes: Scope) -> Written:
         subject = current_subject(request)
         for scope in scopes or ("write",):

@@ -13,7 +13,7 @@ mlflow.set_registry_uri(given["url"])
 client = MlflowClient()
 said = {}
 if given["given"]["step"] == "log":
-    code = Path(given["given"]["folder"]) / "doubler.py"
+    code = Path(given["given"]["place"]) / "doubler.py"
     code.write_text(
         "import mlflow\n"
         "class Doubler(mlflow.pyfunc.PythonModel):\n"
@@ -28,10 +28,7 @@ if given["given"]["step"] == "log":
             name="model", python_model=str(code), registered_model_name="nlp.doubler"
         )
     version = client.get_model_version("nlp.doubler", "1")
-    said["source"] = [
-        version.source == f"models:/{info.model_id}",
-        version.model_id == info.model_id,
-    ]
+    said["source"] = version.source == f"models:/{info.model_id}"
     client.copy_model_version("models:/nlp.doubler/1", "copied")
 else:
     said["uri"] = client.get_model_version_download_uri("nlp.doubler", "1")
