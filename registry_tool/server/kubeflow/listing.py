@@ -82,14 +82,14 @@ def read_options(params: Mapping[str, str], scope: str) -> ListOptions:
     number = int(size) if size.isascii() and size.isdecimal() and len(size) <= 10 else -1  # noqa: PLR2004 (32 bits)
     if size and not 0 <= number < _MOST:
         raise UsageError(
-            f"pageSize {size[:40]!a} is no page size: use a whole number from 0 to {_MOST - 1}"
+            f"pageSize {size[:40]!a} is not a page size: use a whole number from 0 to {_MOST - 1}"
         )
     order = params.get("orderBy", "").upper()
     if order not in {"CREATE_TIME", "LAST_UPDATE_TIME"}:
         order = "ID"
     direction = params.get("sortOrder", "").upper()
     if direction not in {"", "ASC", "DESC"}:
-        raise UsageError(f"sortOrder {direction[:40]!a} is no order: use ASC or DESC")
+        raise UsageError(f"sortOrder {direction[:40]!a} is not an order: use ASC or DESC")
     query = params.get("filterQuery", "").strip()
     kind = params.get("artifactType", "")
     return ListOptions(

@@ -49,14 +49,21 @@ def test_features(feature: str, results: dict[str, JSON]) -> None:
 @pytest.mark.parametrize("client", CLIENTS)
 def test_register_model_reads_the_same_from_a_fresh_clone(client: str, tmp_path: Path) -> None:
     bare = bare_registry(tmp_path)
-    asked = {"host": HOST, "model": "lang id (v2)", "version": "v 1", "uri": "s3://b/m"}
+    name = "lang id (v2)"
+
+    def ask(port: int, *, read: bool) -> JSON:
+        return run_client(
+            client, "kubeflow_register.py", host=HOST, port=port, read=read, model=name, version="v 1",
+            uri="s3://b/m",
+        )  # fmt: skip
+
     with running_server(bare) as server:
-        first = run_client(client, "kubeflow_register.py", port=server.port, **asked)
+        first = ask(server.port, read=False)
         server.kill()
     git(tmp_path, "clone", "--quiet", "--bare", str(bare), "again.git")
     git(tmp_path / "again.git", "remote", "remove", "origin")
     with running_server(tmp_path / "again.git") as server:
-        second = run_client(client, "kubeflow_register.py", port=server.port, read=True, **asked)
+        second = ask(server.port, read=True)
     assert first == second
     assert isinstance(first, dict)
     assert isinstance(version := first["version"], dict)

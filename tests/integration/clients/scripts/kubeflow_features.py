@@ -44,9 +44,11 @@ def raises(status, coroutine):
     try:
         run(coroutine)
     except ApiException as error:
-        assert error.status == status, (error.status, error.body)
-        return json.loads(error.body)
-    raise AssertionError("nothing was refused")
+        found = error
+    else:
+        raise AssertionError("nothing was refused")
+    assert found.status == status, (found.status, found.body)
+    return json.loads(found.body)
 
 
 def new_model(name, **fields):

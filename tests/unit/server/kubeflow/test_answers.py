@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -31,7 +32,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApp]:
             app.ask("POST", "registered_models", {"name": "taken", "externalId": "taken"}).status
             == 201
         )
-        model = {"name": "v", "registeredModelId": "4"}
+        model: JSON = {"name": "v", "registeredModelId": "4"}
         assert app.ask("POST", "model_versions", model).data["id"] == "5"
         artifact: JSON = {
             "artifactType": "model-artifact",
@@ -100,11 +101,11 @@ CASES: Final = {
         "PATCH artifacts/3", 400, "is a model artifact", {"artifactType": "doc-artifact"}
     ),
     "a version that is a model": Case("GET model_versions/4", 404, "not found"),
-    "id 0": Case("GET registered_models/0", 400, "is no id"),
-    "id -1": Case("GET registered_models/-1", 400, "is no id"),
-    "id 007": Case("GET registered_models/007", 400, "is no id"),
-    "id 9999999999": Case("GET registered_models/9999999999", 400, "is no id"),
-    "id abc": Case("GET registered_models/abc", 400, "is no id"),
+    "id 0": Case("GET registered_models/0", 400, "is not an id"),
+    "id -1": Case("GET registered_models/-1", 400, "is not an id"),
+    "id 007": Case("GET registered_models/007", 400, "is not an id"),
+    "id 9999999999": Case("GET registered_models/9999999999", 400, "is not an id"),
+    "id abc": Case("GET registered_models/abc", 400, "is not an id"),
     "an unknown id": Case("GET registered_models/99999", 404, "not found"),
     "an unknown name": Case("GET registered_model?name=nothing", 404, "not found"),
     "no parameter": Case("GET registered_model", 400, "supply either name or externalId"),
@@ -455,3 +456,53 @@ def test_steps_are_text_in_v1_and_numbers_in_v1alpha3(shared: ServedApp) -> None
     made = shared.ask("POST", "/api/model_registry/v1/artifacts", metric).data
     assert made["step"] == "7"
     assert shared.ask("GET", f"artifacts/{made['id']}").data["step"] == 7
+
+
+@pytest.mark.parametrize("shared_field", ["name", "externalId"])
+def test_of_creates_at_once_one_wins(shared_field: str, tmp_path: Path) -> None:
+    with serve_app(bare_registry(tmp_path), build_face, prefix=PREFIX) as app:
+
+        def create(number: int) -> int:
+            body: dict[str, JSON] = {"name": f"m{number}", "externalId": f"e{number}"}
+            return app.ask("POST", "registered_models", {**body, shared_field: "same"}).status
+
+        with ThreadPoolExecutor(8) as pool:
+            statuses = sorted(pool.map(create, range(8)))
+        assert statuses == [201, *[409] * 7]
+        assert len(_items(app.ask("GET", "registered_models"))) == 2
+
+
+def test_a_serving_container_finds_the_newest_model_artifact(tmp_path: Path) -> None:
+    """What KServe's storage container asks: the first of the answers counts."""
+    with serve_app(bare_registry(tmp_path), build_face, prefix=PREFIX) as app:
+        model = app.ask("POST", "registered_models", {"name": "m"}).data["id"]
+        for name in ("v1", "v2"):
+            version = app.ask("POST", f"registered_models/{model}/versions", {"name": name}).data[
+                "id"
+            ]
+            for uri in ("old", "new"):
+                body: JSON = {
+                    "artifactType": "model-artifact",
+                    "name": uri,
+                    "uri": f"s3://{name}/{uri}",
+                }
+                app.ask("POST", f"model_versions/{version}/artifacts", body)
+        versions = _items(app.ask("GET", f"registered_models/{model}/versions?sortOrder=DESC"))
+        assert versions[0]["name"] == "v2"
+        path = f"model_versions/{versions[0]['id']}/artifacts?orderBy=CREATE_TIME&sortOrder=DESC"
+        assert _items(app.ask("GET", path))[0]["uri"] == "s3://v2/new"
+
+
+def test_filters_and_bodies_that_are_made_to_hurt(shared: ServedApp) -> None:
+    terms = quote(" OR ".join(f"name = 'n{number}'" for number in range(1001)))
+    assert shared.ask("GET", f"registered_models?filterQuery={terms}").status == 400
+    deep = quote("(" * 60 + "name = 'a'" + ")" * 60)
+    assert shared.ask("GET", f"registered_models?filterQuery={deep}").status == 400
+    pattern = quote("name LIKE '" + "%a" * 40 + "'")
+    assert shared.ask("GET", f"registered_models?filterQuery={pattern}").status == 200
+    nested = b'{"name": ' + b"[" * 2000 + b"]" * 2000 + b"}"
+    assert shared.ask("POST", "registered_models", content=nested).status == 400
+    value = {"metadataType": "MetadataStringValue", "string_value": "x" * 300_000}
+    large: JSON = {"name": "large", "customProperties": {"a": dict(value)}}
+    refused = shared.ask("POST", "registered_models", large)
+    assert (refused.status, refused.data["code"]) == (400, "Bad Request")
