@@ -27,7 +27,7 @@ if "alias" in given:
     client.set_registered_model_alias(*given["alias"])
 
 
-def plain(entity):  # noqa: ANN001, ANN201 (an object of the client)
+def plain(entity):
     return {
         key: value
         for key, value in dict(entity).items()
