@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EntityTags"]
 
+_OK: Final = 200
 _CACHING: Final = (b"cache-control", b"private, no-cache")
 _VARYING: Final = (b"vary", b"Authorization")
 
@@ -82,7 +83,7 @@ class EntityTags:
             return
 
         async def send_tagged(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 200:
+            if message["type"] == "http.response.start" and message["status"] == _OK:
                 own = list(message.get("headers", ()))
                 if not any(key == b"etag" for key, _ in own):  # a protocol may know a better one
                     message = {**message, "headers": [*own, *headers]}
