@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Router
 
+from registry_tool.server.entity_tags import EntityTags
 from registry_tool.server.events import EventFeed
 from registry_tool.server.faces import Face, Failure
 from registry_tool.server.guard import Guard
@@ -81,8 +82,14 @@ def build_app(
         default=_NotFound(everything),
         lifespan=lifespan,
     )
-    return Guard(
+    tagged = EntityTags(
         router,
+        faces=faces,
+        commit=lambda: service.snapshot.commit,
+        address=lambda: service.public_url,
+    )
+    return Guard(
+        tagged,
         faces=everything,
         authenticator=authenticator,
         limits=limits,

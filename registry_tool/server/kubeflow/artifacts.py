@@ -165,11 +165,28 @@ def _find(call: Call, kind: str) -> Artifact:
             "invalid parameters call, supply either (name and parentResourceId), or externalId"
         )
     found = [one for one in found if not kind or _type(renderer, one) == kind]
+    if not found and name and parent:
+        found = _find_as_client_names_it(call, name, parent)
     if len(found) != 1:
         raise NotFoundError(
             "multiple artifacts found: not found as one" if found else "artifact not found"
         )
     return found[0]
+
+
+def _find_as_client_names_it(call: Call, name: str, parent: str) -> list[Artifact]:
+    """The model artifacts of a version, if the name is that of their model.
+
+    Kubeflow's client calls a model artifact like its model, and ``get_model_artifact`` asks by that name alone; who came in by
+    another way chose another name.
+    """
+    version = call.snapshot.record(read_id(parent))
+    if not isinstance(version, VersionRecord):
+        return []
+    model = call.renderer.show(call.snapshot.models[version.model])
+    if model["name"] != name:
+        return []
+    return [one for one in _of_version(call, version) if _type(call.renderer, one) == _MODEL]
 
 
 def _sees(call: Call, item: Artifact) -> bool:
