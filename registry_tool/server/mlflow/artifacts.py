@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, Response
 
 from registry_tool.edits.changeset import combine
 from registry_tool.edits.objects import ObjectName, edit_object, put_object
-from registry_tool.errors import NoRemoteError
+from registry_tool.errors import MissingObjectError, NoRemoteError
 from registry_tool.integrations.mlflow_mapping import API
 from registry_tool.live.records import ObjectRecord, VersionRecord
 from registry_tool.manifests.data import Data, records, text, whole
@@ -218,8 +218,13 @@ class ArtifactProxy:
         return FileResponse(place, media_type="application/octet-stream")
 
     def _fetch(self, entry: Data, inner: str) -> Path | None:
-        """The verified file in the cache; None for a folder."""
-        place = self._service.registry.store.fetch(entry, inner)
+        """The verified file in the cache; None for a folder, and for one that the remote has no more."""
+        try:
+            place = self._service.registry.store.fetch(entry, inner)
+        except (
+            MissingObjectError
+        ):  # an upload that no version names is deleted by gc after some days
+            return None
         return place if place.is_file() else None
 
     def _find_file(self, request: Request, path: str) -> tuple[Data, str]:

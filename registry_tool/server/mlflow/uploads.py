@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -131,12 +131,12 @@ def _logged_run(record: Record) -> Hashable:
     return None if match is None else match[1]
 
 
-def _proxied_path(source: str, public_url: str) -> str:
+def _proxied_path(source: str, addresses: Collection[str]) -> str:
     """The path in the proxy that a source names; empty where it names none of ours."""
     parsed = urlsplit(source)
     if parsed.scheme == "mlflow-artifacts":
         return unquote(parsed.path.strip("/"))
-    if not source.startswith(f"{public_url}/"):
+    if f"{parsed.scheme}://{parsed.netloc}" not in addresses:
         return ""
     return unquote(parsed.path.partition(_PROXY)[2].strip("/"))
 
@@ -158,15 +158,17 @@ def _indexed(snapshot: Snapshot, name: str, number: str) -> Iterator[ObjectRecor
     return (record for record in found if isinstance(record, ObjectRecord))
 
 
-def find_source(snapshot: Snapshot, origin: VersionOrigin, public_url: str) -> list[Member]:
+def find_source(
+    snapshot: Snapshot, origin: VersionOrigin, addresses: Collection[str]
+) -> list[Member]:
     """The uploaded files that a version's source names: a logged model, a folder of a run, or an address of the proxy.
 
     Args:
         snapshot: Where to look.
         origin: Where the version comes from.
-        public_url: The address of this server.
+        addresses: Those of this server, such as ``https://models.example.org``.
     """
-    path = _proxied_path(origin.source, public_url)
+    path = _proxied_path(origin.source, addresses)
     if path and not path.startswith(f"{PROXY_ROOT}/"):
         found = _members(uploads_below(snapshot, path), re.compile(f"^{re.escape(path)}/"))
         if found:

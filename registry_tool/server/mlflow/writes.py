@@ -18,6 +18,7 @@ from registry_tool.artifacts.dvc_files import Member, Pointer, render_pointer
 from registry_tool.catalog.catalog import ModelView
 from registry_tool.edits.changeset import Edit
 from registry_tool.edits.deletion import delete_model, delete_version
+from registry_tool.errors import ConflictError
 from registry_tool.integrations import mlflow_edits
 from registry_tool.integrations.mlflow_edits import NameInUseError, NewVersion
 from registry_tool.integrations.mlflow_mapping import API, MODEL_ARTIFACT, VersionOrigin
@@ -197,7 +198,7 @@ class ModelWrites:
         lookup = self._reads.lookup(request)
         found = lookup.snapshot.model(_added_model(lookup.snapshot.layout, written))
         if found is None:
-            return JsonResponse({"registered_model": {"name": body.name}})
+            raise ConflictError(f"{body.name} was changed by another request", remedy="try again")
         return self._reads.answer_model(lookup, found)
 
     async def rename_model(self, request: Request) -> Response:
@@ -263,21 +264,23 @@ class ModelWrites:
         if tags.get(_PROMPT, "").lower() != "true":
             check_source(source)
         origin = VersionOrigin(source, body.run_id or "", body.run_link or "", body.model_id or "")
-        new = await self._new_version(lookup, origin, body.description or "", tags)
+        new = await self._new_version(request, origin, body.description or "", tags)
         edit = mlflow_edits.create_version(
             model.name, new, gone=self._find_gone, find_equal=self._find_equal
         )
         written = await self._write(request, model.name.namespace, edit)
-        return self._answer_created(request, body.name, written)
+        return self._answer_created(request, written)
 
     async def _new_version(
-        self, lookup: Lookup, origin: VersionOrigin, description: str, tags: Mapping[str, str]
+        self, request: Request, origin: VersionOrigin, description: str, tags: Mapping[str, str]
     ) -> NewVersion:
+        lookup = self._reads.lookup(request)
         new = NewVersion(origin, description, tags, author=lookup.subject.name)
         service, snapshot = self._service, lookup.snapshot
         if found := self._find_copied(lookup, origin.source):
             return replace(new, artifacts=found, pointers=_pointers(found))
-        members = find_source(snapshot, origin, service.public_url)
+        host = f"{request.url.scheme}://{request.headers.get('host', '')}"
+        members = find_source(snapshot, origin, {service.public_url, host})
         if not members:
             return new
         return await asyncio.to_thread(self._store, new, members)
@@ -300,23 +303,13 @@ class ModelWrites:
             return []
         return [entry for entry in records(found.data, "artifacts") if "path" in entry]
 
-    def _answer_created(self, request: Request, name: str, written: Written) -> Response:
+    def _answer_created(self, request: Request, written: Written) -> Response:
         lookup = self._reads.lookup(request)
         added = written.change.versions[0]
         found = lookup.snapshot.version(added.model, added.selector)
         if found is not None:
             return self._reads.answer_version(lookup, found)
-        message = "\n".join((f"proposed on the branch {written.branch}", *written.notes))
-        proposed = {
-            "name": name,
-            "version": added.selector,
-            "creation_timestamp": written.time,
-            "last_updated_timestamp": written.time,
-            "current_stage": "None",
-            "status": "PENDING_REGISTRATION",
-            "status_message": message,
-        }
-        return JsonResponse({"model_version": proposed})
+        raise ConflictError(f"{added} was changed by another request", remedy="try again")
 
     def _find_gone(self, view: ModelView) -> list[str]:
         return _removed_names(self._service.snapshot, view)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, cast
 
 import pytest
+from support import git
 from support.manifests import registry_yaml, small_registry
 from support.mlflow_wire import MlflowWire, mlflow_wire, subject_with
 
@@ -131,7 +132,8 @@ def test_ml_3_aliases_are_set_moved_deleted_and_go_with_their_version(wire: Mlfl
 @pytest.mark.parametrize("kind", ["registered-models", "model-versions"])
 def test_ml_4_tags_are_set_overwritten_and_deleted(wire: MlflowWire, kind: str) -> None:
     add_model(wire, versions=1)
-    which: dict[str, JSON] = {"name": "lang-id"} | ({} if kind == "registered-models" else {"version": "1"})  # fmt: skip
+    which: dict[str, JSON] = {"name": "lang-id"}
+    which |= {} if kind == "registered-models" else {"version": "1"}
     for key, value in (("a/b.c", "1"), ("a/b.c", "2"), ("empty", ""), ("json", '{"x": 1}')):
         assert wire.ask("POST", f"{kind}/set-tag", **which, key=key, value=value).status == 200
     read = wire.model if kind == "registered-models" else lambda name: wire.version(name, "1")
@@ -244,3 +246,108 @@ def test_what_a_subject_may_not_read_does_not_exist(make_registry: Callable[...,
     with mlflow_wire(make_registry(small_registry(), name="b"), subject_with("write,delete")) as wire:  # fmt: skip
         done = wire.ask("DELETE", "registered-models/delete", name="nlp.lang-id")
         assert done.said[:2] == (403, "PERMISSION_DENIED"), "a deletion needs a review"
+
+
+def test_an_unchanged_answer_is_not_sent_again(wire: MlflowWire) -> None:
+    add_model(wire, versions=1)
+    url = "/api/2.0/mlflow/model-versions/search?filter=name%3D'lang-id'"
+    first = wire.send("GET", url)
+    headers = {"if-none-match": first.headers["etag"]}
+    assert wire.send("GET", url, headers=headers).status_code == 304
+    wire.ask("POST", "registered-models/set-tag", name="lang-id", key="a", value="b")
+    assert wire.send("GET", url, headers=headers).status_code == 200
+
+
+GATED: Final = """schema: registry/v1
+name: models
+stages:
+  production:
+    require:
+      - {metric: accuracy, min: 0.9}
+"""
+
+
+def test_the_gates_of_a_stage_hold_for_its_alias(make_registry: Callable[..., Path]) -> None:
+    with mlflow_wire(make_registry({"registry.yaml": GATED})) as wire:
+        add_model(wire, versions=1)
+        given: dict[str, JSON] = {"name": "lang-id", "version": "1"}
+        plain = wire.ask("POST", "registered-models/alias", **given, alias="candidate")
+        assert plain.status == 200
+        before = wire.service.snapshot.commit
+        refused = wire.ask("POST", "registered-models/alias", **given, alias="production")
+        assert refused.said[:2] == (400, "INVALID_PARAMETER_VALUE")
+        assert "accuracy" in refused.said[2]
+        assert wire.service.snapshot.commit == before
+    folder = make_registry({"registry.yaml": GATED}, name="other")
+    with mlflow_wire(folder, subject_with("write")) as wire:
+        add_model(wire, versions=1)
+        denied = wire.ask("POST", "registered-models/alias", **given, alias="production")
+        assert denied.said[:2] == (403, "PERMISSION_DENIED")
+
+
+def test_of_two_creates_of_one_name_one_wins(wire: MlflowWire) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    def create(_: int) -> int:
+        return wire.ask("POST", "registered-models/create", name="twice").status
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(create, range(4))) == [200, 400, 400, 400]
+
+    def add(number: int) -> int:
+        fields: dict[str, JSON] = {"name": "twice", "source": f"{SOURCE}/{number % 2}"}
+        return wire.ask("POST", "model-versions/create", **fields).status
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(add, range(8))) == [200] * 8
+    latest = wire.ask("GET", "registered-models/alias", name="twice", alias="latest").data
+    assert cast("dict[str, JSON]", latest["model_version"])["version"] == "8"
+
+
+def test_models_of_other_schemes_have_numbers(make_registry: Callable[..., Path]) -> None:
+    free = {"models/default/free/model.yaml": FREE.replace("SCHEME", "free")}
+    semver = {"models/default/sem/model.yaml": FREE.replace("SCHEME", "semver").replace("free", "sem")}  # fmt: skip
+    namespace = {"models/default/namespace.yaml": 'schema: namespace/v1\nowners: ["@team"]\n'}
+    folder = make_registry({"registry.yaml": registry_yaml(), **free, **semver, **namespace})
+    with mlflow_wire(folder) as wire:
+        for number in ("1", "2"):
+            made = wire.ask("POST", "model-versions/create", name="free", source=SOURCE)
+            assert made.status == 200, made.data
+            assert wire.version("free", number)["version"] == number
+        refused = wire.ask("POST", "model-versions/create", name="sem", source=SOURCE)
+        assert refused.said[:2] == (400, "INVALID_PARAMETER_VALUE")
+        assert "registry version add default/sem VERSION" in refused.said[2]
+
+
+FREE: Final = """schema: model/v1
+name: free
+namespace: default
+owner: team
+task: translation
+description: A model.
+version_scheme: SCHEME
+"""
+
+
+def test_a_proposal_is_pending_for_its_author_until_it_is_merged(
+    make_registry: Callable[..., Path], tmp_path: Path
+) -> None:
+    serve = "schema: serve/v1\nwrite: branch\n"
+    folder = make_registry({"registry.yaml": registry_yaml(), "serve.yaml": serve})
+    bare = tmp_path / "bare.git"
+    git(tmp_path, "clone", "-q", "--bare", str(folder), str(bare))
+    git(bare, "remote", "rm", "origin")
+    with mlflow_wire(bare) as wire:
+        add_model(wire, versions=1)
+        one = wire.version("lang-id", "1")
+        assert one["status"] == "PENDING_REGISTRATION"
+        add_model(wire, "second", versions=1)
+        assert wire.version("lang-id", "1")["status"] == "PENDING_REGISTRATION"
+        assert not wire.service.snapshot.models
+        found = wire.ask("GET", "registered-models/search").data["registered_models"]
+        assert texts(found, "name") == ["lang-id", "second"]
+        git(folder, "pull", "-q", str(bare), "serve/ada@example.org")
+        git(folder, "push", "-q", str(bare), "HEAD:main")
+        wire.service.live.look()
+        assert wire.version("lang-id", "1")["status"] == "READY"
+        assert wire.service.snapshot.model_shown("default", "second") is not None
