@@ -32,11 +32,19 @@ def _milliseconds(duration: str) -> int:
     return int(duration[:-1]) * _SECONDS[duration[-1]] * 1000
 
 
+def is_archived(draft: VersionRecord) -> bool:
+    """True for a draft that a client of some protocol has archived."""
+    return any(
+        text(member(draft.file("wire.yaml"), api), "state") == "ARCHIVED"
+        for api in draft.file("wire.yaml")
+    )
+
+
 class Sealer:
     """Seals the drafts of a served registry: ``seal: {after: …}`` of ``serve.yaml`` after their last change.
 
     Drafts that clients of a protocol wrote are sealed after 10 minutes by default; those of people only where ``serve.yaml``
-    says so. Time never seals a draft without a model artifact.
+    says so. Time never seals a draft without a model artifact, or one that a client archived.
 
     Args:
         service: The registry.
@@ -65,7 +73,8 @@ class Sealer:
             wait = after or (_DEFAULT if "wire.yaml" in record.files else "")
             has_model = any(text(e, "role") == "model" for e in records(record.data, "artifacts"))
             is_old = now - snapshot.time(max(record.touched)) >= _milliseconds(wait or _DEFAULT)
-            if wait and has_model and is_old and self._refused.get(number) is not record:
+            stays = is_archived(record) or self._refused.get(number) is record
+            if wait and has_model and is_old and not stays:
                 yield record
 
     async def seal_due(self, now: int) -> list[Reference]:

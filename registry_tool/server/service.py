@@ -221,7 +221,9 @@ def _open_source(source: str | Path, options: ServiceOptions, stack: ExitStack) 
     try:
         clone.fetch_all()
     except GitError as exc:
-        options.notify(f"{clone.shown} cannot be fetched; serving what was fetched last: {exc}")
+        options.notify(
+            f"{clone.shown} cannot be fetched; serving the state of the last fetch: {exc}"
+        )
     return clone
 
 

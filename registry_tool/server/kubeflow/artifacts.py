@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+import orjson
+
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.errors import ConflictError, NotFoundError, UsageError
@@ -197,7 +199,7 @@ def _with_external(call: Call, external: str) -> list[Artifact]:
     found: list[Artifact] = [
         one for one in snapshot.standalone_artifacts() if one.external_id == external
     ]
-    sought = b"xternal"
+    sought = orjson.dumps(external)[1:-1]
     for record in snapshot.listed("version"):
         if not isinstance(record, VersionRecord):
             continue

@@ -27,6 +27,7 @@ from registry_tool.live.pages import (
     OrderTerm,
     PageTokenError,
     RecordListing,
+    changed_term,
     created_term,
     id_term,
     read_page,
@@ -35,7 +36,7 @@ from registry_tool.live.records import ArtifactRecord, Record
 from registry_tool.manifests.data import member
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.kubeflow.bodies import Body
-from registry_tool.server.kubeflow.render import Item, Renderer, change_time
+from registry_tool.server.kubeflow.render import MODEL_TOUCHES, Item, Renderer, change_time
 
 __all__ = ["ListOptions", "list_items", "list_records", "read_options"]
 
@@ -183,17 +184,20 @@ def list_records(
         chosen = lambda record: accept(record) and matches(record)  # noqa: E731 (a predicate made of two)
         if ids is None:
             ids = find_candidates(expression, kind, snapshot.indexes, columns)
-    terms = (_term(renderer, options),)
+    terms = (_term(renderer, kind, options),)
     listing = RecordListing(kind, terms, options.scope, ids, chosen)
     page = read_page(snapshot, listing, options.size or None, options.token)
     return _answer(renderer, page.records, options, page.next_token)
 
 
-def _term(renderer: Renderer, options: ListOptions) -> OrderTerm:
+def _term(renderer: Renderer, kind: str, options: ListOptions) -> OrderTerm:
     if options.order == "CREATE_TIME":
         return created_term(descending=options.descending)
     if options.order == "ID":
         return id_term(descending=options.descending)
+    if kind != "version":
+        touched = MODEL_TOUCHES if kind == "model" else ("record",)
+        return changed_term(*touched, descending=options.descending)
     snapshot = renderer.snapshot
 
     def changed(record: Record) -> int:

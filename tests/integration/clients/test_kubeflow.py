@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Final
 
 import pytest
 from support import git, run_program
+from support.served_registries import make_token
 from support.wire_clients import run_client, running_server
 from support.written_trains import bare_registry
 
 from registry_tool.manifests.problems import JSON
 
 CLIENTS: Final = ("kubeflow", "kubeflow-alpha")
-HOST: Final = "http://127.0.0.1"
 FEATURES: Final = (
     "K2 async client", "K3 models", "K4 versions", "K5 model artifact", "K6 several artifacts", "K7 other artifacts",
     "K8 K9 ids and reading back", "K10 K11 finding", "K12 external ids", "K13 K14 K15 lists", "K16 K17 updates",
@@ -30,9 +31,7 @@ def results(
     bare = bare_registry(folder)
     with running_server(bare) as server:
         is_alpha = request.param == "kubeflow-alpha"
-        found = run_client(
-            request.param, "kubeflow_features.py", host=HOST, port=server.port, alpha=is_alpha
-        )
+        found = run_client(request.param, "kubeflow_features.py", url=server.url, alpha=is_alpha)
     git(folder, "clone", "--quiet", str(bare), "checkout")
     done = run_program("check", "--all", cwd=folder / "checkout")
     assert done.code == 0, done.out + done.err
@@ -51,19 +50,19 @@ def test_register_model_reads_the_same_from_a_fresh_clone(client: str, tmp_path:
     bare = bare_registry(tmp_path)
     name = "lang id (v2)"
 
-    def ask(port: int, *, read: bool) -> JSON:
+    def ask(url: str, *, read: bool) -> JSON:
         return run_client(
-            client, "kubeflow_register.py", host=HOST, port=port, read=read, model=name, version="v 1",
+            client, "kubeflow_register.py", url=url, read=read, model=name, version="v 1",
             uri="s3://b/m",
         )  # fmt: skip
 
     with running_server(bare) as server:
-        first = ask(server.port, read=False)
+        first = ask(server.url, read=False)
         server.kill()
     git(tmp_path, "clone", "--quiet", "--bare", str(bare), "again.git")
     git(tmp_path / "again.git", "remote", "remove", "origin")
     with running_server(tmp_path / "again.git") as server:
-        second = ask(server.port, read=True)
+        second = ask(server.url, read=True)
     assert first == second
     assert isinstance(first, dict)
     assert isinstance(version := first["version"], dict)
@@ -73,3 +72,26 @@ def test_register_model_reads_the_same_from_a_fresh_clone(client: str, tmp_path:
     git(tmp_path, "clone", "--quiet", str(bare), "checkout")
     done = run_program("check", "--all", cwd=tmp_path / "checkout")
     assert done.code == 0, done.err + done.out
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_k1_a_token_over_tls_is_the_author_of_the_commits(client: str, tmp_path: Path) -> None:
+    bare, tokens = bare_registry(tmp_path), tmp_path / "tokens.jsonl"
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    token = make_token(tokens, "write:default")
+    options = ("--tokens", str(tokens), "--cert", str(certificate), "--key", str(key))
+    with running_server(bare, *options) as server:
+        assert server.url.startswith("https://")
+        found = run_client(
+            client, "kubeflow_secure.py", port=server.port, token=token, ca=str(certificate)
+        )
+    assert found == {"good": "m", "wrong": 401, "none": "StoreError"}
+    author = git(
+        bare, "log", "-1", "--format=%an <%ae>|%cn|%(trailers:key=Registry-Api,valueonly)", "main"
+    )
+    assert author.strip() == "Bob <bob@example.org>|registry server|kubeflow"

@@ -23,7 +23,7 @@ from model_registry.types.artifacts import DataSet, Metric, Parameter
 from mr_openapi.exceptions import ApiException
 
 given = json.load(sys.stdin)
-registry = ModelRegistry(given["host"], given["port"], author="Ada", is_secure=False)
+registry = ModelRegistry(given["url"], author="Ada", is_secure=False)
 api = registry._api
 CHECKS = {}
 

@@ -14,9 +14,12 @@ from support.served_apps import Reply, ServedApp, serve_app
 from support.written_trains import bare_registry
 
 from registry_tool.access.subjects import Subject, parse_grants
+from registry_tool.edits.sealing import seal
 from registry_tool.manifests.problems import JSON
+from registry_tool.names import ModelName, Reference
 from registry_tool.server.kubeflow import build_face
 from registry_tool.server.sealing import Sealer
+from registry_tool.writer.request import Person, WriteRequest
 
 PREFIX: Final = "/api/model_registry/v1alpha3"
 LATER: Final = 10**15
@@ -506,3 +509,30 @@ def test_filters_and_bodies_that_are_made_to_hurt(shared: ServedApp) -> None:
     large: JSON = {"name": "large", "customProperties": {"a": dict(value)}}
     refused = shared.ask("POST", "registered_models", large)
     assert (refused.status, refused.data["code"]) == (400, "Bad Request")
+
+
+def test_an_archived_draft_stays_archived(tmp_path: Path) -> None:
+    with serve_app(bare_registry(tmp_path), build_face, prefix=PREFIX) as app:
+        app.ask("POST", "registered_models", {"name": "m"})
+        app.ask("POST", "registered_models/4/versions", {"name": "v"})
+        body: JSON = {"artifactType": "model-artifact", "name": "a", "uri": "s3://b/a"}
+        app.ask("POST", "model_versions/5/artifacts", body)
+        assert (
+            app.ask("PATCH", "model_versions/5", {"state": "ARCHIVED"}).data["state"] == "ARCHIVED"
+        )
+        assert asyncio.run(Sealer(app.service).seal_due(LATER)) == []
+        local = Person("Ada", "ada@example.org")
+        sealed = WriteRequest(seal(Reference(ModelName("default", "m"), "v")), local)
+        asyncio.run(app.service.write(sealed))
+        assert app.ask("GET", "model_versions/5").data["state"] == "ARCHIVED"
+        for state in ("LIVE", "ARCHIVED", "LIVE"):
+            assert app.ask("PATCH", "model_versions/5", {"state": state}).data["state"] == state
+
+
+def test_what_is_written_to_a_branch_says_so(tmp_path: Path) -> None:
+    bare = bare_registry(tmp_path, {"serve.yaml": "schema: serve/v1\nwrite: branch\n"})
+    with serve_app(bare, build_face, prefix=PREFIX) as app:
+        found = app.ask("POST", "registered_models", {"name": "m"})
+        assert (found.status, found.data["code"]) == (403, "Forbidden")
+        assert "proposed on the branch serve/" in str(found.data["message"])
+        assert _names(app.ask("GET", "registered_models")) == ["nlp.lang-id"]
