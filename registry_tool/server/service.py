@@ -17,6 +17,7 @@ from registry_tool.live.follow import LiveCatalog
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
 from registry_tool.server.metrics import RequestMetrics
+from registry_tool.server.proposals import Proposals
 from registry_tool.writer.modes import choose_mode
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
 from registry_tool.writer.writer import Writer
@@ -65,6 +66,7 @@ class Service:
         options: How it is served.
         mode: How requests are written: ``commit``, ``branch``, ``propose`` or ``read-only``.
         clone: The server's own clone, where it serves a URL.
+        proposals: What is proposed and not merged.
 
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
@@ -81,6 +83,7 @@ class Service:
         *,
         mode: str = "read-only",
         clone: OwnClone | None = None,
+        proposals: Proposals | None = None,
     ) -> None:
         self.registry = registry
         self.live = live
@@ -91,6 +94,7 @@ class Service:
         self._writer = writer
         self._mode = mode
         self._clone = clone
+        self._proposals = proposals or Proposals()
         self._stopping: list[Callable[[], object]] = []
 
     def on_stopping(self, listener: Callable[[], object]) -> None:
@@ -118,6 +122,15 @@ class Service:
     def snapshot(self) -> Snapshot:
         """The state that is served now; a request takes it once."""
         return self.live.snapshot
+
+    def snapshot_for(self, subject: Subject) -> Snapshot:
+        """The state that a subject sees: the published one, with what the subject has proposed."""
+        return self._proposals.snapshot(Person(subject.name, subject.email), self.snapshot)
+
+    @property
+    def publishes(self) -> bool:
+        """True where a write is on the published branch when it is answered."""
+        return self._mode == "commit"
 
     @property
     def policy(self) -> Data:
@@ -189,9 +202,10 @@ class Service:
             yield from (cloud_event(entry, source=source) for entry in at.events(base))
 
 
-def _move_live(live: LiveCatalog, branch: str) -> Callable[[Move], None]:
+def _move_live(live: LiveCatalog, branch: str, proposals: Proposals) -> Callable[[Move], None]:
     def moved(move: Move) -> None:
         if move.branch != branch:
+            proposals.add(move, live.snapshot)
             return
         if move.foreign or move.before is None:
             live.look()
@@ -241,17 +255,19 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         branch = head.removeprefix(BRANCHES)
         live = LiveCatalog(registry.repository, head, folder=cache_folder() / _CACHE)
         stack.callback(live.close)
-        writer, mode = None, "read-only"
+        writer, mode, proposals = None, "read-only", Proposals()
         if not options.read_only:
             writing = Repository(git if clone is None else clone.git, source=str(folder))
             writer, mode = _start_writer(
-                writing, live, branch, options, is_own_clone=clone is not None
+                writing, live, branch, options, proposals, is_own_clone=clone is not None
             )
             stack.callback(writer.close)
         live.start()
         if clone is not None:
             clone.start(head, live.look)
-        yield Service(registry, live, writer, branch, options, mode=mode, clone=clone)
+        yield Service(
+            registry, live, writer, branch, options, mode=mode, clone=clone, proposals=proposals
+        )
 
 
 def _start_writer(
@@ -259,6 +275,7 @@ def _start_writer(
     live: LiveCatalog,
     branch: str,
     options: ServiceOptions,
+    proposals: Proposals,
     *,
     is_own_clone: bool,
 ) -> tuple[Writer, str]:
@@ -271,7 +288,7 @@ def _start_writer(
         mode=mode,
         committer=Person.parse(live.snapshot.server_committer),
         main=branch,
-        on_moved=_move_live(live, branch),
+        on_moved=_move_live(live, branch, proposals),
         latest=lambda: live.snapshot.line.last_time,
         notify=options.notify,
     )

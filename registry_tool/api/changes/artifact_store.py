@@ -16,7 +16,8 @@ from registry_tool.names import check_artifact_name, check_new_name, is_device
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.cache.cache import Cache
-    from registry_tool.artifacts.hashing import ByteReader
+    from registry_tool.artifacts.dvc_files import Member
+    from registry_tool.artifacts.hashing import ByteReader, Digest
     from registry_tool.artifacts.progress import Progress
     from registry_tool.artifacts.remotes.base import Remote
     from registry_tool.artifacts.remotes.config import DvcSettings, RemoteSettings
@@ -349,6 +350,40 @@ class ArtifactStore:
                 found.stream, found.label, cache=self.cache, size=found.size, progress=progress or SILENT
             )  # fmt: skip
         return self._describe(ingested, called, name, role, allow)
+
+    def store_file(self, stream: ByteReader) -> Digest:
+        """Read and digest one file into the cache, and upload it; no manifest names it yet.
+
+        Raises:
+            NoRemoteError: No remote is configured.
+            RemoteError: The remote cannot be used, or does not have the bytes afterwards.
+        """
+        from registry_tool.artifacts.transfer.upload import send
+
+        self._check_plain()
+        remote = self.remote
+        kept = self.cache.add_stream(stream, check=lambda _: None)
+        send([(kept.digest.md5, kept.path)], remote)
+        return kept.digest
+
+    def take_members(self, members: Sequence[Member], *, name: str) -> StagedArtifact:
+        """Files that ``store_file`` has uploaded, as one folder; ``name`` is also the folder's name.
+
+        Raises:
+            RefusedError: The content is refused.
+            RemoteError: The remote cannot be used, or lacks a file that is not in the cache.
+            CorruptObjectError: A path is unsafe, or both a file and a folder.
+        """
+        from registry_tool.artifacts.transfer.ingest import describe_folder
+
+        self._check_plain()
+        check_artifact_name(name)
+        places = {
+            member.md5: self.fetch({"name": name, **member._asdict(), "path": "file"})
+            for member in members
+        }
+        found = describe_folder(members, places, self.cache)
+        return self._describe(found, name, name, "model", ())
 
     def take_again(self, entry: Data, *, name: str = "", role: str = "") -> StagedArtifact:
         """An artifact that another manifest has, for one more: its bytes are on the remote, and nothing is read.

@@ -9,20 +9,27 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from registry_tool.artifacts.cache.cache import Cache, CachedObject
-from registry_tool.artifacts.dvc_files import Member, dir_md5, dir_object, folder_sha256, walk
+from registry_tool.artifacts.dvc_files import (
+    Member,
+    check_paths,
+    dir_md5,
+    dir_object,
+    folder_sha256,
+    walk,
+)
 from registry_tool.artifacts.filesystem import on_disk
 from registry_tool.artifacts.hashing import ByteReader, Digest
 from registry_tool.artifacts.progress import SILENT, Progress, in_parallel, show_progress
 from registry_tool.errors import ConflictError, NotFoundError, UsageError
 
-__all__ = ["FILES_LIMIT", "IngestedBlob", "ingest", "ingest_stream", "merge"]
+__all__ = ["FILES_LIMIT", "IngestedBlob", "describe_folder", "ingest", "ingest_stream", "merge"]
 
 FILES_LIMIT: Final = 1000
 
@@ -174,17 +181,36 @@ def _ingest_files(
         Member(file.path, kept.digest.size, kept.digest.sha256, kept.digest.md5)
         for file, kept in zip(files, stored, strict=True)
     )
-    listing = dir_object(members)
+    places = {kept.digest.md5: kept.path for kept in stored}
+    return describe_folder(members, places, cache)
+
+
+def describe_folder(
+    members: Sequence[Member], places: Mapping[str, Path], cache: Cache
+) -> IngestedBlob:
+    """A folder of files that are in the cache.
+
+    Args:
+        members: Its files.
+        places: Where each file is, by md5.
+        cache: Where the folder's own object is kept.
+
+    Raises:
+        CorruptObjectError: A path is unsafe, listed twice, or both a file and a folder.
+    """
+    ordered = tuple(sorted(members, key=lambda member: member.path))
+    check_paths([member.path for member in ordered], label="the folder")
+    listing = dir_object(ordered)
     own = cache.add_stream(io.BytesIO(listing), check=lambda _: None)
-    blobs = {kept.digest.md5: kept.path for kept in stored} | {dir_md5(listing): own.path}
-    if len(members) > FILES_LIMIT:  # no manifest will list them, and a purge has to find them here
-        cache.keep_members(folder_sha256(members), members)
+    blobs = {**places, dir_md5(listing): own.path}
+    if len(ordered) > FILES_LIMIT:  # no manifest will list them, and a purge has to find them here
+        cache.keep_members(folder_sha256(ordered), ordered)
     return IngestedBlob(
-        size=sum(m.size for m in members),
+        size=sum(member.size for member in ordered),
         md5=dir_md5(listing),
-        sha256=folder_sha256(members),
-        nfiles=len(members),
-        members=members,
+        sha256=folder_sha256(ordered),
+        nfiles=len(ordered),
+        members=ordered,
         blobs=tuple(blobs.items()),
     )
 

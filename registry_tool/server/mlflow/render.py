@@ -14,6 +14,7 @@ from registry_tool.integrations.mlflow_mapping import (
     read_stage,
     render_tags,
 )
+from registry_tool.live.ids import BRANCH_START
 from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.manifests.data import Data, member, records, text, whole
 from registry_tool.manifests.problems import JSON
@@ -43,6 +44,14 @@ class _Kept(NamedTuple):
     sources: tuple[object, ...]
     data: dict[str, JSON]
     source: bytes
+
+
+class _Latest(NamedTuple):
+    """The latest versions of a model, and what says so."""
+
+    model: ModelRecord
+    policy: bytes
+    ids: tuple[int, ...]
 
 
 def _same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
@@ -83,6 +92,7 @@ class Renderer:
 
     def __init__(self) -> None:
         self._kept: dict[int, _Kept] = {}
+        self._latest: dict[int, _Latest] = {}
 
     def _keep(self, number: int, sources: tuple[object, ...], data: dict[str, JSON]) -> _Kept:
         kept = _Kept(sources, data, orjson.dumps(data))
@@ -129,14 +139,23 @@ class Renderer:
 
     def latest(self, lookup: Lookup, model: ModelRecord) -> list[VersionRecord]:
         """The version with the highest number of each stage, in the order of the stages."""
-        found: dict[str, VersionRecord] = {}
-        numbers: dict[str, int] = {}
+        policy, found = lookup.snapshot.serve, self._latest.get(model.id)
+        # A model's record is another one after a new version, a move to a stage, or a change of an alias or a state.
+        if found is None or found.model is not model or found.policy != policy:
+            found = _Latest(model, policy, self._find_latest(lookup, model))
+            while len(self._latest) >= _KEPT:
+                del self._latest[next(iter(self._latest))]
+            self._latest[model.id] = found
+        records = (lookup.snapshot.records.get(number) for number in found.ids)
+        return [record for record in records if isinstance(record, VersionRecord)]
+
+    def _find_latest(self, lookup: Lookup, model: ModelRecord) -> tuple[int, ...]:
+        found: dict[str, tuple[int, int]] = {}
         for version in lookup.snapshot.versions(model):
-            stage = text(self._version(lookup, version).data, "current_stage")
-            number = lookup.snapshot.number(version)
-            if number > numbers.get(stage, -1):
-                found[stage], numbers[stage] = version, number
-        return [found[stage] for stage in STAGES if stage in found]
+            stage, number = self.stage(lookup, version), lookup.snapshot.number(version)
+            if number > found.get(stage, (-1, 0))[0]:
+                found[stage] = number, version.id
+        return tuple(found[stage][1] for stage in STAGES if stage in found)
 
     def _version_data(
         self, lookup: Lookup, model: ModelRecord, version: VersionRecord
@@ -197,6 +216,8 @@ class Renderer:
 
 def _status(version: VersionRecord) -> tuple[str, str]:
     """The status of a version, and why it is not READY."""
+    if version.id >= BRANCH_START:
+        return "PENDING_REGISTRATION", "proposed; it is READY once the proposal is merged"
     if version.is_draft:
         return (
             "PENDING_REGISTRATION",

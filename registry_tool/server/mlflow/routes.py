@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,6 +12,7 @@ from starlette.routing import BaseRoute
 
 from registry_tool.errors import RegistryError
 from registry_tool.server.faces import Face, Handler, JsonResponse, route
+from registry_tool.server.mlflow.artifacts import ArtifactProxy
 from registry_tool.server.mlflow.errors import (
     NotImplementedHereError,
     render_error,
@@ -43,6 +45,23 @@ def _worded(handler: Handler) -> Handler:
             return await handler(request)
         except RegistryError as exc:
             return render_mlflow_error(exc)
+
+    return answer
+
+
+def _tagged(handler: Handler, reads: ModelReads) -> Handler:
+    """A handler that reads: the answer follows from the URL, the commit and who asks, which is its ETag."""
+
+    async def answer(request: Request) -> Response:
+        lookup = reads.lookup(request)
+        said = f"{lookup.snapshot.commit} {lookup.subject}".encode()
+        tag = f'"{hashlib.blake2b(said, digest_size=12).hexdigest()}"'
+        headers = {"ETag": tag, "Vary": "Authorization"}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        response = await handler(request)
+        response.headers.update(headers)
+        return response
 
     return answer
 
@@ -103,8 +122,16 @@ def build_face(service: Service) -> Face:
     writes = ModelWrites(service, reads)
     routes: list[BaseRoute] = []
     for path, handlers in _handlers(reads, writes).items():
-        worded = {method: _worded(handler) for method, handler in handlers.items()}
+        worded = {
+            method: _worded(
+                _tagged(handler, reads) if method == "get" and path != "webhooks" else handler
+            )
+            for method, handler in handlers.items()
+        }
         routes.append(route(f"{_PREFIX}/{path}", render_error, **worded))
+    for path, handlers in ArtifactProxy(service, reads, writes).handlers().items():
+        worded = {method: _worded(handler) for method, handler in handlers.items()}
+        routes.append(route(f"{PROXY_PREFIX}/{path}", render_error, **worded))
     routes.append(route("/version", render_error, get=_version))
     routes.append(route(f"{_INFO}/server-info", render_error, get=_server_info))
     return Face(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -12,15 +14,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from registry_tool.access.subjects import Scope, Subject
+from registry_tool.artifacts.dvc_files import Member, Pointer, render_pointer
 from registry_tool.catalog.catalog import ModelView
 from registry_tool.edits.changeset import Edit
 from registry_tool.edits.deletion import delete_model, delete_version
+from registry_tool.errors import ConflictError
 from registry_tool.integrations import mlflow_edits
 from registry_tool.integrations.mlflow_edits import NameInUseError, NewVersion
-from registry_tool.integrations.mlflow_mapping import API, VersionOrigin
+from registry_tool.integrations.mlflow_mapping import API, MODEL_ARTIFACT, VersionOrigin
 from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.live.snapshot import Snapshot
-from registry_tool.manifests.data import member, text
+from registry_tool.manifests.data import Data, member, records, text, whole
 from registry_tool.manifests.layout import Layout
 from registry_tool.names import ModelName, Reference
 from registry_tool.server.faces import JsonResponse, current_subject
@@ -29,6 +33,7 @@ from registry_tool.server.mlflow.bodies import TagBody
 from registry_tool.server.mlflow.errors import MlflowError, convert_error
 from registry_tool.server.mlflow.lookup import Lookup, check_model_name
 from registry_tool.server.mlflow.reads import ModelReads, check_stage
+from registry_tool.server.mlflow.uploads import find_source
 from registry_tool.server.service import Service
 from registry_tool.writer.request import Person, WriteRequest, Written
 
@@ -41,6 +46,7 @@ _LONGEST_KEY: Final = 250
 _LONGEST_VALUE: Final = 100_000
 _KEY: Final = re.compile(r"[/\w.\- :]*")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_MODEL_SOURCE: Final = re.compile(r"models:/(?P<name>[^/:@]+)/(?P<number>[0-9]{1,18})")
 _PROMPT: Final = "mlflow.prompt.is_prompt"
 _REASON: Final = "deleted through MLflow"
 _DONE: Final[Mapping[str, str]] = {}
@@ -144,6 +150,14 @@ class ModelWrites:
         self._service = service
         self._reads = reads
 
+    async def write_plain(self, request: Request, namespace: str, edit: Edit) -> Written:
+        """Publish a change whose request has a body that is a file."""
+        subject = current_subject(request)
+        Service.require(subject, "write", namespace)
+        author = Person(subject.name, subject.email)
+        may_review = subject.may("review", namespace)
+        return await self._service.write(WriteRequest(edit, author, api=API, may_review=may_review))
+
     async def _write(self, request: Request, namespace: str, edit: Edit, *scopes: Scope) -> Written:
         subject = current_subject(request)
         for scope in scopes or ("write",):
@@ -184,7 +198,7 @@ class ModelWrites:
         lookup = self._reads.lookup(request)
         found = lookup.snapshot.model(_added_model(lookup.snapshot.layout, written))
         if found is None:
-            return JsonResponse({"registered_model": {"name": body.name}})
+            raise ConflictError(f"{body.name} was changed by another request", remedy="try again")
         return self._reads.answer_model(lookup, found)
 
     async def rename_model(self, request: Request) -> Response:
@@ -250,35 +264,52 @@ class ModelWrites:
         if tags.get(_PROMPT, "").lower() != "true":
             check_source(source)
         origin = VersionOrigin(source, body.run_id or "", body.run_link or "", body.model_id or "")
-        new = self._new_version(lookup, origin, body.description or "", tags)
+        new = await self._new_version(request, origin, body.description or "", tags)
         edit = mlflow_edits.create_version(
             model.name, new, gone=self._find_gone, find_equal=self._find_equal
         )
         written = await self._write(request, model.name.namespace, edit)
-        return self._answer_created(request, body.name, written)
+        return self._answer_created(request, written)
 
-    def _new_version(
-        self, lookup: Lookup, origin: VersionOrigin, description: str, tags: Mapping[str, str]
+    async def _new_version(
+        self, request: Request, origin: VersionOrigin, description: str, tags: Mapping[str, str]
     ) -> NewVersion:
-        return NewVersion(origin, description, tags, author=lookup.subject.name)
+        lookup = self._reads.lookup(request)
+        new = NewVersion(origin, description, tags, author=lookup.subject.name)
+        service, snapshot = self._service, lookup.snapshot
+        if found := self._find_copied(lookup, origin.source):
+            return replace(new, artifacts=found, pointers=_pointers(found))
+        host = f"{request.url.scheme}://{request.headers.get('host', '')}"
+        members = find_source(snapshot, origin, {service.public_url, host})
+        if not members:
+            return new
+        return await asyncio.to_thread(self._store, new, members)
 
-    def _answer_created(self, request: Request, name: str, written: Written) -> Response:
+    def _store(self, new: NewVersion, members: Sequence[Member]) -> NewVersion:
+        """A version with uploaded files as its artifact."""
+        store = self._service.registry.store
+        staged = store.take_members(members, name=MODEL_ARTIFACT)
+        store.upload([staged])
+        return replace(new, artifacts=[staged.entry], pointers={MODEL_ARTIFACT: staged.pointer})
+
+    def _find_copied(self, lookup: Lookup, source: str) -> list[Data]:
+        """The stored artifacts of the version that a source such as ``models:/lang-id/3`` names."""
+        match = _MODEL_SOURCE.fullmatch(source)
+        model = None if match is None else lookup.find_model(match["name"])
+        if match is None or model is None:
+            return []
+        found = lookup.snapshot.version_numbered(model.name, int(match["number"]))
+        if found is None or not found.is_listed or "encryption" in found.data:
+            return []
+        return [entry for entry in records(found.data, "artifacts") if "path" in entry]
+
+    def _answer_created(self, request: Request, written: Written) -> Response:
         lookup = self._reads.lookup(request)
         added = written.change.versions[0]
         found = lookup.snapshot.version(added.model, added.selector)
         if found is not None:
             return self._reads.answer_version(lookup, found)
-        message = "\n".join((f"proposed on the branch {written.branch}", *written.notes))
-        proposed = {
-            "name": name,
-            "version": added.selector,
-            "creation_timestamp": written.time,
-            "last_updated_timestamp": written.time,
-            "current_stage": "None",
-            "status": "PENDING_REGISTRATION",
-            "status_message": message,
-        }
-        return JsonResponse({"model_version": proposed})
+        raise ConflictError(f"{added} was changed by another request", remedy="try again")
 
     def _find_gone(self, view: ModelView) -> list[str]:
         return _removed_names(self._service.snapshot, view)
@@ -287,9 +318,10 @@ class ModelWrites:
         """The earlier version of a model with an identity, from the index; of the newest ones from their files."""
         snapshot = self._service.snapshot
         ids = snapshot.indexes.find("version", "identity", _identity, identity)
-        for record in map(snapshot.records.get, ids):
-            is_own = isinstance(record, VersionRecord) and record.model == view.name
-            if is_own and not record.is_draft and view.version(record.version) is not None:
+        equal = (one for one in map(snapshot.records.get, ids) if isinstance(one, VersionRecord))
+        for record in equal:
+            is_own = record.model == view.name and not record.is_draft
+            if is_own and view.version(record.version) is not None:
                 return f"{record.model}@{record.version}"
         for name in view.versions:
             if snapshot.version(view.name, name) is None:
@@ -399,6 +431,21 @@ class ModelWrites:
         scope: Scope = "promote" if is_stage else "write"
         await self._write(request, model.name.namespace, edit, scope)
         return JsonResponse(_DONE)
+
+
+def _pointers(entries: Sequence[Data]) -> dict[str, bytes]:
+    """The pointers of stored artifacts by path."""
+    return {
+        text(entry, "path"): render_pointer(
+            Pointer(
+                text(entry, "path"),
+                text(entry, "md5"),
+                whole(entry, "size"),
+                whole(entry, "nfiles") or None,
+            )
+        )
+        for entry in entries
+    }
 
 
 def _owner(subject: Subject) -> str:
