@@ -24,6 +24,9 @@ __all__ = ["EventFeed", "Position", "is_visible", "json_line", "parse_position",
 
 _POSITION: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?::(.*))?", re.DOTALL)
 _HEARTBEAT: Final = 15.0  # seconds; proxies close connections on which nothing happens for a minute
+_READ_AT_ONCE: Final = 2  # histories; other work needs threads too
+_READINGS_KEPT: Final = 8
+_MOST_KEPT: Final = 1000  # events of one reading
 _NAMESPACE: Final = re.compile(r"models/([^/]+)/")
 
 
@@ -95,6 +98,8 @@ class EventFeed:
         self._tip = tip
         self._moved = asyncio.Event()
         self._closed = False
+        self._turns = asyncio.Semaphore(_READ_AT_ONCE)
+        self._readings: dict[tuple[str | None, str], asyncio.Task[list[dict[str, JSON]]]] = {}
 
     def close(self) -> None:
         """End all streams; called in the event loop."""
@@ -107,7 +112,24 @@ class EventFeed:
         moved.set()
 
     async def _between(self, base: str | None, head: str) -> list[dict[str, JSON]]:
-        return await asyncio.to_thread(lambda: [*self._read(base, head)])
+        """As ``read``; clients that wait for the same events share one reading."""
+        key = base, head
+        task = self._readings.get(key)
+        if task is None:
+            task = self._readings[key] = asyncio.ensure_future(self._read_in_thread(base, head))
+            task.add_done_callback(lambda done: self._keep(key, done))
+        return await asyncio.shield(task)  # a client that goes does not end it for the others
+
+    async def _read_in_thread(self, base: str | None, head: str) -> list[dict[str, JSON]]:
+        async with self._turns:
+            return await asyncio.to_thread(lambda: [*self._read(base, head)])
+
+    def _keep(self, key: tuple[str | None, str], done: asyncio.Task[list[dict[str, JSON]]]) -> None:
+        if done.cancelled() or done.exception() is not None or len(done.result()) > _MOST_KEPT:
+            self._readings.pop(key, None)
+        finished = [one for one, task in self._readings.items() if task.done()]
+        for one in finished[:-_READINGS_KEPT]:
+            del self._readings[one]
 
     async def after(self, position: Position, subject: Subject) -> list[dict[str, JSON]]:
         """What a subject may see of what happened after a position until now.

@@ -99,3 +99,26 @@ def test_a_stream_goes_on_when_the_branch_moves_and_ends_with_the_server() -> No
     first, second = asyncio.run(run())
     assert first == b": connected\n\n"
     assert f"id: {B}:models/nlp/z/model.yaml".encode() in second
+
+
+def test_clients_share_a_reading_and_a_failed_one_is_not_kept() -> None:
+    read: list[str | None] = []
+
+    def count(base: str | None, head: str) -> Iterable[dict[str, JSON]]:
+        read.append(base)
+        if len(read) == 1:
+            raise NotFoundError("gone")
+        return _read(base, head)
+
+    async def run() -> list[int]:
+        feed = EventFeed(count, lambda: B)
+        with pytest.raises(NotFoundError):
+            await feed.after(Position(A), ALL)
+        gone = asyncio.ensure_future(feed.after(Position(A), ALL))
+        await asyncio.sleep(0)
+        gone.cancel()
+        found = await asyncio.gather(*(feed.after(Position(A), ALL) for _ in range(20)))
+        return [len(events) for events in found]
+
+    assert asyncio.run(run()) == [2] * 20
+    assert read == [A, A]
