@@ -10,6 +10,8 @@ from registry_tool.edits.changeset import ChangeSet, Edit, followed_by, overlaid
 from registry_tool.edits.pointers import write_alias, write_tag
 from registry_tool.errors import InvalidManifestError
 from registry_tool.git.tree import walk
+from registry_tool.manifests.data import records, text
+from registry_tool.manifests.yaml.editor import edit_fields
 from registry_tool.names import Reference
 
 __all__ = ["apply_seal", "seal", "seal_first"]
@@ -28,8 +30,27 @@ def _move(draft: VersionView) -> ChangeSet:
             raise InvalidManifestError(f"{path} cannot be read", remedy="registry check --all")
         if path != f"{draft.folder}/draft.yaml":
             puts[folder + path.removeprefix(draft.folder)] = source
+    if twin := _find_twin(draft):
+        record, path = f"{folder}/version.yaml", f"{draft.folder}/version.yaml"
+        puts[record] = edit_fields(puts[record], draft.data, {"same_as": twin}, path)
     exact = Reference(model.name, draft.version)
     return ChangeSet(f"Seal {draft}", puts, frozenset(paths), versions=(exact,))
+
+
+def _find_twin(draft: VersionView) -> str:
+    """The version of its model that gives the same outputs, which the record of a version names; empty for none."""
+    data = draft.data
+    if text(data, "same_as") or not records(data, "artifacts"):
+        return ""
+    wanted = text(data, "identity")
+    versions = filter(None, map(draft.model.version, draft.model.versions))
+    found = (str(v) for v in versions if _identity(v) == wanted)
+    return next(found, "")
+
+
+def _identity(version: VersionView) -> str:
+    document = version.document
+    return "" if document is None else text(document.data, "identity")
 
 
 def _seal(

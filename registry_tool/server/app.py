@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Router
 
+from registry_tool.server.entity_tags import EntityTags
 from registry_tool.server.events import EventFeed
 from registry_tool.server.faces import Face, Failure
 from registry_tool.server.guard import Guard
 from registry_tool.server.plain import plain_face
+from registry_tool.server.sealing import Sealer
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -69,7 +71,10 @@ def build_app(
 
         service.live.listen(moved)
         service.on_stopping(lambda: loop.call_soon_threadsafe(feed.close))
+        sealing = asyncio.create_task(Sealer(service).run()) if service.publishes else None
         yield
+        if sealing is not None:
+            sealing.cancel()
 
     router = Router(
         [one for face in everything for one in face.routes],
@@ -77,8 +82,14 @@ def build_app(
         default=_NotFound(everything),
         lifespan=lifespan,
     )
-    return Guard(
+    tagged = EntityTags(
         router,
+        faces=faces,
+        commit=lambda: service.snapshot.commit,
+        address=lambda: service.public_url,
+    )
+    return Guard(
+        tagged,
         faces=everything,
         authenticator=authenticator,
         limits=limits,

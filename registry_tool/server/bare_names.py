@@ -1,7 +1,7 @@
 """Names of models in protocols without namespaces.
 
 The models of the namespace that a protocol writes to have bare names; every other model is ``namespace.name``. No name is
-looked up in another namespace than the one it says.
+looked up in another namespace than the one it says. MLflow's plug-in without a server reads names the same way.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+from registry_tool.integrations.mlflow_mapping import join_name, split_name
 from registry_tool.live.records import ModelRecord
 from registry_tool.live.snapshot import Snapshot
 
@@ -35,16 +36,12 @@ def read_bare_name(name: str, home: str, namespaces: Collection[str]) -> BareNam
         home: The namespace that the protocol writes to.
         namespaces: Those that exist and that the client may see.
     """
-    prefix, dot, rest = name.partition(".")
-    if dot and rest and prefix != home and prefix in namespaces:
-        return BareName(prefix, rest)
-    return BareName(home, name)
+    return BareName(*split_name(name, namespaces, home))
 
 
 def write_bare_name(model: ModelRecord, home: str) -> str:
     """The name of a model for clients."""
-    namespace = model.name.namespace
-    return model.shown if namespace == home else f"{namespace}.{model.shown}"
+    return join_name(model.name.namespace, model.shown, home)
 
 
 def find_model_named(

@@ -10,7 +10,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 __all__ = ["BoundedConnection"]
 
@@ -57,6 +57,13 @@ class BoundedConnection(HttpToolsProtocol):
             if self._read > self.head_bytes:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
+    @property
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = (
+            self.cycle
+        )  # None before the first request, other than uvicorn declares
+        return cycle is not None and not cycle.response_complete
+
     def on_message_begin(self) -> None:
         """See ``HttpToolsProtocol``."""
         super().on_message_begin()
@@ -98,7 +105,7 @@ class BoundedConnection(HttpToolsProtocol):
         """Answer and close, unless an earlier request of the connection is still being answered: then only close."""
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
+        if not self._is_answering:
             head = f"HTTP/1.1 {status.value} {status.phrase}\r\n"
             self.transport.write(f"{head}content-length: 0\r\nconnection: close\r\n\r\n".encode())
         self.transport.close()

@@ -47,7 +47,8 @@ class Face:
         open_paths: Paths that need no token.
         media_types: The types of bodies that a request may have; empty for any.
         stream_paths: Prefixes whose bodies are files: limited by ``max_upload`` instead of ``max_body``, of any type.
-        instructions: What a client has to set, line by line; ``{url}`` is the address of the server.
+        instructions: What a client has to set, line by line; ``{url}`` is the address of the server,
+            ``{address}`` the same without its port ``{port}``, and ``{secure}`` says whether it is HTTPS.
     """
 
     name: str

@@ -121,6 +121,11 @@ class Service:
         return self._proposals.snapshot(Person(subject.name, subject.email), self.snapshot)
 
     @property
+    def publishes(self) -> bool:
+        """True where a write is on the published branch when it is answered."""
+        return self._mode == "commit"
+
+    @property
     def policy(self) -> Data:
         """The fields of ``serve.yaml`` as they are published."""
         return self.snapshot.policy
@@ -216,7 +221,9 @@ def _open_source(source: str | Path, options: ServiceOptions, stack: ExitStack) 
     try:
         clone.fetch_all()
     except GitError as exc:
-        options.notify(f"{clone.shown} cannot be fetched; serving what was fetched last: {exc}")
+        options.notify(
+            f"{clone.shown} cannot be fetched; serving the state of the last fetch: {exc}"
+        )
     return clone
 
 

@@ -13,11 +13,11 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from registry_tool.manifests.problems import JSON
@@ -98,7 +98,7 @@ class _Wire:
             try:
                 status, answer = self._once(method, path, mark, body)
             except (OSError, http.client.HTTPException):
-                self._connection = None
+                self.close()
                 self._storm.broken += 1
                 time.sleep(0.02)
                 continue
@@ -114,9 +114,22 @@ class _Wire:
         self._storm.failures.append(f"{method} {path} {mark}: no answer")
         return {}
 
+    def close(self) -> None:
+        """Close the connection; the next request makes one."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _once(self, method: str, path: str, mark: str, body: JSON) -> tuple[int, bytes]:
         url = self._storm.url
         if self._connection is None or url != self._url:
+            self.close()
             parts = urlsplit(url)
             self._connection = http.client.HTTPConnection(
                 parts.hostname or "", parts.port, timeout=30
@@ -128,8 +141,8 @@ class _Wire:
             return response.status, response.read()
 
 
-def _mlflow_client(storm: Storm, number: int) -> None:
-    wire, turn = _Wire(storm), 0
+def _mlflow_client(storm: Storm, wire: _Wire, number: int) -> None:
+    turn = 0
     own = f"storm-mlflow-{number}"
     if not wire.write("POST", f"{_MLFLOW}/registered-models/create", own, {"name": own}):
         return
@@ -149,8 +162,8 @@ def _mlflow_client(storm: Storm, number: int) -> None:
             storm.settings[f"m{number}"] = again
 
 
-def _kubeflow_client(storm: Storm, number: int) -> None:
-    wire, turn = _Wire(storm), 0
+def _kubeflow_client(storm: Storm, wire: _Wire, number: int) -> None:
+    turn = 0
     while not storm.is_over.is_set():
         turn += 1
         mark = f"mark-k{number}x{turn}x"
@@ -205,9 +218,19 @@ def _person(storm: Storm, clone: Path) -> None:
         storm.is_over.wait(0.3)
 
 
-def _clients(faces: tuple[str, ...], count: int) -> list[Callable[[Storm, int], None]]:
+def _clients(storm: Storm, faces: tuple[str, ...], count: int) -> list[threading.Thread]:
     known = {"mlflow": _mlflow_client, "kubeflow": _kubeflow_client}
-    return [known[faces[number % len(faces)]] for number in range(count)]
+
+    def work(number: int) -> None:
+        with _Wire(storm) as wire:
+            known[faces[number % len(faces)]](storm, wire, number)
+
+    return [threading.Thread(target=work, args=(number,)) for number in range(count)]
+
+
+def _make_shared(storm: Storm) -> None:
+    with _Wire(storm) as wire:
+        wire.write("POST", f"{_MLFLOW}/registered-models/create", _SHARED, {"name": _SHARED})
 
 
 def run_storm(
@@ -231,10 +254,7 @@ def run_storm(
     """
     storm, chance = Storm(bare), random.Random(seed)
     storm.may_write.set()
-    threads = [
-        threading.Thread(target=work, args=(storm, number))
-        for number, work in enumerate(_clients(faces, clients))
-    ]
+    threads = _clients(storm, faces, clients)
     threads.append(threading.Thread(target=_person, args=(storm, bare.parent / "person")))
     share = seconds / (kills + 1)
     with ExitStack() as running:
@@ -244,9 +264,7 @@ def run_storm(
             storm.is_up.set()
             if turn == 0:
                 if "mlflow" in faces:
-                    _Wire(storm).write(
-                        "POST", f"{_MLFLOW}/registered-models/create", _SHARED, {"name": _SHARED}
-                    )
+                    _make_shared(storm)
                 for thread in threads:
                     thread.start()
             time.sleep(share * chance.uniform(0.6, 1.4) if kills else share)
@@ -270,7 +288,9 @@ def check_storm(storm: Storm, folder: Path) -> Path:
     assert storm.failures == [], "\n".join(storm.failures[:10])
     clone = folder / "after"
     git(folder, "clone", "--quiet", str(storm.bare), str(clone))
-    said = run_git(clone, "grep", "-h", "-o", "-E", "mark-[mkp][0-9]+x[0-9]*[a-z]+", "HEAD")
+    # A model's card begins with its description.
+    pattern = "mark-[mkp][0-9]+x[0-9]*[a-z]+"
+    said = run_git(clone, "grep", "-h", "-o", "-E", pattern, "HEAD", "--", ".", ":!*/CARD.md")
     found = Counter(said.decode().split())
     lost = sorted(storm.created - set(found))
     assert lost == [], f"{len(lost)} of {len(storm.created)} are lost: {lost[:10]}"

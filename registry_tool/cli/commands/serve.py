@@ -172,7 +172,12 @@ def serve(
 
 
 def _print_start(service: Service, faces: Sequence[Face]) -> None:
-    state = service.snapshot
+    from urllib.parse import urlsplit
+
+    state, url = service.snapshot, service.public_url
+    found, secure = urlsplit(url), url.startswith("https:")
+    address = url.removesuffix(f":{found.port}")
+    port = found.port or (443 if secure else 80)
     say(
         f"serving {service.source} at {service.branch} ({state.commit[:12]}) on {service.public_url}"
     )
@@ -180,7 +185,7 @@ def _print_start(service: Service, faces: Sequence[Face]) -> None:
         say("")
         say(f"{face.name}:")
         for line in face.instructions:
-            say(f"  {line.format(url=service.public_url)}")
+            say(f"  {line.format(url=url, address=address, port=port, secure=secure)}")
     say("")
     say("stop with Ctrl-C")
     sys.stdout.flush()

@@ -48,8 +48,9 @@ class ServeManifestSeal(Part):
     """When drafts are sealed without a request.
 
     Attributes:
-        after: How long after its last change a draft with a model artifact is sealed. Without it,
-            time never seals a draft.
+        after: How long after its last change a draft with a model artifact is sealed. By default
+            10m for drafts that clients of a protocol wrote; time never seals other drafts without
+            it.
     """
 
     after: str | None = None

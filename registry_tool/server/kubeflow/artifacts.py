@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+import orjson
+
 from registry_tool.catalog.catalog import Catalog
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.errors import ConflictError, NotFoundError, UsageError
@@ -163,11 +165,28 @@ def _find(call: Call, kind: str) -> Artifact:
             "invalid parameters call, supply either (name and parentResourceId), or externalId"
         )
     found = [one for one in found if not kind or _type(renderer, one) == kind]
+    if not found and name and parent:
+        found = _find_as_client_names_it(call, name, parent)
     if len(found) != 1:
         raise NotFoundError(
             "multiple artifacts found: not found as one" if found else "artifact not found"
         )
     return found[0]
+
+
+def _find_as_client_names_it(call: Call, name: str, parent: str) -> list[Artifact]:
+    """The model artifacts of a version, if the name is that of their model.
+
+    Kubeflow's client calls a model artifact like its model, and ``get_model_artifact`` asks by that name alone; who came in by
+    another way chose another name.
+    """
+    version = call.snapshot.record(read_id(parent))
+    if not isinstance(version, VersionRecord):
+        return []
+    model = call.renderer.show(call.snapshot.models[version.model])
+    if model["name"] != name:
+        return []
+    return [one for one in _of_version(call, version) if _type(call.renderer, one) == _MODEL]
 
 
 def _sees(call: Call, item: Artifact) -> bool:
@@ -180,7 +199,7 @@ def _with_external(call: Call, external: str) -> list[Artifact]:
     found: list[Artifact] = [
         one for one in snapshot.standalone_artifacts() if one.external_id == external
     ]
-    sought = b"xternal"
+    sought = orjson.dumps(external)[1:-1]
     for record in snapshot.listed("version"):
         if not isinstance(record, VersionRecord):
             continue
@@ -261,13 +280,15 @@ async def _update_entry(
 async def update_artifact(call: Call) -> Found:
     """``PATCH artifacts/{id}``."""
     item = _read(call, call.id)
-    return 200, call.renderer.show(await _update(call, item, await call.body()))
+    found = await _update(call, item, await call.body())
+    return 200, call.renderer.show(found)
 
 
 async def update_model_artifact(call: Call) -> Found:
     """``PATCH model_artifacts/{id}``."""
     item = _read(call, call.id, _MODEL)
-    return 200, call.renderer.show(await _update(call, item, await call.body()))
+    found = await _update(call, item, await call.body())
+    return 200, call.renderer.show(found)
 
 
 async def create_artifact(call: Call) -> Found:
@@ -283,7 +304,8 @@ async def create_model_artifact(call: Call) -> Found:
 async def _create(call: Call, data: dict[str, JSON], default: str) -> Found:
     if data.get("id"):
         item = _read(call, data["id"], default)
-        return 200, call.renderer.show(await _update(call, item, data))
+        found = await _update(call, item, data)
+        return 200, call.renderer.show(found)
     body = _without_unknown(read_artifact(data, default=default))
     record = await _add_object(call, body, parent="")
     return 201, call.renderer.show(record)
@@ -334,7 +356,8 @@ async def _put_known(call: Call, version: VersionRecord, data: dict[str, JSON]) 
     item = _read(call, data["id"])
     mine = {one.id for one in _of_version(call, version)}
     if item.id in mine:
-        return 200, call.renderer.show(await _update(call, item, data))
+        found = await _update(call, item, data)
+        return 200, call.renderer.show(found)
     if not isinstance(item, ObjectRecord):
         raise UsageError(f"the artifact with id {item.id} belongs to another model version")
     before = _current(call.renderer, item)
@@ -352,7 +375,8 @@ async def put_run_artifact(call: Call) -> Found:
     data = await call.body()
     if data.get("id"):
         item = _read(call, data["id"])
-        return 200, call.renderer.show(await _update(call, item, data))
+        found = await _update(call, item, data)
+        return 200, call.renderer.show(found)
     body = _without_unknown(read_artifact(data))
     if not body.get("name"):
         body["name"] = random_name()
@@ -362,6 +386,7 @@ async def put_run_artifact(call: Call) -> Found:
             raise ConflictError(
                 f"{body['artifactType']} {body['name']!a} of the run already exists"
             )
-        return 200, call.renderer.show(await _update(call, before, data))
+        found = await _update(call, before, data)
+        return 200, call.renderer.show(found)
     record = await _add_object(call, body, parent=f"run/{run.slug}")
     return 201, call.renderer.show(record)

@@ -324,6 +324,8 @@ def _read_metric(data: dict[str, JSON], *, partial: bool) -> dict[str, JSON]:
     step = data.get("step")
     if isinstance(step, str):
         if not (step.isascii() and step.isdecimal() and len(step) < 16):  # noqa: PLR2004 (below 2^53)
-            raise UsageError(f"json: cannot unmarshal the field step: {step[:40]!a} is no number")
+            raise UsageError(
+                f"json: cannot unmarshal the field step: {step[:40]!a} is not a number"
+            )
         return {**data, "step": int(step)}
     return data

@@ -27,6 +27,7 @@ from registry_tool.live.pages import (
     OrderTerm,
     PageTokenError,
     RecordListing,
+    changed_term,
     created_term,
     id_term,
     read_page,
@@ -35,7 +36,7 @@ from registry_tool.live.records import ArtifactRecord, Record
 from registry_tool.manifests.data import member
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.kubeflow.bodies import Body
-from registry_tool.server.kubeflow.render import Item, Renderer, change_time
+from registry_tool.server.kubeflow.render import MODEL_TOUCHES, Item, Renderer, change_time
 
 __all__ = ["ListOptions", "list_items", "list_records", "read_options"]
 
@@ -82,14 +83,14 @@ def read_options(params: Mapping[str, str], scope: str) -> ListOptions:
     number = int(size) if size.isascii() and size.isdecimal() and len(size) <= 10 else -1  # noqa: PLR2004 (32 bits)
     if size and not 0 <= number < _MOST:
         raise UsageError(
-            f"pageSize {size[:40]!a} is no page size: use a whole number from 0 to {_MOST - 1}"
+            f"pageSize {size[:40]!a} is not a page size: use a whole number from 0 to {_MOST - 1}"
         )
     order = params.get("orderBy", "").upper()
     if order not in {"CREATE_TIME", "LAST_UPDATE_TIME"}:
         order = "ID"
     direction = params.get("sortOrder", "").upper()
     if direction not in {"", "ASC", "DESC"}:
-        raise UsageError(f"sortOrder {direction[:40]!a} is no order: use ASC or DESC")
+        raise UsageError(f"sortOrder {direction[:40]!a} is not an order: use ASC or DESC")
     query = params.get("filterQuery", "").strip()
     kind = params.get("artifactType", "")
     return ListOptions(
@@ -183,17 +184,20 @@ def list_records(
         chosen = lambda record: accept(record) and matches(record)  # noqa: E731 (a predicate made of two)
         if ids is None:
             ids = find_candidates(expression, kind, snapshot.indexes, columns)
-    terms = (_term(renderer, options),)
+    terms = (_term(renderer, kind, options),)
     listing = RecordListing(kind, terms, options.scope, ids, chosen)
     page = read_page(snapshot, listing, options.size or None, options.token)
     return _answer(renderer, page.records, options, page.next_token)
 
 
-def _term(renderer: Renderer, options: ListOptions) -> OrderTerm:
+def _term(renderer: Renderer, kind: str, options: ListOptions) -> OrderTerm:
     if options.order == "CREATE_TIME":
         return created_term(descending=options.descending)
     if options.order == "ID":
         return id_term(descending=options.descending)
+    if kind != "version":
+        touched = MODEL_TOUCHES if kind == "model" else ("record",)
+        return changed_term(*touched, descending=options.descending)
     snapshot = renderer.snapshot
 
     def changed(record: Record) -> int:

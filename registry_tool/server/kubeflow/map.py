@@ -262,7 +262,8 @@ def update_version(reference: Reference, body: Mapping[str, JSON], now: int) -> 
         else:
             wire |= _frozen_fields(version, body)
             edits += _state_edits(reference, version, body)
-            wire.pop("state", None)
+            if body.get("state") == "ARCHIVED":
+                del wire["state"]
         changes = {k: v for k, v in wire.items() if v != _kubeflow(version.wire).get(k)}
         if changes or _moves_record_only(version, fields):
             edits.append(merge_wire(name, selector, {**changes, "updated": now}))

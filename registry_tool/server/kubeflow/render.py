@@ -27,7 +27,7 @@ from registry_tool.server.kubeflow.entries import (
 )
 from registry_tool.server.kubeflow.properties import write_properties
 
-__all__ = ["API", "ARTIFACT", "Item", "Renderer", "change_time", "wire_data"]
+__all__ = ["API", "ARTIFACT", "MODEL_TOUCHES", "Item", "Renderer", "change_time", "wire_data"]
 
 API: Final = "kubeflow"
 ARTIFACT: Final = "artifact"
@@ -134,8 +134,9 @@ class Renderer:
         if description := text(added, "description") or text(data, "description"):
             found["description"] = description
         found |= {key: value for key, value in wire.items() if key not in _OWN_WIRE}
-        if record.state in _ARCHIVED or not record.is_draft or "state" not in found:
-            found["state"] = "ARCHIVED" if record.state in _ARCHIVED else "LIVE"
+        if record.state in _ARCHIVED:
+            found["state"] = "ARCHIVED"
+        found.setdefault("state", "LIVE")
         return found
 
     def _artifact(self, record: ArtifactRecord) -> dict[str, JSON]:

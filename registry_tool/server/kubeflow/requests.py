@@ -201,7 +201,9 @@ def read_id(written: object) -> int:
         UsageError: It is none.
     """
     if not isinstance(written, str) or not _ID.fullmatch(written):
-        raise UsageError(f"{str(written)[:_SHOWN]!a} is no id: a positive whole number is expected")
+        raise UsageError(
+            f"{str(written)[:_SHOWN]!a} is not an id: a positive whole number is expected"
+        )
     return int(written)
 
 

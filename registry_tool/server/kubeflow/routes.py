@@ -105,6 +105,15 @@ def _routes(service: Service) -> list[BaseRoute]:
     return found
 
 
+def _instructions(url: str) -> tuple[str, ...]:
+    if url.startswith("https:"):
+        return (
+            'ModelRegistry("{address}", {port}, author="NAME")',
+            "the token: user_token=, or KF_PIPELINES_SA_TOKEN_PATH=FILE",
+        )
+    return ('ModelRegistry("{address}", {port}, author="NAME", is_secure=False)',)
+
+
 def build_face(service: Service) -> Face:
     """The face of Kubeflow Model Registry."""
     return Face(
@@ -112,7 +121,5 @@ def build_face(service: Service) -> Face:
         prefixes=(PREFIX,),
         routes=_routes(service),
         render_error=render_error,
-        instructions=(
-            'ModelRegistry("http://HOST", PORT, author="NAME", is_secure=False)   # of {url}',
-        ),
+        instructions=_instructions(service.public_url),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 
 import pytest
@@ -26,6 +27,15 @@ async def _app(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse("OK")(scope, receive, send)
 
 
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    """What arrives until the end; a server that closes while the client still sends resets the connection."""
+    found = b""
+    with contextlib.suppress(ConnectionError):
+        while piece := await reader.read(65536):
+            found += piece
+    return found
+
+
 def _talk(pieces: Iterable[bytes], *, pause: float = 0, keep: float = 3) -> bytes:
     """What a server answers to pieces of a stream until it closes the connection; TimeoutError where it does not."""
 
@@ -41,7 +51,7 @@ def _talk(pieces: Iterable[bytes], *, pause: float = 0, keep: float = 3) -> byte
         async with await loop.create_server(connection, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            answer = asyncio.create_task(reader.read())
+            answer = asyncio.create_task(_read(reader))
             try:
                 for piece in pieces:
                     writer.write(piece)
@@ -79,12 +89,12 @@ def test_a_slow_head_after_an_answer_is_refused() -> None:
     "piece", [b"X: y\r\n", b"x" * 50, b"Y" * 49 + b":"], ids=["headers", "value", "name"]
 )
 def test_a_head_that_never_ends_is_refused(piece: bytes) -> None:
-    found = _talk([b"GET / HTTP/1.1\r\nX: ", *[piece] * 500], pause=0.001)
+    found = _talk([b"GET / HTTP/1.1\r\nX: ", *[piece * 50] * 50], pause=0.001)
     assert found.startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 400 "))
 
 
 def test_an_endless_address_is_refused() -> None:
-    assert _talk([b"GET /", *[b"a" * 100] * 50], pause=0.001).startswith(b"HTTP/1.1 431 ")
+    assert _talk([b"GET /", *[b"a" * 500] * 50], pause=0.001).startswith(b"HTTP/1.1 431 ")
 
 
 def test_an_unread_body_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,7 +202,7 @@ def test_a_url_is_served_from_a_clone_that_follows_it(
     options = ServiceOptions(read_only=True, notify=said.append)
     with open_service(f"file://{bare}", options) as service:
         assert service.snapshot.commit == first
-    assert "serving what was fetched last" in said[0]
+    assert "serving the state of the last fetch" in said[0]
 
 
 def test_writes_to_a_url_are_answered_when_the_remote_has_them(

@@ -8,7 +8,7 @@ import sys
 from model_registry import ModelRegistry
 
 given = json.load(sys.stdin)
-registry = ModelRegistry(given["host"], given["port"], author="Ada", is_secure=False)
+registry = ModelRegistry(given["url"], author="Ada", is_secure=False)
 if not given.get("read"):
     registry.register_model(
         given["model"],

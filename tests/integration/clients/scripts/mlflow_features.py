@@ -14,7 +14,7 @@ client = MlflowClient()
 said = {}
 
 
-def refusal(call, *arguments):  # noqa: ANN001, ANN002, ANN201
+def refusal(call, *arguments):
     """What the server says to a call that it refuses."""
     try:
         call(*arguments)
@@ -23,7 +23,7 @@ def refusal(call, *arguments):  # noqa: ANN001, ANN002, ANN201
     return "done"
 
 
-def add(name, count=0):  # noqa: ANN001, ANN201
+def add(name, count=0):
     client.create_registered_model(name)
     for number in range(count):
         client.create_model_version(name, f"s3://bucket/{number + 1}")

@@ -13,7 +13,7 @@ client = MlflowClient()
 
 
 class Doubler(mlflow.pyfunc.PythonModel):
-    def predict(self, context, model_input, params=None):  # noqa: ANN001, ANN201, ARG002 (hints would become a schema)
+    def predict(self, context, model_input, params=None):  # noqa: ARG002 (hints would become a schema)
         return [2 * value for value in model_input]
 
 
