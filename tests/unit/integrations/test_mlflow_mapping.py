@@ -110,7 +110,9 @@ def test_a_stage_is_written_or_is_an_alias(
 )
 def test_an_origin_reads_back_as_it_was(origin: VersionOrigin, *, is_stored: bool) -> None:
     parts = split_origin(origin, is_stored=is_stored)
-    artifacts: list[JSON] = [*parts.artifacts, *([{"path": "model"}] if is_stored else [])]
+    artifacts: list[JSON] = [*parts.artifacts]
+    if is_stored:
+        artifacts.append({"path": "model"})
     record: dict[str, JSON] = {**parts.fields, "artifacts": artifacts}
     assert read_origin(record, parts.wire, "elsewhere") == origin
 
