@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Router
 
-from registry_tool.server.entity_tags import EntityTags
 from registry_tool.server.events import EventFeed
 from registry_tool.server.faces import Face, Failure
 from registry_tool.server.guard import Guard
@@ -82,14 +81,8 @@ def build_app(
         default=_NotFound(everything),
         lifespan=lifespan,
     )
-    tagged = EntityTags(
-        router,
-        faces=faces,
-        commit=lambda: service.snapshot.commit,
-        address=lambda: service.public_url,
-    )
     return Guard(
-        tagged,
+        router,
         faces=everything,
         authenticator=authenticator,
         limits=limits,

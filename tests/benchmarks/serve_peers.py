@@ -23,6 +23,7 @@ from support.wire_clients import client_python
 __all__ = ["Running", "dotted_name", "labelled_corpus", "mlflow_server", "our_server", "push_alias"]
 
 _LABELLED: Final = 4  # every fourth version has the tag edge=yes, as in the store of the peer
+_TOGETHER: Final = 10  # in one commit
 _PATIENCE: Final = 600.0
 
 
@@ -54,7 +55,7 @@ def dotted_name(number: int) -> str:
 def labelled_corpus(folder: Path, versions: int) -> Path:
     """A copy of a corpus, every fourth version of which has a tag."""
     corpus = make_corpus(folder / f"{versions // 1000}k.git", versions=versions)
-    tagged = folder / f"{versions // 1000}k-tagged.git"
+    tagged = folder / f"{versions // 1000}k-tagged-by-ten.git"
     if tagged.exists():
         return tagged
     part = tagged.with_name(f"{tagged.name}.part")
@@ -62,11 +63,14 @@ def labelled_corpus(folder: Path, versions: int) -> Path:
     shutil.copytree(corpus, part)
     models = min(MODELS, max(10, versions // 10))
     text = b'schema: metadata/v1\nmetadata:\n  edge: "yes"\n'
-    lines = [
-        b"commit refs/heads/main\ncommitter B <b@example.org> 1900000000 +0000\ndata 4\nTags\n"
-    ]
-    lines.append(b"from refs/heads/main^0\n")
-    for number in range(0, versions, _LABELLED):
+    lines: list[bytes] = []
+    for place, number in enumerate(range(0, versions, _LABELLED)):
+        if place % _TOGETHER == 0:
+            moment = 1_900_000_000 + place
+            lines.append(
+                f"commit refs/heads/main\ncommitter B <b@example.org> {moment} +0000\n".encode()
+            )
+            lines.append(b"data 4\nTags\n" + (b"" if place else b"from refs/heads/main^0\n"))
         name, version = model_name(number % models), number // models + 1
         path = f"models/{name}/versions/{version}/metadata.yaml"
         lines.append(f"M 100644 inline {path}\ndata {len(text)}\n".encode() + text + b"\n")

@@ -95,7 +95,8 @@ async def create_model(call: Call) -> Found:
     if call.snapshot.model_shown(call.home, name) is not None:
         target = target._replace(namespace=call.home, shown=name)
     subject = call.subject
-    add = add_registered_model(target, body, owner=subject.name, email=subject.email)
+    owner = f"{subject.name} <{subject.email}>"
+    add = add_registered_model(target, body, owner=owner, email=subject.email)
     with call.claims.claim("context", body.get("externalId")):
         written = await call.write(_checked(call, add, body), target.namespace)
     path = next(path for path in written.change.puts if path.endswith("/model.yaml"))

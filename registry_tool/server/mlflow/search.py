@@ -39,6 +39,7 @@ from registry_tool.live.pages import (
     changed_term,
     created_term,
     read_page,
+    text_term,
 )
 from registry_tool.live.records import ModelRecord, ObjectRecord, Record, VersionRecord
 from registry_tool.manifests.data import member
@@ -139,8 +140,15 @@ def _accept(lookup: Lookup, parsed: MlflowFilter, columns: FilterColumns) -> Pre
     return accept
 
 
-def _term(lookup: Lookup, order: MlflowOrder, touched: tuple[str, ...]) -> OrderTerm:
+def _term(
+    lookup: Lookup, order: MlflowOrder, kind: MlflowKind, touched: tuple[str, ...]
+) -> OrderTerm:
     descending = not order.is_ascending
+    if order.key == "name" and kind == "model":
+        # The names follow from the records and from the namespace that has bare names.
+        return text_term(
+            f"name in {lookup.writing}", lambda r: _name(lookup, r), descending=descending
+        )
     match order.key:
         case "creation_timestamp":
             return created_term(descending=descending)
@@ -162,7 +170,7 @@ def _terms(lookup: Lookup, orders: list[MlflowOrder], kind: MlflowKind) -> tuple
     given = {order.key for order in orders}
     whole = [*orders, *(order for order in usual if order.key not in given)]
     touched = MODEL_TOUCHED if kind == "model" else VERSION_TOUCHED
-    return tuple(_term(lookup, order, touched) for order in whole)
+    return tuple(_term(lookup, order, kind, touched) for order in whole)
 
 
 def _size(body: SearchBody, limits: tuple[int, int], kind: MlflowKind) -> int:
