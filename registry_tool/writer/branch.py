@@ -235,7 +235,7 @@ class Branch:
         if theirs is None or (here and find_base(self._yard.repository, theirs, here) != here):
             raise ConflictError(
                 f"{lost.message}; {self.name} of this clone has commits that the remote does not have",
-                remedy=f"on the server: git pull --rebase {_REMOTE} {self.name}, then git push",
+                remedy=f"on the server: git pull --rebase {_REMOTE} {self.name} && git push",
             ) from lost
         if self.checked_out:
             self._git.run("merge", "--ff-only", "--quiet", theirs)

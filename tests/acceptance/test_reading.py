@@ -170,6 +170,7 @@ def test_list_for_programs(cli: Cli, registry: Path) -> None:
     assert read_json(cli("list", "--format", "json", cwd=registry)) == [
         {
             "model": "nlp/lang-id",
+            "title": None,
             "versions": 3,
             "latest": "3",
             "aliases": {"production": "3"},

@@ -439,6 +439,18 @@ _NET: Final = "needs a server, a package or credentials that no test machine has
 _RARE: Final = "needs a state that its own tests make: a killed command, a lost race, a broken disk or repository"
 _SAME: Final = "another place of a command that a situation runs, or one whose outcome is the reader's to judge"
 EXCUSED: Final[Mapping[str, str]] = MappingProxyType({
+    "its records stay: registry list {} --all": _SAME,
+    "list them: registry list --drafts; then: registry seal {}@{}": _NAME,
+    "list them: registry list --drafts": _SAME,
+    "list its keys: registry show {}": _SAME,
+    "add a version: registry version add {} --artifact PATH --framework TYPE": _NAME,
+    "registry list {}": _SAME,
+    'run: pip install "registry-tool[{}]"': _NET,
+    "registry version add {} VERSION --track URI --framework TYPE": _NAME,
+    "{}@{} is encrypted; use: registry fetch {}@{}": _RARE,
+    "git switch main": _RARE,
+    "on the server: git pull --rebase {} {} && git push": _RARE,
+    "on the server: commit them, or stash them: git stash": _RARE,
     'read -r done || rm -rf -- "$1"': _HELP,
     "- … and {} more: `registry diff`": _HELP,
     "… and {} more versions: `registry compare`": _HELP,
