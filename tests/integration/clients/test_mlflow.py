@@ -132,3 +132,21 @@ def test_every_field_reads_back_equal_over_a_fresh_clone(registry: Path, tmp_pat
     assert read["fields"] == written["fields"]
     assert read["given"] == written["given"], "as it was given to the client"
     assert read["count"] == FIELDS
+
+
+def test_a_proposal_is_pending_until_it_is_merged(registry: Path, tmp_path: Path) -> None:
+    """The client registers on a branch; others see it after the merge."""
+    (registry / "serve.yaml").write_text("schema: serve/v1\nwrite: branch\n")
+    for step in (("add", "serve.yaml"), ("commit", "-qm", "Serve")):
+        subprocess.run(["git", *step], cwd=registry, check=True)
+    bare = tmp_path / "served.git"
+    subprocess.run(["git", "clone", "-q", "--bare", registry, bare], check=True)
+    subprocess.run(["git", "remote", "rm", "origin"], cwd=bare, check=True)
+    with running_server(bare, "--api", "mlflow") as server:
+        said = said_by("mlflow_proposal.py", server, tmp_path, served=str(bare), work=str(registry))
+    assert said == {
+        "registered": ["1", "PENDING_REGISTRATION"],
+        "read": "PENDING_REGISTRATION",
+        "found": ["lang-id"],
+        "merged": "READY",
+    }

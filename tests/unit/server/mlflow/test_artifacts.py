@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -136,3 +138,19 @@ def test_without_a_remote_an_upload_says_what_to_configure(
     with mlflow_wire(make_registry({"registry.yaml": registry_yaml()})) as wire:
         answer = wire.send("PUT", f"{PROXY}/1/x", content=b"x")
         assert (answer.status_code, answer.json()["error_code"]) == (501, "NOT_IMPLEMENTED")
+
+
+class _Call:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("true",)
+
+
+def test_content_that_the_registry_refuses_is_refused_with_the_version(wire: MlflowWire) -> None:
+    wire.send("PUT", f"{PROXY}/{MODEL}/python_model.pkl", content=pickle.dumps(_Call()))
+    wire.ask("POST", "registered-models/create", name="m")
+    before = wire.service.snapshot.commit
+    source = "models:/m-" + "0a" * 16
+    refused = wire.ask("POST", "model-versions/create", name="m", source=source)
+    assert refused.said[:2] == (400, "INVALID_PARAMETER_VALUE")
+    assert "python_model.pkl" in refused.said[2]
+    assert wire.service.snapshot.commit == before

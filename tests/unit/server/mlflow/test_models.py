@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, cast
@@ -11,7 +12,11 @@ from support import git
 from support.manifests import registry_yaml, small_registry
 from support.mlflow_wire import MlflowWire, mlflow_wire, subject_with
 
+from registry_tool.edits.drafts import add_draft
+from registry_tool.edits.versions import VersionRecord
 from registry_tool.manifests.problems import JSON
+from registry_tool.names import ModelName
+from registry_tool.writer.request import Person, WriteRequest
 
 SOURCE: Final = "s3://bucket/model"
 
@@ -351,3 +356,21 @@ def test_a_proposal_is_pending_for_its_author_until_it_is_merged(
         wire.service.live.look()
         assert wire.version("lang-id", "1")["status"] == "READY"
         assert wire.service.snapshot.model_shown("default", "second") is not None
+
+
+def test_a_draft_of_another_client_is_pending_until_an_alias_seals_it(wire: MlflowWire) -> None:
+    add_model(wire)
+    artifact: dict[str, JSON] = {"name": "model", "role": "model", "uri": SOURCE}
+    draft = add_draft(ModelName("default", "lang-id"), "1", VersionRecord(artifacts=[artifact]))
+    author = Person("Ada", "ada@example.org")
+    asyncio.run(wire.service.write(WriteRequest(draft, author, may_review=True)))
+    pending = wire.version("lang-id", "1")
+    assert (pending["status"], pending["source"]) == ("PENDING_REGISTRATION", SOURCE)
+    tagged = wire.ask("POST", "model-versions/set-tag", name="lang-id", version="1", key="a", value="b")  # fmt: skip
+    assert tagged.status == 200, tagged.data
+    staged = wire.ask("POST", "model-versions/transition-stage", name="lang-id", version="1", stage="Staging")  # fmt: skip
+    assert staged.status == 200, staged.data
+    sealed = wire.ask("POST", "registered-models/alias", name="lang-id", version="1", alias="champion")  # fmt: skip
+    assert sealed.status == 200, sealed.data
+    assert wire.version("lang-id", "1")["status"] == "READY"
+    assert wire.version("lang-id", "1")["creation_timestamp"] == pending["creation_timestamp"]
