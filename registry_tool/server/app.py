@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from starlette.routing import Router
+from starlette.routing import BaseRoute, Route, Router
 
 from registry_tool.server.events import EventFeed
 from registry_tool.server.faces import Face, Failure
@@ -39,6 +39,27 @@ class _NotFound:
         face = next(one for one in self._faces if one.owns(path) or not one.prefixes)
         failure = Failure(404, "not_found", f"there is nothing at {path[:200]!a}: not found")
         await face.render_error(failure)(scope, receive, send)
+
+
+class _FixedPaths:
+    """Finds the route of a path without parameters at once; Starlette's router tries one after the other.
+
+    Args:
+        routes: All routes.
+        router: Answers every other request.
+    """
+
+    def __init__(self, routes: Sequence[BaseRoute], router: ASGIApp) -> None:
+        fixed = (one for one in routes if isinstance(one, Route) and "{" not in one.path)
+        self._routes = {one.path: one for one in fixed}
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._routes.get(scope["path"]) if scope["type"] == "http" else None
+        if found is None or scope.get("root_path"):
+            await self._router(scope, receive, send)
+            return
+        await found.handle({**scope, "path_params": {}}, receive, send)
 
 
 def build_app(
@@ -75,14 +96,15 @@ def build_app(
         if sealing is not None:
             sealing.cancel()
 
+    routes = [one for face in everything for one in face.routes]
     router = Router(
-        [one for face in everything for one in face.routes],
+        routes,
         redirect_slashes=False,
         default=_NotFound(everything),
         lifespan=lifespan,
     )
     return Guard(
-        router,
+        _FixedPaths(routes, router),
         faces=everything,
         authenticator=authenticator,
         limits=limits,

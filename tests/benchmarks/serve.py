@@ -15,14 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.corpus import MODELS
 from benchmarks.machine import described, load, load_words
 from benchmarks.serve_load import (
     Call,
@@ -36,6 +35,7 @@ from benchmarks.serve_load import (
 )
 from benchmarks.serve_peers import (
     Running,
+    count_models,
     dotted_name,
     labelled_corpus,
     mlflow_server,
@@ -83,57 +83,87 @@ class Row(NamedTuple):
     is_time: bool = False
 
 
-def _name(number: int) -> str:
-    return dotted_name(number * _STEP % MODELS)
+class Requests(NamedTuple):
+    """The requests of the rows, over the models of a corpus.
+
+    Attributes:
+        models: How many there are.
+    """
+
+    models: int
+
+    def name(self, number: int) -> str:
+        """The model of a request."""
+        return dotted_name(number * _STEP % self.models)
+
+    def by_alias(self, number: int) -> Call:
+        """The version that an alias names."""
+        return get(f"{_MODEL}/alias", name=self.name(number), alias="production")
+
+    def version(self, number: int) -> Call:
+        """A version by number."""
+        return get(f"{_VERSION}/get", name=self.name(number), version=str(number % 10 + 1))
+
+    def model(self, number: int) -> Call:
+        """A model."""
+        return get(f"{_MODEL}/get", name=self.name(number))
+
+    def versions(self, number: int) -> Call:
+        """The versions of one model."""
+        return get(f"{_VERSION}/search", filter=f"name='{self.name(number)}'", max_results=100)
+
+    def create(self, number: int) -> Call:
+        """Add a version."""
+        return send(
+            "POST", f"{_VERSION}/create",
+            name=self.name(number), source=f"s3://bucket/{number}", description=f"Run {number}.",
+        )  # fmt: skip
+
+    def alias(self, number: int) -> Call:
+        """Move an alias between two versions."""
+        version = str(number // self.models % 2 + 1)
+        return send(
+            "POST", f"{_MODEL}/alias", name=self.name(number), alias="champion", version=version
+        )
+
+    def tag(self, number: int) -> Call:
+        """Set a tag of a version."""
+        return send(
+            "POST", f"{_VERSION}/set-tag",
+            name=self.name(number), version="1", key="reviewed", value=str(number),
+        )  # fmt: skip
 
 
-_READS: Final[Mapping[str, Calls]] = {
-    "get version by alias": lambda n: get(f"{_MODEL}/alias", name=_name(n), alias="production"),
-    "get version": lambda n: get(f"{_VERSION}/get", name=_name(n), version=str(n % 10 + 1)),
-    "get model": lambda n: get(f"{_MODEL}/get", name=_name(n)),
-}
-_SEARCHES: Final[Mapping[str, Calls]] = {
-    "search versions of one model": lambda n: get(
-        f"{_VERSION}/search", filter=f"name='{_name(n)}'", max_results=100
-    ),
-    "search versions by tag over all, first 100": lambda _: get(
-        f"{_VERSION}/search", filter="tags.edge='yes'", max_results=100
-    ),
-    "search models, first 100": lambda _: get(f"{_MODEL}/search", max_results=100),
-}
+def _tagged(_: int) -> Call:
+    return get(f"{_VERSION}/search", filter="tags.edge='yes'", max_results=100)
 
 
-def _create(number: int) -> Call:
-    return send(
-        "POST", f"{_VERSION}/create",
-        name=_name(number), source=f"s3://bucket/{number}", description=f"Run {number}.",
-    )  # fmt: skip
+def _models(_: int) -> Call:
+    return get(f"{_MODEL}/search", max_results=100)
 
 
-def _alias(number: int) -> Call:
-    version = str(number // MODELS % 2 + 1)
-    return send("POST", f"{_MODEL}/alias", name=_name(number), alias="champion", version=version)
-
-
-def _tag(number: int) -> Call:
-    return send(
-        "POST", f"{_VERSION}/set-tag",
-        name=_name(number), version="1", key="reviewed", value=str(number),
-    )  # fmt: skip
-
-
-def list_rows() -> Iterator[Row]:
+def list_rows(ask: Requests) -> Iterator[Row]:
     """The rows that both servers are measured on."""
-    for title, calls in _READS.items():
+    reads: tuple[tuple[str, Calls], ...] = (
+        ("get version by alias", ask.by_alias),
+        ("get version", ask.version),
+        ("get model", ask.model),
+    )
+    searches: tuple[tuple[str, Calls], ...] = (
+        ("search versions of one model", ask.versions),
+        ("search versions by tag over all, first 100", _tagged),
+        ("search models, first 100", _models),
+    )
+    for title, calls in reads:
         yield Row(f"{title}: requests/s, 8 clients", 10, True, calls)
-    for title, calls in _READS.items():
+    for title, calls in reads:
         yield Row(f"{title}: ms, 1 client", 1 / 8, False, calls, 1, True)
-    for title, calls in _SEARCHES.items():
+    for title, calls in searches:
         yield Row(f"{title}: requests/s, 8 clients", 15, True, calls)
-    yield Row("create version, many models: per second, 8 clients", 2, True, _create)
-    yield Row("create version: ms, 1 client", 1, False, _create, 1, True)
-    yield Row("set alias: per second, 8 clients", 3, True, _alias)
-    yield Row("set tag: per second, 8 clients", 3, True, _tag)
+    yield Row("create version, many models: per second, 8 clients", 2, True, ask.create)
+    yield Row("create version: ms, 1 client", 1, False, ask.create, 1, True)
+    yield Row("set alias: per second, 8 clients", 3, True, ask.alias)
+    yield Row("set tag: per second, 8 clients", 3, True, ask.tag)
 
 
 class Measured(NamedTuple):
@@ -183,14 +213,13 @@ def measure_pages(servers: Sequence[Running], options: Options) -> Measured:
     return Measured(found[0], found[1] if len(found) > 1 else [])
 
 
-def measure_reads_among_writes(ours: Running, options: Options) -> Measured:
+def measure_reads_among_writes(ours: Running, ask: Requests, options: Options) -> Measured:
     """Requests a second by alias, while 8 clients write, and (as the peer) alone."""
-    calls = _READS["get version by alias"]
     busy, alone = [], []
     for turn in range(options.rounds):
-        alone.append(run_load(ours.url, calls, seconds=options.seconds).per_second)
-        with background_load(ours.url, _create, first=(turn + 50) * 1_000_000):
-            busy.append(run_load(ours.url, calls, seconds=options.seconds).per_second)
+        alone.append(run_load(ours.url, ask.by_alias, seconds=options.seconds).per_second)
+        with background_load(ours.url, ask.create, first=(turn + 50) * 1_000_000):
+            busy.append(run_load(ours.url, ask.by_alias, seconds=options.seconds).per_second)
     return Measured(busy, alone)
 
 
@@ -272,6 +301,7 @@ def print_row(title: str, found: Measured, goal: float, *, at_least: bool) -> No
 def measure(corpus: Path, versions: int, place: Path, options: Options, *, peer: bool) -> None:
     """Measure everything at one size and print it."""
     repository = place / "registry.git"
+    ask = Requests(count_models(versions))
     shutil.copytree(corpus, repository)
 
     def wanted(title: str) -> bool:
@@ -288,7 +318,7 @@ def measure(corpus: Path, versions: int, place: Path, options: Options, *, peer:
             servers.append(stack.enter_context(mlflow_server(place, versions)))
         rows: list[tuple[str, Callable[[], Measured], float, bool]] = [
             (row.title, lambda row=row: measure_row(row, servers, options), row.goal, row.at_least)  # type: ignore[misc]
-            for row in list_rows()
+            for row in list_rows(ask)
         ]
         ours = servers[0]
         rows += [
@@ -300,7 +330,7 @@ def measure(corpus: Path, versions: int, place: Path, options: Options, *, peer:
             ),
             (
                 "reads/s while 8 clients write (peer: alone)",
-                lambda: measure_reads_among_writes(ours, options),
+                lambda: measure_reads_among_writes(ours, ask, options),
                 0.5,
                 True,
             ),

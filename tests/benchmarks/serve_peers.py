@@ -47,6 +47,11 @@ class Running(NamedTuple):
         return int(next(x for x in lines if x.startswith("VmRSS")).split()[1]) // 1024
 
 
+def count_models(versions: int) -> int:
+    """Over how many models the versions of a corpus are spread; see ``make_corpus``."""
+    return min(MODELS, max(10, versions // 10))
+
+
 def dotted_name(number: int) -> str:
     """The name of a model of the corpus as MLflow's protocol has it."""
     return model_name(number).replace("/", ".")
@@ -54,14 +59,14 @@ def dotted_name(number: int) -> str:
 
 def labelled_corpus(folder: Path, versions: int) -> Path:
     """A copy of a corpus, every fourth version of which has a tag."""
-    corpus = make_corpus(folder / f"{versions // 1000}k.git", versions=versions)
-    tagged = folder / f"{versions // 1000}k-tagged-by-ten.git"
+    corpus = make_corpus(folder / f"{versions}.git", versions=versions)
+    tagged = folder / f"{versions}-tagged.git"
     if tagged.exists():
         return tagged
     part = tagged.with_name(f"{tagged.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     shutil.copytree(corpus, part)
-    models = min(MODELS, max(10, versions // 10))
+    models = count_models(versions)
     text = b'schema: metadata/v1\nmetadata:\n  edge: "yes"\n'
     lines: list[bytes] = []
     for place, number in enumerate(range(0, versions, _LABELLED)):
@@ -121,7 +126,7 @@ def _server(command: Sequence[str | Path], port: int, path: str, log: Path) -> I
 def our_server(repository: Path, place: Path, *options: str) -> Iterator[Running]:
     """``registry serve``, started until it answers; its cache is below ``place``."""
     port = _free_port()
-    command = [
+    command: list[str | Path] = [
         sys.executable,
         "-m",
         "registry_tool",
@@ -142,7 +147,7 @@ def mlflow_server(place: Path, versions: int) -> Iterator[Running]:
     program = client_python("mlflow-server").with_name("mlflow")
     database = place / "mlflow.db"
     port = _free_port()
-    command = [
+    command: list[str | Path] = [
         program, "server", "--backend-store-uri", f"sqlite:///{database}", "--workers", "1",
         "--host", "127.0.0.1", "--port", str(port),
     ]  # fmt: skip
@@ -151,7 +156,7 @@ def mlflow_server(place: Path, versions: int) -> Iterator[Running]:
         with _server(command, port, path, place / "mlflow.log"):
             pass  # makes the tables
         with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-            fill_store(connection, versions, min(MODELS, max(10, versions // 10)))
+            fill_store(connection, versions, count_models(versions))
     with _server(command, port, path, place / "mlflow.log") as running:
         yield running
 

@@ -32,7 +32,7 @@ MODELS: Final = {
     "registry": ("nlp.lang-id", ("nlp/lang-id", "nlp/lang-id@1")),
 }
 ENV: Final = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-NAMES: Final = [name for name, _ in MODELS.values()]
+NAMES: Final = sorted(name for name, _ in MODELS.values())
 
 
 class Across(NamedTuple):
@@ -49,11 +49,13 @@ class Across(NamedTuple):
     clone: Path
 
 
+def _tracking(folder: Path) -> str:
+    return f"file://{folder / 'tracking'}"
+
+
 def _ask(client: str, server: ServerProcess, folder: Path, **given: JSON) -> dict[str, JSON]:
-    found = run_client(
-        client, f"across_{client}.py", env=ENV,
-        url=server.url, port=server.port, tracking=f"file://{folder / 'tracking'}", **given,
-    )  # fmt: skip
+    asked: JSON = {**given, "url": server.url, "port": server.port, "tracking": _tracking(folder)}
+    found = run_client(client, f"across_{client}.py", env=ENV, given=asked)
     return cast("dict[str, JSON]", found)
 
 
@@ -86,7 +88,7 @@ def across(tmp_path_factory: pytest.TempPathFactory) -> Across:
     git(folder, "clone", "--quiet", str(bare), "clone")
     clone = folder / "clone"
     with running_server(folder / "again.git", "--read-only") as server:
-        found = {one: _ask(one, server, folder, read=NAMES) for one in ("kubeflow", "mlflow")}
+        found = {one: _ask(one, server, folder, read=[*NAMES]) for one in ("kubeflow", "mlflow")}
     views = {
         reader: {
             writer: cast("dict[str, JSON]", found[reader]["found"])[name]
@@ -119,7 +121,7 @@ def test_a_field_reads_as_it_was_written(
 
 
 def test_each_client_lists_what_the_others_wrote(across: Across) -> None:
-    assert across.names == {"kubeflow": sorted(NAMES), "mlflow": sorted(NAMES)}
+    assert across.names == {"kubeflow": NAMES, "mlflow": NAMES}
     rows = _program(across.clone, "list")
     assert isinstance(rows, list)
     assert {read_place(row, "title") or read_place(row, "model") for row in rows} == {
@@ -163,10 +165,12 @@ def test_logged_by_one_seen_by_the_other_promoted_loaded_fetched_and_pulled(tmp_
         "model", "add", "nlp/first", "--owner", "@acme/nlp", "--commit", cwd=registry
     )
     assert added.code == 0, added.err
-    asked: dict[str, JSON] = {"folder": str(tmp_path)}
     with running_server(registry) as server:
-        where: dict[str, JSON] = {"url": server.url, "tracking": f"file://{tmp_path / 'tracking'}"}
-        run_client("mlflow", "across_round_trip.py", env=ENV, **where, **asked, step="log")
+        asked: dict[str, JSON] = {
+            "url": server.url, "tracking": _tracking(tmp_path), "folder": str(tmp_path),
+        }  # fmt: skip
+        log: JSON = {**asked, "step": "log"}
+        run_client("mlflow", "across_round_trip.py", env=ENV, given=log)
         seen = _ask("kubeflow", server, tmp_path, read=["nlp.doubler"])
         model = cast("dict[str, JSON]", seen["found"])["nlp.doubler"]
         assert read_place(model, "version.name") == "1"
@@ -175,9 +179,8 @@ def test_logged_by_one_seen_by_the_other_promoted_loaded_fetched_and_pulled(tmp_
             "promote", "nlp/doubler@1", "--to", "production", "--commit", cwd=registry
         )
         assert done.code == 0, done.err
-        loaded = run_client(
-            "mlflow", "across_round_trip.py", env=ENV, **where, **asked, step="load"
-        )
+        load: JSON = {**asked, "step": "load"}
+        loaded = run_client("mlflow", "across_round_trip.py", env=ENV, given=load)
     assert read_place(loaded, "copied/1") == [6]
     assert cast("dict[str, JSON]", loaded)["nlp.doubler@production"] == [6]
     assert isinstance(address, str)

@@ -7,7 +7,7 @@ import sys
 
 from model_registry import ModelRegistry
 
-given = json.load(sys.stdin)
+given = json.load(sys.stdin)["given"]
 registry = ModelRegistry("http://127.0.0.1", given["port"], author="Ada", is_secure=False)
 if "write" in given:
     fields = given["write"]

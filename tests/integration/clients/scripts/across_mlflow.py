@@ -8,7 +8,7 @@ import sys
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-given = json.load(sys.stdin)
+given = json.load(sys.stdin)["given"]
 client = MlflowClient(tracking_uri=given["tracking"], registry_uri=given["url"])
 if "write" in given:
     fields = given["write"]

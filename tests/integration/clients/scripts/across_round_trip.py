@@ -7,7 +7,7 @@ from pathlib import Path
 import mlflow
 from mlflow import MlflowClient
 
-given = json.load(sys.stdin)
+given = json.load(sys.stdin)["given"]
 mlflow.set_tracking_uri(given["tracking"])
 mlflow.set_registry_uri(given["url"])
 client = MlflowClient()
