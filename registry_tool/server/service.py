@@ -258,6 +258,7 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         writer, mode, proposals = None, "read-only", Proposals()
         if not options.read_only:
             writing = Repository(git if clone is None else clone.git, source=str(folder))
+            stack.callback(writing.close)
             writer, mode = _start_writer(
                 writing, live, branch, options, proposals, is_own_clone=clone is not None
             )
