@@ -1,7 +1,7 @@
 """Subjects and their scopes.
 
 A grant is written ``SCOPE`` or ``SCOPE:NAMESPACE``. A namespace may end in ``*``; without one the grant is for all. Each
-scope includes ``read`` in its namespaces, because nobody can use what they cannot see.
+scope includes ``read`` in its namespaces, because a subject cannot use what it does not see.
 """
 
 from __future__ import annotations

@@ -356,7 +356,7 @@ def _merged(ids: array[int], numbers: Sequence[int]) -> array[int]:
     return found
 
 
-# So many commits are applied before records are made of them: working copies take several times the memory.
+# The number of commits that are applied before records are made of them: working copies take several times the memory.
 _AT_ONCE: Final = 2000
 
 

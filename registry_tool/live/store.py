@@ -1,7 +1,7 @@
 """The snapshot at the tip, kept between runs: a start reads one file and what has changed since.
 
 The file is JSON and bytes under a digest, of this program and of its own content; one that is damaged, of another
-program or of another user is not there. It is derived: deleting it costs time, never truth.
+program or of another user is ignored. It is derived: deleting it costs time, never truth.
 """
 
 from __future__ import annotations

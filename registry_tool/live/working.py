@@ -29,7 +29,7 @@ _KINDS: Final = {
     "draft.yaml": "aliases", "CARD.md": "card", "aliases": "aliases", "tags": "tags",
     "titles": "aliases", "evidence": "evidence",
 }  # fmt: skip
-# Files without which nobody knows a version's state.
+# Files that determine a version's state.
 _OF_STATE: Final = ("version.yaml", "status.yaml", "deletion.yaml", "draft.yaml")
 _EMPTY_FREE: Final = b"{}"
 

@@ -1,4 +1,4 @@
-"""What each author has proposed and nobody has merged yet: the published state with the commits of their branch on it.
+"""What each author has proposed and is not merged yet: the published state with the commits of their branch on it.
 
 Their own reads see it, so that a client can go on with what it has just registered. Others see it once it is merged.
 """

@@ -57,7 +57,7 @@ class ListOptions(NamedTuple):
     """What a client asks of a list.
 
     Attributes:
-        size: At most so many on a page; 0 for all.
+        size: The maximum number on a page; 0 for all.
         order: ``ID``, ``CREATE_TIME`` or ``LAST_UPDATE_TIME``.
         descending: True for the largest first.
         token: That of the page; empty for the first.

@@ -78,7 +78,7 @@ def add_registered_model(
     Args:
         name: Namespace and shown name.
         body: Its fields.
-        owner: Who owns it, where the client names nobody.
+        owner: The owner, if the client names none.
         email: Who owns a new namespace.
     """
     fields, wire = _split_model(body)
