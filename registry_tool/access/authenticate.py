@@ -56,11 +56,6 @@ class Authenticator:
         self._issuer = issuer
         self.anonymous = anonymous
 
-    @property
-    def needs_tokens(self) -> bool:
-        """True when a request without a token is refused."""
-        return self.anonymous is None
-
     def subject(self, authorization: str) -> Subject:
         """The subject of a request with this ``Authorization`` header: ``Bearer TOKEN``, or ``Basic``, whose password is the token.
 

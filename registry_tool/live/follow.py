@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from registry_tool.errors import GitError, RegistryError
 from registry_tool.git.ref_watch import RefWatch
@@ -20,12 +20,10 @@ from registry_tool.live.snapshot import Snapshot
 from registry_tool.live.store import SnapshotStore
 
 if TYPE_CHECKING:
-    from registry_tool.catalog.catalog import Catalog
-    from registry_tool.catalog.events import Event
     from registry_tool.live.moving import Step
 
 # A start over a state that is known reads one file: what moves and tells events is imported when it is needed.
-__all__ = ["LiveCatalog", "LiveEvent"]
+__all__ = ["LiveCatalog"]
 
 # Earlier snapshots that are kept: a branch that is rewound by a few commits is not read from its beginning.
 _EARLIER: Final = 4
@@ -34,22 +32,6 @@ _INTERVAL: Final = 0.5
 _SAVED_EVERY: Final = 600.0
 
 Listener = Callable[[Snapshot, Snapshot], object]
-
-
-class LiveEvent(NamedTuple):
-    """Something that happened on the branch.
-
-    Attributes:
-        commit: The full id of the commit.
-        place: Its place among the events of that commit, from 0.
-        time: In milliseconds since 1970 UTC.
-        event: What happened.
-    """
-
-    commit: str
-    place: int
-    time: int
-    event: Event
 
 
 def _now() -> int:
@@ -196,27 +178,3 @@ class LiveCatalog:
         if self._thread is not None:
             self._thread.join()
         self.save()
-
-    def events(self, after: str, limit: int = 1000) -> Iterator[LiveEvent]:
-        """What happened on the branch after a commit, oldest first; reads Git.
-
-        Args:
-            after: The full id of a commit on the line; empty for all.
-            limit: At most this many commits are read.
-        """
-        from registry_tool.catalog.diff import between
-
-        line = self._snapshot.line
-        start = line.position(after) if after else 0
-        if start is None:
-            return
-        for number, commit in enumerate(line.commits_after(start, limit), start + 1):
-            before = self._catalog(line.commit(number - 1) if number > 1 else "")
-            for place, event in enumerate(between(before, self._catalog(commit))):
-                yield LiveEvent(commit, place, line.time(number), event)
-
-    def _catalog(self, commit: str) -> Catalog:
-        from registry_tool.catalog.catalog import Catalog
-        from registry_tool.git.tree import DictTree
-
-        return Catalog(self._repository.tree(commit) if commit else DictTree({}))

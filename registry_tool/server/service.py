@@ -281,7 +281,7 @@ def _start_writer(
     is_own_clone: bool,
 ) -> tuple[Writer, str]:
     written = str(live.snapshot.policy.get("write") or "")
-    # Nobody else sees the server's own clone, and its branches follow the remote's.
+    # Other users do not see the server's own clone, and its branches follow the remote's.
     push = options.push or (is_own_clone and written == "branch")
     mode = choose_mode(repository.git, written, push=push)
     writer = Writer(

@@ -139,7 +139,7 @@ def start_of_branch(repository: Repository, main: str, tip: str | None) -> str:
     base = find_base(repository, main, tip) or main
     if base == tip:
         return main
-    # A squashed merge leaves the branch beside the published one, with nothing that is not there.
+    # After a squashed merge the branch has other commits than the published one, and the same content.
     published = repository.tree(main)
     changes = differences(repository.tree(base), repository.tree(tip))
     missing = (one for one in changes if published.entry(one.path) != one.head)

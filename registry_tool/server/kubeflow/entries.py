@@ -16,7 +16,7 @@ import orjson
 
 from registry_tool.errors import UsageError
 from registry_tool.manifests.arguments import check_fields
-from registry_tool.manifests.data import Data, member, records, text
+from registry_tool.manifests.data import Data, member, text
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.kubeflow.properties import read_properties, write_properties
 
@@ -227,8 +227,3 @@ def show_parameter(name: str, entry: Data, rest: Data) -> dict[str, JSON]:
     if not isinstance(value, str):
         found["parameterType"] = _parameter_type(value)
     return {**found, **{k: v for k, v in rest.items() if k != "updated"}}
-
-
-def names_in(data: Data) -> set[str]:
-    """The names of the artifacts of a manifest."""
-    return {text(entry, "name") for entry in records(data, "artifacts")}

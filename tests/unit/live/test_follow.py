@@ -235,23 +235,6 @@ def test_trailers_count_in_the_servers_own_commits_only(past: History) -> None:
     assert times == [123, 1000, 2000, 2001, 5000]
 
 
-def test_events_of_the_commits_after_one(past: History) -> None:
-    found = live(past.folder)
-    start = found.snapshot.commit
-    past.commit(two("4"))
-    past.commit({f"{HOME}/aliases/production.yaml": alias_yaml("4")})
-    found.look()
-    told = [(e.commit, e.place, e.event.kind, e.event.reference) for e in found.events(start)]
-    line = found.snapshot.line
-    assert told == [
-        (line.commit(5), 0, "version", "nlp/lang-id@4"),
-        (line.commit(6), 0, "alias", "nlp/lang-id@production"),
-    ]
-    assert list(found.events(line.tip)) == []
-    assert list(found.events("no commit")) == []
-    assert next(found.events("")).event.kind == "policy"
-
-
 def test_an_empty_repository(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "empty.git")
     found = live(tmp_path / "empty.git")
