@@ -61,7 +61,7 @@ class ModelReads:
         """What one request is answered from."""
         service = self._service
         subject = current_subject(request)
-        return Lookup(service.snapshot_for(subject), subject, service.writing_namespace("mlflow"))
+        return Lookup(service.view_for(subject), subject, service.writing_namespace("mlflow"))
 
     def answer_model(self, lookup: Lookup, model: ModelRecord) -> Response:
         """One model."""

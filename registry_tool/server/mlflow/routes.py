@@ -19,7 +19,7 @@ from registry_tool.server.mlflow.errors import (
     render_mlflow_error,
 )
 from registry_tool.server.mlflow.reads import PROXY_PREFIX, ModelReads
-from registry_tool.server.mlflow.writes import ModelWrites
+from registry_tool.server.mlflow.writes import ModelWrites, proposal_headers
 from registry_tool.server.service import Service
 
 __all__ = ["build_face"]
@@ -38,13 +38,15 @@ _SERVER_INFO: Final = {
 
 
 def _worded(handler: Handler) -> Handler:
-    """A handler whose exceptions are answered in MLflow's words."""
+    """A handler whose exceptions are answered in MLflow's words, and whose proposals in headers."""
 
     async def answer(request: Request) -> Response:
         try:
-            return await handler(request)
+            response = await handler(request)
         except RegistryError as exc:
             return render_mlflow_error(exc)
+        response.headers.update(proposal_headers(request))
+        return response
 
     return answer
 
@@ -54,7 +56,7 @@ def _tagged(handler: Handler, reads: ModelReads) -> Handler:
 
     async def answer(request: Request) -> Response:
         lookup = reads.lookup(request)
-        said = f"{lookup.snapshot.commit} {lookup.subject}".encode()
+        said = f"{lookup.view.mark} {lookup.subject}".encode()
         tag = f'"{hashlib.blake2b(said, digest_size=12).hexdigest()}"'
         headers = {"ETag": tag, "Vary": "Authorization"}
         if request.headers.get("if-none-match") == tag:
