@@ -326,15 +326,13 @@ class ModelWrites:
         snapshot = self._reads.lookup(request).snapshot
         ids = snapshot.indexes.find("version", "identity", _identity, identity)
         equal = (one for one in map(snapshot.records.get, ids) if isinstance(one, VersionRecord))
-        for record in equal:
-            is_own = record.model == view.name and not record.is_draft
-            if is_own and view.version(record.version) is not None:
-                return f"{record.model}@{record.version}"
-        for name in view.versions:
-            if snapshot.version(view.name, name) is None:
-                found = view.version(name)
-                if found is not None and text(found.data, "identity") == identity:
-                    return f"{view.name}@{name}"
+        names = [one.version for one in equal if one.model == view.name and not one.is_draft]
+        names += [name for name in view.versions if snapshot.version(view.name, name) is None]
+        for name in names:
+            # What is proposed on another branch is in the index, and not here.
+            found = view.version(name)
+            if found is not None and text(found.data, "identity") == identity:
+                return f"{view.name}@{name}"
         return ""
 
     async def _find_version(
