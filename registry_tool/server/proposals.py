@@ -9,7 +9,8 @@ of an author whose branch has not been looked at.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Proposals"]
 
 _INTERVAL: Final = 0.5
+_GRACE: Final = 0.4
 _MOST_STEPS: Final = 10_000
 _MOST_SHOWN: Final = 20
 _TOO_LONG: Final = f"it has more than {_MOST_STEPS} commits"
@@ -75,6 +77,7 @@ class Proposals:
         self._watch = FolderWatch(repository.git, f"{BRANCHES}{PROPOSALS}")
         self._authors: dict[str, _Author] = {}
         self._notes: dict[str, tuple[str, ...]] = {}
+        self._gone: dict[str, float] = {}
         self._own_commit = ""
         self._trouble = ""
         self._lock = threading.RLock()
@@ -140,10 +143,22 @@ class Proposals:
                 self._authors[first] = _Author()
             for first, author in self._authors.items():
                 now = found.get(first, {})
+                now |= {n: oid for n, oid in author.tips.items() if self._is_just_gone(n, now)}
                 if now != author.tips:
                     author.tips, author.view = now, None
                     author.known = {n: one for n, one in author.known.items() if n in now}
                     author.is_stale &= now.keys()
+
+    def _is_just_gone(self, branch: str, present: Mapping[str, str]) -> bool:
+        """True for a branch that was just deleted: who merges it often deletes it, and that is seen before the merge."""
+        if branch in present:
+            self._gone.pop(branch, None)
+            return False
+        since = self._gone.setdefault(branch, time.monotonic())
+        if time.monotonic() - since < _GRACE:
+            return True
+        del self._gone[branch]
+        return False
 
     def _read(self, author: _Author, branch: str) -> None:
         """Look at one branch; a branch that moves meanwhile is looked at again."""

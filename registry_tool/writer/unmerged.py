@@ -7,8 +7,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry_tool.catalog.catalog import Catalog
+from registry_tool.checks.comparison import find_base
 from registry_tool.git.history import FirstParentHistory
-from registry_tool.git.refs import are_related, merge_base
+from registry_tool.git.refs import are_related
 from registry_tool.git.tree import Entry, Tree, TreeChange, differences
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def find_unmerged(repository: Repository, main: str, tip: str) -> Unmerged:
         ShallowHistoryError: A shallow clone does not reach back to where they parted.
         GitError: Git cannot read them.
     """
-    base = merge_base(repository.git, main, tip)
+    base = find_base(repository, main, tip) or main
     if base == main != tip and not are_related(repository.git, main, tip):
         return Unmerged("", frozenset(), trouble=_NO_COMMON_HISTORY)
     if base == tip:

@@ -75,25 +75,19 @@ class Place:
             "MLFLOW_TRACKING_TOKEN": self._token[who],
         }  # fmt: skip
         tracking = f"file://{self._folder / 'tracking'}"
-        asked: dict[str, JSON] = {
-            "url": server.url,
-            "tracking": tracking,
-            "step": step,
-            "model": model,
-        }
-        found = run_client("mlflow", "proposals_mlflow.py", env=env, **asked)
+        found = run_client(
+            "mlflow", "proposals_mlflow.py", env=env, url=server.url, tracking=tracking,
+            step=step, model=model,
+        )  # fmt: skip
         self.say(f"{who}, MLflow: {step} {model}\n    {json.dumps(found)}")
         return cast("dict[str, JSON]", found)
 
     def kubeflow(self, server: ServerProcess, who: str, step: str, model: str) -> dict[str, JSON]:
         """What Kubeflow's client says."""
-        asked: dict[str, JSON] = {
-            "url": server.url,
-            "token": self._token[who],
-            "step": step,
-            "model": model,
-        }
-        found = run_client("kubeflow", "proposals_kubeflow.py", **asked)
+        found = run_client(
+            "kubeflow", "proposals_kubeflow.py", url=server.url, token=self._token[who],
+            step=step, model=model,
+        )  # fmt: skip
         self.say(f"{who}, Kubeflow: {step} {model}\n    {json.dumps(found)}")
         return cast("dict[str, JSON]", found)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pytest
 from support import commit, git, write_files
 from support.manifests import alias_yaml
-from support.served_registries import LOCAL
+from support.served_registries import LOCAL, wait_until
 from support.written_trains import (
     ADA,
     BOB,
@@ -54,15 +52,6 @@ def _version(view: SubjectView, name: str) -> VersionRecord:
     found = view.snapshot.version(MODEL, name)
     assert found is not None
     return found
-
-
-def _wait(condition: Callable[[], bool], seconds: float = 10) -> None:
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.02)):
-        if condition():
-            return
-        pause.wait(0.02)
-    raise AssertionError("it did not happen")
 
 
 def _work(tmp_path: Path, bare: Path) -> Path:
@@ -129,7 +118,9 @@ def test_a_merge_of_any_kind_publishes(bare: Path, tmp_path: Path, how: str) -> 
             0
         ]
         _merge(tmp_path, bare, how)
-        _wait(lambda: service.snapshot.version(MODEL, "4") is not None and not _status(service))
+        wait_until(
+            lambda: service.snapshot.version(MODEL, "4") is not None and not _status(service)
+        )
         view = service.view_for(ADAS)
         assert view.snapshot is service.snapshot
         third = _version(view, "3")
@@ -153,7 +144,7 @@ def test_a_part_that_is_merged_leaves_the_rest(bare: Path, tmp_path: Path) -> No
         git(work, "cherry-pick", f"origin/{BRANCH}~1")
         git(work, "commit", "--quiet", "--amend", "-m", "Take the first")
         git(work, "push", "--quiet", "origin", "HEAD:main")
-        _wait(lambda: [one.get("files") for one in _status(service)] == [1])
+        wait_until(lambda: [one.get("files") for one in _status(service)] == [1])
         view = service.view_for(ADAS)
         assert _version(view, "3").id < BRANCH_START
         assert service.find_published(ADAS, third, view.snapshot) == _version(view, "3").id
@@ -200,12 +191,12 @@ def test_what_others_push_to_a_branch_is_seen_and_a_deleted_one_is_gone(
         write_files(work, {"models/nlp/lang-id/aliases/best.yaml": alias_yaml("3")})
         commit(work, "By a person")
         git(work, "push", "--quiet", "origin", f"HEAD:{BRANCH}")
-        _wait(lambda: "best" in service.view_for(ADAS).snapshot.models[MODEL].aliases)
+        wait_until(lambda: "best" in service.view_for(ADAS).snapshot.models[MODEL].aliases)
         assert (
             service.view_for(ADAS).branch(service.view_for(ADAS).snapshot.models[MODEL]) == BRANCH
         )
         git(work, "push", "--quiet", "origin", "--delete", BRANCH)
-        _wait(lambda: _versions(service.view_for(ADAS)) == ["1", "2"])
+        wait_until(lambda: _versions(service.view_for(ADAS)) == ["1", "2"])
         assert _status(service) == []
         _write(service, 7)
         assert git(bare, "rev-parse", f"{BRANCH}^") == git(bare, "rev-parse", "main")
@@ -217,7 +208,7 @@ def test_a_conflict_is_told_and_set_aside_at_the_next_write(bare: Path, tmp_path
         _write(service, 1)
         text = (_work(tmp_path, bare) / "models/nlp/lang-id/versions/2/version.yaml").read_text()
         _push(tmp_path, bare, {PROPOSED: text.replace('"2"', '"3"')})
-        _wait(lambda: any("conflicts" in one for one in _status(service)))
+        wait_until(lambda: any("conflicts" in one for one in _status(service)))
         assert _status(service)[0]["conflicts"] == [PROPOSED]
         view = service.view_for(ADAS)
         assert view.is_conflict(_version(view, "3"))
@@ -230,7 +221,7 @@ def test_a_conflict_is_told_and_set_aside_at_the_next_write(bare: Path, tmp_path
         view = service.view_for(ADAS)
         assert _versions(view) == ["1", "2", "3", "4"]
         assert not view.is_conflict(_version(view, "3"))
-        assert _version(view, "3").record == service.snapshot.records[_version(view, "3").id].record  # type: ignore[union-attr]  # a version
+        assert _version(view, "3").record == service.snapshot.records[_version(view, "3").id].record
         assert view.branch(_version(view, "3")) == ""
         assert view.branch(_version(view, "4")) == f"{BRANCH},2"
 
@@ -243,7 +234,7 @@ def test_a_branch_of_another_history_is_reported_and_does_no_harm(
     commit(work, "Alone")
     git(work, "push", "--quiet", "origin", f"HEAD:{BRANCH}")
     with open_service(bare, ServiceOptions()) as service:
-        _wait(lambda: len(_status(service)) == 1)
+        wait_until(lambda: len(_status(service)) == 1)
         assert "shares no history" in str(_status(service)[0]["trouble"])
         assert service.view_for(ADAS).snapshot is service.snapshot
         written = asyncio.run(service.write(version_request(1)))
@@ -286,9 +277,9 @@ def test_a_url_is_followed_with_its_proposals(
             # It has the same clone; one of its own would follow the remote.
             assert _versions(replica.view_for(ADAS)) == ["1", "2", "3"]
         git(bare, "update-ref", "-d", f"refs/heads/{BRANCH}")
-        _wait(lambda: _versions(service.view_for(ADAS)) == ["1", "2"])
+        wait_until(lambda: _versions(service.view_for(ADAS)) == ["1", "2"])
         _write(service, 1)
         _merge(tmp_path, bare, "squash")
         git(bare, "update-ref", "-d", f"refs/heads/{BRANCH}")
-        _wait(lambda: _version(service.view_for(ADAS), "3").id < BRANCH_START)
+        wait_until(lambda: _version(service.view_for(ADAS), "3").id < BRANCH_START)
         assert _status(service) == []
