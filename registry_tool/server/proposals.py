@@ -33,6 +33,7 @@ __all__ = ["Proposals"]
 
 _INTERVAL: Final = 0.5
 _GRACE: Final = 0.4
+_MOST_BRANCHES: Final = 2_000
 _MOST_STEPS: Final = 10_000
 _MOST_SHOWN: Final = 20
 _TOO_LONG: Final = f"it has more than {_MOST_STEPS} commits"
@@ -78,6 +79,7 @@ class Proposals:
         self._authors: dict[str, _Author] = {}
         self._notes: dict[str, tuple[str, ...]] = {}
         self._gone: dict[str, float] = {}
+        self._is_too_many = False
         self._own_commit = ""
         self._trouble = ""
         self._lock = threading.RLock()
@@ -136,7 +138,9 @@ class Proposals:
     def _find_branches(self) -> None:
         with self._lock:
             found: dict[str, dict[str, str]] = {}
-            for name, oid in self._watch.tips().items():
+            tips = self._watch.tips()
+            self._is_too_many = len(tips) > _MOST_BRANCHES
+            for name, oid in islice(tips.items(), _MOST_BRANCHES):
                 branch = f"{PROPOSALS}{name}"
                 found.setdefault(split_proposal(branch)[0], {})[branch] = oid
             for first in found.keys() - self._authors.keys():
@@ -291,15 +295,18 @@ class Proposals:
         if notes:
             self._notes[branch] = tuple(note[:300] for note in notes[:10])
 
-    def conflicts(self, author: Person) -> list[str]:
-        """The branches of an author that cannot be merged as they are."""
+    def list_open(self, author: Person) -> dict[str, bool]:
+        """The branches of an author that are not merged, each with whether it cannot be merged as it is."""
         with self._lock:
             found = self._authors.get(branch_of_author(author))
-            return [] if found is None else [p.name for p in found.open() if p.unmerged.is_stuck]
+            every = [] if found is None else found.open()
+        return {one.name: one.unmerged.is_stuck for one in every if not one.unmerged.is_merged}
 
     @property
     def trouble(self) -> str:
         """Why branches may not be served as they are; empty where they are."""
+        if self._is_too_many:
+            return f"more than {_MOST_BRANCHES} branches {PROPOSALS}*; delete those that are merged"
         return self._trouble
 
     def describe(self, may_see: Callable[[str], bool]) -> list[JSON]:

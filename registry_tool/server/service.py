@@ -129,10 +129,14 @@ class Service:
 
     def view_for(self, subject: Subject) -> SubjectView:
         """The state that a subject sees: the published one, with what the subject has proposed."""
+        return self.view_by(_author(subject))
+
+    def view_by(self, author: Person) -> SubjectView:
+        """The same for the author of a commit."""
         published = self.snapshot
         if self._proposals is None or not self._proposals.exist:
             return SubjectView(published, published.commit)
-        return self._proposals.view(_author(subject), published)
+        return self._proposals.view(author, published)
 
     def snapshot_for(self, subject: Subject) -> Snapshot:
         """The state of ``view_for``."""
@@ -148,9 +152,9 @@ class Service:
         return self._proposals.find_published(author, number, snapshot, is_artifact=is_artifact)
 
     @property
-    def publishes(self) -> bool:
-        """True where a write is on the published branch when it is answered."""
-        return self._mode == "commit"
+    def writes(self) -> bool:
+        """True where requests can write; False for a replica."""
+        return self._writer is not None
 
     @property
     def policy(self) -> Data:
@@ -198,7 +202,10 @@ class Service:
         """Headers that say that a write was proposed; none where it is published."""
         if not written.proposed or self._proposals is None:
             return {}
-        stuck = self._proposals.conflicts(_author(subject))
+        branches = self._proposals.list_open(_author(subject))
+        if written.branch not in branches:  # a repeated request, whose proposal is merged
+            return {}
+        stuck = [name for name, is_stuck in branches.items() if is_stuck]
         return {
             "Registry-Proposal": written.branch,
             **({"Registry-Proposal-Conflict": " ".join(stuck)} if stuck else {}),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -63,6 +63,9 @@ _MOST_BRANCHES: Final = 64
 # Proposals of one author that are looked at, and those that may wait for a person to resolve them.
 _MOST_OF_AUTHOR: Final = 32
 _MOST_STUCK: Final = 8
+
+
+_Grouped = tuple[Mapping[str, str], Mapping[str, Sequence[tuple[int, str]]]]
 
 
 def _ignore_move(_: Move) -> None:
@@ -131,6 +134,7 @@ class Writer:
         self._packer = Packer(git)
         self._branches: dict[str, Branch] = {}
         self._proposals = FolderWatch(git, f"{BRANCHES}{PROPOSALS}")
+        self._grouped: _Grouped = ({}, {})
         self._of_author: dict[str, list[Branch]] = {}  # for one batch
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(most_waiting)
         self._gate = threading.Lock()
@@ -285,16 +289,27 @@ class Writer:
         """The author's branches that are not merged, the newest first; those that cannot be read are left out."""
         first = branch_of_author(author)
         if first not in self._of_author:
-            names = (f"{PROPOSALS}{name}" for name in self._proposals.tips())
-            own = sorted((split_proposal(name)[1], name) for name in names if split_proposal(name)[0] == first)  # fmt: skip
             found: list[Branch] = []
-            for _, name in own[:-_MOST_OF_AUTHOR:-1]:
+            for _, name in sorted(self._group_proposals().get(first, ()), reverse=True)[
+                :_MOST_OF_AUTHOR
+            ]:
                 with contextlib.suppress(RegistryError):  # said at /status
                     branch = self._branch(name)
                     if not branch.unmerged.is_merged:
                         found.append(branch)
             self._of_author[first] = found
         return self._of_author[first]
+
+    def _group_proposals(self) -> Mapping[str, Sequence[tuple[int, str]]]:
+        """The branches of each author with their numbers, by the first of them."""
+        tips = self._proposals.tips()
+        if tips is not self._grouped[0]:
+            groups: dict[str, list[tuple[int, str]]] = {}
+            for name in tips:
+                first, number = split_proposal(f"{PROPOSALS}{name}")
+                groups.setdefault(first, []).append((number, f"{PROPOSALS}{name}"))
+            self._grouped = tips, groups
+        return self._grouped[1]
 
     def _next_proposal(self, author: Person) -> str:
         """The author's newest proposal, or a new one where there is none, or where it cannot be merged any more."""

@@ -282,4 +282,4 @@ def test_a_url_is_followed_with_its_proposals(
         _merge(tmp_path, bare, "squash")
         git(bare, "update-ref", "-d", f"refs/heads/{BRANCH}")
         wait_until(lambda: _version(service.view_for(ADAS), "3").id < BRANCH_START)
-        assert _status(service) == []
+        wait_until(lambda: _status(service) == [])

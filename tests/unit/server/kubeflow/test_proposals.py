@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,10 @@ from registry_tool.access.subjects import Subject, parse_grants
 from registry_tool.live.ids import BRANCH_START
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.kubeflow.routes import PREFIX, build_face
+from registry_tool.server.sealing import Sealer
+from registry_tool.writer.request import Person
 
+LATER: Final = 10**14
 ALPHA: Final = f"{PREFIX}/v1alpha3"
 ADA: Final = Subject("Ada", "ada@example.org", grants=parse_grants(["write"]))
 BOB: Final = Subject("Bob", "bob@example.org", grants=parse_grants(["write"]))
@@ -204,3 +208,20 @@ def test_what_needs_review_is_proposed_where_others_are_committed(tmp_path: Path
         live = app.ask("PATCH", path, {"state": "LIVE"})
         assert (_ok(live)["state"], live.headers["registry-proposal"]) == ("LIVE", BRANCH)
         assert _ok(app.ask("GET", path))["state"] == "LIVE"
+
+
+def test_a_merged_draft_is_sealed_by_one_proposal_of_the_server(bare: Path) -> None:
+    with _app(bare) as app:
+        _register(app)
+        sealer = Sealer(app.service)
+        assert asyncio.run(sealer.seal_due(LATER)) == []
+        _merge(bare, app)
+        (sealed,) = asyncio.run(sealer.seal_due(LATER))
+        assert str(sealed) == "default/m@v"
+        own = "serve/registry@localhost"
+        assert git(bare, "diff", "--name-only", "main", own).splitlines()
+        assert asyncio.run(sealer.seal_due(LATER)) == []
+        git(bare, "update-ref", "-d", f"refs/heads/{own}")
+        server = Person.parse(app.service.snapshot.server_committer)
+        wait_until(lambda: app.service.view_by(server).snapshot is app.service.snapshot)
+        assert asyncio.run(sealer.seal_due(LATER)) == []
