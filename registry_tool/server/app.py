@@ -41,20 +41,29 @@ class _NotFound:
         await face.render_error(failure)(scope, receive, send)
 
 
-class _FixedPaths:
-    """Finds the route of a path without parameters at once; Starlette's router tries one after the other.
+class _ShortCuts:
+    """Sends an answer that is kept, and finds the route of a path without parameters at once.
+
+    Starlette's router tries one route after the other.
 
     Args:
+        service: Keeps answers.
         routes: All routes.
         router: Answers every other request.
     """
 
-    def __init__(self, routes: Sequence[BaseRoute], router: ASGIApp) -> None:
+    def __init__(self, service: Service, routes: Sequence[BaseRoute], router: ASGIApp) -> None:
         fixed = (one for one in routes if isinstance(one, Route) and "{" not in one.path)
         self._routes = {one.path: one for one in fixed}
         self._router = router
+        self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (subject := scope["state"].get("subject")) is not None:
+            snapshot = self._service.snapshot_for(subject)
+            if (kept := self._service.answers.find(scope, subject, snapshot)) is not None:
+                await kept.send(scope, send)
+                return
         found = self._routes.get(scope["path"]) if scope["type"] == "http" else None
         if found is None or scope.get("root_path"):
             await self._router(scope, receive, send)
@@ -104,7 +113,7 @@ def build_app(
         lifespan=lifespan,
     )
     return Guard(
-        _FixedPaths(routes, router),
+        _ShortCuts(service, routes, router),
         faces=everything,
         authenticator=authenticator,
         limits=limits,

@@ -16,6 +16,7 @@ from registry_tool.integrations.cloudevents import cloud_event, derive_source
 from registry_tool.live.follow import LiveCatalog
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
+from registry_tool.server.kept_answers import KeptAnswers
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
 from registry_tool.writer.modes import choose_mode
@@ -71,6 +72,7 @@ class Service:
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
         metrics: Counts requests.
+        answers: Those of reads, until the registry changes.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Service:
         self.options = options
         self.public_url = ""
         self.metrics = RequestMetrics()
+        self.answers = KeptAnswers()
         self._writer = writer
         self._mode = mode
         self._clone = clone

@@ -57,8 +57,16 @@ class ModelReads:
         self._service = service
         self.renderer = Renderer()
 
+    def begin(self, request: Request) -> Lookup:
+        """What a request that only reads is answered from, from now on until its end."""
+        found = request.scope["state"]["mlflow"] = self.lookup(request)
+        return found
+
     def lookup(self, request: Request) -> Lookup:
-        """What one request is answered from."""
+        """What a request is answered from."""
+        begun: Lookup | None = request.scope["state"].get("mlflow")
+        if begun is not None:
+            return begun
         service = self._service
         subject = current_subject(request)
         return Lookup(service.snapshot_for(subject), subject, service.writing_namespace("mlflow"))

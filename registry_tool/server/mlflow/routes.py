@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
+from registry_tool.access.subjects import Subject
 from registry_tool.errors import RegistryError
 from registry_tool.server.faces import Face, Handler, JsonResponse, route
 from registry_tool.server.mlflow.artifacts import ArtifactProxy
@@ -49,21 +51,27 @@ def _worded(handler: Handler) -> Handler:
     return answer
 
 
-def _tagged(handler: Handler, reads: ModelReads) -> Handler:
+def _tagged(handler: Handler, reads: ModelReads, service: Service) -> Handler:
     """A handler that reads: the answer follows from the URL, the commit and who asks, which is its ETag."""
 
     async def answer(request: Request) -> Response:
-        lookup = reads.lookup(request)
-        said = f"{lookup.snapshot.commit} {lookup.subject}".encode()
-        tag = f'"{hashlib.blake2b(said, digest_size=12).hexdigest()}"'
+        lookup = reads.begin(request)
+        tag = _etag(lookup.snapshot.commit, lookup.subject)
         headers = {"ETag": tag, "Vary": "Authorization"}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
         response = await handler(request)
         response.headers.update(headers)
+        service.answers.keep(request.scope, lookup.subject, lookup.snapshot, response)
         return response
 
     return answer
+
+
+@lru_cache(maxsize=256)
+def _etag(commit: str, subject: Subject) -> str:
+    said = f"{commit} {subject}".encode()
+    return f'"{hashlib.blake2b(said, digest_size=12).hexdigest()}"'
 
 
 async def _version(_: Request) -> Response:
@@ -124,7 +132,9 @@ def build_face(service: Service) -> Face:
     for path, handlers in _handlers(reads, writes).items():
         worded = {
             method: _worded(
-                _tagged(handler, reads) if method == "get" and path != "webhooks" else handler
+                _tagged(handler, reads, service)
+                if method == "get" and path != "webhooks"
+                else handler
             )
             for method, handler in handlers.items()
         }
