@@ -256,12 +256,21 @@ def _by_position(
         yield position, snapshot.records[number]
 
 
+def _first(one: tuple[int, Record]) -> int:
+    return one[0]
+
+
 def _grouped(
     snapshot: Snapshot, listing: RecordListing, order: _Order, last: tuple[Key, ...] | None
 ) -> Iterator[Record]:
     accept = listing.accept
-    for _, group in groupby(_by_position(snapshot, listing, last), key=lambda one: one[0]):
-        keyed = order.ordered(r for _, r in group if accept is None or accept(r))
+    ends = None if last is None else _position(last)
+    for position, group in groupby(_by_position(snapshot, listing, last), key=_first):
+        records = [r for _, r in group if accept is None or accept(r)]
+        if position != ends and len(records) <= 1:  # as nearly all: most commits touch one object
+            yield from records
+            continue
+        keyed = order.ordered(records)
         yield from (r for _, r in (keyed if last is None else order.after(keyed, last)))
 
 
