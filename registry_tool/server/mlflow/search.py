@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -45,6 +46,7 @@ from registry_tool.live.pages import (
 from registry_tool.live.parts import encode
 from registry_tool.live.records import ModelRecord, ObjectRecord, Record, VersionRecord
 from registry_tool.manifests.data import member
+from registry_tool.names import ModelName
 from registry_tool.server.mlflow.errors import MlflowError
 from registry_tool.server.mlflow.lookup import Lookup
 from registry_tool.server.mlflow.queries import SearchQuery
@@ -90,6 +92,21 @@ def _name(lookup: Lookup, record: Record) -> str:
     return lookup.model_name(record) if isinstance(record, ModelRecord) else ""
 
 
+def _read_names(lookup: Lookup) -> Callable[[Record], str]:
+    """The name of a record, or of its model; versions of one model share it."""
+    names: dict[ModelName, str] = {}
+
+    def name(record: Record) -> str:
+        if not isinstance(record, VersionRecord):
+            return _name(lookup, record)
+        found = names.get(record.model)
+        if found is None:
+            found = names[record.model] = _name(lookup, record)
+        return found
+
+    return name
+
+
 def _number(lookup: Lookup, record: Record) -> int:
     return lookup.snapshot.number(record) if isinstance(record, VersionRecord) else 0
 
@@ -99,7 +116,7 @@ def _columns(lookup: Lookup) -> FilterColumns:
         if field.is_free:
             return _tag_column(field.name)
         if field.name == "name":
-            return FilterColumn(lambda record: _name(lookup, record))
+            return FilterColumn(_read_names(lookup))
         if field.name == "version_number":
             return FilterColumn(lambda record: _number(lookup, record))
         return _origin_column(field.name)
@@ -163,7 +180,7 @@ def _term(
         case "version_number":
             return OrderTerm(order.key, lambda r: _number(lookup, r), descending)
         case _:
-            return OrderTerm(order.key, lambda r: _name(lookup, r), descending)
+            return OrderTerm(order.key, _read_names(lookup), descending)
 
 
 def _terms(lookup: Lookup, orders: list[MlflowOrder], kind: MlflowKind) -> tuple[OrderTerm, ...]:
