@@ -12,16 +12,13 @@ from registry_tool.api.registry import Registry, open_registry
 from registry_tool.errors import ForbiddenError, GitError, NotFoundError, UsageError
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
-from registry_tool.integrations.cloudevents import cloud_event, derive_source
 from registry_tool.live.follow import LiveCatalog
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
 from registry_tool.server.kept_answers import KeptAnswers
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
-from registry_tool.writer.modes import choose_mode
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
-from registry_tool.writer.writer import Writer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +28,7 @@ if TYPE_CHECKING:
     from registry_tool.manifests.data import Data
     from registry_tool.manifests.problems import JSON
     from registry_tool.server.own_clone import OwnClone
+    from registry_tool.writer.writer import Writer
 
 __all__ = ["Service", "ServiceOptions", "open_service"]
 
@@ -200,6 +198,8 @@ class Service:
         Raises:
             NotFoundError: There is no such commit.
         """
+        from registry_tool.integrations.cloudevents import cloud_event, derive_source
+
         with open_registry(self.registry.repository.source, ref=head) as at:
             source = derive_source(at.catalog)
             yield from (cloud_event(entry, source=source) for entry in at.events(base))
@@ -283,6 +283,9 @@ def _start_writer(
     *,
     is_own_clone: bool,
 ) -> tuple[Writer, str]:
+    from registry_tool.writer.modes import choose_mode
+    from registry_tool.writer.writer import Writer
+
     written = str(live.snapshot.policy.get("write") or "")
     # Other users do not see the server's own clone, and its branches follow the remote's.
     push = options.push or (is_own_clone and written == "branch")
