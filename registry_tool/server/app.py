@@ -66,9 +66,10 @@ class _KeptFirst:
         await self._app(scope, receive, send)
 
 
-async def _import_late(faces: Sequence[Face]) -> None:
-    """Import what no start needs, before a client has to wait for it."""
+async def _prepare(service: Service, faces: Sequence[Face]) -> None:
+    """Import and begin what no start needs, before a client has to wait for it."""
     await asyncio.sleep(_QUIET)
+    service.begin_writing()
     for name in (name for face in faces for name in face.late_imports):
         await asyncio.to_thread(import_module, name)
 
@@ -109,7 +110,7 @@ def build_app(
 
         service.live.listen(moved)
         service.on_stopping(lambda: loop.call_soon_threadsafe(feed.close))
-        tasks = [asyncio.create_task(_import_late(faces))]
+        tasks = [asyncio.create_task(_prepare(service, faces))]
         if service.publishes:
             tasks.append(asyncio.create_task(_seal_drafts(service)))
         yield

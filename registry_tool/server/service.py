@@ -16,6 +16,7 @@ from registry_tool.live.follow import LiveCatalog
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
 from registry_tool.server.kept_answers import KeptAnswers
+from registry_tool.server.late_writer import LateWriter
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
@@ -77,7 +78,7 @@ class Service:
         self,
         registry: Registry,
         live: LiveCatalog,
-        writer: Writer | None,
+        writer: LateWriter | None,
         branch: str,
         options: ServiceOptions,
         *,
@@ -110,9 +111,8 @@ class Service:
     @property
     def trouble(self) -> str:
         """Why the server may be behind its repository, or refuses writes; empty where it does neither."""
-        if self._writer is not None and self._writer.failure is not None:
-            return "the writer has stopped, and every write is refused; restart the server"
-        return self.live.trouble or ("" if self._clone is None else self._clone.trouble)
+        written = "" if self._writer is None else self._writer.trouble
+        return written or self.live.trouble or ("" if self._clone is None else self._clone.trouble)
 
     def stop(self) -> None:
         """Say that the server begins to stop."""
@@ -170,7 +170,13 @@ class Service:
         if self._writer is None:
             where = self.options.writer_url
             raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
-        return await asyncio.wrap_future(self._writer.submit(request))
+        writer = await asyncio.wrap_future(self._writer.begin())
+        return await asyncio.wrap_future(writer.submit(request))
+
+    def begin_writing(self) -> None:
+        """Make the writer, before a client has to wait for it."""
+        if self._writer is not None:
+            self._writer.begin()
 
     def describe(self, subject: Subject) -> dict[str, JSON]:
         """What ``/status`` shows to a subject: counts and problems of what it may see."""
@@ -262,7 +268,7 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         if not options.read_only:
             writing = Repository(git if clone is None else clone.git, source=str(folder))
             stack.callback(writing.close)
-            writer, mode = _start_writer(
+            writer, mode = _prepare_writer(
                 writing, live, branch, options, proposals, is_own_clone=clone is not None
             )
             stack.callback(writer.close)
@@ -274,7 +280,7 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         )
 
 
-def _start_writer(
+def _prepare_writer(
     repository: Repository,
     live: LiveCatalog,
     branch: str,
@@ -282,21 +288,26 @@ def _start_writer(
     proposals: Proposals,
     *,
     is_own_clone: bool,
-) -> tuple[Writer, str]:
+) -> tuple[LateWriter, str]:
     from registry_tool.writer.modes import choose_mode
-    from registry_tool.writer.writer import Writer
 
     written = str(live.snapshot.policy.get("write") or "")
     # Other users do not see the server's own clone, and its branches follow the remote's.
     push = options.push or (is_own_clone and written == "branch")
     mode = choose_mode(repository.git, written, push=push)
-    writer = Writer(
-        repository,
-        mode=mode,
-        committer=Person.parse(live.snapshot.server_committer),
-        main=branch,
-        on_moved=_move_live(live, branch, proposals),
-        latest=lambda: live.snapshot.line.last_time,
-        notify=options.notify,
-    )
-    return writer, mode.write
+    repository.git.check_trusted()
+
+    def make() -> Writer:
+        from registry_tool.writer.writer import Writer
+
+        return Writer(
+            repository,
+            mode=mode,
+            committer=Person.parse(live.snapshot.server_committer),
+            main=branch,
+            on_moved=_move_live(live, branch, proposals),
+            latest=lambda: live.snapshot.line.last_time,
+            notify=options.notify,
+        )
+
+    return LateWriter(make), mode.write
