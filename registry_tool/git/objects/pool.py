@@ -214,8 +214,11 @@ class PooledTree:
         self.pool.sync()
         return CommitTree(self.pool.git, self.root, self.pool.reader).grep(needles, under=under)
 
-    def grep_lines(self, needles: Sequence[str], *, under: str) -> Iterator[tuple[str, bytes]]:
-        """The lines of files under a folder that contain one of some strings, with the path of each file."""
+    def grep_lines(
+        self, needles: Sequence[str], *, under: str | Sequence[str]
+    ) -> Iterator[tuple[str, bytes]]:
+        """The lines of files under some folders that contain one of some strings, with the path of each file."""
+        folders = [under] if isinstance(under, str) else under
         self.pool.sync()
         words = [word for needle in needles for word in ("-e", needle)]
         asked = [
@@ -229,7 +232,7 @@ class PooledTree:
             "--no-column",
         ]
         out = self.pool.git.run(
-            *asked, "--no-heading", "--no-break", *words, self.root, "--", f":(top,literal){under}", allowed=(0, 1)
+            *asked, "--no-heading", "--no-break", *words, self.root, "--", *(f":(top,literal){one}" for one in folders), allowed=(0, 1)
         )  # fmt: skip
         for one in out.split(b"\n"):
             name, nul, line = one.partition(b"\0")
