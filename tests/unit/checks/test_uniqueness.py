@@ -32,7 +32,10 @@ def test_a_version_claims_its_identity_and_external_ids() -> None:
         UniqueValue("subject", "run-1", VERSION, ("external_id",), "nlp/lang-id@1"),
         UniqueValue("identity", str(record.data["identity"]), VERSION, ("identity",)),
         UniqueValue(
-            "artifact", "blob-1", VERSION, ("artifacts", 0, "external_id"),
+            "artifact",
+            "blob-1",
+            VERSION,
+            ("artifacts", 0, "external_id"),
             "nlp/lang-id@1 artifact:model",
         ),
     }
