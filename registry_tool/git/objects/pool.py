@@ -143,6 +143,17 @@ class ObjectPool:
             self._keep_listing(oid, known)
         return known
 
+    def folders_with(self, oids: Sequence[str], name: str) -> Iterator[bool]:
+        """For each tree object whether it has an entry of a name; those on the disk are not kept."""
+        known = {oid for oid in oids if oid in self._new or oid in self._listings}
+        asked = [oid for oid in dict.fromkeys(oids) if oid and oid not in known]
+        found: dict[str, bool] = {}
+        for start in range(0, len(asked), _AT_ONCE):
+            part = asked[start : start + _AT_ONCE]
+            answers = self.reader.read_many([f"{oid}:{name}" for oid in part], limit=0)
+            found |= {oid: one is not None for oid, one in zip(part, answers, strict=True)}
+        return (found[oid] if oid in found else name in self.listing(oid) for oid in oids)
+
     def gathers(self, oid: str) -> bool:
         """True once for a folder: what it holds is to be read ahead; later it is at hand, or was dropped for others."""
         if oid in self._gathered or oid in self._new:
@@ -208,6 +219,11 @@ class PooledTree:
         entry = self.entry(path)
         found = None if entry is None else self.pool.read(entry.oid, limit=limit)
         return found[1] if found is not None and found[0] == "blob" else None
+
+    def folders_with(self, folders: Sequence[str], name: str) -> Iterator[str]:
+        """See ``folders_with``."""
+        answers = self.pool.folders_with([*map(self._folder_id, folders)], name)
+        return (folder for folder, has in zip(folders, answers, strict=True) if has)
 
     def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         """See ``Tree.grep``; the added objects are written first, as a Git process looks through them."""
