@@ -20,7 +20,7 @@ from registry_tool.git.remote.clone_cache import check_url
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.remote.url import build_settings, shown_url, stored_url, without_credentials
 from registry_tool.git.revisions import find_tip
-from registry_tool.writer.modes import PROPOSALS
+from registry_tool.writer.branch_names import PROPOSALS
 
 __all__ = ["OwnClone", "open_own_clone"]
 

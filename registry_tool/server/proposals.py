@@ -19,8 +19,7 @@ from registry_tool.errors import RegistryError
 from registry_tool.git.ref_watch import FolderWatch
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.server.views import ProposedBranch, SubjectView, ViewMaker, find_keys
-from registry_tool.writer.modes import PROPOSALS, branch_of_author, split_proposal
-from registry_tool.writer.unmerged import Unmerged, find_unmerged
+from registry_tool.writer.branch_names import PROPOSALS, branch_of_author, split_proposal
 
 if TYPE_CHECKING:
     from registry_tool.git.repository import Repository
@@ -174,6 +173,8 @@ class Proposals:
         try:
             found = self._read_branch(branch, tip)
         except RegistryError as exc:
+            from registry_tool.writer.unmerged import Unmerged
+
             found = ProposedBranch(branch, tip, Unmerged("", frozenset(), trouble=exc.message))
         with self._lock:
             if author.tips.get(branch) == tip:
@@ -184,6 +185,7 @@ class Proposals:
 
     def _read_branch(self, branch: str, tip: str) -> ProposedBranch:
         from registry_tool.live.steps import read_steps
+        from registry_tool.writer.unmerged import find_unmerged
 
         published = self._published()
         left = find_unmerged(self._repository, published.commit, tip)
@@ -208,6 +210,8 @@ class Proposals:
                     self._read(author, move.branch)
 
     def _append(self, move: Move) -> bool:
+        from registry_tool.writer.unmerged import Unmerged
+
         with self._lock:
             author = self._authors.setdefault(split_proposal(move.branch)[0], _Author())
             known = author.known.get(move.branch)

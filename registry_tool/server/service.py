@@ -12,26 +12,29 @@ from registry_tool.api.registry import Registry, open_registry
 from registry_tool.errors import ForbiddenError, GitError, NotFoundError, UsageError
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
-from registry_tool.integrations.cloudevents import cloud_event, derive_source
 from registry_tool.live.follow import LiveCatalog
 from registry_tool.live.ids import BRANCH_START
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
+from registry_tool.server.kept_answers import KeptAnswers
+from registry_tool.server.late_writer import LateWriter
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
 from registry_tool.server.views import SubjectView
-from registry_tool.writer.modes import choose_mode
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
-from registry_tool.writer.writer import Writer
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from starlette.responses import Response
+    from starlette.types import Scope as RequestScope
 
     from registry_tool.access.subjects import Scope, Subject
     from registry_tool.live.snapshot import Snapshot
     from registry_tool.manifests.data import Data
     from registry_tool.manifests.problems import JSON
     from registry_tool.server.own_clone import OwnClone
+    from registry_tool.writer.writer import Writer
 
 __all__ = ["Service", "ServiceOptions", "open_service"]
 
@@ -73,13 +76,14 @@ class Service:
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
         metrics: Counts requests.
+        answers: Those of reads, until the registry changes.
     """
 
     def __init__(
         self,
         registry: Registry,
         live: LiveCatalog,
-        writer: Writer | None,
+        writer: LateWriter | None,
         branch: str,
         options: ServiceOptions,
         *,
@@ -93,6 +97,7 @@ class Service:
         self.options = options
         self.public_url = ""
         self.metrics = RequestMetrics()
+        self.answers = KeptAnswers()
         self._writer = writer
         self._mode = mode
         self._clone = clone
@@ -111,11 +116,10 @@ class Service:
     @property
     def trouble(self) -> str:
         """Why the server may be behind its repository, or refuses writes; empty where it does neither."""
-        if self._writer is not None and self._writer.failure is not None:
-            return "the writer has stopped, and every write is refused; restart the server"
+        written = "" if self._writer is None else self._writer.trouble
         proposals = "" if self._proposals is None else self._proposals.trouble
         clone = "" if self._clone is None else self._clone.trouble
-        return self.live.trouble or clone or proposals
+        return written or self.live.trouble or clone or proposals
 
     def stop(self) -> None:
         """Say that the server begins to stop."""
@@ -193,10 +197,22 @@ class Service:
         if self._writer is None:
             where = self.options.writer_url
             raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
-        written = await asyncio.wrap_future(self._writer.submit(request))
+        writer = await asyncio.wrap_future(self._writer.begin())
+        written = await asyncio.wrap_future(writer.submit(request))
         if written.proposed and self._proposals is not None:
             self._proposals.note(written.branch, written.notes)
         return written
+
+    def begin_writing(self) -> None:
+        """Make the writer, before a client has to wait for it."""
+        if self._writer is not None:
+            self._writer.begin()
+
+    def keep_answer(
+        self, scope: RequestScope, subject: Subject, snapshot: Snapshot, answer: Response
+    ) -> None:
+        """Keep the answer to a read until the subject sees another state; see ``KeptAnswers.keep``."""
+        self.answers.keep(scope, subject, snapshot, answer, published=self.snapshot)
 
     def describe_proposal(self, written: Written, subject: Subject) -> dict[str, str]:
         """Headers that say that a write was proposed; none where it is published."""
@@ -240,6 +256,8 @@ class Service:
         Raises:
             NotFoundError: There is no such commit.
         """
+        from registry_tool.integrations.cloudevents import cloud_event, derive_source
+
         with open_registry(self.registry.repository.source, ref=head) as at:
             source = derive_source(at.catalog)
             yield from (cloud_event(entry, source=source) for entry in at.events(base))
@@ -318,7 +336,7 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         writer, mode = None, "read-only"
         if not options.read_only:
             writing = _open_again(registry, clone, stack)
-            writer, mode = _start_writer(
+            writer, mode = _prepare_writer(
                 writing, live, branch, options, proposals, is_own_clone=clone is not None
             )
             stack.callback(writer.close)
@@ -340,7 +358,7 @@ def _open_again(registry: Registry, clone: OwnClone | None, stack: ExitStack) ->
     return again
 
 
-def _start_writer(
+def _prepare_writer(
     repository: Repository,
     live: LiveCatalog,
     branch: str,
@@ -348,18 +366,26 @@ def _start_writer(
     proposals: Proposals,
     *,
     is_own_clone: bool,
-) -> tuple[Writer, str]:
+) -> tuple[LateWriter, str]:
+    from registry_tool.writer.modes import choose_mode
+
     written = str(live.snapshot.policy.get("write") or "")
     # Other users do not see the server's own clone, and its branches follow the remote's.
     push = options.push or (is_own_clone and written == "branch")
     mode = choose_mode(repository.git, written, push=push)
-    writer = Writer(
-        repository,
-        mode=mode,
-        committer=Person.parse(live.snapshot.server_committer),
-        main=branch,
-        on_moved=_move_live(live, branch, proposals),
-        latest=lambda: live.snapshot.line.last_time,
-        notify=options.notify,
-    )
-    return writer, mode.write
+    repository.git.check_trusted()
+
+    def make() -> Writer:
+        from registry_tool.writer.writer import Writer
+
+        return Writer(
+            repository,
+            mode=mode,
+            committer=Person.parse(live.snapshot.server_committer),
+            main=branch,
+            on_moved=_move_live(live, branch, proposals),
+            latest=lambda: live.snapshot.line.last_time,
+            notify=options.notify,
+        )
+
+    return LateWriter(make), mode.write

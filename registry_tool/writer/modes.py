@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -21,31 +19,20 @@ from registry_tool.manifests.layout import SERVE, Place
 from registry_tool.writer.request import Person
 
 __all__ = [
-    "PROPOSALS",
     "SERVER",
     "Mode",
     "Pusher",
     "ServerPolicy",
     "WriteMode",
-    "branch_of_author",
     "choose_mode",
     "read_policy",
-    "split_proposal",
 ]
 
 SERVER: Final = Person("registry server", "registry@localhost")
 """Who writes the commits of a server whose ``serve.yaml`` names no other committer."""
 
-PROPOSALS: Final = "serve/"
-"""The folder of the branches with proposals."""
-
 WriteMode = Literal["commit", "branch", "propose"]
 _REMOTE: Final = "origin"
-_NOT_IN_BRANCHES: Final = re.compile(r"[^A-Za-z0-9@._+-]+")
-_LONGEST: Final = 100
-# A comma is in no branch that is named after an address.
-_NUMBERED: Final = ","
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,3}")
 # How Git says that a server takes no push options.
 _NO_OPTIONS: Final = "push options"
 
@@ -123,26 +110,6 @@ def choose_mode(git: Git, write: str = "", *, push: bool = False) -> Mode:
     if chosen == "propose":
         return Mode("propose", push=True)
     raise UsageError(f"{chosen!a} is not a way to write", remedy="use commit, branch or propose")
-
-
-def branch_of_author(author: Person, number: int = 1) -> str:
-    """The branch that the proposals of an author are on: ``serve/ada@example.org``.
-
-    Args:
-        author: The author; two addresses never share a branch.
-        number: 2 and up for the branches after one that cannot be merged: ``serve/ada@example.org,2``.
-    """
-    name = re.sub(r"\.{2,}", ".", _NOT_IN_BRANCHES.sub("-", author.email))[:_LONGEST].strip(".-")
-    name = name.removesuffix(".lock") or "unknown"
-    if name != author.email:
-        name += f"-{hashlib.sha256(author.email.encode(errors='surrogatepass')).hexdigest()[:8]}"
-    return f"{PROPOSALS}{name}" + (f"{_NUMBERED}{number}" if number > 1 else "")
-
-
-def split_proposal(branch: str) -> tuple[str, int]:
-    """The first branch of the author of a proposal, and the number of the branch; see ``branch_of_author``."""
-    first, _, number = branch.partition(_NUMBERED)
-    return first, int(number) if _NUMBER.fullmatch(number) else 1
 
 
 def _merge_request(main: str, title: str) -> tuple[str, ...]:

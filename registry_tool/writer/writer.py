@@ -31,15 +31,9 @@ from registry_tool.git.transaction.journal import lock_file
 from registry_tool.git.transaction.lock import LONGEST_PAUSE, ignore_message, is_awaited
 from registry_tool.git.transaction.recovery import exclusive
 from registry_tool.writer.branch import Branch, Yard
+from registry_tool.writer.branch_names import PROPOSALS, branch_of_author, split_proposal
 from registry_tool.writer.idempotency import AnsweredRequests
-from registry_tool.writer.modes import (
-    PROPOSALS,
-    SERVER,
-    Mode,
-    Pusher,
-    branch_of_author,
-    split_proposal,
-)
+from registry_tool.writer.modes import SERVER, Mode, Pusher
 from registry_tool.writer.packing import Packer
 from registry_tool.writer.request import (
     BusyError,

@@ -11,7 +11,7 @@ import orjson
 
 from registry_tool.manifests.data import Data
 from registry_tool.manifests.problems import JSON
-from registry_tool.writer.modes import PROPOSALS
+from registry_tool.writer.branch_names import PROPOSALS
 
 __all__ = ["PROPOSAL", "read_properties", "without_proposal", "write_properties", "write_proposal"]
 

@@ -261,6 +261,9 @@ def answering(service: Service, answer: Answer, claims: Claims, *, is_alpha: boo
             response = render_error(failure)
             response.headers.update(failure.headers)
             return response
-        return JsonResponse(orjson.dumps(found), status, headers=call.headers)
+        response = JsonResponse(orjson.dumps(found), status, headers=call.headers)
+        if is_read:
+            service.keep_answer(request.scope, call.subject, call.snapshot, response)
+        return response
 
     return handle

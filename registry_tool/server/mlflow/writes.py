@@ -37,7 +37,7 @@ from registry_tool.server.mlflow.uploads import find_source
 from registry_tool.server.service import Service
 from registry_tool.writer.request import Person, WriteRequest, Written
 
-__all__ = ["ModelWrites", "proposal_headers"]
+__all__ = ["ModelWrites"]
 
 _ALIAS: Final = re.compile(r"[\w\-]*")
 _VERSION_ALIAS: Final = re.compile(r"[vV]\d+")
@@ -132,12 +132,6 @@ def _removed_names(snapshot: Snapshot, view: ModelView) -> list[str]:
     known = {*view.versions, *view.drafts}
     births = (key for key in snapshot.ids.births if key.startswith(start))
     return [name for key in births if (name := key.removeprefix(start)) not in known]
-
-
-def proposal_headers(request: Request) -> dict[str, str]:
-    """What tells a client that its request was proposed; empty where it was published, or wrote nothing."""
-    found: dict[str, str] = getattr(request.state, "proposal", {})
-    return found
 
 
 def _identity(record: object) -> str | None:

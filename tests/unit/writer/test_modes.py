@@ -39,15 +39,14 @@ from registry_tool.errors import (
 from registry_tool.git.command import find_repository
 from registry_tool.git.tree import DictTree
 from registry_tool.manifests.problems import JSON
+from registry_tool.writer.branch_names import branch_of_author, split_proposal
 from registry_tool.writer.modes import (
     SERVER,
     Mode,
     ServerPolicy,
     WriteMode,
-    branch_of_author,
     choose_mode,
     read_policy,
-    split_proposal,
 )
 from registry_tool.writer.request import (
     Person,

@@ -17,12 +17,12 @@ from support.written_trains import bare_registry
 from registry_tool.access.subjects import Subject, parse_grants
 from registry_tool.live.ids import BRANCH_START
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.kubeflow.routes import PREFIX, build_face
+from registry_tool.server.kubeflow import build_face
 from registry_tool.server.sealing import Sealer
 from registry_tool.writer.request import Person
 
 LATER: Final = 10**14
-ALPHA: Final = f"{PREFIX}/v1alpha3"
+ALPHA: Final = "/api/model_registry/v1alpha3"
 ADA: Final = Subject("Ada", "ada@example.org", grants=parse_grants(["write"]))
 BOB: Final = Subject("Bob", "bob@example.org", grants=parse_grants(["write"]))
 BRANCH: Final = "serve/ada@example.org"
