@@ -14,6 +14,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Final
 
+from registry_tool.access.issuer_keys import IssuerUnavailableError
 from registry_tool.errors import ErrorCode, OperationalError, RegistryError
 from registry_tool.server.faces import Face, Failure
 from registry_tool.server.limits import (
@@ -131,6 +132,9 @@ class Guard:
         self, face: Face, scope: Scope, receive: Receive, send: Send, seen: RequestMetrics.Seen
     ) -> None:
         try:
+            waiting = self._authenticator.pending(_header(scope, b"authorization"))
+            if waiting is not None:  # others wait for it too, so one that goes does not end it
+                await asyncio.shield(asyncio.wrap_future(waiting))
             failure = self._refuse(face, scope)
             if failure is None:
                 is_file = scope["path"].startswith(face.stream_paths or ("\0",))
@@ -172,6 +176,8 @@ class Guard:
             return None
         try:
             subject = self._authenticator.subject(_header(scope, b"authorization"))
+        except IssuerUnavailableError:
+            raise  # in its words, which are for clients
         except OperationalError as exc:  # of the token file; its path is no business of a client
             _LOG.error("%s", exc)
             message = "the server cannot read its tokens; its log has the details"
