@@ -96,10 +96,19 @@ class Service:
         self._clone = clone
         self._proposals = proposals or Proposals()
         self._stopping: list[Callable[[], object]] = []
+        self._closing = ExitStack()
 
     def on_stopping(self, listener: Callable[[], object]) -> None:
         """Have a function called when the server begins to stop, so that answers without an end come to one."""
         self._stopping.append(listener)
+
+    def on_closing(self, listener: Callable[[], object]) -> None:
+        """Have a function called before the repository is closed."""
+        self._closing.callback(listener)
+
+    def close(self) -> None:
+        """End what works on the repository by itself; called before it is closed."""
+        self._closing.close()
 
     @property
     def source(self) -> str:
@@ -266,9 +275,11 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         live.start()
         if clone is not None:
             clone.start(head, live.look)
-        yield Service(
+        service = Service(
             registry, live, writer, branch, options, mode=mode, clone=clone, proposals=proposals
         )
+        stack.callback(service.close)
+        yield service
 
 
 def _start_writer(

@@ -94,9 +94,15 @@ class ScriptedServer:
 
     def wait_for(self, count: int, *, seconds: float = 30) -> list[Asked]:
         """The requests, once there are this many."""
+        return self.wait_until(lambda asked: len(asked) >= count, seconds=seconds)
+
+    def wait_until(
+        self, is_enough: Callable[[list[Asked]], bool], *, seconds: float = 30
+    ) -> list[Asked]:
+        """The requests, once they are enough."""
         with self._changed:
-            is_done = self._changed.wait_for(lambda: len(self.asked) >= count, seconds)
-            assert is_done, f"{len(self.asked)} requests of {count}: {self.asked}"
+            is_done = self._changed.wait_for(lambda: is_enough(self.asked), seconds)
+            assert is_done, f"{len(self.asked)} requests: {self.asked}"
             return [*self.asked]
 
     def close(self) -> None:

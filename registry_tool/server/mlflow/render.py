@@ -20,7 +20,7 @@ from registry_tool.manifests.data import Data, member, records, text, whole
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.mlflow.lookup import Lookup
 
-__all__ = ["MODEL_TOUCHED", "VERSION_TOUCHED", "Renderer", "proxy_folder"]
+__all__ = ["MODEL_TOUCHED", "PROXY_ROOT", "VERSION_TOUCHED", "Renderer", "proxy_folder"]
 
 VERSION_TOUCHED: Final = ("record", "metadata", "wire", "status", "title")
 """The kinds of files whose change is one of the version."""

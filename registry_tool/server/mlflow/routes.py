@@ -13,12 +13,9 @@ from starlette.routing import BaseRoute
 from registry_tool.errors import RegistryError
 from registry_tool.server.faces import Face, Handler, JsonResponse, route
 from registry_tool.server.mlflow.artifacts import ArtifactProxy
-from registry_tool.server.mlflow.errors import (
-    NotImplementedHereError,
-    render_error,
-    render_mlflow_error,
-)
+from registry_tool.server.mlflow.errors import render_error, render_mlflow_error
 from registry_tool.server.mlflow.reads import PROXY_PREFIX, ModelReads
+from registry_tool.server.mlflow.webhooks import WebhookCalls
 from registry_tool.server.mlflow.writes import ModelWrites
 from registry_tool.server.service import Service
 
@@ -74,10 +71,6 @@ async def _server_info(_: Request) -> Response:
     return JsonResponse(_SERVER_INFO)
 
 
-async def _no_webhooks(_: Request) -> Response:
-    raise NotImplementedHereError("This server has no webhooks; read its changes at /events.")
-
-
 def _handlers(reads: ModelReads, writes: ModelWrites) -> Mapping[str, Mapping[str, Handler]]:
     return {
         "registered-models/create": {"post": writes.create_model},
@@ -106,13 +99,6 @@ def _handlers(reads: ModelReads, writes: ModelWrites) -> Mapping[str, Mapping[st
         "model-versions/get-download-uri": {"get": reads.get_download_uri},
         "model-versions/set-tag": {"post": writes.set_version_tag},
         "model-versions/delete-tag": {"delete": writes.delete_version_tag},
-        "webhooks": {"get": _no_webhooks, "post": _no_webhooks},
-        "webhooks/{path:path}": {
-            "get": _no_webhooks,
-            "post": _no_webhooks,
-            "patch": _no_webhooks,
-            "delete": _no_webhooks,
-        },
     }
 
 
@@ -123,11 +109,12 @@ def build_face(service: Service) -> Face:
     routes: list[BaseRoute] = []
     for path, handlers in _handlers(reads, writes).items():
         worded = {
-            method: _worded(
-                _tagged(handler, reads) if method == "get" and path != "webhooks" else handler
-            )
+            method: _worded(_tagged(handler, reads) if method == "get" else handler)
             for method, handler in handlers.items()
         }
+        routes.append(route(f"{_PREFIX}/{path}", render_error, **worded))
+    for path, handlers in WebhookCalls(service).handlers().items():
+        worded = {method: _worded(handler) for method, handler in handlers.items()}
         routes.append(route(f"{_PREFIX}/{path}", render_error, **worded))
     for path, handlers in ArtifactProxy(service, reads, writes).handlers().items():
         worded = {method: _worded(handler) for method, handler in handlers.items()}
