@@ -326,28 +326,29 @@ class WebhookCalls:
         self._open(request)
         number = self._find(request).id
         body = await bodies.read_body(request, _CreateBody)
-        fields: dict[str, object] = {}
-        if body.name:
-            fields["name"] = _check_name(body.name)
-        if body.events:
-            fields["events"] = _read_events(body.events)
-        if body.description is not None:
-            fields["description"] = _check_text(body.description, "description")
-        if body.secret is not None:
-            fields["secret"] = _check_text(body.secret, "secret")
+        name, events = _check_name(body.name) if body.name else "", _read_events(body.events)
+        description = _check_text(body.description, "description")
+        secret = _check_text(body.secret, "secret")
         if body.url:
             await self._check_address(body.url)
-            fields["url"] = body.url
         status, tip = _read_status(body.status), self._service.snapshot.commit
 
         def change(now: Webhook) -> Webhook:
-            # What happens while a webhook is disabled is not delivered, as with MLflow.
-            begins = status is True and not now.is_active
-            position = Position(tip) if begins else now.position
             is_active = now.is_active if status is None else status
+            # What happens while a webhook is disabled is not delivered, as with MLflow.
+            position = Position(tip) if is_active and not now.is_active else now.position
             return replace(
-                now, **fields, is_active=is_active, position=position, updated=_now(), failing_since=0
-            )  # type: ignore[arg-type]  # each has the type of its field  # fmt: skip
+                now,
+                name=name or now.name,
+                url=body.url or now.url,
+                events=events or now.events,
+                description=now.description if body.description is None else description,
+                secret=now.secret if body.secret is None else secret,
+                is_active=is_active,
+                position=position,
+                updated=_now(),
+                failing_since=0,
+            )
 
         changed = self._store.edit(number, change)
         self._dispatcher.follow(number)

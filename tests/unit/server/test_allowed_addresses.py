@@ -5,6 +5,7 @@ import ipaddress
 import pytest
 
 from registry_tool.errors import UsageError
+from registry_tool.manifests.problems import JSON
 from registry_tool.outgoing_requests import parse_url
 from registry_tool.server.allowed_addresses import AllowedAddresses, read_allowed
 
@@ -75,6 +76,6 @@ def test_a_policy_names_all_hosts_and_these_may_be_private(
 
 
 def test_the_policy_is_that_of_serve_yaml() -> None:
-    policy = {"fetch": {"schemes": ["http"], "hosts": ["a.example"]}}
+    policy: dict[str, JSON] = {"fetch": {"schemes": ["http"], "hosts": ["a.example"]}}
     assert read_allowed(policy) == AllowedAddresses(("http",), ("a.example",))
     assert read_allowed({"fetch": {"hosts": ["a.example"]}}).schemes == ("https",)
