@@ -17,9 +17,10 @@ from support.written_trains import bare_registry
 from registry_tool.access.subjects import Subject
 from registry_tool.live.records import ModelRecord
 from registry_tool.live.snapshot import Snapshot
+from registry_tool.manifests.problems import JSON
 from registry_tool.server.kept_answers import KeptAnswers
 from registry_tool.server.kubeflow import build_face
-from registry_tool.server.kubeflow.render import Renderer
+from registry_tool.server.kubeflow.render import Item, Renderer
 from registry_tool.server.mlflow.lookup import Lookup
 from registry_tool.server.mlflow.reads import ModelReads
 
@@ -90,11 +91,13 @@ def test_what_is_missing_is_asked_for_again(
 def test_kubeflows_answers_are_kept_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = []
-    show = Renderer.show
-    monkeypatch.setattr(
-        Renderer, "show", lambda self, item: (shown.append(item.id), show(self, item))[1]
-    )
+    shown, show = list[Item](), Renderer.show
+
+    def counted(self: Renderer, item: Item) -> dict[str, JSON]:
+        shown.append(item)
+        return show(self, item)
+
+    monkeypatch.setattr(Renderer, "show", counted)
     prefix = "/api/model_registry/v1alpha3"
     with serve_app(bare_registry(tmp_path), build_face, prefix=prefix) as app:
         first, again = (app.ask("GET", "registered_models?pageSize=5") for _ in range(2))
