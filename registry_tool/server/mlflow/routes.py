@@ -142,8 +142,7 @@ def _make_route(path: str, handlers: Mapping[str, Handler]) -> BaseRoute:
     return route(path, render_error, **{name: _worded(one) for name, one in handlers.items()})
 
 
-def build_face(service: Service) -> Face:
-    """MLflow's protocol over a service."""
+def _build_routes(service: Service) -> list[BaseRoute]:
     reads = ModelReads(service)
 
     @cache
@@ -155,10 +154,8 @@ def build_face(service: Service) -> Face:
     def make_proxy() -> Sequence[BaseRoute]:
         from registry_tool.server.mlflow.artifacts import ArtifactProxy
 
-        proxy = ArtifactProxy(service, reads, make_writes())
-        return [
-            _make_route(f"{PROXY_PREFIX}/{path}", some) for path, some in proxy.handlers().items()
-        ]
+        found = ArtifactProxy(service, reads, make_writes()).handlers()
+        return [_make_route(f"{PROXY_PREFIX}/{path}", some) for path, some in found.items()]
 
     routes: list[BaseRoute] = []
     for path, handlers in _handlers(reads, defer_handlers(make_writes)).items():
@@ -172,10 +169,15 @@ def build_face(service: Service) -> Face:
     routes.append(DeferredRoutes(PROXY_PREFIX, make_proxy, render_error))
     routes.append(route("/version", render_error, get=_version))
     routes.append(route(f"{_INFO}/server-info", render_error, get=_server_info))
+    return routes
+
+
+def build_face(service: Service) -> Face:
+    """MLflow's protocol over a service."""
     return Face(
         name="mlflow",
         prefixes=(_PREFIX, PROXY_PREFIX, _INFO, "/version"),
-        routes=routes,
+        routes=_build_routes(service),
         render_error=render_error,
         open_paths=frozenset({"/version", f"{_INFO}/server-info"}),
         stream_paths=(f"{PROXY_PREFIX}/artifacts/",),
