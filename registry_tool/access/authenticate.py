@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from concurrent.futures import Future
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from registry_tool.access.subjects import ALL_SCOPES, Grant, Subject
 from registry_tool.access.tokens import TokenFile
 from registry_tool.errors import ForbiddenError, UnauthenticatedError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["Authenticator", "Issuer", "local_subject"]
 

@@ -10,12 +10,11 @@ import asyncio
 import base64
 import binascii
 import datetime as dt
-import hashlib
 import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Final, TypeVar
@@ -26,13 +25,17 @@ from starlette.responses import Response
 
 from registry_tool.access.subjects import Subject
 from registry_tool.errors import ForbiddenError, OperationalError, RegistryError, UsageError
+from registry_tool.integrations.mlflow_mapping import API
 from registry_tool.manifests.problems import JSON
 from registry_tool.outgoing_requests import OutgoingRequestError, parse_url, resolve_host
-from registry_tool.paths import state_folder
 from registry_tool.server.allowed_addresses import AllowedAddresses, read_allowed
-from registry_tool.server.faces import Handler, JsonResponse, current_subject
+from registry_tool.server.faces import JsonResponse, current_subject
 from registry_tool.server.mlflow import bodies
-from registry_tool.server.mlflow.errors import MissingResourceError, MlflowError
+from registry_tool.server.mlflow.errors import (
+    MissingResourceError,
+    MlflowError,
+    missing_parameter,
+)
 from registry_tool.server.mlflow.webhook_events import ACTIONS, MlflowWebhooks, example_message
 from registry_tool.server.service import Service
 from registry_tool.server.webhooks.delivery import (
@@ -42,6 +45,7 @@ from registry_tool.server.webhooks.delivery import (
     WebhookHost,
     send_message,
 )
+from registry_tool.server.webhooks.folder import find_folder
 from registry_tool.server.webhooks.registrations import Position, Webhook, WebhookStore
 from registry_tool.writer.request import BusyError
 
@@ -197,9 +201,7 @@ class WebhookCalls:
 
     def __init__(self, service: Service, pace: Pace = DEFAULT_PACE) -> None:
         self._service = service
-        place = str(service.registry.repository.git.git_dir.resolve())
-        key = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()[:24]
-        self._store = WebhookStore(state_folder() / "webhooks" / key / "mlflow")
+        self._store = WebhookStore(find_folder(service, API))
         self._protocol = MlflowWebhooks(service)
         host = WebhookHost(
             tip=lambda: service.snapshot.commit,
@@ -211,10 +213,9 @@ class WebhookCalls:
         self._testing = 0
         service.live.listen(lambda _, __: self._dispatcher.notify())
         service.on_closing(self._dispatcher.stop)
-        if self._store.is_used and not service.options.read_only:
-            self._start()
 
-    def _start(self) -> None:
+    def begin(self) -> None:
+        """Deliver what the webhooks have missed; where that is not possible, the operator gets a line."""
         try:
             self._dispatcher.start()
         except (
@@ -231,18 +232,6 @@ class WebhookCalls:
         position = line.position(commit) if commit else 0
         further = [] if position is None else line.commits_after(position, _STEP)
         return further[-1] if further else line.tip
-
-    def handlers(self) -> Mapping[str, Mapping[str, Handler]]:
-        """The handlers by path and method."""
-        return {
-            "webhooks": {"get": self.list_webhooks, "post": self.create_webhook},
-            "webhooks/{webhook_id}": {
-                "get": self.get_webhook,
-                "patch": self.update_webhook,
-                "delete": self.delete_webhook,
-            },
-            "webhooks/{webhook_id}/test": {"post": self.test_webhook},
-        }
 
     def _open(self, request: Request) -> Subject:
         """Check who asks, and take the webhooks for this server."""
@@ -280,7 +269,7 @@ class WebhookCalls:
         url = bodies.require(body.url, "url")
         events = _read_events(body.events)
         if not events:
-            raise bodies.missing_parameter("events")
+            raise missing_parameter("events")
         is_active = _read_status(body.status)
         description = _check_text(body.description, "description")
         secret = _check_text(body.secret, "secret")

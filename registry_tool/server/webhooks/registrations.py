@@ -114,11 +114,6 @@ class WebhookStore:
         self._webhooks: dict[str, Webhook] = {}
         self._lock = -1
 
-    @property
-    def is_used(self) -> bool:
-        """True where somebody has registered a webhook at some time."""
-        return self._folder.is_dir()
-
     def open(self) -> None:
         """Take the folder for this process, and read it; nothing where that has been done.
 

@@ -6,7 +6,7 @@ import pytest
 
 from registry_tool.access.claims import ClaimRule, build_subject, find_claim, split_rule
 from registry_tool.access.subjects import parse_grants
-from registry_tool.api.changes.publish import Person
+from registry_tool.api.changes.person import Person
 from registry_tool.errors import UsageError
 
 NOW = dt.datetime(2026, 11, 30, tzinfo=dt.UTC)

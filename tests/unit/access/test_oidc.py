@@ -103,8 +103,8 @@ def test_a_rule_that_is_removed_is_not_obeyed_any_more(
         ({"exp": None}, {}),
         ({"exp": "never"}, {}),
         ({"exp": float("nan")}, {}),
-        ({"nbf": NOW + 120}, {}),
-        ({"iat": NOW + 120}, {}),
+        ({"nbf": NOW + 10_000}, {}),
+        ({"iat": NOW + 10_000}, {}),
         ({"aud": "another"}, {}),
         ({"aud": ["a", "b"]}, {}),
         ({"aud": []}, {}),
@@ -132,7 +132,8 @@ def test_tokens_that_are_not_valid_are_refused(
 def test_clocks_may_differ_by_a_minute(issuer: ScriptedIssuer, tokens: TokenFile) -> None:
     who = _accept(issuer, tokens)
     assert _ask(
-        who, issuer.sign({"groups": "nlp", "exp": NOW - 20, "nbf": int(time.time()) + 30})
+        who,
+        issuer.sign({"groups": "nlp", "exp": int(time.time()) - 20, "nbf": int(time.time()) + 30}),
     ).grants
 
 
@@ -142,7 +143,7 @@ def _part(data: Mapping[str, object]) -> str:
 
 def _forge(issuer: ScriptedIssuer, header: Mapping[str, object], secret: bytes | None) -> str:
     """A token that is signed with a secret by HMAC, or not at all."""
-    claims = {"iss": issuer.url, "aud": AUDIENCE, "sub": "x", "exp": NOW + 300, "groups": "nlp"}
+    claims = {"iss": issuer.url, "aud": AUDIENCE, "sub": "x", "exp": NOW + 10_000, "groups": "nlp"}
     text = f"{_part(header)}.{_part(claims)}"
     if secret is None:
         return f"{text}."
@@ -191,7 +192,7 @@ def test_a_key_is_used_for_its_own_algorithm_only(tokens: TokenFile) -> None:
     with scripted_issuer(make_key("one", "RS256")) as issuer:
         who = _accept(issuer, tokens)
         rsa = issuer.keys[0]
-        now = {"iss": issuer.url, "aud": AUDIENCE, "sub": "x", "exp": NOW + 300, "groups": "nlp"}
+        now = {"iss": issuer.url, "aud": AUDIENCE, "sub": "x", "exp": NOW + 10_000, "groups": "nlp"}
         plain = type(rsa).import_key({k: v for k, v in rsa.as_dict(private=True).items() if k != "alg"})  # fmt: skip
         token = encode({"alg": "PS256", "kid": "one"}, now, plain, algorithms=["PS256"])
         with pytest.raises(UnauthenticatedError):
