@@ -66,6 +66,7 @@ class Face:
             ``{address}`` the same without its port ``{port}``, and ``{secure}`` says whether it is HTTPS.
         late_imports: Modules that no start needs; they are imported when the server has started, or with the first
             request that needs them.
+        begin: Begins what the protocol does without a request, after that; called once, in a thread.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Face:
     stream_paths: tuple[str, ...] = ()
     instructions: tuple[str, ...] = ()
     late_imports: tuple[str, ...] = ()
+    begin: Callable[[], object] = lambda: None
 
     def owns(self, path: str) -> bool:
         """True for a path below one of its prefixes."""

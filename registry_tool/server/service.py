@@ -103,10 +103,19 @@ class Service:
         self._clone = clone
         self._proposals = proposals
         self._stopping: list[Callable[[], object]] = []
+        self._closing = ExitStack()
 
     def on_stopping(self, listener: Callable[[], object]) -> None:
         """Have a function called when the server begins to stop, so that answers without an end come to one."""
         self._stopping.append(listener)
+
+    def on_closing(self, listener: Callable[[], object]) -> None:
+        """Have a function called before the repository is closed."""
+        self._closing.callback(listener)
+
+    def close(self) -> None:
+        """End what works on the repository by itself; called before it is closed."""
+        self._closing.close()
 
     @property
     def source(self) -> str:
@@ -348,9 +357,11 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         if clone is not None:
             stack.callback(clone.close)  # before what it tells of moves
             clone.start(head, _looking(live, proposals))
-        yield Service(
+        service = Service(
             registry, live, writer, branch, options, mode=mode, clone=clone, proposals=proposals
         )
+        stack.callback(service.close)
+        yield service
 
 
 def _open_again(registry: Registry, clone: OwnClone | None, stack: ExitStack) -> Repository:

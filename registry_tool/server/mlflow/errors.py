@@ -22,6 +22,7 @@ __all__ = [
     "missing_parameter",
     "render_error",
     "render_mlflow_error",
+    "require",
 ]
 
 # https://github.com/mlflow/mlflow/blob/v3.17.2/mlflow/exceptions.py, ERROR_CODE_TO_HTTP_STATUS, by our kinds of errors.
@@ -83,6 +84,17 @@ def missing_parameter(name: str) -> MlflowError:
     return MlflowError(
         f"Missing value for required parameter '{name}'. See the API docs for more information about request parameters."
     )
+
+
+def require(value: str | None, name: str) -> str:
+    """A parameter that must be given.
+
+    Raises:
+        MlflowError: It is absent or empty.
+    """
+    if not value:
+        raise missing_parameter(name)
+    return value
 
 
 def convert_error(error: NameInUseError, name: str, *, is_prompt: bool) -> MlflowError:
