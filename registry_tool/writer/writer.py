@@ -245,13 +245,13 @@ class Writer:
             self._proposals.forget()
             groups: dict[str, list[_Waiting]] = {}
             for one in batch:
-                attempt, name = Attempt(), ""
-                with attempt:
+                choice, name = Attempt(), ""
+                with choice:
                     name = self._choose_branch(one.request)
-                if attempt.error is not None:
-                    _fail([one], attempt.error)
-                else:
+                if choice.error is None:
                     groups.setdefault(name, []).append(one)
+                else:
+                    _fail([one], choice.error)
             for name, group in groups.items():
                 self._serve_branch(name, group)
         if attempt.error is not None:
@@ -315,17 +315,25 @@ class Writer:
 
     def _is_moved_on(self, one: _Waiting, rider: Rider, branch: Branch) -> bool:
         """Write a refused request to a proposal instead: if it needs review, or is about something that is only proposed."""
-        author, name = one.request.author, ""
-        if isinstance(rider.error, ReviewNeededError):
-            name = self._proposals.choose(author)
-        elif isinstance(rider.error, NotFoundError):
-            tried = {branch.name, *one.refused_by}
-            readable = (o.name for o in self._proposals.list_open(author) if not o.unmerged.trouble)
-            name = next((other for other in readable if other not in tried), "")
-        if name:
+        attempt, name = Attempt(), ""
+        with attempt:
+            name = self._find_other_branch(one, rider, branch)
+        if attempt.error is not None:
+            _fail([one], attempt.error)
+        elif name:
             refused_by = (*one.refused_by, branch.name)
             self._serve_branch(name, [one._replace(refused_by=refused_by)])
-        return bool(name)
+        return one.future.done()
+
+    def _find_other_branch(self, one: _Waiting, rider: Rider, branch: Branch) -> str:
+        if isinstance(rider.error, ReviewNeededError):
+            return self._proposals.choose(one.request.author)
+        if not isinstance(rider.error, NotFoundError):
+            return ""
+        tried = {branch.name, *one.refused_by}
+        others = self._proposals.list_open(one.request.author)
+        readable = (other.name for other in others if not other.unmerged.trouble)
+        return next((name for name in readable if name not in tried), "")
 
     def _sort(
         self, branch: Branch, group: Sequence[_Waiting]
