@@ -22,6 +22,7 @@ from registry_tool.integrations.mlflow_mapping import API
 from registry_tool.live.records import ObjectRecord, VersionRecord
 from registry_tool.manifests.data import Data, records, text, whole
 from registry_tool.names import ModelName
+from registry_tool.server.changes import ChangeWriter
 from registry_tool.server.faces import Handler, JsonResponse, current_subject
 from registry_tool.server.mlflow.errors import (
     MissingResourceError,
@@ -39,7 +40,6 @@ from registry_tool.server.mlflow.uploads import (
     list_folder,
     uploads_below,
 )
-from registry_tool.server.mlflow.writes import ModelWrites
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.hashing import Digest
@@ -81,10 +81,10 @@ def _list_members(entry: Data, folder: str) -> list[ProxyEntry]:
 class ArtifactProxy:
     """The calls of the proxy, over a service."""
 
-    def __init__(self, service: Service, reads: ModelReads, writes: ModelWrites) -> None:
+    def __init__(self, service: Service, reads: ModelReads) -> None:
         self._service = service
         self._reads = reads
-        self._writes = writes
+        self._changes = ChangeWriter(service, API)
 
     def handlers(self) -> Mapping[str, Mapping[str, Handler]]:
         """The handlers by path and method."""
@@ -128,7 +128,7 @@ class ArtifactProxy:
             if before is None
             else edit_object(ObjectName(API, UPLOAD, before.slug), data=data)
         )
-        await self._writes.write_plain(request, lookup.writing, edit)
+        await self._changes.write_plain(lookup.subject, lookup.writing, edit)
         return JsonResponse(_NOTHING)
 
     def _store(self, spool: tempfile.SpooledTemporaryFile[bytes]) -> Digest:
@@ -152,7 +152,7 @@ class ArtifactProxy:
         ]
         if edits:
             edit = combine(edits, f"Delete the upload {path}")
-            await self._writes.write_plain(request, lookup.writing, edit)
+            await self._changes.write_plain(lookup.subject, lookup.writing, edit)
         return JsonResponse(_NOTHING)
 
     # --- downloads

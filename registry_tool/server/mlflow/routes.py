@@ -129,7 +129,7 @@ def build_face(service: Service) -> Face:
             for method, handler in handlers.items()
         }
         routes.append(route(f"{_PREFIX}/{path}", render_error, **worded))
-    for path, handlers in ArtifactProxy(service, reads, writes).handlers().items():
+    for path, handlers in ArtifactProxy(service, reads).handlers().items():
         worded = {method: _worded(handler) for method, handler in handlers.items()}
         routes.append(route(f"{PROXY_PREFIX}/{path}", render_error, **worded))
     routes.append(route("/version", render_error, get=_version))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from registry_tool.edits.shown_aliases import choose_alias_path
 from registry_tool.integrations.mlflow_mapping import (
     MlflowName,
     VersionOrigin,
-    choose_alias_path,
     join_name,
     parse_stage,
     read_origin,
