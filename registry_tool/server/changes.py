@@ -53,8 +53,8 @@ class ChangeWriter:
         self._api = api
 
     async def write(
-        self, request: Request, namespace: str, edit: Edit, *scopes: Scope, subject: Subject | None = None
-    ) -> Written:  # fmt: skip
+        self, request: Request, namespace: str, edit: Edit, *scopes: Scope, step: str = ""
+    ) -> Written:
         """Publish the change of a request with a body in JSON.
 
         Args:
@@ -62,15 +62,16 @@ class ChangeWriter:
             namespace: Where it writes.
             edit: The change.
             scopes: What its subject needs in the namespace; ``write`` by default.
-            subject: Who asks, where that is not the subject of the request.
+            step: Which change of the request it is, where it makes several: each is a commit.
 
         Raises:
             RegistryError: It is refused.
         """
         key = request.headers.get("idempotency-key", "")
+        key = f"{key}/{step}" if key and step else key
         content = hashlib.sha256(request.url.path.encode() + await request.body()).hexdigest()
         return await self._write(
-            subject or current_subject(request), namespace, edit, *scopes, key=key, content=content
+            current_subject(request), namespace, edit, *scopes, key=key, content=content
         )
 
     async def write_plain(

@@ -14,6 +14,7 @@ from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
 from registry_tool.integrations.cloudevents import cloud_event, derive_source
 from registry_tool.live.follow import LiveCatalog
+from registry_tool.live.uuids import UuidIndex
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
 from registry_tool.server.metrics import RequestMetrics
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry_tool.access.subjects import Scope, Subject
+    from registry_tool.live.records import Record
     from registry_tool.live.snapshot import Snapshot
     from registry_tool.manifests.data import Data
     from registry_tool.manifests.problems import JSON
@@ -91,6 +93,7 @@ class Service:
         self.options = options
         self.public_url = ""
         self.metrics = RequestMetrics()
+        self._uuids = UuidIndex()
         self._writer = writer
         self._mode = mode
         self._clone = clone
@@ -126,6 +129,10 @@ class Service:
     def snapshot_for(self, subject: Subject) -> Snapshot:
         """The state that a subject sees: the published one, with what the subject has proposed."""
         return self._proposals.snapshot(Person(subject.name, subject.email), self.snapshot)
+
+    def find_uuid(self, snapshot: Snapshot, uuid: str) -> Record | None:
+        """The listed model, version or object of a snapshot with a UUID; None where there is none."""
+        return self._uuids.find(self.snapshot, snapshot, uuid.lower())
 
     @property
     def publishes(self) -> bool:

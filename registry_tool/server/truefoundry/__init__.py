@@ -1,0 +1,1 @@
+"""TrueFoundry's REST protocol: model versions by manifest, ML repos, runs and staged files."""

@@ -1,0 +1,75 @@
+"""TrueFoundry's endpoints in one table, each below both of its prefixes.
+
+``/api/svc/v1`` is that of SDK 0.4 and later, ``/api/ml/v1`` that of earlier ones; the bodies are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from registry_tool.errors import RegistryError
+from registry_tool.server.faces import Face, Handler, route
+from registry_tool.server.truefoundry.errors import render_error, render_exception
+from registry_tool.server.truefoundry.reads import VersionReads
+from registry_tool.server.truefoundry.session import Session
+from registry_tool.server.truefoundry.writes import VersionWrites
+
+if TYPE_CHECKING:
+    from registry_tool.server.service import Service
+
+__all__ = ["build_face"]
+
+_PREFIXES: Final = ("/api/svc/v1", "/api/ml/v1")
+_OPEN: Final = ("min-cli-version", "tenant-id")
+
+
+def _worded(handler: Handler) -> Handler:
+    """A handler whose exceptions are answered in TrueFoundry's form."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except RegistryError as exc:
+            return render_exception(exc)
+
+    return answer
+
+
+def _handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
+    reads = VersionReads(service)
+    writes, session = VersionWrites(service, reads), Session(service)
+    return {
+        "min-cli-version": {"get": session.get_oldest_release},
+        "tenant-id": {"get": session.get_tenant},
+        "session": {"get": session.get_session},
+        "model-versions": {"get": reads.list_versions, "put": writes.put_version},
+        "model-versions/tags": {"put": writes.put_tags},
+        "model-versions/{id}": {"get": reads.get_version, "delete": writes.delete_version},
+        "models": {"get": reads.list_models},
+        "models/{id}": {"get": reads.get_model},
+    }
+
+
+def build_face(service: Service) -> Face:
+    """TrueFoundry's protocol over a service."""
+    handlers = _handlers(service)
+    routes = [
+        route(f"{prefix}/{path}", render_error, **{m: _worded(h) for m, h in by_method.items()})
+        for prefix in _PREFIXES
+        for path, by_method in handlers.items()
+    ]
+    return Face(
+        name="truefoundry",
+        prefixes=_PREFIXES,
+        routes=routes,
+        render_error=render_error,
+        open_paths=frozenset(f"{prefix}/{path}" for prefix in _PREFIXES for path in _OPEN),
+        instructions=(
+            "TFY_HOST={url}",
+            "TFY_API_KEY=tfy_local  # where the server needs tokens: one that begins with tfy_",
+        ),
+    )

@@ -1,0 +1,71 @@
+"""TrueFoundry's own clients, unmodified, against the server: each id of its features is a check."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Final, cast
+
+import pytest
+from support import run_program
+from support.wire_clients import ServerProcess, run_client, running_server
+
+from registry_tool.manifests.problems import JSON
+
+CLIENTS: Final = ("truefoundry", "truefoundry-sdk")
+
+
+def said_by(
+    client: str, script: str, server: ServerProcess, home: Path, **given: JSON
+) -> dict[str, JSON]:
+    """What a script of a client prints; ``home`` is the user's folder, where the client keeps its login."""
+    env = {"HOME": str(home), "TFY_HOST": server.url, "TFY_API_KEY": "tfy_local"}
+    asked: JSON = {**given, "url": server.url}
+    return cast("dict[str, JSON]", run_client(client, script, env=env, given=asked))
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Path:
+    """A new registry, as ``registry init`` makes one."""
+    folder = tmp_path / "models"
+    done = run_program("init", str(folder), "--name", "models", cwd=tmp_path)
+    assert done.code == 0, done.err
+    return folder
+
+
+def check_all(folder: Path) -> None:
+    done = run_program("check", "--all", cwd=folder)
+    assert done.code == 0, done.out + done.err
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_sdk_puts_gets_lists_tags_and_deletes_versions(
+    client: str, registry: Path, tmp_path: Path
+) -> None:
+    """T1, T16 to T19, T23, T25, with SDK 0.6 and 0.3."""
+    api = "svc" if client == "truefoundry" else "ml"
+    with running_server(registry, "--api", "truefoundry") as server:
+        said = said_by(client, "truefoundry_versions.py", server, tmp_path, api=api)
+    name = "model:models/speech/lang_id"
+    assert said == {
+        "first": [f"{name}:1", 1, True],
+        "got": [f"{name}:1", {"accuracy": 0.97, ".truefoundry": {"size": 1}}, "v1.0.0"],
+        "by fqn": True,
+        "by alias": True,
+        "listed": [f"{name}:2", f"{name}:1"],
+        "tags": ["candidate"],
+        "taken": [422, "tags: 'candidate' is a tag of version 2; set force to move it"],
+        "moved": ["candidate"],
+        "model": [name, f"{name}:2"],
+        "deleted": 404,
+        "next": 3,
+    }
+    check_all(registry)
+    log = subprocess.run(
+        ["git", "log", "--reverse", "--format=%cn: %s"], cwd=registry, capture_output=True, text=True, check=True
+    ).stdout.splitlines()  # fmt: skip
+    assert log[1:4] == [
+        "registry server: Add model speech/lang_id",
+        "registry server: Add speech/lang_id@1",
+        "registry server: Add draft speech/lang_id@2",
+    ]
