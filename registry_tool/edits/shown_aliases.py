@@ -34,7 +34,7 @@ def choose_alias_path(alias: str, scheme: str, is_taken: Callable[[str], bool]) 
     lower = alias.lower()
     if _POINTER.fullmatch(lower) and not looks_like_version(scheme, lower) and not is_taken(lower):
         return lower
-    return make_slug(alias, "object", is_taken)
+    return make_slug(alias, "alias", is_taken)
 
 
 def find_shown_alias(view: ModelView, alias: str) -> str:

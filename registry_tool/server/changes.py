@@ -108,7 +108,10 @@ class ChangeWriter:
         return [name for key in births if (name := key.removeprefix(start)) not in known]
 
     def find_equal(self, view: ModelView, identity: str) -> str:
-        """The earlier version of a model with an identity, from the index; of the newest ones from their files."""
+        """The earlier version of a model with an identity: from the index, or where that has not got it, from its files.
+
+        A deleted version counts: the check compares with it too, and no index has it.
+        """
         snapshot = self._service.snapshot
         ids = snapshot.indexes.find("version", "identity", _identity, identity)
         equal = (one for one in map(snapshot.records.get, ids) if isinstance(one, VersionRecord))
@@ -117,7 +120,8 @@ class ChangeWriter:
             if is_own and view.version(record.version) is not None:
                 return f"{record.model}@{record.version}"
         for name in view.versions:
-            if snapshot.version(view.name, name) is None:
+            known = snapshot.version(view.name, name)
+            if known is None or not known.is_listed:
                 found = view.version(name)
                 if found is not None and text(found.data, "identity") == identity:
                     return f"{view.name}@{name}"

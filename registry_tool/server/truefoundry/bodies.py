@@ -251,6 +251,19 @@ def _without_nulls(value: dict[str, JSON]) -> dict[str, JSON]:
     return given
 
 
+def _refuse_null(value: JSON, where: str) -> None:
+    """Refuse text with a null character; a name that has one is not repeated."""
+    if isinstance(value, str) and "\0" in value:
+        raise ManifestFieldError(where or "body", "contains a null character")
+    if isinstance(value, list):
+        for number, one in enumerate(value):
+            _refuse_null(one, f"{where}.{number}".lstrip("."))
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            _refuse_null(name, where)
+            _refuse_null(one, f"{where}.{name}".lstrip("."))
+
+
 def check_object(data: dict[str, JSON], kind: type[BodyType], where: str = "") -> BodyType:
     """Some data as a body.
 
@@ -260,8 +273,8 @@ def check_object(data: dict[str, JSON], kind: type[BodyType], where: str = "") -
     given = _without_nulls(data)
     if where == "manifest" and len(orjson.dumps(data)) > _LARGEST_MANIFEST:
         raise ManifestFieldError(where, f"larger than {_LARGEST_MANIFEST >> 10} KiB")
-    if b"\\u0000" in orjson.dumps(given).replace(b"\\\\", b""):
-        raise ManifestFieldError(where or "body", "contains a null character")
+    if b"\\u0000" in orjson.dumps(given):
+        _refuse_null(given, where)
     try:
         return kind.model_validate(given)
     except ValidationError as exc:
