@@ -7,12 +7,14 @@ import binascii
 from typing import Final, Protocol
 
 from registry_tool.access.subjects import ALL_SCOPES, Grant, Subject
-from registry_tool.access.tokens import TokenFile
+from registry_tool.access.tokens import Token, TokenFile
 from registry_tool.errors import UnauthenticatedError
 
 __all__ = ["Authenticator", "Issuer", "local_subject"]
 
 _LONGEST: Final = 16 << 10  # of a header; a JWT with many groups has a few KiB
+# What clients require in front of a token, or read it as another kind: TrueFoundry's takes any other for a JWT.
+_MARKS: Final = ("tfy_",)
 
 
 class Issuer(Protocol):
@@ -70,8 +72,14 @@ class Authenticator:
             token = _basic_password(value.strip())
         return self.find_subject(token)
 
+    def _find(self, token: str) -> Token | None:
+        if self._tokens is None:
+            return None
+        bare = next((token.removeprefix(mark) for mark in _MARKS if token.startswith(mark)), "")
+        return self._tokens.find(token) or (self._tokens.find(bare) if bare else None)
+
     def find_subject(self, token: str) -> Subject:
-        """The subject of a token; empty for none.
+        """The subject of a token; empty for none. ``tfy_`` in front of it counts as nothing.
 
         Raises:
             UnauthenticatedError: There is no token and one is needed, or it is not valid.
@@ -82,7 +90,7 @@ class Authenticator:
             raise UnauthenticatedError(
                 "this server requires a token", remedy="create one: registry serve token add NAME"
             )
-        found = None if self._tokens is None else self._tokens.find(token)
+        found = self._find(token)
         if found is not None:
             return found.subject
         issued = None if self._issuer is None else self._issuer.subject(token)

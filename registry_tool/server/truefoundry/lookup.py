@@ -9,7 +9,13 @@ from registry_tool.access.subjects import Subject
 from registry_tool.errors import NotFoundError
 from registry_tool.live.ids import number_namespace
 from registry_tool.live.parts import decode
-from registry_tool.live.records import ModelRecord, NamespaceRecord, Record, VersionRecord
+from registry_tool.live.records import (
+    ModelRecord,
+    NamespaceRecord,
+    ObjectRecord,
+    Record,
+    VersionRecord,
+)
 from registry_tool.live.snapshot import Snapshot
 from registry_tool.manifests.data import member, text
 from registry_tool.server.truefoundry.manifest import API
@@ -18,7 +24,10 @@ from registry_tool.server.truefoundry.names import MODEL, FullName, name_model, 
 if TYPE_CHECKING:
     from registry_tool.server.service import Service
 
-__all__ = ["Lookup", "read_tenant"]
+__all__ = ["REPO_KIND", "Lookup", "read_tenant"]
+
+REPO_KIND: Final = "ml-repo"
+"""The kind of object that an ML repo is."""
 
 _TENANT: Final = "registry"
 _SHOWN: Final = 120
@@ -31,6 +40,12 @@ def read_tenant(snapshot: Snapshot) -> str:
 
 def _named(record: Record) -> Hashable:
     return f"{record.name.namespace}/{name_model(record)}" if isinstance(record, ModelRecord) else None  # fmt: skip
+
+
+def _namespace(record: Record) -> Hashable:
+    if isinstance(record, ModelRecord):
+        return record.name.namespace
+    return text(record.data, "namespace") or None if isinstance(record, ObjectRecord) else None
 
 
 def _run(record: Record) -> Hashable:
@@ -64,13 +79,35 @@ class Lookup(NamedTuple):
     # --- ML repos
 
     def namespace(self, name: str) -> NamespaceRecord:
-        """A namespace; one without a file of its own is shown by its name."""
-        return self.snapshot.namespaces.get(name) or NamespaceRecord(name)
+        """A namespace; one without a file of its own is shown as its ML repo, else by its name."""
+        found = self.snapshot.namespaces.get(name)
+        if found is not None:
+            return found
+        record = self._repo_objects(name)
+        title = record[-1].shown if record else ""
+        return NamespaceRecord(name, "" if title == name else title)
+
+    def _repo_objects(self, namespace: str) -> list[ObjectRecord]:
+        ids = self.snapshot.indexes.find(f"{API}/{REPO_KIND}", "namespace", _namespace, namespace)
+        found = map(self.snapshot.records.get, ids)
+        return [record for record in found if isinstance(record, ObjectRecord)]
+
+    def find_repo_object(self, repo: NamespaceRecord) -> ObjectRecord | None:
+        """What a client wrote about an ML repo; None where none did."""
+        return next(reversed(self._repo_objects(repo.name)), None)
 
     def namespaces(self) -> list[NamespaceRecord]:
-        """The namespaces that the subject may read, by name."""
-        names = {*self.snapshot.namespaces, *(m.namespace for m in self.snapshot.models)}
+        """The namespaces that the subject may read, by name; ML repos without models included."""
+        repos = self.snapshot.listed(f"{API}/{REPO_KIND}")
+        named = (text(one.data, "namespace") for one in repos if isinstance(one, ObjectRecord))
+        names = {*self.snapshot.namespaces, *named}
         return [self.namespace(name) for name in sorted(names) if self.subject.sees(name)]
+
+    def models_in(self, namespace: str) -> Iterator[ModelRecord]:
+        """The models of a namespace, in the order of creation."""
+        ids = self.snapshot.indexes.find("model", "namespace", _namespace, namespace)
+        found = map(self.snapshot.records.get, ids)
+        return (model for model in found if isinstance(model, ModelRecord))
 
     def find_repo(self, name: str) -> NamespaceRecord | None:
         """The namespace that is an ML repo; None where there is none, or the subject may not read it."""

@@ -175,19 +175,21 @@ class VersionReads:
             full = parse_full_name(params["fqn"])
             found = lookup.find_full_name(full) if full is not None and not full.version else None
             return [] if found is None else [found]
-        if "model_id" in params:
-            record = lookup.find_model_with_id(params["model_id"])
-            models: Iterable[ModelRecord] = [] if record is None else [record]
-        elif "name" in params:
-            models = lookup.models_named(params["name"])
-        else:
-            listed = lookup.snapshot.listed("model")
-            models = (m for m in listed if isinstance(m, ModelRecord) and lookup.sees(m))
         repo = None
         if "ml_repo_id" in params:
             repo = lookup.find_repo_numbered(params["ml_repo_id"])
             if repo is None:
                 return []
+        if "model_id" in params:
+            record = lookup.find_model_with_id(params["model_id"])
+            models: Iterable[ModelRecord] = [] if record is None else [record]
+        elif "name" in params:
+            models = lookup.models_named(params["name"])
+        elif repo is not None:
+            models = lookup.models_in(repo.name)
+        else:
+            listed = lookup.snapshot.listed("model")
+            models = (m for m in listed if isinstance(m, ModelRecord) and lookup.sees(m))
         name = params.get("name")
         return [
             model

@@ -13,8 +13,10 @@ from starlette.responses import Response
 
 from registry_tool.errors import RegistryError
 from registry_tool.server.faces import Face, Handler, route
+from registry_tool.server.truefoundry.apply import ApplyCalls
 from registry_tool.server.truefoundry.errors import render_error, render_exception
 from registry_tool.server.truefoundry.reads import VersionReads
+from registry_tool.server.truefoundry.repos import RepoCalls
 from registry_tool.server.truefoundry.session import Session
 from registry_tool.server.truefoundry.writes import VersionWrites
 
@@ -42,6 +44,8 @@ def _worded(handler: Handler) -> Handler:
 def _handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
     reads = VersionReads(service)
     writes, session = VersionWrites(service, reads), Session(service)
+    repos = RepoCalls(reads, writes.changes)
+    manifests = ApplyCalls(service, reads, writes, repos)
     return {
         "min-cli-version": {"get": session.get_oldest_release},
         "tenant-id": {"get": session.get_tenant},
@@ -51,6 +55,10 @@ def _handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
         "model-versions/{id}": {"get": reads.get_version, "delete": writes.delete_version},
         "models": {"get": reads.list_models},
         "models/{id}": {"get": reads.get_model},
+        "ml-repos": {"get": repos.list_repos, "put": repos.put_repo},
+        "ml-repos/{id}": {"get": repos.get_repo, "delete": repos.delete_repo},
+        "apply": {"put": manifests.put},
+        "delete": {"post": manifests.delete},
     }
 
 
@@ -70,6 +78,6 @@ def build_face(service: Service) -> Face:
         open_paths=frozenset(f"{prefix}/{path}" for prefix in _PREFIXES for path in _OPEN),
         instructions=(
             "TFY_HOST={url}",
-            "TFY_API_KEY=tfy_local  # where the server needs tokens: one that begins with tfy_",
+            "TFY_API_KEY=tfy_TOKEN  # tfy_ and the token; without tokens, tfy_local",
         ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -82,6 +82,25 @@ class Target:
     version: VersionRecord | None
 
 
+class _Plan(NamedTuple):
+    """What a manifest changes in a version.
+
+    Attributes:
+        edit: The change of its fields; None for none.
+        renamed: The change of its alias; None for none.
+        moves_stage: That alias is a stage.
+    """
+
+    edit: Edit | None
+    renamed: Edit | None
+    moves_stage: bool
+
+    @property
+    def edits(self) -> list[Edit]:
+        """All of them, in their order."""
+        return [edit for edit in (self.edit, self.renamed) if edit is not None]
+
+
 class VersionWrites:
     """The calls, over a service.
 
@@ -135,23 +154,14 @@ class VersionWrites:
         if target.version is not None:
             await self._edit(request, lookup, target, target.version)
             return Reference(target.version.model, target.version.version)
-        parts = split_manifest(target.given, (), {}, "")
+        edit = self._add_version(lookup, target)
         if target.model is None:
-            await self._add_model(request, lookup, target)
-        subject = lookup.subject
-        edit = add_repo_version(
-            target.namespace,
-            None if target.model is None else target.model.name,
-            target.given,
-            parts,
-            author=subject.name,
-            created_by=write_subject(subject),
-            changes=self.changes,
-        )
+            model = self._add_model(lookup, target)
+            await self.changes.write(request, target.namespace, model, step="model")
         written = await self.changes.write(request, target.namespace, edit)
         return written.change.versions[0]
 
-    async def _add_model(self, request: Request, lookup: Lookup, target: Target) -> None:
+    def _add_model(self, lookup: Lookup, target: Target) -> Edit:
         subject = lookup.subject
         new = NewModel(
             target.namespace,
@@ -161,14 +171,40 @@ class VersionWrites:
             subject.email,
             write_subject(subject),
         )
-        edit = add_repo_model(new, lookup.snapshot.default_scheme)
-        await self.changes.write(request, target.namespace, edit, step="model")
+        return add_repo_model(new, lookup.snapshot.default_scheme)
+
+    def _add_version(self, lookup: Lookup, target: Target) -> Edit:
+        subject = lookup.subject
+        return add_repo_version(
+            target.namespace,
+            None if target.model is None else target.model.name,
+            target.given,
+            split_manifest(target.given, (), {}, ""),
+            author=subject.name,
+            created_by=write_subject(subject),
+            changes=self.changes,
+        )
+
+    def rehearse(self, lookup: Lookup, target: Target) -> list[Edit]:
+        """The edits that ``put`` would write, for a dry run; those of a new version of a new model need the model first.
+
+        Raises:
+            ManifestFieldError: A field of a sealed version would change.
+        """
+        if target.version is not None:
+            return self._plan(lookup, target, target.version).edits
+        if target.model is None:
+            return [self._add_model(lookup, target)]
+        return [self._add_version(lookup, target)]
 
     # --- edits
 
-    async def _edit(
-        self, request: Request, lookup: Lookup, target: Target, version: VersionRecord
-    ) -> None:
+    def _plan(self, lookup: Lookup, target: Target, version: VersionRecord) -> _Plan:
+        """What changes in a version.
+
+        Raises:
+            ManifestFieldError: A field of a sealed version would.
+        """
         given, before = target.given, render_manifest(lookup, version)
         changed = describe_changes(before, given)
         frozen = [name for name in changed if name in FROZEN]
@@ -180,22 +216,25 @@ class VersionWrites:
             )
         alias = self._alias_change(lookup, version, before, given)
         reference = Reference(version.model, version.version)
-        edits: list[Edit] = []
-        rest = [name for name in changed if name != "version_alias"]
-        if rest or alias is not None:
+        edit = None
+        if alias is not None or changed not in ([], ["version_alias"]):
             parts = self._draft_parts(given, version, frozen)
-            edits.append(change_version(reference, given, parts, changed))
-        if alias is None:
+            edit = change_version(reference, given, parts, changed)
+        renamed = None if alias is None else change_alias(reference, alias)
+        return _Plan(edit, renamed, moves_stage=alias is not None and alias.moves_stage)
+
+    async def _edit(
+        self, request: Request, lookup: Lookup, target: Target, version: VersionRecord
+    ) -> None:
+        plan = self._plan(lookup, target, version)
+        scope: Scope = "promote" if plan.moves_stage else "write"
+        if plan.renamed is not None and not version.is_draft:
+            # An edit and an alias in one commit are of two kinds, which a person would have to review.
+            await self.changes.write(request, target.namespace, plan.renamed, scope, step="alias")
+            edits = [] if plan.edit is None else [plan.edit]
             await self._write_all(request, target.namespace, edits, "write")
             return
-        scope: Scope = "promote" if alias.moves_stage else "write"
-        renamed = change_alias(reference, alias)
-        if version.is_draft:
-            await self._write_all(request, target.namespace, [*edits, renamed], scope)
-            return
-        # An edit and an alias in one commit are of two kinds, which a person would have to review.
-        await self.changes.write(request, target.namespace, renamed, scope, step="alias")
-        await self._write_all(request, target.namespace, edits, "write")
+        await self._write_all(request, target.namespace, plan.edits, scope)
 
     async def _write_all(
         self, request: Request, namespace: str, edits: list[Edit], scope: Scope

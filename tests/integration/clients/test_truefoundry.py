@@ -69,3 +69,36 @@ def test_the_sdk_puts_gets_lists_tags_and_deletes_versions(
         "registry server: Add speech/lang_id@1",
         "registry server: Add draft speech/lang_id@2",
     ]
+
+
+def test_the_command_line_logs_in_and_applies_manifests(registry: Path, tmp_path: Path) -> None:
+    """T24, and the session of a user with a token."""
+    tokens = tmp_path / "tokens.jsonl"
+    done = run_program(
+        "serve", "token", "add", "ada", "--email", "ada@example.org", "--scope", "write",
+        "--tokens", str(tokens), cwd=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    token = f"tfy_{done.out.strip()}"
+    options = ("--api", "truefoundry", "--tokens", str(tokens))
+    with running_server(registry, *options) as server:
+        given: dict[str, JSON] = {"folder": str(tmp_path), "token": token}
+        said = said_by("truefoundry", "truefoundry_cli.py", server, tmp_path, **given)
+    codes = {name: one[0] for name, one in said.items() if isinstance(one, list)}
+    assert codes == {
+        "refused": 1, "login": 0, "dry run": 0, "apply": 0, "again": 1, "bad": 1, "other": 1,
+    }, said  # fmt: skip
+    words = {name: str(one[1]) for name, one in said.items() if isinstance(one, list)}
+    assert "'ada@example.org'" in words["login"]
+    assert "'v1.0' is the alias of version 1" in words["again"]
+    assert "manifest.source.uri: the field is required" in words["bad"]
+    assert "this server takes model-version and ml-repo" in words["other"]
+    check_all(registry)
+    log = subprocess.run(
+        ["git", "log", "--format=%an: %s"], cwd=registry, capture_output=True, text=True, check=True
+    ).stdout.splitlines()  # fmt: skip
+    assert log[:3] == [
+        "ada: Add speech/lang-id@1",
+        "ada: Add model speech/lang-id",
+        "ada: Add truefoundry/ml-repo/speech-05fb617a",
+    ]

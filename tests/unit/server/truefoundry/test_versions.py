@@ -304,7 +304,10 @@ def test_t14_the_answer_has_every_field(app: ServedApp) -> None:
     ],
 )  # fmt: skip
 def test_t22_deployable_follows_from_what_is_recorded(
-    app: ServedApp, framework: JSON, source: str, deployable: bool
+    app: ServedApp,
+    framework: JSON,
+    source: str,
+    deployable: bool,  # noqa: FBT001 (a parameter of pytest)
 ) -> None:
     sources: dict[str, JSON] = {
         "external": {"type": "external", "uri": "s3://b/c"},
