@@ -60,6 +60,11 @@ def shown(version: dict[str, JSON]) -> Manifest:
     return cast("Manifest", version["manifest"])
 
 
+def listed(app: ServedApp, query: str = "") -> list[dict[str, JSON]]:
+    reply = app.ask("GET", f"model-versions?{query}")
+    return cast("list[dict[str, JSON]]", reply.data["data"])
+
+
 def refused(reply: Reply) -> tuple[int, str]:
     assert reply.data["statusCode"] == reply.status
     return reply.status, str(reply.data["message"])
@@ -94,9 +99,8 @@ FRAMEWORKS: Final[list[Manifest]] = [
     }},
     {"type": "xgboost", "serialization_format": "json", "model_filepath": "m.json"},
     {"type": "xgboost", "model_schema": {"infer_method_name": "predict", "inputs": [{"any": {"thing": [1]}}], "outputs": []}},
-    *({"type": kind} for kind in (
-        "tensorflow", "pytorch", "keras", "lightgbm", "fastai", "h2o", "onnx", "spacy", "statsmodels", "gluon", "paddle",
-    )),
+    {"type": "tensorflow"}, {"type": "pytorch"}, {"type": "keras"}, {"type": "lightgbm"}, {"type": "fastai"}, {"type": "h2o"},
+    {"type": "onnx"}, {"type": "spacy"}, {"type": "statsmodels"}, {"type": "gluon"}, {"type": "paddle"},
     {"type": "pytorch", "of a later release": [1]},
 ]  # fmt: skip
 
@@ -229,15 +233,16 @@ def test_a_draft_can_be_corrected_and_a_sealed_version_keeps_what_deployments_us
     assert "framework" not in shown(added(app, version=1, source=source))
     last = shown(added(app, version=1, **expected))
     seal_version(app, "1")
-    assert shown(added(app, **{**last, "description": "Edited.", "metadata": {"a": 1}})) == {
-        **last, "description": "Edited.", "metadata": {"a": 1},
-    }  # fmt: skip
+    edited: Manifest = {**last, "description": "Edited.", "metadata": {"a": 1}}
+    assert shown(added(app, **edited)) == edited
     assert "description" not in shown(added(app, **last))
-    for field, value in (
+    frozen: list[tuple[str, JSON]] = [
         ("framework", {"type": "onnx"}), ("framework", None), ("environment", None), ("step", 4), ("run_id", "r2"),
         ("source", {"type": "external", "uri": "s3://bucket/3"}),
-    ):  # fmt: skip
-        status, message = refused(put(app, **{**last, field: value}))
+    ]  # fmt: skip
+    for field, value in frozen:
+        changed: Manifest = {**last, field: value}
+        status, message = refused(put(app, **changed))
         assert (status, message.partition(": ")[0]) == (422, f"manifest.{field}")
         assert "is sealed" in message
     git(folder, "fsck")
@@ -321,13 +326,12 @@ def test_t18_lists_are_newest_first_and_every_filter_works(app: ServedApp) -> No
     for number in range(1, 4):
         added(app, run_id=f"r{number % 2}", step=number)
     other = added(app, name="other", ml_repo="vision")
-    tagged = app.ask("GET", "model-versions?version=2&name=lang-id").data["data"][0]  # type: ignore[index]  # a list
-    body: JSON = {"model_version_id": tagged["id"], "tags": ["best", "Grün"]}  # type: ignore[index]  # a mapping
+    tagged = listed(app, "version=2&name=lang-id")[0]
+    body: JSON = {"model_version_id": tagged["id"], "tags": ["best", "Grün"]}
     assert app.ask("PUT", "model-versions/tags", body).status == 200
 
     def names(query: str) -> list[str]:
-        found = app.ask("GET", f"model-versions?{query}").data["data"]
-        return [str(one["fqn"]).rpartition("/")[2] for one in cast("list[dict[str, JSON]]", found)]
+        return [str(one["fqn"]).rpartition("/")[2] for one in listed(app, query)]
 
     every = ["other:1", "lang-id:3", "lang-id:2", "lang-id:1"]
     assert names("") == every
@@ -367,12 +371,9 @@ def test_names_that_truefoundry_does_not_allow_have_one_that_it_does(
 
     files = {path.replace("nlp", "a_b"): text.replace("nlp", "a_b") for path, text in small_registry().items()}  # fmt: skip
     with serve_app(make_registry(files), build_face, prefix=PREFIX) as app:
-        found = cast("list[dict[str, JSON]]", app.ask("GET", "model-versions").data["data"])
+        found = listed(app)
         fqn = str(found[0]["fqn"])
         assert fqn.startswith("model:acme-models/a-b-")
-        again = app.ask("GET", f"model-versions?fqn={fqn}").data["data"]
-        assert again == found[:1]
-        own = shown(found[0])
-        edited = app.ask("PUT", "model-versions", {"manifest": {**own, "metadata": {"a": 1}}})
-        assert edited.status == 200, edited.data
-        assert edited.data["data"]["fqn"] == fqn  # type: ignore[index]  # a mapping
+        assert listed(app, f"fqn={fqn}") == found[:1]
+        changed: Manifest = {**shown(found[0]), "metadata": {"a": 1}}
+        assert added(app, **changed)["fqn"] == fqn
