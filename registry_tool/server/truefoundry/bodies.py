@@ -27,11 +27,15 @@ from registry_tool.server.truefoundry.names import ALIAS, MODEL, REPO
 
 __all__ = [
     "ApplyBody",
+    "FilesBody",
+    "IdBody",
     "MlRepoBody",
     "MlRepoManifest",
     "ModelManifest",
+    "PartsBody",
     "PutVersionBody",
     "TagsBody",
+    "UrlsBody",
     "check_manifest",
     "check_object",
     "read_body",
@@ -195,6 +199,34 @@ class TagsBody(_Body):
     model_version_id: StrictStr
     tags: Annotated[list[Line], Field(max_length=_MOST)]
     force: StrictBool = False
+
+
+class IdBody(_Body):
+    """``POST artifact-versions/mark-stage-failure``."""
+
+    id: StrictStr
+
+
+class UrlsBody(IdBody):
+    """``POST artifact-versions/signed-urls``."""
+
+    paths: Annotated[list[StrictStr], Field(min_length=1, max_length=_MOST)]
+    operation: Literal["READ", "WRITE"]
+
+
+class PartsBody(IdBody):
+    """``POST artifact-versions/signed-urls/multipart``."""
+
+    path: StrictStr
+    num_parts: Annotated[StrictInt, Field(ge=1, le=_MOST)]
+
+
+class FilesBody(IdBody):
+    """``POST artifact-versions/files``."""
+
+    path: StrictStr | None = None
+    limit: Annotated[StrictInt, Field(ge=1, le=_MOST)] | None = None
+    page_token: StrictStr | None = Field(default=None, alias="pageToken")
 
 
 BodyType = TypeVar("BodyType", bound=_Body)

@@ -141,7 +141,7 @@ def add_repo_version(
         wire["version_alias"] = alias
     fields = {key: value for key, value in parts.fields.items() if value is not None}
     record = VersionRecord(
-        {**fields, "author": author}, parts.artifacts, parts.pointers, wire={API: wire}
+        {**fields, "author": author}, parts.artifacts or (), parts.pointers, wire={API: wire}
     )
     number = given.get("version")
 
@@ -203,15 +203,15 @@ def change_version(
         found = _current(catalog, reference)
         edits: list[Edit] = []
         if parts is not None:
-            kept = {text(entry, "name") for entry in parts.artifacts}
+            new = parts.artifacts or ()
+            kept = {text(entry, "name") for entry in new}
             own = {text(entry, "name") for entry in records(found.data, "artifacts")}
-            gone = sorted({MODEL_ARTIFACT}.intersection(own) - kept)
+            is_same = parts.artifacts is None
+            gone = [] if is_same else sorted({MODEL_ARTIFACT}.intersection(own) - kept)
             edits.append(
                 edit_draft(
                     reference,
-                    DraftChanges(
-                        parts.fields, parts.artifacts, parts.pointers, remove_artifacts=gone
-                    ),
+                    DraftChanges(parts.fields, new, parts.pointers, remove_artifacts=gone),
                 )
             )
         before = {} if found.wire is None else (found.wire.data or {}).get(API)

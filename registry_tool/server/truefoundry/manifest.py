@@ -27,6 +27,7 @@ __all__ = [
     "extra_fields",
     "is_deployable",
     "is_readable",
+    "limit_parts",
     "read_environment",
     "read_framework",
     "read_source",
@@ -166,13 +167,13 @@ class VersionParts:
 
     Attributes:
         fields: Fields of ``version.yaml``; None removes one.
-        artifacts: Its artifacts.
+        artifacts: Its artifacts; None leaves them.
         pointers: Their pointers by artifact path.
         wire: What ``wire.yaml`` says for this protocol.
     """
 
     fields: dict[str, JSON] = field(default_factory=dict)
-    artifacts: Sequence[Data] = ()
+    artifacts: Sequence[Data] | None = ()
     pointers: Mapping[str, bytes] = field(default_factory=dict)
     wire: dict[str, JSON] = field(default_factory=dict)
 
@@ -209,6 +210,31 @@ def split_manifest(
     if extra := extra_fields(given):
         wire["extra"] = extra
     return VersionParts(fields, entries, pointers, wire)
+
+
+def limit_parts(
+    parts: VersionParts, record: Data, wire: Data, changed: Sequence[str]
+) -> VersionParts:
+    """What is written of a draft when only some fields change: the others stay as another protocol wrote them.
+
+    Args:
+        parts: What is written of the whole manifest.
+        record: The fields of ``version.yaml`` before.
+        wire: The wire data of this protocol before.
+        changed: The fields that change.
+    """
+    fields = {name: parts.fields[name] for name in ("framework", "environment") if name in changed}
+    kept = {name: wire[name] for name in FROZEN if name in wire and name not in changed}
+    new = {name: value for name, value in parts.wire.items() if name in changed or name == "extra"}
+    if "source" in changed:
+        fields["source"] = parts.fields["source"]
+        return VersionParts(fields, parts.artifacts, parts.pointers, {**kept, **new})
+    if {"step", "run_id"}.intersection(changed):
+        said = member(parts.fields["source"])
+        before = {k: v for k, v in member(record, "source").items() if k not in {"step", "run_id"}}
+        moved = {name: said[name] for name in ("run_id", "step") if name in said}
+        fields["source"] = {"type": said["type"], **before, **moved}
+    return VersionParts(fields, None, {}, {**kept, **new})
 
 
 def extra_fields(given: Data) -> dict[str, JSON]:

@@ -13,6 +13,7 @@ from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.manifests.data import whole
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.faces import JsonResponse, current_subject
+from registry_tool.server.truefoundry.edits import choose_namespace
 from registry_tool.server.truefoundry.errors import ManifestFieldError
 from registry_tool.server.truefoundry.lookup import Lookup
 from registry_tool.server.truefoundry.manifest import API
@@ -90,6 +91,13 @@ class VersionReads:
         service, subject = self._service, current_subject(request)
         snapshot = service.snapshot_for(subject)
         return Lookup(service, snapshot, subject, service.writing_namespace(API))
+
+    def namespace_for(self, lookup: Lookup, repo: str) -> str:
+        """The namespace of an ML repo, also of one that does not exist yet; empty text is the writing namespace."""
+        if not repo:
+            return lookup.home
+        found = lookup.find_repo(repo)
+        return choose_namespace(repo) if found is None else found.name
 
     # --- versions
 

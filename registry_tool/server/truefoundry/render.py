@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from registry_tool.server.truefoundry.lookup import Lookup
 
 __all__ = [
+    "STORED",
     "render_manifest",
     "render_model",
     "render_subject",
@@ -41,6 +42,8 @@ __all__ = [
     "write_subject",
 ]
 
+STORED: Final = "s3://registry.invalid"
+"""The address of what the registry has: clients take only those of stores, and the host cannot exist (RFC 2606)."""
 VERSION_TOUCHED: Final = ("record", "metadata", "wire", "status", "title", "aliases", "evidence")
 _LONGEST_DESCRIPTION: Final = 512
 _MOST_METRICS: Final = 1000
@@ -97,7 +100,7 @@ def render_subject(written: str, shown: str) -> dict[str, JSON]:
 
 def stored_address(version: VersionRecord) -> str:
     """The address of a version's files for clients that know no other than those of stores."""
-    return f"{_STORED}/{version.model.namespace}/{version.model.name}/{version.version}"
+    return f"{STORED}/{version.model.namespace}/{version.model.name}/{version.version}"
 
 
 def version_alias(model: ModelRecord, version: VersionRecord) -> str:

@@ -12,12 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from registry_tool.errors import RegistryError
+from registry_tool.server.changes import ChangeWriter
 from registry_tool.server.faces import Face, Handler, route
 from registry_tool.server.truefoundry.apply import ApplyCalls
 from registry_tool.server.truefoundry.errors import render_error, render_exception
+from registry_tool.server.truefoundry.manifest import API
 from registry_tool.server.truefoundry.reads import VersionReads
 from registry_tool.server.truefoundry.repos import RepoCalls
 from registry_tool.server.truefoundry.session import Session
+from registry_tool.server.truefoundry.staging import SIGNED_PATH, StagingCalls
 from registry_tool.server.truefoundry.writes import VersionWrites
 
 if TYPE_CHECKING:
@@ -42,9 +45,10 @@ def _worded(handler: Handler) -> Handler:
 
 
 def _handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
-    reads = VersionReads(service)
-    writes, session = VersionWrites(service, reads), Session(service)
-    repos = RepoCalls(reads, writes.changes)
+    reads, changes = VersionReads(service), ChangeWriter(service, API)
+    staging = StagingCalls(service, reads, changes, _PREFIXES[0])
+    writes, session = VersionWrites(service, reads, changes, staging), Session(service)
+    repos = RepoCalls(reads, changes)
     manifests = ApplyCalls(service, reads, writes, repos)
     return {
         "min-cli-version": {"get": session.get_oldest_release},
@@ -57,6 +61,16 @@ def _handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
         "models/{id}": {"get": reads.get_model},
         "ml-repos": {"get": repos.list_repos, "put": repos.put_repo},
         "ml-repos/{id}": {"get": repos.get_repo, "delete": repos.delete_repo},
+        "artifact-versions/stage": {"post": staging.stage},
+        "artifact-versions/mark-stage-failure": {"post": staging.mark_failed},
+        "artifact-versions/signed-urls": {"post": staging.sign},
+        "artifact-versions/signed-urls/multipart": {"post": staging.sign_parts},
+        "artifact-versions/files": {"post": staging.list_files},
+        f"{SIGNED_PATH}/{{grant}}": {
+            "get": staging.get_bytes,
+            "put": staging.put_bytes,
+            "post": staging.finish_parts,
+        },
         "apply": {"put": manifests.put},
         "delete": {"post": manifests.delete},
     }
@@ -75,6 +89,8 @@ def build_face(service: Service) -> Face:
         prefixes=_PREFIXES,
         routes=routes,
         render_error=render_error,
+        signed_paths=tuple(f"{prefix}/{SIGNED_PATH}/" for prefix in _PREFIXES),
+        stream_paths=tuple(f"{prefix}/{SIGNED_PATH}/" for prefix in _PREFIXES),
         open_paths=frozenset(f"{prefix}/{path}" for prefix in _PREFIXES for path in _OPEN),
         instructions=(
             "TFY_HOST={url}",

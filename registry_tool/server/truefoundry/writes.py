@@ -15,10 +15,10 @@ from registry_tool.edits.drafts import delete_draft
 from registry_tool.edits.shown_aliases import set_shown_alias
 from registry_tool.errors import ConflictError
 from registry_tool.live.records import ModelRecord, VersionRecord
-from registry_tool.manifests.data import Data, member, records, text
+from registry_tool.manifests.data import Data, member, text
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import Reference
-from registry_tool.server.changes import ChangeWriter, find_stages, render_owner
+from registry_tool.server.changes import find_stages, render_owner
 from registry_tool.server.faces import JsonResponse
 from registry_tool.server.truefoundry.bodies import (
     ModelManifest,
@@ -34,7 +34,6 @@ from registry_tool.server.truefoundry.edits import (
     add_repo_version,
     change_alias,
     change_version,
-    choose_namespace,
 )
 from registry_tool.server.truefoundry.errors import ManifestFieldError
 from registry_tool.server.truefoundry.lookup import Lookup
@@ -43,6 +42,7 @@ from registry_tool.server.truefoundry.manifest import (
     FROZEN,
     VersionParts,
     describe_changes,
+    limit_parts,
     split_manifest,
 )
 from registry_tool.server.truefoundry.reads import VersionReads
@@ -54,7 +54,9 @@ from registry_tool.server.truefoundry.render import (
 
 if TYPE_CHECKING:
     from registry_tool.access.subjects import Scope
+    from registry_tool.server.changes import ChangeWriter
     from registry_tool.server.service import Service
+    from registry_tool.server.truefoundry.staging import StagedFiles, StagingCalls
     from registry_tool.writer.request import Written
 
 __all__ = ["Target", "VersionWrites"]
@@ -107,12 +109,17 @@ class VersionWrites:
     Args:
         service: What they write to.
         reads: The calls that read, which render the answers.
+        changes: Writes.
+        staging: Gives the files that a source names.
     """
 
-    def __init__(self, service: Service, reads: VersionReads) -> None:
+    def __init__(
+        self, service: Service, reads: VersionReads, changes: ChangeWriter, staging: StagingCalls
+    ) -> None:
         self._service = service
         self._reads = reads
-        self.changes = ChangeWriter(service, API)
+        self._changes = changes
+        self._staging = staging
 
     # --- PUT
 
@@ -136,11 +143,7 @@ class VersionWrites:
         """
         given = check_manifest(manifest, ModelManifest)
         repo = text(given, "ml_repo")
-        if repo:
-            record = lookup.find_repo(repo)
-            namespace = choose_namespace(repo) if record is None else record.name
-        else:
-            namespace = lookup.home
+        namespace = self._reads.namespace_for(lookup, repo)
         model = lookup.find_model(namespace, text(given, "name"))
         number = given.get("version")
         version = None
@@ -154,11 +157,12 @@ class VersionWrites:
         if target.version is not None:
             await self._edit(request, lookup, target, target.version)
             return Reference(target.version.model, target.version.version)
-        edit = self._add_version(lookup, target)
+        staged = await self._staging.take(lookup, member(target.given, "source"))
+        edit = self._add_version(lookup, target, staged)
         if target.model is None:
             model = self._add_model(lookup, target)
-            await self.changes.write(request, target.namespace, model, step="model")
-        written = await self.changes.write(request, target.namespace, edit)
+            await self._changes.write(request, target.namespace, model, step="model")
+        written = await self._changes.write(request, target.namespace, edit)
         return written.change.versions[0]
 
     def _add_model(self, lookup: Lookup, target: Target) -> Edit:
@@ -173,16 +177,16 @@ class VersionWrites:
         )
         return add_repo_model(new, lookup.snapshot.default_scheme)
 
-    def _add_version(self, lookup: Lookup, target: Target) -> Edit:
+    def _add_version(self, lookup: Lookup, target: Target, staged: StagedFiles | None) -> Edit:
         subject = lookup.subject
         return add_repo_version(
             target.namespace,
             None if target.model is None else target.model.name,
             target.given,
-            split_manifest(target.given, (), {}, ""),
+            _split(target.given, staged, ""),
             author=subject.name,
             created_by=write_subject(subject),
-            changes=self.changes,
+            changes=self._changes,
         )
 
     def rehearse(self, lookup: Lookup, target: Target) -> list[Edit]:
@@ -192,14 +196,16 @@ class VersionWrites:
             ManifestFieldError: A field of a sealed version would change.
         """
         if target.version is not None:
-            return self._plan(lookup, target, target.version).edits
+            return self._plan(lookup, target, target.version, None).edits
         if target.model is None:
             return [self._add_model(lookup, target)]
-        return [self._add_version(lookup, target)]
+        return [self._add_version(lookup, target, None)]
 
     # --- edits
 
-    def _plan(self, lookup: Lookup, target: Target, version: VersionRecord) -> _Plan:
+    def _plan(
+        self, lookup: Lookup, target: Target, version: VersionRecord, staged: StagedFiles | None
+    ) -> _Plan:
         """What changes in a version.
 
         Raises:
@@ -218,7 +224,7 @@ class VersionWrites:
         reference = Reference(version.model, version.version)
         edit = None
         if alias is not None or changed not in ([], ["version_alias"]):
-            parts = self._draft_parts(given, version, frozen)
+            parts = _split_draft(given, version, frozen, staged)
             edit = change_version(reference, given, parts, changed)
         renamed = None if alias is None else change_alias(reference, alias)
         return _Plan(edit, renamed, moves_stage=alias is not None and alias.moves_stage)
@@ -226,11 +232,14 @@ class VersionWrites:
     async def _edit(
         self, request: Request, lookup: Lookup, target: Target, version: VersionRecord
     ) -> None:
-        plan = self._plan(lookup, target, version)
+        source = member(target.given, "source")
+        is_new = version.is_draft and source != member(render_manifest(lookup, version), "source")
+        staged = await self._staging.take(lookup, source) if is_new else None
+        plan = self._plan(lookup, target, version, staged)
         scope: Scope = "promote" if plan.moves_stage else "write"
         if plan.renamed is not None and not version.is_draft:
             # An edit and an alias in one commit are of two kinds, which a person would have to review.
-            await self.changes.write(request, target.namespace, plan.renamed, scope, step="alias")
+            await self._changes.write(request, target.namespace, plan.renamed, scope, step="alias")
             edits = [] if plan.edit is None else [plan.edit]
             await self._write_all(request, target.namespace, edits, "write")
             return
@@ -242,18 +251,7 @@ class VersionWrites:
         if not edits:
             return None
         edit = edits[0] if len(edits) == 1 else combine(edits, "Update a version and seal it")
-        return await self.changes.write(request, namespace, edit, scope)
-
-    def _draft_parts(
-        self, given: dict[str, JSON], version: VersionRecord, frozen: list[str]
-    ) -> VersionParts | None:
-        """What is written of a draft; None for a sealed version."""
-        if not version.is_draft:
-            return None
-        if "source" in frozen:
-            return split_manifest(given, (), {}, stored_address(version))
-        stored = [entry for entry in records(version.data, "artifacts") if "path" in entry]
-        return split_manifest(given, stored, {}, stored_address(version))
+        return await self._changes.write(request, namespace, edit, scope)
 
     def _alias_change(
         self, lookup: Lookup, version: VersionRecord, before: Data, given: Data
@@ -283,7 +281,7 @@ class VersionWrites:
             edit = delete_draft(reference)
         else:
             edit = delete_version(reference, reason=_REASON, remove_aliases=True)
-        await self.changes.write(request, version.model.namespace, edit, "delete")
+        await self._changes.write(request, version.model.namespace, edit, "delete")
 
     async def put_tags(self, request: Request) -> Response:
         """``PUT model-versions/tags``: adds tags; one of another version moves only where the client forces it."""
@@ -304,7 +302,7 @@ class VersionWrites:
             scope: Scope = "promote" if stages.intersection(new) else "write"
             reference = Reference(model.name, version.version)
             edit = combine(edits, f"Tag {reference} with {', '.join(new)}"[:200])
-            await self.changes.write(request, model.name.namespace, edit, scope)
+            await self._changes.write(request, model.name.namespace, edit, scope)
         return JsonResponse(_DONE)
 
     def _check_tag(
@@ -321,3 +319,20 @@ class VersionWrites:
 
 def _shown_aliases(model: ModelRecord, version: VersionRecord) -> set[str]:
     return {model.titles.get(alias, alias) for alias in version.aliases}
+
+
+def _split(given: dict[str, JSON], staged: StagedFiles | None, stored: str) -> VersionParts:
+    if staged is None:
+        return split_manifest(given, (), {}, stored)
+    return split_manifest(given, staged.artifacts, staged.pointers, stored)
+
+
+def _split_draft(
+    given: dict[str, JSON], version: VersionRecord, frozen: list[str], staged: StagedFiles | None
+) -> VersionParts | None:
+    """What is written of a draft; None for a sealed version."""
+    if not version.is_draft:
+        return None
+    parts = _split(given, staged, stored_address(version))
+    wire = member(version.file("wire.yaml"), API)
+    return limit_parts(parts, version.data, wire, frozen)
