@@ -9,7 +9,7 @@ from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
 from registry_tool.catalog.resolve import find_model
 from registry_tool.catalog.titles import find_models, model_slug
 from registry_tool.edits import aliases as alias_edits
-from registry_tool.edits.annotations import annotate
+from registry_tool.edits.annotations import annotate, plain_annotations
 from registry_tool.edits.changeset import ChangeSet, Edit, combine
 from registry_tool.edits.counted_versions import FindEqual, add_counted_version
 from registry_tool.edits.model_fields import update_model
@@ -180,23 +180,17 @@ def create_version(
         find_equal: Finds an earlier version with an identity.
 
     The edit raises NotFoundError (no such model) or RefusedError (the model takes no versions, or its scheme has no next one).
+
+    Raises:
+        UsageError: A tag or the description has no form in a manifest.
     """
     parts = split_origin(new.origin, is_stored=bool(new.artifacts))
     artifacts = [*new.artifacts] or parts.artifacts
-
     fields: dict[str, JSON] = {**parts.fields, **new.fields, "author": new.author}
     wire = {API: parts.wire} if parts.wire else {}
-    record = VersionRecord(fields, artifacts, new.pointers, wire=wire)
-    added = add_counted_version(model, record, gone=gone, find_equal=find_equal)
-
-    def create(catalog: Catalog) -> ChangeSet:
-        if not new.tags and not new.description:
-            return added(catalog)
-        change = added(catalog)
-        said = annotate(change.versions[0], metadata=new.tags, description=new.description or None)
-        return combine([lambda _: change, said], change.message)(catalog)
-
-    return create
+    said = plain_annotations(new.tags, description=new.description or None)
+    record = VersionRecord(fields, artifacts, new.pointers, added=said, wire=wire)
+    return add_counted_version(model, record, gone=gone, find_equal=find_equal)
 
 
 def _version(catalog: Catalog, model: ModelName, version: str) -> VersionView:

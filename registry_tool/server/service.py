@@ -12,16 +12,15 @@ from registry_tool.api.registry import Registry, open_registry
 from registry_tool.errors import ForbiddenError, GitError, NotFoundError, UsageError
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
-from registry_tool.integrations.cloudevents import cloud_event, derive_source
 from registry_tool.live.follow import LiveCatalog
 from registry_tool.live.uuids import UuidIndex
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
+from registry_tool.server.kept_answers import KeptAnswers
+from registry_tool.server.late_writer import LateWriter
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
-from registry_tool.writer.modes import choose_mode
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
-from registry_tool.writer.writer import Writer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from registry_tool.manifests.data import Data
     from registry_tool.manifests.problems import JSON
     from registry_tool.server.own_clone import OwnClone
+    from registry_tool.writer.writer import Writer
 
 __all__ = ["Service", "ServiceOptions", "open_service"]
 
@@ -73,13 +73,14 @@ class Service:
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
         metrics: Counts requests.
+        answers: Those of reads, until the registry changes.
     """
 
     def __init__(
         self,
         registry: Registry,
         live: LiveCatalog,
-        writer: Writer | None,
+        writer: LateWriter | None,
         branch: str,
         options: ServiceOptions,
         *,
@@ -94,6 +95,7 @@ class Service:
         self.public_url = ""
         self.metrics = RequestMetrics()
         self._uuids = UuidIndex()
+        self.answers = KeptAnswers()
         self._writer = writer
         self._mode = mode
         self._clone = clone
@@ -112,9 +114,8 @@ class Service:
     @property
     def trouble(self) -> str:
         """Why the server may be behind its repository, or refuses writes; empty where it does neither."""
-        if self._writer is not None and self._writer.failure is not None:
-            return "the writer has stopped, and every write is refused; restart the server"
-        return self.live.trouble or ("" if self._clone is None else self._clone.trouble)
+        written = "" if self._writer is None else self._writer.trouble
+        return written or self.live.trouble or ("" if self._clone is None else self._clone.trouble)
 
     def stop(self) -> None:
         """Say that the server begins to stop."""
@@ -176,7 +177,13 @@ class Service:
         if self._writer is None:
             where = self.options.writer_url
             raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
-        return await asyncio.wrap_future(self._writer.submit(request))
+        writer = await asyncio.wrap_future(self._writer.begin())
+        return await asyncio.wrap_future(writer.submit(request))
+
+    def begin_writing(self) -> None:
+        """Make the writer, before a client has to wait for it."""
+        if self._writer is not None:
+            self._writer.begin()
 
     def describe(self, subject: Subject) -> dict[str, JSON]:
         """What ``/status`` shows to a subject: counts and problems of what it may see."""
@@ -204,6 +211,8 @@ class Service:
         Raises:
             NotFoundError: There is no such commit.
         """
+        from registry_tool.integrations.cloudevents import cloud_event, derive_source
+
         with open_registry(self.registry.repository.source, ref=head) as at:
             source = derive_source(at.catalog)
             yield from (cloud_event(entry, source=source) for entry in at.events(base))
@@ -266,7 +275,7 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         if not options.read_only:
             writing = Repository(git if clone is None else clone.git, source=str(folder))
             stack.callback(writing.close)
-            writer, mode = _start_writer(
+            writer, mode = _prepare_writer(
                 writing, live, branch, options, proposals, is_own_clone=clone is not None
             )
             stack.callback(writer.close)
@@ -278,7 +287,7 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         )
 
 
-def _start_writer(
+def _prepare_writer(
     repository: Repository,
     live: LiveCatalog,
     branch: str,
@@ -286,18 +295,26 @@ def _start_writer(
     proposals: Proposals,
     *,
     is_own_clone: bool,
-) -> tuple[Writer, str]:
+) -> tuple[LateWriter, str]:
+    from registry_tool.writer.modes import choose_mode
+
     written = str(live.snapshot.policy.get("write") or "")
     # Other users do not see the server's own clone, and its branches follow the remote's.
     push = options.push or (is_own_clone and written == "branch")
     mode = choose_mode(repository.git, written, push=push)
-    writer = Writer(
-        repository,
-        mode=mode,
-        committer=Person.parse(live.snapshot.server_committer),
-        main=branch,
-        on_moved=_move_live(live, branch, proposals),
-        latest=lambda: live.snapshot.line.last_time,
-        notify=options.notify,
-    )
-    return writer, mode.write
+    repository.git.check_trusted()
+
+    def make() -> Writer:
+        from registry_tool.writer.writer import Writer
+
+        return Writer(
+            repository,
+            mode=mode,
+            committer=Person.parse(live.snapshot.server_committer),
+            main=branch,
+            on_moved=_move_live(live, branch, proposals),
+            latest=lambda: live.snapshot.line.last_time,
+            notify=options.notify,
+        )
+
+    return LateWriter(make), mode.write
