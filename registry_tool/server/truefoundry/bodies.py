@@ -34,6 +34,7 @@ __all__ = [
     "ModelManifest",
     "PartsBody",
     "PutVersionBody",
+    "RequestBody",
     "TagsBody",
     "UrlsBody",
     "check_manifest",
@@ -67,11 +68,13 @@ Whole = Annotated[StrictInt, Field(ge=0, le=_LARGEST)]
 Free = Annotated[dict[StrictStr, object], Field(max_length=_MOST)]
 
 
-class _Body(BaseModel):
+class RequestBody(BaseModel):
+    """The base of all bodies: a field that is not known is ignored."""
+
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class _Open(_Body):
+class _Open(RequestBody):
     """What a later release of the client may add is kept."""
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
@@ -172,7 +175,7 @@ class MlRepoManifest(_Open):
     collaborators: Annotated[list[_Collaborator], Field(max_length=_MOST)] | None = None
 
 
-class PutVersionBody(_Body):
+class PutVersionBody(RequestBody):
     """``PUT model-versions``."""
 
     manifest: dict[StrictStr, object]
@@ -193,7 +196,7 @@ class ApplyBody(MlRepoBody):
     """``PUT apply``, ``POST delete``."""
 
 
-class TagsBody(_Body):
+class TagsBody(RequestBody):
     """``PUT model-versions/tags``."""
 
     model_version_id: StrictStr
@@ -201,7 +204,7 @@ class TagsBody(_Body):
     force: StrictBool = False
 
 
-class IdBody(_Body):
+class IdBody(RequestBody):
     """``POST artifact-versions/mark-stage-failure``."""
 
     id: StrictStr
@@ -229,7 +232,7 @@ class FilesBody(IdBody):
     page_token: StrictStr | None = Field(default=None, alias="pageToken")
 
 
-BodyType = TypeVar("BodyType", bound=_Body)
+BodyType = TypeVar("BodyType", bound=RequestBody)
 
 
 def _expectation(problem: dict[str, JSON]) -> str:

@@ -10,7 +10,7 @@ from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
 from registry_tool.catalog.resolve import find_draft, find_model
 from registry_tool.catalog.shown_names import make_slug
 from registry_tool.catalog.titles import find_models, model_slug
-from registry_tool.edits.annotations import replace_metadata
+from registry_tool.edits.annotations import plain_annotations, replace_metadata
 from registry_tool.edits.changeset import ChangeSet, Edit, combine, followed_by
 from registry_tool.edits.counted_versions import add_counted_version
 from registry_tool.edits.drafts import DraftChanges, edit_draft
@@ -23,7 +23,7 @@ from registry_tool.edits.shown_aliases import (
 from registry_tool.edits.versions import VersionRecord
 from registry_tool.edits.wire import set_wire
 from registry_tool.errors import RefusedError
-from registry_tool.manifests.data import records, text
+from registry_tool.manifests.data import member, records, text
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName, Reference
 from registry_tool.server.truefoundry.errors import ManifestFieldError
@@ -140,9 +140,12 @@ def add_repo_version(
     if alias:
         wire["version_alias"] = alias
     fields = {key: value for key, value in parts.fields.items() if value is not None}
-    record = VersionRecord(
-        {**fields, "author": author}, parts.artifacts or (), parts.pointers, wire={API: wire}
+    said = plain_annotations(
+        {**member(given, "metadata")}, description=text(given, "description") or None
     )
+    record = VersionRecord(
+        {**fields, "author": author}, parts.artifacts or (), parts.pointers, added=said, wire={API: wire}
+    )  # fmt: skip
     number = given.get("version")
 
     def add(catalog: Catalog) -> ChangeSet:
@@ -158,12 +161,8 @@ def add_repo_version(
             is_draft=not alias,
         )(catalog)
         (added,) = change.versions
-        following: list[Edit] = []
-        if given.get("metadata") or given.get("description"):
-            following.append(_annotation(added, given))
-        if alias:
-            following.append(set_shown_alias(name, str(added.selector), alias))
-        return followed_by(catalog, change, following)
+        named = [set_shown_alias(name, str(added.selector), alias)] if alias else []
+        return followed_by(catalog, change, named)
 
     return add
 

@@ -17,20 +17,25 @@ from registry_tool.live.records import (
     VersionRecord,
 )
 from registry_tool.live.snapshot import Snapshot
-from registry_tool.manifests.data import member, text
+from registry_tool.manifests.data import Data, member, records, text, whole
 from registry_tool.server.truefoundry.manifest import API
 from registry_tool.server.truefoundry.names import MODEL, FullName, name_model, name_repo
 
 if TYPE_CHECKING:
     from registry_tool.server.service import Service
 
-__all__ = ["REPO_KIND", "Lookup", "read_tenant"]
+__all__ = ["BATCH_KIND", "REPO_KIND", "RUN_KIND", "Lookup", "read_tenant"]
 
 REPO_KIND: Final = "ml-repo"
 """The kind of object that an ML repo is."""
+RUN_KIND: Final = "run"
+"""That of a run."""
+BATCH_KIND: Final = "run-batch"
+"""That of what was logged to a run at once."""
 
 _TENANT: Final = "registry"
 _SHOWN: Final = 120
+_UUID: Final = 36  # characters
 
 
 def read_tenant(snapshot: Snapshot) -> str:
@@ -218,3 +223,38 @@ class Lookup(NamedTuple):
         ids = self.snapshot.indexes.find("version", "truefoundry run", _run, run)
         found = map(self.snapshot.records.get, ids)
         return (one for one in found if isinstance(one, VersionRecord) and self.sees(one))
+
+    # --- runs
+
+    def run(self, uuid: str) -> ObjectRecord:
+        """The run with an id.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        found = self._find(uuid)
+        if not isinstance(found, ObjectRecord) or (found.api, found.kind) != (API, RUN_KIND):
+            raise NotFoundError(f"run with id {uuid[:_SHOWN]!a} not found")
+        return found
+
+    def runs_in(self, namespace: str) -> Iterator[ObjectRecord]:
+        """The runs of an ML repo, in the order of creation."""
+        kind = f"{API}/{RUN_KIND}"
+        ids = self.snapshot.indexes.find(kind, "namespace", _namespace, namespace)
+        found = map(self.snapshot.records.get, ids)
+        return (run for run in found if isinstance(run, ObjectRecord))
+
+    def batches(self, run: ObjectRecord) -> Iterator[ObjectRecord]:
+        """What was logged to a run, in the order of time."""
+        found = self.snapshot.find(f"{API}/{BATCH_KIND}", "parent", f"{RUN_KIND}/{run.slug}")
+        return (batch for batch in found if isinstance(batch, ObjectRecord))
+
+    def run_metrics(self, version: VersionRecord) -> list[Data]:
+        """What the run of a version measured at the version's step."""
+        run = text(version.data, "source", "run_id")
+        found = self._find(run) if len(run) == _UUID else None
+        if not isinstance(found, ObjectRecord) or found.kind != RUN_KIND:
+            return []
+        step = whole(version.data, "source", "step")
+        logged = (one for batch in self.batches(found) for one in records(batch.data, "metrics"))
+        return [one for one in logged if whole(one, "step") == step]

@@ -20,6 +20,7 @@ __all__ = [
     "name_model",
     "name_repo",
     "parse_full_name",
+    "parse_run_name",
     "render_full_name",
 ]
 
@@ -33,6 +34,7 @@ _FULL: Final = re.compile(r"model:([^/:]{1,200})/([^/:]{1,200})/([^/:]{1,300})(?
 _KEPT_OF_REPO: Final = 64
 _KEPT_OF_MODEL: Final = 128
 _DIGITS: Final = 8
+_RUN_PARTS: Final = 3
 
 
 def _digits(text: str) -> str:
@@ -78,6 +80,12 @@ def parse_full_name(text: str) -> FullName | None:
     """``model:<tenant>/<ml repo>/<name>[:<version>]``; None for other text."""
     match = _FULL.fullmatch(text)
     return None if match is None else FullName(match[1], match[2], match[3], match[4] or "")
+
+
+def parse_run_name(text: str) -> FullName | None:
+    """``<tenant>/<ml repo>/<run>``; None for other text."""
+    parts = text.split("/")
+    return FullName(*parts) if len(parts) == _RUN_PARTS and all(parts) else None
 
 
 def render_full_name(name: FullName) -> str:

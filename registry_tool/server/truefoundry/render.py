@@ -151,12 +151,12 @@ def render_manifest(lookup: Lookup, version: VersionRecord) -> dict[str, JSON]:
     return {**member(wire, "extra"), **{k: v for k, v in found.items() if v is not None}}
 
 
-def _metrics(version: VersionRecord) -> list[JSON]:
+def _metrics(lookup: Lookup, version: VersionRecord) -> list[JSON]:
     entries = [*records(version.data, "metrics")]
     for evidence in version.evidence().values():
         entries += records(evidence, "metrics")
     found: list[JSON] = []
-    for entry in entries:
+    for entry in (*entries, *lookup.run_metrics(version)):
         value = entry.get("value")
         if isinstance(value, int | float) and not isinstance(value, bool):
             step, timestamp = whole(entry, "step"), whole(entry, "timestamp")
@@ -190,7 +190,7 @@ def render_version(lookup: Lookup, version: VersionRecord) -> dict[str, JSON]:
         "manifest": manifest,
         "usage_code_snippet": (_DOWNLOAD if stored and served else _READ).format(fqn=fqn),
         "tags": tags,
-        "metrics": _metrics(version),
+        "metrics": _metrics(lookup, version),
         "deployable": deployable
         and is_deployable(framework if isinstance(framework, dict) else None),
     }  # fmt: skip

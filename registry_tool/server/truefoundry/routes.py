@@ -1,35 +1,32 @@
-"""TrueFoundry's endpoints in one table, each below both of its prefixes.
-
-``/api/svc/v1`` is that of SDK 0.4 and later, ``/api/ml/v1`` that of earlier ones; the bodies are the same.
-"""
+"""TrueFoundry's endpoints in one table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from registry_tool.errors import RegistryError
 from registry_tool.server.changes import ChangeWriter
-from registry_tool.server.faces import Face, Handler, route
+from registry_tool.server.faces import Handler, route
+from registry_tool.server.truefoundry.addresses import PREFIXES, SIGNED_PATH
 from registry_tool.server.truefoundry.apply import ApplyCalls
 from registry_tool.server.truefoundry.errors import render_error, render_exception
 from registry_tool.server.truefoundry.manifest import API
 from registry_tool.server.truefoundry.reads import VersionReads
 from registry_tool.server.truefoundry.repos import RepoCalls
+from registry_tool.server.truefoundry.runs import RunCalls
 from registry_tool.server.truefoundry.session import Session
-from registry_tool.server.truefoundry.staging import SIGNED_PATH, StagingCalls
+from registry_tool.server.truefoundry.staging import StagingCalls
 from registry_tool.server.truefoundry.writes import VersionWrites
 
 if TYPE_CHECKING:
     from registry_tool.server.service import Service
 
-__all__ = ["build_face"]
-
-_PREFIXES: Final = ("/api/svc/v1", "/api/ml/v1")
-_OPEN: Final = ("min-cli-version", "tenant-id")
+__all__ = ["build_routes"]
 
 
 def _worded(handler: Handler) -> Handler:
@@ -46,9 +43,10 @@ def _worded(handler: Handler) -> Handler:
 
 def _handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
     reads, changes = VersionReads(service), ChangeWriter(service, API)
-    staging = StagingCalls(service, reads, changes, _PREFIXES[0])
+    staging = StagingCalls(service, reads, changes, PREFIXES[0])
     writes, session = VersionWrites(service, reads, changes, staging), Session(service)
     repos = RepoCalls(reads, changes)
+    runs = RunCalls(reads, changes)
     manifests = ApplyCalls(service, reads, writes, repos)
     return {
         "min-cli-version": {"get": session.get_oldest_release},
@@ -71,29 +69,24 @@ def _handlers(service: Service) -> Mapping[str, Mapping[str, Handler]]:
             "put": staging.put_bytes,
             "post": staging.finish_parts,
         },
+        "runs": {"post": runs.create},
+        "runs/search": {"post": runs.search},
+        "runs/{id}": {"get": runs.get, "put": runs.update, "delete": runs.delete},
+        "runs/{id}/batch": {"post": runs.log_batch},
+        "runs/{id}/metrics": {"post": runs.log_metric},
+        "runs/{id}/metrics/history": {"get": runs.get_history},
+        "runs/{id}/metrics/list": {"post": runs.list_histories},
+        "runs/{id}/parameters": {"post": runs.log_param},
+        "runs/{id}/tags": {"post": runs.set_tag},
+        "runs/{id}/tags/delete": {"post": runs.delete_tag},
         "apply": {"put": manifests.put},
         "delete": {"post": manifests.delete},
     }
 
 
-def build_face(service: Service) -> Face:
-    """TrueFoundry's protocol over a service."""
-    handlers = _handlers(service)
-    routes = [
+def build_routes(service: Service, prefix: str) -> list[BaseRoute]:
+    """The endpoints below one prefix."""
+    return [
         route(f"{prefix}/{path}", render_error, **{m: _worded(h) for m, h in by_method.items()})
-        for prefix in _PREFIXES
-        for path, by_method in handlers.items()
+        for path, by_method in _handlers(service).items()
     ]
-    return Face(
-        name="truefoundry",
-        prefixes=_PREFIXES,
-        routes=routes,
-        render_error=render_error,
-        signed_paths=tuple(f"{prefix}/{SIGNED_PATH}/" for prefix in _PREFIXES),
-        stream_paths=tuple(f"{prefix}/{SIGNED_PATH}/" for prefix in _PREFIXES),
-        open_paths=frozenset(f"{prefix}/{path}" for prefix in _PREFIXES for path in _OPEN),
-        instructions=(
-            "TFY_HOST={url}",
-            "TFY_API_KEY=tfy_TOKEN  # tfy_ and the token; without tokens, tfy_local",
-        ),
-    )

@@ -24,6 +24,7 @@ from registry_tool.manifests.problems import JSON
 from registry_tool.server.faces import JsonResponse
 from registry_tool.server.parts import MOST_PARTS, PartStore
 from registry_tool.server.signed import Grant, Operation, Signer, UsedGrants
+from registry_tool.server.truefoundry.addresses import SIGNED_PATH
 from registry_tool.server.truefoundry.bodies import (
     FilesBody,
     IdBody,
@@ -65,10 +66,8 @@ if TYPE_CHECKING:
     from registry_tool.server.service import Service
     from registry_tool.server.truefoundry.reads import VersionReads
 
-__all__ = ["SIGNED_PATH", "StagedFiles", "StagingCalls"]
+__all__ = ["StagedFiles", "StagingCalls"]
 
-SIGNED_PATH: Final = "signed"
-"""Below the prefix: where signed addresses are."""
 _STAGE: Final = "stage"
 _ADDRESS: Final = re.compile(rf"{re.escape(STORED)}/staged/([0-9a-f-]{{36}})/?")
 _PART: Final = re.compile(

@@ -102,3 +102,37 @@ def test_the_command_line_logs_in_and_applies_manifests(registry: Path, tmp_path
         "ada: Add model speech/lang-id",
         "ada: Add truefoundry/ml-repo/speech-05fb617a",
     ]
+
+
+def add_storage(folder: Path, place: Path) -> None:
+    """Give a registry a DVC remote."""
+    place.mkdir()
+    config = f"[core]\n    remote = storage\n['remote \"storage\"']\n    url = {place}\n"
+    (folder / ".dvc" / "config").write_text(config)
+    subprocess.run(["git", "commit", "-qam", "Add the storage"], cwd=folder, check=True)
+
+
+def test_the_ml_client_does_its_main_job(registry: Path, tmp_path: Path) -> None:
+    """T1 to T4, T14 to T17, T20 to T22, T26: a run, its model with files, and the snippet as it is."""
+    add_storage(registry, tmp_path / "storage")
+    with running_server(registry, "--api", "truefoundry") as server:
+        said = said_by("truefoundry", "truefoundry_ml.py", server, tmp_path)
+    fqn = "model:models/speech/lang-id:1"
+    assert said == {
+        "repos": ["speech"],
+        "version": [fqn, 3, "First.", "nlp", "pytorch"],
+        "changed": ["Changed.", "v1.0", True],
+        "by name": fqn,
+        "latest": fqn,
+        "files": {"code/run.py": 9, "model.bin": 300_000},
+        "versions": [fqn],
+        "run": ["FINISHED", {"lr": "0.1"}, {"accuracy": [0.5, 0.9], "loss": [0.1]}, "train"],
+        "metrics": [["accuracy", 0.9, 3], ["loss", 0.1, 3]],
+        "snippet": [0, ["code", "model.bin"]],
+        "deployable": True,
+    }
+    check_all(registry)
+    done = run_program("fetch", "speech/lang-id@1", "-o", "out", cwd=registry)
+    assert done.code == 0, done.err
+    found = [one.stat().st_size for one in (registry / "out").rglob("model.bin")]
+    assert found == [300_000]

@@ -49,7 +49,7 @@ said["files"] = {
     for one in sorted(target.rglob("*"))
     if one.is_file()
 }
-said["versions"] = [one.fqn for one in client.list_model_versions("model:models/speech/lang-id")]
+said["versions"] = [one.fqn for one in client.list_model_versions("speech", "lang-id")]
 kept = client.get_run_by_name("speech", "first")
 said["run"] = [
     kept.status.value, kept.get_params(), {k: [m.value for m in v] for k, v in kept.get_metrics().items()}, kept.get_tags()["stage"],
@@ -62,6 +62,6 @@ said["metrics"] = sorted([m.key, m.value, m.step] for m in shown.metrics)
 used = subprocess.run(
     [sys.executable, "-c", shown.usage_code_snippet], capture_output=True, text=True, check=False
 )
-said["snippet"] = [used.returncode, sorted(os.listdir(used.stdout.split()[-1]))] if used.returncode == 0 else used.stderr  # fmt: skip
+said["snippet"] = [used.returncode, sorted(one.name for one in pathlib.Path(used.stdout.split()[-1]).iterdir())] if used.returncode == 0 else used.stderr  # fmt: skip
 said["deployable"] = shown.deployable
 print(json.dumps(said))

@@ -11,7 +11,7 @@ from support.manifests import registry_yaml
 from support.served_apps import ServedApp, serve_app
 
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.truefoundry.routes import build_face
+from registry_tool.server.truefoundry import build_face
 
 PREFIX: Final = "/api/ml/v1"
 REPO: Final[dict[str, JSON]] = {

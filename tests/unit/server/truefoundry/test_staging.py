@@ -13,7 +13,7 @@ from support.served_apps import Reply, ServedApp, serve_app
 
 from registry_tool.manifests.problems import JSON
 from registry_tool.server.signed import Signer
-from registry_tool.server.truefoundry.routes import build_face
+from registry_tool.server.truefoundry import build_face
 
 PREFIX: Final = "/api/svc/v1"
 FILES: Final = {"model.bin": b"\1" * 2_000_000, "code/__init__.py": b"", "code/run.py": b"print(1)\n"}  # fmt: skip

@@ -15,7 +15,7 @@ from registry_tool.access.subjects import Subject, parse_grants
 from registry_tool.edits.sealing import seal
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import ModelName, Reference
-from registry_tool.server.truefoundry.routes import build_face
+from registry_tool.server.truefoundry import build_face
 from registry_tool.writer.request import Person, WriteRequest
 
 PREFIX: Final = "/api/svc/v1"
