@@ -136,3 +136,31 @@ def test_the_ml_client_does_its_main_job(registry: Path, tmp_path: Path) -> None
     assert done.code == 0, done.err
     found = [one.stat().st_size for one in (registry / "out").rglob("model.bin")]
     assert found == [300_000]
+
+
+GIVEN: Final = 157
+FIELDS: Final = 841
+
+
+def test_every_field_reads_back_equal_over_a_fresh_clone(registry: Path, tmp_path: Path) -> None:
+    """T2 to T15, T20, T25, T26: what the client wrote, read again from another server that has only a clone."""
+    add_storage(registry, tmp_path / "storage")
+    bare, clone = tmp_path / "served.git", tmp_path / "clone.git"
+    for source, target in ((registry, bare), (bare, clone)):
+        subprocess.run(["git", "clone", "-q", "--bare", source, target], check=True)
+        subprocess.run(["git", "remote", "rm", "origin"], cwd=target, check=True)
+        cache = {"XDG_CACHE_HOME": str(tmp_path / target.name), "XDG_STATE_HOME": str(tmp_path / f"state-{target.name}")}  # fmt: skip
+        with running_server(target, "--api", "truefoundry", env=cache) as server:
+            if target is bare:
+                given: dict[str, JSON] = {"step": "write"}
+                written = said_by("truefoundry", "truefoundry_fields.py", server, tmp_path, **given)
+                server.kill()
+            else:
+                given = {"step": "read", "written": written["written"]}
+                read = said_by("truefoundry", "truefoundry_fields.py", server, tmp_path, **given)
+    assert read["found"] == written["found"]
+    assert set(cast("list[bool]", read["given"])) == {True}
+    assert (read["counted"], read["count"]) == (GIVEN, FIELDS)
+    checked = tmp_path / "checked"
+    subprocess.run(["git", "clone", "-q", bare, checked], check=True)
+    check_all(checked)
