@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -81,6 +81,30 @@ async def _seal_drafts(service: Service) -> None:
     await Sealer(service).run()
 
 
+def _make_lifespan(
+    service: Service, faces: Sequence[Face], feed: EventFeed
+) -> Callable[[object], AbstractAsyncContextManager[None]]:
+    """What runs from before the first request until after the last one."""
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+
+        def moved(_: Snapshot, __: Snapshot) -> None:
+            loop.call_soon_threadsafe(feed.notify)
+
+        service.live.listen(moved)
+        service.on_stopping(lambda: loop.call_soon_threadsafe(feed.close))
+        tasks = [asyncio.create_task(_prepare(service, faces))]
+        if service.writes:
+            tasks.append(asyncio.create_task(_seal_drafts(service)))
+        yield
+        for task in tasks:
+            task.cancel()
+
+    return lifespan
+
+
 def build_app(
     service: Service,
     faces: Sequence[Face],
@@ -101,28 +125,12 @@ def build_app(
     feed = EventFeed(service.events_between, lambda: service.snapshot.commit)
     everything = [*faces, plain_face(service, feed)]
 
-    @asynccontextmanager
-    async def lifespan(_: object) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
-
-        def moved(_: Snapshot, __: Snapshot) -> None:
-            loop.call_soon_threadsafe(feed.notify)
-
-        service.live.listen(moved)
-        service.on_stopping(lambda: loop.call_soon_threadsafe(feed.close))
-        tasks = [asyncio.create_task(_prepare(service, faces))]
-        if service.publishes:
-            tasks.append(asyncio.create_task(_seal_drafts(service)))
-        yield
-        for task in tasks:
-            task.cancel()
-
     routes = [one for face in everything for one in face.routes]
     router = Router(
         routes,
         redirect_slashes=False,
         default=_NotFound(everything),
-        lifespan=lifespan,
+        lifespan=_make_lifespan(service, faces, feed),
     )
     return Guard(
         _KeptFirst(service, FixedPaths(routes, router)),

@@ -6,7 +6,7 @@ Looked up are the live catalog's indexes, so that an edit reads no file for what
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from registry_tool.artifacts.dvc_files import Pointer, render_pointer
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ChangeWriter",
+    "KnownVersions",
     "find_added_model",
     "find_stages",
     "render_owner",
@@ -70,35 +71,55 @@ class ChangeWriter:
         key = request.headers.get("idempotency-key", "")
         key = f"{key}/{step}" if key and step else key
         content = hashlib.sha256(request.url.path.encode() + await request.body()).hexdigest()
-        return await self._write(
-            current_subject(request), namespace, edit, *scopes, key=key, content=content
-        )
+        return await self._write(request, namespace, edit, *scopes, key=key, content=content)
 
     async def write_plain(
-        self, subject: Subject, namespace: str, edit: Edit, *scopes: Scope
-    ) -> Written:
-        """Publish a change whose request has no body, or one that is a file."""
-        return await self._write(subject, namespace, edit, *scopes)
+        self, request: Request, namespace: str, edit: Edit, *scopes: Scope, subject: Subject | None = None
+    ) -> Written:  # fmt: skip
+        """Publish a change whose request has no body, or one that is a file.
+
+        Args:
+            request: The request.
+            namespace: Where it writes.
+            edit: The change.
+            scopes: As for ``write``.
+            subject: Who asks, where that is not the subject of the request.
+
+        Raises:
+            RegistryError: It is refused.
+        """
+        return await self._write(request, namespace, edit, *scopes, subject=subject)
 
     async def _write(
-        self, subject: Subject, namespace: str, edit: Edit, *scopes: Scope, key: str = "", content: str = ""
+        self, request: Request, namespace: str, edit: Edit, *scopes: Scope,
+        key: str = "", content: str = "", subject: Subject | None = None,
     ) -> Written:  # fmt: skip
+        who = subject or current_subject(request)
         for scope in scopes or ("write",):
-            self._service.require(subject, scope, namespace)
-        return await self._service.write(
+            self._service.require(who, scope, namespace)
+        author, may_review = Person(who.name, who.email), who.may("review", namespace)
+        written = await self._service.write(
             WriteRequest(
-                edit,
-                Person(subject.name, subject.email),
-                api=self._api,
-                request_id=key,
-                content=content,
-                may_review=subject.may("review", namespace),
+                edit, author, api=self._api, request_id=key, content=content, may_review=may_review
             )
         )
+        request.state.proposal = self._service.describe_proposal(written, who)
+        return written
+
+
+class KnownVersions:
+    """What edits ask about versions that the live catalog knows.
+
+    Args:
+        snapshot: Gives the state that the request's subject sees now.
+    """
+
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        self._snapshot = snapshot
 
     def find_gone(self, view: ModelView) -> list[str]:
         """The versions and drafts that a model had and has no more."""
-        snapshot = self._service.snapshot
+        snapshot = self._snapshot()
         model = snapshot.model(view.name)
         if model is None or len(model.all_ids) == len(model.version_ids):
             return []
@@ -112,19 +133,19 @@ class ChangeWriter:
 
         A deleted version counts: the check compares with it too, and no index has it.
         """
-        snapshot = self._service.snapshot
+        snapshot = self._snapshot()
         ids = snapshot.indexes.find("version", "identity", _identity, identity)
         equal = (one for one in map(snapshot.records.get, ids) if isinstance(one, VersionRecord))
-        for record in equal:
-            is_own = record.model == view.name and not record.is_draft
-            if is_own and view.version(record.version) is not None:
-                return f"{record.model}@{record.version}"
+        names = [one.version for one in equal if one.model == view.name and not one.is_draft]
         for name in view.versions:
             known = snapshot.version(view.name, name)
             if known is None or not known.is_listed:
-                found = view.version(name)
-                if found is not None and text(found.data, "identity") == identity:
-                    return f"{view.name}@{name}"
+                names.append(name)
+        for name in names:
+            # What is proposed on another branch is in the index, and not here.
+            found = view.version(name)
+            if found is not None and text(found.data, "identity") == identity:
+                return f"{view.name}@{name}"
         return ""
 
 

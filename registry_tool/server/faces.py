@@ -25,6 +25,7 @@ __all__ = [
     "current_subject",
     "defer_handlers",
     "describe_missing",
+    "proposal_headers",
     "route",
 ]
 
@@ -97,6 +98,12 @@ class JsonResponse(Response):
 def current_subject(request: Request) -> Subject:
     """Who makes a request."""
     found: Subject = request.state.subject
+    return found
+
+
+def proposal_headers(request: Request) -> dict[str, str]:
+    """What tells a client that its request was proposed; empty where it was published, or wrote nothing."""
+    found: dict[str, str] = request.scope["state"].get("proposal", {})
     return found
 
 

@@ -11,7 +11,7 @@ from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import Reference
 from registry_tool.server.bare_names import find_model_named, read_bare_name
-from registry_tool.server.changes import ChangeWriter
+from registry_tool.server.changes import KnownVersions
 from registry_tool.server.kubeflow.bodies import ModelVersionBody, RegisteredModelBody, read_body
 from registry_tool.server.kubeflow.listing import list_records, read_options
 from registry_tool.server.kubeflow.map import (
@@ -20,7 +20,6 @@ from registry_tool.server.kubeflow.map import (
     update_registered_model,
     update_version,
 )
-from registry_tool.server.kubeflow.render import API
 from registry_tool.server.kubeflow.requests import Call, now_ms
 
 __all__ = [
@@ -188,7 +187,7 @@ async def _add_version(call: Call, data: dict[str, JSON]) -> Found:
         raise UsageError(
             f"the name is too long: at most {_LONGEST - 1 - len(str(model.id))} characters"
         )
-    add = add_version_draft(model.name, body, ChangeWriter(call.service, API).find_gone)
+    add = add_version_draft(model.name, body, KnownVersions(lambda: call.newest).find_gone)
     with call.claims.claim("context", body.get("externalId")):
         written = await call.write(_checked(call, add, body), model.name.namespace)
     (added,) = written.change.versions

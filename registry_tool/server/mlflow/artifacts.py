@@ -112,7 +112,7 @@ class ArtifactProxy:
                     f"this registry has no storage for files: {exc.message}", remedy=exc.remedy
                 ) from exc
         edit = put_upload(lookup.snapshot, API, path, digest)
-        await self._changes.write_plain(lookup.subject, lookup.writing, edit)
+        await self._changes.write_plain(request, lookup.writing, edit)
         return JsonResponse(_NOTHING)
 
     async def delete(self, request: Request) -> Response:
@@ -128,7 +128,7 @@ class ArtifactProxy:
         ]
         if edits:
             edit = combine(edits, f"Delete the upload {path}")
-            await self._changes.write_plain(lookup.subject, lookup.writing, edit)
+            await self._changes.write_plain(request, lookup.writing, edit)
         return JsonResponse(_NOTHING)
 
     # --- downloads
@@ -150,7 +150,8 @@ class ArtifactProxy:
 
     def _find_version(self, request: Request, path: str) -> tuple[VersionRecord, str]:
         parts = path.split("/", _PARTS)
-        subject, snapshot = current_subject(request), self._service.snapshot
+        subject = current_subject(request)
+        snapshot = self._service.snapshot_for(subject)
         if len(parts) < _PARTS or not subject.sees(parts[1]):
             raise _missing(path)
         found = snapshot.version(ModelName(parts[1], parts[2]), parts[3])

@@ -10,8 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictS
 from starlette.requests import Request
 
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.mlflow.errors import MlflowError
-from registry_tool.server.mlflow.queries import require
+from registry_tool.server.mlflow.errors import MlflowError, require
 
 __all__ = [
     "AliasBody",
@@ -167,11 +166,11 @@ def _refuse(error: ValidationError) -> MlflowError:
     )
 
 
-def _has_null(value: JSON) -> bool:
+def _has_null(value: object) -> bool:
     if isinstance(value, str):
         return "\0" in value
     if isinstance(value, dict):
-        return any("\0" in key or _has_null(inner) for key, inner in value.items())
+        return any(_has_null(key) or _has_null(inner) for key, inner in value.items())
     return isinstance(value, list) and any(map(_has_null, value))
 
 

@@ -19,6 +19,7 @@ from registry_tool.server.faces import (
     Handler,
     JsonResponse,
     defer_handlers,
+    proposal_headers,
     route,
 )
 from registry_tool.server.mlflow.errors import (
@@ -51,13 +52,15 @@ _SERVER_INFO: Final = {
 
 
 def _worded(handler: Handler) -> Handler:
-    """A handler whose exceptions are answered in MLflow's words."""
+    """A handler whose exceptions are answered in MLflow's words, and whose proposals in headers."""
 
     async def answer(request: Request) -> Response:
         try:
-            return await handler(request)
+            response = await handler(request)
         except RegistryError as exc:
             return render_mlflow_error(exc)
+        response.headers.update(proposal_headers(request))
+        return response
 
     return answer
 
@@ -67,21 +70,21 @@ def _tagged(handler: Handler, reads: ModelReads, service: Service) -> Handler:
 
     async def answer(request: Request) -> Response:
         lookup = reads.begin(request)
-        tag = _etag(lookup.snapshot.commit, lookup.subject)
+        tag = _etag(lookup.view.mark, lookup.subject)
         headers = {"ETag": tag, "Vary": "Authorization"}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
         response = await handler(request)
         response.headers.update(headers)
-        service.answers.keep(request.scope, lookup.subject, lookup.snapshot, response)
+        service.keep_answer(request.scope, lookup.subject, lookup.snapshot, response)
         return response
 
     return answer
 
 
 @lru_cache(maxsize=256)
-def _etag(commit: str, subject: Subject) -> str:
-    said = f"{commit} {subject}".encode()
+def _etag(mark: str, subject: Subject) -> str:
+    said = f"{mark} {subject}".encode()
     return f'"{hashlib.blake2b(said, digest_size=12).hexdigest()}"'
 
 
@@ -139,8 +142,7 @@ def _make_route(path: str, handlers: Mapping[str, Handler]) -> BaseRoute:
     return route(path, render_error, **{name: _worded(one) for name, one in handlers.items()})
 
 
-def build_face(service: Service) -> Face:
-    """MLflow's protocol over a service."""
+def _build_routes(service: Service) -> list[BaseRoute]:
     reads = ModelReads(service)
 
     @cache
@@ -152,10 +154,8 @@ def build_face(service: Service) -> Face:
     def make_proxy() -> Sequence[BaseRoute]:
         from registry_tool.server.mlflow.artifacts import ArtifactProxy
 
-        proxy = ArtifactProxy(service, reads)
-        return [
-            _make_route(f"{PROXY_PREFIX}/{path}", some) for path, some in proxy.handlers().items()
-        ]
+        found = ArtifactProxy(service, reads).handlers()
+        return [_make_route(f"{PROXY_PREFIX}/{path}", some) for path, some in found.items()]
 
     routes: list[BaseRoute] = []
     for path, handlers in _handlers(reads, defer_handlers(make_writes)).items():
@@ -169,10 +169,15 @@ def build_face(service: Service) -> Face:
     routes.append(DeferredRoutes(PROXY_PREFIX, make_proxy, render_error))
     routes.append(route("/version", render_error, get=_version))
     routes.append(route(f"{_INFO}/server-info", render_error, get=_server_info))
+    return routes
+
+
+def build_face(service: Service) -> Face:
+    """MLflow's protocol over a service."""
     return Face(
         name="mlflow",
         prefixes=(_PREFIX, PROXY_PREFIX, _INFO, "/version"),
-        routes=routes,
+        routes=_build_routes(service),
         render_error=render_error,
         open_paths=frozenset({"/version", f"{_INFO}/server-info"}),
         stream_paths=(f"{PROXY_PREFIX}/artifacts/",),

@@ -26,6 +26,7 @@ from registry_tool.manifests.data import Data, records
 from registry_tool.names import Reference
 from registry_tool.server.changes import (
     ChangeWriter,
+    KnownVersions,
     find_added_model,
     find_stages,
     render_owner,
@@ -231,8 +232,9 @@ class ModelWrites:
             check_source(source)
         origin = VersionOrigin(source, body.run_id or "", body.run_link or "", body.model_id or "")
         new = await self._new_version(request, origin, body.description or "", tags)
+        known = KnownVersions(lambda: self._reads.lookup(request).snapshot)
         edit = mlflow_edits.create_version(
-            model.name, new, gone=self._changes.find_gone, find_equal=self._changes.find_equal
+            model.name, new, gone=known.find_gone, find_equal=known.find_equal
         )
         written = await self._changes.write(request, model.name.namespace, edit)
         return self._answer_created(request, written)

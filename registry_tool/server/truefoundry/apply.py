@@ -118,7 +118,7 @@ class ApplyCalls:
             repo = lookup.find_repo(name)
             if repo is None:
                 raise NotFoundError(f"ML repo {name} not found")
-            await self._repos.delete(lookup, repo)
+            await self._repos.delete(request, lookup, repo)
             return JsonResponse(_DONE)
         target = self._writes.find_target(lookup, body.given)
         version = target.version

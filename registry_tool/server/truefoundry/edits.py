@@ -35,7 +35,7 @@ from registry_tool.server.truefoundry.manifest import (
 )
 
 if TYPE_CHECKING:
-    from registry_tool.server.changes import ChangeWriter
+    from registry_tool.server.changes import KnownVersions
 
 __all__ = [
     "AliasChange",
@@ -122,7 +122,7 @@ def _annotation(reference: Reference, given: Mapping[str, JSON]) -> Edit:
 
 def add_repo_version(
     namespace: str, model: ModelName | None, given: Mapping[str, JSON], parts: VersionParts,
-    *, author: str, created_by: str, changes: ChangeWriter,
+    *, author: str, created_by: str, known: KnownVersions,
 ) -> Edit:  # fmt: skip
     """Add a version: a draft, or sealed at once where the manifest has an alias.
 
@@ -133,7 +133,7 @@ def add_repo_version(
         parts: What is written of it.
         author: Who creates it.
         created_by: The same in TrueFoundry's form.
-        changes: Finds numbers that were used, and equal versions.
+        known: Finds numbers that were used, and equal versions.
     """
     alias = text(given, "version_alias")
     wire: dict[str, JSON] = {"created_by": created_by, **parts.wire}
@@ -155,8 +155,8 @@ def add_repo_version(
         change = add_counted_version(
             name,
             record,
-            gone=changes.find_gone,
-            find_equal=changes.find_equal,
+            gone=known.find_gone,
+            find_equal=known.find_equal,
             number=str(number or ""),
             is_draft=not alias,
         )(catalog)

@@ -31,7 +31,7 @@ REPO_KIND: Final = "ml-repo"
 RUN_KIND: Final = "run"
 """That of a run."""
 BATCH_KIND: Final = "run-batch"
-"""That of what was logged to a run at once."""
+"""That of the values that were logged to a run at once."""
 
 _TENANT: Final = "registry"
 _SHOWN: Final = 120

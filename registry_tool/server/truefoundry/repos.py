@@ -126,10 +126,10 @@ class RepoCalls:
     async def delete_repo(self, request: Request) -> Response:
         """``DELETE ml-repos/{id}``."""
         lookup = self._reads.lookup(request)
-        await self.delete(lookup, lookup.repo_numbered(request.path_params["id"]))
+        await self.delete(request, lookup, lookup.repo_numbered(request.path_params["id"]))
         return JsonResponse(_DONE)
 
-    async def delete(self, lookup: Lookup, repo: NamespaceRecord) -> None:
+    async def delete(self, request: Request, lookup: Lookup, repo: NamespaceRecord) -> None:
         """Delete an ML repo without models.
 
         Raises:
@@ -142,7 +142,7 @@ class RepoCalls:
                 remedy="delete its model versions",
             )
         edit = edit_object(ObjectName(API, REPO_KIND, record.slug), state="deleted")
-        await self._changes.write_plain(lookup.subject, repo.name, edit, "delete")
+        await self._changes.write_plain(request, repo.name, edit, "delete")
 
 
 def _new_repo(name: str) -> NamespaceRecord:

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 
 from registry_tool.errors import RegistryError
 from registry_tool.server.changes import ChangeWriter
-from registry_tool.server.faces import Handler, route
+from registry_tool.server.faces import Handler, proposal_headers, route
 from registry_tool.server.truefoundry.addresses import PREFIXES, SIGNED_PATH
 from registry_tool.server.truefoundry.apply import ApplyCalls
 from registry_tool.server.truefoundry.errors import render_error, render_exception
@@ -34,9 +34,11 @@ def _worded(handler: Handler) -> Handler:
 
     async def answer(request: Request) -> Response:
         try:
-            return await handler(request)
+            response = await handler(request)
         except RegistryError as exc:
             return render_exception(exc)
+        response.headers.update(proposal_headers(request))
+        return response
 
     return answer
 

@@ -232,7 +232,7 @@ class RunCalls:
     # --- what is logged
 
     async def _log(self, request: Request, run: ObjectRecord, data: dict[str, JSON]) -> Response:
-        kept = {key: value for key, value in data.items() if value}
+        kept: dict[str, JSON] = {key: value for key, value in data.items() if value}
         if kept:
             await self._changes.write(
                 request, text(run.data, "namespace"), _add_batch(run, self._reads, request, kept)

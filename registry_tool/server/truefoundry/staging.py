@@ -58,10 +58,12 @@ from registry_tool.server.version_files import (
     list_files,
     only_folder,
 )
+from registry_tool.writer.request import Person
 
 if TYPE_CHECKING:
     from registry_tool.artifacts.dvc_files import Member
     from registry_tool.artifacts.hashing import Digest
+    from registry_tool.live.snapshot import Snapshot
     from registry_tool.server.changes import ChangeWriter
     from registry_tool.server.service import Service
     from registry_tool.server.truefoundry.reads import VersionReads
@@ -260,7 +262,7 @@ class StagingCalls:
             with open_spool() as spool:
                 await receive(request, spool, grant.length)
                 digest = await store(self._service, spool)
-            await self._keep(grant, grant.target, digest)
+            await self._keep(request, grant, grant.target, digest)
         return Response(headers={"ETag": f'"{digest.md5}"'})
 
     async def finish_parts(self, request: Request) -> Response:
@@ -276,12 +278,16 @@ class StagingCalls:
         upload, _, target = grant.target.partition("/")
         with self._used.use(grant), self._parts.join(upload, found) as stream:
             digest = await asyncio.to_thread(self._service.registry.store.store_file, stream)
-            await self._keep(grant, target, digest)
+            await self._keep(request, grant, target, digest)
         return Response(b"<CompleteMultipartUploadResult/>", media_type="application/xml")
 
-    async def _keep(self, grant: Grant, target: str, digest: Digest) -> None:
+    def _snapshot_for(self, grant: Grant) -> Snapshot:
+        """The state that the person sees who asked for an address."""
+        return self._service.view_by(Person(grant.name, grant.email)).snapshot
+
+    async def _keep(self, request: Request, grant: Grant, target: str, digest: Digest) -> None:
         """Name the bytes: the author is who asked for the address, and may write what it says."""
-        snapshot = self._service.snapshot
+        snapshot = self._snapshot_for(grant)
         stage = self._service.find_uuid(snapshot, target.partition("/")[0])
         if not isinstance(stage, ObjectRecord):
             raise NotFoundError("the staged version of this address does not exist any more")
@@ -289,13 +295,13 @@ class StagingCalls:
         allowed = (subjects.Grant("write", namespace),)
         subject = subjects.Subject(grant.name, grant.email, "user", allowed)
         edit = put_upload(snapshot, API, target, digest)
-        await self._changes.write_plain(subject, namespace, edit)
+        await self._changes.write_plain(request, namespace, edit, subject=subject)
 
     async def get_bytes(self, request: Request) -> Response:
         """``GET signed/…``: a file of a version."""
         grant = self._signer.verify(request.path_params["grant"], API, "read")
         uuid, _, path = grant.target.partition("/")
-        version = self._service.find_uuid(self._service.snapshot, uuid)
+        version = self._service.find_uuid(self._snapshot_for(grant), uuid)
         if not isinstance(version, VersionRecord):
             raise NotFoundError("the model version of this address does not exist any more")
         place = await asyncio.to_thread(fetch_file, self._service, _require_file(version, path))

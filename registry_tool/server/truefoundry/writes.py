@@ -18,7 +18,7 @@ from registry_tool.live.records import ModelRecord, VersionRecord
 from registry_tool.manifests.data import Data, member, text
 from registry_tool.manifests.problems import JSON
 from registry_tool.names import Reference
-from registry_tool.server.changes import find_stages, render_owner
+from registry_tool.server.changes import KnownVersions, find_stages, render_owner
 from registry_tool.server.faces import JsonResponse
 from registry_tool.server.truefoundry.bodies import (
     ModelManifest,
@@ -186,7 +186,7 @@ class VersionWrites:
             _split(target.given, staged, ""),
             author=subject.name,
             created_by=write_subject(subject),
-            changes=self._changes,
+            known=KnownVersions(lambda: self._service.snapshot_for(subject)),
         )
 
     def rehearse(self, lookup: Lookup, target: Target) -> list[Edit]:
