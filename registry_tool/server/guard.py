@@ -196,7 +196,8 @@ class Guard:
         if failure := failure or self._check_body(face, scope, headers):
             return failure
         scope.setdefault("state", {})
-        if scope["path"] in face.open_paths:
+        is_signed = scope["path"].startswith(face.signed_paths or ("\0",))
+        if is_signed or scope["path"] in face.open_paths:
             scope["state"]["subject"] = self._authenticator.anonymous
             return None
         try:

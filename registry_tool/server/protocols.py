@@ -39,6 +39,7 @@ class Protocol(NamedTuple):
 PROTOCOLS: Final[tuple[Protocol, ...]] = (
     Protocol("kubeflow", "Kubeflow Model Registry", "registry_tool.server.kubeflow"),
     Protocol("mlflow", "MLflow", "registry_tool.server.mlflow.routes"),
+    Protocol("truefoundry", "TrueFoundry", "registry_tool.server.truefoundry"),
 )
 """In the order in which they are printed. Their prefixes are disjoint."""
 
