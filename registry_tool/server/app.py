@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute, Route, Router
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from registry_tool.access.authenticate import Authenticator
     from registry_tool.live.snapshot import Snapshot
-    from registry_tool.server.limits import Limits
+    from registry_tool.server.limits import Limits, RateLimiter
     from registry_tool.server.service import Service
 
-__all__ = ["build_app"]
+__all__ = ["build_app", "open_feed"]
 
 
 class _NotFound:
@@ -62,25 +62,15 @@ class _FixedPaths:
         await found.handle({**scope, "path_params": {}}, receive, send)
 
 
-def build_app(
-    service: Service,
-    faces: Sequence[Face],
-    *,
-    authenticator: Authenticator,
-    limits: Limits,
-    hosts: frozenset[str] | None = None,
-) -> ASGIApp:
-    """The application.
+def open_feed(service: Service) -> EventFeed:
+    """The events of the branch that a service serves."""
+    return EventFeed(service.events_between, lambda: service.snapshot.commit)
 
-    Args:
-        service: What the faces answer from.
-        faces: The protocols.
-        authenticator: Finds the subject of a request.
-        limits: Of requests.
-        hosts: Values of ``Host`` that are accepted without tokens, in addition to this machine's.
-    """
-    feed = EventFeed(service.events_between, lambda: service.snapshot.commit)
-    everything = [*faces, plain_face(service, feed)]
+
+def _lifespan(
+    service: Service, feed: EventFeed
+) -> Callable[[object], AbstractAsyncContextManager[None]]:
+    """What runs next to the requests: events are told, and drafts are sealed by time."""
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
@@ -96,12 +86,39 @@ def build_app(
         if sealing is not None:
             sealing.cancel()
 
+    return lifespan
+
+
+def build_app(
+    service: Service,
+    faces: Sequence[Face],
+    *,
+    authenticator: Authenticator,
+    limits: Limits,
+    hosts: frozenset[str] | None = None,
+    feed: EventFeed | None = None,
+    rates: RateLimiter | None = None,
+) -> ASGIApp:
+    """The application.
+
+    Args:
+        service: What the faces answer from.
+        faces: The protocols.
+        authenticator: Finds the subject of a request.
+        limits: Of requests.
+        hosts: Values of ``Host`` that are accepted without tokens, in addition to this machine's.
+        feed: The events of the served branch, where others read them too.
+        rates: How many requests each subject may still make, where other servers count them too.
+    """
+    feed = feed or open_feed(service)
+    everything = [*faces, plain_face(service, feed)]
+
     routes = [one for face in everything for one in face.routes]
     router = Router(
         routes,
         redirect_slashes=False,
         default=_NotFound(everything),
-        lifespan=lifespan,
+        lifespan=_lifespan(service, feed),
     )
     return Guard(
         _FixedPaths(routes, router),
@@ -110,4 +127,5 @@ def build_app(
         limits=limits,
         metrics=service.metrics,
         hosts=hosts,
+        rates=rates,
     )

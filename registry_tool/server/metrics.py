@@ -19,12 +19,12 @@ class RequestMetrics:
     """What is counted of requests, and of the registry that is served."""
 
     class Seen:
-        """What is known of one request; ``status`` is 0 until its answer begins."""
+        """What is known of one request; ``status`` is 0 until its answer begins, and a word for gRPC."""
 
         __slots__ = ("status",)
 
         def __init__(self) -> None:
-            self.status = 0
+            self.status: int | str = 0
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -70,6 +70,7 @@ class Service:
 
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
+        rpc_target: That of protocols over gRPC, without a scheme; empty where none is served.
         metrics: Counts requests.
     """
 
@@ -90,6 +91,7 @@ class Service:
         self.branch = branch
         self.options = options
         self.public_url = ""
+        self.rpc_target = ""
         self.metrics = RequestMetrics()
         self._writer = writer
         self._mode = mode
