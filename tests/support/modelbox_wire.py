@@ -35,7 +35,7 @@ from registry_tool.server.rpc.guard import RpcGuard
 from registry_tool.server.rpc.listener import RpcListener
 from registry_tool.server.service import Service, ServiceOptions, open_service
 
-__all__ = ["Downloaded", "ModelBoxWire", "as_data", "connect", "modelbox_wire"]
+__all__ = ["Downloaded", "ModelBoxWire", "as_data", "connect", "frames_for", "modelbox_wire"]
 
 _SECONDS: Final = 30.0
 
@@ -60,10 +60,14 @@ class ModelBoxWire:
     Args:
         channel: To the server.
         token: Sent with each call; empty for none.
+
+    Attributes:
+        service: What is served, where that is in this process.
     """
 
     def __init__(self, channel: grpc.Channel, token: str = "") -> None:
         self.channel = channel
+        self.service: Service | None = None
         said = ("authorization", f"Bearer {token}")
         self._said: tuple[tuple[str, str | bytes], ...] = (said,) if token else ()
 
@@ -104,20 +108,29 @@ class ModelBoxWire:
         """The status and the message that some work fails with."""
         try:
             found = work()
+        except grpc.FutureCancelledError:
+            return "CANCELLED", ""
         except grpc.RpcError as exc:
             return exc.code().name, exc.details() or ""
         raise AssertionError(f"did not fail: {found!r}")
 
-    def send(self, frames: Iterable[Message], *, timeout: float = _SECONDS) -> str:
-        """``UploadFile`` with these messages; the id of the file."""
+    def start(
+        self, frames: Iterator[Message], *, timeout: float = _SECONDS
+    ) -> grpc.CallFuture[Message]:
+        """``UploadFile`` with these messages, under way."""
         call = self.channel.stream_unary(
             f"/{SERVICE}/UploadFile",
             request_serializer=message_class("UploadFileRequest").SerializeToString,
             response_deserializer=message_class("UploadFileResponse").FromString,
         )
-        return read_text(call(iter(frames), metadata=self._said, timeout=timeout), "file_id")
+        found: grpc.CallFuture[Message] = call.future(frames, metadata=self._said, timeout=timeout)
+        return found
 
-    def upload(self, parent: str, path: str, content: bytes, **more: object) -> str:
+    def send(self, frames: Iterable[Message], *, timeout: float = _SECONDS) -> str:
+        """``UploadFile`` with these messages; the id of the file."""
+        return read_text(self.start(iter(frames), timeout=timeout).result(), "file_id")
+
+    def upload(self, parent: str, path: str, content: bytes, /, **more: object) -> str:
         """``UploadFile`` as a client does it; the id of the file."""
         return self.send(frames_for(parent, path, content, **more))
 
@@ -147,7 +160,7 @@ class ModelBoxWire:
         return found
 
 
-def frames_for(parent: str, path: str, content: bytes, **more: object) -> list[Message]:
+def frames_for(parent: str, path: str, content: bytes, /, **more: object) -> list[Message]:
     """The messages of an upload."""
     import hashlib
 
@@ -188,6 +201,7 @@ class _Running:
             self._loop.call_soon_threadsafe(feed.notify)
 
         self._service.live.listen(moved)
+        self._service.on_stopping(lambda: self._loop.call_soon_threadsafe(feed.close))
         guard = RpcGuard(self._service, authenticator=self._authenticator, limits=self._limits)
         faces = [build_rpc_face(self._service, feed)]
         listener = RpcListener("127.0.0.1", 0, faces, guard)
@@ -229,4 +243,6 @@ def modelbox_wire(
     with open_service(folder, options or ServiceOptions()) as service:
         service.public_url = "http://127.0.0.1:8080"
         with _Running(service, who, limits or Limits()) as target, connect(target, token) as wire:
+            wire.service = service
+            service.rpc_target = target
             yield wire

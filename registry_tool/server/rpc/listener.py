@@ -18,7 +18,7 @@ from grpc_health.v1 import health_pb2
 from grpc_health.v1._async import HealthServicer
 from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from registry_tool.errors import OperationalError, UsageError
 
@@ -123,6 +123,8 @@ class RpcListener:
             server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(face.service_name, handlers),)
             )
+            for standard in (health_pb2, reflection_pb2):
+                face.pool.AddSerializedFile(standard.DESCRIPTOR.serialized_pb)
             reflection.enable_server_reflection([face.service_name, *names], server, face.pool)
         add_HealthServicer_to_server(self._health, server)
         place = f"{self._host}:{self.port}"
