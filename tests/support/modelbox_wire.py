@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import grpc
 from google.protobuf import json_format
@@ -34,6 +34,9 @@ from registry_tool.server.modelbox.values import (
 from registry_tool.server.rpc.guard import RpcGuard
 from registry_tool.server.rpc.listener import RpcListener
 from registry_tool.server.service import Service, ServiceOptions, open_service
+
+if TYPE_CHECKING:
+    from grpc import _CallFuture, _CallIterator  # only the stubs name them
 
 __all__ = ["Downloaded", "ModelBoxWire", "as_data", "connect", "frames_for", "modelbox_wire"]
 
@@ -95,6 +98,12 @@ class ModelBoxWire:
         """One call with one message, from its fields; ``ask("ListModels", namespace="nlp")``."""
         return self.call(name, build(f"{name}Request", **fields))
 
+    def items(self, name: str, field: str, /, **fields: object) -> list[dict[str, JSON]]:
+        """As ``get``, of a field with messages."""
+        found = self.get(name, **fields).get(field, [])
+        assert isinstance(found, list)
+        return [one for one in found if isinstance(one, dict)]
+
     def get(self, name: str, /, **fields: object) -> dict[str, JSON]:
         """As ``ask``, as plain data."""
         return as_data(self.ask(name, **fields))
@@ -116,14 +125,14 @@ class ModelBoxWire:
 
     def start(
         self, frames: Iterator[Message], *, timeout: float = _SECONDS
-    ) -> grpc.CallFuture[Message]:
+    ) -> _CallFuture[Message]:
         """``UploadFile`` with these messages, under way."""
         call = self.channel.stream_unary(
             f"/{SERVICE}/UploadFile",
             request_serializer=message_class("UploadFileRequest").SerializeToString,
             response_deserializer=message_class("UploadFileResponse").FromString,
         )
-        found: grpc.CallFuture[Message] = call.future(frames, metadata=self._said, timeout=timeout)
+        found: _CallFuture[Message] = call.future(frames, metadata=self._said, timeout=timeout)
         return found
 
     def send(self, frames: Iterable[Message], *, timeout: float = _SECONDS) -> str:
@@ -148,7 +157,9 @@ class ModelBoxWire:
         metadata = as_data(read_part(frames[0], "metadata"))
         return Downloaded(metadata, b"".join(pieces), [len(one) for one in pieces])
 
-    def watch(self, namespace: str, since: int = 0, *, timeout: float = _SECONDS) -> grpc.Call:
+    def watch(
+        self, namespace: str, since: int = 0, *, timeout: float = _SECONDS
+    ) -> _CallIterator[Message]:
         """``WatchNamespace``: iterate over it, and cancel it."""
         call = self.channel.unary_stream(
             f"/{SERVICE}/WatchNamespace",
@@ -156,7 +167,7 @@ class ModelBoxWire:
             response_deserializer=message_class("WatchNamespaceResponse").FromString,
         )
         request = build("WatchNamespaceRequest", namespace=namespace, since=since)
-        found: grpc.Call = call(request, metadata=self._said, timeout=timeout)
+        found: _CallIterator[Message] = call(request, metadata=self._said, timeout=timeout)
         return found
 
 

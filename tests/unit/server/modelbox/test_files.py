@@ -7,6 +7,7 @@ import os
 import pickle
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -151,7 +152,7 @@ def test_files_elsewhere_are_tracked_and_not_downloaded(
         )
         assert wire.get("TrackArtifacts", files=files)["num_files_tracked"] == 2
         assert len(listed(wire, owner)) == 2
-        failed = wire.failure(lambda number=str(one["id"]): wire.download(number))
+        failed = wire.failure(partial(wire.download, str(one["id"])))
         assert failed[0] == "FAILED_PRECONDITION"
     assert wire.fails("TrackArtifacts")[0] == "INVALID_ARGUMENT"
     assert wire.fails("TrackArtifacts", files=[{"path": "x"}])[0] == "NOT_FOUND"
