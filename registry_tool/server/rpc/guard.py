@@ -218,19 +218,20 @@ class RpcGuard:
     @asynccontextmanager
     async def _guarded(self, api: str, context: Context) -> AsyncIterator[None]:
         """Count a call, and end it with a status where it fails."""
+        seen = self._metrics.begin(api, "grpc")
         self._open += 1
         self._idle.clear()
         try:
-            with self._metrics.request(api, "grpc") as seen:
-                seen.status = "CANCELLED"
-                try:
-                    yield
-                except Exception as exc:  # noqa: BLE001 (the outermost ring: a client gets an answer, the log the traceback)
-                    code, message = _explain(exc)
-                    seen.status = code.name
-                    await context.abort(code, message[:_LONGEST])
-                seen.status = "OK"
+            seen.status = "CANCELLED"
+            try:
+                yield
+            except Exception as exc:  # noqa: BLE001 (the outermost ring: a client gets an answer, the log the traceback)
+                code, message = _explain(exc)
+                seen.status = code.name
+                await context.abort(code, message[:_LONGEST])
+            seen.status = "OK"
         finally:
+            self._metrics.end(seen)
             self._open -= 1
             if not self._open:
                 self._idle.set()
