@@ -166,7 +166,12 @@ class EventFeed:
         """
         tip = self._tip()
         missed = [] if position is None else await self._until(position, tip, subject)
-        yield b": connected\n\n" + b"".join(server_sent(event) for event in missed)
+        yield b": connected\n\n"
+        for event in (
+            missed
+        ):  # one by one, so that no more of them wait in memory as text than the client reads
+            yield server_sent(event)
+        del missed
         while not self._closed:
             moved = self._moved
             if self._tip() == tip:
