@@ -64,6 +64,7 @@ class BoundedConnection(HttpToolsProtocol):
     _unread = 0
     _is_paused = False
     _has_drained = False
+    _is_refused = False
     _is_reading_head = False
     _is_reading_body = False
     _read = 0
@@ -83,7 +84,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """See ``asyncio.Protocol``."""
-        if self.transport.is_closing():
+        if self._is_refused or self.transport.is_closing():
             return
         super().data_received(data)
         if self._is_reading_head:
@@ -178,12 +179,18 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Answer and close, unless an earlier request of the connection is still being answered: then only close."""
-        if self.transport.is_closing():
+        if self._is_refused or self.transport.is_closing():
             return
-        if not self._is_answering:
-            head = f"HTTP/1.1 {status.value} {status.phrase}\r\n"
-            self.transport.write(f"{head}content-length: 0\r\nconnection: close\r\n\r\n".encode())
-        self._close()
+        if self._is_answering:
+            self._close()
+            return
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        self.transport.write(f"{head}content-length: 0\r\nconnection: close\r\n\r\n".encode())
+        self._is_refused = True
+        self._stop_clock()
+        self._deadline = self.loop.call_later(_LINGER_SECONDS, self._close)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
 
     def _stop_clock(self) -> None:
         if self._deadline is not None:
