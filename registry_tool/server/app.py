@@ -91,7 +91,7 @@ def build_app(
 
         service.live.listen(moved)
         service.on_stopping(lambda: loop.call_soon_threadsafe(feed.close))
-        sealing = asyncio.create_task(Sealer(service).run()) if service.publishes else None
+        sealing = None if service.is_replica else asyncio.create_task(Sealer(service).run())
         yield
         if sealing is not None:
             sealing.cancel()

@@ -60,7 +60,8 @@ class Sealer:
         """Look for drafts again and again, until the task is cancelled."""
         while True:
             await asyncio.sleep(self._every)
-            await self.seal_due(time.time_ns() // 1_000_000)
+            if self._service.publishes:  # `write` of serve.yaml may change
+                await self.seal_due(time.time_ns() // 1_000_000)
 
     def list_due(self, now: int) -> Iterator[VersionRecord]:
         """The drafts that time seals at a moment, in milliseconds since 1970."""

@@ -14,11 +14,13 @@ from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
 from registry_tool.integrations.cloudevents import cloud_event, derive_source
 from registry_tool.live.follow import LiveCatalog
+from registry_tool.manifests.data import text
+from registry_tool.manifests.layout import SERVE
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
-from registry_tool.writer.modes import choose_mode
+from registry_tool.writer.modes import Mode, ServerPolicy, choose_mode
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
 from registry_tool.writer.writer import Writer
 
@@ -64,7 +66,6 @@ class Service:
         writer: Writes; None for a replica.
         branch: The published branch, without ``refs/heads/``.
         options: How it is served.
-        mode: How requests are written: ``commit``, ``branch``, ``propose`` or ``read-only``.
         clone: The server's own clone, where it serves a URL.
         proposals: What is proposed and not merged.
 
@@ -81,7 +82,6 @@ class Service:
         branch: str,
         options: ServiceOptions,
         *,
-        mode: str = "read-only",
         clone: OwnClone | None = None,
         proposals: Proposals | None = None,
     ) -> None:
@@ -92,7 +92,6 @@ class Service:
         self.public_url = ""
         self.metrics = RequestMetrics()
         self._writer = writer
-        self._mode = mode
         self._clone = clone
         self._proposals = proposals or Proposals()
         self._stopping: list[Callable[[], object]] = []
@@ -128,13 +127,23 @@ class Service:
         return self._proposals.snapshot(Person(subject.name, subject.email), self.snapshot)
 
     @property
+    def is_replica(self) -> bool:
+        """True where every write is refused."""
+        return self._writer is None
+
+    @property
+    def mode(self) -> str:
+        """How requests are written now: ``commit``, ``branch``, ``propose`` or ``read-only``."""
+        return "read-only" if self._writer is None else self._writer.mode.write
+
+    @property
     def publishes(self) -> bool:
         """True where a write is on the published branch when it is answered."""
-        return self._mode == "commit"
+        return self.mode == "commit"
 
     @property
     def policy(self) -> Data:
-        """The fields of ``serve.yaml`` as they are published."""
+        """The fields of the last valid ``serve.yaml`` that was published."""
         return self.snapshot.policy
 
     def writing_namespace(self, api: str) -> str:
@@ -171,6 +180,14 @@ class Service:
             raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
         return await asyncio.wrap_future(self._writer.submit(request))
 
+    def warnings(self, subject: Subject) -> list[str]:
+        """What a person should do something about, as far as a subject may know of it."""
+        if not subject.sees_all:
+            return []
+        reason = "" if self._writer is None else self._writer.policy_trouble
+        reason = reason or self.snapshot.problems.get(SERVE, "")
+        return [f"serve.yaml is not followed: {reason}"] if reason else []
+
     def describe(self, subject: Subject) -> dict[str, JSON]:
         """What ``/status`` shows to a subject: counts and problems of what it may see."""
         snapshot = self.snapshot
@@ -183,11 +200,12 @@ class Service:
         return {
             "commit": snapshot.commit,
             "branch": self.branch,
-            "mode": self._mode,
+            "mode": self.mode,
             "models": len(models),
             "versions": sum(len(m.version_ids) for m in models),
             "waiting_writes": 0 if self._writer is None else self._writer.waiting,
             "trouble": self.trouble,
+            "warnings": [*self.warnings(subject)],
             "problems": problems,
         }
 
@@ -255,20 +273,18 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         branch = head.removeprefix(BRANCHES)
         live = LiveCatalog(registry.repository, head, folder=cache_folder() / _CACHE)
         stack.callback(live.close)
-        writer, mode, proposals = None, "read-only", Proposals()
+        writer, proposals = None, Proposals()
         if not options.read_only:
             writing = Repository(git if clone is None else clone.git, source=str(folder))
             stack.callback(writing.close)
-            writer, mode = _start_writer(
+            writer = _start_writer(
                 writing, live, branch, options, proposals, is_own_clone=clone is not None
             )
             stack.callback(writer.close)
         live.start()
         if clone is not None:
             clone.start(head, live.look)
-        yield Service(
-            registry, live, writer, branch, options, mode=mode, clone=clone, proposals=proposals
-        )
+        yield Service(registry, live, writer, branch, options, clone=clone, proposals=proposals)
 
 
 def _start_writer(
@@ -279,18 +295,21 @@ def _start_writer(
     proposals: Proposals,
     *,
     is_own_clone: bool,
-) -> tuple[Writer, str]:
-    written = str(live.snapshot.policy.get("write") or "")
-    # Other users do not see the server's own clone, and its branches follow the remote's.
-    push = options.push or (is_own_clone and written == "branch")
-    mode = choose_mode(repository.git, written, push=push)
-    writer = Writer(
+) -> Writer:
+    def choose(policy: ServerPolicy) -> Mode:
+        # Other users do not see the server's own clone, and its branches follow the remote's.
+        push = options.push or (is_own_clone and policy.write == "branch")
+        return choose_mode(repository.git, policy.write, push=push)
+
+    snapshot = live.snapshot
+    committer = Person.parse(snapshot.server_committer)
+    return Writer(
         repository,
-        mode=mode,
-        committer=Person.parse(live.snapshot.server_committer),
+        mode=choose(ServerPolicy(text(snapshot.policy, "write"), committer)),
+        committer=committer,
+        choose=choose,
         main=branch,
         on_moved=_move_live(live, branch, proposals),
         latest=lambda: live.snapshot.line.last_time,
         notify=options.notify,
     )
-    return writer, mode.write
