@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from registry_tool.api.registry import Registry, open_registry
@@ -20,13 +21,12 @@ from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
+from registry_tool.server.pushes import CheckedPushes
 from registry_tool.writer.modes import Mode, ServerPolicy, choose_mode
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
 from registry_tool.writer.writer import Writer
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from registry_tool.access.subjects import Scope, Subject
     from registry_tool.live.snapshot import Snapshot
     from registry_tool.manifests.data import Data
@@ -68,6 +68,7 @@ class Service:
         options: How it is served.
         clone: The server's own clone, where it serves a URL.
         proposals: What is proposed and not merged.
+        pushes: Checks what others push; None for no checks.
 
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
@@ -84,6 +85,7 @@ class Service:
         *,
         clone: OwnClone | None = None,
         proposals: Proposals | None = None,
+        pushes: CheckedPushes | None = None,
     ) -> None:
         self.registry = registry
         self.live = live
@@ -94,6 +96,7 @@ class Service:
         self._writer = writer
         self._clone = clone
         self._proposals = proposals or Proposals()
+        self._pushes = pushes
         self._stopping: list[Callable[[], object]] = []
 
     def on_stopping(self, listener: Callable[[], object]) -> None:
@@ -207,6 +210,9 @@ class Service:
             "trouble": self.trouble,
             "warnings": [*self.warnings(subject)],
             "problems": problems,
+            "pushes": None
+            if self._pushes is None
+            else {**self._pushes.describe(lambda path: is_visible(path, subject))},
         }
 
     def events_between(self, base: str | None, head: str) -> Iterable[dict[str, JSON]]:
@@ -220,13 +226,17 @@ class Service:
             yield from (cloud_event(entry, source=source) for entry in at.events(base))
 
 
-def _move_live(live: LiveCatalog, branch: str, proposals: Proposals) -> Callable[[Move], None]:
+def _move_live(
+    live: LiveCatalog, branch: str, proposals: Proposals, pushes: CheckedPushes
+) -> Callable[[Move], None]:
     def moved(move: Move) -> None:
         if move.branch != branch:
             proposals.add(move, live.snapshot)
             return
         if move.foreign or move.before is None:
             live.look()
+            if move.before is not None:
+                pushes.take(move.before, move.after, move.report)
         else:
             live.advance(move.before, move.steps())
 
@@ -273,18 +283,32 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         branch = head.removeprefix(BRANCHES)
         live = LiveCatalog(registry.repository, head, folder=cache_folder() / _CACHE)
         stack.callback(live.close)
+        pushes = CheckedPushes(Path(folder), lambda: live.snapshot.commit)
+        stack.callback(pushes.close)
         writer, proposals = None, Proposals()
         if not options.read_only:
             writing = Repository(git if clone is None else clone.git, source=str(folder))
             stack.callback(writing.close)
             writer = _start_writer(
-                writing, live, branch, options, proposals, is_own_clone=clone is not None
+                writing,
+                live,
+                branch,
+                options,
+                proposals,
+                pushes=pushes,
+                is_own_clone=clone is not None,
             )
             stack.callback(writer.close)
+        else:
+            live.listen(
+                lambda former, new: former.commit and pushes.take(former.commit, new.commit)
+            )
         live.start()
         if clone is not None:
             clone.start(head, live.look)
-        yield Service(registry, live, writer, branch, options, clone=clone, proposals=proposals)
+        yield Service(
+            registry, live, writer, branch, options, clone=clone, proposals=proposals, pushes=pushes
+        )
 
 
 def _start_writer(
@@ -294,6 +318,7 @@ def _start_writer(
     options: ServiceOptions,
     proposals: Proposals,
     *,
+    pushes: CheckedPushes,
     is_own_clone: bool,
 ) -> Writer:
     def choose(policy: ServerPolicy) -> Mode:
@@ -309,7 +334,7 @@ def _start_writer(
         committer=committer,
         choose=choose,
         main=branch,
-        on_moved=_move_live(live, branch, proposals),
+        on_moved=_move_live(live, branch, proposals, pushes),
         latest=lambda: live.snapshot.line.last_time,
         notify=options.notify,
     )
