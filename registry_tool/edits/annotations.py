@@ -24,7 +24,13 @@ from registry_tool.manifests.yaml.editor import edit_fields
 from registry_tool.manifests.yaml.writer import render
 from registry_tool.names import ModelName, Reference, check_new_name, check_pointer
 
-__all__ = ["add_evidence", "add_model_evidence", "annotate", "replace_metadata"]
+__all__ = [
+    "add_evidence",
+    "add_model_evidence",
+    "annotate",
+    "plain_annotations",
+    "replace_metadata",
+]
 
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 # Kinds that evidence/v1 does not know.
@@ -55,11 +61,10 @@ def annotate(
     Raises:
         UsageError: A value has no form in a manifest, or the schema does not allow it.
     """
-    given = plain_fields(metadata or {}, "metadata")
-    wanted = [plain_text(label, "labels") for label in labels]
-    words = None if description is None else plain_text(description, "description")
-    said: dict[str, JSON] = {} if words is None else {"description": words}
-    check_fields("metadata/v1", {"metadata": given, "labels": [*dict.fromkeys(wanted)], **said})
+    said = plain_annotations(metadata or {}, description=description)
+    given, words = member(said, "metadata"), said.get("description")
+    wanted: list[JSON] = [*dict.fromkeys(plain_text(label, "labels") for label in labels)]
+    check_fields("metadata/v1", {"labels": wanted})
 
     def edit(catalog: Catalog) -> ChangeSet:
         version = resolve(catalog, reference, allow_withdrawn=True, allow_draft=True).version
@@ -83,6 +88,23 @@ def annotate(
         return _write_metadata(version, old, fields)
 
     return edit
+
+
+def plain_annotations(
+    metadata: Mapping[str, object], *, description: str | None = None
+) -> dict[str, JSON]:
+    """Metadata and a description as ``metadata.yaml`` has them; what is not given is left out.
+
+    Raises:
+        UsageError: A value has no form in a manifest, or the schema does not allow it.
+    """
+    said: dict[str, JSON] = {}
+    if metadata:
+        said["metadata"] = plain_fields(metadata, "metadata")
+    if description is not None:
+        said["description"] = plain_text(description, "description")
+    check_fields("metadata/v1", said)
+    return said
 
 
 def _read_added(version: VersionView) -> Data:

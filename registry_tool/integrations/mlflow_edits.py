@@ -10,7 +10,7 @@ from registry_tool.catalog.catalog import Catalog, ModelView, VersionView
 from registry_tool.catalog.resolve import find_model
 from registry_tool.catalog.titles import find_models, find_selectors, model_slug
 from registry_tool.edits import aliases as alias_edits
-from registry_tool.edits.annotations import annotate
+from registry_tool.edits.annotations import annotate, plain_annotations
 from registry_tool.edits.changeset import ChangeSet, Edit, combine
 from registry_tool.edits.model_fields import update_model
 from registry_tool.edits.models import add_model
@@ -209,9 +209,13 @@ def create_version(
         find_equal: Finds an earlier version with an identity.
 
     The edit raises NotFoundError (no such model) or RefusedError (the model takes no versions, or its scheme has no next one).
+
+    Raises:
+        UsageError: A tag or the description has no form in a manifest.
     """
     parts = split_origin(new.origin, is_stored=bool(new.artifacts))
     artifacts = [*new.artifacts] or parts.artifacts
+    added = plain_annotations(new.tags, description=new.description or None)
 
     def create(catalog: Catalog) -> ChangeSet:
         view = find_model(catalog, model)
@@ -222,14 +226,9 @@ def create_version(
         if equal:
             fields["same_as"] = equal
         wire = {API: parts.wire} if parts.wire else {}
-        record = VersionRecord(fields, artifacts, new.pointers, wire=wire)
+        record = VersionRecord(fields, artifacts, new.pointers, added=added, wire=wire)
         name = _choose_name(view, gone(view))
-        added = add_version(model, name, record, gone=gone)
-        if not new.tags and not new.description:
-            return added(catalog)
-        change = added(catalog)
-        said = annotate(change.versions[0], metadata=new.tags, description=new.description or None)
-        return combine([lambda _: change, said], change.message)(catalog)
+        return add_version(model, name, record, gone=gone)(catalog)
 
     return create
 

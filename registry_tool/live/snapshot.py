@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from registry_tool.live.artifacts import (
@@ -198,7 +198,7 @@ class Snapshot:
 
     def scheme(self, model: ModelRecord) -> str:
         """The version scheme of a model."""
-        own = text(model.data, "version_scheme") if b"version_scheme" in model.record else ""
+        own = _read_scheme(model.record) if b"version_scheme" in model.record else ""
         return own or self.default_scheme
 
     def alias(self, model: ModelRecord, alias: str) -> VersionRecord | None:
@@ -365,6 +365,12 @@ class Snapshot:
             found.update(b"%d\0" % len(raw := _bytes(value)))
             found.update(raw)
         return found.hexdigest()
+
+
+@lru_cache(maxsize=10_000)
+def _read_scheme(record: bytes) -> str:
+    """The version scheme of a ``model.yaml``; asked for with each number of a version."""
+    return text(decode(record), "version_scheme")
 
 
 def _title(record: Record) -> Hashable:

@@ -9,10 +9,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry_tool.live.moving import Step, move
-from registry_tool.writer.modes import branch_of_author
-
 if TYPE_CHECKING:
+    from registry_tool.live.moving import Step
     from registry_tool.live.snapshot import Snapshot
     from registry_tool.writer.request import Move, Person
 
@@ -60,6 +58,8 @@ class Proposals:
         """What an author sees: the published state, with what they have proposed."""
         if not self._branches:
             return published
+        from registry_tool.writer.modes import branch_of_author
+
         name = branch_of_author(author)
         with self._lock:
             known = self._branches.get(name)
@@ -74,6 +74,8 @@ class Proposals:
 
 
 def _lay(steps: tuple[Step, ...], published: Snapshot) -> _Branch:
+    from registry_tool.live.moving import move
+
     snapshot = move(published.on_branch(), steps, int(time.time() * 1000))
     return _Branch(steps, published, snapshot)
 

@@ -112,12 +112,10 @@ class CheckedPushes:
                 self._thread.start()
 
     def _run(self) -> None:
-        while True:
+        while not self._stopped:
             self._pushed.wait(self._again if self._findings else None)
-            if self._stopped:
-                return
             head = self._tip()
-            if self._pushed.is_set() or head != self._last:
+            if not self._stopped and (self._pushed.is_set() or head != self._last):
                 self._judge(head)
 
     def _judge(self, head: str) -> None:

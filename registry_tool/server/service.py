@@ -13,18 +13,17 @@ from registry_tool.api.registry import Registry, open_registry
 from registry_tool.errors import ForbiddenError, GitError, NotFoundError, UsageError
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
-from registry_tool.integrations.cloudevents import cloud_event, derive_source
 from registry_tool.live.follow import LiveCatalog
 from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import SERVE
 from registry_tool.paths import cache_folder, state_folder
 from registry_tool.server.events import is_visible
+from registry_tool.server.kept_answers import KeptAnswers
+from registry_tool.server.late_writer import LateWriter
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
 from registry_tool.server.pushes import CheckedPushes
-from registry_tool.writer.modes import Mode, ServerPolicy, choose_mode
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
-from registry_tool.writer.writer import Writer
 
 if TYPE_CHECKING:
     from registry_tool.access.subjects import Scope, Subject
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from registry_tool.manifests.data import Data
     from registry_tool.manifests.problems import JSON
     from registry_tool.server.own_clone import OwnClone
+    from registry_tool.writer.writer import Writer
 
 __all__ = ["Service", "ServiceOptions", "open_service"]
 
@@ -73,13 +73,14 @@ class Service:
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
         metrics: Counts requests.
+        answers: Those of reads, until the registry changes.
     """
 
     def __init__(
         self,
         registry: Registry,
         live: LiveCatalog,
-        writer: Writer | None,
+        writer: LateWriter | None,
         branch: str,
         options: ServiceOptions,
         *,
@@ -93,6 +94,7 @@ class Service:
         self.options = options
         self.public_url = ""
         self.metrics = RequestMetrics()
+        self.answers = KeptAnswers()
         self._writer = writer
         self._clone = clone
         self._proposals = proposals or Proposals()
@@ -111,9 +113,8 @@ class Service:
     @property
     def trouble(self) -> str:
         """Why the server may be behind its repository, or refuses writes; empty where it does neither."""
-        if self._writer is not None and self._writer.failure is not None:
-            return "the writer has stopped, and every write is refused; restart the server"
-        return self.live.trouble or ("" if self._clone is None else self._clone.trouble)
+        written = "" if self._writer is None else self._writer.trouble
+        return written or self.live.trouble or ("" if self._clone is None else self._clone.trouble)
 
     def stop(self) -> None:
         """Say that the server begins to stop."""
@@ -137,7 +138,7 @@ class Service:
     @property
     def mode(self) -> str:
         """How requests are written now: ``commit``, ``branch``, ``propose`` or ``read-only``."""
-        return "read-only" if self._writer is None else self._writer.mode.write
+        return "read-only" if self._writer is None else self._writer.mode
 
     @property
     def publishes(self) -> bool:
@@ -181,14 +182,20 @@ class Service:
         if self._writer is None:
             where = self.options.writer_url
             raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
-        return await asyncio.wrap_future(self._writer.submit(request))
+        writer = await asyncio.wrap_future(self._writer.begin())
+        return await asyncio.wrap_future(writer.submit(request))
+
+    def begin_writing(self) -> None:
+        """Make the writer, before a client has to wait for it."""
+        if self._writer is not None:
+            self._writer.begin()
 
     def warnings(self, subject: Subject) -> list[str]:
         """What a person should do something about, as far as a subject may know of it."""
         if not subject.sees_all:
             return []
-        reason = "" if self._writer is None else self._writer.policy_trouble
-        reason = reason or self.snapshot.problems.get(SERVE, "")
+        unfit = "" if self._writer is None else self._writer.policy_trouble
+        reason = self.snapshot.problems.get(SERVE) or unfit
         return [f"serve.yaml is not followed: {reason}"] if reason else []
 
     def describe(self, subject: Subject) -> dict[str, JSON]:
@@ -221,9 +228,23 @@ class Service:
         Raises:
             NotFoundError: There is no such commit.
         """
+        from registry_tool.integrations.cloudevents import cloud_event, derive_source
+
         with open_registry(self.registry.repository.source, ref=head) as at:
             source = derive_source(at.catalog)
             yield from (cloud_event(entry, source=source) for entry in at.events(base))
+
+
+def _check_moves(
+    writer: LateWriter | None, pushes: CheckedPushes
+) -> Callable[[Snapshot, Snapshot], None]:
+    """Has moves checked that no writer reports."""
+
+    def moved(former: Snapshot, new: Snapshot) -> None:
+        if former.commit and (writer is None or not writer.is_made):
+            pushes.take(former.commit, new.commit)
+
+    return moved
 
 
 def _move_live(
@@ -289,7 +310,7 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         if not options.read_only:
             writing = Repository(git if clone is None else clone.git, source=str(folder))
             stack.callback(writing.close)
-            writer = _start_writer(
+            writer = _prepare_writer(
                 writing,
                 live,
                 branch,
@@ -299,10 +320,7 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
                 is_own_clone=clone is not None,
             )
             stack.callback(writer.close)
-        else:
-            live.listen(
-                lambda former, new: former.commit and pushes.take(former.commit, new.commit)
-            )
+        live.listen(_check_moves(writer, pushes))
         live.start()
         if clone is not None:
             clone.start(head, live.look)
@@ -311,7 +329,7 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         )
 
 
-def _start_writer(
+def _prepare_writer(
     repository: Repository,
     live: LiveCatalog,
     branch: str,
@@ -320,21 +338,30 @@ def _start_writer(
     *,
     pushes: CheckedPushes,
     is_own_clone: bool,
-) -> Writer:
+) -> LateWriter:
+    from registry_tool.writer.modes import Mode, ServerPolicy, choose_mode
+
     def choose(policy: ServerPolicy) -> Mode:
         # Other users do not see the server's own clone, and its branches follow the remote's.
         push = options.push or (is_own_clone and policy.write == "branch")
         return choose_mode(repository.git, policy.write, push=push)
 
-    snapshot = live.snapshot
-    committer = Person.parse(snapshot.server_committer)
-    return Writer(
-        repository,
-        mode=choose(ServerPolicy(text(snapshot.policy, "write"), committer)),
-        committer=committer,
-        choose=choose,
-        main=branch,
-        on_moved=_move_live(live, branch, proposals, pushes),
-        latest=lambda: live.snapshot.line.last_time,
-        notify=options.notify,
-    )
+    committer = Person.parse(live.snapshot.server_committer)
+    mode = choose(ServerPolicy(text(live.snapshot.policy, "write"), committer))
+    repository.git.check_trusted()
+
+    def make() -> Writer:
+        from registry_tool.writer.writer import Writer
+
+        return Writer(
+            repository,
+            mode=mode,
+            committer=committer,
+            choose=choose,
+            main=branch,
+            on_moved=_move_live(live, branch, proposals, pushes),
+            latest=lambda: live.snapshot.line.last_time,
+            notify=options.notify,
+        )
+
+    return LateWriter(make, mode.write)

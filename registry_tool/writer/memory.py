@@ -10,33 +10,63 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
-from registry_tool.catalog.catalog import Catalog
-from registry_tool.checks.uniqueness import list_claims
+from registry_tool.catalog.catalog import Catalog, ModelView
+from registry_tool.checks.uniqueness import CLAIMING_KINDS, EXTERNAL_IDS, list_claims
 from registry_tool.git.objects.pool import PooledTree
 from registry_tool.manifests.document import Document
-from registry_tool.manifests.layout import MODELS, Place
+from registry_tool.manifests.layout import MODELS, OBJECTS, REGISTRY, Place
+from registry_tool.names import ModelName
 
 __all__ = ["ManifestMemory", "WriterCatalog"]
 
-_MOST_DOCUMENTS: Final = 2_000
+# Those of some thousand models: in turn, clients come back to each of them.
+_MOST_DOCUMENTS: Final = 16_000
+_MOST_BYTES: Final = (
+    4 << 20
+)  # of their sources; what was read of them takes about five times as much
 _MOST_SHOWN: Final = 2_000
 _MOST_IDENTITIES: Final = 200_000
 # From this number of files on, one Git process finds their lines sooner than they are read one by one.
 _MANY: Final = 256
+# What a catalog knows of `registry.yaml` alone.
+_OF_REGISTRY: Final = ("registry", "layout", "scheme")
 _RECORD: Final = "version.yaml"
-_UNIQUE: Final = frozenset({"model", "version"})
+# A line with a backslash may spell the field or the value in another way.
+_MENTIONS: Final = ("external_id", "externalId", "\\")
 _IDENTITY: Final = re.compile(rb"^identity: +[\"']?(sha256:[0-9a-f]{64})[\"']? *$", re.MULTILINE)
 # A value on its line, as writers of YAML put it; anything else is parsed.
 _EXTERNAL: Final = re.compile(
-    rb" *(?:- +)?external_id: +(?:'([^'\\]*)'|\"([^\"\\]*)\"|([A-Za-z0-9][A-Za-z0-9._/@-]*)) *"
+    rb" *(?:- +)?external(?:_id|Id): +(?:'([^'\\]*)'|\"([^\"\\]*)\"|([A-Za-z0-9][A-Za-z0-9._/@-]*)) *"
 )
+
+
+class _Documents:
+    """Manifests by path and object id, those that were asked for last at the end."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], Document] = {}
+        self._bytes = 0
+
+    def recall(self, path: str, oid: str) -> Document | None:
+        found = self._found.pop((path, oid), None)
+        if found is not None:
+            self._found[path, oid] = found
+        return found
+
+    def keep(self, oid: str, document: Document) -> None:
+        if self.recall(document.path, oid) is not None:
+            return
+        self._found[document.path, oid] = document
+        self._bytes += len(document.source)
+        while len(self._found) > _MOST_DOCUMENTS or self._bytes > _MOST_BYTES:
+            self._bytes -= len(self._found.pop(next(iter(self._found))).source)
 
 
 class ManifestMemory:
     """Manifests by path and object id, and the files that give values which must be unique."""
 
     def __init__(self) -> None:
-        self._documents: dict[tuple[str, str], Document] = {}
+        self._documents = _Documents()
         self._external: dict[str, set[str]] | None = None
         self._identities: dict[str, dict[str, set[str]]] = {}
         self._count = 0
@@ -49,26 +79,25 @@ class ManifestMemory:
 
     def recall(self, path: str, oid: str) -> Document | None:
         """A manifest that was read before."""
-        return self._documents.get((path, oid))
+        return self._documents.recall(path, oid)
 
     def keep(self, oid: str, document: Document) -> None:
-        """Remember a manifest; of many the oldest is dropped."""
-        while len(self._documents) >= _MOST_DOCUMENTS:
-            del self._documents[next(iter(self._documents))]
-        self._documents[document.path, oid] = document
+        """Remember a manifest; of many the one that was asked for longest ago is dropped."""
+        self._documents.keep(oid, document)
 
     def add(self, catalog: Catalog, paths: Iterable[str]) -> None:
         """Take in the values that some files give, after a change of them."""
         for path in paths:
             place = catalog.layout.locate(path)
-            if place is None or place.kind not in _UNIQUE or place.model is None:
+            if place is None or place.kind not in CLAIMING_KINDS:
                 continue
             document = catalog.document(path, place)
             if document is None:
                 continue
-            identities = self._identities.get(catalog.layout.model(place.model))
+            model = "" if place.model is None else catalog.layout.model(place.model)
+            identities = self._identities.get(model)
             for claim in list_claims(document):
-                if claim.pool != "identity" and self._external is not None:
+                if claim.pool in EXTERNAL_IDS and self._external is not None:
                     self._external.setdefault(claim.value, set()).add(path)
                 elif claim.pool == "identity" and identities is not None:
                     identities.setdefault(claim.value, set()).add(path)
@@ -83,7 +112,7 @@ class ManifestMemory:
     ) -> Iterator[str]:
         """See ``Catalog.find_mentions``."""
         for folder in under:
-            if folder == MODELS:
+            if folder in (MODELS, OBJECTS):
                 if self._external is None:
                     self._external = _external_ids(catalog)
                 known = self._external
@@ -139,7 +168,7 @@ def _claimed(catalog: WriterCatalog, path: str, *pools: str) -> Iterator[str]:
     place = catalog.layout.locate(path)
     document = (
         None
-        if place is None or place.kind not in _UNIQUE
+        if place is None or place.kind not in CLAIMING_KINDS
         else catalog.document(path, place, keep=False)
     )
     claims = () if document is None else list_claims(document)
@@ -150,15 +179,14 @@ def _external_ids(catalog: WriterCatalog) -> dict[str, set[str]]:
     """Every external id of the registry with the files that give it."""
     found: dict[str, set[str]] = {}
     parsed: set[str] = set()
-    # A line with a backslash may spell the field or the value in another way.
-    for path, line in catalog.files.grep_lines(("external_id", "\\"), under=MODELS):
+    for path, line in catalog.files.grep_lines(_MENTIONS, under=(MODELS, OBJECTS)):
         if path in parsed:
             continue
         match = _EXTERNAL.fullmatch(line)
         values: Iterable[str] = ()
         if match is None:
             parsed.add(path)
-            values = _claimed(catalog, path, "subject", "artifact")
+            values = _claimed(catalog, path, *EXTERNAL_IDS)
         else:
             plain = next(group for group in match.groups() if group is not None)
             values = [plain.decode(errors="surrogateescape")]
@@ -179,6 +207,7 @@ class WriterCatalog(Catalog):
         super().__init__(tree)
         self.files = tree
         self.memory = memory
+        self._views: dict[ModelName, ModelView | None] = {}
 
     def moved(self, tree: PooledTree, paths: Collection[str]) -> WriterCatalog:
         """The catalog of the next state.
@@ -188,6 +217,9 @@ class WriterCatalog(Catalog):
             paths: The paths that changed.
         """
         other = WriterCatalog(tree, self.memory)
+        if REGISTRY not in paths:
+            known = self.__dict__
+            other.__dict__.update((name, known[name]) for name in _OF_REGISTRY if name in known)
         other.shown = self.shown_after(paths)
         if len(other.shown) > _MOST_SHOWN:  # those of a namespace take longer to read again
             other.shown = {key: names for key, names in other.shown.items() if not key[1]}
@@ -195,15 +227,23 @@ class WriterCatalog(Catalog):
 
     def document(self, path: str, place: Place, *, keep: bool = True) -> Document | None:
         """See ``Catalog.document``."""
+        if path in self._documents:
+            return self._documents[path]
         entry = self.tree.entry(path)
-        if entry is None:
-            return None
-        known = self.memory.recall(path, entry.oid)
-        if known is None:
+        known = None if entry is None else self.memory.recall(path, entry.oid)
+        if known is None and entry is not None:
             known = super().document(path, place, keep=False)
             if known is not None and keep:
                 self.memory.keep(entry.oid, known)
+        if keep:
+            self._documents[path] = known
         return known
+
+    def model(self, name: ModelName) -> ModelView | None:
+        """See ``Catalog.model``; a view is kept, with what it has listed: nothing of this state changes."""
+        if name not in self._views:
+            self._views[name] = super().model(name)
+        return self._views[name]
 
     def find_mentions(self, values: Sequence[str], *, under: Sequence[str]) -> Iterator[str]:
         """See ``Catalog.find_mentions``."""

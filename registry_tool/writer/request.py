@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from registry_tool.api.changes.publish import Person, RefusedByCheckError
+from registry_tool.api.changes.person import Person, RefusedByCheckError
 from registry_tool.checks.findings import Report
 from registry_tool.edits.changeset import ChangeSet, Edit
 from registry_tool.errors import CheckFailedError, ConflictError, OperationalError

@@ -26,9 +26,9 @@ _NO_FOLDER: Final[Mapping[str, Entry]] = {}
 _MOST_BYTES: Final = 32 * 1024 * 1024
 _LARGEST: Final = 256 * 1024
 _MOST_ENTRIES: Final = 200_000
-# Smaller folders are sorted again; a lines' list of a large one takes eight bytes an entry, as it shares them.
-_WORTH_KEEPING: Final = 64
-_MOST_LINES: Final = 128
+# Smaller folders are sorted again; of larger ones the lines are kept, which they share with those of the folder before.
+_WORTH_KEEPING: Final = 8
+_MOST_LINES: Final = 100_000
 _AT_ONCE: Final = 256
 _MOST_GATHERED: Final = 10_000
 _FEW: Final = 50
@@ -52,6 +52,7 @@ class ObjectPool:
         self._listings: dict[str, Mapping[str, Entry]] = {}
         self._entries = 0
         self._lines: dict[str, TreeLines] = {}
+        self._line_count = 0
         self._gathered: set[str] = set()
 
     def write(self, kind: str, data: bytes, *, like: str = "") -> str:
@@ -78,10 +79,15 @@ class ObjectPool:
         oid = self.write("tree", lines.join(), like=folder.like)
         self._keep_listing(oid, folder.entries)
         if len(folder.entries) >= _WORTH_KEEPING:
-            if len(self._lines) >= _MOST_LINES:
-                del self._lines[next(iter(self._lines))]
-            self._lines[oid] = lines
+            self._keep_lines(oid, lines)
         return oid
+
+    def _keep_lines(self, oid: str, lines: TreeLines) -> None:
+        self._line_count -= len(self._lines.pop(oid, ()))
+        self._lines[oid] = lines
+        self._line_count += len(lines)
+        while len(self._lines) > 1 and self._line_count > _MOST_LINES:
+            self._line_count -= len(self._lines.pop(next(iter(self._lines))))
 
     def _keep_listing(self, oid: str, entries: Mapping[str, Entry]) -> None:
         while self._listings and self._entries > _MOST_ENTRIES:
@@ -142,6 +148,17 @@ class ObjectPool:
             known = parse_tree_object(found[1], len(oid) // 2)
             self._keep_listing(oid, known)
         return known
+
+    def folders_with(self, oids: Sequence[str], name: str) -> Iterator[bool]:
+        """For each tree object whether it has an entry of a name; those on the disk are not kept."""
+        known = {oid for oid in oids if oid in self._new or oid in self._listings}
+        asked = [oid for oid in dict.fromkeys(oids) if oid and oid not in known]
+        found: dict[str, bool] = {}
+        for start in range(0, len(asked), _AT_ONCE):
+            part = asked[start : start + _AT_ONCE]
+            answers = self.reader.read_many([f"{oid}:{name}" for oid in part], limit=0)
+            found |= {oid: one is not None for oid, one in zip(part, answers, strict=True)}
+        return (found[oid] if oid in found else name in self.listing(oid) for oid in oids)
 
     def gathers(self, oid: str) -> bool:
         """True once for a folder: what it holds is to be read ahead; later it is at hand, or was dropped for others."""
@@ -209,13 +226,21 @@ class PooledTree:
         found = None if entry is None else self.pool.read(entry.oid, limit=limit)
         return found[1] if found is not None and found[0] == "blob" else None
 
+    def folders_with(self, folders: Sequence[str], name: str) -> Iterator[str]:
+        """See ``folders_with``."""
+        answers = self.pool.folders_with([*map(self._folder_id, folders)], name)
+        return (folder for folder, has in zip(folders, answers, strict=True) if has)
+
     def grep(self, needles: Iterable[str], *, under: str | Sequence[str] = "") -> Iterator[str]:
         """See ``Tree.grep``; the added objects are written first, as a Git process looks through them."""
         self.pool.sync()
         return CommitTree(self.pool.git, self.root, self.pool.reader).grep(needles, under=under)
 
-    def grep_lines(self, needles: Sequence[str], *, under: str) -> Iterator[tuple[str, bytes]]:
-        """The lines of files under a folder that contain one of some strings, with the path of each file."""
+    def grep_lines(
+        self, needles: Sequence[str], *, under: str | Sequence[str]
+    ) -> Iterator[tuple[str, bytes]]:
+        """The lines of files under some folders that contain one of some strings, with the path of each file."""
+        folders = [under] if isinstance(under, str) else under
         self.pool.sync()
         words = [word for needle in needles for word in ("-e", needle)]
         asked = [
@@ -229,7 +254,7 @@ class PooledTree:
             "--no-column",
         ]
         out = self.pool.git.run(
-            *asked, "--no-heading", "--no-break", *words, self.root, "--", f":(top,literal){under}", allowed=(0, 1)
+            *asked, "--no-heading", "--no-break", *words, self.root, "--", *(f":(top,literal){one}" for one in folders), allowed=(0, 1)
         )  # fmt: skip
         for one in out.split(b"\n"):
             name, nul, line = one.partition(b"\0")

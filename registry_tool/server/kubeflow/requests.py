@@ -232,6 +232,10 @@ def answering(service: Service, answer: Answer, claims: Claims, *, is_alpha: boo
             response.headers.update(failure.headers)
             return response
         headers = {"ETag": etag} if etag and call.snapshot.commit[:20] in etag else None
-        return JsonResponse(orjson.dumps(found), status, headers=headers)
+        response = JsonResponse(orjson.dumps(found), status, headers=headers)
+        seen = service.snapshot_for(call.subject)
+        if headers and service.snapshot is call.snapshot:
+            service.answers.keep(request.scope, call.subject, seen, response)
+        return response
 
     return handle

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from starlette.responses import Response
 
 from registry_tool.errors import ErrorCode, RegistryError, UsageError
-from registry_tool.integrations.mlflow_edits import NameInUseError
 from registry_tool.server.faces import Failure, JsonResponse
 from registry_tool.server.guard import failure_for
 from registry_tool.writer.request import ReviewNeededError
+
+if TYPE_CHECKING:
+    from registry_tool.integrations.mlflow_edits import NameInUseError
 
 __all__ = [
     "MissingResourceError",
