@@ -113,9 +113,9 @@ class CheckedPushes:
 
     def _run(self) -> None:
         while not self._stopped:
-            self._pushed.wait(self._again if self._findings else None)
+            is_pushed = self._pushed.wait(self._again if self._findings else None)
             head = self._tip()
-            if not self._stopped and (self._pushed.is_set() or head != self._last):
+            if is_pushed or head != self._last:
                 self._judge(head)
 
     def _judge(self, head: str) -> None:

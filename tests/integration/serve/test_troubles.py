@@ -201,6 +201,34 @@ def test_a_branch_that_is_rewound_replaced_and_moved_in_the_middle_of_trains(
     assert git(bare, "fsck", "--full", "--strict", "--no-dangling") == ""
 
 
+def test_a_merge_in_the_wrong_order_is_told_with_the_commands_that_restore_ids(
+    bare: Path, tmp_path: Path
+) -> None:
+    kubeflow = COLUMNS[0]
+    with serve_impatiently(bare) as server:
+        mine = tmp_path / "mine"
+        git(tmp_path, "clone", "--quiet", str(bare), "mine")
+        assert_works(server, [kubeflow], name="published")
+        before = ask(server.port, kubeflow.read("published")).data["id"]
+        write_files(mine, {"models/cv/namespace.yaml": namespace_yaml()})
+        model = (mine / "models/nlp/lang-id/model.yaml").read_text()
+        write_files(mine, {"models/cv/mine/model.yaml": model})
+        git(mine, "add", "--all")
+        git(mine, "commit", "--quiet", "-m", "Mine")
+        git(mine, "pull", "--quiet", "--no-rebase", "--no-edit")
+        git(mine, "push", "--quiet", "--no-verify", "origin", "HEAD:main")
+        _wait_until(lambda: _status(server)["commit"] == read_tip(bare), "the push")
+        assert ask(server.port, kubeflow.read("published")).data["id"] != before
+        (warning,) = cast("list[str]", _status(server)["warnings"])
+        assert "is not on its first-parent line" in warning
+        commands = warning.partition("in a clone: ")[2]
+        subprocess.run(commands, shell=True, cwd=mine, check=True, capture_output=True)
+        _wait_until(lambda: not _status(server)["warnings"], "the restored line")
+        assert ask(server.port, kubeflow.read("published")).data["id"] == before
+        assert ask(server.port, kubeflow.read("cv.mine")).status == 200
+        assert_works(server)
+
+
 def test_a_manifest_that_was_broken_by_hand_is_told_and_all_others_are_served(
     bare: Path, tmp_path: Path
 ) -> None:
