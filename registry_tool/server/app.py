@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from registry_tool.access.authenticate import Authenticator
     from registry_tool.live.snapshot import Snapshot
-    from registry_tool.server.limits import Limits
+    from registry_tool.server.limits import Limits, RateLimiter
     from registry_tool.server.service import Service
 
-__all__ = ["build_app"]
+__all__ = ["build_app", "open_feed"]
 
 # Seconds after the start in which only requests are answered.
 _QUIET: Final = 1.0
@@ -72,6 +72,8 @@ async def _prepare(service: Service, faces: Sequence[Face]) -> None:
     service.begin_writing()
     for name in (name for face in faces for name in face.late_imports):
         await asyncio.to_thread(import_module, name)
+    for face in faces:
+        await asyncio.to_thread(face.begin)
 
 
 async def _seal_drafts(service: Service) -> None:
@@ -81,25 +83,10 @@ async def _seal_drafts(service: Service) -> None:
     await Sealer(service).run()
 
 
-def build_app(
-    service: Service,
-    faces: Sequence[Face],
-    *,
-    authenticator: Authenticator,
-    limits: Limits,
-    hosts: frozenset[str] | None = None,
-) -> ASGIApp:
-    """The application.
-
-    Args:
-        service: What the faces answer from.
-        faces: The protocols.
-        authenticator: Finds the subject of a request.
-        limits: Of requests.
-        hosts: Values of ``Host`` that are accepted without tokens, in addition to this machine's.
-    """
-    feed = EventFeed(service.events_between, lambda: service.snapshot.commit)
-    everything = [*faces, plain_face(service, feed)]
+def _make_lifespan(
+    service: Service, faces: Sequence[Face], feed: EventFeed
+) -> Callable[[object], AbstractAsyncContextManager[None]]:
+    """What runs from before the first request until after the last one."""
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
@@ -111,18 +98,50 @@ def build_app(
         service.live.listen(moved)
         service.on_stopping(lambda: loop.call_soon_threadsafe(feed.close))
         tasks = [asyncio.create_task(_prepare(service, faces))]
-        if not service.is_replica:
+        if service.writes:
             tasks.append(asyncio.create_task(_seal_drafts(service)))
         yield
         for task in tasks:
             task.cancel()
+
+    return lifespan
+
+
+def open_feed(service: Service) -> EventFeed:
+    """The events of the branch that a service serves."""
+    return EventFeed(service.events_between, lambda: service.snapshot.commit)
+
+
+def build_app(
+    service: Service,
+    faces: Sequence[Face],
+    *,
+    authenticator: Authenticator,
+    limits: Limits,
+    hosts: frozenset[str] | None = None,
+    feed: EventFeed | None = None,
+    rates: RateLimiter | None = None,
+) -> ASGIApp:
+    """The application.
+
+    Args:
+        service: What the faces answer from.
+        faces: The protocols.
+        authenticator: Finds the subject of a request.
+        limits: Of requests.
+        hosts: Values of ``Host`` that are accepted without tokens, in addition to this machine's.
+        feed: The events of the served branch, where others read them too.
+        rates: How many requests each subject may still make, where other servers count them too.
+    """
+    feed = feed or open_feed(service)
+    everything = [*faces, plain_face(service, feed)]
 
     routes = [one for face in everything for one in face.routes]
     router = Router(
         routes,
         redirect_slashes=False,
         default=_NotFound(everything),
-        lifespan=lifespan,
+        lifespan=_make_lifespan(service, faces, feed),
     )
     return Guard(
         _KeptFirst(service, FixedPaths(routes, router)),
@@ -131,4 +150,5 @@ def build_app(
         limits=limits,
         metrics=service.metrics,
         hosts=hosts,
+        rates=rates,
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.requests import ClientDisconnect
 
+from registry_tool.access.issuer_keys import IssuerUnavailableError
 from registry_tool.errors import ErrorCode, OperationalError, RegistryError
 from registry_tool.server.faces import Face, Failure
 from registry_tool.server.limits import (
@@ -107,6 +108,7 @@ class Guard:
         limits: Of requests.
         metrics: Counts requests.
         hosts: The values of ``Host`` that are accepted in addition to this machine's; None accepts every one.
+        rates: How many requests each subject may still make, where other servers count them too.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Guard:
         limits: Limits,
         metrics: RequestMetrics,
         hosts: frozenset[str] | None = None,
+        rates: RateLimiter | None = None,
     ) -> None:
         self._app = app
         self._faces = faces
@@ -125,7 +128,7 @@ class Guard:
         self._limits = limits
         self._metrics = metrics
         self._hosts = hosts
-        self._rates = RateLimiter(limits.rate, limits.burst)
+        self._rates = rates or RateLimiter(limits.rate, limits.burst)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI, https://asgi.readthedocs.io/en/latest/specs/www.html."""
@@ -153,6 +156,9 @@ class Guard:
     ) -> None:
         try:
             headers = _Headers(scope)
+            waiting = self._authenticator.pending(headers.text(b"authorization"))
+            if waiting is not None:  # others wait for it too, so one that goes does not end it
+                await asyncio.shield(asyncio.wrap_future(waiting))
             failure = self._refuse(face, scope, headers)
             if failure is None:
                 await self._app(scope, self._limit(face, scope, headers, receive), send)
@@ -196,11 +202,14 @@ class Guard:
         if failure := failure or self._check_body(face, scope, headers):
             return failure
         scope.setdefault("state", {})
-        if scope["path"] in face.open_paths:
+        is_signed = scope["path"].startswith(face.signed_paths or ("\0",))
+        if is_signed or scope["path"] in face.open_paths:
             scope["state"]["subject"] = self._authenticator.anonymous
             return None
         try:
             subject = self._authenticator.subject(headers.text(b"authorization"))
+        except IssuerUnavailableError:
+            raise  # in its words, which are for clients
         except OperationalError as exc:  # of the token file; its path is no business of a client
             _LOG.error("%s", exc)
             message = "the server cannot read its tokens; its log has the details"

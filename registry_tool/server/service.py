@@ -14,6 +14,8 @@ from registry_tool.errors import ForbiddenError, GitError, NotFoundError, UsageE
 from registry_tool.git.remote.ref_updates import BRANCHES
 from registry_tool.git.repository import Repository
 from registry_tool.live.follow import LeftLine, LiveCatalog
+from registry_tool.live.ids import BRANCH_START
+from registry_tool.live.uuids import UuidIndex
 from registry_tool.manifests.data import text
 from registry_tool.manifests.layout import SERVE
 from registry_tool.paths import cache_folder, state_folder
@@ -23,10 +25,15 @@ from registry_tool.server.late_writer import LateWriter
 from registry_tool.server.metrics import RequestMetrics
 from registry_tool.server.proposals import Proposals
 from registry_tool.server.pushes import CheckedPushes
+from registry_tool.server.views import SubjectView
 from registry_tool.writer.request import Move, Person, WriteRequest, Written
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.types import Scope as RequestScope
+
     from registry_tool.access.subjects import Scope, Subject
+    from registry_tool.live.records import Record
     from registry_tool.live.snapshot import Snapshot
     from registry_tool.manifests.data import Data
     from registry_tool.manifests.problems import JSON
@@ -67,11 +74,12 @@ class Service:
         branch: The published branch, without ``refs/heads/``.
         options: How it is served.
         clone: The server's own clone, where it serves a URL.
-        proposals: What is proposed and not merged.
+        proposals: What is proposed and not merged; None where no one looks.
         pushes: Checks what others push; None for no checks.
 
     Attributes:
         public_url: The address that clients use, without a slash at its end; set when the server listens.
+        rpc_target: That of protocols over gRPC, without a scheme; empty where none is served.
         metrics: Counts requests.
         answers: Those of reads, until the registry changes.
     """
@@ -93,17 +101,28 @@ class Service:
         self.branch = branch
         self.options = options
         self.public_url = ""
+        self.rpc_target = ""
         self.metrics = RequestMetrics()
+        self._uuids = UuidIndex()
         self.answers = KeptAnswers()
         self._writer = writer
         self._clone = clone
-        self._proposals = proposals or Proposals()
+        self._proposals = proposals
         self._pushes = pushes
         self._stopping: list[Callable[[], object]] = []
+        self._closing = ExitStack()
 
     def on_stopping(self, listener: Callable[[], object]) -> None:
         """Have a function called when the server begins to stop, so that answers without an end come to one."""
         self._stopping.append(listener)
+
+    def on_closing(self, listener: Callable[[], object]) -> None:
+        """Have a function called before the repository is closed."""
+        self._closing.callback(listener)
+
+    def close(self) -> None:
+        """End what works on the repository by itself; called before it is closed."""
+        self._closing.close()
 
     @property
     def source(self) -> str:
@@ -114,7 +133,9 @@ class Service:
     def trouble(self) -> str:
         """Why the server may be behind its repository, or refuses writes; empty where it does neither."""
         written = "" if self._writer is None else self._writer.trouble
-        return written or self.live.trouble or ("" if self._clone is None else self._clone.trouble)
+        proposals = "" if self._proposals is None else self._proposals.trouble
+        clone = "" if self._clone is None else self._clone.trouble
+        return written or self.live.trouble or clone or proposals
 
     def stop(self) -> None:
         """Say that the server begins to stop."""
@@ -126,24 +147,43 @@ class Service:
         """The state that is served now; a request takes it once."""
         return self.live.snapshot
 
-    def snapshot_for(self, subject: Subject) -> Snapshot:
+    def view_for(self, subject: Subject) -> SubjectView:
         """The state that a subject sees: the published one, with what the subject has proposed."""
-        return self._proposals.snapshot(Person(subject.name, subject.email), self.snapshot)
+        return self.view_by(_author(subject))
+
+    def view_by(self, author: Person) -> SubjectView:
+        """The same for the author of a commit."""
+        published = self.snapshot
+        if self._proposals is None or not self._proposals.exist:
+            return SubjectView(published, published.commit)
+        return self._proposals.view(author, published)
+
+    def snapshot_for(self, subject: Subject) -> Snapshot:
+        """The state of ``view_for``."""
+        return self.view_for(subject).snapshot
+
+    def find_published(
+        self, subject: Subject, number: int, snapshot: Snapshot, *, is_artifact: bool = False
+    ) -> int:
+        """The id that an object has now, which had another one while the subject proposed it; 0 where it is not known."""
+        if self._proposals is None or number < BRANCH_START:
+            return 0
+        author = _author(subject)
+        return self._proposals.find_published(author, number, snapshot, is_artifact=is_artifact)
+
+    def find_uuid(self, snapshot: Snapshot, uuid: str) -> Record | None:
+        """The listed model, version or object of a snapshot with a UUID; None where there is none."""
+        return self._uuids.find(self.snapshot, snapshot, uuid.lower())
 
     @property
-    def is_replica(self) -> bool:
-        """True where every write is refused."""
-        return self._writer is None
+    def writes(self) -> bool:
+        """True where requests can write; False for a replica."""
+        return self._writer is not None
 
     @property
     def mode(self) -> str:
         """How requests are written now: ``commit``, ``branch``, ``propose`` or ``read-only``."""
         return "read-only" if self._writer is None else self._writer.mode
-
-    @property
-    def publishes(self) -> bool:
-        """True where a write is on the published branch when it is answered."""
-        return self.mode == "commit"
 
     @property
     def policy(self) -> Data:
@@ -183,7 +223,10 @@ class Service:
             where = self.options.writer_url
             raise ForbiddenError(_NO_WRITER, remedy=f"write to {where}" if where else "")
         writer = await asyncio.wrap_future(self._writer.begin())
-        return await asyncio.wrap_future(writer.submit(request))
+        written = await asyncio.wrap_future(writer.submit(request))
+        if written.proposed and self._proposals is not None:
+            self._proposals.note(written.branch, written.notes)
+        return written
 
     def begin_writing(self) -> None:
         """Make the writer, before a client has to wait for it."""
@@ -199,6 +242,25 @@ class Service:
         found = [f"serve.yaml is not followed: {reason}"] if reason else []
         left = self.live.left_line
         return found if left is None else [*found, _describe_left_line(left, self.branch)]
+
+    def keep_answer(
+        self, scope: RequestScope, subject: Subject, snapshot: Snapshot, answer: Response
+    ) -> None:
+        """Keep the answer to a read until the subject sees another state; see ``KeptAnswers.keep``."""
+        self.answers.keep(scope, subject, snapshot, answer, published=self.snapshot)
+
+    def describe_proposal(self, written: Written, subject: Subject) -> dict[str, str]:
+        """Headers that say that a write was proposed; none where it is published."""
+        if not written.proposed or self._proposals is None:
+            return {}
+        branches = self._proposals.list_open(_author(subject))
+        if written.branch not in branches:  # a repeated request, whose proposal is merged
+            return {}
+        stuck = [name for name, is_stuck in branches.items() if is_stuck]
+        return {
+            "Registry-Proposal": written.branch,
+            **({"Registry-Proposal-Conflict": " ".join(stuck)} if stuck else {}),
+        }
 
     def describe(self, subject: Subject) -> dict[str, JSON]:
         """What ``/status`` shows to a subject: counts and problems of what it may see."""
@@ -222,6 +284,9 @@ class Service:
             "pushes": None
             if self._pushes is None
             else {**self._pushes.describe(lambda path: is_visible(path, subject))},
+            "proposals": []
+            if self._proposals is None
+            else self._proposals.describe(lambda path: is_visible(path, subject)),
         }
 
     def events_between(self, base: str | None, head: str) -> Iterable[dict[str, JSON]]:
@@ -235,6 +300,10 @@ class Service:
         with open_registry(self.registry.repository.source, ref=head) as at:
             source = derive_source(at.catalog)
             yield from (cloud_event(entry, source=source) for entry in at.events(base))
+
+
+def _author(subject: Subject) -> Person:
+    return Person(subject.name, subject.email)
 
 
 def _describe_left_line(left: LeftLine, branch: str) -> str:
@@ -269,16 +338,25 @@ def _move_live(
 ) -> Callable[[Move], None]:
     def moved(move: Move) -> None:
         if move.branch != branch:
-            proposals.add(move, live.snapshot)
+            proposals.add(move)
             return
         if move.foreign or move.before is None:
             live.look()
             if move.before is not None:
                 pushes.take(move.before, move.after, move.report)
         else:
+            proposals.publish(move)
             live.advance(move.before, move.steps())
 
     return moved
+
+
+def _looking(live: LiveCatalog, proposals: Proposals) -> Callable[[], None]:
+    def look() -> None:
+        live.look()
+        proposals.wake()
+
+    return look
 
 
 def _open_source(source: str | Path, options: ServiceOptions, stack: ExitStack) -> OwnClone | None:
@@ -323,10 +401,13 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
         stack.callback(live.close)
         pushes = CheckedPushes(Path(folder), lambda: live.snapshot.commit)
         stack.callback(pushes.close)
-        writer, proposals = None, Proposals()
+        watching = _open_again(registry, clone, stack)
+        proposals = Proposals(watching, lambda: live.snapshot)
+        stack.callback(proposals.close)
+        live.listen(lambda _, new: proposals.published_moved(new))
+        writer = None
         if not options.read_only:
-            writing = Repository(git if clone is None else clone.git, source=str(folder))
-            stack.callback(writing.close)
+            writing = _open_again(registry, clone, stack)
             writer = _prepare_writer(
                 writing,
                 live,
@@ -339,11 +420,23 @@ def open_service(source: str | Path, options: ServiceOptions) -> Iterator[Servic
             stack.callback(writer.close)
         live.listen(_check_moves(writer, pushes))
         live.start()
+        proposals.start()
         if clone is not None:
-            clone.start(head, live.look)
-        yield Service(
+            stack.callback(clone.close)  # before what it tells of moves
+            clone.start(head, _looking(live, proposals))
+        service = Service(
             registry, live, writer, branch, options, clone=clone, proposals=proposals, pushes=pushes
         )
+        stack.callback(service.close)
+        yield service
+
+
+def _open_again(registry: Registry, clone: OwnClone | None, stack: ExitStack) -> Repository:
+    """The repository for another thread."""
+    git = registry.repository.git if clone is None else clone.git
+    again = Repository(git, source=registry.repository.source)
+    stack.callback(again.close)
+    return again
 
 
 def _prepare_writer(

@@ -10,16 +10,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictS
 from starlette.requests import Request
 
 from registry_tool.manifests.problems import JSON
-from registry_tool.server.mlflow.errors import MlflowError
-from registry_tool.server.mlflow.queries import require
+from registry_tool.server.mlflow.errors import MlflowError, require
 
 __all__ = [
     "AliasBody",
+    "Body",
     "CreateModelBody",
     "CreateVersionBody",
     "LatestBody",
     "ModelBody",
     "ModelTagBody",
+    "Number",
     "RenameBody",
     "SearchBody",
     "StageBody",
@@ -51,18 +52,20 @@ Version = Annotated[StrictStr, BeforeValidator(_as_text)]
 Number = Annotated[int, BeforeValidator(_as_number)]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """A body; what it does not name is ignored."""
+
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class TagBody(_Body):
+class TagBody(Body):
     """A tag."""
 
     key: StrictStr = ""
     value: StrictStr = ""
 
 
-class ModelBody(_Body):
+class ModelBody(Body):
     """A model's name."""
 
     name: StrictStr = ""
@@ -145,7 +148,7 @@ class AliasBody(VersionBody):
     alias: StrictStr | None = None
 
 
-class SearchBody(_Body):
+class SearchBody(Body):
     """A search."""
 
     filter: StrictStr | None = None
@@ -154,7 +157,7 @@ class SearchBody(_Body):
     page_token: StrictStr | None = None
 
 
-BodyType = TypeVar("BodyType", bound=_Body)
+BodyType = TypeVar("BodyType", bound=Body)
 
 
 def _refuse(error: ValidationError) -> MlflowError:
@@ -167,11 +170,11 @@ def _refuse(error: ValidationError) -> MlflowError:
     )
 
 
-def _has_null(value: JSON) -> bool:
+def _has_null(value: object) -> bool:
     if isinstance(value, str):
         return "\0" in value
     if isinstance(value, dict):
-        return any("\0" in key or _has_null(inner) for key, inner in value.items())
+        return any(_has_null(key) or _has_null(inner) for key, inner in value.items())
     return isinstance(value, list) and any(map(_has_null, value))
 
 

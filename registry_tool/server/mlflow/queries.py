@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from registry_tool.server.mlflow.errors import MlflowError, missing_parameter
+from registry_tool.server.mlflow.errors import MlflowError, require
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["SearchQuery", "read_parameter", "read_search", "require", "require_parameter"]
+__all__ = ["SearchQuery", "read_parameter", "read_search", "require_parameter"]
 
 _LONGEST_NUMBER: Final = 18
 _NULL: Final = "The request contains a null character. See the API docs for more information about request parameters."
@@ -32,17 +32,6 @@ class SearchQuery(NamedTuple):
     max_results: int | None = None
     order_by: tuple[str, ...] = ()
     page_token: str = ""
-
-
-def require(value: str | None, name: str) -> str:
-    """A parameter that must be given.
-
-    Raises:
-        MlflowError: It is absent or empty.
-    """
-    if not value:
-        raise missing_parameter(name)
-    return value
 
 
 def read_parameter(request: Request, name: str) -> str:

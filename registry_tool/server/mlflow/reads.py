@@ -12,14 +12,9 @@ from registry_tool.integrations.mlflow_mapping import STAGES, parse_stage
 from registry_tool.live.records import ModelRecord, Record, VersionRecord
 from registry_tool.manifests.data import records, text
 from registry_tool.server.faces import JsonResponse, current_subject
-from registry_tool.server.mlflow.errors import MlflowError
+from registry_tool.server.mlflow.errors import MlflowError, require
 from registry_tool.server.mlflow.lookup import Lookup
-from registry_tool.server.mlflow.queries import (
-    read_parameter,
-    read_search,
-    require,
-    require_parameter,
-)
+from registry_tool.server.mlflow.queries import read_parameter, read_search, require_parameter
 from registry_tool.server.mlflow.render import Renderer, proxy_folder
 from registry_tool.server.mlflow.search import search_models, search_versions
 from registry_tool.server.service import Service
@@ -74,7 +69,7 @@ class ModelReads:
             return begun
         service = self._service
         subject = current_subject(request)
-        return Lookup(service.snapshot_for(subject), subject, service.writing_namespace("mlflow"))
+        return Lookup(service.view_for(subject), subject, service.writing_namespace("mlflow"))
 
     def answer_model(self, lookup: Lookup, model: ModelRecord) -> Response:
         """One model."""

@@ -278,7 +278,7 @@ def _policy(text: str) -> dict[str, str]:
 def test_the_published_policy_is_followed(bare: Path, tmp_path: Path) -> None:
     said: list[str] = []
     with open_service(bare, ServiceOptions(notify=said.append)) as service:
-        assert (service.describe(LOCAL)["mode"], service.publishes) == ("commit", True)
+        assert service.describe(LOCAL)["mode"] == "commit"
         text = "write: branch\nnamespaces: {mlflow: vision}\ncommitter: Bot <bot@example.org>\n"
         oid = _push(tmp_path, bare, _policy(text))
         written = asyncio.run(service.write(version_request(1)))
@@ -286,7 +286,7 @@ def test_the_published_policy_is_followed(bare: Path, tmp_path: Path) -> None:
         assert git(bare, "log", "-1", "--format=%cn <%ce>", str(written.commit)) == "Bot <bot@example.org>"  # fmt: skip
         assert git(bare, "rev-parse", "main") == oid
         _wait_for(service, oid)
-        assert (service.mode, service.publishes) == ("branch", False)
+        assert service.mode == "branch"
         assert service.writing_namespace("mlflow") == "vision"
         git(tmp_path / "work", "rm", "--quiet", "serve.yaml")
         oid = _push(tmp_path, bare, {})
